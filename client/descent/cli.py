@@ -1,0 +1,76 @@
+"""`descent`, the command line: puts the commands together and turns errors into exit codes.
+
+Data goes to stdout, progress and errors to stderr. Exit codes: 0 done, 1 error, 2 usage, 3 gate blocked, 4 evidence
+missing.
+"""
+
+import sys
+from importlib import metadata
+from io import TextIOWrapper
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from descent import console
+from descent.commands import exposure, lineage, manifests, records
+from descent.errors import DescentError
+from descent.options import Output, Session, Url
+
+
+class _Group(TyperGroup):
+    """Ends a command that raises one of our errors with its sentence and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            outcome = super().invoke(ctx)
+            # Here a pipe that was closed (`| head`) ends the command quietly; at the interpreter's end it would not.
+            sys.stdout.flush()
+        except DescentError as error:
+            for problem in error.problems:
+                console.report(problem)
+            raise typer.Exit(console.exit_code(error)) from error
+        return outcome
+
+
+app = typer.Typer(cls=_Group, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+
+app.command()(manifests.register)
+app.command()(manifests.check)
+app.command()(records.search)
+app.command()(records.show)
+app.command()(lineage.lineage)
+app.command()(lineage.impact)
+app.command("trained-on")(exposure.trained_on)
+app.command()(lineage.paths)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.print_line(f"descent {metadata.version('descent-client')}")
+        raise typer.Exit
+
+
+@app.callback()
+def descent(
+    context: typer.Context,
+    url: Url = None,
+    output: Output = None,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Ask a registry of model lineages, and register what is to be kept in it.
+
+    The registry is found by --url or DESCENT_URL, and asked with the token in DESCENT_TOKEN.
+    """
+    context.obj = Session(url, output)
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        # An arrow that the terminal's encoding lacks must not end a command.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    app()

@@ -1,0 +1,99 @@
+"""`descent trained-on`: which versions learned from a population."""
+
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from descent import console
+from descent.client import Client
+from descent.names import normal
+from descent.options import All, AsOf, First, Output, Session, Url, limit_of
+
+Term = tuple[str, list[str]]
+
+
+class Verdict(StrEnum):
+    """Three answers, never silence."""
+
+    TRAINED = "trained"
+    NOT_TRAINED = "not_trained"
+    UNKNOWN = "unknown"
+
+
+def trained_on(
+    context: typer.Context,
+    population: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ATTRIBUTE=VALUE,…",
+            help="Every attribute, any of its values, in one and the same partition; \\, is a comma within a value.",
+        ),
+    ],
+    verdict: Annotated[
+        list[Verdict] | None,
+        typer.Option(
+            "--verdict", case_sensitive=False, help="Versions with these verdicts. [default: trained, unknown]"
+        ),
+    ] = None,
+    first: First = 100,
+    everything: All = False,
+    as_of: AsOf = None,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Show which versions learned from a population, and how that is known."""
+    session = Session.of(context, url, output)
+    terms = [_term(text) for text in population]
+    with session.client() as client:
+        verdicts = [v.name for v in verdict] if verdict else None
+        found = client.trained_on(terms, verdicts=verdicts, limit=limit_of(first, everything), as_of=as_of)
+        edges = list(found.versions)
+        _warn_of_misspelling(client, terms)
+    if session.json:
+        counts = [{"verdict": name, "count": count} for name, count in found.counts.items()]
+        console.print_json({"counts": counts, "totalCount": found.versions.total, "versions": edges})
+    else:
+        console.print_table(("versions", "verdict"), [(count, name) for name, count in found.counts.items()])
+        console.print_line()
+        headings = ("version", "verdict", "exposure", "evidence", "joint", "derivation")
+        console.print_table(headings, [_row(edge) for edge in edges])
+    console.say_rest(len(edges), found.versions.total)
+
+
+def _term(text: str) -> Term:
+    attribute, equals, values = text.partition("=")
+    parts = [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:[^,\\]|\\.)+", values)]
+    if not attribute or not equals or not parts:
+        raise typer.BadParameter(
+            f"{text} is no term; write ATTRIBUTE=VALUE, like age_group=65+.", param_hint="population"
+        )
+    return attribute, parts
+
+
+def _row(edge: dict[str, Any]) -> tuple[str | None, ...]:
+    evidence = edge["evidence"] or {}
+    partition = evidence.get("partition") or {}
+    via = console.derivation(evidence.get("via") or ())
+    return edge["node"]["ref"], edge["verdict"], edge["exposure"], partition.get("ref"), evidence.get("joint"), via
+
+
+def _warn_of_misspelling(client: Client, terms: Sequence[Term]) -> None:
+    """Say which of the terms nobody ever documented: a misspelt value must not look like an unknown one."""
+    vocabulary = {
+        normal(name): {normal(value) for value in values} for name, values in client.population_vocabulary().items()
+    }
+    for attribute, values in terms:
+        known = vocabulary.get(normal(attribute))
+        if known is None:
+            console.warn(f"No partition documents {attribute}; documented are {_some(vocabulary)}.")
+            continue
+        for value in values:
+            if normal(value) not in known:
+                console.warn(f"No partition documents {attribute}={value}; documented are {_some(known)}.")
+
+
+def _some(names: "dict[str, Any] | set[str]") -> str:
+    return ", ".join(sorted(names)[:20]) or "no populations at all"

@@ -1,0 +1,185 @@
+"""`descent check` and `descent register`: what is done with manifests."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from descent import console
+from descent.client import Client
+from descent.errors import DescentError, InvalidManifest
+from descent.manifest import Manifest, load_manifest, parse_manifest
+from descent.options import Output, Session, Url
+
+REGISTER_TIMEOUT = 900.0
+"""Seconds that a registry may take for one manifest; a large one is a single transaction."""
+
+LARGE = 1_000_000
+"""Bytes from which on a manifest's progress is told also where nobody watches."""
+
+Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Manifests in YAML or JSON; - reads from stdin.")]
+
+
+def check(context: typer.Context, files: Files, output: Output = None) -> None:
+    """Validate manifests without a registry.
+
+    Lists everything that is wrong, with its place, and the references that only the registry can resolve.
+    """
+    session = Session.of(context, None, output)
+    outcomes = [_examine(file) for file in files]
+    if session.json:
+        console.print_json([_as_json(file, outcome) for file, outcome in zip(files, outcomes, strict=True)])
+    for file, outcome in zip(files, outcomes, strict=True):
+        if isinstance(outcome, InvalidManifest):
+            _report(outcome)
+        elif not session.json:
+            _print_checked(file, outcome)
+    if any(isinstance(outcome, InvalidManifest) for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def register(context: typer.Context, files: Files, url: Url = None, output: Output = None) -> None:
+    """Register manifests: each file is one transaction, all of it or nothing.
+
+    Every file is checked before the first is sent. Registering again what is registered adds nothing.
+    """
+    session = Session.of(context, url, output)
+    outcomes = [_examine(file) for file in files]
+    invalid = [outcome for outcome in outcomes if isinstance(outcome, InvalidManifest)]
+    if invalid:
+        for outcome in invalid:
+            _report(outcome)
+        raise typer.Exit(1)
+    total: dict[str, Any] = {"created": 0, "existing": 0, "records": []}
+    with session.client(REGISTER_TIMEOUT) as client:
+        try:
+            for manifest in outcomes:
+                if isinstance(manifest, Manifest):
+                    for key, value in _send(client, manifest).items():
+                        total[key] += value
+        finally:
+            # What is registered stays so, whatever became of the files after it.
+            if total["records"] or sys.exc_info()[0] is None:
+                _print_registered(total, session)
+
+
+def _examine(file: str) -> Manifest | InvalidManifest:
+    try:
+        if file == "-":
+            return parse_manifest(sys.stdin.buffer.read(), "stdin")
+        path = Path(file)
+        if (size := path.stat().st_size) >= LARGE:
+            console.say(f"{file}: reading {size / 1e6:.1f} MB")
+        return load_manifest(path)
+    except InvalidManifest as error:
+        return error
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}.", param_hint="FILE") from error
+
+
+def _report(error: InvalidManifest) -> None:
+    for problem in error.problems:
+        console.report(problem, error.source)
+    several = "" if len(error.problems) == 1 else "s"
+    console.say(f"{error.source}: {len(error.problems)} problem{several}")
+
+
+# ---------------------------------------------------------------- check
+
+
+def _as_json(file: str, outcome: Manifest | InvalidManifest) -> dict[str, Any]:
+    if isinstance(outcome, Manifest):
+        return {
+            "file": file,
+            "valid": True,
+            "counts": outcome.counts(),
+            "outside": list(outcome.outside),
+            "problems": [],
+        }
+    problems = [
+        {key: value for key, value in asdict(problem).items() if key != "extensions"} for problem in outcome.problems
+    ]
+    return {"file": file, "valid": False, "counts": {}, "outside": [], "problems": problems}
+
+
+def _print_checked(file: str, manifest: Manifest) -> None:
+    console.print_line(f"{file}: valid, {_summary(manifest)}")
+    if manifest.outside:
+        console.print_line("  to be found in the registry:")
+        for ref in manifest.outside:
+            console.print_line(f"    {ref}")
+
+
+def _summary(manifest: Manifest) -> str:
+    return ", ".join(_counted(count, name) for name, count in manifest.counts().items()) or "nothing in it"
+
+
+def _counted(count: int, name: str) -> str:
+    one = re.sub(r"ies$", "ys", name).removesuffix("s") if count == 1 else name
+    return f"{count} {one.replace('_', ' ')}"
+
+
+# ---------------------------------------------------------------- register
+
+
+def _send(client: Client, manifest: Manifest) -> dict[str, Any]:
+    started = time.monotonic()
+    console.say(f"{manifest.source}: {_summary(manifest)}")
+    try:
+        with _progress(manifest.source) as moved:
+            answer = client.register(manifest.content, moved)
+    except DescentError as error:
+        for problem in error.problems:
+            console.report(manifest.in_file(problem), manifest.source if problem.field else None)
+        raise typer.Exit(console.exit_code(error)) from error
+    seconds = time.monotonic() - started
+    console.say(f"{manifest.source}: {answer['created']} created, {answer['existing']} existing, in {seconds:.1f} s")
+    return answer
+
+
+@contextmanager
+def _progress(source: str) -> Iterator[Any]:
+    """Show how much is sent: a bar on a terminal, else a line at each quarter of a large manifest."""
+    if not sys.stderr.isatty():
+        yield _Lines(source)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console.stderr(), transient=True) as bar:
+        task = bar.add_task(f"sending {console.printable(source)}", total=None)
+
+        def moved(sent: int, size: int) -> None:
+            bar.update(task, completed=sent, total=size)
+            if sent == size:
+                bar.update(task, description="the registry is writing", total=None)
+
+        yield moved
+
+
+class _Lines:
+    """Progress where nobody watches: a log wants few lines."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.quarter = 0
+
+    def __call__(self, sent: int, size: int) -> None:
+        quarter = 4 * sent // size
+        if size >= LARGE and quarter > self.quarter:
+            self.quarter = quarter
+            wait = "; the registry is writing" if sent == size else ""
+            console.say(f"{self.source}: sent {sent / 1e6:.1f} of {size / 1e6:.1f} MB{wait}")
+
+
+def _print_registered(total: dict[str, Any], session: Session) -> None:
+    if session.json:
+        console.print_json(total)
+        return
+    console.print_table(("kind", "ref", "id"), [(r["kind"], r["ref"], r["id"]) for r in total["records"]])
+    console.print_line(f"{total['created']} created, {total['existing']} existing")

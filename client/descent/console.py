@@ -1,0 +1,151 @@
+"""What the command line writes: data to stdout, everything else to stderr.
+
+On a terminal tables have rules and colour and fold long references; elsewhere they are aligned text, one row a line,
+nothing cut off.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from descent.errors import DescentError, GateBlocked, Problem
+from descent.names import misleads
+
+STYLES = {
+    "TRAINED": "red", "NOT_TRAINED": "green", "UNKNOWN": "yellow",
+    "GO": "green", "NO_GO": "bold red",
+    "APPROVED": "green", "REJECTED": "bold red", "FLAGGED": "bold red", "UNREVIEWED": "yellow",
+    "CRITICAL": "bold red", "HIGH": "red", "QUARANTINE": "red", "DECOMMISSION": "bold red",
+}  # fmt: skip
+"""Colours for the words that one looks for first."""
+
+_DIGESTS = ("id", "digest")
+"""Columns that a terminal shows the beginning of: nobody reads sixty-four digits, and search finds the rest."""
+
+
+def printable(text: str) -> str:
+    """Return text that no terminal takes for a command: control and bidi characters as escapes."""
+    return "".join(f"\\u{ord(c):04x}" if misleads(c) and c not in "\t\n" else c for c in text)
+
+
+def stdout() -> Console:
+    """Return the console for data; wide enough for anything where nobody watches."""
+    return Console(file=sys.stdout, highlight=False, markup=False, width=None if sys.stdout.isatty() else 1_000_000)
+
+
+def stderr() -> Console:
+    """Return the console for progress and errors."""
+    return Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True)
+
+
+def print_json(data: Any) -> None:
+    """Write data for programs."""
+    utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=not utf8) + "\n")
+
+
+def print_line(text: str = "", style: str = "") -> None:
+    """Write one line of data."""
+    stdout().print(Text(printable(text), style), soft_wrap=not sys.stdout.isatty())
+
+
+def print_heading(text: str) -> None:
+    """Write the heading of a part of a page."""
+    print_line()
+    print_line(text, "bold")
+
+
+def print_item(text: str) -> None:
+    """Write one item of a list on a page, its further lines indented."""
+    table = Table.grid(padding=(0, 1))
+    table.add_row(Text(" •"), Text(printable(text)))
+    stdout().print(table) if sys.stdout.isatty() else print_line(f" • {text}")
+
+
+def print_pairs(pairs: Iterable[Sequence[str]]) -> None:
+    """Write names and what they stand for, one pair a line."""
+    rows = [[f"  {printable(name)}", printable(value)] for name, value in pairs]
+    width = max(cell_len(name) for name, _ in rows)
+    for name, value in rows:
+        print_line(f"{name}{' ' * (width - cell_len(name))}  {value}")
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table; None is an empty cell."""
+    cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        _print_aligned([list(headings), *cells])
+        return
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for position, heading in enumerate(headings):
+        numeric = all(row[position].isdigit() for row in cells) and bool(cells)
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        shown = [_brief(cell) if heading in _DIGESTS else cell for heading, cell in zip(headings, row, strict=True)]
+        table.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in shown))
+    stdout().print(table)
+
+
+def _brief(digest: str) -> str:
+    return f"{digest[:19]}…" if digest.startswith("sha256:") else digest
+
+
+def _print_aligned(rows: list[list[str]]) -> None:
+    rows = [[" ".join(cell.split()) for cell in row] for row in rows]
+    widths = [max(cell_len(row[position]) for row in rows) for position in range(len(rows[0]))]
+    for row in rows:
+        line = "  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True))
+        sys.stdout.write(line.rstrip() + "\n")
+
+
+def derivation(via: Sequence[dict[str, Any]]) -> str:
+    """Write a derivation down, the cause first: `dataset:d@1#p ←TRAINED_ON- model:m@1`.
+
+    On a terminal every step has a line, so that long ones stay legible.
+    """
+    between = "\n" if sys.stdout.isatty() else " "
+    text = ""
+    for step in via:
+        role = step["role"]
+        arrow = "" if role is None else "=SAME_DATA= " if role == "SAME_DATA" else f"←{role}- "
+        text += (between if text else "") + arrow + step["ref"]
+    return text
+
+
+def report(problem: Problem, source: str | None = None) -> None:
+    """Write an error to stderr: where, what and its code, on one line."""
+    place = ":".join(str(part) for part in (source, problem.line, problem.column) if part is not None)
+    where = "".join(f"{part}: " for part in (place, problem.field) if part)
+    code = f" ({problem.code})" if problem.code else ""
+    sentence = " ".join(printable(f"{where}{problem.message}").split())
+    stderr().print(Text.assemble(("error: ", "bold red"), sentence, (code, "dim")))
+
+
+def warn(text: str) -> None:
+    """Write to stderr what does not end the command and should be seen."""
+    stderr().print(Text.assemble(("warning: ", "yellow"), printable(text)))
+
+
+def say_rest(shown: int, total: int | None) -> None:
+    """Say that there is more than what was shown."""
+    if total is not None and shown < total:
+        say(f"{shown} of {total}; --all shows all.")
+
+
+def say(text: str) -> None:
+    """Write a line of progress to stderr."""
+    stderr().print(Text(printable(text)))
+
+
+def exit_code(error: DescentError) -> int:
+    """Return what the process ends with: 1 error, 3 gate blocked, 4 evidence missing."""
+    if not isinstance(error, GateBlocked):
+        return 1
+    return 4 if error.problems[0].extensions.get("outcome") == "INCOMPLETE" else 3

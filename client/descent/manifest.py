@@ -1,0 +1,127 @@
+"""A manifest: the file that a team keeps beside its model and that `descent register` sends."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import Any, Literal
+
+from descent.convert import convert, snake_case
+from descent.errors import LIMIT, InvalidManifest, Problem
+from descent.json_text import read_json
+from descent.nodes import List, Map, Node, Path, path_text
+from descent.references import cross_references
+from descent.schema import manifest_shape
+from descent.yaml_text import EMPTY, read_yaml
+
+Format = Literal["yaml", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What one file registers.
+
+    `content` is ManifestInput in GraphQL's shape, ready to be sent; `outside` are the references that only the
+    registry can resolve.
+    """
+
+    source: str
+    content: dict[str, Any]
+    outside: tuple[str, ...]
+    _root: Node = field(repr=False)
+
+    def counts(self) -> dict[str, int]:
+        """Say how many of each thing the manifest lists, by the key that it has in YAML."""
+        return {snake_case(name): len(self.content[name]) for name in manifest_shape().fields if self.content.get(name)}
+
+    def in_file(self, problem: Problem) -> Problem:
+        """Return what the registry reported about this manifest with its place in the file."""
+        if problem.field is None:
+            return problem
+        path = tuple(int(index) if index else name for name, index in re.findall(r"([^][.]+)|\[(\d+)\]", problem.field))
+        return _placed(problem.message, path, self._root, problem)
+
+
+def load_manifest(path: FilePath) -> Manifest:
+    """Read a manifest's file; the ending .json, .yaml or .yml says what it is written in.
+
+    Raises OSError where the file cannot be read, InvalidManifest where it cannot be meant.
+    """
+    formats: dict[str, Format] = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
+    return parse_manifest(path.read_bytes(), str(path), formats.get(path.suffix.lower()))
+
+
+def parse_manifest(data: bytes, source: str, written_in: Format | None = None) -> Manifest:
+    """Read a manifest; without `written_in`, what is well-formed JSON is JSON and anything else YAML.
+
+    YAML has keys in snake_case and enum values in lower case; JSON may also have GraphQL's names. Raises
+    InvalidManifest with everything that is wrong, up to 100 problems.
+    """
+    text = _decode(data, source)
+    written_in = written_in or _guess(text)
+    problems: list[Problem] = []
+
+    def report(message: str, path: Path, node: Node | None) -> None:
+        problems.append(_problem(message, path, node))
+
+    root = (read_json if written_in == "json" else read_yaml)(text, source, report)
+    if not isinstance(root, List | Map) and root.resolved() == "null":
+        raise InvalidManifest([Problem(EMPTY, "INVALID_INPUT")], source)
+    content = convert(root, manifest_shape(), report, graphql_names=written_in == "json")
+    if problems:
+        # Without the parts that were left out, references would seem to lead nowhere.
+        raise InvalidManifest(problems, source)
+    found = cross_references(content)
+    if found.findings:
+        wrong = found.findings[:LIMIT]
+        raise InvalidManifest([_placed(f.message, f.path, root, Problem(f.message, f.code)) for f in wrong], source)
+    return Manifest(source, content, tuple(found.outside), root)
+
+
+def _decode(data: bytes, source: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"Byte 0x{data[error.start]:02x} is no UTF-8; save the file as UTF-8."
+        raise InvalidManifest([Problem(message, "INVALID_INPUT", None, line)], source) from error
+
+
+def _guess(text: str) -> Format:
+    if not text.lstrip().startswith("{"):
+        return "yaml"
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return "yaml"
+    return "json"
+
+
+def _problem(message: str, path: Path, node: Node | None, code: str | None = "INVALID_INPUT") -> Problem:
+    line, column = (node.line or None, node.column or None) if node is not None else (None, None)
+    return Problem(message, code, path_text(path) or None, line, column)
+
+
+def _placed(message: str, path: Path, root: Node, problem: Problem) -> Problem:
+    """Follow a path in GraphQL's names through the file as far as it leads, and put the problem there."""
+    node, written = root, Path()
+    for step in path:
+        found = _step(node, step)
+        if found is None:
+            break
+        key, node = found
+        written = (*written, key)
+    placed = _problem(message, written, node, problem.code)
+    return Problem(message, problem.code, placed.field, placed.line, placed.column, problem.extensions)
+
+
+def _step(node: Node, step: str | int) -> tuple[str | int, Node] | None:
+    if isinstance(node, List) and isinstance(step, int) and step < len(node.items):
+        return step, node.items[step]
+    if isinstance(node, Map) and isinstance(step, int) and step < len(node.pairs):
+        # a list that was written as a mapping of names to values
+        key, value = node.pairs[step]
+        return key.text, value
+    if isinstance(node, Map):
+        return next(((key.text, value) for key, value in node.pairs if key.text in (step, snake_case(str(step)))), None)
+    return None

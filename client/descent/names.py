@@ -1,0 +1,93 @@
+"""What names and references may look like."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal, Self
+
+MAX_LENGTH = 200
+
+_CONTENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
+# Most names, told apart from the rest at once; a dot before a slash needs the closer look.
+_PLAIN = re.compile(r"[\w-][\w.-]{0,199}", re.ASCII)
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def normal(text: str) -> str:
+    """Return the form that names are compared in (NFC)."""
+    return unicodedata.normalize("NFC", text)
+
+
+def misleads(character: str) -> bool:
+    """Tell whether a character is unseen and changes what is seen: control, bidi, line separator, half a character."""
+    return character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def fault_in_name(name: str) -> str | None:
+    """Say what is wrong with a name, a version or a partition's name; None if it is fine."""
+    if _PLAIN.fullmatch(name):
+        return None
+    name = normal(name)
+    if not name:
+        return "is empty; a name has 1 to 200 characters"
+    if len(name) > MAX_LENGTH:
+        return f"has {len(name)} characters; a name has at most {MAX_LENGTH}"
+    for character in name:
+        if character in "@#":
+            return f'holds "{character}", which separates the parts of a reference; leave it out'
+        if misleads(character) or unicodedata.category(character) == "Cf":
+            return f"holds the invisible character U+{ord(character):04X}; leave it out"
+    if name != name.strip():
+        return "begins or ends with a space; leave it out"
+    if "../" in name or ".." in name.split("/"):
+        return 'holds the path step ".."; write the name without it'
+    compatible = unicodedata.normalize("NFKC", name)
+    if compatible != name:
+        return f'looks like "{compatible}" and is not the same; write it so'
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A reference by label, `model:NAME@VERSION` or `dataset:NAME@VERSION#PARTITION`, in normal form.
+
+    `version` is None for `model:NAME`, which inside a manifest is the one version of that name in it.
+    """
+
+    kind: Literal["model", "dataset"]
+    name: str
+    version: str | None
+    partition: str | None = None
+
+    def __str__(self) -> str:
+        version = "" if self.version is None else f"@{self.version}"
+        partition = "" if self.partition is None else f"#{self.partition}"
+        return f"{self.kind}:{self.name}{version}{partition}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read a reference; None for a content id (`sha256:…`), which names its record by itself.
+
+        Raises ValueError with what is wrong.
+        """
+        text = normal(text)
+        if _CONTENT_ID.fullmatch(text):
+            return None
+        kind, colon, label = text.partition(":")
+        if not colon or kind not in ("model", "dataset"):
+            raise ValueError("is no reference; write model:NAME@VERSION, dataset:NAME@VERSION#PARTITION or sha256:HEX")
+        label, hash_, partition = label.partition("#")
+        name, at, version = label.partition("@")
+        if kind == "model" and hash_:
+            raise ValueError(
+                'names a partition of a model; only datasets have partitions, so leave out "#" and what follows'
+            )
+        if kind == "dataset" and not at:
+            raise ValueError("lacks a version; write dataset:NAME@VERSION")
+        parts = (("name", name, True), ("version", version, at), ("partition", partition, hash_))
+        for what, part, given in parts:
+            if given and (fault := fault_in_name(part)):
+                raise ValueError(f"has a {what} that {fault}")
+        return cls(
+            "model" if kind == "model" else "dataset", name, version if at else None, partition if hash_ else None
+        )

@@ -1,0 +1,73 @@
+"""Options that many commands share, and what they come to."""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from descent.client import DEFAULT_URL, Client
+
+
+class Format(StrEnum):
+    """How data is written to stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Url = Annotated[
+    str | None, typer.Option("--url", metavar="URL", help=f"Address of the registry; DESCENT_URL, or {DEFAULT_URL}.")
+]
+Output = Annotated[Format | None, typer.Option("--format", help="How data is written; as tables if not said.")]
+AsOf = Annotated[
+    str | None,
+    typer.Option("--as-of", metavar="MOMENT", help="As the registry knew it then, like 2025-01-15T10:00:00Z."),
+]
+First = Annotated[int, typer.Option("--first", metavar="N", min=1, help="How many rows.")]
+All = Annotated[bool, typer.Option("--all", help="All rows, however many.")]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kinds", metavar="KIND,…", help="Only records of these kinds, like model_version,deployment."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Where the registry is and how its answers are written.
+
+    An option after the command counts before the same option in front of it, and that before the environment.
+    """
+
+    url: str | None = None
+    output: Format | None = None
+
+    @classmethod
+    def of(cls, context: typer.Context, url: str | None, output: Format | None) -> "Session":
+        """Return what a command's own options and those in front of it come to."""
+        outer = context.obj or cls()
+        return cls(url or outer.url, output or outer.output)
+
+    @property
+    def json(self) -> bool:
+        """Whether data is written for programs."""
+        return self.output is Format.JSON
+
+    def client(self, timeout: float = 60.0) -> Client:
+        """Return a client of the registry, with the token of the environment."""
+        url = self.url or os.environ.get("DESCENT_URL") or DEFAULT_URL
+        return Client(url, token=os.environ.get("DESCENT_TOKEN"), timeout=timeout)
+
+
+def limit_of(first: int, everything: bool) -> int | None:
+    """Return how many rows are wanted; None for all."""
+    return None if everything else first
+
+
+def upper(names: list[str] | None) -> list[str] | None:
+    """Return enum values as GraphQL spells them; several may share one argument, separated by commas."""
+    values = [
+        part.strip().upper().replace("-", "_") for name in names or () for part in name.split(",") if part.strip()
+    ]
+    return values or None

@@ -1,0 +1,133 @@
+"""One record as a page that a risk officer reads from top to bottom."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from descent import console
+
+Record = dict[str, Any]
+
+
+def print_page(record: Record) -> None:
+    """Write the page of any record, as the Entity operation returns it."""
+    console.print_line(record["ref"], "bold")
+    console.print_line(f"{record['kind']}, recorded {record['recordedAt']} by {record['recordedBy']}", "dim")
+    if record["id"] != record["ref"]:
+        console.print_line(record["id"], "dim")
+    parts = _PARTS.get(record["__typename"], ())
+    for part in parts:
+        part(record)
+
+
+# ---------------------------------------------------------------- a model version
+
+
+def _verdict(record: Record) -> None:
+    verdict = record["verdict"]
+    console.print_heading("Verdict")
+    console.print_line(verdict["status"], console.STYLES.get(verdict["status"], ""))
+    for reason in verdict["reasons"]:
+        console.print_item(f"{reason['message']} ({reason['code']})")
+
+
+def _profile(record: Record) -> None:
+    profile = record["safetyProfile"]
+    if profile is None:
+        console.print_heading("Safety profile")
+        console.print_line("None: nobody has said what this version is for and what it must not do.", "yellow")
+        return
+    console.print_heading("Intended use")
+    console.print_line(profile["intendedUse"])
+    _items("Must not do", profile["mustNotDo"])
+    _items("Guardrails", profile["guardrails"])
+    _items("Known biases", [f"{_population(bias)}: {bias['description']}" for bias in profile["knownBiases"]])
+    _items("Notes of the profile", [f"{note['author']}: {note['text']}" for note in profile["notes"]])
+
+
+def _warnings(record: Record) -> None:
+    _table("Flags", ("action", "reason"), record["flags"])
+    _table("Vulnerabilities", ("severity", "title"), record["vulnerabilities"])
+    reviews = [
+        {**review, "valid": "valid" if review["valid"] else "void", "conditions": "; ".join(review["conditions"] or ())}
+        for review in record["reviews"]
+    ]
+    _table("Reviews", ("environment", "decision", "valid", "expiresAt", "reason", "conditions"), reviews)
+    _items("Notes", [f"{note['author']}: {note['text']}" for note in record["notes"]])
+
+
+def _origin(record: Record) -> None:
+    _pairs("Derived from", [(parent["relation"], parent["node"]["ref"]) for parent in record["parents"]])
+    _pairs("Trained on", [(source["role"], source["node"]["ref"]) for source in record["trainedOn"]])
+    interventions = [
+        f"{one['kind']} for {', '.join(map(_population, one['targets'])) or 'all'}: {one['description']}"
+        for one in record["interventions"]
+    ]
+    _items("Interventions", interventions)
+
+
+def _build(record: Record) -> None:
+    code, config, environment = record["code"], record["config"], record["environment"]
+    _pairs("Code", [(code["repository"], code["commit"])] if code else [])
+    parameters = config["parameters"] if config else {}
+    if isinstance(parameters, dict):
+        _pairs("Config", [(key, json.dumps(value, ensure_ascii=False)) for key, value in parameters.items()])
+    else:
+        _items("Config", [json.dumps(parameters, ensure_ascii=False)])
+    if environment:
+        python = [("python", environment["python"])] if environment["python"] else []
+        _pairs("Environment", python + [(one["name"], one["version"]) for one in environment["dependencies"]])
+    _table("Artifacts", ("uri", "digest", "size"), record["artifacts"])
+    _items("The same build as", [other["ref"] for other in record["sameBuild"]])
+
+
+# ---------------------------------------------------------------- data
+
+
+def _dataset(record: Record) -> None:
+    if record["license"]:
+        console.print_line(f"License: {record['license']}")
+    _table("Partitions", ("ref", "rows"), record["partitions"])
+
+
+def _partition(record: Record) -> None:
+    rows = "" if record["rows"] is None else f", {record['rows']} rows"
+    console.print_line(f"Of {record['dataset']['ref']}{rows}, digest {record['digest']}")
+    console.print_heading(f"Population: documented {record['populationDocumented'].lower()}")
+    console.print_table(
+        ("attribute", "value", "share"),
+        [(one["attribute"], one["value"], one["share"]) for one in record["population"]],
+    )
+    _items("The same data as", [other["ref"] for other in record["sameData"]])
+
+
+_PARTS: dict[str, tuple[Callable[[Record], None], ...]] = {
+    "ModelVersion": (_verdict, _profile, _warnings, _origin, _build),
+    "Dataset": (_dataset,),
+    "Partition": (_partition,),
+}
+
+# ---------------------------------------------------------------- what parts are made of
+
+
+def _items(heading: str, items: Sequence[str] | None) -> None:
+    if items:
+        console.print_heading(heading)
+        for item in items:
+            console.print_item(item)
+
+
+def _pairs(heading: str, pairs: Sequence[tuple[str, str]]) -> None:
+    if pairs:
+        console.print_heading(heading)
+        console.print_pairs(pairs)
+
+
+def _table(heading: str, columns: Sequence[str], rows: Sequence[Record] | None) -> None:
+    if rows:
+        console.print_heading(heading)
+        console.print_table(columns, [[row[column] for column in columns] for row in rows])
+
+
+def _population(term: Record) -> str:
+    return f"{term['attribute']} {term['value']}" if term["value"] else str(term["attribute"])

@@ -1,0 +1,84 @@
+"""What a manifest's values must be beyond their type: names, references, moments, sets without duplicates."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from descent.names import Ref, fault_in_name
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[-+]\d\d:\d\d)", re.ASCII)
+_LABELLED = ("ModelVersionInput", "DatasetInput", "PartitionInput")
+_REFERENCES = ("ref", "subject", "data", "generatedBy")
+_SETS = ("slice", "population", "dependencies", "trainedOn", "artifacts")
+# What an edge leads to, where that is settled by its role: input and field that holds it -> kind of the reference
+_LEADS_TO = {
+    ("ModelVersionInput", "parents"): "model",
+    ("ModelVersionInput", "trainedOn"): "dataset",
+    ("DatasetInput", "derivedFrom"): "dataset",
+    ("PartitionInput", "derivedFrom"): "dataset",
+    ("DatasetInput", "generatedBy"): "model",
+    ("PartitionInput", "generatedBy"): "model",
+    ("EvaluationInput", "subject"): "model",
+    ("EvaluationInput", "data"): "dataset",
+    ("ProbeInput", "data"): "dataset",
+    ("SafetyProfileStatementInput", "subject"): "model",
+    ("PopulationStatementInput", "subject"): "dataset",
+}
+
+Place = tuple[str, str]
+"""An input and one of its fields, in GraphQL names: `("ModelVersionInput", "version")`."""
+
+
+def fault_in_text(places: Sequence[Place], text: str, form: str | None) -> str | None:
+    """Say what is wrong with the text of a field; None if it is fine.
+
+    `places` leads from the manifest to the field; `form` is the JSON Schema's format.
+    """
+    holder, name = places[-1]
+    if holder in _LABELLED and name in ("name", "version"):
+        return fault_in_name(text)
+    if name in _REFERENCES:
+        return _fault_in_reference(places, text)
+    if form == "date-time":
+        return _fault_in_moment(text)
+    return None
+
+
+def _fault_in_reference(places: Sequence[Place], text: str) -> str | None:
+    try:
+        ref = Ref.parse(text)
+    except ValueError as error:
+        return str(error)
+    expected = next((_LEADS_TO[place] for place in reversed(places) if place in _LEADS_TO), None)
+    if ref is not None and expected not in (None, ref.kind):
+        wanted = (
+            "model:NAME@VERSION" if expected == "model" else "dataset:NAME@VERSION or dataset:NAME@VERSION#PARTITION"
+        )
+        return f"names a {ref.kind} where a {expected} belongs; write {wanted}"
+    return None
+
+
+def _fault_in_moment(text: str) -> str | None:
+    how = "write it like 2025-01-15T10:00:00Z"
+    if not _MOMENT.fullmatch(text):
+        return f"is no moment with date, time and offset; {how}"
+    try:
+        datetime.fromisoformat(text.upper())
+    except ValueError:
+        return f"is no moment of the calendar; {how}"
+    return None
+
+
+def duplicate_in_set(name: str, items: Sequence[Any]) -> int | None:
+    """Return the position of the first item of a set that was there before; None if all differ."""
+    if name not in _SETS:
+        return None
+    seen = set[str]()
+    for position, item in enumerate(items):
+        text = json.dumps(item, sort_keys=True)
+        if text in seen:
+            return position
+        seen.add(text)
+    return None

@@ -1,0 +1,139 @@
+"""POST /bulk: manifests as NDJSON, one a line, each all or nothing, answered line by line as they are recorded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import repeat
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from descentd.app import strict_json
+from descentd.app.errors import Refusal, extensions, fault, problem_response, problems
+from descentd.app.graphql import encode
+from descentd.app.metrics import Metrics
+from descentd.app.requests import person, require_content_type
+from descentd.app.service import Service
+from descentd.graph.errors import DescentError, InvalidInput, TooCostly, Unavailable
+from descentd.graph.joint import Outcome, register_each
+from descentd.graph.manifest import ManifestInput
+from descentd.queries.registry import Registry
+
+NDJSON: Final = "application/x-ndjson"
+_BATCH: Final = 128
+
+
+Manifests = list[ManifestInput | DescentError | None]
+
+
+class Bulk:
+    """The ASGI application at /bulk; every line is one manifest in the shape of ManifestInput.
+
+    The body is read whether or not the answers are, which wait in memory: many clients send all before they read.
+    """
+
+    def __init__(self, service: Service, metrics: Metrics, line_limit: int) -> None:
+        self._service = service
+        self._metrics = metrics
+        self._limit = line_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        request = Request(scope, receive)
+        try:
+            if request.method != "POST":
+                raise Refusal(InvalidInput("Manifests are sent by POST: use that."), 405, {"Allow": "POST"})
+            who = person(request.headers)
+            require_content_type(request.headers, NDJSON)
+            registry = self._service.registry
+        except Refusal as refusal:
+            await problem_response(refusal.problem, refusal.status, refusal.headers)(scope, receive, send)
+            return
+        except DescentError as error:
+            await problem_response(error)(scope, receive, send)
+            return
+        headers = [(b"content-type", NDJSON.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        answers: asyncio.Queue[bytes | None] = asyncio.Queue()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._register(request, registry, who, answers))
+            while (answer := await answers.get()) is not None:
+                await send({"type": "http.response.body", "body": answer, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _register(
+        self, request: Request, registry: Registry, who: str, answers: asyncio.Queue[bytes | None]
+    ) -> None:
+        number = 1
+        room = asyncio.Semaphore(1)  # while one batch is being written, the next one is read and checked
+        async with asyncio.TaskGroup() as group:
+            try:
+                async for batch in _batches(request.stream(), self._limit):
+                    if self._service.ending.is_set():
+                        raise Unavailable("The server is stopping: send this line and those after it again.")
+                    manifests = await asyncio.to_thread(_manifests, batch)
+                    await room.acquire()
+                    writing = group.create_task(self._write(manifests, number, registry, who, answers))
+                    writing.add_done_callback(lambda _: room.release())
+                    number += len(batch)
+            except ClientDisconnect:
+                pass
+            except DescentError as error:
+                await room.acquire()
+                answers.put_nowait(self._refused(number, error))
+        answers.put_nowait(None)
+
+    async def _write(
+        self, read: Manifests, number: int, registry: Registry, who: str, answers: asyncio.Queue[bytes | None]
+    ) -> None:
+        """Register a batch whose first line has a number, and answer it."""
+        manifests = [manifest for manifest in read if isinstance(manifest, ManifestInput)]
+        outcomes: Iterator[Outcome]
+        try:
+            outcomes = iter(await register_each(registry.committer, manifests, who))
+        except Exception as error:
+            outcomes = repeat(fault(error))
+        written = []
+        for line, manifest in enumerate(read, number):
+            outcome = next(outcomes) if isinstance(manifest, ManifestInput) else manifest
+            if isinstance(outcome, DescentError):
+                written.append(self._refused(line, outcome))
+            elif outcome is not None:
+                answer = {"line": line, "created": outcome.created, "existing": outcome.existing}
+                written.append(encode(answer) + b"\n")
+        answers.put_nowait(b"".join(written))
+
+    def _refused(self, line: int, error: DescentError) -> bytes:
+        found = problems(error)
+        self._metrics.refused(problem.code for problem in found)
+        return encode({"line": line, "errors": [{"message": p.message, **extensions(p)} for p in found]}) + b"\n"
+
+
+def _manifests(lines: Sequence[bytes]) -> Manifests:
+    """What each line holds; None for an empty one."""
+    found: Manifests = []
+    for line in lines:
+        try:
+            found.append(ManifestInput.read(strict_json.read(line, "The line")) if line.strip() else None)
+        except DescentError as error:
+            found.append(error)
+    return found
+
+
+async def _batches(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[list[bytes]]:
+    """The lines of a body in batches, as they come; raises TooCostly for a line of more than `limit` bytes."""
+    begun: list[bytes] = []
+    size = 0
+    async for chunk in stream:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        size += len(first)
+        if size > limit:
+            raise TooCostly(f"The line is longer than {limit} bytes: send smaller manifests.")
+        if others:
+            whole = [b"".join(begun), *others[:-1]]
+            begun, size = [others[-1]], len(others[-1])
+            for start in range(0, len(whole), _BATCH):
+                yield whole[start : start + _BATCH]
+    if size:
+        yield [b"".join(begun)]

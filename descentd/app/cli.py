@@ -1,0 +1,123 @@
+"""The command line of the server: `descentd`."""
+
+import asyncio
+import json
+import sys
+from enum import StrEnum
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from descentd.app.settings import Settings
+from descentd.app.stores import existing_store
+from descentd.graph.errors import DescentError, InvalidInput
+from descentd.graph.verify import Report
+from descentd.graph.verify import verify as checked
+
+DONE, FAILED, MISUSED = 0, 1, 2
+
+app = typer.Typer(
+    name="descentd",
+    help="The registry of model versions and of what is known about their safety.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """How outcomes are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+Store = Annotated[
+    str | None,
+    typer.Option(help="sqlite:///FILE, neo4j://…, bolt://… or memory:  [default: sqlite:///descent.db]", metavar="URL"),
+]
+
+
+@app.command()
+def serve(
+    store: Store = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.  [default: 8600]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer.  [default: 1]")] = None,
+    topology: Annotated[
+        str | None, typer.Option(help="Who walks the graph: memory or store.  [default: memory]")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="json, console or auto.  [default: auto]")] = None,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.  [default: INFO]")] = None,
+) -> None:
+    """Serve a registry; every option is also an environment variable, DESCENT_STORE and so on."""
+    from descentd.app import serving
+
+    serving.serve(
+        Settings.read(
+            store=store,
+            host=host,
+            port=port,
+            workers=workers,
+            topology=topology,
+            log_format=log_format,
+            log_level=log_level,
+        )
+    )
+
+
+@app.command()
+def verify(
+    store: Store = None,
+    format: Annotated[Format, typer.Option(help="How the outcome is written.")] = Format.TEXT,
+) -> None:
+    """Work out again everything that a store holds, and say whether it is what was recorded; 1 where it is not."""
+    report = asyncio.run(_verify(Settings.read(store=store).store))
+    if format is Format.JSON:
+        sys.stdout.write(json.dumps({"records": report.records, "root": report.root, "problem": report.problem}) + "\n")
+    elif report.problem is None:
+        sys.stdout.write(f"{report.records:,} records are what was recorded; root {report.root}\n")
+    else:
+        sys.stdout.write(f"{report.problem} The {report.records:,} records before it are right.\n")
+    sys.exit(DONE if report.problem is None else FAILED)
+
+
+async def _verify(address: str) -> Report:
+    store = existing_store(address)
+    await store.open()
+    try:
+        return await checked(store, _show_progress if sys.stderr.isatty() else None)
+    finally:
+        await store.close()
+
+
+def _show_progress(done: int, all: int) -> None:
+    sys.stderr.write(f"\r{done:,} of {all:,} records" + ("\n" if done == all else ""))
+
+
+@app.command()
+def schema() -> None:
+    """Write the GraphQL schema, as it is committed in schema.graphql."""
+    from descentd.app.gql.schema import schema as whole
+
+    sys.stdout.write(whole.as_str().rstrip() + "\n")
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    sys.stdout.write(f"descentd {metadata.version('descentd')}\n")
+
+
+def main() -> None:
+    """Run a command; exits with 0 when done, 1 on an error and 2 where it was asked for wrongly."""
+    try:
+        app()
+    except DescentError as error:
+        sys.stderr.write(f"descentd: {error.message}\n")
+        sys.exit(MISUSED if isinstance(error, InvalidInput) else FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""Pages of lists, as Relay connections: every cursor is a keyset cursor."""
+
+from typing import Generic, TypeVar
+
+import strawberry
+
+from descentd.app.gql.scalars import Count
+
+N = TypeVar("N")
+
+
+@strawberry.type(description="Where a page ends.")
+class PageInfo:
+    """Page."""
+
+    has_next_page: bool = strawberry.field(description="More follow.")
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last item, for `after`; null on an empty page."
+    )
+
+
+@strawberry.type(description="An item of a page.")
+class Edge(Generic[N]):
+    """Item."""
+
+    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    node: N = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[N]):
+    """List."""
+
+    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
+    page_info: PageInfo = strawberry.field(description="Where the page ends.")
+    edges: list[Edge[N]] = strawberry.field(description="The items of this page.")
+
+
+def page_info(cursors: list[str], *, more: bool) -> PageInfo:
+    """The end of a page whose items have these cursors."""
+    return PageInfo(has_next_page=more, end_cursor=cursors[-1] if cursors else None)

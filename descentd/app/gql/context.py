@@ -1,0 +1,55 @@
+"""What the resolvers of one request share: the registry, the person, and look-ups that are batched."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from strawberry.dataloader import DataLoader
+from strawberry.types import Info
+
+from descentd.graph.errors import Internal
+from descentd.graph.log import Entry
+from descentd.graph.records import Brief
+from descentd.graph.relations import Role
+from descentd.queries.history import STATEMENTS
+from descentd.queries.registry import Registry
+
+
+class Context:
+    """One request. `sequence` is the log position of its answer, once a resolver has asked."""
+
+    def __init__(self, registry: Registry, person: str) -> None:
+        self.registry = registry
+        self.person = person
+        self.sequence: int | None = None
+        self.entries: DataLoader[int, Entry] = DataLoader(self._entries)
+        self.briefs: DataLoader[int, Brief] = DataLoader(self._briefs)
+        self.named: DataLoader[str, Brief] = DataLoader(self._named)
+        """By id or label, which must be registered."""
+        self.statements: DataLoader[int, list[tuple[Role, int]]] = DataLoader(self._statements)
+
+    def answered_at(self, sequence: int) -> None:
+        """Note the log position of a part of the answer; the answer carries the latest."""
+        self.sequence = max(sequence, self.sequence or 0)
+
+    async def _entries(self, sequences: list[int]) -> Sequence[Entry]:
+        return await self.registry.store.entries(sequences)
+
+    async def _briefs(self, sequences: list[int]) -> Sequence[Brief]:
+        return await self.registry.store.briefs(sequences)
+
+    async def _named(self, ids: list[str]) -> Sequence[Brief]:
+        found = await self.registry.store.resolve(ids)
+        return [found[id] for id in ids]
+
+    async def _statements(self, sequences: list[int]) -> Sequence[list[tuple[Role, int]]]:
+        about: defaultdict[int, list[tuple[Role, int]]] = defaultdict(list)
+        for link in await self.registry.store.links(sequences, STATEMENTS, inward=True):
+            about[link.target].append((link.role, link.source))
+        return [sorted(about[sequence], key=lambda statement: statement[1]) for sequence in sequences]
+
+
+def context(info: Info) -> Context:
+    """The context of the request that a field is resolved for."""
+    if not isinstance(info.context, Context):
+        raise Internal("The request has no context.")
+    return info.context

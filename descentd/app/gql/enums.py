@@ -1,0 +1,58 @@
+"""The enums of the schema, made from those of the graph and the questions."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+import strawberry
+
+from descentd.graph import manifest, metrics, reach, relations
+from descentd.queries import lineage, verdicts
+
+RecordKind = relations.Kind
+Role = relations.Role
+Relation = manifest.Relation
+TrainingRole = manifest.TrainingRole
+Severity = manifest.Severity
+Documented = reach.Documented
+MetricCategory = metrics.MetricCategory
+MetricDirection = metrics.MetricDirection
+Direction = lineage.Direction
+ExposureVerdict = reach.Verdict
+VerdictStatus = verdicts.VerdictStatus
+
+strawberry.enum(RecordKind, name="RecordKind", description=relations.Kind.__doc__)
+strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.Verdict.__doc__)
+for _same in (
+    Role,
+    Relation,
+    TrainingRole,
+    Severity,
+    Documented,
+    MetricCategory,
+    MetricDirection,
+    Direction,
+    VerdictStatus,
+):
+    strawberry.enum(_same, description=_same.__doc__)
+
+
+@strawberry.enum(description="Whether a version learned from data itself or through what it descends from.")
+class ExposureKind(StrEnum):
+    """Direct or inherited."""
+
+    DIRECT = "DIRECT"
+    INHERITED = "INHERITED"
+
+
+@strawberry.enum(description="Whether several terms are bound to meet in the same rows.")
+class Joint(StrEnum):
+    """By the shares that the partition documents."""
+
+    PROVEN = "PROVEN"
+    POSSIBLE = "POSSIBLE"
+
+
+BY_NAME: Final[Mapping[str, type[StrEnum]]] = {
+    enum.__name__: enum for enum in (Relation, TrainingRole, Severity, Documented, MetricCategory, MetricDirection)
+}

@@ -1,0 +1,31 @@
+"""The schema: what each noun offers, put together."""
+
+from typing import Final
+
+import strawberry
+
+from descentd.app.gql import data  # noqa: F401 - its types add themselves to TYPES
+from descentd.app.gql.exposure import ExposureQuery
+from descentd.app.gql.lineage import LineageQuery
+from descentd.app.gql.lookup import LookupQuery
+from descentd.app.gql.records import TYPES
+from descentd.app.gql.register import EventSubscription, RegisterMutation
+from descentd.app.gql.scalars import CONFIG
+
+
+@strawberry.type(description="Questions; `asOf` asks as the registry knew it at a moment of record time.")
+class Query(LookupQuery, LineageQuery, ExposureQuery):
+    """Questions."""
+
+
+@strawberry.type(description="What adds records. Nothing is overwritten or removed.")
+class Mutation(RegisterMutation):
+    """Additions."""
+
+
+@strawberry.type(description="What goes on.")
+class Subscription(EventSubscription):
+    """Streams."""
+
+
+schema: Final = strawberry.Schema(Query, Mutation, Subscription, types=list(TYPES.values()), config=CONFIG)

@@ -1,0 +1,252 @@
+"""What is said about versions and data: profiles, notes, weaknesses, results; reviews, flags and deployments."""
+
+import time
+from enum import StrEnum
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.gql.enums import Severity
+from descentd.app.gql.records import Record
+from descentd.app.gql.scalars import JSON, Count, DateTime
+from descentd.graph.names import instant
+from descentd.graph.relations import Kind
+
+
+@strawberry.type(description="A value of an attribute.")
+class Attribute:
+    """Attribute."""
+
+    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
+    value: str = strawberry.field(description="The exact text.")
+
+
+@strawberry.type(description="A bias that is known and stays.")
+class KnownBias:
+    """Bias."""
+
+    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
+    value: str | None = strawberry.field(description="Whom it concerns; null: everybody with the attribute.")
+    description: str = strawberry.field(description="What it is.")
+
+
+@strawberry.type(description="A remark and who made it.")
+class ProfileNote:
+    """Remark in a profile."""
+
+    author: str = strawberry.field(description="Who made it.")
+    text: str = strawberry.field(description="What it says.")
+
+
+@strawberry.type(description="A statement bound to a number: contradicted when the newest result is outside.")
+class Claim:
+    """Claim."""
+
+    text: str = strawberry.field(description="What is claimed.")
+    metric: str = strawberry.field(description="The metric that it is bound to.")
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about.")
+    at_least: float | None = strawberry.field(description="The lower bound.")
+    at_most: float | None = strawberry.field(description="The upper bound.")
+
+
+@strawberry.type(description="What a version is for, what it must not do, and what is known against it.")
+class SafetyProfile(Record, kind=Kind.SAFETY_PROFILE):
+    """Profile."""
+
+    @strawberry.field(description="What the version is for.")
+    async def intended_use(self, info: Info) -> str:
+        return str((await self._content(info))["intendedUse"])
+
+    @strawberry.field(description="Out-of-scope uses.")
+    async def must_not_do(self, info: Info) -> list[str]:
+        return list((await self._content(info)).get("mustNotDo", ()))
+
+    @strawberry.field(description="What keeps it within its use.")
+    async def guardrails(self, info: Info) -> list[str]:
+        return list((await self._content(info)).get("guardrails", ()))
+
+    @strawberry.field(description="Biases that are known and stay.")
+    async def known_biases(self, info: Info) -> list[KnownBias]:
+        biases = (await self._content(info)).get("knownBiases", ())
+        return [KnownBias(**{"value": None, **bias}) for bias in biases]
+
+    @strawberry.field(description="Remarks.")
+    async def notes(self, info: Info) -> list[ProfileNote]:
+        return [ProfileNote(**note) for note in (await self._content(info)).get("notes", ())]
+
+    @strawberry.field(description="Statements bound to numbers.")
+    async def claims(self, info: Info) -> list[Claim]:
+        return [
+            Claim(
+                text=claim["text"],
+                metric=claim["metric"],
+                slice=[Attribute(**part) for part in claim.get("slice", ())],
+                at_least=claim.get("atLeast"),
+                at_most=claim.get("atMost"),
+            )
+            for claim in (await self._content(info)).get("claims", ())
+        ]
+
+    @strawberry.field(description="Why it was revised.")
+    async def reason(self, info: Info) -> str | None:
+        return (await self._content(info)).get("reason")
+
+
+@strawberry.type(description="A remark about a record.")
+class Note(Record, kind=Kind.NOTE):
+    """Note."""
+
+    @strawberry.field(description="Who made it.")
+    async def author(self, info: Info) -> str:
+        return str((await self._content(info))["author"])
+
+    @strawberry.field(description="What it says.")
+    async def text(self, info: Info) -> str:
+        return str((await self._content(info))["text"])
+
+
+@strawberry.type(description="A weakness that was found.")
+class Vulnerability(Record, kind=Kind.VULNERABILITY):
+    """Weakness."""
+
+    @strawberry.field(description="What it is, in a line.")
+    async def title(self, info: Info) -> str:
+        return str((await self._content(info))["title"])
+
+    @strawberry.field(description="How bad it is.")
+    async def severity(self, info: Info) -> Severity:
+        return Severity((await self._content(info))["severity"])
+
+    @strawberry.field(description="What it is, at length.")
+    async def description(self, info: Info) -> str | None:
+        return (await self._content(info)).get("description")
+
+
+@strawberry.type(description="The protocol of an evaluation.")
+class Suite:
+    """Suite."""
+
+    name: str = strawberry.field(description="The suite's name.")
+    version: str = strawberry.field(description="Its version.")
+    config: JSON | None = strawberry.field(description="How it was run.")
+
+
+@strawberry.type(description="One result.")
+class MetricValue:
+    """Result."""
+
+    name: str = strawberry.field(description="The metric.")
+    value: float = strawberry.field(description="As measured.")
+    stderr: float | None = strawberry.field(description="The standard error, in the metric's unit.")
+    n: Count | None = strawberry.field(description="How many items it rests on.")
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+
+
+@strawberry.type(description="Results of a suite on a version.")
+class Evaluation(Record, kind=Kind.EVALUATION):
+    """Evaluation."""
+
+    @strawberry.field(description="When it was run, as its author says.")
+    async def evaluated_at(self, info: Info) -> DateTime | None:
+        return (await self._content(info)).get("evaluatedAt")
+
+    @strawberry.field(description="The protocol.")
+    async def suite(self, info: Info) -> Suite:
+        suite = (await self._content(info))["suite"]
+        return Suite(name=suite["name"], version=suite["version"], config=suite.get("config"))
+
+    @strawberry.field(description="The results.")
+    async def metrics(self, info: Info) -> list[MetricValue]:
+        return [
+            MetricValue(
+                name=m["name"],
+                value=m["value"],
+                stderr=m.get("stderr"),
+                n=m.get("n"),
+                slice=[Attribute(**part) for part in m.get("slice", ())],
+            )
+            for m in (await self._content(info))["metrics"]
+        ]
+
+
+@strawberry.enum(description="What a reviewer decided.")
+class Decision(StrEnum):
+    """Decision."""
+
+    GO = "GO"
+    NO_GO = "NO_GO"
+    ABSTAIN = "ABSTAIN"
+
+
+@strawberry.type(description="A person's decision on a version, on exact evidence.")
+class Review(Record, kind=Kind.REVIEW):
+    """Review."""
+
+    @strawberry.field(description="The environment that it is about.")
+    async def environment(self, info: Info) -> str:
+        return str((await self._content(info))["environment"])
+
+    @strawberry.field(description="What was decided.")
+    async def decision(self, info: Info) -> Decision:
+        return Decision((await self._content(info))["decision"])
+
+    @strawberry.field(description="Why.")
+    async def reason(self, info: Info) -> str:
+        return str((await self._content(info))["reason"])
+
+    @strawberry.field(description="What has to hold for it to hold.")
+    async def conditions(self, info: Info) -> list[str]:
+        return list((await self._content(info)).get("conditions", ()))
+
+    @strawberry.field(description="When it ends.")
+    async def expires_at(self, info: Info) -> DateTime | None:
+        return (await self._content(info)).get("expiresAt")
+
+    @strawberry.field(description="It has not expired.")
+    async def valid(self, info: Info) -> bool:
+        expires = (await self._content(info)).get("expiresAt")
+        return expires is None or instant(expires) > time.time_ns() // 1000
+
+
+@strawberry.enum(description="What a flag asks for.")
+class FlagAction(StrEnum):
+    """Action."""
+
+    REVIEW = "REVIEW"
+    QUARANTINE = "QUARANTINE"
+    DECOMMISSION = "DECOMMISSION"
+    CLEAR = "CLEAR"
+
+
+@strawberry.type(description="A warning on a record, which may reach what descends from it.")
+class Flag(Record, kind=Kind.FLAG):
+    """Flag."""
+
+    @strawberry.field(description="What it asks for.")
+    async def action(self, info: Info) -> FlagAction:
+        return FlagAction((await self._content(info))["action"])
+
+    @strawberry.field(description="Why.")
+    async def reason(self, info: Info) -> str:
+        return str((await self._content(info))["reason"])
+
+
+@strawberry.type(description="A version that serves, or served, at an endpoint.")
+class Deployment(Record, kind=Kind.DEPLOYMENT):
+    """Deployment."""
+
+    @strawberry.field(description="Where it serves.")
+    async def environment(self, info: Info) -> str:
+        return str((await self._content(info))["environment"])
+
+    @strawberry.field(description="At which endpoint of the environment.")
+    async def endpoint(self, info: Info) -> str:
+        return str((await self._content(info))["endpoint"])
+
+    @strawberry.field(description="Since when.")
+    async def since(self, info: Info) -> DateTime:
+        return DateTime((await self._content(info))["since"])
+
+    @strawberry.field(description="Until when; null while it serves.")
+    async def until(self, info: Info) -> DateTime | None:
+        return (await self._content(info)).get("until")

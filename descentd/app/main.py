@@ -1,0 +1,100 @@
+"""Puts the parts of a server together."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from strawberry import Schema
+
+from descentd.app import logs
+from descentd.app.bulk import Bulk
+from descentd.app.edge import Edge
+from descentd.app.errors import problem_response
+from descentd.app.gql.schema import schema as whole_schema
+from descentd.app.graphql import GraphQLEndpoint
+from descentd.app.health import Health
+from descentd.app.limits import Limits
+from descentd.app.metrics import Metrics
+from descentd.app.operations import Operations, root_fields
+from descentd.app.service import Service
+from descentd.app.settings import Settings
+from descentd.app.stopping import told_to_stop
+from descentd.app.stores import without_credentials
+from descentd.app.websocket import WebSocketEndpoint
+from descentd.graph.errors import InvalidInput, NotFound
+
+
+def create(
+    settings: Settings, schema: Schema = whole_schema, when_ready: Callable[[int], None] = lambda _: None
+) -> Starlette:
+    """The ASGI application, which calls `when_ready` with the number of records once it answers.
+
+    Raises InvalidInput where the settings name no store that can be used.
+    """
+    service = Service(settings)
+    names = [field[0].upper() + field[1:] for field in root_fields(schema)]
+    paths = ["/graphql", "/bulk", "/livez", "/readyz", "/metrics", "/version"]
+    metrics = Metrics(names, paths, shared=settings.run_directory is not None)
+    operations = Operations(schema, Limits.of(settings), settings.request_timeout, service, metrics)
+    health = Health(service, metrics)
+    routes: list[BaseRoute] = [
+        Route("/graphql", GraphQLEndpoint(operations, service, metrics, settings.body_limit)),
+        WebSocketRoute("/graphql", WebSocketEndpoint(operations).connect),
+        Route("/bulk", Bulk(service, metrics, settings.body_limit)),
+        Route("/livez", health.live),
+        Route("/readyz", health.ready),
+        Route("/metrics", health.metrics),
+        Route("/version", health.version),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        with told_to_stop(service.ending.set):
+            await service.start(when_ready)
+            try:
+                yield
+            finally:
+                service.ending.set()
+                await service.stop()
+
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Edge, metrics=metrics, hosts=settings.hosts)],
+        exception_handlers={HTTPException: _http_exception},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def from_environment() -> Starlette:
+    """What a worker serves; `descentd serve` has left the settings in the environment."""
+    settings = Settings.read()
+    logs.configure(settings.log_format, settings.log_level)
+    return create(settings, when_ready=lambda records: _announce(settings, records))
+
+
+def _announce(settings: Settings, records: int) -> None:
+    """Say once to whoever started the server that it answers."""
+    if settings.run_directory is not None:
+        try:
+            (settings.run_directory / "announced").touch(exist_ok=False)
+        except FileExistsError:
+            return
+    count = "1 record" if records == 1 else f"{records:,} records"
+    sys.stdout.write(f"Descent is ready at {settings.url}, with {count} in {without_credentials(settings.store)}\n")
+    sys.stdout.flush()
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return problem_response(NotFound("There is nothing at this address: check its path."))
+    problem = InvalidInput(f"{error.detail}: this address does not take {request.method}.")
+    return problem_response(problem, error.status_code, error.headers)

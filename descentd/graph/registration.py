@@ -1,0 +1,196 @@
+"""From a manifest to the records that are new: references resolved, labels and builds compared, all or nothing."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from descentd.graph.conflicts import conflicts, next_version, same_build
+from descentd.graph.digests import Content, canonical
+from descentd.graph.drafts import DATA, VERSION, Drafts, Skipped
+from descentd.graph.errors import InvalidInput
+from descentd.graph.manifest import DatasetInput, DerivationInput, ManifestInput, ModelVersionInput, PartitionInput
+from descentd.graph.measures import Measures
+from descentd.graph.outline import Item, Outline
+from descentd.graph.records import Record, build_of
+from descentd.graph.relations import Kind
+from descentd.graph.statements import Statements, referred
+from descentd.graph.store.base import Proposal, Reads
+from descentd.graph.store.committer import Committer
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """The distinct records of a manifest in order of first mention, and the ids of those that are new."""
+
+    records: Sequence[Record]
+    created: frozenset[str]
+
+
+class Registration:
+    """One manifest being turned into records over one state of the store."""
+
+    def __init__(self, manifest: ManifestInput, reads: Reads) -> None:
+        self._manifest = manifest
+        self._reads = reads
+        self._outline = Outline(manifest)
+        self.new: list[Record] = []
+
+    async def run(self) -> Registered:
+        """Draft all records; `new` then holds those to be added, each after what it refers to.
+
+        Raises Cycle, and Invalid with every problem that was found.
+        """
+        ordered = self._outline.ordered()
+        self._drafts = Drafts(self._outline, await self._reads.resolve(set(self._refs())))
+        measures = await Measures.read(self._manifest, self._reads)
+        for number, metric in enumerate(self._manifest.metrics or ()):
+            with self._drafts.problem_at(f"metrics[{number}]"):
+                measures.check_definition(metric.name)
+                self._drafts.draft(f"metrics[{number}]", measures.defined[metric.name])
+        for item in ordered:
+            with self._drafts.problem_at(item.field):
+                await self._define(item)
+        await Statements(self._reads, measures, self._drafts).draft(self._manifest)
+        self._drafts.raise_problems()
+        await self._check_conflicts()
+        known = await self._reads.resolve(self._drafts.records.keys())
+        self.new = [record for id, record in self._drafts.records.items() if id not in known]
+        return Registered(self._drafts.mentioned(), frozenset(record.id for record in self.new))
+
+    def _refs(self) -> Iterator[str]:
+        for item in self._outline.items.values():
+            yield from (ref for _, ref in item.refs)
+        yield from referred(self._manifest)
+
+    async def _define(self, item: Item) -> None:
+        match item.definition:
+            case DatasetInput() as dataset:
+                self._drafts.made[item.name] = self._drafts.draft(item.field, self._dataset(item, dataset))
+            case PartitionInput() as partition:
+                self._drafts.made[item.name] = self._drafts.draft(item.field, self._partition(item, partition))
+            case ModelVersionInput() as model:
+                self._drafts.made[item.name] = await self._version(item, model)
+
+    def _dataset(self, item: Item, dataset: DatasetInput) -> Record:
+        partitions = [self._drafts.made.get(f"{item.name}#{partition.name}") for partition in dataset.partitions or ()]
+        if None in partitions:
+            raise Skipped(item.name)
+        content = dataset.content()
+        content["partitions"] = sorted(partition.id for partition in partitions if partition)
+        content |= self._origins(dataset, item.field)
+        return Record.of(Kind.DATASET, content)
+
+    def _partition(self, item: Item, partition: PartitionInput) -> Record:
+        content = partition.content() | {"dataset": item.name.rpartition("#")[0]}
+        content.pop("population", None)
+        content.pop("populationDocumented", None)
+        own = self._origins(partition, item.field)
+        # What holds for a dataset holds for each of its partitions.
+        whole = self._origins(item.dataset, item.field.partition(".")[0]) if item.dataset else {}
+        for part in own.keys() | whole.keys():
+            content[part] = _set(own.get(part, []) + whole.get(part, []))
+        return Record.of(Kind.PARTITION, content)
+
+    def _origins(self, data: DatasetInput | PartitionInput, field: str) -> Content:
+        makers = [
+            self._drafts.resolve(maker, f"{field}.generatedBy[{i}]", VERSION).id
+            for i, maker in enumerate(data.generated_by or ())
+        ]
+        return {
+            "derivedFrom": self._derivations(data.derived_from, f"{field}.derivedFrom", DATA),
+            "generatedBy": makers,
+        }
+
+    def _derivations(
+        self, derivations: Sequence[DerivationInput] | None, field: str, kinds: frozenset[Kind]
+    ) -> list[Content]:
+        return [
+            {"node": self._drafts.resolve(one.ref, f"{field}[{i}].ref", kinds).id, "relation": one.relation.value}
+            for i, one in enumerate(derivations or ())
+        ]
+
+    async def _version(self, item: Item, model: ModelVersionInput) -> Record:
+        content = model.content()
+        content.pop("safetyProfile", None)
+        content["parents"] = self._derivations(model.parents, f"{item.field}.parents", VERSION)
+        learned = enumerate(model.trained_on or ())
+        content["trainedOn"] = _set(
+            {
+                "node": self._drafts.resolve(data.ref, f"{item.field}.trainedOn[{i}].ref", DATA).id,
+                "role": data.role.value,
+            }
+            for i, data in learned
+        )
+        parts = {
+            part: Record.of(kind, {"parameters": content[part]} if kind is Kind.CONFIG else content[part])
+            for part, kind in (("code", Kind.CODE), ("config", Kind.CONFIG), ("environment", Kind.ENVIRONMENT))
+            if content.get(part) is not None and content[part] != []
+        }
+        content |= {part: record.id for part, record in parts.items()}
+        if model.version is None:
+            existing = await self._same_build(item, model.name, content)
+            if existing:
+                return self._drafts.draft(item.field, existing)
+            content["version"] = await self._next_version(model.name)
+        for part, record in parts.items():
+            self._drafts.draft(f"{item.field}.{part}", record)
+        return self._drafts.draft(item.field, Record.of(Kind.MODEL_VERSION, content))
+
+    async def _same_build(self, item: Item, name: str, content: Content) -> Record | None:
+        build = build_of(content)
+        if build is None:
+            raise InvalidInput(
+                "Without artifacts, data, code and config nothing tells whether this is new: give its version.",
+                f"{item.field}.version",
+            )
+        for record in self._versions(name):
+            if build_of(record.content) == build:
+                return record
+        label = await same_build(self._reads, name, build)
+        if label is None:
+            return None
+        brief = (await self._reads.resolve([label]))[label]
+        return (await self._reads.entries([brief.sequence]))[0].record
+
+    async def _next_version(self, name: str) -> str:
+        taken = {record.content["version"]: None for record in self._versions(name)}
+        held = (await self._reads.holders([f"model:{name}"])).get(f"model:{name}", [])
+        registered = [str(brief.label).rpartition("@")[2] for brief in await self._reads.briefs(held)]
+        newest = [*registered, *taken][-1] if registered or taken else None
+        models = (model for model in self._manifest.models or () if model.name == name)
+        reserved = {model.version for model in models}
+        return next_version(newest, {*registered, *taken, *filter(None, reserved)})
+
+    def _versions(self, name: str) -> Iterator[Record]:
+        """Versions of a name that were made from this manifest so far."""
+        return (r for r in self._drafts.made.values() if r.kind is Kind.MODEL_VERSION and r.content["name"] == name)
+
+    async def _check_conflicts(self) -> None:
+        for id, conflict in (await conflicts(self._reads, self._drafts.records)).items():
+            conflict.field = self._drafts.field_of(id)
+            self._drafts.problems.append(conflict)
+        self._drafts.raise_problems()
+
+
+async def register(committer: Committer, manifest: ManifestInput, person: str) -> Registered:
+    """Register a manifest in one transaction, all of it or nothing.
+
+    Raises Invalid with every problem that was found, Cycle, and Unavailable.
+    """
+    outcome: Registered | None = None
+
+    async def draft(reads: Reads) -> Sequence[Record]:
+        nonlocal outcome
+        registration = Registration(manifest, reads)
+        outcome = await registration.run()
+        return registration.new
+
+    await committer.submit(Proposal(draft, person))
+    assert outcome is not None
+    return outcome
+
+
+def _set(given: Iterable[Any]) -> list[Any]:
+    """A set as contents hold it: each element once, in canonical order."""
+    elements = {canonical(element): element for element in given}
+    return [elements[key] for key in sorted(elements)]

@@ -1,0 +1,105 @@
+"""The store for production: a real graph in Neo4j 5, which Browser, Bloom and any Cypher tool read too.
+
+The layout is described in `neo4j_layout`. Writers queue for the one `Log` node, so that sequences have no gaps; readers
+never wait.
+"""
+
+from collections.abc import Sequence
+
+from neo4j.exceptions import ClientError
+
+from descentd.graph.errors import DescentError, Unavailable
+from descentd.graph.log import Head
+from descentd.graph.reach import Sequences, Tail
+from descentd.graph.store.base import Proposal, Stored, Totals
+from descentd.graph.store.batch import settle
+from descentd.graph.store.neo4j_audit import audit, totals
+from descentd.graph.store.neo4j_connection import Connection, Run
+from descentd.graph.store.neo4j_layout import FIRST, FORMAT, LOCK, SCHEMA, insert
+from descentd.graph.store.neo4j_reach import Neo4jReach
+from descentd.graph.store.neo4j_reads import Neo4jReads, holding, read_head, search, sequence_at
+from descentd.graph.store.neo4j_tails import read_tail
+
+
+class Neo4jStore(Neo4jReads, Neo4jReach):
+    """A registry in a database of Neo4j 5. Implements Store and SupportsReach.
+
+    `uri` is bolt:// or neo4j:// and may hold the credentials (`bolt://USER:PASSWORD@HOST`). Raises InvalidInput for
+    an address that cannot be taken apart.
+    """
+
+    def __init__(self, uri: str, auth: tuple[str, str] | None = None, database: str | None = None) -> None:
+        self._connection = Connection(uri, auth, database)
+        Neo4jReads.__init__(self, self._connection.run)
+        Neo4jReach.__init__(self)
+
+    async def open(self) -> None:
+        """See Store; also raises Unavailable where the database holds a registry of another format."""
+        await self._connection.open()
+        try:
+            for statement in SCHEMA:
+                await self._create(statement)
+            await self._run("CALL db.awaitIndexes(300)")
+            [[found]] = await self._connection.write(lambda run: run(FIRST, format=FORMAT))
+            if found != FORMAT:
+                raise Unavailable("The database holds a registry in a format of another version: name another one.")
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _create(self, statement: str) -> None:
+        try:
+            await self._connection.write(lambda run: run(statement))
+        except ClientError as error:
+            # Another server that opens at the same moment may be a hair faster.
+            if error.code != "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists":
+                raise
+
+    async def close(self) -> None:
+        """See Store."""
+        self.forget()
+        await self._connection.close()
+
+    async def head(self) -> Head:
+        """See Store."""
+        return await read_head(self._run)
+
+    async def sequence(self) -> int:
+        """See Store."""
+        return int((await self._run("MATCH (l:Log) RETURN l.seq"))[0][0])
+
+    async def sequence_at(self, moment: int) -> int:
+        """See Store."""
+        return await sequence_at(self._run, moment)
+
+    async def holding(self, prefix: str) -> Sequences:
+        """See Store."""
+        return await holding(self._run, prefix)
+
+    async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
+        """See Store."""
+        return await search(self._run, words, digest)
+
+    async def tail(self, after: int) -> Tail:
+        """See Store."""
+        upto = await self.sequence()
+        return await self._connection.read(lambda run: read_tail(run, after, upto))
+
+    async def audit(self, after: int, limit: int) -> list[Stored]:
+        """See Store."""
+        return await audit(self._run, after, limit)
+
+    async def totals(self) -> Totals:
+        """See Store."""
+        return await self._connection.read(totals)
+
+    async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
+        """See Store."""
+
+        async def work(run: Run) -> list[DescentError | None]:
+            batch, outcomes = await settle(Neo4jReads(run), await read_head(run, LOCK), proposals)
+            if batch.appended:
+                await insert(run, batch.appended, batch.head)
+            return outcomes
+
+        return await self._connection.write(work)

@@ -1,0 +1,107 @@
+"""What Neo4j keeps, told as it is: somebody may have been at it with Cypher."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from descentd.graph.log import Entry
+from descentd.graph.records import Record
+from descentd.graph.relations import KINDS, ROLES, Edge, Kind, Role
+from descentd.graph.store.base import Stored, Totals
+from descentd.graph.store.neo4j_connection import Row, Run
+from descentd.graph.store.neo4j_layout import LABELS, MIRRORED, TYPES, learns
+
+_AUDIT: Final = f"""
+MATCH (r:Record) WHERE r.seq > $after
+WITH r ORDER BY r.seq LIMIT $limit
+RETURN r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy, labels(r), r.id, r.label, r.hash, r.words,
+  COLLECT {{ MATCH (r)-[e:{TYPES}]->(to) RETURN [type(e), to.id, e.detail, e.learns] }},
+  COLLECT {{ MATCH (r)-[:HOLDS]->(k) RETURN k.value }}
+"""
+_COUNTS: Final = (
+    "MATCH (r:Record) RETURN count(r) AS n",
+    *(f"MATCH ()-[e:{role}]->() RETURN count(e) AS n" for role in ROLES if role is not Role.SAME_DATA),
+    "MATCH ()-[h:HOLDS]->() RETURN count(h) AS n",
+)
+# What walks go by follows from the records; each finds one place where it does not.
+_STRAYS: Final = {
+    "a key that nothing holds": "MATCH (k:Key) WHERE NOT EXISTS { (k)<-[:HOLDS]-(:Record) } RETURN k.value LIMIT 1",
+    "a key that names a wrong record as its first": """
+        MATCH (k:Key)<-[:HOLDS]-(r:Record) WITH k, min(r.seq) AS first WHERE k.first IS NULL OR k.first <> first
+        RETURN k.value LIMIT 1""",
+    "a partition that is not joined to its twins": """
+        MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH 'digest:'
+        WITH r, k.first AS first, COLLECT { MATCH (r)-[:SAME_DATA]->(to) RETURN to.seq } AS joined
+        WHERE joined <> CASE WHEN first = r.seq THEN [] ELSE [first] END OR (first <> r.seq) <> (r:Twin)
+          OR r:Twinned <> EXISTS { (r)<-[:SAME_DATA]-() }
+        RETURN r.seq LIMIT 1""",
+    "a record that is joined to one that is no twin": """
+        MATCH (r)-[:SAME_DATA]->() WHERE NOT EXISTS { (r)-[:HOLDS]->(k:Key) WHERE k.value STARTS WITH 'digest:' }
+        RETURN r.seq LIMIT 1""",
+    "an edge of a twin that walks do not see": """
+        MATCH (t:Twin)-[e:MIRRORED]-(:Record)
+        WITH DISTINCT e, startNode(e) AS a, endNode(e) AS b
+        OPTIONAL MATCH (a)-[:SAME_DATA]->(x)
+        OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
+        WITH e, a, b, coalesce(x, a) AS x, coalesce(y, b) AS y
+        WHERE NOT EXISTS { MATCH (x)-[f:FLOWS|RESTS]->(y) WHERE f.source = a.seq AND f.target = b.seq
+          AND f.role = type(e) AND f.since = a.seq }
+        RETURN a.seq LIMIT 1""",
+    "an edge that walks see and nothing states": """
+        MATCH (t:Twin)-[e:MIRRORED]-(:Record) WITH count(DISTINCT e) AS stated
+        MATCH ()-[f:FLOWS|RESTS]->() WITH stated, count(f) AS walked WHERE walked > stated RETURN walked""",
+    "a dataset whose walks begin elsewhere than at its partitions": """
+        MATCH (d:Record)-[:INCLUDES]->(p) OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
+        WITH d, collect(DISTINCT coalesce(first, p).seq) + d.seq AS parts
+        WITH d, COLLECT { UNWIND parts AS s RETURN s ORDER BY s } AS parts,
+          COLLECT { MATCH (:Whole {seq: d.seq})<-[:PART]-(o) RETURN o.seq ORDER BY o.seq } AS begun
+        WHERE parts <> begun RETURN d.seq LIMIT 1""",
+}
+
+
+async def audit(run: Run, after: int, limit: int) -> list[Stored]:
+    """See Store."""
+    return [_stored(row) for row in await run(_AUDIT, after=after, limit=limit)]
+
+
+async def totals(run: Run) -> Totals:
+    """See Store."""
+    records, *edges, keys = [row[0] for row in await run(" UNION ALL ".join(_COUNTS))]
+    for what, query in _STRAYS.items():
+        if found := await run(query.replace("MIRRORED", MIRRORED)):
+            return Totals(records, sum(edges), keys, f"{what} ({found[0][0]})")
+    return Totals(records, sum(edges), keys)
+
+
+def _stored(row: Row) -> Stored:
+    sequence, transaction, kind, body, recorded_at, recorded_by, labels, id, label, hash, words, edges, keys = row
+    faults = list(_faults(kind, labels, edges, hash))
+    record = Record(Kind.NOTE if faults else Kind(kind), str(body).encode())
+    kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, _ in edges] if not faults else []
+    return Stored(
+        Entry(sequence, _integer(transaction), record, _integer(recorded_at), str(recorded_by)),
+        str(id),
+        label,
+        b"" if faults else bytes.fromhex(hash),
+        tuple(sorted(kept, key=lambda edge: (edge.role, edge.target, edge.detail))),
+        tuple(sorted(map(str, keys))),
+        str(words or ""),
+        faults[0] if faults else None,
+    )
+
+
+def _faults(kind: object, labels: Sequence[str], edges: Sequence[Row], hash: object) -> Iterator[str]:
+    """What cannot be told of a record otherwise."""
+    kinds = [known for known in KINDS if LABELS[known] in labels]
+    if kinds != [kind]:
+        yield f"its kind is {kind} and its labels are {', '.join(sorted(labels))}"
+    for role, _, detail, learned in edges:
+        if learned != learns(Role(role), detail or ""):
+            yield f"its edge {role} says of learning what its detail does not"
+    try:
+        bytes.fromhex(hash)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        yield "its hash is not hexadecimal"
+
+
+def _integer(kept: Any) -> int:
+    return kept if isinstance(kept, int) else -1

@@ -1,0 +1,151 @@
+"""How records lie in Neo4j, and the statements that put them there.
+
+    (:Record:ModelVersion {seq, tx, kind, id, label, recordedAt, recordedBy, hash, body, words, name, version …})
+        -[:DERIVED_FROM|TRAINED_ON|… {detail, learns}]-> (:Record)        every edge, with a type a role
+        -[:HOLDS]-> (:Key {value, first})                                what it is found by
+    (:Log {one: 1, format, seq, recordedAt, frontier})                   the end of the log, and the lock of all writers
+
+That is what is audited. Beside it stands what walking needs and what follows from the above:
+
+    (:Twin)-[:SAME_DATA]->(:Record)                     a partition and the earliest one with its digest
+    ()-[:FLOWS|RESTS {source, target, role, learns, since}]->()   an edge of a twin, once more between the earliest ones
+    (:Whole)<-[:PART]-()                                a dataset and its partitions, where a walk from it begins
+
+so that a walk over the earliest partitions alone reaches what any of their twins would, at the same distance.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from descentd.graph.log import Head
+from descentd.graph.relations import INFLUENCE, KINDS, ROLES, Edge, Role
+from descentd.graph.store.base import Link
+from descentd.graph.store.batch import Appended
+from descentd.graph.store.neo4j_connection import Run
+
+FORMAT: Final = 1
+LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
+TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
+
+_BATCH: Final = 10_000
+_READABLE: Final = 500
+_JUDGED: Final = frozenset({Role.TRAINED_ON, Role.DERIVED_FROM})
+"""Roles for which `learns` depends on the detail."""
+
+_MIRRORED: Final = dict.fromkeys(INFLUENCE, "FLOWS") | {Role.EVALUATES: "RESTS", Role.EVALUATED_ON: "RESTS"}
+
+MIRRORED: Final = "|".join(sorted(_MIRRORED))
+"""The types of relationships of which walks see a copy where an end is a twin."""
+
+SCHEMA: Final = (
+    "CREATE CONSTRAINT log_one IF NOT EXISTS FOR (l:Log) REQUIRE l.one IS UNIQUE",
+    "CREATE CONSTRAINT record_seq IF NOT EXISTS FOR (r:Record) REQUIRE r.seq IS UNIQUE",
+    "CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE",
+    "CREATE CONSTRAINT record_label IF NOT EXISTS FOR (r:Record) REQUIRE r.label IS UNIQUE",
+    "CREATE CONSTRAINT key_value IF NOT EXISTS FOR (k:Key) REQUIRE k.value IS UNIQUE",
+    "CREATE CONSTRAINT whole_seq IF NOT EXISTS FOR (w:Whole) REQUIRE w.seq IS UNIQUE",
+    """CREATE FULLTEXT INDEX record_words IF NOT EXISTS FOR (r:Record) ON EACH [r.words]
+    OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace', `fulltext.eventually_consistent`: false}}""",
+)
+FIRST: Final = """
+MERGE (l:Log {one: 1}) ON CREATE SET l.seq = 0, l.recordedAt = 0, l.frontier = '', l.format = $format
+RETURN l.format
+"""
+# What is returned must not be read before the lock is there: `SET l.seq = l.seq` reads it first, and returns that.
+LOCK: Final = "MATCH (l:Log) SET l.locked = true WITH l RETURN l.seq, l.recordedAt, l.frontier"
+HEAD: Final = "MATCH (l:Log) RETURN l.seq, l.recordedAt, l.frontier"
+
+# One statement for everything, since each costs a round trip while all other writers wait.
+_INSERT: Final = """
+MATCH (l:Log) SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
+WITH l
+CALL () {
+  UNWIND $records AS row
+  CREATE (r:Record:$(row[0])) SET r = row[1]
+}
+CALL () {
+  UNWIND $keys AS row
+  MATCH (r:Record {seq: row[0]})
+  MERGE (k:Key {value: row[1]}) ON CREATE SET k.first = row[0]
+  CREATE (r)-[:HOLDS]->(k)
+  WITH row, r, k WHERE row[2] AND k.first < row[0]
+  MATCH (first:Record {seq: k.first})
+  SET r:Twin, first:Twinned
+  CREATE (r)-[:SAME_DATA]->(first)
+}
+CALL () {
+  UNWIND $edges AS row
+  MATCH (a:Record {seq: row[0]}), (b:Record {seq: row[1]})
+  CREATE (a)-[e:$(row[2])]->(b) SET e = row[3]
+  WITH a, b, row WHERE row[4] IS NOT NULL AND (a:Twin OR b:Twin)
+  OPTIONAL MATCH (a)-[:SAME_DATA]->(x)
+  OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
+  WITH row, coalesce(x, a) AS x, coalesce(y, b) AS y
+  CREATE (x)-[f:$(row[4])]->(y)
+  SET f = row[3], f.source = row[0], f.target = row[1], f.role = row[2], f.since = row[0]
+}
+CALL () {
+  UNWIND $wholes AS row
+  MATCH (d:Record {seq: row})
+  CREATE (w:Whole {seq: row})<-[:PART]-(d)
+  WITH d, w
+  MATCH (d)-[:INCLUDES]->(p)
+  OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
+  WITH DISTINCT w, coalesce(first, p) AS p
+  CREATE (p)-[:PART]->(w)
+}
+"""
+
+
+async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
+    """Put `items` into the graph and move the end of the log to `head`."""
+    end = {"seq": head.sequence, "recorded_at": head.recorded_at, "frontier": head.frontier.dump()}
+    for start in range(0, len(items), _BATCH):
+        batch = items[start : start + _BATCH]
+        keys = [(item.entry.sequence, key) for item in batch for key in item.entry.record.keys]
+        await run(
+            _INSERT,
+            records=[_record(item) for item in batch],
+            keys=[[sequence, key, key.startswith("digest:")] for sequence, key in keys],
+            edges=[_edge(link) for item in batch for link in item.links],
+            wholes=[i.entry.sequence for i in batch if any(link.role is Role.INCLUDES for link in i.links)],
+            **end,
+        )
+
+
+def _record(item: Appended) -> list[Any]:
+    entry = item.entry
+    record = entry.record
+    references = {edge.target for edge in record.edges}
+    kept = {
+        "seq": entry.sequence,
+        "tx": entry.transaction,
+        "kind": record.kind.value,
+        "id": record.id,
+        "label": record.label,
+        "recordedAt": entry.recorded_at,
+        "recordedBy": entry.recorded_by,
+        "hash": entry.hash.hex(),
+        "body": record.body.decode(),
+        "words": record.words or None,
+    }
+    # What people see in Browser or Bloom; nothing reads it back.
+    readable = {
+        name: value
+        for name, value in record.content.items()
+        if isinstance(value, bool | int | float)
+        or (isinstance(value, str) and len(value) <= _READABLE and value not in references)
+    }
+    return [LABELS[record.kind], readable | kept]
+
+
+def _edge(link: Link) -> list[Any]:
+    properties: dict[str, Any] = {"detail": link.detail} if link.detail else {}
+    if link.role in _JUDGED:
+        properties["learns"] = Edge(link.role, "", link.detail).learns
+    return [link.source, link.target, link.role.value, properties, _MIRRORED.get(link.role)]
+
+
+def learns(role: Role, detail: str) -> bool | None:
+    """What the property `learns` of an edge must be: None where it has none."""
+    return Edge(role, "", detail).learns if role in _JUDGED else None

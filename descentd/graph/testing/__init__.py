@@ -1,0 +1,1 @@
+"""What tests of stores and of whatever reads them can build on."""

@@ -1,0 +1,59 @@
+"""Keyset cursors: where a page ended, and the log sequence that its first page was computed at.
+
+A cursor is opaque to clients: URL-safe base64 of a JSON list. It carries a digest of the question, so that one cannot
+be used with another question by mistake.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from descentd.graph.errors import InvalidInput
+
+MOST = 1000
+USUAL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What part of a list is asked for: `first` items after the position `after`, as known at sequence `upto`."""
+
+    first: int
+    upto: int
+    after: tuple[int, ...] | None
+    question: str
+
+    def cursor(self, *position: int) -> str:
+        """The cursor of the item at a position."""
+        return base64.urlsafe_b64encode(json.dumps([self.question, self.upto, *position]).encode()).decode().rstrip("=")
+
+
+def page(first: int | None, after: str | None, now: int, question: Sequence[object], keys: int = 1) -> Page:
+    """The page that a client asks for; `keys` numbers make a position in this list.
+
+    Raises InvalidInput for a number out of range, and for a cursor that is none or belongs to another question.
+    """
+    if first is not None and not 1 <= first <= MOST:
+        raise InvalidInput(f"first is {first}: ask for 1 to {MOST}, and for more with the cursor.", "first")
+    asked = hashlib.sha256(repr(question).encode()).hexdigest()[:12]
+    if after is None:
+        return Page(first or USUAL, now, None, asked)
+    pinned, *position = _parse(after, asked, keys)
+    return Page(first or USUAL, min(pinned, now), tuple(position), asked)
+
+
+def _parse(cursor: str, asked: str, keys: int) -> list[int]:
+    try:
+        question, *numbers = json.loads(
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        )
+    except (binascii.Error, ValueError, TypeError):
+        raise InvalidInput("That is no cursor: use an endCursor as it was given.", "after") from None
+    if question != asked:
+        raise InvalidInput("The cursor belongs to another question: start again without it.", "after")
+    if len(numbers) != keys + 1 or not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
+        raise InvalidInput("That is no cursor: use an endCursor as it was given.", "after")
+    return list(numbers)

@@ -1,0 +1,57 @@
+"""What every question is asked of: a store, who walks its influence graph, and the moment that is meant."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from descentd.graph.errors import InvalidInput, NotFound
+from descentd.graph.names import instant, ref
+from descentd.graph.reach import SupportsReach
+from descentd.graph.records import Brief
+from descentd.graph.relations import Kind
+from descentd.graph.store.base import Store
+from descentd.graph.store.committer import Committer
+from descentd.queries.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The parts of a running registry."""
+
+    store: Store
+    walk: SupportsReach
+    committer: Committer
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+
+    async def sequence(self, as_of: str | None = None) -> int:
+        """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.
+
+        Raises InvalidInput where `as_of` is no instant.
+        """
+        return await self.store.sequence() if as_of is None else await self.store.sequence_at(instant(as_of))
+
+    async def find_all(self, names: Sequence[str], upto: int, field: str) -> list[Brief]:
+        """The records that refs name, by one look-up; raises as `find` does, naming the place in the list."""
+        if not names:
+            raise InvalidInput("Nothing is asked about: name at least one ref.", field)
+        normal = [ref(name) for name in names]
+        briefs = await self.store.resolve(normal)
+        for i, name in enumerate(normal):
+            if name not in briefs or briefs[name].sequence > upto:
+                raise NotFound(
+                    f"{ascii(name)} is not registered: check its spelling, or search for it.", f"{field}[{i}]"
+                )
+        return [briefs[name] for name in normal]
+
+    async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None) -> Brief:
+        """The record that a ref names, as known at sequence `upto`.
+
+        Raises NotFound, and InvalidInput for what is no ref or names a record of none of `kinds`.
+        """
+        normal = ref(name)
+        brief = (await self.store.resolve([normal])).get(normal)
+        if brief is None or brief.sequence > upto:
+            raise NotFound(f"{ascii(normal)} is not registered: check its spelling, or search for it.")
+        if kinds is not None and brief.kind not in kinds:
+            wanted = " or a ".join(sorted(kind.lower().replace("_", " ") for kind in kinds))
+            raise InvalidInput(f"{brief.ref} is a {brief.kind.lower().replace('_', ' ')}: name a {wanted}.")
+        return brief

@@ -1,0 +1,56 @@
+"""Finding records by name, by the beginning of a digest, or by the words of notes and profiles."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from descentd.graph.errors import InvalidInput
+from descentd.graph.names import words
+from descentd.graph.reach import Sequences
+from descentd.graph.records import Brief
+from descentd.graph.relations import Kind
+from descentd.queries.cursors import page
+from descentd.queries.registry import Registry
+
+_DIGEST = re.compile(r"(sha256:)?([0-9a-f]{4,64})", re.IGNORECASE)
+_LONGEST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A page of what was found in log order, with the cursor of each."""
+
+    items: Sequence[tuple[Brief, str]]
+    total: int
+    more: bool
+    upto: int
+
+
+async def search(
+    registry: Registry, text: str, kinds: Sequence[Kind] | None, first: int | None, after: str | None
+) -> Found:
+    """Records with a word that begins with each of the words of `text`, or with a digest that begins so.
+
+    Raises InvalidInput where there is nothing to look for.
+    """
+    digest = _DIGEST.fullmatch(text.strip())
+    # "model:name" is how refs begin; the kind is not part of what records are found by
+    wanted = words(re.sub(r"^(model|dataset):", "", text.strip()))
+    if not wanted or len(text) > _LONGEST:
+        raise InvalidInput("There is no word to look for: send letters or digits, up to 1,000 characters.", "text")
+    asked = page(first, after, await registry.sequence(), ["search", wanted, kinds and sorted(kinds)])
+    found = await registry.store.search(wanted, f"sha256:{digest[2].lower()}" if digest else None)
+    found = found[found <= asked.upto]
+    if kinds:
+        found = await _of_kinds(registry, found, kinds)
+    rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found
+    briefs = await registry.store.briefs([int(sequence) for sequence in rest[: asked.first]])
+    return Found([(b, asked.cursor(b.sequence)) for b in briefs], len(found), len(rest) > asked.first, asked.upto)
+
+
+async def _of_kinds(registry: Registry, found: Sequences, kinds: Sequence[Kind]) -> Sequences:
+    upto = int(found[-1]) if len(found) else 0
+    of_kinds = [await registry.walk.everything(upto, kind) for kind in sorted(set(kinds))]
+    return np.intersect1d(found, np.concatenate(of_kinds), assume_unique=True)

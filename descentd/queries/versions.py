@@ -1,0 +1,89 @@
+"""Listing model versions by what is known of them."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from descentd.graph.names import digest, instant, name, nfc
+from descentd.graph.reach import Direction, Sequences
+from descentd.graph.records import Brief
+from descentd.graph.relations import Kind
+from descentd.queries.cursors import page
+from descentd.queries.registry import Registry
+from descentd.queries.verdicts import VerdictStatus, in_status
+
+_DATA = frozenset({Kind.DATASET, Kind.PARTITION})
+_VERSION = frozenset({Kind.MODEL_VERSION})
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFilter:
+    """Every condition that is given must hold; `derived_from` and `trained_on` are transitive."""
+
+    name: str | None = None
+    name_prefix: str | None = None
+    status: tuple[VerdictStatus, ...] | None = None
+    serving_in: str | None = None
+    derived_from: str | None = None
+    trained_on: str | None = None
+    artifact: str | None = None
+    recorded_after: str | None = None
+    recorded_before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """A page of versions in log order, with the cursor of each."""
+
+    items: Sequence[tuple[Brief, str]]
+    total: int
+    more: bool
+    upto: int
+
+
+async def versions(registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None) -> Versions:
+    """The versions that a filter lets through; raises NotFound and InvalidInput."""
+    asked = page(first, after, await registry.sequence(), ["versions", wanted])
+    found = await matching(registry, wanted or VersionFilter(), asked.upto)
+    rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found
+    shown = await registry.store.briefs([int(sequence) for sequence in rest[: asked.first]])
+    items = [(brief, asked.cursor(brief.sequence)) for brief in shown]
+    return Versions(items, len(found), len(rest) > asked.first, asked.upto)
+
+
+async def matching(registry: Registry, wanted: VersionFilter, upto: int) -> Sequences:
+    """The sequences of all versions that a filter lets through as known at `upto`, ascending."""
+    sets = [found async for found in _conditions(registry, wanted, upto)]
+    if not sets:
+        sets = [await registry.walk.everything(upto, Kind.MODEL_VERSION)]
+    found = reduce(lambda one, other: np.intersect1d(one, other, assume_unique=True), sorted(sets, key=len))
+    earliest, latest = 0, upto
+    if wanted.recorded_after is not None:
+        earliest = await registry.store.sequence_at(instant(wanted.recorded_after))
+    if wanted.recorded_before is not None:
+        latest = min(upto, await registry.store.sequence_at(instant(wanted.recorded_before) - 1))
+    return found[(found > earliest) & (found <= latest)]
+
+
+async def _conditions(registry: Registry, wanted: VersionFilter, upto: int) -> AsyncIterator[Sequences]:
+    """The versions that satisfy each condition that is given."""
+    if wanted.name is not None:
+        yield await _held(registry, f"model:{name(wanted.name)}")
+    if wanted.name_prefix:
+        yield await registry.store.holding(f"model:{nfc(wanted.name_prefix)}")
+    if wanted.artifact is not None:
+        yield await _held(registry, f"artifact:{digest(wanted.artifact)}")
+    for ref, kinds in ((wanted.derived_from, _VERSION), (wanted.trained_on, _DATA)):
+        if ref is not None:
+            origin = await registry.find(ref, upto, kinds)
+            yield await registry.walk.members([origin.sequence], Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
+    if wanted.status is not None:
+        yield await in_status(registry, frozenset(wanted.status), upto)
+    if wanted.serving_in is not None:
+        yield np.empty(0, dtype=np.int64)  # deployments are not recorded yet, so nothing serves anywhere
+
+
+async def _held(registry: Registry, key: str) -> Sequences:
+    return np.array((await registry.store.holders([key])).get(key, ()), dtype=np.int64)

@@ -1,0 +1,21 @@
+"""A served registry in a file, for tests of whole processes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serving import ServerProcess
+
+
+@pytest.fixture
+def store_file(tmp_path: Path) -> str:
+    """The address of a store in a file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'registry.db'}"
+
+
+@pytest.fixture
+def server(store_file: str) -> Iterator[ServerProcess]:
+    """`descentd serve`, ready, on an empty store in a file."""
+    with ServerProcess(store_file) as running:
+        yield running

@@ -1,0 +1,117 @@
+"""POST /bulk: a manifest a line, an answer a line."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.app.tiny import serving
+
+pytestmark = pytest.mark.anyio
+
+HEADERS = {"Content-Type": "application/x-ndjson"}
+
+
+def model(name: str, version: str = "1", **more: Any) -> dict[str, Any]:
+    return {"models": [{"name": name, "version": version, **more}]}
+
+
+async def send(client: httpx2.AsyncClient, lines: Sequence[bytes | dict[str, Any]]) -> list[dict[str, Any]]:
+    body = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
+    answer = await client.post("/bulk", content=body, headers=HEADERS)
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+async def test_each_line_is_answered_in_order() -> None:
+    child = model("child", parents=[{"ref": "model:base@1", "relation": "FINE_TUNE"}], config={"lr": 1})
+    async with serving() as client:
+        answers = await send(client, [model("base"), child, child, b"", model("base")])
+        assert answers == [
+            {"line": 1, "created": 1, "existing": 0},
+            {"line": 2, "created": 2, "existing": 0},
+            {"line": 3, "created": 0, "existing": 2},
+            {"line": 5, "created": 0, "existing": 1},
+        ]
+        assert (await client.get("/readyz")).json()["sequence"] == 3
+
+
+async def test_a_line_that_is_refused_leaves_the_others() -> None:
+    lines: list[bytes | dict[str, Any]] = [
+        model("a"),
+        b'{"models": [{"name": "a", "name": "b"}]}',
+        b"not json",
+        {"modles": []},
+        model("b", parents=[{"ref": "model:nowhere@1", "relation": "MERGE"}, {"ref": "x", "relation": "MERGE"}]),
+        model("b", parents=[{"ref": "model:nowhere@1", "relation": "MERGE"}]),
+        model("a", description="other"),
+        b'{"models": [{"name": "\xff", "version": "1"}]}',
+        model("c"),
+    ]
+    async with serving() as client:
+        answers = await send(client, lines)
+        sequence = (await client.get("/readyz")).json()["sequence"]
+    assert [answer["line"] for answer in answers] == list(range(1, 10))
+    assert [answer.get("created") for answer in answers] == [1, *[None] * 7, 1]
+    codes = [(error["code"], error.get("field")) for answer in answers[1:8] for error in answer["errors"]]
+    assert codes == [
+        ("INVALID_INPUT", None),
+        ("INVALID_INPUT", None),
+        ("INVALID_INPUT", "modles"),
+        ("INVALID_INPUT", "models[0].parents[1].ref"),
+        ("UNKNOWN_REFERENCE", "models[0].parents[0].ref"),
+        ("VERSION_CONFLICT", "models[0]"),
+        ("INVALID_INPUT", None),
+    ]
+    assert sequence == 2
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_lines_may_be_cut_anywhere(size: int) -> None:
+    body = b"".join(json.dumps(model("m", str(i))).encode() + b"\r\n" for i in range(300))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), size):
+            yield body[start : start + size]
+
+    async with serving() as client:
+        answer = await client.post("/bulk", content=pieces(), headers=HEADERS)
+    answers = [json.loads(line) for line in answer.text.splitlines()]
+    assert answers == [{"line": i, "created": 1, "existing": 0} for i in range(1, 301)]
+
+
+async def test_a_line_that_is_too_long_ends_it() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield json.dumps(model("a")).encode() + b"\n"
+        for _ in range(100):
+            yield b" " * 1000
+
+    async with serving(body_limit=4096) as client:
+        answer = await client.post("/bulk", content=pieces(), headers=HEADERS)
+        first, second = [json.loads(line) for line in answer.text.splitlines()]
+        assert first == {"line": 1, "created": 1, "existing": 0}
+        assert (second["line"], second["errors"][0]["code"]) == (2, "TOO_COSTLY")
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "status", "code"),
+    [
+        ("GET", {}, 405, "INVALID_INPUT"),
+        ("POST", {"Content-Type": "application/json"}, 415, "INVALID_INPUT"),
+        ("POST", {"Authorization": "Bearer x"}, 401, "UNAUTHENTICATED"),
+    ],
+)
+async def test_refused(method: str, headers: dict[str, str], status: int, code: str) -> None:
+    async with serving() as client:
+        answer = await client.request(method, "/bulk", content=b"{}", headers=HEADERS | headers)
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["code"] == code
+        assert await send(client, [model("a")]) == [{"line": 1, "created": 1, "existing": 0}]
+
+
+async def test_nothing_is_answered_with_nothing() -> None:
+    async with serving() as client:
+        assert await send(client, []) == []

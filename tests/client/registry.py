@@ -1,0 +1,63 @@
+"""A registry that says what a test tells it to, behind a real socket."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = Callable[[dict[str, Any]], Any]
+
+
+class Registry:
+    """Answers by operation name; remembers the headers and bodies of what it was asked."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[tuple[dict[str, str], dict[str, Any]]] = []
+        self.raw: tuple[int, bytes] | None = None
+
+    def on(self, operation: str, data: Any) -> None:
+        """Give the same data whenever the operation is asked for."""
+        self.answers[operation] = lambda _variables: {"data": data}
+
+    def refuse(self, operation: str, *errors: dict[str, Any]) -> None:
+        self.answers[operation] = lambda _variables: {"data": None, "errors": list(errors)}
+
+    def variables(self, operation: str) -> list[dict[str, Any]]:
+        return [body["variables"] for _, body in self.asked if body["operationName"] == operation]
+
+
+@contextmanager
+def running_registry() -> Iterator[Registry]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            registry.asked.append(({"path": self.path, **dict(self.headers)}, body))
+            if registry.raw is not None:
+                status, answer = registry.raw
+            else:
+                status, answer = 200, json.dumps(registry.answers[body["operationName"]](body["variables"])).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/graphql-response+json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    registry = Registry(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield registry
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,351 @@
+"""Manifests as a whole: the contract's example, JSON, names, references among themselves, the schema itself."""
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import graphql
+import pytest
+import yaml
+from descent import InvalidManifest, Manifest, Problem, load_manifest, parse_manifest
+from jsonschema import Draft202012Validator
+
+DIGEST = "sha256:" + "a" * 64
+SCHEMA = json.loads(resources.files("descent").joinpath("manifest.schema.json").read_text("utf-8"))
+
+
+def read(text: str, written_in: Any = "yaml") -> Manifest:
+    return parse_manifest(text.encode(), "m", written_in)
+
+
+def refused(text: str, written_in: Any = "yaml") -> tuple[Problem, ...]:
+    with pytest.raises(InvalidManifest) as caught:
+        read(text, written_in)
+    return caught.value.problems
+
+
+def models(*entries: str) -> str:
+    return "models:\n" + "\n".join(f"- {{{entry}}}" for entry in entries)
+
+
+# ---------------------------------------------------------------- the example
+
+
+def test_the_example_is_valid_as_it_stands(shared: Path) -> None:
+    manifest = load_manifest(shared / "contract" / "manifest.example.yaml")
+    assert manifest.counts() == {"metrics": 1, "datasets": 2, "models": 3, "evaluations": 3}
+    assert manifest.outside == ()
+    Draft202012Validator(SCHEMA).validate(manifest.content)
+    first, second, third = manifest.content["models"]
+    assert first["config"] == {"learning_rate": "0.1", "depth": 6, "seed": 7}
+    assert first["environment"]["python"] == "3.11.7"
+    assert first["createdAt"] == "2025-01-15T10:00:00Z"
+    assert second["safetyProfile"] == first["safetyProfile"]
+    assert third["safetyProfile"] == {**first["safetyProfile"], "knownBiases": []}
+    assert third["parents"] == [{"ref": "model:credit-risk@4.1", "relation": "FINE_TUNE"}]
+
+
+def test_the_example_is_the_same_from_json(shared: Path) -> None:
+    manifest = load_manifest(shared / "contract" / "manifest.example.yaml")
+    assert read(json.dumps(manifest.content), "json").content == manifest.content
+    # and in snake_case, with the shorthands that YAML has
+    plain = yaml.load((shared / "contract" / "manifest.example.yaml").read_text("utf-8"), Loader=yaml.BaseLoader)
+    again = read(json.dumps({"models": plain["models"][:2], "datasets": []}), "json").content["models"]
+    assert again[1]["environment"] == manifest.content["models"][1]["environment"]
+    assert again[1]["trainedOn"] == manifest.content["models"][1]["trainedOn"]
+
+
+def test_the_schema_says_what_the_contract_says(shared: Path) -> None:
+    document = graphql.parse((shared / "contract" / "inputs.graphql").read_text("utf-8"))
+    declared = {node.name.value: node for node in document.definitions if hasattr(node, "name")}
+    definitions = {"ManifestInput": SCHEMA, **SCHEMA["$defs"]}
+    for name, schema in definitions.items():
+        node = declared[name]
+        if isinstance(node, graphql.EnumTypeDefinitionNode):
+            assert schema["enum"] == [value.name.value for value in node.values or ()]
+            continue
+        assert isinstance(node, graphql.InputObjectTypeDefinitionNode)
+        fields = {field.name.value: field.type for field in node.fields or ()}
+        assert list(schema["properties"]) == list(fields)
+        assert schema["additionalProperties"] is False
+        assert set(schema.get("required", ())) == {
+            name for name, type_ in fields.items() if isinstance(type_, graphql.NonNullTypeNode)
+        }
+        for key, type_ in fields.items():
+            assert fits(schema["properties"][key], type_), f"{name}.{key}"
+
+
+def fits(schema: dict[str, Any], type_: graphql.TypeNode) -> bool:
+    if isinstance(type_, graphql.NonNullTypeNode):
+        return fits(schema, type_.type)
+    if "anyOf" in schema:
+        schema = schema["anyOf"][0]
+    if isinstance(type_, graphql.ListTypeNode):
+        return schema["type"] == "array" and fits(schema["items"], type_.type)
+    assert isinstance(type_, graphql.NamedTypeNode)
+    expected = {
+        "String": "string", "Ref": "string", "DateTime": "string", "Digest": "string",
+        "Count": "integer", "Float": "number", "Boolean": "boolean", "JSON": None,
+    }  # fmt: skip
+    name = type_.name.value
+    return schema.get("type") == expected[name] if name in expected else schema["$ref"] == f"#/$defs/{name}"
+
+
+# ---------------------------------------------------------------- JSON
+
+
+def test_json_takes_either_spelling() -> None:
+    text = '{"models": [{"name": "m", "version": "1", "%s": [{"ref": "dataset:d@1", "role": "%s"}]}]}'
+    graphql_names, snake_case = (
+        read(text % ("trainedOn", "TRAIN"), "json"),
+        read(text % ("trained_on", "train"), "json"),
+    )
+    assert graphql_names.content == snake_case.content
+    assert graphql_names.content["models"][0]["trainedOn"] == [{"ref": "dataset:d@1", "role": "TRAIN"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ('{"models": [{"name": "m", "version": 1.10}]}', "put it in quotes"),
+        ('{"models": [{"name": "m", "version": true}]}', "put it in quotes"),
+        ('{"models": [{"name": "m", "config": NaN}]}', "no finite number"),
+        ('{"models": [{"name": "m", "config": {"a": -Infinity}}]}', "no finite number"),
+        ('{"models": [{"name": "m", "config": {"a": 1e400}}]}', "no finite number"),
+        ('{"models": [{"name": "m", "config": {"a": 9007199254740992}}]}', "beyond 2^53 - 1"),
+        ('{"models": [{"name": "m", "config": {"a": 1, "a": 2}}]}', "given twice"),
+        ('{"models": [{"name": "m", "trainedOn": [], "trained_on": []}]}', "two spellings"),
+        ('{"models": [{"name": "\\ud83d"}]}', "half a character"),
+        ('{"models": [{"name": "m", "config": {"\\udc00": 1}}]}', "half a character"),
+        (
+            '{"models": [{"name": "m", "parents": [{"ref": "model:b@1", "relation": "Fine_Tune"}]}]}',
+            "did you mean fine_tune",
+        ),
+        ('{"models": [}', "not JSON"),
+        ('{"models": []} {}', "not JSON"),
+        ("{'models': []}", "not JSON"),
+        ("[" * 100_000, "nested deeper"),
+        ("[" * 200 + "]" * 200, "nested deeper"),
+        ("null", "The file is empty"),
+        ("", "not JSON"),
+        ("[]", "Here belongs a manifest"),
+    ],
+)
+def test_wrong_json_is_told(text: str, hint: str) -> None:
+    assert any(hint in problem.message for problem in refused(text, "json"))
+
+
+def test_what_stdin_holds_is_guessed() -> None:
+    pair = '{"models": [{"name": "\\ud83d\\ude00", "version": "1"}]}'
+    assert read(pair, None).content["models"][0]["name"] == "\U0001f600"
+    assert (
+        read("{models: [{name: m, version: 1}]}", None).content == read("models: [{name: m, version: 1}]", None).content
+    )
+
+
+# ---------------------------------------------------------------- values
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("", "is empty"),
+        ("x" * 201, "201 characters"),
+        ("a@b", 'holds "@"'),
+        ("a#b", 'holds "#"'),
+        ("a\\tb", "U+0009"),
+        ("a\\u202eb", "U+202E"),
+        (" a", "begins or ends"),
+        ("a/../b", 'path step ".."'),
+        ("a/..", 'path step ".."'),
+        ("a\\u200bb", "U+200B"),
+        ("ﬁne", 'looks like "fine"'),
+        ("model①", 'looks like "model1"'),
+    ],
+)
+def test_names_that_mislead_are_refused(name: str, hint: str) -> None:
+    assert any(hint in problem.message for problem in refused(models(f'name: "{name}", version: "1"')))
+    assert any(hint in problem.message for problem in refused(models(f'name: m, version: "{name}"')))
+    dataset = f'datasets: [{{name: d, version: "1", partitions: [{{name: "{name}", digest: {DIGEST}}}]}}]'
+    assert any(hint in problem.message for problem in refused(dataset))
+
+
+@pytest.mark.parametrize(
+    "name", ["EleutherAI/pythia-12b", "step 143000", "x" * 200, "é" * 200, "e\u0301", "日本語", "a..b", "Å"]
+)
+def test_names_that_say_what_they_are_pass(name: str) -> None:
+    assert read(models(f'name: "{name}", version: "{name}"')).content["models"][0]["name"] == name
+
+
+@pytest.mark.parametrize(
+    ("ref", "hint"),
+    [
+        ("credit-risk@4.0", "is no reference"),
+        ("metric:accuracy@1", "is no reference"),
+        ("sha256:abc", "is no reference"),
+        ("model:", "has a name that is empty"),
+        ("model:a@", "has a version that is empty"),
+        ("model:a@1@2", 'has a version that holds "@"'),
+        ("model:a@1#p", "names a partition of a model"),
+        ("dataset:a@1", "names a dataset where a model belongs"),
+        ("model:a/../b@1", 'path step ".."'),
+    ],
+)
+def test_references_are_well_formed(ref: str, hint: str) -> None:
+    (problem,) = refused(models(f'name: m, version: "1", parents: [{{ref: "{ref}", relation: fine_tune}}]'))
+    assert hint in problem.message
+    assert problem.field == "models[0].parents[0].ref"
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["2025-01-15", "2025-01-15T10:00:00", "2025-13-15T10:00:00Z", "2025-02-30T10:00:00Z", "yesterday", "1736935200"],
+)
+def test_a_moment_has_date_time_and_offset(moment: str) -> None:
+    (problem,) = refused(models(f"name: m, version: '1', created_at: {moment}"))
+    assert "write it like 2025-01-15T10:00:00Z" in problem.message
+
+
+@pytest.mark.parametrize(
+    "moment", ["2025-01-15T10:00:00Z", "2025-01-15t10:00:00.123456789z", "2025-01-15T10:00:00-08:00"]
+)
+def test_moments_pass_as_written(moment: str) -> None:
+    assert read(models(f"name: m, version: '1', created_at: {moment}")).content["models"][0]["createdAt"] == moment
+
+
+@pytest.mark.parametrize("digest", ["sha256:abc", "a" * 64, "sha256:" + "A" * 64, "md5:" + "a" * 32, DIGEST + "\\n"])
+def test_a_digest_is_exact(digest: str) -> None:
+    (problem,) = refused(models(f'name: m, version: "1", artifacts: [{{uri: x, digest: "{digest}"}}]'))
+    assert "is no digest" in problem.message
+
+
+def test_a_set_holds_nothing_twice() -> None:
+    (problem,) = refused(
+        models('name: m, trained_on: [{ref: "dataset:d@1", role: train}, {role: train, ref: "dataset:d@1"}]')
+    )
+    assert problem.field == "models[0].trained_on[1]"
+
+
+# ---------------------------------------------------------------- references among themselves
+
+
+def parent(ref: str) -> str:
+    return f'parents: [{{ref: "{ref}", relation: fine_tune}}]'
+
+
+def test_what_is_not_in_the_manifest_is_listed_not_refused() -> None:
+    text = models(f"name: m, version: '2', {parent('model:m@1')}, trained_on: [{{ref: 'dataset:d@1#p', role: train}}]")
+    assert read(text).outside == ("model:m@1", "dataset:d@1#p")
+    note = f"notes: [{{subject: '{DIGEST}', author: a, text: t}}]"
+    assert read(note).outside == (DIGEST,)
+
+
+def test_a_model_without_version_is_the_one_in_the_manifest() -> None:
+    text = models("name: base, version: '1'", f"name: m, version: '1', {parent('model:base')}")
+    assert read(text).outside == ()
+    (problem,) = refused(
+        models("name: base, version: '1'", "name: base, version: '2'", f"name: m, {parent('model:base')}")
+    )
+    assert (problem.field, problem.code) == ("models[2].parents[0].ref", "INVALID_INPUT")
+    assert "could be any of model:base@1, model:base@2" in problem.message
+    (problem,) = refused(models(f"name: m, {parent('model:base')}"))
+    assert problem.code == "UNKNOWN_REFERENCE"
+
+
+def test_a_partition_that_its_dataset_does_not_list() -> None:
+    dataset = f"datasets: [{{name: d, version: '1', partitions: [{{name: train, digest: {DIGEST}}}]}}]\n"
+    (problem,) = refused(dataset + models("name: m, trained_on: [{ref: 'dataset:d@1#trian', role: train}]"))
+    assert problem.code == "UNKNOWN_REFERENCE"
+    assert "did you mean train?" in problem.message
+
+
+def test_one_label_has_one_content() -> None:
+    (problem,) = refused(models("name: m, version: '1', config: {a: 1}", "name: m, version: '1', config: {a: 2}"))
+    assert (problem.field, problem.code) == ("models[1]", "VERSION_CONFLICT")
+    # the same content is the same record, whatever is said about it and in whichever order its sets are
+    refs = ["{ref: 'dataset:a@1', role: train}", "{ref: 'dataset:b@1', role: train}"]
+    profile = "safety_profile: {intended_use: u, must_not_do: []}"
+    read(
+        models(
+            f"name: m, version: '1', trained_on: [{', '.join(refs)}]",
+            f"name: m, version: '1', trained_on: [{', '.join(reversed(refs))}], parents: [], {profile}",
+        )
+    )
+
+
+def test_the_same_name_in_another_normal_form_is_the_same() -> None:
+    composed, decomposed = "\u00e9", "e\u0301"
+    text = models(f"name: {composed}, version: '1'", f"name: m, version: '1', {parent(f'model:{decomposed}@1')}")
+    assert read(text).outside == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        models(f"name: a, version: '1', {parent('model:a@1')}"),
+        models(f"name: a, {parent('model:a')}"),
+        models(
+            f"name: a, version: '1', {parent('model:c@1')}",
+            f"name: b, version: '1', {parent('model:a@1')}",
+            f"name: c, version: '1', {parent('model:b@1')}",
+        ),
+        # a model trained on what it generated itself
+        "datasets: [{name: d, version: '1', generated_by: ['model:a@1']}]\n"
+        + models("name: a, version: '1', trained_on: [{ref: 'dataset:d@1', role: train}]"),
+        # a partition of a dataset that is derived from it
+        "datasets: [{name: d, version: '1', partitions: [{name: p, digest: "
+        + DIGEST
+        + ", derived_from: [{ref: 'dataset:d@1', relation: filter}]}]}]",
+    ],
+)
+def test_nothing_descends_from_itself(text: str) -> None:
+    (problem,) = refused(text)
+    assert problem.code == "CYCLE"
+
+
+def test_a_diamond_is_no_circle() -> None:
+    text = models(
+        "name: a, version: '1'",
+        f"name: b, version: '1', {parent('model:a@1')}",
+        f"name: c, version: '1', {parent('model:a@1')}",
+        "name: d, version: '1', parents: [{ref: 'model:b@1', relation: merge}, {ref: 'model:c@1', relation: merge}]",
+    )
+    assert read(text).outside == ()
+
+
+def test_a_long_chain_needs_no_recursion() -> None:
+    chain = ["name: m, version: '0'"] + [
+        f"name: m, version: '{i}', {parent(f'model:m@{i - 1}')}" for i in range(1, 3000)
+    ]
+    assert read(models(*reversed(chain))).outside == ()
+
+
+# ---------------------------------------------------------------- back to the file
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "line"),
+    [
+        ("models[0].trainedOn[0].ref", "models[0].trained_on[0].ref", 4),
+        ("models[0].trainedOn[9].ref", "models[0].trained_on", 4),
+        ("models[0].environment.dependencies[1].version", "models[0].environment.dependencies.torch", 6),
+        ("models[7]", "models", 2),
+        ("somewhere", None, 1),
+        (None, None, None),
+    ],
+)
+def test_what_the_registry_reports_is_found_in_the_file(
+    field: str | None, written: str | None, line: int | None
+) -> None:
+    manifest = read(
+        "models:\n"
+        "- name: m\n"
+        "  version: '1'\n"
+        "  trained_on: [{ref: 'dataset:d@1', role: train}]\n"
+        "  environment: {dependencies: {numpy: 2.4.6,\n"
+        "    torch: 2.9.0}}\n"
+    )
+    found = manifest.in_file(Problem("m", "UNKNOWN_REFERENCE", field))
+    assert (found.field, found.line) == (written, line)
+    assert found.code == "UNKNOWN_REFERENCE"

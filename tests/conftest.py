@@ -1,0 +1,59 @@
+"""What every test may ask for: a Neo4j, the shared folder, and the event loop that async tests run on."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.neo4j_server import Neo4jServer, NoNeo4jError, find
+
+SHARED = Path(__file__).parents[2] / "shared"
+NEO4J_USED = pytest.StashKey[str]()
+NEO4J_MISSING = pytest.StashKey[str]()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of contracts and data beside the project."""
+    if not SHARED.is_dir():
+        pytest.skip("there is no ../shared beside the project, which this test reads")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(pytestconfig: pytest.Config) -> Iterator[Neo4jServer]:
+    """The Neo4j of this session, as the test before left it; see `neo4j_clean`. Without one: skipped, failed in CI."""
+    try:
+        server, missing = find(), ""
+    except NoNeo4jError as problem:
+        server, missing = None, str(problem)
+    if server is None:
+        pytestconfig.stash[NEO4J_MISSING] = missing
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI has to test with Neo4j: {missing}", pytrace=False)
+        pytest.skip(f"no Neo4j: {missing}")
+    server.start()
+    pytestconfig.stash[NEO4J_USED] = server.describe()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def neo4j_clean(neo4j_server: Neo4jServer) -> Neo4jServer:
+    """The Neo4j of this session, empty: no node, no constraint, no index. Its `wipe()` empties it again."""
+    neo4j_server.wipe()
+    return neo4j_server
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if used := config.stash.get(NEO4J_USED, None):
+        terminalreporter.write_line(f"Neo4j: {used}")
+    if missing := config.stash.get(NEO4J_MISSING, None):
+        terminalreporter.write_sep("!", "THE NEO4J TESTS DID NOT RUN", red=True, bold=True)
+        terminalreporter.write_line(f"{missing}. Any one of the three will do.", red=True)

@@ -1,0 +1,48 @@
+"""Putting a log of `Noted` records, whose edges may be unusual, into a Neo4j store as if they had been registered."""
+
+from collections.abc import Sequence
+
+from descentd.graph.digests import Frontier
+from descentd.graph.log import Entry, Head
+from descentd.graph.records import Record
+from descentd.graph.relations import Edge, Kind, Role
+from descentd.graph.store.base import Link
+from descentd.graph.store.batch import Appended
+from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.store.neo4j_layout import insert
+from descentd.graph.testing.strategies import Noted
+
+UNLEARNED = {Role.TRAINED_ON: "RETRIEVAL", Role.DERIVED_FROM: "MERGE"}
+"""Details of edges along which nothing is learned."""
+
+
+def appended(sequence: int, noted: Noted) -> Appended:
+    content: dict[str, object] = {"n": sequence}
+    if noted.fact is not None:
+        content["populationDocumented"] = noted.fact.documented.value
+        content["population"] = [
+            {"attribute": s.attribute, "value": s.value} | ({} if s.share is None else {"share": s.share})
+            for s in noted.fact.shares
+        ]
+    record = Record.of(Kind.NOTE, content)  # whose derived parts are those of a kind without any
+    details = {(role, target): "" if learns else UNLEARNED.get(role, "") for role, target, learns in noted.edges}
+    links = [Link(sequence, role, target, detail) for (role, target), detail in details.items()]
+    if noted.fact is not None:
+        links.append(Link(sequence, Role.DESCRIBES, noted.fact.partition))
+    digest = () if noted.digest is None else (f"digest:sha256:{noted.digest:064x}",)
+    own = {"label": None, "keys": digest, "words": "", "edges": tuple(Edge(i.role, "", i.detail) for i in links)}
+    record = Record(noted.kind, record.body)
+    record.__dict__.update(own)
+    return Appended(Entry(sequence, 1, record, 1, "tess"), tuple(links))
+
+
+async def fill(store: Neo4jStore, log: Sequence[Noted]) -> None:
+    """Replace what `store` holds by `log`."""
+    items = [appended(sequence, noted) for sequence, noted in enumerate(log, 1)]
+    store.forget()
+
+    async def work(run):  # type: ignore[no-untyped-def]
+        await run("MATCH (n) WHERE NOT n:Log DETACH DELETE n")
+        await insert(run, items, Head(len(items), 1, Frontier()))
+
+    await store._connection.write(work)

@@ -1,0 +1,123 @@
+"""Registering many manifests at once, against registering them one after the other."""
+
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from descentd.graph.errors import DescentError, Invalid
+from descentd.graph.joint import Counts, register_each
+from descentd.graph.manifest import ManifestInput
+from descentd.graph.registration import register
+from descentd.graph.store.committer import Committer
+from descentd.graph.store.memory import MemoryStore
+
+names = st.sampled_from("aab")
+versions = st.sampled_from(["1", "1", "2"])
+models = st.builds("model:{}@{}".format, names, versions)
+datasets = st.builds("dataset:{}@{}".format, names, versions)
+data = datasets | st.builds("{}#p".format, datasets)
+profiles = st.fixed_dictionaries({"intendedUse": st.sampled_from(["this", "that"]), "mustNotDo": st.just(["harm"])})
+
+model = st.fixed_dictionaries(
+    {"name": names},
+    optional={
+        "version": versions,
+        "parents": st.lists(
+            st.fixed_dictionaries({"ref": models | st.just("model:a"), "relation": st.just("MERGE")}), max_size=1
+        ),
+        "trainedOn": st.lists(st.fixed_dictionaries({"ref": data, "role": st.just("TRAIN")}), max_size=1),
+        "config": st.fixed_dictionaries({"lr": st.integers(1, 2)}),
+        "safetyProfile": profiles,
+    },
+)
+partition = st.fixed_dictionaries(
+    {"name": st.just("p"), "digest": st.just("sha256:" + "0" * 64)},
+    optional={"population": st.just([{"attribute": "age", "value": "65+", "share": 0.5}])},
+)
+dataset = st.fixed_dictionaries(
+    {"name": names, "version": versions}, optional={"partitions": st.lists(partition, max_size=1)}
+)
+evaluation = st.fixed_dictionaries(
+    {
+        "subject": models,
+        "suite": st.just({"name": "s", "version": "1"}),
+        "metrics": st.sampled_from([[{"name": "accuracy", "value": 0.5}], [{"name": "own", "value": 0.5}]]),
+    }
+)
+note = st.fixed_dictionaries({"subject": models, "author": names, "text": names})
+described = st.fixed_dictionaries({"subject": models, "profile": profiles})
+metric = st.just({"name": "own", "category": "BIAS", "direction": "LOWER_IS_BETTER"})
+sections = {
+    "models": model,
+    "datasets": dataset,
+    "evaluations": evaluation,
+    "notes": note,
+    "safetyProfiles": described,
+    "metrics": metric,
+}
+# Few to a manifest, or else one of them is always wrong and nothing can be joined.
+one = st.one_of([st.fixed_dictionaries({name: st.lists(i, min_size=1, max_size=1)}) for name, i in sections.items()])
+some = st.fixed_dictionaries({}, optional={name: st.lists(item, max_size=2) for name, item in sections.items()})
+manifests = st.one_of(one, one, one, some)
+
+
+PROFILE = {"intendedUse": "this", "mustNotDo": ["harm"]}
+A_PROFILE = {"safetyProfiles": [{"subject": "model:a@1", "profile": PROFILE}]}
+SUITE = {"name": "s", "version": "1"}
+ACCURACY = {"name": "accuracy", "value": 0.5}
+AN_EVALUATION = {"evaluations": [{"subject": "model:a@1", "suite": SUITE, "metrics": [ACCURACY]}]}
+
+
+def a_model(name: str, **more: Any) -> dict[str, Any]:
+    return {"models": [{"name": name, "version": "1", **more}]}
+
+
+def shown(outcome: object) -> object:
+    if isinstance(outcome, Invalid):
+        return [(problem.code, problem.message, problem.field) for problem in outcome.problems]
+    if isinstance(outcome, DescentError):
+        return [(outcome.code, outcome.message, outcome.field)]
+    return outcome
+
+
+async def one_after_the_other(given: list[ManifestInput]) -> tuple[list[object], set[str]]:
+    store = MemoryStore()
+    committer = Committer(store)
+    outcomes: list[object] = []
+    for manifest in given:
+        try:
+            done = await register(committer, manifest, "p")
+            outcomes.append(Counts(len(done.created), len(done.records) - len(done.created)))
+        except DescentError as error:
+            outcomes.append(shown(error))
+    return outcomes, await ids(store)
+
+
+async def ids(store: MemoryStore) -> set[str]:
+    return {brief.id for brief in await store.briefs(range(1, await store.sequence() + 1))}
+
+
+@pytest.mark.anyio
+@given(given=st.lists(manifests, max_size=6))
+@example(given=[a_model("b", parents=[{"ref": "model:a", "relation": "MERGE"}]), a_model("a")])
+@example(given=[{"models": [{"name": "a", "config": {"lr": 1}}]}, a_model("a")])
+@example(given=[a_model("a", safetyProfile=PROFILE), AN_EVALUATION, A_PROFILE])
+@settings(deadline=None, max_examples=500)
+async def test_the_same_is_recorded_and_told(given: list[dict[str, Any]]) -> None:
+    read = [ManifestInput.read(manifest) for manifest in given]
+    store = MemoryStore()
+    outcomes = await register_each(Committer(store), read, "p")
+    expected, expected_ids = await one_after_the_other(read)
+    assert [shown(outcome) for outcome in outcomes] == expected
+    assert await ids(store) == expected_ids
+
+
+@pytest.mark.anyio
+async def test_manifests_that_do_not_meet_share_a_transaction() -> None:
+    store = MemoryStore()
+    read = [ManifestInput.read({"models": [{"name": "m", "version": str(i)}]}) for i in range(1000)]
+    assert await register_each(Committer(store), read, "p") == [Counts(1, 0)] * 1000
+    entries = await store.entries(range(1, 1001))
+    assert {entry.transaction for entry in entries} == {1, 501}

@@ -1,0 +1,297 @@
+"""Reach over random lineages, against networkx; and over a few large ones, against what they were built to be."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from threading import Thread
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from descentd.graph.reach import Direction, Reached, ReachPage, Step, Tail
+from descentd.graph.relations import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
+from descentd.graph.testing.strategies import Noted, logs, tail
+from descentd.graph.topology import Topology, edges, walk
+from descentd.graph.topology import evidence as evidence_module
+from tests.graph.lineages import check_derivation, origins_of, reached
+
+
+@pytest.fixture(scope="module", autouse=True, params=["as shipped", "arrays from the start"])
+def thresholds(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Small lineages are walked one by one; with tiny thresholds they take the ways of large ones as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != "as shipped":
+            patch.setattr(walk, "FEW", 2)
+            patch.setattr(walk, "NARROW", 2)
+            patch.setattr(edges, "NARROW_EDGES", 1)
+            patch.setattr(edges, "SMALLEST_MERGE", 3)
+            patch.setattr(evidence_module, "FEW", 2)
+        yield
+
+
+def topology_of(log: Sequence[Noted], cuts: Sequence[int] = ()) -> Topology:
+    topology = Topology()
+    for after, upto in pairwise(sorted({0, *cuts, len(log)})):
+        topology.extend(tail(log, after, upto))
+    return topology
+
+
+def chain_tail(kinds: Sequence[Kind] | Kind, edges: Sequence[tuple[int, Role, int]], size: int) -> Tail:
+    numbers = [KIND_NUMBER[kinds]] * size if isinstance(kinds, Kind) else [KIND_NUMBER[kind] for kind in kinds]
+    ordered = sorted(edges)
+    return Tail(
+        0,
+        np.array(numbers, np.uint8),
+        np.array([source for source, _, _ in ordered], np.int32),
+        np.array([ROLE_NUMBER[role] for _, role, _ in ordered], np.uint8),
+        np.array([target for _, _, target in ordered], np.int32),
+        np.ones(len(ordered), np.bool_),
+        np.zeros((0, 2), np.int32),
+    )
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> tuple[list[Noted], list[int], list[int], int]:
+    """A log, where to cut it into tails, origins, and the sequence to ask at."""
+    log = draw(logs())
+    cuts = draw(st.lists(st.integers(1, len(log)), max_size=3))
+    origins = draw(st.lists(st.integers(1, len(log)), min_size=1, max_size=3))
+    return log, cuts, origins, draw(st.integers(1, len(log)))
+
+
+@given(questions(), st.sampled_from(Direction), st.booleans())
+def test_reach_is_what_dijkstra_finds(
+    question: tuple[list[Noted], list[int], list[int], int], direction: Direction, evidence: bool
+) -> None:
+    log, cuts, origins, upto = question
+    evidence = evidence and direction is Direction.DESCENDANTS
+    page = topology_of(log, cuts).reach(origins, direction, upto, evidence=evidence)
+    expected = reached(log, origins, direction, upto, evidence=evidence)
+    assert [(item.distance, item.sequence) for item in page.items] == sorted((d, r) for r, d in expected.items())
+    assert page.counts == Counter(log[record - 1].kind for record in expected)
+    assert not page.more
+
+
+@given(questions())
+def test_ancestors_mirror_descendants(question: tuple[list[Noted], list[int], list[int], int]) -> None:
+    log, _, (origin, *_), upto = question
+    topology = topology_of(log)
+    if origin > upto:
+        return
+    listed = {item.sequence: item.distance for item in topology.reach([origin], Direction.ANCESTORS, upto).items}
+    twins = origins_of(log, [origin], Direction.ANCESTORS, upto)
+    for record in set(range(1, upto + 1)) - twins:
+        below = {item.sequence: item.distance for item in topology.reach([record], Direction.DESCENDANTS, upto).items}
+        if log[record - 1].kind is not Kind.DATASET:
+            assert below.get(origin) == listed.get(record)
+
+
+@given(questions(), st.booleans())
+def test_every_item_has_a_shortest_derivation(
+    question: tuple[list[Noted], list[int], list[int], int], evidence: bool
+) -> None:
+    log, cuts, origins, upto = question
+    topology = topology_of(log, cuts)
+    expected = reached(log, origins, Direction.DESCENDANTS, upto, evidence=evidence)
+    starts = {record for record in origins if record <= upto}
+    for record in tuple(starts):
+        starts |= {target for role, target, _ in log[record - 1].edges if role is Role.INCLUDES}
+    items = sorted(expected)
+    for item, steps in zip(items, topology.via(origins, items, upto, evidence=evidence), strict=True):
+        assert check_derivation(log, steps, upto, evidence=evidence) == expected[item]
+        assert steps[0].sequence in starts
+        assert steps[-1].sequence == item
+    missing = sorted(
+        set(range(1, len(log) + 1)) - expected.keys() - origins_of(log, origins, Direction.DESCENDANTS, upto)
+    )
+    assert not any(topology.via(origins, missing, upto, evidence=evidence))
+
+
+@given(
+    questions(),
+    st.sampled_from(Direction),
+    st.integers(1, 4),
+    st.none() | st.sets(st.sampled_from(KINDS[:6])),
+    st.none() | st.integers(0, 4),
+)
+def test_pages_make_up_the_whole(
+    question: tuple[list[Noted], list[int], list[int], int],
+    direction: Direction,
+    first: int,
+    kinds: set[Kind] | None,
+    depth: int | None,
+) -> None:
+    log, cuts, origins, upto = question
+    topology = topology_of(log, cuts)
+    asked = None if kinds is None else frozenset(kinds)
+    expected = sorted((d, record) for record, d in reached(log, origins, direction, upto).items())
+    counted = Counter(log[record - 1].kind for _, record in expected if asked is None or log[record - 1].kind in asked)
+    wanted = [
+        Reached(record, distance)
+        for distance, record in expected
+        if log[record - 1].kind in counted and (depth is None or distance <= depth)
+    ]
+    found: list[Reached] = []
+    more, after = True, None
+    while more:
+        page = topology.reach(origins, direction, upto, kinds=asked, depth=depth, after=after, first=first)
+        assert page.counts == counted
+        assert len(page.items) == first or not page.more
+        found += page.items
+        more = page.more
+        after = (found[-1].distance, found[-1].sequence) if found else None
+    assert found == wanted
+
+
+@given(questions(), st.sampled_from(Direction), st.sampled_from((Kind.MODEL_VERSION, Kind.PARTITION)))
+def test_members_are_all_of_one_kind(
+    question: tuple[list[Noted], list[int], list[int], int], direction: Direction, kind: Kind
+) -> None:
+    log, cuts, origins, upto = question
+    expected = reached(log, origins, direction, upto)
+    members = topology_of(log, cuts).members(origins, direction, upto, kind)
+    assert members.tolist() == sorted(record for record in expected if log[record - 1].kind is kind)
+    assert members.dtype == np.int64
+
+
+def test_a_cursor_past_the_end_gives_nothing() -> None:
+    topology = Topology()
+    topology.extend(chain_tail(Kind.MODEL_VERSION, [(2, Role.DERIVED_FROM, 1)], 2))
+    page = topology.reach([1], Direction.DESCENDANTS, 2, after=(9, 1))
+    assert page == ReachPage({Kind.MODEL_VERSION: 1}, (), False)
+    assert topology.reach([1], Direction.DESCENDANTS, 2, first=0).more
+
+
+def test_an_empty_topology_reaches_nothing() -> None:
+    topology = Topology()
+    assert topology.size == 0
+    assert topology.reach([1], Direction.DESCENDANTS, 0).total == 0
+
+
+def test_what_is_not_held_yet_cannot_be_asked() -> None:
+    topology = Topology()
+    with pytest.raises(ValueError, match="extend it first"):
+        topology.reach([1], Direction.DESCENDANTS, 1)
+
+
+def test_evidence_is_refused_with_ancestors() -> None:
+    topology = Topology()
+    with pytest.raises(ValueError, match="ancestors"):
+        topology.reach([1], Direction.ANCESTORS, 0, evidence=True)
+
+
+def test_a_tail_must_start_at_the_end() -> None:
+    topology = Topology()
+    topology.extend(chain_tail(Kind.CODE, [], 3))
+    with pytest.raises(ValueError, match="ends at 3"):
+        topology.extend(chain_tail(Kind.CODE, [], 3))
+
+
+def test_a_dataset_never_leads_down_to_a_sibling_partition() -> None:
+    log = [
+        Noted(Kind.PARTITION, digest=1),
+        Noted(Kind.PARTITION, digest=2),
+        Noted(Kind.DATASET, ((Role.INCLUDES, 1, True), (Role.INCLUDES, 2, True))),
+        Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 2, True),)),
+        Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 3, True),)),
+    ]
+    topology = topology_of(log)
+    assert topology.reach([1], Direction.DESCENDANTS, 5).items == [Reached(3, 1), Reached(5, 2)]
+    assert topology.reach([3], Direction.DESCENDANTS, 5).items == [Reached(4, 1), Reached(5, 1)]
+
+
+def test_a_derivation_by_a_twin_begins_at_the_cause_that_was_named() -> None:
+    log = [
+        Noted(Kind.PARTITION, digest=1),
+        Noted(Kind.PARTITION, digest=1),
+        Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 2, True),)),
+        Noted(Kind.DATASET, ((Role.INCLUDES, 1, True),)),
+    ]
+    topology = topology_of(log)
+    expected = [Step(1, None), Step(2, Role.SAME_DATA), Step(3, Role.TRAINED_ON)]
+    assert topology.via([1], [3], 4) == [expected]
+    assert topology.via([4], [3], 4) == [expected]
+
+
+def test_data_that_a_model_made_may_be_what_it_learned_from() -> None:
+    log = [
+        Noted(Kind.PARTITION, digest=1),
+        Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 1, True),)),
+        Noted(Kind.PARTITION, ((Role.GENERATED_BY, 2, True),), digest=1),
+        Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 3, True),)),
+    ]
+    topology = topology_of(log)
+    assert topology.reach([1], Direction.DESCENDANTS, 4).items == [Reached(2, 1), Reached(4, 1)]
+    assert topology.reach([2], Direction.DESCENDANTS, 4).items == [Reached(1, 1), Reached(3, 1), Reached(4, 2)]
+
+
+WIDE = 20_000
+
+
+@pytest.fixture(scope="module")
+def wide() -> Topology:
+    """Partition 1, `WIDE` versions trained on it, twins of those that each came from, and a chain at the end."""
+    kinds = [Kind.PARTITION, *[Kind.MODEL_VERSION] * WIDE, *[Kind.PARTITION] * WIDE, *[Kind.MODEL_VERSION] * WIDE]
+    edges = [(2 + place, Role.TRAINED_ON, 1) for place in range(WIDE)]
+    edges += [(2 + WIDE + place, Role.GENERATED_BY, 2 + place) for place in range(WIDE)]
+    edges += [(2 + 2 * WIDE + place, Role.DERIVED_FROM, 1 + 2 * WIDE + place) for place in range(1, WIDE)]
+    edges += [(2 + 2 * WIDE, Role.TRAINED_ON, 1 + 2 * WIDE)]
+    whole = chain_tail(kinds, edges, len(kinds))
+    twins = [(2 + WIDE + place, 2 + WIDE) for place in range(1, WIDE)]
+    topology = Topology()
+    topology.extend(
+        Tail(0, whole.kinds, whole.sources, whole.roles, whole.targets, whole.learns, np.array(twins, np.int32))
+    )
+    return topology
+
+
+def test_wide_levels_and_large_classes_cost_what_they_reach(wide: Topology) -> None:
+    page = wide.reach([1], Direction.DESCENDANTS, wide.size, first=3)
+    assert page.counts == {Kind.MODEL_VERSION: 2 * WIDE, Kind.PARTITION: WIDE}
+    assert page.items == [Reached(2, 1), Reached(3, 1), Reached(4, 1)]
+    later = wide.reach([1], Direction.DESCENDANTS, wide.size, after=(2, 1 + 2 * WIDE), first=2)
+    assert later.items == [Reached(2 + 2 * WIDE, 3), Reached(3 + 2 * WIDE, 4)]
+    assert wide.reach([1], Direction.DESCENDANTS, WIDE).total == WIDE - 1
+    assert wide.reach([wide.size], Direction.ANCESTORS, wide.size).total == 3 * WIDE
+
+
+def test_long_derivations_list_their_ends(wide: Topology) -> None:
+    last = wide.size
+    items = range(last - 100, last + 1)
+    for item, steps in zip(items, wide.via([1], items, last), strict=True):
+        assert len(steps) == 1_000
+        assert steps[0] == Step(1, None)
+        assert [step.sequence for step in steps[500:]] == list(range(item - 499, item + 1))
+        assert steps[499].sequence == 2 * WIDE + 2 + 499 - 3
+    whole = wide.via([1], [2 * WIDE + 2 + 996], last)[0]
+    assert len(whole) == 1_000
+    assert whole[500].sequence == whole[499].sequence + 1
+    for shorter in (2 * WIDE + 2 + 995, 2 * WIDE + 2):
+        assert wide.via([1], [last, shorter], last)[1] == wide.via([1], [shorter], last)[0]
+
+
+def test_questions_are_answered_while_records_arrive() -> None:
+    size = 3_000
+    topology = Topology()
+    failures: list[object] = []
+
+    def ask() -> None:
+        while (upto := topology.size) < size:
+            found = topology.reach([1], Direction.DESCENDANTS, upto, first=size)
+            if [item.sequence for item in found.items] != list(range(2, upto + 1)):
+                failures.append(upto)
+
+    readers = [Thread(target=ask) for _ in range(3)]
+    log = [Noted(Kind.MODEL_VERSION)]
+    log += [Noted(Kind.MODEL_VERSION, ((Role.DERIVED_FROM, max(1, place // 2), True),)) for place in range(2, size + 1)]
+    topology.extend(tail(log, 0, 1))
+    for reader in readers:
+        reader.start()
+    for upto in range(10, size + 1, 10):
+        topology.extend(tail(log, topology.size, upto))
+    for reader in readers:
+        reader.join()
+    assert topology.size == size
+    assert not failures

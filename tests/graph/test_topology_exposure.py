@@ -1,0 +1,218 @@
+"""Exposure to populations, against the backward closure of each version."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
+
+from descentd.graph.reach import Documented, Exposed, PopulationFact, Share, Step, Term, Verdict
+from descentd.graph.relations import Kind, Role
+from descentd.graph.testing.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
+from descentd.graph.topology import Topology
+from tests.graph.lineages import (
+    came_from,
+    in_force,
+    is_direct,
+    is_undocumented,
+    matches,
+    meets,
+    sources_of,
+    twins_of,
+)
+from tests.graph.test_topology import topology_of
+
+ALL = frozenset(Verdict)
+Question = tuple[list[Noted], list[int], tuple[Term, ...], int]
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    """A log, where to cut it into tails, a population, and the sequence to ask at."""
+    log = draw(logs(20, least=4))
+    for place, noted in tuple(enumerate(log, 1)):
+        if noted.kind is Kind.PARTITION and draw(st.integers(0, 3)):
+            log.append(Noted(Kind.POPULATION, fact=draw(populations(len(log) + 1, place))))
+    cuts = draw(st.lists(st.integers(1, len(log)), max_size=3))
+    terms = st.builds(Term, st.sampled_from((*ATTRIBUTES, "other")), st.frozensets(st.sampled_from(VALUES), min_size=1))
+    population = draw(st.lists(terms, min_size=1, max_size=2))
+    return log, cuts, tuple(population), draw(st.sampled_from((len(log), draw(st.integers(1, len(log))))))
+
+
+def answers(topology: Topology, population: Sequence[Term], upto: int) -> dict[int, Exposed]:
+    page = topology.exposure(population, upto, verdicts=ALL, first=1_000)
+    assert not page.more
+    assert sum(page.counts.values()) == page.total == len(page.items)
+    return {item.sequence: item for item in page.items}
+
+
+@given(questions())
+def test_the_answer_is_what_the_closure_of_each_version_says(question: Question) -> None:
+    log, cuts, population, upto = question
+    found = answers(topology_of(log, cuts), population, upto)
+    assert found.keys() == {place for place, noted in enumerate(log[:upto], 1) if noted.kind is Kind.MODEL_VERSION}
+    for version, answer in found.items():
+        closure = sources_of(log, version, upto)
+        partitions = {record for record in closure if log[record - 1].kind is Kind.PARTITION}
+        matching = {record: closure[record] for record in partitions if matches(log, record, population, upto)}
+        attributes = {term.attribute for term in population}
+        missing = {record: closure[record] for record in closure if is_undocumented(log, record, attributes, upto)}
+        event(answer.verdict)
+        if matching:
+            assert answer.verdict is Verdict.TRAINED
+            assert answer.direct == is_direct(log, version, population, upto)
+            assert answer.source is not None
+            check_source(log, answer.source, population, upto)
+            assert check_flow(log, answer.via, upto) == min(matching.values())
+        elif missing:
+            assert answer.verdict is Verdict.UNKNOWN
+            assert answer.source in missing
+            assert check_flow(log, answer.via, upto) == min(missing.values())
+        else:
+            assert answer == Exposed(version, Verdict.NOT_TRAINED, None, None, None, ())
+        if answer.via:
+            assert (answer.via[0].sequence, answer.via[-1].sequence) == (answer.source, version)
+
+
+def check_source(log: Sequence[Noted], source: int, population: Sequence[Term], upto: int) -> None:
+    """It matches, and of its twins none says more of what was asked."""
+    assert matches(log, source, population, upto)
+
+    def met(partition: int) -> int:
+        fact = in_force(log, partition, upto)
+        return 0 if fact is None else sum(meets(fact, term) for term in population)
+
+    assert met(source) == max(map(met, twins_of(log, source, upto))) > 0
+
+
+def check_flow(log: Sequence[Noted], via: Sequence[Step], upto: int) -> int:
+    """Assert that knowledge flows along each step; returns the length, steps between twins not counted."""
+    assert via[0].role is None
+    length = 0
+    for place in range(1, len(via)):
+        before, step = via[place - 1], via[place]
+        if step.role is Role.SAME_DATA:
+            assert step.sequence in twins_of(log, before.sequence, upto) - {before.sequence}
+        else:
+            assert (before.sequence, step.role) in came_from(log, step.sequence, upto)
+            length += 1
+    return length
+
+
+@given(
+    questions(),
+    st.integers(1, 4),
+    st.frozensets(st.sampled_from(Verdict)),
+    st.none() | st.sets(st.integers(1, 24)),
+)
+def test_pages_make_up_the_whole(
+    question: Question, first: int, verdicts: frozenset[Verdict], within: set[int] | None
+) -> None:
+    log, cuts, population, upto = question
+    topology = topology_of(log, cuts)
+    chosen = None if within is None else np.array(sorted(within), np.int64)
+    whole = [
+        answer for answer in answers(topology, population, upto).values() if within is None or answer.sequence in within
+    ]
+    positions = list(Verdict)
+
+    def cursor(answer: Exposed) -> tuple[int, int, int]:
+        return positions.index(answer.verdict), 0 if answer.direct else 1, answer.sequence
+
+    expected = sorted((answer for answer in whole if answer.verdict in verdicts), key=cursor)
+    found: list[Exposed] = []
+    more, after = True, None
+    while more:
+        page = topology.exposure(population, upto, verdicts=verdicts, within=chosen, after=after, first=first)
+        assert page.counts == {verdict: sum(answer.verdict is verdict for answer in whole) for verdict in Verdict}
+        assert page.total == len(expected)
+        assert len(page.items) == first or not page.more
+        found += page.items
+        more = page.more
+        after = cursor(found[-1]) if found else None
+    assert found == expected
+
+
+@given(questions())
+def test_what_was_asked_before_changes_no_answer(question: Question) -> None:
+    log, cuts, population, _ = question
+    topology = Topology()
+    for after, upto in pairwise(sorted({0, *cuts, len(log)})):
+        topology.extend(tail(log, after, upto))
+        assert answers(topology, population, upto) == answers(topology_of(log[:upto]), population, upto)
+
+
+def stated(*shares: Share, documented: Documented = Documented.COMPLETE) -> list[Noted]:
+    """A partition, what is said about it, and a version trained on it."""
+    return [
+        Noted(Kind.PARTITION, digest=1),
+        Noted(Kind.POPULATION, fact=PopulationFact(2, 1, documented, shares)),
+        Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 1, True),)),
+    ]
+
+
+def verdict_of(log: Sequence[Noted], *population: Term, version: int = 3) -> Exposed:
+    return answers(topology_of(log), population, len(log))[version]
+
+
+def term(attribute: str, *values: str) -> Term:
+    return Term(attribute, frozenset(values))
+
+
+@pytest.mark.parametrize(
+    ("share", "documented", "verdict"),
+    [
+        (0.4, Documented.COMPLETE, Verdict.TRAINED),
+        (None, Documented.PARTIAL, Verdict.TRAINED),
+        (0.0, Documented.COMPLETE, Verdict.NOT_TRAINED),
+        (0.0, Documented.PARTIAL, Verdict.UNKNOWN),
+        (0.4, Documented.NONE, Verdict.TRAINED),
+    ],
+)
+def test_a_share_of_none_is_presence_and_of_0_absence(
+    share: float | None, documented: Documented, verdict: Verdict
+) -> None:
+    assert verdict_of(stated(Share("age", "65+", share), documented=documented), term("age", "65+")).verdict is verdict
+
+
+def test_complete_speaks_for_what_it_lists() -> None:
+    log = stated(Share("age", "65+", 0.4))
+    assert verdict_of(log, term("age", "18-64")).verdict is Verdict.NOT_TRAINED
+    unknown = verdict_of(log, term("region", "EU"))
+    assert unknown == Exposed(3, Verdict.UNKNOWN, None, 1, None, [Step(1, None), Step(3, Role.TRAINED_ON)])
+
+
+@pytest.mark.parametrize(
+    ("shares", "values", "proven"),
+    [
+        ((0.6, 0.4, 0.6), ("65+",), True),
+        ((0.6, 0.4, 0.4), ("65+",), False),
+        ((0.6, 0.4, 0.4), ("65+", "18-64"), True),
+        ((0.3, 0.3, 0.6), ("65+", "18-64"), True),
+        ((0.3, 0.3, 0.4), ("65+", "18-64"), False),
+        ((0.9, 0.3, 0.2), ("65+", "18-64"), True),
+        ((0.7, 0.7, 0.2), ("65+", "18-64"), False),
+        ((None, 0.3, 0.9), ("65+",), False),
+    ],
+)
+def test_joint_is_proven_by_shares_that_leave_no_other_way(
+    shares: tuple[float | None, float, float], values: tuple[str, ...], proven: bool
+) -> None:
+    old, middle, eu = shares
+    log = stated(Share("age", "65+", old), Share("age", "18-64", middle), Share("region", "EU", eu))
+    assert verdict_of(log, term("age", *values), term("region", "EU")).proven is proven
+    assert verdict_of(log, term("age", *values)).proven is True
+
+
+def test_the_source_is_the_twin_whose_statement_matches() -> None:
+    log = [*stated(Share("age", "65+", 0.4)), Noted(Kind.PARTITION, digest=1)]
+    log.append(Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 4, True),)))
+    answer = verdict_of(log, term("age", "65+"), version=5)
+    assert (answer.direct, answer.source) == (True, 1)
+    assert answer.via == [Step(1, None), Step(4, Role.SAME_DATA), Step(5, Role.TRAINED_ON)]
+
+
+def test_an_unknown_attribute_is_no_error() -> None:
+    assert verdict_of(stated(Share("age", "65+", 0.4)), term("shoe size", "46")).verdict is Verdict.UNKNOWN

@@ -1,0 +1,315 @@
+"""Whatever is changed in a store behind its back is found and named."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import anyio
+import pytest
+
+from descentd.graph.digests import content_id
+from descentd.graph.log import Head
+from descentd.graph.relations import Kind
+from descentd.graph.store.base import Stored, Totals
+from descentd.graph.store.memory import MemoryStore
+from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.verify import Report, verify
+from tests.graph.samples import adding, note, registry, send
+
+pytestmark = pytest.mark.anyio
+
+TABLES = ("record", "body", "edge", "key", "head", "word_content", "word_docsize")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry in a file of its own, closed."""
+    path = tmp_path_factory.mktemp("original") / "registry.db"
+
+    async def fill() -> None:
+        store = SQLiteStore(path)
+        await store.open()
+        await send(store, registry())
+        await send(
+            store, {"notes": [{"subject": "model:credit-risk@4.0", "author": "ann", "text": "Second thoughts."}]}
+        )
+        await store.close()
+
+    anyio.run(fill)
+    return path
+
+
+Tampering = Callable[[sqlite3.Connection], object]
+
+
+class Lab:
+    """Tampers with copies of one registry."""
+
+    def __init__(self, original: Path, folder: Path) -> None:
+        self._original = original
+        self._folder = folder
+        self._copies = 0
+
+    async def report(self, tampering: Tampering) -> Report:
+        self._copies += 1
+        copy = self._folder / f"{self._copies}.db"
+        copyfile(self._original, copy)
+        with closing(sqlite3.connect(copy, isolation_level=None)) as connection:
+            connection.execute("PRAGMA ignore_check_constraints = ON")
+            tampering(connection)
+        store = SQLiteStore(copy)
+        await store.open()
+        try:
+            return await verify(store)
+        finally:
+            await store.close()
+
+    async def problem(self, sql: str, *arguments: object) -> str:
+        """What is found once one statement was run, which must have changed something."""
+
+        def tamper(connection: sqlite3.Connection) -> None:
+            assert connection.execute(sql, arguments).rowcount > 0, sql
+
+        problem = (await self.report(tamper)).problem
+        assert problem is not None, (sql, arguments)
+        return problem
+
+
+@pytest.fixture
+def lab(original: Path, tmp_path: Path) -> Lab:
+    return Lab(original, tmp_path)
+
+
+def rows(original: Path, table: str) -> tuple[list[str], list[str], list[tuple[Any, ...]]]:
+    """The columns of a table, those of its primary key, and its rows."""
+    with closing(sqlite3.connect(original)) as connection:
+        described = connection.execute(f"PRAGMA table_info({table})").fetchall()
+        found = connection.execute(f"SELECT * FROM {table}").fetchall()
+    return [column[1] for column in described], [column[1] for column in described if column[5]], found
+
+
+def changed(value: object) -> list[object]:
+    """Other values of the same type."""
+    match value:
+        case int():
+            return [value + 1, value - 1, value + 100, -value - 20]
+        case str():
+            return [value + "x", value[:-1], value.upper(), value.replace("a", "á"), value + "\ufffd", ""]
+        case bytes():
+            return [value + b"x", value[:-1], bytes([value[0] ^ 1]) + value[1:] if value else b"y"]
+        case _:
+            return ["model:other@1"]
+
+
+async def test_what_was_not_touched_is_right(lab: Lab) -> None:
+    assert (await lab.report(lambda connection: None)).problem is None
+    assert (await lab.report(lambda connection: connection.execute("VACUUM"))).problem is None
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_every_value_of_every_row_is_covered(original: Path, lab: Lab, table: str) -> None:
+    columns, key, found = rows(original, table)
+    assert found
+    where = " AND ".join(f"{column} IS ?" for column in key)
+    for row in found:
+        at = [row[columns.index(column)] for column in key]
+        for column, value in zip(columns, row, strict=True):
+            for other in changed(value):
+                if other == value:
+                    continue
+                with suppress(sqlite3.IntegrityError):  # there is such a row already
+                    await lab.problem(f"UPDATE {table} SET {column} = ? WHERE {where}", other, *at)
+
+
+@pytest.mark.parametrize("table", TABLES)
+async def test_every_row_is_missed(original: Path, lab: Lab, table: str) -> None:
+    columns, key, found = rows(original, table)
+    where = " AND ".join(f"{column} IS ?" for column in key)
+    for row in found:
+        await lab.problem(f"DELETE FROM {table} WHERE {where}", *(row[columns.index(column)] for column in key))
+
+
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        ("record", "99, 11, 'sha256:0', NULL, 99, 0, 'eve', x'00'"),
+        ("record", "0, 11, 'sha256:0', NULL, 1, 0, 'eve', x'00'"),
+        ("record", "-1, 11, 'sha256:0', NULL, 1, 0, 'eve', x'00'"),
+        ("body", "99, '{}'"),
+        ("edge", "1, 0, 2, ''"),
+        ("edge", "1, 0, 99, ''"),
+        ("edge", "99, 0, 1, ''"),
+        ("edge", "1, 17, 2, ''"),
+        ("key", "'model:loans', 1"),
+        ("key", "'model:loans', 99"),
+        ("head", "2, 0, 0, ''"),
+        ("word (rowid, words)", "99, 'word'"),
+        ("word (rowid, words)", "(SELECT seq FROM record WHERE kind = 2), ''"),
+    ],
+)
+async def test_what_was_added_is_found(lab: Lab, table: str, row: str) -> None:
+    await lab.problem(f"INSERT INTO {table} " + (f"VALUES ({row})"))
+
+
+async def test_a_search_index_that_was_cut_is_found(lab: Lab) -> None:
+    with pytest.raises(AssertionError, match="None"):
+        await lab.problem("UPDATE word_data SET block = block")
+    problem = await lab.problem("UPDATE word_data SET block = substr(block, 1, length(block) - 8) WHERE id > 10")
+    assert problem == "The store holds an entry of the search index, which belongs to no record."
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"7", b"null", b"{}", b"\xff", b'{"a":NaN}', b'{"a": 1}', b"[" * 9999]
+)
+async def test_content_that_is_none_is_found_even_where_its_id_fits(lab: Lab, body: bytes) -> None:
+    def tamper(connection: sqlite3.Connection) -> None:
+        for number, kind in enumerate(Kind):
+            seq = connection.execute("SELECT min(seq) FROM record WHERE kind = ?", (number,)).fetchone()[0]
+            if seq is not None:
+                id = content_id(kind, body)
+                connection.execute("UPDATE body SET content = CAST(? AS TEXT) WHERE seq = ?", (body, seq))
+                connection.execute("UPDATE record SET id = ? WHERE seq = ?", (id, seq))
+
+    report = await lab.report(tamper)
+    assert report.problem is not None
+    assert report.problem.startswith(f"Record {report.records + 1} (")
+    assert report.problem.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("DELETE FROM record WHERE seq = 3", "Record 3 is missing: the next one is 4."),
+        ("UPDATE record SET kind = 77 WHERE seq = 1", "its kind is number 77, which is none"),
+        ("UPDATE record SET kind = kind - 20 WHERE seq = 1", "which is none"),
+        ("UPDATE edge SET role = 40 WHERE role = 2", "an edge has role number 40, which is none"),
+        (
+            "UPDATE record SET label = 'model:x@1' WHERE label = 'model:credit-risk@4.0'",
+            "should have model:credit-risk@4.0.",
+        ),
+        ("UPDATE record SET recorded_by = 'eve' WHERE seq = 2", "the entry hash "),
+        ("UPDATE body SET content = replace(content, '0.05', '0.5') WHERE seq = 1", "the id sha256:"),
+        ("UPDATE word SET words = 'other' WHERE rowid = 1", "the words other, but should have psi income."),
+        (
+            "UPDATE key SET value = 'digest:1' WHERE value GLOB 'digest:*1'",
+            "the keys digest:1, but should have digest:sha",
+        ),
+        ("DELETE FROM edge WHERE role = 2", "the edges nothing else, but should have INCLUDES sha256:"),
+        ("UPDATE head SET seq = 14", "cannot be read"),
+        ("UPDATE head SET recorded_at = 7", "The head's recordedAt is 7, the last record's "),
+        ("UPDATE head SET frontier = 'xyz'", "cannot be read"),
+        ("DELETE FROM head", "cannot be read"),
+        ("INSERT INTO body VALUES (99, '')", "The store holds row 99 of the table body, which belongs to no record."),
+    ],
+)
+async def test_the_problem_is_named(lab: Lab, sql: str, expected: str) -> None:
+    assert expected in await lab.problem(sql)
+
+
+async def test_an_entry_rewritten_with_its_hash_does_not_fit_the_root(lab: Lab) -> None:
+    async def hash_of() -> str:
+        problem = await lab.problem("UPDATE record SET recorded_by = 'eve' WHERE seq = 2")
+        return problem.rpartition("should have ")[2].removesuffix(".")
+
+    right = bytes.fromhex(await hash_of())
+    problem = await lab.problem("UPDATE record SET recorded_by = 'eve', hash = ? WHERE seq = 2", right)
+    assert problem.startswith("The head has the root ")
+
+
+class Forged(MemoryStore):
+    """A store whose owner rewrote everything, root included, and kept to no rule of the log."""
+
+    async def forge(self, changes: Mapping[int, Callable[[Stored], Stored]]) -> None:
+        kept = await MemoryStore.audit(self, 0, 1000)
+        self.kept = [changes[n](stored) if n in changes else stored for n, stored in enumerate(kept, 1)]
+        frontier = Head().frontier.append(stored.entry.hash for stored in self.kept)
+        self.kept_head = Head(len(kept), self.kept[-1].entry.recorded_at, frontier)
+
+    async def head(self) -> Head:
+        return self.kept_head
+
+    async def audit(self, after: int, limit: int) -> list[Stored]:
+        return [stored for stored in self.kept if stored.entry.sequence > after][:limit]
+
+
+def entry(**changes: Any) -> Callable[[Stored], Stored]:
+    def change(stored: Stored) -> Stored:
+        other = replace(stored.entry, **changes)
+        return replace(stored, entry=other, hash=other.hash)
+
+    return change
+
+
+@pytest.fixture
+async def forged() -> Forged:
+    store = Forged()
+    for number in range(3):
+        await store.write([adding(note(f"{number}a"), note(f"{number}b"))])
+    return store
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, None),
+        ({4: entry(transaction=1)}, "the transaction 1, but should have 3 or 4"),
+        ({4: entry(transaction=2)}, "the transaction 2, but should have 3 or 4"),
+        ({4: entry(transaction=5)}, "the transaction 5"),
+        ({1: entry(transaction=0)}, "the transaction 0, but should have 1"),
+        ({3: entry(recorded_at=5)}, "the recordedAt 5, but should have at least"),
+        ({6: entry(recorded_at=2**60)}, "as in all of its transaction"),
+        ({3: entry(sequence=4)}, "Record 3 is missing: the next one is 4."),
+        ({3: lambda stored: replace(stored, fault="it is made of cheese")}, "(sha256:"),
+    ],
+)
+async def test_the_rules_of_the_log_hold_whatever_the_hashes_say(
+    forged: Forged, changes: dict[int, Callable[[Stored], Stored]], expected: str | None
+) -> None:
+    await forged.forge(changes)
+    problem = (await verify(forged)).problem
+    assert (problem is None) if expected is None else (expected in str(problem))
+
+
+async def test_an_id_leads_to_its_record() -> None:
+    class Misleading(MemoryStore):
+        async def resolve(self, names: Any) -> Any:
+            found = await super().resolve(names)
+            return {name: replace(brief, sequence=1) for name, brief in found.items()}
+
+    store = Misleading()
+    await store.write([adding(note("one"), note("two"))])
+    assert "leads to record 1, and not to this record" in str((await verify(store)).problem)
+
+
+async def test_what_is_written_meanwhile_is_verified_too() -> None:
+    class Busy(MemoryStore):
+        async def totals(self) -> Totals:
+            if self._head.sequence < 5:
+                await self.write([adding(note(f"n{self._head.sequence}"))])
+            return await super().totals()
+
+    store = Busy()
+    await store.write([adding(note("first"))])
+    seen: list[tuple[int, int]] = []
+    report = await verify(store, lambda done, of: seen.append((done, of)))
+    assert report == Report(5, (await store.head()).frontier.root().hex(), None)
+    assert seen == [(number, number) for number in range(1, 6)]
+
+
+async def test_an_empty_registry_is_right() -> None:
+    report = await verify(MemoryStore())
+    assert report == Report(0, Head().frontier.root().hex(), None)
+
+
+async def test_long_logs_are_verified_chunk_by_chunk() -> None:
+    store = MemoryStore()
+    await store.write([adding(*(note(str(number)) for number in range(2500)))])
+    seen: list[int] = []
+    report = await verify(store, lambda done, _: seen.append(done))
+    assert (report.records, report.problem) == (2500, None)
+    assert seen == [1000, 2000, 2500]
+    assert report.root == (await store.head()).frontier.root().hex()

@@ -1,0 +1,119 @@
+"""Whatever is changed in Neo4j behind our back is found: properties, labels, relationships, nodes."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.verify import verify
+from tests.graph.samples import digest, registry, send
+from tests.neo4j_server import Neo4jServer
+
+pytestmark = pytest.mark.anyio
+
+KEPT = ("tx", "kind", "id", "label", "recordedAt", "recordedBy", "hash", "body", "words")
+ONE = "MATCH (r:ModelVersion {version: '4.1'})"
+
+
+@pytest.fixture(scope="module")
+async def store(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+    neo4j_server.wipe()
+    store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
+    await store.open()
+    await send(store, registry())
+    data = {"name": "copy", "version": "1", "partitions": [{"name": "train", "digest": digest(1)}]}
+    tuned = {"name": "tuned", "version": "1", "trainedOn": [{"ref": "dataset:copy@1#train", "role": "TRAIN"}]}
+    await send(store, {"datasets": [data], "models": [tuned]})
+    yield store
+    await store.close()
+
+
+async def problem_after(store: Neo4jStore, server: Neo4jServer, tampering: str) -> str | None:
+    """What `verify` says once a statement was run, which must have changed something; it is undone afterwards."""
+    with server.driver() as driver, driver.session() as session:
+        before = session.run("MATCH (n) OPTIONAL MATCH (n)-[e]->(m) RETURN count(DISTINCT n), count(e)").single()
+        backup = session.run(
+            "MATCH (n) RETURN elementId(n) AS at, labels(n) AS labels, properties(n) AS properties, "
+            "COLLECT { MATCH (n)-[e]->(m) RETURN [type(e), elementId(m), properties(e)] } AS edges"
+        ).data()
+        assert session.run(tampering).consume().counters.contains_updates, tampering
+        try:
+            return (await verify(store)).problem
+        finally:
+            session.run("MATCH (n) DETACH DELETE n").consume()
+            session.run(
+                "UNWIND $backup AS row CREATE (n:$(row.labels)) SET n = row.properties, n.at = row.at", backup=backup
+            ).consume()
+            session.run(
+                "UNWIND $backup AS row UNWIND row.edges AS edge MATCH (n {at: row.at}), (m {at: edge[1]}) "
+                "CREATE (n)-[e:$(edge[0])]->(m) SET e = edge[2]",
+                backup=backup,
+            ).consume()
+            session.run("MATCH (n) REMOVE n.at").consume()
+            after = session.run("MATCH (n) OPTIONAL MATCH (n)-[e]->(m) RETURN count(DISTINCT n), count(e)").single()
+            assert before == after
+
+
+async def test_what_was_not_touched_is_right(store: Neo4jStore) -> None:
+    assert (await verify(store)).problem is None
+
+
+@pytest.mark.parametrize("name", KEPT)
+async def test_a_property_that_was_changed_or_removed(store: Neo4jStore, neo4j_server: Neo4jServer, name: str) -> None:
+    value = "r.tx + 1" if name == "tx" else "r.recordedAt + 1" if name == "recordedAt" else f"r.{name} + 'x'"
+    assert await problem_after(store, neo4j_server, f"{ONE} SET r.{name} = {value}")
+    assert await problem_after(store, neo4j_server, f"{ONE} REMOVE r.{name}")
+    assert await problem_after(store, neo4j_server, f"{ONE} SET r.{name} = 7")
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        f"{ONE} SET r.seq = 99",
+        f"{ONE} SET r.seq = 0",
+        f"{ONE} SET r.seq = -1",
+        f"{ONE} REMOVE r.seq",
+        f"{ONE} REMOVE r:Record",
+        f"{ONE} REMOVE r:ModelVersion",
+        f"{ONE} SET r:Dataset",
+        f"{ONE} REMOVE r:ModelVersion SET r:Dataset, r.kind = 'DATASET'",
+        f"{ONE} DETACH DELETE r",
+        f"{ONE} SET r.hash = 'zz'",
+        f"{ONE} SET r.body = '[]'",
+        f"{ONE} SET r.version = '9'",
+        f"{ONE} SET r.approved = true",
+        f"{ONE}-[e:DERIVED_FROM]->() DELETE e",
+        f"{ONE}-[e:DERIVED_FROM]->() SET e.detail = 'MERGE'",
+        f"{ONE}-[e:DERIVED_FROM]->() REMOVE e.detail",
+        f"{ONE}-[e:DERIVED_FROM]->() SET e.learns = false",
+        f"{ONE}-[e:DERIVED_FROM]->() REMOVE e.learns",
+        f"{ONE}-[e:DERIVED_FROM]->(o) CREATE (r)-[:DERIVED_FROM {{detail: e.detail, learns: e.learns}}]->(o)",
+        f"{ONE}-[e:DERIVED_FROM]->(o) CREATE (o)-[:DERIVED_FROM {{detail: e.detail, learns: e.learns}}]->(r)",
+        f"{ONE}-[e:DERIVED_FROM]->(o) DELETE e CREATE (o)-[:DERIVED_FROM {{detail: 'FINE_TUNE'}}]->(r)",
+        f"{ONE} CREATE (r)-[:APPROVED_BY]->(r)",
+        f"{ONE} CREATE (r)-[:TRAINED_ON]->(:Nobody)",
+        f"{ONE}-[h:HOLDS]->() DELETE h",
+        f"{ONE} CREATE (r)-[:HOLDS]->(:Key {{value: 'artifact:1'}})",
+        f"{ONE}-[:HOLDS]->(k) SET k.value = 'x' + k.value",
+        f"{ONE}-[:HOLDS]->(k) REMOVE k:Key",
+        "CREATE (:Record {seq: 99})",
+        "CREATE (:Record:Note {seq: 99, kind: 'NOTE', id: 'sha256:1', body: '{}'})",
+        "CREATE (:Record:Note {kind: 'NOTE'})",
+        "CREATE (:Key {value: 'build:x'})",
+        "CREATE (:Stranger)",
+        "MATCH (l:Log) SET l.seq = l.seq - 1",
+        "MATCH (l:Log) SET l.seq = l.seq + 1",
+        "MATCH (l:Log) SET l.recordedAt = 0",
+        "MATCH (l:Log) SET l.frontier = 'no'",
+        "MATCH (l:Log) REMOVE l.frontier",
+        "MATCH (l:Log) REMOVE l.seq",
+        "MATCH (l:Log) DELETE l",
+        "MATCH ()-[e:SAME_DATA]->() DELETE e",
+        "MATCH (t:Twin) REMOVE t:Twin",
+        "MATCH (p:Partition {name: 'holdout'}), (t:Partition {name: 'train'}) CREATE (p)-[:SAME_DATA]->(t)",
+    ],
+)
+async def test_tampering_is_found(store: Neo4jStore, neo4j_server: Neo4jServer, tampering: str) -> None:
+    problem = await problem_after(store, neo4j_server, tampering)
+    assert problem is not None
+    assert problem.endswith(".")
