@@ -5,32 +5,35 @@ them. Field names are snake_case here and camelCase on the wire. A validated man
 instants in UTC, sets sorted, and what equals its default is absent.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import StrEnum
-from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    Strict,
-    ValidationError,
-    WithJsonSchema,
-    model_validator,
+from pydantic import Field, model_validator
+
+from descentd.graph.digests import Content, canonical
+from descentd.graph.errors import InvalidInput
+from descentd.graph.inputs import (
+    Count,
+    DateTime,
+    Digest,
+    Flag,
+    Input,
+    Json,
+    Name,
+    Number,
+    Prose,
+    Ref,
+    Slice,
+    Value,
+    checked,
+    single,
+    unique,
+    wire_content,
 )
-from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
-
-from descentd.graph import names
-from descentd.graph.digests import Content, canonical, check_depth
-from descentd.graph.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.metrics import MetricCategory, MetricDirection
 from descentd.graph.reach import Documented
-
-LARGEST_COUNT = 2**53 - 1
 
 
 class Relation(StrEnum):
@@ -71,129 +74,6 @@ class Severity(StrEnum):
     CRITICAL = "CRITICAL"
 
 
-def _checked(check: Callable[[Any], Any]) -> AfterValidator:
-    def validate(given: Any) -> Any:
-        try:
-            return check(given)
-        except DescentError as error:
-            raise ValueError(error.message) from error
-
-    return AfterValidator(validate)
-
-
-def _json(given: Any) -> Any:
-    check_depth(given)
-    canonical(given)
-    return given
-
-
-def _prose(given: str) -> str:
-    if not given.strip():
-        raise InvalidInput("The text is empty: write a sentence or leave the field out.")
-    return given
-
-
-def _unique(given: Iterable[Any]) -> tuple[Any, ...]:
-    """A set in canonical order; what is given twice is refused."""
-    given = tuple(given)
-    if len(given) < 2:
-        return given
-    ordered = sorted(given, key=lambda item: canonical(_plain(item)))
-    for one, other in pairwise(ordered):
-        if one == other:
-            raise InvalidInput("An element is given twice in what is a set: give it once.")
-    return tuple(ordered)
-
-
-def _single(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
-    """As `_unique`, and no two elements share `part`."""
-
-    def check(given: Iterable[Any]) -> tuple[Any, ...]:
-        items = _unique(given)
-        seen: set[str] = set()
-        for item in items:
-            value = getattr(item, part)
-            if value in seen:
-                raise InvalidInput(f"The {part} {ascii(value)} is given twice: give it once.")
-            seen.add(value)
-        return items
-
-    return check
-
-
-def _plain(item: Any) -> Any:
-    return item.content() if isinstance(item, Input) else item
-
-
-Name = Annotated[str, _checked(names.name), Field(min_length=1)]
-Value = Annotated[str, _checked(names.text), Field(min_length=1, max_length=1000)]
-Prose = Annotated[str, _checked(_prose), Field(min_length=1)]
-Ref = Annotated[str, _checked(names.ref), WithJsonSchema({"type": "string", "format": "ref"})]
-Digest = Annotated[
-    str,
-    _checked(names.digest),
-    WithJsonSchema({"type": "string", "format": "digest", "pattern": "^sha256:[0-9a-f]{64}$"}),
-]
-DateTime = Annotated[
-    str,
-    _checked(lambda given: names.rfc3339(names.instant(given))),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
-Count = Annotated[
-    int,
-    Strict(),
-    Field(ge=0, le=LARGEST_COUNT),
-    WithJsonSchema({"type": "integer", "format": "count", "minimum": 0, "maximum": LARGEST_COUNT}),
-]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
-Flag = Annotated[bool, Strict()]
-Json = Annotated[Any, _checked(_json), WithJsonSchema({})]
-
-
-class Input(BaseModel):
-    """Base of all inputs: nothing unknown is let through."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False, use_attribute_docstrings=True
-    )
-
-    def content(self) -> Content:
-        """The input in wire names without what is absent; JSON values are kept as they are."""
-        given = self.__dict__
-        return {
-            wire: _content(value)
-            for field, wire in _wire_names(type(self))
-            if (value := given[field]) is not None and value != ()
-        }
-
-
-@cache
-def _wire_names(kind: type[Input]) -> tuple[tuple[str, str], ...]:
-    return tuple((field, to_camel(field)) for field in kind.model_fields)
-
-
-def _content(value: Any) -> Any:
-    match value:
-        case Input():
-            return value.content()
-        case StrEnum():
-            return value.value
-        case tuple():
-            return [_content(item) for item in value]
-        case _:
-            return value
-
-
-class AttributeInput(Input):
-    """A value of an attribute, exact text after NFC."""
-
-    attribute: Value
-    value: Value
-
-
-Slice = Annotated[tuple[AttributeInput, ...], _checked(_single("attribute"))]
-
-
 class MetricDefinitionInput(Input):
     """What a metric means."""
 
@@ -204,7 +84,7 @@ class MetricDefinitionInput(Input):
     tolerance: Annotated[Number, Field(ge=0)] | None = None
     unit: Value | None = None
     is_rate: Flag | None = None
-    worst_of: Annotated[tuple[Name, ...], _checked(_unique)] | None = None
+    worst_of: Annotated[tuple[Name, ...], checked(unique)] | None = None
     disparity_of: Name | None = None
     disparity_over: Value | None = None
     description: Prose | None = None
@@ -235,14 +115,14 @@ class PopulationShareInput(Input):
 
 
 def _shares(given: Iterable[PopulationShareInput]) -> tuple[PopulationShareInput, ...]:
-    shares = tuple(sorted(_unique(given), key=lambda share: canonical([share.attribute, share.value])))
+    shares = tuple(sorted(unique(given), key=lambda share: canonical([share.attribute, share.value])))
     for one, other in pairwise(shares):
         if (one.attribute, one.value) == (other.attribute, other.value):
             raise InvalidInput(f"{ascii(one.attribute)} {ascii(one.value)} is given twice: give its share once.")
     return shares
 
 
-Shares = Annotated[tuple[PopulationShareInput, ...], _checked(_shares)]
+Shares = Annotated[tuple[PopulationShareInput, ...], checked(_shares)]
 
 
 def _documented(level: Documented | None, shares: tuple[PopulationShareInput, ...]) -> Documented:
@@ -280,7 +160,7 @@ class PartitionInput(Input):
         documented = _documented(self.population_documented, self.population or ())
         if documented is Documented.NONE:
             return None
-        return {"populationDocumented": documented.value, "population": _content(self.population or ())}
+        return {"populationDocumented": documented.value, "population": wire_content(self.population or ())}
 
 
 class PopulationStatementInput(Input):
@@ -305,7 +185,7 @@ class DatasetInput(Input):
     license: Value | None = None
     uri: Value | None = None
     description: Prose | None = None
-    partitions: Annotated[tuple[PartitionInput, ...], _checked(_single("name"))] | None = None
+    partitions: Annotated[tuple[PartitionInput, ...], checked(single("name"))] | None = None
     derived_from: tuple[DerivationInput, ...] | None = None
     generated_by: tuple[Ref, ...] | None = None
 
@@ -346,7 +226,7 @@ class EnvironmentInput(Input):
 
     python: Value | None = None
     hardware: Value | None = None
-    dependencies: Annotated[tuple[DependencyInput, ...], _checked(_single("name"))] | None = None
+    dependencies: Annotated[tuple[DependencyInput, ...], checked(single("name"))] | None = None
 
 
 class AttributeTargetInput(Input):
@@ -423,9 +303,9 @@ class ModelVersionInput(Input):
     version: Name | None = None
     created_at: DateTime | None = None
     description: Prose | None = None
-    artifacts: Annotated[tuple[ArtifactInput, ...], _checked(_unique)] | None = None
+    artifacts: Annotated[tuple[ArtifactInput, ...], checked(unique)] | None = None
     parents: tuple[DerivationInput, ...] | None = None
-    trained_on: Annotated[tuple[TrainedOnInput, ...], _checked(_unique)] | None = None
+    trained_on: Annotated[tuple[TrainedOnInput, ...], checked(unique)] | None = None
     code: CodeInput | None = None
     config: Json = None
     environment: EnvironmentInput | None = None
@@ -472,7 +352,7 @@ class EvaluationInput(Input):
     data: Ref | None = None
     evaluated_at: DateTime | None = None
     evaluator: Value | None = None
-    metrics: Annotated[tuple[MetricValueInput, ...], _checked(_results)]
+    metrics: Annotated[tuple[MetricValueInput, ...], checked(_results)]
 
 
 class ProbeInput(Input):
@@ -515,37 +395,3 @@ class ManifestInput(Input):
     populations: tuple[PopulationStatementInput, ...] | None = None
     vulnerabilities: tuple[VulnerabilityInput, ...] | None = None
     notes: tuple[NoteInput, ...] | None = None
-
-    @classmethod
-    def read(cls, given: object) -> Self:
-        """The manifest in normal form from its wire shape.
-
-        Raises Invalid with up to 100 problems, each with its field.
-        """
-        try:
-            return cls.model_validate(given)
-        except ValidationError as error:
-            raise Invalid([_problem(details) for details in error.errors(include_url=False)]) from None
-
-
-def path(location: Iterable[str | int]) -> str:
-    """A field path in GraphQL names: `models[1].trainedOn[0].ref`."""
-    written = ""
-    for part in location:
-        written += f"[{part}]" if isinstance(part, int) else f".{part}" if written else part
-    return written
-
-
-def _problem(details: ErrorDetails) -> DescentError:
-    field = path(details["loc"])
-    match details["type"]:
-        case "extra_forbidden":
-            return InvalidInput(f"There is no field {ascii(details['loc'][-1])}: correct or remove it.", field)
-        case "missing":
-            return InvalidInput(f"{details['loc'][-1]} is required: add it.", field)
-        case "value_error":
-            return InvalidInput(str(details["ctx"]["error"]), field)
-        case "enum":
-            return InvalidInput(f"{ascii(details['input'])[:80]} is none of {details['ctx']['expected']}.", field)
-        case _:
-            return InvalidInput(f"{details['msg']}; given was {ascii(details['input'])[:80]}.", field)
