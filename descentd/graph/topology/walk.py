@@ -179,7 +179,7 @@ def _walk_arrays(  # noqa: C901 - the inner loops are unrolled for speed
                             if member <= upto and not marks[member]:
                                 marks[member] = stamp
                                 frontier.append(member)
-        if frontier:
+        if len(frontier) > 0:  # a list, or an array that has no truth value
             levels.append(frontier)
     return Walk(levels, None, stamps)
 
