@@ -16,18 +16,35 @@ SECONDS = 60.0
 """After this long a process that does not do what it should is killed, so that the test fails rather than hangs."""
 
 
-class ServerProcess:
+class Asking:
+    """Whoever asks a registry at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def client(self) -> httpx2.Client:
+        """A client of this server, which the caller closes."""
+        return httpx2.Client(base_url=self.url, timeout=SECONDS)
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The answer to an operation, over a connection of its own."""
+        with self.client() as client:
+            answer: dict[str, Any] = client.post("/graphql", json={"query": query, "variables": variables}).json()
+        return answer
+
+
+class ServerProcess(Asking):
     """`descentd serve` on a free port: a context manager, ready when it is entered, and terminated after.
 
     With `ready=False` it is entered as soon as it listens. `log` holds what it logged, `ready_line` what it printed.
     """
 
     def __init__(self, store: str, *options: str, ready: bool = True, **environment: str) -> None:
+        super().__init__("")
         self.store = store
         self._options = options
         self._ready = ready
         self._environment = environment
-        self.url = ""
         self.ready_line = ""
 
     def __enter__(self) -> Self:
@@ -104,13 +121,3 @@ class ServerProcess:
             assert stream
             stream.close()
         return code
-
-    def client(self) -> httpx2.Client:
-        """A client of this server, which the caller closes."""
-        return httpx2.Client(base_url=self.url, timeout=SECONDS)
-
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The answer to an operation, over a connection of its own."""
-        with self.client() as client:
-            answer: dict[str, Any] = client.post("/graphql", json={"query": query, "variables": variables}).json()
-        return answer

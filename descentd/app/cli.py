@@ -68,6 +68,24 @@ def serve(
 
 
 @app.command()
+def demo(
+    store: Annotated[
+        str | None, typer.Option(help="Where to register it.  [default: a file in demo/]", metavar="URL")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.  [default: 8600]")] = None,
+    served: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve it when the answer is given.")] = True,
+) -> None:
+    """Register the Pythia models, say which of them learned from Books3 and how that is known, and serve them."""
+    from descentd.app import demo, serving
+
+    settings = Settings.read(store=store or demo.default_store(), port=port, log_level="WARNING")
+    sys.stdout.write(asyncio.run(demo.tell(settings.store)) + "\n")
+    if served:
+        usual = f"http://127.0.0.1:{Settings.model_fields['port'].default}"
+        serving.serve(settings, lambda url: sys.stdout.write(demo.what_next(url, usual) + "\n"))
+
+
+@app.command()
 def verify(
     store: Store = None,
     format: Annotated[Format, typer.Option(help="How the outcome is written.")] = Format.TEXT,

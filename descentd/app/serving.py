@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,8 +23,8 @@ from descentd.graph.errors import InvalidInput, Unavailable
 log = structlog.get_logger()
 
 
-def serve(settings: Settings) -> None:
-    """Serve until the process is told to end, with SIGINT or SIGTERM.
+def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _: None) -> None:
+    """Serve until the process is told to end, with SIGINT or SIGTERM; `when_listening` is given the address.
 
     Raises InvalidInput for settings that cannot be meant, and Unavailable where the port or the store's file cannot be
     had. A database that does not answer is waited for instead.
@@ -43,6 +44,7 @@ def serve(settings: Settings) -> None:
         settings.hand_over()
         logs.configure(settings.log_format, settings.log_level)
         log.info("listening", url=settings.url, workers=settings.workers)
+        when_listening(settings.url)
         _run(settings, listening)
 
 

@@ -1,0 +1,130 @@
+"""The demo: a real lineage, the Pythia models, registered and asked which of them learned from Books3.
+
+Its data is `demo/` of the source, which the wheel does not carry; `manifests()` is loaded from there.
+"""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from descentd.app.stores import store_at, without_credentials
+from descentd.graph.errors import Unavailable
+from descentd.graph.manifest import ManifestInput
+from descentd.graph.reach import Verdict
+from descentd.graph.registration import register
+from descentd.graph.store.committer import Committer
+from descentd.graph.walker import Walker
+from descentd.queries import exposure, paths
+from descentd.queries.cursors import MOST
+from descentd.queries.derivations import Derivation
+from descentd.queries.registry import Registry
+
+FOLDER: Final = Path(__file__).parents[2] / "demo"
+
+BOOKS3: Final = "dataset:the-pile@2020-12#Books3"
+POPULATION: Final = "source", "Books3"
+MEANING: Final = {
+    Verdict.TRAINED: "learned from it, themselves or through an ancestor",
+    Verdict.NOT_TRAINED: "did not: all their data is documented, without Books3",
+    Verdict.UNKNOWN: "nobody can tell: something they come from is not documented",
+}
+
+NEXT: Final = """\
+Try next, in another terminal:
+
+  .venv/bin/descent{url} trained-on source=Books3 --verdict unknown
+  .venv/bin/descent{url} impact "{books3}" --kinds dataset
+  .venv/bin/descent{url} show model:EleutherAI/pythia-12b@step143000
+
+GraphQL is at {address}/graphql (POST). Ctrl-C ends it.
+"""
+
+
+def default_store() -> str:
+    """Where the demo is kept: a file in its folder; raises Unavailable where there is no such folder."""
+    _source()
+    path = FOLDER / "pythia.db"
+    return f"sqlite:///{path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}"
+
+
+async def tell(address: str) -> str:
+    """Register the lineage in a store, where what is there already adds nothing, and answer the question as a text."""
+    store = store_at(address)
+    await store.open()
+    try:
+        registry = Registry(store, Walker(store), Committer(store))
+        created = 0
+        for manifest in _manifests():
+            created += len((await register(registry.committer, ManifestInput.read(manifest), "demo")).created)
+        records = await store.sequence()
+        place = without_credentials(address)
+        head = f"The Pythia models are in {place}: {records:,} records, {created:,} of them new."
+        return "\n".join([head, "", *await _answer(registry), ""])
+    finally:
+        await store.close()
+
+
+def what_next(address: str, usual: str) -> str:
+    """What to try while the demo is served at an address; `usual` is the address that commands ask by themselves."""
+    return NEXT.format(url="" if address == usual else f" --url {address}", books3=BOOKS3, address=address)
+
+
+def _source() -> Path:
+    source = FOLDER / "pythia.py"
+    if not source.is_file():
+        raise Unavailable("The demo's data comes with the source only: check it out, and run `make demo` there.")
+    return source
+
+
+def _manifests() -> Iterator[dict[str, Any]]:
+    spec = importlib.util.spec_from_file_location("pythia", _source())
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: Iterator[dict[str, Any]] = module.manifests()
+    return found
+
+
+async def _answer(registry: Registry) -> list[str]:
+    attribute, value = POPULATION
+    question = await exposure.exposure(registry, exposure.population([(attribute, [value])]), None, None)
+    counts = await question.counts()
+    lines = [f"Which models learned from {value}?  (partitions whose {attribute} is {value})", ""]
+    lines += [f"  {counts.get(verdict, 0):>5,}  {verdict:<11}  {MEANING[verdict]}" for verdict in Verdict]
+
+    by_source: dict[str, list[exposure.Answer]] = {}
+    for answer in await _all(question, Verdict.TRAINED):
+        assert answer.ground is not None
+        by_source.setdefault(answer.ground.source.ref, []).append(answer)
+    lines += ["", "The derivations that prove it, one for each source:"]
+    for answers in by_source.values():
+        first = answers[0]
+        assert first.ground is not None
+        lines += ["", *_derivation(first.ground.via), f"    and {len(answers) - 1:,} more versions"]
+
+    far = answers[0].record.ref
+    found = await paths.paths(registry, BOOKS3, far, 1)
+    lines += ["", f"From the Pile's own {value} to the last of these, the shortest of {found.count:,} derivations:", ""]
+    lines += _derivation(found.paths[0])
+
+    untold = [answer.record.ref for answer in await _all(question, Verdict.UNKNOWN)]
+    if untold:
+        lines += ["", f"UNKNOWN is {untold[0]}, for one: it lists no training data."]
+    return lines
+
+
+async def _all(question: exposure.Exposure, verdict: Verdict) -> Sequence[exposure.Answer]:
+    answers: list[exposure.Answer] = []
+    more, after = True, None
+    while more:
+        page = await question.versions(frozenset({verdict}), MOST, after)
+        answers += page.items
+        more, after = page.more, answers[-1].cursor if answers else None
+    return answers
+
+
+def _derivation(steps: Derivation) -> list[str]:
+    """A derivation, a record a line, each with what joins it to the one above."""
+    return [f"  {step.ref}" if step.role is None else f"    ←{step.role + '-':<13} {step.ref}" for step in steps]

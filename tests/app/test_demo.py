@@ -1,0 +1,98 @@
+"""`descentd demo` as its newcomer runs it: a process, a screen of text, a server that ends with Ctrl-C."""
+
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from descentd.app import demo
+from descentd.graph.errors import Unavailable
+from tests.serving import SECONDS, Asking
+
+COUNTS = """
+query TrainedOn($population: PopulationInput!) {
+  trainedOn(population: $population) { counts { verdict count } versions(first: 1) { totalCount } }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('demo') / 'pythia.db'}"
+
+
+def command(*options: str) -> list[str]:
+    return [sys.executable, "-m", "descentd.app.cli", "demo", *options]
+
+
+@pytest.fixture(scope="module")
+def told(store: str) -> str:
+    """What the first run says."""
+    ran = subprocess.run(
+        command("--no-serve", "--store", store), capture_output=True, text=True, check=True, timeout=SECONDS
+    )
+    assert ran.stderr == ""
+    return ran.stdout
+
+
+def test_the_question_is_answered_with_exact_counts_and_a_derivation_for_each_source(told: str) -> None:
+    assert "4,152 records, 4,152 of them new" in told
+    counts = {verdict: int(count) for count, verdict in re.findall(r"^ +(\d+)  ([A-Z_]+) ", told, re.MULTILINE)}
+    assert counts == {"TRAINED": 546, "NOT_TRAINED": 0, "UNKNOWN": 16}
+    others = [int(count) + 1 for count in re.findall(r"and (\d+) more versions", told)]
+    assert sum(others) == counts["TRAINED"]
+    derivation = """
+  dataset:the-pile@2020-12#Books3
+    ←INCLUDES-     dataset:the-pile@2020-12
+    ←TRAINED_ON-   model:EleutherAI/pythia-70m@step1
+"""
+    assert derivation in told
+    assert "UNKNOWN is model:EleutherAI/pythia-70m@step0" in told
+
+
+def test_it_fits_on_a_screen(told: str) -> None:
+    lines = told.splitlines()
+    assert len(lines) < 45
+    assert all(len(line) <= 100 for line in lines[1:])  # the first names the file
+
+
+def test_it_runs_again_adds_nothing_is_served_and_ends_with_ctrl_c(store: str, told: str) -> None:
+    with subprocess.Popen(
+        command("--port", "0", "--store", store),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = threading.Timer(SECONDS, process.kill)
+        deadline.start()
+        assert process.stdout
+        assert process.stderr
+        said = ""
+        while "Descent is ready at" not in said:
+            line = process.stdout.readline()
+            assert line, said + process.stderr.read()
+            said += line
+        url = said.rpartition("Descent is ready at ")[2].partition(",")[0]
+        try:
+            assert said.replace(", 0 of them new", ", 4,152 of them new").startswith(told)
+            assert f"descent --url {url} trained-on" in said
+            assert f"GraphQL is at {url}/graphql" in said
+            terms = {"all": [{"attribute": "source", "values": ["Books3"]}]}
+            answer = Asking(url).ask(COUNTS, population=terms)["data"]["trainedOn"]
+            assert answer["versions"] == {"totalCount": 562}
+            assert answer["counts"][0] == {"verdict": "TRAINED", "count": 546}
+        finally:
+            process.send_signal(signal.SIGINT)
+        rest, errors = process.communicate()
+        deadline.cancel()
+    assert (process.returncode, rest, errors) == (0, "", "")
+
+
+def test_without_the_source_it_says_where_the_data_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "FOLDER", tmp_path / "site-packages" / "demo")
+    with pytest.raises(Unavailable, match="check it out"):
+        demo.default_store()
