@@ -13,6 +13,7 @@ from descentd.graph.log import Entry, Head
 from descentd.graph.reach import Sequences, Tail
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Edge, Role
+from descentd.graph.store.people import People
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ class Proposal:
 
 class Store(Reads, Protocol):
     """A store of one registry. Methods raise errors.Unavailable while what it keeps things in cannot be reached."""
+
+    @property
+    def people(self) -> People:
+        """Its tokens and its log of accesses, while it is open."""
+        ...
 
     async def open(self) -> None:
         """Connect, and create what is missing."""

@@ -14,6 +14,7 @@ from descentd.graph.records import Brief
 from descentd.graph.relations import Edge, Kind, Role
 from descentd.graph.store.base import Link, Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.people import MemoryPeople, People
 from descentd.graph.store.tails import TailBuilder
 
 
@@ -27,6 +28,12 @@ class MemoryStore:
         self._keyed: defaultdict[str, list[int]] = defaultdict(list)
         self._inward: defaultdict[int, list[Link]] = defaultdict(list)
         self._lock = asyncio.Lock()
+        self._people = MemoryPeople()
+
+    @property
+    def people(self) -> People:
+        """See Store."""
+        return self._people
 
     async def open(self) -> None:
         """Nothing to connect to."""

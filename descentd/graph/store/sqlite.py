@@ -19,7 +19,9 @@ from descentd.graph.log import Entry, Head
 from descentd.graph.relations import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.people import People
 from descentd.graph.store.sqlite_audit import audit, totals
+from descentd.graph.store.sqlite_people import PEOPLE, SQLitePeople
 from descentd.graph.store.sqlite_reads import SQLiteReads, learns, translated
 
 FORMAT: Final = 1
@@ -51,6 +53,11 @@ class SQLiteStore(SQLiteReads):
         self._path = path
         self._lock = asyncio.Lock()
 
+    @property
+    def people(self) -> People:
+        """See Store."""
+        return SQLitePeople(self.connection, self._transaction)
+
     async def open(self) -> None:
         """Open the file and create what is missing; raises Unavailable where it is no registry of ours."""
         try:
@@ -78,11 +85,13 @@ class SQLiteStore(SQLiteReads):
     def _create(self) -> None:
         marks = tuple(self._writer.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
         if marks == (_APPLICATION, FORMAT):
+            self._writer.executescript(PEOPLE)  # which files of earlier versions lack
             return
         if self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             raise Unavailable("The file is no registry of a format that this version reads: name another file.")
         self._writer.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA application_id = {_APPLICATION};PRAGMA user_version = {FORMAT}; COMMIT;"
+            f"BEGIN IMMEDIATE; {_SCHEMA} {PEOPLE}"
+            f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
         )
 
     async def close(self) -> None:
@@ -131,14 +140,14 @@ class SQLiteStore(SQLiteReads):
         return outcomes
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[None]:
+    async def _transaction(self) -> AsyncIterator[sqlite3.Connection]:
         async with self._lock:
             await asyncio.to_thread(fcntl.flock, self._lockfile, fcntl.LOCK_EX)
             try:
                 with translated():
                     self._writer.execute("BEGIN IMMEDIATE")
                     try:
-                        yield
+                        yield self._writer
                     finally:
                         if self._writer.in_transaction:
                             self._writer.execute("ROLLBACK")

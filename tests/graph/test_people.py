@@ -1,0 +1,145 @@
+"""Tokens and the log of accesses: every store keeps them alike, and none takes them for part of the lineage."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from descentd.graph.errors import InvalidInput
+from descentd.graph.people import Access, AccessRole, Token, person
+from descentd.graph.store.base import Store
+from descentd.graph.store.memory import MemoryStore
+from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.verify import verify
+from tests.graph.samples import registry, send
+from tests.neo4j_server import Neo4jServer
+
+pytestmark = pytest.mark.anyio
+
+ADA = Token("a1", b"\x01" * 32, "Ada", frozenset({AccessRole.REGISTRAR, AccessRole.REVIEWER}), 10, 2**60)
+BO = Token("b2", b"\x02" * 32, "bo@example.org", frozenset({AccessRole.VIEWER}), 5)
+
+
+def access(number: int, **other: object) -> Access:
+    usual = Access(number, "Ada", "a1", "127.0.0.1", "/graphql", "entity", "OK", "", number)
+    return replace(usual, **other)  # type: ignore[arg-type]
+
+
+class PeopleContract:
+    """What every store's People do. A subclass has a fixture `store`, open and empty."""
+
+    async def test_no_token_at_first(self, store: Store) -> None:
+        assert not await store.people.any_token()
+        assert await store.people.tokens() == []
+        assert await store.people.token(ADA.hash) is None
+
+    async def test_tokens_are_found_by_the_hash_of_their_secret(self, store: Store) -> None:
+        for token in (ADA, BO):
+            await store.people.add_token(token)
+        assert await store.people.any_token()
+        assert await store.people.token(ADA.hash) == ADA
+        assert await store.people.token(BO.hash) == BO
+        assert await store.people.token(b"\x03" * 32) is None
+        assert await store.people.tokens() == [BO, ADA]
+
+    async def test_a_token_is_revoked_once_and_stays(self, store: Store) -> None:
+        for token in (ADA, BO):
+            await store.people.add_token(token)
+        await store.people.revoke(["a1"], 20)
+        await store.people.revoke(["a1", "b2", "nobody's"], 30)
+        assert await store.people.tokens() == [replace(BO, revoked_at=30), replace(ADA, revoked_at=20)]
+        assert await store.people.token(ADA.hash) == replace(ADA, revoked_at=20)
+        assert await store.people.any_token()
+
+    async def test_accesses_come_newest_first_and_in_pages(self, store: Store) -> None:
+        given = [access(n) for n in range(1, 8)]
+        await store.people.record_accesses(given[:3])
+        await store.people.record_accesses(given[3:])
+        newest = await store.people.accesses(None, 3)
+        assert [kept for _, kept in newest] == given[:3:-1]
+        rest = await store.people.accesses(newest[-1][0], 100)
+        assert [kept for _, kept in rest] == given[3::-1]
+        numbers = [number for number, _ in newest + rest]
+        assert numbers == sorted(numbers, reverse=True)
+
+    async def test_accesses_of_a_person_and_refusals(self, store: Store) -> None:
+        unknown = access(1, person=None, credential=None, outcome="UNAUTHENTICATED", detail="The token has expired.")
+        forbidden, bos, failed = access(2, outcome="FORBIDDEN"), access(3, person="Bo"), access(4, outcome="NOT_FOUND")
+        await store.people.record_accesses([unknown, forbidden, bos, failed])
+
+        async def found(person: str | None, refused: bool | None) -> list[Access]:
+            return [kept for _, kept in await store.people.accesses(None, 10, person, refused)]
+
+        assert await found(None, True) == [forbidden, unknown]
+        assert await found(None, False) == [failed, bos]
+        assert await found("Ada", None) == [failed, forbidden]
+        assert await found("Ada", True) == [forbidden]
+        assert await found("Nobody", None) == []
+
+    async def test_they_are_no_part_of_the_lineage(self, store: Store) -> None:
+        await send(store, registry())
+        before = await verify(store)
+        await store.people.add_token(ADA)
+        await store.people.record_accesses([access(1)])
+        after = await verify(store)
+        assert after == before
+        assert after.problem is None
+        assert await store.resolve(["a1", "Ada"]) == {}
+        assert list(await store.search(["ada"], None)) == []
+
+
+class TestMemory(PeopleContract):
+    @pytest.fixture
+    async def store(self) -> MemoryStore:
+        return MemoryStore()
+
+
+class TestSQLite(PeopleContract):
+    @pytest.fixture
+    async def store(self, tmp_path: Path) -> AsyncIterator[SQLiteStore]:
+        store = SQLiteStore(tmp_path / "registry.db")
+        await store.open()
+        yield store
+        await store.close()
+
+    async def test_another_process_sees_them_at_once(self, store: SQLiteStore) -> None:
+        other = SQLiteStore(store._path)
+        await other.open()
+        await other.people.add_token(ADA)
+        assert await store.people.token(ADA.hash) == ADA
+        await other.people.revoke([ADA.id], 20)
+        assert (await store.people.tokens())[0].revoked_at == 20
+        await other.close()
+
+    async def test_a_file_from_before_there_were_tokens(self, store: SQLiteStore) -> None:
+        store._writer.executescript("DROP TABLE token; DROP TABLE access")
+        await store.close()
+        await store.open()
+        await store.people.add_token(ADA)
+        assert await store.people.token(ADA.hash) == ADA
+
+
+class TestNeo4j(PeopleContract):
+    @pytest.fixture
+    async def store(self, neo4j_clean: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+        store = Neo4jStore(neo4j_clean.uri, neo4j_clean.auth)
+        await store.open()
+        yield store
+        await store.close()
+
+
+@pytest.mark.parametrize("given", ["Ada", "ada@example.org", "repo:org/models:ref:refs/heads/main", "Zoë Müller"])
+def test_names_of_people(given: str) -> None:
+    assert person(given) == given
+
+
+def test_a_name_in_two_forms_is_one_person() -> None:
+    assert person("Zoe\u0308") == person("Zo\u00eb")
+
+
+@pytest.mark.parametrize("given", ["", " ", " Ada", "Ada\n", "A\x00da", "Ada\u202e", "Ａda", "x" * 201])
+def test_what_is_no_name_of_a_person(given: str) -> None:
+    with pytest.raises(InvalidInput):
+        person(given)
