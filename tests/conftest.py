@@ -1,12 +1,14 @@
 """What every test may ask for: a Neo4j, the shared folder, and the event loop that async tests run on."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from descentd.queries.registry import Registry
 from tests.neo4j_server import Neo4jServer, NoNeo4jError, find
+from tests.registries import STORES, opened, store_of
 
 SHARED = Path(__file__).parents[2] / "shared"
 NEO4J_USED = pytest.StashKey[str]()
@@ -49,6 +51,20 @@ def neo4j_clean(neo4j_server: Neo4jServer) -> Neo4jServer:
     """The Neo4j of this session, empty: no node, no constraint, no index. Its `wipe()` empties it again."""
     neo4j_server.wipe()
     return neo4j_server
+
+
+@pytest.fixture(params=STORES)
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of store in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def registry(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Registry]:
+    """An empty registry on each store."""
+    server = request.getfixturevalue("neo4j_clean") if store_kind == "neo4j" else None
+    async with opened(store_of(store_kind, tmp_path, server)) as found:
+        yield found
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from descentd.graph.contents import build_of
 from descentd.graph.differences import differences
 from descentd.graph.digests import Content
 from descentd.graph.errors import DescentError, VersionConflict
-from descentd.graph.records import Record, build_of
+from descentd.graph.records import Record
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Reads
 

@@ -86,6 +86,7 @@ Digest = Annotated[
     checked(names.digest),
     WithJsonSchema({"type": "string", "format": "digest", "pattern": "^sha256:[0-9a-f]{64}$"}),
 ]
+Id = Annotated[str, checked(names.digest), WithJsonSchema({"type": "string", "format": "id"})]
 DateTime = Annotated[
     str,
     checked(lambda given: names.rfc3339(names.instant(given))),

@@ -61,6 +61,9 @@ ROLES: Final = tuple(Role)
 KIND_NUMBER: Final = {kind: number for number, kind in enumerate(KINDS)}
 ROLE_NUMBER: Final = {role: number for number, role in enumerate(ROLES)}
 
+ACTS: Final = frozenset(KINDS[12:])
+"""Statements that hold who made them and when: POLICY, GATE_DECISION and all that follow."""
+
 ENTITIES: Final = frozenset(KINDS[:6])
 INFLUENCE: Final = frozenset(ROLES[:8])
 """Roles along which what happened to the target touches the source. They are numbered 0 to 7."""

@@ -87,5 +87,6 @@ _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.SAFETY_PROFILE: _profile,
     Kind.POPULATION: _population,
     Kind.VULNERABILITY: lambda content: f"Weakness documented ({content['severity'].lower()}): {content['title']}",
+    Kind.RETRACTION: lambda content: f"Retracted by {content['by']}: {content['reason']}",
     Kind.NOTE: lambda content: f"Note by {content['author']}: {content['text']}",
 }

@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+from descentd.graph.contents import shares_of
 from descentd.graph.reach import Share, SupportsReach
-from descentd.graph.records import shares_of
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Store
 

@@ -25,6 +25,8 @@ class Context:
         self.briefs: DataLoader[int, Brief] = DataLoader(self._briefs)
         self.named: DataLoader[str, Brief] = DataLoader(self._named)
         """By id or label, which must be registered."""
+        self.retractions: DataLoader[str, int | None] = DataLoader(self._retractions)
+        """By id, the sequence of the first retraction of the record."""
         self.statements: DataLoader[int, list[tuple[Role, int]]] = DataLoader(self._statements)
 
     def answered_at(self, sequence: int) -> None:
@@ -40,6 +42,10 @@ class Context:
     async def _named(self, ids: list[str]) -> Sequence[Brief]:
         found = await self.registry.store.resolve(ids)
         return [found[id] for id in ids]
+
+    async def _retractions(self, ids: list[str]) -> Sequence[int | None]:
+        held = await self.registry.store.holders([f"retracted:{id}" for id in ids])
+        return [min(held.get(f"retracted:{id}", ()), default=None) for id in ids]
 
     async def _statements(self, sequences: list[int]) -> Sequence[list[tuple[Role, int]]]:
         about: defaultdict[int, list[tuple[Role, int]]] = defaultdict(list)

@@ -7,8 +7,8 @@ from descentd.app.gql.context import context
 from descentd.app.gql.enums import Documented
 from descentd.app.gql.records import Record, named, node
 from descentd.app.gql.scalars import Count, Digest
+from descentd.graph.contents import shares_of
 from descentd.graph.reach import Documented as Level
-from descentd.graph.records import shares_of
 from descentd.graph.relations import Kind, Role
 
 

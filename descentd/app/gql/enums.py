@@ -6,7 +6,7 @@ from typing import Final
 
 import strawberry
 
-from descentd.graph import manifest, metrics, reach, relations
+from descentd.graph import acts, manifest, metrics, reach, relations
 from descentd.queries import lineage, verdicts
 
 RecordKind = relations.Kind
@@ -14,6 +14,8 @@ Role = relations.Role
 Relation = manifest.Relation
 TrainingRole = manifest.TrainingRole
 Severity = manifest.Severity
+Decision = acts.Decision
+FlagAction = acts.FlagAction
 Documented = reach.Documented
 MetricCategory = metrics.MetricCategory
 MetricDirection = metrics.MetricDirection
@@ -28,6 +30,8 @@ for _same in (
     Relation,
     TrainingRole,
     Severity,
+    Decision,
+    FlagAction,
     Documented,
     MetricCategory,
     MetricDirection,
@@ -54,5 +58,6 @@ class Joint(StrEnum):
 
 
 BY_NAME: Final[Mapping[str, type[StrEnum]]] = {
-    enum.__name__: enum for enum in (Relation, TrainingRole, Severity, Documented, MetricCategory, MetricDirection)
+    enum.__name__: enum
+    for enum in (Relation, TrainingRole, Severity, Decision, FlagAction, Documented, MetricCategory, MetricDirection)
 }

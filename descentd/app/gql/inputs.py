@@ -1,4 +1,4 @@
-"""The manifest's inputs, made from the models that define its shape, so that the two cannot differ."""
+"""Inputs, made from the models that define their shape, so that the two cannot differ."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,22 +7,33 @@ import strawberry
 
 from descentd.app.gql.enums import BY_NAME
 from descentd.app.gql.scalars import JSON, Count, DateTime, Digest, Ref
-from descentd.graph.manifest import ManifestInput
+from descentd.graph.inputs import Input
 
-_FORMATS: Final[Mapping[str, Any]] = {"ref": Ref, "digest": Digest, "date-time": DateTime, "count": Count}
+_FORMATS: Final[Mapping[str, Any]] = {
+    "ref": Ref,
+    "digest": Digest,
+    "id": strawberry.ID,
+    "date-time": DateTime,
+    "count": Count,
+}
 _TYPES: Final[Mapping[str, Any]] = {"string": str, "number": float, "boolean": bool}
-_SCHEMA: Final = ManifestInput.model_json_schema(by_alias=True)
 _made: dict[str, Any] = {}
 
 
-def _input(name: str, schema: Mapping[str, Any]) -> Any:
+def made(model: type[Input]) -> Any:
+    """The GraphQL input with a model's shape; `wire` takes what was sent apart again."""
+    schema = model.model_json_schema(by_alias=True)
+    return _input(model.__name__, schema, schema.get("$defs", {}))
+
+
+def _input(name: str, schema: Mapping[str, Any], parts: Mapping[str, Any]) -> Any:
     if name not in _made:
         required = schema.get("required", ())
         fields: dict[str, Any] = {"__annotations__": {}, "__doc__": schema.get("description")}
         # A dataclass wants fields without default first; GraphQL does not mind the order.
         for field in sorted(schema["properties"], key=lambda field: field not in required):
             part = schema["properties"][field]
-            kind = _type(part)
+            kind = _type(part, parts)
             fields["__annotations__"][field] = kind if field in required else kind | None
             default = {} if field in required else {"default": strawberry.UNSET}
             fields[field] = strawberry.field(name=field, description=part.get("description"), **default)
@@ -30,14 +41,14 @@ def _input(name: str, schema: Mapping[str, Any]) -> Any:
     return _made[name]
 
 
-def _type(schema: Mapping[str, Any]) -> Any:
+def _type(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> Any:
     if "anyOf" in schema:
-        return _type(next(option for option in schema["anyOf"] if option.get("type") != "null"))
+        return _type(next(option for option in schema["anyOf"] if option.get("type") != "null"), parts)
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return BY_NAME.get(name) or _input(name, _SCHEMA["$defs"][name])
+        return BY_NAME.get(name) or _input(name, parts[name], parts)
     if schema.get("type") == "array":
-        return list[_type(schema["items"])]  # type: ignore[misc]
+        return list[_type(schema["items"], parts)]  # type: ignore[misc]
     if schema.get("format") in _FORMATS:
         return _FORMATS[schema["format"]]
     return _TYPES[schema["type"]] if "type" in schema else JSON
@@ -50,6 +61,3 @@ def wire(given: Any) -> Any:
     if isinstance(given, list):
         return [wire(item) for item in given]
     return given
-
-
-Manifest: Any = _input(ManifestInput.__name__, _SCHEMA)

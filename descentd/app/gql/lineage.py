@@ -1,5 +1,6 @@
 """Lineage, impact and paths."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import strawberry
@@ -54,6 +55,11 @@ class KindCount:
     count: Count = strawberry.field(description="How many.")
 
 
+def kind_counts(counts: Mapping[RecordKind, int]) -> list[KindCount]:
+    """Counts by kind; kinds without any are left out."""
+    return [KindCount(kind=kind, count=Count(counts[kind])) for kind in KINDS if counts.get(kind)]
+
+
 @strawberry.type(description="A record on a derivation.")
 class Step:
     """Step."""
@@ -91,8 +97,7 @@ class Impact:
         description="How many records of each kind are affected, exactly; kinds without any are left out."
     )
     async def counts(self) -> list[KindCount]:
-        counts = await self.question.counts()
-        return [KindCount(kind=kind, count=Count(counts[kind])) for kind in KINDS if counts.get(kind)]
+        return kind_counts(await self.question.counts())
 
     @strawberry.field(description="What is affected, by distance, then in log order.")
     async def affected(self, info: Info, first: int | None = None, after: str | None = None) -> AffectedConnection:

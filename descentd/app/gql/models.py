@@ -10,7 +10,7 @@ from descentd.app.gql.enums import Relation, TrainingRole, VerdictStatus
 from descentd.app.gql.records import Code, Config, Environment, Record, named, node
 from descentd.app.gql.scalars import Count, DateTime, Digest
 from descentd.app.gql.statements import Flag, Note, Review, SafetyProfile, Vulnerability
-from descentd.graph.records import build_of
+from descentd.graph.contents import build_of
 from descentd.graph.relations import Kind, Role
 from descentd.queries.verdicts import NOBODY
 

@@ -39,6 +39,11 @@ class Record:
     async def recorded_by(self, info: Info) -> str:
         return (await self._entry(info)).recorded_by
 
+    @strawberry.field(description="It was retracted: it stays, and nothing is to rest on it any more.")
+    async def retracted(self, info: Info) -> bool:
+        by = await context(info).retractions.load(self.id)
+        return by is not None and by <= self.at
+
     async def _entry(self, info: Info) -> Entry:
         return await context(info).entries.load(self.sequence)
 

@@ -1,19 +1,22 @@
 """Registering manifests, and following the log as it grows."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import strawberry
 from strawberry.types import Info
 
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import RecordKind
-from descentd.app.gql.inputs import Manifest, wire
+from descentd.app.gql.inputs import made, wire
 from descentd.app.gql.records import Record, node
 from descentd.app.gql.scalars import Count, Ref
 from descentd.graph.manifest import ManifestInput
 from descentd.graph.records import Brief
 from descentd.graph.registration import register
 from descentd.queries.events import events
+
+Manifest: Any = made(ManifestInput)
 
 
 @strawberry.type(description="A record of a manifest.")

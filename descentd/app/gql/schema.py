@@ -10,6 +10,7 @@ from descentd.app.gql.lineage import LineageQuery
 from descentd.app.gql.lookup import LookupQuery
 from descentd.app.gql.records import TYPES
 from descentd.app.gql.register import EventSubscription, RegisterMutation
+from descentd.app.gql.retractions import RetractionMutation
 from descentd.app.gql.scalars import CONFIG
 
 
@@ -19,7 +20,7 @@ class Query(LookupQuery, LineageQuery, ExposureQuery):
 
 
 @strawberry.type(description="What adds records. Nothing is overwritten or removed.")
-class Mutation(RegisterMutation):
+class Mutation(RegisterMutation, RetractionMutation):
     """Additions."""
 
 

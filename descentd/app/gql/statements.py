@@ -1,12 +1,11 @@
 """What is said about versions and data: profiles, notes, weaknesses, results; reviews, flags and deployments."""
 
 import time
-from enum import StrEnum
 
 import strawberry
 from strawberry.types import Info
 
-from descentd.app.gql.enums import Severity
+from descentd.app.gql.enums import Decision, FlagAction, Severity
 from descentd.app.gql.records import Record
 from descentd.app.gql.scalars import JSON, Count, DateTime
 from descentd.graph.names import instant
@@ -169,15 +168,6 @@ class Evaluation(Record, kind=Kind.EVALUATION):
         ]
 
 
-@strawberry.enum(description="What a reviewer decided.")
-class Decision(StrEnum):
-    """Decision."""
-
-    GO = "GO"
-    NO_GO = "NO_GO"
-    ABSTAIN = "ABSTAIN"
-
-
 @strawberry.type(description="A person's decision on a version, on exact evidence.")
 class Review(Record, kind=Kind.REVIEW):
     """Review."""
@@ -206,16 +196,6 @@ class Review(Record, kind=Kind.REVIEW):
     async def valid(self, info: Info) -> bool:
         expires = (await self._content(info)).get("expiresAt")
         return expires is None or instant(expires) > time.time_ns() // 1000
-
-
-@strawberry.enum(description="What a flag asks for.")
-class FlagAction(StrEnum):
-    """Action."""
-
-    REVIEW = "REVIEW"
-    QUARANTINE = "QUARANTINE"
-    DECOMMISSION = "DECOMMISSION"
-    CLEAR = "CLEAR"
 
 
 @strawberry.type(description="A warning on a record, which may reach what descends from it.")

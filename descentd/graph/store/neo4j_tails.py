@@ -5,9 +5,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from descentd.graph.contents import shares_of
 from descentd.graph.digests import parse
 from descentd.graph.reach import PopulationFact, Tail
-from descentd.graph.records import shares_of
 from descentd.graph.relations import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, Kind, Role
 from descentd.graph.store.base import Link
 from descentd.graph.store.neo4j_connection import Run

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from descentd.graph.contents import shares_of
 from descentd.graph.digests import parse
 from descentd.graph.reach import PopulationFact, Tail
-from descentd.graph.records import shares_of
 from descentd.graph.relations import EVIDENCE, INFLUENCE, KIND_NUMBER, ROLE_NUMBER, Edge, Kind
 from descentd.graph.store.base import Link
 

@@ -1,0 +1,37 @@
+"""Retracting records: they stay, marked, and what rested on them shows that."""
+
+from typing import Annotated, Any, Final
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.gql.context import context
+from descentd.app.gql.inputs import made, wire
+from descentd.app.gql.lineage import KindCount, kind_counts
+from descentd.graph.acts import RetractionInput
+from descentd.queries import retraction
+
+Retracting: Final[Any] = made(RetractionInput)
+
+
+@strawberry.type(description="What was retracted, and how much rested on it.")
+class RetractionDone:
+    """Retraction."""
+
+    id: strawberry.ID = strawberry.field(description="The content id of the retraction.")
+    affected: list[KindCount] = strawberry.field(
+        description="How many records of each kind come from what was retracted, or rest on it."
+    )
+
+
+@strawberry.type
+class RetractionMutation:
+    """Retracting."""
+
+    @strawberry.mutation(description="Retract records: nothing is removed, but nothing rests on them from now on.")
+    async def retract(
+        self, info: Info, input: Annotated[Retracting, strawberry.argument(description="What, and why.")]
+    ) -> RetractionDone:
+        done = await retraction.retract(context(info).registry, RetractionInput.read(wire(input)), context(info).person)
+        context(info).answered_at(done.upto)
+        return RetractionDone(id=strawberry.ID(done.id), affected=kind_counts(done.affected))
