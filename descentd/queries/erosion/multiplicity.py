@@ -1,0 +1,25 @@
+"""Many questions at once: the false discovery rate of Benjamini and Hochberg, and Simes' test of them all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def false_discovery_rates(p: Sequence[float]) -> list[float]:
+    """The q of each p: the share of false findings if this one and all smaller ones are called findings.
+
+    Source: Benjamini and Hochberg 1995, JRSS B 57.
+    """
+    if not p:
+        return []
+    given = np.asarray(p, np.float64)
+    order = np.argsort(given, kind="stable")
+    scaled = given[order] * len(given) / np.arange(1, len(given) + 1)
+    q = np.empty_like(given)
+    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return [float(each) for each in q]
+
+
+def simes(p: Sequence[float]) -> float:
+    """The p of "nothing happened in any of them": the smallest q. 1 for none. Source: Simes 1986, Biometrika 73."""
+    return min(false_discovery_rates(p), default=1.0)

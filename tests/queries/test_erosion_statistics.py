@@ -1,0 +1,256 @@
+"""Each statistic against an independent implementation: scipy, brute force, or a closed form."""
+
+import math
+from itertools import combinations, permutations
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, stats
+
+from demo import pythia
+from descentd.graph.metrics import catalogue
+from descentd.queries.erosion.change_points import introductions
+from descentd.queries.erosion.dunnett import best_of
+from descentd.queries.erosion.kendall import inversions, kendall, theil_sen
+from descentd.queries.erosion.multiplicity import false_discovery_rates, simes
+from descentd.queries.erosion.order import Order
+from descentd.queries.erosion.results import Estimates, Result
+
+
+@st.composite
+def orders(draw: st.DrawFn, most: int = 7) -> Order:
+    """Any partial order of a few versions, chains included."""
+    size = draw(st.integers(2, most))
+    pairs = [(low, high) for high in range(size) for low in range(high)]
+    return order_of(size, draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else [])
+
+
+def order_of(size: int, edges: list[tuple[int, int]]) -> Order:
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(size))
+    graph.add_edges_from(edges)
+    return Order.of([sum(1 << above for above in nx.ancestors(graph, place)) for place in range(size)])
+
+
+def pairs_of(order: Order) -> list[tuple[int, int]]:
+    return [
+        (above, place) for place, mask in enumerate(order.masks()) for above in range(order.size) if mask >> above & 1
+    ]
+
+
+def s_of(order: Order, values: tuple[float, ...]) -> int:
+    return sum((values[low] > values[high]) - (values[low] < values[high]) for high, low in pairs_of(order))
+
+
+# ---- the best of many
+
+
+@pytest.mark.parametrize(("k", "point"), [(1, 1.645), (5, 2.234), (9, 2.417)])
+def test_dunnett_has_its_published_points(k: int, point: float) -> None:
+    equal = np.ones(k)
+    assert best_of(point, equal, equal, equal * math.sqrt(2)) == pytest.approx(0.05, abs=3e-5)
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    st.floats(-2, 6),
+    st.floats(0.2, 3),
+    st.lists(st.floats(0.2, 5), min_size=1, max_size=12),
+)
+def test_dunnett_is_its_integral(z: float, own: float, others: list[float]) -> None:
+    s = np.array(others)
+    d = np.hypot(own, s)
+    found = best_of(z, np.full(len(s), own), s, d)
+
+    def integrand(u: float) -> float:
+        return float(stats.norm.pdf(u) * -np.expm1(stats.norm.logcdf((z * d - own * u) / s).sum()))
+
+    whole, _ = integrate.quad(integrand, -12, 12, limit=400, epsabs=1e-14)
+    assert found == pytest.approx(whole, rel=2e-3, abs=1e-12)
+
+
+def test_dunnett_is_what_scipy_says() -> None:
+    one = stats.multivariate_normal(cov=np.full((6, 6), 0.5) + np.eye(6) * 0.5, seed=1)
+    equal = np.ones(6)
+    assert best_of(2.3, equal, equal, equal * math.sqrt(2)) == pytest.approx(1 - one.cdf(np.full(6, 2.3)), abs=1e-4)
+
+
+@given(st.floats(0, 30), st.floats(1e-9, 1e9), st.integers(2, 50))
+def test_dunnett_lies_between_the_single_test_and_bonferroni(z: float, ratio: float, k: int) -> None:
+    own, others = np.ones(k), np.full(k, ratio)
+    single = stats.norm.sf(z)
+    assert single * (1 - 1e-9) <= best_of(z, own, others, np.hypot(1, others)) <= min(1, k * single) * (1 + 1e-9)
+
+
+def test_best_of_opposite_sides_of_a_target_adds_errors() -> None:
+    equal = np.ones(2)
+    sums = np.array([2.0, math.sqrt(2)])
+
+    def integrand(u: float) -> float:
+        return float(stats.norm.pdf(u) * (1 - stats.norm.cdf(2 * 2 - u) * stats.norm.cdf(2 * math.sqrt(2) - u)))
+
+    assert best_of(2.0, equal, equal, sums) == pytest.approx(integrate.quad(integrand, -12, 12)[0], rel=1e-6)
+
+
+# ---- Kendall
+
+
+@settings(deadline=None, max_examples=150)
+@given(orders(), st.data())
+def test_p_on_a_partial_order_is_counted_out(order: Order, data: st.DataObject) -> None:
+    values = tuple(data.draw(st.lists(st.integers(0, 4), min_size=order.size, max_size=order.size)))
+    found = kendall(order, np.array(values, np.float64))
+    everything = [s_of(order, arranged) for arranged in permutations(values)]
+    assert found.s == s_of(order, values)
+    assert found.pairs == len(pairs_of(order))
+    assert found.p == pytest.approx(np.mean([abs(s) >= abs(found.s) for s in everything]))
+    if found.s and order.size > 2:
+        assert abs(found.z) == pytest.approx((abs(found.s) - 1) / np.std(everything))
+        assert math.copysign(1, found.z) == math.copysign(1, found.s)
+
+
+@pytest.mark.parametrize("n", range(2, 11))
+def test_exact_p_on_a_chain_is_scipys(n: int) -> None:
+    values = np.random.default_rng(n).permutation(n).astype(np.float64)
+    assert kendall(Order.chain(n), values).p == pytest.approx(
+        stats.kendalltau(np.arange(n), values, method="exact").pvalue
+    )
+
+
+def gaussian_coefficients(ties: list[int]) -> list[int]:
+    """Π[i]_q / Π[t_j]_q!: how many arrangements of a multiset have so many inversions."""
+    counts = np.array([1], dtype=object)
+    for i in range(1, sum(ties) + 1):
+        counts = np.convolve(counts, np.ones(i, dtype=object))
+    for t in ties:
+        for i in range(2, t + 1):
+            quotient, rest = [], list(counts)
+            while len(rest) >= i:
+                quotient.append(rest[0])
+                rest = [r - quotient[-1] if at < i else r for at, r in enumerate(rest)][1:]
+            counts = np.array(quotient, dtype=object)
+    return [int(count) for count in counts]
+
+
+@pytest.mark.parametrize("ties", [[1] * 10, [2, 1, 3, 1], [4, 4], [1, 1, 2, 2, 1, 3]])
+def test_exact_p_on_a_chain_follows_the_gaussian_coefficients(ties: list[int]) -> None:
+    values = np.repeat(np.arange(len(ties)), ties).astype(np.float64)
+    np.random.default_rng(5).shuffle(values)
+    found = kendall(Order.chain(len(values)), values)
+    counts = gaussian_coefficients(ties)
+    untied = len(counts) - 1
+    extreme = sum(count for inverted, count in enumerate(counts) if abs(untied - 2 * inverted) >= abs(found.s))
+    assert found.p == pytest.approx(extreme / sum(counts))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=11, max_size=40))
+def test_beyond_ten_p_on_a_chain_is_mann_kendalls(values: list[int]) -> None:
+    n = len(values)
+    found = kendall(Order.chain(n), np.array(values, np.float64))
+    ties = np.bincount(values)
+    variance = (n * (n - 1) * (2 * n + 5) - (ties * (ties - 1) * (2 * ties + 5)).sum()) / 18
+    s = sum((b > a) - (b < a) for a, b in combinations(values, 2))
+    assert found.s == s
+    z = math.copysign((abs(s) - 1) / math.sqrt(variance), s) if s else 0.0
+    assert found.z == pytest.approx(z)
+    assert found.p == pytest.approx(2 * stats.norm.sf(abs(z)))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10**6), st.booleans())
+def test_variance_on_a_partial_order_is_that_of_shuffled_values(seed: int, tied: bool) -> None:
+    dice = np.random.default_rng(seed)
+    n = int(dice.integers(12, 16))
+    order = order_of(n, [(low, high) for high in range(n) for low in range(high) if dice.random() < 0.2] + [(0, 1)])
+    values = (dice.integers(0, 4, n) if tied else dice.permutation(n)).astype(np.float64)
+    found = kendall(order, values)
+    if found.s:
+        pairs = np.array(pairs_of(order)).T
+        shuffled = dice.permuted(np.tile(values, (10_000, 1)), axis=1)
+        spread = np.sign(shuffled[:, pairs[1]] - shuffled[:, pairs[0]]).sum(axis=1).std()
+        assert (abs(found.s) - 1) / spread == pytest.approx(abs(found.z), rel=0.05, abs=1e-9)
+
+
+def test_equal_values_have_no_trend() -> None:
+    found = kendall(Order.chain(12), np.zeros(12))
+    assert (found.s, found.z, found.p) == (0, 0.0, 1.0)
+
+
+@given(st.lists(st.integers(0, 20), max_size=60))
+def test_inversions_are_counted(values: list[int]) -> None:
+    assert inversions(np.array(values, np.int64)) == sum(a > b for a, b in combinations(values, 2))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-5, 5).map(lambda y: round(y, 3)), min_size=2, max_size=40), st.booleans())
+def test_theil_sen_is_scipys(y: list[float], uneven: bool) -> None:
+    x = np.arange(len(y), dtype=np.float64) ** (2 if uneven else 1)
+    assert theil_sen(x, np.array(y)) == pytest.approx(stats.theilslopes(y, x).slope, abs=1e-12)
+
+
+def test_theil_sen_of_a_very_long_line_is_the_same_median(monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = np.random.default_rng(3)
+    x = np.arange(301, dtype=np.float64)
+    y = 0.02 * x + dice.normal(size=301)
+    whole = theil_sen(x, y)
+    monkeypatch.setattr("descentd.queries.erosion.kendall.PAIRS_AT_ONCE", 100)
+    assert theil_sen(x, y) == pytest.approx(whole, abs=1e-4)
+
+
+def test_theil_sen_of_one_point_is_nothing() -> None:
+    assert theil_sen(np.array([1.0]), np.array([2.0])) is None
+
+
+# ---- many questions
+
+
+@given(st.lists(st.floats(0, 1), max_size=30))
+def test_benjamini_and_hochberg_are_scipys(p: list[float]) -> None:
+    expected = stats.false_discovery_control(p).tolist() if p else []
+    assert false_discovery_rates(p) == pytest.approx(expected)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_simes_is_the_smallest_scaled_p(p: list[float]) -> None:
+    assert simes(p) == pytest.approx(min(len(p) * each / rank for rank, each in enumerate(sorted(p), 1)))
+
+
+# ---- change points
+
+
+@settings(deadline=None, max_examples=150)
+@given(orders(8), st.data())
+def test_introductions_are_those_of_the_definition(order: Order, data: st.DataObject) -> None:
+    some = st.lists(st.floats(0.1, 4), min_size=order.size, max_size=order.size)
+    badness, errors = np.array(data.draw(some)), np.array(data.draw(some))
+    gains = {}
+    pairs = pairs_of(order)
+    for v in range(order.size):
+        inside = np.array([u == v or (v, u) in pairs for u in range(order.size)])
+        if inside.all():
+            continue
+        w = errors**-2
+        rise = np.average(badness[inside], weights=w[inside]) - np.average(badness[~inside], weights=w[~inside])
+        gains[v] = max(0.0, rise / math.sqrt(1 / w[inside].sum() + 1 / w[~inside].sum())) ** 2
+    largest = max(gains.values(), default=0.0)
+    certain = {v for v, gain in gains.items() if gain > 1e-9 and largest - gain < 3.84 - 1e-9}
+    possible = {v for v, gain in gains.items() if largest - gain < 3.84 + 1e-9}
+    assert certain <= set(introductions(order, badness, errors)) <= possible
+
+
+@pytest.mark.parametrize(
+    ("name", "spans"),
+    [("12b", [(33000, 43000), (63000, 73000)]), ("6.9b-deduped", [(3000, 13000)])],
+)
+def test_blame_in_pythia(name: str, spans: list[tuple[int, int]]) -> None:
+    (run,) = (run for run in pythia.read_runs() if (run.model, run.variant) == (f"pythia-{name}", "zero-shot"))
+    steps = [checkpoint.step for checkpoint in run.checkpoints if checkpoint.step >= 3000]
+    values = [checkpoint.results["crows_pairs_english"] for checkpoint in run.checkpoints if checkpoint.step >= 3000]
+    estimates = Estimates(catalogue()["pct_stereotype"], [Result(value, stderr) for _, value, stderr in values])
+    level = estimates.level(estimates.few)
+    found = introductions(Order.chain(len(steps)), level.badness, level.errors)
+    assert [(steps[place - 1], steps[place]) for place in found] == spans
