@@ -1,0 +1,188 @@
+"""`python -m bench`: measure what DESIGN promises, and print target, figure and ratio of each row.
+
+Quick by default: 100,000 records on SQLite. Registries are made once and kept under .cache/bench.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import history, writing
+from bench.contents import Members, records
+from bench.processes import Database, Server
+from bench.questions import Alone, exposures, impacts, lookups, shapes
+from bench.registry import CACHE, SHARES, Landmarks, fill, made, path, prepare
+from bench.rows import HEADER, Row
+from descentd.app.stores import store_at
+from tests.neo4j_server import NoNeo4jError
+
+ROWS = ("ready", "lookup", "impact", "pushed", "exposure", "shapes", "memory", "bulk", "single", "git")
+"""In the order in which they are measured."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What DESIGN promises of one store."""
+
+    lookups: float
+    late: float | None
+    impact: float
+    exposure: float
+    bulk: float
+    alone: float
+    ready: float
+
+
+TARGETS = {
+    "sqlite": Targets(600, 50, 12, 100, 8_000, 8, 2),
+    "neo4j": Targets(300, None, 15, 120, 5_000, 15, 4),
+}
+LARGE_IMPACT = {0.158: 30.0, 0.321: 40.0}
+SHAPES = {"lattice": 8.0, "chain": 60.0}
+BULK_SIZE = 50_000
+
+
+def main() -> None:
+    """Measure what the options ask for."""
+    options = _options()
+    wanted = set(options.only or ROWS)
+    if not options.all and not options.only:
+        wanted -= {"git", "pushed"}
+    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors, load", end=" ")
+    print(" ".join(f"{load:.1f}" for load in os.getloadavg()))
+    for kind in ("sqlite", "neo4j") if options.store == "both" else (options.store,):
+        for size in options.records:
+            print(f"\n{kind}, {size:,} records\n{HEADER}", flush=True)
+            try:
+                for row in _measure(kind, size, wanted):
+                    print(row.line(), flush=True)
+            except NoNeo4jError as missing:
+                print(f"skipped, there is no Neo4j: {missing}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--store", choices=("sqlite", "neo4j", "both"), default="sqlite")
+    parser.add_argument("--records", type=int, nargs="+", default=[100_000], help="sizes of registries")
+    parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help="of " + ", ".join(ROWS))
+    parser.add_argument("--all", action="store_true", help="everything: both stores, 100,000 and 1,000,000, git")
+    options = parser.parse_args()
+    if options.all:
+        options.store, options.records = "both", [100_000, 1_000_000]
+    return options
+
+
+def _measure(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
+    landmarks = prepare(size)
+    with ExitStack() as stack:
+        if wanted & set(ROWS[:7]):
+            if kind == "sqlite":
+                store = f"sqlite:///{path(size)}"
+            else:
+                store = stack.enter_context(Database(CACHE / f"neo4j-{path(size).stem}")).uri
+                asyncio.run(_fill_once(store, landmarks))
+            yield from _questions(kind, store, landmarks, wanted)
+    if wanted & set(ROWS[7:]):
+        yield from _writing(kind, size, wanted)
+
+
+def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) -> Iterator[Row]:
+    targets, large = TARGETS[kind], landmarks.records > 500_000
+    if "ready" in wanted:
+        times = []
+        for _ in range(3):
+            with Server(store) as server:
+                times.append(server.ready_after)
+        note = "the fastest of three starts" + ("" if large else "; the target is for 1,000,000")
+        yield Row("`descentd serve` to ready", min(times), "s", targets.ready, note=note)
+    with Server(store) as server:
+        if "lookup" in wanted:
+            yield from lookups(server, landmarks, targets.lookups, targets.late)
+        if "impact" in wanted:
+            alone = asyncio.run(_alone(landmarks))
+            for share in SHARES:
+                if (share in LARGE_IMPACT) == large:
+                    target = LARGE_IMPACT.get(share, targets.impact)
+                    walk = alone.milliseconds(landmarks.causes[str(share)], landmarks.leaves)
+                    yield impacts(server, landmarks, share, target, walk)
+        if "exposure" in wanted:
+            yield exposures(server, landmarks, targets.exposure)
+        if "shapes" in wanted:
+            yield from shapes(server, landmarks, SHAPES)
+        if "memory" in wanted:
+            held = server.memory()
+            note = f"resident after what was asked; its own {held['RssAnon']:.0f} MB, at most {held['VmHWM']:.0f} MB"
+            yield Row("memory of a worker", held["VmRSS"], "MB", 300, note=note)
+
+
+async def _alone(landmarks: Landmarks) -> Alone:
+    store = store_at(f"sqlite:///{path(landmarks.size)}")
+    await store.open()
+    try:
+        refs = [ref for cause in landmarks.causes.values() for ref in cause.refs] + landmarks.leaves
+        found = {name: brief.sequence for name, brief in (await store.resolve(refs)).items()}
+        return Alone(await store.tail(0), found)
+    finally:
+        await store.close()
+
+
+def _writing(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
+    targets = TARGETS[kind]
+    with ExitStack() as stack:
+        if kind == "sqlite":
+            store = f"sqlite:///{_fresh('writing.db')}"
+        else:
+            store = stack.enter_context(Database(_fresh("neo4j-writing"))).uri
+        if {"bulk", "single"} & wanted:
+            raw = None
+            if "bulk" in wanted:
+                raw = (
+                    writing.raw_sqlite(path(size)) if kind == "sqlite" else writing.raw_neo4j(store, path(size), 50_000)
+                )
+            with Server(store) as server:
+                if "bulk" in wanted:
+                    yield writing.bulk(server, BULK_SIZE, targets.bulk, raw)
+                if "single" in wanted:
+                    yield from writing.singles(server, targets.alone, 300)
+        if "git" in wanted:
+            if not history.FILE.is_file():
+                print(f"skipped, there is no {history.FILE.name} beside the project: git's history")
+                return
+            if kind == "sqlite":
+                store = f"sqlite:///{_fresh('writing.db')}"
+            with Server(store) as server:
+                yield history.row(server, targets.bulk)
+
+
+async def _fill_once(address: str, landmarks: Landmarks) -> None:
+    """Have a registry in a Neo4j; raises RuntimeError where there is half of one."""
+    store = store_at(address)
+    await store.open()
+    try:
+        there = await store.sequence()
+        if there == 0:
+            await fill(store, records(Members(made(landmarks.size))), landmarks.size)
+        elif there != landmarks.records:
+            raise RuntimeError(f"The database holds {there:,} records: remove {CACHE}/neo4j-* and start again.")
+    finally:
+        await store.close()
+
+
+def _fresh(name: str) -> Path:
+    """A file or folder that is not there yet."""
+    for old in CACHE.glob(f"{name}*"):
+        if old.is_dir():
+            shutil.rmtree(old)
+        else:
+            old.unlink()
+    return CACHE / name
+
+
+if __name__ == "__main__":
+    main()
