@@ -14,8 +14,8 @@ from pydantic import Field, model_validator
 from descentd.graph.contents import idempotency_key
 from descentd.graph.digests import Content
 from descentd.graph.errors import InvalidInput, NotFound, VersionConflict
+from descentd.graph.evaluation_inputs import Severity
 from descentd.graph.inputs import DateTime, Digest, Flag, Id, Input, Json, Name, Prose, Ref, Value, checked, unique
-from descentd.graph.manifest import Severity
 from descentd.graph.names import rfc3339
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind

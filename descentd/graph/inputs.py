@@ -153,7 +153,10 @@ class AttributeInput(Input):
     """A value of an attribute, exact text after NFC."""
 
     attribute: Value
+    """What is told apart, `age_group`."""
+
     value: Value
+    """Who is meant, `65+`."""
 
 
 Slice = Annotated[tuple[AttributeInput, ...], checked(single("attribute"))]

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from descentd.graph.differences import differences
 from descentd.graph.errors import InvalidInput, UnknownMetric, VersionConflict
-from descentd.graph.manifest import EvaluationInput, ManifestInput
+from descentd.graph.evaluation_inputs import EvaluationInput
+from descentd.graph.manifest import ManifestInput
 from descentd.graph.metrics import MetricDefinition, catalogue, nearest
 from descentd.graph.records import Record
 from descentd.graph.relations import Kind

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
+from descentd.graph.dataset_inputs import DatasetInput, PartitionInput
 from descentd.graph.errors import Cycle, DescentError, InvalidInput
-from descentd.graph.manifest import DatasetInput, ManifestInput, ModelVersionInput, PartitionInput
+from descentd.graph.manifest import ManifestInput
+from descentd.graph.version_inputs import ModelVersionInput
 
 Definition = DatasetInput | PartitionInput | ModelVersionInput
 

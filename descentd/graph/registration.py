@@ -6,10 +6,11 @@ from typing import Any
 
 from descentd.graph.conflicts import conflicts, next_version, same_build
 from descentd.graph.contents import build_of
+from descentd.graph.dataset_inputs import DatasetInput, DerivationInput, PartitionInput
 from descentd.graph.digests import Content, canonical
 from descentd.graph.drafts import DATA, VERSION, Drafts, Skipped
 from descentd.graph.errors import InvalidInput
-from descentd.graph.manifest import DatasetInput, DerivationInput, ManifestInput, ModelVersionInput, PartitionInput
+from descentd.graph.manifest import ManifestInput
 from descentd.graph.measures import Measures
 from descentd.graph.outline import Item, Outline
 from descentd.graph.records import Record
@@ -17,6 +18,7 @@ from descentd.graph.relations import Kind
 from descentd.graph.statements import Statements, referred
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
+from descentd.graph.version_inputs import ModelVersionInput
 
 
 @dataclass(frozen=True, slots=True)

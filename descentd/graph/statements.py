@@ -5,22 +5,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.graph.dataset_inputs import PartitionInput
 from descentd.graph.digests import Content
 from descentd.graph.drafts import DATA, VERSION, Drafts
-from descentd.graph.manifest import (
-    EvaluationInput,
-    ManifestInput,
-    ModelVersionInput,
-    PartitionInput,
-    ProbeInput,
-    SafetyProfileInput,
-    VulnerabilityInput,
-)
+from descentd.graph.evaluation_inputs import EvaluationInput, ProbeInput, VulnerabilityInput
+from descentd.graph.manifest import ManifestInput
 from descentd.graph.measures import Measures
 from descentd.graph.outline import items
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind, Role
 from descentd.graph.store.base import Reads
+from descentd.graph.version_inputs import ModelVersionInput, SafetyProfileInput
 
 _PARTITION: Final = frozenset({Kind.PARTITION})
 _ANYTHING: Final = frozenset(Kind)

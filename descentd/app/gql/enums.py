@@ -6,14 +6,14 @@ from typing import Final
 
 import strawberry
 
-from descentd.graph import acts, manifest, metrics, reach, relations
+from descentd.graph import acts, dataset_inputs, evaluation_inputs, metrics, reach, relations, version_inputs
 from descentd.queries import lineage, verdicts
 
 RecordKind = relations.Kind
 Role = relations.Role
-Relation = manifest.Relation
-TrainingRole = manifest.TrainingRole
-Severity = manifest.Severity
+Relation = dataset_inputs.Relation
+TrainingRole = version_inputs.TrainingRole
+Severity = evaluation_inputs.Severity
 Decision = acts.Decision
 FlagAction = acts.FlagAction
 Documented = reach.Documented

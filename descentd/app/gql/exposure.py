@@ -1,8 +1,11 @@
 """Which versions learned from a population, and what may be asked for."""
 
+from typing import Annotated
+
 import strawberry
 from strawberry.types import Info
 
+from descentd.app.gql.arguments import After, AsOf, First
 from descentd.app.gql.connections import PageInfo, page_info
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import ExposureKind, ExposureVerdict, Joint, VerdictStatus
@@ -48,6 +51,11 @@ class ModelVersionFilter:
         """The filter as the questions take it."""
         status = None if self.status is None else tuple(self.status)
         return VersionFilter(**{**vars(self), "status": status})
+
+
+Filter = Annotated[
+    ModelVersionFilter | None, strawberry.argument(description="Which versions are meant; all of them unless given.")
+]
 
 
 @strawberry.type(description="How many versions have an answer.")
@@ -104,7 +112,7 @@ class TrainedOn:
         return [VerdictCount(verdict=verdict, count=Count(counts.get(verdict, 0))) for verdict in Verdict]
 
     @strawberry.field(description="The versions with the answers that were asked for.")
-    async def versions(self, first: int | None = None, after: str | None = None) -> ExposureConnection:
+    async def versions(self, first: First = None, after: After = None) -> ExposureConnection:
         page = await self.question.versions(self.verdicts, first, after)
         return ExposureConnection(
             total_count=Count(page.total),
@@ -153,10 +161,13 @@ class ExposureQuery:
     async def trained_on(
         self,
         info: Info,
-        population: PopulationInput,
-        verdicts: list[ExposureVerdict] | None = None,
-        filter: ModelVersionFilter | None = None,
-        as_of: DateTime | None = None,
+        population: Annotated[PopulationInput, strawberry.argument(description="Whom or what the data speaks of.")],
+        verdicts: Annotated[
+            list[ExposureVerdict] | None,
+            strawberry.argument(description="Which answers to list; TRAINED and UNKNOWN unless given."),
+        ] = None,
+        filter: Filter = None,
+        as_of: AsOf = None,
     ) -> TrainedOn:
         terms = exposure.population([(term.attribute, term.values) for term in population.all])
         wanted = filter.conditions() if filter else None

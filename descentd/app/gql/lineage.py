@@ -6,11 +6,12 @@ from typing import Annotated
 import strawberry
 from strawberry.types import Info
 
+from descentd.app.gql.arguments import After, AsOf, First, Kinds, Of
 from descentd.app.gql.connections import PageInfo, page_info
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import Direction, RecordKind, Role
 from descentd.app.gql.records import Record, node
-from descentd.app.gql.scalars import Count, DateTime, Ref
+from descentd.app.gql.scalars import Count, Ref
 from descentd.graph.relations import KINDS
 from descentd.queries import impact, lineage, paths
 from descentd.queries.derivations import Derivation
@@ -100,7 +101,7 @@ class Impact:
         return kind_counts(await self.question.counts())
 
     @strawberry.field(description="What is affected, by distance, then in log order.")
-    async def affected(self, info: Info, first: int | None = None, after: str | None = None) -> AffectedConnection:
+    async def affected(self, info: Info, first: First = None, after: After = None) -> AffectedConnection:
         page = await self.question.affected(first, after, via=selects(info, "via"))
         at = self.question.upto
         return AffectedConnection(
@@ -155,11 +156,16 @@ class LineageQuery:
     async def lineage(
         self,
         info: Info,
-        of: Ref,
-        direction: Direction,
-        depth: int | None = None,
-        limit: int | None = None,
-        as_of: DateTime | None = None,
+        of: Of,
+        direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")],
+        depth: Annotated[
+            int | None, strawberry.argument(description="How many derivations away at most; any number unless given.")
+        ] = None,
+        limit: Annotated[
+            int | None,
+            strawberry.argument(description="How many records at most, 1 to 10,000, nearest first; 500 unless given."),
+        ] = None,
+        as_of: AsOf = None,
     ) -> Lineage:
         found, at = await lineage.lineage(context(info).registry, of, direction, depth, limit, as_of)
         context(info).answered_at(at)
@@ -182,10 +188,15 @@ class LineageQuery:
     async def impact(
         self,
         info: Info,
-        of: list[Ref],
-        kinds: list[RecordKind] | None = None,
-        as_of: DateTime | None = None,
-        include_evidence: bool | None = None,
+        of: Annotated[
+            list[Ref], strawberry.argument(description="The causes; what any of them influenced is affected.")
+        ],
+        kinds: Kinds = None,
+        as_of: AsOf = None,
+        include_evidence: Annotated[
+            bool | None,
+            strawberry.argument(description="Also evaluations of or on what is affected, and what cites them."),
+        ] = None,
     ) -> Impact:
         question = await impact.impact(context(info).registry, of, kinds, as_of, evidence=bool(include_evidence))
         context(info).answered_at(question.upto)
@@ -195,7 +206,13 @@ class LineageQuery:
         description="All derivations from an ancestor to a descendant: their exact number, and the first."
     )
     async def paths(
-        self, info: Info, from_: Annotated[Ref, strawberry.argument(name="from")], to: Ref, first: int | None = None
+        self,
+        info: Info,
+        from_: Annotated[Ref, strawberry.argument(name="from", description="The ancestor.")],
+        to: Annotated[Ref, strawberry.argument(description="What came from it.")],
+        first: Annotated[
+            int | None, strawberry.argument(description="How many derivations to list, 1 to 1000; 10 unless given.")
+        ] = None,
     ) -> Paths:
         found = await paths.paths(context(info).registry, from_, to, first)
         context(info).answered_at(found.upto)

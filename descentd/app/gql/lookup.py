@@ -1,12 +1,15 @@
 """Looking records up: one by its ref, many by what is known of them, and what happened to one."""
 
+from typing import Annotated
+
 import strawberry
 from strawberry.types import Info
 
+from descentd.app.gql.arguments import After, AsOf, First, Kinds, Of
 from descentd.app.gql.connections import Connection, Edge, PageInfo, page_info
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import RecordKind
-from descentd.app.gql.exposure import ModelVersionFilter
+from descentd.app.gql.exposure import Filter
 from descentd.app.gql.models import ModelVersion
 from descentd.app.gql.records import Record, node
 from descentd.app.gql.scalars import Count, DateTime, Ref
@@ -38,7 +41,12 @@ class LookupQuery:
     """Looking records up."""
 
     @strawberry.field(description="The record that a ref names.")
-    async def entity(self, info: Info, ref: Ref, as_of: DateTime | None = None) -> Record:
+    async def entity(
+        self,
+        info: Info,
+        ref: Annotated[Ref, strawberry.argument(description="The record that is meant.")],
+        as_of: AsOf = None,
+    ) -> Record:
         registry = context(info).registry
         at = await registry.sequence(as_of)
         context(info).answered_at(at)
@@ -47,7 +55,7 @@ class LookupQuery:
 
     @strawberry.field(description="The versions that a filter lets through, in log order.")
     async def model_versions(
-        self, info: Info, filter: ModelVersionFilter | None = None, first: int | None = None, after: str | None = None
+        self, info: Info, filter: Filter = None, first: First = None, after: After = None
     ) -> Connection[ModelVersion]:
         wanted = filter.conditions() if filter else None
         found = await versions.versions(context(info).registry, wanted, first, after)
@@ -64,10 +72,13 @@ class LookupQuery:
     async def search(
         self,
         info: Info,
-        text: str,
-        kinds: list[RecordKind] | None = None,
-        first: int | None = None,
-        after: str | None = None,
+        text: Annotated[
+            str,
+            strawberry.argument(description="A name, the beginning of a digest, or words; all of them must be there."),
+        ],
+        kinds: Kinds = None,
+        first: First = None,
+        after: After = None,
     ) -> Connection[Record]:
         found = await search.search(context(info).registry, text, kinds, first, after)
         context(info).answered_at(found.upto)
@@ -78,9 +89,7 @@ class LookupQuery:
         )
 
     @strawberry.field(description="How a record came in, and every statement about it since.")
-    async def history(
-        self, info: Info, of: Ref, first: int | None = None, after: str | None = None
-    ) -> HistoryConnection:
+    async def history(self, info: Info, of: Of, first: First = None, after: After = None) -> HistoryConnection:
         found = await history.history(context(info).registry, of, first, after)
         context(info).answered_at(found.upto)
         return HistoryConnection(

@@ -1,11 +1,12 @@
 """Registering manifests, and following the log as it grows."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from strawberry.types import Info
 
+from descentd.app.gql.arguments import Kinds
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import RecordKind
 from descentd.app.gql.inputs import made, wire
@@ -52,7 +53,9 @@ class RegisterMutation:
     """Registering."""
 
     @strawberry.mutation(description="Register a manifest: all of it or nothing. What is there already adds nothing.")
-    async def register(self, info: Info, manifest: Manifest) -> Registration:
+    async def register(
+        self, info: Info, manifest: Annotated[Manifest, strawberry.argument(description="What to register.")]
+    ) -> Registration:
         read = ManifestInput.read(wire(manifest))
         registry = context(info).registry
         done = await register(registry.committer, read, context(info).person)
@@ -74,7 +77,13 @@ class EventSubscription:
 
     @strawberry.subscription(description="Every record after a cursor (of now where none is given), as it is recorded.")
     async def events(
-        self, info: Info, after: str | None = None, kinds: list[RecordKind] | None = None
+        self,
+        info: Info,
+        after: Annotated[
+            str | None,
+            strawberry.argument(description="The `cursor` of an event, to go on after it; `0` is before the first."),
+        ] = None,
+        kinds: Kinds = None,
     ) -> AsyncIterator[LogEvent]:
         async for entry in events(context(info).registry, after, frozenset(kinds) if kinds else None):
             record = entry.record

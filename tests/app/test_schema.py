@@ -1,0 +1,73 @@
+"""The schema as clients meet it: described throughout, exported as committed, and as the contract has it."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    build_schema,
+    is_introspection_type,
+    is_specified_scalar_type,
+)
+
+from descentd.app.gql.schema import schema
+
+ROOT = Path(__file__).parents[2]
+EXPORTED = ROOT / "schema.graphql"
+
+SERVED = {
+    "Register", "Retract", "Entity", "ModelVersions", "Search", "PopulationVocabulary", "Lineage", "Impact",
+    "TrainedOn", "Paths", "History", "Events",
+}  # fmt: skip
+"""The operations of the contract that are there; whatever else the contract has may only be absent as a whole."""
+
+
+def undescribed(whole: GraphQLSchema) -> Iterator[str]:
+    for name, kind in whole.type_map.items():
+        if is_introspection_type(kind) or is_specified_scalar_type(kind):
+            continue
+        if not kind.description:
+            yield name
+        if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
+            for field, about in kind.fields.items():
+                if not about.description:
+                    yield f"{name}.{field}"
+                yield from (f"{name}.{field}({arg})" for arg, given in about.args.items() if not given.description)
+        elif isinstance(kind, GraphQLInputObjectType):
+            yield from (f"{name}.{field}" for field, about in kind.fields.items() if not about.description)
+
+
+def test_everything_has_a_description() -> None:
+    assert list(undescribed(build_schema(EXPORTED.read_text("utf-8")))) == []
+
+
+def test_what_has_none_is_found() -> None:
+    bare = build_schema('type Query { f(a: I): E } input I { x: Int } enum E { V } """Scalar.""" scalar S')
+    assert set(undescribed(bare)) == {"Query", "Query.f", "Query.f(a)", "I", "I.x", "E"}
+
+
+def test_the_exported_schema_is_the_one_that_is_served() -> None:
+    assert EXPORTED.read_text("utf-8") == schema.as_str().rstrip() + "\n"
+
+
+def test_the_contract_is_kept_and_what_is_not_there_yet_is_not_half_there(shared: Path) -> None:
+    checked = subprocess.run(
+        [sys.executable, shared / "tools" / "contract-check.py", EXPORTED],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert checked.stderr == ""
+    differences = [] if checked.returncode == 0 else checked.stdout.splitlines()
+    assert [line for line in differences if line.partition(":")[0].partition(".")[0] in SERVED] == []
+    absent = re.compile(
+        r"\w+: (Cannot query field '\w+' on type '(Query|Mutation)'\.|Unknown type '|not in the schema$)"
+    )
+    assert [line for line in differences if not absent.match(line)] == []
