@@ -190,8 +190,16 @@ class SupportsReach(Protocol):
         """
         ...
 
-    async def members(self, origins: Sequence[int], direction: Direction, upto: int, kind: Kind) -> Sequences:
-        """All of one kind that `origins` reach, ascending."""
+    async def members(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        kind: Kind,
+        *,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Sequences:
+        """All of one kind that `origins` reach by derivations that pass none of `avoiding` (nor a twin), ascending."""
         ...
 
     async def everything(self, upto: int, kind: Kind) -> Sequences:

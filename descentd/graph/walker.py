@@ -53,10 +53,18 @@ class Walker:
         await self.catch_up(upto)
         return await asyncio.to_thread(self._topology.via, origins, items, upto, evidence=evidence)
 
-    async def members(self, origins: Sequence[int], direction: Direction, upto: int, kind: Kind) -> Sequences:
+    async def members(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        kind: Kind,
+        *,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Sequences:
         """See SupportsReach."""
         await self.catch_up(upto)
-        return await asyncio.to_thread(self._topology.members, origins, direction, upto, kind)
+        return await asyncio.to_thread(self._topology.members, origins, direction, upto, kind, avoiding=avoiding)
 
     async def everything(self, upto: int, kind: Kind) -> Sequences:
         """See SupportsReach."""

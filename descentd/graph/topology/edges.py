@@ -4,7 +4,7 @@ Rows by source are only ever appended to, since the log brings sources in ascend
 built at once, and what came since: few enough to be scanned by a wide step and looked up by a narrow one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -230,8 +230,28 @@ class Down:
     def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
         """See `Steps`."""
         edges = self._edges
+        known = frontier if edges.base_size == edges.size else frontier[frontier <= edges.base_size]
+        positions = edges.by_target.positions(known)
         if not len(edges.late_targets):
-            return edges.by_target.others[edges.by_target.positions(frontier)]
-        positions = edges.by_target.positions(frontier[frontier <= edges.base_size])
+            return edges.by_target.others[positions]
         late = edges.late_sources[stamps[edges.late_targets] == stamp]
         return np.concatenate((edges.by_target.others[positions], late))
+
+
+class Around:
+    """Steps that never lead to some records."""
+
+    def __init__(self, steps: Steps, avoided: Collection[int]) -> None:
+        self._steps = steps
+        self._avoided = frozenset(avoided)
+        self._array = np.fromiter(self._avoided, np.int32, len(self._avoided))
+
+    def few(self, frontier: Sequence[int]) -> list[int] | None:
+        """See `Steps`."""
+        found = self._steps.few(frontier)
+        return found and [record for record in found if record not in self._avoided]
+
+    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
+        """See `Steps`."""
+        found = self._steps.many(frontier, stamps, stamp)
+        return found[~np.isin(found, self._array)]

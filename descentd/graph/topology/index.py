@@ -128,7 +128,15 @@ class Topology:
             raise ValueError(f"The question is asked at {upto}, the topology ends at {now.size}: extend it first.")
         return now
 
-    def _reach(self, origins: Sequence[int], direction: Direction, upto: int, *, evidence: bool) -> Reach:
+    def _reach(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        *,
+        evidence: bool,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Reach:
         if evidence and direction is Direction.ANCESTORS:
             raise ValueError("Evidence rests on descendants: it cannot be asked for with ancestors.")
         now = self._snapshot(upto)
@@ -136,9 +144,9 @@ class Topology:
         def find() -> Reach:
             leads = find_origins(now.influence, now.kinds, now.twins, origins, direction, upto)
             rests = now.evidence if evidence else None
-            return Reach(now.influence, rests, now.kinds, now.twins, leads, direction, upto)
+            return Reach(now.influence, rests, now.kinds, now.twins, leads, direction, upto, avoiding)
 
-        return self._reaches.get((frozenset(origins), direction, upto, evidence), find)
+        return self._reaches.get((frozenset(origins), direction, upto, evidence, avoiding), find)
 
     def reach(
         self,
@@ -161,9 +169,17 @@ class Topology:
         """A shortest derivation to each of `items`, empty where there is none; see `SupportsReach.via`."""
         return self._reach(origins, Direction.DESCENDANTS, upto, evidence=evidence).via(items)
 
-    def members(self, origins: Sequence[int], direction: Direction, upto: int, kind: Kind) -> Sequences:
-        """All of one kind that `origins` reach, ascending."""
-        return self._reach(origins, direction, upto, evidence=False).members(kind)
+    def members(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        kind: Kind,
+        *,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Sequences:
+        """All of one kind that `origins` reach; see `SupportsReach.members`."""
+        return self._reach(origins, direction, upto, evidence=False, avoiding=avoiding).members(kind)
 
     def everything(self, upto: int, kind: Kind) -> Sequences:
         """All records of one kind, ascending."""

@@ -1,13 +1,13 @@
 """A finished reach: what is listed, page by page, and how each item was come by."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from descentd.graph.reach import Direction, Reached, ReachPage, Step
 from descentd.graph.relations import KIND_NUMBER, KINDS, Kind, Role
-from descentd.graph.topology.edges import Down, Edges, Up
+from descentd.graph.topology.edges import Around, Down, Edges, Steps, Up
 from descentd.graph.topology.evidence import CITES, add_evidence, listed_with
 from descentd.graph.topology.tags import DATASET, INCLUDES, ROLE, Integers, Tags
 from descentd.graph.topology.trail import Before, Trails, lowest, step_back
@@ -46,11 +46,14 @@ class Reach:
         leads: Leads,
         direction: Direction,
         upto: int,
+        avoiding: Collection[int] = (),
     ) -> None:
+        avoided = {twin for record in avoiding for twin in twins.of(record, upto)}
+        leads = {origin: lead for origin, lead in leads.items() if origin not in avoided}
         self._influence, self._evidence = influence, evidence
         self._kinds, self._twins, self._leads, self._upto = kinds, twins, leads, upto
-        steps = Down(influence) if direction is Direction.DESCENDANTS else Up(influence)
-        self._walk = walk(steps, list(leads), upto, twins)
+        steps: Steps = Down(influence) if direction is Direction.DESCENDANTS else Up(influence)
+        self._walk = walk(Around(steps, avoided) if avoided else steps, list(leads), upto, twins)
         self._cited: Walk | None = None
         self._listed = self._walk
         if evidence is not None:
