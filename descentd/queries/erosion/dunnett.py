@@ -44,7 +44,7 @@ def best_of(z: float, own: Floats, others: Floats, errors: Floats) -> float:
 def _bins(ratios: Floats, spreads: Floats) -> tuple[Floats, Floats, Floats]:
     """The distinct pairs of s_i/s_h and d_i/s_h, nearly, and how many each stands for."""
     apart = spreads > (np.hypot(1.0, ratios) + (1.0 + ratios)) / 2
-    rounded = np.round(np.log(np.maximum(ratios, LEAST_RATIO)) / BIN)
-    kinds, counts = np.unique(np.stack([rounded, apart]), axis=1, return_counts=True)
-    binned = np.exp(kinds[0] * BIN)
-    return binned, np.where(kinds[1] > 0, 1.0 + binned, np.hypot(1.0, binned)), counts.astype(np.float64)
+    rounded = np.round(np.log(np.maximum(ratios, LEAST_RATIO)) / BIN).astype(np.int64)
+    kinds, counts = np.unique(2 * rounded + apart, return_counts=True)
+    binned = np.exp((kinds >> 1) * BIN)
+    return binned, np.where(kinds & 1, 1.0 + binned, np.hypot(1.0, binned)), counts.astype(np.float64)

@@ -70,13 +70,16 @@ def _chained(ranks: Ranks) -> int:
 def inversions(ranks: Ranks) -> int:
     """How many pairs have the larger rank first, in O(n log n): bit by bit, among those alike in the bits above."""
     found = 0
-    for bit in reversed(range(int(ranks.max(initial=0)).bit_length())):
-        prefix = ranks >> (bit + 1)
+    highest = int(ranks.max(initial=0))
+    small = ranks.astype(np.uint16) if highest < 1 << 16 else ranks  # sixteen bits are sorted by radix
+    places = np.arange(len(ranks))
+    for bit in reversed(range(highest.bit_length())):
+        prefix = small >> (bit + 1)
         order = np.argsort(prefix, kind="stable")
-        ones = (ranks[order] >> bit) & 1
-        before = np.cumsum(ones)
-        starts = np.searchsorted(prefix[order], prefix[order])
-        carried = np.where(starts > 0, before[starts - 1], 0)
+        ones = ((small[order] >> bit) & 1).astype(np.int64)
+        before = np.cumsum(ones) - ones
+        first = np.concatenate(([True], np.diff(prefix[order]) != 0))
+        carried = before[np.maximum.accumulate(np.where(first, places, 0))]
         found += int((before - carried)[ones == 0].sum())
     return found
 

@@ -45,6 +45,12 @@ class Order:
         """Whether any two versions are comparable."""
         return self._rows is None
 
+    def above(self, place: int) -> Flags:
+        """(size,) flags: the ancestors of one version."""
+        if self._rows is None:
+            return np.arange(self.size) < place
+        return np.unpackbits(self._rows[place], count=self.size, bitorder="little").view(np.bool_)
+
     def blocks(self) -> Iterator[tuple[slice, Flags]]:
         """Some rows at a time: (rows, size) flags, true where the column is an ancestor of the row."""
         height = max(1, BLOCK // max(1, self.size))

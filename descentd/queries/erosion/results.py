@@ -70,11 +70,13 @@ class Contrasts:
     own: Floats
     """Of the one result, which Agresti and Caffo's rule makes depend on the other."""
     others: Floats
+    decimals: int
+    """To which deltas are exact: 0.62 - 0.6 is 0.02, and no more than a tolerance of that."""
 
     def comparison(self, place: int) -> Comparison:
         """One of them by itself."""
         z = float(self.z[place])
-        delta = float(self.deltas[place])
+        delta = round(float(self.deltas[place]), self.decimals)
         if math.isnan(z):
             return Comparison(delta, None, None, None)
         return Comparison(delta, z, two_sided(z), float(self.errors[place]))
@@ -113,7 +115,9 @@ class Estimates:
         apart = own.sides * other.sides < 0
         errors = np.where(apart, own.errors + other.errors, np.hypot(own.errors, other.errors))
         deltas = np.array(self.badness[one] - self.badness[others], np.float64)
-        return Contrasts(deltas, (own.badness - other.badness) / errors, errors, own.errors, other.errors)
+        return Contrasts(
+            deltas, (own.badness - other.badness) / errors, errors, own.errors, other.errors, self._decimals
+        )
 
     def _picked(self, places: Places, cautious: NDArray[np.bool_]) -> Level:
         plain, careful = self._plain, self._careful
@@ -122,6 +126,12 @@ class Estimates:
             np.where(cautious, careful.errors[places], plain.errors[places]),
             np.where(cautious, careful.sides[places], plain.sides[places]),
         )
+
+    @cached_property
+    def _decimals(self) -> int:
+        """Of twelve significant digits, as badness has them."""
+        largest = float(np.abs(self.badness).max(initial=0.0))
+        return 11 - math.floor(math.log10(largest)) if largest else 12
 
     @cached_property
     def _plain(self) -> Level:
