@@ -29,6 +29,7 @@ from strawberry import Schema
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from descentd.app.errors import Shape, fault, graphql_errors, shaped
+from descentd.app.executor import Executor
 from descentd.app.gql.context import Context
 from descentd.app.limits import Limits
 from descentd.app.metrics import Metrics
@@ -176,7 +177,7 @@ class Operations:
 
     async def _events(self, operation: Operation, variables: Mapping[str, Any], person: str) -> AsyncGenerator[Shape]:
         context = Context(self._service.registry, person)
-        executor = self._schema.execution_context_class.build(
+        executor = Executor.build(
             *(self._schema._schema, operation.document, None, context, dict(variables), operation.name),
             max_coercion_errors=Invalid.LIMIT,
             operation_extensions=None,
@@ -201,7 +202,7 @@ class Operations:
         result = execute(
             *(self._schema._schema, operation.document, root, context, dict(variables), operation.name),
             max_coercion_errors=Invalid.LIMIT,
-            executor_class=self._schema.execution_context_class,
+            executor_class=Executor,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             operation_extensions=None,
         )

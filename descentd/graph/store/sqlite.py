@@ -22,7 +22,7 @@ from descentd.graph.store.batch import Appended, settle
 from descentd.graph.store.people import People
 from descentd.graph.store.sqlite_audit import audit, totals
 from descentd.graph.store.sqlite_people import PEOPLE, SQLitePeople
-from descentd.graph.store.sqlite_reads import SQLiteReads, learns, translated
+from descentd.graph.store.sqlite_reads import SQLiteReads, translated
 
 FORMAT: Final = 1
 _APPLICATION: Final = 0x44455343  # "DESC": `file` shows it, and what is not ours is refused
@@ -75,7 +75,6 @@ class SQLiteStore(SQLiteReads):
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=512)
-        connection.create_function("learns", 2, learns, deterministic=True)
         connection.executescript(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000;"
             "PRAGMA cache_size = -16000; PRAGMA mmap_size = 268435456; PRAGMA temp_store = MEMORY;"

@@ -6,6 +6,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import combinations
 from typing import Final
 
 import numpy as np
@@ -14,7 +15,7 @@ from descentd.graph.errors import Unavailable
 from descentd.graph.log import Entry
 from descentd.graph.reach import Sequences, Tail
 from descentd.graph.records import Brief, Record
-from descentd.graph.relations import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, Edge, Kind, Role
+from descentd.graph.relations import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, UNTRAINED, Edge, Kind, Role
 from descentd.graph.store.base import Link
 from descentd.graph.store.tails import WALKED, TailBuilder
 
@@ -149,7 +150,10 @@ class SQLiteReads:
         kinds = execute(
             "SELECT group_concat(kind, ' ') FROM (SELECT kind FROM record WHERE seq > ? ORDER BY seq)", (after,)
         )
-        packed = [_integers(execute(_PACKED_EDGES, (ROLE_NUMBER[role], after)).fetchone()[0]) for role in WALKED]
+        packed = [
+            _integers(execute(_PACKED_EDGES, (json.dumps(_unlearning(role)), ROLE_NUMBER[role], after)).fetchone()[0])
+            for role in WALKED
+        ]
         numbers = np.concatenate(packed)
         order = np.argsort(numbers >> 32, kind="stable")
         roles = np.repeat(np.array([ROLE_NUMBER[role] for role in WALKED], dtype=np.uint8), [len(p) for p in packed])
@@ -183,16 +187,19 @@ _POPULATIONS: Final = (
     f"SELECT seq, dst, content FROM record JOIN body USING (seq) JOIN edge ON src = seq AND role = ? "
     f"WHERE kind = {KIND_NUMBER[Kind.POPULATION]} AND seq > ? ORDER BY seq"
 )
-# src << 32 | dst << 1 | learns; a retrieval or a merge learns nothing (Edge.learns)
+# src << 32 | dst << 1 | learns; a retrieval or a merge learns nothing. What `Edge.learns` says of each detail is said
+# once: called from SQL for each edge, it would take most of the time.
 _PACKED_EDGES: Final = (
-    "SELECT group_concat((src << 32) | (dst << 1) | learns(role, detail), ' ') FROM edge INDEXED BY edge_out "
-    "WHERE role = ? AND src > ?"
+    "SELECT group_concat((src << 32) | (dst << 1) | (detail NOT IN (SELECT value FROM json_each(?))), ' ') "
+    "FROM edge INDEXED BY edge_out WHERE role = ? AND src > ?"
 )
 
 
-def learns(role: int, detail: str) -> bool:
-    """`Edge.learns` as an SQL function."""
-    return Edge(ROLES[role], "", detail).learns
+def _unlearning(role: Role) -> list[str]:
+    """The details with which an edge of this role teaches nothing."""
+    single = ("RETRIEVAL", *sorted(UNTRAINED))
+    details = [",".join(several) for n in range(1, len(single) + 1) for several in combinations(single, n)]
+    return [detail for detail in details if not Edge(role, "", detail).learns]
 
 
 def _integers(packed: str | None) -> Sequences:

@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-import networkx as nx
-
 from descentd.graph.errors import TooCostly
 from descentd.graph.reach import Derivations, Step
 from descentd.graph.relations import ROLES
@@ -151,6 +149,8 @@ class Between:
 
     def _untie(self, before: dict[int, list[int]], sorted_out: set[int]) -> None:
         """Leave out the steps within a cycle that do not come nearer to the end."""
+        import networkx as nx  # here, since few registries hold a cycle and every server would wait for it at start
+
         graph: nx.DiGraph[int] = nx.DiGraph()
         for group in before.keys() - sorted_out:
             graph.add_edges_from((target, group) for target in before[group] if target not in sorted_out)
