@@ -119,6 +119,11 @@ def derivation(via: Sequence[dict[str, Any]]) -> str:
     return text
 
 
+def several(parts: Sequence[str]) -> str:
+    """Write several things into one cell: a line each on a terminal, else with commas."""
+    return ("\n" if sys.stdout.isatty() else ", ").join(parts)
+
+
 def report(problem: Problem, source: str | None = None) -> None:
     """Write an error to stderr: where, what and its code, on one line."""
     place = ":".join(str(part) for part in (source, problem.line, problem.column) if part is not None)

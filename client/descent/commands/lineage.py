@@ -49,7 +49,7 @@ def _print_graph(graph: dict[str, Any]) -> None:
             links[target["id"]].append(f"←{edge['role']}- {source['ref']}")
         else:
             links[source["id"]].append(f"-{edge['role']}→ {target['ref']}")
-    rows = [(node["distance"], node["kind"], node["ref"], "\n".join(links[node["id"]])) for node in graph["nodes"]]
+    rows = [(n["distance"], n["kind"], n["ref"], console.several(links[n["id"]])) for n in graph["nodes"]]
     console.print_table(("distance", "kind", "ref", "edge"), rows)
 
 
