@@ -5,13 +5,14 @@ import json
 import sys
 from enum import StrEnum
 from importlib import metadata
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from descentd.app.settings import Settings
 from descentd.app.stores import existing_store
-from descentd.graph.errors import DescentError, InvalidInput
+from descentd.graph.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.verify import Report
 from descentd.graph.verify import verify as checked
 
@@ -48,6 +49,9 @@ def serve(
     topology: Annotated[
         str | None, typer.Option(help="Who walks the graph: memory or store.  [default: memory]")
     ] = None,
+    policies: Annotated[
+        Path | None, typer.Option(help="Folder of policies (*.yaml) to put into force.", metavar="FOLDER")
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="json, console or auto.  [default: auto]")] = None,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.  [default: INFO]")] = None,
 ) -> None:
@@ -61,6 +65,7 @@ def serve(
             port=port,
             workers=workers,
             topology=topology,
+            policies=policies,
             log_format=log_format,
             log_level=log_level,
         )
@@ -133,8 +138,9 @@ def main() -> None:
     try:
         app()
     except DescentError as error:
-        sys.stderr.write(f"descentd: {error.message}\n")
-        sys.exit(MISUSED if isinstance(error, InvalidInput) else FAILED)
+        found = error.problems if isinstance(error, Invalid) else (error,)
+        sys.stderr.writelines(f"descentd: {problem.message}\n" for problem in found)
+        sys.exit(MISUSED if isinstance(found[0], InvalidInput) else FAILED)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ from typing import Final
 import structlog
 
 from descentd.app.errors import fault
+from descentd.app.policy_files import read_policies
 from descentd.app.settings import Settings
 from descentd.app.stores import scheme, store_at, without_credentials
 from descentd.graph.errors import InvalidInput, Unavailable
 from descentd.graph.store.committer import Committer
 from descentd.graph.walker import Walker
+from descentd.queries.policies import register_policies
 from descentd.queries.registry import Registry
 
 log = structlog.get_logger()
@@ -24,11 +26,15 @@ class Service:
     """A registry that is there, or will be. `ending` is set when the server is told to stop."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises InvalidInput where the settings name no store, or one that cannot do what is asked."""
+        """Raises InvalidInput where the settings name no store, or one that cannot do what is asked.
+
+        Raises Invalid for what is wrong with the policies.
+        """
         if settings.topology == "store":
             raise InvalidInput("No store walks the graph by itself yet: leave out --topology store.")
         if scheme(settings.store) == "memory" and settings.workers > 1:
             raise InvalidInput("A registry in memory lives in one process: use --workers 1, or a file.")
+        self._policies = read_policies(settings.policies) if settings.policies else ()
         self._store = store_at(settings.store)
         self._address = without_credentials(settings.store)
         self._registry: Registry | None = None
@@ -81,7 +87,16 @@ class Service:
             await walker.catch_up(records)
 
         await self._until_it_works(catch_up)
-        self._registry = Registry(self._store, walker, Committer(self._store))
+        registry = Registry(self._store, walker, Committer(self._store))
+
+        async def put_policies() -> None:
+            nonlocal records
+            for id in await register_policies(registry, self._policies):
+                log.info("policy_registered", id=id)
+                records += 1
+
+        await self._until_it_works(put_policies)
+        self._registry = registry
         self._tried.set()
         log.info("ready", store=self._address, records=records)
         when_ready(records)

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     topology: Literal["memory", "store"] = "memory"
     hosts: tuple[str, ...] = ()
     """Names that the server may be asked under, beside those of this machine."""
+    policies: Path | None = None
+    """The folder of the policies that are put into force at the start."""
 
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

@@ -1,0 +1,153 @@
+"""Policies: what a version must show before it may serve in an environment, and which one is in force there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Final
+
+from descentd.graph.acts import perform, signed
+from descentd.graph.contents import place_key
+from descentd.graph.digests import Content, canonical, content_id, parse
+from descentd.graph.errors import InvalidInput
+from descentd.graph.inputs import Count, Input, Name, Prose, checked
+from descentd.graph.records import Record
+from descentd.graph.relations import Kind
+from descentd.graph.store.base import Reads
+from descentd.queries.cel import Expression, compiled
+from descentd.queries.registry import Registry
+from descentd.queries.retraction import retracted
+
+PERSON: Final = "descentd"
+"""Who records the policies of a server's folder."""
+
+BUILT_IN: Final = frozenset({"policy", "profile", "flags", "no-go", "quorum"})
+"""Rules that no policy can leave out, by the names that decisions give them."""
+
+_NEWEST: Final = 2**62
+_OWN: Final = ("environment", "quorum", "rules")
+
+
+def _cel(given: str) -> str:
+    compiled(given)
+    return given
+
+
+def _own_name(given: str) -> str:
+    if given in BUILT_IN:
+        raise InvalidInput(f"{given} is the name of a rule that holds whatever a policy says: choose another.")
+    return given
+
+
+def _distinct(given: tuple["RuleInput", ...]) -> tuple["RuleInput", ...]:
+    if not given:
+        raise InvalidInput("A policy without rules demands nothing: write at least one.")
+    names = [rule.name for rule in given]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InvalidInput(f"The rule {twice} is given twice: give each rule a name of its own.")
+    return given
+
+
+class RuleInput(Input):
+    """One thing that must hold."""
+
+    name: Annotated[Name, checked(_own_name)]
+    """What decisions call it."""
+    expression: Annotated[Prose, checked(_cel)]
+    """CEL over what is known of the version; it must come to true."""
+    message: Prose | None = None
+    """What a reader is told it demands; the expression where none is given."""
+
+
+class PolicyInput(Input):
+    """What a version must show before it may be promoted to, or deployed in, an environment."""
+
+    environment: Name
+    """The environment."""
+    quorum: Count = 0
+    """How many people have to say GO."""
+    rules: Annotated[tuple[RuleInput, ...], checked(_distinct)]
+    """All of these must hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as it is asked; `expression` is None where this server cannot compile it any more."""
+
+    name: str
+    source: str
+    message: str
+    expression: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy on record; `digest` covers what it demands and not who recorded it, when, or after which other."""
+
+    id: str
+    digest: str
+    environment: str
+    quorum: int
+    rules: Sequence[Rule]
+
+    @classmethod
+    def of(cls, record: Record) -> "Policy":
+        """Read a POLICY record."""
+        return _read(record.id, record.body)
+
+
+@lru_cache(maxsize=256)
+def _read(id: str, body: bytes) -> Policy:
+    content = parse(body)
+    rules = [
+        Rule(rule["name"], rule["expression"], rule.get("message", rule["expression"]), _compiled(rule["expression"]))
+        for rule in content["rules"]
+    ]
+    return Policy(id, _digest(content), content["environment"], content["quorum"], rules)
+
+
+def _compiled(source: str) -> Expression | None:
+    try:
+        return compiled(source)
+    except InvalidInput:
+        return None
+
+
+def _digest(content: Content) -> str:
+    return content_id(Kind.POLICY, canonical({part: content[part] for part in _OWN}))
+
+
+async def in_force(reads: Reads, environment: str, upto: int) -> Policy | None:
+    """The policy of an environment as of a sequence: the newest that was not retracted by then."""
+    record = await _newest(reads, environment, upto)
+    return None if record is None else Policy.of(record)
+
+
+async def _newest(reads: Reads, environment: str, upto: int) -> Record | None:
+    key = place_key("policy", environment)
+    held = [sequence for sequence in (await reads.holders([key])).get(key, ()) if sequence <= upto]
+    gone = await retracted(reads, [brief.id for brief in await reads.briefs(held)], upto) if held else frozenset()
+    for entry in reversed(await reads.entries(held[-1:] if not gone else held)):
+        if entry.record.id not in gone:
+            return entry.record
+    return None
+
+
+async def register_policies(registry: Registry, policies: Sequence[PolicyInput], person: str = PERSON) -> list[str]:
+    """Put policies into force, each in its environment; returns the ids of those that were not in force already."""
+    new: list[Record] = []
+
+    async def draft(reads: Reads) -> Sequence[Record]:
+        new.clear()
+        for policy in policies:
+            content = policy.content()
+            before = await _newest(reads, policy.environment, _NEWEST)
+            if before is not None:
+                if _digest(before.content) == _digest(content):
+                    continue
+                content["supersedes"] = before.id
+            new.append(Record.of(Kind.POLICY, signed(content, person)))
+        return new
+
+    await perform(registry.committer, person, draft)
+    return [record.id for record in new]
