@@ -10,6 +10,8 @@ from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Store
 from descentd.graph.store.committer import Committer
+from descentd.queries.definitions import Definitions
+from descentd.queries.series import Parsed
 from descentd.queries.vocabulary import Vocabulary
 
 
@@ -21,6 +23,8 @@ class Registry:
     walk: SupportsReach
     committer: Committer
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    definitions: Definitions = field(default_factory=Definitions)
+    parsed: Parsed = field(default_factory=Parsed)
 
     async def sequence(self, as_of: str | None = None) -> int:
         """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.

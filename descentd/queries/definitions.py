@@ -1,0 +1,71 @@
+"""Which definition a metric's name has in this registry: what was registered over what the catalogue says."""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping
+
+from descentd.graph.errors import UnknownMetric
+from descentd.graph.metrics import MetricDefinition, catalogue, nearest
+from descentd.graph.reach import SupportsReach
+from descentd.graph.relations import Kind
+from descentd.graph.store.base import Store
+
+
+class Metrics:
+    """All definitions in force at one moment. `number` tells two such moments apart: how many were registered."""
+
+    def __init__(self, registered: Mapping[str, MetricDefinition]) -> None:
+        self.number = len(registered)
+        self._known = {**catalogue(), **registered}
+        self.derived = tuple(self._derived())
+        """The definitions of metrics that are made from others, each after those that it is made from."""
+
+    def __getitem__(self, name: str) -> MetricDefinition:
+        """The definition of a metric that the registry is known to hold results of."""
+        return self._known[name]
+
+    def find(self, name: str, field: str | None = None) -> MetricDefinition:
+        """The definition; raises UnknownMetric with the nearest names."""
+        if name not in self._known:
+            close = nearest(name, self._known)
+            hint = f"did you mean {', '.join(close)}?" if close else "define it under metrics of a manifest."
+            raise UnknownMetric(f"{ascii(name)} is neither in the catalogue nor registered: {hint}", field)
+        return self._known[name]
+
+    def _derived(self) -> Iterator[MetricDefinition]:
+        waiting = {name: made_from(d) for name, d in self._known.items() if made_from(d)}
+        while waiting:
+            ready = [name for name, parts in waiting.items() if not any(part in waiting for part in parts)]
+            for name in ready:
+                del waiting[name]
+                yield self._known[name]
+            if not ready:  # made from one another in a ring, which says nothing
+                return
+
+
+def made_from(definition: MetricDefinition) -> tuple[str, ...]:
+    """The names of the metrics that a metric is made from, none for one that is only ever reported."""
+    return (definition.disparity_of,) if definition.disparity_of is not None else definition.worst_of
+
+
+class Definitions:
+    """The definitions of a registry, kept level with its log: each is read once."""
+
+    def __init__(self) -> None:
+        self._sequences: list[int] = []
+        self._definitions: list[MetricDefinition] = []
+        self._metrics: dict[int, Metrics] = {}
+
+    async def read(self, store: Store, walk: SupportsReach, upto: int) -> Metrics:
+        """What is in force at a sequence."""
+        held = await walk.everything(upto, Kind.METRIC_DEFINITION)
+        last = self._sequences[-1] if self._sequences else 0
+        new = [int(sequence) for sequence in held[held > last]]
+        if new:
+            for entry in await store.entries(new):
+                if not self._sequences or entry.sequence > self._sequences[-1]:  # or somebody else read it meanwhile
+                    self._sequences.append(entry.sequence)
+                    self._definitions.append(MetricDefinition.of(entry.record.content))
+        number = bisect_right(self._sequences, upto)
+        if number not in self._metrics:
+            self._metrics[number] = Metrics({each.name: each for each in self._definitions[:number]})
+        return self._metrics[number]

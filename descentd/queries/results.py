@@ -1,0 +1,57 @@
+"""What was measured: the results of many versions at once, and which of them is the newest."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from descentd.graph.relations import Role
+from descentd.queries.definitions import Metrics
+from descentd.queries.erosion.results import Result
+from descentd.queries.registry import Registry
+from descentd.queries.retraction import retracted
+from descentd.queries.series import Evaluation, Series
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A result and the evaluation that holds it."""
+
+    result: Result
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The evaluations of versions (by sequence), each version's in log order; ids of those that were retracted."""
+
+    metrics: Metrics
+    evaluations: Mapping[int, Sequence[Evaluation]]
+    retracted: frozenset[str]
+
+    def newest(self, version: int, but: frozenset[str] = frozenset()) -> Mapping[Series, Found]:
+        """A version's result in each series: the newest that was not retracted and is not among `but` (ids).
+
+        Newest by `evaluatedAt`, where it was not given by when it was recorded; ties by log.
+        """
+        counted = [e for e in self.evaluations.get(version, ()) if e.id not in self.retracted and e.id not in but]
+        newest: dict[Series, Found] = {}
+        for evaluation in sorted(counted, key=lambda each: (each.moment, each.sequence)):
+            newest.update((series, Found(result, evaluation)) for series, result in evaluation.results.items())
+        return newest
+
+
+async def measured(registry: Registry, versions: Sequence[int], upto: int) -> Measured:
+    """All evaluations of some versions as known at a sequence, by a fixed number of look-ups."""
+    metrics = await registry.definitions.read(registry.store, registry.walk, upto)
+    links = await registry.store.links(versions, {Role.EVALUATES}, inward=True)
+    about = {link.source: link.target for link in links if link.source <= upto}
+    found = await registry.parsed.read(registry.store, sorted(about), metrics)
+    evaluations: defaultdict[int, list[Evaluation]] = defaultdict(list)
+    for evaluation in found:
+        evaluations[about[evaluation.sequence]].append(evaluation)
+    return Measured(metrics, evaluations, await retracted(registry.store, [each.id for each in found], upto))
+
+
+async def newest_results(registry: Registry, version: int, upto: int) -> Mapping[Series, Found]:
+    """What one version was last measured to be, in each series."""
+    return (await measured(registry, [version], upto)).newest(version)

@@ -1,0 +1,144 @@
+"""Evaluations as they are compared: results in series, read once.
+
+A *series* is one metric under one protocol: the same suite, version and config, the same data (none is a series of
+its own), the same slice. Results of different series are never subtracted from one another.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from descentd.graph.digests import Content, canonical
+from descentd.graph.log import Entry
+from descentd.graph.metrics import MetricDefinition
+from descentd.graph.names import instant
+from descentd.graph.store.base import Reads
+from descentd.queries.definitions import Metrics, made_from
+from descentd.queries.erosion.results import Result
+
+Slice = tuple[tuple[str, str], ...]
+
+ROOM: Final = 400_000
+"""Results that are kept parsed."""
+
+
+class Protocol(NamedTuple):
+    """How something was measured. `config` is canonical JSON, `data` the content id of a dataset or partition."""
+
+    suite: str
+    version: str
+    config: str
+    data: str | None
+
+
+class Series(NamedTuple):
+    """Results that may be compared. `slice` holds attributes and values in order; empty: all people or items."""
+
+    metric: str
+    protocol: Protocol
+    slice: Slice
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """An evaluation: `subject` is the id of the version, `moment` when it counts, in microseconds since 1970 UTC."""
+
+    sequence: int
+    id: str
+    subject: str
+    protocol: Protocol
+    moment: int
+    results: Mapping[Series, Result]
+    """With those that follow from others: the worst of several, the disparity over groups."""
+
+
+class Parsed:
+    """Evaluations as they were last read: they never change, so what was parsed once need not be again."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[int, int], Evaluation] = OrderedDict()
+        self._held = 0
+        self._series: dict[Series, Series] = {}
+
+    async def read(self, reads: Reads, sequences: Sequence[int], metrics: Metrics) -> list[Evaluation]:
+        """The evaluations at these sequences, with what follows from their results by the definitions in force."""
+        number = metrics.number
+        kept = {sequence: self._kept[sequence, number] for sequence in sequences if (sequence, number) in self._kept}
+        missing = [sequence for sequence in sequences if sequence not in kept]
+        for entry in await reads.entries(missing) if missing else ():
+            kept[entry.sequence] = self._keep(number, parse(entry, metrics, self._series))
+        return [kept[sequence] for sequence in sequences]
+
+    def _keep(self, number: int, evaluation: Evaluation) -> Evaluation:
+        key = evaluation.sequence, number
+        if key not in self._kept:
+            self._kept[key] = evaluation
+            self._held += len(evaluation.results)
+            while self._held > ROOM and len(self._kept) > 1:
+                self._held -= len(self._kept.popitem(last=False)[1].results)
+                self._series.clear()
+        return evaluation
+
+
+def parse(entry: Entry, metrics: Metrics, known: dict[Series, Series]) -> Evaluation:
+    """Read an EVALUATION record. `known` holds the series met so far, so that equal ones are one object."""
+    content = entry.record.content
+    protocol = protocol_of(content["suite"], content.get("data"))
+    results: dict[Series, Result] = {}
+    for given in content["metrics"]:
+        series = Series(given["name"], protocol, slice_of(given.get("slice", ())))
+        results[known.setdefault(series, series)] = Result(given["value"], given.get("stderr"), given.get("n"))
+    for definition in metrics.derived:
+        for series, result in list(_derived(definition, metrics, results)):
+            results.setdefault(known.setdefault(series, series), result)
+    moment = instant(content["evaluatedAt"]) if "evaluatedAt" in content else entry.recorded_at
+    return Evaluation(entry.sequence, entry.record.id, content["subject"], protocol, moment, results)
+
+
+def protocol_of(suite: Content, data: str | None) -> Protocol:
+    """The protocol of a suite as contents hold it, on data with this id."""
+    return Protocol(suite["name"], suite["version"], canonical(suite.get("config")).decode(), data)
+
+
+def slice_of(given: Sequence[Mapping[str, Any]]) -> Slice:
+    """A slice as contents hold it, in order."""
+    return tuple(sorted((part["attribute"], part["value"]) for part in given))
+
+
+def _derived(
+    definition: MetricDefinition, metrics: Metrics, results: Mapping[Series, Result]
+) -> Iterator[tuple[Series, Result]]:
+    parts = set(made_from(definition))
+    having = [(series, result) for series, result in results.items() if series.metric in parts]
+    if not having:
+        return
+    over = definition.disparity_over
+    groups: defaultdict[Slice, list[Result]] = defaultdict(list)
+    for series, result in having:
+        if over is None:
+            groups[series.slice].append(result)
+        elif any(attribute == over for attribute, _ in series.slice):
+            groups[tuple(part for part in series.slice if part[0] != over)].append(result)
+    protocol = having[0][0].protocol
+    for slice, group in groups.items():
+        made = _worst(definition, group) if over is None else _disparity(metrics[having[0][0].metric], group)
+        if made is not None:
+            yield Series(definition.name, protocol, slice), made
+
+
+def _worst(definition: MetricDefinition, group: Sequence[Result]) -> Result | None:
+    """The worst of several results, with its own error and n; of equal ones the first."""
+    bad = [definition.badness(result.value) for result in group]
+    known = [each for each in bad if each is not None]
+    return group[bad.index(max(known))] if known else None
+
+
+def _disparity(part: MetricDefinition, group: Sequence[Result]) -> Result | None:
+    """Largest minus smallest, with the error √(s_max² + s_min²) where both are known."""
+    if len(group) < 2:
+        return None
+    largest, smallest = (pick(group, key=lambda result: result.value) for pick in (max, min))
+    high, low = largest.error(part), smallest.error(part)
+    error = None if high is None or low is None else float(f"{(high**2 + low**2) ** 0.5:.12g}")
+    return Result(float(f"{largest.value - smallest.value:.12g}"), error)
