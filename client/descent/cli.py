@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from descent import console
-from descent.commands import exposure, lineage, manifests, records
+from descent.commands import exposure, lineage, manifests, records, safety
 from descent.errors import DescentError
 from descent.options import Output, Session, Url
 
@@ -43,6 +43,7 @@ app.command()(lineage.lineage)
 app.command()(lineage.impact)
 app.command("trained-on")(exposure.trained_on)
 app.command()(lineage.paths)
+app.command()(safety.evaluations)
 
 
 def _show_version(wanted: bool) -> None:

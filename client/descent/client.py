@@ -156,6 +156,12 @@ class Client:
         """Return derivations from an ancestor to a descendant; `count`, a decimal string, is exact."""
         return self._ask("Paths", {"from": ancestor, "to": descendant, "first": limit}, "paths")
 
+    # ------------------------------------------------------------ safety over lineage
+
+    def evaluations(self, of: str, *, limit: int | None = 100) -> Connection:
+        """List the evaluations of a version in the order of the log, retracted and contaminated ones marked."""
+        return self._connection("Evaluations", {"of": of}, "evaluations", None, limit)[1]
+
     # ------------------------------------------------------------ transport
 
     def _connection(

@@ -10,6 +10,8 @@ from descentd.graph.errors import Internal
 from descentd.graph.log import Entry
 from descentd.graph.records import Brief
 from descentd.graph.relations import Role
+from descentd.queries import contamination
+from descentd.queries.derivations import Derivation
 from descentd.queries.history import STATEMENTS
 from descentd.queries.registry import Registry
 
@@ -28,6 +30,8 @@ class Context:
         self.retractions: DataLoader[str, int | None] = DataLoader(self._retractions)
         """By id, the sequence of the first retraction of the record."""
         self.statements: DataLoader[int, list[tuple[Role, int]]] = DataLoader(self._statements)
+        self.contaminations: DataLoader[tuple[int, int, int], Derivation | None] = DataLoader(self._contaminations)
+        """By log position, version and data, how the version learned from the data, where it did."""
 
     def answered_at(self, sequence: int) -> None:
         """Note the log position of a part of the answer; the answer carries the latest."""
@@ -46,6 +50,13 @@ class Context:
     async def _retractions(self, ids: list[str]) -> Sequence[int | None]:
         held = await self.registry.store.holders([f"retracted:{id}" for id in ids])
         return [min(held.get(f"retracted:{id}", ()), default=None) for id in ids]
+
+    async def _contaminations(self, keys: list[tuple[int, int, int]]) -> Sequence[Derivation | None]:
+        pairs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for at, version, data in keys:
+            pairs[at].append((version, data))
+        found = {at: await contamination.derivations(self.registry, asked, at) for at, asked in pairs.items()}
+        return [found[at].get((version, data)) for at, version, data in keys]
 
     async def _statements(self, sequences: list[int]) -> Sequence[list[tuple[Role, int]]]:
         about: defaultdict[int, list[tuple[Role, int]]] = defaultdict(list)

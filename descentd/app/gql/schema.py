@@ -5,6 +5,7 @@ from typing import Final
 import strawberry
 
 from descentd.app.gql import data  # noqa: F401 - its types add themselves to TYPES
+from descentd.app.gql.evaluations import EvaluationQuery
 from descentd.app.gql.exposure import ExposureQuery
 from descentd.app.gql.lineage import LineageQuery
 from descentd.app.gql.lookup import LookupQuery
@@ -15,7 +16,7 @@ from descentd.app.gql.scalars import CONFIG
 
 
 @strawberry.type(description="Questions; `asOf` asks as the registry knew it at a moment of record time.")
-class Query(LookupQuery, LineageQuery, ExposureQuery):
+class Query(LookupQuery, LineageQuery, ExposureQuery, EvaluationQuery):
     """Questions."""
 
 

@@ -1,4 +1,4 @@
-"""What is said about versions and data: profiles, notes, weaknesses, results; reviews, flags and deployments."""
+"""What is said about versions and data: profiles, notes, weaknesses; reviews, flags and deployments."""
 
 import time
 
@@ -7,7 +7,7 @@ from strawberry.types import Info
 
 from descentd.app.gql.enums import Decision, FlagAction, Severity
 from descentd.app.gql.records import Record
-from descentd.app.gql.scalars import JSON, Count, DateTime
+from descentd.app.gql.scalars import DateTime
 from descentd.graph.names import instant
 from descentd.graph.relations import Kind
 
@@ -119,53 +119,6 @@ class Vulnerability(Record, kind=Kind.VULNERABILITY):
     @strawberry.field(description="What it is, at length.")
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")
-
-
-@strawberry.type(description="The protocol of an evaluation.")
-class Suite:
-    """Suite."""
-
-    name: str = strawberry.field(description="The suite's name.")
-    version: str = strawberry.field(description="Its version.")
-    config: JSON | None = strawberry.field(description="How it was run.")
-
-
-@strawberry.type(description="One result.")
-class MetricValue:
-    """Result."""
-
-    name: str = strawberry.field(description="The metric.")
-    value: float = strawberry.field(description="As measured.")
-    stderr: float | None = strawberry.field(description="The standard error, in the metric's unit.")
-    n: Count | None = strawberry.field(description="How many items it rests on.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
-
-
-@strawberry.type(description="Results of a suite on a version.")
-class Evaluation(Record, kind=Kind.EVALUATION):
-    """Evaluation."""
-
-    @strawberry.field(description="When it was run, as its author says.")
-    async def evaluated_at(self, info: Info) -> DateTime | None:
-        return (await self._content(info)).get("evaluatedAt")
-
-    @strawberry.field(description="The protocol.")
-    async def suite(self, info: Info) -> Suite:
-        suite = (await self._content(info))["suite"]
-        return Suite(name=suite["name"], version=suite["version"], config=suite.get("config"))
-
-    @strawberry.field(description="The results.")
-    async def metrics(self, info: Info) -> list[MetricValue]:
-        return [
-            MetricValue(
-                name=m["name"],
-                value=m["value"],
-                stderr=m.get("stderr"),
-                n=m.get("n"),
-                slice=[Attribute(**part) for part in m.get("slice", ())],
-            )
-            for m in (await self._content(info))["metrics"]
-        ]
 
 
 @strawberry.type(description="A person's decision on a version, on exact evidence.")

@@ -1,0 +1,198 @@
+"""What was measured, on what: series, the newest result, derived metrics, contamination."""
+
+from typing import Any
+
+import pytest
+
+from descentd.graph.acts import RetractionInput
+from descentd.graph.errors import InvalidInput, NotFound
+from descentd.queries.registry import Registry
+from descentd.queries.results import measured, newest_results
+from descentd.queries.retraction import retract
+from tests.asking import ask
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+
+
+def digest(number: int) -> str:
+    return f"sha256:{number:064x}"
+
+
+def dataset(name: str, *partitions: str, first: int = 1, **more: Any) -> dict[str, Any]:
+    parts = [{"name": part, "digest": digest(first + i)} for i, part in enumerate(partitions)]
+    return {"name": name, "version": "1", "partitions": parts, **more}
+
+
+def model(version: str, *parents: str, data: str | None = None, role: str = "TRAIN") -> dict[str, Any]:
+    made: dict[str, Any] = {"name": "m", "version": version, "config": {"v": version}}
+    made["parents"] = [{"ref": f"model:m@{parent}", "relation": "FINE_TUNE"} for parent in parents]
+    made["trainedOn"] = [{"ref": data, "role": role}] if data else []
+    return made
+
+
+def evaluation(version: str, *metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
+    suite = more.pop("suite", {"name": "s", "version": "1"})
+    return {"subject": f"model:m@{version}", "suite": suite, "metrics": list(metrics), **more}
+
+
+def metric(name: str, value: float, **more: Any) -> dict[str, Any]:
+    return {"name": name, "value": value, **more}
+
+
+AGE = [{"attribute": "age_group", "value": "65+"}]
+YOUNG = [{"attribute": "age_group", "value": "18-64"}]
+HOLDOUT = "dataset:d@1#holdout"
+
+
+async def values(registry: Registry, version: str) -> dict[tuple[str, Any], float]:
+    upto = await registry.sequence()
+    brief = await registry.find(f"model:m@{version}", upto)
+    found = await newest_results(registry, brief.sequence, upto)
+    return {(series.metric, series.slice): one.result.value for series, one in found.items()}
+
+
+async def test_the_newest_is_by_when_it_was_evaluated_then_by_log(registry: Registry) -> None:
+    await send(registry, models=[model("1")])
+    for value, at in ((0.1, "2025-01-02T00:00:00Z"), (0.2, "2025-01-01T00:00:00Z"), (0.3, "2025-01-02T00:00:00Z")):
+        await send(registry, evaluations=[evaluation("1", metric("accuracy", value), evaluatedAt=at)])
+    assert await values(registry, "1") == {("accuracy", ()): 0.3}
+    await send(registry, evaluations=[evaluation("1", metric("accuracy", 0.4))])  # recorded now, so it counts from now
+    assert await values(registry, "1") == {("accuracy", ()): 0.4}
+    listed = await ask(registry, "Evaluations", of="model:m@1")
+    newest = listed["edges"][-1]["node"]["id"]
+    await retract(registry, RetractionInput.read({"subjects": [newest], "reason": "Wrong file."}), "ana")
+    assert await values(registry, "1") == {("accuracy", ()): 0.3}
+    assert [edge["node"]["retracted"] for edge in (await ask(registry, "Evaluations", of="model:m@1"))["edges"]] == [
+        False, False, False, True,
+    ]  # fmt: skip
+
+
+async def test_other_protocols_are_other_series(registry: Registry) -> None:
+    suites: list[dict[str, Any]] = [
+        {"name": "s", "version": "1"},
+        {"name": "s", "version": "2"},
+        {"name": "t", "version": "1"},
+        {"name": "s", "version": "1", "config": {"shots": 1}},
+        {"name": "s", "version": "1", "config": {"shots": 5}},
+    ]
+    runs = [evaluation("1", metric("accuracy", 0.5), suite=suite) for suite in suites]
+    runs.append(evaluation("1", metric("accuracy", 0.5), data=HOLDOUT))
+    runs.append(evaluation("1", metric("accuracy", 0.5, slice=AGE)))
+    await send(registry, datasets=[dataset("d", "holdout")], models=[model("1")], evaluations=runs)
+    upto = await registry.sequence()
+    brief = await registry.find("model:m@1", upto)
+    assert len(await newest_results(registry, brief.sequence, upto)) == 7
+
+
+async def test_what_is_made_from_other_metrics(registry: Registry) -> None:
+    metrics = [
+        {"name": "attack_a", "category": "ROBUSTNESS", "direction": "HIGHER_IS_BETTER", "isRate": True},
+        {"name": "attack_b", "category": "ROBUSTNESS", "direction": "HIGHER_IS_BETTER", "isRate": True},
+        {"name": "worst", "category": "ROBUSTNESS", "direction": "HIGHER_IS_BETTER", "isRate": True,
+         "worstOf": ["attack_a", "attack_b"]},
+        {"name": "gap", "category": "BIAS", "direction": "LOWER_IS_BETTER",
+         "disparityOf": "selection_rate", "disparityOver": "age_group"},
+    ]  # fmt: skip
+    both = evaluation(
+        "1",
+        metric("attack_a", 0.9, n=100),
+        metric("attack_b", 0.4, n=400),
+        metric("selection_rate", 0.4, n=2400, slice=AGE),
+        metric("selection_rate", 0.6, n=2400, slice=YOUNG),
+    )
+    own = evaluation("2", metric("attack_a", 0.9), metric("worst", 0.3))
+    await send(registry, metrics=metrics, models=[model("1"), model("2", "1")], evaluations=[both, own])
+    upto = await registry.sequence()
+    brief = await registry.find("model:m@1", upto)
+    found = {
+        series.metric: one.result for series, one in (await newest_results(registry, brief.sequence, upto)).items()
+    }
+    assert (found["worst"].value, found["worst"].n) == (0.4, 400)
+    assert (found["gap"].value, found["gap"].stderr) == (0.2, pytest.approx((2 * 0.24 / 2400) ** 0.5))
+    assert (await values(registry, "2"))["worst", ()] == 0.3
+
+
+async def test_a_definition_counts_from_when_it_was_registered(registry: Registry) -> None:
+    await send(
+        registry, models=[model("1")], evaluations=[evaluation("1", metric("psi", 0.2), metric("ks_drift", 0.3))]
+    )
+    before = await registry.sequence()
+    worst = {"name": "drift", "category": "DRIFT", "direction": "LOWER_IS_BETTER", "worstOf": ["psi", "ks_drift"]}
+    await send(registry, metrics=[worst])
+    brief = await registry.find("model:m@1", before)
+    assert ("drift", ()) in await values(registry, "1")
+    assert {series.metric for series in await newest_results(registry, brief.sequence, before)} == {"psi", "ks_drift"}
+    metrics = (await measured(registry, [brief.sequence], before)).metrics
+    with pytest.raises(Exception, match="did you mean"):
+        metrics.find("psii")
+
+
+async def contaminations(registry: Registry, version: str) -> list[list[str]]:
+    edges = (await ask(registry, "Evaluations", of=f"model:m@{version}"))["edges"]
+    found = [edge["node"]["contamination"] for edge in edges]
+    assert all(one["contaminated"] == bool(one["via"]) for one in found)
+    return [[step["ref"] for step in one["via"]] for one in found]
+
+
+async def test_contamination_is_learning_from_it_however_remotely(registry: Registry) -> None:
+    twin = dataset("twin", "copy")
+    augmented = dataset("augmented", "more", first=7, derivedFrom=[{"ref": HOLDOUT, "relation": "AUGMENT"}])
+    await send(
+        registry,
+        datasets=[dataset("d", "holdout", "train", "own"), twin, augmented, dataset("other", "part", first=20)],
+        models=[
+            model("clean", data="dataset:d@1#train"),
+            model("sibling", "clean", data="dataset:d@1#own"),
+            model("direct", data=HOLDOUT),
+            model("child", "direct"),
+            model("retrieves", "clean", data=HOLDOUT, role="RETRIEVAL"),
+            model("twin", data="dataset:twin@1#copy"),
+            model("whole", data="dataset:d@1"),
+            model("derived", data="dataset:augmented@1#more"),
+        ],
+        evaluations=[
+            evaluation(version, metric("accuracy", 0.5), data=data)
+            for version in ("clean", "sibling", "direct", "child", "retrieves", "twin", "whole", "derived")
+            for data in (HOLDOUT, "dataset:other@1", None)
+            if data
+        ]
+        + [evaluation("clean", metric("accuracy", 0.5))],
+    )
+    assert await contaminations(registry, "clean") == [[], [], []]
+    assert await contaminations(registry, "sibling") == [[], []]
+    assert await contaminations(registry, "direct") == [[HOLDOUT, "model:m@direct"], []]
+    assert await contaminations(registry, "child") == [[HOLDOUT, "model:m@direct", "model:m@child"], []]
+    assert await contaminations(registry, "retrieves") == [[HOLDOUT, "model:m@retrieves"], []]
+    assert await contaminations(registry, "twin") == [[HOLDOUT, "dataset:twin@1#copy", "model:m@twin"], []]
+    assert await contaminations(registry, "whole") == [[HOLDOUT, "dataset:d@1", "model:m@whole"], []]
+    assert await contaminations(registry, "derived") == [[HOLDOUT, "dataset:augmented@1#more", "model:m@derived"], []]
+
+
+async def test_evaluated_on_a_whole_dataset_of_which_a_part_was_learned(registry: Registry) -> None:
+    await send(
+        registry,
+        datasets=[dataset("d", "holdout", "train")],
+        models=[model("1", data="dataset:d@1#train")],
+        evaluations=[evaluation("1", metric("accuracy", 0.5), data="dataset:d@1")],
+    )
+    assert await contaminations(registry, "1") == [["dataset:d@1#train", "model:m@1"]]
+
+
+async def test_pages_of_evaluations_fit_together_while_more_arrive(registry: Registry) -> None:
+    await send(registry, models=[model("1")])
+    for i in range(5):
+        await send(registry, evaluations=[evaluation("1", metric("accuracy", i / 10))])
+    first = await ask(registry, "Evaluations", of="model:m@1", first=2)
+    await send(registry, evaluations=[evaluation("1", metric("accuracy", 0.9))])
+    second = await ask(registry, "Evaluations", of="model:m@1", first=4, after=first["pageInfo"]["endCursor"])
+    shown = [edge["node"]["metrics"][0]["value"] for edge in first["edges"] + second["edges"]]
+    assert shown == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert (first["totalCount"], second["totalCount"], second["pageInfo"]["hasNextPage"]) == (5, 5, False)
+    with pytest.raises(InvalidInput, match="another question"):
+        await ask(registry, "Evaluations", of="model:m@2", after=first["pageInfo"]["endCursor"])
+    with pytest.raises(NotFound):
+        await ask(registry, "Evaluations", of="model:m@2")
+    with pytest.raises(InvalidInput, match="name a model version"):
+        await send(registry, datasets=[dataset("d", "p")])
+        await ask(registry, "Evaluations", of="dataset:d@1")
