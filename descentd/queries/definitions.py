@@ -1,7 +1,8 @@
 """Which definition a metric's name has in this registry: what was registered over what the catalogue says."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from itertools import chain
 
 from descentd.graph.errors import UnknownMetric
 from descentd.graph.metrics import MetricDefinition, catalogue, nearest
@@ -16,8 +17,9 @@ class Metrics:
     def __init__(self, registered: Mapping[str, MetricDefinition]) -> None:
         self.number = len(registered)
         self._known = {**catalogue(), **registered}
-        self.derived = tuple(self._derived())
-        """The definitions of metrics that are made from others, each after those that it is made from."""
+        made = {name: parts for name, each in self._known.items() if (parts := _parts(each))}
+        self.composites = {name: self._known[name] for name in {*made, *chain.from_iterable(made.values())}}
+        """The definitions of metrics that are made of others, and of those that they are made of."""
 
     def __getitem__(self, name: str) -> MetricDefinition:
         """The definition of a metric that the registry is known to hold results of."""
@@ -31,19 +33,8 @@ class Metrics:
             raise UnknownMetric(f"{ascii(name)} is neither in the catalogue nor registered: {hint}", field)
         return self._known[name]
 
-    def _derived(self) -> Iterator[MetricDefinition]:
-        waiting = {name: made_from(d) for name, d in self._known.items() if made_from(d)}
-        while waiting:
-            ready = [name for name, parts in waiting.items() if not any(part in waiting for part in parts)]
-            for name in ready:
-                del waiting[name]
-                yield self._known[name]
-            if not ready:  # made from one another in a ring, which says nothing
-                return
 
-
-def made_from(definition: MetricDefinition) -> tuple[str, ...]:
-    """The names of the metrics that a metric is made from, none for one that is only ever reported."""
+def _parts(definition: MetricDefinition) -> tuple[str, ...]:
     return (definition.disparity_of,) if definition.disparity_of is not None else definition.worst_of
 
 

@@ -4,20 +4,18 @@ A *series* is one metric under one protocol: the same suite, version and config,
 its own), the same slice. Results of different series are never subtracted from one another.
 """
 
-from collections import OrderedDict, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from descentd.graph.digests import Content, canonical
 from descentd.graph.log import Entry
-from descentd.graph.metrics import MetricDefinition
 from descentd.graph.names import instant
 from descentd.graph.store.base import Reads
-from descentd.queries.definitions import Metrics, made_from
+from descentd.queries.definitions import Metrics
+from descentd.queries.erosion.composites import Slice, with_composites
 from descentd.queries.erosion.results import Result
-
-Slice = tuple[tuple[str, str], ...]
 
 ROOM: Final = 400_000
 """Results that are kept parsed."""
@@ -85,13 +83,16 @@ def parse(entry: Entry, metrics: Metrics, known: dict[Series, Series]) -> Evalua
     """Read an EVALUATION record. `known` holds the series met so far, so that equal ones are one object."""
     content = entry.record.content
     protocol = protocol_of(content["suite"], content.get("data"))
+    measured = {
+        (given["name"], slice_of(given.get("slice", ()))): Result(given["value"], given.get("stderr"), given.get("n"))
+        for given in content["metrics"]
+    }
+    if not metrics.composites.keys().isdisjoint(name for name, _ in measured):
+        measured = with_composites(measured, metrics.composites)
     results: dict[Series, Result] = {}
-    for given in content["metrics"]:
-        series = Series(given["name"], protocol, slice_of(given.get("slice", ())))
-        results[known.setdefault(series, series)] = Result(given["value"], given.get("stderr"), given.get("n"))
-    for definition in metrics.derived:
-        for series, result in list(_derived(definition, metrics, results)):
-            results.setdefault(known.setdefault(series, series), result)
+    for (name, slice), result in measured.items():
+        series = Series(name, protocol, slice)
+        results[known.setdefault(series, series)] = result
     moment = instant(content["evaluatedAt"]) if "evaluatedAt" in content else entry.recorded_at
     return Evaluation(entry.sequence, entry.record.id, content["subject"], protocol, moment, results)
 
@@ -104,41 +105,3 @@ def protocol_of(suite: Content, data: str | None) -> Protocol:
 def slice_of(given: Sequence[Mapping[str, Any]]) -> Slice:
     """A slice as contents hold it, in order."""
     return tuple(sorted((part["attribute"], part["value"]) for part in given))
-
-
-def _derived(
-    definition: MetricDefinition, metrics: Metrics, results: Mapping[Series, Result]
-) -> Iterator[tuple[Series, Result]]:
-    parts = set(made_from(definition))
-    having = [(series, result) for series, result in results.items() if series.metric in parts]
-    if not having:
-        return
-    over = definition.disparity_over
-    groups: defaultdict[Slice, list[Result]] = defaultdict(list)
-    for series, result in having:
-        if over is None:
-            groups[series.slice].append(result)
-        elif any(attribute == over for attribute, _ in series.slice):
-            groups[tuple(part for part in series.slice if part[0] != over)].append(result)
-    protocol = having[0][0].protocol
-    for slice, group in groups.items():
-        made = _worst(definition, group) if over is None else _disparity(metrics[having[0][0].metric], group)
-        if made is not None:
-            yield Series(definition.name, protocol, slice), made
-
-
-def _worst(definition: MetricDefinition, group: Sequence[Result]) -> Result | None:
-    """The worst of several results, with its own error and n; of equal ones the first."""
-    bad = [definition.badness(result.value) for result in group]
-    known = [each for each in bad if each is not None]
-    return group[bad.index(max(known))] if known else None
-
-
-def _disparity(part: MetricDefinition, group: Sequence[Result]) -> Result | None:
-    """Largest minus smallest, with the error √(s_max² + s_min²) where both are known."""
-    if len(group) < 2:
-        return None
-    largest, smallest = (pick(group, key=lambda result: result.value) for pick in (max, min))
-    high, low = largest.error(part), smallest.error(part)
-    error = None if high is None or low is None else float(f"{(high**2 + low**2) ** 0.5:.12g}")
-    return Result(float(f"{largest.value - smallest.value:.12g}"), error)
