@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from descentd.graph.contents import build_of
 from descentd.graph.differences import differences
 from descentd.graph.digests import Content
 from descentd.graph.errors import DescentError, VersionConflict
@@ -64,12 +63,12 @@ async def _clash(reads: Reads, label: str, old: Record, new: Record, drafted: Ma
 
 async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, DescentError]:
     """New labels on builds that their name already has, in the store or earlier among the versions themselves."""
-    builds = {record.id: build for record in versions if (build := build_of(record.content))}
-    holders = await reads.holders({f"build:{build}" for build in builds.values()}) if builds else {}
+    builds = {record.id: key for record in versions for key in record.keys if key.startswith("build:")}
+    holders = await reads.holders(set(builds.values())) if builds else {}
     briefs = await reads.briefs(sorted({sequence for held in holders.values() for sequence in held}))
     labels = {brief.sequence: brief.ref for brief in briefs}
     seen = {
-        (key.removeprefix("build:"), labels[sequence].rpartition("@")[0]): labels[sequence]
+        (key, labels[sequence].rpartition("@")[0]): labels[sequence]
         for key, held in holders.items()
         for sequence in reversed(held)
     }

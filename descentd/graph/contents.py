@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final
 
-from descentd.graph.digests import Content, canonical, content_id
+from descentd.graph.digests import Content, canonical, content_id, in_order
 from descentd.graph.reach import Documented, Share
 from descentd.graph.relations import ACTS, Edge, Kind, Role
 
@@ -40,7 +40,7 @@ def build_of(content: Content) -> str | None:
     if "artifacts" in build:
         places = ("uri", "mediaType")
         held = ({k: v for k, v in artifact.items() if k not in places} for artifact in build["artifacts"])
-        build["artifacts"] = sorted(held, key=canonical)
+        build["artifacts"] = in_order(held)
     return content_id(Kind.MODEL_VERSION, canonical(build))
 
 

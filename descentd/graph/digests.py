@@ -57,6 +57,12 @@ def _is_peculiar(text: str) -> bool:
     return not text.isascii() and _ASTRAL.search(text) is not None
 
 
+def in_order(elements: Iterable[Any]) -> list[Any]:
+    """A set as contents hold it, in canonical order; most hold a single element, for which none is worked out."""
+    found = list(elements)
+    return sorted(found, key=canonical) if len(found) > 1 else found
+
+
 def parse(body: bytes) -> Content:
     """The content that `canonical` wrote."""
     content: Content = json.loads(body)

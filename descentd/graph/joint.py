@@ -15,7 +15,7 @@ from typing import Final
 
 from descentd.graph.errors import DescentError, Unavailable
 from descentd.graph.manifest import ManifestInput
-from descentd.graph.outline import items
+from descentd.graph.outline import Item, items
 from descentd.graph.records import Record
 from descentd.graph.registration import Registered, Registration, register
 from descentd.graph.statements import referred
@@ -46,23 +46,24 @@ class Group:
     size: int = 0
     _defined: set[str] = field(default_factory=set)
     _referred: set[str] = field(default_factory=set)
-    _described: bool = False
+    _described: set[str] = field(default_factory=set)
 
     def take(self, manifest: ManifestInput) -> bool:
         """Add a manifest, unless that could show.
 
-        A name means what came before it, and what comes after a description in a later transaction outdates it.
+        A name means what came before it, and a result that comes in a later transaction than the description of what
+        was evaluated outdates it.
         """
         entities = list(items(manifest))
         defined = {item.name for item in entities}
         named = {ref for item in entities for _, ref in item.refs} | set(referred(manifest))
         size = len(entities) + len(manifest.evaluations or ()) + len(manifest.notes or ())
-        described = self._described or _describes(manifest)
+        described = self._described | set(_described(manifest, entities))
         if self.manifests and (
             self.size + size > _MOST
             or not (_joinable(manifest, named) and _joinable(self.manifests[0], self._referred))
             or defined & (self._defined | self._referred)
-            or (manifest.evaluations and described)
+            or any(_may_be_of(evaluation.subject, described) for evaluation in manifest.evaluations or ())
         ):
             return False
         self.manifests.append(manifest)
@@ -107,9 +108,15 @@ def _joinable(manifest: ManifestInput, named: set[str]) -> bool:
     )
 
 
-def _describes(manifest: ManifestInput) -> bool:
-    partitions = chain.from_iterable(dataset.partitions or () for dataset in manifest.datasets or ())
-    return any(model.safety_profile for model in manifest.models or ()) or any(p.statement() for p in partitions)
+def _described(manifest: ManifestInput, entities: Sequence[Item]) -> Iterator[str]:
+    """The versions that get a profile by the way."""
+    described = {id(model) for model in manifest.models or () if model.safety_profile}
+    yield from (item.name for item in entities if id(item.definition) in described)
+
+
+def _may_be_of(subject: str, described: set[str]) -> bool:
+    """Whether an evaluation may be of what is described; an id may be anything's."""
+    return bool(described) and (subject in described or subject.startswith("sha256:"))
 
 
 async def _one_by_one(committer: Committer, manifests: Sequence[ManifestInput], person: str) -> list[Outcome]:

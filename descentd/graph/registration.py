@@ -7,7 +7,7 @@ from typing import Any
 from descentd.graph.conflicts import conflicts, next_version, same_build
 from descentd.graph.contents import build_of
 from descentd.graph.dataset_inputs import DatasetInput, DerivationInput, PartitionInput
-from descentd.graph.digests import Content, canonical
+from descentd.graph.digests import Content, canonical, in_order
 from descentd.graph.drafts import DATA, VERSION, Drafts, Skipped
 from descentd.graph.errors import InvalidInput
 from descentd.graph.manifest import ManifestInput
@@ -195,5 +195,7 @@ async def register(committer: Committer, manifest: ManifestInput, person: str) -
 
 def _set(given: Iterable[Any]) -> list[Any]:
     """A set as contents hold it: each element once, in canonical order."""
-    elements = {canonical(element): element for element in given}
-    return [elements[key] for key in sorted(elements)]
+    elements = list(given)
+    if len(elements) < 2:
+        return elements
+    return in_order({canonical(element): element for element in elements}.values())
