@@ -131,7 +131,8 @@ class Registration:
         }
         content |= {part: record.id for part, record in parts.items()}
         if model.version is None:
-            existing = await self._same_build(item, model.name, content)
+            given = Record.of(Kind.MODEL_VERSION, content)  # without what is empty
+            existing = await self._same_build(item, model.name, given.content)
             if existing:
                 return self._drafts.draft(item.field, existing)
             content["version"] = await self._next_version(model.name)

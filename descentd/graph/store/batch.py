@@ -57,6 +57,8 @@ class Batch:
     def _hold(self, item: Appended) -> None:
         record = item.entry.record
         brief = Brief(item.entry.sequence, record.kind, record.id, record.label)
+        if record.id in self._named or record.label in self._named:
+            raise ValueError(f"{brief.ref} is already in this transaction")
         self.appended.append(item)
         self._named[record.id] = brief
         if record.label is not None:
@@ -100,6 +102,7 @@ class Batch:
                 for link in item.links
                 if link.role in roles and (link.target if inward else link.source) in wanted
             ]
+            links.sort(key=lambda link: (link.source, link.role, link.target))
         return links
 
     def _own(self, sequences: Sequence[int]) -> list[Appended]:

@@ -127,6 +127,9 @@ class MemoryStore:
         async with self._lock:
             batch, outcomes = await settle(self, self._head, proposals)
             for item in batch.appended:
+                if item.entry.record.id in self._named or item.entry.record.label in self._named:
+                    raise ValueError(f"{item.entry.record.label or item.entry.record.id} is already in the log")
+            for item in batch.appended:
                 self._insert(item)
             self._head = batch.head
         return outcomes

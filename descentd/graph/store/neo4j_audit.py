@@ -1,19 +1,19 @@
 """What Neo4j keeps, told as it is: somebody may have been at it with Cypher."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from descentd.graph.log import Entry
 from descentd.graph.records import Record
-from descentd.graph.relations import KINDS, ROLES, Edge, Kind, Role
+from descentd.graph.relations import ROLES, Edge, Kind, Role
 from descentd.graph.store.base import Stored, Totals
 from descentd.graph.store.neo4j_connection import Row, Run
-from descentd.graph.store.neo4j_layout import LABELS, MIRRORED, TYPES, learns
+from descentd.graph.store.neo4j_layout import KEPT, LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns, readable
 
 _AUDIT: Final = f"""
 MATCH (r:Record) WHERE r.seq > $after
 WITH r ORDER BY r.seq LIMIT $limit
-RETURN r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy, labels(r), r.id, r.label, r.hash, r.words,
+RETURN properties(r), labels(r),
   COLLECT {{ MATCH (r)-[e:{TYPES}]->(to) RETURN [type(e), to.id, e.detail, e.learns] }},
   COLLECT {{ MATCH (r)-[:HOLDS]->(k) RETURN k.value }}
 """
@@ -24,6 +24,10 @@ _COUNTS: Final = (
 )
 # What walks go by follows from the records; each finds one place where it does not.
 _STRAYS: Final = {
+    "a node that Descent did not make": f"MATCH (n) WHERE NOT n:{'|'.join(NODES)} RETURN labels(n) LIMIT 1",
+    "a relationship that Descent did not make": f"""
+        MATCH ()-[e]->() WHERE NOT type(e) IN [{", ".join(f"'{type}'" for type in RELATIONSHIPS)}]
+        RETURN type(e) LIMIT 1""",
     "a key that nothing holds": "MATCH (k:Key) WHERE NOT EXISTS { (k)<-[:HOLDS]-(:Record) } RETURN k.value LIMIT 1",
     "a key that names a wrong record as its first": """
         MATCH (k:Key)<-[:HOLDS]-(r:Record) WITH k, min(r.seq) AS first WHERE k.first IS NULL OR k.first <> first
@@ -73,9 +77,11 @@ async def totals(run: Run) -> Totals:
 
 
 def _stored(row: Row) -> Stored:
-    sequence, transaction, kind, body, recorded_at, recorded_by, labels, id, label, hash, words, edges, keys = row
+    properties, labels, edges, keys = row
+    sequence, transaction, kind, id, label, recorded_at, recorded_by, hash, body, words = map(properties.get, KEPT)
     faults = list(_faults(kind, labels, edges, hash))
     record = Record(Kind.NOTE if faults else Kind(kind), str(body).encode())
+    faults += [] if faults else _misread(record, properties)
     kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, _ in edges] if not faults else []
     return Stored(
         Entry(sequence, _integer(transaction), record, _integer(recorded_at), str(recorded_by)),
@@ -89,10 +95,10 @@ def _stored(row: Row) -> Stored:
     )
 
 
-def _faults(kind: object, labels: Sequence[str], edges: Sequence[Row], hash: object) -> Iterator[str]:
+def _faults(kind: str, labels: Sequence[str], edges: Sequence[Row], hash: object) -> Iterator[str]:
     """What cannot be told of a record otherwise."""
-    kinds = [known for known in KINDS if LABELS[known] in labels]
-    if kinds != [kind]:
+    marks = {"Record", "Twin", "Twinned"} if kind == Kind.PARTITION else {"Record"}
+    if kind not in LABELS or set(labels) - marks != {LABELS[Kind(kind)]}:
         yield f"its kind is {kind} and its labels are {', '.join(sorted(labels))}"
     for role, _, detail, learned in edges:
         if learned != learns(Role(role), detail or ""):
@@ -101,6 +107,17 @@ def _faults(kind: object, labels: Sequence[str], edges: Sequence[Row], hash: obj
         bytes.fromhex(hash)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         yield "its hash is not hexadecimal"
+
+
+def _misread(record: Record, properties: Mapping[str, Any]) -> list[str]:
+    """The properties that say to people what the content does not."""
+    try:
+        right = readable(record)
+    except Exception:  # whatever a body that somebody else wrote may bring about; `verify` says what is wrong with it
+        return []
+    shown = {name: value for name, value in properties.items() if name not in KEPT}
+    wrong = sorted(name for name in shown.keys() | right.keys() if shown.get(name) != right.get(name))
+    return [f"its property {name} is not what its content says" for name in wrong]
 
 
 def _integer(kept: Any) -> int:

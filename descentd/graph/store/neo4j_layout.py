@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from descentd.graph.log import Head
+from descentd.graph.records import Record
 from descentd.graph.relations import INFLUENCE, KINDS, ROLES, Edge, Role
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
@@ -26,6 +27,12 @@ from descentd.graph.store.neo4j_connection import Run
 FORMAT: Final = 1
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
+
+NODES: Final = ("Record", "Key", "Log", "Whole", "Token", "Access", "AccessLog")
+"""The labels of nodes, one of which each has."""
+
+KEPT: Final = ("seq", "tx", "kind", "id", "label", "recordedAt", "recordedBy", "hash", "body", "words")
+"""The properties of a record that are read back."""
 
 _BATCH: Final = 10_000
 _READABLE: Final = 500
@@ -36,6 +43,9 @@ _MIRRORED: Final = dict.fromkeys(INFLUENCE, "FLOWS") | {Role.EVALUATES: "RESTS",
 
 MIRRORED: Final = "|".join(sorted(_MIRRORED))
 """The types of relationships of which walks see a copy where an end is a twin."""
+
+RELATIONSHIPS: Final = (*ROLES, "HOLDS", "PART", *sorted(set(_MIRRORED.values())))
+"""All types of relationships."""
 
 SCHEMA: Final = (
     "CREATE CONSTRAINT log_one IF NOT EXISTS FOR (l:Log) REQUIRE l.one IS UNIQUE",
@@ -116,7 +126,6 @@ async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
 def _record(item: Appended) -> list[Any]:
     entry = item.entry
     record = entry.record
-    references = {edge.target for edge in record.edges}
     kept = {
         "seq": entry.sequence,
         "tx": entry.transaction,
@@ -129,14 +138,21 @@ def _record(item: Appended) -> list[Any]:
         "body": record.body.decode(),
         "words": record.words or None,
     }
-    # What people see in Browser or Bloom; nothing reads it back.
-    readable = {
+    return [LABELS[record.kind], readable(record) | kept]
+
+
+def readable(record: Record) -> dict[str, Any]:
+    """Properties that a record has for people in Browser or Bloom; nothing but `verify` reads them back."""
+    references = {edge.target for edge in record.edges}
+    return {
         name: value
         for name, value in record.content.items()
-        if isinstance(value, bool | int | float)
-        or (isinstance(value, str) and len(value) <= _READABLE and value not in references)
+        if name not in KEPT
+        and (
+            isinstance(value, bool | int | float)
+            or (isinstance(value, str) and len(value) <= _READABLE and value not in references)
+        )
     }
-    return [LABELS[record.kind], readable | kept]
 
 
 def _edge(link: Link) -> list[Any]:

@@ -28,6 +28,8 @@ def translated() -> Iterator[None]:
     """Turn SQLite's errors into ours; its texts name no path."""
     try:
         yield
+    except sqlite3.IntegrityError:  # a mistake of ours, and no outage
+        raise
     except sqlite3.Error as error:
         raise Unavailable(f"The store cannot be read or written ({error}): try again, then check the disk.") from error
 
@@ -43,7 +45,8 @@ class SQLiteReads:
         found: dict[str, Brief] = {}
         with translated():
             for column in ("id", "label"):
-                wanted = [name for name in names if name.startswith("sha256:") == (column == "id")]
+                # json_each takes a NUL for the end of a text.
+                wanted = [n for n in names if n.startswith("sha256:") == (column == "id") and "\0" not in n]
                 if wanted:
                     query = (
                         f"SELECT seq, kind, id, label FROM record WHERE {column} IN (SELECT value FROM json_each(?))"
@@ -84,7 +87,7 @@ class SQLiteReads:
             f"SELECT src, role, dst, detail FROM json_each(?1) AS s CROSS JOIN edge ON {here} = s.value "
             "WHERE role IN (SELECT value FROM json_each(?2))"
         )
-        arguments = json.dumps(list(sequences)), json.dumps([ROLE_NUMBER[role] for role in roles])
+        arguments = json.dumps(list(set(sequences))), json.dumps([ROLE_NUMBER[role] for role in roles])
         with translated():
             links = [Link(s, ROLES[r], d, detail) for s, r, d, detail in self.connection.execute(query, arguments)]
         return sorted(links, key=lambda link: (link.source, link.role, link.target))

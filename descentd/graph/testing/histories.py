@@ -36,7 +36,7 @@ class Histories:
     def transactions(self, count: int) -> Iterator[list[Record]]:
         """`count` transactions of one or a few records."""
         makers = [self.dataset] * 4 + [self.version] * 8 + [self.population] * 4 + [self.evaluation] * 2
-        makers += [self.note, self.vulnerability, self.profile]
+        makers += [self.note, self.vulnerability, self.profile, self.retraction]
         for _ in range(count):
             yield list(
                 self.random.choice(makers if self.partitions and self.versions else [self.dataset, self.version])()
@@ -113,6 +113,10 @@ class Histories:
     def note(self) -> Iterator[Record]:
         text = f"Überprüft: naïve café {self._next()}, 国勢調査; AND not a+b"
         yield Record.of(Kind.NOTE, {"subject": self.random.choice(self.versions), "author": "Zoë", "text": text})
+
+    def retraction(self) -> Iterator[Record]:
+        content = {"subjects": self._some(self.versions, [1, 2]), "by": "Zoë", "reason": f"wrong {self._next()}"}
+        yield Record.of(Kind.RETRACTION, content)
 
     def profile(self) -> Iterator[Record]:
         content = {"subject": self.random.choice(self.versions), "intendedUse": [f"triage {self._next()}"]}

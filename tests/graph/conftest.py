@@ -1,0 +1,5 @@
+"""Assertions of the contract suite show their values as those of the tests do."""
+
+import pytest
+
+pytest.register_assert_rewrite("descentd.graph.testing")

@@ -1,0 +1,46 @@
+"""Every store passes the contract."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from descentd.graph.store.base import Store
+from descentd.graph.store.memory import MemoryStore
+from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.testing.contract import StoreContract
+from descentd.graph.testing.writes import Handles
+from tests.neo4j_server import Neo4jServer
+
+pytestmark = pytest.mark.anyio
+
+
+class Opened(StoreContract):
+    """The contract on whatever the fixture `handles` makes."""
+
+    @pytest.fixture
+    async def store(self, handles: Handles) -> AsyncIterator[Store]:
+        store = handles()
+        await store.open()
+        yield store
+        await store.close()
+
+
+class TestMemory(Opened):
+    @pytest.fixture
+    def handles(self) -> Handles:
+        one = MemoryStore()  # it lives as long as its object
+        return lambda: one
+
+
+class TestSQLite(Opened):
+    @pytest.fixture
+    def handles(self, tmp_path: Path) -> Handles:
+        return lambda: SQLiteStore(tmp_path / "registry.db")
+
+
+class TestNeo4j(Opened):
+    @pytest.fixture
+    def handles(self, neo4j_clean: Neo4jServer) -> Handles:
+        return lambda: Neo4jStore(neo4j_clean.uri, neo4j_clean.auth)
