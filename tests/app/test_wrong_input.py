@@ -35,12 +35,27 @@ WRONG = [
     ("unknown field", model(colour="red"), "INVALID_INPUT", "models[0].colour"),
     ("unknown section", '{"flavours":[]}', "INVALID_INPUT", "flavours"),
     ("snake_case field", model(created_at="2025-01-15T10:00:00Z"), "INVALID_INPUT", "models[0].created_at"),
-    ("unknown reference", model(parents=[PARENT | {"ref": "model:x@1"}]), "UNKNOWN_REFERENCE", "models[0].parents[0].ref"),
+    (
+        "unknown reference",
+        model(parents=[PARENT | {"ref": "model:x@1"}]),
+        "UNKNOWN_REFERENCE",
+        "models[0].parents[0].ref",
+    ),
     ("other content", '{"models":[{"name":"m","version":"1","config":{"a":2}}]}', "VERSION_CONFLICT", "models[0]"),
     ("same build", '{"models":[{"name":"m","version":"2","config":{"a":1}}]}', "VERSION_CONFLICT", "models[0]"),
     ("self-reference", model(parents=[PARENT | {"ref": "model:m@9"}]), "CYCLE", "models[0].parents[0].ref"),
-    ("digest that is none", model(artifacts=[{"uri": "u", "digest": "sha256:12"}]), "INVALID_INPUT", "models[0].artifacts[0].digest"),
-    ("digest in capitals", model(artifacts=[{"uri": "u", "digest": digest(0xA).upper()}]), "INVALID_INPUT", "models[0].artifacts[0].digest"),
+    (
+        "digest that is none",
+        model(artifacts=[{"uri": "u", "digest": "sha256:12"}]),
+        "INVALID_INPUT",
+        "models[0].artifacts[0].digest",
+    ),
+    (
+        "digest in capitals",
+        model(artifacts=[{"uri": "u", "digest": digest(0xA).upper()}]),
+        "INVALID_INPUT",
+        "models[0].artifacts[0].digest",
+    ),
     ("name with @", named("a@b"), "INVALID_INPUT", "models[0].name"),
     ("name with #", named("a#b"), "INVALID_INPUT", "models[0].name"),
     ("name with a control character", named("a\u0007b"), "INVALID_INPUT", "models[0].name"),
@@ -67,15 +82,45 @@ WRONG = [
     ("date without a time", model(createdAt="2025-01-15"), "INVALID_INPUT", "models[0].createdAt"),
     ("date without an offset", model(createdAt="2025-01-15T10:00:00"), "INVALID_INPUT", "models[0].createdAt"),
     ("date that is none", model(createdAt="2025-02-30T10:00:00Z"), "INVALID_INPUT", "models[0].createdAt"),
-    ("number as a text", model(artifacts=[{"uri": "u", "digest": digest(1), "size": "5"}]), "INVALID_INPUT", "models[0].artifacts[0].size"),
-    ("truth as a number", model(artifacts=[{"uri": "u", "digest": digest(1), "size": True}]), "INVALID_INPUT", "models[0].artifacts[0].size"),
-    ("negative size", model(artifacts=[{"uri": "u", "digest": digest(1), "size": -1}]), "INVALID_INPUT", "models[0].artifacts[0].size"),
-    ("twice in a set", model(artifacts=[{"uri": "u", "digest": digest(1)}] * 2), "INVALID_INPUT", "models[0].artifacts"),
-    ("unknown relation", model(parents=[{"ref": "model:m@1", "relation": "COUSIN"}]), "INVALID_INPUT", "models[0].parents[0].relation"),
-    ("half wrong", json.dumps({"notes": [NOTE, NOTE | {"subject": "model:nobody@1"}]}), "UNKNOWN_REFERENCE", "notes[1].subject"),
+    (
+        "number as a text",
+        model(artifacts=[{"uri": "u", "digest": digest(1), "size": "5"}]),
+        "INVALID_INPUT",
+        "models[0].artifacts[0].size",
+    ),
+    (
+        "truth as a number",
+        model(artifacts=[{"uri": "u", "digest": digest(1), "size": True}]),
+        "INVALID_INPUT",
+        "models[0].artifacts[0].size",
+    ),
+    (
+        "negative size",
+        model(artifacts=[{"uri": "u", "digest": digest(1), "size": -1}]),
+        "INVALID_INPUT",
+        "models[0].artifacts[0].size",
+    ),
+    (
+        "twice in a set",
+        model(artifacts=[{"uri": "u", "digest": digest(1)}] * 2),
+        "INVALID_INPUT",
+        "models[0].artifacts",
+    ),
+    (
+        "unknown relation",
+        model(parents=[{"ref": "model:m@1", "relation": "COUSIN"}]),
+        "INVALID_INPUT",
+        "models[0].parents[0].relation",
+    ),
+    (
+        "half wrong",
+        json.dumps({"notes": [NOTE, NOTE | {"subject": "model:nobody@1"}]}),
+        "UNKNOWN_REFERENCE",
+        "notes[1].subject",
+    ),
     ("a manifest that is none", "[]", "INVALID_INPUT", None),
     ("cut off", '{"models":[', "INVALID_INPUT", None),
-]  # fmt: skip
+]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +171,7 @@ def test_a_body_that_cannot_be_read(client: httpx2.Client, body: bytes) -> None:
 
 def test_what_is_just_right_is_taken(client: httpx2.Client) -> None:
     config = json.dumps({"seed": 2**53 - 1, "deep": json.loads(deep(62))})
-    manifest = '{"models":[{"name":"caf\\u00e9/v2 (final)","version":"1","config":%s}]}' % config
+    manifest = f'{{"models":[{{"name":"caf\\u00e9/v2 (final)","version":"1","config":{config}}}]}}'
     assert post(client, manifest)["data"]["register"]["created"] == 2
     nfd = manifest.replace("caf\\u00e9", "cafe\\u0301")
     assert post(client, nfd)["data"]["register"] == {"created": 0, "existing": 2}

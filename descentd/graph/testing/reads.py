@@ -1,7 +1,6 @@
 """Reading: what every store answers about records that were put into it."""
 
 import random
-from collections.abc import Sequence
 
 import pytest
 
@@ -117,11 +116,12 @@ class ReadsContract:
 
     async def test_search_by_beginnings_of_words(self, store: Store, model: Model) -> None:
         """All words must be there; none of them is an operator."""
-        found = ["modele", "mod", "modele 3", "3 modele 1", "hauschen", "cafe", "naive cafe 1", "国勢", "調査", "and not"]
-        found += ["jailbreak", "triage", "zoe", "d1 p0"]
-        for query in found:
+        present = (
+            "modele,mod,modele 3,3 modele 1,hauschen,cafe,naive cafe 1,国勢,調査,and not,jailbreak,triage,zoe,d1 p0"
+        )
+        for query in present.split(","):
             assert model.search(query.split(), None), query
-        for query in [*found, "and", "or", "near", "x" * 300, "modele absent", ""]:
+        for query in [*present.split(","), "and", "or", "near", "x" * 300, "modele absent", ""]:
             assert list(await store.search(query.split(), None)) == model.search(query.split(), None), query
 
     async def test_search_by_digest(self, store: Store, model: Model) -> None:

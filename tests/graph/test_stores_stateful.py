@@ -1,0 +1,72 @@
+"""The state machine on every store; fewer runs on Neo4j, where each step is a few round trips."""
+
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from descentd.graph.store.base import Store
+from descentd.graph.store.memory import MemoryStore
+from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.testing.stateful import StoreMachine
+from tests.neo4j_server import Neo4jServer
+
+
+def drive(prepare: Callable[[], Callable[[], Store]], runs: int, steps: int) -> None:
+    class Machine(StoreMachine):
+        pass
+
+    Machine.prepare = staticmethod(prepare)
+    run_state_machine_as_test(
+        Machine,
+        settings=settings(
+            max_examples=runs,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+        ),
+    )
+
+
+def test_memory() -> None:
+    def prepare() -> Callable[[], Store]:
+        one = MemoryStore()
+        return lambda: one
+
+    drive(prepare, runs=60, steps=40)
+
+
+def test_sqlite(tmp_path: Path) -> None:
+    numbers = count()
+
+    def prepare() -> Callable[[], Store]:
+        path = tmp_path / f"{next(numbers)}.db"
+        return lambda: SQLiteStore(path)
+
+    drive(prepare, runs=25, steps=30)
+
+
+def test_neo4j(neo4j_clean: Neo4jServer) -> None:
+    def prepare() -> Callable[[], Store]:
+        with neo4j_clean.driver() as driver:
+            driver.execute_query("MATCH (n) DETACH DELETE n")
+        return lambda: Neo4jStore(neo4j_clean.uri, neo4j_clean.auth)
+
+    drive(prepare, runs=6, steps=20)
+
+
+def test_the_machine_finds_a_store_that_forgets() -> None:
+    class Forgetful(MemoryStore):
+        async def close(self) -> None:
+            MemoryStore.__init__(self)
+
+    def prepare() -> Callable[[], Store]:
+        one = Forgetful()
+        return lambda: one
+
+    with pytest.raises(AssertionError):
+        drive(prepare, runs=200, steps=30)
