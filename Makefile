@@ -1,7 +1,10 @@
 # make demo and make test do all their own set-up on a fresh machine; uv is used where it is installed.
+# Without it: python3 has to be 3.11 or newer, or PYTHON=python3.12 says which is.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
+PYTHON ?= python3
+LOCK := $(if $(UV),$(UV),.cache/uv/bin/uv) pip compile --quiet --universal --generate-hashes --python-version 3.11
 
 .PHONY: help
 help:  ## Say what there is to make
@@ -12,19 +15,23 @@ setup: .venv/ready  ## Make .venv with descentd, descent and the tools that deve
 
 .venv/ready: requirements.txt pyproject.toml client/pyproject.toml
 ifdef UV
-	test -x $(BIN)/python || uv venv --quiet --python '>=3.11' .venv
-	uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
-	uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable client
+	@echo "Setting up .venv with uv, as requirements.txt has it"
+	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable client
 else
-	test -x $(BIN)/pip || python3 -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: name one, make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv with pip, as requirements.txt has it: a minute or two"
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
 endif
-	touch $@
+	@touch $@
 
 .PHONY: demo
 demo: setup  ## Register the Pythia models, ask which learned from Books3, and serve the answer
-	$(BIN)/descentd demo
+	@$(BIN)/descentd demo
 
 .PHONY: check
 check: setup  ## Lint, types, layers, formats and the exported schema: what every commit passes
@@ -37,6 +44,17 @@ check: setup  ## Lint, types, layers, formats and the exported schema: what ever
 .PHONY: schema
 schema: setup  ## Export schema.graphql
 	$(BIN)/descentd schema > schema.graphql
+
+.PHONY: lock
+lock: $(if $(UV),,.cache/uv/bin/uv)  ## Resolve the dependencies again, after a change to a pyproject.toml
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --group dev pyproject.toml client/pyproject.toml \
+		--output-file requirements.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --group build pyproject.toml --constraint requirements.txt \
+		--no-annotate --output-file requirements-server.txt
+
+.cache/uv/bin/uv:
+	$(PYTHON) -m venv .cache/uv
+	.cache/uv/bin/pip install --quiet --disable-pip-version-check uv
 
 .PHONY: test
 test: setup  ## Test everything, on the embedded store and on a real Neo4j

@@ -1,0 +1,136 @@
+"""What is handed out: locks, containers, targets. There is no Docker here, so promises are checked as written."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+REGISTRIES = [
+    "pypi.org", "pythonhosted.org", "registry.npmjs", "registry.yarnpkg", "npmjs.com",
+    "repo1.maven", "repo.maven", "maven.org", "ghcr.io", "quay.io", "docker.io", "gcr.io", "mcr.microsoft",
+    "index-url", "proxy.golang",
+]  # fmt: skip
+"""Split where the whole would be found in this file."""
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_registry_host() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}: {host}"
+        for path in tracked()
+        if path != Path(__file__)
+        for host in REGISTRIES
+        if host.encode() in path.read_bytes()
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-server.txt"])
+def test_a_lock_pins_everything_with_hashes(lock: str) -> None:
+    text = (ROOT / lock).read_text("utf-8")
+    entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).strip())
+    assert entries
+    for entry in entries:
+        assert re.match(r"[a-z0-9][a-z0-9._-]*(\[[a-z0-9,_-]+\])?==\S+", entry), entry.splitlines()[0]
+        assert "--hash=sha256:" in entry
+
+
+def pins(lock: str) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)(?:\[.*?\])?==(\S+)", (ROOT / lock).read_text("utf-8"), re.MULTILINE))
+
+
+def test_the_locks_hold_what_the_projects_ask_for_and_agree() -> None:
+    whole, server = pins("requirements.txt"), pins("requirements-server.txt")
+    assert server.items() <= whole.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    client = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text("utf-8"))
+    groups = project["dependency-groups"]
+    named = [*client["project"]["dependencies"], *(one for one in groups["dev"] if isinstance(one, str))]
+    assert {normal(one) for one in [*named, *project["project"]["dependencies"]]} <= whole.keys()
+    assert {normal(one) for one in [*project["project"]["dependencies"], *groups["build"]]} <= server.keys()
+
+
+def normal(requirement: str) -> str:
+    name = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert name
+    return re.sub(r"[-_.]+", "-", name[0]).lower()
+
+
+def test_the_client_does_not_depend_on_the_server() -> None:
+    client = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text("utf-8"))
+    names = {normal(one) for one in client["project"]["dependencies"]}
+    assert not names & {"descentd", "graphql-core", "strawberry-graphql", "starlette", "neo4j", "numpy"}
+
+
+def test_the_image_is_small_locked_watched_and_not_root() -> None:
+    lines = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ").splitlines()
+    parts = (line.partition(" ") for line in lines if line and not line.startswith(("#", " ")))
+    steps = [(step, rest) for step, _, rest in parts]
+    bases = [rest.split()[0] for step, rest in steps if step == "FROM"]
+    assert len(bases) == 2
+    assert all(re.fullmatch(r"python:3\.\d+-slim-\w+", base) for base in bases)
+    last = steps[max(i for i, (step, _) in enumerate(steps) if step == "FROM") :]
+    told = dict(last)
+    assert told["USER"] not in {"root", "0"}
+    assert "/readyz" in told["HEALTHCHECK"]
+    assert (told["ENTRYPOINT"], told["CMD"]) == ('["descentd"]', '["serve"]')
+    assert not any(step == "RUN" and "pip" in rest for step, rest in last)
+    installs = [rest for step, rest in steps if step == "RUN" and "pip install" in rest]
+    assert all("--require-hashes" in rest or "--no-deps --no-build-isolation" in rest for rest in installs)
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    copied = {name for step, rest in steps if step == "COPY" and "--from" not in rest for name in rest.split()[:-1]}
+    assert ignored[0] == "*"
+    assert {f"!{name}" for name in copied} <= set(ignored)
+    assert all((ROOT / name).exists() for name in copied)
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    return found
+
+
+def test_what_is_composed_is_watched_and_on_loopback(services: dict[str, Any]) -> None:
+    assert services.keys() == {"neo4j", "descent"}
+    for service in services.values():
+        assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+    assert re.fullmatch(r"neo4j:5\.26\S*", services["neo4j"]["image"])
+    descent = services["descent"]
+    assert descent["depends_on"] == {"neo4j": {"condition": "service_healthy"}}
+    assert descent["network_mode"] == "host"
+    assert descent["command"] == ["serve", "--host", "127.0.0.1", "--port", "8600"]
+    assert "user" not in descent  # the image's own, which is not root
+
+
+def test_the_password_is_chosen_and_not_written_down(services: dict[str, Any]) -> None:
+    assert services["neo4j"]["environment"]["NEO4J_AUTH"].startswith("neo4j/${NEO4J_PASSWORD:?")
+    assert services["descent"]["environment"]["DESCENT_STORE"] == "bolt://neo4j:${NEO4J_PASSWORD}@127.0.0.1:7687"
+
+
+def test_every_target_is_explained() -> None:
+    made = (ROOT / "Makefile").read_text("utf-8")
+    targets = re.findall(r"^\.PHONY: ([\w-]+)$", made, re.MULTILINE)
+    shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
+    assert {"setup", "demo", "test", "check", "bench", "lock", "neo4j", "schema"} <= set(targets)
+    assert re.findall(r"^  make (\S+) ", shown, re.MULTILINE) == targets
+
+
+def test_ci_runs_what_a_change_has_to_pass() -> None:
+    path = ROOT / ".ci" / "run"
+    text = path.read_text("utf-8")
+    assert os.access(path, os.X_OK)
+    assert text.splitlines()[2:] != []
+    assert "set -euo pipefail" in text
+    assert "export CI=true" in text
+    assert re.search(r"for step in setup check test;", text)
