@@ -1,0 +1,139 @@
+"""Judging rules: what is missing never passes, whatever the expression makes of it."""
+
+import math
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from descentd.queries.cel import compiled
+from descentd.queries.policies import Rule
+from descentd.queries.rules import GateOutcome, Missing, Seen, judge
+
+RESULT = {"value": 0.45, "badness": 0.05, "stderr": 0.01, "n": 100, "slice": {}, "contaminated": False}
+
+
+def rule(source: str, name: str = "rule") -> Rule:
+    return Rule(name, source, f"{name} must hold.", compiled(source))
+
+
+def outcome(source: str, seen: Seen) -> GateOutcome:
+    return judge(rule(source), seen)[0]
+
+
+@pytest.mark.parametrize(
+    ("source", "seen", "expected"),
+    [
+        ('metrics["x"].all(m, m.badness <= 0.1)', {"metrics": {"x": [RESULT]}}, "PASSED"),
+        ('metrics["x"].all(m, m.badness <= 0.1)', {"metrics": {"x": [RESULT, RESULT | {"badness": 0.2}]}}, "BLOCKED"),
+        ('metrics["x"].all(m, m.badness <= 0.1)', {"metrics": {"x": []}}, "INCOMPLETE"),
+        ('metrics["x"].all(m, m.badness <= 0.1)', {"metrics": {}}, "INCOMPLETE"),
+        ('metrics["x"].all(m, m.badness <= 0.1)', {}, "INCOMPLETE"),
+        ('metrics["x"].all(m, m.badness <= 0.1)', {"metrics": {"x": [RESULT | {"badness": math.nan}]}}, "INCOMPLETE"),
+        ('!metrics["x"].all(m, m.value > 1)', {"metrics": {"x": [RESULT | {"stderr": math.nan}]}}, "INCOMPLETE"),
+        ('metrics["x"].all(m, m.badness <= 1 || true)', {"metrics": {"x": [RESULT | {"badness": None}]}}, "INCOMPLETE"),
+        ('metrics["x"].all(m, !m.contaminated || true)', {"metrics": {"x": [{"value": 1.0}]}}, "INCOMPLETE"),
+        ('!("x" in metrics) || true', {"metrics": {"y": [RESULT]}}, "INCOMPLETE"),
+        ('true || metrics["x"].size() > 0', {"metrics": {"y": [RESULT]}}, "INCOMPLETE"),
+        ('"x" in metrics', {"metrics": {"x": [RESULT], "y": []}}, "PASSED"),
+        ('metrics["x"].size()', {"metrics": {"x": [RESULT]}}, "INCOMPLETE"),
+        ("flags.size() == 0", {"flags": []}, "PASSED"),
+        ("flags.size() == 0", {"flags": Missing("Not known.")}, "INCOMPLETE"),
+        ("flags.size() == 0 || true", {}, "INCOMPLETE"),
+        ("erosion.findings.all(f, f.q > 0.5)", {"erosion": {"findings": [{"q": None}]}}, "INCOMPLETE"),
+        ("erosion.findings.all(f, f.q != 0.5)", {"erosion": {"findings": [{"q": math.nan}]}}, "INCOMPLETE"),
+        ("version.name == 1", {"version": {"name": "m"}}, "BLOCKED"),
+        ("null", {}, "INCOMPLETE"),
+        ('"true"', {}, "INCOMPLETE"),
+        ("1", {}, "INCOMPLETE"),
+        ("1 / 0 == 1", {}, "INCOMPLETE"),
+    ],
+)
+def test_what_a_rule_comes_to(source: str, seen: Seen, expected: str) -> None:
+    assert outcome(source, seen) == expected
+
+
+def test_a_rule_that_cannot_be_read_never_passes() -> None:
+    found = judge(Rule("old", "unheard_of()", "Old.", None), {})
+    assert found[0] is GateOutcome.INCOMPLETE
+    assert "unheard_of()" in found[1]
+
+
+WILD = [
+    'metrics["a"].all(m, m.badness <= 0.5)',
+    '!metrics["a"].exists(m, m.badness > 0.5)',
+    'metrics["a"].filter(m, m.slice["g"] == "old").all(m, m.badness <= 0.5)',
+    '!("a" in metrics) || metrics["a"].all(m, m.value < 2.0)',
+    '"a" in metrics || true',
+    'metrics["a"].size() == 0 || metrics["b"].size() == 0 || true',
+    'metrics["b"].all(m, !m.contaminated) || metrics["b"].exists(m, m.badness < 9.0)',
+    'erosion.verdict != "ERODED" || true',
+    "probes.not_run == 0 && probes.reproduced == 0",
+    "flags.size() == 0 && incidents.size() == 0 && drift.size() == 0",
+    "flags.all(f, f.action == 'REVIEW') || true",
+    'ancestry.flags.size() == 0 && metrics["a"].all(m, m.badness < 1.0)',
+    'profile.must_not_do.size() > 0 && metrics["a"].map(m, m.badness).all(b, b < 1.0)',
+]
+WHOLE: Mapping[str, Any] = {
+    "erosion": {"verdict": "STABLE", "findings": []},
+    "probes": {"not_run": 0, "resisted": 1, "reproduced": 0},
+    "flags": [],
+    "incidents": [],
+    "drift": [],
+    "ancestry": {"flags": [], "vulnerabilities": []},
+    "profile": {"must_not_do": ["x"]},
+}
+
+
+def test_ten_thousand_contexts_with_missing_pieces_never_pass_where_evidence_is_missing() -> None:
+    chance = random.Random(5)
+    rules = [rule(source) for source in WILD]
+    passed = lacking = 0
+    for _ in range(10_000):
+        seen, absent, unsound = context(chance)
+        one = chance.choice(rules)
+        assert one.expression
+        found, _ = judge(one, seen)
+        spoken = one.expression.variables
+        if spoken & absent or ("metrics" in spoken and one.expression.metrics & unsound):
+            lacking += 1
+            assert found is not GateOutcome.PASSED, (one.source, seen)
+        elif found is GateOutcome.PASSED:
+            passed += 1
+    assert passed > 1000
+    assert lacking > 1000
+
+
+def context(chance: random.Random) -> tuple[dict[str, Any], set[str], set[str]]:
+    """What a rule sees, which variables are missing from it, and which metrics have nothing to be relied on."""
+    seen: dict[str, Any] = dict(WHOLE)
+    absent = {name for name in (*WHOLE, "metrics") if chance.random() < 0.1}
+    unsound: set[str] = set()
+    metrics: dict[str, Any] = {}
+    for name in ("a", "b"):
+        results = [result(chance) for _ in range(chance.randint(1, 2))]
+        match chance.randint(0, 9):
+            case 0:
+                unsound.add(name)
+            case 1:
+                metrics[name], _ = [], unsound.add(name)
+            case 2:
+                results[-1][chance.choice(["value", "badness", "stderr"])] = math.nan
+                metrics[name], _ = results, unsound.add(name)
+            case 3:
+                metrics[name], _ = Missing("Retracted."), unsound.add(name)
+            case _:
+                metrics[name] = results
+    seen["metrics"] = metrics
+    for name in absent:
+        if chance.random() < 0.5:
+            seen[name] = Missing("Not there.")
+        else:
+            del seen[name]
+    return seen, absent, unsound
+
+
+def result(chance: random.Random) -> dict[str, Any]:
+    slice = {"g": chance.choice(["old", "young"])} if chance.random() < 0.5 else {}
+    return RESULT | {"badness": chance.random(), "value": chance.random(), "slice": slice}
