@@ -113,18 +113,14 @@ def context(chance: random.Random) -> tuple[dict[str, Any], set[str], set[str]]:
     metrics: dict[str, Any] = {}
     for name in ("a", "b"):
         results = [result(chance) for _ in range(chance.randint(1, 2))]
-        match chance.randint(0, 9):
-            case 0:
-                unsound.add(name)
-            case 1:
-                metrics[name], _ = [], unsound.add(name)
-            case 2:
-                results[-1][chance.choice(["value", "badness", "stderr"])] = math.nan
-                metrics[name], _ = results, unsound.add(name)
-            case 3:
-                metrics[name], _ = Missing("Retracted."), unsound.add(name)
-            case _:
-                metrics[name] = results
+        how = chance.randint(0, 9)
+        if how == 1:
+            results[-1][chance.choice(["value", "badness", "stderr"])] = math.nan
+        metrics[name] = {2: [], 3: Missing("Retracted.")}.get(how, results)
+        if how == 0:
+            del metrics[name]
+        if how < 4:
+            unsound.add(name)
     seen["metrics"] = metrics
     for name in absent:
         if chance.random() < 0.5:

@@ -7,7 +7,7 @@ from typing import Final
 import strawberry
 
 from descentd.graph import acts, dataset_inputs, evaluation_inputs, metrics, reach, relations, version_inputs
-from descentd.queries import lineage, verdicts
+from descentd.queries import drift, lineage, probes, verdicts
 
 RecordKind = relations.Kind
 Role = relations.Role
@@ -22,6 +22,8 @@ MetricDirection = metrics.MetricDirection
 Direction = lineage.Direction
 ExposureVerdict = reach.Verdict
 VerdictStatus = verdicts.VerdictStatus
+ProbeStatus = probes.ProbeStatus
+DriftKind = drift.DriftKind
 
 strawberry.enum(RecordKind, name="RecordKind", description=relations.Kind.__doc__)
 strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.Verdict.__doc__)
@@ -37,6 +39,8 @@ for _same in (
     MetricDirection,
     Direction,
     VerdictStatus,
+    ProbeStatus,
+    DriftKind,
 ):
     strawberry.enum(_same, description=_same.__doc__)
 

@@ -5,10 +5,12 @@ from typing import Final
 import strawberry
 
 from descentd.app.gql import data  # noqa: F401 - its types add themselves to TYPES
+from descentd.app.gql.drift import DriftQuery
 from descentd.app.gql.evaluations import EvaluationQuery
 from descentd.app.gql.exposure import ExposureQuery
 from descentd.app.gql.lineage import LineageQuery
 from descentd.app.gql.lookup import LookupQuery
+from descentd.app.gql.probes import ProbeQuery
 from descentd.app.gql.records import TYPES
 from descentd.app.gql.register import EventSubscription, RegisterMutation
 from descentd.app.gql.retractions import RetractionMutation
@@ -16,7 +18,7 @@ from descentd.app.gql.scalars import CONFIG
 
 
 @strawberry.type(description="Questions; `asOf` asks as the registry knew it at a moment of record time.")
-class Query(LookupQuery, LineageQuery, ExposureQuery, EvaluationQuery):
+class Query(LookupQuery, LineageQuery, ExposureQuery, EvaluationQuery, ProbeQuery, DriftQuery):
     """Questions."""
 
 
