@@ -46,16 +46,20 @@ class Registry:
                 )
         return [briefs[name] for name in normal]
 
-    async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None) -> Brief:
+    async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None, field: str | None = None) -> Brief:
         """The record that a ref names, as known at sequence `upto`.
 
-        Raises NotFound, and InvalidInput for what is no ref or names a record of none of `kinds`.
+        Raises NotFound, and InvalidInput for what is no ref or names a record of none of `kinds`; both name `field`.
         """
-        normal = ref(name)
+        try:
+            normal = ref(name)
+        except InvalidInput as error:
+            error.field = field
+            raise
         brief = (await self.store.resolve([normal])).get(normal)
         if brief is None or brief.sequence > upto:
-            raise NotFound(f"{ascii(normal)} is not registered: check its spelling, or search for it.")
+            raise NotFound(f"{ascii(normal)} is not registered: check its spelling, or search for it.", field)
         if kinds is not None and brief.kind not in kinds:
             wanted = " or a ".join(sorted(kind.lower().replace("_", " ") for kind in kinds))
-            raise InvalidInput(f"{brief.ref} is a {brief.kind.lower().replace('_', ' ')}: name a {wanted}.")
+            raise InvalidInput(f"{brief.ref} is a {brief.kind.lower().replace('_', ' ')}: name a {wanted}.", field)
         return brief

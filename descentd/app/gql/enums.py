@@ -7,7 +7,8 @@ from typing import Final
 import strawberry
 
 from descentd.graph import acts, dataset_inputs, evaluation_inputs, metrics, reach, relations, version_inputs
-from descentd.queries import drift, lineage, probes, verdicts
+from descentd.queries import builds, drift, lineage, probes, verdicts
+from descentd.queries.erosion import findings, questions
 
 RecordKind = relations.Kind
 Role = relations.Role
@@ -24,6 +25,9 @@ ExposureVerdict = reach.Verdict
 VerdictStatus = verdicts.VerdictStatus
 ProbeStatus = probes.ProbeStatus
 DriftKind = drift.DriftKind
+ErosionKind = questions.ErosionKind
+ErosionVerdict = findings.ErosionVerdict
+ChangeArea = builds.ChangeArea
 
 strawberry.enum(RecordKind, name="RecordKind", description=relations.Kind.__doc__)
 strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.Verdict.__doc__)
@@ -41,6 +45,9 @@ for _same in (
     VerdictStatus,
     ProbeStatus,
     DriftKind,
+    ErosionKind,
+    ErosionVerdict,
+    ChangeArea,
 ):
     strawberry.enum(_same, description=_same.__doc__)
 

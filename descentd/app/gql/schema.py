@@ -6,6 +6,7 @@ import strawberry
 
 from descentd.app.gql import data  # noqa: F401 - its types add themselves to TYPES
 from descentd.app.gql.drift import DriftQuery
+from descentd.app.gql.erosion import ErosionQuery
 from descentd.app.gql.evaluations import EvaluationQuery
 from descentd.app.gql.exposure import ExposureQuery
 from descentd.app.gql.lineage import LineageQuery
@@ -15,10 +16,20 @@ from descentd.app.gql.records import TYPES
 from descentd.app.gql.register import EventSubscription, RegisterMutation
 from descentd.app.gql.retractions import RetractionMutation
 from descentd.app.gql.scalars import CONFIG
+from descentd.app.gql.trend import TrendQuery
 
 
 @strawberry.type(description="Questions; `asOf` asks as the registry knew it at a moment of record time.")
-class Query(LookupQuery, LineageQuery, ExposureQuery, EvaluationQuery, ProbeQuery, DriftQuery):
+class Query(
+    LookupQuery,
+    LineageQuery,
+    ExposureQuery,
+    EvaluationQuery,
+    TrendQuery,
+    ErosionQuery,
+    ProbeQuery,
+    DriftQuery,
+):
     """Questions."""
 
 

@@ -15,7 +15,7 @@ from descentd.queries.erosion.series import Series
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A measured version of the line; `distance` in derivations from the version that was asked about.
+    """A measured version of the line; `distance` in derivations from where the line begins.
 
     badness: larger is worse; None where no value is good in itself.
     """
@@ -47,7 +47,7 @@ def lines(head: int, parents: Parents, series: Sequence[Series], *, since: int |
     if since is not None:
         within = ancestry.since(since).parents
         first_parents = [version for version in first_parents if version in within]
-    distances = {version: len(first_parents) - 1 - place for place, version in enumerate(first_parents)}
+    distances = {version: place for place, version in enumerate(first_parents)}
     return [_line(one, distances) for one in series]
 
 
@@ -61,7 +61,7 @@ def _line(series: Series, distances: dict[int, int]) -> Line:
     if len(points) < 2 or metric.direction is MetricDirection.NONE:
         return Line(points, None, None, None)
     badness = Estimates(metric, [point.result for point in points]).badness
-    derivations = np.array([-point.distance for point in points], np.float64)
+    derivations = np.array([point.distance for point in points], np.float64)
     return Line(
         points,
         theil_sen(derivations, badness),
