@@ -3,6 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
+from descentd.app.authorization import READERS
 from descentd.app.gql.context import Context
 from descentd.app.gql.schema import schema
 from descentd.queries.registry import Registry
@@ -11,7 +12,7 @@ from descentd.queries.registry import Registry
 async def ask(registry: Registry, operation: str, **variables: Any) -> Any:
     """The one field that an operation asks for; raises what the resolver raised."""
     query = files("descent").joinpath("operations", f"{operation}.graphql").read_text("utf-8")
-    result = await schema.execute(query, variable_values=variables, context_value=Context(registry, "ana"))
+    result = await schema.execute(query, variable_values=variables, context_value=Context(registry, "ana", READERS))
     for error in result.errors or ():
         raise error.original_error or error
     assert result.data is not None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Final
 
@@ -9,10 +10,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from descentd.app import strict_json
+from descentd.app.authorization import check_manifest
+from descentd.app.callers import Caller
+from descentd.app.door import Door, caller_of
 from descentd.app.errors import Refusal, extensions, fault, problem_response, problems
 from descentd.app.graphql import encode
 from descentd.app.metrics import Metrics
-from descentd.app.requests import person, require_content_type
+from descentd.app.requests import require_content_type
 from descentd.app.service import Service
 from descentd.graph.errors import DescentError, InvalidInput, TooCostly, Unavailable
 from descentd.graph.joint import Outcome, register_each
@@ -23,7 +27,8 @@ NDJSON: Final = "application/x-ndjson"
 _BATCH: Final = 128
 
 
-Manifests = list[ManifestInput | DescentError | None]
+_Read = ManifestInput | DescentError | None
+Manifests = list[_Read]
 
 
 class Bulk:
@@ -32,9 +37,10 @@ class Bulk:
     The body is read whether or not the answers are, which wait in memory: many clients send all before they read.
     """
 
-    def __init__(self, service: Service, metrics: Metrics, line_limit: int) -> None:
+    def __init__(self, service: Service, metrics: Metrics, door: Door, line_limit: int) -> None:
         self._service = service
         self._metrics = metrics
+        self._door = door
         self._limit = line_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,7 +49,7 @@ class Bulk:
         try:
             if request.method != "POST":
                 raise Refusal(InvalidInput("Manifests are sent by POST: use that."), 405, {"Allow": "POST"})
-            who = person(request.headers)
+            caller = caller_of(scope)
             require_content_type(request.headers, NDJSON)
             registry = self._service.registry
         except Refusal as refusal:
@@ -56,13 +62,14 @@ class Bulk:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         answers: asyncio.Queue[bytes | None] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._register(request, registry, who, answers))
+            group.create_task(self._register(request, registry, caller, answers))
             while (answer := await answers.get()) is not None:
                 await send({"type": "http.response.body", "body": answer, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+        await self._door.note(caller, "bulk")
 
     async def _register(
-        self, request: Request, registry: Registry, who: str, answers: asyncio.Queue[bytes | None]
+        self, request: Request, registry: Registry, caller: Caller, answers: asyncio.Queue[bytes | None]
     ) -> None:
         number = 1
         room = asyncio.Semaphore(1)  # while one batch is being written, the next one is read and checked
@@ -73,7 +80,7 @@ class Bulk:
                         raise Unavailable("The server is stopping: send this line and those after it again.")
                     manifests = await asyncio.to_thread(_manifests, batch)
                     await room.acquire()
-                    writing = group.create_task(self._write(manifests, number, registry, who, answers))
+                    writing = group.create_task(self._write(manifests, number, registry, caller, answers))
                     writing.add_done_callback(lambda _: room.release())
                     number += len(batch)
             except ClientDisconnect:
@@ -84,13 +91,14 @@ class Bulk:
         answers.put_nowait(None)
 
     async def _write(
-        self, read: Manifests, number: int, registry: Registry, who: str, answers: asyncio.Queue[bytes | None]
+        self, read: Manifests, number: int, registry: Registry, caller: Caller, answers: asyncio.Queue[bytes | None]
     ) -> None:
         """Register a batch whose first line has a number, and answer it."""
+        read = [await self._permitted(manifest, caller) for manifest in read]
         manifests = [manifest for manifest in read if isinstance(manifest, ManifestInput)]
         outcomes: Iterator[Outcome]
         try:
-            outcomes = iter(await register_each(registry.committer, manifests, who))
+            outcomes = iter(await register_each(registry.committer, manifests, caller.person))
         except Exception as error:
             outcomes = repeat(fault(error))
         written = []
@@ -102,6 +110,16 @@ class Bulk:
                 answer = {"line": line, "created": outcome.created, "existing": outcome.existing}
                 written.append(encode(answer) + b"\n")
         answers.put_nowait(b"".join(written))
+
+    async def _permitted(self, manifest: _Read, caller: Caller) -> _Read:
+        """A manifest that may be registered, or what is wrong with it or with who sends it."""
+        if not isinstance(manifest, ManifestInput):
+            return manifest
+        try:
+            await self._door.permit(caller, "bulk", partial(check_manifest, manifest, caller.roles))
+        except DescentError as error:
+            return error
+        return manifest
 
     def _refused(self, line: int, error: DescentError) -> bytes:
         found = problems(error)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +11,7 @@ import typer
 
 from descentd.app.settings import Settings
 from descentd.app.stores import existing_store
+from descentd.app.token_commands import Format, Store, tokens
 from descentd.graph.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.verify import Report
 from descentd.graph.verify import verify as checked
@@ -25,19 +25,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-class Format(StrEnum):
-    """How outcomes are written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-Store = Annotated[
-    str | None,
-    typer.Option(help="sqlite:///FILE, neo4j://…, bolt://… or memory:  [default: sqlite:///descent.db]", metavar="URL"),
-]
 
 
 @app.command()
@@ -88,6 +75,9 @@ def demo(
     if served:
         usual = f"http://127.0.0.1:{Settings.model_fields['port'].default}"
         serving.serve(settings, lambda url: sys.stdout.write(demo.what_next(url, usual) + "\n"))
+
+
+app.add_typer(tokens, name="token")
 
 
 @app.command()

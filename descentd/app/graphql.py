@@ -13,18 +13,20 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
 
 from graphql import OperationType
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from descentd.app import strict_json
+from descentd.app.door import CHALLENGE, caller_of
 from descentd.app.errors import STATUS, Refusal, Shape, fault, shaped
 from descentd.app.metrics import Metrics
 from descentd.app.operations import Operations, Request, RequestError
-from descentd.app.requests import accepted, person, read_body, require_content_type
+from descentd.app.requests import accepted, read_body, require_content_type
 from descentd.app.service import Service
-from descentd.graph.errors import Code, DescentError, InvalidInput
+from descentd.graph.errors import Code, DescentError, InvalidInput, Unauthenticated
 
 RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
@@ -65,7 +67,7 @@ class GraphQLEndpoint:
             raise Refusal(InvalidInput(f"Answers are {RESPONSE}, {JSON} or {EVENTS}: accept one of these."), 406)
         if request.method != "POST":
             raise Refusal(InvalidInput("Operations are sent by POST: use that."), 405, {"Allow": "POST"})
-        who = person(request.headers)
+        caller = caller_of(request.scope)
         require_content_type(request.headers, JSON)
         body = await read_body(request, self._limit)
         asked = Request.of(
@@ -76,15 +78,22 @@ class GraphQLEndpoint:
             operation = await self._operations.prepare(asked)
             request.scope["descent.operation"] = self._metrics.operation(operation.name)
             if kind == EVENTS:
-                return self._stream(self._operations.answers(operation, asked.variables, who))
+                await self._operations.permit(operation, caller)
+                return self._stream(self._operations.answers(operation, asked.variables, caller))
             if operation.kind is OperationType.SUBSCRIPTION:
                 message = f"A subscription is a stream: accept {EVENTS}, or use a WebSocket with graphql-transport-ws."
                 raise Refusal(InvalidInput(message))
-            answer = await self._operations.run(operation, asked.variables, who)
+            answer = await self._operations.run(operation, asked.variables, caller)
         except RequestError as error:
             answer = {"errors": error.errors}
         self._metrics.answered(request.scope.get("descent.operation"), time.perf_counter() - start)
         return _respond(answer, kind)
+
+    def refusal(self, scope: Scope, error: DescentError) -> Response:
+        """The answer to a request that is not let in."""
+        kind = accepted(Headers(scope=scope), (RESPONSE, JSON, EVENTS)) or RESPONSE
+        challenge = CHALLENGE if isinstance(error, Unauthenticated) else None
+        return self._refused(error, STATUS[error.code], kind, challenge)
 
     def _refused(
         self, problem: DescentError, status: int, kind: str, headers: Mapping[str, str] | None = None

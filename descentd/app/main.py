@@ -9,16 +9,21 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 from strawberry import Schema
 
 from descentd.app import logs
+from descentd.app.accesses import Accesses
+from descentd.app.authorization import FIELDS, Table
 from descentd.app.bulk import Bulk
+from descentd.app.callers import Callers
+from descentd.app.door import Door, Guarded
 from descentd.app.edge import Edge
 from descentd.app.errors import problem_response
 from descentd.app.gql.schema import schema as whole_schema
 from descentd.app.graphql import GraphQLEndpoint
 from descentd.app.health import Health
+from descentd.app.identities import Identities
 from descentd.app.limits import Limits
 from descentd.app.metrics import Metrics
 from descentd.app.operations import Operations, root_fields
@@ -28,30 +33,39 @@ from descentd.app.stopping import told_to_stop
 from descentd.app.stores import without_credentials
 from descentd.app.websocket import WebSocketEndpoint
 from descentd.graph.errors import InvalidInput, NotFound
+from descentd.graph.store.people import People
 
 
 def create(
-    settings: Settings, schema: Schema = whole_schema, when_ready: Callable[[int], None] = lambda _: None
+    settings: Settings,
+    schema: Schema = whole_schema,
+    when_ready: Callable[[int], None] = lambda _: None,
+    table: Table = FIELDS,
 ) -> Starlette:
     """The ASGI application, which calls `when_ready` with the number of records once it answers.
 
-    Raises InvalidInput where the settings name no store that can be used.
+    `table` says who may ask for which field of `schema`. Raises InvalidInput where the settings name no store that can
+    be used, or cannot be meant.
     """
     service = Service(settings)
+    door = _door(settings, service)
     names = [field[0].upper() + field[1:] for field in root_fields(schema)]
     paths = ["/graphql", "/bulk", "/livez", "/readyz", "/metrics", "/version"]
     metrics = Metrics(names, paths, shared=settings.run_directory is not None)
-    operations = Operations(schema, Limits.of(settings), settings.request_timeout, service, metrics)
+    operations = Operations(schema, Limits.of(settings), settings.request_timeout, service, metrics, door, table)
     health = Health(service, metrics)
-    routes: list[BaseRoute] = [
-        Route("/graphql", GraphQLEndpoint(operations, service, metrics, settings.body_limit)),
-        WebSocketRoute("/graphql", WebSocketEndpoint(operations).connect),
-        Route("/bulk", Bulk(service, metrics, settings.body_limit)),
+    graphql = GraphQLEndpoint(operations, service, metrics, settings.body_limit)
+    routes: list[Route | WebSocketRoute] = [
+        Route("/graphql", graphql),
+        WebSocketRoute("/graphql", WebSocketEndpoint(operations, door).connect),
+        Route("/bulk", Bulk(service, metrics, door, settings.body_limit)),
         Route("/livez", health.live),
         Route("/readyz", health.ready),
         Route("/metrics", health.metrics),
         Route("/version", health.version),
     ]
+    for route in routes:
+        route.app = Guarded(route.app, door, route.path, graphql.refusal if route.path == "/graphql" else None)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -61,16 +75,26 @@ def create(
                 yield
             finally:
                 service.ending.set()
+                await door.accesses.close()
                 await service.stop()
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Edge, metrics=metrics, hosts=settings.hosts)],
+        middleware=[Middleware(Edge, metrics=metrics, hosts=(*settings.hosts, settings.host))],
         exception_handlers={HTTPException: _http_exception},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _door(settings: Settings, service: Service) -> Door:
+    def people() -> People:
+        return service.registry.store.people
+
+    identities = Identities(settings) if settings.oidc else None
+    closed = identities is not None or not settings.loopback
+    return Door(Callers(people, identities, closed=closed), Accesses(people))
 
 
 def from_environment() -> Starlette:

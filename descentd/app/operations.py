@@ -6,7 +6,7 @@ costs twice as much a request. So extensions of the Strawberry schema have no ef
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from inspect import isawaitable
@@ -15,9 +15,14 @@ from typing import Any, Final
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
+    InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
     execute,
     get_operation_ast,
     parse,
@@ -28,6 +33,9 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry import Schema
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
+from descentd.app.authorization import Table, check_fields
+from descentd.app.callers import Caller
+from descentd.app.door import Door
 from descentd.app.errors import Shape, fault, graphql_errors, shaped
 from descentd.app.executor import Executor
 from descentd.app.gql.context import Context
@@ -73,6 +81,8 @@ class Operation:
     document: DocumentNode
     name: str | None
     kind: OperationType
+    fields: tuple[str, ...]
+    """What it begins with (`Query.entity`), each once, also what its variables may leave out."""
 
 
 @dataclass(slots=True)
@@ -94,8 +104,19 @@ class RequestError(Exception):
 class Operations:
     """All that can be asked of a schema."""
 
-    def __init__(self, schema: Schema, limits: Limits, timeout: float, service: Service, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        limits: Limits,
+        timeout: float,
+        service: Service,
+        metrics: Metrics,
+        door: Door,
+        table: Table,
+    ) -> None:
         self._schema = schema
+        self._door = door
+        self._table = table
         self._limits = limits
         self._timeout = timeout
         self._service = service
@@ -142,14 +163,27 @@ class Operations:
             errors = validate(self._schema._schema, document.node)
             if errors:
                 raise RequestError(graphql_errors(errors))
-        return Operation(document.node, node.name.value if node.name else None, node.operation)
+        fields = tuple(f"{node.operation.value.title()}.{field}" for field in begins_with(document.node, node))
+        return Operation(document.node, node.name.value if node.name else None, node.operation, fields)
 
-    async def run(self, operation: Operation, variables: Mapping[str, Any], person: str) -> Shape:
+    async def permit(self, operation: Operation, caller: Caller) -> None:
+        """Raise Forbidden where a caller may not ask for all of an operation, and Unauthenticated if not any more."""
+        await self._door.permit(
+            caller, _fields(operation), lambda: check_fields(operation.fields, caller.roles, self._table)
+        )
+
+    async def run(self, operation: Operation, variables: Mapping[str, Any], caller: Caller) -> Shape:
         """The answer to a query or mutation; without `data` where it could not be run.
 
-        Raises Unavailable while there is no registry.
+        Raises Unavailable while there is no registry, and what `permit` raises.
         """
-        context = Context(self._service.registry, person)
+        await self.permit(operation, caller)
+        context = Context(self._service.registry, caller.person, caller.roles)
+        answer = await self._answered(operation, variables, context)
+        await self._door.note(caller, _fields(operation), answer.get("errors", ()))
+        return answer
+
+    async def _answered(self, operation: Operation, variables: Mapping[str, Any], context: Context) -> Shape:
         try:
             async with asyncio.timeout(self._timeout):
                 result = await self._execute(operation, variables, context)
@@ -161,13 +195,15 @@ class Operations:
             return self._counted({"errors": shaped(late)})
         return await self._answer(result, context)
 
-    async def answers(self, operation: Operation, variables: Mapping[str, Any], person: str) -> AsyncGenerator[Shape]:
+    async def answers(
+        self, operation: Operation, variables: Mapping[str, Any], caller: Caller
+    ) -> AsyncGenerator[Shape]:
         """The answer to a query or mutation, or those to a subscription as they come. What fails is an answer too."""
         try:
             if operation.kind is not OperationType.SUBSCRIPTION:
-                yield await self.run(operation, variables, person)
+                yield await self.run(operation, variables, caller)
                 return
-            async with aclosing(self._events(operation, variables, person)) as events:
+            async with aclosing(self._events(operation, variables, caller)) as events:
                 async for answer in events:
                     yield answer
         except DescentError as error:
@@ -175,8 +211,12 @@ class Operations:
         except Exception as error:
             yield self._counted({"errors": shaped(fault(error))})
 
-    async def _events(self, operation: Operation, variables: Mapping[str, Any], person: str) -> AsyncGenerator[Shape]:
-        context = Context(self._service.registry, person)
+    async def _events(
+        self, operation: Operation, variables: Mapping[str, Any], caller: Caller
+    ) -> AsyncGenerator[Shape]:
+        await self.permit(operation, caller)
+        context = Context(self._service.registry, caller.person, caller.roles)
+        await self._door.note(caller, _fields(operation))
         executor = Executor.build(
             *(self._schema._schema, operation.document, None, context, dict(variables), operation.name),
             max_coercion_errors=Invalid.LIMIT,
@@ -192,8 +232,9 @@ class Operations:
             return
         async with aclosing(source):  # type: ignore[type-var]
             async for event in source:
-                # Each event is resolved with look-ups of its own: a stream may last for weeks.
-                context = Context(self._service.registry, person)
+                # Each event is resolved with look-ups of its own: a stream may last for weeks, and a token less.
+                await self.permit(operation, caller)
+                context = Context(self._service.registry, caller.person, caller.roles)
                 yield await self._answer(await self._execute(operation, variables, context, event), context)
 
     async def _execute(
@@ -233,6 +274,28 @@ def root_fields(schema: Schema) -> list[str]:
     """The fields that operations begin with; the public operations are named after them."""
     roots = (schema._schema.query_type, schema._schema.mutation_type, schema._schema.subscription_type)
     return [field for root in roots if root is not None for field in root.fields]
+
+
+def begins_with(document: DocumentNode, operation: OperationDefinitionNode) -> Iterator[str]:
+    """The root fields of a valid operation, each once, also where @skip or @include may leave them out."""
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    waiting: list[SelectionSetNode] = [operation.selection_set]
+    found: dict[str, None] = {}
+    while waiting:
+        for selection in waiting.pop().selections:
+            match selection:
+                case FieldNode(name=name):
+                    found[name.value] = None
+                case InlineFragmentNode(selection_set=below):
+                    waiting.append(below)
+                case FragmentSpreadNode(name=name) if name.value in fragments:
+                    waiting.append(fragments.pop(name.value).selection_set)  # each is looked into once
+    yield from found
+
+
+def _fields(operation: Operation) -> str:
+    """What an operation begins with, as the log of accesses names it."""
+    return " ".join(sorted(field.partition(".")[2] for field in operation.fields))
 
 
 def _choice(document: DocumentNode, name: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What every route asks of a request before it looks into it: who sends it, what it accepts, how large its body is."""
+"""What routes ask of a request before they look into it: what it is, what it accepts, how large its body is."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from descentd.app.errors import Refusal
-from descentd.graph.errors import InvalidInput, TooCostly, Unauthenticated
-
-LOCAL = "local"
-"""Who asks while the registry is open to whoever is on this machine."""
-
-
-def person(headers: Headers) -> str:
-    """Who sends a request; raises Refusal for a token that is not known."""
-    if "authorization" in headers:
-        unknown = Unauthenticated("The token is not known here: send the request without an Authorization header.")
-        raise Refusal(unknown, headers={"WWW-Authenticate": "Bearer"})
-    return LOCAL
+from descentd.graph.errors import InvalidInput, TooCostly
 
 
 def require_content_type(headers: Headers, *wanted: str) -> None:

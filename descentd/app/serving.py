@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from descentd.app import logs
+from descentd.app.identities import Identities
 from descentd.app.service import Service
 from descentd.app.settings import Settings
 from descentd.app.stores import NEO4J, scheme, store_at
@@ -35,8 +36,7 @@ def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _
         signal.signal(number, lambda *_: sys.exit(0))
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(settings.host, settings.port))
-        if scheme(settings.store) not in NEO4J:
-            asyncio.run(_try_store(settings.store))
+        asyncio.run(_try_store(settings))
         told: dict[str, object] = {"port": listening.getsockname()[1]}
         if settings.workers > 1:
             told["run_directory"] = Path(stack.enter_context(TemporaryDirectory(prefix="descentd-")))
@@ -49,12 +49,9 @@ def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _
 
 
 def _check(settings: Settings) -> None:
-    if not settings.loopback:
-        raise InvalidInput(
-            "The registry holds no token, so it is open to whoever reaches it, and is served on this machine only: "
-            "use --host 127.0.0.1."
-        )
     Service(settings)
+    if settings.oidc:
+        Identities(settings)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -70,11 +67,30 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def _try_store(address: str) -> None:
-    """Open a store that is a file, so that one that cannot be is found out now; workers then find it made."""
-    store = store_at(address)
-    await store.open()
-    await store.close()
+async def _try_store(settings: Settings) -> None:
+    """Open a store that is a file, so that one that cannot be is found out now; workers then find it made.
+
+    Raises InvalidInput where nobody could be told from anybody else. A database that does not answer has no say in
+    that: beyond this machine everybody needs a token, and while it is away nobody's is known.
+    """
+    needed = not (settings.loopback or settings.oidc)
+    database = scheme(settings.store) in NEO4J
+    if database and not needed:
+        return
+    store = store_at(settings.store)
+    try:
+        await store.open()
+        known = not needed or await store.people.any_token()
+        await store.close()
+    except Unavailable:
+        if not database:
+            raise
+        return
+    if not known:
+        raise InvalidInput(
+            "The registry holds no token, so it would be open to whoever reaches it: make one with `descentd token "
+            "create --store STORE --person NAME --role admin`, or use --host 127.0.0.1."
+        )
 
 
 def _run(settings: Settings, listening: socket.socket) -> None:

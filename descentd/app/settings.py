@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from descentd.graph.errors import InvalidInput
+from descentd.graph.people import AccessRole
 
 PREFIX: Final = "DESCENT_"
 
@@ -41,6 +42,27 @@ class Settings(BaseSettings):
     max_tokens: Annotated[int, Field(ge=10)] = 10_000
     max_selections: Annotated[int, Field(ge=1)] = 2_000
 
+    oidc_issuer: str | None = None
+    """The identity provider whose tokens are taken, exactly as its tokens name it in `iss`."""
+
+    oidc_audience: str | None = None
+    """What its tokens for this registry hold in `aud`."""
+
+    oidc_jwks: str | None = None
+    """The address or the file of its public keys."""
+
+    oidc_algorithms: tuple[str, ...] = ("RS256", "ES256")
+    oidc_leeway: Annotated[int, Field(ge=0, le=300)] = 60
+    """How far its clock and ours may be apart."""
+
+    oidc_refetch: Annotated[float, Field(ge=0)] = 30.0
+    """How long to wait before its keys are fetched again for a token that was signed with an unknown one."""
+
+    oidc_person_claim: str = "sub"
+    oidc_roles_claim: str = "roles"
+    oidc_roles: Mapping[str, tuple[AccessRole, ...]] = {}
+    """The roles that a value of that claim stands for; without any, the values that are names of roles count."""
+
     run_directory: Path | None = None
     """Where the workers of one server meet; `descentd serve` makes it."""
 
@@ -63,6 +85,11 @@ class Settings(BaseSettings):
     def loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return is_loopback(self.host)
+
+    @property
+    def oidc(self) -> bool:
+        """Whether an identity provider is named."""
+        return any((self.oidc_issuer, self.oidc_audience, self.oidc_jwks))
 
     @property
     def url(self) -> str:

@@ -7,10 +7,11 @@ from typing import Any, Final
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from descentd.app import strict_json
-from descentd.app.errors import Refusal, Shape, shaped
+from descentd.app.callers import Caller
+from descentd.app.door import Door
+from descentd.app.errors import Shape, shaped
 from descentd.app.graphql import encode
 from descentd.app.operations import Operations, Request, RequestError
-from descentd.app.requests import person
 from descentd.graph.errors import DescentError, InvalidInput, TooCostly
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -30,31 +31,28 @@ class Closing(Exception):
 class WebSocketEndpoint:
     """What answers WebSockets at /graphql."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, door: Door) -> None:
         self._operations = operations
+        self._door = door
 
     async def connect(self, socket: WebSocket) -> None:
         """Serve one connection until either side ends it."""
-        try:
-            who = person(socket.headers)
-        except Refusal:
-            await socket.close()  # before it was accepted: a 403
-            return
         if PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(4406, "Subprotocol not acceptable")
             return
         await socket.accept(PROTOCOL)
-        await Connection(socket, self._operations, who).serve()
+        await Connection(socket, self._operations, self._door).serve()
 
 
 class Connection:
     """One connection and the operations that run on it, by the ids that the client gave them."""
 
-    def __init__(self, socket: WebSocket, operations: Operations, person: str) -> None:
+    def __init__(self, socket: WebSocket, operations: Operations, door: Door) -> None:
         self._socket = socket
         self._operations = operations
-        self._person = person
+        self._door = door
+        self._caller: Caller | None = socket.scope.get("descent.caller")
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
@@ -81,7 +79,21 @@ class Connection:
             raise Closing(4408, "Connection initialisation timeout") from None
         if message["type"] != "connection_init":
             raise Closing(4401, "Unauthorized")
+        await self._admit(message.get("payload"))
         await self._send(type="connection_ack")
+
+    async def _admit(self, payload: Any) -> None:
+        """Find out who came, by what the first message says where the headers said nothing."""
+        given = payload if isinstance(payload, dict) else {}
+        said = [value for name, value in given.items() if name.lower() == "authorization"]
+        if self._caller is not None and not said:
+            return
+        try:
+            if not all(isinstance(value, str) for value in said):
+                raise Closing(4400, "The authorization is a text")
+            self._caller = await self._door.admit(self._socket.scope, "/graphql", said)
+        except DescentError as error:
+            raise Closing(4403, error.message[:120]) from None
 
     async def _receive(self) -> dict[str, Any]:
         try:
@@ -126,11 +138,12 @@ class Connection:
         self._running[id] = asyncio.create_task(self._run(id, payload))
 
     async def _run(self, id: str, payload: Any) -> None:
+        assert self._caller is not None
         errors: list[Shape] | None = None
         try:
             request = Request.of(payload)
             operation = await self._operations.prepare(request)
-            async with aclosing(self._operations.answers(operation, request.variables, self._person)) as answers:
+            async with aclosing(self._operations.answers(operation, request.variables, self._caller)) as answers:
                 async for answer in answers:
                     if "data" not in answer:
                         errors = answer["errors"]

@@ -11,7 +11,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from descentd.app.main import create
 from descentd.app.settings import Settings
-from tests.app.tiny import SCHEMA, serving
+from tests.app.tiny import SCHEMA, TABLE, serving
 from tests.serving import ServerProcess
 
 EVENTS = {"Accept": "text/event-stream"}
@@ -72,7 +72,7 @@ async def test_an_operation_that_cannot_be_run_is_no_stream() -> None:
 def connected(
     protocol: str = "graphql-transport-ws", *, begun: bool = True, **headers: str
 ) -> Iterator[WebSocketTestSession]:
-    app = create(Settings(store="memory:"), SCHEMA)
+    app = create(Settings(store="memory:"), SCHEMA, table=TABLE)
     with (
         TestClient(app, base_url="http://localhost") as client,
         client.websocket_connect("ws://localhost/graphql", [protocol], headers=headers) as socket,

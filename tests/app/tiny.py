@@ -10,6 +10,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
+from descentd.app.authorization import READERS
 from descentd.app.gql.context import context
 from descentd.app.main import create
 from descentd.app.settings import Settings
@@ -120,6 +121,11 @@ class Subscription:
         raise RuntimeError("bolt://user:secret@host went away")
 
 
+FIELDS = {
+    "Query": ("node", "maybe", "wait", "__schema", "__typename"),
+    "Mutation": ("add", "__typename"),
+    "Subscription": ("count", "fail"),
+}
 SCHEMA = strawberry.Schema(
     Query,
     Mutation,
@@ -129,11 +135,13 @@ SCHEMA = strawberry.Schema(
     ),
 )
 
+TABLE = {f"{kind}.{field}": READERS for kind, fields in FIELDS.items() for field in fields}
+
 
 @contextlib.asynccontextmanager
 async def serving(**settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a ready server of `SCHEMA`, over a store in memory."""
-    app = create(Settings(**{"store": "memory:", **settings}), SCHEMA)
+    app = create(Settings(**{"store": "memory:", **settings}), SCHEMA, table=TABLE)
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:

@@ -8,6 +8,7 @@ from strawberry.types import Info
 
 from descentd.graph.errors import Internal
 from descentd.graph.log import Entry
+from descentd.graph.people import AccessRole
 from descentd.graph.records import Brief
 from descentd.graph.relations import Role
 from descentd.queries import contamination
@@ -17,11 +18,12 @@ from descentd.queries.registry import Registry
 
 
 class Context:
-    """One request. `sequence` is the log position of its answer, once a resolver has asked."""
+    """One request, of a person with roles. `sequence` is the log position of its answer, once a resolver has asked."""
 
-    def __init__(self, registry: Registry, person: str) -> None:
+    def __init__(self, registry: Registry, person: str, roles: frozenset[AccessRole]) -> None:
         self.registry = registry
         self.person = person
+        self.roles = roles
         self.sequence: int | None = None
         self.entries: DataLoader[int, Entry] = DataLoader(self._entries)
         self.briefs: DataLoader[int, Brief] = DataLoader(self._briefs)

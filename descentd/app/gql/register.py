@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry.types import Info
 
+from descentd.app.authorization import check_manifest
 from descentd.app.gql.arguments import Kinds
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import RecordKind
@@ -57,6 +58,7 @@ class RegisterMutation:
         self, info: Info, manifest: Annotated[Manifest, strawberry.argument(description="What to register.")]
     ) -> Registration:
         read = ManifestInput.read(wire(manifest))
+        check_manifest(read, context(info).roles)
         registry = context(info).registry
         done = await register(registry.committer, read, context(info).person)
         context(info).answered_at(await registry.sequence())

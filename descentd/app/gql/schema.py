@@ -5,6 +5,7 @@ from typing import Final
 import strawberry
 
 from descentd.app.gql import data  # noqa: F401 - its types add themselves to TYPES
+from descentd.app.gql.accesses import AccessQuery
 from descentd.app.gql.drift import DriftQuery
 from descentd.app.gql.erosion import ErosionQuery
 from descentd.app.gql.evaluations import EvaluationQuery
@@ -29,6 +30,7 @@ class Query(
     ErosionQuery,
     ProbeQuery,
     DriftQuery,
+    AccessQuery,
 ):
     """Questions."""
 

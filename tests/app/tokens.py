@@ -1,0 +1,25 @@
+"""Tokens as whoever runs a registry makes them: by `descentd token`."""
+
+import os
+import subprocess
+import sys
+
+
+def descentd(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "descentd.app.cli", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+def new_token(store: str, person: str, *roles: str, **options: str) -> str:
+    """The secret of a new token; options are `expires`."""
+    given = [part for role in roles for part in ("--role", role)]
+    given += [part for name, value in options.items() for part in (f"--{name}", value)]
+    done = descentd("token", "create", "--store", store, "--person", person, *given)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
