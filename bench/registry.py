@@ -133,7 +133,10 @@ async def _landmarks(size: int, store: Store, topology: Topology, landscape: Zoo
         return topology.reach(origins, Direction.DESCENDANTS, last, first=1).total
 
     ranked = sorted(asked[:-2], key=lambda ref: -reached([ref]))
-    choices = [[ref] for ref in ranked] + [ranked[:many] for many in range(2, 9)]
+    code = (await store.briefs([landscape.code]))[0]  # nothing before it has a statement, so that this is its sequence
+    found[code.ref] = code
+    choices = [ranked[start : start + many] for start in range(1, 40) for many in (1, 2, 4, 8)]
+    choices += [ranked[:1], [code.ref], [code.ref, *ranked[:1]], [code.ref, *ranked[:8]]]
     reaches = [reached(refs) for refs in choices]
     causes = {}
     for share in SHARES:

@@ -12,7 +12,7 @@ reached from `y`; a dataset's partitions are its ancestors at distance 1 by INCL
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,7 @@ class Documented(StrEnum):
     NONE = "NONE"
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """A value of an attribute and its share of the rows; None where present but not counted, 0 where absent."""
 
     attribute: str
@@ -54,8 +53,7 @@ class Share:
     share: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class PopulationFact:
+class PopulationFact(NamedTuple):
     """What the statement at `statement` says about the partition at `partition`; a later one supersedes it."""
 
     statement: int

@@ -5,14 +5,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.contents import shares_of
-from descentd.graph.digests import parse
 from descentd.graph.reach import PopulationFact, Tail
 from descentd.graph.relations import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, Kind, Role
 from descentd.graph.store.base import Link
 from descentd.graph.store.neo4j_connection import Run
 from descentd.graph.store.neo4j_layout import LABELS
-from descentd.graph.store.tails import WALKED, TailBuilder
+from descentd.graph.store.tails import WALKED, TailBuilder, population_facts
 
 _SHORT: Final = 1_000
 _PACK: Final = 1 << 31
@@ -90,4 +88,4 @@ def _unpacked(packed: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.
 
 async def _populations(run: Run, after: int, upto: int) -> tuple[PopulationFact, ...]:
     found: list[Any] = (await run(_POPULATIONS, after=after, upto=upto))[0][0]
-    return tuple(PopulationFact(at, partition, *shares_of(parse(body))) for at, partition, body in sorted(found))
+    return population_facts(sorted(found))

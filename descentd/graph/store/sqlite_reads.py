@@ -17,10 +17,11 @@ from descentd.graph.reach import Sequences, Tail
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, UNTRAINED, Edge, Kind, Role
 from descentd.graph.store.base import Link
-from descentd.graph.store.tails import WALKED, TailBuilder
+from descentd.graph.store.tails import WALKED, TailBuilder, population_facts
 
 _ENTRY: Final = "SELECT seq, tx, kind, content, recorded_at, recorded_by FROM record JOIN body USING (seq)"
 _SHORT: Final = 1000
+_DESCRIBES: Final = ROLE_NUMBER[Role.DESCRIBES]
 
 
 @contextmanager
@@ -130,7 +131,7 @@ class SQLiteReads:
         """See Store."""
         with self.snapshot():
             last = self.connection.execute("SELECT seq FROM head").fetchone()[0]
-            return self._short_tail(after) if last - after < _SHORT else self._long_tail(after)
+            return self._short_tail(after) if last - after < _SHORT else self._long_tail(after, last)
 
     def _short_tail(self, after: int) -> Tail:
         builder = TailBuilder(after)
@@ -143,38 +144,30 @@ class SQLiteReads:
             "SELECT src, role, dst, detail FROM edge WHERE src > ? ORDER BY src", (after,)
         ):
             builder.edge(Link(s, ROLES[role], d, detail))
-        for statement, partition, body in execute(_POPULATIONS, (ROLE_NUMBER[Role.DESCRIBES], after)):
+        for statement, partition, body in execute(_POPULATIONS, (_DESCRIBES, after)):
             builder.population(statement, partition, body.encode())
         return builder.build()
 
-    def _long_tail(self, after: int) -> Tail:
-        """As `_short_tail`, with the numbers packed into one text a role: a row a record costs four times as much."""
+    def _long_tail(self, after: int, last: int) -> Tail:
+        """As `_short_tail`, with the numbers packed into long texts: a row a record costs four times as much."""
         execute = self.connection.execute
-        kinds = execute(
+        packed = execute(
             "SELECT group_concat(kind, ' ') FROM (SELECT kind FROM record WHERE seq > ? ORDER BY seq)", (after,)
         )
-        packed = [
-            _integers(execute(_PACKED_EDGES, (json.dumps(_unlearning(role)), ROLE_NUMBER[role], after)).fetchone()[0])
-            for role in WALKED
-        ]
-        numbers = np.concatenate(packed)
-        order = np.argsort(numbers >> 32, kind="stable")
-        roles = np.repeat(np.array([ROLE_NUMBER[role] for role in WALKED], dtype=np.uint8), [len(p) for p in packed])
-        builder = TailBuilder(after)
-        for sequence, earliest in execute(_TWINS, (after,)):
-            builder.twin(sequence, earliest)
-        for statement, partition, body in execute(_POPULATIONS, (ROLE_NUMBER[Role.DESCRIBES], after)):
-            builder.population(statement, partition, body.encode())
-        rest = builder.build()
+        kinds = _integers(packed.fetchone()[0]).astype(np.uint8)
+        bounds = [(start, min(start + _SPAN, last)) for start in range(after, last, _SPAN)]
+        numbers = np.concatenate([_integers(execute(_PACKED, (*_READ, *span)).fetchone()[0]) for span in bounds])
+        twins = execute(_TWINS, (after,)).fetchall()
+        statements = (np.flatnonzero(kinds == KIND_NUMBER[Kind.POPULATION]) + after + 1).tolist()
         return Tail(
             after=after,
-            kinds=_integers(kinds.fetchone()[0]).astype(np.uint8),
-            sources=(numbers[order] >> 32).astype(np.int32),
-            roles=roles[order],
-            targets=((numbers[order] & 0xFFFFFFFF) >> 1).astype(np.int32),
-            learns=(numbers[order] & 1).astype(np.bool_),
-            twins=rest.twins,
-            populations=rest.populations,
+            kinds=kinds,
+            sources=(numbers >> 34).astype(np.int32),
+            roles=((numbers >> 1) & 0xF).astype(np.uint8),
+            targets=((numbers >> 5) & 0x1FFFFFFF).astype(np.int32),
+            learns=(numbers & 1).astype(np.bool_),
+            twins=np.array(twins, dtype=np.int32).reshape(-1, 2),
+            populations=population_facts(execute(_STATED, (json.dumps(statements), _DESCRIBES)).fetchall()),
         )
 
 
@@ -184,25 +177,38 @@ _EARLIEST: Final = (
 _TWINS: Final = (
     "SELECT seq, earliest FROM key JOIN (SELECT value, min(seq) AS earliest FROM key "
     "WHERE value >= 'digest:' AND value < 'digest;' GROUP BY value HAVING count(*) > 1) USING (value) "
-    "WHERE seq > ? ORDER BY seq"
+    "WHERE seq > ? AND seq > earliest ORDER BY seq"
 )
 _POPULATIONS: Final = (
     f"SELECT seq, dst, content FROM record JOIN body USING (seq) JOIN edge ON src = seq AND role = ? "
     f"WHERE kind = {KIND_NUMBER[Kind.POPULATION]} AND seq > ? ORDER BY seq"
 )
-# src << 32 | dst << 1 | learns; a retrieval or a merge learns nothing. What `Edge.learns` says of each detail is said
-# once: called from SQL for each edge, it would take most of the time.
-_PACKED_EDGES: Final = (
-    "SELECT group_concat((src << 32) | (dst << 1) | (detail NOT IN (SELECT value FROM json_each(?))), ' ') "
-    "FROM edge INDEXED BY edge_out WHERE role = ? AND src > ?"
+_STATED: Final = (
+    "SELECT body.seq, dst, content FROM json_each(?) AS s CROSS JOIN body ON body.seq = s.value "
+    "JOIN edge ON src = body.seq AND role = ?"
+)
+_SPAN: Final = 250_000
+"""How many records' edges come as one text."""
+# src << 34 | dst << 5 | role << 1 | learns, in log order as the index has it: it holds 2^29 records.
+_PACKED: Final = (
+    "SELECT group_concat((src << 34) | (dst << 5) | (role << 1) "
+    "| (detail NOT IN (SELECT value FROM json_each(?))), ' ') "
+    "FROM edge INDEXED BY edge_out WHERE (? >> role) & 1 AND src > ? AND src <= ?"
 )
 
 
-def _unlearning(role: Role) -> list[str]:
-    """The details with which an edge of this role teaches nothing."""
-    single = ("RETRIEVAL", *sorted(UNTRAINED))
-    details = [",".join(several) for n in range(1, len(single) + 1) for several in combinations(single, n)]
-    return [detail for detail in details if not Edge(role, "", detail).learns]
+def _unlearning(role: Role, details: Collection[str]) -> list[str]:
+    """The details with which an edge of this role teaches nothing, as `Edge.learns` says."""
+    ordered = sorted(details)
+    several = (",".join(some) for n in range(1, len(ordered) + 1) for some in combinations(ordered, n))
+    return [detail for detail in several if not Edge(role, "", detail).learns]
+
+
+# Worked out here, because a function of ours that SQL calls for each edge would take most of the time.
+_READ: Final = (
+    json.dumps(_unlearning(Role.TRAINED_ON, {"RETRIEVAL"}) + _unlearning(Role.DERIVED_FROM, UNTRAINED)),
+    sum(1 << ROLE_NUMBER[role] for role in WALKED),
+)
 
 
 def _integers(packed: str | None) -> Sequences:

@@ -1,5 +1,9 @@
 """Building a Tail record by record, for stores that have no quicker way and for short tails."""
 
+import json
+from collections.abc import Sequence
+from typing import Final
+
 import numpy as np
 
 from descentd.graph.contents import shares_of
@@ -9,6 +13,23 @@ from descentd.graph.relations import EVIDENCE, INFLUENCE, KIND_NUMBER, ROLE_NUMB
 from descentd.graph.store.base import Link
 
 WALKED = INFLUENCE | EVIDENCE
+_AT_ONCE: Final = 500
+
+
+def population_facts(stated: Sequence[tuple[int, int, str]]) -> tuple[PopulationFact, ...]:
+    """What POPULATION records say, each given as its sequence, its partition's and its body.
+
+    Many are read as one JSON text, but not all, so that contents are gone before the next ones come.
+    """
+    facts: list[PopulationFact] = []
+    for start in range(0, len(stated), _AT_ONCE):
+        part = stated[start : start + _AT_ONCE]
+        contents = json.loads(f"[{','.join(body for _, _, body in part)}]")
+        facts += [
+            PopulationFact(at, partition, *shares_of(content))
+            for (at, partition, _), content in zip(part, contents, strict=True)
+        ]
+    return tuple(facts)
 
 
 class TailBuilder:
