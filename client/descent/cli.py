@@ -44,6 +44,9 @@ app.command()(lineage.impact)
 app.command("trained-on")(exposure.trained_on)
 app.command()(lineage.paths)
 app.command()(safety.evaluations)
+app.command()(safety.trend)
+app.command()(safety.erosion)
+app.command()(safety.diff)
 
 
 def _show_version(wanted: bool) -> None:

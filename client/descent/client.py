@@ -162,6 +162,34 @@ class Client:
         """List the evaluations of a version in the order of the log, retracted and contaminated ones marked."""
         return self._connection("Evaluations", {"of": of}, "evaluations", None, limit)[1]
 
+    def trend(
+        self,
+        of: str,
+        metric: str,
+        *,
+        slice: Sequence[tuple[str, str]] | None = None,
+        since: str | None = None,
+    ) -> Json:
+        """Return a metric along first parents: `metric` (what it means) and `series`, one a protocol and slice.
+
+        `slice` holds attributes and values; without it, every slice, and with () only what is about everybody.
+        """
+        terms = None if slice is None else [{"attribute": attribute, "value": value} for attribute, value in slice]
+        return self._ask("Trend", {"of": of, "metric": metric, "slice": terms, "since": since}, "trend")
+
+    def erosion(self, of: str, *, since: str | None = None, alpha: float | None = None) -> Json:
+        """Return whether a version's safety got worse along its ancestry: `verdict` and `findings`."""
+        return self._ask("Erosion", {"of": of, "since": since, "alpha": alpha}, "erosion")
+
+    def erosions(self, filter: Mapping[str, Any] | None = None, *, limit: int | None = 100) -> Connection:
+        """List the versions of the whole registry whose safety eroded, worst first; `filter` is an ErosionFilter."""
+        return self._connection("Erosions", {"filter": filter}, "erosions", None, limit)[1]
+
+    def diff(self, base: str, head: str, *, attributes: Sequence[str] | None = None) -> Json:
+        """Return how two versions differ, and for whom; `attributes` narrows it to populations and slices of these."""
+        given = None if attributes is None else list(attributes)
+        return self._ask("Diff", {"base": base, "head": head, "attributes": given}, "diff")
+
     # ------------------------------------------------------------ transport
 
     def _connection(

@@ -22,6 +22,7 @@ STYLES = {
     "TRAINED": "red", "NOT_TRAINED": "green", "UNKNOWN": "yellow",
     "GO": "green", "NO_GO": "bold red",
     "APPROVED": "green", "REJECTED": "bold red", "FLAGGED": "bold red", "UNREVIEWED": "yellow",
+    "ERODED": "bold red", "STABLE": "green", "IMPROVED": "green", "WORSE": "red", "BETTER": "green",
     "CRITICAL": "bold red", "HIGH": "red", "QUARANTINE": "red", "DECOMMISSION": "bold red",
 }  # fmt: skip
 """Colours for the words that one looks for first."""

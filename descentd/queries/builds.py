@@ -62,9 +62,9 @@ async def builds_of(registry: Registry, versions: Sequence[int]) -> dict[int, Bu
 def changes(before: Build, after: Build) -> list[Change]:
     """Everything in which two builds differ, in the order of the areas, then of the fields."""
     return [
-        *_fields(ChangeArea.CODE, {"code": before.code}, {"code": after.code}),
-        *_fields(ChangeArea.CONFIG, {"config": before.config}, {"config": after.config}),
-        *_fields(ChangeArea.ENVIRONMENT, {"environment": before.environment}, {"environment": after.environment}),
+        *fields(ChangeArea.CODE, {"code": before.code}, {"code": after.code}),
+        *fields(ChangeArea.CONFIG, {"config": before.config}, {"config": after.config}),
+        *fields(ChangeArea.ENVIRONMENT, {"environment": before.environment}, {"environment": after.environment}),
         *members(ChangeArea.DATA, "trainedOn", before.data, after.data),
         *_files(before.files, after.files),
         *members(ChangeArea.PARENT, "parents", before.parents, after.parents),
@@ -80,7 +80,7 @@ def members(area: ChangeArea, field: str, before: Mapping[str, str], after: Mapp
             yield Change(area, f"{field}[{ref}]", before[ref], after[ref])
 
 
-def _fields(area: ChangeArea, before: Content, after: Content) -> Iterator[Change]:
+def fields(area: ChangeArea, before: Content, after: Content) -> Iterator[Change]:
     """Field by field; a part that is there on one side only is compared with an empty one."""
     sides = [{name: part for name, part in side.items() if part is not None and part != {}} for side in (before, after)]
     for one in differences(*sides):

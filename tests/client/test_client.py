@@ -15,7 +15,7 @@ from tests.client.registry import Registry
 
 OPERATIONS = (
     "Register", "Entity", "ModelVersions", "Search", "PopulationVocabulary",
-    "Lineage", "Impact", "TrainedOn", "Paths", "History", "Evaluations", "Trend", "Erosion",
+    "Lineage", "Impact", "TrainedOn", "Paths", "History", "Evaluations", "Trend", "Erosion", "Diff",
 )  # fmt: skip
 
 

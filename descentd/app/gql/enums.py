@@ -7,7 +7,7 @@ from typing import Final
 import strawberry
 
 from descentd.graph import acts, dataset_inputs, evaluation_inputs, metrics, reach, relations, version_inputs
-from descentd.queries import builds, drift, lineage, probes, verdicts
+from descentd.queries import builds, diff, drift, lineage, measurements, probes, verdicts
 from descentd.queries.erosion import findings, questions
 
 RecordKind = relations.Kind
@@ -28,6 +28,8 @@ DriftKind = drift.DriftKind
 ErosionKind = questions.ErosionKind
 ErosionVerdict = findings.ErosionVerdict
 ChangeArea = builds.ChangeArea
+Comparability = measurements.Comparability
+VersionRelation = diff.VersionRelation
 
 strawberry.enum(RecordKind, name="RecordKind", description=relations.Kind.__doc__)
 strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.Verdict.__doc__)
@@ -48,6 +50,8 @@ for _same in (
     ErosionKind,
     ErosionVerdict,
     ChangeArea,
+    Comparability,
+    VersionRelation,
 ):
     strawberry.enum(_same, description=_same.__doc__)
 

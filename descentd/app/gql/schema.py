@@ -6,6 +6,7 @@ import strawberry
 
 from descentd.app.gql import data  # noqa: F401 - its types add themselves to TYPES
 from descentd.app.gql.accesses import AccessQuery
+from descentd.app.gql.diff import DiffQuery
 from descentd.app.gql.drift import DriftQuery
 from descentd.app.gql.erosion import ErosionQuery
 from descentd.app.gql.evaluations import EvaluationQuery
@@ -28,6 +29,7 @@ class Query(
     EvaluationQuery,
     TrendQuery,
     ErosionQuery,
+    DiffQuery,
     ProbeQuery,
     DriftQuery,
     AccessQuery,

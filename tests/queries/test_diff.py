@@ -1,0 +1,178 @@
+"""How two versions differ, for whom, and what was done about it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from descent.manifest import load_manifest
+
+from descentd.graph.errors import NotFound
+from descentd.graph.manifest import ManifestInput
+from descentd.graph.registration import register
+from descentd.queries.registry import Registry
+from tests.asking import ask
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+
+
+def part(
+    name: str, number: int, rows: int | None, *shares: tuple[str, str, float | None], **more: Any
+) -> dict[str, Any]:
+    population = [{"attribute": a, "value": v} | ({} if share is None else {"share": share}) for a, v, share in shares]
+    made: dict[str, Any] = {"name": name, "digest": f"sha256:{number:064x}", "population": population, **more}
+    return made if rows is None else made | {"rows": rows}
+
+
+def version(name: str, *parents: str, data: str | None = None, **more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": "m", "version": name, "config": {"v": name}, **more}
+    made["parents"] = [{"ref": f"model:m@{parent}", "relation": "FINE_TUNE"} for parent in parents]
+    made["trainedOn"] = [{"ref": data, "role": "TRAIN"}] if data else []
+    return made
+
+
+def evaluated(name: str, suite: str, *metrics: dict[str, Any]) -> dict[str, Any]:
+    return {"subject": f"model:m@{name}", "suite": {"name": "s", "version": suite}, "metrics": list(metrics)}
+
+
+async def diff(registry: Registry, base: str, head: str, *attributes: str) -> Any:
+    return await ask(
+        registry, "Diff", base=f"model:m@{base}", head=f"model:m@{head}", attributes=list(attributes) or None
+    )
+
+
+def sentences(text: str) -> list[str]:
+    return re.split(r"(?<=\.)\s", text)
+
+
+async def test_relations(registry: Registry) -> None:
+    models = [version("root"), version("a", "root"), version("b", "root"), version("ab", "a", "b"), version("other")]
+    await send(registry, models=models)
+    for base, head, relation in (
+        ("root", "ab", "HEAD_DESCENDS"), ("ab", "a", "BASE_DESCENDS"), ("a", "b", "SIBLINGS"),
+        ("a", "other", "UNRELATED"), ("a", "a", "SAME"),
+    ):  # fmt: skip
+        answer = await diff(registry, base, head)
+        assert answer["relation"] == relation
+        assert len(sentences(answer["summary"])) <= 5
+    assert (await diff(registry, "a", "a"))["changes"] == []
+    with pytest.raises(NotFound) as caught:
+        await diff(registry, "a", "c")
+    assert caught.value.field == "head"
+
+
+async def test_shares_count_what_was_inherited_by_rows(registry: Registry) -> None:
+    parts = [
+        part("old", 1, 900, ("age", "65+", 0.1), ("age", "18-64", 0.9), populationDocumented="COMPLETE"),
+        part("new", 2, 100, ("age", "65+", 1.0), populationDocumented="PARTIAL"),
+        part("twin", 1, 900),
+        part("uncounted", 3, None, ("age", "65+", 0.5), populationDocumented="COMPLETE"),
+        part("silent", 4, 50),
+    ]
+    await send(
+        registry,
+        datasets=[{"name": "d", "version": "1", "partitions": parts}],
+        models=[
+            version("1", data="dataset:d@1#old"),
+            version("2", "1", data="dataset:d@1#new"),
+            version("3", "2", data="dataset:d@1#twin"),
+            version("4", "2", data="dataset:d@1#uncounted"),
+            version("5", "2", data="dataset:d@1#silent"),
+            version("6"),
+        ],
+    )
+
+    async def share(head: str, value: str) -> Any:
+        found = (await diff(registry, "1", head, "age"))["populations"]
+        return next(row["headShare"] for row in found if row["value"] == value)
+
+    rows = (await diff(registry, "1", "2", "age"))["populations"]
+    assert [(row["value"], row["baseShare"]) for row in rows] == [("18-64", 0.9), ("65+", 0.1)]
+    assert await share("2", "65+") == pytest.approx((90 + 100) / 1000)
+    assert await share("2", "18-64") == pytest.approx(810 / 1000)
+    assert await share("3", "65+") == pytest.approx(0.19)  # the same data once more adds nothing
+    assert await share("4", "65+") is None  # nobody counted its rows
+    assert await share("5", "65+") is None  # it does not say
+    assert await share("6", "65+") is None  # it learned from something
+    assert "not known" in (await diff(registry, "1", "5", "age"))["summary"]
+
+
+async def test_metrics_are_judged_within_tolerance_and_error(registry: Registry) -> None:
+    old = [{"attribute": "age", "value": "65+"}]
+    both = (
+        ("accuracy", 0.80, 0.85, 10_000, "BETTER"),
+        ("adversarial_accuracy", 0.64, 0.60, 10_000, "WORSE"),
+        ("attack_success_rate", 0.40, 0.34, 10_000, "BETTER"),
+        ("wmdp_accuracy", 0.30, 0.40, 10_000, "WORSE"),
+        ("robust_accuracy", 0.64, 0.60, 100, "SAME"),
+        ("recall", 0.80, 0.805, 1_000_000, "SAME"),
+        ("selection_rate", 0.40, 0.50, 10_000, "INCOMPARABLE"),
+    )
+    before = [{"name": name, "value": value, "n": n} for name, value, _, n, _ in both]
+    after = [{"name": name, "value": value, "n": n} for name, _, value, n, _ in both]
+    before.append({"name": "f1", "value": 0.5, "slice": old})
+    after.append({"name": "precision", "value": 0.5})
+    await send(
+        registry,
+        models=[version("1"), version("2", "1")],
+        evaluations=[
+            evaluated("1", "1", *before),
+            evaluated("2", "1", *after),
+            evaluated("1", "2", {"name": "psi", "value": 0.1}),
+            evaluated("2", "3", {"name": "psi", "value": 0.1}),
+        ],
+    )
+    answer = await diff(registry, "1", "2")
+    verdicts = {row["name"]: row["verdict"] for row in answer["metrics"]}
+    assert verdicts == {name: verdict for name, *_, verdict in both} | dict.fromkeys(
+        ("f1", "precision", "psi"), "INCOMPARABLE"
+    )
+    order = [row["verdict"] == "INCOMPARABLE" for row in answer["metrics"]]
+    assert order == sorted(order)
+    rates = {row["name"]: row["delta"] for row in answer["metrics"]}
+    assert (rates["accuracy"], rates["adversarial_accuracy"], rates["psi"]) == (0.05, -0.04, None)
+    assert "other versions of s, 2 and 3" in answer["summary"]
+    assert [row["name"] for row in (await diff(registry, "1", "2", "age"))["metrics"]] == ["f1"]
+
+
+async def test_interventions_between_with_the_version_that_they_were_on(registry: Registry) -> None:
+    def done(kind: str) -> list[dict[str, Any]]:
+        return [{"kind": kind, "targets": [{"attribute": "age", "value": "65+"}], "description": "Reweighed. Twice."}]
+
+    models = [
+        version("1", interventions=done("first")),
+        version("2", "1", interventions=done("second")),
+        version("3", "2"),
+        version("side", "1", interventions=done("side")),
+        version("4", "3", "side"),
+    ]
+    await send(registry, models=models)
+    assert [(i["kind"], i["on"]["ref"]) for i in (await diff(registry, "1", "3"))["interventions"]] == [
+        ("second", "model:m@2")
+    ]
+    assert {i["kind"] for i in (await diff(registry, "1", "4"))["interventions"]} == {"second", "side"}
+    assert (await diff(registry, "3", "3"))["interventions"] == []
+    told = (await diff(registry, "1", "3", "age"))["summary"]
+    assert "second for age 65+ in model:m@2" in told
+    assert len(sentences(told)) <= 5
+
+
+async def test_the_example(registry: Registry, shared: Path) -> None:
+    manifest = load_manifest(shared / "contract" / "manifest.example.yaml")
+    await register(registry.committer, ManifestInput.read(manifest.content), "ana")
+    refs = {"base": "model:credit-risk@4.1", "head": "model:credit-risk@4.2"}
+    answer = await ask(registry, "Diff", **refs)
+    changes = {(one["area"], one["field"]): (one["before"], one["after"]) for one in answer["changes"]}
+    assert changes["CONFIG", "config.learning_rate"] == ("0.1", "0.08")
+    assert changes["CONFIG", "config.depth"] == (6, 7)
+    assert changes["PROFILE", "safetyProfile.knownBiases[0].value"] == ("65+", None)
+    assert {area for area, _ in changes} == {"CODE", "CONFIG", "DATA", "ARTIFACT", "PROFILE", "PARENT"}
+    assert all(row["baseShare"] is None for row in answer["populations"])  # the synthetic rows say nothing of anybody
+    about = await ask(registry, "Diff", attributes=["age_group"], **refs)
+    assert {row["attribute"] for row in about["populations"]} == {"age_group"}
+    assert [(row["slice"][0]["value"], row["base"], row["head"], row["delta"]) for row in about["metrics"]] == [
+        ("18-64", 0.57, 0.57, 0.0), ("65+", 0.42, 0.55, 0.13),
+    ]  # fmt: skip
+    assert "reweighing for age_group 65+" in about["summary"]
+    assert len(sentences(about["summary"])) <= 5
