@@ -30,7 +30,7 @@ def coverage_losses(views: Sequence[View], ancestry: Ancestry) -> Iterator[Findi
         last = view.nearest
         if any(_moved_on(last, other, ancestry) for other in alike[_measure(view)]):
             continue
-        baseline = max(last, key=depths.__getitem__)
+        baseline = max(last, key=lambda version: (depths[version], _worst(view, version)))
         key = _unversioned(view.series.protocol)
         if key not in lost or depths[baseline] > lost[key][0]:
             lost[key] = depths[baseline], baseline, view
@@ -55,6 +55,13 @@ def _measure(view: View) -> tuple[object, ...]:
 
 def _unversioned(protocol: Protocol) -> tuple[object, ...]:
     return protocol.metric.name, protocol.slice, protocol.suite, protocol.suite_config, protocol.data
+
+
+def _worst(view: View, version: int) -> float:
+    """Among results that are equally late, the worst is shown: how versions are named must not decide."""
+    value = view.series.results[version].value
+    badness = view.metric.badness(value)
+    return value if badness is None else badness
 
 
 def _moved_on(last: Sequence[int], other: View, ancestry: Ancestry) -> bool:
