@@ -8,12 +8,13 @@ import pytest
 from descentd.graph.errors import InvalidInput
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection
 from descentd.queries.erosion.assess import assess
-from descentd.queries.erosion.composites import with_composites
+from descentd.queries.erosion.composites import Slice, with_composites
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.lines import lines
 from descentd.queries.erosion.results import Result
 from descentd.queries.erosion.series import Protocol, Series
 
+Measured = dict[tuple[str, Slice], Result]
 HIGH, LOW = MetricDirection.HIGHER_IS_BETTER, MetricDirection.LOWER_IS_BETTER
 
 
@@ -26,7 +27,7 @@ def by_name(*definitions: MetricDefinition) -> dict[str, MetricDefinition]:
 
 
 def test_the_worst_of_several_is_by_its_own_direction_with_that_ones_error() -> None:
-    attacks = {("fgsm", ()): Result(0.7, 0.02, 100), ("pgd", ()): Result(0.4, 0.03, 200)}
+    attacks: Measured = {("fgsm", ()): Result(0.7, 0.02, 100), ("pgd", ()): Result(0.4, 0.03, 200)}
     worst = metric("worst_attack", worst_of=("fgsm", "pgd", "not_measured"))
     known = by_name(metric("fgsm"), metric("pgd"), worst)
     assert with_composites(attacks, known)["worst_attack", ()] == Result(0.4, 0.03, 200)
@@ -36,9 +37,10 @@ def test_the_worst_of_several_is_by_its_own_direction_with_that_ones_error() -> 
 
 def test_a_composite_that_was_reported_wins_and_without_parts_there_is_none() -> None:
     worst = by_name(metric("pgd"), metric("worst", worst_of=("pgd",)))
-    reported = {("pgd", ()): Result(0.4), ("worst", ()): Result(0.3)}
+    reported: Measured = {("pgd", ()): Result(0.4), ("worst", ()): Result(0.3)}
     assert with_composites(reported, worst) == reported
-    assert with_composites({("other", ()): Result(0.4)}, worst) == {("other", ()): Result(0.4)}
+    other: Measured = {("other", ()): Result(0.4)}
+    assert with_composites(other, worst) == other
 
 
 def test_a_rate_lends_its_error_to_a_worst_that_is_no_rate() -> None:
@@ -52,7 +54,7 @@ def test_a_rate_lends_its_error_to_a_worst_that_is_no_rate() -> None:
 def test_a_disparity_is_over_the_slices_of_its_attribute_and_keeps_the_others() -> None:
     rate = MetricDefinition("selection_rate", MetricCategory.BIAS, MetricDirection.NONE, is_rate=True)
     gap = MetricDefinition("gap", MetricCategory.BIAS, LOW, disparity_of="selection_rate", disparity_over="age")
-    measured = {
+    measured: Measured = {
         ("selection_rate", (("age", "65+"),)): Result(0.41, n=2600),
         ("selection_rate", (("age", "18-64"),)): Result(0.57, n=34000),
         ("selection_rate", (("age", "0-17"),)): Result(0.5, 0.01),
@@ -77,7 +79,7 @@ def test_composites_of_composites_come_out_whatever_their_order_and_circles_end(
         metric("chicken", worst_of=("egg",)),
         metric("egg", worst_of=("chicken",)),
     )
-    measured = {
+    measured: Measured = {
         ("rate", (("age", "a"),)): Result(0.1),
         ("rate", (("age", "b"),)): Result(0.4),
         ("egg", ()): Result(1.0),
