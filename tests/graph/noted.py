@@ -1,6 +1,7 @@
 """Putting a log of `Noted` records, whose edges may be unusual, into a Neo4j store as if they had been registered."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from descentd.graph.digests import Frontier
 from descentd.graph.log import Entry, Head
@@ -36,13 +37,14 @@ def appended(sequence: int, noted: Noted) -> Appended:
     return Appended(Entry(sequence, 1, record, 1, "tess"), tuple(links))
 
 
-async def fill(store: Neo4jStore, log: Sequence[Noted]) -> None:
-    """Replace what `store` holds by `log`."""
+async def fill(store: Neo4jStore, log: Sequence[Noted], cuts: Sequence[int] = ()) -> None:
+    """Replace what `store` holds by `log`, inserted in batches that end at `cuts`."""
     items = [appended(sequence, noted) for sequence, noted in enumerate(log, 1)]
     store.forget()
 
     async def work(run):  # type: ignore[no-untyped-def]
         await run("MATCH (n) WHERE NOT n:Log DETACH DELETE n")
-        await insert(run, items, Head(len(items), 1, Frontier()))
+        for after, upto in pairwise(sorted({0, *cuts, len(items)})):
+            await insert(run, items[after:upto], Head(upto, 1, Frontier()))
 
     await store._connection.write(work)

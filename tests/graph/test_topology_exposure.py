@@ -1,6 +1,6 @@
 """Exposure to populations, against the backward closure of each version."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -51,7 +51,11 @@ def answers(topology: Topology, population: Sequence[Term], upto: int) -> dict[i
 @given(questions())
 def test_the_answer_is_what_the_closure_of_each_version_says(question: Question) -> None:
     log, cuts, population, upto = question
-    found = answers(topology_of(log, cuts), population, upto)
+    check_answers(log, answers(topology_of(log, cuts), population, upto), population, upto)
+
+
+def check_answers(log: Sequence[Noted], found: Mapping[int, Exposed], population: Sequence[Term], upto: int) -> None:
+    """Each version has the answer that its backward closure says, and a shortest way that proves it."""
     assert found.keys() == {place for place, noted in enumerate(log[:upto], 1) if noted.kind is Kind.MODEL_VERSION}
     for version, answer in found.items():
         closure = sources_of(log, version, upto)

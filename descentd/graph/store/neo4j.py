@@ -15,6 +15,7 @@ from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import settle
 from descentd.graph.store.neo4j_audit import audit, totals
 from descentd.graph.store.neo4j_connection import Connection, Run
+from descentd.graph.store.neo4j_exposure import Neo4jExposure
 from descentd.graph.store.neo4j_layout import FIRST, FORMAT, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j_people import PEOPLE, Neo4jPeople
 from descentd.graph.store.neo4j_reach import Neo4jReach
@@ -23,7 +24,7 @@ from descentd.graph.store.neo4j_tails import read_tail
 from descentd.graph.store.people import People
 
 
-class Neo4jStore(Neo4jReads, Neo4jReach):
+class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
     """A registry in a database of Neo4j 5. Implements Store and SupportsReach.
 
     `uri` is bolt:// or neo4j:// and may hold the credentials (`bolt://USER:PASSWORD@HOST`). Raises InvalidInput for
@@ -34,6 +35,7 @@ class Neo4jStore(Neo4jReads, Neo4jReach):
         self._connection = Connection(uri, auth, database)
         Neo4jReads.__init__(self, self._connection.run)
         Neo4jReach.__init__(self)
+        Neo4jExposure.__init__(self)
 
     @property
     def people(self) -> People:
@@ -61,6 +63,11 @@ class Neo4jStore(Neo4jReads, Neo4jReach):
             # Another server that opens at the same moment may be a hair faster.
             if error.code != "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists":
                 raise
+
+    def forget(self) -> None:
+        """Forget all answers."""
+        Neo4jReach.forget(self)
+        Neo4jExposure.forget(self)
 
     async def close(self) -> None:
         """See Store."""

@@ -11,24 +11,26 @@ That is what is audited. Beside it stands what walking needs and what follows fr
     ()-[:FLOWS|RESTS {source, target, role, learns, since}]->()   an edge of a twin, once more between the earliest ones
     (:Whole)<-[:PART]-()                                a dataset and its partitions, where a walk from it begins
 
-so that a walk over the earliest partitions alone reaches what any of their twins would, at the same distance.
+so that a walk over the earliest partitions alone reaches what any of their twins would, at the same distance. What
+exposure needs besides is in `neo4j_knowledge`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from descentd.graph.log import Head
 from descentd.graph.records import Record
-from descentd.graph.relations import INFLUENCE, KINDS, ROLES, Edge, Role
+from descentd.graph.relations import INFLUENCE, KINDS, ROLES, Edge, Kind, Role
+from descentd.graph.store import neo4j_knowledge
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
 from descentd.graph.store.neo4j_connection import Run
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 
-NODES: Final = ("Record", "Key", "Log", "Whole", "Token", "Access", "AccessLog")
+NODES: Final = ("Record", "Key", "Log", "Whole", "Token", "Access", "AccessLog", *neo4j_knowledge.NODES)
 """The labels of nodes, one of which each has."""
 
 KEPT: Final = ("seq", "tx", "kind", "id", "label", "recordedAt", "recordedBy", "hash", "body", "words")
@@ -44,7 +46,7 @@ _MIRRORED: Final = dict.fromkeys(INFLUENCE, "FLOWS") | {Role.EVALUATES: "RESTS",
 MIRRORED: Final = "|".join(sorted(_MIRRORED))
 """The types of relationships of which walks see a copy where an end is a twin."""
 
-RELATIONSHIPS: Final = (*ROLES, "HOLDS", "PART", *sorted(set(_MIRRORED.values())))
+RELATIONSHIPS: Final = (*ROLES, "HOLDS", "PART", *sorted(set(_MIRRORED.values())), *neo4j_knowledge.RELATIONSHIPS)
 """All types of relationships."""
 
 SCHEMA: Final = (
@@ -56,6 +58,7 @@ SCHEMA: Final = (
     "CREATE CONSTRAINT whole_seq IF NOT EXISTS FOR (w:Whole) REQUIRE w.seq IS UNIQUE",
     """CREATE FULLTEXT INDEX record_words IF NOT EXISTS FOR (r:Record) ON EACH [r.words]
     OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace', `fulltext.eventually_consistent`: false}}""",
+    *neo4j_knowledge.SCHEMA,
 )
 FIRST: Final = """
 MERGE (l:Log {one: 1}) ON CREATE SET l.seq = 0, l.recordedAt = 0, l.frontier = '', l.format = $format
@@ -66,7 +69,8 @@ LOCK: Final = "MATCH (l:Log) SET l.locked = true WITH l RETURN l.seq, l.recorded
 HEAD: Final = "MATCH (l:Log) RETURN l.seq, l.recordedAt, l.frontier"
 
 # One statement for everything, since each costs a round trip while all other writers wait.
-_INSERT: Final = """
+_INSERT: Final = (
+    """
 MATCH (l:Log) SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
 WITH l
 CALL () {
@@ -105,6 +109,8 @@ CALL () {
   CREATE (p)-[:PART]->(w)
 }
 """
+    + neo4j_knowledge.INSERT
+)
 
 
 async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
@@ -117,8 +123,9 @@ async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
             _INSERT,
             records=[_record(item) for item in batch],
             keys=[[sequence, key, key.startswith("digest:")] for sequence, key in keys],
-            edges=[_edge(link) for item in batch for link in item.links],
-            wholes=[i.entry.sequence for i in batch if any(link.role is Role.INCLUDES for link in i.links)],
+            edges=[row for item in batch for row in _edges(item)],
+            wholes=[item.entry.sequence for item in batch if _is_whole(item)],
+            **neo4j_knowledge.knowledge(batch),
             **end,
         )
 
@@ -155,11 +162,24 @@ def readable(record: Record) -> dict[str, Any]:
     }
 
 
-def _edge(link: Link) -> list[Any]:
+def _is_whole(item: Appended) -> bool:
+    return any(link.role is Role.INCLUDES for link in item.links)
+
+
+def _edges(item: Appended) -> Iterator[list[Any]]:
+    kind, whole = item.entry.record.kind, _is_whole(item)
+    for link in item.links:
+        yield [*_edge(kind, link, whole=whole), _MIRRORED.get(link.role)]
+
+
+def _edge(kind: Kind, link: Link, *, whole: bool) -> list[Any]:
+    edge = Edge(link.role, "", link.detail)
     properties: dict[str, Any] = {"detail": link.detail} if link.detail else {}
     if link.role in _JUDGED:
-        properties["learns"] = Edge(link.role, "", link.detail).learns
-    return [link.source, link.target, link.role.value, properties, _MIRRORED.get(link.role)]
+        properties["learns"] = edge.learns
+    if shut := neo4j_knowledge.shut(kind, edge, whole=whole):
+        properties["shut"] = shut
+    return [link.source, link.target, link.role.value, properties]
 
 
 def learns(role: Role, detail: str) -> bool | None:

@@ -1,8 +1,6 @@
 """Reach, walked by Neo4j itself."""
 
-import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -11,6 +9,7 @@ from descentd.graph.reach import Derivations, Direction, Reached, ReachPage, Seq
 from descentd.graph.relations import KINDS, Kind
 from descentd.graph.store.neo4j_connection import Connection, Run
 from descentd.graph.store.neo4j_layout import LABELS
+from descentd.graph.store.neo4j_once import Once
 from descentd.graph.store.neo4j_paths import derivations as count_derivations
 from descentd.graph.store.neo4j_via import derivations
 from descentd.graph.store.neo4j_walk import BEYOND, Origins, find_origins
@@ -44,7 +43,7 @@ class Neo4jReach:
     _connection: Connection
 
     def __init__(self) -> None:
-        self._counted: OrderedDict[object, asyncio.Task[Counts]] = OrderedDict()
+        self._counted = Once[Counts](_REMEMBERED)
 
     async def reach(
         self,
@@ -70,31 +69,14 @@ class Neo4jReach:
         async def count() -> Counts:
             return await _counts(run, walked, found, upto)
 
-        counts = await self._once((tuple(sorted(found.leads)), direction, upto, evidence), count)
+        counts = await self._counted.get((tuple(sorted(found.leads)), direction, upto, evidence), count)
         counts = {kind: n for kind, n in counts.items() if kinds is None or kind in kinds}
         items = await _page(run, walked, found, upto, counts, depth, after or (0, 0), first) if counts else []
         return ReachPage(counts, items[:first], len(items) > first)
 
-    async def _once(self, question: object, count: Callable[[], Awaitable[Counts]]) -> Counts:
-        """The counts that answer a question: they never change, and whoever asks meanwhile waits for the same walk."""
-        task = self._counted.get(question)
-        if task is None:
-            task = self._counted[question] = asyncio.ensure_future(count())
-            task.add_done_callback(lambda done: self._forget(question, done))
-            while len(self._counted) > _REMEMBERED:
-                self._counted.popitem(last=False)
-        self._counted.move_to_end(question)
-        return await asyncio.shield(task)
-
-    def _forget(self, question: object, done: "asyncio.Task[Counts]") -> None:
-        if (done.cancelled() or done.exception()) and self._counted.get(question) is done:
-            del self._counted[question]
-
     def forget(self) -> None:
-        """Forget what was counted; what is being counted is given up."""
-        for task in self._counted.values():
-            task.cancel()
-        self._counted.clear()
+        """Forget what was counted."""
+        self._counted.forget()
 
     async def via(
         self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False

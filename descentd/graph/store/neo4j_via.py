@@ -10,7 +10,7 @@ from descentd.graph.store.neo4j_walk import DOWN, THEN, Origins
 from descentd.graph.topology.trail import HALF, LISTED
 
 # An edge as (source, target, role); one of a twin says itself which records it joins.
-_ARROW: Final = "[coalesce(e.source, startNode(e).seq), coalesce(e.target, endNode(e).seq), coalesce(e.role, type(e))]"
+ARROW: Final = "[coalesce(e.source, startNode(e).seq), coalesce(e.target, endNode(e).seq), coalesce(e.role, type(e))]"
 _PATHS: Final = f"""
 UNWIND $items AS i
 MATCH (own:Record {{seq: i}})
@@ -24,7 +24,7 @@ WHERE {THEN}
 WITH i, x.seq = i AS own, p ORDER BY length(p), own DESC
 WITH i, collect(p)[0] AS p
 WITH i, length(p) AS n, reverse([e IN relationships(p) WHERE type(e) <> 'PART']) AS arrows
-RETURN i, n, [e IN arrows[..{HALF + 1}] | {_ARROW}], [e IN arrows[{HALF + 1}..][-{HALF + 1}..] | {_ARROW}]
+RETURN i, n, [e IN arrows[..{HALF + 1}] | {ARROW}], [e IN arrows[{HALF + 1}..][-{HALF + 1}..] | {ARROW}]
 """
 _CITED: Final = """
 UNWIND $items AS i
@@ -66,14 +66,15 @@ async def _influenced(run: Run, origins: Origins, items: Sequence[int], upto: in
     rows = await run(_PATHS.replace("$LABEL", label), items=rest, starts=starts, upto=upto)
     for item, edges, head, tail in rows:
         length = edges - origins.offset
-        found[item] = length, _steps(origins, item, head, tail, whole=length == len(head) + len(tail))
+        whole = length == len(head) + len(tail)
+        found[item] = length, steps_along(origins.leads[head[0][1]], item, head, tail, whole=whole)
     return found
 
 
-def _steps(origins: Origins, item: int, head: list[Any], tail: list[Any], *, whole: bool) -> list[Step]:
+def steps_along(lead: Sequence[Step], item: int, head: list[Any], tail: list[Any], *, whole: bool) -> list[Step]:
     """The derivation along arrows, cut in the middle past `LISTED` steps; `whole` says that head and tail meet."""
     arrows = head + tail
-    steps = list(origins.leads[arrows[0][1]])
+    steps = list(lead)
     for position, (source, target, role) in enumerate(arrows):
         if steps[-1].sequence != target and (whole or position != len(head)):
             steps.append(Step(target, Role.SAME_DATA))

@@ -7,13 +7,13 @@ UNKNOWN. Twins share everything, what their statements say too.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.reach import Exposed, ExposurePage, Sequences, Share, Step, Term, Verdict
+from descentd.graph.exposed import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
+from descentd.graph.reach import Exposed, ExposurePage, Sequences, Step, Term, Verdict
 from descentd.graph.relations import Role
 from descentd.graph.topology.edges import NARROW_EDGES, Edges
 from descentd.graph.topology.populations import Facts
@@ -21,14 +21,6 @@ from descentd.graph.topology.sources import Sources
 from descentd.graph.topology.tags import CONDITIONAL, EXPOSES, INCLUDES, LEARNS, ROLE, TRAINED_ON, Integers
 from descentd.graph.topology.trail import Trails, step_back
 from descentd.graph.topology.walk import Twins, Walk, walk
-
-VERDICTS: Final = tuple(Verdict)
-DIRECT, INHERITED, NOT_TRAINED, UNKNOWN = range(4)
-"""The verdicts with TRAINED in two, in the order in which they are listed."""
-PLACES: Final = ((0, 0), (0, 1), (1, 1), (2, 1))
-"""Verdict and exposure of each, as cursors have them."""
-CLOSE: Final = 1e-9
-"""Shares are decimal fractions in binary: sums are compared with this much tolerance."""
 
 Mask = NDArray[np.bool_]
 
@@ -147,19 +139,19 @@ class Exposure:
         self._trained = documentation.reach(matching)
         self._lacking = documentation.reach(self._unlisted())
         versions = lineage.sources.versions
-        self._versions = versions[: np.searchsorted(versions, upto, "right")]
-        answers = np.full(len(self._versions), NOT_TRAINED, np.uint8)
+        versions = versions[: np.searchsorted(versions, upto, "right")]
+        answers = np.full(len(versions), NOT_TRAINED, np.uint8)
         for unknown in (documentation.undocumented, self._lacking):
-            answers[unknown.among(self._versions)] = UNKNOWN
-        answers[self._trained.among(self._versions)] = INHERITED
+            answers[unknown.among(versions)] = UNKNOWN
+        answers[self._trained.among(versions)] = INHERITED
         direct = self._learners(matching)
-        answers[np.searchsorted(self._versions, direct[direct <= upto])] = DIRECT
-        self._answers = answers
+        answers[np.searchsorted(versions, direct[direct <= upto])] = DIRECT
+        self._answers = Answers(versions, answers)
 
     @property
     def held(self) -> int:
         """About how many bytes this occupies, apart from the documentation."""
-        return self._trained.held + self._lacking.held + self._answers.nbytes
+        return self._trained.held + self._lacking.held + self._answers.held
 
     def _matching(self) -> Integers:
         """All members of the classes in which each term is met by some statement."""
@@ -192,26 +184,9 @@ class Exposure:
         self, verdicts: frozenset[Verdict], within: Sequences | None, after: tuple[int, int, int] | None, first: int
     ) -> ExposurePage:
         """See `SupportsReach.exposure`."""
-        versions, answers = self._versions, self._answers
-        if within is not None:
-            chosen = np.isin(versions, within, assume_unique=True)
-            versions, answers = versions[chosen], answers[chosen]
-        direct, inherited, not_trained, unknown = np.bincount(answers, minlength=4).tolist()
-        counts = dict(zip(VERDICTS, (direct + inherited, not_trained, unknown), strict=True))
-        listed: list[tuple[int, int]] = []
-        for answer, place in enumerate(PLACES):
-            if len(listed) > first or VERDICTS[place[0]] not in verdicts or (after and place < after[:2]):
-                continue
-            sequences = versions[answers == answer]
-            start = int(np.searchsorted(sequences, after[2], "right")) if after and place == after[:2] else 0
-            listed += [(answer, sequence) for sequence in sequences[start : start + first + 1 - len(listed)].tolist()]
+        page, listed = self._answers.page(verdicts, within, after, first)
         items = _Evidence(self._documentation, self._population, self._trained, self._lacking)
-        return ExposurePage(
-            counts,
-            sum(counts[verdict] for verdict in verdicts),
-            [items.of(sequence, answer) for answer, sequence in listed[:first]],
-            len(listed) > first,
-        )
+        return replace(page, items=[items.of(sequence, answer) for sequence, answer in listed])
 
 
 class _Evidence:
@@ -247,35 +222,13 @@ class _Evidence:
     def _lead(self, partition: int) -> list[Step]:
         """From the twin whose statement meets most terms (the partition itself where it does) to the partition."""
         members = self._twins.of(partition, self._upto)
-
-        def met(member: int) -> int:
-            shares = self._facts.shares(member, self._upto)
-            return sum(any(_meets(term, share) for share in shares) for term in self._population)
-
-        source = max((partition, *members), key=met)
+        source = max((partition, *members), key=lambda one: met(self._population, self._facts.shares(one, self._upto)))
         steps = [Step(source, None)]
         return steps if source == partition else [*steps, Step(partition, Role.SAME_DATA)]
 
     def _proven(self, source: int) -> bool:
-        """Whether the shares leave no way for the terms to be met by different rows only (Bonferroni)."""
-        if len(self._population) == 1:
-            return True
         members = self._twins.of(source, self._upto)
         if members[0] not in self._proofs:
             statements = [self._facts.shares(member, self._upto) for member in members]
-            least = sum(max(_least(term, shares) for shares in statements) for term in self._population)
-            self._proofs[members[0]] = least - (len(self._population) - 1) > CLOSE
+            self._proofs[members[0]] = proven(self._population, statements)
         return self._proofs[members[0]]
-
-
-def _least(term: Term, shares: Sequence[Share]) -> float:
-    """At least this share of the rows meets the term: values add up unless they must overlap."""
-    attribute = [share for share in shares if share.attribute == term.attribute]
-    met = [share.share or 0.0 for share in attribute if share.value in term.values]
-    if sum(share.share or 0.0 for share in attribute) <= 1 + CLOSE:
-        return sum(met)
-    return max(met, default=0.0)
-
-
-def _meets(term: Term, share: Share) -> bool:
-    return share.attribute == term.attribute and share.value in term.values and share.share != 0

@@ -1,0 +1,38 @@
+"""Exposure walked by Neo4j over random lineages, against the backward closure of each version."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from descentd.graph.reach import Verdict
+from descentd.graph.store.neo4j import Neo4jStore
+from tests.graph.noted import fill
+from tests.graph.test_topology_exposure import ALL, Question, check_answers, questions
+from tests.neo4j_server import Neo4jServer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def store(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+    neo4j_server.wipe()
+    store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
+    await store.open()
+    yield store
+    await store.close()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(questions())
+async def test_the_answer_is_what_the_closure_of_each_version_says(store: Neo4jStore, question: Question) -> None:
+    log, cuts, population, upto = question
+    await fill(store, log, cuts)
+    page = await store.exposure(population, upto, verdicts=ALL, first=1_000)
+    assert sum(page.counts.values()) == page.total == len(page.items)
+    check_answers(log, {item.sequence: item for item in page.items}, population, upto)
+    if len(page.items) > 1:
+        last = page.items[0]
+        place = list(Verdict).index(last.verdict), 0 if last.direct else 1, last.sequence
+        rest = await store.exposure(population, upto, verdicts=ALL, after=place, first=1_000)
+        assert list(rest.items) == list(page.items[1:])
