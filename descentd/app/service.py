@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -9,8 +10,9 @@ import structlog
 from descentd.app.errors import fault
 from descentd.app.policy_files import read_policies
 from descentd.app.settings import Settings
-from descentd.app.stores import scheme, store_at, without_credentials
+from descentd.app.stores import NEO4J, scheme, store_at, without_credentials
 from descentd.graph.errors import InvalidInput, Unavailable
+from descentd.graph.reach import SupportsReach
 from descentd.graph.store.committer import Committer
 from descentd.graph.walker import Walker
 from descentd.queries.policies import register_policies
@@ -19,6 +21,8 @@ from descentd.queries.registry import Registry
 log = structlog.get_logger()
 
 _RETRY: Final = 1.0
+_HEAD_START: Final = 1.0
+"""How long the index may take to load before a store that walks by itself answers in its place."""
 _PATIENCE: Final = 5.0
 
 
@@ -30,11 +34,12 @@ class Service:
 
         Raises Invalid for what is wrong with the policies.
         """
-        if settings.topology == "store":
-            raise InvalidInput("No store walks the graph by itself yet: leave out --topology store.")
+        if settings.topology == "store" and scheme(settings.store) not in NEO4J:
+            raise InvalidInput("Only Neo4j walks the graph by itself: leave out --topology store, or name a Neo4j.")
         if scheme(settings.store) == "memory" and settings.workers > 1:
             raise InvalidInput("A registry in memory lives in one process: use --workers 1, or a file.")
         self._policies = read_policies(settings.policies) if settings.policies else ()
+        self._pushed_down = settings.topology == "store"
         self._store = store_at(settings.store)
         self._address = without_credentials(settings.store)
         self._registry: Registry | None = None
@@ -79,27 +84,47 @@ class Service:
 
     async def _open(self, when_ready: Callable[[int], None]) -> None:
         await self._until_it_works(self._store.open)
-        walker, records = Walker(self._store), 0
+        walker = Walker(self._store)
+        loading = None if self._pushed_down else asyncio.create_task(self._until_it_works(self._loaded(walker)))
+        try:
+            await self._serve(walker, loading, when_ready)
+        finally:
+            if loading is not None:
+                loading.cancel()
 
-        async def catch_up() -> None:
-            nonlocal records
-            records = await self._store.sequence()
-            await walker.catch_up(records)
-
-        await self._until_it_works(catch_up)
-        registry = Registry(self._store, walker, Committer(self._store))
+    async def _serve(
+        self, walker: Walker, loading: "asyncio.Task[None] | None", when_ready: Callable[[int], None]
+    ) -> None:
+        """Take requests: with the index once it is loaded, before that with a store that walks by itself."""
+        store = self._store
+        by_itself = store if isinstance(store, SupportsReach) else None
+        if loading is not None:
+            await asyncio.wait({loading}, timeout=None if by_itself is None else _HEAD_START)
+        loaded = loading is not None and loading.done()
+        registry = Registry(store, walker if loaded or by_itself is None else by_itself, Committer(store))
+        records = 0
 
         async def put_policies() -> None:
             nonlocal records
             for id in await register_policies(registry, self._policies):
                 log.info("policy_registered", id=id)
-                records += 1
+            records = await store.sequence()
 
         await self._until_it_works(put_policies)
         self._registry = registry
         self._tried.set()
         log.info("ready", store=self._address, records=records)
         when_ready(records)
+        if loading is not None and not loaded:
+            await loading
+            self._registry = replace(registry, walk=walker)
+            log.info("index_loaded", store=self._address)
+
+    def _loaded(self, walker: Walker) -> Callable[[], Awaitable[None]]:
+        async def load() -> None:
+            await walker.catch_up(await self._store.sequence())
+
+        return load
 
     async def _until_it_works(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -12,7 +12,7 @@ reached from `y`; a dataset's partitions are its ancestors at distance 1 by INCL
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,6 +157,7 @@ class Derivations:
     paths: Sequence[Sequence[Step]]
 
 
+@runtime_checkable
 class SupportsReach(Protocol):
     """Somebody who walks the influence graph: the topology in this process, or a store that can do it itself."""
 

@@ -23,7 +23,7 @@ async def store(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
     await store.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(questions())
 async def test_the_answer_is_what_the_closure_of_each_version_says(store: Neo4jStore, question: Question) -> None:
     log, cuts, population, upto = question

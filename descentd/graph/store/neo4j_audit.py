@@ -8,14 +8,17 @@ from descentd.graph.records import Record
 from descentd.graph.relations import ROLES, Edge, Kind, Role
 from descentd.graph.store.base import Stored, Totals
 from descentd.graph.store.neo4j_connection import Row, Run
+from descentd.graph.store.neo4j_knowledge import STRAYS, said, shut
 from descentd.graph.store.neo4j_layout import KEPT, LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns, readable
 
 _AUDIT: Final = f"""
 MATCH (r:Record) WHERE r.seq > $after
 WITH r ORDER BY r.seq LIMIT $limit
 RETURN properties(r), labels(r),
-  COLLECT {{ MATCH (r)-[e:{TYPES}]->(to) RETURN [type(e), to.id, e.detail, e.learns] }},
-  COLLECT {{ MATCH (r)-[:HOLDS]->(k) RETURN k.value }}
+  COLLECT {{ MATCH (r)-[e:{TYPES}]->(to) RETURN [type(e), to.id, e.detail, e.learns, e.shut] }},
+  COLLECT {{ MATCH (r)-[:HOLDS]->(k) RETURN k.value }},
+  COLLECT {{ MATCH (r)-[e:LISTS]->(a:Attribute) RETURN [a.name, a.value, e.share, e.shut] }},
+  COUNT {{ (r)-[:COMPLETES]->(:Complete) }}
 """
 _COUNTS: Final = (
     "MATCH (r:Record) RETURN count(r) AS n",
@@ -48,7 +51,7 @@ _STRAYS: Final = {
         OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
         WITH e, a, b, coalesce(x, a) AS x, coalesce(y, b) AS y
         WHERE NOT EXISTS { MATCH (x)-[f:FLOWS|RESTS]->(y) WHERE f.source = a.seq AND f.target = b.seq
-          AND f.role = type(e) AND f.since = a.seq }
+          AND f.role = type(e) AND f.since = a.seq AND coalesce(f.shut, []) = coalesce(e.shut, []) }
         RETURN a.seq LIMIT 1""",
     "an edge that walks see and nothing states": """
         MATCH (t:Twin)-[e:MIRRORED]-(:Record) WITH count(DISTINCT e) AS stated
@@ -59,6 +62,7 @@ _STRAYS: Final = {
         WITH d, COLLECT { UNWIND parts AS s RETURN s ORDER BY s } AS parts,
           COLLECT { MATCH (:Whole {seq: d.seq})<-[:PART]-(o) RETURN o.seq ORDER BY o.seq } AS begun
         WHERE parts <> begun RETURN d.seq LIMIT 1""",
+    **STRAYS,
 }
 
 
@@ -77,12 +81,12 @@ async def totals(run: Run) -> Totals:
 
 
 def _stored(row: Row) -> Stored:
-    properties, labels, edges, keys = row
+    properties, labels, edges, keys, listed, complete = row
     sequence, transaction, kind, id, label, recorded_at, recorded_by, hash, body, words = map(properties.get, KEPT)
     faults = list(_faults(kind, labels, edges, hash))
     record = Record(Kind.NOTE if faults else Kind(kind), str(body).encode())
-    faults += [] if faults else _misread(record, properties)
-    kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, _ in edges] if not faults else []
+    faults += [] if faults else [*_misread(record, properties), *_misstated(record, edges, listed, complete)]
+    kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, *_ in edges] if not faults else []
     return Stored(
         Entry(sequence, _integer(transaction), record, _integer(recorded_at), str(recorded_by)),
         str(id),
@@ -100,7 +104,7 @@ def _faults(kind: str, labels: Sequence[str], edges: Sequence[Row], hash: object
     marks = {"Record", "Twin", "Twinned"} if kind == Kind.PARTITION else {"Record"}
     if kind not in LABELS or set(labels) - marks != {LABELS[Kind(kind)]}:
         yield f"its kind is {kind} and its labels are {', '.join(sorted(labels))}"
-    for role, _, detail, learned in edges:
+    for role, _, detail, learned, _ in edges:
         if learned != learns(Role(role), detail or ""):
             yield f"its edge {role} says of learning what its detail does not"
     try:
@@ -118,6 +122,21 @@ def _misread(record: Record, properties: Mapping[str, Any]) -> list[str]:
     shown = {name: value for name, value in properties.items() if name not in KEPT}
     wrong = sorted(name for name in shown.keys() | right.keys() if shown.get(name) != right.get(name))
     return [f"its property {name} is not what its content says" for name in wrong]
+
+
+def _misstated(record: Record, edges: Sequence[Row], listed: Sequence[Row], complete: int) -> Iterator[str]:
+    """Where the walks of exposure would go by something else than what the record says."""
+    try:
+        ones, shares = said(record.content) if record.kind is Kind.POPULATION else ([], [])
+    except Exception:  # as in `_misread`
+        return
+    if [1] * complete != ones or sorted(map(repr, listed)) != sorted(map(repr, shares)):
+        yield "what it states of a population is kept otherwise than it says"
+    whole = any(edge[0] == Role.INCLUDES for edge in edges)
+    for role, _, detail, _, closed in edges:
+        by_statements = record.kind is Kind.PARTITION and role == Role.DERIVED_FROM
+        if not by_statements and closed != shut(record.kind, Edge(Role(role), "", detail or ""), whole=whole):
+            yield f"its edge {role} says of knowledge what its detail does not"
 
 
 def _integer(kept: Any) -> int:

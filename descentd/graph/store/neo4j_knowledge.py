@@ -89,6 +89,43 @@ CALL () {{
 """Takes the parameters of `knowledge`, once records and edges are there."""
 
 
+STRAYS: Final = {
+    "a partition that is documented otherwise than its statements say": f"""
+        MATCH (first:Partition) WHERE NOT first:Twin
+        WITH first, {CLOSED} AS closed
+        WHERE COLLECT {{ MATCH (first)-[e:LACKS]->(:Undocumented) RETURN [e.since] + coalesce(e.shut, []) }}
+            <> [[first.seq] + closed]
+          OR EXISTS {{ MATCH (first)<-[:SAME_DATA]-*(twin)-[e:DERIVED_FROM]->() WHERE coalesce(e.shut, []) <> closed }}
+        RETURN first.seq LIMIT 1""",
+    "a version or dataset that is documented otherwise than its edges say": """
+        MATCH (v:ModelVersion|Dataset)
+        WITH v, CASE
+          WHEN v:Dataset THEN COLLECT {
+            MATCH (v)<-[e:TRAINED_ON]-(x) WHERE e.learns AND NOT EXISTS { (v)-[:INCLUDES]->() }
+            WITH min(x.seq) AS since WHERE since IS NOT NULL RETURN since }
+          WHEN NOT EXISTS { MATCH (v)-[e:TRAINED_ON]->() WHERE e.learns }
+            AND (NOT EXISTS { (v)-[:DERIVED_FROM]->() } OR EXISTS { MATCH (v)-[e:DERIVED_FROM]->() WHERE e.learns })
+          THEN [v.seq] ELSE [] END AS since
+        WHERE since <> COLLECT { MATCH (v)-[e:LACKS]->(:Undocumented) WHERE e.shut IS NULL RETURN e.since }
+        RETURN v.seq LIMIT 1""",
+    "something undocumented that cannot be": """
+        MATCH (x)-[:LACKS]->() WHERE NOT x:Partition AND NOT x:ModelVersion AND NOT x:Dataset OR x:Twin
+        RETURN x.seq LIMIT 1""",
+    "a statement about a population that is not in force when it should be": f"""
+        MATCH (p)<-[:DESCRIBES]-(s:Population)
+        WITH p, s ORDER BY s.seq
+        WITH p, collect(s) AS said
+        OPTIONAL MATCH (p)-[:SAME_DATA]->(f)
+        WITH said, coalesce(f, p).seq AS first
+        UNWIND range(0, size(said) - 1) AS i
+        WITH said[i] AS s, first, CASE WHEN i + 1 < size(said) THEN [said[i + 1].seq, {NEVER}] ELSE [] END AS shut
+        WHERE COLLECT {{ MATCH (x)-[e:STATED]->(s) RETURN [x.seq, e.first, e.since] + coalesce(e.shut, []) }}
+          <> [[first, first, s.seq] + shut]
+        RETURN s.seq LIMIT 1""",
+}
+"""What walks for exposure go by follows from the records; each finds one place where it does not."""
+
+
 def knowledge(items: Sequence[Appended]) -> dict[str, Any]:
     """The parameters of `INSERT` for some records."""
     described = [(item, partition) for item in items if (partition := described_by(item)) is not None]
@@ -119,7 +156,8 @@ def described_by(item: Appended) -> int | None:
 def said(content: dict[str, Any]) -> tuple[list[int], list[list[Any]]]:
     """Of a statement: one item where it is complete, and what it lists as [name, value, share, shut]."""
     documented, shares = shares_of(content)
-    listed = [[s.attribute, s.value, s.share, FOREVER if s.share == 0 else None] for s in shares]
+    amounts = [None if s.share is None else float(s.share) for s in shares]
+    listed = [[s.attribute, s.value, n, FOREVER if n == 0 else None] for s, n in zip(shares, amounts, strict=True)]
     return [1] if documented is Documented.COMPLETE else [], listed
 
 

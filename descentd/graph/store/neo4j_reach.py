@@ -86,20 +86,31 @@ class Neo4jReach:
         found = await find_origins(run, origins, Direction.DESCENDANTS, upto)
         return await derivations(run, found, items, upto, evidence=evidence)
 
-    async def members(self, origins: Sequence[int], direction: Direction, upto: int, kind: Kind) -> Sequences:
+    async def members(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        kind: Kind,
+        *,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Sequences:
         """See SupportsReach."""
         run = self._connection.run
         found = await find_origins(run, origins, direction, upto)
+        avoided = (await find_origins(run, sorted(avoiding), Direction.ANCESTORS, upto)).leads
         sequences: list[int] = []
-        if found.leads:
-            query = f"{found.walk(direction)} WHERE {BEYOND} AND NOT x:Twin AND x:{LABELS[kind]} RETURN collect(x.seq)"
-            sequences += (await run(query, upto=upto, **found.parameters))[0][0]
+        if found.leads.keys() - avoided.keys():
+            walk = found.walk(direction, around=bool(avoided))
+            given = {"upto": upto, "avoided": list(avoided), **found.parameters}
+            query = f"{walk} WHERE {BEYOND} AND NOT x:Twin AND x:{LABELS[kind]} RETURN collect(x.seq)"
+            sequences += (await run(query, **given))[0][0]
             if kind is Kind.PARTITION:
                 query = (
-                    f"{found.walk(direction)} WHERE {BEYOND} AND x:Twinned "
+                    f"{walk} WHERE {BEYOND} AND x:Twinned "
                     "MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto RETURN collect(twin.seq)"
                 )
-                sequences += (await run(query, upto=upto, **found.parameters))[0][0]
+                sequences += (await run(query, **given))[0][0]
         return np.sort(np.array(sequences, dtype=np.int64))
 
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:

@@ -18,6 +18,7 @@ UP: Final = "|".join([role for role in ROLES if role in INFLUENCE] + ["FLOWS"])
 DOWN: Final = UP + "|PART"
 THEN: Final = "all(e IN relationships(p) WHERE type(e) <> 'FLOWS' OR e.since <= $upto)"
 """Whether all of a path was there at `$upto`; an edge of a twin may be later than both its ends."""
+_AROUND: Final = "all(n IN nodes(p) WHERE n:Whole OR NOT n.seq IN $avoided)"
 
 _ORIGINS: Final = """
 CALL () {
@@ -56,8 +57,11 @@ class Origins:
         starts = self.starts if self.whole is None else []
         return {"starts": starts, "start": self.whole or self.starts[0], "offset": self.offset}
 
-    def walk(self, direction: Direction, *, least: int = 1) -> str:
-        """A clause that binds `x` and `k`, the distance from where the walk begins (see `offset`)."""
+    def walk(self, direction: Direction, *, least: int = 1, around: bool = False) -> str:
+        """A clause that binds `x` and `k`, the distance from where the walk begins (see `offset`).
+
+        Where it walks `around`, no path passes a record of `$avoided`, which is closed under twins.
+        """
         arrow = f"<-[:{DOWN}*{least}..]-" if direction is Direction.DESCENDANTS else f"-[:{UP}*{least}..]->"
         if self.whole is not None:
             start = f"MATCH p = (d:Whole {{seq: $start}}){arrow}(x)"
@@ -66,7 +70,8 @@ class Origins:
         else:
             start = f"UNWIND $starts AS s MATCH p = (d:Record {{seq: s}}){arrow}(x)"
         seen = "x.seq <= $upto AND " if direction is Direction.DESCENDANTS else ""
-        return f"{start} WHERE {seen}{THEN} WITH x, min(length(p)) AS k"
+        past = f" AND {_AROUND}" if around else ""
+        return f"{start} WHERE {seen}{THEN}{past} WITH x, min(length(p)) AS k"
 
 
 BEYOND: Final = "k > $offset AND NOT x.seq IN $starts"
