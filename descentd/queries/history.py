@@ -79,6 +79,23 @@ def _entity(content: Content) -> str:
     return f"{label} registered{came}."
 
 
+def _review(content: Content) -> str:
+    return f"{content['by']} said {content['decision']} for {content['environment']}: {content['reason']}"
+
+
+def _deployment(content: Content) -> str:
+    place = f"{content['endpoint']} in {content['environment']}"
+    if "supersedes" in content:
+        return f"Ended at {place} by {content['by']} as of {content['until']}: {content['reason']}"
+    return f"Deployed at {place} by {content['by']} as of {content['since']}."
+
+
+def _incident(content: Content) -> str:
+    if "supersedes" in content:
+        return f"Incident resolved by {content['by']} as of {content['resolvedAt']}: {content['reason']}"
+    return f"Incident ({content['severity'].lower()}) at {content['openedAt']}: {content['title']}"
+
+
 _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.MODEL_VERSION: _entity,
     Kind.DATASET: _entity,
@@ -87,6 +104,11 @@ _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.SAFETY_PROFILE: _profile,
     Kind.POPULATION: _population,
     Kind.VULNERABILITY: lambda content: f"Weakness documented ({content['severity'].lower()}): {content['title']}",
+    Kind.REVIEW: _review,
+    Kind.FLAG: lambda content: f"Flagged {content['action']} by {content['by']}: {content['reason']}",
+    Kind.PROMOTION: lambda content: f"Promoted to {content['environment']} by {content['by']}.",
+    Kind.DEPLOYMENT: _deployment,
+    Kind.INCIDENT: _incident,
     Kind.RETRACTION: lambda content: f"Retracted by {content['by']}: {content['reason']}",
     Kind.NOTE: lambda content: f"Note by {content['author']}: {content['text']}",
 }

@@ -10,6 +10,7 @@ from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Store
 from descentd.graph.store.committer import Committer
+from descentd.queries.collected import Collected
 from descentd.queries.definitions import Definitions
 from descentd.queries.series import Parsed
 from descentd.queries.vocabulary import Vocabulary
@@ -25,6 +26,8 @@ class Registry:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     definitions: Definitions = field(default_factory=Definitions)
     parsed: Parsed = field(default_factory=Parsed)
+    flags: Collected = field(default_factory=lambda: Collected(Kind.FLAG))
+    vulnerabilities: Collected = field(default_factory=lambda: Collected(Kind.VULNERABILITY))
 
     async def sequence(self, as_of: str | None = None) -> int:
         """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.

@@ -40,5 +40,5 @@ async def retract(registry: Registry, given: RetractionInput, person: str) -> Re
 
 async def retracted(reads: Reads, ids: Collection[str], upto: int) -> frozenset[str]:
     """Those of these ids that were retracted at or before a sequence."""
-    held = await reads.holders([f"retracted:{id}" for id in ids])
+    held = await reads.holders([f"retracted:{id}" for id in ids]) if ids else {}
     return frozenset(key.removeprefix("retracted:") for key, by in held.items() if by[0] <= upto)

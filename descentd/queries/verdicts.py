@@ -1,14 +1,21 @@
 """What people and flags say of a version: approved, rejected, flagged, or nobody has reviewed it yet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import numpy as np
 
+from descentd.graph.acts import Decision, FlagAction
 from descentd.graph.reach import Sequences
 from descentd.graph.relations import Kind
+from descentd.queries.flags import Standing, reaching, versions_reached
+from descentd.queries.policies import Policy
 from descentd.queries.registry import Registry
+from descentd.queries.reviews import Held, policies, quorum, reviews, vetoes
+
+_ALL: Final = frozenset(FlagAction)
 
 
 class VerdictStatus(StrEnum):
@@ -36,12 +43,80 @@ class Verdict:
     reasons: Sequence[Reason]
 
 
-NOBODY = Verdict(VerdictStatus.UNREVIEWED, (Reason("NO_REVIEW", "Nobody has reviewed this version."),))
-"""The verdict of every version: reviews and flags are not recorded yet."""
+async def verdict(registry: Registry, version: int, upto: int, moment: int | None = None) -> Verdict:
+    """Where a version stands over all environments, as known at a sequence and a moment (now unless given)."""
+    flags = await reaching(registry, version, upto)
+    held = (await reviews(registry, [version], upto, moment))[version]
+    return _verdict(flags, held, await policies(registry, {one.environment for one in held}, upto))
+
+
+def _verdict(flags: Sequence[Standing], held: Sequence[Held], laid_down: Mapping[str, Policy]) -> Verdict:
+    status, reviewed = _decided(held, laid_down)
+    reasons = [Reason(f"FLAG_{flag.action}", f"Flagged {flag.action.lower()}: {flag.reason}") for flag in flags]
+    return Verdict(VerdictStatus.FLAGGED if flags else status, [*reasons, *reviewed])
+
+
+def _decided(held: Sequence[Held], laid_down: Mapping[str, Policy]) -> tuple[VerdictStatus, list[Reason]]:
+    """What the reviews alone say."""
+    environments = sorted({one.environment for one in held})
+    standing = {place: quorum(held, place, laid_down.get(place)) for place in environments}
+    refused = vetoes(held, None)
+    reasons = [
+        Reason("NO_GO", f"{one.person} said NO_GO for {one.environment}: {one.entry.record.content['reason']}")
+        for one in refused
+    ]
+    reached = [place for place in environments if standing[place].reached and standing[place].people]
+    reasons += [
+        Reason("APPROVED", f"Approved for {place} by {', '.join(standing[place].people)}.") for place in reached
+    ]
+    reasons += [
+        Reason(
+            "QUORUM_UNMET",
+            f"{len(standing[place].people)} of {standing[place].needed} people said GO for {place}.",
+        )
+        for place in environments
+        if place not in reached and not vetoes(held, place)
+    ]
+    reasons += [
+        Reason("REOPENED", f"{one.person}'s GO for {one.environment} no longer holds: {one.void}.")
+        for one in held
+        if one.void and one.decision is Decision.GO
+    ]
+    if refused:
+        return VerdictStatus.REJECTED, reasons
+    if reached:
+        return VerdictStatus.APPROVED, reasons
+    return VerdictStatus.UNREVIEWED, reasons or [Reason("NO_REVIEW", "Nobody has reviewed this version.")]
 
 
 async def in_status(registry: Registry, wanted: frozenset[VerdictStatus], upto: int) -> Sequences:
     """All versions that stand so, ascending."""
-    if NOBODY.status not in wanted:
-        return np.empty(0, dtype=np.int64)
-    return await registry.walk.everything(upto, Kind.MODEL_VERSION)
+    everything = await registry.walk.everything(upto, Kind.MODEL_VERSION)
+    flagged = await versions_reached(registry, upto, _ALL)
+    decided = await _reviewed(registry, upto)
+    environments = {one.environment for held in decided.values() for one in held}
+    laid_down = await policies(registry, environments, upto)
+    by_status: dict[VerdictStatus, list[int]] = {status: [] for status in VerdictStatus}
+    for version, held in decided.items():
+        by_status[_decided(held, laid_down)[0]].append(version)
+    sets = {
+        VerdictStatus.FLAGGED: flagged,
+        VerdictStatus.APPROVED: np.setdiff1d(_array(by_status[VerdictStatus.APPROVED]), flagged),
+        VerdictStatus.REJECTED: np.setdiff1d(_array(by_status[VerdictStatus.REJECTED]), flagged),
+    }
+    sets[VerdictStatus.UNREVIEWED] = np.setdiff1d(everything, np.concatenate(list(sets.values())))
+    return np.unique(np.concatenate([sets[status] for status in wanted] or [_array([])]))
+
+
+async def _reviewed(registry: Registry, upto: int) -> Mapping[int, list[Held]]:
+    """The reviews of all versions that have any."""
+    found = await registry.walk.everything(upto, Kind.REVIEW)
+    subjects = {entry.record.content["subject"] for entry in await registry.store.entries(found.tolist())}
+    if not subjects:
+        return {}
+    versions = sorted(brief.sequence for brief in (await registry.store.resolve(subjects)).values())
+    return await reviews(registry, versions, upto)
+
+
+def _array(sequences: Sequence[int]) -> Sequences:
+    return np.array(sorted(sequences), dtype=np.int64)

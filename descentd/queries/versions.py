@@ -12,6 +12,7 @@ from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
 from descentd.queries.cursors import page
 from descentd.queries.registry import Registry
+from descentd.queries.serving import versions_serving
 from descentd.queries.verdicts import VerdictStatus, in_status
 
 _DATA = frozenset({Kind.DATASET, Kind.PARTITION})
@@ -82,7 +83,7 @@ async def _conditions(registry: Registry, wanted: VersionFilter, upto: int) -> A
     if wanted.status is not None:
         yield await in_status(registry, frozenset(wanted.status), upto)
     if wanted.serving_in is not None:
-        yield np.empty(0, dtype=np.int64)  # deployments are not recorded yet, so nothing serves anywhere
+        yield await versions_serving(registry, name(wanted.serving_in), upto)
 
 
 async def _held(registry: Registry, key: str) -> Sequences:

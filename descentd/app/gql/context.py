@@ -1,7 +1,7 @@
 """What the resolvers of one request share: the registry, the person, and look-ups that are batched."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info
@@ -14,7 +14,10 @@ from descentd.graph.relations import Role
 from descentd.queries import contamination
 from descentd.queries.derivations import Derivation
 from descentd.queries.history import STATEMENTS
+from descentd.queries.incidents import resolutions
 from descentd.queries.registry import Registry
+from descentd.queries.reviews import Held, reviews
+from descentd.queries.serving import Service, of_deployments
 
 
 class Context:
@@ -31,6 +34,14 @@ class Context:
         """By id or label, which must be registered."""
         self.retractions: DataLoader[str, int | None] = DataLoader(self._retractions)
         """By id, the sequence of the first retraction of the record."""
+        self.reviews: DataLoader[tuple[int, int], list[Held]] = DataLoader(self._reviews)
+        """By version and log position, its reviews as they stand."""
+        self.deployments: DataLoader[tuple[int, int], Service] = DataLoader(self._deployments)
+        """By deployment and log position."""
+        self.resolutions: DataLoader[tuple[int, int], Entry | None] = DataLoader(self._resolutions)
+        """By incident and log position."""
+        self.moments: dict[int, int] = {}
+        """The moments that log positions stand for where `asOf` was asked, in microseconds; else it is now."""
         self.statements: DataLoader[int, list[tuple[Role, int]]] = DataLoader(self._statements)
         self.contaminations: DataLoader[tuple[int, int, int], Derivation | None] = DataLoader(self._contaminations)
         """By log position, version and data, how the version learned from the data, where it did."""
@@ -60,11 +71,41 @@ class Context:
         found = {at: await contamination.derivations(self.registry, asked, at) for at, asked in pairs.items()}
         return [found[at].get((version, data)) for at, version, data in keys]
 
+    async def _reviews(self, asked: list[tuple[int, int]]) -> Sequence[list[Held]]:
+        found = {}
+        for at, versions in _by_position(asked).items():
+            for version, held in (await reviews(self.registry, versions, at, self.moments.get(at))).items():
+                found[version, at] = held
+        return [found[one] for one in asked]
+
+    async def _deployments(self, asked: list[tuple[int, int]]) -> Sequence[Service]:
+        found = {}
+        for at, sequences in _by_position(asked).items():
+            entries = await self.entries.load_many(sequences)
+            for sequence, service in (await of_deployments(self.registry, entries, at)).items():
+                found[sequence, at] = service
+        return [found[one] for one in asked]
+
+    async def _resolutions(self, asked: list[tuple[int, int]]) -> Sequence[Entry | None]:
+        found: dict[tuple[int, int], Entry] = {}
+        for at, sequences in _by_position(asked).items():
+            for sequence, entry in (await resolutions(self.registry, sequences, at)).items():
+                found[sequence, at] = entry
+        return [found.get(one) for one in asked]
+
     async def _statements(self, sequences: list[int]) -> Sequence[list[tuple[Role, int]]]:
         about: defaultdict[int, list[tuple[Role, int]]] = defaultdict(list)
         for link in await self.registry.store.links(sequences, STATEMENTS, inward=True):
             about[link.target].append((link.role, link.source))
         return [sorted(about[sequence], key=lambda statement: statement[1]) for sequence in sequences]
+
+
+def _by_position(asked: Sequence[tuple[int, int]]) -> Mapping[int, list[int]]:
+    """What was asked for, by the log position that it was asked at: mostly there is one."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for record, at in asked:
+        found[at].append(record)
+    return found
 
 
 def context(info: Info) -> Context:

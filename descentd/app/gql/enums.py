@@ -7,7 +7,7 @@ from typing import Final
 import strawberry
 
 from descentd.graph import acts, dataset_inputs, evaluation_inputs, metrics, reach, relations, version_inputs
-from descentd.queries import builds, diff, drift, lineage, measurements, probes, verdicts
+from descentd.queries import builds, diff, drift, incidents, lineage, measurements, probes, verdicts
 from descentd.queries.erosion import findings, questions
 
 RecordKind = relations.Kind
@@ -30,6 +30,7 @@ ErosionVerdict = findings.ErosionVerdict
 ChangeArea = builds.ChangeArea
 Comparability = measurements.Comparability
 VersionRelation = diff.VersionRelation
+IncidentStatus = incidents.IncidentStatus
 
 strawberry.enum(RecordKind, name="RecordKind", description=relations.Kind.__doc__)
 strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.Verdict.__doc__)
@@ -52,6 +53,7 @@ for _same in (
     ChangeArea,
     Comparability,
     VersionRelation,
+    IncidentStatus,
 ):
     strawberry.enum(_same, description=_same.__doc__)
 

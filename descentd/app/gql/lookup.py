@@ -13,7 +13,7 @@ from descentd.app.gql.exposure import Filter
 from descentd.app.gql.models import ModelVersion
 from descentd.app.gql.records import Record, node
 from descentd.app.gql.scalars import Count, DateTime, Ref
-from descentd.graph.names import rfc3339
+from descentd.graph.names import instant, rfc3339
 from descentd.queries import history, search, versions
 
 
@@ -49,6 +49,8 @@ class LookupQuery:
     ) -> Record:
         registry = context(info).registry
         at = await registry.sequence(as_of)
+        if as_of is not None:
+            context(info).moments[at] = instant(as_of)
         context(info).answered_at(at)
         found: Record = node(await registry.find(ref, at), at)
         return found

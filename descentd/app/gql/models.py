@@ -7,12 +7,16 @@ from strawberry.types import Info
 
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import Relation, TrainingRole, VerdictStatus
+from descentd.app.gql.flags import Flag
 from descentd.app.gql.records import Code, Config, Environment, Record, named, node
+from descentd.app.gql.reviews import Review
 from descentd.app.gql.scalars import Count, DateTime, Digest
-from descentd.app.gql.statements import Flag, Note, Review, SafetyProfile, Vulnerability
+from descentd.app.gql.statements import Note, SafetyProfile, Vulnerability
 from descentd.graph.contents import build_of
+from descentd.graph.records import Brief
 from descentd.graph.relations import Kind, Role
-from descentd.queries.verdicts import NOBODY
+from descentd.queries.flags import reaching
+from descentd.queries.verdicts import verdict
 
 
 @strawberry.type(description="A parent and how the version was derived from it.")
@@ -173,12 +177,14 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
 
     @strawberry.field(description="Flags that reach this version.")
     async def flags(self, info: Info) -> list[Flag]:
-        return await self._said(info, Role.ABOUT, Kind.FLAG)
+        flags = await reaching(context(info).registry, self.sequence, self.at)
+        return [node(Brief(flag.sequence, Kind.FLAG, flag.id, None), self.at) for flag in flags]
 
-    @strawberry.field(description="Where it stands.")
-    def verdict(self) -> Verdict:
-        reasons = [VerdictReason(code=reason.code, message=reason.message) for reason in NOBODY.reasons]
-        return Verdict(status=NOBODY.status, reasons=reasons)
+    @strawberry.field(description="Where it stands, over all environments.")
+    async def verdict(self, info: Info) -> Verdict:
+        found = await verdict(context(info).registry, self.sequence, self.at, context(info).moments.get(self.at))
+        reasons = [VerdictReason(code=reason.code, message=reason.message) for reason in found.reasons]
+        return Verdict(status=found.status, reasons=reasons)
 
     async def _part(self, info: Info, part: str) -> Any:
         id = (await self._content(info)).get(part)

@@ -125,7 +125,6 @@ for _kind, _description in (
     (Kind.POLICY, "What a version must show before it may serve somewhere."),
     (Kind.GATE_DECISION, "What a policy said of a version, on which evidence."),
     (Kind.PROMOTION, "A version was let into an environment."),
-    (Kind.INCIDENT, "Something that went wrong in production."),
     (Kind.RETRACTION, "Something recorded earlier is not to be relied on."),
 ):
     _plain(_kind, _kind.title().replace("_", ""), _description)

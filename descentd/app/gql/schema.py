@@ -6,17 +6,21 @@ import strawberry
 
 from descentd.app.gql import data  # noqa: F401 - its types add themselves to TYPES
 from descentd.app.gql.accesses import AccessQuery
+from descentd.app.gql.deployments import DeploymentMutation
 from descentd.app.gql.diff import DiffQuery
 from descentd.app.gql.drift import DriftQuery
 from descentd.app.gql.erosion import ErosionQuery
 from descentd.app.gql.evaluations import EvaluationQuery
 from descentd.app.gql.exposure import ExposureQuery
+from descentd.app.gql.flags import FlagMutation
+from descentd.app.gql.incidents import IncidentMutation, IncidentQuery
 from descentd.app.gql.lineage import LineageQuery
 from descentd.app.gql.lookup import LookupQuery
 from descentd.app.gql.probes import ProbeQuery
 from descentd.app.gql.records import TYPES
 from descentd.app.gql.register import EventSubscription, RegisterMutation
 from descentd.app.gql.retractions import RetractionMutation
+from descentd.app.gql.reviews import ReviewMutation
 from descentd.app.gql.scalars import CONFIG
 from descentd.app.gql.trend import TrendQuery
 
@@ -33,12 +37,15 @@ class Query(
     ProbeQuery,
     DriftQuery,
     AccessQuery,
+    IncidentQuery,
 ):
     """Questions."""
 
 
 @strawberry.type(description="What adds records. Nothing is overwritten or removed.")
-class Mutation(RegisterMutation, RetractionMutation):
+class Mutation(
+    RegisterMutation, RetractionMutation, FlagMutation, ReviewMutation, DeploymentMutation, IncidentMutation
+):
     """Additions."""
 
 

@@ -1,14 +1,10 @@
-"""What is said about versions and data: profiles, notes, weaknesses; reviews, flags and deployments."""
-
-import time
+"""What is said about versions and data: profiles, notes and weaknesses."""
 
 import strawberry
 from strawberry.types import Info
 
-from descentd.app.gql.enums import Decision, FlagAction, Severity
+from descentd.app.gql.enums import Severity
 from descentd.app.gql.records import Record
-from descentd.app.gql.scalars import DateTime
-from descentd.graph.names import instant
 from descentd.graph.relations import Kind
 
 
@@ -119,67 +115,3 @@ class Vulnerability(Record, kind=Kind.VULNERABILITY):
     @strawberry.field(description="What it is, at length.")
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")
-
-
-@strawberry.type(description="A person's decision on a version, on exact evidence.")
-class Review(Record, kind=Kind.REVIEW):
-    """Review."""
-
-    @strawberry.field(description="The environment that it is about.")
-    async def environment(self, info: Info) -> str:
-        return str((await self._content(info))["environment"])
-
-    @strawberry.field(description="What was decided.")
-    async def decision(self, info: Info) -> Decision:
-        return Decision((await self._content(info))["decision"])
-
-    @strawberry.field(description="Why.")
-    async def reason(self, info: Info) -> str:
-        return str((await self._content(info))["reason"])
-
-    @strawberry.field(description="What has to hold for it to hold.")
-    async def conditions(self, info: Info) -> list[str]:
-        return list((await self._content(info)).get("conditions", ()))
-
-    @strawberry.field(description="When it ends.")
-    async def expires_at(self, info: Info) -> DateTime | None:
-        return (await self._content(info)).get("expiresAt")
-
-    @strawberry.field(description="It has not expired.")
-    async def valid(self, info: Info) -> bool:
-        expires = (await self._content(info)).get("expiresAt")
-        return expires is None or instant(expires) > time.time_ns() // 1000
-
-
-@strawberry.type(description="A warning on a record, which may reach what descends from it.")
-class Flag(Record, kind=Kind.FLAG):
-    """Flag."""
-
-    @strawberry.field(description="What it asks for.")
-    async def action(self, info: Info) -> FlagAction:
-        return FlagAction((await self._content(info))["action"])
-
-    @strawberry.field(description="Why.")
-    async def reason(self, info: Info) -> str:
-        return str((await self._content(info))["reason"])
-
-
-@strawberry.type(description="A version that serves, or served, at an endpoint.")
-class Deployment(Record, kind=Kind.DEPLOYMENT):
-    """Deployment."""
-
-    @strawberry.field(description="Where it serves.")
-    async def environment(self, info: Info) -> str:
-        return str((await self._content(info))["environment"])
-
-    @strawberry.field(description="At which endpoint of the environment.")
-    async def endpoint(self, info: Info) -> str:
-        return str((await self._content(info))["endpoint"])
-
-    @strawberry.field(description="Since when.")
-    async def since(self, info: Info) -> DateTime:
-        return DateTime((await self._content(info))["since"])
-
-    @strawberry.field(description="Until when; null while it serves.")
-    async def until(self, info: Info) -> DateTime | None:
-        return (await self._content(info)).get("until")

@@ -1,0 +1,145 @@
+"""Flags by lineage: what they reach, how they are cleared, and what a verdict makes of them."""
+
+from typing import Any
+
+import pytest
+
+from descentd.graph.acts import FlagAction, FlagInput
+from descentd.graph.errors import Invalid, InvalidInput, NotFound
+from descentd.graph.relations import Kind
+from descentd.graph.verify import verify
+from descentd.queries.flags import flag, reaching, versions_reached
+from descentd.queries.registry import Registry
+from descentd.queries.verdicts import VerdictStatus, in_status, verdict
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+
+ALL = frozenset(FlagAction)
+
+
+def version(number: str, *parents: str, **more: Any) -> dict[str, Any]:
+    derived = [{"ref": f"model:m@{parent}", "relation": "FINE_TUNE"} for parent in parents]
+    return {"name": "m", "version": number, "parents": derived, **more}
+
+
+async def lineage(registry: Registry) -> None:
+    """1 → 2 → 4 and 1 → 3 → 4 → 5, all from one partition."""
+    digest = "sha256:" + "1" * 64
+    await send(
+        registry,
+        datasets=[{"name": "d", "version": "1", "partitions": [{"name": "p", "digest": digest}]}],
+        models=[
+            version("1", trainedOn=[{"ref": "dataset:d@1#p", "role": "TRAIN"}]),
+            version("2", "1"),
+            version("3", "1"),
+            version("4", "2", "3"),
+            version("5", "4"),
+        ],
+    )
+
+
+async def flagged(registry: Registry, upto: int | None = None) -> str:
+    """The numbers of the versions that some flag reaches, by the list and one by one."""
+    at = await registry.sequence() if upto is None else upto
+    listed = await registry.store.briefs((await versions_reached(registry, at, ALL)).tolist())
+    found = sorted(brief.ref.rpartition("@")[2] for brief in listed)
+    single = []
+    for number in "12345":
+        brief = await registry.find(f"model:m@{number}", at)
+        if await reaching(registry, brief.sequence, at):
+            single.append(number)
+    assert found == single
+    return "".join(found)
+
+
+def given(action: str, *subjects: str, **more: Any) -> FlagInput:
+    refs = [subject if ":" in subject else f"model:m@{subject}" for subject in subjects]
+    return FlagInput.read({"action": action, "subjects": refs, "reason": "Because.", **more})
+
+
+async def test_a_flag_reaches_what_descends_also_what_comes_later(registry: Registry) -> None:
+    await lineage(registry)
+    done = await flag(registry, given("QUARANTINE", "2", propagate=True), "rita")
+    assert done.affected == {Kind.MODEL_VERSION: 2}
+    assert await flagged(registry) == "245"
+    before = await registry.sequence()
+    await send(registry, models=[version("6", "5")])
+    at = await registry.sequence()
+    assert await reaching(registry, (await registry.find("model:m@6", at)).sequence, at)
+    assert await flagged(registry, before - 1) == ""
+    assert (await verify(registry.store)).problem is None
+
+
+async def test_a_flag_that_does_not_propagate_stays_on_its_subjects(registry: Registry) -> None:
+    await lineage(registry)
+    done = await flag(registry, given("REVIEW", "2"), "rita")
+    assert done.affected == {}
+    assert await flagged(registry) == "2"
+
+
+async def test_bad_data_flags_all_that_learned_from_it(registry: Registry) -> None:
+    await lineage(registry)
+    await flag(registry, given("DECOMMISSION", "dataset:d@1", propagate=True), "rita")
+    assert await flagged(registry) == "12345"
+
+
+async def test_a_clear_on_the_subject_ends_it(registry: Registry) -> None:
+    await lineage(registry)
+    await flag(registry, given("QUARANTINE", "1", "3", propagate=True), "rita")
+    await flag(registry, given("CLEAR", "1"), "rita")
+    assert await flagged(registry) == "345"
+    await flag(registry, given("CLEAR", "3"), "rita")
+    assert await flagged(registry) == ""
+    await flag(registry, given("QUARANTINE", "1", propagate=True), "rita")
+    assert await flagged(registry) == "12345"
+
+
+async def test_a_clear_on_a_descendant_exempts_what_lies_only_below_it(registry: Registry) -> None:
+    await lineage(registry)
+    await flag(registry, given("QUARANTINE", "1", propagate=True), "rita")
+    await flag(registry, given("CLEAR", "2"), "rita")
+    assert await flagged(registry) == "1345"
+    await flag(registry, given("CLEAR", "4"), "rita")
+    assert await flagged(registry) == "13"
+
+
+async def test_a_clear_that_clears_nothing_is_refused(registry: Registry) -> None:
+    await lineage(registry)
+    one = await flag(registry, given("QUARANTINE", "2", propagate=True), "rita")
+    before = await registry.sequence()
+    with pytest.raises(InvalidInput, match="nothing to clear"):
+        await flag(registry, given("CLEAR", "3"), "rita")
+    with pytest.raises(InvalidInput, match="no flag that reaches"):
+        await flag(registry, given("CLEAR", "3", clears=[one.record.id]), "rita")
+    with pytest.raises(NotFound):
+        await flag(registry, given("CLEAR", "2", clears=["sha256:" + "0" * 64]), "rita")
+    with pytest.raises(NotFound, match="model:m@9"):
+        await flag(registry, given("REVIEW", "2", "9"), "rita")
+    assert await registry.sequence() == before
+
+
+async def test_a_repeat_with_its_key_is_one_flag_even_when_it_cleared(registry: Registry) -> None:
+    await lineage(registry)
+    await flag(registry, given("QUARANTINE", "2", propagate=True), "rita")
+    one = await flag(registry, given("CLEAR", "2", idempotencyKey="k"), "rita")
+    again = await flag(registry, given("CLEAR", "2", idempotencyKey="k"), "rita")
+    assert one.record.id == again.record.id
+
+
+async def test_the_verdict_and_the_lists_by_status_agree(registry: Registry) -> None:
+    await lineage(registry)
+    await flag(registry, given("REVIEW", "2", propagate=True), "rita")
+    at = await registry.sequence()
+    for status in VerdictStatus:
+        listed = set((await in_status(registry, frozenset({status}), at)).tolist())
+        for sequence in (await registry.walk.everything(at, Kind.MODEL_VERSION)).tolist():
+            found = await verdict(registry, sequence, at)
+            assert (found.status is status) == (sequence in listed)
+            assert found.reasons
+
+
+def test_flags_that_cannot_be_meant() -> None:
+    for wrong in ({"propagate": True}, {"clears": ["sha256:" + "0" * 64], "action": "REVIEW"}, {"action": "DELETE"}):
+        with pytest.raises(Invalid):
+            FlagInput.read({"action": "CLEAR", "subjects": ["model:m@1"], "reason": "x", **wrong})

@@ -1,0 +1,166 @@
+"""Deployments and incidents: what served when, and what an alert is about."""
+
+from typing import Any
+
+import pytest
+
+from descentd.graph.acts import DeploymentInput, EndDeploymentInput, IncidentInput, ResolutionInput, perform, signed
+from descentd.graph.errors import GateBlocked, Invalid, InvalidInput, NotFound
+from descentd.graph.names import instant, rfc3339
+from descentd.graph.records import Record
+from descentd.graph.relations import Kind
+from descentd.graph.store.base import Reads
+from descentd.graph.verify import verify
+from descentd.queries.deployment import deploy, end
+from descentd.queries.incidents import incidents, open_incidents, report, resolve
+from descentd.queries.registry import Registry
+from descentd.queries.serving import serving, versions_serving
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+
+PROFILE = {"intendedUse": "Rank.", "mustNotDo": ["Decide."]}
+DIGEST = "sha256:" + "a" * 64
+JANUARY, MARCH, MAY = "2025-01-01T00:00:00Z", "2025-03-01T00:00:00Z", "2025-05-01T00:00:00Z"
+
+
+async def begin(registry: Registry) -> None:
+    artifacts = [{"uri": "s3://m", "digest": DIGEST}]
+    child = {"parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]}
+    await send(
+        registry,
+        models=[
+            {"name": "m", "version": "1", "artifacts": artifacts, "safetyProfile": PROFILE},
+            {"name": "m", "version": "2", **child},
+            {"name": "m", "version": "3", **child},
+        ],
+    )
+    for number in "12":
+        await promote(registry, f"model:m@{number}")
+
+
+async def promote(registry: Registry, ref: str) -> None:
+    """A promotion as the gate records it, without the gate."""
+    id = (await registry.find(ref, await registry.sequence())).id
+
+    async def draft(_reads: Reads) -> list[Record]:
+        return [Record.of(Kind.PROMOTION, signed({"subject": id, "environment": "production"}, "ana"))]
+
+    await perform(registry.committer, "ana", draft)
+
+
+def given(number: str, **more: Any) -> DeploymentInput:
+    place = {"environment": "production", "endpoint": "/score"}
+    return DeploymentInput.read({"subject": f"model:m@{number}", **place, **more})
+
+
+async def served(registry: Registry, at: str, environment: str | None = "production") -> list[str]:
+    upto = await registry.sequence()
+    found = await serving(registry, environment, None, instant(at), upto)
+    return [(await registry.find(one.version, upto)).ref for one in found]
+
+
+async def test_what_served_at_any_moment(registry: Registry) -> None:
+    await begin(registry)
+    one = await deploy(registry, given("1", since=JANUARY), "ana")
+    await deploy(registry, given("2", since=MARCH), "ana")
+    assert await served(registry, "2024-12-31T23:59:59Z") == []
+    assert await served(registry, JANUARY) == ["model:m@1"]
+    assert await served(registry, "2025-02-28T23:59:59.999999Z") == ["model:m@1"]
+    assert await served(registry, MARCH, None) == ["model:m@2"]
+    place = {"environment": "production", "endpoint": "/score", "reason": "Leaks."}
+    ended = await end(registry, EndDeploymentInput.read({**place, "until": MAY}), "ana")
+    assert ended.service.ended == MAY
+    assert await served(registry, MAY) == []
+    back = await deploy(registry, given("1", since="2025-06-01T00:00:00Z"), "ana")
+    assert back.service.entry.record.id != one.service.entry.record.id
+    assert await served(registry, "2025-06-01T00:00:00Z") == ["model:m@1"]
+    at = await registry.sequence()
+    assert (await versions_serving(registry, "production", at)).tolist() == [
+        (await registry.find("model:m@1", at)).sequence
+    ]
+    assert (await versions_serving(registry, "staging", at)).tolist() == []
+    assert (await verify(registry.store)).problem is None
+
+
+async def test_what_serves_already_is_that_deployment(registry: Registry) -> None:
+    await begin(registry)
+    one = await deploy(registry, given("1"), "ana")
+    assert (await deploy(registry, given("1"), "ben")).service.entry.record.id == one.service.entry.record.id
+
+
+async def test_only_what_was_promoted_there_serves(registry: Registry) -> None:
+    await begin(registry)
+    before = await registry.sequence()
+    with pytest.raises(GateBlocked, match="not promoted to production"):
+        await deploy(registry, given("3"), "ana")
+    with pytest.raises(GateBlocked, match="not promoted to staging"):
+        await deploy(registry, given("1", environment="staging"), "ana")
+    with pytest.raises(InvalidInput) as caught:
+        await deploy(registry, given("1", artifactDigest="sha256:" + "b" * 64), "ana")
+    assert caught.value.field == "artifactDigest"
+    with pytest.raises(NotFound):
+        await end(registry, EndDeploymentInput.read({"environment": "e", "endpoint": "p", "reason": "x"}), "ana")
+    assert await registry.sequence() == before
+    await deploy(registry, given("1", artifactDigest=DIGEST), "ana")
+
+
+async def test_an_incident_finds_what_was_serving_then(registry: Registry) -> None:
+    await begin(registry)
+    await deploy(registry, given("1", since=JANUARY), "ana")
+    await deploy(registry, given("2", since=MARCH), "ana")
+    place = {"title": "Drift", "severity": "HIGH", "environment": "production", "endpoint": "/score"}
+    first = await report(registry, IncidentInput.read({**place, "at": JANUARY, "externalId": "x"}), "pager")
+    again = await report(registry, IncidentInput.read({**place, "at": MAY, "externalId": "x"}), "pager")
+    assert first.record.id == again.record.id
+    at = await registry.sequence()
+    version = await registry.find("model:m@1", at)
+    assert first.record.content["subject"] == version.id
+    assert "deployment" in first.record.content
+    assert first.affected == {Kind.MODEL_VERSION: 2, Kind.DEPLOYMENT: 2}
+    nowhere = await report(registry, IncidentInput.read({**place, "endpoint": "/x"}), "pager")
+    assert "subject" not in nowhere.record.content
+    assert nowhere.affected == {}
+    everything = await incidents(registry, None, 1, None)
+    assert (everything.total, everything.more, len(everything.items)) == (2, True, 1)
+    rest = await incidents(registry, None, 1, everything.items[0][1])
+    assert [brief.id for brief, _ in rest.items] == [nowhere.record.id]
+    assert (await incidents(registry, "model:m@1", None, None)).total == 1
+    assert [entry.record.id for entry in await open_incidents(registry, version.sequence, at)] == [first.record.id]
+
+
+async def test_the_profile_is_the_one_of_then(registry: Registry) -> None:
+    await begin(registry)
+    now = (await registry.store.entries([await registry.sequence()]))[0].recorded_at
+    await send(registry, safetyProfiles=[{"subject": "model:m@1", "profile": {**PROFILE, "intendedUse": "Sort."}}])
+    told = {"title": "Drift", "severity": "LOW", "subject": "model:m@1"}
+    then = await report(registry, IncidentInput.read({**told, "at": rfc3339(now)}), "pager")
+    later = await report(registry, IncidentInput.read(told), "pager")
+    assert then.record.content["profile"] != later.record.content["profile"]
+    before = await report(registry, IncidentInput.read({**told, "at": "2001-01-01T00:00:00Z"}), "pager")
+    assert "profile" not in before.record.content
+
+
+async def test_an_incident_is_over_once(registry: Registry) -> None:
+    await begin(registry)
+    told = {"title": "Drift", "severity": "LOW", "subject": "model:m@1", "at": MARCH}
+    opened = await report(registry, IncidentInput.read(told), "pager")
+    early = ResolutionInput.read({"incident": opened.record.id, "reason": "x", "resolvedAt": JANUARY})
+    with pytest.raises(InvalidInput):
+        await resolve(registry, early, "ana")
+    over = ResolutionInput.read({"incident": opened.record.id, "reason": "Rolled back."})
+    one = await resolve(registry, over, "ana")
+    assert (await resolve(registry, over, "ben")).id == one.id
+    at = await registry.sequence()
+    version = await registry.find("model:m@1", at)
+    assert await open_incidents(registry, version.sequence, at) == []
+    assert (await incidents(registry, None, None, None)).total == 1
+    with pytest.raises(NotFound):
+        await resolve(registry, ResolutionInput.read({"incident": "sha256:" + "0" * 64, "reason": "x"}), "ana")
+    with pytest.raises(InvalidInput):
+        await resolve(registry, ResolutionInput.read({"incident": version.id, "reason": "x"}), "ana")
+
+
+def test_an_incident_says_where_or_what() -> None:
+    with pytest.raises(Invalid, match="give subject, or environment and endpoint"):
+        IncidentInput.read({"title": "x", "severity": "LOW", "environment": "e"})

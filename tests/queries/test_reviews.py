@@ -1,0 +1,147 @@
+"""Reviews: who may decide, what a decision is bound to, and what voids it."""
+
+from typing import Any
+
+import pytest
+
+from descentd.graph.acts import FlagInput, RetractionInput, ReviewInput
+from descentd.graph.errors import Forbidden, GateBlocked, InvalidInput, NotFound, VersionConflict
+from descentd.queries.flags import flag
+from descentd.queries.policies import PolicyInput, register_policies
+from descentd.queries.registry import Registry
+from descentd.queries.retraction import retract
+from descentd.queries.reviews import review, reviews
+from descentd.queries.verdicts import VerdictStatus, verdict
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+
+SUITE = {"name": "s", "version": "1"}
+PROFILE = {"intendedUse": "Rank.", "mustNotDo": ["Decide."]}
+YEAR_9999 = 253_370_764_800_000_000
+
+
+def evaluation(value: float, **more: Any) -> dict[str, Any]:
+    return {"subject": "model:m@1", "suite": SUITE, "metrics": [{"name": "accuracy", "value": value}], **more}
+
+
+async def begin(registry: Registry, quorum: int = 2) -> None:
+    await send(registry, "ana", models=[{"name": "m", "version": "1", "safetyProfile": PROFILE}])
+    await send(registry, "eve", evaluations=[evaluation(0.9, evaluator="Otto")])
+    rule = {"name": "any", "expression": "true"}
+    await register_policies(
+        registry, [PolicyInput.read({"environment": "production", "quorum": quorum, "rules": [rule]})]
+    )
+
+
+def given(decision: str = "GO", **more: Any) -> ReviewInput:
+    whole = {"subject": "model:m@1", "environment": "production", "decision": decision, "reason": "Seen.", **more}
+    return ReviewInput.read(whole)
+
+
+async def status(registry: Registry, moment: int | None = None) -> tuple[VerdictStatus, set[str]]:
+    at = await registry.sequence()
+    found = await verdict(registry, (await registry.find("model:m@1", at)).sequence, at, moment)
+    return found.status, {reason.code for reason in found.reasons}
+
+
+async def voids(registry: Registry) -> list[str | None]:
+    at = await registry.sequence()
+    sequence = (await registry.find("model:m@1", at)).sequence
+    return [held.void for held in (await reviews(registry, [sequence], at))[sequence]]
+
+
+async def test_a_quorum_is_of_people(registry: Registry) -> None:
+    await begin(registry)
+    first = await review(registry, given(), "rita")
+    assert (first.quorum.needed, first.quorum.people) == (2, ("rita",))
+    again = await review(registry, given(), "rita")
+    assert again.quorum.people == ("rita",)
+    assert await status(registry) == (VerdictStatus.UNREVIEWED, {"QUORUM_UNMET", "REOPENED"})
+    second = await review(registry, given(), "ben")
+    assert second.quorum.reached
+    assert (await status(registry))[0] is VerdictStatus.APPROVED
+
+
+@pytest.mark.parametrize("person", ["ana", "eve", "Otto"])
+async def test_who_made_or_measured_it_does_not_approve_it(registry: Registry, person: str) -> None:
+    await begin(registry)
+    before = await registry.sequence()
+    with pytest.raises(Forbidden, match=person):
+        await review(registry, given(), person)
+    assert await registry.sequence() == before
+    await review(registry, given("NO_GO"), person)
+    assert (await status(registry))[0] is VerdictStatus.REJECTED
+
+
+async def test_a_veto_stands_until_its_author_decides_again(registry: Registry) -> None:
+    await begin(registry, quorum=1)
+    await review(registry, given("NO_GO"), "rita")
+    await review(registry, given(), "ben")
+    await send(registry, "eve", evaluations=[evaluation(0.8)])
+    assert (await status(registry, YEAR_9999))[0] is VerdictStatus.REJECTED
+    await review(registry, given("ABSTAIN"), "rita")
+    await review(registry, given(), "ben")
+    assert (await status(registry))[0] is VerdictStatus.APPROVED
+
+
+async def test_evidence_retraction_policy_and_time_void_a_go(registry: Registry) -> None:
+    await begin(registry, quorum=1)
+    await review(registry, given(), "rita")
+    assert (await status(registry))[0] is VerdictStatus.APPROVED
+    assert (await status(registry, YEAR_9999))[0] is VerdictStatus.UNREVIEWED
+    done = await send(registry, "eve", evaluations=[evaluation(0.8)])
+    assert await voids(registry) == ["1 evaluation came after it"]
+    await review(registry, given(), "rita")
+    await retract(registry, RetractionInput.read({"subjects": [done.records[0].id], "reason": "Wrong."}), "eve")
+    assert await voids(registry) == ["rita decided again", "1 evaluation no longer counts"]
+    assert await status(registry) == (VerdictStatus.UNREVIEWED, {"QUORUM_UNMET", "REOPENED"})
+    await review(registry, given(), "rita")
+    rules = [{"name": "other", "expression": "true"}]
+    await register_policies(registry, [PolicyInput.read({"environment": "production", "quorum": 1, "rules": rules})])
+    assert (await voids(registry))[-1] == "the policy of production is another now"
+
+
+async def test_a_weakness_of_an_ancestor_is_evidence_too(registry: Registry) -> None:
+    await begin(registry, quorum=1)
+    child = {"name": "m", "version": "2", "parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]}
+    await send(registry, "ana", models=[child])
+    await review(registry, given(subject="model:m@2"), "rita")
+    await send(registry, "eve", vulnerabilities=[{"subject": "model:m@1", "title": "Leaks.", "severity": "HIGH"}])
+    at = await registry.sequence()
+    sequence = (await registry.find("model:m@2", at)).sequence
+    [held] = (await reviews(registry, [sequence], at))[sequence]
+    assert held.void == "1 vulnerability came after it"
+
+
+async def test_a_flagged_version_is_not_reviewed(registry: Registry) -> None:
+    await begin(registry)
+    wrong = {"subjects": ["model:m@1"], "action": "QUARANTINE", "reason": "Leaks."}
+    await flag(registry, FlagInput.read(wrong), "rita")
+    with pytest.raises(GateBlocked, match="QUARANTINE"):
+        await review(registry, given(), "ben")
+    assert (await status(registry))[0] is VerdictStatus.FLAGGED
+
+
+async def test_wrong_reviews_change_nothing(registry: Registry) -> None:
+    await begin(registry)
+    before = await registry.sequence()
+    with pytest.raises(NotFound):
+        await review(registry, given(subject="model:m@9"), "rita")
+    with pytest.raises(NotFound):
+        await review(registry, given(evidence=["sha256:" + "0" * 64]), "rita")
+    version = (await registry.find("model:m@1", before)).id
+    with pytest.raises(InvalidInput, match="no evidence"):
+        await review(registry, given(evidence=[version]), "rita")
+    with pytest.raises(InvalidInput, match="has passed"):
+        await review(registry, given(expiresAt="2020-01-01T00:00:00Z"), "rita")
+    assert await registry.sequence() == before
+
+
+async def test_a_key_stands_for_one_decision(registry: Registry) -> None:
+    await begin(registry)
+    one = await review(registry, given(idempotencyKey="k"), "rita")
+    again = await review(registry, given(idempotencyKey="k"), "rita")
+    assert one.record.id == again.record.id
+    with pytest.raises(VersionConflict, match="decision"):
+        await review(registry, given("NO_GO", idempotencyKey="k"), "rita")
