@@ -107,9 +107,9 @@ def test_a_line_follows_first_parents_and_counts_derivations() -> None:
     results = {0: Result(0.9, 0.01), 1: Result(0.8, 0.01), 3: Result(0.1, 0.01), 5: Result(0.6, 0.01)}
     (line,) = lines(5, PARENTS, [Series(Protocol(metric("m"), "suite", "1"), results)])
     assert [(point.version, point.distance, point.badness) for point in line.points] == [
-        (0, 4, -0.9),
-        (1, 3, -0.8),
-        (5, 0, -0.6),
+        (0, 0, -0.9),
+        (1, 1, -0.8),
+        (5, 4, -0.6),
     ]
     assert line.slope == pytest.approx(0.075)
     assert line.p == pytest.approx(1 / 3)
