@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from descentd.queries.registry import Registry
 from tests.neo4j_server import Neo4jServer, NoNeo4jError, find
@@ -13,6 +14,10 @@ from tests.registries import STORES, opened, store_of
 SHARED = Path(__file__).parents[2] / "shared"
 NEO4J_USED = pytest.StashKey[str]()
 NEO4J_MISSING = pytest.StashKey[str]()
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("descent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("descent")
 
 
 @pytest.fixture(scope="session")
