@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from starlette.responses import JSONResponse, Response
 
 from descentd.app.logs import REQUEST_ID
-from descentd.graph.errors import Code, DescentError, Internal, Invalid, InvalidInput, TooCostly
+from descentd.graph.errors import Code, DescentError, GateBlocked, Internal, Invalid, InvalidInput, TooCostly
 
 log = structlog.get_logger()
 
@@ -69,6 +69,8 @@ def extensions(problem: DescentError) -> Shape:
     shape: Shape = {"code": problem.code.value}
     if problem.field is not None:
         shape["field"] = problem.field
+    if isinstance(problem, GateBlocked):
+        shape |= problem.details
     if isinstance(problem, Internal):
         shape["correlationId"] = REQUEST_ID.get()
     return shape

@@ -18,9 +18,9 @@ DescentError
 ```
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Code(StrEnum):
@@ -92,9 +92,13 @@ class Cycle(DescentError):
 
 
 class GateBlocked(DescentError):
-    """A policy refuses."""
+    """A policy refuses; `details` (outcome, rules, decision) go out beside the code."""
 
     code = Code.GATE_BLOCKED
+
+    def __init__(self, message: str, field: str | None = None, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message, field)
+        self.details = dict(details or {})
 
 
 class Forbidden(DescentError):

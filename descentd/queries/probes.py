@@ -81,15 +81,20 @@ async def probes_of(registry: Registry, version: Brief, upto: int) -> Probes:
 
 async def weaknesses(registry: Registry, version: int, upto: int) -> list[Entry]:
     """The weaknesses documented on a version or on anything that it came from, retracted ones left out; log order."""
-    above = [await registry.walk.members([version], Direction.ANCESTORS, upto, kind) for kind in sorted(ENTITIES)]
-    origins = [version, *np.concatenate(above).tolist()]
-    links = await registry.store.links(origins, {Role.AFFECTS}, inward=True)
+    links = await registry.store.links([version, *await origins(registry, version, upto)], {Role.AFFECTS}, inward=True)
     sources = sorted({link.source for link in links if link.source <= upto})
     briefs = await registry.store.briefs(sources) if sources else []
     ids = {brief.id: brief.sequence for brief in briefs if brief.kind is Kind.VULNERABILITY}
     gone = await retracted(registry.store, list(ids), upto) if ids else frozenset()
     left = [sequence for id, sequence in ids.items() if id not in gone]
     return await registry.store.entries(left) if left else []
+
+
+async def origins(registry: Registry, version: int, upto: int) -> list[int]:
+    """Everything that a version came from: versions, data, code, configurations, environments."""
+    above = [await registry.walk.members([version], Direction.ANCESTORS, upto, kind) for kind in sorted(ENTITIES)]
+    found: list[int] = np.concatenate(above).tolist()
+    return found
 
 
 def _probe(entry: Entry, on: Brief, newest: Mapping[Series, Found], metrics: Metrics) -> Probe:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from descentd.queries.cel import compiled
+from descentd.queries.gate.rules import GateOutcome, Missing, Seen, judge
 from descentd.queries.policies import Rule
-from descentd.queries.rules import GateOutcome, Missing, Seen, judge
 
 RESULT = {"value": 0.45, "badness": 0.05, "stderr": 0.01, "n": 100, "slice": {}, "contaminated": False}
 

@@ -9,6 +9,7 @@ import strawberry
 from descentd.graph import acts, dataset_inputs, evaluation_inputs, metrics, reach, relations, version_inputs
 from descentd.queries import builds, diff, drift, incidents, lineage, measurements, probes, verdicts
 from descentd.queries.erosion import findings, questions
+from descentd.queries.gate import rules as gate_rules
 
 RecordKind = relations.Kind
 Role = relations.Role
@@ -24,6 +25,7 @@ Direction = lineage.Direction
 ExposureVerdict = reach.Verdict
 VerdictStatus = verdicts.VerdictStatus
 ProbeStatus = probes.ProbeStatus
+GateOutcome = gate_rules.GateOutcome
 DriftKind = drift.DriftKind
 ErosionKind = questions.ErosionKind
 ErosionVerdict = findings.ErosionVerdict
@@ -47,6 +49,7 @@ for _same in (
     Direction,
     VerdictStatus,
     ProbeStatus,
+    GateOutcome,
     DriftKind,
     ErosionKind,
     ErosionVerdict,

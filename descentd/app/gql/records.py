@@ -122,9 +122,6 @@ def _plain(kind: Kind, name: str, description: str) -> None:
 for _kind, _description in (
     (Kind.METRIC_DEFINITION, "What a metric means in this registry."),
     (Kind.POPULATION, "What is said of the people in a partition."),
-    (Kind.POLICY, "What a version must show before it may serve somewhere."),
-    (Kind.GATE_DECISION, "What a policy said of a version, on which evidence."),
-    (Kind.PROMOTION, "A version was let into an environment."),
     (Kind.RETRACTION, "Something recorded earlier is not to be relied on."),
 ):
     _plain(_kind, _kind.title().replace("_", ""), _description)

@@ -13,6 +13,7 @@ from descentd.app.gql.erosion import ErosionQuery
 from descentd.app.gql.evaluations import EvaluationQuery
 from descentd.app.gql.exposure import ExposureQuery
 from descentd.app.gql.flags import FlagMutation
+from descentd.app.gql.gates import GateQuery, PromotionMutation
 from descentd.app.gql.incidents import IncidentMutation, IncidentQuery
 from descentd.app.gql.lineage import LineageQuery
 from descentd.app.gql.lookup import LookupQuery
@@ -37,6 +38,7 @@ class Query(
     ProbeQuery,
     DriftQuery,
     AccessQuery,
+    GateQuery,
     IncidentQuery,
 ):
     """Questions."""
@@ -44,7 +46,13 @@ class Query(
 
 @strawberry.type(description="What adds records. Nothing is overwritten or removed.")
 class Mutation(
-    RegisterMutation, RetractionMutation, FlagMutation, ReviewMutation, DeploymentMutation, IncidentMutation
+    RegisterMutation,
+    RetractionMutation,
+    FlagMutation,
+    ReviewMutation,
+    PromotionMutation,
+    DeploymentMutation,
+    IncidentMutation,
 ):
     """Additions."""
 

@@ -1,0 +1,53 @@
+"""A version before a gate, and what the rules there speak of."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from descentd.graph.records import Brief
+from descentd.queries.cel import Expression
+from descentd.queries.registry import Registry
+
+
+@dataclass(frozen=True)
+class Mentioned:
+    """What some expressions speak of, taken together: nothing else needs to be looked up."""
+
+    expressions: tuple[Expression, ...] = ()
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """The variables that they name."""
+        return frozenset().union(*(one.variables for one in self.expressions))
+
+    @cached_property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that they name."""
+        return frozenset().union(*(one.metrics for one in self.expressions))
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """Whatever they may select."""
+        return frozenset().union(*(one.fields for one in self.expressions))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A version that wants to serve in an environment, as known at a sequence; `moment` is when it is asked about.
+
+    `moment` is in microseconds since 1970 UTC: what expires, and what serves, goes by it.
+    """
+
+    registry: Registry
+    version: Brief
+    environment: str
+    upto: int
+    moment: int
+    mentioned: Mentioned = field(default_factory=Mentioned)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The value of a variable, and the ids of the records that it rests on."""
+
+    value: object
+    evidence: tuple[str, ...] = ()

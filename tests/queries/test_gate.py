@@ -1,0 +1,326 @@
+"""The gate: what is let in, what is not, and that nothing missing ever is."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from descentd.graph.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput
+from descentd.graph.errors import GateBlocked, InvalidInput, NotFound, Unavailable
+from descentd.graph.relations import Kind, Role
+from descentd.graph.verify import verify
+from descentd.queries.deployment import deploy
+from descentd.queries.flags import flag
+from descentd.queries.gate.decide import Gate, gate
+from descentd.queries.gate.decide import ask as asked
+from descentd.queries.gate.promotion import promote, replay
+from descentd.queries.incidents import report
+from descentd.queries.policies import PolicyInput, register_policies
+from descentd.queries.registry import Registry
+from descentd.queries.retraction import retract
+from descentd.queries.reviews import review
+from tests.queries.governed import CHILD, PARENT, PROFILE, SUITE, evaluation, lineage, version, weakness
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+OWN = PROFILE | {"intendedUse": "Rank loans for people over 65."}
+BIAS = 'metrics["pct_stereotype"].all(m, m.badness <= 0.1)'
+
+
+async def lay_down(registry: Registry, *expressions: str, quorum: int = 0, environment: str = "production") -> str:
+    rules = [{"name": f"rule-{i}", "expression": source} for i, source in enumerate(expressions)]
+    given = {"environment": environment, "quorum": quorum, "rules": rules or [{"name": "any", "expression": "true"}]}
+    [id] = await register_policies(registry, [PolicyInput.read(given)])
+    return id
+
+
+async def ask(registry: Registry, of: str = CHILD, as_of: str | None = None) -> Gate:
+    return await gate(registry, of, "production", as_of)
+
+
+async def outcomes(registry: Registry, of: str = CHILD) -> tuple[str, dict[str, str]]:
+    found = await ask(registry, of)
+    return found.outcome.value, {rule.name: rule.outcome.value for rule in found.rules}
+
+
+async def go(registry: Registry, person: str, decision: str = "GO", of: str = CHILD) -> None:
+    given = {"subject": of, "environment": "production", "decision": decision, "reason": "Read it all."}
+    await review(registry, ReviewInput.read(given), person)
+
+
+async def test_a_version_that_shows_everything_passes(registry: Registry) -> None:
+    policy = await lay_down(registry, BIAS, 'metrics["accuracy"].all(m, m.n >= 100)', "drift.size() == 0", quorum=1)
+    results = [evaluation(CHILD, "pct_stereotype", 0.45), evaluation(CHILD, "accuracy", 0.9, n=100)]
+    done = await send(registry, **lineage(safetyProfile=OWN), evaluations=results)
+    await go(registry, "rita")
+    found = await ask(registry)
+    assert found.outcome.value == "PASSED"
+    assert found.policy
+    assert found.policy.id == policy
+    assert [rule.name for rule in found.rules] == ["rule-0", "rule-1", "rule-2", "quorum"]
+    measured = {record.id for record in done.records if record.kind is Kind.EVALUATION}
+    assert {id for rule in found.rules[:2] for id in rule.evidence} == measured
+    assert (await ask(registry)).evidence == found.evidence
+
+
+async def test_bias_over_its_limit_blocks_whatever_the_accuracy(registry: Registry) -> None:
+    await lay_down(registry, 'metrics["accuracy"].all(m, m.value > 0.5)', BIAS)
+    results = [evaluation(CHILD, "pct_stereotype", 0.7), evaluation(CHILD, "accuracy", 1.0)]
+    await send(registry, **lineage(safetyProfile=OWN), evaluations=results)
+    assert await outcomes(registry) == ("BLOCKED", {"rule-0": "PASSED", "rule-1": "BLOCKED"})
+
+
+async def test_what_was_never_measured_is_incomplete(registry: Registry) -> None:
+    await lay_down(registry, f'!("pct_stereotype" in metrics) || {BIAS}')
+    await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(CHILD, "accuracy", 0.9)])
+    found = await ask(registry)
+    assert found.outcome.value == "INCOMPLETE"
+    assert found.rules[0].message == "There is no result of pct_stereotype."
+    done = await send(registry, evaluations=[evaluation(CHILD, "pct_stereotype", 0.5)])
+    assert (await ask(registry)).outcome.value == "PASSED"
+    gone = RetractionInput.read({"subjects": [done.records[0].id], "reason": "Wrong data."})
+    await retract(registry, gone, "ada")
+    found = await ask(registry)
+    assert found.outcome.value == "INCOMPLETE"
+    assert found.rules[0].message == "What was measured of pct_stereotype was retracted."
+    assert found.rules[0].evidence == (done.records[0].id,)
+
+
+async def test_precedence(registry: Registry) -> None:
+    await send(registry, **lineage())
+    assert await outcomes(registry) == ("BLOCKED", {"no-policy": "BLOCKED", "no-profile": "BLOCKED"})
+    await lay_down(registry, BIAS, "1 > 2", quorum=1)
+    names = {"no-profile": "BLOCKED", "rule-0": "INCOMPLETE", "rule-1": "BLOCKED", "quorum": "BLOCKED"}
+    assert await outcomes(registry) == ("BLOCKED", names)
+    await lay_down(registry, BIAS)
+    assert await outcomes(registry) == ("BLOCKED", {"no-profile": "BLOCKED", "rule-0": "INCOMPLETE"})
+    await send(registry, safetyProfiles=[{"subject": CHILD, "profile": OWN}])
+    assert await outcomes(registry) == ("INCOMPLETE", {"rule-0": "INCOMPLETE"})
+    await lay_down(registry, BIAS, "1 > 2")
+    assert (await outcomes(registry))[0] == "BLOCKED"
+    await lay_down(registry, BIAS, quorum=1)
+    assert await outcomes(registry) == ("INCOMPLETE", {"rule-0": "INCOMPLETE", "quorum": "BLOCKED"})
+    await lay_down(registry, "1 < 2", quorum=1)
+    assert await outcomes(registry) == ("BLOCKED", {"rule-0": "PASSED", "quorum": "BLOCKED"})
+    await go(registry, "rita")
+    assert await outcomes(registry) == ("PASSED", {"rule-0": "PASSED", "quorum": "PASSED"})
+    await go(registry, "norm", "NO_GO")
+    assert (await outcomes(registry))[0] == "BLOCKED"
+    assert (await outcomes(registry))[1]["no-go"] == "BLOCKED"
+
+
+@pytest.mark.parametrize(
+    ("action", "outcome"), [("REVIEW", "PASSED"), ("QUARANTINE", "BLOCKED"), ("DECOMMISSION", "BLOCKED")]
+)
+async def test_a_flag_on_an_ancestor_blocks_what_it_reaches(registry: Registry, action: str, outcome: str) -> None:
+    await lay_down(registry, "1 < 2")
+    await send(registry, **lineage(safetyProfile=OWN))
+    given = {"subjects": ["dataset:d@1#p"], "action": action, "reason": "Leaked.", "propagate": True}
+    await flag(registry, FlagInput.read(given), "ada")
+    assert (await outcomes(registry))[0] == outcome
+    await flag(registry, FlagInput.read({"subjects": [CHILD], "action": "CLEAR", "reason": "Checked."}), "ada")
+    assert (await outcomes(registry))[0] == "PASSED"
+
+
+async def test_what_expressions_see(registry: Registry) -> None:
+    old = [{"attribute": "age_group", "value": "65+"}]
+    results = [
+        evaluation(CHILD, "accuracy", 0.9, n=400, slice=old, data="dataset:d@1#h"),
+        evaluation(CHILD, "pct_stereotype", 0.6, data="dataset:d@1#p", stderr=0.02),
+        evaluation(PARENT, "accuracy", 0.1),
+    ]
+    intervention = {"kind": "reweighing", "description": "By age.", "targets": [{"attribute": "age_group"}]}
+    documented = [weakness(PARENT, metric="accuracy", threshold=0.5), weakness(CHILD, "Own")]
+    profile = OWN | {"knownBiases": [{"attribute": "age_group", "description": "Low."}], "guardrails": ["A filter."]}
+    child = {"safetyProfile": profile, "interventions": [intervention]}
+    await send(registry, **lineage(**child), evaluations=results, vulnerabilities=documented)
+    given = {"title": "Complaints", "severity": "CRITICAL", "subject": CHILD}
+    await report(registry, IncidentInput.read(given), "olga")
+    odd = {"subjects": [PARENT], "action": "REVIEW", "reason": "Odd."}
+    await flag(registry, FlagInput.read(odd), "ada")
+    holds = [
+        f'version.ref == "{CHILD}" && version.name == "m" && version.version == "2"',
+        'version.interventions[0].kind == "reweighing" && version.interventions[0].targets[0].value == null',
+        'profile.present && profile.must_not_do == ["Decline alone."] && profile.guardrails.size() == 1',
+        'profile.known_biases[0].attribute == "age_group" && !profile.current',
+        'metrics["accuracy"].size() == 1 && metrics["accuracy"][0].slice["age_group"] == "65+"',
+        'metrics["accuracy"].all(m, m.value == 0.9 && m.badness == -0.9 && m.n == 400)',
+        'metrics["accuracy"].all(m, m.stderr > 0.0149 && m.stderr < 0.0151 && m.delta_serving == null)',
+        'metrics["accuracy"].all(m, m.data == "dataset:d@1#h" && m.suite == "fairness" && m.suite_version == "1")',
+        'metrics["accuracy"].all(m, !m.contaminated) && metrics["pct_stereotype"].all(m, m.contaminated)',
+        'metrics["pct_stereotype"].all(m, m.stderr == 0.02 && m.badness == 0.1 && m.n == null)',
+        'erosion.verdict == "UNKNOWN" && erosion.findings.size() >= 0',
+        "probes.not_run == 1 && probes.resisted == 0 && probes.reproduced == 0",
+        "review.go == 1 && review.no_go == 0 && review.quorum_reached",
+        'flags.size() == 0 && ancestry.flags[0].action == "REVIEW" && ancestry.flags[0].reason == "Odd."',
+        'ancestry.vulnerabilities.size() == 1 && ancestry.vulnerabilities[0].severity == "high"',
+        'incidents[0].severity == "critical" && incidents[0].title == "Complaints"',
+        'drift.exists(d, d.kind == "STALE_PROFILE") && drift[0].message != ""',
+    ]
+    await lay_down(registry, *holds)
+    await go(registry, "rita")
+    found = await ask(registry)
+    for source, rule in zip(holds, found.rules, strict=True):
+        assert rule.outcome.value == "PASSED", (source, rule.message)
+    kinds = {brief.kind for brief in (await registry.store.resolve(found.evidence)).values()}
+    assert kinds == {Kind.SAFETY_PROFILE, Kind.EVALUATION, Kind.VULNERABILITY, Kind.INCIDENT, Kind.FLAG, Kind.REVIEW}
+
+
+async def test_results_on_unnamed_data_are_not_known_to_be_clean(registry: Registry) -> None:
+    await lay_down(registry, 'metrics["accuracy"].all(m, !m.contaminated)')
+    await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(CHILD, "accuracy", 0.9)])
+    assert (await outcomes(registry))[0] == "INCOMPLETE"
+
+
+async def test_the_example_of_the_contract_at_work(registry: Registry, shared: Path) -> None:
+    text = (shared / "contract" / "policy.example.yaml").read_text()
+    await register_policies(registry, [PolicyInput.read(yaml.safe_load(text))])
+    groups = [
+        {"name": "selection_rate", "value": 0.5, "n": 900, "slice": [{"attribute": "age_group", "value": group}]}
+        for group in ("18-64", "65+")
+    ]
+    both = [evaluation(ref, "pct_stereotype", 0.52, stderr=0.01) | {"data": "dataset:d@1#h"} for ref in (PARENT, CHILD)]
+    rates = {"subject": CHILD, "suite": SUITE, "metrics": groups}
+    await send(registry, **lineage(safetyProfile=OWN), evaluations=[*both, rates])
+    assert await outcomes(registry) == (
+        "BLOCKED",
+        {
+            "stereotype-rate": "PASSED",
+            "every-group-measured": "PASSED",
+            "no-erosion": "PASSED",
+            "probes-run": "PASSED",
+            "nothing-open": "PASSED",
+            "documentation-current": "PASSED",
+            "quorum": "BLOCKED",
+        },
+    )
+    await go(registry, "rita")
+    await go(registry, "rob")
+    assert (await outcomes(registry))[0] == "PASSED"
+    await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.9)])
+    found = await outcomes(registry)
+    assert found[1]["quorum"] == found[1]["documentation-current"] == "BLOCKED"
+
+
+async def test_what_serves_is_what_a_version_is_compared_with(registry: Registry) -> None:
+    await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(PARENT, "accuracy", 0.9)])
+    await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.85)])
+    await lay_down(registry, 'metrics["accuracy"].all(m, m.delta_serving == null || m.delta_serving < 0.04)')
+    assert (await outcomes(registry))[0] == "PASSED"
+    await promote(registry, PARENT, "production", "ada")
+    given = {"subject": PARENT, "environment": "production", "endpoint": "/score"}
+    await deploy(registry, DeploymentInput.read(given), "ada")
+    assert (await outcomes(registry))[0] == "BLOCKED"
+    assert (await outcomes(registry, PARENT))[0] == "PASSED"
+
+
+async def test_only_versions_have_a_gate(registry: Registry) -> None:
+    await send(registry, **lineage())
+    with pytest.raises(NotFound):
+        await gate(registry, "model:m@9", "production")
+    with pytest.raises(InvalidInput):
+        await gate(registry, "dataset:d@1", "production")
+    with pytest.raises(InvalidInput):
+        await gate(registry, CHILD, "pro@duction")
+
+
+async def contents(registry: Registry, kind: Kind) -> list[dict[str, Any]]:
+    entries = await registry.store.entries(range(1, await registry.sequence() + 1))
+    return [entry.record.content for entry in entries if entry.record.kind is kind]
+
+
+async def test_a_refusal_is_on_record_and_promotes_nothing(registry: Registry) -> None:
+    await lay_down(registry, "1 > 2", BIAS)
+    await send(registry, **lineage(safetyProfile=OWN))
+    with pytest.raises(GateBlocked, match=r"rule-0 .blocked.: 1 > 2; rule-1 .incomplete.: There is no") as caught:
+        await promote(registry, CHILD, "production", "ada")
+    [decision] = await contents(registry, Kind.GATE_DECISION)
+    assert await contents(registry, Kind.PROMOTION) == []
+    details = caught.value.details
+    assert details["outcome"] == decision["outcome"] == "BLOCKED"
+    assert [rule["outcome"] for rule in details["rules"]] == ["BLOCKED", "INCOMPLETE"]
+    found = (await registry.store.resolve([details["decision"]]))[details["decision"]]
+    assert found.kind is Kind.GATE_DECISION
+    assert decision["by"] == "ada"
+    assert (await verify(registry.store)).problem is None
+
+
+async def test_what_passes_is_promoted_with_its_decision(registry: Registry) -> None:
+    policy = await lay_down(registry, 'metrics["accuracy"].all(m, m.value > 0.5)')
+    done = await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(CHILD, "accuracy", 0.9)])
+    before = await registry.sequence()
+    promoted = await promote(registry, CHILD, "production", "ada")
+    decision, made = await registry.store.entries([before + 1, before + 2])
+    assert decision.transaction == made.transaction == before + 1
+    assert (made.record.id, decision.record.id) == (promoted.id, promoted.decision)
+    measured = next(record.id for record in done.records if record.kind is Kind.EVALUATION)
+    assert decision.record.content["evidence"] == [measured]
+    assert decision.record.content["sequence"] == before
+    assert decision.record.content["policyDigest"] == promoted.gate.policy.digest if promoted.gate.policy else None
+    assert {(edge.role, edge.target) for edge in decision.record.edges} >= {
+        (Role.CITES, policy),
+        (Role.CITES, measured),
+    }
+    assert made.record.content["gateDecision"] == decision.record.id
+
+
+async def test_a_decision_is_replayed_after_everything_changed(registry: Registry) -> None:
+    await lay_down(registry, 'metrics["accuracy"].all(m, m.value > 0.5)', "drift.size() == 0", quorum=1)
+    done = await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(CHILD, "accuracy", 0.9)])
+    await go(registry, "rita")
+    promoted = await promote(registry, CHILD, "production", "ada")
+    await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.1)])
+    await retract(registry, RetractionInput.read({"subjects": [done.records[-1].id], "reason": "No."}), "ada")
+    await go(registry, "norm", "NO_GO")
+    await lay_down(registry, "1 > 2")
+    with pytest.raises(GateBlocked) as caught:
+        await promote(registry, CHILD, "production", "ada")
+    for id, outcome in ((promoted.decision, "PASSED"), (caught.value.details["decision"], "BLOCKED")):
+        again = await replay(registry, id)
+        assert again.same
+        assert again.gate.outcome.value == outcome
+    with pytest.raises(InvalidInput, match="name a gate decision"):
+        await replay(registry, CHILD)
+    with pytest.raises(NotFound):
+        await replay(registry, "sha256:" + "0" * 64)
+
+
+async def test_what_is_recorded_meanwhile_is_not_overlooked(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lay_down(registry, BIAS)
+    await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(CHILD, "pct_stereotype", 0.5)])
+    slipping: list[dict[str, Any]] = [
+        {"evaluations": [evaluation(CHILD, "pct_stereotype", 0.9)]},
+        {"models": [version("7")]},
+    ]
+
+    async def slow(*given: Any) -> Gate:
+        found = await asked(*given)
+        if slipping:
+            await send(registry, **slipping.pop(0))
+        return found
+
+    monkeypatch.setattr("descentd.queries.gate.promotion.ask", slow)
+    with pytest.raises(GateBlocked):
+        await promote(registry, CHILD, "production", "ada")
+    [decision] = await contents(registry, Kind.GATE_DECISION)
+    assert decision["outcome"] == "BLOCKED"
+    assert slipping == []
+
+
+async def test_a_registry_that_never_rests_is_given_up_on(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    await lay_down(registry, "1 < 2")
+    await send(registry, **lineage(safetyProfile=OWN))
+
+    async def slow(*given: Any) -> Gate:
+        found = await asked(*given)
+        await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.5, evaluator=str(time.time_ns()))])
+        return found
+
+    monkeypatch.setattr("descentd.queries.gate.promotion.ask", slow)
+    with pytest.raises(Unavailable, match="keeps changing"):
+        await promote(registry, CHILD, "production", "ada")
+    assert await contents(registry, Kind.GATE_DECISION) == []
