@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from descent import console
-from descent.commands import exposure, lineage, manifests, records, safety
+from descent.commands import drift, exposure, gates, lineage, manifests, probes, records, safety
 from descent.errors import DescentError
 from descent.options import Output, Session, Url
 
@@ -47,6 +47,10 @@ app.command()(safety.evaluations)
 app.command()(safety.trend)
 app.command()(safety.erosion)
 app.command()(safety.diff)
+app.command()(gates.gate)
+app.command()(gates.promote)
+app.command()(probes.probes)
+app.command()(drift.drift)
 
 
 def _show_version(wanted: bool) -> None:

@@ -190,6 +190,36 @@ class Client:
         given = None if attributes is None else list(attributes)
         return self._ask("Diff", {"base": base, "head": head, "attributes": given}, "diff")
 
+    # ------------------------------------------------------------ governance
+
+    def gate(self, of: str, environment: str) -> Json:
+        """Ask whether a version may be let into an environment; records nothing."""
+        return self._ask("Gate", {"of": of, "environment": environment}, "gate")
+
+    def gate_decision(self, id: str) -> Json:
+        """Return a decision on record, and what it comes to when it is evaluated again (`replay`)."""
+        found = self._ask("GateDecision", {"decision": id}, "entity")
+        if "replay" not in found:
+            raise InvalidInput([Problem(f"{id} is no decision of a gate; use the id of one.", "INVALID_INPUT")])
+        return found
+
+    def promote(self, of: str, environment: str) -> Json:
+        """Let a version into an environment.
+
+        Raises GateBlocked where its gate does not say PASSED; the extensions of the problem hold `outcome`, `rules`,
+        and the id of the `decision`, which is on record.
+        """
+        return self._ask("Promote", {"of": of, "environment": environment}, "promote")
+
+    def probes(self, of: str) -> list[Json]:
+        """List what to attack a version with, and what came of it."""
+        found: Any = self._ask("Probes", {"of": of}, "probes")
+        return list(found)
+
+    def documentation_drift(self, filter: Mapping[str, Any] | None = None, *, limit: int | None = 100) -> Connection:
+        """List the versions whose documentation has drifted; `filter` is a ModelVersionFilter."""
+        return self._connection("DocumentationDrift", {"filter": filter}, "documentationDrift", None, limit)[1]
+
     # ------------------------------------------------------------ transport
 
     def _connection(

@@ -23,6 +23,8 @@ STYLES = {
     "GO": "green", "NO_GO": "bold red",
     "APPROVED": "green", "REJECTED": "bold red", "FLAGGED": "bold red", "UNREVIEWED": "yellow",
     "ERODED": "bold red", "STABLE": "green", "IMPROVED": "green", "WORSE": "red", "BETTER": "green",
+    "PASSED": "green", "BLOCKED": "bold red", "INCOMPLETE": "yellow",
+    "RESISTED": "green", "REPRODUCED": "bold red", "NOT_RUN": "yellow",
     "CRITICAL": "bold red", "HIGH": "red", "QUARANTINE": "red", "DECOMMISSION": "bold red",
 }  # fmt: skip
 """Colours for the words that one looks for first."""

@@ -56,7 +56,7 @@ class RuleInput(Input):
     expression: Annotated[Prose, checked(_cel)]
     """CEL over what is known of the version; it must come to true."""
     message: Prose | None = None
-    """What a reader is told it demands; the expression where none is given."""
+    """What a reader is told it demands; where none is given, what was seen."""
 
 
 class PolicyInput(Input):
@@ -76,7 +76,7 @@ class Rule:
 
     name: str
     source: str
-    message: str
+    message: str | None
     expression: Expression | None
 
 
@@ -100,7 +100,7 @@ class Policy:
 def _read(id: str, body: bytes) -> Policy:
     content = parse(body)
     rules = [
-        Rule(rule["name"], rule["expression"], rule.get("message", rule["expression"]), _compiled(rule["expression"]))
+        Rule(rule["name"], rule["expression"], rule.get("message"), _compiled(rule["expression"]))
         for rule in content["rules"]
     ]
     return Policy(id, _digest(content), content["environment"], content["quorum"], rules)

@@ -234,7 +234,9 @@ async def contents(registry: Registry, kind: Kind) -> list[dict[str, Any]]:
 async def test_a_refusal_is_on_record_and_promotes_nothing(registry: Registry) -> None:
     await lay_down(registry, "1 > 2", BIAS)
     await send(registry, **lineage(safetyProfile=OWN))
-    with pytest.raises(GateBlocked, match=r"rule-0 .blocked.: 1 > 2; rule-1 .incomplete.: There is no") as caught:
+    with pytest.raises(
+        GateBlocked, match=r"rule-0 .blocked.: This does not hold: 1 > 2; rule-1 .incomplete.: There is no"
+    ) as caught:
         await promote(registry, CHILD, "production", "ada")
     [decision] = await contents(registry, Kind.GATE_DECISION)
     assert await contents(registry, Kind.PROMOTION) == []

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from descentd.queries.cel import Expression, Undecided
+from descentd.queries.gate.wording import told
 from descentd.queries.policies import Rule
 
 
@@ -49,10 +50,15 @@ def judge(rule: Rule, seen: Seen) -> tuple[GateOutcome, str]:
     except Undecided as error:
         return GateOutcome.INCOMPLETE, f"It cannot be decided: {error}."
     if value is True:
-        return GateOutcome.PASSED, rule.message
+        return GateOutcome.PASSED, rule.message or rule.source
     if value is False:
-        return GateOutcome.BLOCKED, rule.message
+        return GateOutcome.BLOCKED, rule.message or _why(rule.expression, variables)
     return GateOutcome.INCOMPLETE, f"It comes to {type(value).__name__}, which is neither true nor false."
+
+
+def _why(expression: Expression, variables: Seen) -> str:
+    seen = told(expression, variables)
+    return f"{seen[0].upper()}{seen[1:]}." if seen else f"This does not hold: {expression.source}"
 
 
 def _lacking(expression: Expression, seen: Seen) -> str | None:

@@ -15,6 +15,7 @@ from descentd.queries.gate.standing import ancestry, flags, incidents, review, s
 from descentd.queries.policies import Policy
 from descentd.queries.probes import ProbeStatus, probes_of
 from descentd.queries.profiles import profiles
+from descentd.queries.results import newest_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ async def _erosion(case: Case) -> Sighting:
         }
         for one in found.findings
     ]
-    return Sighting({"verdict": found.verdict.value, "findings": findings})
+    newest = await newest_results(case.registry, case.version.sequence, case.upto)
+    evidence = sorted({one.evaluation.sequence: one.evaluation.id for one in newest.values()}.items())
+    return Sighting({"verdict": found.verdict.value, "findings": findings}, tuple(id for _, id in evidence))
 
 
 async def _probes(case: Case) -> Sighting:

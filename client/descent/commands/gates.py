@@ -1,0 +1,108 @@
+"""`descent gate` and `descent promote`: may a version serve, and letting it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from descent import console
+from descent.errors import GateBlocked
+from descent.options import Output, Session, Url
+
+Environment = Annotated[str, typer.Option("--environment", "-e", metavar="NAME", help="Where it is to serve.")]
+ENDS = {"PASSED": 0, "BLOCKED": 3, "INCOMPLETE": 4}
+
+
+def gate(
+    context: typer.Context,
+    ref: Annotated[str | None, typer.Argument(metavar="VERSION", help="model:NAME@VERSION, or an id.")] = None,
+    environment: Annotated[
+        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Where it is to serve.")
+    ] = None,
+    decision: Annotated[
+        str | None,
+        typer.Option("--replay", metavar="ID", help="Evaluate a recorded decision again, as of what it saw."),
+    ] = None,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Ask whether a version may serve in an environment; exits with 3 where it is blocked, 4 where evidence is missing.
+
+    Nothing is recorded.
+    """
+    session = Session.of(context, url, output)
+    if decision is not None:
+        if ref is not None or environment is not None:
+            raise typer.BadParameter("--replay takes a decision alone: it knows its version and environment.")
+        _replay(session, decision)
+        return
+    if ref is None or environment is None:
+        raise typer.BadParameter("Name a version and an --environment, or a decision with --replay.")
+    with session.client() as client:
+        found = client.gate(ref, environment)
+    if session.json:
+        console.print_json(found)
+    else:
+        print_rules(found["rules"])
+        console.print_line(f"{found['outcome']}: {ref} for {environment}, by policy {found['policyDigest'] or 'none'}")
+    raise typer.Exit(ENDS[found["outcome"]])
+
+
+def _replay(session: Session, decision: str) -> None:
+    with session.client() as client:
+        found = client.gate_decision(decision)
+    again = found["replay"]
+    if session.json:
+        console.print_json(found)
+    else:
+        print_rules(again["rules"])
+        place = f"{found['version']['ref']} for {found['environment']}"
+        console.print_line(f"{again['outcome']}: {place}, decided {found['recordedAt']} by {found['recordedBy']}")
+    if not again["same"]:
+        console.warn(f"The decision on record says {found['outcome']}, and not rule by rule the same.")
+        raise typer.Exit(1)
+    raise typer.Exit(ENDS[again["outcome"]])
+
+
+def promote(
+    context: typer.Context,
+    ref: Annotated[str, typer.Argument(metavar="VERSION", help="model:NAME@VERSION, or an id.")],
+    environment: Environment,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Let a version into an environment, if its gate says so; the decision is recorded either way.
+
+    Exits with 3 where it is blocked, 4 where evidence is missing.
+    """
+    session = Session.of(context, url, output)
+    with session.client() as client:
+        try:
+            done = client.promote(ref, environment)
+        except GateBlocked as error:
+            details = error.problems[0].extensions
+            if session.json:
+                console.print_json({part: details.get(part) for part in ("outcome", "rules", "decision")})
+            else:
+                print_rules(details.get("rules", ()))
+                console.print_line(f"decision {details.get('decision')}")
+            raise
+    if session.json:
+        console.print_json(done)
+    else:
+        print_rules(done["rules"])
+        console.print_line(f"PASSED: {ref} is promoted to {environment}, {done['id']}")
+
+
+def print_rules(rules: Sequence[dict[str, Any]]) -> None:
+    """Write what each rule came to, and how much it rests on."""
+    rows = [(rule["name"], rule["outcome"], rule["message"], _rests_on(rule.get("evidence"))) for rule in rules]
+    if rows:
+        console.print_table(("rule", "outcome", "message", "evidence"), rows)
+
+
+def _rests_on(evidence: Sequence[dict[str, Any]] | None) -> str | None:
+    if not evidence:
+        return None
+    kinds = [one["kind"] for one in evidence]
+    return console.several([f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)])

@@ -1,0 +1,97 @@
+"""`descent probes`: what to attack a version with, and running it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from descent import console
+from descent.client import Client
+from descent.commands.safety import number, people, suite
+from descent.errors import DescentError
+from descent.options import Output, Session, Url
+from descent.probing import ProbeFailed, run
+
+RUN = "run"
+
+
+def probes(
+    context: typer.Context,
+    what: Annotated[
+        str, typer.Argument(metavar="VERSION|run", help="model:NAME@VERSION or an id lists; run runs those --of it.")
+    ],
+    of: Annotated[str | None, typer.Option("--of", metavar="VERSION", help="With run: the version.")] = None,
+    execute: Annotated[
+        bool, typer.Option("--exec", help="With run: run the commands; without, they are only shown.")
+    ] = False,
+    again: Annotated[bool, typer.Option("--again", help="With run: also what has a result already.")] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="With run: how long each may take.")
+    ] = 3600.0,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """List the weaknesses that a version has to answer for, or run their probes: `descent probes run --of VERSION`.
+
+    Commands come from the registry: look at them before --exec. Their results are registered as evaluations. Exits with
+    1 where one failed.
+    """
+    session = Session.of(context, url, output)
+    if (what == RUN) != (of is not None):
+        raise typer.BadParameter("List with `descent probes VERSION`; run with `descent probes run --of VERSION`.")
+    with session.client() as client:
+        found = client.probes(of or what)
+        failed = 0
+        if of is not None:
+            failed = _run(client, of, _runnable(found, again=again), timeout, execute=execute)
+            found = client.probes(of) if execute else found
+    if session.json:
+        console.print_json(found)
+    else:
+        _print(found)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _runnable(found: Sequence[dict[str, Any]], *, again: bool) -> list[dict[str, Any]]:
+    wanted = [one for one in found if one["probe"] and (again or one["status"] == "NOT_RUN")]
+    silent = sum(one["probe"]["command"] is None for one in wanted)
+    if silent:
+        console.warn(f"{silent} of the probes come without a command: run them by hand, and register the results.")
+    return [one for one in wanted if one["probe"]["command"] is not None]
+
+
+def _run(client: Client, version: str, wanted: Sequence[dict[str, Any]], timeout: float, *, execute: bool) -> int:
+    """Run commands one after another, or show them; returns how many failed."""
+    failed = 0
+    for i, one in enumerate(wanted, 1):
+        console.say(f"{i}/{len(wanted)} {one['vulnerability']['title']}: {one['probe']['command']}")
+        if not execute:
+            continue
+        try:
+            done = client.register(run(version, one, timeout))
+        except ProbeFailed as error:
+            failed += 1
+            for problem in error.problems:
+                console.report(problem, one["vulnerability"]["title"])
+        except DescentError as error:
+            failed += 1
+            console.report(error.problems[0], one["vulnerability"]["title"])
+        else:
+            console.say(f"{i}/{len(wanted)} registered {done['records'][0]['id']}")
+    if wanted and not execute:
+        console.say("Nothing was run; --exec runs these commands.")
+    return failed
+
+
+def _print(found: Sequence[dict[str, Any]]) -> None:
+    headings = ("weakness", "severity", "on", "suite", "metric", "slice", "threshold", "status")
+    console.print_table(headings, [_row(one) for one in found])
+
+
+def _row(one: dict[str, Any]) -> tuple[str | None, ...]:
+    told, probe = one["vulnerability"], one["probe"]
+    asked: tuple[str | None, ...] = (None, None, None, None)
+    if probe:
+        asked = (suite(probe["suite"]), probe["metric"], people(probe["slice"]), number(probe["threshold"]))
+    return (told["title"], told["severity"], told["on"]["ref"], *asked, one["status"])

@@ -1,0 +1,113 @@
+"""Running a probe: a command that is told what to try by its environment, and answers with results on stdout."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from descent.errors import DescentError, InvalidManifest, Problem
+from descent.manifest import parse_manifest
+
+MOST: Final = 16 * 1024 * 1024
+"""Bytes that a command may answer with."""
+
+Json = dict[str, Any]
+
+
+class ProbeFailed(DescentError):
+    """A command that ended badly, did not end, or did not answer in the way that is asked of it."""
+
+
+def environment(version: str, found: Mapping[str, Any]) -> dict[str, str]:
+    """What a probe's command is told: this process's environment without the registry's token, and the probe."""
+    probe = found["probe"]
+    inherited = {name: value for name, value in os.environ.items() if name != "DESCENT_TOKEN"}
+    return inherited | {
+        "DESCENT_VERSION": version,
+        "DESCENT_VULNERABILITY": found["vulnerability"]["id"],
+        "DESCENT_SUITE": probe["suite"]["name"],
+        "DESCENT_SUITE_VERSION": probe["suite"]["version"],
+        "DESCENT_SUITE_CONFIG": json.dumps(probe["suite"]["config"]),
+        "DESCENT_DATA": probe["data"]["ref"] if probe["data"] else "",
+        "DESCENT_METRIC": probe["metric"],
+        "DESCENT_SLICE": json.dumps({part["attribute"]: part["value"] for part in probe["slice"]}),
+        "DESCENT_THRESHOLD": repr(probe["threshold"]),
+    }
+
+
+def run(version: str, found: Mapping[str, Any], timeout: float) -> Json:
+    """Run the command of a probe by the shell, and return the manifest that its answer makes.
+
+    Its stderr goes where ours does. Raises ProbeFailed, where it did not end by itself after the whole group of its
+    processes was killed.
+    """
+    command = found["probe"]["command"]
+    process = subprocess.Popen(  # noqa: S602 - the command is shown first, and run only where that was asked for
+        command, shell=True, stdout=subprocess.PIPE, env=environment(version, found), start_new_session=True
+    )
+    try:
+        answer, _ = process.communicate(timeout=timeout)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise ProbeFailed.because(f"It did not end within {timeout:g} seconds, and was killed.") from error
+        raise
+    if process.returncode != 0:
+        raise ProbeFailed.because(f"It ended with {process.returncode}.")
+    if len(answer) > MOST:
+        raise ProbeFailed.because(f"It wrote {len(answer):,} bytes, more than {MOST:,}.")
+    return manifest(version, found["probe"], answer)
+
+
+def manifest(version: str, probe: Mapping[str, Any], answer: bytes) -> Json:
+    """The manifest, in GraphQL's names, that a command's answer stands for; raises ProbeFailed where there is none.
+
+    The answer is JSON: a number; `{"value": …}` with `n` and `stderr` where known; `{"metrics": […]}`; or a whole
+    manifest of evaluations. What it leaves out is the version, the suite, the data, the metric and the slice of the
+    probe, and now; a version or a suite that is another is refused.
+    """
+    try:
+        given = json.loads(answer)
+    except (ValueError, RecursionError) as error:
+        raise ProbeFailed.because("What it wrote to stdout is not JSON: results alone belong there.") from error
+    asked = {"name": probe["suite"]["name"], "version": probe["suite"]["version"]}
+    if probe["suite"]["config"] is not None:
+        asked["config"] = probe["suite"]["config"]
+    usual: Json = {"subject": version, "suite": asked}
+    if probe["data"]:
+        usual["data"] = probe["data"]["ref"]
+    now = {"evaluatedAt": datetime.now(UTC).isoformat()}
+    evaluations = [usual | ({} if "evaluated_at" in one else now) | one for one in _evaluations(given, probe)]
+    for one in evaluations:
+        if one["subject"] != version or one["suite"] != asked:
+            raise ProbeFailed.because(f"Its results are of {one['subject']} under {one['suite']}, not what was asked.")
+    try:
+        written = json.dumps({"evaluations": evaluations}, allow_nan=False).encode()
+        return parse_manifest(written, "the answer", "json").content
+    except InvalidManifest as error:
+        raise ProbeFailed(
+            [Problem(problem.message, problem.code, problem.field) for problem in error.problems]
+        ) from error
+    except ValueError as error:
+        raise ProbeFailed.because("A result is NaN or infinite: leave it out, or correct the probe.") from error
+
+
+def _evaluations(given: Any, probe: Mapping[str, Any]) -> list[Json]:
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        given = {"value": given}
+    match given:
+        case {"evaluations": [*evaluations]} if len(given) == 1 and all(isinstance(one, dict) for one in evaluations):
+            return evaluations
+        case {"metrics": list()}:
+            return [given]
+        case {"value": _}:
+            slice = {part["attribute"]: part["value"] for part in probe["slice"]}
+            return [{"metrics": [{"name": probe["metric"], "slice": slice} | given]}]
+        case _:
+            raise ProbeFailed.because(
+                'It answered with something else than a number, {"value": …} or {"metrics": […]}.'
+            )
