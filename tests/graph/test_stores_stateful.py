@@ -37,7 +37,7 @@ def test_memory() -> None:
         one = MemoryStore()
         return lambda: one
 
-    drive(prepare, runs=60, steps=40)
+    drive(prepare, runs=40, steps=30)
 
 
 def test_sqlite(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_sqlite(tmp_path: Path) -> None:
         path = tmp_path / f"{next(numbers)}.db"
         return lambda: SQLiteStore(path)
 
-    drive(prepare, runs=25, steps=30)
+    drive(prepare, runs=15, steps=30)
 
 
 def test_neo4j(neo4j_clean: Neo4jServer) -> None:
@@ -56,7 +56,7 @@ def test_neo4j(neo4j_clean: Neo4jServer) -> None:
             driver.execute_query("MATCH (n) DETACH DELETE n")
         return lambda: Neo4jStore(neo4j_clean.uri, neo4j_clean.auth)
 
-    drive(prepare, runs=6, steps=20)
+    drive(prepare, runs=4, steps=15)
 
 
 def test_the_machine_finds_a_store_that_forgets() -> None:

@@ -12,12 +12,12 @@ from descentd.graph.testing.model import Model
 ABSENT = ("model:nobody@1", "dataset:nobody@1#p", "sha256:" + "0" * 64, "", "metric:nobody", "sha256:")
 
 
-async def filled(store: Store, seed: int = 7, transactions: int = 60) -> Model:
-    """Put a random history into a store; the model holds the same."""
+async def filled(store: Store, seed: int = 7, transactions: int = 60, together: int = 10) -> Model:
+    """Put a random history into a store, `together` at a time; the model holds the same."""
     model = Model()
     groups = list(Histories(seed).transactions(transactions))
-    for start in range(0, len(groups), 10):
-        part = groups[start : start + 10]
+    for start in range(0, len(groups), together):
+        part = groups[start : start + together]
         assert await store.write([adding(*records) for records in part]) == [None] * len(part)
         known = {record.id for record in model.records}
         for record in (record for records in part for record in records):

@@ -49,10 +49,10 @@ class TailsContract:
 
     async def test_long_tails(self, store: Store) -> None:
         """What is read in bulk is the same as what is read record by record."""
-        model = await filled(store, seed=12, transactions=1100)
+        model = await filled(store, seed=12, transactions=1100, together=275)
         last = len(model.records)
         assert last > 1200
-        for after in (0, 1, 7, last // 4, last - 1001, last - 1000, last - 999, last - 1):
+        for after in (0, 7, last - 1001, last - 1000, last - 999):
             same_tail(await store.tail(after), model.tail(after))
 
     async def test_a_long_tail_without_any_edge(self, store: Store) -> None:

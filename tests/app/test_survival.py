@@ -1,0 +1,124 @@
+"""Nothing that was acknowledged is lost, whoever is killed, and nothing is recorded twice, however many send it."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.store.sqlite import SQLiteStore
+from tests.app.kills import REGISTER, check_verified, kill_again_and_again, manifest
+from tests.graph.samples import registry
+from tests.neo4j_server import Neo4jServer
+from tests.serving import SECONDS, ServerProcess
+
+ENTITY = "query Entity($ref: Ref!) { entity(ref: $ref) { ref } }"
+
+
+def address(neo4j: Neo4jServer) -> str:
+    user = ":".join(neo4j.auth) + "@" if neo4j.auth else ""
+    return neo4j.uri.replace("://", f"://{user}")
+
+
+@pytest.fixture(params=["sqlite", "neo4j"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "neo4j":
+        return address(request.getfixturevalue("neo4j_clean"))
+    return f"sqlite:///{tmp_path / 'registry.db'}"
+
+
+def test_64_at_once_create_it_once(store: str) -> None:
+    with ServerProcess(store, "--workers", "2") as server:
+        begin = threading.Barrier(64)
+
+        def send(_: int) -> dict[str, int]:
+            begin.wait(60)
+            answer: dict[str, int] = server.ask(REGISTER, manifest=registry())["data"]["register"]
+            return answer
+
+        with ThreadPoolExecutor(64) as pool:
+            answers = list(pool.map(send, range(64)))
+        with server.client() as client:
+            records = client.get("/readyz").json()["sequence"]
+        created = [answer["created"] for answer in answers if answer["created"]]
+        assert created == [records]
+        assert {answer["created"] + answer["existing"] for answer in answers} == {records}
+    check_verified(store)
+
+
+def test_kills_lose_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    server = ServerProcess(f"sqlite:///{path}", "--workers", "2")
+    told = list(kill_again_and_again(server, lambda: SQLiteStore(path), kills=8))
+    assert len(told) == 8
+
+
+def test_kills_lose_nothing_on_neo4j(neo4j_clean: Neo4jServer) -> None:
+    server = ServerProcess(address(neo4j_clean))
+    told = list(kill_again_and_again(server, lambda: Neo4jStore(neo4j_clean.uri, neo4j_clean.auth), kills=3))
+    assert len(told) == 3
+
+
+class Persistent:
+    """Writers that go on while the database is away; `acknowledged` holds the refs of what was said yes to."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.acknowledged: list[str] = []
+        self.refusals = 0
+        self.stopped = False
+        self._server = server
+        self._news = threading.Condition()
+
+    def write(self, name: str) -> None:
+        """Register one after the other, each until it is accepted, until told to stop."""
+        with self._server.client() as client:
+            number = 0
+            while not self.stopped:
+                variables = {"manifest": manifest(name, number)}
+                answer = client.post("/graphql", json={"query": REGISTER, "variables": variables}).json()
+                with self._news:
+                    if "errors" in answer:
+                        assert [error["extensions"]["code"] for error in answer["errors"]] == ["UNAVAILABLE"], answer
+                        self.refusals += 1
+                    else:
+                        counts = answer["data"]["register"]
+                        assert counts["created"] + counts["existing"] == 4, answer
+                        self.acknowledged.append(f"model:{name}@{number}")
+                        number += 1
+                    self._news.notify_all()
+
+    def wait_for(self, *, acknowledged: int = 0, refusals: int = 0) -> None:
+        """Return when there are so many more of either."""
+        wanted = len(self.acknowledged) + acknowledged, self.refusals + refusals
+        with self._news:
+            assert self._news.wait_for(
+                lambda: len(self.acknowledged) >= wanted[0] and self.refusals >= wanted[1], SECONDS
+            )
+
+
+def test_a_database_that_is_killed_loses_nothing_acknowledged(neo4j_clean: Neo4jServer) -> None:
+    """Whoever writes or reads meanwhile is told UNAVAILABLE, and the same server goes on afterwards."""
+    if not neo4j_clean.can_be_killed:
+        pytest.skip("this Neo4j is not ours to kill")
+    store = address(neo4j_clean)
+    with ServerProcess(store) as server, ThreadPoolExecutor(4) as pool:
+        writers = Persistent(server)
+        done = [pool.submit(writers.write, f"m{i}") for i in range(4)]
+        try:
+            writers.wait_for(acknowledged=20)
+            neo4j_clean.kill()
+            try:
+                writers.wait_for(refusals=4)
+                refused = server.ask(ENTITY, ref="model:m0@0")
+                assert refused["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+            finally:
+                neo4j_clean.start()
+            writers.wait_for(acknowledged=20)
+        finally:
+            writers.stopped = True
+        for one in done:
+            one.result()
+        for ref in writers.acknowledged:
+            assert server.ask(ENTITY, ref=ref)["data"]["entity"] == {"ref": ref}
+    check_verified(store)
