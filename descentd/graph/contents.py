@@ -214,5 +214,5 @@ def _strings(content: Any) -> Iterator[str]:
         for item in content:
             yield from _strings(item)
     elif isinstance(content, dict):
-        for item in content.values():
+        for _, item in sorted(content.items()):  # as they come when the body is read again
             yield from _strings(item)

@@ -12,6 +12,7 @@ from descentd.graph.log import Entry
 from descentd.graph.records import Record
 from descentd.graph.relations import Kind
 from descentd.graph.store.memory import MemoryStore
+from descentd.graph.verify import verify
 from tests.graph.samples import send
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +46,21 @@ async def test_ids_are_what_the_rule_says() -> None:
             )
         tagged = b"descent.record.v1:" + record.kind.encode() + b"\n" + body
         assert record.id == "sha256:" + hashlib.sha256(tagged).hexdigest()
+
+
+async def test_what_follows_from_a_record_follows_from_its_body() -> None:
+    """However the fields of what was sent were ordered."""
+    store = MemoryStore()
+    await send(store, load_manifest(HERE / "golden.yaml").content)
+    assert (await verify(store)).problem is None
+    for record in await recorded():
+        again = Record(record.kind, record.body)
+        assert (again.label, again.edges, again.keys, again.words) == (
+            record.label,
+            record.edges,
+            record.keys,
+            record.words,
+        )
 
 
 def test_numbers_and_keys_are_written_as_rfc_8785_has_them() -> None:

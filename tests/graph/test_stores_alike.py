@@ -1,0 +1,75 @@
+"""One history of manifests, told to every store: the same is accepted, refused and kept."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+
+from descentd.graph.errors import DescentError, Invalid
+from descentd.graph.store.base import Store
+from descentd.graph.store.memory import MemoryStore
+from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.testing.manifests import HISTORIES, Manifest
+from descentd.graph.testing.model import Model
+from descentd.graph.testing.tails import same_tail
+from descentd.graph.testing.writes import records_of, same_reads
+from descentd.graph.verify import verify
+from tests.graph.samples import send
+from tests.neo4j_server import Neo4jServer
+
+
+async def told(store: Store, history: Sequence[Manifest]) -> list[Any]:
+    """What came of each manifest, and then what is kept, but for when."""
+    await store.open()
+    try:
+        outcomes: list[Any] = []
+        for manifest in history:
+            try:
+                done = await send(store, manifest)
+                outcomes.append(([record.id for record in done.records], sorted(done.created)))
+            except DescentError as error:
+                problems = error.problems if isinstance(error, Invalid) else [error]
+                outcomes.append([(problem.code, problem.field, problem.message) for problem in problems])
+        model = Model(await records_of(store))
+        await same_reads(store, model)
+        same_tail(await store.tail(0), model.tail(0))
+        assert await store.totals() == model.totals()
+        assert (await verify(store)).problem is None
+        entries = await store.entries(range(1, len(model.records) + 1))
+        kept = [(entry.sequence, entry.transaction, entry.record.id, entry.recorded_by) for entry in entries]
+        return [outcomes, kept]
+    finally:
+        await store.close()
+
+
+def test_memory_and_sqlite() -> None:
+    seen = Counter[str]()
+
+    @given(HISTORIES)
+    @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+    def alike(history: list[Manifest]) -> None:
+        with TemporaryDirectory() as folder:
+            expected = asyncio.run(told(MemoryStore(), history))
+            assert asyncio.run(told(SQLiteStore(Path(folder) / "registry.db"), history)) == expected
+        seen.update("accepted" if isinstance(outcome, tuple) else outcome[0][0] for outcome in expected[0])
+
+    alike()
+    assert seen["accepted"] > 30
+    assert {"UNKNOWN_REFERENCE", "VERSION_CONFLICT", "INVALID_INPUT"} <= seen.keys(), seen
+
+
+def test_memory_and_neo4j(neo4j_clean: Neo4jServer) -> None:
+    @given(HISTORIES)
+    @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+    def alike(history: list[Manifest]) -> None:
+        with neo4j_clean.driver() as driver:
+            driver.execute_query("MATCH (n) DETACH DELETE n")
+        expected = asyncio.run(told(MemoryStore(), history))
+        assert asyncio.run(told(Neo4jStore(neo4j_clean.uri, neo4j_clean.auth), history)) == expected
+
+    alike()
