@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from descentd.graph.reach import Direction
 from descentd.graph.relations import Kind, Role
+from descentd.queries.erosion.ancestry import Parents
 from descentd.queries.registry import Registry
 
 
@@ -29,6 +30,18 @@ async def parents_of(registry: Registry, heads: Sequence[int], upto: int) -> dic
     merges = [version for version, named in parents.items() if len(named) > 1]
     parents |= zip(merges, await _in_order(registry, merges), strict=True)
     return parents
+
+
+def lineage(version: int, parents: Parents) -> set[int]:
+    """A version and all that it was derived from."""
+    found: set[int] = set()
+    waiting = [version]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting += parents.get(each, ())
+    return found
 
 
 async def _in_order(registry: Registry, versions: Sequence[int]) -> list[list[int]]:

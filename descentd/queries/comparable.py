@@ -48,12 +48,13 @@ def in_series(found: Measured, learned: dict[str, set[int]], versions: Collectio
     results: defaultdict[Key, dict[int, Result]] = defaultdict(dict)
     left_out: defaultdict[Key, set[int]] = defaultdict(set)
     for version in versions:
-        for key, one in found.newest(version).items():
-            data = key.protocol.data
-            if data in learned and version in learned[data]:
-                left_out[key].add(version)
+        for evaluation in found.counted(version):
+            if version in learned.get(evaluation.protocol.data or "", ()):
+                for key in evaluation.results:
+                    left_out[key].add(version)
             else:
-                results[key][version] = one.result
+                for key, result in evaluation.results.items():  # a newer one takes the place of an older one
+                    results[key][version] = result
     made = [
         Series(protocol_of(key, found.metrics), results.get(key, {}), frozenset(left_out.get(key, ())))
         for key in {**results, **left_out}

@@ -7,9 +7,9 @@ from typing import Any
 
 from descentd.graph.digests import Content
 from descentd.graph.names import text
+from descentd.queries.ancestry import lineage
 from descentd.queries.builds import Change, ChangeArea, builds_of, changes, fields
 from descentd.queries.comparable import comparable
-from descentd.queries.erosion.ancestry import Parents
 from descentd.queries.evaluations import VERSION
 from descentd.queries.measurements import Row, rows
 from descentd.queries.profiles import profiles, wording
@@ -94,18 +94,6 @@ async def diff(
         {brief.sequence: brief.ref for brief in names},
         upto,
     )
-
-
-def lineage(version: int, parents: Parents) -> set[int]:
-    """A version and all that it was derived from."""
-    found: set[int] = set()
-    waiting = [version]
-    while waiting:
-        each = waiting.pop()
-        if each not in found:
-            found.add(each)
-            waiting += parents.get(each, ())
-    return found
 
 
 def relation(base: int, head: int, lineages: dict[int, set[int]]) -> VersionRelation:

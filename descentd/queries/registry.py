@@ -13,6 +13,7 @@ from descentd.graph.store.committer import Committer
 from descentd.queries.collected import Collected
 from descentd.queries.definitions import Definitions
 from descentd.queries.series import Parsed
+from descentd.queries.standings import Standings
 from descentd.queries.vocabulary import Vocabulary
 
 
@@ -28,6 +29,7 @@ class Registry:
     parsed: Parsed = field(default_factory=Parsed)
     flags: Collected = field(default_factory=lambda: Collected(Kind.FLAG))
     vulnerabilities: Collected = field(default_factory=lambda: Collected(Kind.VULNERABILITY))
+    standings: Standings = field(default_factory=Standings)
 
     async def sequence(self, as_of: str | None = None) -> int:
         """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.

@@ -28,16 +28,21 @@ class Measured:
     evaluations: Mapping[int, Sequence[Evaluation]]
     retracted: frozenset[str]
 
-    def newest(self, version: int, but: frozenset[str] = frozenset()) -> Mapping[Series, Found]:
-        """A version's result in each series: the newest that was not retracted and is not among `but` (ids).
+    def counted(self, version: int) -> list[Evaluation]:
+        """A version's evaluations that were not retracted, the newest last.
 
         Newest by `evaluatedAt`, where it was not given by when it was recorded; ties by log.
         """
-        counted = [e for e in self.evaluations.get(version, ()) if e.id not in self.retracted and e.id not in but]
-        newest: dict[Series, Found] = {}
-        for evaluation in sorted(counted, key=lambda each: (each.moment, each.sequence)):
-            newest.update((series, Found(result, evaluation)) for series, result in evaluation.results.items())
-        return newest
+        counted = [each for each in self.evaluations.get(version, ()) if each.id not in self.retracted]
+        return sorted(counted, key=lambda each: (each.moment, each.sequence))
+
+    def newest(self, version: int) -> Mapping[Series, Found]:
+        """A version's newest result in each series."""
+        return {
+            series: Found(result, evaluation)
+            for evaluation in self.counted(version)
+            for series, result in evaluation.results.items()
+        }
 
 
 async def measured(registry: Registry, versions: Sequence[int], upto: int) -> Measured:

@@ -23,7 +23,7 @@ EXPORTED = ROOT / "schema.graphql"
 
 SERVED = {
     "Register", "Retract", "Entity", "ModelVersions", "Search", "PopulationVocabulary", "Lineage", "Impact",
-    "TrainedOn", "Paths", "History", "Events", "Evaluations", "Trend", "Erosion", "Diff",
+    "TrainedOn", "Paths", "History", "Events", "Evaluations", "Trend", "Erosion", "Erosions", "Diff",
 }  # fmt: skip
 """The operations of the contract that are there; whatever else the contract has may only be absent as a whole."""
 

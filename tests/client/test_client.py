@@ -15,7 +15,7 @@ from tests.client.registry import Registry
 
 OPERATIONS = (
     "Register", "Entity", "ModelVersions", "Search", "PopulationVocabulary",
-    "Lineage", "Impact", "TrainedOn", "Paths", "History", "Evaluations", "Trend", "Erosion", "Diff",
+    "Lineage", "Impact", "TrainedOn", "Paths", "History", "Evaluations", "Trend", "Erosion", "Erosions", "Diff",
 )  # fmt: skip
 
 

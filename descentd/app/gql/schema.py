@@ -10,6 +10,7 @@ from descentd.app.gql.deployments import DeploymentMutation
 from descentd.app.gql.diff import DiffQuery
 from descentd.app.gql.drift import DriftQuery
 from descentd.app.gql.erosion import ErosionQuery
+from descentd.app.gql.erosions import ErosionsQuery
 from descentd.app.gql.evaluations import EvaluationQuery
 from descentd.app.gql.exposure import ExposureQuery
 from descentd.app.gql.flags import FlagMutation
@@ -34,6 +35,7 @@ class Query(
     EvaluationQuery,
     TrendQuery,
     ErosionQuery,
+    ErosionsQuery,
     DiffQuery,
     ProbeQuery,
     DriftQuery,

@@ -1,0 +1,152 @@
+"""Erosions over a whole registry: kept level with the log, the same as if all of it were assessed anew."""
+
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from descentd.graph.acts import RetractionInput
+from descentd.graph.errors import InvalidInput
+from descentd.queries import erosions as module
+from descentd.queries.registry import Registry
+from descentd.queries.retraction import retract
+from descentd.queries.standings import Standings
+from tests.asking import ask
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+
+
+def version(name: str, number: int, *parents: str, data: str | None = None) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": str(number),
+        "config": {"number": number, "name": name},
+        "parents": [{"ref": parent, "relation": "FINE_TUNE"} for parent in parents],
+        "trainedOn": [{"ref": data, "role": "TRAIN"}] if data else [],
+    }
+
+
+def evaluated(ref: str, data: str | None = None, **values: float) -> dict[str, Any]:
+    metrics = [{"name": name, "value": value, "n": 10_000} for name, value in values.items()]
+    return {"subject": ref, "suite": {"name": "s", "version": "1"}, "metrics": metrics} | (
+        {"data": data} if data else {}
+    )
+
+
+async def chain(registry: Registry, name: str, *values: float, metric: str = "robust_accuracy") -> None:
+    """Versions of a name, each derived from the one before, with one result each."""
+    refs = [f"model:{name}@{i}" for i in range(len(values))]
+    await send(
+        registry,
+        models=[version(name, i, *refs[i - 1 : i] if i else ()) for i in range(len(values))],
+        evaluations=[evaluated(ref, None, **{metric: value}) for ref, value in zip(refs, values, strict=True)],
+    )
+
+
+async def listed(registry: Registry, **variables: Any) -> list[str]:
+    return [edge["node"]["ref"] for edge in (await ask(registry, "Erosions", **variables))["edges"]]
+
+
+async def afresh(registry: Registry) -> list[str]:
+    """What another process answers that has just been started."""
+    return await listed(replace(registry, standings=Standings()))
+
+
+async def test_the_worst_first_and_what_shares_a_cause_together(registry: Registry) -> None:
+    await chain(registry, "steady", 0.8, 0.8, 0.8)
+    await chain(registry, "slight", 0.8, 0.77)
+    await chain(registry, "grave", 0.8, 0.6, 0.6)
+    await chain(registry, "named_accuracy_but_low_is_good", 0.3, 0.2, metric="wmdp_accuracy")
+    answer = await ask(registry, "Erosions")
+    assert [edge["node"]["ref"] for edge in answer["edges"]] == ["model:grave@1", "model:grave@2", "model:slight@1"]
+    assert answer["totalCount"] == 3
+    assert {edge["verdict"] for edge in answer["edges"]} == {"ERODED"}
+    assert all("worse" in finding["message"] for edge in answer["edges"] for finding in edge["findings"])
+
+
+async def test_pages_and_filters(registry: Registry) -> None:
+    await chain(registry, "a", 0.8, 0.6)
+    await chain(registry, "ab", 0.8, 0.65)
+    await chain(registry, "b", 0.2, 0.4, metric="toxicity_probability")
+    first = await ask(registry, "Erosions", first=2)
+    assert first["pageInfo"]["hasNextPage"]
+    second = await ask(registry, "Erosions", first=2, after=first["pageInfo"]["endCursor"])
+    refs = [edge["node"]["ref"] for edge in first["edges"] + second["edges"]]
+    assert sorted(refs) == ["model:a@1", "model:ab@1", "model:b@1"]
+    assert await listed(registry, filter={"name": "a"}) == ["model:a@1"]
+    assert sorted(await listed(registry, filter={"namePrefix": "a"})) == ["model:a@1", "model:ab@1"]
+    assert await listed(registry, filter={"category": ["TOXICITY"]}) == ["model:b@1"]
+    assert await listed(registry, filter={"kinds": ["MONOTONIC_TREND"]}) == []
+    assert await listed(registry, filter={"kinds": ["STEP_REGRESSION"], "category": ["TOXICITY"]}) == ["model:b@1"]
+    with pytest.raises(InvalidInput, match="another question"):
+        await ask(registry, "Erosions", filter={"name": "a"}, after=first["pageInfo"]["endCursor"])
+
+
+async def test_kept_level_with_what_arrives(registry: Registry) -> None:
+    await chain(registry, "m", 0.8, 0.8)
+    assert await listed(registry) == await afresh(registry) == []
+    await send(registry, models=[version("m", 2, "model:m@1")])
+    assert await listed(registry) == await afresh(registry) == []
+    await send(registry, evaluations=[evaluated("model:m@2", robust_accuracy=0.7)])
+    assert await listed(registry) == await afresh(registry) == ["model:m@2"]
+    await send(registry, evaluations=[evaluated("model:m@0", robust_accuracy=0.9)])  # then the first step was the fall
+    assert await listed(registry) == await afresh(registry) == ["model:m@2", "model:m@1"]
+    again = (await ask(registry, "Evaluations", of="model:m@0"))["edges"][-1]["node"]["id"]
+    await retract(registry, RetractionInput.read({"subjects": [again], "reason": "Another model."}), "ana")
+    assert await listed(registry) == await afresh(registry) == ["model:m@2"]
+
+
+async def test_a_definition_may_make_something_of_old_results(registry: Registry) -> None:
+    await send(
+        registry,
+        models=[version("m", 0), version("m", 1, "model:m@0")],
+        evaluations=[evaluated("model:m@0", acc=0.9, recall=0.9), evaluated("model:m@1", acc=0.91, recall=0.5)],
+    )
+    assert await listed(registry) == []
+    worst = {"name": "worst", "category": "ROBUSTNESS", "direction": "HIGHER_IS_BETTER", "isRate": True}
+    await send(registry, metrics=[worst | {"worstOf": ["acc", "recall"]}])
+    assert await listed(registry) == await afresh(registry) == ["model:m@1"]
+
+
+async def test_data_that_turns_out_to_be_the_same(registry: Registry) -> None:
+    """A copy of what a version learned from is found to come from the data that it was evaluated on."""
+
+    def data(name: str, number: int, **more: Any) -> dict[str, Any]:
+        return {"name": name, "version": "1", "partitions": [{"name": "p", "digest": f"sha256:{number:064x}"} | more]}
+
+    on = "dataset:test@1#p"
+    await send(
+        registry,
+        datasets=[data("test", 1), data("web", 2)],
+        models=[version("m", 0), version("m", 1, "model:m@0", data="dataset:web@1#p")],
+        evaluations=[evaluated("model:m@0", on, robust_accuracy=0.9), evaluated("model:m@1", on, robust_accuracy=0.5)],
+    )
+    assert await listed(registry) == ["model:m@1"]
+    origin = {"derivedFrom": [{"ref": on, "relation": "AUGMENT"}]}
+    await send(registry, datasets=[data("copy", 2, **origin)])
+    assert await listed(registry) == await afresh(registry) == []
+
+
+async def test_whatever_the_order_of_arrival(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", 3)
+    dice = random.Random(7)
+    refs: list[str] = []
+    for number in range(24):
+        parents = dice.sample(refs, min(len(refs), dice.choice((1, 1, 2)))) if refs and dice.random() < 0.9 else []
+        refs.append(f"model:m@{number}")
+        await send(registry, models=[version("m", number, *parents)])
+        about = dice.choice(refs)
+        value = round(dice.gauss(0.8 - 0.01 * number, 0.03), 4)
+        await send(registry, evaluations=[evaluated(about, robust_accuracy=value)])
+        if number % 6 == 5:
+            listing = (await ask(registry, "Evaluations", of=about))["edges"]
+            gone = {"subjects": [listing[-1]["node"]["id"]], "reason": "Wrong."}
+            await retract(registry, RetractionInput.read(gone), "ana")
+        if number % 4 == 0:
+            assert await listed(registry) == await afresh(registry)
+    assert await listed(registry)
+    for ref in refs:
+        eroded = (await ask(registry, "Erosion", of=ref))["verdict"] == "ERODED"
+        assert eroded == (ref in await listed(registry))
