@@ -1,0 +1,278 @@
+"""Tokens of an identity provider: those for this registry are taken, and nothing else is."""
+
+import base64
+import hmac
+import http.server
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, Key, RSAKey
+
+from descentd.app.identities import Identities
+from descentd.app.main import create
+from descentd.app.settings import Settings
+from descentd.graph.errors import InvalidInput, Unauthenticated
+from tests.serving import ServerProcess
+
+pytestmark = pytest.mark.anyio
+
+ISSUER, AUDIENCE = "https://issuer.example", "descent"
+RSA = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
+EC = ECKey.generate_key("P-256", {"kid": "ec", "use": "sig", "alg": "ES256"})
+OTHER = RSAKey.generate_key(2048, {"kid": "rsa"})
+NEXT = ECKey.generate_key("P-256", {"kid": "next"})
+WHO = "query { __typename }"
+LOG = "{ accessLog(first: 1) { edges { node { person credential outcome detail operation } } } }"
+
+
+class Provider:
+    """An identity provider's JWKS over HTTP; `fetched` counts how often it was asked for."""
+
+    def __init__(self) -> None:
+        self.keys: list[Key] = [RSA, EC]
+        self.fetched = 0
+        provider = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                provider.fetched += 1
+                body = json.dumps({"keys": [key.as_dict(private=False) for key in provider.keys]}).encode()
+                self.send_response(200 if self.path == "/jwks" else 302)
+                self.send_header("Location", "/jwks")
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks"
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    provider = Provider()
+    thread = threading.Thread(target=provider.server.serve_forever, args=(0.02,))
+    thread.start()
+    yield provider
+    provider.server.shutdown()
+    thread.join()
+    provider.server.server_close()
+
+
+def claims(**other: Any) -> dict[str, Any]:
+    usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ci", "roles": ["registrar"], "exp": int(time.time()) + 300}
+    return {name: value for name, value in (usual | other).items() if value is not None}
+
+
+def signed(key: Key = RSA, alg: str = "RS256", header: dict[str, Any] | None = None, **other: Any) -> str:
+    return jwt.encode({"alg": alg, "kid": key.kid} | (header or {}), claims(**other), key, algorithms=[alg])
+
+
+def settings(jwks: str, **other: Any) -> Settings:
+    return Settings(
+        **{"store": "memory:", "oidc_issuer": ISSUER, "oidc_audience": AUDIENCE, "oidc_jwks": jwks, **other}
+    )
+
+
+@asynccontextmanager
+async def serving(jwks: str, **other: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    app = create(settings(jwks, **other))
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            yield client
+
+
+async def ask(client: httpx2.AsyncClient, token: str | None, query: str = WHO) -> httpx2.Response:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    return await client.post("/graphql", json={"query": query}, headers=headers)
+
+
+REGISTER = 'mutation { register(manifest: {models: [{name: "m", version: "1"}]}) { records { id } } }'
+
+
+async def test_who_is_vouched_for_registers_under_that_name(provider: Provider) -> None:
+    async with serving(provider.url) as client:
+        assert (await ask(client, signed(sub="repo:org/models"), REGISTER)).json()["data"]["register"]["records"]
+        entity = '{ entity(ref: "model:m@1") { recordedBy } }'
+        answer = await ask(client, signed(EC, "ES256", roles="viewer"), entity)
+        assert answer.json()["data"]["entity"] == {"recordedBy": "repo:org/models"}
+        assert (await ask(client, signed(roles=["viewer"]), REGISTER)).status_code == 403
+        assert (await ask(client, None)).status_code == 401
+
+
+def b64(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def unsigned(alg: str) -> str:
+    return f"{b64({'alg': alg, 'kid': 'rsa'})}.{b64(claims())}."
+
+
+def mixed_up() -> str:
+    """The public key taken for a shared secret."""
+    body = f"{b64({'alg': 'HS256', 'kid': 'rsa'})}.{b64(claims())}"
+    signature = hmac.digest(RSA.as_pem(private=False), body.encode(), "sha256")
+    return f"{body}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+def changed() -> str:
+    head, _, signature = signed().split(".")
+    return f"{head}.{b64(claims(sub='admin', roles=['admin']))}.{signature}"
+
+
+NOW = int(time.time())
+BAD = {
+    "another audience": (lambda: signed(aud="elsewhere"), "not for this registry"),
+    "other audiences": (lambda: signed(aud=["a", "b"]), "not for this registry"),
+    "no audience": (lambda: signed(aud=None), "not for this registry"),
+    "another issuer": (lambda: signed(iss="https://evil.example"), "not for this registry"),
+    "no issuer": (lambda: signed(iss=None), "not for this registry"),
+    "expired": (lambda: signed(exp=NOW - 3600), "has expired"),
+    "expired, past the leeway": (lambda: signed(exp=int(time.time()) - 61), "has expired"),
+    "no end": (lambda: signed(exp=None), "not for this registry"),
+    "an end that is no number": (lambda: signed(exp="soon"), "not for this registry"),
+    "an end that is NaN": (lambda: signed(exp=float("nan")), "not for this registry"),
+    "not yet valid": (lambda: signed(nbf=int(time.time()) + 600), "not for this registry, or not now"),
+    "issued in the future": (lambda: signed(iat=int(time.time()) + 600), "not for this registry, or not now"),
+    "alg none": (lambda: unsigned("none"), "not one that the identity provider signed"),
+    "alg None": (lambda: unsigned("None"), "not one that the identity provider signed"),
+    "no algorithm": (lambda: f"{b64({'kid': 'rsa'})}.{b64(claims())}.", "not one that the identity provider signed"),
+    "a public key as a secret": (mixed_up, "not one that the identity provider signed"),
+    "an algorithm that is not allowed": (lambda: signed(alg="RS512"), "not one that the identity provider signed"),
+    "another key of that name": (lambda: signed(OTHER), "not one that the identity provider signed"),
+    "a key for another algorithm": (lambda: signed(RSA, header={"kid": "ec"}), "not one that the identity provider"),
+    "an unknown key": (lambda: signed(NEXT, "ES256"), "not one that the identity provider signed"),
+    "a key that it brings itself": (lambda: signed(OTHER, header={"jwk": OTHER.as_dict(private=False)}), "not one"),
+    "what must be understood": (lambda: signed(header={"crit": ["x"], "x": 1}), "not one that the identity provider"),
+    "changed": (changed, "not one that the identity provider signed"),
+    "nonsense": (lambda: "a.b.c", "not one that the identity provider signed"),
+    "dots": (lambda: "..", "not one that the identity provider signed"),
+    "encrypted": (lambda: "a.b.c.d.e", "none of this registry's"),
+    "nobody": (lambda: signed(sub=None), "names no person"),
+    "a person with a line break": (lambda: signed(sub="ci\nadmin"), "names nobody"),
+    "a person that is a list": (lambda: signed(sub=["ci"]), "not for this registry"),
+    "very long": (lambda: signed(padding="x" * 20_000), "holds no token"),
+}
+
+
+@pytest.mark.parametrize(("token", "said"), BAD.values(), ids=BAD)
+async def test_refused(provider: Provider, token: Any, said: str) -> None:
+    async with serving(provider.url) as client:
+        answer = await ask(client, token(), REGISTER)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        [error] = answer.json()["errors"]
+        assert error["extensions"] == {"code": "UNAUTHENTICATED"}
+        assert said in error["message"]
+        log = (await ask(client, signed(roles=["auditor"]), LOG)).json()
+        [edge] = log["data"]["accessLog"]["edges"]
+        refusal = {"person": None, "credential": None, "outcome": "UNAUTHENTICATED", "operation": ""}
+        assert edge["node"] == refusal | {"detail": error["message"]}
+        assert log["extensions"]["sequence"] == 0
+
+
+async def test_clocks_may_be_apart_a_little(provider: Provider) -> None:
+    async with serving(provider.url) as client:
+        moment = int(time.time())
+        late = signed(exp=moment - 20, nbf=moment + 20, iat=moment + 20, aud=["x", AUDIENCE])
+        assert (await ask(client, late)).status_code == 200
+    async with serving(provider.url, oidc_leeway=0) as client:
+        assert (await ask(client, late)).status_code == 401
+
+
+async def test_keys_that_rotate_are_found(provider: Provider) -> None:
+    async with serving(provider.url, oidc_refetch=0) as client:
+        assert (await ask(client, signed())).status_code == 200
+        assert (await ask(client, signed(NEXT, "ES256"))).status_code == 401
+        provider.keys = [NEXT]
+        assert (await ask(client, signed(NEXT, "ES256"))).status_code == 200
+        assert (await ask(client, signed())).status_code == 401
+
+
+async def test_unknown_keys_make_nobody_ask_again_and_again(provider: Provider) -> None:
+    async with serving(provider.url, oidc_refetch=3600) as client:
+        for _ in range(5):
+            assert (await ask(client, signed(NEXT, "ES256"))).status_code == 401
+        assert (await ask(client, signed())).status_code == 200
+    assert provider.fetched == 1
+
+
+async def test_a_provider_that_is_away_is_our_trouble_and_not_the_callers(provider: Provider, tmp_path: Path) -> None:
+    for source in (provider.url + "-moved", str(tmp_path / "nothing.json")):
+        async with serving(source) as client:
+            answer = await ask(client, signed())
+            assert answer.status_code == 503
+            assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+
+
+async def test_a_file_of_keys_holds_no_secrets(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [RSA.as_dict(private=True)]}))
+    async with serving(str(file)) as client:
+        assert (await ask(client, signed())).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("claim", "mapping", "given", "roles"),
+    [
+        ("roles", {}, {"roles": ["reviewer", "boss"]}, {"reviewer"}),
+        ("roles", {}, {"roles": "viewer auditor"}, {"viewer", "auditor"}),
+        ("roles", {}, {"roles": None}, set()),
+        ("roles", {}, {"roles": {"admin": True}}, set()),
+        ("roles", {"ml": ["registrar", "evaluator"]}, {"roles": ["ml", "admin"]}, {"registrar", "evaluator"}),
+        ("realm.roles", {}, {"realm": {"roles": ["viewer"]}}, {"viewer"}),
+        ("https://x/roles.a", {}, {"https://x/roles.a": ["viewer"]}, {"viewer"}),
+        ("sub", {"repo:a b": ["registrar"]}, {"sub": "repo:a b"}, {"registrar"}),
+        ("sub", {"repo:a": ["registrar"]}, {"sub": "repo:b"}, set()),
+    ],
+)
+async def test_roles(tmp_path: Path, claim: str, mapping: Any, given: dict[str, Any], roles: set[str]) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [RSA.as_dict(private=False)]}))
+    identities = Identities(settings(str(file), oidc_roles_claim=claim, oidc_roles=mapping))
+    identity = await identities.verified(signed(**given))
+    assert {role.value for role in identity.roles} == roles
+
+
+async def test_a_person_by_another_claim(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps({"keys": [RSA.as_dict(private=False)]}))
+    identities = Identities(settings(str(file), oidc_person_claim="email"))
+    assert (await identities.verified(signed(email="ada@example.org"))).person == "ada@example.org"
+    with pytest.raises(Unauthenticated):
+        await identities.verified(signed())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"oidc_audience": None},
+        {"oidc_jwks": "http://issuer.example/jwks"},
+        {"oidc_algorithms": ("none",)},
+        {"oidc_algorithms": ("RS256", "HS256")},
+        {"oidc_algorithms": ()},
+    ],
+)
+def test_settings_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput):
+        create(settings("https://issuer.example/jwks").model_copy(update=wrong))
+
+
+def test_a_server_process(provider: Provider, store_file: str) -> None:
+    environment = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "JWKS": provider.url, "ROLES": '{"ml": ["registrar"]}'}
+    told = {f"DESCENT_OIDC_{name}": value for name, value in environment.items()}
+    with ServerProcess(store_file, **told) as server, server.client() as client:
+        for token, status in ((signed(roles=["ml"]), 200), (signed(roles=["registrar"]), 403), (signed(aud="x"), 401)):
+            headers = {"Authorization": f"Bearer {token}"}
+            assert client.post("/graphql", json={"query": REGISTER}, headers=headers).status_code == status
+        assert client.post("/graphql", json={"query": REGISTER}).status_code == 401
