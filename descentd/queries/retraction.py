@@ -4,8 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.acts import RetractionInput, name_all, perform, repeated, signed
+from descentd.graph.errors import Forbidden
 from descentd.graph.reach import Direction
-from descentd.graph.records import Record
+from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Reads
 from descentd.queries.registry import Registry
@@ -20,11 +21,16 @@ class Retracted:
     upto: int
 
 
-async def retract(registry: Registry, given: RetractionInput, person: str) -> Retracted:
-    """Record a retraction; raises NotFound, and VersionConflict for an idempotencyKey of another act."""
+async def retract(registry: Registry, given: RetractionInput, person: str, *, own: bool = False) -> Retracted:
+    """Record a retraction, with `own` only of what the person recorded.
+
+    Raises NotFound, Forbidden, and VersionConflict for an idempotencyKey of another act.
+    """
 
     async def draft(reads: Reads) -> Sequence[Record]:
         subjects = await name_all(reads, given.subjects, "subjects")
+        if own:
+            await _check_own(reads, subjects, person)
         content = given.content() | {"subjects": sorted({subject.id for subject in subjects})}
         again = await repeated(reads, Kind.RETRACTION, person, content)
         return [again or Record.of(Kind.RETRACTION, signed(content, person))]
@@ -36,6 +42,16 @@ async def retract(registry: Registry, given: RetractionInput, person: str) -> Re
         [subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, evidence=True, first=1
     )
     return Retracted(record.id, reached.counts, upto)
+
+
+async def _check_own(reads: Reads, subjects: Sequence[Brief], person: str) -> None:
+    for i, entry in enumerate(await reads.entries([subject.sequence for subject in subjects])):
+        if entry.recorded_by != person:
+            raise Forbidden(
+                f"{subjects[i].ref} was recorded by somebody else, and retracting it needs the role reviewer: ask with "
+                "a token that has it.",
+                f"subjects[{i}]",
+            )
 
 
 async def retracted(reads: Reads, ids: Collection[str], upto: int) -> frozenset[str]:

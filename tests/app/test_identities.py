@@ -15,6 +15,8 @@ import httpx2
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, Key, RSAKey
+from joserfc.jws import JWSRegistry
+from joserfc.registry import HeaderParameter
 
 from descentd.app.identities import Identities
 from descentd.app.main import create
@@ -125,6 +127,12 @@ def mixed_up() -> str:
     return f"{body}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
+def critical() -> str:
+    header = {"alg": "RS256", "kid": "rsa", "crit": ["x"], "x": "y"}
+    registry = JWSRegistry(header_registry={"x": HeaderParameter("X", "str")}, algorithms=["RS256"])
+    return jwt.encode(header, claims(), RSA, registry=registry)
+
+
 def changed() -> str:
     head, _, signature = signed().split(".")
     return f"{head}.{b64(claims(sub='admin', roles=['admin']))}.{signature}"
@@ -153,7 +161,7 @@ BAD = {
     "a key for another algorithm": (lambda: signed(RSA, header={"kid": "ec"}), "not one that the identity provider"),
     "an unknown key": (lambda: signed(NEXT, "ES256"), "not one that the identity provider signed"),
     "a key that it brings itself": (lambda: signed(OTHER, header={"jwk": OTHER.as_dict(private=False)}), "not one"),
-    "what must be understood": (lambda: signed(header={"crit": ["x"], "x": 1}), "not one that the identity provider"),
+    "what must be understood": (critical, "not one that the identity provider signed"),
     "changed": (changed, "not one that the identity provider signed"),
     "nonsense": (lambda: "a.b.c", "not one that the identity provider signed"),
     "dots": (lambda: "..", "not one that the identity provider signed"),
@@ -270,7 +278,7 @@ def test_settings_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
 
 def test_a_server_process(provider: Provider, store_file: str) -> None:
     environment = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "JWKS": provider.url, "ROLES": '{"ml": ["registrar"]}'}
-    told = {f"DESCENT_OIDC_{name}": value for name, value in environment.items()}
+    told: dict[str, Any] = {f"DESCENT_OIDC_{name}": value for name, value in environment.items()}
     with ServerProcess(store_file, **told) as server, server.client() as client:
         for token, status in ((signed(roles=["ml"]), 200), (signed(roles=["registrar"]), 403), (signed(aud="x"), 401)):
             headers = {"Authorization": f"Bearer {token}"}

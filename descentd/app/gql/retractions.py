@@ -9,6 +9,7 @@ from descentd.app.gql.context import context
 from descentd.app.gql.inputs import made, wire
 from descentd.app.gql.lineage import KindCount, kind_counts
 from descentd.graph.acts import RetractionInput
+from descentd.graph.people import AccessRole
 from descentd.queries import retraction
 
 Retracting: Final[Any] = made(RetractionInput)
@@ -32,6 +33,8 @@ class RetractionMutation:
     async def retract(
         self, info: Info, input: Annotated[Retracting, strawberry.argument(description="What, and why.")]
     ) -> RetractionDone:
-        done = await retraction.retract(context(info).registry, RetractionInput.read(wire(input)), context(info).person)
+        asked = context(info)
+        own = AccessRole.REVIEWER not in asked.roles
+        done = await retraction.retract(asked.registry, RetractionInput.read(wire(input)), asked.person, own=own)
         context(info).answered_at(done.upto)
         return RetractionDone(id=strawberry.ID(done.id), affected=kind_counts(done.affected))

@@ -1,0 +1,378 @@
+"""Tokens, as people and programs use them with running servers, and the log of who asked for what."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import ConnectionClosedError
+from websockets.sync.client import connect
+
+from descentd.app.cli import main
+from descentd.app.main import create
+from descentd.app.settings import Settings
+from descentd.app.tokens import hash_of, is_secret, new_secret
+from tests.app.test_process import with_credentials
+from tests.app.tokens import descentd, new_token
+from tests.neo4j_server import Neo4jServer
+from tests.serving import SECONDS, ServerProcess
+
+ASK = "{ populationVocabulary { attribute } }"
+REGISTER = 'mutation { register(manifest: {models: [{name: "m", version: "%s"}]}) { created } }'
+LOG = """query ($person: String, $refused: Boolean, $first: Int, $after: String) {
+  accessLog(person: $person, refused: $refused, first: $first, after: $after) {
+    pageInfo { hasNextPage endCursor }
+    edges { node { at person credential client route operation outcome detail count } } } }"""
+
+
+def ask(server: ServerProcess, token: str | None, query: str = ASK, **variables: Any) -> httpx2.Response:
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    with server.client() as client:
+        return client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
+
+
+def code(answer: httpx2.Response) -> str:
+    body = answer.json()
+    return str(body["errors"][0]["extensions"]["code"]) if "errors" in body else "OK"
+
+
+def log_of(server: ServerProcess, token: str, **given: Any) -> list[dict[str, Any]]:
+    connection = ask(server, token, LOG, **given).json()["data"]["accessLog"]
+    return [edge["node"] for edge in connection["edges"]]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Return once a condition holds that another process brings about."""
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < end
+
+
+def ids(store: str) -> dict[str, str]:
+    """The ids of tokens by person."""
+    listed = json.loads(descentd("token", "list", "--store", store, "--format", "json").stdout)
+    return {token["person"]: token["id"] for token in listed}
+
+
+# ------------------------------------------------------------ secrets
+
+
+def test_secrets_are_long_and_never_the_same() -> None:
+    secrets = {new_secret() for _ in range(1000)}
+    assert len(secrets) == 1000
+    assert all(re.fullmatch(r"descent_[0-9A-Za-z]{39}", secret) and is_secret(secret) for secret in secrets)
+    assert 62**33 > 2**192  # the digits hold all of the randomness
+    assert len({hash_of(secret) for secret in secrets}) == 1000
+
+
+@given(st.integers(8, 46), st.characters(codec="ascii"))
+def test_one_wrong_character_is_noticed(place: int, other: str) -> None:
+    secret = new_secret()
+    wrong = secret[:place] + other + secret[place + 1 :]
+    assert is_secret(wrong) == (wrong == secret)
+
+
+@given(st.text())
+def test_what_is_no_secret(text: str) -> None:
+    assert not is_secret("descent_" + text)
+
+
+# ------------------------------------------------------------ the command line
+
+
+def test_making_listing_and_revoking(store_file: str) -> None:
+    given = ("--person", "Ada", "--role", "viewer", "--role", "auditor")
+    made = descentd("token", "create", "--store", store_file, *given)
+    secret = made.stdout.removesuffix("\n")
+    assert is_secret(secret)
+    assert "of Ada (auditor, viewer), without end" in made.stderr
+    assert secret not in made.stderr
+    assert secret.encode() not in Path(store_file.removeprefix("sqlite:///")).read_bytes()
+    id = ids(store_file)["Ada"]
+    listed = descentd("token", "list", "--store", store_file).stdout
+    assert listed == f"{id} of Ada (auditor, viewer), without end; is good\n"
+    assert descentd("token", "revoke", id, "--store", store_file).stdout == f"Revoked {id} of Ada\n"
+    assert "has been revoked" in descentd("token", "list", "--store", store_file).stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("create", "--person", "a", "--role", "boss"), "There is no role 'boss'"),
+        (("create", "--person", "", "--role", "viewer"), "is empty"),
+        (("create", "--person", "a\x1bb", "--role", "viewer"), "control"),
+        (("create", "--person", "a", "--role", "viewer", "--expires", "tomorrow"), "is no moment"),
+        (("create", "--person", "a", "--role", "viewer", "--expires", "1999-01-01T00:00:00Z"), "is over already"),
+        (("create", "--person", "a"), "--role"),
+        (("create", "--role", "viewer"), "--person"),
+        (("revoke", "nothing"), "There is no"),
+        (("list", "--store", "memory:"), "gone with its server"),
+    ],
+)
+def test_commands_that_cannot_be_meant(
+    store_file: str,
+    command: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    where = () if "--store" in command else ("--store", store_file)
+    monkeypatch.setattr("sys.argv", ["descentd", "token", *command, *where])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in {1, 2}
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert said in written.err
+
+
+# ------------------------------------------------------------ running servers
+
+
+def check_a_life(store: str, *options: str) -> None:
+    with ServerProcess(store, *options) as server:
+        assert code(ask(server, None, REGISTER % "1")) == "OK"  # open to this machine
+        ada = new_token(store, "Ada", "registrar")
+        until(lambda: ask(server, None).status_code == 401)
+        auditor = new_token(store, "Aud", "auditor")
+        assert code(ask(server, ada, REGISTER % "2")) == "OK"
+        entity = '{ entity(ref: "model:m@%s") { recordedBy } }'
+        assert ask(server, ada, entity % "1").json()["data"]["entity"] == {"recordedBy": "local"}
+        assert ask(server, auditor, entity % "2").json()["data"]["entity"] == {"recordedBy": "Ada"}
+        assert code(ask(server, auditor, REGISTER % "3")) == "FORBIDDEN"
+        id = ids(store)["Ada"]
+        assert descentd("token", "revoke", id, "--store", store).returncode == 0
+        until(lambda: ask(server, ada, REGISTER % "2").status_code == 401)  # adds nothing if it is let through
+        refused = log_of(server, auditor, refused=True, person="Ada")[0]
+        assert refused["credential"] == id
+        assert refused["outcome"] == "UNAUTHENTICATED"
+        assert "revoked" in refused["detail"]
+        assert "sequence" in ask(server, auditor).json()["extensions"]
+        assert ask(server, auditor).json()["extensions"]["sequence"] == 2
+        server.stop()
+        server.start()
+        assert ask(server, None).status_code == 401
+        assert ask(server, ada).status_code == 401
+        done = {(entry["person"], entry["operation"]) for entry in log_of(server, auditor, refused=False)}
+        assert {("local", "register"), ("Ada", "register"), ("Aud", "entity")} <= done
+    assert descentd("verify", "--store", store).returncode == 0
+
+
+def test_from_open_to_closed_to_revoked(store_file: str) -> None:
+    check_a_life(store_file)
+
+
+def test_from_open_to_closed_to_revoked_with_workers(store_file: str) -> None:
+    new_token(store_file, "Aud", "auditor")
+    ada = new_token(store_file, "Ada", "registrar")
+    with ServerProcess(store_file, "--workers", "2") as server:
+        for _ in range(6):
+            assert ask(server, ada).status_code == 200
+        descentd("token", "revoke", ids(store_file)["Ada"], "--store", store_file)
+        time_of_use = [ask(server, ada).status_code for _ in range(6)]
+        assert set(time_of_use) <= {200, 401}
+        until(lambda: all(ask(server, ada).status_code == 401 for _ in range(6)))
+
+
+def test_from_open_to_closed_to_revoked_in_neo4j(neo4j_clean: Neo4jServer) -> None:
+    check_a_life(with_credentials(neo4j_clean))
+
+
+def test_beyond_this_machine_only_with_tokens(store_file: str) -> None:
+    refused = descentd("serve", "--store", store_file, "--host", "0.0.0.0", "--port", "0")
+    assert refused.returncode == 2
+    assert "holds no token" in refused.stderr
+    token = new_token(store_file, "Ada", "viewer")
+    with ServerProcess(store_file, "--host", "0.0.0.0") as server:
+        local = server.url.replace("0.0.0.0", "127.0.0.1")
+        with httpx2.Client(base_url=local) as client:
+            assert client.post("/graphql", json={"query": ASK}).status_code == 401
+            answer = client.post("/graphql", json={"query": ASK}, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 200
+
+
+GOOD = new_secret()
+WRONG = [
+    ("an unknown one", [f"Bearer {new_secret()}"], "not known here"),
+    ("a wrong checksum", [f"Bearer {GOOD[:-1]}{'0' if GOOD[-1] != '0' else '1'}"], "checksum is wrong"),
+    ("cut short", [f"Bearer {GOOD[:-3]}"], "checksum is wrong"),
+    ("another scheme", ["Basic YTpi"], "write Bearer and the token"),
+    ("no token", ["Bearer"], "write Bearer and the token"),
+    ("an empty header", [""], "write Bearer and the token"),
+    ("two words", [f"Bearer {GOOD} {GOOD}"], "nothing else"),
+    ("not ASCII", ["Bearer d\xe9scent"], "nothing else"),
+    ("a tab", ["Bearer descent_\tx"], "nothing else"),
+    ("very long", ["Bearer descent_" + "x" * 40_000], "nothing else"),
+    ("two headers", [f"Bearer {GOOD}", f"Bearer {GOOD}"], "several Authorization headers"),
+    ("no scheme", [GOOD], "write Bearer and the token"),
+    ("some other service's", ["Bearer ghp_0123456789"], "none of this registry's"),
+    ("a JWT where no provider is named", ["Bearer a.b.c"], "none of this registry's"),
+]
+
+
+def test_wrong_tokens_change_nothing_and_are_in_the_log(store_file: str) -> None:
+    auditor = new_token(store_file, "Aud", "auditor")
+    expired = new_token(store_file, "Ex", "registrar", expires="1m")
+    with ServerProcess(store_file) as server, server.client() as client:
+        for what, given, said in WRONG:
+            headers = [(b"Authorization", one.encode("latin-1")) for one in given]
+            headers.append((b"Content-Type", b"application/json"))
+            body = json.dumps({"query": REGISTER % "1"}).encode()
+            answer = client.post("/graphql", content=body, headers=headers)
+            assert answer.status_code == 401, what
+            [error] = answer.json()["errors"]
+            assert error["extensions"] == {"code": "UNAUTHENTICATED"}, what
+            assert said in error["message"], what
+            assert answer.headers["www-authenticate"] == "Bearer"
+            newest = log_of(server, auditor, first=1, refused=True)[0]
+            assert (newest["detail"], newest["person"], newest["client"]) == (error["message"], None, "127.0.0.1"), what
+            bulk = client.post("/bulk", content=b"{}", headers=headers)
+            assert (bulk.status_code, bulk.json()["code"]) == (401, "UNAUTHENTICATED")
+            assert bulk.headers["content-type"] == "application/problem+json"
+        assert client.get("/readyz").json()["sequence"] == 0
+        assert code(ask(server, expired, REGISTER % "1")) == "OK"
+
+
+def test_an_expired_token(tmp_path: Path) -> None:
+    import asyncio
+    from dataclasses import replace
+
+    from descentd.graph.store.sqlite import SQLiteStore
+
+    store = f"sqlite:///{tmp_path / 'r.db'}"
+    token, auditor = new_token(store, "Ex", "registrar", expires="1m"), new_token(store, "Aud", "auditor")
+
+    async def age() -> None:
+        kept = SQLiteStore(tmp_path / "r.db")
+        await kept.open()
+        old = await kept.people.token(hash_of(token))
+        assert old is not None
+        kept._writer.execute("UPDATE token SET expires_at = ? WHERE id = ?", (old.created_at + 1, old.id))
+        assert await kept.people.token(old.hash) == replace(old, expires_at=old.created_at + 1)
+        await kept.close()
+
+    asyncio.run(age())
+    with ServerProcess(store) as server:
+        answer = ask(server, token, REGISTER % "1")
+        assert answer.status_code == 401
+        assert "has expired" in answer.json()["errors"][0]["message"]
+        [refused] = log_of(server, auditor, refused=True)
+        assert (refused["person"], refused["operation"], refused["route"]) == ("Ex", "", "/graphql")
+
+
+def test_the_log_counts_and_pages(store_file: str) -> None:
+    auditor, ada = new_token(store_file, "Aud", "auditor"), new_token(store_file, "Ada", "registrar")
+    with ServerProcess(store_file) as server:
+        for _ in range(20):
+            ask(server, ada)
+        for i in range(3):
+            assert code(ask(server, ada, f'{{ entity(ref: "model:{i}@1") {{ id }} }}')) == "NOT_FOUND"
+        server.stop()
+        server.start()
+        entries = log_of(server, auditor, person="Ada")
+        asked = [entry for entry in entries if entry["operation"] == "populationVocabulary"]
+        assert sum(entry["count"] for entry in asked) == 20
+        assert sum(e["count"] for e in entries if (e["operation"], e["outcome"]) == ("entity", "NOT_FOUND")) == 3
+        for _ in range(4):
+            ask(server, ada, "{ accessLog { __typename } }")
+        whole, pages, after = log_of(server, auditor, person="Ada"), [], None
+        while True:
+            page = ask(server, auditor, LOG, person="Ada", first=2, after=after).json()["data"]["accessLog"]
+            pages += [edge["node"] for edge in page["edges"]]
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+        assert pages == whole
+        assert [entry["at"] for entry in whole] == sorted((entry["at"] for entry in whole), reverse=True)
+        wrong = ask(server, auditor, LOG, person="Bo", after=after)
+        assert code(wrong) == "INVALID_INPUT"
+        made = log_of(server, auditor, refused=False)[-2:]
+        assert {(entry["operation"], entry["credential"]) for entry in made} == {("token create", "command line")}
+
+
+def test_an_evaluator_retracts_its_own(store_file: str) -> None:
+    tokens = {role: new_token(store_file, role, role) for role in ("registrar", "evaluator", "reviewer")}
+    retract = 'mutation { retract(input: {subjects: ["%s"], reason: "wrong"}) { id } }'
+    note = """mutation { register(manifest: {notes: [{subject: "model:m@1", author: "x", text: "t"}]}) {
+      records { id kind } } }"""
+    with ServerProcess(store_file) as server:
+        assert code(ask(server, tokens["registrar"], REGISTER % "1")) == "OK"
+        [own] = ask(server, tokens["evaluator"], note).json()["data"]["register"]["records"]
+        answer = ask(server, tokens["evaluator"], retract % "model:m@1")
+        assert code(answer) == "FORBIDDEN"
+        assert "role reviewer" in answer.json()["errors"][0]["message"]
+        assert code(ask(server, tokens["evaluator"], retract % own["id"])) == "OK"
+        assert code(ask(server, tokens["reviewer"], retract % "model:m@1")) == "OK"
+        assert code(ask(server, tokens["registrar"], retract % "model:m@1")) == "FORBIDDEN"
+
+
+# ------------------------------------------------------------ streams
+
+EVENTS = "subscription { events(kinds: [MODEL_VERSION]) { cursor } }"
+FOLLOW = {"id": "1", "type": "subscribe", "payload": {"query": EVENTS}}
+
+
+def test_a_websocket_says_who_it_is(store_file: str) -> None:
+    token = new_token(store_file, "Ada", "registrar")
+    app = create(Settings(store=store_file))
+    hello = {"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}
+    with TestClient(app, base_url="http://localhost") as client:
+
+        def answer(first: dict[str, Any], **headers: str) -> Any:
+            where = ("ws://localhost/graphql", ["graphql-transport-ws"])
+            with client.websocket_connect(*where, headers=headers) as socket:
+                socket.send_json(first)
+                return socket.receive_json()
+
+        assert answer(hello) == {"type": "connection_ack"}
+        assert answer({"type": "connection_init"}, Authorization=f"Bearer {token}") == {"type": "connection_ack"}
+        for first in ({"type": "connection_init"}, hello | {"payload": {"authorization": "Bearer x"}}):
+            with pytest.raises(WebSocketDisconnect) as closed:
+                answer(first)
+            assert closed.value.code == 4403
+        with pytest.raises(WebSocketDisconnect) as closed:
+            answer(hello | {"payload": {"authorization": 1}})
+        assert closed.value.code == 4400
+
+
+def test_streams_end_with_the_token(store_file: str) -> None:
+    ada, bo = new_token(store_file, "Ada", "viewer"), new_token(store_file, "Bo", "registrar")
+    with ServerProcess(store_file) as server:
+        address = server.url.replace("http", "ws") + "/graphql"
+        with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
+            socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {ada}"}}))
+            assert json.loads(socket.recv(SECONDS)) == {"type": "connection_ack"}
+            socket.send(json.dumps(FOLLOW))
+            # The subscription is running once something that was sent after it has been answered and recorded.
+            numbers = iter(range(1, 10_000))
+            message: dict[str, Any] | None = None
+            while message is None:
+                assert code(ask(server, bo, REGISTER % next(numbers))) == "OK"
+                try:
+                    message = json.loads(socket.recv(0.2))
+                except TimeoutError:
+                    continue
+            assert message["type"] == "next"
+            descentd("token", "revoke", ids(store_file)["Ada"], "--store", store_file)
+            until(lambda: ask(server, ada).status_code == 401)
+            assert code(ask(server, bo, REGISTER % next(numbers))) == "OK"
+            while message["type"] == "next":
+                message = json.loads(socket.recv(SECONDS))
+            assert message["type"] == "error"
+            assert message["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+            # Nor does the connection let anything else begin.
+            socket.send(json.dumps({"id": "2", "type": "subscribe", "payload": {"query": ASK}}))
+            again = json.loads(socket.recv(SECONDS))
+            assert again["payload"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+        with connect(address, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
+            socket.send('{"type": "connection_init"}')
+            with pytest.raises(ConnectionClosedError):
+                socket.recv(SECONDS)
