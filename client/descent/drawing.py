@@ -23,7 +23,7 @@ def draw(points: Sequence[dict[str, Any]], optimum: float | None = None, width: 
 
     drawn = []
     for value, reach in spans:
-        cells = [" "] * width
+        cells = ["·"] * width
         if optimum is not None:
             cells[column(optimum)] = "┊"
         for place in range(column(value - reach), column(value + reach) + 1):

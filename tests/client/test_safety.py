@@ -1,0 +1,142 @@
+"""`descent evaluations`, `trend`, `erosion`, `erosions` and `diff`: tables for people, JSON for programs."""
+
+import json
+from typing import Any
+
+import pytest
+from descent.cli import app
+from descent.drawing import draw
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from tests.client.registry import Registry
+
+OLD = [{"attribute": "age_group", "value": "65+"}]
+SUITE = {"name": "fairness-suite", "version": "1.3", "config": None}
+VERSIONS = ["model:m@1", "model:m@2"]
+MESSAGE = "robust_accuracy has fallen (worse), from 0.64 on model:m@1 to 0.6 on model:m@2."
+
+
+def page(*edges: dict[str, Any]) -> dict[str, Any]:
+    return {"totalCount": len(edges), "pageInfo": {"hasNextPage": False, "endCursor": "c"}, "edges": list(edges)}
+
+
+def evaluation(**more: Any) -> dict[str, Any]:
+    metric = {"name": "recall", "value": 0.4, "stderr": None, "n": 2600, "slice": OLD}
+    made = {"id": "sha256:" + "5" * 64, "evaluatedAt": None, "retracted": False, "suite": SUITE, "data": None}
+    clean = {"contaminated": False, "via": []}
+    return {"node": made | {"contamination": clean, "metrics": [metric]} | more}
+
+
+VIA = [{"ref": "dataset:d@1#p", "role": None}, {"ref": "model:m@1", "role": "TRAINED_ON"}]
+TREND = {
+    "metric": {"name": "recall", "category": "PERFORMANCE", "direction": "HIGHER_IS_BETTER", "optimum": None,
+               "unit": "1", "tolerance": 0.01},
+    "series": [
+        {"suite": SUITE, "data": {"ref": "dataset:d@1#p"}, "slice": OLD,
+         "points": [{"ref": ref, "distance": i, "value": 0.4 - i / 10, "stderr": 0.01, "n": None,
+                     "badness": i / 10 - 0.4}
+                    for i, ref in enumerate(VERSIONS)],
+         "slope": 0.1, "trendP": 1.0,
+         "change": {"from": {"ref": VERSIONS[0], "value": 0.4}, "to": {"ref": VERSIONS[1], "value": 0.3},
+                    "delta": 0.1, "z": 7.07, "p": 1.5e-12}},
+        {"suite": SUITE, "data": None, "slice": [], "points": [], "slope": None, "trendP": None, "change": None},
+    ],
+}  # fmt: skip
+TREND["series"][1]["points"] = TREND["series"][0]["points"][:1]  # type: ignore[index]
+FINDING: dict[str, Any] = {
+    "kind": "STEP_REGRESSION", "metric": "robust_accuracy", "message": MESSAGE, "p": 0.001,
+    "introducedBy": [{"from": VERSIONS[0], "to": VERSIONS[1], "changes": [
+        {"field": "config.depth", "before": 6, "after": 7},
+        {"field": "trainedOn", "before": None, "after": "dataset:d@1"},
+    ]}],
+}  # fmt: skip
+DIFF = {
+    "relation": "HEAD_DESCENDS",
+    "changes": [{"area": "CONFIG", "field": "config.depth", "before": 6, "after": None}],
+    "interventions": [{"kind": "reweighing", "targets": [{"attribute": "age_group", "value": "65+"}],
+                       "description": "Reweighed.", "on": {"ref": VERSIONS[1]}}],
+    "populations": [{"attribute": "age_group", "value": "65+", "baseShare": 0.07, "headShare": None}],
+    "metrics": [{"name": "recall", "slice": OLD, "base": 0.4, "head": 0.3, "delta": -0.1, "p": None,
+                 "verdict": "WORSE"}],
+    "summary": "model:m@2 descends from model:m@1.",
+}  # fmt: skip
+
+
+def run(registry: Registry, *args: str) -> Result:
+    return CliRunner().invoke(app, list(args), env={"DESCENT_URL": registry.url})
+
+
+def test_evaluations_say_what_does_not_count(registry: Registry) -> None:
+    bad = {"retracted": True, "data": {"ref": "dataset:d@1#p"}, "contamination": {"contaminated": True, "via": VIA}}
+    registry.on("Evaluations", {"evaluations": page(evaluation(), evaluation(**bad))})
+    result = run(registry, "evaluations", "model:m@1")
+    rows = result.stdout.splitlines()
+    assert rows[1].endswith("yes")
+    assert rows[2].endswith("no: retracted, contaminated")
+    assert "dataset:d@1#p ←TRAINED_ON- model:m@1" in result.stdout
+    parsed = json.loads(run(registry, "evaluations", "model:m@1", "--format", "json").stdout)
+    assert parsed["totalCount"] == 2
+
+
+def test_a_trend_is_drawn(registry: Registry) -> None:
+    registry.on("Trend", {"trend": TREND})
+    result = run(registry, "trend", "model:m@2", "recall", "--slice", "age_group=65+", "--since", "model:m@1")
+    assert registry.variables("Trend") == [
+        {"of": "model:m@2", "metric": "recall", "slice": OLD, "since": "model:m@1"}
+    ]  # fmt: skip
+    assert "recall: performance, higher is better" in result.stdout
+    first, second = [line for line in result.stdout.splitlines() if "●" in line][:2]
+    assert first.index("●") > second.index("●")
+    assert "0.1 worse (z 7.07, p 1.5e-12)" in result.stdout
+    assert "no trend" in result.stdout
+    run(registry, "trend", "model:m@2", "recall", "--everybody")
+    assert registry.variables("Trend")[1]["slice"] == []
+    assert run(registry, "trend", "model:m@2", "recall", "--slice", "65+").exit_code == 2
+
+
+def test_erosion_names_the_derivation_and_what_changed(registry: Registry) -> None:
+    registry.on("Erosion", {"erosion": {"verdict": "ERODED", "findings": [FINDING]}})
+    result = run(registry, "erosion", "model:m@2", "--alpha", "0.01")
+    assert registry.variables("Erosion") == [{"of": "model:m@2", "alpha": 0.01}]
+    assert result.stdout.startswith("ERODED\n")
+    assert MESSAGE in result.stdout
+    assert "model:m@1 → model:m@2: config.depth: 6 → 7; trainedOn: - → dataset:d@1" in result.stdout
+
+
+def test_erosions_of_the_whole_registry(registry: Registry) -> None:
+    edge = {"node": {"ref": "model:m@2"}, "verdict": "ERODED", "findings": [FINDING]}
+    registry.on("Erosions", {"erosions": page(edge)})
+    result = run(registry, "erosions", "--category", "bias,robustness", "--kinds", "step-regression", "--name", "m")
+    (asked,) = registry.variables("Erosions")
+    assert asked["filter"] == {"name": "m", "category": ["BIAS", "ROBUSTNESS"], "kinds": ["STEP_REGRESSION"]}
+    assert result.stdout.splitlines()[1].startswith("model:m@2  STEP_REGRESSION  robust_accuracy  0.001")
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_diff(registry: Registry, output: str) -> None:
+    registry.on("Diff", {"diff": DIFF})
+    result = run(registry, "--format", output, "diff", *VERSIONS, "--attributes", "age_group, region")
+    assert registry.variables("Diff")[0]["attributes"] == ["age_group", "region"]
+    if output == "json":
+        assert json.loads(result.stdout) == DIFF
+        return
+    assert result.stdout.startswith("model:m@2 descends from model:m@1.\n")
+    assert "model:m@2: reweighing for age_group 65+: Reweighed." in result.stdout
+    assert [line.split() for line in result.stdout.splitlines() if line.startswith("age_group")] == [
+        ["age_group", "65+", "7", "%", "unknown"]
+    ]
+    assert "WORSE" in result.stdout
+
+
+@given(
+    st.lists(st.tuples(st.floats(-1e6, 1e6), st.none() | st.floats(0, 1e3)), min_size=1),
+    st.none() | st.floats(-1e6, 1e6),
+)
+def test_every_point_is_in_its_place(given: list[tuple[float, float | None]], optimum: float | None) -> None:
+    lines = draw([{"value": value, "stderr": stderr} for value, stderr in given], optimum)
+    assert {len(line) for line in lines} == {40}
+    places = [line.index("●") for line in lines]
+    order = sorted(range(len(given)), key=lambda i: given[i][0])
+    assert [places[i] for i in order] == sorted(places)
