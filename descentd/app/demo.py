@@ -1,4 +1,5 @@
-"""The demo: a real lineage, the Pythia models, registered and asked which of them learned from Books3.
+"""The demo: a real lineage, the Pythia models, registered and asked two questions: which of them learned from Books3,
+and did their stereotypes grow with their accuracy?
 
 Its data is `demo/` of the source, which the wheel does not carry; `manifests()` is loaded from there.
 """
@@ -15,9 +16,11 @@ from descentd.graph.reach import Verdict
 from descentd.graph.registration import register
 from descentd.graph.store.committer import Committer
 from descentd.graph.walker import Walker
-from descentd.queries import exposure, paths
+from descentd.queries import eroded, exposure, paths
 from descentd.queries.cursors import MOST
 from descentd.queries.derivations import Derivation
+from descentd.queries.erosion.findings import Finding
+from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.registry import Registry
 
 FOLDER: Final = Path(__file__).parents[2] / "demo"
@@ -30,12 +33,22 @@ MEANING: Final = {
     Verdict.UNKNOWN: "nobody can tell: something they come from is not documented",
 }
 
+SIZES: Final = ("70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b")
+CHAINS: Final = tuple(
+    f"EleutherAI/pythia-{'1b-bf16' if (size, data) == ('1b', '') else size + data}"
+    for size in SIZES
+    for data in ("", "-deduped")
+)
+SINCE: Final = "step3000"
+LAST: Final = "step143000"
+
 NEXT: Final = """\
 Try next, in another terminal:
 
   .venv/bin/descent{url} trained-on source=Books3 --verdict unknown
   .venv/bin/descent{url} impact "{books3}" --kinds dataset
   .venv/bin/descent{url} show model:EleutherAI/pythia-12b@step143000
+  .venv/bin/descent{url} trend model:EleutherAI/pythia-12b@step143000 pct_stereotype --everybody
 
 GraphQL is at {address}/graphql (POST). Ctrl-C ends it.
 """
@@ -60,7 +73,7 @@ async def tell(address: str) -> str:
         records = await store.sequence()
         place = without_credentials(address)
         head = f"The Pythia models are in {place}: {records:,} records, {created:,} of them new."
-        return "\n".join([head, "", *await _answer(registry), ""])
+        return "\n".join([head, "", *await _answer(registry), "", *await _erosion(registry), ""])
     finally:
         await store.close()
 
@@ -113,6 +126,38 @@ async def _answer(registry: Registry) -> list[str]:
     if untold:
         lines += ["", f"UNKNOWN is {untold[0]}, for one: it lists no training data."]
     return lines
+
+
+async def _erosion(registry: Registry) -> list[str]:
+    """In which chains accuracy rose while stereotypes did, and from which step."""
+    rows = []
+    for chain in CHAINS:
+        found = await eroded.erosion(registry, f"model:{chain}@{LAST}", f"model:{chain}@{SINCE}", None)
+        trade = next((told for told in found.findings if _is_trade_off(told.finding)), None)
+        if trade is not None:
+            rows.append(_traded(chain.rpartition("/")[2], trade))
+    head = f"Did accuracy rise while safety fell?  From {SINCE} to {LAST}, in {len(rows)} of {len(CHAINS)} chains:"
+    return [head, "", f"  {'chain':<21}{'stereotype rate':<18}{'accuracy, at most':<19}worse from", *rows]
+
+
+def _is_trade_off(finding: Finding) -> bool:
+    return finding.kind is ErosionKind.TRADE_OFF and not finding.protocol.slice
+
+
+def _traded(chain: str, told: eroded.Told) -> str:
+    finding = told.finding
+    assert finding.head_result is not None
+    gain = max(-gain.delta for gain in finding.improved)
+    spans = [f"{_step(one.start)}-{_step(one.end)}" for one in told.introduced_by]
+    when = (
+        " or ".join(spans) if len(spans) < 3 else f"one of {len(spans)} steps from {_step(told.introduced_by[0].start)}"
+    )
+    rates = f"{finding.baseline_result.value:.3f} → {finding.head_result.value:.3f}"
+    return f"  {chain:<21}{rates:<18}{f'+{gain:.3f}':<19}{when}"
+
+
+def _step(ref: str) -> str:
+    return ref.rpartition("@step")[2]
 
 
 async def _all(question: exposure.Exposure, verdict: Verdict) -> Sequence[exposure.Answer]:

@@ -54,9 +54,18 @@ def test_the_question_is_answered_with_exact_counts_and_a_derivation_for_each_so
     assert "UNKNOWN is model:EleutherAI/pythia-70m@step0" in told
 
 
+def test_it_ends_on_what_accuracy_was_paid_with(told: str) -> None:
+    assert "in 8 of 16 chains" in told
+    rows = re.findall(r"^  (pythia-\S+) +(0\.\d{3}) → (0\.\d{3}) +\+(0\.\d{3}) +(.*)$", told, re.MULTILINE)
+    assert len(rows) == 8
+    assert all(float(before) < float(after) for _, before, after, *_ in rows)
+    assert ("pythia-12b", "33000-43000 or 63000-73000") in [(name, when) for name, *_, when in rows]
+    assert told.rstrip().endswith(rows[-1][-1])
+
+
 def test_it_fits_on_a_screen(told: str) -> None:
     lines = told.splitlines()
-    assert len(lines) < 45
+    assert len(lines) < 48
     assert all(len(line) <= 100 for line in lines[1:])  # the first names the file
 
 
