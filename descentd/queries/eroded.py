@@ -1,7 +1,7 @@
 """Did a version's safety erode: the assessment of its ancestry, told in refs, with what each derivation changed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.errors import InvalidInput
@@ -55,8 +55,17 @@ async def assessed(
     if not 0 < alpha < 1:
         raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
     along = await comparable(registry, [version], upto)
-    found = await asyncio.to_thread(assess, version, along.parents, along.series, alpha=alpha, since=since)
+    grounds = version, since, alpha, along.metrics.number, _grounds(along)
+    found = registry.assessments.get(grounds)
+    if found is None:
+        found = await asyncio.to_thread(assess, version, along.parents, along.series, alpha=alpha, since=since)
+        registry.assessments.keep(grounds, found, 1 + sum(len(series.results) for series in along.series))
     return found, along
+
+
+def _grounds(along: Comparable) -> Hashable:
+    """All that an assessment follows from beside its version, whose ancestors are the same for good."""
+    return tuple((s.protocol.key, frozenset(s.results.items()), s.left_out) for s in along.series)
 
 
 async def erosion(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from descentd.graph.errors import InvalidInput, NotFound
 from descentd.graph.names import instant, ref
@@ -12,9 +13,14 @@ from descentd.graph.store.base import Store
 from descentd.graph.store.committer import Committer
 from descentd.queries.collected import Collected
 from descentd.queries.definitions import Definitions
+from descentd.queries.erosion.findings import Assessment
+from descentd.queries.kept import Kept
 from descentd.queries.series import Parsed
 from descentd.queries.standings import Standings
 from descentd.queries.vocabulary import Vocabulary
+
+_RESULTS: Final = 100_000
+"""Results that kept assessments may rest on, all together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Registry:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     definitions: Definitions = field(default_factory=Definitions)
     parsed: Parsed = field(default_factory=Parsed)
+    assessments: Kept[Assessment] = field(default_factory=lambda: Kept(_RESULTS))
     flags: Collected = field(default_factory=lambda: Collected(Kind.FLAG))
     vulnerabilities: Collected = field(default_factory=lambda: Collected(Kind.VULNERABILITY))
     standings: Standings = field(default_factory=Standings)

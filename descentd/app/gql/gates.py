@@ -10,7 +10,7 @@ from descentd.app.gql.arguments import AsOf, Of
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import GateOutcome
 from descentd.app.gql.models import ModelVersion
-from descentd.app.gql.records import Record, named
+from descentd.app.gql.records import Record, named, node
 from descentd.app.gql.scalars import Count, Digest
 from descentd.graph.digests import Content
 from descentd.graph.relations import Kind
@@ -35,7 +35,7 @@ class RuleOutcome:
 
     @strawberry.field(description="The records that it rests on.")
     async def evidence(self, info: Info) -> list[Record]:
-        return [await named(info, id, self.at) for id in self.ids]
+        return [node(brief, self.at) for brief in await context(info).named.load_many(list(self.ids))]
 
 
 @strawberry.type(description="What the gate of an environment says of a version.")
