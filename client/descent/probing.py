@@ -100,9 +100,9 @@ def _evaluations(given: Any, probe: Mapping[str, Any]) -> list[Json]:
     if isinstance(given, int | float) and not isinstance(given, bool):
         given = {"value": given}
     match given:
-        case {"evaluations": [*evaluations]} if len(given) == 1 and all(isinstance(one, dict) for one in evaluations):
-            return evaluations
-        case {"metrics": list()}:
+        case {"evaluations": [_, *_]} if len(given) == 1 and all(isinstance(one, dict) for one in given["evaluations"]):
+            return list(given["evaluations"])
+        case {"metrics": [_, *_]}:
             return [given]
         case {"value": _}:
             slice = {part["attribute"]: part["value"] for part in probe["slice"]}
