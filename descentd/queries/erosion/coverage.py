@@ -6,7 +6,8 @@ last result of the old one, nothing was lost by this version.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 
 from descentd.queries.erosion.ancestry import Ancestry
 from descentd.queries.erosion.findings import Finding
@@ -23,12 +24,13 @@ def coverage_losses(views: Sequence[View], ancestry: Ancestry) -> Iterator[Findi
     for view in views:
         if view.head_measured:
             alike[_measure(view)].append(view)
+    from_on = cache(ancestry.from_on)
     lost: dict[tuple[object, ...], tuple[int, int, View]] = {}
     for view in views:
         if view.head_measured or not view.results or not view.metric.is_safety:
             continue
         last = view.nearest
-        if any(_moved_on(last, other, ancestry) for other in alike[_measure(view)]):
+        if any(_moved_on(last, other, from_on) for other in alike[_measure(view)]):
             continue
         baseline = max(last, key=lambda version: (depths[version], _worst(view, version)))
         key = _unversioned(view.series.protocol)
@@ -64,10 +66,10 @@ def _worst(view: View, version: int) -> float:
     return value if badness is None else badness
 
 
-def _moved_on(last: Sequence[int], other: View, ancestry: Ancestry) -> bool:
+def _moved_on(last: Sequence[int], other: View, from_on: Callable[[int], set[int]]) -> bool:
     """Whether after each of the last results an ancestor was already measured by the head's other protocol."""
-    in_use = {version for version in other.points.versions if version != ancestry.head}
-    return bool(in_use) and all((ancestry.from_on(version) - {version}) & in_use for version in last)
+    in_use = {version for version in other.points.versions if version != other.head}
+    return bool(in_use) and all(not in_use.isdisjoint(from_on(version) - {version}) for version in last)
 
 
 def _instead(lost: Protocol, others: Sequence[Protocol]) -> Protocol | None:

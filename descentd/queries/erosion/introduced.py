@@ -1,5 +1,7 @@
 """Which derivations brought a finding in."""
 
+from itertools import compress
+
 import numpy as np
 
 from descentd.queries.erosion.ancestry import Points
@@ -44,7 +46,7 @@ def _changed(view: View, tested: bool) -> tuple[Points, list[int]]:
     known = ~np.isnan(level.errors)
     if not tested or not known[view.points.place[view.head]]:
         return view.points, introductions(view.points.order, level.badness, None)
-    points = view.points.among([view.points.versions[place] for place in np.flatnonzero(known)])
+    points = view.points.among(compress(view.points.versions, known.tolist()))
     return points, introductions(points.order, level.badness[known], level.errors[known])
 
 
