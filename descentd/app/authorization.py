@@ -68,7 +68,18 @@ ROUTES: Final[Table] = {
     "/readyz": PUBLIC,
     "/version": PUBLIC,
     "/metrics": PUBLIC,
+    # They look at signatures and tokens themselves, because a signature is over the raw body: see WEBHOOKS.
+    "/webhooks/alertmanager": PUBLIC,
+    "/webhooks/cloudevents": PUBLIC,
+    "/webhooks/alerts": PUBLIC,
 }
+
+WEBHOOKS: Final[Table] = {
+    "/webhooks/alertmanager": frozenset({REGISTRAR}),
+    "/webhooks/cloudevents": frozenset({REGISTRAR}),
+    "/webhooks/alerts": frozenset({REGISTRAR}),
+}
+"""Who may deliver with a token; who signs a delivery with a shared secret comes with these roles and no others."""
 
 SECTIONS: Final[Table] = {
     "metrics": frozenset({EVALUATOR, ADMIN}),
@@ -95,6 +106,12 @@ def check_fields(fields: Iterable[str], held: Collection[AccessRole], table: Tab
 def check_route(path: str, held: Collection[AccessRole]) -> None:
     """Raise Forbidden where a route is not for any of the roles held."""
     if (refusal := _refusal(path, ROUTES.get(path, NOBODY), held)) is not None:
+        raise refusal
+
+
+def check_webhook(path: str, held: Collection[AccessRole]) -> None:
+    """Raise Forbidden where a webhook does not take deliveries from any of the roles held."""
+    if (refusal := _refusal(path, WEBHOOKS.get(path, NOBODY), held)) is not None:
         raise refusal
 
 

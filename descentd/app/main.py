@@ -31,6 +31,8 @@ from descentd.app.service import Service
 from descentd.app.settings import Settings
 from descentd.app.stopping import told_to_stop
 from descentd.app.stores import without_credentials
+from descentd.app.webhooks.endpoints import READERS, Webhook
+from descentd.app.webhooks.signatures import Signatures
 from descentd.app.websocket import WebSocketEndpoint
 from descentd.graph.errors import InvalidInput, NotFound
 from descentd.graph.store.people import People
@@ -55,10 +57,15 @@ def create(
     operations = Operations(schema, Limits.of(settings), settings.request_timeout, service, metrics, door, table)
     health = Health(service, metrics)
     graphql = GraphQLEndpoint(operations, service, metrics, settings.body_limit)
+    signatures = Signatures(settings.webhook_secrets, settings.run_directory)
     routes: list[Route | WebSocketRoute] = [
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", WebSocketEndpoint(operations, door).connect),
         Route("/bulk", Bulk(service, metrics, door, settings.body_limit)),
+        *(
+            Route(path, Webhook(path, service, door, signatures, settings.body_limit), methods=["POST"])
+            for path in READERS
+        ),
         Route("/livez", health.live),
         Route("/readyz", health.ready),
         Route("/metrics", health.metrics),

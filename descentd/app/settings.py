@@ -34,6 +34,9 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    webhook_secrets: Annotated[tuple[str, ...], Field(repr=False)] = ()
+    """What senders of webhooks sign with; several while one is being changed."""
+
     body_limit: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     request_timeout: Annotated[float, Field(gt=0)] = 30.0
     shutdown_timeout: Annotated[int, Field(ge=1)] = 35

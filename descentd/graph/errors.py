@@ -47,7 +47,7 @@ class DescentError(Exception):
     names (`models[1].trainedOn[0].ref`) where one part of the input is to blame.
     """
 
-    code: ClassVar[Code] = Code.INTERNAL
+    code: Code = Code.INTERNAL
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -140,4 +140,5 @@ class Invalid(DescentError):
         if not problems:
             raise ValueError("Invalid needs at least one problem")
         super().__init__("; ".join(problem.message for problem in problems[:3]), problems[0].field)
+        self.code = problems[0].code
         self.problems = tuple(problems[: self.LIMIT])

@@ -1,0 +1,1 @@
+"""Webhooks: what monitoring and delivery systems tell the registry."""

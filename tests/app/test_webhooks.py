@@ -1,0 +1,193 @@
+"""Webhooks on a real server: who may deliver, what is refused, and what becomes of what is told."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.serving import ServerProcess
+
+SECRET = "a-secret-of-at-least-24-bytes"
+DIGEST = "sha256:" + "a" * 64
+MODEL = {
+    "name": "m",
+    "version": "1",
+    "artifacts": [{"uri": "s3://m", "digest": DIGEST}],
+    "safetyProfile": {"intendedUse": "Rank.", "mustNotDo": ["Decide."]},
+}
+ALERT = {
+    "version": "4",
+    "status": "firing",
+    "alerts": [
+        {
+            "status": "firing",
+            "labels": {"alertname": "Drift", "severity": "critical", "environment": "production", "service": "/score"},
+            "annotations": {"summary": "Scores drift"},
+            "startsAt": "2026-01-02T03:04:05.123456789+03:00",
+            "endsAt": "0001-01-01T00:00:00Z",
+            "fingerprint": "ff6a7a0f5f1c1309",
+        }
+    ],
+}
+INCIDENTS = (
+    "{ incidents { totalCount edges { node { id title severity openedAt status version { ref } labels "
+    "deployment { endpoint } } } } }"
+)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    path = tmp_path_factory.mktemp("webhooks") / "registry.db"
+    with ServerProcess(f"sqlite:///{path}", DESCENT_WEBHOOK_SECRETS=json.dumps([SECRET])) as running:
+        yield running
+
+
+def signed(body: bytes, id: str = "d1", at: float | None = None, secret: str = SECRET) -> dict[str, str]:
+    sent = str(int(time.time() if at is None else at))
+    digest = hmac.new(secret.encode(), f"{id}.{sent}.".encode() + body, hashlib.sha256).digest()
+    signature = "v1," + base64.b64encode(digest).decode()
+    return {"webhook-id": id, "webhook-timestamp": sent, "webhook-signature": f"v1,AAAA {signature}"}
+
+
+def post(server: ServerProcess, route: str, body: Any, headers: dict[str, str] | None = None) -> httpx2.Response:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent = signed(raw, id=f"d{time.monotonic_ns()}") if headers is None else headers
+    return httpx2.post(
+        f"{server.url}/webhooks/{route}", content=raw, headers={"content-type": "application/json", **sent}
+    )
+
+
+def incidents(server: ServerProcess) -> list[dict[str, Any]]:
+    return [edge["node"] for edge in server.ask(INCIDENTS)["data"]["incidents"]["edges"]]
+
+
+def code(response: httpx2.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["code"]
+
+
+def test_an_alert_is_one_incident_however_often_it_is_delivered(server: ServerProcess) -> None:
+    raw = json.dumps(ALERT).encode()
+    first = post(server, "alertmanager", raw, signed(raw, "same", time.time() - 20))
+    assert first.status_code == 200, first.text
+    again = post(server, "alertmanager", raw, signed(raw, "same"))
+    assert again.json() == first.json()
+    hub = hmac.new(SECRET.encode(), raw, hashlib.sha256).hexdigest()
+    assert post(server, "alertmanager", raw, {"x-hub-signature-256": f"sha256={hub}"}).json() == first.json()
+    [found] = [one for one in incidents(server) if one["title"] == "Scores drift"]
+    assert found["severity"] == "CRITICAL"
+    assert found["openedAt"] == "2026-01-02T00:04:05.123456Z"
+    assert found["version"] is None
+    resolved = json.loads(raw)
+    resolved["alerts"][0] |= {"status": "resolved", "endsAt": "2026-01-02T01:00:00Z"}
+    assert post(server, "alertmanager", resolved).json()["records"][0]["status"] == "RESOLVED"
+    [found] = [one for one in incidents(server) if one["title"] == "Scores drift"]
+    assert found["status"] == "RESOLVED"
+
+
+def test_what_is_not_signed_as_it_should_be_is_refused_and_changes_nothing(server: ServerProcess) -> None:
+    raw = json.dumps(ALERT | {"groupKey": "refused"}).encode()
+    now = time.time()
+    fine = signed(raw, "fresh")
+    wrong = {
+        "a body changed by one space": (raw + b" ", fine),
+        "301 seconds old": (raw, signed(raw, "old", now - 302)),
+        "from the future": (raw, signed(raw, "soon", now + 310)),
+        "another secret": (raw, signed(raw, "x", secret="another-secret-of-24-bytes!!")),
+        "another id": (raw, fine | {"webhook-id": "other"}),
+        "no timestamp": (raw, {k: v for k, v in fine.items() if k != "webhook-timestamp"}),
+        "a timestamp that is none": (raw, fine | {"webhook-timestamp": "1e9"}),
+        "nothing": (raw, {}),
+        "a hub signature that does not fit": (raw, {"x-hub-signature-256": "sha256=" + "0" * 64}),
+    }
+    before = server.ask("{ __typename }")["extensions"]["sequence"]
+    for name, (body, headers) in wrong.items():
+        assert code(post(server, "alertmanager", body, headers)) == (401, "UNAUTHENTICATED"), name
+    assert server.ask("{ __typename }")["extensions"]["sequence"] == before
+    asked = "{ accessLog { edges { node { route outcome } } } }"
+    log = [edge["node"] for edge in server.ask(asked)["data"]["accessLog"]["edges"]]
+    assert {"route": "/webhooks/alertmanager", "outcome": "UNAUTHENTICATED"} in log
+
+
+def test_a_replay_is_refused(server: ServerProcess) -> None:
+    raw = json.dumps(ALERT).encode()
+    headers = signed(raw, "replayed")
+    assert post(server, "alertmanager", raw, headers).status_code == 200
+    assert code(post(server, "alertmanager", raw, headers)) == (401, "UNAUTHENTICATED")
+
+
+def test_bodies_that_tell_nothing_are_refused_whole(server: ServerProcess) -> None:
+    before = server.ask("{ __typename }")["extensions"]["sequence"]
+    good = {"title": "t", "severity": "LOW", "environment": "e", "endpoint": "p"}
+    for route, body, field in (
+        ("alertmanager", {"alerts": {}}, "alerts"),
+        ("alertmanager", {"alerts": [ALERT["alerts"][0], {"labels": []}]}, "alerts[1].labels"),
+        ("alerts", [good, good | {"severity": "AWFUL"}], "[1].severity"),
+        ("alerts", good | {"status": "maybe"}, "status"),
+        ("cloudevents", {"specversion": "1.0", "type": "x", "source": "/s"}, "id"),
+        ("cloudevents", {"specversion": "1.0", "type": "x", "source": "/s", "id": "1", "data": "<xml/>"}, "data"),
+    ):
+        answer = post(server, route, body)
+        assert code(answer) == (400, "INVALID_INPUT"), answer.text
+        assert answer.json()["field"] == field
+    assert post(server, "alerts", b'{"title": NaN}').status_code == 400
+    assert server.ask("{ __typename }")["extensions"]["sequence"] == before
+
+
+def cdevent(kind: str, endpoint: str, digest: str | None = None, **content: Any) -> dict[str, Any]:
+    artifact = {"artifactId": f"pkg:oci/m@{digest.replace(':', '%3A')}"} if digest else {}
+    return {
+        "specversion": "1.0",
+        "type": f"dev.cdevents.{kind}.0.3.0",
+        "source": "/delivery",
+        "id": f"{kind}-{endpoint}-{digest}",
+        "data": {
+            "context": {"type": f"dev.cdevents.{kind}.0.3.0", "timestamp": "2026-03-01T00:00:00Z", "id": "1"},
+            "subject": {"id": endpoint, "content": {"environment": {"id": "production"}, **artifact, **content}},
+        },
+    }
+
+
+def test_something_unknown_that_serves_is_an_incident(server: ServerProcess) -> None:
+    server.ask("mutation ($m: ManifestInput!) { register(manifest: $m) { created } }", m={"models": [MODEL]})
+    unknown = "sha256:" + "b" * 64
+    answer = post(server, "cloudevents", [cdevent("service.deployed", "/a", unknown)])
+    assert answer.json()["records"][0]["kind"] == "INCIDENT", answer.text
+    known = post(server, "cloudevents", cdevent("service.deployed", "/b", DIGEST)).json()["records"][0]
+    assert (known["kind"], known["version"]) == ("INCIDENT", "model:m@1")
+    again = post(server, "cloudevents", cdevent("service.deployed", "/b", DIGEST)).json()["records"][0]
+    assert again == known
+    plain = {"deployed": "model:m@1", "environment": "production", "endpoint": "/c"}
+    assert post(server, "alerts", plain).json()["records"][0]["version"] == "model:m@1"
+    titles = {one["title"] for one in incidents(server)}
+    assert f"Unknown to the registry and serving: {unknown}" in titles
+    assert any("not promoted to production" in title for title in titles)
+    removed = post(server, "cloudevents", cdevent("service.removed", "/zzz")).json()["records"][0]
+    assert removed["status"] == "NOTHING_SERVED"
+
+
+def test_files_that_other_systems_wrote_are_understood(server: ServerProcess, shared: Path) -> None:
+    formats = shared / "data" / "formats"
+    for file in sorted((formats / "alertmanager").glob("*.json")):
+        answer = post(server, "alertmanager", file.read_bytes())
+        assert answer.status_code == 200, (file.name, answer.text)
+        assert answer.json()["records"]
+    for name in ("incident_detected", "service_upgraded", "service_removed"):
+        answer = post(server, "cloudevents", (formats / "cdevents" / f"spec__conformance__{name}.json").read_bytes())
+        assert answer.status_code == 200, (name, answer.text)
+    for file in sorted((formats / "cloudevents").glob("*.json")):
+        assert post(server, "cloudevents", file.read_bytes()).status_code == 400
+
+
+def test_a_secret_that_is_too_short_stops_the_start(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RuntimeError, match="at least 24 bytes"),
+        ServerProcess(f"sqlite:///{tmp_path}/r.db", DESCENT_WEBHOOK_SECRETS='["short"]'),
+    ):
+        pass
