@@ -13,6 +13,9 @@ from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Reads
 from descentd.queries.flags import REFUSING, reaching
+from descentd.queries.gate.decide import ask
+from descentd.queries.gate.promotion import blocked
+from descentd.queries.gate.rules import GateOutcome
 from descentd.queries.registry import Registry
 from descentd.queries.serving import Service, at_place, promotion
 
@@ -30,8 +33,8 @@ class Deployed:
 async def deploy(registry: Registry, given: DeploymentInput, person: str) -> Deployed:
     """Record that a version serves; what serves there already is that deployment.
 
-    Raises NotFound and InvalidInput for what is named, GateBlocked for a version that is not promoted there or is
-    flagged, and VersionConflict for an idempotencyKey of another act.
+    Raises NotFound and InvalidInput for what is named, GateBlocked for a version that is not promoted there, is
+    flagged, or that the gate would not let in now, and VersionConflict for an idempotencyKey of another act.
     """
     upto = await registry.sequence()
     subject = await name_one(registry.store, given.subject, "subject", _VERSION)
@@ -63,7 +66,7 @@ async def _there(reads: Reads, given: DeploymentInput, version: str) -> Record |
 
 
 async def _admitted(registry: Registry, subject: Brief, given: DeploymentInput, upto: int) -> Entry:
-    """The promotion that lets a version be deployed; raises where nothing does."""
+    """The promotion that lets a version be deployed; raises where nothing does, or the gate has closed since."""
     [entry] = await registry.store.entries([subject.sequence])
     held = {artifact["digest"] for artifact in entry.record.content.get("artifacts", ())}
     if given.artifact_digest is not None and given.artifact_digest not in held:
@@ -79,6 +82,9 @@ async def _admitted(registry: Registry, subject: Brief, given: DeploymentInput, 
         raise GateBlocked(
             f"{subject.ref} is not promoted to {given.environment}: promote it first, which asks the gate.", "subject"
         )
+    asked = await ask(registry, subject, given.environment, upto)
+    if asked.outcome is not GateOutcome.PASSED:
+        raise blocked(asked)
     return promoted
 
 

@@ -1,6 +1,5 @@
 """The schema as clients meet it: described throughout, exported as committed, and as the contract has it."""
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,12 +19,6 @@ from descentd.app.gql.schema import schema
 
 ROOT = Path(__file__).parents[2]
 EXPORTED = ROOT / "schema.graphql"
-
-SERVED = {
-    "Register", "Retract", "Entity", "ModelVersions", "Search", "PopulationVocabulary", "Lineage", "Impact",
-    "TrainedOn", "Paths", "History", "Events", "Evaluations", "Trend", "Erosion", "Erosions", "Diff",
-}  # fmt: skip
-"""The operations of the contract that are there; whatever else the contract has may only be absent as a whole."""
 
 
 def undescribed(whole: GraphQLSchema) -> Iterator[str]:
@@ -56,7 +49,7 @@ def test_the_exported_schema_is_the_one_that_is_served() -> None:
     assert EXPORTED.read_text("utf-8") == schema.as_str().rstrip() + "\n"
 
 
-def test_the_contract_is_kept_and_what_is_not_there_yet_is_not_half_there(shared: Path) -> None:
+def test_the_contract_is_kept(shared: Path) -> None:
     checked = subprocess.run(
         [sys.executable, shared / "tools" / "contract-check.py", EXPORTED],
         capture_output=True,
@@ -64,10 +57,4 @@ def test_the_contract_is_kept_and_what_is_not_there_yet_is_not_half_there(shared
         check=False,
         timeout=60,
     )
-    assert checked.stderr == ""
-    differences = [] if checked.returncode == 0 else checked.stdout.splitlines()
-    assert [line for line in differences if line.partition(":")[0].partition(".")[0] in SERVED] == []
-    absent = re.compile(
-        r"\w+: (Cannot query field '\w+' on type '(Query|Mutation)'\.|Unknown type '|not in the schema$)"
-    )
-    assert [line for line in differences if not absent.match(line)] == []
+    assert (checked.returncode, checked.stderr) == (0, ""), checked.stdout

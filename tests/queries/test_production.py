@@ -1,10 +1,19 @@
 """Deployments and incidents: what served when, and what an alert is about."""
 
+import time
 from typing import Any
 
 import pytest
 
-from descentd.graph.acts import DeploymentInput, EndDeploymentInput, IncidentInput, ResolutionInput, perform, signed
+from descentd.graph.acts import (
+    DeploymentInput,
+    EndDeploymentInput,
+    FlagInput,
+    IncidentInput,
+    ResolutionInput,
+    perform,
+    signed,
+)
 from descentd.graph.errors import GateBlocked, Invalid, InvalidInput, NotFound
 from descentd.graph.names import instant, rfc3339
 from descentd.graph.records import Record
@@ -12,9 +21,12 @@ from descentd.graph.relations import Kind
 from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.deployment import deploy, end
+from descentd.queries.flags import flag
 from descentd.queries.incidents import incidents, open_incidents, report, resolve
+from descentd.queries.policies import PolicyInput, register_policies
 from descentd.queries.registry import Registry
 from descentd.queries.serving import serving, versions_serving
+from descentd.queries.standing import Then, meets_policy, profile_current
 from tests.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -26,7 +38,7 @@ JANUARY, MARCH, MAY = "2025-01-01T00:00:00Z", "2025-03-01T00:00:00Z", "2025-05-0
 
 async def begin(registry: Registry) -> None:
     artifacts = [{"uri": "s3://m", "digest": DIGEST}]
-    child = {"parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]}
+    child = {"parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}], "safetyProfile": PROFILE}
     await send(
         registry,
         models=[
@@ -35,6 +47,8 @@ async def begin(registry: Registry) -> None:
             {"name": "m", "version": "3", **child},
         ],
     )
+    rule = {"name": "any", "expression": "true"}
+    await register_policies(registry, [PolicyInput.read({"environment": "production", "rules": [rule]})])
     for number in "12":
         await promote(registry, f"model:m@{number}")
 
@@ -103,6 +117,36 @@ async def test_only_what_was_promoted_there_serves(registry: Registry) -> None:
         await end(registry, EndDeploymentInput.read({"environment": "e", "endpoint": "p", "reason": "x"}), "ana")
     assert await registry.sequence() == before
     await deploy(registry, given("1", artifactDigest=DIGEST), "ana")
+
+
+async def test_a_gate_that_has_closed_since_the_promotion_refuses(registry: Registry) -> None:
+    await begin(registry)
+    rule = {"name": "never", "expression": "false"}
+    await register_policies(registry, [PolicyInput.read({"environment": "production", "rules": [rule]})])
+    with pytest.raises(GateBlocked):
+        await deploy(registry, given("1"), "ana")
+    await register_policies(
+        registry, [PolicyInput.read({"environment": "production", "rules": [rule | {"expression": "true"}]})]
+    )
+    told = {"subjects": ["model:m@1"], "action": "DECOMMISSION", "reason": "Leaks.", "propagate": True}
+    await flag(registry, FlagInput.read(told), "rita")
+    for number in "12":
+        with pytest.raises(GateBlocked, match="DECOMMISSION"):
+            await deploy(registry, given(number), "ana")
+
+
+async def test_how_what_serves_stands(registry: Registry) -> None:
+    await begin(registry)
+    done = await deploy(registry, given("1", since=JANUARY), "ana")
+    now = Then(time.time_ns() // 1000, done.upto)
+    assert await meets_policy(registry, done.service, now)
+    assert await profile_current(registry, done.service, now)
+    assert not await meets_policy(registry, done.service, Then(instant(JANUARY), 0))
+    assert not await profile_current(registry, done.service, Then(instant(JANUARY), 0))
+    await send(registry, safetyProfiles=[{"subject": "model:m@1", "profile": {**PROFILE, "intendedUse": "Sort."}}])
+    later = Then(time.time_ns() // 1000, await registry.sequence())
+    assert not await profile_current(registry, done.service, later)
+    assert await profile_current(registry, done.service, now)
 
 
 async def test_an_incident_finds_what_was_serving_then(registry: Registry) -> None:

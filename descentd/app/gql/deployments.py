@@ -1,5 +1,6 @@
 """Deployments: what serves where, and served when."""
 
+import time
 from typing import Annotated, Any, Final
 
 import strawberry
@@ -11,11 +12,12 @@ from descentd.app.gql.models import ModelVersion
 from descentd.app.gql.records import Record, named, node
 from descentd.app.gql.scalars import DateTime
 from descentd.graph.acts import DeploymentInput, EndDeploymentInput
-from descentd.graph.names import rfc3339
+from descentd.graph.names import instant, rfc3339
 from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
 from descentd.queries import deployment
-from descentd.queries.serving import Service
+from descentd.queries.serving import Service, serving
+from descentd.queries.standing import Then, meets_policy, profile_current
 
 Deploying: Final[Any] = made(DeploymentInput)
 Ending: Final[Any] = made(EndDeploymentInput)
@@ -49,6 +51,64 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
 
     async def _service(self, info: Info) -> Service:
         return await context(info).deployments.load((self.sequence, self.at))
+
+
+@strawberry.type(description="What serves at an endpoint at a moment.")
+class Serving:
+    """Serving."""
+
+    environment: str = strawberry.field(description="Where it serves.")
+    endpoint: str = strawberry.field(description="At which endpoint of the environment.")
+    since: DateTime = strawberry.field(description="Since when.")
+    version: ModelVersion = strawberry.field(description="The version that serves.")
+    deployment: Deployment = strawberry.field(description="The deployment by which it serves.")
+    service: strawberry.Private[Service]
+    then: strawberry.Private[Then]
+
+    @strawberry.field(description="Whether the gate would let it in, by what was on record at that moment.")
+    async def meets_policy(self, info: Info) -> bool:
+        return await meets_policy(context(info).registry, self.service, self.then)
+
+    @strawberry.field(description="There is a profile on record then, and none superseded it since the promotion.")
+    async def profile_current(self, info: Info) -> bool:
+        return await profile_current(context(info).registry, self.service, self.then)
+
+
+@strawberry.type
+class ServingQuery:
+    """Asking what serves."""
+
+    @strawberry.field(description="What serves, or served at a moment, by what deployments claim of themselves.")
+    async def serving(
+        self,
+        info: Info,
+        environment: Annotated[str | None, strawberry.argument(description="Only there; all unless given.")] = None,
+        endpoint: Annotated[str | None, strawberry.argument(description="Only there; all unless given.")] = None,
+        at: Annotated[DateTime | None, strawberry.argument(description="The moment; now unless given.")] = None,
+    ) -> list[Serving]:
+        registry = context(info).registry
+        upto = await registry.sequence()
+        context(info).answered_at(upto)
+        then = Then(
+            time.time_ns() // 1000 if at is None else instant(at),
+            upto if at is None else await registry.store.sequence_at(instant(at)),
+        )
+        found = await serving(registry, environment, endpoint, then.moment, upto)
+        return [await _serving(info, one, then, upto) for one in found]
+
+
+async def _serving(info: Info, service: Service, then: Then, upto: int) -> Serving:
+    environment, endpoint = service.place
+    entry = service.entry
+    return Serving(
+        environment=environment,
+        endpoint=endpoint,
+        since=DateTime(rfc3339(service.since)),
+        version=await named(info, service.version, upto),
+        deployment=node(Brief(entry.sequence, Kind.DEPLOYMENT, entry.record.id, None), upto),
+        service=service,
+        then=then,
+    )
 
 
 @strawberry.type

@@ -6,7 +6,7 @@ import strawberry
 
 from descentd.app.gql import data  # noqa: F401 - its types add themselves to TYPES
 from descentd.app.gql.accesses import AccessQuery
-from descentd.app.gql.deployments import DeploymentMutation
+from descentd.app.gql.deployments import DeploymentMutation, ServingQuery
 from descentd.app.gql.diff import DiffQuery
 from descentd.app.gql.drift import DriftQuery
 from descentd.app.gql.erosion import ErosionQuery
@@ -42,6 +42,7 @@ class Query(
     AccessQuery,
     GateQuery,
     IncidentQuery,
+    ServingQuery,
 ):
     """Questions."""
 
