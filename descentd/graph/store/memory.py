@@ -14,6 +14,7 @@ from descentd.graph.records import Brief
 from descentd.graph.relations import Edge, Kind, Role
 from descentd.graph.store.base import Link, Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.outbox import MemoryOutbox, Outbox
 from descentd.graph.store.people import MemoryPeople, People
 from descentd.graph.store.tails import TailBuilder
 
@@ -29,11 +30,17 @@ class MemoryStore:
         self._inward: defaultdict[int, list[Link]] = defaultdict(list)
         self._lock = asyncio.Lock()
         self._people = MemoryPeople()
+        self._outbox = MemoryOutbox()
 
     @property
     def people(self) -> People:
         """See Store."""
         return self._people
+
+    @property
+    def outbox(self) -> Outbox:
+        """See Store."""
+        return self._outbox
 
     async def open(self) -> None:
         """Nothing to connect to."""

@@ -17,10 +17,12 @@ from descentd.graph.store.neo4j_audit import audit, totals
 from descentd.graph.store.neo4j_connection import Connection, Run
 from descentd.graph.store.neo4j_exposure import Neo4jExposure
 from descentd.graph.store.neo4j_layout import FIRST, FORMAT, LOCK, SCHEMA, insert
+from descentd.graph.store.neo4j_outbox import OUTBOX, Neo4jOutbox
 from descentd.graph.store.neo4j_people import PEOPLE, Neo4jPeople
 from descentd.graph.store.neo4j_reach import Neo4jReach
 from descentd.graph.store.neo4j_reads import Neo4jReads, holding, read_head, search, sequence_at
 from descentd.graph.store.neo4j_tails import read_tail
+from descentd.graph.store.outbox import Outbox
 from descentd.graph.store.people import People
 
 
@@ -42,11 +44,16 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
         """See Store."""
         return Neo4jPeople(self._connection)
 
+    @property
+    def outbox(self) -> Outbox:
+        """See Store."""
+        return Neo4jOutbox(self._connection)
+
     async def open(self) -> None:
         """See Store; also raises Unavailable where the database holds a registry of another format."""
         await self._connection.open()
         try:
-            for statement in (*SCHEMA, *PEOPLE):
+            for statement in (*SCHEMA, *PEOPLE, *OUTBOX):
                 await self._create(statement)
             await self._run("CALL db.awaitIndexes(300)")
             [[found]] = await self._connection.write(lambda run: run(FIRST, format=FORMAT))
