@@ -1,0 +1,78 @@
+"""Evaluations and definitions that cannot be meant: refused whole, with a code and the field."""
+
+from typing import Any
+
+import pytest
+
+from descentd.graph.errors import Code, DescentError, Invalid, VersionConflict
+from descentd.queries.registry import Registry
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+
+SUITE = {"name": "s", "version": "1"}
+HERE = "evaluations[0].metrics[0]"
+
+
+def evaluation(*metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"evaluations": [{"subject": "model:m@1", "suite": SUITE, "metrics": list(metrics)} | more]}
+
+
+def metric(**more: Any) -> dict[str, Any]:
+    return {"name": "accuracy", "value": 0.5} | more
+
+
+def definition(**more: Any) -> dict[str, Any]:
+    return {"metrics": [{"name": "mine", "category": "BIAS", "direction": "LOWER_IS_BETTER"} | more]}
+
+
+OLD = {"attribute": "age", "value": "65+"}
+WRONG: dict[str, tuple[dict[str, Any], Code, str]] = {
+    "a negative error": (evaluation(metric(stderr=-0.1)), Code.INVALID_INPUT, f"{HERE}.stderr"),
+    "a negative n": (evaluation(metric(n=-1)), Code.INVALID_INPUT, f"{HERE}.n"),
+    "half an item": (evaluation(metric(n=1.5)), Code.INVALID_INPUT, f"{HERE}.n"),
+    "a rate above 1": (evaluation(metric(value=1.2)), Code.INVALID_INPUT, f"{HERE}.value"),
+    "a rate below 0": (evaluation(metric(value=-0.01)), Code.INVALID_INPUT, f"{HERE}.value"),
+    "no number": (evaluation(metric(value=float("nan"))), Code.INVALID_INPUT, f"{HERE}.value"),
+    "infinity": (evaluation(metric(name="perplexity", value=float("inf"))), Code.INVALID_INPUT, f"{HERE}.value"),
+    "one slice twice": (
+        evaluation(metric(slice=[OLD]), metric(slice=[OLD])), Code.INVALID_INPUT, "evaluations[0].metrics",
+    ),
+    "an attribute twice": (
+        evaluation(metric(slice=[OLD, OLD | {"value": "1"}])), Code.INVALID_INPUT, f"{HERE}.slice",
+    ),
+    "no metrics": (evaluation(), Code.INVALID_INPUT, "evaluations[0].metrics"),
+    "an unknown metric": (evaluation(metric(name="acuracy")), Code.UNKNOWN_METRIC, f"{HERE}.name"),
+    "an unknown version": (
+        evaluation(metric(), subject="model:m@2"), Code.UNKNOWN_REFERENCE, "evaluations[0].subject",
+    ),
+    "unknown data": (evaluation(metric(), data="dataset:d@1"), Code.UNKNOWN_REFERENCE, "evaluations[0].data"),
+    "a target without optimum": (definition(direction="TARGET"), Code.INVALID_INPUT, "metrics[0]"),
+    "an optimum without target": (definition(optimum=0.5), Code.INVALID_INPUT, "metrics[0]"),
+    "a negative tolerance": (definition(tolerance=-1), Code.INVALID_INPUT, "metrics[0].tolerance"),
+    "worst of what is unknown": (definition(worstOf=["acuracy"]), Code.UNKNOWN_METRIC, "metrics[0]"),
+    "disparity over nothing": (definition(disparityOf="accuracy"), Code.INVALID_INPUT, "metrics[0]"),
+}  # fmt: skip
+
+
+async def test_wrong_input_names_its_field_and_adds_nothing(registry: Registry) -> None:
+    await send(registry, models=[{"name": "m", "version": "1"}])
+    before = await registry.sequence()
+    for what, (wrong, code, field) in WRONG.items():
+        with pytest.raises(DescentError) as caught:
+            await send(registry, notes=[{"subject": "model:m@1", "author": "a", "text": "t"}], **wrong)
+        problems = caught.value.problems if isinstance(caught.value, Invalid) else (caught.value,)
+        assert [(problem.code, problem.field) for problem in problems] == [(code, field)], what
+        assert await registry.sequence() == before
+
+
+async def test_a_definition_of_the_catalogue_is_a_default_until_it_is_used(registry: Registry) -> None:
+    own = {"name": "accuracy", "category": "PERFORMANCE", "direction": "HIGHER_IS_BETTER", "isRate": True}
+    await send(registry, models=[{"name": "m", "version": "1"}], metrics=[own | {"tolerance": 0.2}])
+    await send(registry, metrics=[own | {"tolerance": 0.2}])
+    with pytest.raises((Invalid, VersionConflict)) as caught:
+        await send(registry, metrics=[own | {"tolerance": 0.3}])
+    assert "tolerance" in str(caught.value)
+    await send(registry, **evaluation(metric(name="recall")))
+    with pytest.raises((Invalid, VersionConflict), match="Results of recall rest on the catalogue's definition"):
+        await send(registry, metrics=[own | {"name": "recall", "direction": "LOWER_IS_BETTER"}])
