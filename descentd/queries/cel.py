@@ -7,10 +7,9 @@ on: `metrics` is indexed by literals only, so that a metric without a result is 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
 from typing import Any, Final
-
-import cel
 
 from descentd.graph.errors import InvalidInput
 from descentd.graph.metrics import nearest
@@ -79,11 +78,17 @@ class Expression:
 
     def evaluate(self, variables: Mapping[str, object]) -> object:
         """What it comes to; raises Undecided where it comes to an error."""
-        context = cel.Context(dict(variables), {_WITNESSED: _witnessed})
+        context = _engine().Context(dict(variables), {_WITNESSED: _witnessed})
         try:
             return self.program.execute(context)
         except Exception as error:
             raise Undecided(_first_line(error)) from None
+
+
+@cache
+def _engine() -> Any:
+    """The CEL library, not before there is a policy: it loads a command line with it, which takes longer than we do."""
+    return import_module("cel")
 
 
 class Undecided(Exception):
@@ -100,7 +105,7 @@ def compiled(source: str) -> Expression:
     tokens = list(_tokens(source))
     closing = _closing(tokens)
     try:
-        program = cel.compile(source)
+        program = _engine().compile(source)
     except Exception as error:
         raise InvalidInput(f"The expression is not CEL: {_first_line(error)}.") from None
     for function in program.functions():
@@ -115,7 +120,9 @@ def compiled(source: str) -> Expression:
     metrics = frozenset(_metrics(tokens))
     fields = {token.text for before, token in _pairs(tokens) if before.text == "." and token.kind == "word"}
     fields |= {found[1] for token in tokens if (found := _PLAIN.fullmatch(token.text))}
-    return Expression(source, cel.compile(_wary(source, tokens, closing)), frozenset(free), metrics, frozenset(fields))
+    return Expression(
+        source, _engine().compile(_wary(source, tokens, closing)), frozenset(free), metrics, frozenset(fields)
+    )
 
 
 def _tokens(source: str) -> Iterator[Token]:
