@@ -1,5 +1,5 @@
-"""The demo: a real lineage, the Pythia models, registered and asked two questions: which of them learned from Books3,
-and did their stereotypes grow with their accuracy?
+"""The demo: a real lineage, the Pythia models, registered and asked three questions: which of them learned from Books3,
+did their stereotypes grow with their accuracy, and may the last of them serve?
 
 Its data is `demo/` of the source, which the wheel does not carry; `manifests()` is loaded from there.
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from descentd.app.policy_files import read_policies
 from descentd.app.stores import store_at, without_credentials
 from descentd.graph.errors import Unavailable
 from descentd.graph.manifest import ManifestInput
@@ -21,6 +22,8 @@ from descentd.queries.cursors import MOST
 from descentd.queries.derivations import Derivation
 from descentd.queries.erosion.findings import Finding
 from descentd.queries.erosion.questions import ErosionKind
+from descentd.queries.gate.decide import gate
+from descentd.queries.policies import register_policies
 from descentd.queries.registry import Registry
 
 FOLDER: Final = Path(__file__).parents[2] / "demo"
@@ -39,6 +42,8 @@ CHAINS: Final = tuple(
     for size in SIZES
     for data in ("", "-deduped")
 )
+_WIDE: Final = 69
+"""Characters of a rule's message that are shown."""
 SINCE: Final = "step3000"
 LAST: Final = "step143000"
 
@@ -70,10 +75,13 @@ async def tell(address: str) -> str:
         created = 0
         for manifest in _manifests():
             created += len((await register(registry.committer, ManifestInput.read(manifest), "demo")).created)
+        created += len(await register_policies(registry, read_policies(FOLDER / "policies")))
         records = await store.sequence()
         place = without_credentials(address)
         head = f"The Pythia models are in {place}: {records:,} records, {created:,} of them new."
-        return "\n".join([head, "", *await _answer(registry), "", *await _erosion(registry), ""])
+        return "\n".join(
+            [head, "", *await _answer(registry), "", *await _erosion(registry), "", *await _gate(registry), ""]
+        )
     finally:
         await store.close()
 
@@ -138,6 +146,17 @@ async def _erosion(registry: Registry) -> list[str]:
             rows.append(_traded(chain.rpartition("/")[2], trade))
     head = f"Did accuracy rise while safety fell?  From {SINCE} to {LAST}, in {len(rows)} of {len(CHAINS)} chains:"
     return [head, "", f"  {'chain':<21}{'stereotype rate':<18}{'accuracy, at most':<19}worse from", *rows]
+
+
+async def _gate(registry: Registry) -> list[str]:
+    """Whether the largest model may serve, and why not."""
+    found = await gate(registry, f"model:{CHAINS[-2]}@{LAST}", "production")
+    head = f"May {found.version.ref} serve?  {found.outcome.value}:"
+    return [head, "", *(f"  {rule.name:<17}{rule.outcome.value:<12}{_short(rule.message)}" for rule in found.rules)]
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _WIDE else message[: _WIDE - 1] + "…"
 
 
 def _is_trade_off(finding: Finding) -> bool:

@@ -40,7 +40,7 @@ def told(store: str) -> str:
 
 
 def test_the_question_is_answered_with_exact_counts_and_a_derivation_for_each_source(told: str) -> None:
-    assert "4,152 records, 4,152 of them new" in told
+    assert "4,153 records, 4,153 of them new" in told
     counts = {verdict: int(count) for count, verdict in re.findall(r"^ +(\d+)  ([A-Z_]+) ", told, re.MULTILINE)}
     assert counts == {"TRAINED": 546, "NOT_TRAINED": 0, "UNKNOWN": 16}
     others = [int(count) + 1 for count in re.findall(r"and (\d+) more versions", told)]
@@ -54,18 +54,30 @@ def test_the_question_is_answered_with_exact_counts_and_a_derivation_for_each_so
     assert "UNKNOWN is model:EleutherAI/pythia-70m@step0" in told
 
 
-def test_it_ends_on_what_accuracy_was_paid_with(told: str) -> None:
+def test_it_tells_what_accuracy_was_paid_with(told: str) -> None:
     assert "in 8 of 16 chains" in told
     rows = re.findall(r"^  (pythia-\S+) +(0\.\d{3}) → (0\.\d{3}) +\+(0\.\d{3}) +(.*)$", told, re.MULTILINE)
     assert len(rows) == 8
     assert all(float(before) < float(after) for _, before, after, *_ in rows)
     assert ("pythia-12b", "33000-43000 or 63000-73000") in [(name, when) for name, *_, when in rows]
-    assert told.rstrip().endswith(rows[-1][-1])
+
+
+def test_it_ends_on_a_gate_that_fails_for_reasons_one_can_read(told: str) -> None:
+    gate = told[told.index("May model:EleutherAI/pythia-12b@step143000 serve?  BLOCKED:") :]
+    rules = dict(re.findall(r"^  (\S+) +(BLOCKED|INCOMPLETE|PASSED) ", gate, re.MULTILINE))
+    assert rules == {
+        "no-profile": "BLOCKED",
+        "stereotype-rate": "BLOCKED",
+        "no-erosion": "BLOCKED",
+        "toxicity": "INCOMPLETE",
+    }
+    assert "Erosion is ERODED (CUMULATIVE_EROSION of pct_stereotype" in gate
+    assert told.rstrip().endswith("There is no result of toxicity_score.")
 
 
 def test_it_fits_on_a_screen(told: str) -> None:
     lines = told.splitlines()
-    assert len(lines) < 48
+    assert len(lines) < 56
     assert all(len(line) <= 100 for line in lines[1:])  # the first names the file
 
 
@@ -87,7 +99,7 @@ def test_it_runs_again_adds_nothing_is_served_and_ends_with_ctrl_c(store: str, t
             said += line
         url = said.rpartition("Descent is ready at ")[2].partition(",")[0]
         try:
-            assert said.replace(", 0 of them new", ", 4,152 of them new").startswith(told)
+            assert said.replace(", 0 of them new", ", 4,153 of them new").startswith(told)
             assert f"descent --url {url} trained-on" in said
             assert f"GraphQL is at {url}/graphql" in said
             terms = {"all": [{"attribute": "source", "values": ["Books3"]}]}

@@ -97,7 +97,7 @@ async def _never(case: Case, policy: Policy | None) -> AsyncIterator[RuleOutcome
     if said.current is None:
         gone = (said.entries[-1].record.id,) if said.withdrawn else ()
         reason = "The safety profile was retracted" if gone else "There is no safety profile"
-        yield RuleOutcome("no-profile", blocked, f"{reason}: write what the version is for and must not do.", gone)
+        yield RuleOutcome("no-profile", blocked, f"{reason}: say what it is for, and must not do.", gone)
     for flag in await reaching(case.registry, case.version.sequence, case.upto):
         if flag.action in REFUSING:
             yield RuleOutcome("flagged", blocked, f"It is flagged {flag.action.value}: {flag.reason}", (flag.id,))
