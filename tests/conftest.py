@@ -58,6 +58,13 @@ def neo4j_clean(neo4j_server: Neo4jServer) -> Neo4jServer:
     return neo4j_server
 
 
+@pytest.fixture
+def neo4j_empty(neo4j_server: Neo4jServer) -> Neo4jServer:
+    """The Neo4j of this session without a node. It may have constraints and indexes: making them takes seconds."""
+    neo4j_server.clear()
+    return neo4j_server
+
+
 @pytest.fixture(params=STORES)
 def store_kind(request: pytest.FixtureRequest) -> str:
     """Each kind of store in turn."""
@@ -67,7 +74,7 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def registry(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Registry]:
     """An empty registry on each store."""
-    server = request.getfixturevalue("neo4j_clean") if store_kind == "neo4j" else None
+    server = request.getfixturevalue("neo4j_empty") if store_kind == "neo4j" else None
     async with opened(store_of(store_kind, tmp_path, server)) as found:
         yield found
 

@@ -98,6 +98,11 @@ class Neo4jServer(ABC):
         with self.driver() as driver:
             return not driver.execute_query("MATCH (n) RETURN 1 LIMIT 1").records
 
+    def clear(self) -> None:
+        """Delete every node and relationship; constraints, indexes and the plans of queries stay."""
+        with self.driver() as driver, driver.session() as session:
+            session.run(WIPE_NODES).consume()
+
     def wipe(self) -> None:
         """Drop every node, relationship, constraint and index."""
         with self.driver() as driver, driver.session() as session:

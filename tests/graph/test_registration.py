@@ -172,15 +172,21 @@ async def test_a_base_model_known_by_name_only_is_not_compared(memory: Store) ->
         (["1.٣"], "2.٣"),
     ],
 )
-async def test_the_next_version_by_itself(each: Store, registered: list[str], expected: str) -> None:
+async def test_the_next_version_by_itself(memory: Store, registered: list[str], expected: str) -> None:
     for number, version in enumerate(registered):
-        await send(each, model(version, config={"n": number}))
-    done = await send(each, model())
+        await send(memory, model(version, config={"n": number}))
+    done = await send(memory, model())
     assert labels(done) == [f"model:credit@{expected}"]
     assert len(done.created) == 2
-    again = await send(each, model())
+    again = await send(memory, model())
     assert not again.created
     assert labels(again) == labels(done)
+
+
+async def test_the_next_version_on_every_store(each: Store) -> None:
+    for number, expected in enumerate(("1", "2", "3")):
+        assert labels(await send(each, model(config={"n": number}))) == [f"model:credit@{expected}"]
+    assert labels(await send(each, model(config={"n": 1}))) == ["model:credit@2"]
 
 
 async def test_without_a_label_the_version_that_exists_is_returned(memory: Store) -> None:

@@ -42,5 +42,11 @@ class TestSQLite(Opened):
 
 class TestNeo4j(Opened):
     @pytest.fixture
-    def handles(self, neo4j_clean: Neo4jServer) -> Handles:
-        return lambda: Neo4jStore(neo4j_clean.uri, neo4j_clean.auth)
+    def handles(self, neo4j_empty: Neo4jServer) -> Handles:
+        return lambda: Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
+
+    async def test_several_open_a_database_without_constraints_at_once(
+        self, handles: Handles, neo4j_empty: Neo4jServer
+    ) -> None:
+        neo4j_empty.wipe()
+        await self.test_several_open_what_is_not_there_yet_at_once(handles)

@@ -63,13 +63,12 @@ def test_memory_and_sqlite() -> None:
     assert {"UNKNOWN_REFERENCE", "VERSION_CONFLICT", "INVALID_INPUT"} <= seen.keys(), seen
 
 
-def test_memory_and_neo4j(neo4j_clean: Neo4jServer) -> None:
+def test_memory_and_neo4j(neo4j_empty: Neo4jServer) -> None:
     @given(HISTORIES)
     @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
     def alike(history: list[Manifest]) -> None:
-        with neo4j_clean.driver() as driver:
-            driver.execute_query("MATCH (n) DETACH DELETE n")
+        neo4j_empty.clear()
         expected = asyncio.run(told(MemoryStore(), history))
-        assert asyncio.run(told(Neo4jStore(neo4j_clean.uri, neo4j_clean.auth), history)) == expected
+        assert asyncio.run(told(Neo4jStore(neo4j_empty.uri, neo4j_empty.auth), history)) == expected
 
     alike()

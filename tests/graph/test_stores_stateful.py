@@ -50,11 +50,10 @@ def test_sqlite(tmp_path: Path) -> None:
     drive(prepare, runs=15, steps=30)
 
 
-def test_neo4j(neo4j_clean: Neo4jServer) -> None:
+def test_neo4j(neo4j_empty: Neo4jServer) -> None:
     def prepare() -> Callable[[], Store]:
-        with neo4j_clean.driver() as driver:
-            driver.execute_query("MATCH (n) DETACH DELETE n")
-        return lambda: Neo4jStore(neo4j_clean.uri, neo4j_clean.auth)
+        neo4j_empty.clear()
+        return lambda: Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
 
     drive(prepare, runs=4, steps=15)
 
