@@ -13,7 +13,20 @@ import typer
 from typer.core import TyperGroup
 
 from descent import console
-from descent.commands import drift, exposure, gates, lineage, manifests, probes, records, safety
+from descent.commands import (
+    decisions,
+    drift,
+    exposure,
+    gates,
+    incidents,
+    lineage,
+    manifests,
+    probes,
+    production,
+    records,
+    safety,
+    trace,
+)
 from descent.errors import DescentError
 from descent.options import Output, Session, Url
 
@@ -52,6 +65,16 @@ app.command()(gates.gate)
 app.command()(gates.promote)
 app.command()(probes.probes)
 app.command()(drift.drift)
+app.command()(decisions.review)
+app.command()(decisions.flag)
+app.command()(decisions.retract)
+app.command()(production.deploy)
+app.command("end-deployment")(production.end_deployment)
+app.command()(production.serving)
+app.command()(trace.trace)
+app.command()(incidents.incidents)
+app.command("report-incident")(incidents.report_incident)
+app.command("resolve-incident")(incidents.resolve_incident)
 
 
 def _show_version(wanted: bool) -> None:

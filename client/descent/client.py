@@ -1,25 +1,12 @@
 """The operations of a registry, as Python calls."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata, resources
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import httpx2
-
-from descent.connection import Connection, Page, page_size
-from descent.errors import InvalidInput, Problem, Unintelligible, Unreachable, refusal
-
-DEFAULT_URL = "http://127.0.0.1:8600"
-
-_CHUNK = 64 * 1024
-
-Json = dict[str, Any]
-Progress = Callable[[int, int], None]
-"""Called with the bytes that are sent and the bytes that there are."""
+from descent.connection import Connection
+from descent.errors import InvalidInput, NotFound, Problem
+from descent.transport import Json, Progress, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,36 +25,12 @@ class Exposure:
     versions: Connection
 
 
-class Client:
+class Client(Transport):
     """A connection to one registry; a context manager, not to be shared between threads.
 
     Answers are dicts in GraphQL's names. Every call raises Unreachable where nobody answers, Unintelligible where
     something else does, and the subclass of Refused that belongs to the code where the registry says no.
     """
-
-    def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None, timeout: float = 60.0) -> None:
-        """Prepare to talk to the registry at `url` (no connection is made yet); `timeout` is in seconds."""
-        self.url = url.rstrip("/")
-        headers = {
-            "Accept": "application/graphql-response+json",
-            "Content-Type": "application/json",
-            "User-Agent": f"descent-client/{metadata.version('descent-client')}",
-        }
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        self._http = httpx2.Client(headers=headers, timeout=httpx2.Timeout(timeout, connect=10.0))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._http.close()
 
     # ------------------------------------------------------------ register
 
@@ -220,99 +183,66 @@ class Client:
         """List the versions whose documentation has drifted; `filter` is a ModelVersionFilter."""
         return self._connection("DocumentationDrift", {"filter": filter}, "documentationDrift", None, limit)[1]
 
-    # ------------------------------------------------------------ transport
+    # ------------------------------------------------------------ decisions
 
-    def _connection(
-        self, operation: str, variables: Mapping[str, Any], field: str, inner: str | None, limit: int | None
-    ) -> tuple[Json, Connection]:
-        """Return a field's first answer and the connection that it is, or that its field `inner` is."""
+    def review(self, input: Mapping[str, Any]) -> Json:
+        """Decide on a version for an environment; `input` is a ReviewInput."""
+        return self._ask("Review", {"input": input}, "review")
 
-        def ask(first: int, after: str | None) -> Json:
-            return self._ask(operation, {**variables, "first": first, "after": after}, field)
+    def flag(self, input: Mapping[str, Any]) -> Json:
+        """Flag records, or clear flags; `input` is a FlagInput."""
+        return self._ask("Flag", {"input": input}, "flag")
 
-        def page(answer: Json) -> Page:
-            return answer[inner] if inner else answer
+    def retract(self, input: Mapping[str, Any]) -> Json:
+        """Retract records, which stay, marked; `input` is a RetractionInput."""
+        return self._ask("Retract", {"input": input}, "retract")
 
-        answer = ask(page_size(limit), None)
-        return answer, Connection(page(answer), lambda first, after: page(ask(first, after)), limit)
+    # ------------------------------------------------------------ production
 
-    def _ask(self, operation: str, variables: Mapping[str, Any], field: str, progress: Progress | None = None) -> Json:
-        """Send an operation and return the one field that it asks for."""
-        given = {name: value for name, value in variables.items() if value is not None}
-        body = {"query": _saved(operation), "operationName": operation, "variables": given}
+    def serving(
+        self, environment: str | None = None, endpoint: str | None = None, *, at: str | None = None
+    ) -> list[Json]:
+        """List what serves, or served at a moment."""
+        variables = {"environment": environment, "endpoint": endpoint, "at": at}
+        found: Any = self._ask("Serving", variables, "serving")
+        return list(found)
+
+    def trace(self, environment: str, endpoint: str, *, at: str | None = None) -> Json:
+        """Return all that it takes to make a decision again that was made at an endpoint, now or at a moment.
+
+        That is what the operation Trace says of what served, and beside it `then`, the version as it was on record at
+        that moment: None where it was recorded only later. Raises NotFound where nothing served.
+        """
+        variables = {"environment": environment, "endpoint": endpoint, "at": at}
+        found: Any = self._ask("Trace", variables, "serving")
+        if not found:
+            message = f"Nothing served at {endpoint} in {environment} {at or 'now'}: `descent serving` lists what did."
+            raise NotFound([Problem(message, "NOT_FOUND")])
+        [one] = found
         try:
-            data = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-        except ValueError as error:
-            message = "NaN and infinity cannot be sent; leave them out, or send them as text."
-            raise InvalidInput([Problem(message, "INVALID_INPUT")]) from error
-        answer = self._answer(self._post(data, progress))
-        if field not in answer or answer[field] is None:
-            raise self._unintelligible(f"left {field} out of its answer")
-        result: Json = answer[field]
-        return result
+            return {**one, "then": self.entity(one["version"]["id"], as_of=at)}
+        except NotFound:
+            return {**one, "then": None}
 
-    def _post(self, data: bytes, progress: Progress | None) -> httpx2.Response:
-        try:
-            return self._http.post(
-                f"{self.url}/graphql",
-                content=data if progress is None else _chunks(data, progress),
-                headers={"Content-Length": str(len(data))},
-            )
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise Unreachable.because(f"{self._place()} is no address; write it like {DEFAULT_URL}.") from error
-        except httpx2.ConnectError as error:
-            message = f"Nobody answers at {self._place()}; start `descentd serve`, or set DESCENT_URL to where it runs."
-            raise Unreachable.because(message) from error
-        except httpx2.TimeoutException as error:
-            message = (
-                f"{self._place()} did not answer in time; try again, with a longer timeout if the manifest is large."
-            )
-            raise Unreachable.because(message) from error
-        except httpx2.RequestError as error:
-            message = (
-                f"The connection to {self._place()} broke off ({error}); try again: registering twice adds nothing."
-            )
-            raise Unreachable.because(message) from error
+    def deploy(self, input: Mapping[str, Any]) -> Json:
+        """Record that a promoted version serves; `input` is a DeploymentInput.
 
-    def _answer(self, response: httpx2.Response) -> Json:
-        try:
-            answer = response.json()
-        except ValueError as error:
-            raise self._unintelligible(f"answered {response.status_code} without GraphQL") from error
-        if isinstance(answer, dict) and answer.get("errors"):
-            raise refusal([_problem(error) for error in answer["errors"]])
-        data = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(data, dict) or response.status_code != httpx2.codes.OK:
-            raise self._unintelligible(f"answered {response.status_code} without GraphQL")
-        return data
+        Raises GateBlocked where it is not promoted there, is flagged, or its gate has closed since.
+        """
+        return self._ask("Deploy", {"input": input}, "deploy")
 
-    def _unintelligible(self, what: str) -> Unintelligible:
-        return Unintelligible.because(
-            f"{self._place()} {what}; check that DESCENT_URL is the address of a Descent server."
-        )
+    def end_deployment(self, input: Mapping[str, Any]) -> Json:
+        """Record that what serves at an endpoint ends; `input` is an EndDeploymentInput."""
+        return self._ask("EndDeployment", {"input": input}, "endDeployment")
 
-    def _place(self) -> str:
-        """Return the address without the password that it may hold."""
-        scheme, slashes, rest = self.url.partition("//")
-        return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
+    def incidents(self, of: str | None = None, *, limit: int | None = 100) -> Connection:
+        """List incidents about a record, as version or as cause, or all."""
+        return self._connection("Incidents", {"of": of}, "incidents", None, limit)[1]
 
+    def report_incident(self, input: Mapping[str, Any]) -> Json:
+        """Record that something went wrong; `input` is an IncidentInput."""
+        return self._ask("ReportIncident", {"input": input}, "reportIncident")
 
-@cache
-def _saved(operation: str) -> str:
-    return resources.files("descent").joinpath("operations", f"{operation}.graphql").read_text("utf-8")
-
-
-def _chunks(data: bytes, progress: Progress) -> Iterator[bytes]:
-    for start in range(0, len(data), _CHUNK):
-        yield data[start : start + _CHUNK]
-        progress(min(start + _CHUNK, len(data)), len(data))
-
-
-def _problem(error: Any) -> Problem:
-    extensions = error.get("extensions") or {}
-    return Problem(
-        message=str(error.get("message", "The registry refused without a reason.")),
-        code=extensions.get("code"),
-        field=extensions.get("field"),
-        extensions=extensions,
-    )
+    def resolve_incident(self, input: Mapping[str, Any]) -> Json:
+        """Record that an incident is over; `input` is a ResolutionInput."""
+        return self._ask("ResolveIncident", {"input": input}, "resolveIncident")

@@ -26,6 +26,7 @@ STYLES = {
     "PASSED": "green", "BLOCKED": "bold red", "INCOMPLETE": "yellow",
     "RESISTED": "green", "REPRODUCED": "bold red", "NOT_RUN": "yellow",
     "CRITICAL": "bold red", "HIGH": "red", "QUARANTINE": "red", "DECOMMISSION": "bold red",
+    "OPEN": "red", "not met": "red", "not current": "yellow",
 }  # fmt: skip
 """Colours for the words that one looks for first."""
 

@@ -1,13 +1,15 @@
 """Options that many commands share, and what they come to."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from descent.client import DEFAULT_URL, Client
+from descent.client import Client
+from descent.transport import DEFAULT_URL
 
 
 class Format(StrEnum):
@@ -30,6 +32,16 @@ All = Annotated[bool, typer.Option("--all", help="All rows, however many.")]
 Kinds = Annotated[
     list[str] | None,
     typer.Option("--kinds", metavar="KIND,…", help="Only records of these kinds, like model_version,deployment."),
+]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="MOMENT", help="Then, like 2025-01-15T10:00:00Z; now if not said."),
+]
+Place = Annotated[str, typer.Option("--environment", "-e", metavar="NAME", help="The environment.")]
+Endpoint = Annotated[str, typer.Option("--endpoint", "-p", metavar="NAME", help="The endpoint.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
+Key = Annotated[
+    str | None, typer.Option("--key", metavar="TEXT", help="Of your choice: the same key again is the same act.")
 ]
 
 
@@ -71,3 +83,8 @@ def upper(names: list[str] | None) -> list[str] | None:
         part.strip().upper().replace("-", "_") for name in names or () for part in name.split(",") if part.strip()
     ]
     return values or None
+
+
+def given(input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was said of an input, without what was left out."""
+    return {name: value for name, value in input.items() if value is not None}

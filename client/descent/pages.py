@@ -31,7 +31,8 @@ def _verdict(record: Record) -> None:
         console.print_item(f"{reason['message']} ({reason['code']})")
 
 
-def _profile(record: Record) -> None:
+def print_profile(record: Record) -> None:
+    """Write what a version is for and what it must not do, or that nobody has said so."""
     profile = record["safetyProfile"]
     if profile is None:
         console.print_heading("Safety profile")
@@ -66,18 +67,23 @@ def _origin(record: Record) -> None:
     _items("Interventions", interventions)
 
 
-def _build(record: Record) -> None:
+def print_build(record: Record) -> None:
+    """Write how a version was made: code, parameters, environment and files."""
     code, config, environment = record["code"], record["config"], record["environment"]
-    _pairs("Code", [(code["repository"], code["commit"])] if code else [])
+    path = f" {code['path']}" if code and code.get("path") else ""
+    _pairs("Code", [(code["repository"], code["commit"] + path)] if code else [])
     parameters = config["parameters"] if config else {}
     if isinstance(parameters, dict):
         _pairs("Config", [(key, json.dumps(value, ensure_ascii=False)) for key, value in parameters.items()])
     else:
         _items("Config", [json.dumps(parameters, ensure_ascii=False)])
     if environment:
-        python = [("python", environment["python"])] if environment["python"] else []
-        _pairs("Environment", python + [(one["name"], one["version"]) for one in environment["dependencies"]])
+        machine = [(part, environment[part]) for part in ("python", "hardware") if environment.get(part)]
+        _pairs("Environment", machine + [(one["name"], one["version"]) for one in environment["dependencies"]])
     _table("Artifacts", ("uri", "digest", "size"), record["artifacts"])
+
+
+def _same_build(record: Record) -> None:
     _items("The same build as", [other["ref"] for other in record["sameBuild"]])
 
 
@@ -102,7 +108,7 @@ def _partition(record: Record) -> None:
 
 
 _PARTS: dict[str, tuple[Callable[[Record], None], ...]] = {
-    "ModelVersion": (_verdict, _profile, _warnings, _origin, _build),
+    "ModelVersion": (_verdict, print_profile, _warnings, _origin, print_build, _same_build),
     "Dataset": (_dataset,),
     "Partition": (_partition,),
 }

@@ -37,6 +37,10 @@ class Dataset(Record, kind=Kind.DATASET):
     async def license(self, info: Info) -> str | None:
         return (await self._content(info)).get("license")
 
+    @strawberry.field(description="Where it is kept.")
+    async def uri(self, info: Info) -> str | None:
+        return (await self._content(info)).get("uri")
+
     @strawberry.field(description="What it is.")
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")
@@ -57,6 +61,10 @@ class Partition(Record, kind=Kind.PARTITION):
     @strawberry.field(description="The digest of the data.")
     async def digest(self, info: Info) -> Digest:
         return Digest((await self._content(info))["digest"])
+
+    @strawberry.field(description="Where it is kept.")
+    async def uri(self, info: Info) -> str | None:
+        return (await self._content(info)).get("uri")
 
     @strawberry.field(description="The dataset that it is part of.")
     async def dataset(self, info: Info) -> Dataset:

@@ -1,0 +1,102 @@
+"""`descent serving`, `deploy` and `end-deployment`: what serves where, and since when."""
+
+from typing import Annotated
+
+import typer
+
+from descent import console
+from descent.options import At, Endpoint, Key, Output, Place, Reason, Session, Url, given
+
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="model:NAME@VERSION, or an id.")]
+
+
+def serving(
+    context: typer.Context,
+    environment: Annotated[
+        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Only there; everywhere if not said.")
+    ] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", "-p", metavar="NAME", help="Only there; everywhere if not said.")
+    ] = None,
+    at: At = None,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """List what serves, or served at a moment, and how it stood then by what was on record."""
+    session = Session.of(context, url, output)
+    with session.client() as client:
+        found = client.serving(environment, endpoint, at=at)
+    if session.json:
+        console.print_json(found)
+        return
+    headings = ("environment", "endpoint", "version", "since", "policy", "profile")
+    rows = [
+        (
+            one["environment"],
+            one["endpoint"],
+            one["version"]["ref"],
+            one["since"],
+            "met" if one["meetsPolicy"] else "not met",
+            "current" if one["profileCurrent"] else "not current",
+        )
+        for one in found
+    ]
+    console.print_table(headings, rows)
+    if not found:
+        console.say("Nothing serves there." if at is None else f"Nothing served there at {at}.")
+
+
+def deploy(
+    context: typer.Context,
+    ref: Version,
+    environment: Place,
+    endpoint: Endpoint,
+    artifact: Annotated[
+        str | None,
+        typer.Option("--artifact", metavar="DIGEST", help="The file that is deployed: refused if not the version's."),
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="MOMENT", help="Since when; now if not said.")] = None,
+    key: Key = None,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Record that a promoted version serves at an endpoint; this ends what served there.
+
+    Exits with 3 where its gate blocks or it is not promoted there, 4 where evidence is missing.
+    """
+    session = Session.of(context, url, output)
+    asked = {
+        "subject": ref,
+        "environment": environment,
+        "endpoint": endpoint,
+        "artifactDigest": artifact,
+        "since": since,
+        "idempotencyKey": key,
+    }
+    with session.client() as client:
+        done = client.deploy(given(asked))
+    if session.json:
+        console.print_json(done)
+    else:
+        place = f"{done['endpoint']} in {done['environment']}"
+        console.print_line(f"{done['version']['ref']} serves at {place} since {done['since']}, {done['id']}")
+
+
+def end_deployment(
+    context: typer.Context,
+    environment: Place,
+    endpoint: Endpoint,
+    reason: Reason,
+    until: Annotated[str | None, typer.Option("--until", metavar="MOMENT", help="Until when; now if not said.")] = None,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Record that what serves at an endpoint ends."""
+    session = Session.of(context, url, output)
+    asked = {"environment": environment, "endpoint": endpoint, "reason": reason, "until": until}
+    with session.client() as client:
+        done = client.end_deployment(given(asked))
+    if session.json:
+        console.print_json(done)
+    else:
+        console.print_line(f"Ended at {done['endpoint']} in {done['environment']}: {done['until']}, {done['id']}")

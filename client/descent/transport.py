@@ -1,0 +1,145 @@
+"""Operations sent over HTTP, and what became of them: answers, pages, errors."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from importlib import metadata, resources
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+
+from descent.connection import Connection, Page, page_size
+from descent.errors import InvalidInput, Problem, Unintelligible, Unreachable, refusal
+
+DEFAULT_URL = "http://127.0.0.1:8600"
+
+_CHUNK = 64 * 1024
+
+Json = dict[str, Any]
+Progress = Callable[[int, int], None]
+"""Called with the bytes that are sent and the bytes that there are."""
+
+
+class Transport:
+    """A connection to one registry, by which saved operations are sent; a context manager."""
+
+    def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None, timeout: float = 60.0) -> None:
+        """Prepare to talk to the registry at `url` (no connection is made yet); `timeout` is in seconds."""
+        self.url = url.rstrip("/")
+        headers = {
+            "Accept": "application/graphql-response+json",
+            "Content-Type": "application/json",
+            "User-Agent": f"descent-client/{metadata.version('descent-client')}",
+        }
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        self._http = httpx2.Client(headers=headers, timeout=httpx2.Timeout(timeout, connect=10.0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
+
+    def _connection(
+        self, operation: str, variables: Mapping[str, Any], field: str, inner: str | None, limit: int | None
+    ) -> tuple[Json, Connection]:
+        """Return a field's first answer and the connection that it is, or that its field `inner` is."""
+
+        def ask(first: int, after: str | None) -> Json:
+            return self._ask(operation, {**variables, "first": first, "after": after}, field)
+
+        def page(answer: Json) -> Page:
+            return answer[inner] if inner else answer
+
+        answer = ask(page_size(limit), None)
+        return answer, Connection(page(answer), lambda first, after: page(ask(first, after)), limit)
+
+    def _ask(self, operation: str, variables: Mapping[str, Any], field: str, progress: Progress | None = None) -> Json:
+        """Send an operation and return the one field that it asks for."""
+        given = {name: value for name, value in variables.items() if value is not None}
+        body = {"query": saved(operation), "operationName": operation, "variables": given}
+        try:
+            data = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+        except ValueError as error:
+            message = "NaN and infinity cannot be sent; leave them out, or send them as text."
+            raise InvalidInput([Problem(message, "INVALID_INPUT")]) from error
+        answer = self._answer(self._post(data, progress))
+        if field not in answer or answer[field] is None:
+            raise self._unintelligible(f"left {field} out of its answer")
+        result: Json = answer[field]
+        return result
+
+    def _post(self, data: bytes, progress: Progress | None) -> httpx2.Response:
+        try:
+            return self._http.post(
+                f"{self.url}/graphql",
+                content=data if progress is None else _chunks(data, progress),
+                headers={"Content-Length": str(len(data))},
+            )
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+            raise Unreachable.because(f"{self._place()} is no address; write it like {DEFAULT_URL}.") from error
+        except httpx2.ConnectError as error:
+            message = f"Nobody answers at {self._place()}; start `descentd serve`, or set DESCENT_URL to where it runs."
+            raise Unreachable.because(message) from error
+        except httpx2.TimeoutException as error:
+            message = (
+                f"{self._place()} did not answer in time; try again, with a longer timeout if the manifest is large."
+            )
+            raise Unreachable.because(message) from error
+        except httpx2.RequestError as error:
+            message = (
+                f"The connection to {self._place()} broke off ({error}); try again: registering twice adds nothing."
+            )
+            raise Unreachable.because(message) from error
+
+    def _answer(self, response: httpx2.Response) -> Json:
+        try:
+            answer = response.json()
+        except ValueError as error:
+            raise self._unintelligible(f"answered {response.status_code} without GraphQL") from error
+        if isinstance(answer, dict) and answer.get("errors"):
+            raise refusal([_problem(error) for error in answer["errors"]])
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(data, dict) or response.status_code != httpx2.codes.OK:
+            raise self._unintelligible(f"answered {response.status_code} without GraphQL")
+        return data
+
+    def _unintelligible(self, what: str) -> Unintelligible:
+        return Unintelligible.because(
+            f"{self._place()} {what}; check that DESCENT_URL is the address of a Descent server."
+        )
+
+    def _place(self) -> str:
+        """Return the address without the password that it may hold."""
+        scheme, slashes, rest = self.url.partition("//")
+        return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
+
+
+@cache
+def saved(operation: str) -> str:
+    """Return the text of a saved operation."""
+    return resources.files("descent").joinpath("operations", f"{operation}.graphql").read_text("utf-8")
+
+
+def _chunks(data: bytes, progress: Progress) -> Iterator[bytes]:
+    for start in range(0, len(data), _CHUNK):
+        yield data[start : start + _CHUNK]
+        progress(min(start + _CHUNK, len(data)), len(data))
+
+
+def _problem(error: Any) -> Problem:
+    extensions = error.get("extensions") or {}
+    return Problem(
+        message=str(error.get("message", "The registry refused without a reason.")),
+        code=extensions.get("code"),
+        field=extensions.get("field"),
+        extensions=extensions,
+    )

@@ -1,0 +1,205 @@
+"""Reviewing, deploying, flagging, incidents and tracing from the command line, on a real server."""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from descent.cli import app
+from typer.testing import CliRunner, Result
+
+from tests.app.tokens import new_token
+from tests.queries.governed import CHILD, PARENT, digest, evaluation, lineage
+from tests.serving import ServerProcess
+
+POLICY = """\
+environment: production
+quorum: 1
+rules:
+  - {name: accurate, expression: 'metrics["accuracy"].all(m, m.value >= 0.8)'}
+"""
+PLACE = ("-e", "production", "-p", "/score")
+PERSON = {"reg": ("registrar",), "eva": ("evaluator",), "rev": ("reviewer",)}
+CODE = {"repository": "https://git.example.org/m", "commit": "c0ffee", "path": "train"}
+LATER = {"intendedUse": "Rank loans, and nothing else.", "mustNotDo": ["Decline alone."]}
+
+
+class People:
+    """A server with a policy, and whoever asks it by name."""
+
+    def __init__(self, url: str, tokens: dict[str, str]) -> None:
+        self.url = url
+        self._tokens = tokens
+
+    def run(self, person: str, *args: str, stdin: str = "") -> Result:
+        told = {"DESCENT_URL": self.url, "DESCENT_TOKEN": self._tokens[person], "NO_COLOR": "1"}
+        return CliRunner().invoke(app, list(args), input=stdin, env=told)
+
+    def done(self, person: str, *args: str, **sections: Any) -> str:
+        """What a command that has to succeed writes; sections are a manifest for `register -`."""
+        result = self.run(person, *args, stdin=json.dumps(sections))
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def json(self, person: str, *args: str, **sections: Any) -> Any:
+        return json.loads(self.done(person, *args, "--format", "json", **sections))
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    folder = tmp_path_factory.mktemp("governing")
+    (folder / "policies").mkdir()
+    (folder / "policies" / "production.yaml").write_text(POLICY)
+    store = f"sqlite:///{folder / 'registry.db'}"
+    tokens = {person: new_token(store, person, *roles) for person, roles in PERSON.items()}
+    with ServerProcess(store, "--policies", str(folder / "policies")) as server:
+        people = People(server.url, tokens)
+        people.done(
+            "reg", "register", "-", **lineage(
+                safetyProfile=LATER, code=CODE, config={"depth": 6}, trainedOn=[{"ref": "dataset:d@1", "role": "TRAIN"}]
+            )
+        )  # fmt: skip
+        for version in (PARENT, CHILD):
+            people.done("eva", "register", "-", evaluations=[evaluation(version, "accuracy", 0.9)])
+        yield people
+
+
+def moment() -> str:
+    """A moment between what was recorded before and what comes."""
+    now = datetime.now(UTC)
+    while datetime.now(UTC) <= now:
+        time.sleep(0)
+    return now.isoformat()
+
+
+def promoted(people: People, version: str) -> None:
+    people.done("rev", "review", version, "go", "-e", "production", "--reason", "Looked at it.")
+    people.done("reg", "promote", version, "-e", "production")
+
+
+def test_from_review_to_what_serves(people: People) -> None:
+    refused = people.run("reg", "deploy", CHILD, *PLACE)
+    assert (refused.exit_code, refused.stdout) == (3, "")
+    assert "not promoted to production" in refused.stderr
+    said = people.done("rev", "review", CHILD, "no-go", "-e", "production", "--reason", "Too soon.")
+    assert said.startswith(f"NO_GO: {CHILD} for production, sha256:")
+    assert people.run("reg", "promote", CHILD, "-e", "production").exit_code == 3
+    own = people.run("reg", "review", CHILD, "go", "-e", "production", "--reason", "Mine.")
+    assert (own.exit_code, "FORBIDDEN" in own.stderr) == (1, True)
+    said = people.done(
+        "rev", "review", CHILD, "go", "-e", "production", "--reason", "Fine.", "--condition", "Watch it."
+    )
+    assert "1 of 1 people say GO: rev" in said
+    people.done("reg", "promote", CHILD, "-e", "production")
+
+    wrong = people.run("reg", "deploy", CHILD, *PLACE, "--artifact", digest(9))
+    assert (wrong.exit_code, "artifactDigest" in wrong.stderr) == (1, True)
+    done = people.json("reg", "deploy", CHILD, *PLACE, "--artifact", digest(2), "--since", "2026-01-01T00:00:00Z")
+    assert (done["version"]["ref"], done["since"]) == (CHILD, "2026-01-01T00:00:00Z")
+    [row] = people.done("rev", "serving").splitlines()[1:]
+    assert row.split() == ["production", "/score", CHILD, "2026-01-01T00:00:00Z", "met", "current"]
+    before = people.run("rev", "serving", "--at", "2025-12-31T23:59:59Z")
+    assert (before.exit_code, len(before.stdout.splitlines())) == (0, 1)
+    assert "Nothing served there at" in before.stderr
+    assert people.json("rev", "serving", "-e", "staging") == []
+
+
+def test_a_trace_says_all_that_it_takes(people: People) -> None:
+    """A deployment that was claimed for a time before anything was on record, and a profile that was revised."""
+    promoted(people, PARENT)
+    place = ("-e", "production", "-p", "/trace")
+    people.done("reg", "deploy", PARENT, *place, "--since", "2026-02-01T00:00:00Z")
+    unrevised = moment()
+    people.done("reg", "register", "-", safetyProfiles=[{"subject": PARENT, "profile": LATER, "reason": "Narrower."}])
+
+    early = people.done("rev", "trace", *place, "--at", "2026-02-02T00:00:00Z")
+    assert f"{PARENT} served at /trace in production, since 2026-02-01T00:00:00Z" in early
+    for said in ("The version was not on record yet", "That it served was not on record yet", "may not serve there"):
+        assert said in early
+    assert "Intended use" not in early
+    then = people.done("rev", "trace", *place, "--at", unrevised)
+    assert "Intended use\nRank loans.\n" in then
+    assert "the gate of production says PASSED" in then
+    assert "Never recorded of it: config, environment, code." in then
+    assert "not on record yet" not in then
+    assert f"TRAIN  dataset:d@1#p  {digest(100)}" in then
+    now = people.done("rev", "trace", *place)
+    assert "Rank loans, and nothing else." in now
+    assert "revised after the promotion" in now
+
+    found = people.json("rev", "trace", *PLACE)
+    version = found["version"]
+    assert version["artifacts"] == [{"uri": "s3://m", "digest": digest(2), "size": None, "mediaType": None}]
+    assert version["config"]["parameters"] == {"depth": 6}
+    assert {key: version["code"][key] for key in CODE} == CODE
+    [source] = version["trainedOn"]
+    assert [part["digest"] for part in source["node"]["partitions"]] == [digest(100), digest(101)]
+    assert found["then"]["safetyProfile"]["intendedUse"] == LATER["intendedUse"]
+    text = people.done("rev", "trace", *PLACE)
+    assert "https://git.example.org/m  c0ffee train" in text
+    assert f"TRAIN  dataset:d@1#h  {digest(101)}" in text
+
+    nothing = people.run("rev", "trace", "-e", "production", "-p", "/nowhere")
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
+    assert "Nothing served at /nowhere in production" in nothing.stderr
+
+
+def test_incidents(people: People) -> None:
+    place = ("-e", "production", "-p", "/incidents")
+    promoted(people, PARENT)
+    people.done("reg", "deploy", PARENT, *place)
+    told = ("--severity", "high", *place, "--label", "region=eu", "--external-id", "pager-1")
+    found = people.json("reg", "report-incident", "Scores drift", *told)
+    assert found["version"] == {"ref": PARENT}
+    assert {one["kind"]: one["count"] for one in found["affected"]}["MODEL_VERSION"] == 1
+    again = people.done("reg", "report-incident", "Scores drift", *told)
+    assert again.startswith(f"{found['id']}: about {PARENT}, profile sha256:")
+    unmatched = people.done("reg", "report-incident", "Odd", "--severity", "low", "-e", "x", "-p", "y")
+    assert "it fits nothing on record" in unmatched
+    rows = [line.split() for line in people.done("rev", "incidents").splitlines()[1:]]
+    assert [row[1:3] for row in rows] == [["HIGH", "OPEN"], ["LOW", "OPEN"]]
+    assert people.json("rev", "incidents", PARENT)["totalCount"] == 1
+    over = people.done("reg", "resolve-incident", found["id"], "--reason", "Rolled back.")
+    assert over == f"RESOLVED: {found['id']}\n"
+    said = people.done("reg", "end-deployment", *place, "--reason", "Gone.")
+    assert said.startswith("Ended at /incidents in production: ")
+    ended = people.run("reg", "end-deployment", *place, "--reason", "Gone.")
+    assert (ended.exit_code, "NOT_FOUND" in ended.stderr) == (1, True)
+
+
+def test_flags_and_retractions(people: People) -> None:
+    said = people.done("rev", "flag", "dataset:d@1#p", "--action", "review", "--reason", "Odd.", "--propagate")
+    assert said.startswith("REVIEW: dataset:d@1#p, sha256:")
+    assert ["2", "MODEL_VERSION"] in [line.split() for line in said.splitlines()]
+    assert "Flagged review: Odd." in people.done("rev", "show", CHILD)
+    cleared = people.json("rev", "flag", "dataset:d@1#p", "--action", "clear", "--reason", "Fine.")
+    assert cleared["action"] == "CLEAR"
+    nothing = people.run("rev", "flag", CHILD, "--action", "clear", "--reason", "Fine.")
+    assert (nothing.exit_code, "nothing to clear" in nothing.stderr) == (1, True)
+    made = people.json("eva", "register", "-", evaluations=[evaluation(CHILD, "accuracy", 0.1)])
+    [mistake] = [record["id"] for record in made["records"] if record["kind"] == "EVALUATION"]
+    assert people.done("eva", "retract", mistake, "--reason", "Typo.").startswith(f"Retracted: {mistake}, sha256:")
+    assert "no: retracted" in people.done("rev", "evaluations", CHILD)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("review", CHILD, "perhaps", "-e", "production", "--reason", "r"),
+        ("review", CHILD, "go", "--reason", "r"),
+        ("flag", CHILD, "--action", "burn", "--reason", "r"),
+        ("flag", "--action", "clear", "--reason", "r"),
+        ("retract", CHILD),
+        ("deploy", CHILD, "-e", "production"),
+        ("trace", "-e", "production"),
+        ("report-incident", "t", "--severity", "low"),
+        ("report-incident", "t", "--severity", "low", "--of", CHILD, "--label", "x"),
+        ("resolve-incident", "sha256:0"),
+    ],
+)
+def test_wrong_usage(args: tuple[str, ...], tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, list(args), env={"DESCENT_URL": "http://127.0.0.1:9"})
+    assert (result.exit_code, result.stdout) == (2, "")
