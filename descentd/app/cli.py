@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from descentd.app.notifications.commands import deliveries
 from descentd.app.settings import Settings
 from descentd.app.stores import existing_store
 from descentd.app.token_commands import Format, Store, tokens
@@ -39,6 +40,9 @@ def serve(
     policies: Annotated[
         Path | None, typer.Option(help="Folder of policies (*.yaml) to put into force.", metavar="FOLDER")
     ] = None,
+    notify: Annotated[
+        Path | None, typer.Option(help="File that says who is told of what is recorded.", metavar="FILE")
+    ] = None,
     log_format: Annotated[str | None, typer.Option(help="json, console or auto.  [default: auto]")] = None,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.  [default: INFO]")] = None,
 ) -> None:
@@ -53,6 +57,7 @@ def serve(
             workers=workers,
             topology=topology,
             policies=policies,
+            notify=notify,
             log_format=log_format,
             log_level=log_level,
         )
@@ -78,6 +83,7 @@ def demo(
 
 
 app.add_typer(tokens, name="token")
+app.add_typer(deliveries, name="deliveries")
 
 
 @app.command()

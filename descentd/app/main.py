@@ -26,6 +26,7 @@ from descentd.app.health import Health
 from descentd.app.identities import Identities
 from descentd.app.limits import Limits
 from descentd.app.metrics import Metrics
+from descentd.app.notifications.office import Office
 from descentd.app.operations import Operations, root_fields
 from descentd.app.service import Service
 from descentd.app.settings import Settings
@@ -54,6 +55,7 @@ def create(
     names = [field[0].upper() + field[1:] for field in root_fields(schema)]
     paths = ["/graphql", "/bulk", "/livez", "/readyz", "/metrics", "/version"]
     metrics = Metrics(names, paths, shared=settings.run_directory is not None)
+    office = Office(settings, lambda: service.registry, metrics)
     operations = Operations(schema, Limits.of(settings), settings.request_timeout, service, metrics, door, table)
     health = Health(service, metrics)
     graphql = GraphQLEndpoint(operations, service, metrics, settings.body_limit)
@@ -77,11 +79,13 @@ def create(
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         with told_to_stop(service.ending.set):
-            await service.start(when_ready)
+            await service.start(when_ready, office.begin)
+            office.start()
             try:
                 yield
             finally:
                 service.ending.set()
+                await office.stop()
                 await door.accesses.close()
                 await service.stop()
 

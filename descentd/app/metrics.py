@@ -7,6 +7,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import Response
 
+from descentd.graph.deliveries import DeliveryState
 from descentd.graph.errors import Code
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -31,6 +32,12 @@ class Metrics:
             registry=self._registry,
         )
         self._errors = Counter("descent_errors", "Errors given to clients, by code.", ["code"], registry=self._registry)
+        self._deliveries = Counter(
+            "descent_delivery_attempts",
+            "Attempts to deliver to destinations, by what became of the delivery.",
+            ["state"],
+            registry=self._registry,
+        )
         self._sequence = Gauge(
             "descent_log_sequence",
             "The newest record that was seen.",
@@ -54,6 +61,10 @@ class Metrics:
         """Count errors."""
         for code in codes:
             self._errors.labels(Code(code).value).inc()
+
+    def delivered(self, state: DeliveryState) -> None:
+        """Count an attempt to deliver."""
+        self._deliveries.labels(state.value).inc()
 
     def reached(self, sequence: int) -> None:
         """Note how far the log is."""

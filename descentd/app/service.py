@@ -45,6 +45,7 @@ class Service:
         self._registry: Registry | None = None
         self._reason = "The registry is being opened: try again in a moment."
         self._opening: asyncio.Task[None] | None = None
+        self._begin: Callable[[Registry], Awaitable[None]] | None = None
         self._tried = asyncio.Event()
         self.ending = asyncio.Event()
 
@@ -55,12 +56,16 @@ class Service:
             raise Unavailable(self._reason)
         return self._registry
 
-    async def start(self, when_ready: Callable[[int], None]) -> None:
+    async def start(
+        self, when_ready: Callable[[int], None], begin: Callable[[Registry], Awaitable[None]] | None = None
+    ) -> None:
         """Open the registry; where that fails, return and go on trying.
 
         So a worker takes requests only once it can answer them, or has to say that nobody can. `when_ready` is called
-        with the number of records once the registry is open.
+        with the number of records once the registry is open; `begin` is what has to be done before that, perhaps more
+        than once.
         """
+        self._begin = begin
         self._opening = asyncio.create_task(self._open(when_ready))
         await self._tried.wait()
 
@@ -110,6 +115,11 @@ class Service:
                 log.info("policy_registered", id=id)
             records = await store.sequence()
 
+        async def begin() -> None:
+            if self._begin is not None:
+                await self._begin(registry)
+
+        await self._until_it_works(begin)
         await self._until_it_works(put_policies)
         self._registry = registry
         self._tried.set()

@@ -16,6 +16,7 @@ from uvicorn.supervisors import Multiprocess
 
 from descentd.app import logs
 from descentd.app.identities import Identities
+from descentd.app.notifications.office import destinations_of
 from descentd.app.service import Service
 from descentd.app.settings import Settings
 from descentd.app.stores import NEO4J, scheme, store_at
@@ -50,6 +51,7 @@ def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _
 
 def _check(settings: Settings) -> None:
     Service(settings)
+    destinations_of(settings)
     if settings.oidc:
         Identities(settings)
 

@@ -31,6 +31,15 @@ class Settings(BaseSettings):
     policies: Path | None = None
     """The folder of the policies that are put into force at the start."""
 
+    notify: Path | None = None
+    """The file that says who is told of what is recorded."""
+
+    notify_allow: tuple[str, ...] = ()
+    """Hosts that may be told although their addresses are not public, and over http."""
+
+    notify_timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """How long an attempt to tell somebody may take."""
+
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 

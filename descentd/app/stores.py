@@ -1,13 +1,16 @@
 """From the address of a store to the store."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from descentd.graph.errors import InvalidInput, Unavailable
 from descentd.graph.store.base import Store
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.store.sqlite import SQLiteStore
+
+Result = TypeVar("Result")
 
 _HELP: Final = "write sqlite:///FILE, neo4j://USER:PASSWORD@HOST:PORT, bolt://USER:PASSWORD@HOST:PORT or memory:"
 NEO4J: Final = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
@@ -41,6 +44,21 @@ def existing_store(address: str) -> Store:
     if scheme(address) == "sqlite" and not _path(address).is_file():
         raise Unavailable(f"There is no file at {address}: check the path.")
     return store_at(address)
+
+
+async def with_store(address: str, work: Callable[[Store], Awaitable[Result]], *, new: bool = False) -> Result:
+    """What `work` makes of the store at an address, for commands; it is created where it may be `new`.
+
+    Raises InvalidInput for a registry in memory, which another process has.
+    """
+    if scheme(address) == "memory":
+        raise InvalidInput("A registry in memory is gone with its server: name the store of one that lasts.")
+    store = store_at(address) if new else existing_store(address)
+    await store.open()
+    try:
+        return await work(store)
+    finally:
+        await store.close()
 
 
 def _path(address: str) -> Path:

@@ -14,7 +14,7 @@ import typer
 
 from descentd.app.accesses import now
 from descentd.app.settings import Settings
-from descentd.app.stores import existing_store, scheme, store_at
+from descentd.app.stores import with_store
 from descentd.app.tokens import hash_of, new_secret
 from descentd.graph import people
 from descentd.graph.errors import InvalidInput, NotFound
@@ -111,14 +111,7 @@ def revoke(
 
 
 async def _with_people(address: str, work: Callable[[People], Awaitable[Result]], *, new: bool = False) -> Result:
-    if scheme(address) == "memory":
-        raise InvalidInput("A registry in memory is gone with its server: name the store of one that lasts.")
-    store = store_at(address) if new else existing_store(address)
-    await store.open()
-    try:
-        return await work(store.people)
-    finally:
-        await store.close()
+    return await with_store(address, lambda store: work(store.people), new=new)
 
 
 def _role(given: str) -> AccessRole:
