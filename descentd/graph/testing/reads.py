@@ -121,7 +121,7 @@ class ReadsContract:
         )
         for query in present.split(","):
             assert model.search(query.split(), None), query
-        for query in [*present.split(","), "and", "or", "near", "x" * 300, "modele absent", ""]:
+        for query in [*present.split(","), "and", "or", "near", "x" * 300, "modele absent", "調査", "hauschen", ""]:
             assert list(await store.search(query.split(), None)) == model.search(query.split(), None), query
 
     async def test_search_by_digest(self, store: Store, model: Model) -> None:
