@@ -35,7 +35,10 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is on record about one subject: descriptions oldest first, and whether evidence came after the last one."""
+    """What is on record about one subject: descriptions oldest first, and whether the last one is to be said anew.
+
+    That is where evidence came after it, or where it was retracted.
+    """
 
     records: list[Record]
     outdated: bool
@@ -133,10 +136,15 @@ class Statements:
                 described[key] = entry.transaction
             else:
                 newest[about[entry.sequence]] = entry.transaction
+        retracted = await self._retracted([found[key].records[-1].id for key in described])
         for key, transaction in described.items():
-            if newest[key[1]] > transaction:
+            if newest[key[1]] > transaction or found[key].records[-1].id in retracted:
                 found[key] = Said(found[key].records, outdated=True)
         return found
+
+    async def _retracted(self, ids: Sequence[str]) -> frozenset[str]:
+        held = await self._reads.holders([f"retracted:{id}" for id in ids]) if ids else {}
+        return frozenset(key.removeprefix("retracted:") for key, by in held.items() if by)
 
     def _evaluation(self, field: str, evaluation: EvaluationInput) -> None:
         content = evaluation.content()

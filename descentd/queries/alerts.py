@@ -78,7 +78,7 @@ async def take(registry: Registry, told: Alert | Report, person: str) -> Outcome
 
 
 async def _alert(registry: Registry, told: Alert, person: str) -> Outcome:
-    reported = await incidents.report(registry, told.incident, person)
+    reported = await incidents.report(registry, await _matchable(registry, told.incident), person)
     status = incidents.IncidentStatus.OPEN
     if told.over:
         reason = "The system that reported it says that it is over."
@@ -90,6 +90,21 @@ async def _alert(registry: Registry, told: Alert, person: str) -> Outcome:
         status = incidents.IncidentStatus.RESOLVED
     version = reported.record.content.get("subject")
     return Outcome(reported.record.id, Kind.INCIDENT, await _ref(registry, version), status)
+
+
+async def _matchable(registry: Registry, told: IncidentInput) -> IncidentInput:
+    """What an alert tells, without a subject that is no version on record: nobody sends a refused alert again.
+
+    The subject stays among the labels; what served at the alert's place is found all the same.
+    """
+    if told.subject is None:
+        return told
+    found = (await registry.store.resolve([told.subject])).get(told.subject)
+    if found is not None and found.kind is Kind.MODEL_VERSION:
+        return told
+    labels = told.labels if isinstance(told.labels, dict) else {"labels": told.labels} if told.labels else {}
+    place = {"environment": told.environment or "unknown", "endpoint": told.endpoint or "unknown"}
+    return told.model_copy(update={**place, "subject": None, "labels": {**labels, "subject": told.subject}})
 
 
 async def _ref(registry: Registry, id: str | None) -> str | None:

@@ -96,6 +96,22 @@ def _incident(content: Content) -> str:
     return f"Incident ({content['severity'].lower()}) at {content['openedAt']}: {content['title']}"
 
 
+def _flag(content: Content) -> str:
+    done = "Flags cleared" if content["action"] == "CLEAR" else f"Flagged {content['action']}"
+    return f"{done} by {content['by']}: {content['reason']}"
+
+
+def _gate_decision(content: Content) -> str:
+    unmet = [rule["name"] for rule in content["rules"] if rule["outcome"] != "PASSED"]
+    told = f": {', '.join(unmet)}" if unmet else ""
+    return f"The gate of {content['environment']} said {content['outcome']}{told}."
+
+
+def _policy(content: Content) -> str:
+    names = ", ".join(rule["name"] for rule in content["rules"])
+    return f"Policy of {content['environment']} laid down, with quorum {content['quorum']} and these rules: {names}."
+
+
 _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.MODEL_VERSION: _entity,
     Kind.DATASET: _entity,
@@ -105,7 +121,9 @@ _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.POPULATION: _population,
     Kind.VULNERABILITY: lambda content: f"Weakness documented ({content['severity'].lower()}): {content['title']}",
     Kind.REVIEW: _review,
-    Kind.FLAG: lambda content: f"Flagged {content['action']} by {content['by']}: {content['reason']}",
+    Kind.FLAG: _flag,
+    Kind.POLICY: _policy,
+    Kind.GATE_DECISION: _gate_decision,
     Kind.PROMOTION: lambda content: f"Promoted to {content['environment']} by {content['by']}.",
     Kind.DEPLOYMENT: _deployment,
     Kind.INCIDENT: _incident,

@@ -161,10 +161,14 @@ def _changed(come: Sequence[Entry], gone: Sequence[Entry]) -> str:
 
 
 def _counted(entries: Sequence[Entry]) -> str:
-    kinds = [entry.record.kind for entry in entries]
-    names = {kind: kind.lower().replace("_", " ") for kind in kinds}
-    counts = ((kinds.count(kind), name) for kind, name in names.items())
-    return ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts)
+    names = [_named(entry.record) for entry in entries]
+    return ", ".join(f"{names.count(name)} {name}{'s' * (names.count(name) > 1)}" for name in dict.fromkeys(names))
+
+
+def _named(record: Record) -> str:
+    if record.kind is Kind.INCIDENT and "supersedes" in record.content:
+        return "resolution"
+    return record.kind.lower().replace("_", " ")
 
 
 async def review(registry: Registry, given: ReviewInput, person: str) -> Reviewed:

@@ -22,7 +22,7 @@ MODEL = {
     "artifacts": [{"uri": "s3://m", "digest": DIGEST}],
     "safetyProfile": {"intendedUse": "Rank.", "mustNotDo": ["Decide."]},
 }
-ALERT = {
+ALERT: dict[str, Any] = {
     "version": "4",
     "status": "firing",
     "alerts": [
@@ -113,6 +113,24 @@ def test_what_is_not_signed_as_it_should_be_is_refused_and_changes_nothing(serve
     asked = "{ accessLog { edges { node { route outcome } } } }"
     log = [edge["node"] for edge in server.ask(asked)["data"]["accessLog"]["edges"]]
     assert {"route": "/webhooks/alertmanager", "outcome": "UNAUTHENTICATED"} in log
+
+
+def test_an_alert_that_names_no_known_version_is_kept(server: ServerProcess) -> None:
+    """Whoever sent it would not send it again; what it named is among its labels."""
+    for label in ("model:m@77", "v2", "dataset:m@1", "model:@"):
+        told = ALERT["alerts"][0] | {"fingerprint": label}
+        told = told | {
+            "labels": told["labels"] | {"model_version": label},
+            "annotations": {"summary": f"About {label}"},
+        }
+        answer = post(server, "alertmanager", ALERT | {"alerts": [told]})
+        assert (answer.status_code, answer.json()["records"][0]["version"]) == (200, None), answer.text
+        [found] = [one for one in incidents(server) if one["title"] == f"About {label}"]
+        assert found["labels"]["model_version"] == label
+    plain = {"title": "By name alone", "severity": "LOW", "subject": "model:m@77"}
+    assert post(server, "alerts", plain).status_code == 200
+    [found] = [one for one in incidents(server) if one["title"] == "By name alone"]
+    assert (found["version"], found["labels"]) == (None, {"subject": "model:m@77"})
 
 
 def test_a_replay_is_refused(server: ServerProcess) -> None:

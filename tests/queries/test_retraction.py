@@ -8,6 +8,7 @@ from descentd.graph.acts import RetractionInput
 from descentd.graph.errors import Invalid, NotFound, VersionConflict
 from descentd.graph.relations import Kind
 from descentd.graph.verify import verify
+from descentd.queries.profiles import profiles
 from descentd.queries.registry import Registry
 from descentd.queries.retraction import retract, retracted
 from tests.registries import send
@@ -74,3 +75,26 @@ def test_wrong_input_names_its_field() -> None:
     with pytest.raises(Invalid) as caught:
         RetractionInput.read({"subjects": [], "reason": " ", "because": "x"})
     assert [problem.field for problem in caught.value.problems] == ["subjects", "reason", "because"]
+
+
+async def test_a_profile_that_was_retracted_can_be_said_again(registry: Registry) -> None:
+    """Word for word: none is in force, so it is not what is said already."""
+    profile = {"intendedUse": "Rank.", "mustNotDo": ["Decide."]}
+    await send(registry, models=[{"name": "p", "version": "1", "safetyProfile": profile}])
+    [version] = [await registry.find("model:p@1", await registry.sequence())]
+
+    async def in_force() -> str | None:
+        found = (await profiles(registry.store, [version.sequence], await registry.sequence()))[version.sequence]
+        return found.current.record.id if found.current else None
+
+    first = await in_force()
+    assert first is not None
+    statement = {"subject": "model:p@1", "profile": profile}
+    assert not (await send(registry, safetyProfiles=[statement])).created
+    await retract(registry, retraction(first), "rita")
+    assert await in_force() is None
+    assert not (await send(registry, models=[{"name": "p", "version": "1", "safetyProfile": profile}])).created
+    assert await in_force() is None
+    assert len((await send(registry, safetyProfiles=[statement])).created) == 1
+    assert await in_force() not in (None, first)
+    assert not (await send(registry, safetyProfiles=[statement])).created

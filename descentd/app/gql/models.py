@@ -161,7 +161,8 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
     @strawberry.field(description="The profile in force; null where there is none.")
     async def safety_profile(self, info: Info) -> SafetyProfile | None:
         profiles: list[SafetyProfile] = await self._said(info, Role.DESCRIBES, Kind.SAFETY_PROFILE)
-        return profiles[-1] if profiles else None
+        # Where the newest was retracted none is in force: the one before was superseded.
+        return profiles[-1] if profiles and not await profiles[-1].retracted(info) else None
 
     @strawberry.field(description="Remarks about this version.")
     async def notes(self, info: Info) -> list[Note]:

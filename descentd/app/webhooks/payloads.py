@@ -14,6 +14,7 @@ from descentd.graph.acts import IncidentInput
 from descentd.graph.digests import canonical
 from descentd.graph.errors import Invalid, InvalidInput
 from descentd.graph.inputs import path
+from descentd.graph.names import ref
 from descentd.queries.alerts import Alert, Report
 
 Told = Alert | Report
@@ -49,7 +50,7 @@ def alertmanager(body: Any) -> Iterator[Told]:
             severity=_SEVERITIES.get(labels.get("severity", "").lower(), "MEDIUM"),
             environment=_first(labels, _ENVIRONMENT),
             endpoint=_first(labels, _ENDPOINT),
-            subject=labels.get("model_version"),
+            subject=_model_ref(labels.get("model_version")),
             at=alert.get("startsAt"),
             labels=labels or None,
             description=notes.get("description") or notes.get("message"),
@@ -175,6 +176,14 @@ def _texts(given: Mapping[str, Any], name: str, field: str) -> dict[str, str]:
 
 def _first(labels: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return next((labels[name] for name in names if labels.get(name)), None)
+
+
+def _model_ref(given: str | None) -> str | None:
+    """A label that is the ref of a version; others write there what only they understand."""
+    try:
+        return ref(given) if given and given.startswith("model:") and "@" in given else None
+    except InvalidInput:
+        return None
 
 
 def _id(given: Any) -> str | None:
