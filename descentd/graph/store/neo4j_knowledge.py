@@ -38,55 +38,52 @@ CLOSED: Final = f"""reduce(u = [], i IN COLLECT {{
   }} | CASE WHEN size(u) = 0 OR i[0] > u[-1] THEN u + i WHEN i[1] > u[-1] THEN u[..-1] + [i[1]] ELSE u END)"""
 """When the partition `first` or a twin was documented completely: from, up to, from, up to, …"""
 
-INSERT: Final = f"""
-CALL () {{
-  UNWIND $unexplained AS row
-  MATCH (v:Record {{seq: row}})
-  MERGE (u:Undocumented {{one: 1}})
-  CREATE (v)-[:LACKS {{since: row}}]->(u)
-}}
-CALL () {{
-  UNWIND $learned AS row
-  MATCH (d:Record {{seq: row[0]}}) WHERE d:Dataset AND NOT EXISTS {{ (d)-[:INCLUDES]->() }}
-  MERGE (u:Undocumented {{one: 1}})
-  MERGE (d)-[lacks:LACKS]->(u) ON CREATE SET lacks.since = row[1]
-}}
-CALL () {{
-  UNWIND $superseding AS row
-  MATCH (:Record {{seq: row[0]}})<-[:DESCRIBES]-(:Population)<-[e:STATED]-() WHERE e.shut IS NULL
-  SET e.shut = [row[1], {NEVER}]
-}}
-CALL () {{
-  UNWIND $statements AS row
-  MATCH (s:Record {{seq: row[0]}}), (p:Record {{seq: row[1]}})
-  OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
-  WITH row, s, coalesce(first, p) AS first
-  CREATE (first)-[e:STATED {{since: row[0], first: first.seq}}]->(s)
-  SET e.shut = row[2]
-  FOREACH (_ IN row[3] | MERGE (c:Complete {{one: 1}}) CREATE (s)-[:COMPLETES]->(c))
-  WITH row, s
-  UNWIND row[4] AS listed
-  MERGE (a:Attribute {{name: listed[0], value: listed[1]}})
-  CREATE (s)-[e:LISTS]->(a)
-  SET e.share = listed[2], e.shut = listed[3]
-}}
-CALL () {{
-  UNWIND $partitions AS row
-  MATCH (p:Record {{seq: row}})
-  OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
-  WITH DISTINCT coalesce(first, p) AS first
-  WITH first, {CLOSED} AS closed
-  WITH first, CASE WHEN size(closed) > 0 THEN closed END AS closed
-  MERGE (u:Undocumented {{one: 1}})
-  MERGE (first)-[lacks:LACKS]->(u) ON CREATE SET lacks.since = first.seq
-  SET lacks.shut = closed
-  WITH first, closed
-  CALL (first) {{ RETURN first AS twin UNION ALL MATCH (first)<-[:SAME_DATA]-(twin) RETURN twin }}
-  MATCH (twin)-[e:DERIVED_FROM|FLOWS]->() WHERE coalesce(e.role, type(e)) = 'DERIVED_FROM'
-  SET e.shut = closed
-}}
+_UNEXPLAINED: Final = """
+UNWIND $rows AS row
+MATCH (v:Record {seq: row})
+MERGE (u:Undocumented {one: 1})
+CREATE (v)-[:LACKS {since: row}]->(u)
 """
-"""Takes the parameters of `knowledge`, once records and edges are there."""
+_LEARNED: Final = """
+UNWIND $rows AS row
+MATCH (d:Record {seq: row[0]}) WHERE d:Dataset AND NOT EXISTS { (d)-[:INCLUDES]->() }
+MERGE (u:Undocumented {one: 1})
+MERGE (d)-[lacks:LACKS]->(u) ON CREATE SET lacks.since = row[1]
+"""
+_SUPERSEDING: Final = f"""
+UNWIND $rows AS row
+MATCH (:Record {{seq: row[0]}})<-[:DESCRIBES]-(:Population)<-[e:STATED]-() WHERE e.shut IS NULL
+SET e.shut = [row[1], {NEVER}]
+"""
+_STATEMENTS: Final = """
+UNWIND $rows AS row
+MATCH (s:Record {seq: row[0]}), (p:Record {seq: row[1]})
+OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
+WITH row, s, coalesce(first, p) AS first
+CREATE (first)-[e:STATED {since: row[0], first: first.seq}]->(s)
+SET e.shut = row[2]
+FOREACH (_ IN row[3] | MERGE (c:Complete {one: 1}) CREATE (s)-[:COMPLETES]->(c))
+WITH row, s
+UNWIND row[4] AS listed
+MERGE (a:Attribute {name: listed[0], value: listed[1]})
+CREATE (s)-[e:LISTS]->(a)
+SET e.share = listed[2], e.shut = listed[3]
+"""
+_PARTITIONS: Final = f"""
+UNWIND $rows AS row
+MATCH (p:Record {{seq: row}})
+OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
+WITH DISTINCT coalesce(first, p) AS first
+WITH first, {CLOSED} AS closed
+WITH first, CASE WHEN size(closed) > 0 THEN closed END AS closed
+MERGE (u:Undocumented {{one: 1}})
+MERGE (first)-[lacks:LACKS]->(u) ON CREATE SET lacks.since = first.seq
+SET lacks.shut = closed
+WITH first, closed
+CALL (first) {{ RETURN first AS twin UNION ALL MATCH (first)<-[:SAME_DATA]-(twin) RETURN twin }}
+MATCH (twin)-[e:DERIVED_FROM|FLOWS]->() WHERE coalesce(e.role, type(e)) = 'DERIVED_FROM'
+SET e.shut = closed
+"""
 
 
 STRAYS: Final = {
@@ -126,8 +123,8 @@ STRAYS: Final = {
 """What walks for exposure go by follows from the records; each finds one place where it does not."""
 
 
-def knowledge(items: Sequence[Appended]) -> dict[str, Any]:
-    """The parameters of `INSERT` for some records."""
+def inserts(items: Sequence[Appended]) -> list[tuple[str, Sequence[Any]]]:
+    """Statements, to run in order once some records and their edges are there, with the `$rows` that each takes."""
     described = [(item, partition) for item in items if (partition := described_by(item)) is not None]
     following: dict[int, int] = {}
     statements = []
@@ -137,13 +134,13 @@ def knowledge(items: Sequence[Appended]) -> dict[str, Any]:
         following[partition] = sequence
         statements.append([sequence, partition, shut, *said(item.entry.record.content)])
     partitions = [item.entry.sequence for item in items if item.entry.record.kind is Kind.PARTITION]
-    return {
-        "unexplained": [item.entry.sequence for item in items if _is_unexplained(item)],
-        "learned": [[link.target, link.source] for item in items for link in item.links if _teaches(link)],
-        "superseding": list(following.items()),
-        "statements": statements[::-1],
-        "partitions": sorted({*partitions, *following}),
-    }
+    return [
+        (_UNEXPLAINED, [item.entry.sequence for item in items if _is_unexplained(item)]),
+        (_LEARNED, [[link.target, link.source] for item in items for link in item.links if _teaches(link)]),
+        (_SUPERSEDING, list(following.items())),
+        (_STATEMENTS, statements[::-1]),
+        (_PARTITIONS, sorted({*partitions, *following})),
+    ]
 
 
 def described_by(item: Appended) -> int | None:

@@ -69,9 +69,9 @@ RETURN l.format
 LOCK: Final = "MATCH (l:Log) SET l.locked = true WITH l RETURN l.seq, l.recordedAt, l.frontier"
 HEAD: Final = "MATCH (l:Log) RETURN l.seq, l.recordedAt, l.frontier"
 
-# One statement for everything, since each costs a round trip while all other writers wait.
-_INSERT: Final = (
-    """
+# One statement for what nearly every batch holds, since each costs a round trip while all other writers wait. What few
+# hold has statements of its own: to plan all in one took the better part of a second, again whenever statistics change.
+_INSERT: Final = """
 MATCH (l:Log) SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
 WITH l
 CALL () {
@@ -99,19 +99,17 @@ CALL () {
   CREATE (x)-[f:$(row[4])]->(y)
   SET f = row[3], f.source = row[0], f.target = row[1], f.role = row[2], f.since = row[0]
 }
-CALL () {
-  UNWIND $wholes AS row
-  MATCH (d:Record {seq: row})
-  CREATE (w:Whole {seq: row})<-[:PART]-(d)
-  WITH d, w
-  MATCH (d)-[:INCLUDES]->(p)
-  OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
-  WITH DISTINCT w, coalesce(first, p) AS p
-  CREATE (p)-[:PART]->(w)
-}
 """
-    + neo4j_knowledge.INSERT
-)
+_WHOLES: Final = """
+UNWIND $rows AS row
+MATCH (d:Record {seq: row})
+CREATE (w:Whole {seq: row})<-[:PART]-(d)
+WITH d, w
+MATCH (d)-[:INCLUDES]->(p)
+OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
+WITH DISTINCT w, coalesce(first, p) AS p
+CREATE (p)-[:PART]->(w)
+"""
 
 
 async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
@@ -125,10 +123,12 @@ async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
             records=[_record(item) for item in batch],
             keys=[[sequence, key, key.startswith("digest:")] for sequence, key in keys],
             edges=[row for item in batch for row in _edges(item)],
-            wholes=[item.entry.sequence for item in batch if _is_whole(item)],
-            **neo4j_knowledge.knowledge(batch),
             **end,
         )
+        wholes = [item.entry.sequence for item in batch if _is_whole(item)]
+        for statement, rows in ((_WHOLES, wholes), *neo4j_knowledge.inserts(batch)):
+            if rows:
+                await run(statement, rows=rows)
 
 
 def _record(item: Appended) -> list[Any]:

@@ -71,7 +71,10 @@ class Neo4jReach:
 
         counts = await self._counted.get((tuple(sorted(found.leads)), direction, upto, evidence), count)
         counts = {kind: n for kind, n in counts.items() if kinds is None or kind in kinds}
-        items = await _page(run, walked, found, upto, counts, depth, after or (0, 0), first) if counts else []
+        asked = None if kinds is None else sorted(kinds)
+        partitions = Kind.PARTITION in counts
+        place = after or (0, 0)
+        items = await _page(run, walked, found, upto, asked, partitions, depth, place, first) if counts else []
         return ReachPage(counts, items[:first], len(items) > first)
 
     def forget(self) -> None:
@@ -148,21 +151,22 @@ async def _page(
     walked: str,
     origins: Origins,
     upto: int,
-    kinds: Counts,
+    kinds: Sequence[Kind] | None,
+    partitions: bool,
     depth: int | None,
     after: tuple[int, int],
     first: int,
 ) -> list[Reached]:
-    """The items after `after`, one more than asked for where there are more."""
+    """The items after `after`, one more than asked for where there are more; `partitions` may be among them."""
     deepest = (1 << 31 if depth is None else depth) + origins.offset
     place = {"k": after[0] + origins.offset, "q": after[1], "deepest": deepest, "limit": first + 1, "upto": upto}
-    labels = "|".join(LABELS[kind] for kind in kinds)
+    # Kinds are a parameter and no labels, so that there is one plan for all that may be asked for.
     query = (
-        f"{walked} WHERE {BEYOND} AND NOT x:Twin AND x:{labels} AND {_PAST.format(x='x')} "
-        "WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
+        f"{walked} WHERE {BEYOND} AND x:Record AND NOT x:Twin AND ($kinds IS NULL OR x.kind IN $kinds) "
+        f"AND {_PAST.format(x='x')} WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
     )
-    found = (await run(query, **place, **origins.parameters))[0][0]
-    if Kind.PARTITION in kinds:
+    found = (await run(query, kinds=kinds, **place, **origins.parameters))[0][0]
+    if partitions:
         query = (
             f"{walked} WHERE {BEYOND} AND x:Twinned "
             f"MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto AND {_PAST.format(x='twin')} "
