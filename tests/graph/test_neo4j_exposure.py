@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 
 from descentd.graph.reach import Verdict
 from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.testing.learned import check_answers
 from tests.graph.noted import fill
-from tests.graph.test_topology_exposure import ALL, Question, check_answers, questions
+from tests.graph.test_topology_exposure import ALL, Question, questions, versions
 from tests.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module")
 async def store(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-    neo4j_server.wipe()
+    neo4j_server.clear()
     store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
     await store.open()
     yield store
@@ -30,7 +31,9 @@ async def test_the_answer_is_what_the_closure_of_each_version_says(store: Neo4jS
     await fill(store, log, cuts)
     page = await store.exposure(population, upto, verdicts=ALL, first=1_000)
     assert sum(page.counts.values()) == page.total == len(page.items)
-    check_answers(log, {item.sequence: item for item in page.items}, population, upto)
+    found = {item.sequence: item for item in page.items}
+    assert found.keys() == versions(log, upto)
+    check_answers(log, found, population, upto)
     if len(page.items) > 1:
         last = page.items[0]
         place = list(Verdict).index(last.verdict), 0 if last.direct else 1, last.sequence

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from descentd.graph.reach import Direction, Reached, ReachPage, Step, Tail
-from descentd.graph.relations import INFLUENCE, KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
+from descentd.graph.relations import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
+from descentd.graph.testing.lineages import check_derivation, origins_of, reached, reached_around
 from descentd.graph.testing.strategies import Noted, logs, tail
 from descentd.graph.topology import Topology, edges, walk
 from descentd.graph.topology import evidence as evidence_module
-from tests.graph.lineages import check_derivation, edges_of, origins_of, reached, twins_of
 
 
 @pytest.fixture(scope="module", autouse=True, params=["as shipped", "arrays from the start"])
@@ -303,19 +303,10 @@ def test_a_walk_around_records_finds_what_lies_not_only_behind_them(
 ) -> None:
     log, cuts, origins, upto = question
     named = data.draw(st.sets(st.integers(1, len(log)), max_size=3))
-    avoided = {twin for record in named if record <= upto for twin in twins_of(log, record, upto)}
-    onward = [(target, source) for source, _, target in edges_of(log, upto, INFLUENCE)]
-    seen = origins_of(log, origins, Direction.DESCENDANTS, upto) - avoided
-    begun = set(seen)
-    while True:
-        further = {source for target, source in onward if target in seen} - avoided
-        further |= {twin for record in further for twin in twins_of(log, record, upto)}
-        if further <= seen:
-            break
-        seen |= further
+    expected = reached_around(log, origins, named, Direction.DESCENDANTS, upto)
     for kind in (Kind.MODEL_VERSION, Kind.PARTITION):
         found = topology_of(log, cuts).members(origins, Direction.DESCENDANTS, upto, kind, avoiding=frozenset(named))
-        assert found.tolist() == sorted(record for record in seen - begun if log[record - 1].kind is kind)
+        assert found.tolist() == sorted(record for record in expected if log[record - 1].kind is kind)
 
 
 def test_records_without_edges_may_come_after_the_last_merge() -> None:

@@ -1,6 +1,6 @@
 """Exposure to populations, against the backward closure of each version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,18 +10,9 @@ from hypothesis import strategies as st
 
 from descentd.graph.reach import Documented, Exposed, PopulationFact, Share, Step, Term, Verdict
 from descentd.graph.relations import Kind, Role
+from descentd.graph.testing.learned import check_answers
 from descentd.graph.testing.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
 from descentd.graph.topology import Topology
-from tests.graph.lineages import (
-    came_from,
-    in_force,
-    is_direct,
-    is_undocumented,
-    matches,
-    meets,
-    sources_of,
-    twins_of,
-)
 from tests.graph.test_topology import topology_of
 
 ALL = frozenset(Verdict)
@@ -48,61 +39,18 @@ def answers(topology: Topology, population: Sequence[Term], upto: int) -> dict[i
     return {item.sequence: item for item in page.items}
 
 
+def versions(log: Sequence[Noted], upto: int) -> set[int]:
+    return {place for place, noted in enumerate(log[:upto], 1) if noted.kind is Kind.MODEL_VERSION}
+
+
 @given(questions())
 def test_the_answer_is_what_the_closure_of_each_version_says(question: Question) -> None:
     log, cuts, population, upto = question
-    check_answers(log, answers(topology_of(log, cuts), population, upto), population, upto)
-
-
-def check_answers(log: Sequence[Noted], found: Mapping[int, Exposed], population: Sequence[Term], upto: int) -> None:
-    """Each version has the answer that its backward closure says, and a shortest way that proves it."""
-    assert found.keys() == {place for place, noted in enumerate(log[:upto], 1) if noted.kind is Kind.MODEL_VERSION}
-    for version, answer in found.items():
-        closure = sources_of(log, version, upto)
-        partitions = {record for record in closure if log[record - 1].kind is Kind.PARTITION}
-        matching = {record: closure[record] for record in partitions if matches(log, record, population, upto)}
-        attributes = {term.attribute for term in population}
-        missing = {record: closure[record] for record in closure if is_undocumented(log, record, attributes, upto)}
+    found = answers(topology_of(log, cuts), population, upto)
+    assert found.keys() == versions(log, upto)
+    check_answers(log, found, population, upto)
+    for answer in found.values():
         event(answer.verdict)
-        if matching:
-            assert answer.verdict is Verdict.TRAINED
-            assert answer.direct == is_direct(log, version, population, upto)
-            assert answer.source is not None
-            check_source(log, answer.source, population, upto)
-            assert check_flow(log, answer.via, upto) == min(matching.values())
-        elif missing:
-            assert answer.verdict is Verdict.UNKNOWN
-            assert answer.source in missing
-            assert check_flow(log, answer.via, upto) == min(missing.values())
-        else:
-            assert answer == Exposed(version, Verdict.NOT_TRAINED, None, None, None, ())
-        if answer.via:
-            assert (answer.via[0].sequence, answer.via[-1].sequence) == (answer.source, version)
-
-
-def check_source(log: Sequence[Noted], source: int, population: Sequence[Term], upto: int) -> None:
-    """It matches, and of its twins none says more of what was asked."""
-    assert matches(log, source, population, upto)
-
-    def met(partition: int) -> int:
-        fact = in_force(log, partition, upto)
-        return 0 if fact is None else sum(meets(fact, term) for term in population)
-
-    assert met(source) == max(map(met, twins_of(log, source, upto))) > 0
-
-
-def check_flow(log: Sequence[Noted], via: Sequence[Step], upto: int) -> int:
-    """Assert that knowledge flows along each step; returns the length, steps between twins not counted."""
-    assert via[0].role is None
-    length = 0
-    for place in range(1, len(via)):
-        before, step = via[place - 1], via[place]
-        if step.role is Role.SAME_DATA:
-            assert step.sequence in twins_of(log, before.sequence, upto) - {before.sequence}
-        else:
-            assert (before.sequence, step.role) in came_from(log, step.sequence, upto)
-            length += 1
-    return length
 
 
 @given(

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from descentd.graph.errors import TooCostly
 from descentd.graph.reach import Derivations, Direction, Step, Tail
 from descentd.graph.relations import INFLUENCE, Kind, Role
+from descentd.graph.testing.lineages import check_derivation, count_derivations, derivations, has_cycle, reached
 from descentd.graph.testing.strategies import Noted, logs
 from descentd.graph.topology import Topology
-from tests.graph.lineages import check_derivation, derivations, has_cycle, reached
 from tests.graph.test_topology import chain_tail, topology_of
 
 
@@ -38,6 +38,7 @@ def test_derivations_are_those_that_a_search_finds(question: tuple[list[Noted], 
             event("several")
         if not cyclic:
             assert found.count == len(expected)
+            assert max(start, end) > upto or count_derivations(log, start, end, upto) == len(expected)
             assert list(map(list, found.paths)) == expected[:first]
         else:
             check_knotted(found, expected, first)

@@ -17,7 +17,7 @@ ONE = "MATCH (r:ModelVersion {version: '4.1'})"
 
 @pytest.fixture(scope="module")
 async def store(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-    neo4j_server.wipe()
+    neo4j_server.clear()
     store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
     await store.open()
     await send(store, registry())

@@ -57,12 +57,16 @@ class Model:
         """See Store."""
         return [s for s, record in enumerate(self.records, 1) if _is_found(record, words, digest)]
 
-    def tail(self, after: int) -> Tail:
-        """See Store."""
+    def log(self) -> list[Noted]:
+        """The records as a lineage sees them."""
         links: dict[int, list[Link]] = {}
         for link in self.all_links():
             links.setdefault(link.source, []).append(link)
-        log = [_noted(s, record, links.get(s, [])) for s, record in enumerate(self.records, 1)]
+        return [_noted(s, record, links.get(s, [])) for s, record in enumerate(self.records, 1)]
+
+    def tail(self, after: int) -> Tail:
+        """See Store."""
+        log = self.log()
         return tail(log, after, len(log))
 
     def totals(self) -> Totals:

@@ -1,4 +1,4 @@
-"""What a lineage answers, worked out slowly: networkx and brute force over the log itself."""
+"""What a lineage reaches, worked out slowly: networkx and brute force over the log itself."""
 
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
@@ -6,12 +6,13 @@ from typing import Any
 
 import networkx as nx
 
-from descentd.graph.reach import Direction, Documented, PopulationFact, Step, Term
+from descentd.graph.reach import Direction, Step
 from descentd.graph.relations import EVIDENCE, INFLUENCE, Kind, Role
 from descentd.graph.testing.strategies import Noted
 
 
 def twins_of(log: Sequence[Noted], record: int, upto: int) -> set[int]:
+    """The partitions with the digest of a record, itself among them; else it alone."""
     digest = log[record - 1].digest
     if digest is None:
         return {record}
@@ -27,6 +28,7 @@ def edges_of(log: Sequence[Noted], upto: int, roles: Collection[Role]) -> Iterat
 
 
 def origins_of(log: Sequence[Noted], named: Sequence[int], direction: Direction, upto: int) -> set[int]:
+    """What is at distance 0 of a question."""
     origins = {record for record in named if record <= upto}
     if direction is Direction.DESCENDANTS:
         for record in tuple(origins):
@@ -122,86 +124,40 @@ def has_cycle(log: Sequence[Noted], upto: int) -> bool:
     return not nx.is_directed_acyclic_graph(graph)
 
 
-def in_force(log: Sequence[Noted], partition: int, upto: int) -> PopulationFact | None:
-    said = [noted.fact for noted in log[:upto] if noted.fact is not None and noted.fact.partition == partition]
-    return said[-1] if said else None
+def count_derivations(log: Sequence[Noted], start: int, end: int, upto: int) -> int:
+    """How many `derivations` there are, counted from the end without listing any; for lineages without a cycle."""
+    origins = origins_of(log, [start], Direction.DESCENDANTS, upto)
+    ends = twins_of(log, end, upto)
+    onward: dict[int, list[int]] = {record: [] for record in range(1, upto + 1)}
+    graph: nx.DiGraph[Any] = nx.DiGraph()
+    for source, _, target in edges_of(log, upto, INFLUENCE):
+        onward[target].append(source)
+        graph.add_edge(min(twins_of(log, target, upto)), min(twins_of(log, source, upto)))
+    if end in origins:
+        return 1
+    ways: dict[int, int] = {}  # from each class of twins, once a derivation is in it
+
+    def leaving(records: Collection[int]) -> int:
+        further = [source for record in records for source in onward[record] if source not in origins]
+        return sum(ways.get(min(twins_of(log, source, upto)), 0) for source in further)
+
+    for record in reversed(list(nx.topological_sort(graph))):
+        ways[record] = 1 if record in ends else leaving(twins_of(log, record, upto))
+    return leaving(origins)
 
 
-def statements(log: Sequence[Noted], partition: int, upto: int) -> list[PopulationFact]:
-    facts = (in_force(log, twin, upto) for twin in twins_of(log, partition, upto))
-    return [fact for fact in facts if fact is not None]
-
-
-def is_complete(log: Sequence[Noted], partition: int, upto: int) -> bool:
-    return any(fact.documented is Documented.COMPLETE for fact in statements(log, partition, upto))
-
-
-def meets(fact: PopulationFact, term: Term) -> bool:
-    return any(
-        share.attribute == term.attribute and share.value in term.values and (share.share is None or share.share > 0)
-        for share in fact.shares
-    )
-
-
-def matches(log: Sequence[Noted], partition: int, population: Sequence[Term], upto: int) -> bool:
-    said = statements(log, partition, upto)
-    return all(any(meets(fact, term) for fact in said) for term in population)
-
-
-def came_from(log: Sequence[Noted], record: int, upto: int) -> list[tuple[int, Role]]:
-    """Where the knowledge in a record came from in one step, twins left out."""
-    noted = log[record - 1]
-    found: list[tuple[int, Role]] = []
-    for role, target, learns in noted.edges:
-        if (
-            (role is Role.DERIVED_FROM and noted.kind is Kind.MODEL_VERSION)
-            or (role is Role.TRAINED_ON and learns)
-            or role is Role.GENERATED_BY
-            or role is Role.INCLUDES
-            or (role is Role.DERIVED_FROM and noted.kind is Kind.PARTITION and not is_complete(log, record, upto))
-            or (role is Role.DERIVED_FROM and noted.kind is Kind.DATASET and not has_partitions(log, record))
-        ):
-            found.append((target, role))
-    return found
-
-
-def has_partitions(log: Sequence[Noted], dataset: int) -> bool:
-    return any(role is Role.INCLUDES for role, _, _ in log[dataset - 1].edges)
-
-
-def sources_of(log: Sequence[Noted], version: int, upto: int) -> dict[int, int]:
-    """The backward closure of a version with distances, itself at 0; a twin is as far as its twin."""
-    distances: dict[int, int] = {}
-    level, distance = {version}, 0
+def reached_around(
+    log: Sequence[Noted], named: Sequence[int], avoiding: Collection[int], direction: Direction, upto: int
+) -> set[int]:
+    """What is reached by derivations that pass none of `avoiding` nor a twin of one, by a flood."""
+    avoided = {twin for record in avoiding if record <= upto for twin in twins_of(log, record, upto)}
+    edges = [(target, source) for source, _, target in edges_of(log, upto, INFLUENCE)]
+    if direction is Direction.ANCESTORS:
+        edges = [(after, before) for before, after in edges]
+    begun = origins_of(log, named, direction, upto) - avoided
+    seen, level = set(begun), set(begun)
     while level:
-        level = {twin for record in level for twin in twins_of(log, record, upto)} - distances.keys()
-        distances |= dict.fromkeys(level, distance)
-        level = {target for record in level for target, _ in came_from(log, record, upto)} - distances.keys()
-        distance += 1
-    return distances
-
-
-def is_undocumented(log: Sequence[Noted], record: int, attributes: set[str], upto: int) -> bool:
-    noted = log[record - 1]
-    if noted.kind is Kind.PARTITION:
-        complete = [fact for fact in statements(log, record, upto) if fact.documented is Documented.COMPLETE]
-        return not complete or bool(attributes - {share.attribute for fact in complete for share in fact.shares})
-    if noted.kind is Kind.DATASET:
-        learned = any(
-            target == record and learns and role is Role.TRAINED_ON
-            for other in log[:upto]
-            for role, target, learns in other.edges
-        )
-        return learned and not has_partitions(log, record)
-    if noted.kind is Kind.MODEL_VERSION:
-        parents = [learns for role, _, learns in noted.edges if role is Role.DERIVED_FROM]
-        trained = any(role is Role.TRAINED_ON and learns for role, _, learns in noted.edges)
-        return not trained and (not parents or any(parents))
-    return False
-
-
-def is_direct(log: Sequence[Noted], version: int, population: Sequence[Term], upto: int) -> bool:
-    learned = {target for role, target, learns in log[version - 1].edges if role is Role.TRAINED_ON and learns}
-    for dataset in tuple(learned):
-        learned |= {target for role, target, _ in log[dataset - 1].edges if role is Role.INCLUDES}
-    return any(log[record - 1].kind is Kind.PARTITION and matches(log, record, population, upto) for record in learned)
+        further = {after for before, after in edges if before in level} - avoided
+        level = {twin for record in further for twin in twins_of(log, record, upto)} - seen
+        seen |= level
+    return seen - begun

@@ -1,0 +1,58 @@
+"""Whoever walks passes the contract: the index over memory, SQLite and Neo4j, and Neo4j by itself."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from descentd.graph.reach import SupportsReach
+from descentd.graph.store.base import Store
+from descentd.graph.testing.histories import adding
+from descentd.graph.testing.model import Model
+from descentd.graph.testing.reach_contract import ReachContract
+from descentd.graph.testing.strategies import Noted
+from descentd.graph.testing.zoo import Zoo
+from descentd.graph.walker import Walker
+from tests.registries import STORES, store_of
+
+pytestmark = pytest.mark.anyio
+
+PUSHED_DOWN = "neo4j, pushed down"
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Model([record for records in Zoo().transactions() for record in records])
+
+
+@pytest.fixture(scope="module")
+def log(model: Model) -> list[Noted]:
+    return model.log()
+
+
+@pytest.fixture(scope="module", params=[*STORES, PUSHED_DOWN])
+async def walks(
+    request: pytest.FixtureRequest, model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[SupportsReach]:
+    """Each walker in turn over a store that holds the zoo."""
+    server = request.getfixturevalue("neo4j_server") if request.param.startswith("neo4j") else None
+    if server is not None:
+        server.clear()
+    store = store_of(request.param, tmp_path_factory.mktemp("zoo"), server)
+    await store.open()
+    await fill(store, model)
+    walks = store if request.param == PUSHED_DOWN else Walker(store)
+    assert isinstance(walks, SupportsReach)
+    yield walks
+    await store.close()
+
+
+async def fill(store: Store, model: Model) -> None:
+    records = model.records
+    for start in range(0, len(records), 100):
+        part = records[start : start + 100]
+        assert await store.write([adding(*part)]) == [None]
+    assert await store.sequence() == len(records)
+
+
+class TestReach(ReachContract):
+    """On whatever the fixture `walks` makes."""
