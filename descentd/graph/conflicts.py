@@ -55,6 +55,8 @@ async def conflicts(reads: Reads, drafted: Mapping[str, Record]) -> dict[str, De
 async def _clash(reads: Reads, label: str, old: Record, new: Record, drafted: Mapping[str, Record]) -> DescentError:
     before, after = await _expanded(reads, old, {}), await _expanded(reads, new, drafted)
     changed = [str(difference) for difference in differences(before, after)]
+    order = [", ".join(content.get("partitions", ())) for content in (before, after)]
+    changed += [f"partitions: {order[0]} → {order[1]}"] if not changed and order[0] != order[1] else []
     shown = "; ".join(changed[:_SHOWN]) + (f"; and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else "")
     what = label.removeprefix("metric:")
     other = "name" if new.kind is Kind.METRIC_DEFINITION else "version"

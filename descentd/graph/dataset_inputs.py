@@ -19,7 +19,7 @@ from descentd.graph.inputs import (
     Ref,
     Value,
     checked,
-    single,
+    distinct,
     unique,
     wire_content,
 )
@@ -163,7 +163,7 @@ class DatasetInput(Input):
     description: Prose | None = None
     """What it is, in words."""
 
-    partitions: Annotated[tuple[PartitionInput, ...], checked(single("name"))] | None = None
+    partitions: Annotated[tuple[PartitionInput, ...], checked(distinct("name"))] | None = None
     """All its parts; none is added later."""
 
     derived_from: tuple[DerivationInput, ...] | None = None

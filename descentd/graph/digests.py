@@ -22,6 +22,7 @@ _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_key
 # sort differently. What is found may be inside a text; that only costs time.
 _PECULIAR: Final = (".0,", ".0}", ".0]", "e+", "e-")
 _LONG: Final = re.compile(r"[\[:,]-?[0-9]{16}")
+_LONG_BODY: Final = re.compile(_LONG.pattern.encode())
 _ASTRAL: Final = re.compile(r"[\U00010000-\U0010ffff]")
 Content = dict[str, Any]
 
@@ -65,8 +66,16 @@ def in_order(elements: Iterable[Any]) -> list[Any]:
 
 def parse(body: bytes) -> Content:
     """The content that `canonical` wrote."""
-    content: Content = json.loads(body)
+    if _LONG_BODY.search(body):
+        # A float from 2^53 to 10^21 is written like an integer (RFC 8785, 3.2.2.3), and is a float nevertheless.
+        content: Content = json.loads(body, parse_int=_number)
+    else:
+        content = json.loads(body)
     return content
+
+
+def _number(written: str) -> int | float:
+    return int(written) if abs(int(written)) < 2**53 else float(written)
 
 
 def content_id(kind: Kind, body: bytes) -> str:

@@ -61,7 +61,15 @@ def proven(population: Sequence[Term], statements: Sequence[Sequence[Share]]) ->
     if len(population) == 1:
         return True
     least = sum(max(_least(term, shares) for shares in statements) for term in population)
-    return least - (len(population) - 1) > CLOSE
+    room = least - (len(population) - 1)
+    # Where the others leave no row at all aside, a value that is there without a count meets them in some row.
+    return room > CLOSE or (room > -CLOSE and any(_uncounted(term, statements) for term in population))
+
+
+def _uncounted(term: Term, statements: Sequence[Sequence[Share]]) -> bool:
+    """Whether only more rows meet the term than `_least` says: nothing is counted of it."""
+    found = [share for shares in statements for share in shares if _meets(term, share)]
+    return bool(found) and all(share.share is None for share in found)
 
 
 def _least(term: Term, shares: Sequence[Share]) -> float:

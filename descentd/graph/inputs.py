@@ -57,11 +57,11 @@ def unique(given: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(ordered)
 
 
-def single(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
-    """As `unique`, and no two elements share `part`."""
+def distinct(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
+    """A list in the order given, of which no two elements share `part`."""
 
     def check(given: Iterable[Any]) -> tuple[Any, ...]:
-        items = unique(given)
+        items = tuple(given)
         seen: set[str] = set()
         for item in items:
             value = getattr(item, part)
@@ -69,6 +69,16 @@ def single(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
                 raise InvalidInput(f"The {part} {ascii(value)} is given twice: give it once.")
             seen.add(value)
         return items
+
+    return check
+
+
+def single(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
+    """As `unique`, and no two elements share `part`."""
+    told_apart = distinct(part)
+
+    def check(given: Iterable[Any]) -> tuple[Any, ...]:
+        return told_apart(unique(given))
 
     return check
 

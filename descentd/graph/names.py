@@ -108,7 +108,7 @@ def instant(given: str) -> int:
     if not _INSTANT.fullmatch(given):
         raise InvalidInput(f"{ascii(given[:80])} is not a date-time: write RFC 3339 with offset, 2025-01-15T10:00:00Z.")
     try:
-        moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", given.upper()))
+        moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", given.upper())).astimezone(UTC)
         return (moment - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
         raise InvalidInput(f"{ascii(given)} names no moment that exists: check month, day, hour and offset.") from None

@@ -12,6 +12,7 @@ from descentd.graph.drafts import DATA, VERSION, Drafts, Skipped
 from descentd.graph.errors import InvalidInput
 from descentd.graph.manifest import ManifestInput
 from descentd.graph.measures import Measures
+from descentd.graph.names import LONGEST
 from descentd.graph.outline import Item, Outline
 from descentd.graph.records import Record
 from descentd.graph.relations import Kind
@@ -37,6 +38,7 @@ class Registration:
         self._reads = reads
         self._outline = Outline(manifest)
         self.new: list[Record] = []
+        self._unnamed = False
 
     async def run(self) -> Registered:
         """Draft all records; `new` then holds those to be added, each after what it refers to.
@@ -79,8 +81,9 @@ class Registration:
         if None in partitions:
             raise Skipped(item.name)
         content = dataset.content()
-        content["partitions"] = sorted(partition.id for partition in partitions if partition)
+        content["partitions"] = [partition.id for partition in partitions if partition]
         content |= self._origins(dataset, item.field)
+        self._check_named(item)
         return Record.of(Kind.DATASET, content)
 
     def _partition(self, item: Item, partition: PartitionInput) -> Record:
@@ -90,14 +93,14 @@ class Registration:
         own = self._origins(partition, item.field)
         # What holds for a dataset holds for each of its partitions.
         whole = self._origins(item.dataset, item.field.partition(".")[0]) if item.dataset else {}
+        self._check_named(item)
         for part in own.keys() | whole.keys():
             content[part] = _set(own.get(part, []) + whole.get(part, []))
         return Record.of(Kind.PARTITION, content)
 
     def _origins(self, data: DatasetInput | PartitionInput, field: str) -> Content:
         makers = [
-            self._drafts.resolve(maker, f"{field}.generatedBy[{i}]", VERSION).id
-            for i, maker in enumerate(data.generated_by or ())
+            self._named(maker, f"{field}.generatedBy[{i}]", VERSION) for i, maker in enumerate(data.generated_by or ())
         ]
         return {
             "derivedFrom": self._derivations(data.derived_from, f"{field}.derivedFrom", DATA),
@@ -108,22 +111,41 @@ class Registration:
         self, derivations: Sequence[DerivationInput] | None, field: str, kinds: frozenset[Kind]
     ) -> list[Content]:
         return [
-            {"node": self._drafts.resolve(one.ref, f"{field}[{i}].ref", kinds).id, "relation": one.relation.value}
+            {"node": self._named(one.ref, f"{field}[{i}].ref", kinds), "relation": one.relation.value}
             for i, one in enumerate(derivations or ())
         ]
+
+    def _training(self, item: Item, model: ModelVersionInput) -> list[Content]:
+        """What a version trained on; notes data that is given twice, by two of its names."""
+        found: list[Content] = []
+        for i, data in enumerate(model.trained_on or ()):
+            field = f"{item.field}.trainedOn[{i}]"
+            learned = {"node": self._named(data.ref, f"{field}.ref", DATA), "role": data.role.value}
+            with self._drafts.problem_at(field):
+                if learned in found and learned["node"] is not None:
+                    raise InvalidInput(f"{data.ref} is given twice in this role: give it once.")
+            found.append(learned)
+        return found
+
+    def _named(self, ref: str, field: str, kinds: frozenset[Kind]) -> str | None:
+        """The id of what a ref stands for; where there is none, that is noted and the next ref is looked at."""
+        with self._drafts.problem_at(field):
+            return self._drafts.resolve(ref, field, kinds).id
+        self._unnamed = True
+        return None
+
+    def _check_named(self, item: Item) -> None:
+        """Go on to the next item where one of the refs of this one stands for nothing."""
+        if self._unnamed:
+            self._unnamed = False
+            raise Skipped(item.name)
 
     async def _version(self, item: Item, model: ModelVersionInput) -> Record:
         content = model.content()
         content.pop("safetyProfile", None)
         content["parents"] = self._derivations(model.parents, f"{item.field}.parents", VERSION)
-        learned = enumerate(model.trained_on or ())
-        content["trainedOn"] = _set(
-            {
-                "node": self._drafts.resolve(data.ref, f"{item.field}.trainedOn[{i}].ref", DATA).id,
-                "role": data.role.value,
-            }
-            for i, data in learned
-        )
+        content["trainedOn"] = _set(self._training(item, model))
+        self._check_named(item)
         parts = {
             part: Record.of(kind, {"parameters": content[part]} if kind is Kind.CONFIG else content[part])
             for part, kind in (("code", Kind.CODE), ("config", Kind.CONFIG), ("environment", Kind.ENVIRONMENT))
@@ -163,7 +185,10 @@ class Registration:
         newest = [*registered, *taken][-1] if registered or taken else None
         models = (model for model in self._manifest.models or () if model.name == name)
         reserved = {model.version for model in models}
-        return next_version(newest, {*registered, *taken, *filter(None, reserved)})
+        version = next_version(newest, {*registered, *taken, *filter(None, reserved)})
+        if len(version) > LONGEST:
+            raise InvalidInput(f"The version after {newest!a} is longer than {LONGEST} characters: give one.")
+        return version
 
     def _versions(self, name: str) -> Iterator[Record]:
         """Versions of a name that were made from this manifest so far."""

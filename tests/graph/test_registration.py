@@ -74,7 +74,6 @@ async def test_the_same_adds_nothing_however_it_is_written(each: Store) -> None:
     turned: Json = dict(reversed(registry().items()))
     turned["models"].reverse()
     turned["models"][0]["description"] = None
-    turned["datasets"][0]["partitions"].reverse()
     turned["datasets"][0]["derivedFrom"] = []
     turned["models"][1]["createdAt"] = "2025-01-15T11:00:00.000+01:00"
     turned["models"][1]["config"] = {"depth": 6, "learning_rate": 0.1}
@@ -83,6 +82,68 @@ async def test_the_same_adds_nothing_however_it_is_written(each: Store) -> None:
     assert {record.id for record in second.records} == {record.id for record in first.records}
     assert {entry.recorded_by for entry in await each.entries(range(1, await each.sequence() + 1))} == {"ann"}
     assert (await verify(each)).problem is None
+
+
+async def test_partitions_keep_their_order(each: Store) -> None:
+    names = ["c", "a", "d", "b"]
+    done = await send(each, dataset(*(partition(name, ord(name)) for name in names)))
+    [whole] = [record for record in done.records if record.kind is Kind.DATASET]
+    parts = [record for record in done.records if record.kind is Kind.PARTITION]
+    assert [record.content["name"] for record in parts] == names
+    assert whole.content["partitions"] == [record.id for record in parts]
+    code, field, message = await problem(each, dataset(*(partition(name, ord(name)) for name in sorted(names))))
+    assert (code, field) == (Code.VERSION_CONFLICT, "datasets[0]")
+    assert "partitions: c, a, d, b → a, b, c, d" in message
+
+
+async def test_every_problem_of_a_record_is_named(each: Store) -> None:
+    wrong = model(
+        "1",
+        parents=[{"ref": ref, "relation": "MERGE"} for ref in ("model:no@1", "model:no@2")],
+        trainedOn=[{"ref": "dataset:no@3", "role": "TRAIN"}],
+    )
+    with pytest.raises(Invalid) as caught:
+        await send(each, wrong)
+    assert [problem.field for problem in caught.value.problems] == [
+        "models[0].parents[0].ref",
+        "models[0].parents[1].ref",
+        "models[0].trainedOn[0].ref",
+    ]
+
+
+async def test_data_given_twice_by_two_of_its_names_is_refused(each: Store) -> None:
+    done = await send(each, dataset(partition()))
+    [part] = [record for record in done.records if record.kind is Kind.PARTITION]
+    twice = [{"ref": ref, "role": "TRAIN"} for ref in (part.id, "dataset:loans@1#p")]
+    code, field, _ = await problem(each, model("1", trainedOn=twice))
+    assert (code, field) == (Code.INVALID_INPUT, "models[0].trainedOn[1]")
+
+
+async def test_large_floats_are_floats_and_verify_takes_them(each: Store) -> None:
+    config = {"max_tokens": 1e16, "least": -1e18, "edge": float(2**53), "more": 1e21, "whole": 2**53 - 1}
+    done = await send(each, model("1", config=config))
+    assert (await verify(each)).problem is None
+    [kept] = [entry.record.content for entry in await each.entries([1, 2]) if entry.record.kind is Kind.CONFIG]
+    assert kept["parameters"] == config
+    assert {name: type(value) for name, value in kept["parameters"].items()} == {
+        name: type(value) for name, value in config.items()
+    }
+    assert not (await send(each, model("1", config=kept["parameters"]))).created
+    assert done.created
+
+
+async def test_moments_that_no_calendar_holds_are_refused(each: Store) -> None:
+    for given in ("9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"):
+        with pytest.raises(Invalid) as caught:
+            await send(each, model("1", createdAt=given))
+        assert caught.value.problems[0].field == "models[0].createdAt"
+
+
+async def test_a_next_version_that_is_too_long_is_refused(each: Store) -> None:
+    await send(each, model("9" * 200))
+    code, field, message = await problem(each, model(None, config={"learning_rate": 9}))
+    assert (code, field) == (Code.INVALID_INPUT, "models[0]")
+    assert "longer than 200" in message
 
 
 async def test_every_kind_that_a_manifest_holds_is_stored(each: Store) -> None:

@@ -147,6 +147,8 @@ def test_complete_speaks_for_what_it_lists() -> None:
         ((0.9, 0.3, 0.2), ("65+", "18-64"), True),
         ((0.7, 0.7, 0.2), ("65+", "18-64"), False),
         ((None, 0.3, 0.9), ("65+",), False),
+        ((None, 0.3, 1.0), ("65+",), True),
+        ((None, 0.3, 1.0), ("65+", "18-64"), True),
     ],
 )
 def test_joint_is_proven_by_shares_that_leave_no_other_way(
