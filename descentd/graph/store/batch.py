@@ -45,7 +45,8 @@ class Batch:
     async def append(self, records: Sequence[Record], person: str) -> None:
         """Add records that the view does not hold yet; each may refer to those before it."""
         sequence = transaction = self._start.sequence + len(self.appended) + 1
-        targets = await self.resolve({edge.target for record in records for edge in record.edges})
+        own = {record.id for record in records}
+        targets = await self.resolve({edge.target for record in records for edge in record.edges} - own)
         known = {id: brief.sequence for id, brief in targets.items()}
         for record in records:
             entry = Entry(sequence, transaction, record, self._recorded_at, person)
