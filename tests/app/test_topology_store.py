@@ -49,6 +49,25 @@ QUESTIONS: Final = (
       { count complete paths { steps { ref role } } } }""",
     "{ populationVocabulary { attribute } }",
 )
+COUNT: Final = '{ paths(from: "model:lattice@0", to: "model:lattice@180", first: 1) { count complete } }'
+
+
+def lattice(diamonds: int) -> dict[str, Any]:
+    """Each foot is the top of the next."""
+    parents: dict[int, list[int]] = {0: []} | {
+        3 * n + place: [3 * n + above for above in tops]
+        for n in range(diamonds)
+        for place, tops in ((1, (0,)), (2, (0,)), (3, (1, 2)))
+    }
+    models = [
+        {"name": "lattice", "version": str(n), "parents": [_merged(parent) for parent in of]}
+        for n, of in sorted(parents.items())
+    ]
+    return {"models": models}
+
+
+def _merged(parent: int) -> dict[str, str]:
+    return {"ref": f"model:lattice@{parent}", "relation": "MERGE"}
 
 
 def answers(server: Asking) -> list[Any]:
@@ -68,6 +87,9 @@ def test_each_worker_answers_what_the_index_answers(store_file: str, neo4j_clean
         expected = answers(index)
         for _ in range(2):  # each over connections of its own, which whichever worker is free takes
             assert answers(pushed_down) == expected
+        for server in (index, pushed_down):
+            server.ask(REGISTER, manifest=lattice(60))
+            assert server.ask(COUNT)["data"]["paths"] == {"count": str(2**60), "complete": False}
         assert not pushed_down.other
 
 
