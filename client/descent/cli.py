@@ -106,3 +106,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     app()
+
+
+if __name__ == "__main__":
+    main()

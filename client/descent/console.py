@@ -148,6 +148,12 @@ def say_rest(shown: int, total: int | None) -> None:
         say(f"{shown} of {total}; --all shows all.")
 
 
+def say_if_nothing(total: int | None) -> None:
+    """Say that a table is empty because nothing was found."""
+    if total == 0:
+        say("Nothing was found.")
+
+
 def say(text: str) -> None:
     """Write a line of progress to stderr."""
     stderr().print(Text(printable(text)))

@@ -6,7 +6,7 @@ Requests from foreign pages, and those under a foreign name (DNS rebinding), are
 import re
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,6 +14,7 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from descentd.app.door import Refuse
 from descentd.app.errors import fault, problem_response
 from descentd.app.logs import REQUEST_ID
 from descentd.app.metrics import Metrics
@@ -32,10 +33,14 @@ _HEADERS: Final = {
 
 
 class Edge:
-    """Outermost middleware. `hosts` are the names, beside those of this machine, that requests may ask for."""
+    """Outermost middleware. `hosts` are the names, beside those of this machine, that requests may ask for.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Collection[str]) -> None:
+    `refusals` make the answers to what is sent away from a path; elsewhere it is a problem.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Collection[str], refusals: Mapping[str, Refuse]) -> None:
         self._app = app
+        self._refusals = refusals
         self._metrics = metrics
         self._hosts = frozenset(host.lower() for host in hosts)
 
@@ -100,7 +105,8 @@ class Edge:
         foreign = Forbidden(
             "The request came under a foreign name or from a foreign page: ask by the server's own address."
         )
-        await problem_response(foreign)(scope, receive, send)
+        refuse = self._refusals.get(scope["path"])
+        await (refuse(scope, foreign) if refuse else problem_response(foreign))(scope, receive, send)
 
 
 def _host(given: str) -> str:

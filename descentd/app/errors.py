@@ -39,7 +39,8 @@ _UNKNOWN: Final = re.compile(
 _REQUIRED: Final = re.compile(r"to include required field '(?P<field>\w+)'")
 _ENCOUNTERED: Final = re.compile(r"but encountered error '(?P<reason>.*)'; found: ", re.DOTALL)
 _FOUND: Final = re.compile(r", found: .*\.$", re.DOTALL)
-_ABORTED: Final = re.compile(r"Validation aborted|more than \d+ tokens|nested too deeply")
+_ABORTED: Final = re.compile(r"Validation aborted|nested too deeply")
+_TOKENS: Final = re.compile(r"more than (?P<most>\d+) tokens")
 
 
 class Refusal(Exception):
@@ -106,6 +107,9 @@ def _meant(error: GraphQLError) -> DescentError:
     # parts of. All else that has a path went wrong in a resolver.
     if error.path is not None and not error.message.startswith("Argument '"):
         return fault(cause)
+    if many := _TOKENS.search(error.message):
+        most = many["most"]
+        return TooCostly(f"The document has over {most} tokens, and {most} are answered: ask for less at once.")
     if _ABORTED.search(error.message):
         return TooCostly("The document is too large to be checked: ask for less at once.")
     found = _VARIABLE.fullmatch(error.message)
@@ -113,8 +117,10 @@ def _meant(error: GraphQLError) -> DescentError:
 
 
 def _variable(name: str, path: str | None, reason: str) -> InvalidInput:
-    """What is wrong with a variable; its field is a path inside it, or its name."""
+    """What is wrong with a variable; its field is a path inside it, or its name, which the path into a list follows."""
     field = (path or "").strip().removeprefix(".")
+    if field.startswith("["):
+        field = name + field
     if unknown := _UNKNOWN.search(reason):
         hint = f" {unknown['hint']}" if unknown["hint"] else ""
         inside = f"{field}.{unknown['field']}" if field else unknown["field"]

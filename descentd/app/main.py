@@ -73,8 +73,9 @@ def create(
         Route("/metrics", health.metrics),
         Route("/version", health.version),
     ]
+    refusals = {"/graphql": graphql.refusal}
     for route in routes:
-        route.app = Guarded(route.app, door, route.path, graphql.refusal if route.path == "/graphql" else None)
+        route.app = Guarded(route.app, door, route.path, refusals.get(route.path))
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -91,7 +92,7 @@ def create(
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Edge, metrics=metrics, hosts=(*settings.hosts, settings.host))],
+        middleware=[Middleware(Edge, metrics=metrics, hosts=(*settings.hosts, settings.host), refusals=refusals)],
         exception_handlers={HTTPException: _http_exception},
         lifespan=lifespan,
     )

@@ -32,9 +32,11 @@ class Page:
 
 
 def page(first: int | None, after: str | None, now: int, question: Sequence[object], keys: int = 1) -> Page:
-    """The page that a client asks for; `keys` numbers make a position in this list.
+    """The page that a client asks for; `now` is the sequence that the question is asked at.
 
-    Raises InvalidInput for a number out of range, and for a cursor that is none or belongs to another question.
+    question: all that the list depends on, `asOf` with it; keys: how many numbers make a position in this list.
+    Raises InvalidInput for a number out of range, and for a cursor that is none, belongs to another question, or to
+    a log that is longer than this one.
     """
     if first is not None and not 1 <= first <= MOST:
         raise InvalidInput(f"first is {first}: ask for 1 to {MOST}, and for more with the cursor.", "first")
@@ -42,7 +44,13 @@ def page(first: int | None, after: str | None, now: int, question: Sequence[obje
     if after is None:
         return Page(first or USUAL, now, None, asked)
     pinned, *position = _parse(after, asked, keys)
-    return Page(first or USUAL, min(pinned, now), tuple(position), asked)
+    if pinned > now:
+        raise _none()
+    return Page(first or USUAL, pinned, tuple(position), asked)
+
+
+def _none() -> InvalidInput:
+    return InvalidInput("That is no cursor: use an endCursor as it was given.", "after")
 
 
 def _parse(cursor: str, asked: str, keys: int) -> list[int]:
@@ -51,9 +59,9 @@ def _parse(cursor: str, asked: str, keys: int) -> list[int]:
             base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         )
     except (binascii.Error, ValueError, TypeError):
-        raise InvalidInput("That is no cursor: use an endCursor as it was given.", "after") from None
+        raise _none() from None
     if question != asked:
         raise InvalidInput("The cursor belongs to another question: start again without it.", "after")
     if len(numbers) != keys + 1 or not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
-        raise InvalidInput("That is no cursor: use an endCursor as it was given.", "after")
+        raise _none()
     return list(numbers)

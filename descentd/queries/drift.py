@@ -12,7 +12,7 @@ from descentd.graph.records import Brief
 from descentd.graph.relations import Kind, Role
 from descentd.queries.cursors import page
 from descentd.queries.profiles import Profiles, profiles, wording
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, moment_of
 from descentd.queries.results import Found, Measured, measured
 from descentd.queries.retraction import retracted
 from descentd.queries.series import slice_of
@@ -64,7 +64,7 @@ async def documentation_drift(
 ) -> DriftPage:
     """The versions that a filter lets through and whose documentation has drifted; raises NotFound, InvalidInput."""
     asked = page(first, after, await registry.sequence(as_of), ["drift", wanted, as_of])
-    versions = (await matching(registry, wanted or VersionFilter(), asked.upto)).tolist()
+    versions = (await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))).tolist()
     found: dict[int, Sequence[Drift]] = {}
     for i in range(0, len(versions), _CHUNK):
         drifts = await drift(registry, versions[i : i + _CHUNK], asked.upto)

@@ -25,7 +25,7 @@ from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, about
 from descentd.queries.results import measured
 from descentd.queries.standings import Brief as Finding
 from descentd.queries.standings import Standing
@@ -99,7 +99,8 @@ async def _named(registry: Registry, wanted: ErosionFilter) -> frozenset[int] | 
     """The versions with the names that are asked for; None for all."""
     sets: list[frozenset[int]] = []
     if wanted.name is not None:
-        key = f"model:{name(wanted.name)}"
+        with about("filter.name"):
+            key = f"model:{name(wanted.name)}"
         sets.append(frozenset((await registry.store.holders([key])).get(key, ())))
     if wanted.name_prefix:
         held = await registry.store.holding(f"model:{nfc(wanted.name_prefix)}")

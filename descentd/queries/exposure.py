@@ -9,7 +9,7 @@ from descentd.graph.reach import Sequences, Term, Verdict
 from descentd.graph.records import Brief
 from descentd.queries.cursors import page
 from descentd.queries.derivations import Derivation, name_steps
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.versions import VersionFilter, matching
 
 USUAL = frozenset({Verdict.TRAINED, Verdict.UNKNOWN})
@@ -56,14 +56,20 @@ def population(terms: Sequence[tuple[str, Sequence[str]]]) -> tuple[Term, ...]:
     for i, (attribute, values) in enumerate(terms):
         if not values:
             raise InvalidInput("The term has no values: name at least one.", f"population.all[{i}].values")
-        name = text(attribute, "attribute")
-        any_of = frozenset(text(value, "value") for value in values)
+        with about(f"population.all[{i}].attribute"):
+            name = text(attribute, "attribute")
+        any_of = frozenset(_value(value, f"population.all[{i}].values[{j}]") for j, value in enumerate(values))
         if name in wanted and wanted[name] != any_of:
             raise InvalidInput(
                 f"The attribute {ascii(name)} is asked for twice: put its values into one term.", f"population.all[{i}]"
             )
         wanted[name] = any_of
     return tuple(Term(attribute, values) for attribute, values in sorted(wanted.items()))
+
+
+def _value(given: str, field: str) -> str:
+    with about(field):
+        return text(given, "value")
 
 
 class Exposure:
@@ -118,6 +124,6 @@ async def exposure(
 ) -> Exposure:
     """Ask about a population; raises NotFound and InvalidInput for the filter's refs."""
     upto = await registry.sequence(as_of)
-    within = await matching(registry, wanted, upto) if wanted else None
-    asked = [(term.attribute, sorted(term.values)) for term in terms], wanted
+    within = await matching(registry, wanted, upto, moment_of(as_of)) if wanted else None
+    asked = [(term.attribute, sorted(term.values)) for term in terms], wanted, as_of
     return Exposure(registry, terms, within, upto, asked)

@@ -33,9 +33,11 @@ class History:
     upto: int
 
 
-async def history(registry: Registry, ref: str, first: int | None, after: str | None) -> History:
+async def history(
+    registry: Registry, ref: str, first: int | None, after: str | None, as_of: str | None = None
+) -> History:
     """The history of a record; raises NotFound and InvalidInput."""
-    asked = page(first, after, await registry.sequence(), ["history", ref])
+    asked = page(first, after, await registry.sequence(as_of), ["history", ref, as_of])
     of = await registry.find(ref, asked.upto)
     links = await registry.store.links([of.sequence], STATEMENTS, inward=True)
     sequences = sorted({of.sequence, *(link.source for link in links if link.source <= asked.upto)})

@@ -34,12 +34,20 @@ class Impact:
     """The impact of some records, at one moment."""
 
     def __init__(
-        self, registry: Registry, origins: Sequence[int], kinds: frozenset[Kind] | None, upto: int, *, evidence: bool
+        self,
+        registry: Registry,
+        origins: Sequence[int],
+        kinds: frozenset[Kind] | None,
+        upto: int,
+        as_of: str | None,
+        *,
+        evidence: bool,
     ) -> None:
         self._registry = registry
         self._origins = origins
         self._kinds = kinds
         self._evidence = evidence
+        self._asked = ["impact", origins, kinds and sorted(kinds), evidence, as_of]
         self.upto = upto
 
     async def counts(self) -> Mapping[Kind, int]:
@@ -51,9 +59,7 @@ class Impact:
 
     async def affected(self, first: int | None, after: str | None, *, via: bool) -> AffectedPage:
         """A page of what is affected; raises InvalidInput for a page that cannot be."""
-        asked = page(
-            first, after, self.upto, ["impact", self._origins, self._kinds and sorted(self._kinds), self._evidence], 2
-        )
+        asked = page(first, after, self.upto, self._asked, 2)
         reached = await self._registry.walk.reach(
             self._origins,
             Direction.DESCENDANTS,
@@ -81,6 +87,5 @@ async def impact(
     """The impact of the records that `refs` name; raises NotFound and InvalidInput."""
     upto = await registry.sequence(as_of)
     origins = await registry.find_all(refs, upto, "of")
-    return Impact(
-        registry, sorted({o.sequence for o in origins}), frozenset(kinds) if kinds else None, upto, evidence=evidence
-    )
+    wanted = frozenset(kinds) if kinds else None
+    return Impact(registry, sorted({o.sequence for o in origins}), wanted, upto, as_of, evidence=evidence)

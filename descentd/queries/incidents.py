@@ -143,9 +143,11 @@ async def resolve(registry: Registry, given: ResolutionInput, person: str) -> Re
     return record
 
 
-async def incidents(registry: Registry, of: str | None, first: int | None, after: str | None) -> Incidents:
+async def incidents(
+    registry: Registry, of: str | None, first: int | None, after: str | None, as_of: str | None = None
+) -> Incidents:
     """A page of incidents about a record, whether as version or as cause, or of all; raises NotFound."""
-    asked = page(first, after, await registry.sequence(), ["incidents", of])
+    asked = page(first, after, await registry.sequence(as_of), ["incidents", of, as_of])
     opened = await registry.store.holding("incident:opened")
     if of is not None:
         record = await registry.find(of, asked.upto)

@@ -21,12 +21,13 @@ class Paths:
     upto: int
 
 
-async def paths(registry: Registry, start: str, end: str, first: int | None) -> Paths:
+async def paths(registry: Registry, start: str, end: str, first: int | None, as_of: str | None = None) -> Paths:
     """The derivations from an ancestor to a descendant, shortest first; raises NotFound, InvalidInput and TooCostly."""
     if first is not None and not 1 <= first <= MOST:
         raise InvalidInput(f"first is {first}: ask for 1 to {MOST}.", "first")
-    upto = await registry.sequence()
-    ancestor, descendant = await registry.find(start, upto), await registry.find(end, upto)
+    upto = await registry.sequence(as_of)
+    ancestor = await registry.find(start, upto, field="from")
+    descendant = await registry.find(end, upto, field="to")
     found = await registry.walk.paths(ancestor.sequence, descendant.sequence, upto, first or USUAL)
     _, named = await name_steps(registry, (), found.paths)
     return Paths(found.count, found.count == len(named), named, upto)

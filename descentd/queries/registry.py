@@ -1,6 +1,7 @@
 """What every question is asked of: a store, who walks its influence graph, and the moment that is meant."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +24,22 @@ _RESULTS: Final = 100_000
 """Results that kept assessments may rest on, all together."""
 
 
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """What is wrong with an argument names it: InvalidInput that is raised inside gets `field`, if it has none."""
+    try:
+        yield
+    except InvalidInput as error:
+        error.field = error.field or field
+        raise
+
+
+def moment_of(as_of: str | None, field: str = "asOf") -> int | None:
+    """The moment (microseconds since 1970) that an argument means, None for now; raises InvalidInput."""
+    with about(field):
+        return None if as_of is None else instant(as_of)
+
+
 @dataclass(frozen=True, slots=True)
 class Registry:
     """The parts of a running registry."""
@@ -43,13 +60,17 @@ class Registry:
 
         Raises InvalidInput where `as_of` is no instant.
         """
-        return await self.store.sequence() if as_of is None else await self.store.sequence_at(instant(as_of))
+        moment = moment_of(as_of)
+        return await self.store.sequence() if moment is None else await self.store.sequence_at(moment)
 
     async def find_all(self, names: Sequence[str], upto: int, field: str) -> list[Brief]:
         """The records that refs name, by one look-up; raises as `find` does, naming the place in the list."""
         if not names:
             raise InvalidInput("Nothing is asked about: name at least one ref.", field)
-        normal = [ref(name) for name in names]
+        normal: list[str] = []
+        for i, name in enumerate(names):
+            with about(f"{field}[{i}]"):
+                normal.append(ref(name))
         briefs = await self.store.resolve(normal)
         for i, name in enumerate(normal):
             if name not in briefs or briefs[name].sequence > upto:
@@ -58,16 +79,13 @@ class Registry:
                 )
         return [briefs[name] for name in normal]
 
-    async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None, field: str | None = None) -> Brief:
+    async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None, field: str = "of") -> Brief:
         """The record that a ref names, as known at sequence `upto`.
 
         Raises NotFound, and InvalidInput for what is no ref or names a record of none of `kinds`; both name `field`.
         """
-        try:
+        with about(field):
             normal = ref(name)
-        except InvalidInput as error:
-            error.field = field
-            raise
         brief = (await self.store.resolve([normal])).get(normal)
         if brief is None or brief.sequence > upto:
             raise NotFound(f"{ascii(normal)} is not registered: check its spelling, or search for it.", field)

@@ -29,18 +29,25 @@ class Found:
 
 
 async def search(
-    registry: Registry, text: str, kinds: Sequence[Kind] | None, first: int | None, after: str | None
+    registry: Registry,
+    text: str,
+    kinds: Sequence[Kind] | None,
+    first: int | None,
+    after: str | None,
+    as_of: str | None = None,
 ) -> Found:
     """Records with a word that begins with each of the words of `text`, or with a digest that begins so.
 
-    Raises InvalidInput where there is nothing to look for.
+    Raises InvalidInput where there is nothing to look for, or too much.
     """
+    if len(text) > _LONGEST:
+        raise InvalidInput(f"The text has {len(text):,} characters: send up to {_LONGEST:,}.", "text")
     digest = _DIGEST.fullmatch(text.strip())
     # "model:name" is how refs begin; the kind is not part of what records are found by
     wanted = words(re.sub(r"^(model|dataset):", "", text.strip()))
-    if not wanted or len(text) > _LONGEST:
-        raise InvalidInput("There is no word to look for: send letters or digits, up to 1,000 characters.", "text")
-    asked = page(first, after, await registry.sequence(), ["search", wanted, kinds and sorted(kinds)])
+    if not wanted:
+        raise InvalidInput("There is no word to look for: send letters or digits.", "text")
+    asked = page(first, after, await registry.sequence(as_of), ["search", wanted, kinds and sorted(kinds), as_of])
     found = await registry.store.search(wanted, f"sha256:{digest[2].lower()}" if digest else None)
     found = found[found <= asked.upto]
     if kinds:

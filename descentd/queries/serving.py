@@ -105,9 +105,10 @@ async def serving(
     return sorted(there, key=lambda one: one.place)
 
 
-async def versions_serving(registry: Registry, environment: str, upto: int) -> Sequences:
-    """The versions that serve somewhere in an environment now, ascending."""
-    there = await serving(registry, environment, None, time.time_ns() // 1000, upto)
+async def versions_serving(registry: Registry, environment: str, upto: int, moment: int | None = None) -> Sequences:
+    """The versions that serve somewhere in an environment at a moment (now unless given), ascending."""
+    then = time.time_ns() // 1000 if moment is None else moment
+    there = await serving(registry, environment, None, then, upto)
     briefs = await registry.store.resolve({one.version for one in there}) if there else {}
     return np.array(sorted(brief.sequence for brief in briefs.values()), dtype=np.int64)
 

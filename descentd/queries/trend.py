@@ -13,7 +13,7 @@ from descentd.queries.erosion.composites import Slice
 from descentd.queries.erosion.lines import Line, lines
 from descentd.queries.erosion.series import Protocol
 from descentd.queries.evaluations import VERSION
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +56,10 @@ def slice_given(terms: Sequence[tuple[str, str]]) -> Slice:
     """A slice as a client gave it, in its normal form; raises InvalidInput where an attribute is given twice."""
     normal: dict[str, str] = {}
     for i, (attribute, value) in enumerate(terms):
-        try:
-            name, exact = text(attribute, "attribute"), text(value, "value")
-        except InvalidInput as error:
-            error.field = f"slice[{i}]"
-            raise
+        with about(f"slice[{i}].attribute"):
+            name = text(attribute, "attribute")
+        with about(f"slice[{i}].value"):
+            exact = text(value, "value")
         if name in normal:
             raise InvalidInput(f"The attribute {ascii(name)} is given twice: give it once.", f"slice[{i}].attribute")
         normal[name] = exact

@@ -89,11 +89,13 @@ def _decided(held: Sequence[Held], laid_down: Mapping[str, Policy]) -> tuple[Ver
     return VerdictStatus.UNREVIEWED, reasons or [Reason("NO_REVIEW", "Nobody has reviewed this version.")]
 
 
-async def in_status(registry: Registry, wanted: frozenset[VerdictStatus], upto: int) -> Sequences:
-    """All versions that stand so, ascending."""
+async def in_status(
+    registry: Registry, wanted: frozenset[VerdictStatus], upto: int, moment: int | None = None
+) -> Sequences:
+    """All versions that stand so at a sequence and a moment (now unless given), ascending."""
     everything = await registry.walk.everything(upto, Kind.MODEL_VERSION)
     flagged = await versions_reached(registry, upto, _ALL)
-    decided = await _reviewed(registry, upto)
+    decided = await _reviewed(registry, upto, moment)
     environments = {one.environment for held in decided.values() for one in held}
     laid_down = await policies(registry, environments, upto)
     by_status: dict[VerdictStatus, list[int]] = {status: [] for status in VerdictStatus}
@@ -108,14 +110,14 @@ async def in_status(registry: Registry, wanted: frozenset[VerdictStatus], upto: 
     return np.unique(np.concatenate([sets[status] for status in wanted] or [_array([])]))
 
 
-async def _reviewed(registry: Registry, upto: int) -> Mapping[int, list[Held]]:
+async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mapping[int, list[Held]]:
     """The reviews of all versions that have any."""
     found = await registry.walk.everything(upto, Kind.REVIEW)
     subjects = {entry.record.content["subject"] for entry in await registry.store.entries(found.tolist())}
     if not subjects:
         return {}
     versions = sorted(brief.sequence for brief in (await registry.store.resolve(subjects)).values())
-    return await reviews(registry, versions, upto)
+    return await reviews(registry, versions, upto, moment)
 
 
 def _array(sequences: Sequence[int]) -> Sequences:

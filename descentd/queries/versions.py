@@ -6,12 +6,12 @@ from functools import reduce
 
 import numpy as np
 
-from descentd.graph.names import digest, instant, name, nfc
+from descentd.graph.names import digest, name, nfc
 from descentd.graph.reach import Direction, Sequences
 from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
 from descentd.queries.cursors import page
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.serving import versions_serving
 from descentd.queries.verdicts import VerdictStatus, in_status
 
@@ -44,46 +44,65 @@ class Versions:
     upto: int
 
 
-async def versions(registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None) -> Versions:
+async def versions(
+    registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
+) -> Versions:
     """The versions that a filter lets through; raises NotFound and InvalidInput."""
-    asked = page(first, after, await registry.sequence(), ["versions", wanted])
-    found = await matching(registry, wanted or VersionFilter(), asked.upto)
+    asked = page(first, after, await registry.sequence(as_of), ["versions", wanted, as_of])
+    found = await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))
     rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found
     shown = await registry.store.briefs([int(sequence) for sequence in rest[: asked.first]])
     items = [(brief, asked.cursor(brief.sequence)) for brief in shown]
     return Versions(items, len(found), len(rest) > asked.first, asked.upto)
 
 
-async def matching(registry: Registry, wanted: VersionFilter, upto: int) -> Sequences:
-    """The sequences of all versions that a filter lets through as known at `upto`, ascending."""
-    sets = [found async for found in _conditions(registry, wanted, upto)]
+async def matching(registry: Registry, wanted: VersionFilter, upto: int, moment: int | None = None) -> Sequences:
+    """The sequences of all versions that a filter lets through as known at `upto`, ascending.
+
+    What they are reviewed to be, and where they serve, is as of a moment (microseconds since 1970; now unless given).
+    Raises NotFound and InvalidInput, which name the part of the filter.
+    """
+    sets = [found async for found in _conditions(registry, wanted, upto, moment)]
     if not sets:
         sets = [await registry.walk.everything(upto, Kind.MODEL_VERSION)]
     found = reduce(lambda one, other: np.intersect1d(one, other, assume_unique=True), sorted(sets, key=len))
     earliest, latest = 0, upto
-    if wanted.recorded_after is not None:
-        earliest = await registry.store.sequence_at(instant(wanted.recorded_after))
-    if wanted.recorded_before is not None:
-        latest = min(upto, await registry.store.sequence_at(instant(wanted.recorded_before) - 1))
+    after = moment_of(wanted.recorded_after, "filter.recordedAfter")
+    before = moment_of(wanted.recorded_before, "filter.recordedBefore")
+    if after is not None:
+        earliest = await registry.store.sequence_at(after)
+    if before is not None:
+        latest = min(upto, await registry.store.sequence_at(before - 1))
     return found[(found > earliest) & (found <= latest)]
 
 
-async def _conditions(registry: Registry, wanted: VersionFilter, upto: int) -> AsyncIterator[Sequences]:
-    """The versions that satisfy each condition that is given."""
+async def _conditions(
+    registry: Registry, wanted: VersionFilter, upto: int, moment: int | None
+) -> AsyncIterator[Sequences]:
+    """The versions that satisfy each condition that is given; an empty list is none."""
     if wanted.name is not None:
-        yield await _held(registry, f"model:{name(wanted.name)}")
+        with about("filter.name"):
+            key = f"model:{name(wanted.name)}"
+        yield await _held(registry, key)
     if wanted.name_prefix:
         yield await registry.store.holding(f"model:{nfc(wanted.name_prefix)}")
     if wanted.artifact is not None:
-        yield await _held(registry, f"artifact:{digest(wanted.artifact)}")
-    for ref, kinds in ((wanted.derived_from, _VERSION), (wanted.trained_on, _DATA)):
+        with about("filter.artifact"):
+            key = f"artifact:{digest(wanted.artifact)}"
+        yield await _held(registry, key)
+    for field, ref, kinds in (
+        ("filter.derivedFrom", wanted.derived_from, _VERSION),
+        ("filter.trainedOn", wanted.trained_on, _DATA),
+    ):
         if ref is not None:
-            origin = await registry.find(ref, upto, kinds)
+            origin = await registry.find(ref, upto, kinds, field)
             yield await registry.walk.members([origin.sequence], Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
-    if wanted.status is not None:
-        yield await in_status(registry, frozenset(wanted.status), upto)
+    if wanted.status:
+        yield await in_status(registry, frozenset(wanted.status), upto, moment)
     if wanted.serving_in is not None:
-        yield await versions_serving(registry, name(wanted.serving_in), upto)
+        with about("filter.servingIn"):
+            environment = name(wanted.serving_in)
+        yield await versions_serving(registry, environment, upto, moment)
 
 
 async def _held(registry: Registry, key: str) -> Sequences:

@@ -16,19 +16,20 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self._upto = 0
-        self._shares: dict[str, tuple[Share, ...]] = {}
+        self._shares: defaultdict[str, dict[int, tuple[Share, ...]]] = defaultdict(dict)
+        """By partition, what each statement says of its population, by sequence."""
 
-    async def read(self, store: Store, walk: SupportsReach) -> tuple[Mapping[str, Mapping[str, int]], int]:
-        """How many partitions hold each value of each attribute, by the statements in force, and as of when."""
-        upto = await store.sequence()
+    async def read(self, store: Store, walk: SupportsReach, upto: int) -> Mapping[str, Mapping[str, int]]:
+        """How many partitions hold each value of each attribute, by the statements in force at a sequence."""
         statements = await walk.everything(upto, Kind.POPULATION)
         new = [int(sequence) for sequence in statements[statements > self._upto]]
         for i in range(0, len(new), _CHUNK):
             for entry in await store.entries(new[i : i + _CHUNK]):
-                self._shares[entry.record.content["subject"]] = shares_of(entry.record.content)[1]
+                self._shares[entry.record.content["subject"]][entry.sequence] = shares_of(entry.record.content)[1]
         self._upto = max(self._upto, upto)
         held: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
-        for shares in self._shares.values():
-            for share in shares:
+        for statements_of in self._shares.values():
+            newest = max((sequence for sequence in statements_of if sequence <= upto), default=None)
+            for share in () if newest is None else statements_of[newest]:
                 held[share.attribute][share.value] += share.share != 0
-        return {attribute: dict(sorted(values.items())) for attribute, values in sorted(held.items())}, upto
+        return {attribute: dict(sorted(values.items())) for attribute, values in sorted(held.items())}

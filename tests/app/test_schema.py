@@ -45,6 +45,20 @@ def test_what_has_none_is_found() -> None:
     assert set(undescribed(bare)) == {"Query", "Query.f", "Query.f(a)", "I", "I.x", "E"}
 
 
+def without_moment(whole: GraphQLSchema) -> set[str]:
+    assert whole.query_type is not None
+    return {name for name, field in whole.query_type.fields.items() if "asOf" not in field.args}
+
+
+def test_every_question_may_be_asked_as_of_a_moment() -> None:
+    """But for the erosions of everything, which are kept for now alone, and the accesses, which are not in the log."""
+    assert without_moment(build_schema(EXPORTED.read_text("utf-8"))) == {"erosions", "accessLog"}
+
+
+def test_a_question_without_a_moment_is_found() -> None:
+    assert without_moment(build_schema("type Query { f(asOf: String): Int g: Int h(at: String): Int }")) == {"g", "h"}
+
+
 def test_the_exported_schema_is_the_one_that_is_served() -> None:
     assert EXPORTED.read_text("utf-8") == schema.as_str().rstrip() + "\n"
 

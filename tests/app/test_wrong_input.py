@@ -169,6 +169,32 @@ def test_a_body_that_cannot_be_read(client: httpx2.Client, body: bytes) -> None:
     assert client.get("/readyz").json()["sequence"] == 2
 
 
+SEARCH = 'query ($kinds: [RecordKind!]) { search(text: "m", kinds: $kinds) { totalCount } }'
+IMPACT = "query ($of: [Ref!]!) { impact(of: $of) { counts { count } } }"
+VARIABLES = [
+    (SEARCH, {"kinds": ["NOTHING"]}, "kinds[0]", "'NOTHING'"),
+    (SEARCH, {"kinds": ["CODE", "X"]}, "kinds[1]", "'X'"),
+    (IMPACT, {"of": ["model:m@1", True]}, "of[1]", "true is no text: send a string."),
+    (IMPACT, {"of": [{"a": None}]}, "of[0]", '{"a": null} is no text: send a string.'),
+    (
+        REGISTER,
+        {"manifest": {"datasets": [{"name": "d", "version": "1", "partitions": [{"name": "p", "rows": False}]}]}},
+        "datasets[0].partitions[0].rows",
+        "false is no count: send an integer from 0 to 2^53 - 1.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("query", "variables", "field", "said"), VARIABLES)
+def test_what_is_wrong_in_a_variable_is_named(
+    client: httpx2.Client, query: str, variables: dict[str, Any], field: str, said: str
+) -> None:
+    answer = client.post("/graphql", json={"query": query, "variables": variables}).json()
+    found = {error["extensions"]["field"]: error for error in answer["errors"]}
+    assert found[field]["extensions"]["code"] == "INVALID_INPUT"
+    assert said in found[field]["message"]
+
+
 def test_what_is_just_right_is_taken(client: httpx2.Client) -> None:
     config = json.dumps({"seed": 2**53 - 1, "deep": json.loads(deep(62))})
     manifest = f'{{"models":[{{"name":"caf\\u00e9/v2 (final)","version":"1","config":{config}}}]}}'

@@ -127,6 +127,14 @@ def test_help_and_version() -> None:
     assert run("--version").stdout == "descent 0.1.0\n"
 
 
+@pytest.mark.parametrize("module", ["descent", "descent.cli"])
+def test_run_as_a_module(module: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (told.returncode, told.stdout, told.stderr) == (0, "descent 0.1.0\n", "")
+
+
 # ---------------------------------------------------------------- check
 
 
@@ -309,6 +317,16 @@ def test_a_misspelt_population_is_warned_of(full: Registry) -> None:
         "warning: No partition documents age_group=66; documented are 18-64, 65+.",
         "warning: No partition documents regoin; documented are age_group.",
     ]
+
+
+def test_an_empty_table_says_that_nothing_was_found(full: Registry) -> None:
+    nothing = {"totalCount": 0, "pageInfo": {"hasNextPage": False, "endCursor": None}, "edges": []}
+    full.on("Search", {"search": nothing})
+    full.on("TrainedOn", {"trainedOn": answers.EXPOSURE | {"versions": nothing}})
+    for args in (("search", "m"), ("trained-on", "age_group=65+")):
+        result = run(*args, registry=full)
+        assert (result.exit_code, result.stderr) == (0, "Nothing was found.\n")
+        assert run(*args, "--format", "json", registry=full).stderr == ""
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def trained_on(
         console.print_line()
         headings = ("version", "verdict", "exposure", "evidence", "joint", "derivation")
         console.print_table(headings, [_row(edge) for edge in edges])
+        console.say_if_nothing(found.versions.total)
     console.say_rest(len(edges), found.versions.total)
 
 

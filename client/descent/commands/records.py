@@ -29,6 +29,7 @@ def search(
         console.print_json({"totalCount": found.total, "records": nodes})
     else:
         console.print_table(("kind", "ref", "id"), [(node["kind"], node["ref"], node["id"]) for node in nodes])
+        console.say_if_nothing(found.total)
     console.say_rest(len(nodes), found.total)
 
 

@@ -15,7 +15,7 @@ from descentd.queries import contamination
 from descentd.queries.derivations import Derivation
 from descentd.queries.history import STATEMENTS
 from descentd.queries.incidents import resolutions
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, moment_of
 from descentd.queries.reviews import Held, reviews
 from descentd.queries.serving import Service, of_deployments
 
@@ -46,9 +46,15 @@ class Context:
         self.contaminations: DataLoader[tuple[int, int, int], Derivation | None] = DataLoader(self._contaminations)
         """By log position, version and data, how the version learned from the data, where it did."""
 
-    def answered_at(self, sequence: int) -> None:
-        """Note the log position of a part of the answer; the answer carries the latest."""
+    def answered_at(self, sequence: int, as_of: str | None = None) -> None:
+        """Note the log position of a part of the answer, and the `asOf` that it stands for.
+
+        The answer carries the latest position.
+        """
         self.sequence = max(sequence, self.sequence or 0)
+        moment = moment_of(as_of)
+        if moment is not None:
+            self.moments[sequence] = moment
 
     async def _entries(self, sequences: list[int]) -> Sequence[Entry]:
         return await self.registry.store.entries(sequences)

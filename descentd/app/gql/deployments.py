@@ -6,16 +6,18 @@ from typing import Annotated, Any, Final
 import strawberry
 from strawberry.types import Info
 
+from descentd.app.gql.arguments import AsOf
 from descentd.app.gql.context import context
 from descentd.app.gql.inputs import made, wire
 from descentd.app.gql.models import ModelVersion
 from descentd.app.gql.records import Record, named, node
 from descentd.app.gql.scalars import DateTime
 from descentd.graph.acts import DeploymentInput, EndDeploymentInput
-from descentd.graph.names import instant, rfc3339
+from descentd.graph.names import rfc3339
 from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
 from descentd.queries import deployment
+from descentd.queries.registry import moment_of
 from descentd.queries.serving import Service, serving
 from descentd.queries.standing import Then, meets_policy, profile_current
 
@@ -84,15 +86,20 @@ class ServingQuery:
         info: Info,
         environment: Annotated[str | None, strawberry.argument(description="Only there; all unless given.")] = None,
         endpoint: Annotated[str | None, strawberry.argument(description="Only there; all unless given.")] = None,
-        at: Annotated[DateTime | None, strawberry.argument(description="The moment; now unless given.")] = None,
+        at: Annotated[
+            DateTime | None, strawberry.argument(description="The moment; that of asOf, or now, unless given.")
+        ] = None,
+        as_of: AsOf = None,
     ) -> list[Serving]:
         registry = context(info).registry
-        upto = await registry.sequence()
-        context(info).answered_at(upto)
-        then = Then(
-            time.time_ns() // 1000 if at is None else instant(at),
-            upto if at is None else await registry.store.sequence_at(instant(at)),
-        )
+        upto = await registry.sequence(as_of)
+        context(info).answered_at(upto, as_of)
+        moment = moment_of(at, "at")
+        if moment is None:
+            asked = moment_of(as_of)
+            then = Then(time.time_ns() // 1000 if asked is None else asked, upto)
+        else:
+            then = Then(moment, min(upto, await registry.store.sequence_at(moment)))
         found = await serving(registry, environment, endpoint, then.moment, upto)
         return [await _serving(info, one, then, upto) for one in found]
 

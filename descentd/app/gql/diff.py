@@ -110,7 +110,7 @@ class DiffQuery:
         as_of: AsOf = None,
     ) -> Diff:
         found = await diff.diff(context(info).registry, base, head, attributes, as_of)
-        context(info).answered_at(found.upto)
+        context(info).answered_at(found.upto, as_of)
         return Diff(
             relation=found.relation,
             changes=[

@@ -50,7 +50,7 @@ class DriftQuery:
     ) -> DriftConnection:
         wanted = filter.conditions() if filter else None
         found = await documentation_drift(context(info).registry, wanted, first, after, as_of)
-        context(info).answered_at(found.upto)
+        context(info).answered_at(found.upto, as_of)
         return DriftConnection(
             total_count=Count(found.total),
             page_info=page_info([item.cursor for item in found.items], more=found.more),

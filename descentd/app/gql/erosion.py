@@ -154,7 +154,7 @@ class ErosionQuery:
         as_of: AsOf = None,
     ) -> Erosion:
         found = await eroded.erosion(context(info).registry, of, since, alpha, as_of)
-        context(info).answered_at(found.upto)
+        context(info).answered_at(found.upto, as_of)
         return Erosion(
             verdict=found.assessment.verdict,
             findings=[finding(told) for told in found.findings],

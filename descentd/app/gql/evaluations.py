@@ -97,7 +97,7 @@ class EvaluationQuery:
         self, info: Info, of: Of, first: First = None, after: After = None, as_of: AsOf = None
     ) -> Connection[Evaluation]:
         found = await evaluations.evaluations(context(info).registry, of, first, after, as_of)
-        context(info).answered_at(found.upto)
+        context(info).answered_at(found.upto, as_of)
         return Connection(
             total_count=Count(found.total),
             page_info=page_info([cursor for _, cursor in found.items], more=found.more),

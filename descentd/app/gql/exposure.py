@@ -49,7 +49,7 @@ class ModelVersionFilter:
 
     def conditions(self) -> VersionFilter:
         """The filter as the questions take it."""
-        status = None if self.status is None else tuple(self.status)
+        status = tuple(self.status) if self.status else None
         return VersionFilter(**{**vars(self), "status": status})
 
 
@@ -172,14 +172,15 @@ class ExposureQuery:
         terms = exposure.population([(term.attribute, term.values) for term in population.all])
         wanted = filter.conditions() if filter else None
         question = await exposure.exposure(context(info).registry, terms, wanted, as_of)
-        context(info).answered_at(question.upto)
+        context(info).answered_at(question.upto, as_of)
         return TrainedOn(question=question, verdicts=frozenset(verdicts) if verdicts else exposure.USUAL)
 
     @strawberry.field(description="What may be asked for: a misspelt value must not look like an unknown one.")
-    async def population_vocabulary(self, info: Info) -> list[VocabularyAttribute]:
+    async def population_vocabulary(self, info: Info, as_of: AsOf = None) -> list[VocabularyAttribute]:
         registry = context(info).registry
-        vocabulary, at = await registry.vocabulary.read(registry.store, registry.walk)
-        context(info).answered_at(at)
+        upto = await registry.sequence(as_of)
+        vocabulary = await registry.vocabulary.read(registry.store, registry.walk, upto)
+        context(info).answered_at(upto, as_of)
         return [
             VocabularyAttribute(
                 attribute=attribute,

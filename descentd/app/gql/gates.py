@@ -184,7 +184,7 @@ class GateQuery:
     @strawberry.field(description="Whether a version may be let into an environment; records nothing.")
     async def gate(self, info: Info, of: Of, environment: Place, as_of: AsOf = None) -> Gate:
         found = await decide.gate(context(info).registry, of, environment, as_of)
-        context(info).answered_at(found.upto)
+        context(info).answered_at(found.upto, as_of)
         return Gate(outcome=found.outcome, policy_digest=_digest(found), rules=rules(found.rules, found.upto))
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import strawberry
 from strawberry.types import Info
 
-from descentd.app.gql.arguments import After, First
+from descentd.app.gql.arguments import After, AsOf, First
 from descentd.app.gql.connections import Connection, Edge, page_info
 from descentd.app.gql.context import context
 from descentd.app.gql.deployments import Deployment
@@ -156,9 +156,10 @@ class IncidentQuery:
         of: Annotated[Ref | None, strawberry.argument(description="The version or cause; all unless given.")] = None,
         first: First = None,
         after: After = None,
+        as_of: AsOf = None,
     ) -> Connection[Incident]:
-        found = await incidents.incidents(context(info).registry, of, first, after)
-        context(info).answered_at(found.upto)
+        found = await incidents.incidents(context(info).registry, of, first, after, as_of)
+        context(info).answered_at(found.upto, as_of)
         return Connection(
             total_count=Count(found.total),
             page_info=page_info([cursor for _, cursor in found.items], more=found.more),

@@ -168,7 +168,7 @@ class LineageQuery:
         as_of: AsOf = None,
     ) -> Lineage:
         found, at = await lineage.lineage(context(info).registry, of, direction, depth, limit, as_of)
-        context(info).answered_at(at)
+        context(info).answered_at(at, as_of)
         return Lineage(
             complete=found.complete,
             total_count=Count(found.total),
@@ -199,7 +199,7 @@ class LineageQuery:
         ] = None,
     ) -> Impact:
         question = await impact.impact(context(info).registry, of, kinds, as_of, evidence=bool(include_evidence))
-        context(info).answered_at(question.upto)
+        context(info).answered_at(question.upto, as_of)
         return Impact(question=question)
 
     @strawberry.field(
@@ -213,9 +213,10 @@ class LineageQuery:
         first: Annotated[
             int | None, strawberry.argument(description="How many derivations to list, 1 to 1000; 10 unless given.")
         ] = None,
+        as_of: AsOf = None,
     ) -> Paths:
-        found = await paths.paths(context(info).registry, from_, to, first)
-        context(info).answered_at(found.upto)
+        found = await paths.paths(context(info).registry, from_, to, first, as_of)
+        context(info).answered_at(found.upto, as_of)
         return Paths(
             count=str(found.count), complete=found.complete, paths=[Path(steps=steps(path)) for path in found.paths]
         )

@@ -13,7 +13,7 @@ from descentd.app.gql.exposure import Filter
 from descentd.app.gql.models import ModelVersion
 from descentd.app.gql.records import Record, node
 from descentd.app.gql.scalars import Count, DateTime, Ref
-from descentd.graph.names import instant, rfc3339
+from descentd.graph.names import rfc3339
 from descentd.queries import history, search, versions
 
 
@@ -49,19 +49,17 @@ class LookupQuery:
     ) -> Record:
         registry = context(info).registry
         at = await registry.sequence(as_of)
-        if as_of is not None:
-            context(info).moments[at] = instant(as_of)
-        context(info).answered_at(at)
-        found: Record = node(await registry.find(ref, at), at)
+        context(info).answered_at(at, as_of)
+        found: Record = node(await registry.find(ref, at, field="ref"), at)
         return found
 
     @strawberry.field(description="The versions that a filter lets through, in log order.")
     async def model_versions(
-        self, info: Info, filter: Filter = None, first: First = None, after: After = None
+        self, info: Info, filter: Filter = None, first: First = None, after: After = None, as_of: AsOf = None
     ) -> Connection[ModelVersion]:
         wanted = filter.conditions() if filter else None
-        found = await versions.versions(context(info).registry, wanted, first, after)
-        context(info).answered_at(found.upto)
+        found = await versions.versions(context(info).registry, wanted, first, after, as_of)
+        context(info).answered_at(found.upto, as_of)
         return Connection(
             total_count=Count(found.total),
             page_info=page_info([cursor for _, cursor in found.items], more=found.more),
@@ -81,9 +79,10 @@ class LookupQuery:
         kinds: Kinds = None,
         first: First = None,
         after: After = None,
+        as_of: AsOf = None,
     ) -> Connection[Record]:
-        found = await search.search(context(info).registry, text, kinds, first, after)
-        context(info).answered_at(found.upto)
+        found = await search.search(context(info).registry, text, kinds, first, after, as_of)
+        context(info).answered_at(found.upto, as_of)
         return Connection(
             total_count=Count(found.total),
             page_info=page_info([cursor for _, cursor in found.items], more=found.more),
@@ -91,9 +90,11 @@ class LookupQuery:
         )
 
     @strawberry.field(description="How a record came in, and every statement about it since.")
-    async def history(self, info: Info, of: Of, first: First = None, after: After = None) -> HistoryConnection:
-        found = await history.history(context(info).registry, of, first, after)
-        context(info).answered_at(found.upto)
+    async def history(
+        self, info: Info, of: Of, first: First = None, after: After = None, as_of: AsOf = None
+    ) -> HistoryConnection:
+        found = await history.history(context(info).registry, of, first, after, as_of)
+        context(info).answered_at(found.upto, as_of)
         return HistoryConnection(
             page_info=page_info([event.cursor for event in found.events], more=found.more),
             edges=[Edge(cursor=event.cursor, node=_happened(event)) for event in found.events],

@@ -59,7 +59,7 @@ class ProbeQuery:
     )
     async def probes(self, info: Info, of: Of, as_of: AsOf = None) -> list[ProbeResult]:
         found = await probes.probes(context(info).registry, of, as_of)
-        context(info).answered_at(found.upto)
+        context(info).answered_at(found.upto, as_of)
         return [await _result(info, one, found.upto) for one in found.items]
 
 

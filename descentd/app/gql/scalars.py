@@ -1,5 +1,6 @@
 """The scalars of the schema. They pass text through: what may be in it is checked where it is used, once."""
 
+import json
 from typing import Any, Final, NewType
 
 import strawberry
@@ -12,15 +13,20 @@ JSON = NewType("JSON", object)
 Count = NewType("Count", int)
 
 
+def _shown(value: Any) -> str:
+    """A value as its sender wrote it, or the beginning of that."""
+    return json.dumps(value)[:80]
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r:.80} is no text: send a string.")
+        raise ValueError(f"{_shown(value)} is no text: send a string.")
     return value
 
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
-        raise ValueError(f"{value!r:.80} is no count: send an integer from 0 to 2^53 - 1.")
+        raise ValueError(f"{_shown(value)} is no count: send an integer from 0 to 2^53 - 1.")
     return value
 
 

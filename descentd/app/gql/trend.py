@@ -157,7 +157,7 @@ class TrendQuery:
     ) -> Trend:
         wanted = None if slice is None else trend.slice_given([(term.attribute, term.value) for term in slice])
         found = await trend.trend(context(info).registry, of, metric, wanted, since, as_of)
-        context(info).answered_at(found.upto)
+        context(info).answered_at(found.upto, as_of)
         definition = found.metric
         return Trend(
             metric=Metric(

@@ -18,7 +18,7 @@ from descentd.queries.gate.sight import see
 from descentd.queries.gate.standing import reviews_of
 from descentd.queries.policies import Policy, in_force
 from descentd.queries.profiles import profiles
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.reviews import quorum, vetoes
 
 VERSION = frozenset({Kind.MODEL_VERSION})
@@ -57,10 +57,12 @@ class Gate:
 
 
 async def gate(registry: Registry, of: str, environment: str, as_of: str | None = None) -> Gate:
-    """Ask the gate, and record nothing; raises NotFound and InvalidInput."""
+    """Ask the gate as of a moment, and record nothing; raises NotFound and InvalidInput."""
     upto = await registry.sequence(as_of)
     version = await registry.find(of, upto, VERSION, "of")
-    return await ask(registry, version, name(environment, "environment"), upto)
+    with about("environment"):
+        place = name(environment, "environment")
+    return await ask(registry, version, place, upto, moment_of(as_of))
 
 
 async def ask(registry: Registry, version: Brief, environment: str, upto: int, moment: int | None = None) -> Gate:
