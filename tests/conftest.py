@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -77,6 +78,22 @@ async def registry(store_kind: str, request: pytest.FixtureRequest, tmp_path: Pa
     server = request.getfixturevalue("neo4j_empty") if store_kind == "neo4j" else None
     async with opened(store_of(store_kind, tmp_path, server)) as found:
         yield found
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a process that runs a part of the tests tell which Neo4j it used, or why it had none."""
+    told: dict[str, str] | None = getattr(session.config, "workeroutput", None)
+    if told is not None:
+        told["neo4j_used"] = session.config.stash.get(NEO4J_USED, "")
+        told["neo4j_missing"] = session.config.stash.get(NEO4J_MISSING, "")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    told = getattr(node, "workeroutput", {})
+    for key, name in ((NEO4J_USED, "neo4j_used"), (NEO4J_MISSING, "neo4j_missing")):
+        if told.get(name):
+            node.config.stash[key] = told[name]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
