@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx2
 
-SECONDS = 180.0
+SECONDS = 300.0
 """After this long a process that does not do what it should is killed, so that the test fails rather than hangs."""
 
 

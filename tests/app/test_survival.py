@@ -67,11 +67,20 @@ class Persistent:
         self.acknowledged: list[str] = []
         self.refusals = 0
         self.stopped = False
+        self.ended = False
         self._server = server
         self._news = threading.Condition()
 
     def write(self, name: str) -> None:
         """Register one after the other, each until it is accepted, until told to stop."""
+        try:
+            self._write(name)
+        finally:
+            with self._news:
+                self.ended = True
+                self._news.notify_all()
+
+    def _write(self, name: str) -> None:
         with self._server.client() as client:
             number = 0
             while not self.stopped:
@@ -79,8 +88,10 @@ class Persistent:
                 answer = client.post("/graphql", json={"query": REGISTER, "variables": variables}).json()
                 with self._news:
                     if "errors" in answer:
-                        assert [error["extensions"]["code"] for error in answer["errors"]] == ["UNAVAILABLE"], answer
-                        self.refusals += 1
+                        code = answer["errors"][0]["extensions"]["code"]
+                        # A database that has just started may take longer over its first plans than an answer may.
+                        assert code in ("UNAVAILABLE", "TOO_COSTLY"), answer
+                        self.refusals += code == "UNAVAILABLE"
                     else:
                         counts = answer["data"]["register"]
                         assert counts["created"] + counts["existing"] == 4, answer
@@ -93,8 +104,9 @@ class Persistent:
         wanted = len(self.acknowledged) + acknowledged, self.refusals + refusals
         with self._news:
             assert self._news.wait_for(
-                lambda: len(self.acknowledged) >= wanted[0] and self.refusals >= wanted[1], SECONDS
+                lambda: self.ended or (len(self.acknowledged) >= wanted[0] and self.refusals >= wanted[1]), SECONDS
             )
+            assert not self.ended
 
 
 def test_a_database_that_is_killed_loses_nothing_acknowledged(neo4j_clean: Neo4jServer) -> None:
@@ -106,7 +118,7 @@ def test_a_database_that_is_killed_loses_nothing_acknowledged(neo4j_clean: Neo4j
         writers = Persistent(server)
         done = [pool.submit(writers.write, f"m{i}") for i in range(4)]
         try:
-            writers.wait_for(acknowledged=20)
+            writers.wait_for(acknowledged=8)
             neo4j_clean.kill()
             try:
                 writers.wait_for(refusals=4)
@@ -114,7 +126,7 @@ def test_a_database_that_is_killed_loses_nothing_acknowledged(neo4j_clean: Neo4j
                 assert refused["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
             finally:
                 neo4j_clean.start()
-            writers.wait_for(acknowledged=20)
+            writers.wait_for(acknowledged=8)
         finally:
             writers.stopped = True
         for one in done:
