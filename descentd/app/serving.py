@@ -36,8 +36,9 @@ def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _
         # Until the server listens to them, and once more when it is done.
         signal.signal(number, lambda *_: sys.exit(0))
     with ExitStack() as stack:
-        listening = stack.enter_context(_listen(settings.host, settings.port))
+        # First of all, because it says whether the address may be listened at.
         asyncio.run(_try_store(settings))
+        listening = stack.enter_context(_listen(settings.host, settings.port))
         told: dict[str, object] = {"port": listening.getsockname()[1]}
         if settings.workers > 1:
             told["run_directory"] = Path(stack.enter_context(TemporaryDirectory(prefix="descentd-")))
