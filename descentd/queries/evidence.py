@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from descentd.graph.log import Entry
-from descentd.graph.reach import Direction
-from descentd.graph.relations import ENTITIES, Kind, Role
+from descentd.graph.relations import Kind, Role
+from descentd.queries.probes import origins
 from descentd.queries.registry import Registry
 
 KINDS: Final = frozenset({Kind.EVALUATION, Kind.SAFETY_PROFILE, Kind.VULNERABILITY, Kind.INCIDENT})
@@ -62,10 +60,7 @@ async def inherited(registry: Registry, record: int, upto: int) -> list[Entry]:
     documented = await registry.vulnerabilities.read(registry.store, registry.walk, upto)
     if not documented:
         return []
-    members = [
-        await registry.walk.members([record], Direction.ANCESTORS, upto, kind) for kind in Kind if kind in ENTITIES
-    ]
-    above = set(np.concatenate(members).tolist())
+    above = set(await origins(registry, record, upto))
     subjects = await registry.store.resolve({entry.record.content["subject"] for entry in documented})
     return [entry for entry in documented if subjects[entry.record.content["subject"]].sequence in above]
 

@@ -16,8 +16,9 @@ from descentd.graph.errors import InvalidInput, NotFound
 from descentd.graph.log import Entry
 from descentd.graph.reach import Direction, Sequences
 from descentd.graph.records import Brief, Record
-from descentd.graph.relations import ENTITIES, Kind, Role
+from descentd.graph.relations import Kind, Role
 from descentd.graph.store.base import Reads
+from descentd.queries.probes import origins
 from descentd.queries.registry import Registry
 from descentd.queries.retraction import retracted
 
@@ -84,10 +85,10 @@ async def reaching(registry: Registry, record: int, upto: int) -> list[Standing]
     flags = await in_force(registry, upto)
     if not flags:
         return []
-    above = {record, *await _ancestors(registry, record, upto)}
+    above = {record, *await origins(registry, record, upto)}
     # A whole dataset as a cause starts from all its partitions, though it is no ancestor of what trained on one.
-    origins = {origin for flag in flags for origin in flag.origins}
-    included = await registry.store.links(origins, {Role.INCLUDES}, inward=False)
+    causes = {origin for flag in flags for origin in flag.origins}
+    included = await registry.store.links(causes, {Role.INCLUDES}, inward=False)
     above |= {link.source for link in included if link.target in above}
     return [flag for flag in flags if await _reaches(registry, flag, record, above, upto)]
 
@@ -102,30 +103,23 @@ async def _reaches(registry: Registry, flag: Standing, record: int, above: set[i
     return flag.exempt.isdisjoint(above) or record in await _versions(registry, [flag], upto)
 
 
-async def _ancestors(registry: Registry, record: int, upto: int) -> Collection[int]:
-    members = [
-        await registry.walk.members([record], Direction.ANCESTORS, upto, kind) for kind in Kind if kind in ENTITIES
-    ]
-    return {int(sequence) for sequence in np.concatenate(members)}
-
-
 async def versions_reached(registry: Registry, upto: int, actions: Collection[FlagAction]) -> Sequences:
     """All versions that a flag with one of these actions reaches or stands on, ascending."""
     flags = [flag for flag in await in_force(registry, upto) if flag.action in actions]
     plain = [flag for flag in flags if flag.propagates and not flag.exempt]
     groups = [plain, *([flag] for flag in flags if flag.propagates and flag.exempt)]
     reached = [await _versions(registry, group, upto) for group in groups if group]
-    origins = sorted({origin for flag in flags for origin in flag.origins})
-    briefs = await registry.store.briefs(origins) if origins else []
+    causes = sorted({origin for flag in flags for origin in flag.origins})
+    briefs = await registry.store.briefs(causes) if causes else []
     own = np.array([brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION], dtype=np.int64)
     return np.unique(np.concatenate([own, *reached]))
 
 
 async def _versions(registry: Registry, flags: Sequence[Standing], upto: int) -> Sequences:
     """The versions that propagating flags with the same exemptions reach below their origins."""
-    origins = sorted({origin for flag in flags for origin in flag.origins})
+    causes = sorted({origin for flag in flags for origin in flag.origins})
     return await registry.walk.members(
-        origins, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION, avoiding=flags[0].exempt
+        causes, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION, avoiding=flags[0].exempt
     )
 
 
