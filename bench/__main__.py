@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import history, pushed, writing
+from bench import history, pushed, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
@@ -22,7 +22,7 @@ from bench.rows import HEADER, Row
 from descentd.app.stores import store_at
 from tests.neo4j_server import NoNeo4jError
 
-ROWS = ("ready", "lookup", "impact", "pushed", "exposure", "shapes", "memory", "bulk", "single", "git")
+ROWS = ("ready", "lookup", "impact", "pushed", "exposure", "shapes", "memory", "bulk", "single", "safety", "git")
 """In the order in which they are measured."""
 
 
@@ -37,11 +37,13 @@ class Targets:
     bulk: float
     alone: float
     ready: float
+    erosion: float
+    gate: float
 
 
 TARGETS = {
-    "sqlite": Targets(600, 50, 12, 100, 8_000, 8, 2),
-    "neo4j": Targets(300, None, 15, 120, 5_000, 15, 4),
+    "sqlite": Targets(600, 50, 12, 100, 8_000, 8, 2, 200, 30),
+    "neo4j": Targets(300, None, 15, 120, 5_000, 15, 4, 400, 30),
 }
 LARGE_IMPACT = {0.158: 30.0, 0.321: 40.0}
 SHAPES = {"lattice": 8.0, "chain": 60.0}
@@ -140,31 +142,31 @@ async def _alone(landmarks: Landmarks) -> Alone:
 
 
 def _writing(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
-    targets = TARGETS[kind]
+    """Each in a registry that is empty at first; on Neo4j all in one, which is beside what the others hold."""
     with ExitStack() as stack:
-        if kind == "sqlite":
-            store = f"sqlite:///{_fresh('writing.db')}"
-        else:
-            store = stack.enter_context(Database(_fresh("neo4j-writing"))).uri
+        uri = stack.enter_context(Database(_fresh("neo4j-writing"))).uri if kind == "neo4j" else ""
         if {"bulk", "single"} & wanted:
-            raw = None
-            if "bulk" in wanted:
-                raw = (
-                    writing.raw_sqlite(path(size)) if kind == "sqlite" else writing.raw_neo4j(store, path(size), 50_000)
-                )
-            with Server(store) as server:
-                if "bulk" in wanted:
-                    yield writing.bulk(server, BULK_SIZE, targets.bulk, raw)
-                if "single" in wanted:
-                    yield from writing.singles(server, targets.alone, 300)
-        if "git" in wanted:
-            if not history.FILE.is_file():
-                print(f"skipped, there is no {history.FILE.name} beside the project: git's history")
-                return
-            if kind == "sqlite":
-                store = f"sqlite:///{_fresh('writing.db')}"
-            with Server(store) as server:
-                yield history.row(server, targets.bulk)
+            yield from _registering(uri, size, wanted, TARGETS[kind])
+        if "safety" in wanted:
+            policies = safety.write_policy(CACHE / "policies")
+            with Server(uri or _fresh_file(), "--policies", str(policies)) as server:
+                yield from safety.rows(server, TARGETS[kind].erosion, TARGETS[kind].gate)
+        if "git" in wanted and not history.FILE.is_file():
+            print(f"skipped, there is no {history.FILE.name} beside the project: git's history")
+        elif "git" in wanted:
+            with Server(uri or _fresh_file()) as server:
+                yield history.row(server, TARGETS[kind].bulk)
+
+
+def _registering(uri: str, size: int, wanted: set[str], targets: Targets) -> Iterator[Row]:
+    raw = None
+    if "bulk" in wanted:
+        raw = writing.raw_neo4j(uri, path(size), 50_000) if uri else writing.raw_sqlite(path(size))
+    with Server(uri or _fresh_file()) as server:
+        if "bulk" in wanted:
+            yield writing.bulk(server, BULK_SIZE, targets.bulk, raw)
+        if "single" in wanted:
+            yield from writing.singles(server, targets.alone, 300)
 
 
 async def _fill_once(address: str, landmarks: Landmarks) -> None:
@@ -179,6 +181,10 @@ async def _fill_once(address: str, landmarks: Landmarks) -> None:
             raise RuntimeError(f"The database holds {there:,} records: remove {CACHE}/neo4j-* and start again.")
     finally:
         await store.close()
+
+
+def _fresh_file() -> str:
+    return f"sqlite:///{_fresh('writing.db')}"
 
 
 def _fresh(name: str) -> Path:

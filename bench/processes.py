@@ -62,7 +62,7 @@ class Database:
     """A Neo4j that Java runs here, with data in a folder that stays: a context manager."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = JavaNeo4j.prepare(folder, heap="3g")
+        self._server = JavaNeo4j.prepare(folder, options=["-Xmx3g"])
         self.uri = ""
 
     def __enter__(self) -> Self:

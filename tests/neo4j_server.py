@@ -25,7 +25,7 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
@@ -48,6 +48,8 @@ JVM_OPTIONS = [
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
 ]
+SHORT_LIVED = ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""For a JVM that ends before optimising its code pays: half of the processor time of the tests."""
 WIPE_NODES = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 
 
@@ -213,22 +215,25 @@ class JavaNeo4j(Neo4jServer):
     """One that Java runs here, from jars that Maven fetched; it ends with the process that started it.
 
     Without `data` (a folder) they are temporary, and `stop` drops them. Port 0 takes a free one, and keeps it.
+    `options` are of the JVM.
     """
 
     kind = "Java on this machine"
 
-    def __init__(self, java: str, jars: Path, data: Path | None = None, port: int = 0, heap: str = "1g") -> None:
-        self._command = [java, *JVM_OPTIONS, f"-Xmx{heap}", "-cp", f"{jars}/*", str(SOURCES / "Neo4jServer.java")]
+    def __init__(
+        self, java: str, jars: Path, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED
+    ) -> None:
+        self._command = [java, *JVM_OPTIONS, *options, "-cp", f"{jars}/*", str(SOURCES / "Neo4jServer.java")]
         self._data = data
         self._port = port
         self._temporary: TemporaryDirectory[str] | None = None
         self.process: subprocess.Popen[str] | None = None
 
     @classmethod
-    def prepare(cls, data: Path | None = None, port: int = 0, heap: str = "1g") -> Self:
+    def prepare(cls, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED) -> Self:
         """Find Java and have the jars here. Raises NoNeo4jError without Java 17, its compiler, or the jars."""
         java = find_java()
-        return cls(java, fetch_jars(), data, port, heap)
+        return cls(java, fetch_jars(), data, port, options)
 
     def start(self) -> None:
         if not self._data and not self._temporary:
@@ -340,7 +345,7 @@ def main() -> None:
     data = options.data.absolute()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        server = JavaNeo4j.prepare(data, options.port, options.heap)
+        server = JavaNeo4j.prepare(data, options.port, [f"-Xmx{options.heap}"])
         server.start()
     except (NoNeo4jError, RuntimeError) as problem:
         sys.exit(

@@ -75,9 +75,13 @@ class ServerProcess(Asking):
         assert self.process.stderr
         self._reader = threading.Thread(target=self._read, args=(self.process.stderr,), daemon=True)
         self._reader.start()
-        self.url = self.wait_for("listening")["url"]
-        if self._ready:
-            self.wait_until_ready()
+        try:
+            self.url = self.wait_for("listening")["url"]
+            if self._ready:
+                self.wait_until_ready()
+        except RuntimeError:
+            self.stop()
+            raise
 
     def wait_until_ready(self) -> None:
         """Return when it has said that it is."""

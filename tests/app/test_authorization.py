@@ -217,8 +217,8 @@ def test_every_role_and_every_field(store_file: str) -> None:
     check_every_role(store_file, [name for root in ROOTS for name in root.fields])
 
 
-def test_every_role_in_neo4j(neo4j_clean: Neo4jServer) -> None:
-    check_every_role(with_credentials(neo4j_clean), ["entity", "accessLog", "register", "events"])
+def test_every_role_in_neo4j(neo4j_empty: Neo4jServer) -> None:
+    check_every_role(with_credentials(neo4j_empty), ["entity", "accessLog", "register", "events"])
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $m
 @pytest.fixture(params=["sqlite", "neo4j"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "neo4j":
-        return address(request.getfixturevalue("neo4j_clean"))
+        return address(request.getfixturevalue("neo4j_empty"))
     return f"sqlite:///{tmp_path / 'registry.db'}"
 
 

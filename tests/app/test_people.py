@@ -182,8 +182,8 @@ def test_from_open_to_closed_to_revoked_with_workers(store_file: str) -> None:
         until(lambda: all(ask(server, ada).status_code == 401 for _ in range(6)))
 
 
-def test_from_open_to_closed_to_revoked_in_neo4j(neo4j_clean: Neo4jServer) -> None:
-    check_a_life(with_credentials(neo4j_clean))
+def test_from_open_to_closed_to_revoked_in_neo4j(neo4j_empty: Neo4jServer) -> None:
+    check_a_life(with_credentials(neo4j_empty))
 
 
 def test_beyond_this_machine_only_with_tokens(store_file: str) -> None:

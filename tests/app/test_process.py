@@ -98,8 +98,8 @@ def test_every_worker_reads_what_any_acknowledged(store_file: str) -> None:
         check_workers_agree(server)
 
 
-def test_every_worker_reads_what_any_acknowledged_in_neo4j(neo4j_clean: Neo4jServer) -> None:
-    with ServerProcess(with_credentials(neo4j_clean), "--workers", "3") as server:
+def test_every_worker_reads_what_any_acknowledged_in_neo4j(neo4j_empty: Neo4jServer) -> None:
+    with ServerProcess(with_credentials(neo4j_empty), "--workers", "3") as server:
         check_workers_agree(server)
 
 
@@ -240,12 +240,12 @@ def test_requests_in_flight_are_answered_before_the_end(server: ServerProcess) -
     assert server.stop() == 0
 
 
-def test_a_database_that_is_down_is_waited_for(neo4j_clean: Neo4jServer) -> None:
-    if not neo4j_clean.can_be_killed:
+def test_a_database_that_is_down_is_waited_for(neo4j_empty: Neo4jServer) -> None:
+    if not neo4j_empty.can_be_killed:
         pytest.skip("this Neo4j is not ours to kill")
-    neo4j_clean.kill()
+    neo4j_empty.kill()
     try:
-        with ServerProcess(with_credentials(neo4j_clean), ready=False) as server:
+        with ServerProcess(with_credentials(neo4j_empty), ready=False) as server:
             server.wait_for("store_unavailable")
             with server.client() as client:
                 assert client.get("/livez").status_code == 200
@@ -253,15 +253,15 @@ def test_a_database_that_is_down_is_waited_for(neo4j_clean: Neo4jServer) -> None
                 refused = client.post("/graphql", json={"query": ENTITY, "variables": {"ref": "model:m@1"}})
                 assert refused.status_code == 503
                 assert refused.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-            neo4j_clean.start()
+            neo4j_empty.start()
             server.wait_until_ready()
             server.ask(REGISTER, manifest=manifest("1"))
-            neo4j_clean.kill()
+            neo4j_empty.kill()
             refused_again = server.ask(ENTITY, ref="model:m@1")
             assert refused_again["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-            assert neo4j_clean.uri.partition("://")[2] not in str(refused_again)
-            neo4j_clean.start()
+            assert neo4j_empty.uri.partition("://")[2] not in str(refused_again)
+            neo4j_empty.start()
             assert server.ask(ENTITY, ref="model:m@1")["data"]["entity"] == {"ref": "model:m@1"}
     finally:
-        if neo4j_clean.can_be_killed:
-            neo4j_clean.restart()
+        if neo4j_empty.can_be_killed:
+            neo4j_empty.restart()

@@ -153,7 +153,7 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     policies.mkdir()
     (policies / "production.yaml").write_text(POLICY)
     neo4j = request.param == "neo4j"
-    store = address(request.getfixturevalue("neo4j_clean")) if neo4j else f"sqlite:///{tmp_path / 'registry.db'}"
+    store = address(request.getfixturevalue("neo4j_empty")) if neo4j else f"sqlite:///{tmp_path / 'registry.db'}"
     world = World(store, policies)
     with world.server:
         yield world

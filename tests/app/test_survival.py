@@ -24,7 +24,7 @@ def address(neo4j: Neo4jServer) -> str:
 @pytest.fixture(params=["sqlite", "neo4j"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "neo4j":
-        return address(request.getfixturevalue("neo4j_clean"))
+        return address(request.getfixturevalue("neo4j_empty"))
     return f"sqlite:///{tmp_path / 'registry.db'}"
 
 
@@ -54,9 +54,9 @@ def test_kills_lose_nothing(tmp_path: Path) -> None:
     assert len(told) == 8
 
 
-def test_kills_lose_nothing_on_neo4j(neo4j_clean: Neo4jServer) -> None:
-    server = ServerProcess(address(neo4j_clean))
-    told = list(kill_again_and_again(server, lambda: Neo4jStore(neo4j_clean.uri, neo4j_clean.auth), kills=3))
+def test_kills_lose_nothing_on_neo4j(neo4j_empty: Neo4jServer) -> None:
+    server = ServerProcess(address(neo4j_empty))
+    told = list(kill_again_and_again(server, lambda: Neo4jStore(neo4j_empty.uri, neo4j_empty.auth), kills=3))
     assert len(told) == 3
 
 
@@ -109,23 +109,23 @@ class Persistent:
             assert not self.ended
 
 
-def test_a_database_that_is_killed_loses_nothing_acknowledged(neo4j_clean: Neo4jServer) -> None:
+def test_a_database_that_is_killed_loses_nothing_acknowledged(neo4j_empty: Neo4jServer) -> None:
     """Whoever writes or reads meanwhile is told UNAVAILABLE, and the same server goes on afterwards."""
-    if not neo4j_clean.can_be_killed:
+    if not neo4j_empty.can_be_killed:
         pytest.skip("this Neo4j is not ours to kill")
-    store = address(neo4j_clean)
+    store = address(neo4j_empty)
     with ServerProcess(store) as server, ThreadPoolExecutor(4) as pool:
         writers = Persistent(server)
         done = [pool.submit(writers.write, f"m{i}") for i in range(4)]
         try:
             writers.wait_for(acknowledged=8)
-            neo4j_clean.kill()
+            neo4j_empty.kill()
             try:
                 writers.wait_for(refusals=4)
                 refused = server.ask(ENTITY, ref="model:m0@0")
                 assert refused["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
             finally:
-                neo4j_clean.start()
+                neo4j_empty.start()
             writers.wait_for(acknowledged=8)
         finally:
             writers.stopped = True

@@ -123,8 +123,8 @@ class TestSQLite(PeopleContract):
 
 class TestNeo4j(PeopleContract):
     @pytest.fixture
-    async def store(self, neo4j_clean: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-        store = Neo4jStore(neo4j_clean.uri, neo4j_clean.auth)
+    async def store(self, neo4j_empty: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+        store = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
         await store.open()
         yield store
         await store.close()

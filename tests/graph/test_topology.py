@@ -309,6 +309,14 @@ def test_a_walk_around_records_finds_what_lies_not_only_behind_them(
         assert found.tolist() == sorted(record for record in expected if log[record - 1].kind is kind)
 
 
+def test_a_walk_around_a_record_that_came_later_is_not_kept_from_its_twins() -> None:
+    log = [Noted(Kind.PARTITION, digest=1), Noted(Kind.PARTITION, ((Role.DERIVED_FROM, 1, True),), digest=2)]
+    topology = topology_of([*log, Noted(Kind.PARTITION, digest=1)])
+    for upto, found in ((2, [2]), (3, [])):
+        reach = topology.members([1], Direction.DESCENDANTS, upto, Kind.PARTITION, avoiding=frozenset({3}))
+        assert reach.tolist() == found
+
+
 def test_records_without_edges_may_come_after_the_last_merge() -> None:
     first = chain_tail(Kind.MODEL_VERSION, [(2, Role.DERIVED_FROM, 1)], 2)
     alone = chain_tail(Kind.MODEL_VERSION, [], 1)

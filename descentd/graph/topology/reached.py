@@ -48,7 +48,7 @@ class Reach:
         upto: int,
         avoiding: Collection[int] = (),
     ) -> None:
-        avoided = {twin for record in avoiding for twin in twins.of(record, upto)}
+        avoided = {twin for record in avoiding if record <= upto for twin in twins.of(record, upto)}
         leads = {origin: lead for origin, lead in leads.items() if origin not in avoided}
         self._influence, self._evidence = influence, evidence
         self._kinds, self._twins, self._leads, self._upto = kinds, twins, leads, upto
