@@ -1,6 +1,7 @@
 """The command line of the server: `descentd`."""
 
 import asyncio
+import gc
 import json
 import sys
 from importlib import metadata
@@ -47,6 +48,7 @@ def serve(
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.  [default: INFO]")] = None,
 ) -> None:
     """Serve a registry; every option is also an environment variable, DESCENT_STORE and so on."""
+    gc.disable()  # until all is imported, see `worker`
     from descentd.app import serving
 
     serving.serve(

@@ -1,6 +1,5 @@
 """Puts the parts of a server together."""
 
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -12,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from strawberry import Schema
 
-from descentd.app import logs
 from descentd.app.accesses import Accesses
 from descentd.app.authorization import FIELDS, Table
 from descentd.app.bulk import Bulk
@@ -31,7 +29,6 @@ from descentd.app.operations import Operations, root_fields
 from descentd.app.service import Service
 from descentd.app.settings import Settings
 from descentd.app.stopping import told_to_stop
-from descentd.app.stores import without_credentials
 from descentd.app.webhooks.endpoints import READERS, Webhook
 from descentd.app.webhooks.signatures import Signatures
 from descentd.app.websocket import WebSocketEndpoint
@@ -107,25 +104,6 @@ def _door(settings: Settings, service: Service) -> Door:
     identities = Identities(settings) if settings.oidc else None
     closed = identities is not None or not settings.loopback
     return Door(Callers(people, identities, closed=closed), Accesses(people))
-
-
-def from_environment() -> Starlette:
-    """What a worker serves; `descentd serve` has left the settings in the environment."""
-    settings = Settings.read()
-    logs.configure(settings.log_format, settings.log_level)
-    return create(settings, when_ready=lambda records: _announce(settings, records))
-
-
-def _announce(settings: Settings, records: int) -> None:
-    """Say once to whoever started the server that it answers."""
-    if settings.run_directory is not None:
-        try:
-            (settings.run_directory / "announced").touch(exist_ok=False)
-        except FileExistsError:
-            return
-    count = "1 record" if records == 1 else f"{records:,} records"
-    sys.stdout.write(f"Descent is ready at {settings.url}, with {count} in {without_credentials(settings.store)}\n")
-    sys.stdout.flush()
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:

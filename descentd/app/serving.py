@@ -98,7 +98,7 @@ async def _try_store(settings: Settings) -> None:
 
 def _run(settings: Settings, listening: socket.socket) -> None:
     config = uvicorn.Config(
-        "descentd.app.main:from_environment",
+        "descentd.app.worker:from_environment",
         factory=True,
         workers=settings.workers,
         loop="uvloop",
