@@ -19,6 +19,7 @@ import httpx2
 import pytest
 from descent.transport import saved
 
+from descentd.graph.names import instant, rfc3339
 from tests.app.kills import check_verified
 from tests.app.test_gate_process import descent
 from tests.app.test_survival import address
@@ -136,7 +137,7 @@ class World:
         now = datetime.now(UTC)
         while datetime.now(UTC) <= now:
             pass
-        self.moments[name] = now.isoformat().replace("+00:00", "Z")
+        self.moments[name] = rfc3339(instant(now.isoformat()))  # as it is answered: without zeros at the end
         return self.moments[name]
 
     def serving(self, at: str | None = None) -> list[Json]:
