@@ -66,8 +66,8 @@ def rows(server: Server, erosion: float, gate: float) -> Iterator[Row]:
     asked: list[dict[str, Any]] = [{"of": _ref(GATED), "environment": "production"}] * ROUNDS
     ask(server.url, GATE, asked[:3])
     answers = ask(server.url, GATE, asked)
-    outcome = answers.last["data"]["gate"]["outcome"]
-    yield Row(f"gate, {GATED} ancestors, p50", answers.percentile(0.5) * 1000, "ms", gate, note=outcome)
+    note = answers.last["data"]["gate"]["outcome"] + "; the target is for the embedded store"
+    yield Row(f"gate, {GATED} ancestors, p50", answers.percentile(0.5) * 1000, "ms", gate, note=note)
 
 
 def _ref(number: int) -> str:

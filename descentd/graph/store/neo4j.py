@@ -4,18 +4,20 @@ The layout is described in `neo4j_layout`. Writers queue for the one `Log` node,
 never wait.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from neo4j.exceptions import ClientError
 
 from descentd.graph.errors import DescentError, Unavailable
-from descentd.graph.log import Head
+from descentd.graph.log import Entry, Head
 from descentd.graph.reach import Sequences, Tail
+from descentd.graph.records import Brief
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import settle
 from descentd.graph.store.neo4j_audit import audit, totals
 from descentd.graph.store.neo4j_connection import Connection, Run
 from descentd.graph.store.neo4j_exposure import Neo4jExposure
+from descentd.graph.store.neo4j_gathered import Gathered
 from descentd.graph.store.neo4j_layout import FIRST, FORMAT, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j_outbox import OUTBOX, Neo4jOutbox
 from descentd.graph.store.neo4j_people import PEOPLE, Neo4jPeople
@@ -36,6 +38,9 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
     def __init__(self, uri: str, auth: tuple[str, str] | None = None, database: str | None = None) -> None:
         self._connection = Connection(uri, auth, database)
         Neo4jReads.__init__(self, self._connection.run)
+        self._briefs_by_name = Gathered(super().resolve)
+        self._entries_by_sequence = Gathered(self._found)
+        self._sequence = Gathered(self._read_sequence)
         Neo4jReach.__init__(self)
         Neo4jExposure.__init__(self)
 
@@ -87,7 +92,22 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
 
     async def sequence(self) -> int:
         """See Store."""
-        return int((await self._run("MATCH (l:Log) RETURN l.seq"))[0][0])
+        return (await self._sequence.get(("seq",)))["seq"]
+
+    async def _read_sequence(self, _: Collection[str]) -> dict[str, int]:
+        return {"seq": int((await self._run("MATCH (l:Log) RETURN l.seq"))[0][0])}
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """See Reads."""
+        return dict(await self._briefs_by_name.get(names))
+
+    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
+        """See Reads."""
+        found = await self._entries_by_sequence.get(sequences)
+        return [found[s] for s in sequences if s in found]
+
+    async def _found(self, sequences: Collection[int]) -> dict[int, Entry]:
+        return {entry.sequence: entry for entry in await super().entries(list(sequences))}
 
     async def sequence_at(self, moment: int) -> int:
         """See Store."""
