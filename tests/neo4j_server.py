@@ -49,7 +49,7 @@ JVM_OPTIONS = [
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
 ]
 SHORT_LIVED = ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""For a JVM that ends before optimising its code pays: half of the processor time of the tests."""
+"""For a JVM that ends before optimising its code pays: a module of tests takes half of the processor time."""
 WIPE_NODES = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
 
 

@@ -48,8 +48,10 @@ def serve(
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.  [default: INFO]")] = None,
 ) -> None:
     """Serve a registry; every option is also an environment variable, DESCENT_STORE and so on."""
-    gc.disable()  # until all is imported, see `worker`
+    gc.disable()  # while imports are made, as in `worker`
     from descentd.app import serving
+
+    gc.enable()
 
     serving.serve(
         Settings.read(

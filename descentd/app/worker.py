@@ -2,16 +2,12 @@
 
 import gc
 import sys
-from typing import Final
 
 from starlette.applications import Starlette
 
 from descentd.app import logs
 from descentd.app.settings import Settings
 from descentd.app.stores import without_credentials
-
-_COLLECT: Final = (20_000, 20, 20)
-"""An answer is made of some thousand objects, most of which end with it and need no collector (see `gc`)."""
 
 
 def from_environment() -> Starlette:
@@ -22,16 +18,15 @@ def from_environment() -> Starlette:
     gc.disable()
     from descentd.app.main import create
 
-    gc.set_threshold(*_COLLECT)
     gc.enable()
     settings = Settings.read()
     logs.configure(settings.log_format, settings.log_level)
-    return create(settings, when_ready=lambda records: _announce(settings, records))
+    return create(settings, when_ready=lambda records: _ready(settings, records))
 
 
-def _announce(settings: Settings, records: int) -> None:
-    """Say once to whoever started the server that it answers."""
-    gc.freeze()  # what there is now stays: looking through it took a tenth of a second every few hundred requests
+def _ready(settings: Settings, records: int) -> None:
+    """Say once to whoever started the server that it answers; what there is by now is no matter of the collector."""
+    gc.freeze()  # looking through it took a tenth of a second every few hundred requests
     if settings.run_directory is not None:
         try:
             (settings.run_directory / "announced").touch(exist_ok=False)

@@ -50,8 +50,8 @@ def test_64_at_once_create_it_once(store: str) -> None:
 def test_kills_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "registry.db"
     server = ServerProcess(f"sqlite:///{path}", "--workers", "2")
-    told = list(kill_again_and_again(server, lambda: SQLiteStore(path), kills=5))
-    assert len(told) == 5
+    told = list(kill_again_and_again(server, lambda: SQLiteStore(path), kills=8))
+    assert len(told) == 8
 
 
 def test_kills_lose_nothing_on_neo4j(neo4j_empty: Neo4jServer) -> None:

@@ -49,7 +49,7 @@ def chain() -> Iterator[Record]:
 
 @dataclass
 class Filled:
-    """A store with a zoo of 9,000 records, a lattice and a chain, and what was asked of Neo4j."""
+    """A store with a zoo of 23,000 records, a lattice and a chain, and what was asked of Neo4j."""
 
     store: Neo4jStore
     driver: AsyncDriver
@@ -79,7 +79,7 @@ async def filled(neo4j_server: Neo4jServer) -> AsyncIterator[Filled]:
     neo4j_server.clear()
     store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
     await store.open()
-    zoo = [record for records in Zoo(versions=6_000).transactions() for record in records]
+    zoo = [record for records in Zoo(versions=16_000).transactions() for record in records]
     records = [*zoo, *lattice(), *chain()]
     for start in range(0, len(records), 5_000):
         assert await store.write([adding(*records[start : start + 5_000])]) == [None]
