@@ -22,6 +22,7 @@ from descentd.app.gql.schema import schema as whole_schema
 from descentd.app.graphql import GraphQLEndpoint
 from descentd.app.health import Health
 from descentd.app.identities import Identities
+from descentd.app.keeper import Keeper
 from descentd.app.limits import Limits
 from descentd.app.metrics import Metrics
 from descentd.app.notifications.office import Office
@@ -53,6 +54,7 @@ def create(
     paths = ["/graphql", "/bulk", "/livez", "/readyz", "/metrics", "/version"]
     metrics = Metrics(names, paths, shared=settings.run_directory is not None)
     office = Office(settings, lambda: service.registry, metrics)
+    keeper = Keeper(lambda: service.registry)
     operations = Operations(schema, Limits.of(settings), settings.request_timeout, service, metrics, door, table)
     health = Health(service, metrics)
     graphql = GraphQLEndpoint(operations, service, metrics, settings.body_limit)
@@ -79,10 +81,12 @@ def create(
         with told_to_stop(service.ending.set):
             await service.start(when_ready, office.begin)
             office.start()
+            keeper.start()
             try:
                 yield
             finally:
                 service.ending.set()
+                await keeper.stop()
                 await office.stop()
                 await door.accesses.close()
                 await service.stop()

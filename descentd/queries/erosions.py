@@ -1,37 +1,27 @@
 """The versions of a whole registry whose safety eroded, worst first, kept level with the log.
 
 Each version is listed by its own verdict, at its own 5 %: of so many, a part is false. So they are ranked by the
-false discovery rate over the whole registry, by which the top is not. What is recorded changes the standing of the
-versions that it is about and of what descends from them, and only those are assessed again.
+false discovery rate over the whole registry, by which the top is not.
 """
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
-from descentd.graph.metrics import MetricCategory, MetricDefinition
+from descentd.graph.errors import Unavailable
+from descentd.graph.metrics import MetricCategory
 from descentd.graph.names import name, nfc
-from descentd.graph.reach import Direction, Tail
 from descentd.graph.records import Brief
-from descentd.graph.relations import KIND_NUMBER, ROLE_NUMBER, Kind, Role
-from descentd.queries.ancestry import lineage, parents_of
-from descentd.queries.comparable import in_series, learned_from
 from descentd.queries.cursors import page
-from descentd.queries.definitions import parts_of
-from descentd.queries.erosion.assess import assess
-from descentd.queries.erosion.findings import Assessment, ErosionVerdict
-from descentd.queries.erosion.messages import message
+from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.registry import Registry, about
-from descentd.queries.results import measured
 from descentd.queries.standings import Brief as Finding
-from descentd.queries.standings import Standing
+from descentd.queries.upkeep import catch_up
 
-CHUNK: Final = 50
-"""Versions that are assessed at a time: a request that is given up leaves what was done to the next."""
+PATIENCE: Final = 15.0
+"""Seconds that a question waits for what was recorded last to be assessed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +62,23 @@ class Erosions:
 
 
 async def erosions(registry: Registry, wanted: ErosionFilter | None, first: int | None, after: str | None) -> Erosions:
-    """The eroded versions of the registry, worst first; raises InvalidInput."""
+    """The eroded versions of the registry, worst first.
+
+    As of now, or where that takes too long, of the newest moment at which every version had been assessed. Raises
+    InvalidInput, and Unavailable where there is no such moment yet.
+    """
     asked = page(first, after, await registry.sequence(), ["erosions", wanted], 5)
     conditions = wanted or ErosionFilter()
-    await catch_up(registry)
     standings = registry.standings
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await catch_up(registry)
+    except TimeoutError:
+        if not standings.upto:
+            raise Unavailable(
+                f"The evaluated versions are being assessed for the first time since this server started, and "
+                f"{standings.progress} are done: ask again in a minute."
+            ) from None
     ranked, upto = standings.ranked, standings.upto
     within = await _named(registry, conditions)
     found = [
@@ -106,103 +108,3 @@ async def _named(registry: Registry, wanted: ErosionFilter) -> frozenset[int] | 
         held = await registry.store.holding(f"model:{nfc(wanted.name_prefix)}")
         sets.append(frozenset(held.tolist()))
     return frozenset.intersection(*sets) if sets else None
-
-
-async def catch_up(registry: Registry) -> None:
-    """Bring the standings level with the log."""
-    standings = registry.standings
-    async with standings.lock:
-        upto = await registry.sequence()
-        if standings.seen < upto:
-            tail = await registry.store.tail(standings.seen)
-            upto = standings.seen + len(tail.kinds)
-            standings.pending |= await _touched(registry, tail, upto)
-            standings.seen = upto
-        while standings.pending:
-            chunk = sorted(standings.pending)[:CHUNK]
-            standings.hold(await _assessed(registry, chunk, standings.seen))
-        standings.upto = standings.seen
-
-
-async def _touched(registry: Registry, tail: Tail, upto: int) -> set[int]:
-    """The evaluated versions whose standing the records of a tail may have changed."""
-    walk = registry.walk
-    changed = set(_targets(tail, Role.EVALUATES))
-    changed |= await _subjects_of_retracted(registry, _of_kind(tail, Kind.RETRACTION))
-    # Data that has a twin from now on: whoever learned from the twin may be contaminated by what this came from.
-    changed |= set(tail.twins[:, 0].tolist())
-    if await _redefines(registry, _of_kind(tail, Kind.METRIC_DEFINITION)):
-        return await _evaluated(registry, (await walk.everything(upto, Kind.MODEL_VERSION)).tolist(), upto)
-    if not changed:
-        return set()
-    reached = await walk.members(sorted(changed), Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
-    return await _evaluated(registry, {*changed, *reached.tolist()}, upto)
-
-
-async def _subjects_of_retracted(registry: Registry, retractions: Sequence[int]) -> set[int]:
-    """The versions that retracted evaluations are about."""
-    if not retractions:
-        return set()
-    store = registry.store
-    subjects = await store.links(retractions, {Role.ABOUT}, inward=False)
-    about = await store.links([link.target for link in subjects], {Role.EVALUATES}, inward=False)
-    return {link.target for link in about}
-
-
-async def _redefines(registry: Registry, definitions: Sequence[int]) -> bool:
-    """Whether new definitions make something of results that are there: those of composites do."""
-    entries = await registry.store.entries(definitions) if definitions else []
-    return any(parts_of(MetricDefinition.of(entry.record.content)) for entry in entries)
-
-
-async def _evaluated(registry: Registry, versions: Collection[int], upto: int) -> set[int]:
-    links = await registry.store.links(sorted(versions), {Role.EVALUATES}, inward=True)
-    return {link.target for link in links if link.source <= upto}
-
-
-def _targets(tail: Tail, role: Role) -> Iterator[int]:
-    return iter(np.unique(tail.targets[tail.roles == ROLE_NUMBER[role]]).tolist())
-
-
-def _of_kind(tail: Tail, kind: Kind) -> list[int]:
-    return [tail.after + 1 + int(place) for place in np.flatnonzero(tail.kinds == KIND_NUMBER[kind])]
-
-
-async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> list[Standing]:
-    """Assess some versions by what was measured along their ancestries, read together."""
-    parents = await parents_of(registry, versions, upto)
-    found = await measured(registry, sorted(parents), upto)
-    learned = await learned_from(registry, versions, found, upto)
-
-    def look() -> list[Assessment]:
-        return [assess(version, parents, in_series(found, learned, lineage(version, parents))) for version in versions]
-
-    assessments = await asyncio.to_thread(look)
-    spoken_of = {
-        each
-        for one in assessments
-        if one.verdict is ErosionVerdict.ERODED
-        for finding in one.findings
-        for each in finding.versions()
-    }
-    refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(sorted(spoken_of))}
-    return [_standing(one, refs) for one in assessments]
-
-
-def _standing(found: Assessment, refs: Mapping[int, str]) -> Standing:
-    if found.verdict is not ErosionVerdict.ERODED:
-        return Standing(found.head, found.verdict, found.p)
-    findings = [
-        Finding(
-            one.kind,
-            one.protocol.metric.name,
-            one.protocol.metric.category,
-            one.protocol.slice,
-            one.p,
-            one.q,
-            message(one, refs.__getitem__),
-        )
-        for one in found.findings
-    ]
-    spans = found.findings[0].introduced_by
-    return Standing(found.head, found.verdict, found.p, findings, spans[0] if spans else None)

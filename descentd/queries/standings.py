@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,13 +63,29 @@ class Standings:
     pending: set[int] = field(default_factory=set)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _held: dict[int, Standing] = field(default_factory=dict)
+    _coming: dict[int, Standing] = field(default_factory=dict)
     _ranked: Sequence[Ranked] | None = None
 
-    def hold(self, standings: Sequence[Standing]) -> None:
-        """Take in what was assessed; what was held of these versions before is forgotten."""
-        self._held |= {standing.version: standing for standing in standings}
-        self.pending -= {standing.version for standing in standings}
-        self._ranked = None
+    def look_at(self, versions: Set[int], upto: int) -> None:
+        """Have versions wait to be assessed as of a sequence."""
+        self.pending |= versions
+        self.seen = upto
+
+    def take(self, standings: Iterable[Standing]) -> None:
+        """Take in what was assessed; with the last that was waited for, all of it takes the place of what was held."""
+        for standing in standings:
+            self._coming[standing.version] = standing
+            self.pending.discard(standing.version)
+        if not self.pending:
+            self._held |= self._coming
+            self._coming.clear()
+            self._ranked = None
+            self.upto = self.seen
+
+    @property
+    def progress(self) -> str:
+        """How much of what waits to be assessed has been."""
+        return f"{len(self._coming):,} of {len(self._coming) + len(self.pending):,}"
 
     @property
     def ranked(self) -> Sequence[Ranked]:

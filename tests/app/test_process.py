@@ -20,7 +20,7 @@ REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $m
 ENTITY = "query Entity($ref: Ref!) { entity(ref: $ref) { ref } }"
 
 
-def manifest(version: str) -> dict[str, object]:
+def manifest(version: str) -> dict[str, list[object]]:
     return {"models": [{"name": "m", "version": version}]}
 
 
@@ -61,6 +61,25 @@ def test_a_restart_forgets_nothing(server: ServerProcess) -> None:
     server.start()
     assert "with 1 record in" in server.ready_line
     assert server.ask(ENTITY, ref="model:m@1")["data"]["entity"]["ref"] == "model:m@1"
+
+
+def test_who_eroded_is_known_before_anybody_asks(store_file: str) -> None:
+    def result(version: str, value: float) -> dict[str, object]:
+        metrics = [{"name": "robust_accuracy", "value": value, "n": 10_000}]
+        return {"subject": f"model:m@{version}", "suite": {"name": "s", "version": "1"}, "metrics": metrics}
+
+    child = {"name": "m", "version": "2", "parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]}
+    models = [*manifest("1")["models"], child]
+    with ServerProcess(store_file, "--log-level", "DEBUG") as server:
+        server.ask(REGISTER, manifest={"models": models, "evaluations": [result("1", 0.8), result("2", 0.6)]})
+        assert server.wait_for("erosions_assessed")["sequence"] == 4
+        server.stop(signal.SIGKILL)
+        server.start()
+        assert server.wait_for("erosions_assessed")["sequence"] == 4
+        found = server.ask("{ erosions { edges { node { ref } } } }")
+        assert found["data"]["erosions"]["edges"] == [{"node": {"ref": "model:m@2"}}]
+        assert found["extensions"]["sequence"] == 4
+        assert not server.other
 
 
 def test_what_was_acknowledged_outlives_a_killed_server(server: ServerProcess) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from descentd.graph.acts import RetractionInput
-from descentd.graph.errors import InvalidInput
-from descentd.queries import erosions as module
+from descentd.graph.errors import InvalidInput, Unavailable
+from descentd.queries import erosions, upkeep
 from descentd.queries.registry import Registry
 from descentd.queries.retraction import retract
 from descentd.queries.standings import Standings
@@ -130,7 +130,7 @@ async def test_data_that_turns_out_to_be_the_same(registry: Registry) -> None:
 
 
 async def test_whatever_the_order_of_arrival(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CHUNK", 3)
+    monkeypatch.setattr(upkeep, "CHUNK", 3)
     dice = random.Random(7)
     refs: list[str] = []
     for number in range(16):
@@ -150,3 +150,39 @@ async def test_whatever_the_order_of_arrival(registry: Registry, monkeypatch: py
     assert found
     for ref in refs:
         assert ((await ask(registry, "Erosion", of=ref))["verdict"] == "ERODED") == (ref in found)
+
+
+async def test_what_arrives_meanwhile_waits_until_all_standings_are_of_one_moment(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "CHUNK", 1)
+    await chain(registry, "a", 0.8, 0.6)
+    assert not await upkeep.advance(registry)
+    then = registry.standings.seen
+    await chain(registry, "b", 0.8, 0.5)
+    assert not await upkeep.advance(registry)
+    assert registry.standings.upto == then
+    eroded = [one.standing.version for one in registry.standings.ranked]
+    assert [brief.ref for brief in await registry.store.briefs(eroded)] == ["model:a@1"]
+    while not await upkeep.advance(registry):
+        pass
+    assert registry.standings.upto == await registry.sequence() > then
+    assert await listed(registry) == await afresh(registry) == ["model:b@1", "model:a@1"]
+
+
+async def test_where_it_takes_too_long_the_last_whole_moment_answers(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await chain(registry, "a", 0.8, 0.6)
+    monkeypatch.setattr(erosions, "PATIENCE", 0)
+    monkeypatch.setattr(upkeep, "CHUNK", 1)
+    await upkeep.advance(registry)
+    with pytest.raises(Unavailable, match="1 of 2 are done: ask again"):
+        await ask(registry, "Erosions")
+    await upkeep.catch_up(registry)
+    then = await registry.sequence()
+    await chain(registry, "b", 0.8, 0.5)
+    late = await erosions.erosions(registry, None, None, None)
+    assert ([one.record.ref for one in late.items], late.upto) == (["model:a@1"], then)
+    monkeypatch.undo()
+    assert await listed(registry) == ["model:b@1", "model:a@1"]

@@ -1,0 +1,150 @@
+"""Keeping the standings of a registry level with its log.
+
+What is recorded changes the standing of the versions that it is about and of what descends from them, and only those
+are assessed again.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from descentd.graph.metrics import MetricDefinition
+from descentd.graph.reach import Direction, Tail
+from descentd.graph.relations import KIND_NUMBER, ROLE_NUMBER, Kind, Role
+from descentd.queries.ancestry import lineage, parents_of
+from descentd.queries.comparable import in_series, learned_from
+from descentd.queries.definitions import parts_of
+from descentd.queries.erosion.assess import assess
+from descentd.queries.erosion.findings import Assessment, ErosionVerdict
+from descentd.queries.erosion.messages import message
+from descentd.queries.registry import Registry
+from descentd.queries.results import measured
+from descentd.queries.standings import Brief as Finding
+from descentd.queries.standings import Standing
+
+CHUNK: Final = 50
+"""Versions that are assessed at a time: whoever gives up leaves what was done to the next."""
+
+
+async def catch_up(registry: Registry) -> None:
+    """Bring the standings level with the log as it is now."""
+    upto = await registry.sequence()
+    while registry.standings.upto < upto:
+        await advance(registry)
+
+
+async def advance(registry: Registry) -> bool:
+    """Go one step towards the end of the log; returns whether the standings had been level with it.
+
+    What comes while versions are being assessed waits until those are done, so that a log that grows all the time
+    cannot keep the standings from ever being of one moment.
+    """
+    standings = registry.standings
+    async with standings.lock:
+        if not standings.pending:
+            upto = await registry.sequence()
+            if standings.upto == upto:
+                return True
+            standings.look_at(await _touched_since(registry, standings.upto, upto), upto)
+        chunk = sorted(standings.pending)[:CHUNK]
+        standings.take(await _assessed(registry, chunk, standings.seen) if chunk else ())
+        return False
+
+
+async def _touched_since(registry: Registry, after: int, upto: int) -> set[int]:
+    """The evaluated versions whose standing what came after a sequence may have changed."""
+    if not after:
+        return await _evaluated_at_all(registry, upto)
+    return await _touched(registry, await registry.store.tail(after), upto)
+
+
+async def _evaluated_at_all(registry: Registry, upto: int) -> set[int]:
+    evaluations = await registry.walk.everything(upto, Kind.EVALUATION)
+    links = await registry.store.links(evaluations.tolist(), {Role.EVALUATES}, inward=False)
+    return {link.target for link in links}
+
+
+async def _touched(registry: Registry, tail: Tail, upto: int) -> set[int]:
+    """The evaluated versions whose standing the records of a tail may have changed."""
+    walk = registry.walk
+    changed = set(_targets(tail, Role.EVALUATES))
+    changed |= await _subjects_of_retracted(registry, _of_kind(tail, Kind.RETRACTION))
+    # Data that has a twin from now on: whoever learned from the twin may be contaminated by what this came from.
+    changed |= set(tail.twins[:, 0].tolist())
+    if await _redefines(registry, _of_kind(tail, Kind.METRIC_DEFINITION)):
+        return await _evaluated(registry, (await walk.everything(upto, Kind.MODEL_VERSION)).tolist(), upto)
+    if not changed:
+        return set()
+    reached = await walk.members(sorted(changed), Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
+    return await _evaluated(registry, {*changed, *reached.tolist()}, upto)
+
+
+async def _subjects_of_retracted(registry: Registry, retractions: Sequence[int]) -> set[int]:
+    """The versions that retracted evaluations are about."""
+    if not retractions:
+        return set()
+    store = registry.store
+    subjects = await store.links(retractions, {Role.ABOUT}, inward=False)
+    about = await store.links([link.target for link in subjects], {Role.EVALUATES}, inward=False)
+    return {link.target for link in about}
+
+
+async def _redefines(registry: Registry, definitions: Sequence[int]) -> bool:
+    """Whether new definitions make something of results that are there: those of composites do."""
+    entries = await registry.store.entries(definitions) if definitions else []
+    return any(parts_of(MetricDefinition.of(entry.record.content)) for entry in entries)
+
+
+async def _evaluated(registry: Registry, versions: Collection[int], upto: int) -> set[int]:
+    links = await registry.store.links(sorted(versions), {Role.EVALUATES}, inward=True)
+    return {link.target for link in links if link.source <= upto}
+
+
+def _targets(tail: Tail, role: Role) -> Iterator[int]:
+    return iter(np.unique(tail.targets[tail.roles == ROLE_NUMBER[role]]).tolist())
+
+
+def _of_kind(tail: Tail, kind: Kind) -> list[int]:
+    return [tail.after + 1 + int(place) for place in np.flatnonzero(tail.kinds == KIND_NUMBER[kind])]
+
+
+async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> list[Standing]:
+    """Assess some versions by what was measured along their ancestries, read together."""
+    parents = await parents_of(registry, versions, upto)
+    found = await measured(registry, sorted(parents), upto)
+    learned = await learned_from(registry, versions, found, upto)
+
+    def look() -> list[Assessment]:
+        return [assess(version, parents, in_series(found, learned, lineage(version, parents))) for version in versions]
+
+    assessments = await asyncio.to_thread(look)
+    spoken_of = {
+        each
+        for one in assessments
+        if one.verdict is ErosionVerdict.ERODED
+        for finding in one.findings
+        for each in finding.versions()
+    }
+    refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(sorted(spoken_of))}
+    return [_standing(one, refs) for one in assessments]
+
+
+def _standing(found: Assessment, refs: Mapping[int, str]) -> Standing:
+    if found.verdict is not ErosionVerdict.ERODED:
+        return Standing(found.head, found.verdict, found.p)
+    findings = [
+        Finding(
+            one.kind,
+            one.protocol.metric.name,
+            one.protocol.metric.category,
+            one.protocol.slice,
+            one.p,
+            one.q,
+            message(one, refs.__getitem__),
+        )
+        for one in found.findings
+    ]
+    spans = found.findings[0].introduced_by
+    return Standing(found.head, found.verdict, found.p, findings, spans[0] if spans else None)

@@ -1,0 +1,37 @@
+"""The keeper goes on whatever happens, and ends when it is told to."""
+
+import asyncio
+
+import pytest
+
+from descentd.app.keeper import Keeper
+from descentd.graph.errors import Unavailable
+from descentd.queries.registry import Registry
+from tests.registries import send
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("store_kind", ["memory"])
+async def test_a_store_that_was_away_is_caught_up_with(registry: Registry) -> None:
+    problems = [Unavailable("The store is away."), RuntimeError("A bug.")]
+    level = asyncio.Event()
+
+    def current() -> Registry:
+        if problems:
+            raise problems.pop()
+        if registry.standings.upto == 3:
+            level.set()
+        return registry
+
+    result = {
+        "subject": "model:m@1",
+        "suite": {"name": "s", "version": "1"},
+        "metrics": [{"name": "acc", "value": 0.5}],
+    }
+    await send(registry, models=[{"name": "m", "version": "1"}], evaluations=[result, result | {"evaluator": "eva"}])
+    keeper = Keeper(current, look=0)
+    keeper.start()
+    async with asyncio.timeout(60):
+        await level.wait()
+        await keeper.stop()
