@@ -24,7 +24,8 @@ from descentd.graph.manifest import ManifestInput
 from descentd.queries.registry import Registry
 
 NDJSON: Final = "application/x-ndjson"
-_BATCH: Final = 128
+_BATCH: Final = 500
+"""Lines that are read at a time, and may become one transaction."""
 
 
 _Read = ManifestInput | DescentError | None

@@ -7,7 +7,7 @@ from typing import Any
 from descentd.graph.differences import differences
 from descentd.graph.digests import Content
 from descentd.graph.errors import DescentError, VersionConflict
-from descentd.graph.records import Record
+from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Reads
 
@@ -38,12 +38,14 @@ async def same_build(reads: Reads, name: str, build: str) -> str | None:
     return own[0] if own else None
 
 
-async def conflicts(reads: Reads, drafted: Mapping[str, Record]) -> dict[str, DescentError]:
-    """The conflicts that registering `drafted` (by id) would bring, by the id of the record that is refused."""
+async def conflicts(reads: Reads, drafted: Mapping[str, Record], held: Mapping[str, Brief]) -> dict[str, DescentError]:
+    """The conflicts that registering `drafted` (by id) would bring, by the id of the record that is refused.
+
+    held: what the store holds under the labels of `drafted`.
+    """
     # A partition whose content differs makes its dataset's content differ, and that is where it is reported.
     labelled = {r.label: r for r in drafted.values() if r.label is not None and r.kind is not Kind.PARTITION}
-    held = await reads.resolve(labelled)
-    clashing = {label: brief for label, brief in held.items() if brief.id != labelled[label].id}
+    clashing = {label: held[label] for label in labelled if label in held and held[label].id != labelled[label].id}
     found: dict[str, DescentError] = {}
     for label, brief in clashing.items():
         entry = (await reads.entries([brief.sequence]))[0]

@@ -44,6 +44,7 @@ class Group:
 
     manifests: list[ManifestInput] = field(default_factory=list)
     size: int = 0
+    _open: bool = True
     _defined: set[str] = field(default_factory=set)
     _referred: set[str] = field(default_factory=set)
     _described: set[str] = field(default_factory=set)
@@ -58,16 +59,18 @@ class Group:
         defined = {item.name for item in entities}
         named = {ref for item in entities for _, ref in item.refs} | set(referred(manifest))
         size = len(entities) + len(manifest.evaluations or ()) + len(manifest.notes or ())
+        joinable = _joinable(manifest, named)
         described = self._described | set(_described(manifest, entities))
         if self.manifests and (
             self.size + size > _MOST
-            or not (_joinable(manifest, named) and _joinable(self.manifests[0], self._referred))
+            or not (self._open and joinable)
             or defined & (self._defined | self._referred)
             or any(_may_be_of(evaluation.subject, described) for evaluation in manifest.evaluations or ())
         ):
             return False
         self.manifests.append(manifest)
         self.size += size
+        self._open = joinable
         self._defined |= defined
         self._referred |= named
         self._described = described

@@ -1,6 +1,6 @@
 """From a manifest to the records that are new: references resolved, labels and builds compared, all or nothing."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from descentd.graph.manifest import ManifestInput
 from descentd.graph.measures import Measures
 from descentd.graph.names import LONGEST
 from descentd.graph.outline import Item, Outline
-from descentd.graph.records import Record
+from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind
 from descentd.graph.statements import Statements, referred
 from descentd.graph.store.base import Proposal, Reads
@@ -57,9 +57,10 @@ class Registration:
                 await self._define(item)
         await Statements(self._reads, measures, self._drafts).draft(self._manifest)
         self._drafts.raise_problems()
-        await self._check_conflicts()
-        known = await self._reads.resolve(self._drafts.records.keys())
-        self.new = [record for id, record in self._drafts.records.items() if id not in known]
+        drafted = self._drafts.records
+        held = await self._reads.resolve(drafted.keys() | {r.label for r in drafted.values() if r.label is not None})
+        await self._check_conflicts(held)
+        self.new = [record for id, record in drafted.items() if id not in held]
         return Registered(self._drafts.mentioned(), frozenset(record.id for record in self.new))
 
     def _refs(self) -> Iterator[str]:
@@ -194,8 +195,8 @@ class Registration:
         """Versions of a name that were made from this manifest so far."""
         return (r for r in self._drafts.made.values() if r.kind is Kind.MODEL_VERSION and r.content["name"] == name)
 
-    async def _check_conflicts(self) -> None:
-        for id, conflict in (await conflicts(self._reads, self._drafts.records)).items():
+    async def _check_conflicts(self, held: Mapping[str, Brief]) -> None:
+        for id, conflict in (await conflicts(self._reads, self._drafts.records, held)).items():
             conflict.field = self._drafts.field_of(id)
             self._drafts.problems.append(conflict)
         self._drafts.raise_problems()

@@ -20,7 +20,7 @@ from descentd.queries.registry import Registry, about
 from descentd.queries.standings import Brief as Finding
 from descentd.queries.upkeep import catch_up
 
-PATIENCE: Final = 15.0
+PATIENCE: Final = 25.0
 """Seconds that a question waits for what was recorded last to be assessed."""
 
 

@@ -17,8 +17,8 @@ from descentd.queries.definitions import Metrics
 from descentd.queries.erosion.composites import Slice, with_composites
 from descentd.queries.erosion.results import Result
 
-ROOM: Final = 400_000
-"""Results that are kept parsed."""
+ROOM: Final = 150_000
+"""Results that are kept parsed; an evaluation itself weighs as much as five."""
 
 
 class Protocol(NamedTuple):
@@ -72,11 +72,15 @@ class Parsed:
         key = evaluation.sequence, number
         if key not in self._kept:
             self._kept[key] = evaluation
-            self._held += len(evaluation.results)
+            self._held += _weight(evaluation)
             while self._held > ROOM and len(self._kept) > 1:
-                self._held -= len(self._kept.popitem(last=False)[1].results)
+                self._held -= _weight(self._kept.popitem(last=False)[1])
                 self._series.clear()
         return evaluation
+
+
+def _weight(evaluation: Evaluation) -> int:
+    return len(evaluation.results) + 5
 
 
 def parse(entry: Entry, metrics: Metrics, known: dict[Series, Series]) -> Evaluation:

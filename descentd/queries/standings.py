@@ -56,11 +56,15 @@ class Ranked:
 
 @dataclass
 class Standings:
-    """The standings as of sequence `upto`. `pending` versions are still to be assessed as of sequence `seen`."""
+    """The standings as of sequence `upto`. `pending` versions are still to be assessed as of sequence `seen`.
+
+    `stride` is how many of them the next step takes.
+    """
 
     seen: int = 0
     upto: int = 0
     pending: set[int] = field(default_factory=set)
+    stride: int = 1
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _held: dict[int, Standing] = field(default_factory=dict)
     _coming: dict[int, Standing] = field(default_factory=dict)

@@ -5,6 +5,7 @@ are assessed again.
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -24,8 +25,16 @@ from descentd.queries.results import measured
 from descentd.queries.standings import Brief as Finding
 from descentd.queries.standings import Standing
 
-CHUNK: Final = 50
-"""Versions that are assessed at a time: whoever gives up leaves what was done to the next."""
+STEP: Final = 0.5
+"""Seconds that a step should take: whoever gives up leaves what was done to the next."""
+
+LEAST: Final = 20
+MOST: Final = 2_000
+"""Versions that are assessed in a step: what is read of many at once is read once."""
+
+
+_SPAN: Final = 10_000
+"""Evaluations whose subjects are read at a time, so that nobody else waits long."""
 
 
 async def catch_up(registry: Registry) -> None:
@@ -48,8 +57,11 @@ async def advance(registry: Registry) -> bool:
             if standings.upto == upto:
                 return True
             standings.look_at(await _touched_since(registry, standings.upto, upto), upto)
-        chunk = sorted(standings.pending)[:CHUNK]
+        start = time.monotonic()
+        chunk = sorted(standings.pending)[: standings.stride]
         standings.take(await _assessed(registry, chunk, standings.seen) if chunk else ())
+        fitting = STEP * len(chunk) / (time.monotonic() - start)
+        standings.stride = min(MOST, max(LEAST, int(fitting)))
         return False
 
 
@@ -61,9 +73,12 @@ async def _touched_since(registry: Registry, after: int, upto: int) -> set[int]:
 
 
 async def _evaluated_at_all(registry: Registry, upto: int) -> set[int]:
-    evaluations = await registry.walk.everything(upto, Kind.EVALUATION)
-    links = await registry.store.links(evaluations.tolist(), {Role.EVALUATES}, inward=False)
-    return {link.target for link in links}
+    evaluations = (await registry.walk.everything(upto, Kind.EVALUATION)).tolist()
+    found: set[int] = set()
+    for start in range(0, len(evaluations), _SPAN):
+        span = evaluations[start : start + _SPAN]
+        found |= {link.target for link in await registry.store.links(span, {Role.EVALUATES}, inward=False)}
+    return found
 
 
 async def _touched(registry: Registry, tail: Tail, upto: int) -> set[int]:

@@ -130,7 +130,7 @@ async def test_data_that_turns_out_to_be_the_same(registry: Registry) -> None:
 
 
 async def test_whatever_the_order_of_arrival(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "CHUNK", 3)
+    monkeypatch.setattr(upkeep, "MOST", 3)
     dice = random.Random(7)
     refs: list[str] = []
     for number in range(16):
@@ -155,7 +155,7 @@ async def test_whatever_the_order_of_arrival(registry: Registry, monkeypatch: py
 async def test_what_arrives_meanwhile_waits_until_all_standings_are_of_one_moment(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "CHUNK", 1)
+    monkeypatch.setattr(upkeep, "MOST", 1)
     await chain(registry, "a", 0.8, 0.6)
     assert not await upkeep.advance(registry)
     then = registry.standings.seen
@@ -175,7 +175,7 @@ async def test_where_it_takes_too_long_the_last_whole_moment_answers(
 ) -> None:
     await chain(registry, "a", 0.8, 0.6)
     monkeypatch.setattr(erosions, "PATIENCE", 0)
-    monkeypatch.setattr(upkeep, "CHUNK", 1)
+    monkeypatch.setattr(upkeep, "MOST", 1)
     await upkeep.advance(registry)
     with pytest.raises(Unavailable, match="1 of 2 are done: ask again"):
         await ask(registry, "Erosions")

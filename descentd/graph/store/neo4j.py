@@ -23,6 +23,7 @@ from descentd.graph.store.neo4j_outbox import OUTBOX, Neo4jOutbox
 from descentd.graph.store.neo4j_people import PEOPLE, Neo4jPeople
 from descentd.graph.store.neo4j_reach import Neo4jReach
 from descentd.graph.store.neo4j_reads import Neo4jReads, holding, read_head, search, sequence_at
+from descentd.graph.store.neo4j_rehearsed import Rehearsed
 from descentd.graph.store.neo4j_tails import read_tail
 from descentd.graph.store.outbox import Outbox
 from descentd.graph.store.people import People
@@ -138,7 +139,10 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
         """See Store."""
 
         async def work(run: Run) -> list[DescentError | None]:
-            batch, outcomes = await settle(Neo4jReads(run), await read_head(run, LOCK), proposals)
+            head = await read_head(run, LOCK)
+            reads = Rehearsed(run)
+            await reads.rehearse(proposals)
+            batch, outcomes = await settle(reads, head, proposals)
             if batch.appended:
                 await insert(run, batch.appended, batch.head)
             return outcomes
