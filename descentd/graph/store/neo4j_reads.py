@@ -31,6 +31,7 @@ WITH key, collect(r.seq) AS held RETURN collect([key, held])
 """
 _HOLDING: Final = "MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH $prefix RETURN collect(r.seq)"
 _WORDS: Final = """
+CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()
 CALL db.index.fulltext.queryNodes('record_words', $query) YIELD node AS r
 WITH r, ' ' + r.words AS held WHERE all(word IN $words WHERE held CONTAINS ' ' + word)
 RETURN collect(r.seq)
