@@ -4,6 +4,8 @@
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= python3
+# Servers are started by the hundred here: what they import is to be compiled once, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 LOCK := $(if $(UV),$(UV),.cache/uv/bin/uv) pip compile --quiet --universal --generate-hashes --python-version 3.11
 
 .PHONY: help
@@ -17,7 +19,7 @@ setup: .venv/ready  ## Make .venv with descentd, descent and the tools that deve
 ifdef UV
 	@echo "Setting up .venv with uv, as requirements.txt has it"
 	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.txt
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable client
 else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
