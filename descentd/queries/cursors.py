@@ -8,7 +8,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.errors import InvalidInput
@@ -43,25 +43,37 @@ def page(first: int | None, after: str | None, now: int, question: Sequence[obje
     asked = hashlib.sha256(repr(question).encode()).hexdigest()[:12]
     if after is None:
         return Page(first or USUAL, now, None, asked)
-    pinned, *position = _parse(after, asked, keys)
-    if pinned > now:
+    belongs, upto, position = _read(after)
+    if belongs != asked:
+        raise InvalidInput("The cursor belongs to another question: start again without it.", "after")
+    if upto > now or len(position) != keys:
         raise _none()
-    return Page(first or USUAL, pinned, tuple(position), asked)
+    return Page(first or USUAL, upto, tuple(position), asked)
+
+
+def pinned(cursors: Collection[str], now: int) -> int:
+    """The sequence that goes with these pages of one question: of the moment of their cursors; `now` without any.
+
+    Raises InvalidInput for what is no cursor, and where they are of several moments.
+    """
+    found = {_read(cursor)[1] for cursor in cursors}
+    if len(found) > 1:
+        raise InvalidInput("The cursors are of pages of different moments: ask for each by itself.", "after")
+    return min(found.pop(), now) if found else now
 
 
 def _none() -> InvalidInput:
     return InvalidInput("That is no cursor: use an endCursor as it was given.", "after")
 
 
-def _parse(cursor: str, asked: str, keys: int) -> list[int]:
+def _read(cursor: str) -> tuple[str, int, list[int]]:
+    """The question, the sequence and the position of a cursor."""
     try:
         question, *numbers = json.loads(
             base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         )
     except (binascii.Error, ValueError, TypeError):
         raise _none() from None
-    if question != asked:
-        raise InvalidInput("The cursor belongs to another question: start again without it.", "after")
-    if len(numbers) != keys + 1 or not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
+    if not numbers or not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
         raise _none()
-    return list(numbers)
+    return question, numbers[0], numbers[1:]

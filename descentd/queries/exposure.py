@@ -1,13 +1,13 @@
 """Which versions learned from a population: yes, no, or nobody can tell, each with its ground."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.errors import InvalidInput
 from descentd.graph.names import text
 from descentd.graph.reach import Sequences, Term, Verdict
 from descentd.graph.records import Brief
-from descentd.queries.cursors import page
+from descentd.queries.cursors import page, pinned
 from descentd.queries.derivations import Derivation, name_steps
 from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.versions import VersionFilter, matching
@@ -120,10 +120,17 @@ class Exposure:
 
 
 async def exposure(
-    registry: Registry, terms: Sequence[Term], wanted: VersionFilter | None, as_of: str | None
+    registry: Registry,
+    terms: Sequence[Term],
+    wanted: VersionFilter | None,
+    as_of: str | None,
+    cursors: Collection[str] = (),
 ) -> Exposure:
-    """Ask about a population; raises NotFound and InvalidInput for the filter's refs."""
-    upto = await registry.sequence(as_of)
+    """Ask about a population, as of the moment of `cursors` where pages of the answer begin after these.
+
+    Raises NotFound and InvalidInput for the filter's refs, and InvalidInput for what is no cursor.
+    """
+    upto = pinned(cursors, await registry.sequence(as_of))
     within = await matching(registry, wanted, upto, moment_of(as_of)) if wanted else None
     asked = [(term.attribute, sorted(term.values)) for term in terms], wanted, as_of
     return Exposure(registry, terms, within, upto, asked)

@@ -1,12 +1,12 @@
 """What is affected by something: everything that it influenced, nearest first, each with a derivation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.reach import Direction, Step
 from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
-from descentd.queries.cursors import page
+from descentd.queries.cursors import page, pinned
 from descentd.queries.derivations import Derivation, name_steps
 from descentd.queries.registry import Registry
 
@@ -82,10 +82,19 @@ class Impact:
 
 
 async def impact(
-    registry: Registry, refs: Sequence[str], kinds: Sequence[Kind] | None, as_of: str | None, *, evidence: bool
+    registry: Registry,
+    refs: Sequence[str],
+    kinds: Sequence[Kind] | None,
+    as_of: str | None,
+    *,
+    evidence: bool,
+    cursors: Collection[str] = (),
 ) -> Impact:
-    """The impact of the records that `refs` name; raises NotFound and InvalidInput."""
-    upto = await registry.sequence(as_of)
+    """The impact of the records that `refs` name, as of the moment of `cursors` where its pages begin after these.
+
+    Raises NotFound and InvalidInput.
+    """
+    upto = pinned(cursors, await registry.sequence(as_of))
     origins = await registry.find_all(refs, upto, "of")
     wanted = frozenset(kinds) if kinds else None
     return Impact(registry, sorted({o.sequence for o in origins}), wanted, upto, as_of, evidence=evidence)

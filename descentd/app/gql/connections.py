@@ -1,8 +1,11 @@
 """Pages of lists, as Relay connections: every cursor is a keyset cursor."""
 
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 import strawberry
+from strawberry.types import Info
+from strawberry.types.nodes import SelectedField, Selection
 
 from descentd.app.gql.scalars import Count
 
@@ -39,3 +42,22 @@ class Connection(Generic[N]):
 def page_info(cursors: list[str], *, more: bool) -> PageInfo:
     """The end of a page whose items have these cursors."""
     return PageInfo(has_next_page=more, end_cursor=cursors[-1] if cursors else None)
+
+
+def cursors_below(info: Info, name: str) -> list[str]:
+    """The cursors after which pages of `name` are asked for, directly below the field that is being resolved."""
+    return [
+        field.arguments["after"]
+        for asked in info.selected_fields
+        for field in _fields(asked.selections)
+        if field.name == name and field.arguments.get("after") is not None
+    ]
+
+
+def _fields(selections: list[Selection]) -> Iterator[SelectedField]:
+    """The fields of a selection, those in fragments too."""
+    for selection in selections:
+        if isinstance(selection, SelectedField):
+            yield selection
+        else:
+            yield from _fields(selection.selections)

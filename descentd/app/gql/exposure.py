@@ -6,7 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.gql.arguments import After, AsOf, First
-from descentd.app.gql.connections import PageInfo, page_info
+from descentd.app.gql.connections import PageInfo, cursors_below, page_info
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import ExposureKind, ExposureVerdict, Joint, VerdictStatus
 from descentd.app.gql.lineage import Step, steps
@@ -171,7 +171,8 @@ class ExposureQuery:
     ) -> TrainedOn:
         terms = exposure.population([(term.attribute, term.values) for term in population.all])
         wanted = filter.conditions() if filter else None
-        question = await exposure.exposure(context(info).registry, terms, wanted, as_of)
+        cursors = cursors_below(info, "versions")
+        question = await exposure.exposure(context(info).registry, terms, wanted, as_of, cursors)
         context(info).answered_at(question.upto, as_of)
         return TrainedOn(question=question, verdicts=frozenset(verdicts) if verdicts else exposure.USUAL)
 

@@ -7,7 +7,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.gql.arguments import After, AsOf, First, Kinds, Of
-from descentd.app.gql.connections import PageInfo, page_info
+from descentd.app.gql.connections import PageInfo, cursors_below, page_info
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import Direction, RecordKind, Role
 from descentd.app.gql.records import Record, node
@@ -198,7 +198,14 @@ class LineageQuery:
             strawberry.argument(description="Also evaluations of or on what is affected, and what cites them."),
         ] = None,
     ) -> Impact:
-        question = await impact.impact(context(info).registry, of, kinds, as_of, evidence=bool(include_evidence))
+        question = await impact.impact(
+            context(info).registry,
+            of,
+            kinds,
+            as_of,
+            evidence=bool(include_evidence),
+            cursors=cursors_below(info, "affected"),
+        )
         context(info).answered_at(question.upto, as_of)
         return Impact(question=question)
 
