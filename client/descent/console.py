@@ -112,6 +112,7 @@ def _print_aligned(rows: list[list[str]]) -> None:
 def derivation(via: Sequence[dict[str, Any]]) -> str:
     """Write a derivation down, the cause first: `dataset:d@1#p ←TRAINED_ON- model:m@1`.
 
+    An arrow points to what something came from, also where a step leads back: `#sample -DERIVED_FROM→ #train`.
     On a terminal every step has a line, so that long ones stay legible.
     """
     between = "\n" if sys.stdout.isatty() else " "
@@ -119,6 +120,7 @@ def derivation(via: Sequence[dict[str, Any]]) -> str:
     for step in via:
         role = step["role"]
         arrow = "" if role is None else "=SAME_DATA= " if role == "SAME_DATA" else f"←{role}- "
+        arrow = f"-{role}→ " if step.get("back") else arrow
         text += (between if text else "") + arrow + step["ref"]
     return text
 

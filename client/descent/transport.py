@@ -65,7 +65,7 @@ class Transport:
     def _ask(self, operation: str, variables: Mapping[str, Any], field: str, progress: Progress | None = None) -> Json:
         """Send an operation and return the one field that it asks for."""
         given = {name: value for name, value in variables.items() if value is not None}
-        body = {"query": saved(operation), "operationName": operation, "variables": given}
+        body = {"query": sent(operation), "operationName": operation, "variables": given}
         try:
             data = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
         except ValueError as error:
@@ -127,6 +127,13 @@ class Transport:
 def saved(operation: str) -> str:
     """Return the text of a saved operation."""
     return resources.files("descent").joinpath("operations", f"{operation}.graphql").read_text("utf-8")
+
+
+@cache
+def sent(operation: str) -> str:
+    """Return the text that is sent for an operation: the saved one, or a wider one that asks for more beside it."""
+    wider = resources.files("descent").joinpath("wider", f"{operation}.graphql")
+    return wider.read_text("utf-8") if wider.is_file() else saved(operation)
 
 
 def _chunks(data: bytes, progress: Progress) -> Iterator[bytes]:

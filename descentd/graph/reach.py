@@ -83,10 +83,14 @@ class Tail:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A record on a derivation; `role` joins it to the one before it and is None on the first."""
+    """A record on a derivation; `role` joins it to the one before it and is None on the first.
+
+    `back`: the one before it came from this one, and not the other way round.
+    """
 
     sequence: int
     role: Role | None
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,18 @@
 """Whether a version was evaluated on data that it learned from, or that an ancestor did.
 
-Learning from something that was derived from the data counts, as do retrieval, a partition with the same digest, and a
-dataset that holds the partition; learning from another partition of the same dataset does not.
+Learning from something that was derived from the data counts, and so does learning from what the data was derived
+from, as do retrieval, a partition with the same digest, and a dataset that holds the partition; learning from another
+partition of the same dataset does not, nor does learning from something that has an origin in common with the data.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from descentd.graph.reach import Direction, Sequences, Step
+from descentd.graph.reach import Direction, Step
 from descentd.graph.relations import Kind, Role
 from descentd.queries.derivations import Derivation, name_steps
+from descentd.queries.origins import Teachers, teachers
 from descentd.queries.registry import Registry
 
 Pair = tuple[int, int]
@@ -43,23 +45,52 @@ async def contamination(registry: Registry, heads: Sequence[int], data: Collecti
     for link in await registry.store.links(sorted(data), {Role.INCLUDES}, inward=False):
         parts[link.source].append(link.target)
     suspects = [each for each in sorted(data) if each in learned or not learned.isdisjoint(parts.get(each, ()))]
-    found: dict[int, Sequences] = {
-        each: await members([each], Direction.DESCENDANTS, upto, Kind.MODEL_VERSION) for each in suspects
-    }
-    return Contamination({each: frozenset(versions.tolist()) for each, versions in found.items()})
+    found = {each: {*await _descendants(registry, [each], upto)} for each in suspects}
+    for each, taught in (await teachers(registry, heads, data, upto)).items():
+        trained = sorted(taught.trained)
+        found.setdefault(each, set()).update(trained, await _descendants(registry, trained, upto))
+    return Contamination({each: frozenset(versions) for each, versions in found.items()})
+
+
+async def _descendants(registry: Registry, origins: Sequence[int], upto: int) -> list[int]:
+    members = await registry.walk.members(origins, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
+    return [int(version) for version in members]
 
 
 async def derivations(registry: Registry, pairs: Collection[Pair], upto: int) -> Mapping[Pair, Derivation]:
-    """A shortest derivation from the data to the version for each pair that is contaminated; others are left out."""
-    touched = await contamination(registry, sorted({v for v, _ in pairs}), {d for _, d in pairs}, upto)
-    versions: defaultdict[int, list[int]] = defaultdict(list)
+    """A derivation that shows it for each pair that is contaminated, the others are left out.
+
+    A shortest from the data to the version where there is one; otherwise back from the data to what it was made from,
+    and from there to the version.
+    """
+    heads, on = sorted({version for version, _ in pairs}), {data for _, data in pairs}
+    touched = await contamination(registry, heads, on, upto)
+    asked: defaultdict[int, list[int]] = defaultdict(list)
     for version, data in sorted(set(pairs)):
         if touched.touches(version, data):
-            versions[data].append(version)
-    found: list[Pair] = []
-    vias: list[Sequence[Step]] = []
-    for data, reached in versions.items():
-        found += [(version, data) for version in reached]
-        vias += await registry.walk.via([data], reached, upto)
-    _, named = await name_steps(registry, (), vias)
-    return dict(zip(found, named, strict=True))
+            asked[data].append(version)
+    ways: dict[Pair, Sequence[Step]] = {}
+    for data, versions in asked.items():
+        vias = await registry.walk.via([data], versions, upto)
+        ways |= {(version, data): via for version, via in zip(versions, vias, strict=True)}
+    missing = {pair for pair, way in ways.items() if not way}
+    if missing:
+        taught = await teachers(registry, heads, {data for _, data in missing}, upto)
+        for data, each in taught.items():
+            ways |= await _ways_back(registry, each, [v for v in asked[data] if (v, data) in missing], upto)
+    _, named = await name_steps(registry, (), list(ways.values()))
+    return dict(zip(ways, named, strict=True))
+
+
+async def _ways_back(
+    registry: Registry, taught: Teachers, versions: Sequence[int], upto: int
+) -> dict[Pair, Sequence[Step]]:
+    """From the data that was evaluated on to each version, by what it was made from."""
+    later = [version for version in versions if version not in taught.trained]
+    vias = await registry.walk.via(sorted(taught.trained), later, upto) if later else []
+    onward = dict(zip(later, vias, strict=True))
+    found: dict[Pair, Sequence[Step]] = {}
+    for version in versions:
+        first, *rest = onward.get(version, [Step(version, None)])
+        found[version, taught.start] = [*taught.way(first.sequence), *rest]
+    return found

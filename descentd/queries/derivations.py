@@ -11,10 +11,14 @@ from descentd.queries.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class NamedStep:
-    """A record on a derivation; `role` joins it to the one before it and is None on the first."""
+    """A record on a derivation; `role` joins it to the one before it and is None on the first.
+
+    `back`: the one before it came from this one, and not the other way round.
+    """
 
     ref: str
     role: Role | None
+    back: bool = False
 
 
 Derivation = Sequence[NamedStep]
@@ -27,6 +31,6 @@ async def name_steps(
     wanted = {*sequences, *(step.sequence for steps in derivations for step in steps)}
     briefs = {brief.sequence: brief for brief in await registry.store.briefs(sorted(wanted))}
     named: list[Derivation] = [
-        [NamedStep(briefs[step.sequence].ref, step.role) for step in steps] for steps in derivations
+        [NamedStep(briefs[step.sequence].ref, step.role, step.back) for step in steps] for steps in derivations
     ]
     return [briefs[sequence] for sequence in sequences], named

@@ -86,14 +86,29 @@ async def _touched(registry: Registry, tail: Tail, upto: int) -> set[int]:
     walk = registry.walk
     changed = set(_targets(tail, Role.EVALUATES))
     changed |= await _subjects_of_retracted(registry, _of_kind(tail, Kind.RETRACTION))
-    # Data that has a twin from now on: whoever learned from the twin may be contaminated by what this came from.
-    changed |= set(tail.twins[:, 0].tolist())
+    # Data that has a twin from now on: whoever learned from the twin may be contaminated by what this came from, and
+    # whoever was evaluated on what the twin went into by having learned from what this came from.
+    same = set(tail.twins[:, 0].tolist())
+    changed |= same | await _evaluated_on(registry, same, upto)
     if await _redefines(registry, _of_kind(tail, Kind.METRIC_DEFINITION)):
         return await _evaluated(registry, (await walk.everything(upto, Kind.MODEL_VERSION)).tolist(), upto)
     if not changed:
         return set()
     reached = await walk.members(sorted(changed), Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
     return await _evaluated(registry, {*changed, *reached.tolist()}, upto)
+
+
+async def _evaluated_on(registry: Registry, data: Collection[int], upto: int) -> set[int]:
+    """The versions that were evaluated on data, or on data that it went into."""
+    if not data:
+        return set()
+    walk, store = registry.walk, registry.store
+    on = set(data)
+    for kind in (Kind.PARTITION, Kind.DATASET):
+        on.update((await walk.members(sorted(data), Direction.DESCENDANTS, upto, kind)).tolist())
+    evaluations = await store.links(sorted(on), {Role.EVALUATED_ON}, inward=True)
+    about = await store.links(sorted({link.source for link in evaluations}), {Role.EVALUATES}, inward=False)
+    return {link.target for link in about}
 
 
 async def _subjects_of_retracted(registry: Registry, retractions: Sequence[int]) -> set[int]:

@@ -8,8 +8,9 @@ from typing import Any
 import graphql
 import pytest
 from descent import Client, DescentError, Unintelligible, Unreachable, errors
-from descent.transport import saved
+from descent.transport import saved, sent
 
+from descentd.app.gql.schema import schema
 from tests.client import answers
 from tests.client.registry import Registry
 
@@ -31,6 +32,23 @@ def test_saved_operations_are_those_of_the_contract(operation: str, shared: Path
     )
     (ours,) = graphql.parse(saved(operation), no_location=True).definitions
     assert graphql.print_ast(ours) == graphql.print_ast(expected)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_is_sent_is_valid_and_asks_for_all_of_the_saved_operation(operation: str) -> None:
+    document = graphql.parse(sent(operation), no_location=True)
+    assert graphql.validate(schema._schema, document) == []
+    (ours,), (fixed,) = document.definitions, graphql.parse(saved(operation), no_location=True).definitions
+    assert fields(fixed) <= fields(ours)
+    assert fixed.variable_definitions == ours.variable_definitions  # type: ignore[attr-defined]
+
+
+def fields(node: graphql.Node, path: tuple[str, ...] = ()) -> set[tuple[str, ...]]:
+    found: set[tuple[str, ...]] = set()
+    for each in getattr(getattr(node, "selection_set", None), "selections", ()):
+        name = (*path, each.name.value if hasattr(each, "name") else each.type_condition.name.value)
+        found |= {name, *fields(each, name)}
+    return found
 
 
 def test_a_request_is_what_the_contract_asks_for(registry: Registry) -> None:

@@ -80,6 +80,17 @@ def test_evaluations_say_what_does_not_count(registry: Registry) -> None:
     assert parsed["totalCount"] == 2
 
 
+def test_an_evaluation_on_a_sample_of_what_was_learned_shows_the_way_back(registry: Registry) -> None:
+    way = [{"ref": "dataset:d@1#sample", "role": None, "back": False},
+           {"ref": "dataset:d@1#p", "role": "DERIVED_FROM", "back": True},
+           {"ref": "model:m@1", "role": "TRAINED_ON", "back": False}]  # fmt: skip
+    bad = {"data": {"ref": "dataset:d@1#sample"}, "contamination": {"contaminated": True, "via": way}}
+    registry.on("Evaluations", {"evaluations": page(evaluation(**bad))})
+    shown = run(registry, "evaluations", "model:m@1").stdout
+    assert "dataset:d@1#sample -DERIVED_FROM→ dataset:d@1#p ←TRAINED_ON- model:m@1" in shown
+    assert "back" in registry.asked[0][1]["query"]
+
+
 def test_a_trend_is_drawn(registry: Registry) -> None:
     registry.on("Trend", {"trend": TREND})
     result = run(registry, "trend", "model:m@2", "recall", "--slice", "age_group=65+", "--since", "model:m@1")

@@ -129,6 +129,31 @@ async def test_data_that_turns_out_to_be_the_same(registry: Registry) -> None:
     assert await listed(registry) == await afresh(registry) == []
 
 
+async def test_data_that_turns_out_to_be_made_from_what_was_learned(registry: Registry) -> None:
+    """What versions were evaluated on is found to be a sample of what they had learned from."""
+
+    def data(name: str, number: int, **more: Any) -> dict[str, Any]:
+        return {"name": name, "version": "1", "partitions": [{"name": "p", "digest": f"sha256:{number:064x}"} | more]}
+
+    def comes_from(ref: str) -> dict[str, Any]:
+        return {"derivedFrom": [{"ref": ref, "relation": "SAMPLE"}]}
+
+    on = "dataset:test@1#p"
+    await send(
+        registry,
+        datasets=[data("web", 1), data("kept", 2), data("test", 3, **comes_from("dataset:kept@1#p"))],
+        models=[version("m", 0, data="dataset:web@1#p"), version("m", 1, "model:m@0"), version("m", 2, "model:m@1")],
+        evaluations=[
+            evaluated("model:m@0", on, robust_accuracy=0.9),
+            evaluated("model:m@1", on, robust_accuracy=0.5),
+            evaluated("model:m@2", on, robust_accuracy=0.5),
+        ],
+    )
+    assert sorted(await listed(registry)) == ["model:m@1", "model:m@2"]
+    await send(registry, datasets=[data("copy", 2, **comes_from("dataset:web@1#p"))])
+    assert await listed(registry) == await afresh(registry) == []
+
+
 async def test_whatever_the_order_of_arrival(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "MOST", 3)
     dice = random.Random(7)

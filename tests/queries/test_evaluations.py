@@ -180,6 +180,79 @@ async def test_evaluated_on_a_whole_dataset_of_which_a_part_was_learned(registry
     assert await contaminations(registry, "1") == [["dataset:d@1#train", "model:m@1"]]
 
 
+async def test_contamination_is_also_having_learned_from_what_the_data_was_made_from(registry: Registry) -> None:
+    def made(name: str, number: int, part: str, relation: str = "SAMPLE") -> dict[str, Any]:
+        return dataset(name, "p", first=number, derivedFrom=[{"ref": part, "relation": relation}])
+
+    sample = {
+        "name": "devsample",
+        "digest": digest(5),
+        "derivedFrom": [{"ref": "dataset:e@1#train", "relation": "SAMPLE"}],
+    }
+    raw = dataset("e", "train", "held-out", "raw")
+    raw["partitions"].append(sample)
+    train, devsample = "dataset:e@1#train", "dataset:e@1#devsample"
+    await send(
+        registry,
+        datasets=[
+            raw,
+            made("filtered", 20, train, "FILTER"),
+            made("again", 30, "dataset:filtered@1"),
+            dataset("copy", "p", first=30),  # the same data, and nobody says where it is from
+            made("split", 40, "dataset:e@1#raw"),
+            made("test", 50, "dataset:e@1#raw"),
+            made("of-whole", 60, "dataset:e@1"),
+            dataset("synthetic", "p", first=70, generatedBy=["model:m@1"]),
+        ],
+        models=[
+            model("1", data=train),
+            model("2", "1"),
+            model("whole", data="dataset:e@1"),
+            model("twin", data="dataset:copy@1#p"),
+            model("split", data="dataset:split@1#p"),
+            model("held-out", data="dataset:e@1#held-out"),
+        ],
+        evaluations=[
+            evaluation(version, metric("accuracy", 0.5), data=data)
+            for version, data in [
+                ("1", devsample), ("1", "dataset:filtered@1"), ("1", "dataset:again@1#p"), ("1", "dataset:copy@1#p"),
+                ("1", "dataset:test@1#p"), ("1", "dataset:synthetic@1#p"), ("1", "dataset:e@1#held-out"),
+                ("2", devsample), ("whole", devsample), ("whole", "dataset:filtered@1#p"),
+                ("twin", "dataset:filtered@1#p"), ("split", "dataset:test@1#p"), ("held-out", devsample),
+                ("held-out", "dataset:of-whole@1#p"),
+            ]
+        ],
+    )  # fmt: skip
+    one = "model:m@1"
+    assert await contaminations(registry, "1") == [
+        [devsample, train, one],
+        ["dataset:filtered@1", train, one],
+        ["dataset:again@1#p", "dataset:filtered@1", train, one],
+        ["dataset:copy@1#p", "dataset:again@1#p", "dataset:filtered@1", train, one],
+        [],  # an origin in common
+        [],  # its own product
+        [],
+    ]
+    assert await contaminations(registry, "2") == [[devsample, train, one, "model:m@2"]]
+    assert await contaminations(registry, "whole") == [
+        [devsample, "dataset:e@1", "model:m@whole"],  # it is a part of what was learned from, too
+        ["dataset:filtered@1#p", train, "dataset:e@1", "model:m@whole"],
+    ]
+    assert await contaminations(registry, "twin") == [
+        ["dataset:filtered@1#p", "dataset:filtered@1", "dataset:again@1#p", "dataset:copy@1#p", "model:m@twin"]
+    ]
+    assert await contaminations(registry, "split") == [[]]
+    assert await contaminations(registry, "held-out") == [
+        [],
+        ["dataset:of-whole@1#p", "dataset:e@1", "dataset:e@1#held-out", "model:m@held-out"],
+    ]
+    asked = "query($of: Ref!) { evaluations(of: $of) { edges { node { contamination { via { role back } } } } } }"
+    (edge,) = (await ask(registry, asked, of="model:m@2"))["edges"]
+    assert [(step["role"], step["back"]) for step in edge["node"]["contamination"]["via"]] == [
+        (None, False), ("DERIVED_FROM", True), ("TRAINED_ON", False), ("DERIVED_FROM", False),
+    ]  # fmt: skip
+
+
 async def test_pages_of_evaluations_fit_together_while_more_arrive(registry: Registry) -> None:
     await send(registry, models=[model("1")])
     for i in range(5):

@@ -39,10 +39,12 @@ class Contamination:
     """Contamination."""
 
     contaminated: bool = strawberry.field(
-        description="The version, or an ancestor, learned from the data or from something derived from it."
+        description="The version, or an ancestor, learned from the data, from something derived from it, or from "
+        "something that it was derived from."
     )
     via: list[Step] = strawberry.field(
-        description="A derivation from the data to the version, both ends included; empty where there is none."
+        description="A derivation from the data to the version, both ends included, `back` where it leads to what the "
+        "data was made from; empty where there is none."
     )
 
 

@@ -67,6 +67,10 @@ class Step:
 
     ref: Ref = strawberry.field(description="The record.")
     role: Role | None = strawberry.field(description="What joins it to the record before it; null on the first.")
+    back: bool = strawberry.field(
+        description="The record before it came from this one, not the other way round: only where data that was "
+        "evaluated on was made from data that was learned from."
+    )
 
 
 @strawberry.type(description="An affected record.")
@@ -134,7 +138,7 @@ class Paths:
 
 def steps(derivation: Derivation) -> list[Step]:
     """A derivation as its GraphQL type."""
-    return [Step(ref=Ref(step.ref), role=step.role) for step in derivation]
+    return [Step(ref=Ref(step.ref), role=step.role, back=step.back) for step in derivation]
 
 
 def selects(info: Info, name: str) -> bool:
