@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from neo4j import AsyncGraphDatabase
 
 from descentd.graph.store.base import Store
 from descentd.graph.store.memory import MemoryStore
@@ -50,3 +51,24 @@ class TestNeo4j(Opened):
     ) -> None:
         neo4j_empty.wipe()
         await self.test_several_open_what_is_not_there_yet_at_once(handles)
+
+    async def test_opening_makes_what_is_missing_of_the_schema(
+        self, handles: Handles, neo4j_empty: Neo4jServer
+    ) -> None:
+        async def names() -> set[str]:
+            async with AsyncGraphDatabase.driver(neo4j_empty.uri, auth=neo4j_empty.auth) as driver:
+                found = await driver.execute_query("SHOW INDEXES YIELD name, state, type WHERE type <> 'LOOKUP'")
+                assert {row["state"] for row in found.records} == {"ONLINE"}
+                return {row["name"] for row in found.records}
+
+        store = handles()
+        await store.open()
+        await store.close()
+        everything = await names()
+        async with AsyncGraphDatabase.driver(neo4j_empty.uri, auth=neo4j_empty.auth) as driver:
+            await driver.execute_query("DROP CONSTRAINT record_label")
+            await driver.execute_query("DROP INDEX record_words")
+        assert await names() == everything - {"record_label", "record_words"}
+        await store.open()
+        await store.close()
+        assert await names() == everything

@@ -4,7 +4,9 @@ The layout is described in `neo4j_layout`. Writers queue for the one `Log` node,
 never wait.
 """
 
+import re
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from neo4j.exceptions import ClientError
 
@@ -27,6 +29,8 @@ from descentd.graph.store.neo4j_rehearsed import Rehearsed
 from descentd.graph.store.neo4j_tails import read_tail
 from descentd.graph.store.outbox import Outbox
 from descentd.graph.store.people import People
+
+_NAME: Final = re.compile(r"(?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS")
 
 
 class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
@@ -59,15 +63,23 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
         """See Store; also raises Unavailable where the database holds a registry of another format."""
         await self._connection.open()
         try:
-            for statement in (*SCHEMA, *PEOPLE, *OUTBOX):
-                await self._create(statement)
-            await self._run("CALL db.awaitIndexes(300)")
+            await self._create_schema()
             [[found]] = await self._connection.write(lambda run: run(FIRST, format=FORMAT))
             if found != FORMAT:
                 raise Unavailable("The database holds a registry in a format of another version: name another one.")
         except BaseException:
             await self.close()
             raise
+
+    async def _create_schema(self) -> None:
+        """Create the constraints (each is an index too) and indexes that are not there: each takes a transaction."""
+        there = {name for name, state in await self._run("SHOW INDEXES YIELD name, state") if state == "ONLINE"}
+        wanted = {name: each for each in (*SCHEMA, *PEOPLE, *OUTBOX) for name in _NAME.findall(each)}
+        missing = [statement for name, statement in wanted.items() if name not in there]
+        for statement in missing:
+            await self._create(statement)
+        if missing:
+            await self._run("CALL db.awaitIndexes(300)")
 
     async def _create(self, statement: str) -> None:
         try:
