@@ -99,6 +99,7 @@ def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) ->
     if "ready" in wanted:
         yield _ready(store, landmarks, targets.ready)
     with Server(store) as server:
+        server.settle()
         if "lookup" in wanted:
             yield from lookups(server, landmarks, targets.lookups, targets.late)
         if "impact" in wanted:

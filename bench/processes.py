@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -50,6 +51,15 @@ class Server:
         """Processor time of the process so far."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def settle(self) -> None:
+        """Return once it has worked out what it works out after its start."""
+        while True:
+            with urllib.request.urlopen(f"{self.url}/metrics") as answer:
+                shown = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+            if shown["descent_assessed_sequence"] == shown["descent_log_sequence"]:
+                return
+            time.sleep(0.5)
 
     def memory(self) -> dict[str, float]:
         """What the process holds, in megabytes: all that is resident (`VmRSS`) and what is its own (`RssAnon`)."""

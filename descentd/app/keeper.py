@@ -17,11 +17,13 @@ log = structlog.get_logger()
 class Keeper:
     """Keeps the standings of a registry level with its log. `registry` raises Unavailable while there is none.
 
-    It looks at the log's end every `look` seconds: other processes write to it too.
+    `note` is told up to which sequence they are. It looks at the log's end every `look` seconds: other processes write
+    to it too.
     """
 
-    def __init__(self, registry: Callable[[], Registry], look: float = 1.0) -> None:
+    def __init__(self, registry: Callable[[], Registry], note: Callable[[int], None], look: float = 1.0) -> None:
         self._registry = registry
+        self._note = note
         self._look = look
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -45,6 +47,7 @@ class Keeper:
                 level = await advance(registry)
                 if level and registry.standings.upto != assessed:
                     assessed = registry.standings.upto
+                    self._note(assessed)
                     log.debug("erosions_assessed", sequence=assessed)
             except DescentError as error:
                 log.debug("assessing_interrupted", reason=error.message)

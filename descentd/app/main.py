@@ -54,7 +54,7 @@ def create(
     paths = ["/graphql", "/bulk", "/livez", "/readyz", "/metrics", "/version"]
     metrics = Metrics(names, paths, shared=settings.run_directory is not None)
     office = Office(settings, lambda: service.registry, metrics)
-    keeper = Keeper(lambda: service.registry)
+    keeper = Keeper(lambda: service.registry, metrics.assessed)
     operations = Operations(schema, Limits.of(settings), settings.request_timeout, service, metrics, door, table)
     health = Health(service, metrics)
     graphql = GraphQLEndpoint(operations, service, metrics, settings.body_limit)

@@ -44,6 +44,12 @@ class Metrics:
             registry=self._registry,
             multiprocess_mode="max",
         )
+        self._assessed = Gauge(
+            "descent_assessed_sequence",
+            "The newest record that the list of eroded versions takes into account, in the worker that looked last.",
+            registry=self._registry,
+            multiprocess_mode="mostrecent",
+        )
 
     def operation(self, name: str | None) -> str:
         """The name under which an operation is counted."""
@@ -69,6 +75,10 @@ class Metrics:
     def reached(self, sequence: int) -> None:
         """Note how far the log is."""
         self._sequence.set(sequence)
+
+    def assessed(self, sequence: int) -> None:
+        """Note how far the list of eroded versions is."""
+        self._assessed.set(sequence)
 
     def response(self) -> Response:
         """All of it in Prometheus's text format."""

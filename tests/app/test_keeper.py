@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize("store_kind", ["memory"])
 async def test_a_store_that_was_away_is_caught_up_with(registry: Registry) -> None:
     problems = [Unavailable("The store is away."), RuntimeError("A bug.")]
+    noted: list[int] = []
     level = asyncio.Event()
 
     def current() -> Registry:
@@ -30,8 +31,9 @@ async def test_a_store_that_was_away_is_caught_up_with(registry: Registry) -> No
         "metrics": [{"name": "acc", "value": 0.5}],
     }
     await send(registry, models=[{"name": "m", "version": "1"}], evaluations=[result, result | {"evaluator": "eva"}])
-    keeper = Keeper(current, look=0)
+    keeper = Keeper(current, noted.append, look=0)
     keeper.start()
     async with asyncio.timeout(60):
         await level.wait()
         await keeper.stop()
+    assert noted == [3]

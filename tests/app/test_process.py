@@ -79,6 +79,8 @@ def test_who_eroded_is_known_before_anybody_asks(store_file: str) -> None:
         found = server.ask("{ erosions { edges { node { ref } } } }")
         assert found["data"]["erosions"]["edges"] == [{"node": {"ref": "model:m@2"}}]
         assert found["extensions"]["sequence"] == 4
+        with server.client() as client:
+            assert "descent_assessed_sequence 4.0" in client.get("/metrics").text
         assert not server.other
 
 
