@@ -31,20 +31,24 @@ class Door:
         self.accesses = accesses
 
     async def admit(self, scope: Scope, route: str, authorization: Sequence[str]) -> Caller:
-        """Who comes with Authorization headers, and may come to a route.
+        """Who comes with Authorization headers, and may come to a route; raises as `know` and `permit` do."""
+        caller = await self.know(scope, route, authorization)
+        await self.permit(caller, "", lambda: check_route(route, caller.roles))
+        return caller
 
-        Raises Unauthenticated and Forbidden, which are in the log of accesses by then, and Unavailable.
+    async def know(self, scope: Scope, route: str, authorization: Sequence[str]) -> Caller:
+        """Who comes with Authorization headers, whatever they may do.
+
+        Raises Unauthenticated, which is in the log of accesses by then, and Unavailable.
         """
         client = (scope.get("client") or ("",))[0]
         try:
-            caller = at_door(await self._callers.find(authorization), client, route)
+            return at_door(await self._callers.find(authorization), client, route)
         except Unauthenticated as error:
             token = error.token if isinstance(error, Rejected) else None
             person, id = (token.person, token.id) if token is not None else (None, None)
             await self._refused(Access(now(), person, id, client, route, "", error.code.value, error.message))
             raise
-        await self.permit(caller, "", lambda: check_route(route, caller.roles))
-        return caller
 
     async def permit(self, caller: Caller, operation: str, check: Callable[[], None]) -> None:
         """Raise what `check` raises, and Unauthenticated where the caller's token is no longer good; both are noted."""

@@ -56,6 +56,13 @@ WRITERS = {
     "notes": {"registrar", "evaluator"},
 }
 
+ALERT = {"title": "t", "severity": "LOW", "environment": "e", "endpoint": "p"}
+WEBHOOKS = {
+    "/webhooks/alertmanager": {"alerts": [{"labels": {"alertname": "a"}, "startsAt": "2026-01-02T03:04:05Z"}]},
+    "/webhooks/cloudevents": {"specversion": "1.0", "type": "t", "source": "/s", "id": "1", "data": ALERT},
+    "/webhooks/alerts": ALERT,
+}
+
 
 def expected(field: str) -> set[str]:
     kind, name = field.split(".")
@@ -209,8 +216,17 @@ def check_every_role(store: str, names: Collection[str]) -> None:
                 [error] = model.json()["errors"]
                 assert (error["code"], error["field"]) == ("FORBIDDEN", "models")
                 assert "registrar" in error["message"]
+            for path, body in WEBHOOKS.items():
+                told = client.post(path, json=body, headers=headers | {"Content-Type": "application/json"})
+                assert told.status_code == (200 if role.value == "registrar" else 403), (path, role, told.text)
+                if told.status_code == 403:
+                    assert told.json()["code"] == "FORBIDDEN"
+                    assert "needs the role registrar" in told.json()["detail"]
             for path in ("/livez", "/readyz", "/version", "/metrics"):
                 assert client.get(path).status_code == 200
+        for path, body in WEBHOOKS.items():
+            nobody = client.post(path, json=body)
+            assert (nobody.status_code, nobody.json()["code"]) == (401, "UNAUTHENTICATED"), path
 
 
 def test_every_role_and_every_field(store_file: str) -> None:
@@ -219,6 +235,14 @@ def test_every_role_and_every_field(store_file: str) -> None:
 
 def test_every_role_in_neo4j(neo4j_empty: Neo4jServer) -> None:
     check_every_role(with_credentials(neo4j_empty), ["entity", "accessLog", "register", "events"])
+
+
+def test_webhooks_of_an_open_registry_take_what_comes(store_file: str) -> None:
+    with ServerProcess(store_file) as server, server.client() as client:
+        for path, body in WEBHOOKS.items():
+            told = client.post(path, json=body)
+            assert told.status_code == 200, told.text
+            assert told.json()["records"][0]["kind"] == "INCIDENT"
 
 
 @pytest.fixture

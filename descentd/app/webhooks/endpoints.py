@@ -81,7 +81,7 @@ class Webhook:
         authorization = request.headers.getlist("authorization")
         signed = "webhook-signature" in request.headers or "x-hub-signature-256" in request.headers
         if authorization or not (signed or self._signatures.expected):
-            caller = await self._door.admit(request.scope, self._route, authorization)
+            caller = await self._door.know(request.scope, self._route, authorization)
             await self._door.permit(caller, self._route, lambda: check_webhook(self._route, caller.roles))
             return caller, None
         try:
