@@ -13,6 +13,7 @@ from descentd.graph.log import Entry, Head
 from descentd.graph.reach import Sequences, Tail
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Edge, Role
+from descentd.graph.store.inbox import Inbox
 from descentd.graph.store.outbox import Outbox
 from descentd.graph.store.people import People
 
@@ -100,6 +101,11 @@ class Store(Reads, Protocol):
     @property
     def outbox(self) -> Outbox:
         """How far others have been told of its log, while it is open."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Which deliveries from outside came, while it is open."""
         ...
 
     async def open(self) -> None:

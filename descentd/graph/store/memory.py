@@ -14,6 +14,7 @@ from descentd.graph.records import Brief
 from descentd.graph.relations import Edge, Kind, Role
 from descentd.graph.store.base import Link, Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.inbox import Inbox, MemoryInbox
 from descentd.graph.store.outbox import MemoryOutbox, Outbox
 from descentd.graph.store.people import MemoryPeople, People
 from descentd.graph.store.tails import TailBuilder
@@ -31,6 +32,7 @@ class MemoryStore:
         self._lock = asyncio.Lock()
         self._people = MemoryPeople()
         self._outbox = MemoryOutbox()
+        self._inbox = MemoryInbox()
 
     @property
     def people(self) -> People:
@@ -41,6 +43,11 @@ class MemoryStore:
     def outbox(self) -> Outbox:
         """See Store."""
         return self._outbox
+
+    @property
+    def inbox(self) -> Inbox:
+        """See Store."""
+        return self._inbox
 
     async def open(self) -> None:
         """Nothing to connect to."""

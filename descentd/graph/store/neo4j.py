@@ -16,10 +16,12 @@ from descentd.graph.reach import Sequences, Tail
 from descentd.graph.records import Brief
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import settle
+from descentd.graph.store.inbox import Inbox
 from descentd.graph.store.neo4j_audit import audit, totals
 from descentd.graph.store.neo4j_connection import Connection, Run
 from descentd.graph.store.neo4j_exposure import Neo4jExposure
 from descentd.graph.store.neo4j_gathered import Gathered
+from descentd.graph.store.neo4j_inbox import INBOX, Neo4jInbox
 from descentd.graph.store.neo4j_layout import FIRST, FORMAT, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j_outbox import OUTBOX, Neo4jOutbox
 from descentd.graph.store.neo4j_people import PEOPLE, Neo4jPeople
@@ -59,6 +61,11 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
         """See Store."""
         return Neo4jOutbox(self._connection)
 
+    @property
+    def inbox(self) -> Inbox:
+        """See Store."""
+        return Neo4jInbox(self._connection)
+
     async def open(self) -> None:
         """See Store; also raises Unavailable where the database holds a registry of another format."""
         await self._connection.open()
@@ -74,7 +81,7 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
     async def _create_schema(self) -> None:
         """Create the constraints (each is an index too) and indexes that are not there: each takes a transaction."""
         there = {name for name, state in await self._run("SHOW INDEXES YIELD name, state") if state == "ONLINE"}
-        wanted = {name: each for each in (*SCHEMA, *PEOPLE, *OUTBOX) for name in _NAME.findall(each)}
+        wanted = {name: each for each in (*SCHEMA, *PEOPLE, *OUTBOX, *INBOX) for name in _NAME.findall(each)}
         missing = [statement for name, statement in wanted.items() if name not in there]
         for statement in missing:
             await self._create(statement)

@@ -30,7 +30,7 @@ FORMAT: Final = 2
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 
-_BESIDE: Final = ("Token", "Access", "AccessLog", "Destination", "Delivery")
+_BESIDE: Final = ("Token", "Access", "AccessLog", "Destination", "Delivery", "Arrival")
 NODES: Final = ("Record", "Key", "Log", "Whole", *_BESIDE, *neo4j_knowledge.NODES)
 """The labels of nodes, one of which each has."""
 

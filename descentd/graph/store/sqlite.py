@@ -19,9 +19,11 @@ from descentd.graph.log import Entry, Head
 from descentd.graph.relations import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.inbox import Inbox
 from descentd.graph.store.outbox import Outbox
 from descentd.graph.store.people import People
 from descentd.graph.store.sqlite_audit import audit, totals
+from descentd.graph.store.sqlite_inbox import INBOX, SQLiteInbox
 from descentd.graph.store.sqlite_outbox import OUTBOX, SQLiteOutbox
 from descentd.graph.store.sqlite_people import PEOPLE, SQLitePeople
 from descentd.graph.store.sqlite_reads import SQLiteReads, translated
@@ -65,6 +67,11 @@ class SQLiteStore(SQLiteReads):
         """See Store."""
         return SQLiteOutbox(self.connection, self._transaction)
 
+    @property
+    def inbox(self) -> Inbox:
+        """See Store."""
+        return SQLiteInbox(self.connection, self._transaction)
+
     async def open(self) -> None:
         """Open the file and create what is missing; raises Unavailable where it is no registry of ours."""
         try:
@@ -91,12 +98,12 @@ class SQLiteStore(SQLiteReads):
     def _create(self) -> None:
         marks = tuple(self._writer.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
         if marks == (_APPLICATION, FORMAT):
-            self._writer.executescript(PEOPLE + OUTBOX)  # which files of earlier versions lack
+            self._writer.executescript(PEOPLE + OUTBOX + INBOX)  # which files of earlier versions lack
             return
         if self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             raise Unavailable("The file is no registry of a format that this version reads: name another file.")
         self._writer.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA} {PEOPLE} {OUTBOX}"
+            f"BEGIN IMMEDIATE; {_SCHEMA} {PEOPLE} {OUTBOX} {INBOX}"
             f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
         )
 
