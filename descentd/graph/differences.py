@@ -22,13 +22,21 @@ class Difference:
 def differences(before: Content, after: Content) -> list[Difference]:
     """All fields in which two JSON objects differ, sorted by field.
 
-    Objects, and lists of objects, are compared part by part; other lists as a whole.
+    Objects, and lists of objects, are compared part by part; other lists as a whole. An empty one is no field beside
+    the parts that it has on the other side.
     """
     old, new = dict(_flat("", before)), dict(_flat("", after))
+    for fields, others in ((old, new), (new, old)):
+        for field in [f for f, value in fields.items() if value in ({}, []) and _has_parts(f, others)]:
+            del fields[field]
     for fields, others in ((old, new), (new, old)):
         for field in [f for f in fields if f not in others]:
             others.setdefault(field, None)
     return [Difference(f, old[f], new[f]) for f in sorted(old) if old[f] != new[f] or type(old[f]) is not type(new[f])]
+
+
+def _has_parts(field: str, fields: Mapping[str, Any]) -> bool:
+    return not field or any(other.startswith((f"{field}.", f"{field}[")) for other in fields)
 
 
 def _flat(field: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -26,13 +26,15 @@ class ChangeArea(StrEnum):
 class Change:
     """A dotted field with its JSON value on either side, None where it is absent.
 
-    Data and parents that were added or removed are refs, in the field `trainedOn` or `parents`.
+    Data and parents that were added or removed are refs, in the field `trainedOn` or `parents`. `on`: of a change over
+    several derivations, the version in between that alone shows it.
     """
 
     area: ChangeArea
     field: str
     before: Any
     after: Any
+    on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class Comparable:
 async def comparable(registry: Registry, heads: Sequence[int], upto: int) -> Comparable:
     """The newest results of some versions and of all their ancestors, by a fixed number of look-ups.
 
-    Retracted results are out; so are contaminated ones, whose versions the series hold as `left_out`.
+    Retracted results are out, and so are contaminated ones; the series hold the versions that they were of.
     """
     parents = await parents_of(registry, heads, upto)
     found = await measured(registry, sorted(parents), upto)
@@ -47,6 +47,7 @@ def in_series(found: Measured, learned: dict[str, set[int]], versions: Collectio
     """The newest results of versions in series."""
     results: defaultdict[Key, dict[int, Result]] = defaultdict(dict)
     left_out: defaultdict[Key, set[int]] = defaultdict(set)
+    withdrawn: defaultdict[Key, set[int]] = defaultdict(set)
     for version in versions:
         for evaluation in found.counted(version):
             if version in learned.get(evaluation.protocol.data or "", ()):
@@ -55,9 +56,18 @@ def in_series(found: Measured, learned: dict[str, set[int]], versions: Collectio
             else:
                 for key, result in evaluation.results.items():  # a newer one takes the place of an older one
                     results[key][version] = result
+        for evaluation in found.withdrawn(version):
+            for key in evaluation.results:
+                if version not in results.get(key, ()) and version not in left_out.get(key, ()):
+                    withdrawn[key].add(version)
     made = [
-        Series(protocol_of(key, found.metrics), results.get(key, {}), frozenset(left_out.get(key, ())))
-        for key in {**results, **left_out}
+        Series(
+            protocol_of(key, found.metrics),
+            results.get(key, {}),
+            frozenset(left_out.get(key, ())),
+            frozenset(withdrawn.get(key, ())),
+        )
+        for key in {**results, **left_out, **withdrawn}
     ]
     return sorted(made, key=lambda series: series.protocol.key)
 

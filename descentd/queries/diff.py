@@ -12,6 +12,7 @@ from descentd.queries.builds import Change, ChangeArea, builds_of, changes, fiel
 from descentd.queries.comparable import comparable
 from descentd.queries.evaluations import VERSION
 from descentd.queries.measurements import Row, rows
+from descentd.queries.naming import Naming, naming
 from descentd.queries.profiles import profiles, wording
 from descentd.queries.registry import Registry
 from descentd.queries.training import Training, training_of
@@ -39,17 +40,21 @@ class Intervention:
 
 @dataclass(frozen=True, slots=True)
 class PopulationRow:
-    """A value and its share of the training rows on either side, None where that is not known."""
+    """A value and its share of the training rows on either side, None where that is not known.
+
+    undocumented: sequences of what would have to say more for the shares to be known, one for each side.
+    """
 
     attribute: str
     value: str
     base: float | None
     head: float | None
+    undocumented: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """The answer; what is known on both sides comes first. `refs` of all versions that it speaks of."""
+    """The answer; what is known on both sides comes first. `called`: what records are called that it speaks of."""
 
     base: str
     head: str
@@ -59,8 +64,16 @@ class Diff:
     populations: Sequence[PopulationRow]
     metrics: Sequence[Row]
     attributes: Sequence[str]
-    refs: dict[int, str]
+    called: Naming
     upto: int
+
+    def unspoken(self) -> list[str]:
+        """Those of the attributes asked about of which nothing on record speaks: mistyped, most likely."""
+        spoken = {row.attribute for row in self.populations}
+        spoken |= {attribute for row in self.metrics for attribute, _ in row.slice}
+        spoken |= {row.metric.disparity_over or "" for row in self.metrics}
+        spoken |= {attribute for one in self.interventions for attribute, _ in one.targets}
+        return [attribute for attribute in self.attributes if attribute not in spoken]
 
 
 async def diff(
@@ -81,17 +94,20 @@ async def diff(
     contents = {entry.sequence: entry.record.content for entry in await registry.store.entries(apart)}
     done = [one for version in apart for one in _interventions(version, contents[version])]
     trained = await training_of(registry, lineages, along.parents, upto)
-    names = await registry.store.briefs(sorted({one.on for one in done}))
+    found = populations(trained[old.sequence], trained[new.sequence], about)
+    silent = {each for row in found for each in row.undocumented}
+    protocols = [one.protocol for one in along.series]
+    called = await naming(registry, {*both, *silent, *(one.on for one in done)}, protocols, upto)
     return Diff(
         old.ref,
         new.ref,
         relation(old.sequence, new.sequence, lineages),
         await _changes(registry, old.sequence, new.sequence, upto),
         done,
-        populations(trained[old.sequence], trained[new.sequence], about),
-        rows(along.series, old.sequence, new.sequence, about),
+        found,
+        rows(along.series, old.sequence, new.sequence, about, called.names(())),
         about,
-        {brief.sequence: brief.ref for brief in names},
+        called,
         upto,
     )
 
@@ -111,7 +127,13 @@ def populations(base: Training, head: Training, attributes: Collection[str]) -> 
     """Everything that is documented on either side, what is known on both first."""
     listed = {*base.values(), *head.values()}
     found = [
-        PopulationRow(attribute, value, base.share(attribute, value), head.share(attribute, value))
+        PopulationRow(
+            attribute,
+            value,
+            base.share(attribute, value),
+            head.share(attribute, value),
+            tuple(dict.fromkeys([*base.silent(attribute, value), *head.silent(attribute, value)])),
+        )
         for attribute, value in listed
         if not attributes or attribute in attributes
     ]

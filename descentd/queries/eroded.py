@@ -5,13 +5,15 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.errors import InvalidInput
-from descentd.queries.builds import Build, Change, ChangeArea, builds_of, changes, members
+from descentd.queries.builds import Change, builds_of
 from descentd.queries.comparable import Comparable, comparable
-from descentd.queries.erosion.ancestry import Parents
 from descentd.queries.erosion.assess import ALPHA, assess
 from descentd.queries.erosion.findings import Assessment, Finding, Span
-from descentd.queries.erosion.messages import message, summary
+from descentd.queries.erosion.messages import message
+from descentd.queries.erosion.verdicts import summary
 from descentd.queries.evaluations import VERSION
+from descentd.queries.introduced import between, introduced
+from descentd.queries.naming import Naming, naming
 from descentd.queries.registry import Registry
 
 
@@ -37,11 +39,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Erosion:
-    """The answer about one version; `summary` is one sentence about the verdict."""
+    """The answer about one version; `summary` is the verdict in a few sentences.
+
+    called: what the versions and data that it speaks of are called.
+    """
 
     assessment: Assessment
     findings: Sequence[Told]
     summary: str
+    called: Naming
     upto: int
 
 
@@ -65,7 +71,7 @@ async def assessed(
 
 def _grounds(along: Comparable) -> Hashable:
     """All that an assessment follows from beside its version, whose ancestors are the same for good."""
-    return tuple((s.protocol.key, frozenset(s.results.items()), s.left_out) for s in along.series)
+    return tuple((s.protocol.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
 
 
 async def erosion(
@@ -76,71 +82,35 @@ async def erosion(
     of = await registry.find(ref, upto, VERSION, "of")
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
     found, along = await assessed(registry, of.sequence, upto, alpha=ALPHA if alpha is None else alpha, since=start)
-    return Erosion(found, await tell(registry, found.findings, along.parents), summary(found), upto)
+    spans = {span: between(span, along.parents) for one in found.findings for span in one.introduced_by}
+    inside = {version for span, versions in spans.items() for version in (span.ancestor, *versions)}
+    called = await naming(registry, {*found.versions(), *inside}, found.protocols, upto)
+    told = await tell(registry, found, spans, called)
+    return Erosion(found, told, summary(found, called.names(found.protocols)), called, upto)
 
 
-async def tell(registry: Registry, findings: Sequence[Finding], parents: Parents) -> list[Told]:
-    """Findings in refs, with what their derivations changed, by a fixed number of look-ups for all of them."""
-    spans = {span for finding in findings for span in finding.introduced_by}
-    inside = {span: between(span, parents) for span in spans}
-    wanted = {version for span, versions in inside.items() for version in (span.ancestor, *versions)}
-    builds = await builds_of(registry, sorted(wanted))
-    named = wanted.union(*(finding.versions() for finding in findings))
-    refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(sorted(named))}
+async def tell(
+    registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: Naming
+) -> list[Told]:
+    """Findings in refs, with what their derivations changed, by a fixed number of look-ups for all of them.
+
+    spans: the versions on the way of each span that a finding names.
+    """
+    builds = await builds_of(registry, sorted({v for span, inner in spans.items() for v in (span.ancestor, *inner)}))
     introductions = {
-        span: Introduction(refs[span.ancestor], refs[span.descendant], _introduced(span, inside[span], builds, refs))
-        for span in spans
+        span: Introduction(
+            called.refs[span.ancestor], called.refs[span.descendant], introduced(span, inner, builds, called.refs)
+        )
+        for span, inner in spans.items()
     }
+    names = called.names(found.protocols)
     return [
         Told(
             finding,
-            refs[finding.baseline],
-            refs[finding.head],
+            called.refs[finding.baseline],
+            called.refs[finding.head],
             [introductions[span] for span in finding.introduced_by],
-            message(finding, refs.__getitem__),
+            message(finding, names),
         )
-        for finding in findings
-    ]
-
-
-def between(span: Span, parents: Parents) -> list[int]:
-    """The versions on the way from the ancestor of a span to its descendant, that one last and included."""
-    up: dict[int, None] = {}
-    waiting = [span.descendant]
-    while waiting:
-        version = waiting.pop()
-        if version not in up and version > span.ancestor:  # what came earlier in the log cannot descend from it
-            up[version] = None
-            waiting += parents.get(version, ())
-    on_the_way: set[int] = {span.ancestor}
-    for version in sorted(up):
-        if any(parent in on_the_way for parent in parents.get(version, ())):
-            on_the_way.add(version)
-    return sorted(on_the_way - {span.ancestor})
-
-
-def _introduced(
-    span: Span, versions: Sequence[int], builds: Mapping[int, Build], refs: Mapping[int, str]
-) -> list[Change]:
-    """What the versions of a span have that its ancestor had not, or the other way round.
-
-    A field counts where any of them differs from the ancestor, the last that does; data that any of them learned from
-    was added, for what comes after inherits it. Parents are those that were merged in from outside.
-    """
-    start = builds[span.ancestor]
-    found: dict[tuple[ChangeArea, str], Change] = {}
-    data: dict[str, str] = {}
-    merged: dict[str, str] = {}
-    for version in versions:
-        data |= builds[version].data
-        merged |= builds[version].parents
-        for change in changes(start, builds[version]):
-            if change.area in (ChangeArea.CODE, ChangeArea.CONFIG, ChangeArea.ENVIRONMENT):
-                found[change.area, change.field] = change
-    for inner in (span.ancestor, *versions):
-        merged.pop(refs[inner], None)
-    return [
-        *(found[key] for key in sorted(found, key=lambda key: (list(ChangeArea).index(key[0]), key[1]))),
-        *members(ChangeArea.DATA, "trainedOn", start.data, data),
-        *members(ChangeArea.PARENT, "parents", {}, merged),
+        for finding in found.findings
     ]

@@ -36,6 +36,10 @@ class Measured:
         counted = [each for each in self.evaluations.get(version, ()) if each.id not in self.retracted]
         return sorted(counted, key=lambda each: (each.moment, each.sequence))
 
+    def withdrawn(self, version: int) -> list[Evaluation]:
+        """A version's evaluations that were retracted."""
+        return [each for each in self.evaluations.get(version, ()) if each.id in self.retracted]
+
     def newest(self, version: int) -> Mapping[Series, Found]:
         """A version's newest result in each series."""
         return {

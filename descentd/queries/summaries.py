@@ -1,9 +1,13 @@
 """A difference in at most five sentences: how do two versions differ for a group, and what was done about it?"""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from descentd.queries.diff import Diff, Intervention, PopulationRow, VersionRelation
+from descentd.queries.erosion.names import Names, number, some
+from descentd.queries.erosion.results import Result
+from descentd.queries.erosion.series import Protocol
 from descentd.queries.measurements import Comparability, Row
 
 T = TypeVar("T")
@@ -32,37 +36,60 @@ def _changed(found: Diff) -> str:
 
 def _measured(found: Diff) -> Iterator[str]:
     whom = f" for {', '.join(found.attributes)}" if found.attributes else ""
+    names = found.called.names([one for row in found.metrics for one in (row.before, row.after) if one is not None])
     parts = []
     for verdict, word in ((Comparability.WORSE, "worse"), (Comparability.BETTER, "better")):
         if rows := [row for row in found.metrics if row.verdict is verdict]:
-            parts.append(f"{word} {_listed(rows, _moved)}")
-    if same := sum(row.verdict is Comparability.SAME for row in found.metrics):
-        parts.append(f"{same} the same within tolerance and error")
+            gravest = sorted(rows, key=lambda row: row.gravity)
+            parts.append(f"{word} {_listed(gravest, lambda row: _moved(row, names))}")
+    if same := [row for row in found.metrics if row.verdict is Comparability.SAME]:
+        parts.append(f"{len(same)} the same within tolerance and error{_unsure(same, names)}")
     if parts:
         yield f"Measured{whom}: {'; '.join(parts)}."
     elif not found.metrics:
         yield f"Nothing was measured{whom}."
     if rows := [row for row in found.metrics if row.verdict is Comparability.INCOMPARABLE]:
-        yield f"Neither better nor worse can be said of {_listed(rows, _unclear)}."
+        gravest = sorted(rows, key=lambda row: row.gravity)
+        yield f"Neither better nor worse can be said of {_listed(gravest, lambda row: _unclear(row, names))}."
 
 
-def _moved(row: Row) -> str:
+def _unsure(same: Sequence[Row], names: Names) -> str:
+    """The gravest change of those that are more than the tolerance, and what could have been seen of it."""
+    unsure = sorted((row for row in same if row.reason is not None), key=lambda row: row.gravity)
+    if not unsure:
+        return ""
+    row = unsure[0]
+    more = f" and {len(unsure) - 1} more" if len(unsure) > 1 else ""
+    least = "" if row.detectable is None else f", where less than {number(row.detectable)} would usually not be seen"
+    return f", but beyond the tolerance {_moved(row, names)}{least}{more}"
+
+
+def _moved(row: Row, names: Names) -> str:
     chance = "" if row.p is None else f", p {row.p:.2g}"
-    return f"{_metric(row)} ({_values(row)}{chance})"
+    return f"{_metric(row, names)} ({_values(row)}{chance})"
 
 
-def _unclear(row: Row) -> str:
-    return f"{_metric(row)} ({_values(row)}: {row.reason})"
+def _unclear(row: Row, names: Names) -> str:
+    if row.base is None and row.head is None:
+        return f"{_metric(row, names)} ({row.reason})"
+    return f"{_metric(row, names)} ({_values(row)}: {row.reason})"
 
 
-def _metric(row: Row) -> str:
-    terms = ", ".join(f"{attribute} {value}" for attribute, value in row.slice)
-    return f"{row.metric.name} for {terms}" if terms else row.metric.name
+def _metric(row: Row, names: Names) -> str:
+    """With what tells it from others, except where its two sides differ in that themselves."""
+    if row.protocol is not None:
+        return names.series(row.protocol)
+    first = row.before or row.after
+    return row.metric.name if first is None else replace(names, protocols=()).series(first)
 
 
 def _values(row: Row) -> str:
-    before, after = ("not measured" if one is None else f"{one.value:.4g}" for one in (row.base, row.head))
-    return f"{before} → {after}"
+    def told(value: Result | None, there: Protocol | None) -> str:
+        if value is not None:
+            return number(value.value)
+        return "not measured" if there is None else "does not count"
+
+    return f"{told(row.base, row.before)} → {told(row.head, row.after)}"
 
 
 def _trained(found: Diff) -> Iterator[str]:
@@ -72,7 +99,11 @@ def _trained(found: Diff) -> Iterator[str]:
         if not moved:
             yield f"No training data says anything of {', '.join(found.attributes)}."
     if moved:
-        yield f"Share of the training rows: {_listed(moved, _share)}."
+        silent = dict.fromkeys(each for row in moved for each in row.undocumented)
+        unsaid = some([found.called.refs[each] for each in silent]) if silent else ""
+        verb = "does" if len(silent) == 1 else "do"
+        why = f"; {unsaid} {verb} not say, or not in how many rows" if unsaid else ""
+        yield f"Share of the training rows: {_listed(moved, _share)}{why}."
 
 
 def _share(row: PopulationRow) -> str:
@@ -89,7 +120,7 @@ def _done(found: Diff) -> str:
 
     def told(one: Intervention) -> str:
         whom = ", ".join(f"{attribute} {value}" if value else attribute for attribute, value in one.targets)
-        return f"{one.kind} for {whom or 'everybody'} in {found.refs[one.on]}"
+        return f"{one.kind} for {whom or 'everybody'} in {found.called.refs[one.on]}"
 
     return f"What was done about it: {_listed(asked, told)}."
 

@@ -19,8 +19,9 @@ from descentd.queries.registry import Registry
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Training data with one digest; `rows` is None where nobody counted them."""
+    """Training data with one digest; `rows` is None where nobody counted them; `sequence` of its partition."""
 
+    sequence: int
     digest: str
     rows: int | None
     documented: Documented
@@ -61,6 +62,14 @@ class Training:
         if len(counted) < len(rows) or not sum(counted):
             return None
         return math.fsum(share * number for share, number in zip(known, counted, strict=True)) / sum(counted)
+
+    def silent(self, attribute: str, value: str) -> list[int]:
+        """The first of what keeps a share from being known: what does not say, or whose rows nobody counted."""
+        if self.share(attribute, value) is not None:
+            return []
+        unsaid = [part.sequence for part in self.parts if part.share(attribute, value) is None]
+        uncounted = [part.sequence for part in self.parts if not part.rows]
+        return [*self.gaps, *unsaid, *uncounted][:1]
 
 
 async def training_of(
@@ -119,5 +128,5 @@ async def _parts(registry: Registry, partitions: Sequence[int], upto: int) -> di
     for partition in partitions:
         content = contents[partition]
         said = shares_of(contents[newest[partition]]) if partition in newest else (Documented.NONE, ())
-        parts[partition] = Part(content["digest"], content.get("rows"), *said)
+        parts[partition] = Part(partition, content["digest"], content.get("rows"), *said)
     return parts

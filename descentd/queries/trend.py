@@ -10,7 +10,8 @@ from descentd.graph.names import text
 from descentd.graph.records import Brief
 from descentd.queries.comparable import comparable
 from descentd.queries.erosion.composites import Slice
-from descentd.queries.erosion.lines import Line, lines
+from descentd.queries.erosion.findings import LeftOut
+from descentd.queries.erosion.lines import Line, first_parents, lines
 from descentd.queries.erosion.series import Protocol
 from descentd.queries.evaluations import VERSION
 from descentd.queries.registry import Registry, about
@@ -18,10 +19,15 @@ from descentd.queries.registry import Registry, about
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A metric's lines, each with its protocol; `refs` of every version on them; `data` by id."""
+    """A metric's lines, each with its protocol; `refs` of every version on them; `data` by id.
+
+    left_out: results on the line that do not count; slices: all that the metric was measured in there.
+    """
 
     metric: MetricDefinition
     lines: Sequence[tuple[Protocol, Line]]
+    left_out: Sequence[LeftOut]
+    slices: Sequence[Slice]
     refs: Mapping[int, str]
     data: Mapping[str, Brief]
     upto: int
@@ -39,17 +45,27 @@ async def trend(
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
     definition = (await registry.definitions.read(registry.store, registry.walk, upto)).find(metric, "metric")
     along = await comparable(registry, [of.sequence], upto)
-    asked = [
+    line = set(first_parents(of.sequence, along.parents, start))
+    measured = [
         one
         for one in along.series
-        if one.protocol.metric.name == definition.name and slice in (None, one.protocol.slice)
+        if one.protocol.metric.name == definition.name
+        and not line.isdisjoint([*one.results, *one.left_out, *one.retracted])
+    ]
+    asked = [one for one in measured if slice in (None, one.protocol.slice)]
+    left_out = [
+        LeftOut(one.protocol, tuple(sorted(one.left_out & line)), tuple(sorted(one.retracted & line)))
+        for one in asked
+        if not line.isdisjoint(one.left_out | one.retracted)
     ]
     drawn = await asyncio.to_thread(lines, of.sequence, along.parents, asked, since=start)
     found = [(one.protocol, line) for one, line in zip(asked, drawn, strict=True) if line.points]
-    versions = sorted({point.version for _, line in found for point in line.points})
+    points = {point.version for _, line in found for point in line.points}
+    versions = sorted(points.union(*(one.contaminated + one.retracted for one in left_out)))
     refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(versions)}
-    data = await registry.store.resolve({protocol.data for protocol, _ in found if protocol.data})
-    return Trend(definition, found, refs, data, upto)
+    data = await registry.store.resolve({one.protocol.data for one in asked if one.protocol.data})
+    slices = list(dict.fromkeys(one.protocol.slice for one in measured))
+    return Trend(definition, found, left_out, slices, refs, data, upto)
 
 
 def slice_given(terms: Sequence[tuple[str, str]]) -> Slice:

@@ -6,7 +6,7 @@ are assessed again.
 
 import asyncio
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,6 +20,8 @@ from descentd.queries.definitions import parts_of
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
+from descentd.queries.erosion.names import Names
+from descentd.queries.naming import naming
 from descentd.queries.registry import Registry
 from descentd.queries.results import measured
 from descentd.queries.standings import Brief as Finding
@@ -112,13 +114,15 @@ async def _evaluated_on(registry: Registry, data: Collection[int], upto: int) ->
 
 
 async def _subjects_of_retracted(registry: Registry, retractions: Sequence[int]) -> set[int]:
-    """The versions that retracted evaluations are about."""
+    """The versions that were retracted, which findings say, and those that retracted evaluations are about."""
     if not retractions:
         return set()
     store = registry.store
     subjects = await store.links(retractions, {Role.ABOUT}, inward=False)
-    about = await store.links([link.target for link in subjects], {Role.EVALUATES}, inward=False)
-    return {link.target for link in about}
+    briefs = await store.briefs(sorted({link.target for link in subjects}))
+    about = await store.links([brief.sequence for brief in briefs], {Role.EVALUATES}, inward=False)
+    versions = {brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION}
+    return versions.union(link.target for link in about)
 
 
 async def _redefines(registry: Registry, definitions: Sequence[int]) -> bool:
@@ -150,18 +154,14 @@ async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> l
         return [assess(version, parents, in_series(found, learned, lineage(version, parents))) for version in versions]
 
     assessments = await asyncio.to_thread(look)
-    spoken_of = {
-        each
-        for one in assessments
-        if one.verdict is ErosionVerdict.ERODED
-        for finding in one.findings
-        for each in finding.versions()
-    }
-    refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(sorted(spoken_of))}
-    return [_standing(one, refs) for one in assessments]
+    eroded = [one for one in assessments if one.verdict is ErosionVerdict.ERODED]
+    spoken_of = {version for one in eroded for version in one.versions()}
+    protocols = {protocol.key: protocol for one in eroded for protocol in one.protocols}
+    called = await naming(registry, spoken_of, list(protocols.values()), upto)
+    return [_standing(one, called.names(one.protocols)) for one in assessments]
 
 
-def _standing(found: Assessment, refs: Mapping[int, str]) -> Standing:
+def _standing(found: Assessment, names: Names) -> Standing:
     if found.verdict is not ErosionVerdict.ERODED:
         return Standing(found.head, found.verdict, found.p)
     findings = [
@@ -172,7 +172,7 @@ def _standing(found: Assessment, refs: Mapping[int, str]) -> Standing:
             one.protocol.slice,
             one.p,
             one.q,
-            message(one, refs.__getitem__),
+            message(one, names),
         )
         for one in found.findings
     ]

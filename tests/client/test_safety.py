@@ -23,7 +23,7 @@ def page(*edges: dict[str, Any]) -> dict[str, Any]:
 
 
 def evaluation(**more: Any) -> dict[str, Any]:
-    metric = {"name": "recall", "value": 0.4, "stderr": None, "n": 2600, "slice": OLD}
+    metric = {"name": "recall", "value": 0.4, "stderr": None, "error": 0.0096, "n": 2600, "slice": OLD}
     made = {"id": "sha256:" + "5" * 64, "evaluatedAt": None, "retracted": False, "suite": SUITE, "data": None}
     clean = {"contaminated": False, "via": []}
     return {"node": made | {"contamination": clean, "metrics": [metric]} | more}
@@ -44,6 +44,7 @@ TREND = {
         {"suite": SUITE, "data": None, "slice": [], "points": [], "slope": None, "trendP": None, "change": None},
     ],
 }  # fmt: skip
+TREND |= {"leftOut": [], "slices": [{"slice": OLD}, {"slice": []}]}
 TREND["series"][1]["points"] = TREND["series"][0]["points"][:1]  # type: ignore[index]
 FINDING: dict[str, Any] = {
     "kind": "STEP_REGRESSION", "metric": "robust_accuracy", "message": MESSAGE, "p": 0.001,
@@ -57,10 +58,11 @@ DIFF = {
     "changes": [{"area": "CONFIG", "field": "config.depth", "before": 6, "after": None}],
     "interventions": [{"kind": "reweighing", "targets": [{"attribute": "age_group", "value": "65+"}],
                        "description": "Reweighed.", "on": {"ref": VERSIONS[1]}}],
-    "populations": [{"attribute": "age_group", "value": "65+", "baseShare": 0.07, "headShare": None}],
+    "populations": [{"attribute": "age_group", "value": "65+", "baseShare": 0.07, "headShare": None,
+                     "undocumented": ["dataset:d@1#p"]}],
     "metrics": [{"name": "recall", "slice": OLD, "base": 0.4, "head": 0.3, "delta": -0.1, "p": None,
-                 "verdict": "WORSE"}],
-    "summary": "model:m@2 descends from model:m@1.",
+                 "verdict": "WORSE", "reason": None, "suite": SUITE, "data": None}],
+    "summary": "model:m@2 descends from model:m@1.", "unspoken": ["region"],
 }  # fmt: skip
 
 
@@ -73,7 +75,7 @@ def test_evaluations_say_what_does_not_count(registry: Registry) -> None:
     registry.on("Evaluations", {"evaluations": page(evaluation(), evaluation(**bad))})
     result = run(registry, "evaluations", "model:m@1")
     rows = result.stdout.splitlines()
-    assert rows[1].endswith("yes")
+    assert rows[1].split()[-3:] == ["0.0096", "2600", "yes"]
     assert rows[2].endswith("no: retracted, contaminated")
     assert "dataset:d@1#p ←TRAINED_ON- model:m@1" in result.stdout
     parsed = json.loads(run(registry, "evaluations", "model:m@1", "--format", "json").stdout)
@@ -101,17 +103,42 @@ def test_a_trend_is_drawn(registry: Registry) -> None:
     first, second = [line for line in result.stdout.splitlines() if "●" in line][:2]
     assert first.index("●") > second.index("●")
     assert "0.1 worse (z 7.07, p 1.5e-12)" in result.stdout
-    assert "no trend" in result.stdout
+    assert "One point: no trend." in result.stdout
     run(registry, "trend", "model:m@2", "recall", "--everybody")
     assert registry.variables("Trend")[1]["slice"] == []
     assert run(registry, "trend", "model:m@2", "recall", "--slice", "65+").exit_code == 2
 
 
+def test_a_trend_says_why_there_is_none(registry: Registry) -> None:
+    def say(**more: Any) -> Result:
+        registry.on("Trend", {"trend": {**TREND, "series": [], **more}})
+        return run(registry, "trend", "model:m@2", "recall", "--slice", "lang=xx")
+
+    assert "but in: age_group=65+; everybody." in say().stderr
+    assert "never measured" in say(slices=[]).stderr
+    learned = {"slice": [], "suite": SUITE, "data": {"ref": "dataset:d@1#p"}, "contaminated": VERSIONS, "retracted": []}
+    shown = say(leftOut=[learned])
+    assert "model:m@2: everybody, fairness-suite 1.3 on dataset:d@1#p: measured on what it" in shown.stdout
+    assert "no result counts" in shown.stderr
+    neutral = TREND["series"][0] | {"change": None}  # type: ignore[index]
+    assert "No value of it is good in itself" in say(series=[neutral]).stdout
+
+
+def test_series_that_differ_in_settings_alone_are_told_apart(registry: Registry) -> None:
+    def series(eps: int) -> dict[str, Any]:
+        return TREND["series"][0] | {"suite": SUITE | {"config": {"eps": eps}}}  # type: ignore[index, no-any-return]
+
+    registry.on("Trend", {"trend": {**TREND, "series": [series(4), series(8)]}})
+    shown = run(registry, "trend", "model:m@2", "recall").stdout
+    assert "age_group=65+, fairness-suite 1.3 eps=4 on dataset:d@1#p" in shown
+    assert "age_group=65+, fairness-suite 1.3 eps=8 on dataset:d@1#p" in shown
+
+
 def test_erosion_names_the_derivation_and_what_changed(registry: Registry) -> None:
-    registry.on("Erosion", {"erosion": {"verdict": "ERODED", "findings": [FINDING]}})
+    registry.on("Erosion", {"erosion": {"verdict": "ERODED", "summary": "It got worse.", "findings": [FINDING]}})
     result = run(registry, "erosion", "model:m@2", "--alpha", "0.01")
     assert registry.variables("Erosion") == [{"of": "model:m@2", "alpha": 0.01}]
-    assert result.stdout.startswith("ERODED\n")
+    assert result.stdout.startswith("ERODED\nIt got worse.\n")
     assert MESSAGE in result.stdout
     assert "model:m@1 → model:m@2: config.depth: 6 → 7; trainedOn: - → dataset:d@1" in result.stdout
 
@@ -136,9 +163,21 @@ def test_diff(registry: Registry, output: str) -> None:
     assert result.stdout.startswith("model:m@2 descends from model:m@1.\n")
     assert "model:m@2: reweighing for age_group 65+: Reweighed." in result.stdout
     assert [line.split() for line in result.stdout.splitlines() if line.startswith("age_group")] == [
-        ["age_group", "65+", "7", "%", "unknown"]
+        ["age_group", "65+", "7", "%", "unknown", "dataset:d@1#p"]
     ]
     assert "WORSE" in result.stdout
+    assert "speaks of region" in result.stderr
+
+
+def test_a_diff_tells_apart_what_differs_in_settings_alone_and_gives_reasons(registry: Registry) -> None:
+    row: Any = DIFF["metrics"][0]
+    rows = [row | {"suite": SUITE | {"config": {"eps": eps}}} for eps in (4, 8)]
+    rows.append(row | {"suite": None, "verdict": "INCOMPARABLE", "reason": "only the base was measured"})
+    registry.on("Diff", {"diff": DIFF | {"metrics": rows}})
+    shown = run(registry, "diff", *VERSIONS).stdout
+    assert "fairness-suite 1.3 eps=4" in shown
+    assert "fairness-suite 1.3 eps=8" in shown
+    assert "INCOMPARABLE  only the base was measured" in shown
 
 
 @given(

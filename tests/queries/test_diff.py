@@ -158,6 +158,123 @@ async def test_interventions_between_with_the_version_that_they_were_on(registry
     assert len(sentences(told)) <= 5
 
 
+async def test_a_part_on_one_side_alone_has_no_nameless_field(registry: Registry) -> None:
+    code = {"repository": "https://example.org/r", "commit": "c" * 40}
+    models = [version("1", config={"opt": {}, "steps": []}), version("2", "1", code=code, config={"opt": {"lr": 1}})]
+    await send(registry, models=models)
+    changes = (await diff(registry, "1", "2"))["changes"]
+    assert {one["field"]: (one["before"], one["after"]) for one in changes if one["area"] != "PARENT"} == {
+        "code.commit": (None, "c" * 40), "code.repository": (None, "https://example.org/r"),
+        "config.opt.lr": (None, 1), "config.steps": ([], None),
+    }  # fmt: skip
+
+
+async def test_the_summary_names_the_gravest_first_and_safety_before_performance(registry: Registry) -> None:
+    def measured(values: dict[str, float]) -> list[dict[str, Any]]:
+        return [{"name": name, "value": value, "stderr": 0.005} for name, value in values.items()]
+
+    performance = ("accuracy", "auroc", "balanced_accuracy", "f1", "recall", "precision")
+    before = dict.fromkeys(performance, 0.9) | {"toxicity_score": 0.01, "adversarial_accuracy": 0.9}
+    after = dict.fromkeys(performance, 0.5) | {"toxicity_score": 0.6, "adversarial_accuracy": 0.85}
+    await send(
+        registry,
+        models=[version("1"), version("2", "1")],
+        evaluations=[evaluated("1", "1", *measured(before)), evaluated("2", "1", *measured(after))],
+    )
+    told = (await diff(registry, "1", "2"))["summary"]
+    assert "worse toxicity_score (0.01 → 0.6" in told
+    assert told.index("adversarial_accuracy") < told.index("accuracy (0.9 → 0.5")
+    assert "and 4 more" in told
+
+
+ROWS = """
+query($base: Ref!, $head: Ref!) {
+  diff(base: $base, head: $head) {
+    summary
+    metrics { name base head verdict reason suite { name config } data { ref } }
+    populations { value headShare undocumented }
+  }
+}
+"""
+
+
+async def test_what_does_not_count_names_the_version_and_the_data(registry: Registry) -> None:
+    data = {"name": "d", "version": "1", "partitions": [part("p", 1, 10)]}
+    run = evaluated("1", "1", {"name": "robust_accuracy", "value": 0.6, "n": 2000}) | {"data": "dataset:d@1#p"}
+    again = evaluated("2", "1", {"name": "robust_accuracy", "value": 0.4, "n": 2000}) | {"data": "dataset:d@1#p"}
+    await send(
+        registry,
+        datasets=[data],
+        models=[version("1"), version("2", "1", data="dataset:d@1#p"), version("3", "2")],
+        evaluations=[run, again, again | {"subject": "model:m@3"}],
+    )
+    told = (await diff(registry, "1", "2"))["summary"]
+    why = "evaluated on what it, or an ancestor, learned from, dataset:d@1#p)"
+    assert f"robust_accuracy (0.6 → does not count: model:m@2 was {why}" in told
+    told = (await diff(registry, "2", "3"))["summary"]
+    assert "robust_accuracy (model:m@2 and model:m@3 were evaluated on what they, or an ancestor, learned from" in told
+    assert "not measured" not in told
+    (row,) = (await ask(registry, ROWS, base="model:m@1", head="model:m@2"))["metrics"]
+    assert row["data"] == {"ref": "dataset:d@1#p"}
+
+
+async def test_rows_that_differ_in_settings_alone_are_told_apart(registry: Registry) -> None:
+    def run(name: str, eps: int, value: float) -> dict[str, Any]:
+        metrics = [{"name": "robust_accuracy", "value": value, "n": 1000}]
+        return evaluated(name, "1", *metrics) | {"suite": {"name": "pgd", "version": "1", "config": {"eps": eps}}}
+
+    runs = [run("1", 4, 0.6), run("1", 8, 0.5), run("2", 4, 0.7), run("2", 8, 0.3), run("3", 16, 0.1)]
+    await send(registry, models=[version("1"), version("2", "1"), version("3", "2")], evaluations=runs)
+    answer = await ask(registry, ROWS, base="model:m@1", head="model:m@2")
+    assert "worse robust_accuracy (pgd eps=8) (0.5 → 0.3" in answer["summary"]
+    assert "better robust_accuracy (pgd eps=4) (0.6 → 0.7" in answer["summary"]
+    assert [row["suite"]["config"] for row in answer["metrics"]] == [{"eps": 4}, {"eps": 8}]
+    (row,) = (await ask(registry, ROWS, base="model:m@2", head="model:m@3"))["metrics"]
+    assert row["suite"] is None
+    assert row["reason"] == "measured with other settings, pgd eps=4 and pgd eps=16"
+
+
+async def test_same_beyond_the_tolerance_says_what_could_have_been_seen(registry: Registry) -> None:
+    rates = [[{"name": "robust_accuracy", "value": value, "n": 100}] for value in (0.64, 0.56)]
+    neutral = {"name": "selection_rate", "value": 0.4, "n": 100}
+    await send(
+        registry,
+        models=[version("1"), version("2", "1")],
+        evaluations=[evaluated("1", "1", *rates[0], neutral), evaluated("2", "1", *rates[1], neutral)],
+    )
+    answer = await ask(registry, ROWS, base="model:m@1", head="model:m@2")
+    same, other = answer["metrics"]
+    assert (same["verdict"], other["verdict"]) == ("SAME", "INCOMPARABLE")
+    assert "less than 0.1933 would usually not have been seen" in same["reason"]
+    assert "no value of this metric is good in itself" in other["reason"]
+    assert "1 the same within tolerance and error, but beyond the tolerance robust_accuracy" in answer["summary"]
+
+
+async def test_a_share_that_is_not_known_names_what_does_not_say(registry: Registry) -> None:
+    parts = [
+        part("told", 1, 100, ("age", "65+", 0.1), populationDocumented="COMPLETE"),
+        part("silent", 2, 100),
+    ]
+    await send(
+        registry,
+        datasets=[{"name": "d", "version": "1", "partitions": parts}],
+        models=[version("1", data="dataset:d@1#told"), version("2", "1", data="dataset:d@1#silent")],
+    )
+    answer = await ask(registry, ROWS, base="model:m@1", head="model:m@2")
+    assert answer["populations"] == [{"value": "65+", "headShare": None, "undocumented": ["dataset:d@1#silent"]}]
+    assert "dataset:d@1#silent does not say" in answer["summary"]
+
+
+async def test_attributes_of_which_nothing_speaks_are_named(registry: Registry) -> None:
+    runs = [
+        evaluated(name, "1", {"name": "f1", "value": 0.5, "slice": [{"attribute": "age", "value": "65+"}]})
+        for name in "12"
+    ]
+    await send(registry, models=[version("1"), version("2", "1")], evaluations=runs)
+    asked = 'query { diff(base: "model:m@1", head: "model:m@2", attributes: ["age", "aeg"]) { unspoken } }'
+    assert await ask(registry, asked) == {"unspoken": ["aeg"]}
+
+
 async def test_the_example(registry: Registry, shared: Path) -> None:
     manifest = load_manifest(shared / "contract" / "manifest.example.yaml")
     await register(registry.committer, ManifestInput.read(manifest.content), "ana")

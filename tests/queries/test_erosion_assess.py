@@ -15,11 +15,13 @@ from descentd.graph.errors import InvalidInput
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, catalogue
 from descentd.queries.erosion.assess import assess, registry_rates
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Finding, Span
-from descentd.queries.erosion.messages import message, summary
+from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.multiplicity import false_discovery_rates
+from descentd.queries.erosion.names import Names
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.results import Result, compare
 from descentd.queries.erosion.series import Protocol, Series
+from descentd.queries.erosion.verdicts import summary
 
 STEP, CUMULATIVE, TREND, TRADE_OFF, COVERAGE, CONFLICT = (
     ErosionKind.STEP_REGRESSION,
@@ -65,8 +67,7 @@ def one(assessment: Assessment, kind: ErosionKind) -> Finding:
     return found
 
 
-def named(version: int) -> str:
-    return f"model:m@{version}"
+named = Names("model:m@{}".format, "dataset:{}@1".format)
 
 
 # ---- known answers
@@ -394,7 +395,24 @@ def test_stable_says_what_would_have_been_seen() -> None:
     assert assessment.verdict is ErosionVerdict.STABLE
     (detectable,) = assessment.detectable
     assert detectable.change == pytest.approx(2.8 * math.hypot(0.01, 0.01))
-    assert "0.0396 in toxicity" in summary(assessment)
+    assert "0.0396 in toxicity" in summary(assessment, named)
+
+
+def test_messages_say_what_the_figures_mean_and_what_to_do_next() -> None:
+    unknown = one(assess(1, chain(2), [series({0: 0.1, 1: 0.2}, stderr=None)]), STEP)
+    assert "register the results with stderr (or n, if the metric is defined with isRate)" in message(unknown, named)
+    alone = one(assess(1, chain(2), [series({0: 0.1, 1: 0.2})]), STEP)
+    assert "questions" not in message(alone, named)
+    long = assess(6, chain(7), [series({v: 0.1 + 0.02 * v for v in range(7)}, stderr=0.03)])
+    (erosion,) = [finding for finding in long.findings if finding.kind is TREND]
+    assert len(erosion.introduced_by) > 3
+    assert "it came about gradually" in message(erosion, named)
+    assert "with 3 questions asked the false discovery rate is" in message(erosion, named)
+    two = {0: 0.1, 1: 0.1, 2: 0.12, 3: 0.16, 4: 0.16}
+    (whole,) = [f for f in assess(4, chain(5), [series(two, stderr=0.015)]).findings if f.kind is CUMULATIVE]
+    assert 1 < len(whole.introduced_by) <= 3
+    assert f"it cannot be told which of {len(whole.introduced_by)} derivations" in message(whole, named)
+    assert "best of 3 earlier versions, the nearest not counted" in message(whole, named)
 
 
 def test_improvement_counts_in_the_family_and_needs_more_than_the_tolerance() -> None:

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.acts import RetractionInput
 from descentd.graph.store.neo4j import Neo4jStore
 from descentd.queries.registry import Registry
+from descentd.queries.retraction import retract
 from tests.asking import ask
 from tests.neo4j_server import Neo4jServer
 from tests.registries import opened, send
@@ -118,6 +120,147 @@ async def test_a_new_suite_is_a_loss_and_no_comparison(registry: Registry) -> No
     (lost,) = findings
     assert (lost["kind"], lost["p"], lost["head"]["value"]) == ("COVERAGE_LOSS", None, None)
     assert "s 2" in lost["message"]
+
+
+SUMMARY = """
+query($of: Ref!) {
+  erosion(of: $of) {
+    verdict summary findings { kind message } leftOut { metric data { ref } contaminated retracted }
+  }
+}
+"""
+
+
+async def told(registry: Registry, name: str) -> Any:
+    return await ask(registry, SUMMARY, of=f"model:m@{name}")
+
+
+async def test_what_is_left_out_is_named_whatever_the_verdict(registry: Registry) -> None:
+    data = {"name": "d", "version": "1", "partitions": [{"name": "p", "digest": f"sha256:{1:064x}"}]}
+    learned = {"trainedOn": [{"ref": "dataset:d@1#p", "role": "TRAIN"}]}
+    contaminated = [
+        evaluated(name, data="dataset:d@1#p", robust_accuracy=value) for name, value in (("1", 0.6), ("2", 0.4))
+    ]
+    await send(registry, datasets=[data], models=[version("1", **learned), version("2", "1")], evaluations=contaminated)
+    named = "learned from: robust_accuracy of model:m@1 and model:m@2 on dataset:d@1#p."
+    answer = await told(registry, "2")
+    assert answer["verdict"] == "UNKNOWN"
+    assert answer["summary"].startswith("Nothing that counts was measured on this version")
+    assert named in answer["summary"]
+    assert answer["leftOut"] == [
+        {"metric": "robust_accuracy", "data": {"ref": "dataset:d@1#p"}, "retracted": [],
+         "contaminated": ["model:m@1", "model:m@2"]}
+    ]  # fmt: skip
+    await send(registry, evaluations=[evaluated(name, toxicity_probability=0.1) for name in ("1", "2")])
+    answer = await told(registry, "2")
+    assert answer["verdict"] == "STABLE"
+    assert named in answer["summary"]
+    trend = (
+        'query($of: Ref!) { trend(of: $of, metric: "robust_accuracy") { series { slope } leftOut { contaminated } } }'
+    )
+    assert await ask(registry, trend, of="model:m@2") == {
+        "series": [], "leftOut": [{"contaminated": ["model:m@1", "model:m@2"]}]
+    }  # fmt: skip
+
+
+async def test_retracted_results_and_versions_are_named(registry: Registry) -> None:
+    runs = [evaluated("1", robust_accuracy=0.8), evaluated("2", robust_accuracy=0.7)]
+    await send(registry, models=[version("1"), version("2", "1"), version("3", "2")], evaluations=runs)
+    await send(registry, evaluations=[evaluated("3", robust_accuracy=0.6)])
+    (edge,) = (await ask(registry, "Evaluations", of="model:m@2"))["edges"]
+    gone = {"subjects": [edge["node"]["id"], "model:m@1"], "reason": "Wrong file."}
+    assert [one["node"]["ref"] for one in (await ask(registry, "Erosions"))["edges"]] == ["model:m@3", "model:m@2"]
+    await retract(registry, RetractionInput.read(gone), "ana")
+    answer = await told(registry, "3")
+    assert "because it was retracted: robust_accuracy of model:m@2." in answer["summary"]
+    assert "0.8 on model:m@1 (retracted)" in answer["findings"][0]["message"]
+    (edge,) = (await ask(registry, "Erosions"))["edges"]
+    assert "0.8 on model:m@1 (retracted)" in edge["findings"][0]["message"]
+
+
+async def test_a_version_that_was_only_contaminated_did_not_give_up_the_test(registry: Registry) -> None:
+    parts = [{"name": name, "digest": f"sha256:{number:064x}"} for number, name in enumerate(("test", "clean"))]
+    learned = {"trainedOn": [{"ref": "dataset:d@1#test", "role": "TRAIN"}]}
+    await send(
+        registry,
+        datasets=[{"name": "d", "version": "1", "partitions": parts}],
+        models=[version("0"), version("1", "0", **learned), version("2", "1")],
+        evaluations=[
+            evaluated(name, data=f"dataset:d@1#{part}", robust_accuracy=0.6)
+            for name in ("0", "1", "2")
+            for part in ("test", "clean")
+        ],
+    )
+    answer = await told(registry, "2")
+    assert [one["kind"] for one in answer["findings"]] == ["COVERAGE_LOSS"]
+    assert "model:m@2 has no result by that protocol that counts" in answer["findings"][0]["message"]
+
+
+async def test_performance_alone_says_nothing_of_safety(registry: Registry) -> None:
+    runs = [evaluated("1", accuracy=0.8), evaluated("2", accuracy=0.9)]
+    await send(registry, models=[version("1"), version("2", "1"), version("3", "2")], evaluations=runs)
+    assert "No safety metric was measured on this version, only accuracy" in (await told(registry, "2"))["summary"]
+    assert "Nothing that counts was measured" in (await told(registry, "3"))["summary"]
+    await send(registry, evaluations=[evaluated("2", robust_accuracy=0.9)])
+    answer = await told(registry, "2")
+    assert answer["verdict"] == "UNKNOWN"
+    assert "(robust_accuracy) was measured in the same way" in answer["summary"]
+
+
+async def test_series_that_differ_in_settings_alone_are_told_apart(registry: Registry) -> None:
+    def run(name: str, eps: int, value: float) -> dict[str, Any]:
+        suite = {"name": "pgd", "version": "1", "config": {"eps": eps, "steps": 40}}
+        return evaluated(name, robust_accuracy=value) | {"suite": suite}
+
+    await send(
+        registry,
+        models=[version("1"), version("2", "1")],
+        evaluations=[run("1", 4, 0.7), run("1", 8, 0.5), run("2", 4, 0.6), run("2", 8, 0.4)],
+    )
+    answer = await told(registry, "2")
+    assert sorted(one["message"].partition(" has")[0] for one in answer["findings"]) == [
+        "robust_accuracy (pgd eps=4)", "robust_accuracy (pgd eps=8)",
+    ]  # fmt: skip
+
+
+async def test_improvement_is_named(registry: Registry) -> None:
+    runs = [evaluated("1", robust_accuracy=0.6), evaluated("2", robust_accuracy=0.8)]
+    await send(registry, models=[version("1"), version("2", "1")], evaluations=runs)
+    answer = await told(registry, "2")
+    assert answer["verdict"] == "IMPROVED"
+    assert "this improved: robust_accuracy by 0.2 since model:m@1" in answer["summary"]
+
+
+async def test_a_span_says_what_its_ends_differ_in_and_what_passed_in_between(registry: Registry) -> None:
+    parts = [{"name": name, "digest": f"sha256:{number:064x}"} for number, name in enumerate("pq")]
+    code = {"repository": "https://example.org/r", "commit": "b" * 40}
+    before = {"config": {"lr": 1, "step": 0}, "trainedOn": [{"ref": "dataset:d@1#p", "role": "TRAIN"}]}
+    passing = {"config": {"lr": 99, "step": 1}, "code": code, "trainedOn": [{"ref": "dataset:d@1#p", "role": "TRAIN"}]}
+    await send(
+        registry,
+        datasets=[{"name": "d", "version": "1", "partitions": parts}],
+        models=[version("0", **before), version("1", "0", **passing), version("2", "1", config={"lr": 1, "step": 2})],
+        evaluations=[evaluated("0", robust_accuracy=0.8), evaluated("2", robust_accuracy=0.6)],
+    )
+    _, findings = await erosion(registry, "2")
+    (span,) = findings[0]["introducedBy"]
+    changes = {one["field"]: (one["before"], one["after"]) for one in span["changes"]}
+    assert changes == {
+        "config.step": (0, 2),
+        "trainedOn": ("dataset:d@1#p", None),
+        "config.lr (on model:m@1, in between)": (1, 99),
+        "code.commit (on model:m@1, in between)": (None, "b" * 40),
+        "code.repository (on model:m@1, in between)": (None, "https://example.org/r"),
+    }
+
+
+async def test_since_that_was_not_evaluated_is_said(registry: Registry) -> None:
+    runs = [evaluated("2", robust_accuracy=0.8), evaluated("3", robust_accuracy=0.6)]
+    await send(registry, models=[version("1"), version("2", "1"), version("3", "2")], evaluations=runs)
+    asked = "query($of: Ref!, $since: Ref) { erosion(of: $of, since: $since) { summary } }"
+    for since, said in (("1", True), ("2", False)):
+        answer = await ask(registry, asked, of="model:m@3", since=f"model:m@{since}")
+        assert ("model:m@1 has no safety result that counts" in answer["summary"]) == said
 
 
 async def test_as_the_registry_knew_it(registry: Registry) -> None:

@@ -253,6 +253,17 @@ async def test_contamination_is_also_having_learned_from_what_the_data_was_made_
     ]  # fmt: skip
 
 
+async def test_the_error_that_counts_is_shown(registry: Registry) -> None:
+    metrics = [metric("accuracy", 0.5, n=100), metric("accuracy", 0.5, stderr=0.1, slice=AGE), metric("psi", 0.5, n=9)]
+    await send(registry, models=[model("1")], evaluations=[evaluation("1", *metrics)])
+    asked = (
+        'query { evaluations(of: "model:m@1") { edges { node { metrics { name stderr error slice { value } } } } } }'
+    )
+    (edge,) = (await ask(registry, asked))["edges"]
+    found = [(one["name"], one["stderr"], one["error"]) for one in edge["node"]["metrics"]]
+    assert sorted(found, key=str) == [("accuracy", 0.1, 0.1), ("accuracy", None, 0.05), ("psi", None, None)]
+
+
 async def test_pages_of_evaluations_fit_together_while_more_arrive(registry: Registry) -> None:
     await send(registry, models=[model("1")])
     for i in range(5):

@@ -33,7 +33,10 @@ def evaluations(
         console.print_json({"totalCount": found.total, "evaluations": nodes})
     else:
         headings = ("evaluated", "suite", "data", "metric", "slice", "value", "stderr", "n", "counts")
-        console.print_table(headings, [row for node in nodes for row in _results(node)])
+        apart = _suites(nodes)
+        console.print_table(
+            headings, [r for node, told in zip(nodes, apart, strict=True) for r in _results(node, told)]
+        )
         for node in nodes:
             if node["contamination"]["contaminated"]:
                 console.print_heading(f"Contaminated: {suite(node['suite'])} on {node['data']['ref']}")
@@ -41,7 +44,16 @@ def evaluations(
     console.say_rest(len(nodes), found.total)
 
 
-def _results(node: dict[str, Any]) -> Iterator[tuple[object, ...]]:
+def _suites(nodes: Sequence[dict[str, Any]]) -> list[str]:
+    """How each was run; with the settings of a suite that was run with several."""
+    known: dict[str, set[str]] = {}
+    for node in nodes:
+        known.setdefault(suite(node["suite"]), set()).add(settings(node["suite"]["config"]))
+    plain = [(suite(node["suite"]), settings(node["suite"]["config"])) for node in nodes]
+    return [f"{told} {how}" if len(known[told]) > 1 else told for told, how in plain]
+
+
+def _results(node: dict[str, Any], protocol: str) -> Iterator[tuple[object, ...]]:
     """A row a result; what counts for nothing says why."""
     reasons = [word for word, so in (
         ("retracted", node["retracted"]), ("contaminated", node["contamination"]["contaminated"])
@@ -50,12 +62,12 @@ def _results(node: dict[str, Any]) -> Iterator[tuple[object, ...]]:
     for metric in node["metrics"]:
         yield (
             node["evaluatedAt"],
-            suite(node["suite"]),
+            protocol,
             data,
             metric["name"],
             people(metric["slice"]),
             number(metric["value"]),
-            number(metric["stderr"]),
+            number(metric["error"]),
             metric["n"],
             "no: " + ", ".join(reasons) if reasons else "yes",
         )
@@ -83,10 +95,40 @@ def trend(
         return
     about = found["metric"]
     console.print_line(f"{about['name']}: {_direction(about)}; up to {about['tolerance']:g} of a change is nothing")
-    for series in found["series"]:
-        _draw_series(series, about["optimum"])
+    apart = _apart(found["series"])
+    for series, protocol in zip(found["series"], apart, strict=True):
+        _draw_series(series, protocol, about)
+    if found["leftOut"]:
+        console.print_heading("What does not count")
+    for one, protocol in zip(found["leftOut"], _apart(found["leftOut"]), strict=True):
+        for versions, why in (
+            (one["contaminated"], "measured on what it, or an ancestor, learned from"),
+            (one["retracted"], "retracted"),
+        ):
+            for version in versions:
+                console.print_item(f"{version}: {people(one['slice']) or 'everybody'}, {protocol}: {why}")
     if not found["series"]:
-        console.say("It was never measured on this line.")
+        console.say(_never(found, bool(found["leftOut"])))
+
+
+def _never(found: dict[str, Any], left_out: bool) -> str:
+    """Why there is nothing to draw."""
+    if left_out:
+        return "It was measured on this line, but no result counts."
+    slices = "; ".join(people(one["slice"]) or "everybody" for one in found["slices"])
+    return f"It was not measured in this slice on this line, but in: {slices}." if slices else (
+        "It was never measured on this line."
+    )  # fmt: skip
+
+
+def _apart(series: Sequence[dict[str, Any]]) -> list[str]:
+    """How each was measured; with the settings of the suite where others differ from it by these alone."""
+    plain = [f"{suite(one['suite'])}{on(one['data'])}" for one in series]
+    keys = [(one.get("name"), people(one["slice"]), told) for one, told in zip(series, plain, strict=True)]
+    return [
+        f"{suite(one['suite'])} {settings(one['suite']['config'])}{on(one['data'])}" if keys.count(key) > 1 else told
+        for one, key, told in zip(series, keys, plain, strict=True)
+    ]
 
 
 def _term(given: str) -> tuple[str, str]:
@@ -106,19 +148,19 @@ def _direction(about: dict[str, Any]) -> str:
     return f"{about['category'].lower()}, {words[about['direction']]}"
 
 
-def _draw_series(series: dict[str, Any], optimum: float | None) -> None:
-    on = f" on {series['data']['ref']}" if series["data"] else ""
-    console.print_heading(f"{people(series['slice']) or 'everybody'}, {suite(series['suite'])}{on}")
+def _draw_series(series: dict[str, Any], protocol: str, about: dict[str, Any]) -> None:
+    console.print_heading(f"{people(series['slice']) or 'everybody'}, {protocol}")
     points = series["points"]
     headings = ("version", "value", "stderr", "n", "")
     rows = [
         (point["ref"], number(point["value"]), number(point["stderr"]), point["n"], line)
-        for point, line in zip(points, draw(points, optimum), strict=True)
+        for point, line in zip(points, draw(points, about["optimum"]), strict=True)
     ]
     console.print_table(headings, rows)
     change = series["change"]
     if change is None:
-        console.print_line("One point, or no good side: no trend.")
+        single = len(points) < 2
+        console.print_line("One point: no trend." if single else "No value of it is good in itself: no trend.")
         return
     way = "worse" if change["delta"] > 0 else "better" if change["delta"] < 0 else "the same"
     console.print_line(
@@ -149,6 +191,7 @@ def erosion(
         console.print_json(found)
         return
     console.print_line(found["verdict"], console.STYLES.get(found["verdict"], ""))
+    console.print_line(found["summary"])
     for finding in found["findings"]:
         console.print_heading(finding["kind"])
         console.print_line(finding["message"])
@@ -215,9 +258,10 @@ def diff(
     _print_changes(found)
     if found["populations"]:
         console.print_heading("Who is in the training data")
-        headings = ("attribute", "value", "share before", "share after")
+        headings = ("attribute", "value", "share before", "share after", "does not say")
         shares = [
-            (p["attribute"], p["value"], share(p["baseShare"]), share(p["headShare"])) for p in found["populations"]
+            (p["attribute"], p["value"], share(p["baseShare"]), share(p["headShare"]), ", ".join(p["undocumented"]))
+            for p in found["populations"]
         ]
         console.print_table(headings, shares)
     if found["metrics"]:
@@ -226,15 +270,26 @@ def diff(
             (
                 m["name"],
                 people(m["slice"]),
+                protocol,
                 number(m["base"]),
                 number(m["head"]),
                 number(m["delta"]),
                 number(m["p"]),
                 m["verdict"],
+                m["reason"],
             )
-            for m in found["metrics"]
+            for m, protocol in zip(found["metrics"], _protocols(found["metrics"]), strict=True)
         ]
-        console.print_table(("metric", "slice", "before", "after", "change", "p", "verdict"), rows)
+        console.print_table(("metric", "slice", "measured by", "before", "after", "change", "p", "verdict", ""), rows)
+    for name in found["unspoken"]:
+        console.warn(f"Nothing that is recorded of either version speaks of {name}: check its spelling.")
+
+
+def _protocols(metrics: Sequence[dict[str, Any]]) -> list[str]:
+    """How each row was measured; nothing where its two sides were measured differently."""
+    known = [m for m in metrics if m["suite"]]
+    told = iter(_apart(known))
+    return [next(told) if m["suite"] else "" for m in metrics]
 
 
 def _print_changes(found: dict[str, Any]) -> None:
@@ -264,6 +319,19 @@ def share(given: float | None) -> str:
 def suite(given: dict[str, Any]) -> str:
     """Write a suite as its name and version."""
     return f"{given['name']} {given['version']}"
+
+
+def settings(config: Any) -> str:
+    """Write a suite's settings as `eps=8`."""
+    if config is None:
+        return "without settings"
+    parts = config if isinstance(config, dict) else {"config": config}
+    return " ".join(f"{name}={value(part)}" for name, part in parts.items())
+
+
+def on(data: dict[str, Any] | None) -> str:
+    """Write what was evaluated on, where that was said."""
+    return f" on {data['ref']}" if data else ""
 
 
 def people(slice: Sequence[dict[str, str]]) -> str:

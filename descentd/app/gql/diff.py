@@ -9,8 +9,9 @@ from descentd.app.gql.arguments import AsOf
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import ChangeArea, Comparability, VersionRelation
 from descentd.app.gql.erosion import people
+from descentd.app.gql.evaluations import Suite, suite_of
 from descentd.app.gql.models import AttributeTarget, ModelVersion
-from descentd.app.gql.records import named
+from descentd.app.gql.records import Record, named, node
 from descentd.app.gql.scalars import JSON, Ref
 from descentd.app.gql.statements import Attribute
 from descentd.queries import diff
@@ -50,6 +51,10 @@ class PopulationDifference:
     head_share: float | None = strawberry.field(
         description="Of the head's training rows, from 0 to 1; null where not all of them are documented."
     )
+    undocumented: list[Ref] = strawberry.field(
+        description="What would have to say more for the shares to be known, the first on either side; empty where "
+        "both are."
+    )
 
 
 @strawberry.type(description="A metric on both sides.")
@@ -63,7 +68,15 @@ class MetricDifference:
     delta: float | None = strawberry.field(description="Head minus base, as measured.")
     p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
     verdict: Comparability = strawberry.field(description="What became of it, within tolerance and error.")
-    reason: str | None = strawberry.field(description="Why it is INCOMPARABLE; null where it is not.")
+    reason: str | None = strawberry.field(
+        description="Why it is INCOMPARABLE, or SAME though the change is more than the tolerance; null otherwise."
+    )
+    suite: Suite | None = strawberry.field(
+        description="The protocol; null where the two sides were measured differently, of which `reason` tells."
+    )
+    data: Record | None = strawberry.field(
+        description="What both were evaluated on; null where that was not said, or differs."
+    )
 
 
 @strawberry.type(description="How two versions differ; what may be compared comes first.")
@@ -78,9 +91,14 @@ class Diff:
     populations: list[PopulationDifference] = strawberry.field(description="Whom the training data is about.")
     metrics: list[MetricDifference] = strawberry.field(description="What was measured.")
     summary: str = strawberry.field(description="The answer in at most five sentences.")
+    unspoken: list[str] = strawberry.field(
+        description="Those of `attributes` of which no population, slice, disparity or intervention speaks."
+    )
 
 
-def _metric(row: Row) -> MetricDifference:
+def _metric(row: Row, found: diff.Diff) -> MetricDifference:
+    protocol = row.protocol
+    on = None if protocol is None or protocol.data is None else found.called.data[protocol.data]
     return MetricDifference(
         name=row.metric.name,
         slice=people(row.slice),
@@ -90,6 +108,8 @@ def _metric(row: Row) -> MetricDifference:
         p=row.p,
         verdict=row.verdict,
         reason=row.reason,
+        suite=None if protocol is None else suite_of(protocol),
+        data=None if on is None else node(on, found.upto),
     )
 
 
@@ -122,14 +142,21 @@ class DiffQuery:
                     kind=one.kind,
                     targets=[AttributeTarget(attribute=attribute, value=value) for attribute, value in one.targets],
                     description=one.description,
-                    on=await named(info, found.refs[one.on], found.upto),
+                    on=await named(info, found.called.refs[one.on], found.upto),
                 )
                 for one in found.interventions
             ],
             populations=[
-                PopulationDifference(attribute=row.attribute, value=row.value, base_share=row.base, head_share=row.head)
+                PopulationDifference(
+                    attribute=row.attribute,
+                    value=row.value,
+                    base_share=row.base,
+                    head_share=row.head,
+                    undocumented=[Ref(found.called.refs[each]) for each in row.undocumented],
+                )
                 for row in found.populations
             ],
-            metrics=[_metric(row) for row in found.metrics],
+            metrics=[_metric(row, found) for row in found.metrics],
             summary=summary(found),
+            unspoken=found.unspoken(),
         )

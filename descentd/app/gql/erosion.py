@@ -1,5 +1,6 @@
 """Erosion: what got worse along a version's ancestry, since when, by which derivation, and what was gained."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import strawberry
@@ -8,14 +9,19 @@ from strawberry.types import Info
 from descentd.app.gql.arguments import AsOf, Of
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import ErosionKind, ErosionVerdict
+from descentd.app.gql.evaluations import Suite, suite_of
+from descentd.app.gql.records import Record, node
 from descentd.app.gql.scalars import JSON, Ref
 from descentd.app.gql.statements import Attribute
 from descentd.graph.metrics import MetricDefinition
+from descentd.graph.records import Brief
 from descentd.queries import eroded
 from descentd.queries.builds import Change
+from descentd.queries.erosion import findings
 from descentd.queries.erosion.composites import Slice
 from descentd.queries.erosion.findings import Finding
 from descentd.queries.erosion.results import Result
+from descentd.queries.erosion.series import Protocol
 
 
 @strawberry.type(description="A version and what it was measured to be.")
@@ -29,22 +35,42 @@ class VersionResult:
     )
 
 
-@strawberry.type(description="What was gained while something else got worse.")
+@strawberry.type(description="A metric that improved.")
 class Improvement:
     """Gain."""
 
-    metric: str = strawberry.field(description="The performance metric that improved.")
+    metric: str = strawberry.field(description="The metric.")
     delta: float = strawberry.field(description="Its change in badness, so below 0.")
     p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
+
+
+@strawberry.type(description="Results in a series that do not count.")
+class LeftOut:
+    """Left out."""
+
+    metric: str = strawberry.field(description="The metric.")
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+    suite: Suite = strawberry.field(description="The protocol.")
+    data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
+    contaminated: list[Ref] = strawberry.field(
+        description="Versions that, or an ancestor of which, learned from what they were evaluated on."
+    )
+    retracted: list[Ref] = strawberry.field(description="Versions of which every result in the series was retracted.")
 
 
 @strawberry.type(description="A field that differs.")
 class FieldChange:
     """Change."""
 
-    field: str = strawberry.field(description="Its dotted path, `config.learning_rate`.")
+    field: str = strawberry.field(
+        description="Its dotted path, `config.learning_rate`, with the version in brackets where only one in between "
+        "had the value."
+    )
     before: JSON | None = strawberry.field(description="What it was; null where it was not there.")
     after: JSON | None = strawberry.field(description="What it became; null where it is not there.")
+    on: Ref | None = strawberry.field(
+        description="The version in between that alone shows it; null for what differs between `from` and `to`."
+    )
 
 
 @strawberry.type(description="A derivation, or several with nothing measured in between.")
@@ -74,6 +100,8 @@ class ErosionFinding:
         description="The false discovery rate over everything that was tested in this answer."
     )
     improved: list[Improvement] = strawberry.field(description="For a TRADE_OFF, what was gained meanwhile.")
+    suite: Suite = strawberry.field(description="The protocol.")
+    data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
     introduced_by: list[Introduction] = strawberry.field(
         description="The derivation that brought it in; several where the results cannot tell them apart."
     )
@@ -88,12 +116,43 @@ class Erosion:
         description="UNKNOWN: nothing comparable was measured; STABLE also without ancestors."
     )
     findings: list[ErosionFinding] = strawberry.field(description="The gravest first.")
-    summary: str = strawberry.field(description="One sentence about the verdict, with what could have been seen.")
+    summary: str = strawberry.field(
+        description="The verdict in a few sentences: what could have been seen, what improved, what does not count."
+    )
+    improved: list[Improvement] = strawberry.field(
+        description="Safety metrics that are better for sure, the surest first, whatever the verdict."
+    )
+    left_out: list[LeftOut] = strawberry.field(
+        description="Results in the ancestry that do not count: contaminated, or retracted."
+    )
+    asked: int = strawberry.field(description="How many questions share the false discovery rate.")
 
 
 def people(slice: Slice) -> list[Attribute]:
     """A slice as its GraphQL type."""
     return [Attribute(attribute=attribute, value=value) for attribute, value in slice]
+
+
+def left_out(
+    found: Sequence[findings.LeftOut], refs: Mapping[int, str], data: Mapping[str, Brief], at: int
+) -> list[LeftOut]:
+    """What does not count as its GraphQL type."""
+    return [
+        LeftOut(
+            metric=one.protocol.metric.name,
+            slice=people(one.protocol.slice),
+            suite=suite_of(one.protocol),
+            data=_on(one.protocol, data, at),
+            contaminated=[Ref(refs[version]) for version in one.contaminated],
+            retracted=[Ref(refs[version]) for version in one.retracted],
+        )
+        for one in found
+    ]
+
+
+def _on(protocol: Protocol, data: Mapping[str, Brief], at: int) -> Record | None:
+    found: Record | None = None if protocol.data is None else node(data[protocol.data], at)
+    return found
 
 
 def of_version(ref: str, result: Result | None, definition: MetricDefinition) -> VersionResult:
@@ -103,12 +162,21 @@ def of_version(ref: str, result: Result | None, definition: MetricDefinition) ->
     return VersionResult(ref=Ref(ref), value=result.value, stderr=result.error(definition))
 
 
+def _gain(gain: findings.Gain) -> Improvement:
+    return Improvement(metric=gain.protocol.metric.name, delta=gain.delta, p=gain.p)
+
+
 def field_change(change: Change) -> FieldChange:
     """A change as its GraphQL type."""
-    return FieldChange(field=change.field, before=JSON(change.before), after=JSON(change.after))
+    return FieldChange(
+        field=change.field,
+        before=JSON(change.before),
+        after=JSON(change.after),
+        on=None if change.on is None else Ref(change.on),
+    )
 
 
-def finding(told: eroded.Told) -> ErosionFinding:
+def finding(told: eroded.Told, data: Mapping[str, Brief], at: int) -> ErosionFinding:
     """A finding as its GraphQL type."""
     found: Finding = told.finding
     metric = found.protocol.metric
@@ -122,7 +190,9 @@ def finding(told: eroded.Told) -> ErosionFinding:
         z=found.z,
         p=found.p,
         q=found.q,
-        improved=[Improvement(metric=g.protocol.metric.name, delta=g.delta, p=g.p) for g in found.improved],
+        improved=[_gain(gain) for gain in found.improved],
+        suite=suite_of(found.protocol),
+        data=_on(found.protocol, data, at),
         introduced_by=[
             Introduction(from_=Ref(one.start), to=Ref(one.end), changes=[field_change(each) for each in one.changes])
             for one in told.introduced_by
@@ -157,6 +227,9 @@ class ErosionQuery:
         context(info).answered_at(found.upto, as_of)
         return Erosion(
             verdict=found.assessment.verdict,
-            findings=[finding(told) for told in found.findings],
+            findings=[finding(told, found.called.data, found.upto) for told in found.findings],
             summary=found.summary,
+            improved=[_gain(gain) for gain in found.assessment.improved],
+            left_out=left_out(found.assessment.left_out, found.called.refs, found.called.data, found.upto),
+            asked=found.assessment.asked,
         )

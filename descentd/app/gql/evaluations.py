@@ -10,8 +10,11 @@ from descentd.app.gql.lineage import Step, steps
 from descentd.app.gql.records import Record, named, node
 from descentd.app.gql.scalars import JSON, Count, DateTime
 from descentd.app.gql.statements import Attribute
+from descentd.graph.digests import parse
 from descentd.graph.relations import Kind
 from descentd.queries import evaluations
+from descentd.queries.erosion.results import Result
+from descentd.queries.erosion.series import Protocol
 
 
 @strawberry.type(description="The protocol of an evaluation.")
@@ -23,13 +26,22 @@ class Suite:
     config: JSON | None = strawberry.field(description="How it was run.")
 
 
+def suite_of(protocol: Protocol) -> Suite:
+    """The suite of a series."""
+    config = JSON(parse(protocol.suite_config.encode())) if protocol.suite_config else None
+    return Suite(name=protocol.suite, version=protocol.suite_version, config=config)
+
+
 @strawberry.type(description="One result.")
 class MetricValue:
     """Result."""
 
     name: str = strawberry.field(description="The metric.")
     value: float = strawberry.field(description="As measured.")
-    stderr: float | None = strawberry.field(description="The standard error, in the metric's unit.")
+    stderr: float | None = strawberry.field(description="The standard error, in the metric's unit, as reported.")
+    error: float | None = strawberry.field(
+        description="The standard error that counts: as reported, or for a rate from n; null where none is known."
+    )
     n: Count | None = strawberry.field(description="How many items it rests on.")
     slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
 
@@ -78,11 +90,14 @@ class Evaluation(Record, kind=Kind.EVALUATION):
 
     @strawberry.field(description="The results.")
     async def metrics(self, info: Info) -> list[MetricValue]:
+        registry = context(info).registry
+        definitions = await registry.definitions.read(registry.store, registry.walk, self.at)
         return [
             MetricValue(
                 name=m["name"],
                 value=m["value"],
                 stderr=m.get("stderr"),
+                error=Result(m["value"], m.get("stderr"), m.get("n")).error(definitions[m["name"]]),
                 n=m.get("n"),
                 slice=[Attribute(**part) for part in m.get("slice", ())],
             )

@@ -8,13 +8,12 @@ from strawberry.types import Info
 from descentd.app.gql.arguments import AsOf, Of
 from descentd.app.gql.context import context
 from descentd.app.gql.enums import MetricCategory, MetricDirection
-from descentd.app.gql.erosion import Since, people
-from descentd.app.gql.evaluations import Suite
+from descentd.app.gql.erosion import LeftOut, Since, left_out, people
+from descentd.app.gql.evaluations import Suite, suite_of
 from descentd.app.gql.inputs import made
 from descentd.app.gql.records import Record, node
-from descentd.app.gql.scalars import JSON, Count, Ref
+from descentd.app.gql.scalars import Count, Ref
 from descentd.app.gql.statements import Attribute
-from descentd.graph.digests import parse
 from descentd.graph.inputs import AttributeInput
 from descentd.queries import trend
 from descentd.queries.erosion.lines import Line
@@ -89,6 +88,13 @@ class TrendSeries:
     )
 
 
+@strawberry.type(description="A slice that was measured.")
+class TrendSlice:
+    """Slice."""
+
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+
+
 @strawberry.type(description="A metric along one line of descent.")
 class Trend:
     """Trend."""
@@ -97,15 +103,17 @@ class Trend:
     series: list[TrendSeries] = strawberry.field(
         description="One for each protocol and slice; different ones are never compared."
     )
+    left_out: list[LeftOut] = strawberry.field(
+        description="Results on this line that do not count: contaminated, or retracted."
+    )
+    slices: list[TrendSlice] = strawberry.field(
+        description="Every slice that the metric was measured in on this line, whichever were asked for."
+    )
 
 
 def _series(found: trend.Trend, protocol: Protocol, line: Line) -> TrendSeries:
     return TrendSeries(
-        suite=Suite(
-            name=protocol.suite,
-            version=protocol.suite_version,
-            config=JSON(parse(protocol.suite_config.encode())) if protocol.suite_config else None,
-        ),
+        suite=suite_of(protocol),
         data=node(found.data[protocol.data], found.upto) if protocol.data else None,
         slice=people(protocol.slice),
         points=[
@@ -169,4 +177,6 @@ class TrendQuery:
                 tolerance=definition.tolerance,
             ),
             series=[_series(found, protocol, line) for protocol, line in found.lines],
+            left_out=left_out(found.left_out, found.refs, found.data, found.upto),
+            slices=[TrendSlice(slice=people(one)) for one in found.slices],
         )

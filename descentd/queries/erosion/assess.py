@@ -3,13 +3,14 @@
 The rules and their simulated rates are in docs/erosion.md.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from descentd.graph.errors import InvalidInput
+from descentd.graph.metrics import MetricDefinition
 from descentd.queries.erosion.ancestry import Ancestry, Parents
 from descentd.queries.erosion.coverage import coverage_losses
-from descentd.queries.erosion.findings import Assessment, Detectable, ErosionVerdict, Finding
+from descentd.queries.erosion.findings import Assessment, Detectable, ErosionVerdict, Finding, Gain, LeftOut
 from descentd.queries.erosion.introduced import Introductions
 from descentd.queries.erosion.multiplicity import false_discovery_rates
 from descentd.queries.erosion.questions import EROSION, ErosionKind, Question, questions
@@ -37,7 +38,9 @@ def assess(
         raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
     whole = Ancestry(head, parents)
     within = whole if since is None else whole.since(since)
-    kept = {version for one in series for versions in (one.results, one.left_out) for version in versions}
+    kept = {
+        version for one in series for versions in (one.results, one.left_out, one.retracted) for version in versions
+    }
     ancestry = within.contracted(kept)
     views = [View(one, ancestry) for one in series]
     asked = _with_q([question for view in views for question in questions(view, ancestry, since)])
@@ -55,6 +58,13 @@ def assess(
         tested,
         min(bad, default=1.0) if tested else None,
         tuple(_detectable(asked)),
+        tuple(_improved(asked, alpha)),
+        _measured(views),
+        tuple(LeftOut(v.series.protocol, v.left_out, v.retracted) for v in views if v.left_out or v.retracted),
+        len(whole.versions) == 1,
+        since,
+        any(since in view.points.place for view in views if view.metric.is_safety),
+        tuple(view.series.protocol for view in views if view.results or view.left_out or view.retracted),
     )
 
 
@@ -140,6 +150,19 @@ def _is_improvement(asked: Asked, alpha: float) -> bool:
         question.kind in EROSION and not question.got_worse and -question.found.delta > question.view.metric.tolerance
     )
     return better and q is not None and q <= alpha
+
+
+def _improved(asked: Sequence[Asked], alpha: float) -> Iterator[Gain]:
+    """Of each series the surest improvement; the surest first."""
+    better: dict[int, Gain] = {}
+    for question, q in sorted((one for one in asked if _is_improvement(one, alpha)), key=lambda one: one[1] or 0.0):
+        found, series = question.found, question.view.series
+        better.setdefault(id(question.view), Gain(series.protocol, question.baseline, found.delta, found.p, q))
+    yield from better.values()
+
+
+def _measured(views: Sequence[View]) -> tuple[MetricDefinition, ...]:
+    return tuple({view.metric.name: view.metric for view in views if view.head_measured}.values())
 
 
 def _detectable(asked: Sequence[Asked]) -> list[Detectable]:

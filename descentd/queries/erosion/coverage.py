@@ -30,7 +30,7 @@ def coverage_losses(views: Sequence[View], ancestry: Ancestry) -> Iterator[Findi
         if view.head_measured or not view.results or not view.metric.is_safety:
             continue
         last = view.nearest
-        if any(_moved_on(last, other, from_on) for other in alike[_measure(view)]):
+        if any(_moved_on(view, last, other, from_on) for other in alike[_measure(view)]):
             continue
         baseline = max(last, key=lambda version: (depths[version], _worst(view, version)))
         key = _unversioned(view.series.protocol)
@@ -66,9 +66,14 @@ def _worst(view: View, version: int) -> float:
     return value if badness is None else badness
 
 
-def _moved_on(last: Sequence[int], other: View, from_on: Callable[[int], set[int]]) -> bool:
-    """Whether after each of the last results an ancestor was already measured by the head's other protocol."""
-    in_use = {version for version in other.points.versions if version != other.head}
+def _moved_on(view: View, last: Sequence[int], other: View, from_on: Callable[[int], set[int]]) -> bool:
+    """Whether after each of the last results an ancestor was already measured by the head's other protocol alone.
+
+    Who was measured by both, though one result is contaminated, had not moved on; nor has the head.
+    """
+    if view.head in view.left_out:
+        return False
+    in_use = {version for version in other.points.versions if version != other.head}.difference(view.left_out)
     return bool(in_use) and all(not in_use.isdisjoint(from_on(version) - {version}) for version in last)
 
 

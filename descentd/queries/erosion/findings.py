@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from descentd.graph.metrics import MetricDefinition
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.results import Result
 from descentd.queries.erosion.series import Protocol
@@ -28,9 +29,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """A performance metric that improved: delta in badness, so below 0; p and q None where no error is known."""
+    """A metric that improved since `baseline`: delta in badness, so below 0; p and q None where no error is known."""
 
     protocol: Protocol
+    baseline: int
     delta: float
     p: float | None
     q: float | None
@@ -82,11 +84,25 @@ class Detectable:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Versions of the ancestry with results in a series that do not count.
+
+    contaminated: they, or an ancestor, learned from what they were evaluated on; retracted: there are no others.
+    """
+
+    protocol: Protocol
+    contaminated: tuple[int, ...]
+    retracted: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Assessment:
     """The answer about one version, the gravest finding first.
 
     asked: how many questions share the false discovery rate. p: of "nothing got worse", the smallest q of a question
-    that went the bad way; None where no error is known. detectable: what could have been seen.
+    that went the bad way; None where no error is known. detectable: what could have been seen. improved: safety metrics
+    that are better for sure, the surest first. measured: the metrics of the head's results that count. alone: it has no
+    ancestors. since_measured: whether `since` has a safety result that counts. protocols: of all series.
     """
 
     head: int
@@ -95,3 +111,20 @@ class Assessment:
     asked: int
     p: float | None
     detectable: tuple[Detectable, ...]
+    improved: tuple[Gain, ...] = ()
+    measured: tuple[MetricDefinition, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    alone: bool = False
+    since: int | None = None
+    since_measured: bool = False
+    protocols: tuple[Protocol, ...] = ()
+
+    def versions(self) -> Iterator[int]:
+        """Every version that the answer speaks of."""
+        for finding in self.findings:
+            yield from finding.versions()
+        for one in self.left_out:
+            yield from (*one.contaminated, *one.retracted)
+        yield from (gain.baseline for gain in self.improved)
+        if self.since is not None:
+            yield self.since

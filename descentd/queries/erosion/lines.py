@@ -42,13 +42,18 @@ class Line:
 
 def lines(head: int, parents: Parents, series: Sequence[Series], *, since: int | None = None) -> list[Line]:
     """One line for each series; raises InvalidInput where `since` is none of the ancestors."""
-    ancestry = Ancestry(head, parents)
-    first_parents = ancestry.line()
-    if since is not None:
-        within = ancestry.since(since).parents
-        first_parents = [version for version in first_parents if version in within]
-    distances = {version: place for place, version in enumerate(first_parents)}
+    distances = {version: place for place, version in enumerate(first_parents(head, parents, since))}
     return [_line(one, distances) for one in series]
+
+
+def first_parents(head: int, parents: Parents, since: int | None) -> list[int]:
+    """The line of a version, root first; raises InvalidInput where `since` is none of the ancestors."""
+    ancestry = Ancestry(head, parents)
+    line = ancestry.line()
+    if since is None:
+        return line
+    within = ancestry.since(since).parents
+    return [version for version in line if version in within]
 
 
 def _line(series: Series, distances: dict[int, int]) -> Line:

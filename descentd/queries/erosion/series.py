@@ -37,12 +37,13 @@ class Series:
     """The newest result of each version under one protocol.
 
     left_out: versions whose result does not count because they, or an ancestor, learned from what they were evaluated
-    on; it is not among the results.
+    on; retracted: those whose only results were retracted. None of them is among the results.
     """
 
     protocol: Protocol
     results: Mapping[int, Result]
     left_out: frozenset[int] = field(default_factory=frozenset)
+    retracted: frozenset[int] = field(default_factory=frozenset)
 
 
 class View:
@@ -55,6 +56,7 @@ class View:
         self.points = ancestry.points(series.results)
         self.results = [series.results[version] for version in self.points.versions]
         self.left_out = tuple(version for version in ancestry.versions if version in series.left_out)
+        self.retracted = tuple(version for version in ancestry.versions if version in series.retracted)
 
     @property
     def head_measured(self) -> bool:

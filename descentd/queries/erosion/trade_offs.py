@@ -48,7 +48,7 @@ def _gains(baselines: set[int], views: Sequence[View], alpha: float) -> dict[int
         q = None if found.p is None else next(rates)
         improved = found.z is None or (found.z < 0 and q is not None and q <= alpha)
         if improved and -found.delta > view.metric.tolerance:
-            gains.setdefault(baseline, []).append(Gain(view.series.protocol, found.delta, found.p, q))
+            gains.setdefault(baseline, []).append(Gain(view.series.protocol, baseline, found.delta, found.p, q))
     for found_gains in gains.values():
         found_gains.sort(key=lambda gain: (gain.q is None, gain.q or 0.0, gain.protocol.key))
     return gains
