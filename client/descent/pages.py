@@ -15,6 +15,9 @@ def print_page(record: Record) -> None:
     console.print_line(f"{record['kind']}, recorded {record['recordedAt']} by {record['recordedBy']}", "dim")
     if record["id"] != record["ref"]:
         console.print_line(record["id"], "dim")
+    if record.get("retracted"):
+        console.print_line("Retracted: nothing is to rest on it any more.", "red")
+    _items("It rests on what was retracted", [one["ref"] for one in record.get("retractedOrigins", ())])
     parts = _PARTS.get(record["__typename"], ())
     for part in parts:
         part(record)

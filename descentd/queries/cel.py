@@ -24,7 +24,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "flags": frozenset(),
     "incidents": frozenset(),
     "drift": frozenset(),
-    "ancestry": frozenset({"flags", "vulnerabilities"}),
+    "ancestry": frozenset({"flags", "vulnerabilities", "retracted"}),
 }
 """What an expression may speak of, and the fields of what has any."""
 

@@ -18,6 +18,7 @@ from descentd.queries.gate.promotion import blocked
 from descentd.queries.gate.rules import GateOutcome
 from descentd.queries.registry import Registry
 from descentd.queries.serving import Service, at_place, promotion
+from descentd.queries.withdrawals import withdrawal
 
 _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 
@@ -77,6 +78,9 @@ async def _admitted(registry: Registry, subject: Brief, given: DeploymentInput, 
     for flag in await reaching(registry, subject.sequence, upto):
         if flag.action in REFUSING:
             raise GateBlocked(f"{subject.ref} is flagged {flag.action}: {flag.reason}", "subject")
+    gone = await withdrawal(registry, subject, upto)
+    if gone is not None:
+        raise GateBlocked(f"{gone.sentence} It is not let into {given.environment}: deploy another version.", "subject")
     promoted = await promotion(registry, subject.sequence, given.environment, upto)
     if promoted is None:
         raise GateBlocked(

@@ -20,7 +20,7 @@ from descentd.queries.retraction import retracted
 PERSON: Final = "descentd"
 """Who records the policies of a server's folder."""
 
-BUILT_IN: Final = frozenset({"no-policy", "no-profile", "flagged", "no-go", "quorum"})
+BUILT_IN: Final = frozenset({"no-policy", "retracted", "no-profile", "flagged", "no-go", "quorum"})
 """Rules that no policy can leave out, by the names that decisions give them."""
 
 _NEWEST: Final = 2**62

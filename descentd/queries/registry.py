@@ -53,6 +53,7 @@ class Registry:
     assessments: Kept[Assessment] = field(default_factory=lambda: Kept(_RESULTS))
     flags: Collected = field(default_factory=lambda: Collected(Kind.FLAG))
     vulnerabilities: Collected = field(default_factory=lambda: Collected(Kind.VULNERABILITY))
+    retractions: Collected = field(default_factory=lambda: Collected(Kind.RETRACTION))
     standings: Standings = field(default_factory=Standings)
 
     async def sequence(self, as_of: str | None = None) -> int:

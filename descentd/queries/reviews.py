@@ -16,13 +16,14 @@ from descentd.graph.digests import Content
 from descentd.graph.errors import Forbidden, GateBlocked, InvalidInput, NotFound
 from descentd.graph.log import Entry
 from descentd.graph.names import instant, rfc3339
-from descentd.graph.records import Record
+from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind, Role
 from descentd.graph.store.base import Reads
 from descentd.queries.evidence import Piece, changes, counting, evidence
 from descentd.queries.flags import REFUSING, reaching
 from descentd.queries.policies import Policy, in_force
 from descentd.queries.registry import Registry
+from descentd.queries.withdrawals import withdrawal
 
 _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 _LASTS: Final = timedelta(days=90)
@@ -182,7 +183,7 @@ async def review(registry: Registry, given: ReviewInput, person: str) -> Reviewe
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.REVIEW, person, content)
     if record is None:
-        await _check(registry, subject.sequence, subject.ref, upto, given, person)
+        await _check(registry, subject, upto, given, person)
         content |= await _basis(registry, subject.sequence, upto, given)
 
         async def draft(reads: Reads) -> Sequence[Record]:
@@ -196,8 +197,9 @@ async def review(registry: Registry, given: ReviewInput, person: str) -> Reviewe
     return Reviewed(record, quorum(held, given.environment, policy), upto)
 
 
-async def _check(registry: Registry, version: int, ref: str, upto: int, given: ReviewInput, person: str) -> None:
-    refusing = [flag for flag in await reaching(registry, version, upto) if flag.action in REFUSING]
+async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInput, person: str) -> None:
+    ref = version.ref
+    refusing = [flag for flag in await reaching(registry, version.sequence, upto) if flag.action in REFUSING]
     if refusing:
         raise GateBlocked(
             f"{ref} is flagged {refusing[0].action} ({refusing[0].reason}): clear the flag before it is reviewed.",
@@ -205,10 +207,13 @@ async def _check(registry: Registry, version: int, ref: str, upto: int, given: R
         )
     if given.decision is not Decision.GO:
         return
-    [entry] = await registry.store.entries([version])
+    gone = await withdrawal(registry, version, upto)
+    if gone is not None:
+        raise GateBlocked(f"{gone.sentence} It cannot be approved: register and review another version.", "subject")
+    [entry] = await registry.store.entries([version.sequence])
     if entry.recorded_by == person:
         raise Forbidden(f"{person} registered {ref} and cannot approve it: another person has to.", "decision")
-    pieces = (await evidence(registry, [version], upto))[version]
+    pieces = (await evidence(registry, [version.sequence], upto))[version.sequence]
     for piece in pieces:
         record = piece.entry.record
         if record.kind is Kind.EVALUATION and person in (piece.entry.recorded_by, record.content.get("evaluator")):

@@ -14,6 +14,7 @@ from descentd.queries.flags import Standing, reaching, versions_reached
 from descentd.queries.policies import Policy
 from descentd.queries.registry import Registry
 from descentd.queries.reviews import Held, policies, quorum, reviews, vetoes
+from descentd.queries.withdrawals import Withdrawal, withdrawal, withdrawals, withdrawn_origins
 
 _ALL: Final = frozenset(FlagAction)
 
@@ -47,12 +48,27 @@ async def verdict(registry: Registry, version: int, upto: int, moment: int | Non
     """Where a version stands over all environments, as known at a sequence and a moment (now unless given)."""
     flags = await reaching(registry, version, upto)
     held = (await reviews(registry, [version], upto, moment))[version]
-    return _verdict(flags, held, await policies(registry, {one.environment for one in held}, upto))
+    laid_down = await policies(registry, {one.environment for one in held}, upto)
+    [brief] = await registry.store.briefs([version])
+    gone = await withdrawal(registry, brief, upto)
+    above = await withdrawn_origins(registry, version, upto)
+    return _verdict(flags, gone, above, *_decided(held, laid_down))
 
 
-def _verdict(flags: Sequence[Standing], held: Sequence[Held], laid_down: Mapping[str, Policy]) -> Verdict:
-    status, reviewed = _decided(held, laid_down)
+def _verdict(
+    flags: Sequence[Standing],
+    gone: Withdrawal | None,
+    above: Sequence[Withdrawal],
+    status: VerdictStatus,
+    reviewed: Sequence[Reason],
+) -> Verdict:
     reasons = [Reason(f"FLAG_{flag.action}", f"Flagged {flag.action.lower()}: {flag.reason}") for flag in flags]
+    if gone is not None:
+        status = VerdictStatus.REJECTED
+        reasons.append(Reason("RETRACTED", gone.sentence))
+    reasons += [
+        Reason("RESTS_ON_RETRACTED", f"It rests on what is not relied on any more: {one.sentence}") for one in above
+    ]
     return Verdict(VerdictStatus.FLAGGED if flags else status, [*reasons, *reviewed])
 
 
@@ -101,10 +117,13 @@ async def in_status(
     by_status: dict[VerdictStatus, list[int]] = {status: [] for status in VerdictStatus}
     for version, held in decided.items():
         by_status[_decided(held, laid_down)[0]].append(version)
+    gone = [one.of for one in await withdrawals(registry, upto)]
+    retracted = [brief.sequence for brief in gone if brief.kind is Kind.MODEL_VERSION]
+    refused = np.union1d(_array(by_status[VerdictStatus.REJECTED]), _array(retracted))
     sets = {
         VerdictStatus.FLAGGED: flagged,
-        VerdictStatus.APPROVED: np.setdiff1d(_array(by_status[VerdictStatus.APPROVED]), flagged),
-        VerdictStatus.REJECTED: np.setdiff1d(_array(by_status[VerdictStatus.REJECTED]), flagged),
+        VerdictStatus.APPROVED: np.setdiff1d(_array(by_status[VerdictStatus.APPROVED]), np.union1d(refused, flagged)),
+        VerdictStatus.REJECTED: np.setdiff1d(refused, flagged),
     }
     sets[VerdictStatus.UNREVIEWED] = np.setdiff1d(everything, np.concatenate(list(sets.values())))
     return np.unique(np.concatenate([sets[status] for status in wanted] or [_array([])]))

@@ -369,6 +369,15 @@ def test_show_a_version_without_profile_says_so(registry: Registry) -> None:
     assert "None: nobody has said what this version is for" in run("show", "model:m@1", registry=registry).stdout
 
 
+def test_show_says_what_was_retracted(registry: Registry) -> None:
+    registry.on(
+        "Entity", {"entity": {**answers.DATASET, "retracted": True, "retractedOrigins": [{"ref": "dataset:d@1"}]}}
+    )
+    lines = run("show", "dataset:loans@2024-12", registry=registry).stdout.splitlines()
+    assert "Retracted: nothing is to rest on it any more." in lines
+    assert lines[lines.index("It rests on what was retracted") + 1].endswith("dataset:d@1")
+
+
 @pytest.mark.parametrize(
     ("entity", "line"),
     [

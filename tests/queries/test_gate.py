@@ -1,15 +1,19 @@
 """The gate: what is let in, what is not, and that nothing missing ever is."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from descentd.graph.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput
+from descentd.graph.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput, perform
 from descentd.graph.errors import GateBlocked, InvalidInput, NotFound, Unavailable
+from descentd.graph.names import rfc3339
+from descentd.graph.records import Record
 from descentd.graph.relations import Kind, Role
+from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.deployment import deploy
 from descentd.queries.flags import flag
@@ -86,6 +90,74 @@ async def test_what_was_never_measured_is_incomplete(registry: Registry) -> None
     assert found.outcome.value == "INCOMPLETE"
     assert found.rules[0].message == "What was measured of pct_stereotype was retracted."
     assert found.rules[0].evidence == (done.records[0].id,)
+
+
+async def test_what_was_retracted_is_let_in_nowhere(registry: Registry) -> None:
+    await lay_down(registry, "1 < 2")
+    await send(registry, **lineage(safetyProfile=OWN))
+    promoted = await promote(registry, CHILD, "production", "ada")
+    wrong = RetractionInput.read({"subjects": [CHILD], "reason": "Its labels were shuffled."})
+    done = await retract(registry, wrong, "rita")
+    found = await ask(registry)
+    assert found.outcome.value == "BLOCKED"
+    first = found.rules[0]
+    assert (first.name, first.evidence) == ("retracted", (done.id,))
+    assert first.message == f"{CHILD} was retracted by rita: Its labels were shuffled."
+    before = await registry.sequence()
+    with pytest.raises(GateBlocked, match="was retracted by rita"):
+        await go(registry, "rita")
+    place = {"environment": "production", "endpoint": "/score"}
+    with pytest.raises(GateBlocked, match="was retracted by rita"):
+        await deploy(registry, DeploymentInput.read({"subject": CHILD, **place}), "ada")
+    assert await registry.sequence() == before
+    with pytest.raises(GateBlocked, match="was retracted by rita"):
+        await promote(registry, CHILD, "production", "ada")
+    again = await replay(registry, promoted.decision)
+    assert (again.gate.outcome.value, again.same) == ("PASSED", True)
+    await go(registry, "rita", "NO_GO")
+
+
+async def test_a_decision_of_the_first_edition_is_replayed_by_its_rules(registry: Registry) -> None:
+    """Before there was a rule for it, what was retracted could pass: such a decision stays what it was."""
+    await lay_down(registry, "1 < 2")
+    await send(registry, **lineage(safetyProfile=OWN))
+    await retract(registry, RetractionInput.read({"subjects": [CHILD], "reason": "Wrong."}), "rita")
+    version = await registry.find(CHILD, await registry.sequence())
+    then = await asked(registry, version, "production", await registry.sequence(), edition=1)
+    assert then.outcome.value == "PASSED"
+    content = {
+        "subject": version.id,
+        "environment": "production",
+        "outcome": "PASSED",
+        "rules": [{"name": "rule-0", "outcome": "PASSED", "message": "1 < 2", "evidence": []}],
+        "evidence": [],
+        "sequence": then.upto,
+        "by": "ada",
+        "at": rfc3339(then.moment),
+    }
+    record = Record.of(Kind.GATE_DECISION, content)
+
+    async def draft(reads: Reads) -> Sequence[Record]:
+        return [record]
+
+    await perform(registry.committer, "ada", draft)
+    assert (await replay(registry, record.id)).same
+
+
+async def test_what_rests_on_retracted_data_says_so(registry: Registry) -> None:
+    await lay_down(registry, "ancestry.retracted.size() == 0")
+    await send(registry, **lineage(safetyProfile=OWN))
+    assert (await outcomes(registry))[0] == "PASSED"
+    done = await retract(registry, RetractionInput.read({"subjects": ["dataset:d@1"], "reason": "Leaked."}), "rita")
+    for ref in (PARENT, CHILD):
+        found = await ask(registry, ref)
+        [rule] = found.rules
+        assert (found.outcome.value, rule.outcome.value, rule.evidence) == ("BLOCKED", "BLOCKED", (done.id,))
+        assert rule.message == "It came from dataset:d@1, which was retracted: Leaked."
+    await lay_down(registry, 'ancestry.retracted.all(r, r.ref != "dataset:d@1" && r.reason != "" && r.id != "")')
+    assert (await outcomes(registry))[0] == "BLOCKED"
+    await lay_down(registry, "ancestry.flags.size() == 0")
+    assert (await outcomes(registry))[0] == "PASSED"
 
 
 async def test_precedence(registry: Registry) -> None:

@@ -11,7 +11,7 @@ from descentd.queries.policies import PolicyInput, register_policies
 from descentd.queries.registry import Registry
 from descentd.queries.retraction import retract
 from descentd.queries.reviews import review, reviews
-from descentd.queries.verdicts import VerdictStatus, verdict
+from descentd.queries.verdicts import VerdictStatus, in_status, verdict
 from tests.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +112,27 @@ async def test_a_weakness_of_an_ancestor_is_evidence_too(registry: Registry) -> 
     sequence = (await registry.find("model:m@2", at)).sequence
     [held] = (await reviews(registry, [sequence], at))[sequence]
     assert held.void == "1 vulnerability came after it"
+
+
+async def test_what_was_retracted_is_rejected_and_what_rests_on_it_shows_that(registry: Registry) -> None:
+    await begin(registry, quorum=1)
+    child = {"name": "m", "version": "2", "parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]}
+    await send(registry, "ana", models=[child])
+    await review(registry, given(), "rita")
+    await review(registry, given(subject="model:m@2"), "rita")
+    before = await registry.sequence()
+    await retract(registry, RetractionInput.read({"subjects": ["model:m@1"], "reason": "Wrong."}), "ben")
+    at = await registry.sequence()
+    one, two = [(await registry.find(ref, at)).sequence for ref in ("model:m@1", "model:m@2")]
+    own, below = await verdict(registry, one, at), await verdict(registry, two, at)
+    assert own.status is VerdictStatus.REJECTED
+    assert ("RETRACTED", "model:m@1 was retracted by ben: Wrong.") in [(r.code, r.message) for r in own.reasons]
+    assert below.status is VerdictStatus.APPROVED
+    assert "RESTS_ON_RETRACTED" in {reason.code for reason in below.reasons}
+    assert "RETRACTED" not in {reason.code for reason in below.reasons}
+    assert (await in_status(registry, frozenset({VerdictStatus.REJECTED}), at)).tolist() == [one]
+    assert (await in_status(registry, frozenset({VerdictStatus.APPROVED}), at)).tolist() == [two]
+    assert (await in_status(registry, frozenset({VerdictStatus.APPROVED}), before)).tolist() == [one, two]
 
 
 async def test_a_flagged_version_is_not_reviewed(registry: Registry) -> None:

@@ -24,7 +24,7 @@ class RuleOutcome:
     """Rule."""
 
     name: str = strawberry.field(
-        description="The rule. Whatever a policy says: no-policy, no-profile, flagged, no-go, quorum."
+        description="The rule. Whatever a policy says: no-policy, retracted, no-profile, flagged, no-go, quorum."
     )
     outcome: GateOutcome = strawberry.field(
         description="INCOMPLETE: what it speaks of is not known, or it came to no boolean."

@@ -13,6 +13,7 @@ from descentd.graph.log import Entry
 from descentd.graph.names import rfc3339
 from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
+from descentd.queries.withdrawals import withdrawn_origins
 
 TYPES: Final[dict[Kind, type["Record"]]] = {}
 """The GraphQL type of each kind of record; each class adds itself."""
@@ -43,6 +44,11 @@ class Record:
     async def retracted(self, info: Info) -> bool:
         by = await context(info).retractions.load(self.id)
         return by is not None and by <= self.at
+
+    @strawberry.field(description="What was retracted of all that it came from: it rests on that, and shows it.")
+    async def retracted_origins(self, info: Info) -> list["Record"]:
+        found = await withdrawn_origins(context(info).registry, self.sequence, self.at)
+        return [node(one.of, self.at) for one in found]
 
     async def _entry(self, info: Info) -> Entry:
         return await context(info).entries.load(self.sequence)

@@ -2,10 +2,18 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from descentd.graph.records import Brief
 from descentd.queries.cel import Expression
 from descentd.queries.registry import Registry
+
+EDITION: Final = 2
+"""How a gate judges, beside what a policy says; decisions hold it, so that each is replayed as it was made.
+
+1: what was retracted itself could pass, and so could a rule that speaks of results of which it chose none; persons were
+told apart by their exact text. Decisions of that time hold no edition.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class Case:
     upto: int
     moment: int
     mentioned: Mentioned = field(default_factory=Mentioned)
+    edition: int = EDITION
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from descentd.graph.names import name
 from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
 from descentd.queries.flags import REFUSING, reaching
-from descentd.queries.gate.case import Case, Mentioned
+from descentd.queries.gate.case import EDITION, Case, Mentioned
 from descentd.queries.gate.rules import GateOutcome, judge
 from descentd.queries.gate.sight import see
 from descentd.queries.gate.standing import reviews_of
@@ -20,6 +20,7 @@ from descentd.queries.policies import Policy, in_force
 from descentd.queries.profiles import profiles
 from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.reviews import quorum, vetoes
+from descentd.queries.withdrawals import withdrawal
 
 VERSION = frozenset({Kind.MODEL_VERSION})
 
@@ -65,13 +66,15 @@ async def gate(registry: Registry, of: str, environment: str, as_of: str | None 
     return await ask(registry, version, place, upto, moment_of(as_of))
 
 
-async def ask(registry: Registry, version: Brief, environment: str, upto: int, moment: int | None = None) -> Gate:
+async def ask(
+    registry: Registry, version: Brief, environment: str, upto: int, moment: int | None = None, edition: int = EDITION
+) -> Gate:
     """Ask about a version as known at a sequence and a moment (microseconds since 1970 UTC; now unless given)."""
     moment = time.time_ns() // 1000 if moment is None else moment
     policy = await in_force(registry.store, environment, upto)
     asked = policy.rules if policy else ()
     mentioned = Mentioned(tuple(rule.expression for rule in asked if rule.expression is not None))
-    case = Case(registry, version, environment, upto, moment, mentioned)
+    case = Case(registry, version, environment, upto, moment, mentioned, edition)
     never = [one async for one in _never(case, policy)]
     sight = await see(case, policy)
     rules = [
@@ -95,6 +98,9 @@ async def _never(case: Case, policy: Policy | None) -> AsyncIterator[RuleOutcome
     blocked = GateOutcome.BLOCKED
     if policy is None:
         yield RuleOutcome("no-policy", blocked, f"There is no policy for {case.environment}: an admin lays one down.")
+    gone_itself = await withdrawal(case.registry, case.version, case.upto) if case.edition > 1 else None
+    if gone_itself is not None:
+        yield RuleOutcome("retracted", blocked, gone_itself.sentence, (gone_itself.id,))
     said = (await profiles(case.registry.store, [case.version.sequence], case.upto))[case.version.sequence]
     if said.current is None:
         gone = (said.entries[-1].record.id,) if said.withdrawn else ()

@@ -15,6 +15,7 @@ from descentd.graph.names import instant, name, rfc3339
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind, Role
 from descentd.graph.store.base import Reads
+from descentd.queries.gate.case import EDITION
 from descentd.queries.gate.decide import VERSION, Gate, RuleOutcome, ask
 from descentd.queries.gate.rules import GateOutcome
 from descentd.queries.probes import origins
@@ -109,6 +110,7 @@ def _records(gate: Gate, person: str) -> tuple[Record, list[Record]]:
         ],
         "evidence": [*gate.evidence],
         "sequence": gate.upto,
+        "edition": EDITION,
         **by,
     }
     if gate.policy is not None:
@@ -183,5 +185,12 @@ async def replay(registry: Registry, decision: str) -> Replay:
     [entry] = await registry.store.entries([found.sequence])
     content = entry.record.content
     version = await registry.find(content["subject"], content["sequence"], VERSION)
-    again = await ask(registry, version, content["environment"], content["sequence"], instant(content["at"]))
+    again = await ask(
+        registry,
+        version,
+        content["environment"],
+        content["sequence"],
+        instant(content["at"]),
+        content.get("edition", 1),
+    )
     return Replay(content, again)

@@ -58,7 +58,7 @@ def judge(rule: Rule, seen: Seen) -> tuple[GateOutcome, str]:
 
 def _why(expression: Expression, variables: Seen) -> str:
     seen = told(expression, variables)
-    return f"{seen[0].upper()}{seen[1:]}." if seen else f"This does not hold: {expression.source}"
+    return f"{seen[0].upper()}{seen[1:].rstrip('.')}." if seen else f"This does not hold: {expression.source}"
 
 
 def _lacking(expression: Expression, seen: Seen) -> str | None:

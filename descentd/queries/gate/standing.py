@@ -13,6 +13,7 @@ from descentd.queries.probes import origins, weaknesses
 from descentd.queries.retraction import retracted
 from descentd.queries.reviews import Held, quorum, reviews, vetoes
 from descentd.queries.serving import serving
+from descentd.queries.withdrawals import withdrawn_origins
 
 
 async def reviews_of(case: Case) -> Sequence[Held]:
@@ -64,7 +65,7 @@ def _weighed(entries: Sequence[Entry]) -> Sighting:
 
 
 async def ancestry(case: Case) -> Sighting:
-    """What stands on whatever the version came from: flags that it was not cleared of, and weaknesses."""
+    """What stands on whatever the version came from: flags that it was not cleared of, weaknesses, retractions."""
     value: dict[str, Any] = {}
     evidence: list[str] = []
     if "flags" in case.mentioned.fields:
@@ -76,6 +77,10 @@ async def ancestry(case: Case) -> Sighting:
         seen = _weighed([one for one in documented if one.record.content["subject"] != case.version.id])
         value["vulnerabilities"] = seen.value
         evidence += seen.evidence
+    if "retracted" in case.mentioned.fields:
+        gone = await withdrawn_origins(case.registry, case.version.sequence, case.upto)
+        value["retracted"] = [{"id": one.of.id, "ref": one.of.ref, "reason": one.reason} for one in gone]
+        evidence += dict.fromkeys(one.id for one in gone)
     return Sighting(value, tuple(evidence))
 
 

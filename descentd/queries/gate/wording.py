@@ -51,6 +51,9 @@ def _drift(drift: Sequence[Mapping[str, str]]) -> str:
 
 def _ancestry(ancestry: Mapping[str, Any]) -> str:
     above = [f"an ancestor is {_flags([flag])}" for flag in ancestry.get("flags", ())]
+    above += [
+        f"it came from {one['ref']}, which was retracted: {one['reason']}" for one in ancestry.get("retracted", ())
+    ]
     return _some([*above, *(f"inherited weakness: {one['title']}" for one in ancestry.get("vulnerabilities", ()))])
 
 
