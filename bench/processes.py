@@ -53,8 +53,8 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
     def settle(self) -> None:
-        """Return once it has worked out what it works out after its start."""
-        while True:
+        """Return once it has worked out what it works out after its start, or after ten minutes of it."""
+        for _ in range(1_200):
             with urllib.request.urlopen(f"{self.url}/metrics") as answer:
                 shown = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
             if shown["descent_assessed_sequence"] == shown["descent_log_sequence"]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from descentd.graph.errors import InvalidInput, NotFound
+from descentd.graph.kept import Kept
 from descentd.graph.names import instant, ref
 from descentd.graph.reach import SupportsReach
 from descentd.graph.records import Brief
@@ -15,7 +16,6 @@ from descentd.graph.store.committer import Committer
 from descentd.queries.collected import Collected
 from descentd.queries.definitions import Definitions
 from descentd.queries.erosion.findings import Assessment
-from descentd.queries.kept import Kept
 from descentd.queries.series import Parsed
 from descentd.queries.standings import Standings
 from descentd.queries.vocabulary import Vocabulary

@@ -27,7 +27,7 @@ from descentd.queries.results import measured
 from descentd.queries.standings import Brief as Finding
 from descentd.queries.standings import Standing
 
-STEP: Final = 0.5
+STEP: Final = 2.0
 """Seconds that a step should take: whoever gives up leaves what was done to the next."""
 
 LEAST: Final = 20

@@ -11,9 +11,8 @@ from typing import Final
 from neo4j.exceptions import ClientError
 
 from descentd.graph.errors import DescentError, Unavailable
-from descentd.graph.log import Entry, Head
+from descentd.graph.log import Head
 from descentd.graph.reach import Sequences, Tail
-from descentd.graph.records import Brief
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import settle
 from descentd.graph.store.inbox import Inbox
@@ -22,11 +21,12 @@ from descentd.graph.store.neo4j_connection import Connection, Run
 from descentd.graph.store.neo4j_exposure import Neo4jExposure
 from descentd.graph.store.neo4j_gathered import Gathered
 from descentd.graph.store.neo4j_inbox import INBOX, Neo4jInbox
+from descentd.graph.store.neo4j_known import Neo4jKnown
 from descentd.graph.store.neo4j_layout import FIRST, FORMAT, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j_outbox import OUTBOX, Neo4jOutbox
 from descentd.graph.store.neo4j_people import PEOPLE, Neo4jPeople
 from descentd.graph.store.neo4j_reach import Neo4jReach
-from descentd.graph.store.neo4j_reads import Neo4jReads, holding, read_head, search, sequence_at
+from descentd.graph.store.neo4j_reads import holding, read_head, search, sequence_at
 from descentd.graph.store.neo4j_rehearsed import Rehearsed
 from descentd.graph.store.neo4j_tails import read_tail
 from descentd.graph.store.outbox import Outbox
@@ -35,7 +35,7 @@ from descentd.graph.store.people import People
 _NAME: Final = re.compile(r"(?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS")
 
 
-class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
+class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
     """A registry in a database of Neo4j 5. Implements Store and SupportsReach.
 
     `uri` is bolt:// or neo4j:// and may hold the credentials (`bolt://USER:PASSWORD@HOST`). Raises InvalidInput for
@@ -44,9 +44,7 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
 
     def __init__(self, uri: str, auth: tuple[str, str] | None = None, database: str | None = None) -> None:
         self._connection = Connection(uri, auth, database)
-        Neo4jReads.__init__(self, self._connection.run)
-        self._briefs_by_name = Gathered(super().resolve)
-        self._entries_by_sequence = Gathered(self._found)
+        Neo4jKnown.__init__(self, self._connection.run)
         self._sequence = Gathered(self._read_sequence)
         Neo4jReach.__init__(self)
         Neo4jExposure.__init__(self)
@@ -98,6 +96,7 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
 
     def forget(self) -> None:
         """Forget all answers."""
+        Neo4jKnown.forget(self)
         Neo4jReach.forget(self)
         Neo4jExposure.forget(self)
 
@@ -116,18 +115,6 @@ class Neo4jStore(Neo4jReads, Neo4jReach, Neo4jExposure):
 
     async def _read_sequence(self, _: Collection[str]) -> dict[str, int]:
         return {"seq": int((await self._run("MATCH (l:Log) RETURN l.seq"))[0][0])}
-
-    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        """See Reads."""
-        return dict(await self._briefs_by_name.get(names))
-
-    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        """See Reads."""
-        found = await self._entries_by_sequence.get(sequences)
-        return [found[s] for s in sequences if s in found]
-
-    async def _found(self, sequences: Collection[int]) -> dict[int, Entry]:
-        return {entry.sequence: entry for entry in await super().entries(list(sequences))}
 
     async def sequence_at(self, moment: int) -> int:
         """See Store."""

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
-_MOST: Final = 100
+MOST: Final = 100
 """Who asks for more than this at once would have others wait, and asks alone."""
 
 
@@ -25,7 +25,9 @@ class Gathered(Generic[Key, Value]):
 
     async def get(self, keys: Collection[Key]) -> Mapping[Key, Value]:
         """The values of those keys that have one; raises what the statement raised, which all who share it are told."""
-        if not keys or len(keys) > _MOST:
+        if not keys:
+            return {}
+        if len(keys) > MOST:
             return await self._find(keys)
         self._wanted |= dict.fromkeys(keys)
         if self._next is None:

@@ -22,6 +22,9 @@ CALL () {
 }
 RETURN collect([name, r.seq, r.kind, r.id, r.label])
 """
+_FOUND: Final = _RESOLVE.replace(
+    "r.id, r.label]", "r.id, r.label, r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy]"
+)
 _BRIEFS: Final = "UNWIND $seqs AS s MATCH (r:Record {seq: s}) RETURN collect([r.seq, r.kind, r.id, r.label])"
 _ENTRY: Final = "r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy"
 _ENTRIES: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN {_ENTRY}"
@@ -63,10 +66,16 @@ class Neo4jReads:
 
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
         """See Reads."""
+        return {name: _brief(row) for name, *row in await self._named(_RESOLVE, names)}
+
+    async def found(self, names: Collection[str]) -> dict[str, tuple[Brief, Entry]]:
+        """What `resolve` finds, with the entries."""
+        return {name: (_brief(row[:4]), _entry(row[4:])) for name, *row in await self._named(_FOUND, names)}
+
+    async def _named(self, query: str, names: Collection[str]) -> list[Any]:
         ids = [name for name in names if name.startswith("sha256:")]
         labels = [name for name in names if not name.startswith("sha256:")]
-        found = await self._collected(_RESOLVE, ids=ids, labels=labels)
-        return {name: _brief(row) for name, *row in found}
+        return await self._collected(query, ids=ids, labels=labels)
 
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
         """See Reads."""
