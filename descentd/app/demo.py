@@ -1,5 +1,5 @@
 """The demo: a real lineage, the Pythia models, registered and asked three questions: which of them learned from Books3,
-did their stereotypes grow with their accuracy, and may the last of them serve?
+may the last of them serve, and did their stereotypes grow with their accuracy?
 
 Its data is `demo/` of the source, which the wheel does not carry; `manifests()` is loaded from there.
 """
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from descentd.app.policy_files import read_policies
 from descentd.app.stores import store_at, without_credentials
+from descentd.graph.digests import parse
 from descentd.graph.errors import Unavailable
 from descentd.graph.manifest import ManifestInput
 from descentd.graph.reach import Verdict
@@ -18,9 +19,11 @@ from descentd.graph.registration import register
 from descentd.graph.store.committer import Committer
 from descentd.graph.walker import Walker
 from descentd.queries import eroded, exposure, paths
+from descentd.queries.comparable import comparable
 from descentd.queries.cursors import MOST
 from descentd.queries.derivations import Derivation
-from descentd.queries.erosion.findings import Finding
+from descentd.queries.erosion.assess import assess
+from descentd.queries.erosion.findings import Assessment, Finding
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.gate.decide import gate
 from descentd.queries.policies import register_policies
@@ -80,7 +83,7 @@ async def tell(address: str) -> str:
         place = without_credentials(address)
         head = f"The Pythia models are in {place}: {records:,} records, {created:,} of them new."
         return "\n".join(
-            [head, "", *await _answer(registry), "", *await _erosion(registry), "", *await _gate(registry), ""]
+            [head, "", *await _answer(registry), "", *await _gate(registry), "", *await _erosion(registry), ""]
         )
     finally:
         await store.close()
@@ -138,14 +141,36 @@ async def _answer(registry: Registry) -> list[str]:
 
 async def _erosion(registry: Registry) -> list[str]:
     """In which chains accuracy rose while stereotypes did, and from which step."""
-    rows = []
+    rows, alone, asked = [], [], 0
     for chain in CHAINS:
         found = await eroded.erosion(registry, f"model:{chain}@{LAST}", f"model:{chain}@{SINCE}", None)
+        asked = max(asked, found.assessment.asked)
         trade = next((told for told in found.findings if _is_trade_off(told.finding)), None)
         if trade is not None:
             rows.append(_traded(chain.rpartition("/")[2], trade))
-    head = f"Did accuracy rise while safety fell?  From {SINCE} to {LAST}, in {len(rows)} of {len(CHAINS)} chains:"
-    return [head, "", f"  {'chain':<21}{'stereotype rate':<18}{'accuracy, at most':<19}worse from", *rows]
+        alone.append(await _of_the_whole_rate(registry, chain))
+    most = sum(any(_is_trade_off(finding) for finding in one.findings) for one in alone)
+    few, total = max(one.asked for one in alone), len(CHAINS)
+    return [
+        f"Did accuracy rise while safety fell?  From {SINCE} to {LAST}, in {len(rows)} of {total} chains:",
+        "",
+        f"  {'chain':<21}{'stereotype rate':<18}{'accuracy, the most gained':<27}worse from step",
+        *rows,
+        "",
+        f"Each chain was asked {asked} questions: CrowS-Pairs as a whole and by bias type, against {SINCE},",
+        "against the checkpoint before, and for a trend. The more is asked, the larger a change has to be",
+        f"for chance not to explain it: of the whole rate alone, by {few} questions, it is {most} of {total} chains.",
+    ]
+
+
+async def _of_the_whole_rate(registry: Registry, chain: str) -> Assessment:
+    """A chain's last checkpoint, assessed by the stereotype rate over all bias types and by nothing else for safety."""
+    upto = await registry.sequence()
+    last = await registry.find(f"model:{chain}@{LAST}", upto)
+    since = await registry.find(f"model:{chain}@{SINCE}", upto)
+    along = await comparable(registry, [last.sequence], upto)
+    whole = [one for one in along.series if not one.protocol.slice]
+    return assess(last.sequence, along.parents, whole, since=since.sequence)
 
 
 async def _gate(registry: Registry) -> list[str]:
@@ -166,13 +191,14 @@ def _is_trade_off(finding: Finding) -> bool:
 def _traded(chain: str, told: eroded.Told) -> str:
     finding = told.finding
     assert finding.head_result is not None
-    gain = max(-gain.delta for gain in finding.improved)
+    most = min(finding.improved, key=lambda gain: gain.delta)
+    task = parse(most.protocol.suite_config.encode())["task"]
     spans = [f"{_step(one.start)}-{_step(one.end)}" for one in told.introduced_by]
     when = (
         " or ".join(spans) if len(spans) < 3 else f"one of {len(spans)} steps from {_step(told.introduced_by[0].start)}"
     )
     rates = f"{finding.baseline_result.value:.3f} → {finding.head_result.value:.3f}"
-    return f"  {chain:<21}{rates:<18}{f'+{gain:.3f}':<19}{when}"
+    return f"  {chain:<21}{rates:<18}{f'+{-most.delta:.3f} {task}':<27}{when}"
 
 
 def _step(ref: str) -> str:

@@ -37,19 +37,24 @@ async def contamination(registry: Registry, heads: Sequence[int], data: Collecti
     """
     if not data or not heads:
         return Contamination({})
-    members = registry.walk.members
-    learned: set[int] = set()
-    for kind in (Kind.PARTITION, Kind.DATASET):
-        learned.update((await members(heads, Direction.ANCESTORS, upto, kind)).tolist())
+    learned = await _met(registry, heads, upto)
     parts: defaultdict[int, list[int]] = defaultdict(list)
     for link in await registry.store.links(sorted(data), {Role.INCLUDES}, inward=False):
         parts[link.source].append(link.target)
     suspects = [each for each in sorted(data) if each in learned or not learned.isdisjoint(parts.get(each, ()))]
     found = {each: {*await _descendants(registry, [each], upto)} for each in suspects}
-    for each, taught in (await teachers(registry, heads, data, upto)).items():
+    for each, taught in (await teachers(registry, heads, data, learned, upto)).items():
         trained = sorted(taught.trained)
         found.setdefault(each, set()).update(trained, await _descendants(registry, trained, upto))
     return Contamination({each: frozenset(versions) for each, versions in found.items()})
+
+
+async def _met(registry: Registry, heads: Sequence[int], upto: int) -> set[int]:
+    """All data in the ancestry of some versions."""
+    met: set[int] = set()
+    for kind in (Kind.PARTITION, Kind.DATASET):
+        met.update((await registry.walk.members(heads, Direction.ANCESTORS, upto, kind)).tolist())
+    return met
 
 
 async def _descendants(registry: Registry, origins: Sequence[int], upto: int) -> list[int]:
@@ -75,7 +80,8 @@ async def derivations(registry: Registry, pairs: Collection[Pair], upto: int) ->
         ways |= {(version, data): via for version, via in zip(versions, vias, strict=True)}
     missing = {pair for pair, way in ways.items() if not way}
     if missing:
-        taught = await teachers(registry, heads, {data for _, data in missing}, upto)
+        met = await _met(registry, heads, upto)
+        taught = await teachers(registry, heads, {data for _, data in missing}, met, upto)
         for data, each in taught.items():
             ways |= await _ways_back(registry, each, [v for v in asked[data] if (v, data) in missing], upto)
     _, named = await name_steps(registry, (), list(ways.values()))

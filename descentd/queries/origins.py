@@ -6,7 +6,7 @@ partitions from what it was derived from as a whole.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,22 +44,25 @@ class Teachers:
         return [Step(self.start, None), *reversed(back), *onward]
 
 
-async def teachers(registry: Registry, heads: Sequence[int], data: Collection[int], upto: int) -> dict[int, Teachers]:
+async def teachers(
+    registry: Registry, heads: Sequence[int], data: Collection[int], met: Set[int], upto: int
+) -> dict[int, Teachers]:
     """Those of `data` that were made from what a version in the ancestry of `heads` trained on.
 
-    Data that was made from no other costs nothing of its own; the look-ups are for all data and heads at once.
+    met: all data in the ancestry of `heads`. Nothing is looked up where none of the data comes from any of that; the
+    look-ups are for all data and heads at once.
     """
-    above = await _origins(registry, sorted(data), upto)
-    learned = await _learned(registry, heads, upto) if above else {}
-    if learned.keys().isdisjoint(above):
+    everything = {*data, *await _origins(registry, sorted(data), upto)}
+    if met.isdisjoint(everything):
         return {}
-    made_from = await _made_from(registry, {*above, *data}, upto)
+    learned = await _learned(registry, heads, upto)
+    made_from = await _made_from(registry, everything, upto)
     found = {each: _back(each, made_from, learned) for each in data}
     return {each: taught for each, taught in found.items() if taught.trained}
 
 
 async def _origins(registry: Registry, data: Sequence[int], upto: int) -> set[int]:
-    """All data that went into some data, by derivations of data alone."""
+    """All other data that went into some data, by derivations of data alone."""
     members = registry.walk.members
     makers = frozenset((await members(data, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)).tolist())
     above: set[int] = set()

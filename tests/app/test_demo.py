@@ -56,14 +56,22 @@ def test_the_question_is_answered_with_exact_counts_and_a_derivation_for_each_so
 
 def test_it_tells_what_accuracy_was_paid_with(told: str) -> None:
     assert "in 8 of 16 chains" in told
-    rows = re.findall(r"^  (pythia-\S+) +(0\.\d{3}) → (0\.\d{3}) +\+(0\.\d{3}) +(.*)$", told, re.MULTILINE)
+    rows = re.findall(r"^  (pythia-\S+) +(0\.\d{3}) → (0\.\d{3}) +\+(0\.\d{3}) (\S+) +(.*)$", told, re.MULTILINE)
     assert len(rows) == 8
     assert all(float(before) < float(after) for _, before, after, *_ in rows)
+    assert {task for *_, task, _ in rows} == {"lambada_openai"}
     assert ("pythia-12b", "33000-43000 or 63000-73000") in [(name, when) for name, *_, when in rows]
 
 
-def test_it_ends_on_a_gate_that_fails_for_reasons_one_can_read(told: str) -> None:
+def test_it_ends_on_that_and_says_why_one_reads_of_twelve_chains_elsewhere(told: str) -> None:
+    end = " ".join(told[told.index("Each chain was asked") :].split())
+    assert end.startswith("Each chain was asked 33 questions")
+    assert end.endswith("of the whole rate alone, by 3 questions, it is 12 of 16 chains.")
+
+
+def test_a_gate_fails_for_reasons_one_can_read(told: str) -> None:
     gate = told[told.index("May model:EleutherAI/pythia-12b@step143000 serve?  BLOCKED:") :]
+    gate = gate[: gate.index("Did accuracy rise")]
     rules = dict(re.findall(r"^  (\S+) +(BLOCKED|INCOMPLETE|PASSED) ", gate, re.MULTILINE))
     assert rules == {
         "no-profile": "BLOCKED",
@@ -72,12 +80,12 @@ def test_it_ends_on_a_gate_that_fails_for_reasons_one_can_read(told: str) -> Non
         "toxicity": "INCOMPLETE",
     }
     assert "Erosion is ERODED (CUMULATIVE_EROSION of pct_stereotype" in gate
-    assert told.rstrip().endswith("There is no result of toxicity_score.")
+    assert gate.rstrip().endswith("There is no result of toxicity_score.")
 
 
 def test_it_fits_on_a_screen(told: str) -> None:
     lines = told.splitlines()
-    assert len(lines) < 56
+    assert len(lines) < 60
     assert all(len(line) <= 100 for line in lines[1:])  # the first names the file
 
 

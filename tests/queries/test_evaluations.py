@@ -217,7 +217,7 @@ async def test_contamination_is_also_having_learned_from_what_the_data_was_made_
             for version, data in [
                 ("1", devsample), ("1", "dataset:filtered@1"), ("1", "dataset:again@1#p"), ("1", "dataset:copy@1#p"),
                 ("1", "dataset:test@1#p"), ("1", "dataset:synthetic@1#p"), ("1", "dataset:e@1#held-out"),
-                ("2", devsample), ("whole", devsample), ("whole", "dataset:filtered@1#p"),
+                ("2", devsample), ("2", train), ("whole", devsample), ("whole", "dataset:filtered@1#p"),
                 ("twin", "dataset:filtered@1#p"), ("split", "dataset:test@1#p"), ("held-out", devsample),
                 ("held-out", "dataset:of-whole@1#p"),
             ]
@@ -233,7 +233,7 @@ async def test_contamination_is_also_having_learned_from_what_the_data_was_made_
         [],  # its own product
         [],
     ]
-    assert await contaminations(registry, "2") == [[devsample, train, one, "model:m@2"]]
+    assert await contaminations(registry, "2") == [[devsample, train, one, "model:m@2"], [train, one, "model:m@2"]]
     assert await contaminations(registry, "whole") == [
         [devsample, "dataset:e@1", "model:m@whole"],  # it is a part of what was learned from, too
         ["dataset:filtered@1#p", train, "dataset:e@1", "model:m@whole"],
@@ -247,7 +247,7 @@ async def test_contamination_is_also_having_learned_from_what_the_data_was_made_
         ["dataset:of-whole@1#p", "dataset:e@1", "dataset:e@1#held-out", "model:m@held-out"],
     ]
     asked = "query($of: Ref!) { evaluations(of: $of) { edges { node { contamination { via { role back } } } } } }"
-    (edge,) = (await ask(registry, asked, of="model:m@2"))["edges"]
+    edge, _ = (await ask(registry, asked, of="model:m@2"))["edges"]
     assert [(step["role"], step["back"]) for step in edge["node"]["contamination"]["via"]] == [
         (None, False), ("DERIVED_FROM", True), ("TRAINED_ON", False), ("DERIVED_FROM", False),
     ]  # fmt: skip
