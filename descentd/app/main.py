@@ -58,7 +58,7 @@ def create(
     operations = Operations(schema, Limits.of(settings), settings.request_timeout, service, metrics, door, table)
     health = Health(service, metrics)
     graphql = GraphQLEndpoint(operations, service, metrics, settings.body_limit)
-    signatures = Signatures(settings.webhook_secrets, settings.run_directory)
+    signatures = Signatures(settings.webhook_secrets)
     routes: list[Route | WebSocketRoute] = [
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", WebSocketEndpoint(operations, door).connect),

@@ -7,7 +7,7 @@ the same `idempotencyKey` of the same person.
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -16,11 +16,14 @@ from descentd.graph.digests import Content
 from descentd.graph.errors import InvalidInput, NotFound, VersionConflict
 from descentd.graph.evaluation_inputs import Severity
 from descentd.graph.inputs import DateTime, Digest, Flag, Id, Input, Json, Name, Prose, Ref, Value, checked, unique
-from descentd.graph.names import rfc3339
+from descentd.graph.names import instant, rfc3339
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
+
+AHEAD: Final = 300
+"""Seconds by which the clock of whoever tells what happened may be ahead of ours."""
 
 
 class Decision(StrEnum):
@@ -201,6 +204,15 @@ def signed(content: Content, person: str) -> Content:
 def now() -> str:
     """The present moment, as records hold it."""
     return rfc3339(time.time_ns() // 1000)
+
+
+def check_past(moment: str | None, field: str) -> None:
+    """Raise InvalidInput where what is said to have happened is still to come, by more than clocks differ."""
+    if moment is not None and instant(moment) > time.time_ns() // 1000 + AHEAD * 1_000_000:
+        raise InvalidInput(
+            f"{moment} is over {AHEAD} seconds ahead of this server's clock: give the moment at which it happened.",
+            field,
+        )
 
 
 async def name_all(reads: Reads, refs: Sequence[str], field: str, kinds: frozenset[Kind] | None = None) -> list[Brief]:

@@ -31,18 +31,23 @@ class Deployed:
     upto: int
 
 
-async def deploy(registry: Registry, given: DeploymentInput, person: str) -> Deployed:
+async def deploy(registry: Registry, given: DeploymentInput, person: str, *, serves: bool = False) -> Deployed:
     """Record that a version serves; what serves there already is that deployment.
 
-    Raises NotFound and InvalidInput for what is named, GateBlocked for a version that is not promoted there, is
-    flagged, or that the gate would not let in now, and VersionConflict for an idempotencyKey of another act.
+    The gate is asked about what begins to serve, and not where it `serves` already, whatever the registry says. Raises
+    NotFound and InvalidInput for what is named, GateBlocked for a version that is not promoted there, is flagged, or
+    that the gate would not let in now, and VersionConflict for an idempotencyKey of another act.
     """
     upto = await registry.sequence()
     subject = await name_one(registry.store, given.subject, "subject", _VERSION)
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.DEPLOYMENT, person, content)
     if record is None:
-        promoted = await _admitted(registry, subject, given, upto)
+        promoted = await _promoted(registry, subject, given, upto)
+        if not serves and await _there(registry.store, given, subject.id) is None:
+            asked = await ask(registry, subject, given.environment, upto)
+            if asked.outcome is not GateOutcome.PASSED:
+                raise blocked(asked)
 
         async def draft(reads: Reads) -> Sequence[Record]:
             again = await repeated(reads, Kind.DEPLOYMENT, person, content) or await _there(reads, given, subject.id)
@@ -66,8 +71,8 @@ async def _there(reads: Reads, given: DeploymentInput, version: str) -> Record |
     return next((one.entry.record for one in there if one.serves_at(moment) and one.version == version), None)
 
 
-async def _admitted(registry: Registry, subject: Brief, given: DeploymentInput, upto: int) -> Entry:
-    """The promotion that lets a version be deployed; raises where nothing does, or the gate has closed since."""
+async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, upto: int) -> Entry:
+    """The promotion that lets a version be deployed; raises where nothing does."""
     [entry] = await registry.store.entries([subject.sequence])
     held = {artifact["digest"] for artifact in entry.record.content.get("artifacts", ())}
     if given.artifact_digest is not None and given.artifact_digest not in held:
@@ -86,17 +91,20 @@ async def _admitted(registry: Registry, subject: Brief, given: DeploymentInput, 
         raise GateBlocked(
             f"{subject.ref} is not promoted to {given.environment}: promote it first, which asks the gate.", "subject"
         )
-    asked = await ask(registry, subject, given.environment, upto)
-    if asked.outcome is not GateOutcome.PASSED:
-        raise blocked(asked)
     return promoted
 
 
-async def end(registry: Registry, given: EndDeploymentInput, person: str) -> Deployed:
-    """Record that what serves at an endpoint ends; raises NotFound where nothing serves there then."""
+async def end(registry: Registry, given: EndDeploymentInput, person: str, key: str | None = None) -> Deployed:
+    """Record that what serves at an endpoint ends; raises NotFound where nothing serves there then.
+
+    The same `key` of the same person again is the same end; raises VersionConflict for that of another act.
+    """
     until = given.until or now()
+    told = given.content() | ({} if key is None else {"idempotencyKey": key})
 
     async def draft(reads: Reads) -> Sequence[Record]:
+        if (again := await repeated(reads, Kind.DEPLOYMENT, person, told)) is not None:
+            return [again]
         there = await at_place(reads, given.environment, given.endpoint)
         ending = next((one for one in there if one.serves_at(instant(until)) and one.ended is None), None)
         if ending is None:
@@ -104,7 +112,7 @@ async def end(registry: Registry, given: EndDeploymentInput, person: str) -> Dep
                 f"At {until} nothing without an end serves at {given.endpoint} in {given.environment}: check both.",
                 "endpoint",
             )
-        content = given.content() | {"until": until, "supersedes": ending.entry.record.id, "about": ending.version}
+        content = told | {"until": until, "supersedes": ending.entry.record.id, "about": ending.version}
         return [Record.of(Kind.DEPLOYMENT, signed(content, person))]
 
     [record] = await perform(registry.committer, person, draft)

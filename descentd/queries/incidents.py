@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from descentd.graph.acts import IncidentInput, ResolutionInput, name_one, now, perform, signed
+from descentd.graph.acts import IncidentInput, ResolutionInput, check_past, name_one, now, perform, signed
 from descentd.graph.digests import Content
 from descentd.graph.errors import InvalidInput
 from descentd.graph.log import Entry
@@ -54,24 +54,33 @@ class Incidents:
     upto: int
 
 
-async def report(registry: Registry, given: IncidentInput, person: str) -> Reported:
+async def report(
+    registry: Registry, given: IncidentInput, person: str, *, recurs: bool = False, matched: bool = True
+) -> Reported:
     """Record an incident; the same externalId again is the same incident.
 
-    What fits no version is kept too. Raises NotFound and InvalidInput for what is named.
+    With `recurs` that holds until it is over: then it is another. What fits no version is kept too, and so is what
+    is not to be `matched` with what served then. Raises NotFound and InvalidInput for what is named, and InvalidInput
+    for a moment that is still to come.
     """
+    check_past(given.at, "at")
     opened = given.at or now()
     upto = await registry.sequence()
     content: Content = {k: v for k, v in given.content().items() if k != "at"} | {"openedAt": opened}
-    content |= await _matched(registry, given, opened, upto)
+    if matched:
+        content |= await _matched(registry, given, opened, upto)
     if given.cause is not None:
         content |= {"cause": (await name_one(registry.store, given.cause, "cause")).id}
 
     async def draft(reads: Reads) -> Sequence[Record]:
-        return [await _known(reads, given.external_id) or Record.of(Kind.INCIDENT, signed(content, person))]
+        known = await _known(reads, given.external_id)
+        if known is None or (recurs and await _resolution(reads, known.sequence) is not None):
+            return [Record.of(Kind.INCIDENT, signed(content, person))]
+        return [known.record]
 
     [record] = await perform(registry.committer, person, draft)
     upto = await registry.sequence()
-    return Reported(record, await _affected(registry, record, upto), upto)
+    return Reported(record, await affected(registry, record, upto), upto)
 
 
 async def _matched(registry: Registry, given: IncidentInput, opened: str, upto: int) -> Content:
@@ -99,15 +108,22 @@ async def _served(registry: Registry, given: IncidentInput, moment: int, upto: i
     return next((one for one in there if one.serves_at(moment)), None)
 
 
-async def _known(reads: Reads, external_id: str | None) -> Record | None:
+async def _known(reads: Reads, external_id: str | None) -> Entry | None:
+    """The newest incident that goes by an id elsewhere."""
     if external_id is None:
         return None
     key = f"external:{external_id}"
     held = (await reads.holders([key])).get(key)
-    return (await reads.entries(held[:1]))[0].record if held else None
+    return (await reads.entries(held[-1:]))[0] if held else None
 
 
-async def _affected(registry: Registry, record: Record, upto: int) -> Mapping[Kind, int]:
+async def _resolution(reads: Reads, incident: int) -> Record | None:
+    links = await reads.links([incident], {Role.SUPERSEDES}, inward=True)
+    return (await reads.entries([links[0].source]))[0].record if links else None
+
+
+async def affected(registry: Registry, record: Record, upto: int) -> Mapping[Kind, int]:
+    """How many records of each kind come from an incident's cause, or else from its version."""
     origin = record.content.get("cause", record.content.get("subject"))
     if origin is None:
         return {}
@@ -118,17 +134,17 @@ async def _affected(registry: Registry, record: Record, upto: int) -> Mapping[Ki
 async def resolve(registry: Registry, given: ResolutionInput, person: str) -> Record:
     """Record that an incident is over; one that is over already stays as it was resolved first.
 
-    Raises NotFound, and InvalidInput where it would have been over before it began.
+    Raises NotFound, and InvalidInput where it would have been over before it began, or is still to be.
     """
+    check_past(given.resolved_at, "resolvedAt")
 
     async def draft(reads: Reads) -> Sequence[Record]:
         named = await name_one(reads, given.incident, "incident", _INCIDENT)
         [entry] = await reads.entries([named.sequence])
         if "supersedes" in entry.record.content:
             return [entry.record]
-        links = await reads.links([named.sequence], {Role.SUPERSEDES}, inward=True)
-        if links:
-            return [(await reads.entries([links[0].source]))[0].record]
+        if (before := await _resolution(reads, named.sequence)) is not None:
+            return [before]
         resolved = given.resolved_at or now()
         if instant(resolved) < instant(entry.record.content["openedAt"]):
             raise InvalidInput(

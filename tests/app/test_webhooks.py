@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ def signed(body: bytes, id: str = "d1", at: float | None = None, secret: str = S
     return {"webhook-id": id, "webhook-timestamp": sent, "webhook-signature": f"v1,AAAA {signature}"}
 
 
+def hub(body: bytes) -> dict[str, str]:
+    return {"x-hub-signature-256": "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}
+
+
 def post(server: ServerProcess, route: str, body: Any, headers: dict[str, str] | None = None) -> httpx2.Response:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = signed(raw, id=f"d{time.monotonic_ns()}") if headers is None else headers
@@ -76,10 +81,10 @@ def test_an_alert_is_one_incident_however_often_it_is_delivered(server: ServerPr
     raw = json.dumps(ALERT).encode()
     first = post(server, "alertmanager", raw, signed(raw, "same", time.time() - 20))
     assert first.status_code == 200, first.text
+    assert not first.json()["redelivered"]
     again = post(server, "alertmanager", raw, signed(raw, "same"))
-    assert again.json() == first.json()
-    hub = hmac.new(SECRET.encode(), raw, hashlib.sha256).hexdigest()
-    assert post(server, "alertmanager", raw, {"x-hub-signature-256": f"sha256={hub}"}).json() == first.json()
+    assert again.json() == first.json() | {"redelivered": True}
+    assert post(server, "alertmanager", raw, hub(raw)).json() == first.json()
     [found] = [one for one in incidents(server) if one["title"] == "Scores drift"]
     assert found["severity"] == "CRITICAL"
     assert found["openedAt"] == "2026-01-02T00:04:05.123456Z"
@@ -140,6 +145,51 @@ def test_a_replay_is_refused(server: ServerProcess) -> None:
     assert code(post(server, "alertmanager", raw, headers)) == (401, "UNAUTHENTICATED")
 
 
+def test_an_alert_whose_cause_is_unknown_is_kept_and_says_so(server: ServerProcess) -> None:
+    told = {"title": "Odd data", "severity": "LOW", "environment": "e", "endpoint": "p", "cause": "dataset:gone@1"}
+    answer = post(server, "alerts", told)
+    assert answer.status_code == 200, answer.text
+    [record] = answer.json()["records"]
+    assert record["note"] == "The cause 'dataset:gone@1' is not on record: kept among the labels."
+    [found] = [one for one in incidents(server) if one["title"] == "Odd data"]
+    assert found["labels"] == {"cause": "dataset:gone@1"}
+
+
+def test_what_is_still_to_come_is_refused(server: ServerProcess) -> None:
+    before = server.ask("{ __typename }")["extensions"]["sequence"]
+    good = {"title": "t", "severity": "LOW", "environment": "e", "endpoint": "p"}
+    later = "2099-01-01T00:00:00Z"
+    alert = ALERT["alerts"][0]
+    event = cdevent("service.deployed", "/a", DIGEST)
+    event["data"]["context"]["timestamp"] = later
+    for route, body, field in (
+        ("alerts", good | {"at": later}, "at"),
+        ("alerts", [good, good | {"status": "resolved", "resolvedAt": later}], "[1].resolvedAt"),
+        ("alerts", {"deployed": "model:m@1", "environment": "e", "endpoint": "p", "since": later}, "since"),
+        ("alertmanager", {"alerts": [alert, alert | {"startsAt": later}]}, "alerts[1].startsAt"),
+        ("alertmanager", {"alerts": [alert | {"status": "resolved", "endsAt": later}]}, "alerts[0].endsAt"),
+        ("cloudevents", event, "data.context.timestamp"),
+    ):
+        answer = post(server, route, body)
+        assert code(answer) == (400, "INVALID_INPUT"), answer.text
+        assert answer.json()["field"] == field
+        assert "ahead of this server's clock" in answer.json()["detail"]
+    assert server.ask("{ __typename }")["extensions"]["sequence"] == before
+    soon = datetime.fromtimestamp(time.time() + 200, UTC).isoformat()
+    assert post(server, "alerts", good | {"at": soon}).status_code == 200
+
+
+def test_only_the_events_that_say_what_serves_are_taken(server: ServerProcess) -> None:
+    for kind in ("service.exploded", "service.published", "incident.exploded", "build.finished"):
+        answer = post(server, "cloudevents", cdevent(kind, "/x", DIGEST))
+        assert code(answer) == (400, "INVALID_INPUT"), kind
+        assert answer.json()["field"] == "data.context.type"
+        for taken in ("service.deployed", "service.upgraded", "service.rolledback", "service.removed"):
+            assert f"dev.cdevents.{taken}" in answer.json()["detail"]
+    for kind in ("service.deployed", "service.upgraded", "service.rolledback"):
+        assert post(server, "cloudevents", cdevent(kind, f"/{kind}", DIGEST)).status_code == 200
+
+
 def test_bodies_that_tell_nothing_are_refused_whole(server: ServerProcess) -> None:
     before = server.ask("{ __typename }")["extensions"]["sequence"]
     good = {"title": "t", "severity": "LOW", "environment": "e", "endpoint": "p"}
@@ -148,6 +198,13 @@ def test_bodies_that_tell_nothing_are_refused_whole(server: ServerProcess) -> No
         ("alertmanager", {"alerts": [ALERT["alerts"][0], {"labels": []}]}, "alerts[1].labels"),
         ("alerts", [good, good | {"severity": "AWFUL"}], "[1].severity"),
         ("alerts", good | {"status": "maybe"}, "status"),
+        ("alerts", good | {"field": "x"}, "field"),
+        ("alerts", good | {"recurs": True}, "recurs"),
+        ("alerts", good | {"status": "resolved", "resolvedAt": 7}, "resolvedAt"),
+        ("alerts", good | {"status": "resolved", "resolvedAt": "yesterday"}, "resolvedAt"),
+        ("alerts", {"deployed": None, "environment": "e", "endpoint": "p"}, "deployed"),
+        ("alerts", [good, {"deployed": "x", "environment": "e", "endpoint": "p", "who": "me"}], "[1].who"),
+        ("cloudevents", cdevent("service.deployed", ""), "data.subject.id"),
         ("cloudevents", {"specversion": "1.0", "type": "x", "source": "/s"}, "id"),
         ("cloudevents", {"specversion": "1.0", "type": "x", "source": "/s", "id": "1", "data": "<xml/>"}, "data"),
     ):

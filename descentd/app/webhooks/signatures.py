@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -24,37 +24,45 @@ _SHORTEST: Final = 24
 _PREFIX: Final = "whsec_"
 
 
-class Signatures:
-    """The secrets that webhooks are signed with, and what has been delivered of late.
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A delivery whose signature fits.
 
-    `folder` is where the workers of one server meet, so that a delivery to one is no news to another.
+    `identity` is of the address, the sender's id where it is signed too, and the body: the same bytes have the same
+    one, whoever serves. `sent` is when it was signed (seconds since 1970 UTC), 0 where the signature does not say.
     """
 
-    def __init__(self, secrets: Sequence[str], folder: Path | None) -> None:
+    identity: str
+    sent: int
+
+
+class Signatures:
+    """The secrets that webhooks are signed with."""
+
+    def __init__(self, secrets: Sequence[str]) -> None:
         """Raises InvalidInput for a secret that is too short to be one."""
         self._keys = [_key(secret) for secret in secrets]
-        self._seen = _Seen(folder)
 
     @property
     def expected(self) -> bool:
         """Whether there is a secret that deliveries have to be signed with."""
         return bool(self._keys)
 
-    def check(self, headers: Headers, body: bytes) -> str | None:
-        """The sender's id of a delivery, None where it has none; raises Unauthenticated for one that is not signed.
+    def check(self, route: str, headers: Headers, body: bytes) -> Signed:
+        """What is known of a delivery by its signature.
 
-        One that came before, or more than `TOLERANCE` ago, is refused too.
+        Raises Unauthenticated for one that is not signed, or was signed more than `TOLERANCE` from now.
         """
         if not self._keys:
             raise Unauthenticated("No webhook secret is set here: set DESCENT_WEBHOOK_SECRETS, or send a token.")
         if "webhook-signature" in headers:
-            return self._standard(headers, body)
+            return self._standard(route, headers, body)
         if "x-hub-signature-256" in headers:
             self._hub(headers["x-hub-signature-256"], body)
-            return None
+            return Signed(_identity(route, "", body), 0)
         raise Unauthenticated("The delivery is not signed: send webhook-signature, X-Hub-Signature-256 or a token.")
 
-    def _standard(self, headers: Headers, body: bytes) -> str:
+    def _standard(self, route: str, headers: Headers, body: bytes) -> Signed:
         id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         if not id or not sent.isascii() or not sent.isdecimal() or len(sent) > 12:
             raise Unauthenticated("A signed delivery needs webhook-id and webhook-timestamp (seconds since 1970).")
@@ -67,9 +75,7 @@ class Signatures:
             raise Unauthenticated("The signature does not fit the body: sign the raw bytes with the shared secret.")
         if abs(time.time() - int(sent)) > TOLERANCE:
             raise Unauthenticated(f"The delivery is more than {TOLERANCE} seconds off: send it again, signed anew.")
-        if not self._seen.is_new(hashlib.sha256(signed).hexdigest()):
-            raise Unauthenticated("This delivery came before: deliver again with a timestamp and signature of now.")
-        return id
+        return Signed(_identity(route, id, body), int(sent))
 
     def _hub(self, given: str, body: bytes) -> None:
         expected = [f"sha256={hmac.digest(key, body, 'sha256').hex()}".encode() for key in self._keys]
@@ -78,33 +84,8 @@ class Signatures:
             raise Unauthenticated("The signature does not fit the body: sign the raw bytes with the shared secret.")
 
 
-class _Seen:
-    """The deliveries of the last while, by digest: in memory, and as empty files where several processes serve."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-        self._until: dict[str, float] = {}
-
-    def is_new(self, digest: str) -> bool:
-        """Note a delivery, and say whether it is the first of its kind."""
-        now = time.monotonic()
-        self._until = {one: until for one, until in self._until.items() if until > now}
-        if digest in self._until:
-            return False
-        self._until[digest] = now + 2 * TOLERANCE
-        return self._folder is None or self._is_new_to_all(self._folder, digest)
-
-    @staticmethod
-    def _is_new_to_all(folder: Path, digest: str) -> bool:
-        oldest = time.time() - 2 * TOLERANCE
-        for file in folder.glob("delivery-*"):
-            if file.stat().st_mtime < oldest:
-                file.unlink(missing_ok=True)
-        try:
-            (folder / f"delivery-{digest}").touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
+def _identity(route: str, id: str, body: bytes) -> str:
+    return hashlib.sha256(b"\n".join((route.encode(), id.encode("latin-1"), body))).hexdigest()
 
 
 def _key(secret: str) -> bytes:
