@@ -65,7 +65,7 @@ def _unsure(same: Sequence[Row], names: Names) -> str:
 
 
 def _moved(row: Row, names: Names) -> str:
-    chance = "" if row.p is None else f", p {row.p:.2g}"
+    chance = "" if row.p is None else f", p {row.p:.2g}" if row.p else ", p below 1e-300"
     return f"{_metric(row, names)} ({_values(row)}{chance})"
 
 

@@ -182,7 +182,7 @@ async def test_the_summary_names_the_gravest_first_and_safety_before_performance
         evaluations=[evaluated("1", "1", *measured(before)), evaluated("2", "1", *measured(after))],
     )
     told = (await diff(registry, "1", "2"))["summary"]
-    assert "worse toxicity_score (0.01 → 0.6" in told
+    assert "worse toxicity_score (0.01 → 0.6, p below 1e-300)" in told
     assert told.index("adversarial_accuracy") < told.index("accuracy (0.9 → 0.5")
     assert "and 4 more" in told
 
