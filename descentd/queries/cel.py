@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from descentd.graph.errors import InvalidInput
 from descentd.graph.metrics import nearest
+from descentd.queries.cel_tokens import CONSTANTS, MACROS, PLAIN, Token, at, closing_of, pairs, receiver_of, tokenized
+from descentd.queries.cel_wary import Noticed, Wary, nonempty, wary, with_others
 
 VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "version": frozenset({"ref", "name", "version", "interventions"}),
@@ -29,37 +31,9 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
 """What an expression may speak of, and the fields of what has any."""
 
 FUNCTIONS: Final = frozenset({"size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
-MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "map", "filter"})
 LONGEST: Final = 4000
-_DEEPEST: Final = 32
-_TOKEN: Final = re.compile(
-    r"""(?P<space>(?:\s|//[^\n]*)+)
-    |(?P<text>[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
-    |(?P<number>(?:0x[0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)u?)
-    |(?P<word>[a-zA-Z_][a-zA-Z0-9_]*)
-    |(?P<sign>&&|\|\||[<>=!]=|.)""",
-    re.VERBOSE | re.DOTALL,
-)
-_CONSTANTS: Final = frozenset({"true", "false", "null", "in"})
-_OPENING: Final = {"(": ")", "[": "]", "{": "}"}
 _BEGINS: Final = frozenset({"", "(", "[", "{", ",", "?", ":", "&&", "||"})
-_PLAIN: Final = re.compile(r"""["']([^"'\\\n]+)["']""")
 _REASON: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
-_WITNESSED: Final = "witnessed"
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A piece of an expression; `kind` is text, number, word or sign."""
-
-    kind: str
-    text: str
-    start: int
-
-    @property
-    def end(self) -> int:
-        """Where the next piece may begin."""
-        return self.start + len(self.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +45,55 @@ class Expression:
     """
 
     source: str
-    program: Any
+    words: Wary
     variables: frozenset[str]
     metrics: frozenset[str]
     fields: frozenset[str]
 
     def evaluate(self, variables: Mapping[str, object]) -> object:
-        """What it comes to; raises Undecided where it comes to an error."""
-        context = _engine().Context(dict(variables), {_WITNESSED: _witnessed})
+        """What it comes to.
+
+        Raises Undecided where it comes to an error, or to anything but false while nothing that it speaks of was there.
+        """
+        noticed = Noticed(self.words.choices)
+        metrics = variables.get("metrics")
+        if self.words.choices and isinstance(metrics, Mapping):
+            variables = {**variables, "metrics": with_others(metrics)}
+        context = _engine().Context(dict(variables), noticed.functions())
+        for part in self.words.parts:
+            if part != self.words.text:
+                _notice(part, context, noticed)
         try:
-            return self.program.execute(context)
-        except Exception as error:
-            raise Undecided(_first_line(error)) from None
+            value = _run(self.words.text, context)
+        except Undecided as error:
+            raise Undecided(noticed.reasons[0] if noticed.reasons else str(error)) from None
+        if noticed.reasons and value is not False:
+            raise Undecided(noticed.reasons[0])
+        return value
+
+    def evaluate_as_first(self, variables: Mapping[str, object]) -> object:
+        """What it came to in the first edition of the gate; raises Undecided where it came to an error."""
+        return _run(_as_first(self.source), _engine().Context(dict(variables), {"nonempty_": nonempty}))
+
+
+def _notice(part: str, context: Any, noticed: Noticed) -> None:
+    """Ask a part by itself, of which the whole might not ask."""
+    try:
+        _run(part, context)
+    except Undecided as error:
+        noticed.reasons.append(str(error))
+
+
+def _run(source: str, context: Any) -> object:
+    try:
+        return _program(source).execute(context)
+    except Exception as error:
+        raise Undecided(_first_line(error)) from None
+
+
+@lru_cache(maxsize=4096)
+def _program(source: str) -> Any:
+    return _engine().compile(source)
 
 
 @cache
@@ -102,8 +113,8 @@ def compiled(source: str) -> Expression:
         raise InvalidInput(
             f"The expression has {len(source)} characters: shorten it to {LONGEST}, or make it two rules."
         )
-    tokens = list(_tokens(source))
-    closing = _closing(tokens)
+    tokens = list(tokenized(source))
+    closing = closing_of(tokens)
     try:
         program = _engine().compile(source)
     except Exception as error:
@@ -118,48 +129,12 @@ def compiled(source: str) -> Expression:
     if unread:
         raise InvalidInput(f"The expression names {', '.join(sorted(unread))} in a way that cannot be followed.")
     metrics = frozenset(_metrics(tokens))
-    fields = {token.text for before, token in _pairs(tokens) if before.text == "." and token.kind == "word"}
-    fields |= {found[1] for token in tokens if (found := _PLAIN.fullmatch(token.text))}
-    return Expression(
-        source, _engine().compile(_wary(source, tokens, closing)), frozenset(free), metrics, frozenset(fields)
-    )
-
-
-def _tokens(source: str) -> Iterator[Token]:
-    for found in _TOKEN.finditer(source):
-        if found.lastgroup and found.lastgroup != "space":
-            yield Token(found.lastgroup, found[0], found.start())
-
-
-def _closing(tokens: Sequence[Token]) -> dict[int, int]:
-    """The place of the bracket that closes each opening one."""
-    open_, pairs = list[int](), dict[int, int]()
-    for i, token in enumerate(tokens):
-        if token.kind != "sign":
-            continue
-        if token.text in _OPENING:
-            open_.append(i)
-            if len(open_) > _DEEPEST:
-                raise InvalidInput(f"The expression is nested deeper than {_DEEPEST}: make it several rules.")
-        elif token.text in _OPENING.values():
-            if not open_ or _OPENING[tokens[open_[-1]].text] != token.text:
-                raise InvalidInput(f"The expression is not CEL: the {token.text} closes nothing.")
-            pairs[open_.pop()] = i
-    if open_:
-        raise InvalidInput(f"The expression is not CEL: the {tokens[open_[-1]].text} is not closed.")
-    return pairs
-
-
-def _pairs(tokens: Sequence[Token]) -> Iterator[tuple[Token, Token]]:
-    """Each token with the one before it."""
-    before = Token("sign", "", 0)
-    for token in tokens:
-        yield before, token
-        before = token
-
-
-def _at(tokens: Sequence[Token], i: int) -> str:
-    return tokens[i].text if 0 <= i < len(tokens) else ""
+    fields = {token.text for before, token in pairs(tokens) if before.text == "." and token.kind == "word"}
+    fields |= {found[1] for token in tokens if (found := PLAIN.fullmatch(token.text))}
+    words = wary(source, tokens, closing)
+    for text in (words.text, *words.parts):
+        _program(text)
+    return Expression(source, words, frozenset(free), metrics, frozenset(fields))
 
 
 def _names(tokens: Sequence[Token], closing: Mapping[int, int]) -> tuple[set[str], set[str]]:
@@ -168,22 +143,22 @@ def _names(tokens: Sequence[Token], closing: Mapping[int, int]) -> tuple[set[str
     scopes: list[tuple[str, int]] = []
     for i, token in enumerate(tokens):
         scopes = [scope for scope in scopes if scope[1] > i]
-        if token.kind != "word" or token.text in _CONSTANTS or _at(tokens, i - 1) == ".":
-            if token.text in MACROS and _at(tokens, i + 1) == "(" and i + 2 < len(tokens):
+        if token.kind != "word" or token.text in CONSTANTS or at(tokens, i - 1) == ".":
+            if token.text in MACROS and at(tokens, i + 1) == "(" and i + 2 < len(tokens):
                 name = tokens[i + 2]
                 if name.text in VARIABLES:
                     raise InvalidInput(f"{token.text} binds the name {name.text}, which has a meaning: use another.")
                 scopes.append((name.text, closing[i + 1]))
                 bound.add(name.text)
             continue
-        if _at(tokens, i + 1) == "(" or token.text in {name for name, _ in scopes}:
+        if at(tokens, i + 1) == "(" or token.text in {name for name, _ in scopes}:
             continue
         if token.text not in VARIABLES:
             raise InvalidInput(f"There is no variable {token.text}: {_meant(token.text, VARIABLES)}.")
         free.add(token.text)
         known = VARIABLES[token.text]
-        if known and _at(tokens, i + 1) == "." and _at(tokens, i + 2) not in known and _at(tokens, i + 3) != "(":
-            field = _at(tokens, i + 2)
+        if known and at(tokens, i + 1) == "." and at(tokens, i + 2) not in known and at(tokens, i + 3) != "(":
+            field = at(tokens, i + 2)
             raise InvalidInput(f"{token.text} has no field {field}: {_meant(field, known)}.")
     return free, bound
 
@@ -191,15 +166,13 @@ def _names(tokens: Sequence[Token], closing: Mapping[int, int]) -> tuple[set[str
 def _metrics(tokens: Sequence[Token]) -> Iterator[str]:
     """The names that results are looked up by; raises InvalidInput where one is not written out."""
     for i, token in enumerate(tokens):
-        if token.text != "metrics" or token.kind != "word" or _at(tokens, i - 1) == ".":
+        if token.text != "metrics" or token.kind != "word" or at(tokens, i - 1) == ".":
             continue
-        if (
-            _at(tokens, i + 1) == "[" and _at(tokens, i + 3) == "]" and (name := _PLAIN.fullmatch(_at(tokens, i + 2)))
-        ) or (
-            _at(tokens, i - 1) == "in"
-            and (name := _PLAIN.fullmatch(_at(tokens, i - 2)))
-            and _at(tokens, i - 3) in _BEGINS
-            and _at(tokens, i + 1) not in {"[", "."}
+        if (at(tokens, i + 1) == "[" and at(tokens, i + 3) == "]" and (name := PLAIN.fullmatch(at(tokens, i + 2)))) or (
+            at(tokens, i - 1) == "in"
+            and (name := PLAIN.fullmatch(at(tokens, i - 2)))
+            and at(tokens, i - 3) in _BEGINS
+            and at(tokens, i + 1) not in {"[", "."}
         ):
             yield name[1]
         else:
@@ -209,41 +182,21 @@ def _metrics(tokens: Sequence[Token]) -> Iterator[str]:
             )
 
 
-def _wary(source: str, tokens: Sequence[Token], closing: Mapping[int, int]) -> str:
-    """The source where `all` over results that were chosen first fails on none, where CEL's is true."""
-    opening = {end: start for start, end in closing.items()}
+def _as_first(source: str) -> str:
+    """The source as it was put in the first edition of the gate: only `all` of results that were chosen noticed."""
+    tokens = list(tokenized(source))
+    opening = {end: start for start, end in closing_of(tokens).items()}
     inserts: list[tuple[int, str]] = []
     for i, token in enumerate(tokens):
-        if token.text != "all" or _at(tokens, i - 1) != "." or _at(tokens, i + 1) != "(":
+        if token.text != "all" or at(tokens, i - 1) != "." or at(tokens, i + 1) != "(":
             continue
-        start = _receiver(tokens, opening, i - 2)
+        start = receiver_of(tokens, opening, i - 2)
         receiver = tokens[start : i - 1]
         if any(part.text == "metrics" and part.kind == "word" for part in receiver) and len(receiver) > 4:
-            inserts += [(receiver[0].start, f"{_WITNESSED}("), (receiver[-1].end, ")")]
+            inserts += [(receiver[0].start, "nonempty_("), (receiver[-1].end, ")")]
     for position, text in sorted(inserts, key=lambda insert: insert[0], reverse=True):
         source = source[:position] + text + source[position:]
     return source
-
-
-def _receiver(tokens: Sequence[Token], opening: Mapping[int, int], end: int) -> int:
-    """Where the operand that ends at a place begins: what comes before a dot, with all its own dots and brackets."""
-    i = end
-    while True:
-        bracketed = i in opening
-        if bracketed:
-            i = opening[i]
-            before = i - 1 in opening or (i > 0 and tokens[i - 1].kind == "word")
-            if tokens[i].text != "{" and before and tokens[i - 1].text not in _CONSTANTS:
-                i -= 1
-                continue
-        if _at(tokens, i - 1) != ".":
-            return i
-        i -= 2
-
-
-def _witnessed(results: Any) -> Any:
-    """The results; null where there are none, of which nothing can be asked. (What is raised is written to stderr.)"""
-    return results or None
 
 
 def _meant(name: str, known: Iterable[str]) -> str:

@@ -88,3 +88,76 @@ def test_what_is_not_there_comes_to_nothing(source: str, capfd: pytest.CaptureFi
     with pytest.raises(Undecided):
         compiled(source).evaluate(RESULTS)
     assert capfd.readouterr().err == ""
+
+
+MEASURED = {"value": 0.9, "badness": -0.9, "stderr": None, "n": 50, "contaminated": False, "delta_serving": None}
+CHOOSABLE = {
+    "metrics": {
+        "x": [
+            MEASURED | {"suite": "std", "suite_version": "1", "data": None, "slice": {}},
+            MEASURED | {"suite": "std", "suite_version": "1", "data": None, "slice": {"age_group": "65+"}},
+        ]
+    }
+}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '!metrics["x"].filter(m, "sex" in m.slice).exists(m, m.badness > 0.1)',
+        'metrics["x"].filter(m, m.slice == {"age_group": "18-64"}).size() == 0',
+        '[metrics["x"].filter(m, m.suite == "nosuch")].all(l, l.all(m, m.value > 2.0))',
+        '[metrics["x"]].all(l, l.filter(m, m["suite"] == "nosuch").size() == 0)',
+        'metrics["x"].filter(m, m.suite == "nosuch").all(m, false) || true',
+        'true || metrics["x"].filter(m, m.suite == "nosuch").size() == 0',
+        'version.name != "m" || metrics["x"].filter(m, m.suite == "nosuch").all(m, m.value > 2.0)',
+        'version.name == "m" ? true : metrics["x"].filter(m, m.data == "dataset:d@1").all(m, m.value > 2.0)',
+        'metrics["x"].filter(m, m.suite == "nosuch").map(m, m.value > 2.0).all(x, x)',
+        'metrics["x"].map(m, m.suite == "nosuch", m.value).all(v, v > 2.0)',
+        'size(metrics["x"].filter(m, m.suite == "nosuch" && m.value < 0.9)) < 1',
+        'metrics["x"].all(m, m.suite != "nosuch" || m.value > 2.0)',
+        'metrics["x"].all(m, (m.suite != "nosuch" || m.value > 2.0) && (m.suite != "std" || m.value > 0.5))',
+        'metrics["x"].all(m, !("sex" in m.slice) || m.value > 2.0)',
+        '!metrics["x"].exists(m, m.suite == "nosuch" && m.badness > 0.1)',
+        '!metrics["x"].exists_one(m, m.suite == "nosuch" && m.badness > 0.1)',
+        '!metrics["x"].exists(m, m.suite == "nosuch")',
+        '["65+", "18-64"].all(g, !metrics["x"].filter(m, m.slice == {"age_group": g}).exists(m, m.badness > 0.1))',
+        '["65+", "18-64"].all(g, metrics["x"].filter(m, m.slice == {"age_group": g} && m.badness > 0.1).size() == 0)',
+        'metrics["x"].filter(m, m.slice["sex"] == "f").all(m, m.value > 2.0) || true',
+    ],
+)
+def test_what_chooses_nothing_never_holds(source: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Undecided):
+        compiled(source).evaluate(CHOOSABLE | {"version": {"name": "m"}})
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ('!metrics["x"].filter(m, "age_group" in m.slice).exists(m, m.badness > 0.1)', True),
+        ('metrics["x"].filter(m, m.badness > 0.1).size() == 0', True),
+        ('metrics["x"].filter(m, m.contaminated).size() == 0', True),
+        ('metrics["x"].filter(m, m.suite == "std" && m.badness > 0.1).size() == 0', True),
+        ('!metrics["x"].exists(m, m.suite == "std" && m.badness > 0.1)', True),
+        ('metrics["x"].exists(m, m.suite == "std" && m.badness > 0.1)', False),
+        ('metrics["x"].all(m, m.suite != "std" || m.value > 0.5)', True),
+        ('metrics["x"].all(m, m.suite == "std" && m.value > 0.5)', True),
+        ('metrics["x"].all(m, m.suite == "nosuch" && m.value > 0.5)', False),
+        ('metrics["x"].all(m, m.suite != "nosuch")', True),
+        ('metrics["x"].filter(m, m.suite != "nosuch").all(m, m.n >= 50)', True),
+        ('metrics["x"].all(m, m.suite != "std" || m.delta_serving == null || m.delta_serving < 0.1)', True),
+        ('["65+", "18-64"].all(g, metrics["x"].exists(m, "age_group" in m.slice && m.slice["age_group"] == g))', False),
+        ('["65+"].all(g, metrics["x"].exists(m, "age_group" in m.slice && m.slice["age_group"] == g))', True),
+    ],
+)
+def test_what_chooses_something_comes_to_its_value(source: str, value: bool) -> None:
+    assert compiled(source).evaluate(CHOOSABLE) is value
+
+
+def test_the_first_edition_noticed_less() -> None:
+    missed = compiled('!metrics["x"].filter(m, m.suite == "nosuch").exists(m, m.badness > 0.1)')
+    assert missed.evaluate_as_first(CHOOSABLE) is True
+    noticed = compiled('metrics["x"].filter(m, m.suite == "nosuch").all(m, m.badness > 0.1)')
+    with pytest.raises(Undecided):
+        noticed.evaluate_as_first(CHOOSABLE)

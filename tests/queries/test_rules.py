@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -103,6 +103,64 @@ def test_ten_thousand_contexts_with_missing_pieces_never_pass_where_evidence_is_
             passed += 1
     assert passed > 1000
     assert lacking > 1000
+
+
+CONDITIONS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    'm.slice == {"g": "old"}': lambda one: one["slice"] == {"g": "old"},
+    '"g" in m.slice && m.slice["g"] == "young"': lambda one: one["slice"].get("g") == "young",
+    '"g" in m.slice': lambda one: "g" in one["slice"],
+    'm.suite == "s"': lambda one: one["suite"] == "s",
+    'm.suite == "s" && !("g" in m.slice)': lambda one: one["suite"] == "s" and "g" not in one["slice"],
+    'm["suite"] in ["t", "u"]': lambda one: one["suite"] in {"t", "u"},
+}
+SHAPES = [
+    "!{a}.filter(m, {c}).exists(m, m.badness > 0.5)",
+    "{a}.filter(m, {c}).all(m, m.badness <= 0.5)",
+    "{a}.filter(m, {c}).filter(m, m.badness > 0.5).size() == 0",
+    "{a}.filter(m, {c}).filter(m, true).all(m, m.badness < 2.0)",
+    "{a}.filter(m, {c}).size() == 0",
+    "{a}.filter(m, {c}).size() < 9",
+    "[{a}.filter(m, {c})].all(l, l.all(m, m.badness < 2.0))",
+    "[{a}].all(l, !l.filter(m, {c}).exists(m, m.badness > 0.9))",
+    "{a}.filter(m, {c}).map(m, m.badness).all(b, b < 2.0)",
+    "{a}.map(m, {c}, m.badness).all(b, b < 2.0)",
+    "{a}.filter(m, {c}).all(m, false) || true",
+    "true || {a}.filter(m, {c}).all(m, false)",
+    "{a}.exists(m, m.badness < 9.0) || {a}.filter(m, {c}).size() == 7",
+    "{a}.filter(m, ({c}) && m.badness > 0.5).size() == 0",
+    "!{a}.exists(m, ({c}) && m.badness > 0.5)",
+    "!{a}.exists(m, m.badness > 0.5 && ({c}))",
+    "{a}.all(m, !({c}) || m.badness <= 0.5)",
+    "{a}.all(m, ({c}) ? m.badness <= 0.5 : true)",
+    "{a}.all(m, m.badness < 9.0 && (!({c}) || m.badness < 0.9))",
+    "!{a}.exists(m, {c})",
+    "!{a}.exists(m, {c}) || true",
+]
+
+
+def test_ten_thousand_choices_never_pass_where_nothing_was_measured() -> None:
+    chance = random.Random(6)
+    passed = lacking = 0
+    held = {(shape, c): rule(shape.format(a='metrics["a"]', c=c)) for shape in SHAPES for c in CONDITIONS}
+    seen_passing: set[str] = set()
+    for _ in range(10_000):
+        shape, condition = chance.choice(SHAPES), chance.choice(list(CONDITIONS))
+        results = [result(chance) | {"suite": chance.choice("stv")} for _ in range(chance.randint(1, 3))]
+        found, reason = judge(held[shape, condition], {"metrics": {"a": results}})
+        if not any(map(CONDITIONS[condition], results)):
+            lacking += 1
+            assert found is not GateOutcome.PASSED, (shape, condition, results)
+        elif found is GateOutcome.PASSED:
+            passed += 1
+            seen_passing.add(shape)
+        if shape.startswith("{a}.filter(m, {c}).all(m, m.badness"):
+            measured = [one for one in results if CONDITIONS[condition](one)]
+            holds = "PASSED" if all(one["badness"] <= 0.5 for one in measured) else "BLOCKED"
+            assert found == (holds if measured else "INCOMPLETE"), reason
+    assert passed > 1000
+    assert lacking > 1000
+    never = {"{a}.filter(m, {c}).size() == 0", "!{a}.exists(m, {c})"}
+    assert seen_passing == {*SHAPES} - never
 
 
 def context(chance: random.Random) -> tuple[dict[str, Any], set[str], set[str]]:

@@ -78,7 +78,9 @@ async def ask(
     never = [one async for one in _never(case, policy)]
     sight = await see(case, policy)
     rules = [
-        RuleOutcome(rule.name, *judge(rule, sight.seen), sight.evidence(rule.expression) if rule.expression else ())
+        RuleOutcome(
+            rule.name, *judge(rule, sight.seen, edition), sight.evidence(rule.expression) if rule.expression else ()
+        )
         for rule in asked
     ]
     people = await _quorum(case, policy)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from descentd.queries.cel import Expression, Undecided
+from descentd.queries.gate.case import EDITION
 from descentd.queries.gate.wording import told
 from descentd.queries.policies import Rule
 
@@ -33,7 +34,7 @@ _MEASURED: Final = frozenset({"value", "badness", "contaminated"})
 """Fields of a result that a rule may not speak of where they are not known: the others are null then, by nature."""
 
 
-def judge(rule: Rule, seen: Seen) -> tuple[GateOutcome, str]:
+def judge(rule: Rule, seen: Seen, edition: int = EDITION) -> tuple[GateOutcome, str]:
     """What a rule comes to, and a sentence; the one place where something passes."""
     if rule.expression is None:
         return GateOutcome.INCOMPLETE, f"This server cannot read its expression: {rule.source}"
@@ -46,7 +47,7 @@ def judge(rule: Rule, seen: Seen) -> tuple[GateOutcome, str]:
     if any(_has_nan(value) for value in variables.values()):
         return GateOutcome.INCOMPLETE, "A number that it speaks of is not a number (NaN)."
     try:
-        value = rule.expression.evaluate(variables)
+        value = _evaluated(rule.expression, variables, edition)
     except Undecided as error:
         return GateOutcome.INCOMPLETE, f"It cannot be decided: {error}."
     if value is True:
@@ -54,6 +55,10 @@ def judge(rule: Rule, seen: Seen) -> tuple[GateOutcome, str]:
     if value is False:
         return GateOutcome.BLOCKED, rule.message or _why(rule.expression, variables)
     return GateOutcome.INCOMPLETE, f"It comes to {type(value).__name__}, which is neither true nor false."
+
+
+def _evaluated(expression: Expression, variables: Seen, edition: int) -> object:
+    return expression.evaluate(variables) if edition > 1 else expression.evaluate_as_first(variables)
 
 
 def _why(expression: Expression, variables: Seen) -> str:
