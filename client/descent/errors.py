@@ -52,7 +52,7 @@ class DescentError(Exception):
     def __init__(self, problems: Sequence[Problem]) -> None:
         if not problems:
             raise ValueError("an error needs at least one problem")
-        super().__init__("; ".join(problem.message for problem in problems[:3]))
+        super().__init__(" ".join(problem.message for problem in problems[:3]))
         self.problems = tuple(problems[:LIMIT])
 
     @classmethod

@@ -110,10 +110,37 @@ def _partition(record: Record) -> None:
     _items("The same data as", [other["ref"] for other in record["sameData"]])
 
 
+# ---------------------------------------------------------------- an incident
+
+
+def _incident(record: Record) -> None:
+    console.print_line(record["title"])
+    told = [("severity", record["severity"]), ("status", record["status"])]
+    told += [("environment", record["happenedIn"]), ("endpoint", record["endpoint"])]
+    told += [("opened", record["openedAt"]), ("resolved", record["resolvedAt"])]
+    told += [("version", record["about"]["ref"] if record["about"] else "unmatched: it fits nothing on record")]
+    told += [(part, record[part]["id"]) for part in ("profile", "deployment") if record[part]]
+    told += [("cause", record["cause"]["ref"])] if record["cause"] else []
+    _pairs("Incident", [(name, value) for name, value in told if value is not None])
+    _items("Description", [record["description"]] if record["description"] else None)
+    labels = record["labels"]
+    if isinstance(labels, dict):
+        _pairs("Labels", [(name, value if isinstance(value, str) else _json(value)) for name, value in labels.items()])
+    elif labels is not None:
+        _items("Labels", [_json(labels)])
+    counts = [(one["kind"], str(one["count"])) for one in record["affected"]]
+    _pairs("What else comes from the cause, or else from the version", counts)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
 _PARTS: dict[str, tuple[Callable[[Record], None], ...]] = {
     "ModelVersion": (_verdict, print_profile, _warnings, _origin, print_build, _same_build),
     "Dataset": (_dataset,),
     "Partition": (_partition,),
+    "Incident": (_incident,),
 }
 
 # ---------------------------------------------------------------- what parts are made of

@@ -7,6 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Mapping
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,6 +25,9 @@ from descentd.graph.errors import Forbidden
 log = structlog.get_logger()
 
 _SANE: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_AGAIN: Final = "1"
+"""Seconds after which to ask again while the store is away: it is looked for all the time."""
+
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -63,6 +67,8 @@ class Edge:
                 answered["X-Request-Id"] = id
                 for name, value in _HEADERS.items():
                     answered.setdefault(name, value)
+                if status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    answered.setdefault("Retry-After", _AGAIN)
             elif message["type"] == "websocket.accept":
                 status = 101
             await send(message)

@@ -62,6 +62,10 @@ class Identities:
         )
         self._leeway = settings.oidc_leeway
 
+    def check(self) -> None:
+        """Raise InvalidInput where the keys are to be in a file, and cannot be had from it."""
+        self._keys.check()
+
     async def verified(self, token: str) -> Identity:
         """Who a token is for; raises Unauthenticated for every other, and Unavailable where the keys cannot be had."""
         try:

@@ -24,6 +24,8 @@ _OLDEST: Final = 3600.0
 
 _PATIENCE: Final = 5.0
 _LARGEST: Final = 1024 * 1024
+_FAULTS: Final = (OSError, HTTPException, ValueError, KeyError, TypeError, JoseError, InvalidInput)
+"""What reading keys may raise."""
 _PRIVATE: Final = frozenset({"d", "k"})
 
 
@@ -50,6 +52,21 @@ class Keys:
         self._tried = self._fetched = -_OLDEST
         self._lock = asyncio.Lock()
 
+    def check(self) -> None:
+        """Raise InvalidInput where the keys are to be in a file, and cannot be had from it: nothing changes that."""
+        if self._path is None:
+            return
+        try:
+            _read(self._load())
+        except _FAULTS as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error).rstrip(".")
+            if isinstance(error, KeyError | TypeError):
+                reason = "it holds no list of keys"
+            raise InvalidInput(
+                f"The file that DESCENT_OIDC_JWKS names cannot be used ({reason}): name one with a JWKS, or an https "
+                "address."
+            ) from None
+
     async def holding(self, kid: str | None) -> KeySet:
         """The keys, fetched again where none has the id `kid` and the last attempt is long enough ago.
 
@@ -75,7 +92,7 @@ class Keys:
         try:
             self._keys = _read(await asyncio.to_thread(self._load))
             self._fetched = time.monotonic()
-        except (OSError, HTTPException, ValueError, KeyError, TypeError, JoseError, InvalidInput) as error:
+        except _FAULTS as error:
             log.warning("keys_not_fetched", source=self._source, reason=str(error)[:200])
             if self._tried - self._fetched >= 2 * _OLDEST:
                 self._keys = None

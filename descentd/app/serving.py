@@ -54,7 +54,7 @@ def _check(settings: Settings) -> None:
     Service(settings)
     destinations_of(settings)
     if settings.oidc:
-        Identities(settings)
+        Identities(settings).check()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,6 +1,6 @@
 """Files of settings in YAML: read strictly, with the line of everything that is wrong."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -48,7 +48,7 @@ class YAMLFile:
         try:
             return kind.read(self._content)
         except Invalid as error:
-            raise Invalid([self._located(problem) for problem in problems(error)]) from None
+            raise Invalid([self.located(problem) for problem in self._in_order(problems(error))]) from None
 
     def line(self, field: str | None) -> int:
         """The line of a field, or of what it would be in."""
@@ -56,7 +56,11 @@ class YAMLFile:
             field = field.rpartition("." if field.rfind(".") > field.rfind("[") else "[")[0]
         return self._lines.get(field or "", 1)
 
-    def _located(self, problem: DescentError) -> InvalidInput:
+    def _in_order(self, found: Iterable[DescentError]) -> list[DescentError]:
+        return sorted(found, key=lambda problem: self.line(problem.field))
+
+    def located(self, problem: DescentError) -> InvalidInput:
+        """A problem as FILE:LINE: FIELD: REASON."""
         where = f"{problem.field}: " if problem.field else ""
         return InvalidInput(f"{self._file}:{self.line(problem.field)}: {where}{problem.message}")
 

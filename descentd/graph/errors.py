@@ -139,6 +139,6 @@ class Invalid(DescentError):
     def __init__(self, problems: Sequence[DescentError]) -> None:
         if not problems:
             raise ValueError("Invalid needs at least one problem")
-        super().__init__("; ".join(problem.message for problem in problems[:3]), problems[0].field)
+        super().__init__(" ".join(problem.message for problem in problems[:3]), problems[0].field)
         self.code = problems[0].code
         self.problems = tuple(problems[: self.LIMIT])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -180,6 +180,27 @@ def path(location: Iterable[str | int]) -> str:
     return written
 
 
+_WANTED: Final = {
+    "string_type": "a text",
+    "int_type": "an integer",
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "dict_type": "an object",
+    "string_too_short": "a text of {min_length} or more characters",
+    "string_too_long": "a text of at most {max_length} characters",
+    "too_short": "a list of {min_length} or more",
+    "too_long": "a list of at most {max_length}",
+    "greater_than_equal": "a number from {ge} on",
+    "less_than_equal": "a number up to {le}",
+}
+"""What a field takes, by pydantic's name of what is wrong with what was given."""
+
+
 def _problem(details: ErrorDetails) -> DescentError:
     field = path(details["loc"])
     match details["type"]:
@@ -191,5 +212,8 @@ def _problem(details: ErrorDetails) -> DescentError:
             return InvalidInput(str(details["ctx"]["error"]), field)
         case "enum":
             return InvalidInput(f"{ascii(details['input'])[:80]} is none of {details['ctx']['expected']}.", field)
+        case kind if kind in _WANTED:
+            wanted = _WANTED[kind].format(**details.get("ctx", {}))
+            return InvalidInput(f"Here belongs {wanted}; given was {ascii(details['input'])[:80]}.", field)
         case _:
             return InvalidInput(f"{details['msg']}; given was {ascii(details['input'])[:80]}.", field)

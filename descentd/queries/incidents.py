@@ -80,7 +80,7 @@ async def report(
 
     [record] = await perform(registry.committer, person, draft)
     upto = await registry.sequence()
-    return Reported(record, await affected(registry, record, upto), upto)
+    return Reported(record, await affected(registry, record.content, upto), upto)
 
 
 async def _matched(registry: Registry, given: IncidentInput, opened: str, upto: int) -> Content:
@@ -122,9 +122,9 @@ async def _resolution(reads: Reads, incident: int) -> Record | None:
     return (await reads.entries([links[0].source]))[0].record if links else None
 
 
-async def affected(registry: Registry, record: Record, upto: int) -> Mapping[Kind, int]:
-    """How many records of each kind come from an incident's cause, or else from its version."""
-    origin = record.content.get("cause", record.content.get("subject"))
+async def affected(registry: Registry, incident: Content, upto: int) -> Mapping[Kind, int]:
+    """How many records of each kind come from the cause that an incident names, or else from its version."""
+    origin = incident.get("cause", incident.get("subject"))
     if origin is None:
         return {}
     brief = await registry.find(origin, upto)

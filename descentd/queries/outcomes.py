@@ -55,7 +55,7 @@ async def outcomes(registry: Registry, ids: Sequence[str | None]) -> list[Outcom
         ref = None if named is None else named.ref
         if entry.record.kind is Kind.INCIDENT:
             status = IncidentStatus.RESOLVED if entry.sequence in over else IncidentStatus.OPEN
-            counts = await affected(registry, entry.record, upto)
+            counts = await affected(registry, entry.record.content, upto)
             found[entry.record.id] = Outcome(entry.record.id, Kind.INCIDENT, ref, status, counts)
         else:
             found[entry.record.id] = _deployment(entry, services[entry.sequence], ref)

@@ -78,8 +78,10 @@ SHORT = "whsec_" + base64.b64encode(b"short").decode()
         (entry(url='"https://ci.example.org/a b"'), "The url is not understood"),
         (entry(url='"https://ci.example.org/\\r\\nx: y"'), "The url is not understood"),
         (entry(url="https://user:whsec_pass@ci.example.org/"), "holds a user, a password or a fragment"),
-        (entry(url="http://ci.example.org/"), "notify.yaml: ci: The url is http"),
-        (entry(url="https://127.0.0.1/"), "address is not public"),
+        (entry(url="http://ci.example.org/"), "notify.yaml:3: destinations[0].url: The url is http"),
+        (entry(url="https://127.0.0.1/"), "notify.yaml:3: destinations[0].url: The url's address is not public"),
+        (entry(url="https://127.0.0.1/"), "DESCENT_NOTIFY_ALLOW"),
+        (entry(url="http://ci.example.org/"), "DESCENT_NOTIFY_ALLOW"),
         (entry(url="https://[::1]/"), "address is not public"),
         (entry(url="https://169.254.169.254/latest/meta-data"), "address is not public"),
         (entry() + entry(attempts="3").removeprefix("destinations:\n"), "The name 'ci' is given twice"),
@@ -92,6 +94,17 @@ def test_what_is_wrong_is_named_with_its_line_and_without_a_secret(tmp_path: Pat
     assert any(wrong in problem for problem in found), found
     for secret in (SECRET, SECRET[6:], SECRET[:-1], SHORT, "whsec_pass", "pass@"):
         assert not any(secret in problem for problem in found)
+
+
+def test_what_is_wrong_is_told_in_the_order_of_the_lines(tmp_path: Path) -> None:
+    zoe = entry(name="zoe", url="http://zoe.example.org/")
+    abe = entry(name="abe", url="https://10.0.0.1/").removeprefix("destinations:\n")
+    found = problems(tmp_path, zoe + abe)
+    assert [one.partition(": ")[0] for one in found] == ["notify.yaml:3", "notify.yaml:6"]
+    found = problems(tmp_path, (zoe + abe).replace("name: ", "nme: ").replace("http:", "ftp:"))
+    lines = [int(one.split(":")[1]) for one in found]
+    assert lines == sorted(lines)
+    assert len(set(lines)) > 2
 
 
 def test_allowed_is_exactly_what_is_named(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from descentd.app.identities import Identities
 from descentd.app.main import create
 from descentd.app.settings import Settings
 from descentd.graph.errors import InvalidInput, Unauthenticated
+from tests.app.tokens import descentd
 from tests.serving import ServerProcess
 
 pytestmark = pytest.mark.anyio
@@ -221,6 +222,7 @@ async def test_a_provider_that_is_away_is_our_trouble_and_not_the_callers(provid
             answer = await ask(client, signed())
             assert answer.status_code == 503
             assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+            assert answer.headers["retry-after"] == "1"
 
 
 async def test_a_file_of_keys_holds_no_secrets(tmp_path: Path) -> None:
@@ -274,6 +276,26 @@ async def test_a_person_by_another_claim(tmp_path: Path) -> None:
 def test_settings_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         create(settings("https://issuer.example/jwks").model_copy(update=wrong))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "No such file"),
+        ("{", "JSON"),
+        ("{}", "no list of keys"),
+        ('{"keys": [{"kty": "oct", "k": "x"}]}', "secret"),
+    ],
+)
+def test_a_file_of_keys_that_cannot_be_used_stops_the_start(tmp_path: Path, text: str | None, reason: str) -> None:
+    file = tmp_path / "jwks.json"
+    if text is not None:
+        file.write_text(text)
+    told = {"DESCENT_OIDC_ISSUER": ISSUER, "DESCENT_OIDC_AUDIENCE": AUDIENCE, "DESCENT_OIDC_JWKS": str(file)}
+    done = descentd("serve", "--store", f"sqlite:///{tmp_path / 'r.db'}", "--port", "0", **told)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert "DESCENT_OIDC_JWKS" in done.stderr
+    assert reason in done.stderr
 
 
 def test_a_server_process(provider: Provider, store_file: str) -> None:

@@ -270,9 +270,12 @@ def test_a_database_that_is_down_is_waited_for(neo4j_empty: Neo4jServer) -> None
             server.wait_for("store_unavailable")
             with server.client() as client:
                 assert client.get("/livez").status_code == 200
-                assert client.get("/readyz").status_code == 503
+                unready = client.get("/readyz")
+                assert (unready.status_code, unready.headers["retry-after"]) == (503, "1")
+                assert "retry-after" not in client.get("/livez").headers
                 refused = client.post("/graphql", json={"query": ENTITY, "variables": {"ref": "model:m@1"}})
                 assert refused.status_code == 503
+                assert refused.headers["retry-after"] == "1"
                 assert refused.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
             neo4j_empty.start()
             server.wait_until_ready()

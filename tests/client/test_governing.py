@@ -161,9 +161,19 @@ def test_incidents(people: People) -> None:
     assert "it fits nothing on record" in unmatched
     rows = [line.split() for line in people.done("rev", "incidents").splitlines()[1:]]
     assert [row[1:3] for row in rows] == [["HIGH", "OPEN"], ["LOW", "OPEN"]]
+    assert [row[-4:-1] for row in rows] == [[PARENT, "production", "/incidents"], ["unmatched", "x", "y"]]
+    shown = people.done("rev", "show", found["id"])
+    for said in ("Scores drift", "HIGH", "OPEN", "production", "/incidents", PARENT, "region", "eu", "MODEL_VERSION"):
+        assert said in shown
+    odd = unmatched.partition(":")[0] + ":" + unmatched.split(":")[1]
+    assert "unmatched: it fits nothing on record" in people.done("rev", "show", odd)
+    entity = people.json("rev", "show", found["id"])
+    assert entity["affected"] == found["affected"]
+    assert entity["profile"] is not None
     assert people.json("rev", "incidents", PARENT)["totalCount"] == 1
     over = people.done("reg", "resolve-incident", found["id"], "--reason", "Rolled back.")
     assert over == f"RESOLVED: {found['id']}\n"
+    assert "resolved" in people.done("rev", "show", found["id"])
     said = people.done("reg", "end-deployment", *place, "--reason", "Gone.")
     assert said.startswith("Ended at /incidents in production: ")
     ended = people.run("reg", "end-deployment", *place, "--reason", "Gone.")

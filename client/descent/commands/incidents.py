@@ -45,7 +45,8 @@ def incidents(
                 node["status"],
                 node["title"],
                 node["version"]["ref"] if node["version"] else "unmatched",
-                *([node["deployment"][part] for part in headings[5:7]] if node["deployment"] else (None, None)),
+                node["environment"],
+                node["endpoint"],
                 node["id"],
             )
             for node in nodes

@@ -41,6 +41,14 @@ class Incident(Record, kind=Kind.INCIDENT):
     async def description(self, info: Info) -> str | None:
         return (await self._opening(info)).get("description")
 
+    @strawberry.field(description="Where it happened, as reported; null where only a version was named.")
+    async def environment(self, info: Info) -> str | None:
+        return (await self._opening(info)).get("environment")
+
+    @strawberry.field(description="At which endpoint of the environment, as reported.")
+    async def endpoint(self, info: Info) -> str | None:
+        return (await self._opening(info)).get("endpoint")
+
     @strawberry.field(description="What the reporting system tells it apart by.")
     async def labels(self, info: Info) -> JSON | None:
         return (await self._opening(info)).get("labels")
@@ -77,6 +85,10 @@ class Incident(Record, kind=Kind.INCIDENT):
     async def cause(self, info: Info) -> Record | None:
         found: Record | None = await self._part(info, "cause")
         return found
+
+    @strawberry.field(description="How many records of each kind come from the cause, or else from the version.")
+    async def affected(self, info: Info) -> list[KindCount]:
+        return kind_counts(await incidents.affected(context(info).registry, await self._opening(info), self.at))
 
     async def _part(self, info: Info, part: str) -> Any:
         id = (await self._opening(info)).get(part)

@@ -14,7 +14,7 @@ from descentd.app.notifications import signing
 from descentd.app.notifications.addresses import is_public
 from descentd.app.yaml_files import YAMLFile
 from descentd.graph.errors import DescentError, Invalid, InvalidInput
-from descentd.graph.inputs import Count, Input, Name, checked, single, unique
+from descentd.graph.inputs import Count, Input, Name, checked, distinct, unique
 from descentd.queries.announcements import ALL_TYPES
 
 ATTEMPTS: Final = 12
@@ -89,7 +89,7 @@ class DestinationInput(Input):
 class NotifyInput(Input):
     """The file as a whole."""
 
-    destinations: Annotated[tuple[DestinationInput, ...], checked(single("name")), Field(min_length=1)]
+    destinations: Annotated[tuple[DestinationInput, ...], checked(distinct("name")), Field(min_length=1)]
     """Everybody who is to be told."""
 
 
@@ -123,9 +123,10 @@ def read_destinations(file: Path, allowed: Collection[str]) -> Sequence[Destinat
         read = given.read(NotifyInput)
     except Invalid as error:
         raise Invalid([_discreet(problem) for problem in problems(error)]) from None
-    wrong = [(one, fault) for one in read.destinations if (fault := _fault(one.url, frozenset(allowed)))]
+    faults = [(i, _fault(one.url, frozenset(allowed))) for i, one in enumerate(read.destinations)]
+    wrong = [given.located(InvalidInput(fault, f"destinations[{i}].url")) for i, fault in faults if fault]
     if wrong:
-        raise Invalid([InvalidInput(f"{file}: {one.name}: {fault}") for one, fault in wrong])
+        raise Invalid(wrong)
     return [_destination(one) for one in read.destinations]
 
 
@@ -147,9 +148,12 @@ def _fault(url: str, allowed: frozenset[str]) -> str | None:
     if host in allowed:
         return None
     if parts.scheme == "http":
-        return "The url is http, which can be read and changed on the way: write https, or allow its host by name."
+        return (
+            "The url is http, which can be read and changed on the way: write https, or allow its host by name in "
+            "DESCENT_NOTIFY_ALLOW."
+        )
     try:
         public = is_public(ip_address(host))
     except ValueError:
         return None
-    return None if public else "The url's address is not public: allow it by name, if it is meant."
+    return None if public else "The url's address is not public: allow it in DESCENT_NOTIFY_ALLOW, if it is meant."
