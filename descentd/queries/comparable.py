@@ -76,4 +76,4 @@ def protocol_of(key: Key, metrics: Metrics) -> Protocol:
     """A series' protocol as the statistics take it."""
     suite = key.protocol
     config = "" if suite.config == "null" else suite.config
-    return Protocol(metrics[key.metric], suite.suite, suite.version, config, suite.data, key.slice)
+    return Protocol(metrics[key.metric], suite.suite, suite.version, config, suite.data, key.slice, key.parts)

@@ -10,7 +10,7 @@ from typing import Final
 from descentd.graph.metrics import MetricDefinition, MetricDirection
 from descentd.queries.erosion.assess import ALPHA, POWER
 from descentd.queries.erosion.composites import Slice
-from descentd.queries.erosion.names import Names, listed, number
+from descentd.queries.erosion.names import Names, listed, made_from, number
 from descentd.queries.erosion.results import Comparison, Result, compare
 from descentd.queries.erosion.series import Protocol, Series
 
@@ -187,6 +187,8 @@ def _why(before: Series | None, after: Series | None, names: Names) -> str:
         return f"measured by other suites, {old.suite} and {new.suite}"
     if old.suite_version != new.suite_version:
         return f"measured by other versions of {old.suite}, {old.suite_version} and {new.suite_version}"
+    if old.parts != new.parts:
+        return f"made from other parts, {made_from(old)} and {made_from(new)}"
     both = replace(names, protocols=(old, new))
     if old.suite_config != new.suite_config:
         return f"measured with other settings, {both.apart(old)} and {both.apart(new)}"

@@ -119,6 +119,7 @@ def answer(probe: Mapping[str, Any], newest: Mapping[Series, Found]) -> Found | 
         found
         for series, found in newest.items()
         if series.metric == probe["metric"]
+        and not found.result.lacking
         and series.slice == slice
         and series.protocol[:3] == wanted[:3]
         and wanted.data in (None, series.protocol.data)

@@ -31,11 +31,15 @@ class Protocol(NamedTuple):
 
 
 class Series(NamedTuple):
-    """Results that may be compared. `slice` holds attributes and values in order; empty: all people or items."""
+    """Results that may be compared. `slice` holds attributes and values in order; empty: all people or items.
+
+    `parts` are those of a composite that were measured, empty where all of them were.
+    """
 
     metric: str
     protocol: Protocol
     slice: Slice
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def parse(entry: Entry, metrics: Metrics, known: dict[Series, Series]) -> Evalua
         measured = with_composites(measured, metrics.composites)
     results: dict[Series, Result] = {}
     for (name, slice), result in measured.items():
-        series = Series(name, protocol, slice)
+        series = Series(name, protocol, slice, result.parts)
         results[known.setdefault(series, series)] = result
     moment = instant(content["evaluatedAt"]) if "evaluatedAt" in content else entry.recorded_at
     return Evaluation(entry.sequence, entry.record.id, content["subject"], protocol, moment, results)

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from descentd.graph.metrics import MetricDefinition
 from descentd.queries.erosion.results import Result
@@ -18,7 +19,8 @@ def with_composites(measured: Results, definitions: Definitions) -> dict[tuple[s
 
     definitions: of every metric measured and of every composite that may follow. A worst-of takes n and standard error
     of the worst one, by its own direction; a disparity is the largest minus the smallest value over the attribute's
-    slices, with the standard error √(s_max² + s_min²).
+    slices, with the standard error √(s_max² + s_min²). Which parts, or groups, there were is noted: the worst of fewer
+    is no improvement.
     """
     results = dict(measured)
     for definition in _parts_first(definitions):
@@ -44,30 +46,38 @@ def _parts(definition: MetricDefinition) -> set[str]:
 
 
 def _worst(results: Results, definition: MetricDefinition, definitions: Definitions) -> dict[Slice, Result]:
-    found: dict[Slice, tuple[float, Result]] = {}
+    found: defaultdict[Slice, dict[str, Result]] = defaultdict(dict)
     for (name, slice_), result in results.items():
-        badness = definition.badness(result.value) if name in definition.worst_of else None
-        if badness is not None and (slice_ not in found or badness > found[slice_][0]):
-            part = definitions.get(name)
-            counted = definition.is_rate or part is None
-            found[slice_] = badness, result if counted or part is None else _with_error(result, part)
-    return {slice_: result for slice_, (_, result) in found.items()}
+        if name in definition.worst_of and definition.badness(result.value) is not None:
+            found[slice_][name] = result
+    return {slice_: _worst_of(parts, definition, definitions) for slice_, parts in found.items()}
 
 
-def _with_error(result: Result, part: MetricDefinition) -> Result:
-    """The result with the standard error that its own metric gives it."""
-    return Result(result.value, result.error(part), result.n)
+def _worst_of(measured: Mapping[str, Result], definition: MetricDefinition, definitions: Definitions) -> Result:
+    name, worst = max(measured.items(), key=lambda item: definition.badness(item[1].value) or 0.0)
+    part = None if definition.is_rate else definitions.get(name)
+    lacking = {part for one in measured.values() for part in one.lacking}.union(definition.worst_of) - measured.keys()
+    return Result(
+        worst.value,
+        worst.error(part) if part else worst.stderr,
+        worst.n,
+        tuple(sorted(measured)) if lacking else (),
+        tuple(sorted(lacking)),
+    )
 
 
 def _disparities(results: Results, definition: MetricDefinition, definitions: Definitions) -> dict[Slice, Result]:
     over, of = definition.disparity_over, definition.disparity_of
-    groups: dict[Slice, list[Result]] = defaultdict(list)
+    groups: defaultdict[Slice, dict[str, Result]] = defaultdict(dict)
     for (name, slice_), result in results.items():
-        if name == of and any(attribute == over for attribute, _ in slice_):
-            groups[tuple(term for term in slice_ if term[0] != over)].append(result)
+        if name == of and over in dict(slice_):
+            groups[tuple(term for term in slice_ if term[0] != over)][dict(slice_)[over]] = result
     part = definitions.get(of or "")
     return {
-        rest: _difference(max(group, key=_value), min(group, key=_value), part)
+        rest: replace(
+            _difference(max(group.values(), key=_value), min(group.values(), key=_value), part),
+            parts=tuple(sorted(group)),
+        )
         for rest, group in groups.items()
         if len(group) > 1
     }

@@ -10,7 +10,7 @@ from typing import Final
 
 from descentd.graph.metrics import MetricDefinition, MetricDirection
 from descentd.queries.erosion.findings import Finding, Gain
-from descentd.queries.erosion.names import Names, listed, number, percent
+from descentd.queries.erosion.names import Names, listed, made_from, number, percent
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.results import Result
 
@@ -141,6 +141,8 @@ def _lost(finding: Finding, names: Names) -> str:
         return f"{what} and is no longer measured on {names.version(finding.head)}"
     if (now.suite, now.suite_version) != (before.suite, before.suite_version):
         other = f"by {now.suite} {now.suite_version}"
+    elif now.parts != before.parts:
+        other = f"{made_from(now)} and no longer {made_from(before)}"
     elif now.data != before.data:
         other = f"on {names.on(now)} and no longer on {names.on(before)}"
     else:

@@ -44,6 +44,8 @@ class Names:
             parts.append(_settings(protocol.suite_config, configs))
         if any(other.data != protocol.data for other in others):
             parts.append(f"on {self.on(protocol)}")
+        if any(other.parts != protocol.parts for other in others):
+            parts.append(made_from(protocol))
         return " ".join(parts)
 
     def on(self, protocol: Protocol) -> str:
@@ -53,6 +55,13 @@ class Names:
     def versions(self, versions: Sequence[int]) -> str:
         """Some versions, a long list cut short."""
         return some([self.version(version) for version in versions])
+
+
+def made_from(protocol: Protocol) -> str:
+    """What a composite was made from, where another of its series was made from something else."""
+    if protocol.metric.disparity_of is not None:
+        return f"between {listed(protocol.parts)}" if protocol.parts else "as reported"
+    return f"of {listed(protocol.parts or protocol.metric.worst_of)}"
 
 
 def _settings(config: str, others: Collection[str]) -> str:

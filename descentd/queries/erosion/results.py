@@ -24,11 +24,16 @@ FEW = 10
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A measured value, its reported standard error and the number of items, each where known."""
+    """A measured value, its reported standard error and the number of items, each where known.
+
+    parts: what it was made from, of a disparity the groups, and of a worst-of the metrics where some are `lacking`.
+    """
 
     value: float
     stderr: float | None = None
     n: int | None = None
+    parts: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
     def error(self, definition: MetricDefinition) -> float | None:
         """The standard error of this result alone; None where none is known."""

@@ -16,7 +16,8 @@ from descentd.queries.erosion.results import Contrasts, Estimates, Places, Resul
 class Protocol:
     """What has to be the same for two results to be comparable.
 
-    suite_config is canonical JSON, "" for none; data is the id of what was evaluated on, None for results without.
+    suite_config is canonical JSON, "" for none; data is the id of what was evaluated on, None for results without;
+    parts are the metrics or groups that a composite was made from, () where it was made from all.
     """
 
     metric: MetricDefinition
@@ -25,11 +26,13 @@ class Protocol:
     suite_config: str = ""
     data: str | None = None
     slice: Slice = ()
+    parts: tuple[str, ...] = ()
 
     @property
-    def key(self) -> tuple[str, Slice, str, str, str, str]:
+    def key(self) -> tuple[str, Slice, str, str, str, str, tuple[str, ...]]:
         """What tells it from others, in an order for readers."""
-        return self.metric.name, self.slice, self.suite, self.suite_version, self.suite_config, self.data or ""
+        suite = self.suite, self.suite_version, self.suite_config
+        return self.metric.name, self.slice, *suite, self.data or "", self.parts
 
 
 @dataclass(frozen=True, slots=True)
