@@ -174,6 +174,10 @@ class Client(Transport):
         """
         return self._ask("Promote", {"of": of, "environment": environment}, "promote")
 
+    def me(self) -> Json:
+        """Say who asks, with which roles, and which sections of a manifest they may register."""
+        return self._ask("Me", {}, "me")
+
     def probes(self, of: str) -> list[Json]:
         """List what to attack a version with, and what came of it."""
         found: Any = self._ask("Probes", {"of": of}, "probes")

@@ -26,6 +26,7 @@ FIELDS: Final[Table] = {
     **dict.fromkeys(("Query.__typename", "Query.__schema", "Query.__type"), READERS),
     **dict.fromkeys(("Mutation.__typename", "Subscription.__typename"), READERS),
     # Questions
+    "Query.me": READERS,
     "Query.entity": READERS,
     "Query.modelVersions": READERS,
     "Query.search": READERS,
@@ -115,6 +116,11 @@ def check_webhook(path: str, held: Collection[AccessRole]) -> None:
         raise refusal
 
 
+def sections_of(held: Collection[AccessRole]) -> list[str]:
+    """The sections of a manifest that whoever holds these roles may register."""
+    return [section for section, wanted in SECTIONS.items() if wanted & frozenset(held)]
+
+
 def check_manifest(manifest: ManifestInput, held: Collection[AccessRole]) -> None:
     """Raise Invalid with a Forbidden for each section of a manifest that is not for any of the roles held."""
     refusals = [
@@ -145,4 +151,11 @@ def _refusal(what: str, wanted: Roles, held: Collection[AccessRole], field: str 
         else " or ".join(role.value for role in AccessRole if role in wanted)
     )
     having = ", ".join(role.value for role in AccessRole if role in held) or "none"
-    return Forbidden(f"{what} needs the role {needed}, and this token has {having}: ask with one that has it.", field)
+    told = f"{what} needs the role {needed}, and this token has {having}: ask with one that has it."
+    return Forbidden(f"{told} {_parts()}" if wanted == REGISTERING else told, field)
+
+
+def _parts() -> str:
+    """Which role registers what, for those who may register nothing."""
+    by_role = [f"{role.value} {', '.join(sections_of({role}))}" for role in AccessRole if role in REGISTERING]
+    return f"It registers by its role: {'; '.join(by_role)}."

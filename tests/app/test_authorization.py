@@ -20,7 +20,7 @@ from graphql import (
 )
 from starlette.routing import Route, WebSocketRoute
 
-from descentd.app.authorization import FIELDS, READERS, ROUTES, SECTIONS, check_fields, check_manifest
+from descentd.app.authorization import FIELDS, READERS, ROUTES, SECTIONS, check_fields, check_manifest, sections_of
 from descentd.app.gql.schema import schema
 from descentd.app.main import create
 from descentd.app.settings import Settings
@@ -136,6 +136,11 @@ def test_sections_by_role(section: str, role: AccessRole) -> None:
     assert isinstance(problem, Forbidden)
     assert problem.field == section
     assert all(needed in problem.message for needed in WRITERS[section])
+
+
+@pytest.mark.parametrize("role", AccessRole)
+def test_what_a_role_registers(role: AccessRole) -> None:
+    assert set(sections_of({role})) == {section for section, roles in WRITERS.items() if role.value in roles}
 
 
 def test_roles_add_up() -> None:

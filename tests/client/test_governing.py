@@ -12,7 +12,7 @@ from descent.cli import app
 from typer.testing import CliRunner, Result
 
 from tests.app.tokens import new_token
-from tests.queries.governed import CHILD, PARENT, digest, evaluation, lineage
+from tests.queries.governed import CHILD, PARENT, digest, evaluation, lineage, weakness
 from tests.serving import ServerProcess
 
 POLICY = """\
@@ -145,6 +145,31 @@ def test_a_trace_says_all_that_it_takes(people: People) -> None:
     nothing = people.run("rev", "trace", "-e", "production", "-p", "/nowhere")
     assert (nothing.exit_code, nothing.stdout) == (1, "")
     assert "Nothing served at /nowhere in production" in nothing.stderr
+
+
+def test_probes_are_not_begun_by_those_who_cannot_register_results(people: People, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    probe = weakness(
+        PARENT, title="Loud", metric="attack_success_rate", threshold=0.5, command=f"touch {ran}; echo 0.1"
+    )
+    people.done("eva", "register", "-", vulnerabilities=[probe])
+    for person, role in (("reg", "registrar"), ("rev", "reviewer")):
+        refused = people.run(person, "probes", "run", "--of", CHILD, "--exec")
+        assert refused.exit_code == 1
+        assert f"{person} has the role {role}" in refused.stderr
+        assert "registered by the role evaluator: nothing was run" in refused.stderr
+        assert not ran.exists()
+        assert people.run(person, "probes", "run", "--of", CHILD).exit_code == 0  # shown to all
+    people.done("eva", "probes", "run", "--of", CHILD, "--exec")
+    assert ran.exists()
+
+
+def test_who_may_register_nothing_is_told_who_may(people: People) -> None:
+    refused = people.run(
+        "rev", "register", "-", stdin=json.dumps({"evaluations": [evaluation(CHILD, "accuracy", 0.5)]})
+    )
+    assert refused.exit_code == 1
+    assert "evaluator metrics, evaluations, vulnerabilities, notes" in refused.stderr
 
 
 def test_incidents(people: People) -> None:

@@ -8,11 +8,13 @@ import typer
 from descent import console
 from descent.client import Client
 from descent.commands.safety import number, people, suite
-from descent.errors import DescentError
+from descent.errors import DescentError, Forbidden, Problem
 from descent.options import Output, Session, Url
 from descent.probing import ProbeFailed, run
 
 RUN = "run"
+RESULTS = "evaluations"
+"""The section of a manifest that results of probes are in."""
 
 
 def probes(
@@ -43,7 +45,10 @@ def probes(
         found = client.probes(of or what)
         failed = 0
         if of is not None:
-            failed = _run(client, of, _runnable(found, again=again), timeout, execute=execute)
+            wanted = _runnable(found, again=again)
+            if execute and wanted:
+                _check_may_register(client)
+            failed = _run(client, of, wanted, timeout, execute=execute)
             found = client.probes(of) if execute else found
     if session.json:
         console.print_json(found)
@@ -51,6 +56,17 @@ def probes(
         _print(found)
     if failed:
         raise typer.Exit(1)
+
+
+def _check_may_register(client: Client) -> None:
+    """Raise Forbidden where results could not be registered: commands take long, and do what cannot be undone."""
+    me = client.me()
+    if RESULTS not in me["registers"]:
+        message = (
+            f"{me['person']} has the role {', '.join(me['roles'])}, and results of probes are registered by the role "
+            "evaluator: nothing was run. Come with a token that has it."
+        )
+        raise Forbidden([Problem(message, "FORBIDDEN")])
 
 
 def _runnable(found: Sequence[dict[str, Any]], *, again: bool) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from descentd.app.gql.gates import GateQuery, PromotionMutation
 from descentd.app.gql.incidents import IncidentMutation, IncidentQuery
 from descentd.app.gql.lineage import LineageQuery
 from descentd.app.gql.lookup import LookupQuery
+from descentd.app.gql.me import MeQuery
 from descentd.app.gql.probes import ProbeQuery
 from descentd.app.gql.records import TYPES
 from descentd.app.gql.register import EventSubscription, RegisterMutation
@@ -40,6 +41,7 @@ class Query(
     ProbeQuery,
     DriftQuery,
     AccessQuery,
+    MeQuery,
     GateQuery,
     IncidentQuery,
     ServingQuery,
