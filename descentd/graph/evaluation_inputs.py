@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from descentd.graph.digests import Content
 from descentd.graph.errors import InvalidInput
@@ -70,18 +70,6 @@ class MetricDefinitionInput(Input):
 
     description: Prose | None = None
     """What it measures, in words."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if (self.optimum is not None) != (self.direction is MetricDirection.TARGET):
-            raise ValueError("A metric with direction TARGET needs its optimum, and only such a metric has one.")
-        if (self.disparity_of is None) != (self.disparity_over is None):
-            raise ValueError("disparityOf and disparityOver belong together: give both or neither.")
-        if self.disparity_of is not None and self.worst_of:
-            raise ValueError("A metric is either worstOf others or disparityOf one: give one of them.")
-        if self.name in ((self.disparity_of,) + (self.worst_of or ())):
-            raise ValueError("A metric cannot be defined by itself: name the metrics that it is made from.")
-        return self
 
     def content(self) -> Content:
         """The definition without `isRate: false` and `tolerance: 0`, which are the defaults."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from descentd.graph.dataset_inputs import DatasetInput, PartitionInput
-from descentd.graph.errors import Cycle, DescentError, InvalidInput
+from descentd.graph.errors import Cycle, DescentError, InvalidInput, VersionConflict
 from descentd.graph.manifest import ManifestInput
 from descentd.graph.version_inputs import ModelVersionInput
 
@@ -69,7 +69,9 @@ class Outline:
             other = self.items.setdefault(item.name, item)
             if other is not item and other.definition != item.definition:
                 self.problems.append(
-                    InvalidInput(f"{item.name} is in this manifest twice with different content: keep one.", item.field)
+                    VersionConflict(
+                        f"{item.name} is in this manifest twice with different content: keep one.", item.field
+                    )
                 )
             if isinstance(item.definition, ModelVersionInput) and other is item:
                 self._versions[f"model:{item.definition.name}"].append(item.name)

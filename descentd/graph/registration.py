@@ -50,7 +50,7 @@ class Registration:
         measures = await Measures.read(self._manifest, self._reads)
         for number, metric in enumerate(self._manifest.metrics or ()):
             with self._drafts.problem_at(f"metrics[{number}]"):
-                measures.check_definition(metric.name)
+                measures.check_definition(metric, f"metrics[{number}]", self._drafts.problem_at)
                 self._drafts.draft(f"metrics[{number}]", measures.defined[metric.name])
         for item in ordered:
             with self._drafts.problem_at(item.field):

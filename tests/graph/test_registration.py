@@ -488,7 +488,7 @@ async def test_an_entity_twice_in_a_manifest(memory: Store) -> None:
     assert len((await send(memory, twice)).created) == 2
     other = {"models": [*model("2", config={"n": 1})["models"], *model("2", config={"n": 2})["models"]]}
     code, field, message = await problem(memory, other)
-    assert (code, field) == (Code.INVALID_INPUT, "models[1]")
+    assert (code, field) == (Code.VERSION_CONFLICT, "models[1]")
     assert "twice with different content" in message
 
 

@@ -47,11 +47,30 @@ WRONG: dict[str, tuple[dict[str, Any], Code, str]] = {
         evaluation(metric(), subject="model:m@2"), Code.UNKNOWN_REFERENCE, "evaluations[0].subject",
     ),
     "unknown data": (evaluation(metric(), data="dataset:d@1"), Code.UNKNOWN_REFERENCE, "evaluations[0].data"),
-    "a target without optimum": (definition(direction="TARGET"), Code.INVALID_INPUT, "metrics[0]"),
-    "an optimum without target": (definition(optimum=0.5), Code.INVALID_INPUT, "metrics[0]"),
+    "a target without optimum": (definition(direction="TARGET"), Code.INVALID_INPUT, "metrics[0].optimum"),
+    "an optimum without target": (definition(optimum=0.5), Code.INVALID_INPUT, "metrics[0].optimum"),
+    "a rate's optimum above 1": (
+        definition(direction="TARGET", optimum=1.5, isRate=True), Code.INVALID_INPUT, "metrics[0].optimum",
+    ),
     "a negative tolerance": (definition(tolerance=-1), Code.INVALID_INPUT, "metrics[0].tolerance"),
-    "worst of what is unknown": (definition(worstOf=["acuracy"]), Code.UNKNOWN_METRIC, "metrics[0]"),
-    "disparity over nothing": (definition(disparityOf="accuracy"), Code.INVALID_INPUT, "metrics[0]"),
+    "worst of what is unknown": (definition(worstOf=["acuracy"]), Code.UNKNOWN_METRIC, "metrics[0].worstOf"),
+    "worst of one thing twice": (
+        definition(worstOf=["toxicity_probability"] * 2), Code.INVALID_INPUT, "metrics[0].worstOf",
+    ),
+    "worst where nothing is worse": (
+        definition(direction="NONE", worstOf=["selection_rate"]), Code.INVALID_INPUT, "metrics[0].worstOf",
+    ),
+    "worst of what is better that way": (definition(worstOf=["accuracy"]), Code.INVALID_INPUT, "metrics[0].worstOf"),
+    "made of itself": (definition(worstOf=["mine"]), Code.CYCLE, "metrics[0]"),
+    "a gap in itself": (definition(disparityOf="mine", disparityOver="age"), Code.CYCLE, "metrics[0]"),
+    "disparity over nothing": (
+        definition(disparityOf="accuracy"), Code.INVALID_INPUT, "metrics[0].disparityOver",
+    ),
+    "defined twice": (
+        {"metrics": [*definition()["metrics"], *definition(tolerance=0.3)["metrics"]]},
+        Code.VERSION_CONFLICT,
+        "metrics[1]",
+    ),
 }  # fmt: skip
 
 
@@ -76,3 +95,18 @@ async def test_a_definition_of_the_catalogue_is_a_default_until_it_is_used(regis
     await send(registry, **evaluation(metric(name="recall")))
     with pytest.raises((Invalid, VersionConflict), match="Results of recall rest on the catalogue's definition"):
         await send(registry, metrics=[own | {"name": "recall", "direction": "LOWER_IS_BETTER"}])
+
+
+async def test_a_circle_of_definitions_is_shown(registry: Registry) -> None:
+    circle = [definition(name=name, worstOf=[part])["metrics"][0] for name, part in ("ab", "bc", "ca")]
+    with pytest.raises(Invalid) as caught:
+        await send(registry, metrics=circle)
+    assert {(problem.code, problem.field) for problem in caught.value.problems} == {
+        (Code.CYCLE, f"metrics[{number}]") for number in range(3)
+    }
+    assert caught.value.problems[0].message.startswith("a would be made of itself (a ← c ← b ← a): ")
+
+
+async def test_the_same_definition_twice_is_one(registry: Registry) -> None:
+    found = await send(registry, metrics=definition()["metrics"] * 2)
+    assert len(found.created) == 1
