@@ -67,6 +67,7 @@ def create(
     address = Settings.read(store=store).store
 
     async def keep(kept: People) -> None:
+        await _check_spelling(token.person, kept)
         await kept.add_token(token)
         await kept.record_accesses([_command("token create", _described(token))])
 
@@ -112,6 +113,14 @@ def revoke(
 
 async def _with_people(address: str, work: Callable[[People], Awaitable[Result]], *, new: bool = False) -> Result:
     return await with_store(address, lambda store: work(store.people), new=new)
+
+
+async def _check_spelling(person: str, kept: People) -> None:
+    """Raise InvalidInput for a person who is known under another spelling: reviews would count the two as one."""
+    known = (token.person for token in await kept.tokens() if people.alike(token.person) == people.alike(person))
+    other = next(known, person)
+    if other != person:
+        raise InvalidInput(f"{person} is known as {other}, and the two count as one person: write it like that.")
 
 
 def _role(given: str) -> AccessRole:

@@ -114,10 +114,10 @@ def catalogue() -> Mapping[str, MetricDefinition]:
     return MappingProxyType({entry["name"]: MetricDefinition.of(entry) for entry in entries})
 
 
-def nearest(name: str, names: Iterable[str], n: int = 3) -> list[str]:
-    """Up to `n` of these names that `name` may have been meant to be, the likeliest first."""
+def nearest(name: str, names: Iterable[str], n: int = 3, likeness: float = 0.6) -> list[str]:
+    """Up to `n` of these names that `name` may have been meant to be, the likeliest first; `likeness` is up to 1."""
     spelled = {_plain(known): known for known in names}
-    return [spelled[match] for match in get_close_matches(_plain(name), spelled, n)]
+    return [spelled[match] for match in get_close_matches(_plain(name), spelled, n, likeness)]
 
 
 def _plain(name: str) -> str:

@@ -75,10 +75,15 @@ class Access:
         return self.outcome in REFUSALS
 
 
+def alike(person: str) -> str:
+    """The same for all ways to write a person: what counts people, or tells them apart, compares this."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", person).casefold())
+
+
 def person(given: str) -> str:
     """`given` as a person's name may be written, in NFC; `@` is welcome, unlike in the names of entities.
 
-    Raises InvalidInput where it is empty or padded, longer than 200 characters, or holds control or direction
+    Raises InvalidInput where it is empty or padded, longer than 200 characters, or holds `../`, control or direction
     characters or look-alikes that NFKC would change.
     """
     normal = text(given, "person's name")
@@ -86,6 +91,8 @@ def person(given: str) -> str:
         raise InvalidInput("The person's name begins or ends with a space: trim it.")
     if len(normal) > LONGEST:
         raise InvalidInput(f"The person's name has {len(normal)} characters: shorten it to {LONGEST}.")
+    if ".." in normal.split("/"):
+        raise InvalidInput(f"The person's name {ascii(normal)} holds '../': write it without path steps.")
     if not unicodedata.is_normalized("NFKC", normal):
         raise InvalidInput("The person's name has look-alike characters: write it with the usual ones.")
     return normal

@@ -1,5 +1,6 @@
 """Policies: what a version must show before it may serve in an environment, and which one is in force there."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,6 +11,7 @@ from descentd.graph.contents import place_key
 from descentd.graph.digests import Content, canonical, content_id, parse
 from descentd.graph.errors import InvalidInput
 from descentd.graph.inputs import Count, Input, Name, Prose, checked
+from descentd.graph.metrics import nearest
 from descentd.graph.records import Record
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Reads
@@ -23,6 +25,8 @@ PERSON: Final = "descentd"
 BUILT_IN: Final = frozenset({"no-policy", "retracted", "no-profile", "flagged", "no-go", "quorum"})
 """Rules that no policy can leave out, by the names that decisions give them."""
 
+_DIGITS: Final = re.compile(r"\d+")
+_LIKENESS: Final = 0.8
 _NEWEST: Final = 2**62
 _OWN: Final = ("environment", "quorum", "rules")
 
@@ -121,6 +125,18 @@ async def in_force(reads: Reads, environment: str, upto: int) -> Policy | None:
     """The policy of an environment as of a sequence: the newest that was not retracted by then."""
     record = await _newest(reads, environment, upto)
     return None if record is None else Policy.of(record)
+
+
+async def meant(registry: Registry, environment: str, upto: int) -> str | None:
+    """The environment that one without a policy was likely meant to be: written nearly so, and with a policy.
+
+    What differs by a number is another place (`eu-1`, `eu-2`), and not a slip.
+    """
+    held = await registry.store.holding(place_key("policy"))
+    briefs = held[held <= upto].tolist()
+    known = {entry.record.content["environment"] for entry in await registry.store.entries(briefs)} if briefs else set()
+    alike = (place for place in known if _DIGITS.findall(place) == _DIGITS.findall(environment))
+    return next(iter(nearest(environment, alike, 1, _LIKENESS)), None) if environment not in known else None
 
 
 async def _newest(reads: Reads, environment: str, upto: int) -> Record | None:

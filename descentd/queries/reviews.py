@@ -6,7 +6,7 @@ Approver is not registrant nor evaluator, compared by person.
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -16,12 +16,13 @@ from descentd.graph.digests import Content
 from descentd.graph.errors import Forbidden, GateBlocked, InvalidInput, NotFound
 from descentd.graph.log import Entry
 from descentd.graph.names import instant, rfc3339
+from descentd.graph.people import alike
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind, Role
 from descentd.graph.store.base import Reads
 from descentd.queries.evidence import Piece, changes, counting, evidence
 from descentd.queries.flags import REFUSING, reaching
-from descentd.queries.policies import Policy, in_force
+from descentd.queries.policies import Policy, in_force, meant
 from descentd.queries.registry import Registry
 from descentd.queries.withdrawals import withdrawal
 
@@ -31,10 +32,14 @@ _LASTS: Final = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A review as it stands at a moment; `void` says why it does not count any more, None while it does."""
+    """A review as it stands at a moment; `void` says why it does not count any more, None while it does.
+
+    `who` is its person as persons are compared.
+    """
 
     entry: Entry
     void: str | None
+    who: str
 
     @property
     def decision(self) -> Decision:
@@ -76,8 +81,8 @@ class Reviewed:
 
 def quorum(held: Iterable[Held], environment: str, policy: Policy | None) -> Quorum:
     """The quorum of an environment; without a policy one person is enough to approve, though no gate opens."""
-    people = {one.person for one in _standing(held, environment) if one.decision is Decision.GO}
-    return Quorum(policy.quorum if policy else 1, tuple(sorted(people)))
+    people = {one.who: one.person for one in _standing(held, environment) if one.decision is Decision.GO}
+    return Quorum(policy.quorum if policy else 1, tuple(sorted(people.values())))
 
 
 def vetoes(held: Iterable[Held], environment: str | None) -> list[Held]:
@@ -90,9 +95,16 @@ def _standing(held: Iterable[Held], environment: str | None) -> list[Held]:
 
 
 async def reviews(
-    registry: Registry, versions: Sequence[int], upto: int, moment: int | None = None
+    registry: Registry,
+    versions: Sequence[int],
+    upto: int,
+    moment: int | None = None,
+    person_of: Callable[[str], str] = alike,
 ) -> Mapping[int, list[Held]]:
-    """Every review of each version, oldest first, as it stands at a sequence and a moment (now unless given)."""
+    """Every review of each version, oldest first, as it stands at a sequence and a moment (now unless given).
+
+    `person_of` makes equal what two ways to write one person are.
+    """
     links = await registry.store.links(versions, {Role.DECIDES_ON}, inward=True)
     about = {link.source: link.target for link in links if link.source <= upto}
     decided: defaultdict[int, list[Entry]] = defaultdict(list)
@@ -109,8 +121,15 @@ async def reviews(
     laid_down = await policies(registry, environments, upto)
     now = time.time_ns() // 1000 if moment is None else moment
     return {
-        version: [_held(entry, decided[version], pieces[version], retracted, laid_down, upto, now) for entry in found]
-        for version, found in ((version, decided.get(version, [])) for version in versions)
+        version: [
+            Held(
+                entry,
+                _void(entry, decided[version], pieces[version], retracted, laid_down, upto, now, person_of),
+                person_of(entry.record.content["by"]),
+            )
+            for entry in decided.get(version, ())
+        ]
+        for version in versions
     }
 
 
@@ -120,7 +139,7 @@ async def policies(registry: Registry, environments: Iterable[str], upto: int) -
     return {place: policy for place, policy in found.items() if policy is not None}
 
 
-def _held(
+def _void(
     entry: Entry,
     all: Sequence[Entry],
     pieces: Sequence[Piece],
@@ -128,30 +147,31 @@ def _held(
     laid_down: Mapping[str, Policy],
     upto: int,
     now: int,
-) -> Held:
+    person_of: Callable[[str], str],
+) -> str | None:
+    """Why a review does not count any more."""
     content = entry.record.content
-    by, environment = content["by"], content["environment"]
+    environment = content["environment"]
     if entry.record.id in retracted:
-        return Held(entry, "it was retracted")
-    again = [
-        later
+        return "it was retracted"
+    if any(
+        later.sequence > entry.sequence
+        and later.record.content["environment"] == environment
+        and person_of(later.record.content["by"]) == person_of(content["by"])
         for later in all
-        if later.sequence > entry.sequence
-        and (later.record.content["by"], later.record.content["environment"]) == (by, environment)
-    ]
-    if again:
-        return Held(entry, f"{by} decided again")
+    ):
+        return f"{content['by']} decided again"
     if "expiresAt" in content and instant(content["expiresAt"]) <= now:
-        return Held(entry, f"it expired at {content['expiresAt']}")
+        return f"it expired at {content['expiresAt']}"
     if content["decision"] != Decision.GO:
-        return Held(entry, None)
+        return None
     come, gone = changes(pieces, content["sequence"], upto)
     if come or gone:
-        return Held(entry, _changed(come, gone))
+        return _changed(come, gone)
     policy = laid_down.get(environment)
     if content.get("policyDigest") != (policy.digest if policy else None):
-        return Held(entry, f"the policy of {environment} is another now")
-    return Held(entry, None)
+        return f"the policy of {environment} is another now"
+    return None
 
 
 def _changed(come: Sequence[Entry], gone: Sequence[Entry]) -> str:
@@ -205,18 +225,27 @@ async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInp
             f"{ref} is flagged {refusing[0].action} ({refusing[0].reason}): clear the flag before it is reviewed.",
             "subject",
         )
+    if await in_force(registry.store, given.environment, upto) is None:
+        other = await meant(registry, given.environment, upto)
+        if other is not None:
+            raise InvalidInput(
+                f"No policy is for {given.environment}: did you mean {other}? Where it is another place, have its "
+                "policy laid down first.",
+                "environment",
+            )
     if given.decision is not Decision.GO:
         return
     gone = await withdrawal(registry, version, upto)
     if gone is not None:
         raise GateBlocked(f"{gone.sentence} It cannot be approved: register and review another version.", "subject")
     [entry] = await registry.store.entries([version.sequence])
-    if entry.recorded_by == person:
+    if alike(entry.recorded_by) == alike(person):
         raise Forbidden(f"{person} registered {ref} and cannot approve it: another person has to.", "decision")
     pieces = (await evidence(registry, [version.sequence], upto))[version.sequence]
     for piece in pieces:
         record = piece.entry.record
-        if record.kind is Kind.EVALUATION and person in (piece.entry.recorded_by, record.content.get("evaluator")):
+        named = (piece.entry.recorded_by, record.content.get("evaluator", ""))
+        if record.kind is Kind.EVALUATION and alike(person) in map(alike, named):
             raise Forbidden(f"{person} evaluated {ref} and cannot approve it: another person has to.", "decision")
 
 

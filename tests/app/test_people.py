@@ -103,12 +103,22 @@ def test_making_listing_and_revoking(store_file: str) -> None:
     assert "has been revoked" in descentd("token", "list", "--store", store_file).stdout
 
 
+def test_one_person_is_written_in_one_way(store_file: str) -> None:
+    made = ("token", "create", "--store", store_file, "--role", "viewer", "--person")
+    assert is_secret(descentd(*made, "ci@example.org").stdout.strip())
+    assert is_secret(descentd(*made, "ci@example.org").stdout.strip())
+    refused = descentd(*made, "CI@example.org")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "is known as ci@example.org" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [
         (("create", "--person", "a", "--role", "boss"), "There is no role 'boss'"),
         (("create", "--person", "", "--role", "viewer"), "is empty"),
         (("create", "--person", "a\x1bb", "--role", "viewer"), "control"),
+        (("create", "--person", "../x", "--role", "viewer"), "path steps"),
         (("create", "--person", "a", "--role", "viewer", "--expires", "tomorrow"), "is no moment"),
         (("create", "--person", "a", "--role", "viewer", "--expires", "1999-01-01T00:00:00Z"), "is over already"),
         (("create", "--person", "a"), "--role"),

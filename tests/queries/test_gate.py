@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from descentd.graph.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput, perform
-from descentd.graph.errors import GateBlocked, InvalidInput, NotFound, Unavailable
+from descentd.graph.errors import Forbidden, GateBlocked, InvalidInput, NotFound, Unavailable
 from descentd.graph.names import rfc3339
 from descentd.graph.records import Record
 from descentd.graph.relations import Kind, Role
@@ -115,6 +115,21 @@ async def test_what_was_retracted_is_let_in_nowhere(registry: Registry) -> None:
     again = await replay(registry, promoted.decision)
     assert (again.gate.outcome.value, again.same) == ("PASSED", True)
     await go(registry, "rita", "NO_GO")
+
+
+async def test_what_stands_for_good_is_retracted_by_nobody(registry: Registry) -> None:
+    policy = await lay_down(registry, "1 < 2")
+    await send(registry, **lineage(safetyProfile=OWN))
+    promoted = await promote(registry, CHILD, "production", "ada")
+    place = {"environment": "production", "endpoint": "/score"}
+    deployed = await deploy(registry, DeploymentInput.read({"subject": CHILD, **place}), "ada")
+    gone = await retract(registry, RetractionInput.read({"subjects": [promoted.id], "reason": "Too early."}), "rita")
+    before = await registry.sequence()
+    for id in (policy, promoted.decision, deployed.service.entry.record.id, gone.id):
+        with pytest.raises(Forbidden, match="nobody retracts"):
+            await retract(registry, RetractionInput.read({"subjects": [id], "reason": "No."}), "descentd")
+    assert await registry.sequence() == before
+    assert (await ask(registry)).policy is not None
 
 
 async def test_a_decision_of_the_first_edition_is_replayed_by_its_rules(registry: Registry) -> None:

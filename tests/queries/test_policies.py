@@ -1,14 +1,16 @@
 """Policies on record: which is in force, and when another one takes its place."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from descentd.graph.acts import RetractionInput
+from descentd.graph.acts import perform, signed
+from descentd.graph.records import Record
 from descentd.graph.relations import Kind, Role
+from descentd.graph.store.base import Reads
 from descentd.queries.policies import PolicyInput, in_force, register_policies
 from descentd.queries.registry import Registry
-from descentd.queries.retraction import retract
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +49,13 @@ async def test_environments_are_apart(registry: Registry) -> None:
 async def test_a_retracted_policy_gives_way_to_the_one_before(registry: Registry) -> None:
     [first] = await register_policies(registry, [policy()])
     [second] = await register_policies(registry, [policy(quorum=1)])
-    await retract(registry, RetractionInput.read({"subjects": [second], "reason": "Wrong file."}), "ada")
+    # Nobody retracts policies now; a log may hold such a retraction from before.
+    gone = signed({"subjects": [second], "reason": "Wrong file."}, "ada")
+
+    async def draft(reads: Reads) -> Sequence[Record]:
+        return [Record.of(Kind.RETRACTION, gone)]
+
+    await perform(registry.committer, "ada", draft)
     found = await in_force(registry.store, "production", 3)
     assert found
     assert found.id == first

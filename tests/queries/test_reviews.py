@@ -63,7 +63,7 @@ async def test_a_quorum_is_of_people(registry: Registry) -> None:
     assert (await status(registry))[0] is VerdictStatus.APPROVED
 
 
-@pytest.mark.parametrize("person", ["ana", "eve", "Otto"])
+@pytest.mark.parametrize("person", ["ana", "eve", "Otto", "ANA", "Eve", "otto"])
 async def test_who_made_or_measured_it_does_not_approve_it(registry: Registry, person: str) -> None:
     await begin(registry)
     before = await registry.sequence()
@@ -72,6 +72,30 @@ async def test_who_made_or_measured_it_does_not_approve_it(registry: Registry, p
     assert await registry.sequence() == before
     await review(registry, given("NO_GO"), person)
     assert (await status(registry))[0] is VerdictStatus.REJECTED
+
+
+async def test_one_person_is_one_however_written(registry: Registry) -> None:
+    await begin(registry)
+    await review(registry, given(), "rita@example.org")
+    second = await review(registry, given(), "Rita@Example.org")
+    assert second.quorum.people == ("Rita@Example.org",)
+    assert await voids(registry) == ["rita@example.org decided again", None]
+    await review(registry, given("NO_GO"), "STRASSE")
+    await review(registry, given("ABSTAIN"), "stra\u00dfe")
+    assert (await status(registry))[0] is VerdictStatus.UNREVIEWED
+
+
+async def test_only_its_author_retracts_a_review(registry: Registry) -> None:
+    await begin(registry, quorum=1)
+    veto = (await review(registry, given("NO_GO"), "rita")).record.id
+    before = await registry.sequence()
+    with pytest.raises(Forbidden, match="only they retract it") as caught:
+        await retract(registry, RetractionInput.read({"subjects": [veto], "reason": "No."}), "ben")
+    assert caught.value.field == "subjects[0]"
+    assert await registry.sequence() == before
+    assert (await status(registry))[0] is VerdictStatus.REJECTED
+    await retract(registry, RetractionInput.read({"subjects": [veto], "reason": "I was wrong."}), "Rita")
+    assert (await status(registry))[0] is VerdictStatus.UNREVIEWED
 
 
 async def test_a_veto_stands_until_its_author_decides_again(registry: Registry) -> None:
@@ -142,6 +166,18 @@ async def test_a_flagged_version_is_not_reviewed(registry: Registry) -> None:
     with pytest.raises(GateBlocked, match="QUARANTINE"):
         await review(registry, given(), "ben")
     assert (await status(registry))[0] is VerdictStatus.FLAGGED
+
+
+async def test_a_mistyped_environment_is_refused(registry: Registry) -> None:
+    await begin(registry)
+    before = await registry.sequence()
+    for typed in ("PRODUCTION", "producton", "Production"):
+        with pytest.raises(InvalidInput, match="did you mean production") as caught:
+            await review(registry, given("NO_GO", environment=typed), "rita")
+        assert caught.value.field == "environment"
+    assert await registry.sequence() == before
+    for other in ("staging", "production-2", "lab"):
+        await review(registry, given("NO_GO", environment=other), "rita")
 
 
 async def test_wrong_reviews_change_nothing(registry: Registry) -> None:

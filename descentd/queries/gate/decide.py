@@ -16,7 +16,7 @@ from descentd.queries.gate.case import EDITION, Case, Mentioned
 from descentd.queries.gate.rules import GateOutcome, judge
 from descentd.queries.gate.sight import see
 from descentd.queries.gate.standing import reviews_of
-from descentd.queries.policies import Policy, in_force
+from descentd.queries.policies import Policy, in_force, meant
 from descentd.queries.profiles import profiles
 from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.reviews import quorum, vetoes
@@ -99,7 +99,9 @@ async def _never(case: Case, policy: Policy | None) -> AsyncIterator[RuleOutcome
     """What no policy can allow."""
     blocked = GateOutcome.BLOCKED
     if policy is None:
-        yield RuleOutcome("no-policy", blocked, f"There is no policy for {case.environment}: an admin lays one down.")
+        other = await meant(case.registry, case.environment, case.upto)
+        how = f"did you mean {other}" if other else "write one, and start the server with --policies FOLDER"
+        yield RuleOutcome("no-policy", blocked, f"There is no policy for {case.environment}: {how}.")
     gone_itself = await withdrawal(case.registry, case.version, case.upto) if case.edition > 1 else None
     if gone_itself is not None:
         yield RuleOutcome("retracted", blocked, gone_itself.sentence, (gone_itself.id,))

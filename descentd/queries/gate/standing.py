@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from descentd.graph.log import Entry
+from descentd.graph.people import alike
 from descentd.graph.records import Brief
 from descentd.queries.flags import Standing, in_force, reaching
 from descentd.queries.gate.case import Case, Sighting
@@ -18,7 +19,9 @@ from descentd.queries.withdrawals import withdrawn_origins
 
 async def reviews_of(case: Case) -> Sequence[Held]:
     """All reviews of the version, as they stand."""
-    return (await reviews(case.registry, [case.version.sequence], case.upto, case.moment))[case.version.sequence]
+    person_of = alike if case.edition > 1 else str
+    version = case.version.sequence
+    return (await reviews(case.registry, [version], case.upto, case.moment, person_of))[version]
 
 
 async def review(case: Case, policy: Policy | None) -> Sighting:
@@ -27,7 +30,7 @@ async def review(case: Case, policy: Policy | None) -> Sighting:
     reached = quorum(held, case.environment, policy)
     value = {
         "go": len(reached.people),
-        "no_go": len({one.person for one in vetoes(held, case.environment)}),
+        "no_go": len({one.who for one in vetoes(held, case.environment)}),
         "quorum_reached": reached.reached,
     }
     here = (one for one in held if one.void is None and one.environment == case.environment)
