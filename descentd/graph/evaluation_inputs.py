@@ -9,6 +9,7 @@ from pydantic import Field
 from descentd.graph.digests import Content
 from descentd.graph.errors import InvalidInput
 from descentd.graph.inputs import (
+    LARGEST,
     Count,
     DateTime,
     Flag,
@@ -89,6 +90,12 @@ class SuiteInput(Input):
     """How it was run; another config is another protocol."""
 
 
+def _error(given: float) -> float:
+    if 0 < given < 1 / LARGEST:
+        raise InvalidInput(f"{given} is no error that anything is known with: leave it out, or give n.")
+    return given
+
+
 class MetricValueInput(Input):
     """One result. `stderr` is in the metric's unit; `n` is the number of items it rests on."""
 
@@ -98,7 +105,7 @@ class MetricValueInput(Input):
     value: Number
     """The result, in the metric's unit."""
 
-    stderr: Annotated[Number, Field(ge=0)] | None = None
+    stderr: Annotated[Number, Field(ge=0), checked(_error)] | None = None
     """Its standard error, in the metric's unit."""
 
     n: Count | None = None

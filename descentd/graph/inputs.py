@@ -19,6 +19,8 @@ from descentd.graph.digests import Content, canonical, check_depth
 from descentd.graph.errors import DescentError, Invalid, InvalidInput
 
 LARGEST_COUNT = 2**53 - 1
+LARGEST = 1e50
+"""No measure is larger, or, but for 0, smaller than its inverse: so that no statistic of measures overflows."""
 
 
 def checked(check: Callable[[Any], Any]) -> AfterValidator:
@@ -108,7 +110,7 @@ Count = Annotated[
     Field(ge=0, le=LARGEST_COUNT),
     WithJsonSchema({"type": "integer", "format": "count", "minimum": 0, "maximum": LARGEST_COUNT}),
 ]
-Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
 Flag = Annotated[bool, Strict()]
 Json = Annotated[Any, checked(_json), WithJsonSchema({})]
 

@@ -148,7 +148,8 @@ class Estimates:
         if not self.few.any():
             return self._plain
         shrunk = (self._values * self._n + 1) / (self._n + 2)
-        error = np.sqrt(shrunk * (1 - shrunk) / (self._n + 2), where=self._counted, out=self._stderr.copy())
+        others = ((1 - self._values) * self._n + 1) / (self._n + 2)  # 1 - shrunk, which is never 0
+        error = np.sqrt(shrunk * others / (self._n + 2), where=self._counted, out=self._stderr.copy())
         return self._at(np.where(self._counted, shrunk, self._values), error)
 
     def _at(self, values: Floats, errors: Floats) -> Level:
