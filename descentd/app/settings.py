@@ -3,17 +3,21 @@
 import ipaddress
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from descentd.graph.errors import InvalidInput
+from descentd.graph.inputs import what_belongs
 from descentd.graph.people import AccessRole
 
 PREFIX: Final = "DESCENT_"
+_NAMED: Final = re.compile(r'field "(\w+)"')
+"""The setting that the reader of settings complains of."""
 
 
 class Settings(BaseSettings):
@@ -89,9 +93,10 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0])
-            raise InvalidInput(
-                f"--{name.replace('_', '-')} (or {PREFIX}{name.upper()}) cannot be used: {first['msg']}."
-            ) from None
+            raise _unusable(name, what_belongs(first).rstrip(".")) from None
+        except SettingsError as error:
+            named = _NAMED.search(str(error))
+            raise _unusable(named[1] if named else "settings", "Here belongs JSON, with texts in quotes") from None
 
     @property
     def loopback(self) -> bool:
@@ -121,6 +126,10 @@ class Settings(BaseSettings):
         os.environ.update(self.environment())
         if self.run_directory:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.run_directory)
+
+
+def _unusable(name: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"--{name.replace('_', '-')} (or {PREFIX}{name.upper()}) cannot be used: {reason}.")
 
 
 def is_loopback(host: str) -> bool:

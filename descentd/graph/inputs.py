@@ -199,8 +199,24 @@ _WANTED: Final = {
     "too_long": "a list of at most {max_length}",
     "greater_than_equal": "a number from {ge} on",
     "less_than_equal": "a number up to {le}",
+    "greater_than": "a number above {gt}",
+    "less_than": "a number below {lt}",
+    "int_parsing": "an integer",
+    "int_from_float": "an integer",
+    "float_parsing": "a number",
+    "bool_parsing": "true or false",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
 }
 """What a field takes, by pydantic's name of what is wrong with what was given."""
+
+
+def what_belongs(details: ErrorDetails) -> str:
+    """What was to be where something else was given, which is not repeated."""
+    if details["type"] == "value_error":
+        return str(details["ctx"]["error"])
+    wanted = _WANTED.get(details["type"])
+    return details["msg"] if wanted is None else f"Here belongs {wanted.format(**details.get('ctx', {}))}"
 
 
 def _problem(details: ErrorDetails) -> DescentError:
@@ -214,8 +230,5 @@ def _problem(details: ErrorDetails) -> DescentError:
             return InvalidInput(str(details["ctx"]["error"]), field)
         case "enum":
             return InvalidInput(f"{ascii(details['input'])[:80]} is none of {details['ctx']['expected']}.", field)
-        case kind if kind in _WANTED:
-            wanted = _WANTED[kind].format(**details.get("ctx", {}))
-            return InvalidInput(f"Here belongs {wanted}; given was {ascii(details['input'])[:80]}.", field)
         case _:
-            return InvalidInput(f"{details['msg']}; given was {ascii(details['input'])[:80]}.", field)
+            return InvalidInput(f"{what_belongs(details)}; given was {ascii(details['input'])[:80]}.", field)
