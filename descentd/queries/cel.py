@@ -88,7 +88,22 @@ def _run(source: str, context: Any) -> object:
     try:
         return _program(source).execute(context)
     except Exception as error:
-        raise Undecided(_first_line(error)) from None
+        text = str(error)
+        undecided = Undecided(_told(error, text))
+        undecided.mistaken = text.startswith(("Undefined", "Unsupported operation"))
+        raise undecided from None
+
+
+def _told(error: Exception, text: str) -> str:
+    """What an error of the engine means to who wrote the rule."""
+    if isinstance(error, KeyError):
+        name = str(error.args[0])
+        return f'there is no {name} where it looks for one: ask first whether it is there, "{name}" in …'
+    if text.startswith("No such overload"):
+        return "it compares or asks something that is null, or of another type: write … != null && before it"
+    if text.startswith("Undefined variable or function: '"):
+        return f"{text.split(chr(39))[1]} cannot be called like that: check what it is given"
+    return _first_line(error)
 
 
 @lru_cache(maxsize=4096)
@@ -103,7 +118,9 @@ def _engine() -> Any:
 
 
 class Undecided(Exception):
-    """An expression came to an error instead of a value."""
+    """An expression came to an error instead of a value; `mistaken` where no evidence at all would make it one."""
+
+    mistaken = False
 
 
 @lru_cache(maxsize=1024)
@@ -123,7 +140,7 @@ def compiled(source: str) -> Expression:
         if function in MACROS:
             raise InvalidInput(f"{function} takes a name and a condition, as in list.{function}(x, x > 0).")
         if function[0].isalpha() and function not in FUNCTIONS:
-            raise InvalidInput(f"There is no function {function}: {_meant(function, FUNCTIONS | MACROS)}.")
+            raise InvalidInput(f"There is no function {function}: {meant(function, FUNCTIONS | MACROS)}.")
     free, bound = _names(tokens, closing)
     unread = set(program.variables()) - free - bound
     if unread:
@@ -154,12 +171,12 @@ def _names(tokens: Sequence[Token], closing: Mapping[int, int]) -> tuple[set[str
         if at(tokens, i + 1) == "(" or token.text in {name for name, _ in scopes}:
             continue
         if token.text not in VARIABLES:
-            raise InvalidInput(f"There is no variable {token.text}: {_meant(token.text, VARIABLES)}.")
+            raise InvalidInput(f"There is no variable {token.text}: {meant(token.text, VARIABLES)}.")
         free.add(token.text)
         known = VARIABLES[token.text]
         if known and at(tokens, i + 1) == "." and at(tokens, i + 2) not in known and at(tokens, i + 3) != "(":
             field = at(tokens, i + 2)
-            raise InvalidInput(f"{token.text} has no field {field}: {_meant(field, known)}.")
+            raise InvalidInput(f"{token.text} has no field {field}: {meant(field, known)}.")
     return free, bound
 
 
@@ -199,8 +216,9 @@ def _as_first(source: str) -> str:
     return source
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
-    close = nearest(name, known)
+def meant(name: str, known: Iterable[str]) -> str:
+    """What to write instead of an unknown name."""
+    close = nearest(name, known) or [one for one in known if one.startswith(name)]
     return f"did you mean {', '.join(close)}" if close else f"it is one of {', '.join(sorted(known))}"
 
 

@@ -16,6 +16,7 @@ from descentd.graph.records import Record
 from descentd.graph.relations import Kind
 from descentd.graph.store.base import Reads
 from descentd.queries.cel import Expression, compiled
+from descentd.queries.cel_checks import check
 from descentd.queries.registry import Registry
 from descentd.queries.retraction import retracted
 
@@ -32,7 +33,7 @@ _OWN: Final = ("environment", "quorum", "rules")
 
 
 def _cel(given: str) -> str:
-    compiled(given)
+    check(given)
     return given
 
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -52,6 +53,31 @@ def outcome(source: str, seen: Seen) -> GateOutcome:
 )
 def test_what_a_rule_comes_to(source: str, seen: Seen, expected: str) -> None:
     assert outcome(source, seen) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (
+            'metrics["x"].all(m, m.stderr < 0.1)',
+            "stderr of a result of x is not known, and it compares or asks something",
+        ),
+        (
+            'metrics["x"].all(m, m.slice["age"] == "65+")',
+            'there is no age where it looks for one: ask first .* "age" in',
+        ),
+        (
+            'metrics["x"].filter(m, m.suite == "z").all(m, m.value > 0.1)',
+            "nothing was measured of what is chosen by metr",
+        ),
+        ("1 / 0 == 1", "division by zero"),
+    ],
+)
+def test_what_cannot_be_decided_says_why(source: str, reason: str) -> None:
+    found, message = judge(rule(source), {"metrics": {"x": [RESULT | {"stderr": None, "suite": "s"}]}})
+    assert found is GateOutcome.INCOMPLETE
+    assert re.search(reason, message)
+    assert "overload" not in message
 
 
 def test_a_rule_that_cannot_be_read_never_passes() -> None:

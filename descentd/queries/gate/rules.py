@@ -49,7 +49,9 @@ def judge(rule: Rule, seen: Seen, edition: int = EDITION) -> tuple[GateOutcome, 
     try:
         value = _evaluated(rule.expression, variables, edition)
     except Undecided as error:
-        return GateOutcome.INCOMPLETE, f"It cannot be decided: {error}."
+        unknown = _unknown(rule.expression, seen)
+        reason = f"{unknown} is not known, and {error}" if unknown and "null" in str(error) else str(error)
+        return GateOutcome.INCOMPLETE, f"It cannot be decided: {reason}."
     if value is True:
         return GateOutcome.PASSED, rule.message or rule.source
     if value is False:
@@ -78,6 +80,16 @@ def _lacking(expression: Expression, seen: Seen) -> str | None:
         for field in sorted(expression.fields & _MEASURED):
             if any(result.get(field) is None for result in results):
                 return f"A result of {name} has no {field} that is known."
+    return None
+
+
+def _unknown(expression: Expression, seen: Seen) -> str | None:
+    """What the rule speaks of that is null by nature: the first field of a result."""
+    for name, results, _ in _results(expression, seen):
+        for one in results:
+            for field in sorted(expression.fields & one.keys()):
+                if one[field] is None:
+                    return f"{field} of a result of {name}"
     return None
 
 
