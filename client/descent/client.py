@@ -160,10 +160,17 @@ class Client(Transport):
         return self._ask("Gate", {"of": of, "environment": environment}, "gate")
 
     def gate_decision(self, id: str) -> Json:
-        """Return a decision on record, and what it comes to when it is evaluated again (`replay`)."""
+        """Return a decision on record, and what it comes to when it is evaluated again (`replay`).
+
+        `id` is that of the decision, or of the promotion that was recorded with it.
+        """
         found = self._ask("GateDecision", {"decision": id}, "entity")
+        if "decision" in found:
+            found = self._ask("GateDecision", {"decision": found["decision"]["id"]}, "entity")
         if "replay" not in found:
-            raise InvalidInput([Problem(f"{id} is no decision of a gate; use the id of one.", "INVALID_INPUT")])
+            raise InvalidInput(
+                [Problem(f"{id} is no decision of a gate; use the id of one, or of a promotion.", "INVALID_INPUT")]
+            )
         return found
 
     def promote(self, of: str, environment: str) -> Json:

@@ -1,6 +1,7 @@
 """The door that every request passes: who asks is found out, what they may do is looked up, and both are noted."""
 
 from collections.abc import Callable, Sequence
+from textwrap import shorten
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from descentd.graph.people import REFUSALS, Access
 
 log = structlog.get_logger()
 
+_LONGEST: Final = 300
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 Refuse = Callable[[Scope, DescentError], Response]
@@ -67,12 +69,20 @@ class Door:
         refusals = [error for error in errors if error["extensions"]["code"] in REFUSALS]
         if refusals:
             await self._refused(_access(caller, operation, refusals[0]["extensions"]["code"], refusals[0]["message"]))
+        elif errors:
+            self.accesses.note(_access(caller, operation, errors[0]["extensions"]["code"], _detail(errors[0])))
         else:
-            self.accesses.note(_access(caller, operation, errors[0]["extensions"]["code"] if errors else "OK"))
+            self.accesses.note(_access(caller, operation, "OK"))
 
     async def _refused(self, access: Access) -> None:
         log.warning("refused", person=access.person, client=access.client, route=access.route, reason=access.detail)
         await self.accesses.keep(access)
+
+
+def _detail(error: Shape) -> str:
+    """What an error is about, and says, shortly: the log is for finding out who asked for what."""
+    field = error["extensions"].get("field")
+    return shorten(f"{field}: {error['message']}" if field else error["message"], _LONGEST, placeholder=" …")
 
 
 def _access(caller: Caller, operation: str, outcome: str, detail: str = "") -> Access:

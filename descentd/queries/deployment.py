@@ -47,7 +47,7 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
         if not serves and await _there(registry.store, given, subject.id) is None:
             asked = await ask(registry, subject, given.environment, upto)
             if asked.outcome is not GateOutcome.PASSED:
-                raise blocked(asked)
+                raise blocked(asked, field="subject")
 
         async def draft(reads: Reads) -> Sequence[Record]:
             again = await repeated(reads, Kind.DEPLOYMENT, person, content) or await _there(reads, given, subject.id)

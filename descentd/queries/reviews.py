@@ -90,6 +90,15 @@ def vetoes(held: Iterable[Held], environment: str | None) -> list[Held]:
     return [one for one in _standing(held, environment) if one.decision is Decision.NO_GO]
 
 
+def newest(held: Iterable[Held]) -> list[Held]:
+    """Each person's last decision for each environment, in the order of the log, whether it counts or not."""
+    found: dict[tuple[str, str], Held] = {}
+    for one in held:
+        found.pop((one.who, one.environment), None)
+        found[one.who, one.environment] = one
+    return list(found.values())
+
+
 def _standing(held: Iterable[Held], environment: str | None) -> list[Held]:
     return [one for one in held if one.void is None and environment in (None, one.environment)]
 

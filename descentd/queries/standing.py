@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from descentd.queries.gate.decide import ask
-from descentd.queries.gate.rules import GateOutcome
+from descentd.queries.gate.decide import Gate, ask
 from descentd.queries.profiles import profiles
 from descentd.queries.registry import Registry
 from descentd.queries.serving import Service
@@ -17,13 +16,12 @@ class Then:
     upto: int
 
 
-async def meets_policy(registry: Registry, service: Service, then: Then) -> bool:
-    """Whether the gate of its environment would have let a version in; not while it was not registered."""
+async def gate_then(registry: Registry, service: Service, then: Then) -> Gate | None:
+    """What the gate of its environment said of a version; None while it was not registered."""
     version = await registry.find(service.version, await registry.sequence())
     if version.sequence > then.upto:
-        return False
-    asked = await ask(registry, version, service.place[0], then.upto, then.moment)
-    return asked.outcome is GateOutcome.PASSED
+        return None
+    return await ask(registry, version, service.place[0], then.upto, then.moment)
 
 
 async def profile_current(registry: Registry, service: Service, then: Then) -> bool:

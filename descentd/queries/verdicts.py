@@ -13,7 +13,7 @@ from descentd.graph.relations import Kind
 from descentd.queries.flags import Standing, reaching, versions_reached
 from descentd.queries.policies import Policy
 from descentd.queries.registry import Registry
-from descentd.queries.reviews import Held, policies, quorum, reviews, vetoes
+from descentd.queries.reviews import Held, Quorum, newest, policies, quorum, reviews, vetoes
 from descentd.queries.withdrawals import Withdrawal, withdrawal, withdrawals, withdrawn_origins
 
 _ALL: Final = frozenset(FlagAction)
@@ -86,16 +86,11 @@ def _decided(held: Sequence[Held], laid_down: Mapping[str, Policy]) -> tuple[Ver
         Reason("APPROVED", f"Approved for {place} by {', '.join(standing[place].people)}.") for place in reached
     ]
     reasons += [
-        Reason(
-            "QUORUM_UNMET",
-            f"{len(standing[place].people)} of {standing[place].needed} people said GO for {place}.",
-        )
-        for place in environments
-        if place not in reached and not vetoes(held, place)
+        _unmet(place, standing[place]) for place in environments if place not in reached and not vetoes(held, place)
     ]
     reasons += [
         Reason("REOPENED", f"{one.person}'s GO for {one.environment} no longer holds: {one.void}.")
-        for one in held
+        for one in newest(held)
         if one.void and one.decision is Decision.GO
     ]
     if refused:
@@ -103,6 +98,12 @@ def _decided(held: Sequence[Held], laid_down: Mapping[str, Policy]) -> tuple[Ver
     if reached:
         return VerdictStatus.APPROVED, reasons
     return VerdictStatus.UNREVIEWED, reasons or [Reason("NO_REVIEW", "Nobody has reviewed this version.")]
+
+
+def _unmet(place: str, standing: Quorum) -> Reason:
+    if standing.needed == 0:
+        return Reason("NO_QUORUM", f"No GO is asked for in {place}, and nobody's holds.")
+    return Reason("QUORUM_UNMET", f"{len(standing.people)} of {standing.needed} people said GO for {place}.")
 
 
 async def in_status(

@@ -291,6 +291,8 @@ def test_the_log_counts_and_pages(store_file: str) -> None:
         asked = [entry for entry in entries if entry["operation"] == "populationVocabulary"]
         assert sum(entry["count"] for entry in asked) == 20
         assert sum(e["count"] for e in entries if (e["operation"], e["outcome"]) == ("entity", "NOT_FOUND")) == 3
+        missed = sorted(e["detail"] for e in entries if e["outcome"] == "NOT_FOUND")
+        assert [f"'model:{i}@1' is not registered" in said for i, said in enumerate(missed)] == [True, True, True]
         for _ in range(4):
             ask(server, ada, "{ accessLog { __typename } }")
         whole, pages, after = log_of(server, auditor, person="Ada"), [], None

@@ -93,7 +93,13 @@ def test_from_review_to_what_serves(people: People) -> None:
         "rev", "review", CHILD, "go", "-e", "production", "--reason", "Fine.", "--condition", "Watch it."
     )
     assert "1 of 1 people say GO: rev" in said
-    people.done("reg", "promote", CHILD, "-e", "production")
+    said = people.done("reg", "promote", CHILD, "-e", "production")
+    promotion, decision = (line.split()[-1] for line in said.splitlines()[-2:])
+    assert f"PASSED: {CHILD} is promoted to production, {promotion}\ndecision {decision}\n" in said
+    assert "1 REVIEW" in said
+    for id in (promotion, decision):
+        assert f"PASSED: {CHILD} for production, decided" in people.done("rev", "gate", "--replay", id)
+    assert decision in people.done("rev", "show", CHILD, "--history")
 
     wrong = people.run("reg", "deploy", CHILD, *PLACE, "--artifact", digest(9))
     assert (wrong.exit_code, "artifactDigest" in wrong.stderr) == (1, True)
@@ -101,6 +107,16 @@ def test_from_review_to_what_serves(people: People) -> None:
     assert (done["version"]["ref"], done["since"]) == (CHILD, "2026-01-01T00:00:00Z")
     [row] = people.done("rev", "serving").splitlines()[1:]
     assert row.split() == ["production", "/score", CHILD, "2026-01-01T00:00:00Z", "met", "current"]
+    people.done("rev", "flag", CHILD, "--action", "review", "--reason", "Odd.")
+    people.done("rev", "flag", CHILD, "--action", "quarantine", "--reason", "Leaks.")
+    told = people.done("rev", "serving").splitlines()[2:]
+    assert told == [
+        "",
+        f"{CHILD} at /score in production",
+        " • flagged (blocked): It is flagged QUARANTINE: Leaks.",
+        " • flagged REVIEW: Odd.",
+    ]
+    people.done("rev", "flag", CHILD, "--action", "clear", "--reason", "Mended.")
     before = people.run("rev", "serving", "--at", "2025-12-31T23:59:59Z")
     assert (before.exit_code, len(before.stdout.splitlines())) == (0, 1)
     assert "Nothing served there at" in before.stderr

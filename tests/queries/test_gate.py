@@ -117,6 +117,27 @@ async def test_what_was_retracted_is_let_in_nowhere(registry: Registry) -> None:
     await go(registry, "rita", "NO_GO")
 
 
+async def test_what_is_refused_says_why_in_words(registry: Registry) -> None:
+    await send(registry, **lineage(safetyProfile=OWN))
+    assert (await ask(registry)).rules[0].message == (
+        "There is no policy for production: write one, and start the server with --policies FOLDER."
+    )
+    await lay_down(registry, "drift.size() == 0", quorum=1)
+    assert (await gate(registry, CHILD, "Production")).rules[0].message.endswith("did you mean production.")
+    await go(registry, "rita")
+    await promote(registry, CHILD, "production", "ada")
+    await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.9)])
+    drift, people = (await ask(registry)).rules
+    assert drift.message == "1 evaluation came after the safety profile: read it again, and confirm or revise it."
+    assert people.message == (
+        "0 of 1 people said GO on what is known now; rita's no longer holds: 1 evaluation came after it."
+    )
+    given = {"subject": CHILD, "environment": "production", "endpoint": "/score"}
+    with pytest.raises(GateBlocked) as caught:
+        await deploy(registry, DeploymentInput.read(given), "ada")
+    assert caught.value.field == "subject"
+
+
 async def test_what_stands_for_good_is_retracted_by_nobody(registry: Registry) -> None:
     policy = await lay_down(registry, "1 < 2")
     await send(registry, **lineage(safetyProfile=OWN))

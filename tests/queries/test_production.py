@@ -26,7 +26,7 @@ from descentd.queries.incidents import incidents, open_incidents, report, resolv
 from descentd.queries.policies import PolicyInput, register_policies
 from descentd.queries.registry import Registry
 from descentd.queries.serving import serving, versions_serving
-from descentd.queries.standing import Then, meets_policy, profile_current
+from descentd.queries.standing import Then, gate_then, profile_current
 from tests.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -139,9 +139,11 @@ async def test_how_what_serves_stands(registry: Registry) -> None:
     await begin(registry)
     done = await deploy(registry, given("1", since=JANUARY), "ana")
     now = Then(time.time_ns() // 1000, done.upto)
-    assert await meets_policy(registry, done.service, now)
+    asked = await gate_then(registry, done.service, now)
+    assert asked is not None
+    assert asked.outcome.value == "PASSED"
     assert await profile_current(registry, done.service, now)
-    assert not await meets_policy(registry, done.service, Then(instant(JANUARY), 0))
+    assert await gate_then(registry, done.service, Then(instant(JANUARY), 0)) is None
     assert not await profile_current(registry, done.service, Then(instant(JANUARY), 0))
     await send(registry, safetyProfiles=[{"subject": "model:m@1", "profile": {**PROFILE, "intendedUse": "Sort."}}])
     later = Then(time.time_ns() // 1000, await registry.sequence())

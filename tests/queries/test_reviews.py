@@ -57,7 +57,7 @@ async def test_a_quorum_is_of_people(registry: Registry) -> None:
     assert (first.quorum.needed, first.quorum.people) == (2, ("rita",))
     again = await review(registry, given(), "rita")
     assert again.quorum.people == ("rita",)
-    assert await status(registry) == (VerdictStatus.UNREVIEWED, {"QUORUM_UNMET", "REOPENED"})
+    assert await status(registry) == (VerdictStatus.UNREVIEWED, {"QUORUM_UNMET"})
     second = await review(registry, given(), "ben")
     assert second.quorum.reached
     assert (await status(registry))[0] is VerdictStatus.APPROVED
@@ -96,6 +96,19 @@ async def test_only_its_author_retracts_a_review(registry: Registry) -> None:
     assert (await status(registry))[0] is VerdictStatus.REJECTED
     await retract(registry, RetractionInput.read({"subjects": [veto], "reason": "I was wrong."}), "Rita")
     assert (await status(registry))[0] is VerdictStatus.UNREVIEWED
+
+
+async def test_only_what_somebody_said_last_is_told_of(registry: Registry) -> None:
+    await begin(registry, quorum=0)
+    for _ in range(3):
+        await review(registry, given(), "rita")
+    await send(registry, "eve", evaluations=[evaluation(0.8)])
+    at = await registry.sequence()
+    found = await verdict(registry, (await registry.find("model:m@1", at)).sequence, at)
+    assert [(reason.code, reason.message) for reason in found.reasons] == [
+        ("NO_QUORUM", "No GO is asked for in production, and nobody's holds."),
+        ("REOPENED", "rita's GO for production no longer holds: 1 evaluation came after it."),
+    ]
 
 
 async def test_a_veto_stands_until_its_author_decides_again(registry: Registry) -> None:

@@ -21,7 +21,9 @@ def gate(
     ] = None,
     decision: Annotated[
         str | None,
-        typer.Option("--replay", metavar="ID", help="Evaluate a recorded decision again, as of what it saw."),
+        typer.Option(
+            "--replay", metavar="ID", help="Evaluate a decision, or that of a promotion, again as of what it saw."
+        ),
     ] = None,
     url: Url = None,
     output: Output = None,
@@ -92,13 +94,18 @@ def promote(
     else:
         print_rules(done["rules"])
         console.print_line(f"PASSED: {ref} is promoted to {environment}, {done['id']}")
+        if "decision" in done:
+            console.print_line(f"decision {done['decision']}")
 
 
 def print_rules(rules: Sequence[dict[str, Any]]) -> None:
     """Write what each rule came to, and how much it rests on."""
+    headings = ("rule", "outcome", "message", "evidence")
     rows = [(rule["name"], rule["outcome"], rule["message"], _rests_on(rule.get("evidence"))) for rule in rules]
-    if rows:
-        console.print_table(("rule", "outcome", "message", "evidence"), rows)
+    if any("evidence" in rule for rule in rules):
+        console.print_table(headings, rows)
+    elif rows:  # an error tells of no evidence
+        console.print_table(headings[:3], [row[:3] for row in rows])
 
 
 def _rests_on(evidence: Sequence[dict[str, Any]] | None) -> str | None:

@@ -73,7 +73,12 @@ def _runnable(found: Sequence[dict[str, Any]], *, again: bool) -> list[dict[str,
     wanted = [one for one in found if one["probe"] and (again or one["status"] == "NOT_RUN")]
     silent = sum(one["probe"]["command"] is None for one in wanted)
     if silent:
-        console.warn(f"{silent} of the probes come without a command: run them by hand, and register the results.")
+        come = (
+            "probe comes without a command: run it by hand"
+            if silent == 1
+            else "probes come without a command: run them by hand"
+        )
+        console.warn(f"{silent} {come}, and register the results.")
     return [one for one in wanted if one["probe"]["command"] is not None]
 
 

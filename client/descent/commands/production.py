@@ -1,6 +1,6 @@
 """`descent serving`, `deploy` and `end-deployment`: what serves where, and since when."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,8 +42,21 @@ def serving(
         for one in found
     ]
     console.print_table(headings, rows)
+    for one in found:
+        _print_why(one)
     if not found:
         console.say("Nothing serves there." if at is None else f"Nothing served there at {at}.")
+
+
+def _print_why(one: dict[str, Any]) -> None:
+    """Write why the policy is not met, and which flags reach what serves."""
+    said = [f"{rule['name']} ({rule['outcome'].lower()}): {rule['message']}" for rule in one.get("unmet", ())]
+    flags = [f"flagged {flag['action']}: {flag['reason']}" for flag in one["version"].get("flags", ())]
+    said += [flag for flag in flags if not any(flag in sentence for sentence in said)]
+    if said:
+        console.print_heading(f"{one['version']['ref']} at {one['endpoint']} in {one['environment']}")
+        for sentence in said:
+            console.print_item(sentence)
 
 
 def deploy(

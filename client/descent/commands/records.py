@@ -56,5 +56,7 @@ def show(
 
 def _print_history(entries: Iterable[dict[str, Any]]) -> None:
     console.print_heading("History")
-    rows = [(entry["recordedAt"], entry["recordedBy"], entry["kind"], entry["summary"]) for entry in entries]
-    console.print_table(("recorded", "by", "kind", "what"), rows)
+    rows = [
+        (entry["recordedAt"], entry["recordedBy"], entry["kind"], entry["summary"], entry["id"]) for entry in entries
+    ]
+    console.print_table(("recorded", "by", "kind", "what", "record"), rows)

@@ -1,5 +1,6 @@
 """Deployments: what serves where, and served when."""
 
+import asyncio
 import time
 from typing import Annotated, Any, Final
 
@@ -8,6 +9,7 @@ from strawberry.types import Info
 
 from descentd.app.gql.arguments import AsOf
 from descentd.app.gql.context import context
+from descentd.app.gql.gates import RuleOutcome, rules
 from descentd.app.gql.inputs import made, wire
 from descentd.app.gql.models import ModelVersion
 from descentd.app.gql.records import Record, named, node
@@ -17,9 +19,11 @@ from descentd.graph.names import rfc3339
 from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
 from descentd.queries import deployment
+from descentd.queries.gate.decide import Gate
+from descentd.queries.gate.rules import GateOutcome
 from descentd.queries.registry import moment_of
 from descentd.queries.serving import Service, serving
-from descentd.queries.standing import Then, meets_policy, profile_current
+from descentd.queries.standing import Then, gate_then, profile_current
 
 Deploying: Final[Any] = made(DeploymentInput)
 Ending: Final[Any] = made(EndDeploymentInput)
@@ -66,10 +70,26 @@ class Serving:
     deployment: Deployment = strawberry.field(description="The deployment by which it serves.")
     service: strawberry.Private[Service]
     then: strawberry.Private[Then]
+    asked: strawberry.Private["asyncio.Task[Gate | None] | None"] = None
 
     @strawberry.field(description="Whether the gate would let it in, by what was on record at that moment.")
     async def meets_policy(self, info: Info) -> bool:
-        return await meets_policy(context(info).registry, self.service, self.then)
+        asked = await self._asked(info)
+        return asked is not None and asked.outcome is GateOutcome.PASSED
+
+    @strawberry.field(
+        description="The rules that are not met, by what was on record at that moment; none while it was not on record."
+    )
+    async def unmet(self, info: Info) -> list[RuleOutcome]:
+        asked = await self._asked(info)
+        unmet = [rule for rule in asked.rules if rule.outcome is not GateOutcome.PASSED] if asked else []
+        return rules(unmet, self.then.upto)
+
+    async def _asked(self, info: Info) -> Gate | None:
+        """What its gate says, asked once for all fields."""
+        if self.asked is None:
+            self.asked = asyncio.ensure_future(gate_then(context(info).registry, self.service, self.then))
+        return await self.asked
 
     @strawberry.field(description="There is a profile on record then, and none superseded it since the promotion.")
     async def profile_current(self, info: Info) -> bool:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from descentd.graph.acts import Decision
 from descentd.graph.names import name
 from descentd.graph.records import Brief
 from descentd.graph.relations import Kind
@@ -19,7 +20,7 @@ from descentd.queries.gate.standing import reviews_of
 from descentd.queries.policies import Policy, in_force, meant
 from descentd.queries.profiles import profiles
 from descentd.queries.registry import Registry, about, moment_of
-from descentd.queries.reviews import quorum, vetoes
+from descentd.queries.reviews import newest, quorum, vetoes
 from descentd.queries.withdrawals import withdrawal
 
 VERSION = frozenset({Kind.MODEL_VERSION})
@@ -127,5 +128,12 @@ async def _quorum(case: Case, policy: Policy | None) -> Sequence[RuleOutcome]:
     outcome = GateOutcome.PASSED if reached.reached else GateOutcome.BLOCKED
     people = f" ({', '.join(reached.people)})" if reached.people else ""
     message = f"{len(reached.people)} of {reached.needed} people said GO on what is known now{people}."
+    if not reached.reached:
+        lapsed = [
+            f"{one.person}'s no longer holds: {one.void}"
+            for one in newest(held)
+            if one.void and one.environment == case.environment and one.decision is Decision.GO
+        ]
+        message = "; ".join([message.rstrip("."), *lapsed]) + "."
     ids = [one.entry.record.id for one in held if one.void is None and one.environment == case.environment]
     return (RuleOutcome("quorum", outcome, message, tuple(ids)),)

@@ -162,14 +162,17 @@ def _compares(gate: Gate) -> bool:
     return any(rule.expression is not None and "delta_serving" in rule.expression.fields for rule in rules)
 
 
-def blocked(gate: Gate, decision: str | None = None) -> GateBlocked:
-    """The error for a gate that does not let a version in; `decision` is the id of the record of it."""
+def blocked(gate: Gate, decision: str | None = None, field: str = "of") -> GateBlocked:
+    """The error for a gate that does not let a version in; `decision` is the id of the record of it.
+
+    `field` is the argument that names the version.
+    """
     open_ = [rule for rule in gate.rules if rule.outcome is not GateOutcome.PASSED]
     told = "; ".join(f"{rule.name} ({rule.outcome.lower()}): {rule.message.rstrip('.')}" for rule in open_)
     details: dict[str, Any] = {"outcome": gate.outcome.value, "rules": [_told(rule) for rule in gate.rules]}
     if decision is not None:
         details["decision"] = decision
-    return GateBlocked(f"{gate.version.ref} is not let into {gate.environment}: {told}.", "of", details)
+    return GateBlocked(f"{gate.version.ref} is not let into {gate.environment}: {told}.", field, details)
 
 
 def _told(rule: RuleOutcome) -> dict[str, Any]:

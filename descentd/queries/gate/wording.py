@@ -46,7 +46,7 @@ def _incidents(incidents: Sequence[Mapping[str, str]]) -> str:
 
 
 def _drift(drift: Sequence[Mapping[str, str]]) -> str:
-    return _some([one["kind"] for one in drift])
+    return _some([one["message"].rstrip(".") for one in drift])
 
 
 def _ancestry(ancestry: Mapping[str, Any]) -> str:
