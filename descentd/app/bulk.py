@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import repeat
 from typing import Final
@@ -18,9 +19,10 @@ from descentd.app.graphql import encode
 from descentd.app.metrics import Metrics
 from descentd.app.requests import require_content_type
 from descentd.app.service import Service
-from descentd.graph.errors import DescentError, InvalidInput, TooCostly, Unavailable
+from descentd.graph.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
 from descentd.graph.joint import Outcome, register_each
 from descentd.graph.manifest import ManifestInput
+from descentd.graph.registration import with_all_problems
 from descentd.queries.registry import Registry
 
 NDJSON: Final = "application/x-ndjson"
@@ -105,6 +107,9 @@ class Bulk:
         written = []
         for line, manifest in enumerate(read, number):
             outcome = next(outcomes) if isinstance(manifest, ManifestInput) else manifest
+            if isinstance(outcome, Invalid) and outcome.given is not None:
+                with suppress(Unavailable):
+                    outcome = await with_all_problems(registry.store, outcome)
             if isinstance(outcome, DescentError):
                 written.append(self._refused(line, outcome))
             elif outcome is not None:

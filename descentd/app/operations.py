@@ -42,7 +42,10 @@ from descentd.app.gql.context import Context
 from descentd.app.limits import Limits
 from descentd.app.metrics import Metrics
 from descentd.app.service import Service
+from descentd.graph.drafts import position
 from descentd.graph.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
+from descentd.graph.manifest import ManifestInput
+from descentd.graph.registration import with_all_problems
 
 # Comparing fields of one name costs their number squared; graphql-core gives up at ten times this, after seconds.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
@@ -193,6 +196,15 @@ class Operations:
             )
             late = TooCostly(f"The operation took longer than {self._timeout:g} seconds: ask for less at once.{sent}")
             return self._counted({"errors": shaped(late)})
+        wrong = _wrong_manifest(operation, variables) if result.data is None else None
+        if wrong is not None and all(error.path is None for error in result.errors or ()):
+            # GraphQL looks at numbers and texts only, and goes no further where one of them is wrong.
+            told = graphql_errors(result.errors or ())
+            known = {problem["extensions"].get("field") for problem in told}
+            others = shaped(await with_all_problems(context.registry.store, wrong))
+            told += [problem for problem in others if problem["extensions"].get("field") not in known]
+            told.sort(key=lambda problem: position(problem["extensions"].get("field") or ""))
+            return self._counted({"errors": told[: Invalid.LIMIT]})
         return await self._answer(result, context)
 
     async def answers(
@@ -308,3 +320,18 @@ def _choice(document: DocumentNode, name: str | None) -> str:
     if name is None:
         return f"The document holds no operation, or several of which none is chosen: {offered}."
     return f"The document holds no operation {ascii(name)[:80]}: {offered}."
+
+
+def _wrong_manifest(operation: Operation, variables: Mapping[str, Any]) -> Invalid | None:
+    """What is wrong with the manifest among the variables, by the model that defines its shape."""
+    for definition in operation.document.definitions:
+        for variable in getattr(definition, "variable_definitions", None) or ():
+            kind = getattr(variable.type, "type", variable.type)
+            if getattr(kind, "name", None) is not None and kind.name.value == ManifestInput.__name__:
+                given = variables.get(variable.variable.name.value)
+                try:
+                    if isinstance(given, dict):
+                        ManifestInput.read(given)
+                except Invalid as wrong:
+                    return wrong
+    return None

@@ -44,7 +44,7 @@ class Drafts:
             raise
         found: Brief | Record | None = self.made.get(name) or self._registered.get(name)
         if found is None:
-            if name in self._outline.items:
+            if name in self._outline.items or self._outline.leaves_out(name):
                 raise Skipped(name)
             raise UnknownReference(
                 f"{ref} is neither in this manifest nor registered: register it first, or correct the ref.", field
@@ -68,7 +68,8 @@ class Drafts:
         """Raise Invalid where there are problems."""
         if self.problems:
             # What is wrong with a dataset is found again for each of its partitions.
-            raise Invalid(list({(problem.message, problem.field): problem for problem in self.problems}.values()))
+            distinct = {(problem.message, problem.field): problem for problem in self.problems}
+            raise Invalid(sorted(distinct.values(), key=lambda problem: position(problem.field or "")))
 
     def field_of(self, id: str) -> str | None:
         """Where the manifest first mentions a record."""
@@ -76,7 +77,7 @@ class Drafts:
 
     def mentioned(self) -> list[Record]:
         """The distinct records in order of first mention."""
-        ordered = sorted(self._mentions, key=lambda mention: _position(mention[0]))
+        ordered = sorted(self._mentions, key=lambda mention: position(mention[0]))
         return list({record.id: record for _, record in ordered}.values())
 
 
@@ -101,7 +102,9 @@ class _Noting:
         return True
 
 
-def _position(field: str) -> tuple[int | str, ...]:
+def position(field: str) -> tuple[tuple[bool, int, str], ...]:
     """Where a field stands in the manifest, for sorting: models[10] after models[9], a part after its whole."""
-    section, *rest = re.findall(r"[a-zA-Z]+|[0-9]+", field)
-    return (_SECTIONS.index(section), *(int(part) if part.isdigit() else part for part in rest))
+    section, *rest = re.findall(r"[a-zA-Z]+|[0-9]+", field) or [""]
+    first = _SECTIONS.index(section) if section in _SECTIONS else len(_SECTIONS)
+    parts = ((part.isalpha(), 0 if part.isalpha() else int(part), part) for part in rest)
+    return ((False, first, ""), *parts)

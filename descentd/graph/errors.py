@@ -142,3 +142,5 @@ class Invalid(DescentError):
         super().__init__(" ".join(problem.message for problem in problems[:3]), problems[0].field)
         self.code = problems[0].code
         self.problems = tuple(problems[: self.LIMIT])
+        self.given: object = None
+        """The input that was read, where it could not be."""

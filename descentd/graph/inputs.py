@@ -140,7 +140,9 @@ class Input(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            raise Invalid([_problem(details) for details in error.errors(include_url=False)]) from None
+            wrong = Invalid([_problem(details) for details in error.errors(include_url=False)])
+            wrong.given = given
+            raise wrong from None
 
 
 @cache

@@ -20,8 +20,15 @@ ProblemAt = Callable[[str], AbstractContextManager[object]]
 class Measures:
     """The metric definitions that hold for one manifest; of one that cannot be meant, only that it is there."""
 
-    def __init__(self, defined: dict[str, Record], registered: dict[str, MetricDefinition], used: set[str]) -> None:
+    def __init__(
+        self,
+        defined: dict[str, Record],
+        registered: dict[str, MetricDefinition],
+        used: set[str],
+        left_out: frozenset[str],
+    ) -> None:
         self.defined = defined
+        self._left_out = left_out
         self._registered = registered
         self._used = used
         self._own: dict[str, MetricDefinition] = {}
@@ -31,8 +38,8 @@ class Measures:
         self._known = {**catalogue(), **self._own, **registered}
 
     @classmethod
-    async def read(cls, manifest: ManifestInput, reads: Reads) -> "Measures":
-        """Look up every metric that the manifest names."""
+    async def read(cls, manifest: ManifestInput, reads: Reads, left_out: frozenset[str] = frozenset()) -> "Measures":
+        """Look up every metric that the manifest names; `left_out` are defined in it so that nobody can tell how."""
         defined: dict[str, Record] = {}
         for metric in manifest.metrics or ():
             defined.setdefault(metric.name, Record.of(Kind.METRIC_DEFINITION, metric.content()))
@@ -41,7 +48,7 @@ class Measures:
         entries = await reads.entries([brief.sequence for brief in briefs.values()])
         registered = {entry.record.content["name"]: MetricDefinition.of(entry.record.content) for entry in entries}
         used = await reads.holders([f"metric:{name}" for name in defined]) if defined else {}
-        return cls(defined, registered, {key.partition(":")[2] for key in used})
+        return cls(defined, registered, {key.partition(":")[2] for key in used}, left_out)
 
     def check_definition(self, metric: MetricDefinitionInput, field: str, problem_at: ProblemAt) -> None:
         """Note what is wrong with a definition; raise where it cannot hold, as it would change what is there."""
@@ -121,7 +128,7 @@ class Measures:
     def find(self, name: str) -> MetricDefinition:
         """The definition; raises UnknownMetric with the nearest names."""
         definition = self._known.get(name)
-        if definition is None and name in self.defined:
+        if name in self._left_out or (definition is None and name in self.defined):
             raise Skipped(name)
         if definition is None:
             close = nearest(name, self._known)

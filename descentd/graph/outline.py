@@ -59,9 +59,13 @@ def _model_refs(model: ModelVersionInput, field: str) -> Iterator[tuple[str, str
 
 
 class Outline:
-    """The items of a manifest by name, and the names that `model:NAME` stands for."""
+    """The items of a manifest by name, and the names that `model:NAME` stands for.
 
-    def __init__(self, manifest: ManifestInput) -> None:
+    left_out: the names of what else is in the manifest, but could not be read.
+    """
+
+    def __init__(self, manifest: ManifestInput, left_out: frozenset[str] = frozenset()) -> None:
+        self._left_out = left_out
         self.items: dict[str, Item] = {}
         self.problems: list[DescentError] = []
         self._versions: defaultdict[str, list[str]] = defaultdict(list)
@@ -81,13 +85,17 @@ class Outline:
 
         Raises InvalidInput for `model:NAME` where the manifest does not hold exactly one version of that name.
         """
-        if not ref.startswith("model:") or "@" in ref:
+        if not ref.startswith("model:") or "@" in ref or self.leaves_out(ref):
             return ref
         versions = self._versions.get(ref, [])
         if len(versions) != 1:
             count = f"{len(versions)} versions" if versions else "no version"
             raise InvalidInput(f"{ref} has no version, and this manifest holds {count} of it: write {ref}@VERSION.")
         return versions[0]
+
+    def leaves_out(self, name: str) -> bool:
+        """Whether a name may be of something in the manifest that could not be read."""
+        return name in self._left_out or ("@" not in name and any(n.startswith(f"{name}@") for n in self._left_out))
 
     def ordered(self) -> list[Item]:
         """The items, each after what it refers to.

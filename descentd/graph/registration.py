@@ -1,5 +1,6 @@
 """From a manifest to the records that are new: references resolved, labels and builds compared, all or nothing."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,12 +9,13 @@ from descentd.graph.conflicts import conflicts, next_version, same_build
 from descentd.graph.contents import build_of
 from descentd.graph.dataset_inputs import DatasetInput, DerivationInput, PartitionInput
 from descentd.graph.digests import Content, canonical, in_order
-from descentd.graph.drafts import DATA, VERSION, Drafts, Skipped
-from descentd.graph.errors import InvalidInput
+from descentd.graph.drafts import DATA, VERSION, Drafts, Skipped, position
+from descentd.graph.errors import Cycle, DescentError, Invalid, InvalidInput
 from descentd.graph.manifest import ManifestInput
 from descentd.graph.measures import Measures
 from descentd.graph.names import LONGEST
 from descentd.graph.outline import Item, Outline
+from descentd.graph.readable import readable
 from descentd.graph.records import Brief, Record
 from descentd.graph.relations import Kind
 from descentd.graph.statements import Statements, referred
@@ -33,10 +35,12 @@ class Registered:
 class Registration:
     """One manifest being turned into records over one state of the store."""
 
-    def __init__(self, manifest: ManifestInput, reads: Reads) -> None:
+    def __init__(self, manifest: ManifestInput, reads: Reads, left_out: frozenset[str] = frozenset()) -> None:
+        """left_out: the names of what else is in the manifest, but could not be read."""
         self._manifest = manifest
         self._reads = reads
-        self._outline = Outline(manifest)
+        self._left_out = left_out
+        self._outline = Outline(manifest, left_out)
         self.new: list[Record] = []
         self._unnamed = False
 
@@ -47,7 +51,7 @@ class Registration:
         """
         ordered = self._outline.ordered()
         self._drafts = Drafts(self._outline, await self._reads.resolve(set(self._refs())))
-        measures = await Measures.read(self._manifest, self._reads)
+        measures = await Measures.read(self._manifest, self._reads, self._left_out)
         for number, metric in enumerate(self._manifest.metrics or ()):
             with self._drafts.problem_at(f"metrics[{number}]"):
                 measures.check_definition(metric, f"metrics[{number}]", self._drafts.problem_at)
@@ -56,7 +60,6 @@ class Registration:
             with self._drafts.problem_at(item.field):
                 await self._define(item)
         await Statements(self._reads, measures, self._drafts).draft(self._manifest)
-        self._drafts.raise_problems()
         drafted = self._drafts.records
         held = await self._reads.resolve(drafted.keys() | {r.label for r in drafted.values() if r.label is not None})
         await self._check_conflicts(held)
@@ -200,6 +203,29 @@ class Registration:
             conflict.field = self._drafts.field_of(id)
             self._drafts.problems.append(conflict)
         self._drafts.raise_problems()
+
+
+async def with_all_problems(reads: Reads, wrong: Invalid) -> Invalid:
+    """What is wrong with a manifest that could not be read, and with what can be read of it, in its order."""
+    rest = readable(wrong.given)
+    found: list[DescentError] = list(wrong.problems)
+    try:
+        await Registration(rest.manifest, reads, rest.left_out).run()
+    except (Invalid, Cycle) as error:
+        for problem in error.problems if isinstance(error, Invalid) else [error]:
+            problem.field = _in_place(problem.field, rest.places)
+            found.append(problem)
+    distinct = {(problem.field, problem.message): problem for problem in found}
+    return Invalid(sorted(distinct.values(), key=lambda problem: position(problem.field or "")))
+
+
+def _in_place(field: str | None, places: Mapping[str, Sequence[int]]) -> str | None:
+    """A field of what could be read, as the whole manifest has it."""
+    found = re.match(r"(\w+)\[(\d+)\]", field or "")
+    if field is None or found is None:
+        return field
+    section, number = found.groups()
+    return f"{section}[{places[section][int(number)]}]{field[found.end() :]}"
 
 
 async def register(committer: Committer, manifest: ManifestInput, person: str) -> Registered:

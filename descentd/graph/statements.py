@@ -148,9 +148,11 @@ class Statements:
 
     def _evaluation(self, field: str, evaluation: EvaluationInput) -> None:
         content = evaluation.content()
-        content["subject"] = self._drafts.resolve(evaluation.subject, f"{field}.subject", VERSION).id
+        with self._drafts.problem_at(f"{field}.subject"):
+            content["subject"] = self._drafts.resolve(evaluation.subject, f"{field}.subject", VERSION).id
         if evaluation.data is not None:
-            content["data"] = self._drafts.resolve(evaluation.data, f"{field}.data", DATA).id
+            with self._drafts.problem_at(f"{field}.data"):
+                content["data"] = self._drafts.resolve(evaluation.data, f"{field}.data", DATA).id
         for i, metric in enumerate(evaluation.metrics):
             with self._drafts.problem_at(f"{field}.metrics[{i}].name"):
                 self._measures.find(metric.name)
@@ -160,7 +162,8 @@ class Statements:
 
     def _vulnerability(self, field: str, vulnerability: VulnerabilityInput) -> None:
         content = vulnerability.content()
-        content["subject"] = self._drafts.resolve(vulnerability.subject, f"{field}.subject", _ANYTHING).id
+        with self._drafts.problem_at(f"{field}.subject"):
+            content["subject"] = self._drafts.resolve(vulnerability.subject, f"{field}.subject", _ANYTHING).id
         if vulnerability.probe is not None:
             self._probe(f"{field}.probe", vulnerability.probe, content["probe"])
         self._drafts.draft(field, Record.of(Kind.VULNERABILITY, content))

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.app.tiny import serving
+from tests.serving import ServerProcess
 
 pytestmark = pytest.mark.anyio
 
@@ -115,3 +116,15 @@ async def test_refused(method: str, headers: dict[str, str], status: int, code: 
 async def test_nothing_is_answered_with_nothing() -> None:
     async with serving() as client:
         assert await send(client, []) == []
+
+
+def test_a_line_is_told_all_that_is_wrong_with_it(server: ServerProcess) -> None:
+    first = {"models": [{"name": "m", "version": "1"}]}
+    note = {"subject": "model:m@1", "author": "ann", "text": "t"}
+    wrong = {"models": [{"name": "a@b", "version": "1"}], "notes": [note, note | {"subject": "model:x@1"}]}
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in (first, wrong))
+    with server.client() as client:
+        response = client.post("/bulk", content=body, headers={"content-type": "application/x-ndjson"})
+    good, bad = [json.loads(line) for line in response.text.splitlines()]
+    assert good == {"line": 1, "created": 1, "existing": 0}
+    assert [error["field"] for error in bad["errors"]] == ["models[0].name", "notes[1].subject"]

@@ -195,6 +195,21 @@ def test_what_is_wrong_in_a_variable_is_named(
     assert said in found[field]["message"]
 
 
+def test_all_problems_come_at_once(client: httpx2.Client) -> None:
+    result = {"name": "acuracy", "value": 0.5, "n": -1}
+    evaluation = {"subject": "model:x@1", "suite": {"name": "s", "version": "1"}, "metrics": [result]}
+    manifest = {"models": [{"name": "m", "version": "1", "config": {"a": 2}}], "evaluations": [evaluation]}
+    for given in (manifest, manifest | {"notes": [{"subject": "model:x@1", "author": "", "text": "t"}]}):
+        answer = client.post("/graphql", json={"query": REGISTER, "variables": {"manifest": given}}).json()
+        found = [(error["extensions"]["code"], error["extensions"]["field"]) for error in answer["errors"]]
+        assert found[:3] == [
+            ("VERSION_CONFLICT", "models[0]"),
+            ("INVALID_INPUT", "evaluations[0].metrics[0].n"),
+            ("UNKNOWN_REFERENCE", "evaluations[0].subject"),
+        ]
+        assert [field for _, field in found[3:]] == (["notes[0].author"] if "notes" in given else [])
+
+
 def test_what_is_just_right_is_taken(client: httpx2.Client) -> None:
     config = json.dumps({"seed": 2**53 - 1, "deep": json.loads(deep(62))})
     manifest = f'{{"models":[{{"name":"caf\\u00e9/v2 (final)","version":"1","config":{config}}}]}}'

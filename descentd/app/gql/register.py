@@ -13,9 +13,10 @@ from descentd.app.gql.enums import RecordKind
 from descentd.app.gql.inputs import made, wire
 from descentd.app.gql.records import Record, node
 from descentd.app.gql.scalars import Count, Ref
+from descentd.graph.errors import Invalid
 from descentd.graph.manifest import ManifestInput
 from descentd.graph.records import Brief
-from descentd.graph.registration import register
+from descentd.graph.registration import register, with_all_problems
 from descentd.queries.events import events
 
 Manifest: Any = made(ManifestInput)
@@ -57,9 +58,12 @@ class RegisterMutation:
     async def register(
         self, info: Info, manifest: Annotated[Manifest, strawberry.argument(description="What to register.")]
     ) -> Registration:
-        read = ManifestInput.read(wire(manifest))
-        check_manifest(read, context(info).roles)
         registry = context(info).registry
+        try:
+            read = ManifestInput.read(wire(manifest))
+        except Invalid as wrong:
+            raise await with_all_problems(registry.store, wrong) from None
+        check_manifest(read, context(info).roles)
         done = await register(registry.committer, read, context(info).person)
         context(info).answered_at(await registry.sequence())
         created = len(done.created)
