@@ -30,7 +30,9 @@ def test_the_worst_of_several_is_by_its_own_direction_with_that_ones_error() -> 
     attacks: Measured = {("fgsm", ()): Result(0.7, 0.02, 100), ("pgd", ()): Result(0.4, 0.03, 200)}
     worst = metric("worst_attack", worst_of=("fgsm", "pgd", "not_measured"))
     known = by_name(metric("fgsm"), metric("pgd"), worst)
-    assert with_composites(attacks, known)["worst_attack", ()] == Result(0.4, 0.03, 200)
+    assert with_composites(attacks, known)["worst_attack", ()] == Result(
+        0.4, 0.03, 200, ("fgsm", "pgd"), ("not_measured",)
+    )
     turned = by_name(metric("fgsm"), metric("pgd"), metric("worst_attack", LOW, worst_of=("fgsm", "pgd")))
     assert with_composites(attacks, turned)["worst_attack", ()] == Result(0.7, 0.02, 100)
 
