@@ -1,5 +1,6 @@
 """The worst of fewer attacks is no improvement, nor is a gap between fewer groups."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ def result(name: str, value: float, lang: str | None = None) -> dict[str, Any]:
     return found | ({"slice": [{"attribute": "lang", "value": lang}]} if lang else {})
 
 
-async def line(registry: Registry, *measured: list[dict[str, Any]]) -> None:
+async def line(registry: Registry, *measured: list[dict[str, Any]], also: Sequence[dict[str, Any]] = ()) -> None:
     """Versions `m@0`, `m@1` … of one line, each with these results."""
     models = [
         {"name": "m", "version": str(i), "config": {"step": i}}
@@ -46,7 +47,7 @@ async def line(registry: Registry, *measured: list[dict[str, Any]]) -> None:
     evaluations = [
         {"subject": f"model:m@{i}", "suite": suite, "metrics": metrics} for i, metrics in enumerate(measured)
     ]
-    await send(registry, metrics=[*PARTS, WORST, APPROVAL, GAP], models=models, evaluations=evaluations)
+    await send(registry, metrics=[*PARTS, WORST, APPROVAL, GAP, *also], models=models, evaluations=evaluations)
 
 
 async def findings(registry: Registry, of: str) -> tuple[str, dict[tuple[str, str], str]]:
@@ -80,6 +81,14 @@ async def test_leaving_a_group_out_closes_no_gap(registry: Registry) -> None:
     assert verdict != "IMPROVED"
     assert "between en and tr and no longer between de, en and tr" in found["COVERAGE_LOSS", "approval_gap"]
     assert (await difference(registry, "approval_gap"))["verdict"] == "INCOMPARABLE"
+
+
+async def test_the_worst_gap_between_fewer_groups_is_no_smaller_one(registry: Registry) -> None:
+    langs = [result("approval", value, lang) for value, lang in ((0.5, "en"), (0.4, "tr"), (0.2, "de"))]
+    widest = GAP | {"name": "widest", "disparityOf": None, "disparityOver": None, "worstOf": ["approval_gap"]}
+    await line(registry, langs, langs[:2], also=[widest])
+    assert (await findings(registry, "model:m@1"))[0] != "IMPROVED"
+    assert (await difference(registry, "widest"))["verdict"] == "INCOMPARABLE"
 
 
 async def test_what_was_always_left_out_is_compared_without(registry: Registry) -> None:

@@ -70,7 +70,7 @@ def test_a_disparity_is_over_the_slices_of_its_attribute_and_keeps_the_others() 
     assert gaps.keys() == {(), (("region", "EU"),)}
     assert gaps[()].value == 0.16
     assert gaps[()].stderr == pytest.approx(math.sqrt(0.41 * 0.59 / 2600 + 0.57 * 0.43 / 34000))
-    assert gaps[("region", "EU"),] == Result(0.3, 0.05)
+    assert gaps[("region", "EU"),] == Result(0.3, 0.05, None, ("18-64", "65+"))
 
 
 def test_composites_of_composites_come_out_whatever_their_order_and_circles_end() -> None:

@@ -61,7 +61,7 @@ def _worst_of(measured: Mapping[str, Result], definition: MetricDefinition, defi
         worst.value,
         worst.error(part) if part else worst.stderr,
         worst.n,
-        tuple(sorted(measured)) if lacking else (),
+        tuple(sorted(measured if lacking else {each for one in measured.values() for each in one.parts})),
         tuple(sorted(lacking)),
     )
 
