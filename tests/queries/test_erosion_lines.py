@@ -87,7 +87,7 @@ def test_composites_of_composites_come_out_whatever_their_order_and_circles_end(
         ("egg", ()): Result(1.0),
     }
     found = with_composites(measured, known)
-    assert found["worst_gap", ()] == Result(0.3)
+    assert found["worst_gap", ()] == Result(0.3, parts=("a", "b"))
     assert found["chicken", ()] == Result(1.0)
 
 
