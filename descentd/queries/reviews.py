@@ -6,7 +6,7 @@ Approver is not registrant nor evaluator, compared by person.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -22,6 +22,7 @@ from descentd.graph.relations import Kind, Role
 from descentd.graph.store.base import Reads
 from descentd.queries.evidence import Piece, changes, counting, evidence
 from descentd.queries.flags import REFUSING, reaching
+from descentd.queries.gate.case import EDITION
 from descentd.queries.policies import Policy, in_force, meant
 from descentd.queries.registry import Registry
 from descentd.queries.withdrawals import withdrawal
@@ -108,11 +109,12 @@ async def reviews(
     versions: Sequence[int],
     upto: int,
     moment: int | None = None,
-    person_of: Callable[[str], str] = alike,
+    edition: int = EDITION,
 ) -> Mapping[int, list[Held]]:
     """Every review of each version, oldest first, as it stands at a sequence and a moment (now unless given).
 
-    `person_of` makes equal what two ways to write one person are.
+    `edition` says how the gate judges: in the first one, persons were told apart by their exact text, and retracting a
+    version did not void what had been said of it.
     """
     links = await registry.store.links(versions, {Role.DECIDES_ON}, inward=True)
     about = {link.source: link.target for link in links if link.source <= upto}
@@ -123,7 +125,10 @@ async def reviews(
     if not decided:
         return {version: [] for version in versions}
     pieces = await evidence(registry, list(decided), upto)
+    person_of: Callable[[str], str] = alike if edition > 1 else str
     ids = [entry.record.id for entries in decided.values() for entry in entries]
+    if edition > 1:
+        ids += {entry.record.content["subject"] for entries in decided.values() for entry in entries}
     withdrawn = await registry.store.holders([f"retracted:{id}" for id in ids])
     retracted = {key.removeprefix("retracted:") for key, by in withdrawn.items() if by[0] <= upto}
     environments = {entry.record.content["environment"] for entries in decided.values() for entry in entries}
@@ -152,7 +157,7 @@ def _void(
     entry: Entry,
     all: Sequence[Entry],
     pieces: Sequence[Piece],
-    retracted: Iterable[str],
+    retracted: Collection[str],
     laid_down: Mapping[str, Policy],
     upto: int,
     now: int,
@@ -174,6 +179,8 @@ def _void(
         return f"it expired at {content['expiresAt']}"
     if content["decision"] != Decision.GO:
         return None
+    if content["subject"] in retracted:
+        return "the version was retracted"
     come, gone = changes(pieces, content["sequence"], upto)
     if come or gone:
         return _changed(come, gone)

@@ -256,7 +256,7 @@ def bias_blocks(world: World) -> None:
     assert [name for name in rules if rules[name] == "PASSED"] == ["every-group-measured", "probes-run", "nothing-open"]
     assert told["stereotype-rate"] == "The stereotype rate may be at most 0.10 from 0.5."
     assert told["no-erosion"] == "Erosion is ERODED (STEP_REGRESSION of pct_stereotype)."
-    assert told["documentation-current"] == "STALE_PROFILE."
+    assert told["documentation-current"].startswith("1 evaluation came after the safety profile: read it again")
     assert told["quorum"] == "0 of 2 people said GO on what is known now."
     refused = world.refuse("GATE_BLOCKED", "Ruth", "Promote", of=CHILD, environment="production")
     assert refused.told["outcome"] == "BLOCKED"
@@ -432,7 +432,8 @@ def new_evidence_voids_the_go(world: World) -> None:
     came = "1 safety profile, 1 incident, 1 resolution, 1 evaluation came after it"
     assert f"{came} and 1 safety profile no longer counts." in reasons["REOPENED"]
     outcome, rules, told = world.rules(CHILD)
-    assert (outcome, told["quorum"]) == ("BLOCKED", "0 of 2 people said GO on what is known now.")
+    assert outcome == "BLOCKED"
+    assert told["quorum"].startswith("0 of 2 people said GO on what is known now; Rob's no longer holds: ")
     assert rules["documentation-current"] == "BLOCKED"
     reviews = world.ask("Rob", "Entity", ref=CHILD)["reviews"]
     assert [one["decision"] for one in reviews] == ["GO", "GO", "NO_GO", "GO"]

@@ -164,6 +164,9 @@ async def test_what_was_retracted_is_rejected_and_what_rests_on_it_shows_that(re
     own, below = await verdict(registry, one, at), await verdict(registry, two, at)
     assert own.status is VerdictStatus.REJECTED
     assert ("RETRACTED", "model:m@1 was retracted by ben: Wrong.") in [(r.code, r.message) for r in own.reasons]
+    assert ("REOPENED", "rita's GO for production no longer holds: the version was retracted.") in [
+        (reason.code, reason.message) for reason in own.reasons
+    ]
     assert below.status is VerdictStatus.APPROVED
     assert "RESTS_ON_RETRACTED" in {reason.code for reason in below.reasons}
     assert "RETRACTED" not in {reason.code for reason in below.reasons}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from descentd.graph.log import Entry
-from descentd.graph.people import alike
 from descentd.graph.records import Brief
 from descentd.queries.flags import Standing, in_force, reaching
 from descentd.queries.gate.case import Case, Sighting
@@ -19,9 +18,8 @@ from descentd.queries.withdrawals import withdrawn_origins
 
 async def reviews_of(case: Case) -> Sequence[Held]:
     """All reviews of the version, as they stand."""
-    person_of = alike if case.edition > 1 else str
     version = case.version.sequence
-    return (await reviews(case.registry, [version], case.upto, case.moment, person_of))[version]
+    return (await reviews(case.registry, [version], case.upto, case.moment, case.edition))[version]
 
 
 async def review(case: Case, policy: Policy | None) -> Sighting:
