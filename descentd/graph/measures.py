@@ -55,7 +55,7 @@ class Measures:
         self._check_whole(metric, field, problem_at)
         for part, name in _parts(metric):
             with problem_at(f"{field}.{part}"):
-                self._check_part(metric, name)
+                self.find(name)
         with problem_at(field):
             self._check_circle(metric.name)
         record, own = self.defined[metric.name], self._own.get(metric.name)
@@ -97,17 +97,6 @@ class Measures:
                     "With direction NONE no value is worse than another: give the direction of the parts."
                 )
 
-    def _check_part(self, metric: MetricDefinitionInput, name: str) -> None:
-        """A part must be defined, and the worst of several be told by one direction."""
-        part = self.find(name)
-        if name == metric.name or name not in (metric.worst_of or ()) or metric.direction is MetricDirection.NONE:
-            return
-        if (part.direction, part.optimum) != (metric.direction, metric.optimum):
-            raise InvalidInput(
-                f"{name} has {_aim(part.direction, part.optimum)}, but {metric.name}, its worst, "
-                f"{_aim(metric.direction, metric.optimum)}: which is worse must mean the same for both."
-            )
-
     def _check_circle(self, name: str) -> None:
         """No metric is made of itself."""
         way = {name: ""}
@@ -146,10 +135,6 @@ def _parts(metric: MetricDefinitionInput) -> Iterator[tuple[str, str]]:
     """The metrics that one is made of, each with the part of the definition that names it."""
     yield from (("worstOf", name) for name in metric.worst_of or ())
     yield from (("disparityOf", name) for name in filter(None, [metric.disparity_of]))
-
-
-def _aim(direction: MetricDirection, optimum: float | None) -> str:
-    return f"direction {direction}" if optimum is None else f"direction {direction} with optimum {optimum:g}"
 
 
 def _meaning(definition: MetricDefinition) -> dict[str, object]:

@@ -60,7 +60,6 @@ WRONG: dict[str, tuple[dict[str, Any], Code, str]] = {
     "worst where nothing is worse": (
         definition(direction="NONE", worstOf=["selection_rate"]), Code.INVALID_INPUT, "metrics[0].worstOf",
     ),
-    "worst of what is better that way": (definition(worstOf=["accuracy"]), Code.INVALID_INPUT, "metrics[0].worstOf"),
     "made of itself": (definition(worstOf=["mine"]), Code.CYCLE, "metrics[0]"),
     "a gap in itself": (definition(disparityOf="mine", disparityOver="age"), Code.CYCLE, "metrics[0]"),
     "disparity over nothing": (
