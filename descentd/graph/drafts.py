@@ -1,7 +1,7 @@
 """The records that a manifest turns into, as they are drafted: by name, by id and by where they are mentioned."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from pydantic.alias_generators import to_camel
@@ -67,9 +67,7 @@ class Drafts:
     def raise_problems(self) -> None:
         """Raise Invalid where there are problems."""
         if self.problems:
-            # What is wrong with a dataset is found again for each of its partitions.
-            distinct = {(problem.message, problem.field): problem for problem in self.problems}
-            raise Invalid(sorted(distinct.values(), key=lambda problem: position(problem.field or "")))
+            raise together(self.problems)
 
     def field_of(self, id: str) -> str | None:
         """Where the manifest first mentions a record."""
@@ -100,6 +98,12 @@ class _Noting:
             error.field = error.field or self._field
             self._problems.append(error)
         return True
+
+
+def together(problems: Iterable[DescentError]) -> Invalid:
+    """All problems of a manifest, in its order; what is wrong with a dataset is found again for each partition."""
+    distinct = {(problem.message, problem.field): problem for problem in problems}
+    return Invalid(sorted(distinct.values(), key=lambda problem: position(problem.field or "")))
 
 
 def position(field: str) -> tuple[tuple[bool, int, str], ...]:

@@ -104,7 +104,7 @@ class Measures:
         while waiting:
             whole = waiting.pop()
             definition = self._known.get(whole)
-            for part in (*definition.worst_of, *filter(None, [definition.disparity_of])) if definition else ():
+            for part in definition.parts if definition else ():
                 if part == name:
                     circle = [name, whole]
                     while way[circle[-1]]:
@@ -152,7 +152,7 @@ def _meaning(definition: MetricDefinition) -> dict[str, object]:
 
 def _named(manifest: ManifestInput) -> Iterator[str]:
     for definition in manifest.metrics or ():
-        yield from (definition.name, *(definition.worst_of or ()), *filter(None, [definition.disparity_of]))
+        yield from (definition.name, *(part for _, part in _parts(definition)))
     for evaluation in manifest.evaluations or ():
         yield from _measured(evaluation)
     for vulnerability in manifest.vulnerabilities or ():

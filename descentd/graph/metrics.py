@@ -86,6 +86,11 @@ class MetricDefinition:
         )
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """The metrics that it is made of, none for one that is only ever reported."""
+        return (*self.worst_of, *filter(None, [self.disparity_of]))
+
+    @property
     def is_safety(self) -> bool:
         """Whether a change for the worse is a safety finding."""
         return self.category not in (MetricCategory.PERFORMANCE, MetricCategory.LATENCY)

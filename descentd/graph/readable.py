@@ -1,10 +1,8 @@
 """What can still be read of a manifest that is wrong in places, so that all of its problems are told at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
-
-from pydantic.alias_generators import to_camel
+from typing import Any, Final, TypeVar
 
 from descentd.graph.dataset_inputs import DatasetInput, PopulationStatementInput
 from descentd.graph.errors import Invalid
@@ -19,17 +17,21 @@ from descentd.graph.inputs import Input
 from descentd.graph.manifest import ManifestInput
 from descentd.graph.version_inputs import ModelVersionInput, SafetyProfileStatementInput
 
-_ELEMENTS: Final[Mapping[str, type[Input]]] = {
+_SECTIONS: Final[Mapping[str, type[Input]]] = {
     "metrics": MetricDefinitionInput,
     "datasets": DatasetInput,
     "models": ModelVersionInput,
     "evaluations": EvaluationInput,
-    "safety_profiles": SafetyProfileStatementInput,
+    "safetyProfiles": SafetyProfileStatementInput,
     "populations": PopulationStatementInput,
     "vulnerabilities": VulnerabilityInput,
     "notes": NoteInput,
 }
+"""What each section of a manifest holds, by its wire name."""
+
 _ANY: Final = {"name": "accuracy", "value": 0}
+
+Element = TypeVar("Element", bound=Input)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +48,34 @@ def readable(given: object) -> Readable:
     sections: dict[str, tuple[Input, ...]] = {}
     places: dict[str, list[int]] = {}
     left_out: set[str] = set()
-    for section, kind in _ELEMENTS.items():
-        elements = given.get(to_camel(section)) if isinstance(given, Mapping) else None
-        kept: list[Input] = []
-        places[to_camel(section)] = []
-        for place, element in enumerate(elements if isinstance(elements, list | tuple) else ()):
-            read = _read(kind, element)
-            if read is None:
-                left_out.update(_names(section, element))
-            else:
-                kept.append(read)
-                places[to_camel(section)].append(place)
-        sections[to_camel(section)] = tuple(kept)
+    for section, kind in _SECTIONS.items():
+        elements = _listed(given.get(section) if isinstance(given, Mapping) else None)
+        read = [_evaluation(one) if kind is EvaluationInput else _whole(kind, one) for one in elements]
+        sections[section] = tuple(one for one in read if one is not None)
+        places[section] = [place for place, one in enumerate(read) if one is not None]
+        left_out.update(*(_names(section, one) for one, right in zip(elements, read, strict=True) if right is None))
     return Readable(ManifestInput.model_validate(sections), places, frozenset(left_out))
 
 
-def _read(kind: type[Input], element: object) -> Input | None:
+def _listed(given: object) -> Sequence[Any]:
+    return given if isinstance(given, list | tuple) else ()
+
+
+def _whole(kind: type[Element], element: object) -> Element | None:
     try:
         return kind.read(element)
     except Invalid:
-        if kind is not EvaluationInput or not isinstance(element, Mapping):
-            return None
-    whole = _read_evaluation({**element, "metrics": [_ANY]})
-    given = element.get("metrics")
-    metrics = (_read(MetricValueInput, metric) for metric in (given if isinstance(given, list | tuple) else ()))
-    return whole and whole.model_copy(update={"metrics": tuple(metric for metric in metrics if metric is not None)})
-
-
-def _read_evaluation(element: Mapping[str, Any]) -> EvaluationInput | None:
-    try:
-        return EvaluationInput.read(element)
-    except Invalid:
         return None
+
+
+def _evaluation(element: object) -> EvaluationInput | None:
+    """An evaluation with those of its results that are right."""
+    read = _whole(EvaluationInput, element)
+    if read is not None or not isinstance(element, Mapping):
+        return read
+    rest = _whole(EvaluationInput, {**element, "metrics": [_ANY]})
+    results = [_whole(MetricValueInput, one) for one in _listed(element.get("metrics"))]
+    return rest and rest.model_copy(update={"metrics": tuple(one for one in results if one is not None)})
 
 
 def _names(section: str, element: object) -> Iterator[str]:
@@ -92,7 +90,6 @@ def _names(section: str, element: object) -> Iterator[str]:
             yield f"model:{name}" if version is None else f"model:{name}@{version}"
         case "datasets":
             yield f"dataset:{name}@{version}"
-            parts = element.get("partitions")
-            for part in parts if isinstance(parts, list | tuple) else ():
+            for part in _listed(element.get("partitions")):
                 if isinstance(part, Mapping):
                     yield f"dataset:{name}@{version}#{part.get('name')}"

@@ -9,7 +9,7 @@ from descentd.graph.conflicts import conflicts, next_version, same_build
 from descentd.graph.contents import build_of
 from descentd.graph.dataset_inputs import DatasetInput, DerivationInput, PartitionInput
 from descentd.graph.digests import Content, canonical, in_order
-from descentd.graph.drafts import DATA, VERSION, Drafts, Skipped, position
+from descentd.graph.drafts import DATA, VERSION, Drafts, Skipped, together
 from descentd.graph.errors import Cycle, DescentError, Invalid, InvalidInput
 from descentd.graph.manifest import ManifestInput
 from descentd.graph.measures import Measures
@@ -215,8 +215,7 @@ async def with_all_problems(reads: Reads, wrong: Invalid) -> Invalid:
         for problem in error.problems if isinstance(error, Invalid) else [error]:
             problem.field = _in_place(problem.field, rest.places)
             found.append(problem)
-    distinct = {(problem.field, problem.message): problem for problem in found}
-    return Invalid(sorted(distinct.values(), key=lambda problem: position(problem.field or "")))
+    return together(found)
 
 
 def _in_place(field: str | None, places: Mapping[str, Sequence[int]]) -> str | None:

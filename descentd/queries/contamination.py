@@ -7,7 +7,7 @@ partition of the same dataset does not, nor does learning from something that ha
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from descentd.graph.reach import Direction, Step
 from descentd.graph.relations import Kind, Role
@@ -21,9 +21,13 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """`reached` holds, for each data that any of the versions may have learned from, all versions that did."""
+    """`reached` holds, for each data that any of the versions may have learned from, all versions that did.
+
+    `taught` is by data what it was made from, as far as they trained on that.
+    """
 
     reached: Mapping[int, frozenset[int]]
+    taught: Mapping[int, Teachers] = field(default_factory=dict)
 
     def touches(self, version: int, data: int) -> bool:
         """Whether the version, or an ancestor, learned from this data."""
@@ -37,24 +41,19 @@ async def contamination(registry: Registry, heads: Sequence[int], data: Collecti
     """
     if not data or not heads:
         return Contamination({})
-    learned = await _met(registry, heads, upto)
+    learned: set[int] = set()
+    for kind in (Kind.PARTITION, Kind.DATASET):
+        learned.update((await registry.walk.members(heads, Direction.ANCESTORS, upto, kind)).tolist())
     parts: defaultdict[int, list[int]] = defaultdict(list)
     for link in await registry.store.links(sorted(data), {Role.INCLUDES}, inward=False):
         parts[link.source].append(link.target)
     suspects = [each for each in sorted(data) if each in learned or not learned.isdisjoint(parts.get(each, ()))]
     found = {each: {*await _descendants(registry, [each], upto)} for each in suspects}
-    for each, taught in (await teachers(registry, heads, data, learned, upto)).items():
-        trained = sorted(taught.trained)
+    taught = await teachers(registry, heads, data, learned, upto)
+    for each, by in taught.items():
+        trained = sorted(by.trained)
         found.setdefault(each, set()).update(trained, await _descendants(registry, trained, upto))
-    return Contamination({each: frozenset(versions) for each, versions in found.items()})
-
-
-async def _met(registry: Registry, heads: Sequence[int], upto: int) -> set[int]:
-    """All data in the ancestry of some versions."""
-    met: set[int] = set()
-    for kind in (Kind.PARTITION, Kind.DATASET):
-        met.update((await registry.walk.members(heads, Direction.ANCESTORS, upto, kind)).tolist())
-    return met
+    return Contamination({each: frozenset(versions) for each, versions in found.items()}, taught)
 
 
 async def _descendants(registry: Registry, origins: Sequence[int], upto: int) -> list[int]:
@@ -78,12 +77,9 @@ async def derivations(registry: Registry, pairs: Collection[Pair], upto: int) ->
     for data, versions in asked.items():
         vias = await registry.walk.via([data], versions, upto)
         ways |= {(version, data): via for version, via in zip(versions, vias, strict=True)}
-    missing = {pair for pair, way in ways.items() if not way}
-    if missing:
-        met = await _met(registry, heads, upto)
-        taught = await teachers(registry, heads, {data for _, data in missing}, met, upto)
-        for data, each in taught.items():
-            ways |= await _ways_back(registry, each, [v for v in asked[data] if (v, data) in missing], upto)
+    for data, taught in touched.taught.items():
+        back = [version for version in asked[data] if not ways[version, data]]
+        ways |= await _ways_back(registry, taught, back, upto)
     _, named = await name_steps(registry, (), list(ways.values()))
     return dict(zip(ways, named, strict=True))
 

@@ -17,7 +17,7 @@ class Metrics:
     def __init__(self, registered: Mapping[str, MetricDefinition]) -> None:
         self.number = len(registered)
         self._known = {**catalogue(), **registered}
-        made = {name: parts for name, each in self._known.items() if (parts := parts_of(each))}
+        made = {name: parts for name, each in self._known.items() if (parts := each.parts)}
         self.composites = {name: self._known[name] for name in {*made, *chain.from_iterable(made.values())}}
         """The definitions of metrics that are made of others, and of those that they are made of."""
 
@@ -32,11 +32,6 @@ class Metrics:
             hint = f"did you mean {', '.join(close)}?" if close else "define it under metrics of a manifest."
             raise UnknownMetric(f"{ascii(name)} is neither in the catalogue nor registered: {hint}", field)
         return self._known[name]
-
-
-def parts_of(definition: MetricDefinition) -> tuple[str, ...]:
-    """The metrics that a metric is made of, none for one that is only ever reported."""
-    return (definition.disparity_of,) if definition.disparity_of is not None else definition.worst_of
 
 
 class Definitions:

@@ -16,7 +16,6 @@ from descentd.graph.reach import Direction, Tail
 from descentd.graph.relations import KIND_NUMBER, ROLE_NUMBER, Kind, Role
 from descentd.queries.ancestry import lineage, parents_of
 from descentd.queries.comparable import in_series, learned_from
-from descentd.queries.definitions import parts_of
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
@@ -33,7 +32,6 @@ STEP: Final = 2.0
 LEAST: Final = 20
 MOST: Final = 2_000
 """Versions that are assessed in a step: what is read of many at once is read once."""
-
 
 _SPAN: Final = 10_000
 """Evaluations whose subjects are read at a time, so that nobody else waits long."""
@@ -86,14 +84,14 @@ async def _evaluated_at_all(registry: Registry, upto: int) -> set[int]:
 async def _touched(registry: Registry, tail: Tail, upto: int) -> set[int]:
     """The evaluated versions whose standing the records of a tail may have changed."""
     walk = registry.walk
+    if await _redefines(registry, _of_kind(tail, Kind.METRIC_DEFINITION)):
+        return await _evaluated(registry, (await walk.everything(upto, Kind.MODEL_VERSION)).tolist(), upto)
     changed = set(_targets(tail, Role.EVALUATES))
     changed |= await _subjects_of_retracted(registry, _of_kind(tail, Kind.RETRACTION))
     # Data that has a twin from now on: whoever learned from the twin may be contaminated by what this came from, and
     # whoever was evaluated on what the twin went into by having learned from what this came from.
     same = set(tail.twins[:, 0].tolist())
     changed |= same | await _evaluated_on(registry, same, upto)
-    if await _redefines(registry, _of_kind(tail, Kind.METRIC_DEFINITION)):
-        return await _evaluated(registry, (await walk.everything(upto, Kind.MODEL_VERSION)).tolist(), upto)
     if not changed:
         return set()
     reached = await walk.members(sorted(changed), Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
@@ -128,7 +126,7 @@ async def _subjects_of_retracted(registry: Registry, retractions: Sequence[int])
 async def _redefines(registry: Registry, definitions: Sequence[int]) -> bool:
     """Whether new definitions make something of results that are there: those of composites do."""
     entries = await registry.store.entries(definitions) if definitions else []
-    return any(parts_of(MetricDefinition.of(entry.record.content)) for entry in entries)
+    return any(MetricDefinition.of(entry.record.content).parts for entry in entries)
 
 
 async def _evaluated(registry: Registry, versions: Collection[int], upto: int) -> set[int]:

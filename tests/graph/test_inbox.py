@@ -1,19 +1,15 @@
 """Which deliveries from outside came: every store keeps it alike, and none takes it for part of the lineage."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from descentd.graph.store.base import Store
 from descentd.graph.store.inbox import Arrival
-from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.neo4j import Neo4jStore
 from descentd.graph.store.sqlite import SQLiteStore
 from descentd.graph.verify import verify
+from tests.graph.opened import InMemory, InNeo4j, InSQLite
 from tests.graph.samples import registry, send
-from tests.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 
@@ -52,20 +48,11 @@ class InboxContract:
         assert await store.resolve([ONE.identity]) == {}
 
 
-class TestMemory(InboxContract):
-    @pytest.fixture
-    async def store(self) -> MemoryStore:
-        return MemoryStore()
+class TestMemory(InMemory, InboxContract):
+    pass
 
 
-class TestSQLite(InboxContract):
-    @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[SQLiteStore]:
-        store = SQLiteStore(tmp_path / "registry.db")
-        await store.open()
-        yield store
-        await store.close()
-
+class TestSQLite(InSQLite, InboxContract):
     async def test_another_process_sees_it_at_once_and_it_stays(self, store: SQLiteStore) -> None:
         await store.inbox.take(ONE)
         other = SQLiteStore(store._path)
@@ -80,10 +67,5 @@ class TestSQLite(InboxContract):
         await store.inbox.take(ONE)
 
 
-class TestNeo4j(InboxContract):
-    @pytest.fixture
-    async def store(self, neo4j_empty: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-        store = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
-        await store.open()
-        yield store
-        await store.close()
+class TestNeo4j(InNeo4j, InboxContract):
+    pass

@@ -1,19 +1,15 @@
 """How far others have been told: every store keeps it alike, and none takes it for part of the lineage."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from descentd.graph.deliveries import Delivery, DeliveryState, Destination
 from descentd.graph.store.base import Store
-from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.neo4j import Neo4jStore
 from descentd.graph.store.sqlite import SQLiteStore
 from descentd.graph.verify import verify
+from tests.graph.opened import InMemory, InNeo4j, InSQLite
 from tests.graph.samples import registry, send
-from tests.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 
@@ -117,20 +113,11 @@ class OutboxContract:
         assert await store.resolve(["ci", "msg_1"]) == {}
 
 
-class TestMemory(OutboxContract):
-    @pytest.fixture
-    async def store(self) -> MemoryStore:
-        return MemoryStore()
+class TestMemory(InMemory, OutboxContract):
+    pass
 
 
-class TestSQLite(OutboxContract):
-    @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[SQLiteStore]:
-        store = SQLiteStore(tmp_path / "registry.db")
-        await store.open()
-        yield store
-        await store.close()
-
+class TestSQLite(InSQLite, OutboxContract):
     async def test_another_process_sees_it_at_once_and_it_stays(self, store: SQLiteStore) -> None:
         await kept(store, delivery(5), position=5)
         other = SQLiteStore(store._path)
@@ -146,10 +133,5 @@ class TestSQLite(OutboxContract):
         await kept(store, delivery(1))
 
 
-class TestNeo4j(OutboxContract):
-    @pytest.fixture
-    async def store(self, neo4j_empty: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-        store = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
-        await store.open()
-        yield store
-        await store.close()
+class TestNeo4j(InNeo4j, OutboxContract):
+    pass

@@ -1,20 +1,16 @@
 """Tokens and the log of accesses: every store keeps them alike, and none takes them for part of the lineage."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from descentd.graph.errors import InvalidInput
 from descentd.graph.people import Access, AccessRole, Token, person
 from descentd.graph.store.base import Store
-from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.neo4j import Neo4jStore
 from descentd.graph.store.sqlite import SQLiteStore
 from descentd.graph.verify import verify
+from tests.graph.opened import InMemory, InNeo4j, InSQLite
 from tests.graph.samples import registry, send
-from tests.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 
@@ -90,20 +86,11 @@ class PeopleContract:
         assert list(await store.search(["ada"], None)) == []
 
 
-class TestMemory(PeopleContract):
-    @pytest.fixture
-    async def store(self) -> MemoryStore:
-        return MemoryStore()
+class TestMemory(InMemory, PeopleContract):
+    pass
 
 
-class TestSQLite(PeopleContract):
-    @pytest.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[SQLiteStore]:
-        store = SQLiteStore(tmp_path / "registry.db")
-        await store.open()
-        yield store
-        await store.close()
-
+class TestSQLite(InSQLite, PeopleContract):
     async def test_another_process_sees_them_at_once(self, store: SQLiteStore) -> None:
         other = SQLiteStore(store._path)
         await other.open()
@@ -121,13 +108,8 @@ class TestSQLite(PeopleContract):
         assert await store.people.token(ADA.hash) == ADA
 
 
-class TestNeo4j(PeopleContract):
-    @pytest.fixture
-    async def store(self, neo4j_empty: Neo4jServer) -> AsyncIterator[Neo4jStore]:
-        store = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
-        await store.open()
-        yield store
-        await store.close()
+class TestNeo4j(InNeo4j, PeopleContract):
+    pass
 
 
 @pytest.mark.parametrize("given", ["Ada", "ada@example.org", "repo:org/models:ref:refs/heads/main", "Zoë Müller"])

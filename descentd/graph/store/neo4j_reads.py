@@ -14,19 +14,18 @@ from descentd.graph.store.base import Link
 from descentd.graph.store.neo4j_connection import Row, Run
 from descentd.graph.store.neo4j_layout import HEAD
 
-_RESOLVE: Final = """
+_BRIEF: Final = "r.seq, r.kind, r.id, r.label"
+_ENTRY: Final = "r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy"
+_NAMED: Final = """
 CALL () {
   UNWIND $ids AS name MATCH (r:Record {id: name}) RETURN name, r
   UNION ALL
   UNWIND $labels AS name MATCH (r:Record {label: name}) RETURN name, r
 }
-RETURN collect([name, r.seq, r.kind, r.id, r.label])
 """
-_FOUND: Final = _RESOLVE.replace(
-    "r.id, r.label]", "r.id, r.label, r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy]"
-)
-_BRIEFS: Final = "UNWIND $seqs AS s MATCH (r:Record {seq: s}) RETURN collect([r.seq, r.kind, r.id, r.label])"
-_ENTRY: Final = "r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy"
+_RESOLVE: Final = f"{_NAMED}RETURN collect([name, {_BRIEF}])"
+_FOUND: Final = f"{_NAMED}RETURN collect([name, {_BRIEF}, {_ENTRY}])"
+_BRIEFS: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN collect([{_BRIEF}])"
 _ENTRIES: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN {_ENTRY}"
 _HOLDERS: Final = """
 UNWIND $keys AS key MATCH (k:Key {value: key})<-[:HOLDS]-(r:Record)

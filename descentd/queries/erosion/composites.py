@@ -33,16 +33,12 @@ def with_composites(measured: Results, definitions: Definitions) -> dict[tuple[s
 
 def _parts_first(definitions: Definitions) -> Iterator[MetricDefinition]:
     """The composites, each after those that it is made of; of a circle, whichever comes first."""
-    waiting = {name: one for name, one in definitions.items() if one.worst_of or one.disparity_of}
+    waiting = {name: one for name, one in definitions.items() if one.parts}
     while waiting:
-        ready = [one for one in waiting.values() if not any(part in waiting for part in _parts(one))]
+        ready = [one for one in waiting.values() if waiting.keys().isdisjoint({*one.parts} - {one.name})]
         for one in ready or [next(iter(waiting.values()))]:
             del waiting[one.name]
             yield one
-
-
-def _parts(definition: MetricDefinition) -> set[str]:
-    return {*definition.worst_of, *filter(None, [definition.disparity_of])} - {definition.name}
 
 
 def _worst(results: Results, definition: MetricDefinition, definitions: Definitions) -> dict[Slice, Result]:
