@@ -6,7 +6,9 @@ RUN python -m venv /opt/descent && \
     /opt/descent/bin/pip install --no-cache-dir --disable-pip-version-check --only-binary :all: \
         --require-hashes --requirement requirements-server.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY descentd descentd
+COPY app app
+COPY queries queries
+COPY graph graph
 RUN /opt/descent/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --no-build-isolation .
 
 FROM python:3.12-slim-bookworm

@@ -19,8 +19,8 @@ from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
 from bench.registry import CACHE, SHARES, Landmarks, fill, made, path, prepare
 from bench.rows import HEADER, Row
-from descentd.app.stores import store_at
-from tests.neo4j_server import NoNeo4jError
+from descentd.app.server.store_url import store_at
+from tests.support.neo4j_server import NoNeo4jError
 
 ROWS = ("ready", "lookup", "impact", "pushed", "exposure", "shapes", "memory", "bulk", "single", "safety", "git")
 """In the order in which they are measured."""

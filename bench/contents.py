@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bench.zoo import Zoo
-from descentd.graph.digests import Content, canonical
-from descentd.graph.reach import Documented, PopulationFact
-from descentd.graph.records import Record
-from descentd.graph.relations import KINDS, ROLES, Kind, Role
+from descentd.graph.model.identity import Content, canonical
+from descentd.graph.model.kinds import KINDS, ROLES, Kind, Role
+from descentd.graph.model.reach import Documented, PopulationFact
+from descentd.graph.model.records import Record
 
 _PARTS = {Role.BUILT_FROM: "code", Role.CONFIGURED_BY: "config", Role.RAN_IN: "environment"}
 

@@ -11,7 +11,7 @@ from bench.processes import Server
 from bench.questions import IMPACT
 from bench.rows import Row
 from bench.writing import send
-from descentd.graph.digests import Content
+from descentd.graph.model.identity import Content
 
 FILE = Path(__file__).parents[2] / "shared" / "data" / "dags" / "git-all.int.txt.gz"
 CAUSES = (0, 1_000, 50_000, 120_000, 200_000)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.neo4j_server import JavaNeo4j
+from tests.support.neo4j_server import JavaNeo4j
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -20,7 +20,17 @@ class Server:
     """`descentd serve` on a free port, with what it logs thrown away: a context manager, ready when it is entered."""
 
     def __init__(self, store: str, *options: str) -> None:
-        self._command = [sys.executable, "-m", "descentd.app.cli", "serve", "--store", store, "--port", "0", *options]
+        self._command = [
+            sys.executable,
+            "-m",
+            "descentd.app",
+            "serve",
+            "--store",
+            store,
+            "--port",
+            "0",
+            *options,
+        ]
         self.url = ""
         self.ready_after = 0.0
         """Seconds from the start of the process to its line that says it answers."""

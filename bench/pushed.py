@@ -7,9 +7,9 @@ from neo4j import AsyncGraphDatabase
 
 from bench.registry import Cause
 from bench.rows import Row
-from descentd.graph.reach import Direction
-from descentd.graph.relations import INFLUENCE
-from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.model.kinds import INFLUENCE
+from descentd.graph.model.reach import Direction
+from descentd.graph.store.neo4j.store import Neo4jStore
 
 ROUNDS = 7
 _WALK = f"(d:Record {{seq: $seq}})<-[:{'|'.join(sorted(INFLUENCE))}*1..]-(x)"

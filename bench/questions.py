@@ -11,8 +11,8 @@ from bench.processes import Server
 from bench.registry import Cause, Landmarks
 from bench.rows import Row
 from bench.zoo import AGES, REGIONS
-from descentd.graph.reach import Direction, Tail
-from descentd.graph.topology import Topology
+from descentd.graph.index.topology import Topology
+from descentd.graph.model.reach import Direction, Tail
 
 LOOKUP = """
 query Entity($ref: Ref!) {

@@ -14,12 +14,12 @@ import numpy as np
 
 from bench.contents import Members, records
 from bench.zoo import Zoo, zoo
-from descentd.app.stores import store_at
-from descentd.graph.reach import Direction
-from descentd.graph.records import Record
-from descentd.graph.relations import Kind
+from descentd.app.server.store_url import store_at
+from descentd.graph.index.topology import Topology
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.reach import Direction
+from descentd.graph.model.records import Record
 from descentd.graph.store.base import Proposal, Reads, Store
-from descentd.graph.topology import Topology
 
 CACHE = Path(__file__).parents[1] / ".cache" / "bench"
 SHARES = (0.158, 0.2, 0.321)

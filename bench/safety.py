@@ -8,8 +8,8 @@ from bench.load import ask
 from bench.processes import Server
 from bench.rows import Row
 from bench.writing import send
-from descentd.graph.digests import Content
 from descentd.graph.metrics import catalogue
+from descentd.graph.model.identity import Content
 
 ANCESTORS = 1_000
 METRICS = 20

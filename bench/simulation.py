@@ -12,12 +12,12 @@ from functools import partial
 import numpy as np
 
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection
-from descentd.queries.erosion.ancestry import Ancestry
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, Finding
 from descentd.queries.erosion.questions import EROSION, ErosionKind, questions
-from descentd.queries.erosion.results import Result
-from descentd.queries.erosion.series import Protocol, Series, View
+from descentd.queries.evaluation.series import Protocol, Series, View
+from descentd.queries.lineage.ancestry import Ancestry
+from descentd.queries.statistics.comparison import Result
 
 ALPHA = 0.05
 STDERR = 0.01

@@ -17,7 +17,7 @@ from bench.load import ask
 from bench.processes import Server
 from bench.registry import CACHE, made
 from bench.rows import Row
-from descentd.graph.digests import Content
+from descentd.graph.model.identity import Content
 
 REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $manifest) { created existing } }"
 RAW_BATCH = 10_000

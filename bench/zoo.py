@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.reach import Documented, PopulationFact, Share, Tail
-from descentd.graph.relations import KIND_NUMBER, ROLE_NUMBER, Kind, Role
+from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
+from descentd.graph.model.reach import Documented, PopulationFact, Share, Tail
 
 REGIONS = ("EU", "US", "IN", "BR", "NG", "JP")
 AGES = ("0-17", "18-64", "65+")

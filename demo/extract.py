@@ -1,6 +1,6 @@
 """Make `pythia.tsv`, the demo's figures, from the measurements that the Pythia authors published.
 
-    python demo/extract.py [evaluations.tsv.gz] > demo/pythia.tsv
+    python demo/extract.py [evaluations.tsv.gz] > app/descentd/app/demo/pythia.tsv
 
 The input has one measurement a line: model, variant, step, fewshot, task, metric, value, stderr. The output has one
 checkpoint a line and a pair of columns (value, standard error) for each of `MEASURES`, an empty pair where the

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from descentd.queries.registry import Registry
-from tests.neo4j_server import Neo4jServer, NoNeo4jError, find
-from tests.registries import STORES, opened, store_of
+from tests.support.neo4j_server import Neo4jServer, NoNeo4jError, find
+from tests.support.registries import STORES, opened, store_of
 
 SHARED = Path(__file__).parents[2] / "shared"
 NEO4J_USED = pytest.StashKey[str]()

@@ -12,7 +12,8 @@ import pytest
 from graphql import GraphQLInputObjectType, build_schema
 from graphql.utilities import validate_input_value
 
-from demo import extract, pythia
+from demo import extract
+from descentd.app.demo import pythia
 
 # Two-sample z of the stereotype rate's distance from 0.5, step 3000 to 143000: known answers, to two decimals.
 Z_SINCE_3000 = {

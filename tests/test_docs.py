@@ -15,12 +15,12 @@ from shutil import copyfile
 
 import pytest
 
-from tests.serving import SECONDS, ServerProcess
+from tests.support.server_process import SECONDS, ServerProcess
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 USUAL = "http://127.0.0.1:8600"
-PROGRAMS = {"descentd": "descentd.app.cli", "descent": "descent.cli"}
+PROGRAMS = {"descentd": "descentd.app", "descent": "descent.cli"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -55,7 +55,7 @@ def run(command: str, folder: Path, url: str) -> subprocess.CompletedProcess[str
     program, *options = shlex.split(command.replace(USUAL, url))
     name = Path(program).name
     if command == "make demo":
-        name, options = "descentd", ["demo", "--no-serve", "--store", "sqlite:///demo/pythia.db"]
+        name, options = "descentd", ["demo", "--no-serve", "--store", "sqlite:///pythia.db"]
     words = (
         [sys.executable, "-c", f"from {PROGRAMS[name]} import main; main()", *options]
         if name in PROGRAMS
@@ -71,7 +71,6 @@ def run(command: str, folder: Path, url: str) -> subprocess.CompletedProcess[str
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo's registry in a file, as `make demo` leaves it; `told` beside it is what that said."""
     folder = tmp_path_factory.mktemp("docs")
-    (folder / "demo").mkdir()
     ran = run("make demo", folder, "")
     assert ran.returncode == 0, ran.stderr
     (folder / "told").write_text(ran.stdout, "utf-8")
@@ -80,7 +79,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks(d, "console")], ids=lambda d: d.name)
 def test_the_commands_do_what_is_shown(document: Path, demo: Path, tmp_path: Path) -> None:
-    copyfile(demo / "demo" / "pythia.db", tmp_path / "pythia.db")
+    copyfile(demo / "pythia.db", tmp_path / "pythia.db")
     for block in [*blocks(ROOT / "README.md", "yaml"), *blocks(document, "yaml")]:
         name, _, text = block.partition("\n")
         (tmp_path / name.removeprefix("# ")).write_text(text, "utf-8")

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.graph.errors import InvalidInput
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, catalogue, nearest
+from descentd.graph.model.errors import InvalidInput
 
 LOWER, HIGHER, TARGET, NONE = (
     MetricDirection.LOWER_IS_BETTER,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from neo4j import AsyncGraphDatabase
 
-from tests import neo4j_server
-from tests.neo4j_server import URI_VARIABLE, DockerNeo4j, GivenNeo4j, JavaNeo4j, Neo4jServer, NoNeo4jError, find
+from tests.support import neo4j_server
+from tests.support.neo4j_server import URI_VARIABLE, DockerNeo4j, GivenNeo4j, JavaNeo4j, Neo4jServer, NoNeo4jError, find
 
 
 @pytest.fixture

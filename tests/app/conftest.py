@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 
 @pytest.fixture

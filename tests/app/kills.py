@@ -19,10 +19,10 @@ from typing import Any
 
 import httpx2
 
-from descentd.graph.relations import Kind
+from descentd.graph.model.kinds import Kind
 from descentd.graph.store.base import Store
-from descentd.graph.store.sqlite import SQLiteStore
-from tests.serving import ServerProcess
+from descentd.graph.store.sqlite.store import SQLiteStore
+from tests.support.server_process import ServerProcess
 
 REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $manifest) { created existing } }"
 WRITERS = 6
@@ -80,7 +80,7 @@ class Writers:
 
 def check_verified(store: str) -> None:
     """Assert that `descentd verify` finds a store right."""
-    command = [sys.executable, "-m", "descentd.app.cli", "verify", "--store", store]
+    command = [sys.executable, "-m", "descentd.app", "verify", "--store", store]
     verified = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert verified.returncode == 0, verified.stdout + verified.stderr
 

@@ -20,18 +20,18 @@ from graphql import (
 )
 from starlette.routing import Route, WebSocketRoute
 
-from descentd.app.authorization import FIELDS, READERS, ROUTES, SECTIONS, check_fields, check_manifest, sections_of
-from descentd.app.gql.schema import schema
-from descentd.app.main import create
-from descentd.app.settings import Settings
-from descentd.graph.errors import Forbidden, Invalid
-from descentd.graph.manifest import ManifestInput
-from descentd.graph.people import AccessRole
+from descentd.app.auth.authorization import FIELDS, READERS, ROUTES, SECTIONS, check_fields, check_manifest, sections_of
+from descentd.app.graphql.schema.root import schema
+from descentd.app.server.main import create
+from descentd.app.server.settings import Settings
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.accounts import AccessRole
+from descentd.graph.model.errors import Forbidden, Invalid
 from tests.app.test_process import with_credentials
 from tests.app.tiny import SCHEMA
 from tests.app.tokens import new_token
-from tests.neo4j_server import Neo4jServer
-from tests.serving import ServerProcess
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.server_process import ServerProcess
 
 CORE = schema._schema
 ROOTS = [root for root in (CORE.query_type, CORE.mutation_type, CORE.subscription_type) if root]

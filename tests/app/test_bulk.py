@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from tests.app.tiny import serving
-from tests.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.anyio
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from descentd.app.accesses import now
+from descentd.app.auth.audit_log import now
 from descentd.app.notifications import signing
-from descentd.app.notifications.couriers import BASE, LONGEST, SECOND, Courier, pause
+from descentd.app.notifications.delivery_worker import BASE, LONGEST, SECOND, Courier, pause
 from descentd.app.notifications.destinations import Destination
-from descentd.app.notifications.sending import Sender
-from descentd.graph.acts import ReviewInput
-from descentd.graph.registration import Registered
-from descentd.queries.announcements import ALL_TYPES
+from descentd.app.notifications.http_sender import Sender
+from descentd.graph.registration.acts import ReviewInput
+from descentd.graph.registration.register import Registered
+from descentd.queries.governance.reviews import review
+from descentd.queries.production.announcements import ALL_TYPES
 from descentd.queries.registry import Registry
-from descentd.queries.reviews import review
 from tests.app.receiver import OTHER, SECRET, Receiver
 from tests.queries.governed import CHILD, PARENT, lineage, version, weakness
-from tests.registries import opened, send, store_of
+from tests.support.registries import opened, send, store_of
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.app.test_process import with_credentials
 from tests.app.test_webhooks import MODEL, SECRET, code, hub, post, signed
-from tests.neo4j_server import Neo4jServer
-from tests.serving import ServerProcess
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.server_process import ServerProcess
 
 SERVING = '{ serving(environment: "lab", endpoint: "/hub") { version { ref } } }'
 COUNT = "{ incidents { totalCount } }"

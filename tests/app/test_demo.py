@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from descentd.app import demo
-from descentd.graph.errors import Unavailable
-from tests.serving import SECONDS, Asking
+from tests.support.server_process import SECONDS, Asking
 
 COUNTS = """
 query TrainedOn($population: PopulationInput!) {
@@ -26,7 +24,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def command(*options: str) -> list[str]:
-    return [sys.executable, "-m", "descentd.app.cli", "demo", *options]
+    return [sys.executable, "-m", "descentd.app", "demo", *options]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +119,10 @@ def test_it_runs_again_adds_nothing_is_served_and_ends_with_ctrl_c(store: str, t
     assert (process.returncode, rest, errors) == (0, "", "")
 
 
-def test_without_the_source_it_says_where_the_data_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(demo, "FOLDER", tmp_path / "site-packages" / "demo")
-    with pytest.raises(Unavailable, match="check it out"):
-        demo.default_store()
+def test_it_needs_nothing_but_what_the_wheel_carries(tmp_path: Path) -> None:
+    """Neither the checkout nor the folder that it is called in."""
+    ran = subprocess.run(
+        command("--no-serve"), capture_output=True, text=True, check=True, timeout=SECONDS, cwd=tmp_path
+    )
+    assert "sqlite:///pythia.db" in ran.stdout
+    assert (tmp_path / "pythia.db").is_file()

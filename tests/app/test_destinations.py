@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from descentd.app.notifications.destinations import ATTEMPTS, read_destinations
-from descentd.graph.errors import Invalid
-from descentd.queries.announcements import ALL_TYPES
+from descentd.graph.model.errors import Invalid
+from descentd.queries.production.announcements import ALL_TYPES
 from tests.app.receiver import OTHER, SECRET
 
 WHOLE = f"""\

@@ -7,7 +7,7 @@ import strawberry
 from graphql import ExecutionResult, execute, parse
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from descentd.app.executor import Executor
+from descentd.app.graphql.executor import Executor
 
 
 @strawberry.interface

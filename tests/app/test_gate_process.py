@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.queries.governed import ATTACKS, CHILD, PARENT, PROFILE, evaluation, lineage, weakness
-from tests.serving import SECONDS, ServerProcess
+from tests.support.server_process import SECONDS, ServerProcess
 
 POLICY = """\
 environment: production

@@ -341,12 +341,12 @@ async def test_metrics_count_by_names_that_are_known() -> None:
 
 LOGGED = """
 import asyncio
-from descentd.app import logs
+from descentd.app.server import logging
 from tests.app.test_graphql_http import post
 from tests.app.tiny import serving
 
 async def main():
-    logs.configure("FORMAT", "INFO")
+    logging.configure("FORMAT", "INFO")
     async with serving() as client:
         await post(client, "query ($n: String!) { node(name: $n) { name broken } }", n="private")
 

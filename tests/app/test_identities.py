@@ -18,12 +18,12 @@ from joserfc.jwk import ECKey, Key, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.registry import HeaderParameter
 
-from descentd.app.identities import Identities
-from descentd.app.main import create
-from descentd.app.settings import Settings
-from descentd.graph.errors import InvalidInput, Unauthenticated
+from descentd.app.auth.oidc import Identities
+from descentd.app.server.main import create
+from descentd.app.server.settings import Settings
+from descentd.graph.model.errors import InvalidInput, Unauthenticated
 from tests.app.tokens import descentd
-from tests.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.anyio
 

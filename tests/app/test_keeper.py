@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from descentd.app.keeper import Keeper
-from descentd.graph.errors import Unavailable
+from descentd.app.server.erosion_refresher import Keeper
+from descentd.graph.model.errors import Unavailable
 from descentd.queries.registry import Registry
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 

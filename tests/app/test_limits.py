@@ -12,7 +12,7 @@ from graphql import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.app.limits import Cost, measure
+from descentd.app.graphql.limits import Cost, measure
 
 LAST = 5
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.app.receiver import OTHER, SECRET, Receiver
 from tests.app.test_survival import address
-from tests.serving import SECONDS, ServerProcess
+from tests.support.server_process import SECONDS, ServerProcess
 
 REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $manifest) { created } }"
 
@@ -46,7 +46,7 @@ def register(server: ServerProcess, *versions: str) -> None:
 
 
 def deliveries(*arguments: str, code: int = 0) -> str:
-    command = [sys.executable, "-m", "descentd.app.cli", "deliveries", *arguments]
+    command = [sys.executable, "-m", "descentd.app", "deliveries", *arguments]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
@@ -121,7 +121,16 @@ def test_parked_deliveries_are_seen_and_made_again(tmp_path: Path) -> None:
     [("http://127.0.0.1:9/", "The url is http"), ("https://10.0.0.1/", "not public"), ("nonsense", "not understood")],
 )
 def test_a_file_that_is_wrong_stops_the_start(tmp_path: Path, url: str, said: str) -> None:
-    command = [sys.executable, "-m", "descentd.app.cli", "serve", "--port", "0", "--notify", notify(tmp_path, url)]
+    command = [
+        sys.executable,
+        "-m",
+        "descentd.app",
+        "serve",
+        "--port",
+        "0",
+        "--notify",
+        notify(tmp_path, url),
+    ]
     store = f"sqlite:///{tmp_path / 'registry.db'}"
     ran = subprocess.run([*command, "--store", store], capture_output=True, text=True, check=False, timeout=SECONDS)
     assert ran.returncode == 2

@@ -16,14 +16,14 @@ from starlette.websockets import WebSocketDisconnect
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from descentd.app.cli import main
-from descentd.app.main import create
-from descentd.app.settings import Settings
-from descentd.app.tokens import hash_of, is_secret, new_secret
+from descentd.app.auth.tokens import hash_of, is_secret, new_secret
+from descentd.app.server.cli import main
+from descentd.app.server.main import create
+from descentd.app.server.settings import Settings
 from tests.app.test_process import with_credentials
 from tests.app.tokens import descentd, new_token
-from tests.neo4j_server import Neo4jServer
-from tests.serving import SECONDS, ServerProcess
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.server_process import SECONDS, ServerProcess
 
 ASK = "{ populationVocabulary { attribute } }"
 REGISTER = 'mutation { register(manifest: {models: [{name: "m", version: "%s"}]}) { created } }'
@@ -255,7 +255,7 @@ def test_an_expired_token(tmp_path: Path) -> None:
     import asyncio
     from dataclasses import replace
 
-    from descentd.graph.store.sqlite import SQLiteStore
+    from descentd.graph.store.sqlite.store import SQLiteStore
 
     store = f"sqlite:///{tmp_path / 'r.db'}"
     token, auditor = new_token(store, "Ex", "registrar", expires="1m"), new_token(store, "Aud", "auditor")

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from descentd.app.policy_files import read_policies
-from descentd.graph.errors import Invalid, InvalidInput
+from descentd.app.server.policy_files import read_policies
+from descentd.graph.model.errors import Invalid, InvalidInput
 
 RULE = 'rules: [{name: one, expression: "true"}]\n'
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.neo4j_server import Neo4jServer
-from tests.serving import ServerProcess
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.server_process import ServerProcess
 
 REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $manifest) { created existing } }"
 ENTITY = "query Entity($ref: Ref!) { entity(ref: $ref) { ref } }"
@@ -26,7 +26,7 @@ def manifest(version: str) -> dict[str, list[object]]:
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "descentd.app.cli", *command],
+        [sys.executable, "-m", "descentd.app", *command],
         capture_output=True,
         text=True,
         check=False,

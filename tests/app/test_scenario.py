@@ -17,15 +17,15 @@ from typing import Any
 
 import httpx2
 import pytest
-from descent.transport import saved
 
-from descentd.graph.names import instant, rfc3339
+from descent.transport import saved
+from descentd.graph.model.names import instant, rfc3339
 from tests.app.kills import check_verified
 from tests.app.test_gate_process import descent
 from tests.app.test_survival import address
 from tests.app.tokens import new_token
 from tests.queries.governed import ATTACKS, SUITE, digest
-from tests.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 POLICY = """\
 environment: production

@@ -15,7 +15,7 @@ from graphql import (
     is_specified_scalar_type,
 )
 
-from descentd.app.gql.schema import schema
+from descentd.app.graphql.schema.root import schema
 
 ROOT = Path(__file__).parents[2]
 EXPORTED = ROOT / "schema.graphql"

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from httpcore2 import AnyIOBackend
 
-from descentd.app.notifications import addresses
-from descentd.app.notifications.addresses import is_public
-from descentd.app.notifications.sending import Answer, Sender
+from descentd.app.notifications import ssrf_guard
+from descentd.app.notifications.http_sender import Answer, Sender
+from descentd.app.notifications.ssrf_guard import is_public
 from tests.app.receiver import Receiver
 
 pytestmark = pytest.mark.anyio
@@ -98,7 +98,7 @@ async def test_a_peer_that_is_another_than_was_asked_is_refused(monkeypatch: pyt
         async def connect_tcp(self, host: str, *given: Any, **other: Any) -> Any:
             return await super().connect_tcp("127.0.0.1", *given, **other)
 
-    monkeypatch.setattr(addresses, "AnyIOBackend", Misled)
+    monkeypatch.setattr(ssrf_guard, "AnyIOBackend", Misled)
     with Receiver() as receiver:
         answer = await send(f"http://hooks.example.org:{receiver.port}/")
         assert answer.reason == "another address answered than was asked"

@@ -9,10 +9,10 @@ import pytest
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
-from descentd.app.main import create
-from descentd.app.settings import Settings
+from descentd.app.server.main import create
+from descentd.app.server.settings import Settings
 from tests.app.tiny import SCHEMA, TABLE, serving
-from tests.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 EVENTS = {"Accept": "text/event-stream"}
 COUNT = "subscription Count($n: Int!) { count(upto: $n) }"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.app import strict_json
-from descentd.graph.errors import InvalidInput
+from descentd.app.http import strict_json
+from descentd.graph.model.errors import InvalidInput
 
 texts = st.text(st.characters(codec="utf-8"))
 values = st.recursive(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.kills import REGISTER, check_verified, kill_again_and_again, manifest
 from tests.graph.samples import registry
-from tests.neo4j_server import Neo4jServer
-from tests.serving import SECONDS, ServerProcess
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.server_process import SECONDS, ServerProcess
 
 ENTITY = "query Entity($ref: Ref!) { entity(ref: $ref) { ref } }"
 

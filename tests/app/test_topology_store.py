@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from tests.app.test_process import run, with_credentials
 from tests.graph.samples import digest, registry
-from tests.neo4j_server import Neo4jServer
-from tests.serving import Asking, ServerProcess
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.server_process import Asking, ServerProcess
 
 REGISTER: Final = "mutation ($manifest: ManifestInput!) { register(manifest: $manifest) { created existing } }"
 MORE: Final = {

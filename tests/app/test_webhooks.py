@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 SECRET = "a-secret-of-at-least-24-bytes"
 DIGEST = "sha256:" + "a" * 64

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.graph.samples import digest
-from tests.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $manifest) { created existing } }"
 CONFIG = '{"models":[{"name":"m","version":"9","config":%s}]}'

@@ -10,11 +10,11 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
-from descentd.app.authorization import READERS
-from descentd.app.gql.context import context
-from descentd.app.main import create
-from descentd.app.settings import Settings
-from descentd.graph.errors import GateBlocked, Invalid, InvalidInput, NotFound, UnknownReference
+from descentd.app.auth.authorization import READERS
+from descentd.app.graphql.context import context
+from descentd.app.server.main import create
+from descentd.app.server.settings import Settings
+from descentd.graph.model.errors import GateBlocked, Invalid, InvalidInput, NotFound, UnknownReference
 
 Even = NewType("Even", int)
 

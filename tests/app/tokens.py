@@ -6,12 +6,12 @@ import sys
 
 from typer.testing import CliRunner
 
-from descentd.app.cli import app
+from descentd.app.server.cli import app
 
 
 def descentd(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "descentd.app.cli", *command],
+        [sys.executable, "-m", "descentd.app", *command],
         capture_output=True,
         text=True,
         check=False,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from descent.cli import app
 from typer.testing import CliRunner, Result
 
+from descent.cli import app
 from tests.client import answers
 from tests.client.registry import Registry
 

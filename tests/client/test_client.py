@@ -7,10 +7,10 @@ from typing import Any
 
 import graphql
 import pytest
+
 from descent import Client, DescentError, Unintelligible, Unreachable, errors
 from descent.transport import saved, sent
-
-from descentd.app.gql.schema import schema
+from descentd.app.graphql.schema.root import schema
 from tests.client import answers
 from tests.client.registry import Registry
 

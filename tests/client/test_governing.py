@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from descent.cli import app
 from typer.testing import CliRunner, Result
 
+from descent.cli import app
 from tests.app.tokens import new_token
 from tests.queries.governed import CHILD, PARENT, digest, evaluation, lineage, weakness
-from tests.serving import ServerProcess
+from tests.support.server_process import ServerProcess
 
 POLICY = """\
 environment: production

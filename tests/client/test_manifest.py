@@ -8,8 +8,9 @@ from typing import Any
 import graphql
 import pytest
 import yaml
-from descent import InvalidManifest, Manifest, Problem, load_manifest, parse_manifest
 from jsonschema import Draft202012Validator
+
+from descent import InvalidManifest, Manifest, Problem, load_manifest, parse_manifest
 
 DIGEST = "sha256:" + "a" * 64
 SCHEMA = json.loads(resources.files("descent").joinpath("manifest.schema.json").read_text("utf-8"))

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import pytest
+
 from descent.probing import ProbeFailed, environment, manifest, run
 
 VERSION = "model:m@2"

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from descent.cli import app
-from descent.drawing import draw
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
+from descent.cli import app
+from descent.drawing import draw
 from tests.client.registry import Registry
 
 OLD = [{"attribute": "age_group", "value": "65+"}]

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import yaml
-from descent import InvalidManifest, parse_manifest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from descent import InvalidManifest, parse_manifest
 
 MAX = 2**53 - 1
 

@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("descentd.graph.testing")
+pytest.register_assert_rewrite("tests.support")

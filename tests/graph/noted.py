@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from descentd.graph.digests import Frontier
-from descentd.graph.log import Entry, Head
-from descentd.graph.records import Record
-from descentd.graph.relations import Edge, Kind, Role
+from descentd.graph.model.identity import Frontier
+from descentd.graph.model.kinds import Edge, Kind, Role
+from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.records import Record
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.store.neo4j_layout import insert
-from descentd.graph.testing.strategies import Noted
+from descentd.graph.store.neo4j.schema import insert
+from descentd.graph.store.neo4j.store import Neo4jStore
+from tests.support.strategies import Noted
 
 UNLEARNED = {Role.TRAINED_ON: "RETRIEVAL", Role.DERIVED_FROM: "MERGE"}
 """Details of edges along which nothing is learned."""

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.store.sqlite import SQLiteStore
-from tests.neo4j_server import Neo4jServer
+from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.store.sqlite.store import SQLiteStore
+from tests.support.neo4j_server import Neo4jServer
 
 
 class InMemory:

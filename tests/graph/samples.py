@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from descentd.graph.digests import Content
-from descentd.graph.manifest import ManifestInput
-from descentd.graph.records import Record
-from descentd.graph.registration import Registered, register
-from descentd.graph.relations import Kind
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Record
+from descentd.graph.registration.register import Registered, register
 from descentd.graph.store.base import Proposal, Reads, Store
 from descentd.graph.store.committer import Committer
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.errors import Code, Invalid
-from descentd.graph.manifest import ManifestInput
-from descentd.graph.registration import with_all_problems
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.errors import Code, Invalid
+from descentd.graph.registration.register import with_all_problems
 from descentd.queries.registry import Registry
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 

@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 import pytest
-from descent.manifest import load_manifest
 
-from descentd.graph.digests import Frontier
-from descentd.graph.log import Entry
-from descentd.graph.records import Record
-from descentd.graph.relations import Kind
+from descent.manifest import load_manifest
+from descentd.graph.model.identity import Frontier
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Record
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.verify import verify
 from tests.graph.samples import send

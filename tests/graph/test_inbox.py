@@ -6,7 +6,7 @@ import pytest
 
 from descentd.graph.store.base import Store
 from descentd.graph.store.inbox import Arrival
-from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from tests.graph.opened import InMemory, InNeo4j, InSQLite
 from tests.graph.samples import registry, send

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from descentd.graph.errors import DescentError, Invalid
-from descentd.graph.joint import Counts, register_each
-from descentd.graph.manifest import ManifestInput
-from descentd.graph.registration import register
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.errors import DescentError, Invalid
+from descentd.graph.registration.bulk import Counts, register_each
+from descentd.graph.registration.register import register
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
 

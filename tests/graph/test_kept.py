@@ -1,6 +1,6 @@
 """Answers that are kept: the ones asked for last, within their room."""
 
-from descentd.graph.kept import Kept
+from descentd.graph.cache import Kept
 
 
 def test_what_was_not_asked_for_goes_first() -> None:

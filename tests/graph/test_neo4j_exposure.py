@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from descentd.graph.reach import Verdict
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.testing.learned import check_answers
+from descentd.graph.model.reach import Verdict
+from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.graph.noted import fill
 from tests.graph.test_topology_exposure import ALL, Question, questions, versions
-from tests.neo4j_server import Neo4jServer
+from tests.support.learned import check_answers
+from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
-from descentd.graph.errors import Unavailable
-from descentd.graph.store.neo4j_gathered import Gathered
+from descentd.graph.model.errors import Unavailable
+from descentd.graph.store.neo4j.batching import Gathered
 
 pytestmark = pytest.mark.anyio
 

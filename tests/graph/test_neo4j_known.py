@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.records import Record
-from descentd.graph.relations import Kind
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.store.neo4j_gathered import MOST
-from descentd.graph.testing.histories import adding
-from tests.neo4j_server import Neo4jServer
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Record
+from descentd.graph.store.neo4j.batching import MOST
+from descentd.graph.store.neo4j.store import Neo4jStore
+from tests.support.histories import adding
+from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 

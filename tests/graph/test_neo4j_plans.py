@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from descentd.graph.reach import Direction, Reached, SupportsReach, Term, Verdict
-from descentd.graph.records import Record
-from descentd.graph.relations import Kind
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.testing.histories import adding
-from descentd.graph.testing.zoo import Zoo
-from descentd.graph.walker import Walker
-from tests.neo4j_server import Neo4jServer
+from descentd.graph.index.lineage_index import Walker
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.reach import Direction, Reached, SupportsReach, Term, Verdict
+from descentd.graph.model.records import Record
+from descentd.graph.store.neo4j.store import Neo4jStore
+from tests.support.histories import adding
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.zoo import Zoo
 
 pytestmark = pytest.mark.anyio
 

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from descentd.graph.reach import Direction, Reached
-from descentd.graph.relations import Kind
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.testing.lineages import check_derivation, origins_of, reached
-from descentd.graph.testing.strategies import Noted, logs
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.reach import Direction, Reached
+from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.graph.noted import fill
 from tests.graph.test_topology import topology_of
-from tests.neo4j_server import Neo4jServer
+from tests.support.lineages import check_derivation, origins_of, reached
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.strategies import Noted, logs
 
 pytestmark = pytest.mark.anyio
 slowly = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])

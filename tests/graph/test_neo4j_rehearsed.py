@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from neo4j import AsyncManagedTransaction
 
-from descentd.graph.errors import DescentError
-from descentd.graph.manifest import ManifestInput
-from descentd.graph.registration import Registered, register
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.errors import DescentError
+from descentd.graph.registration.register import Registered, register
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.neo4j import Neo4jStore
-from tests.neo4j_server import Neo4jServer
+from descentd.graph.store.neo4j.store import Neo4jStore
+from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 

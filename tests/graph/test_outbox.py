@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from descentd.graph.deliveries import Delivery, DeliveryState, Destination
+from descentd.graph.model.deliveries import Delivery, DeliveryState, Destination
 from descentd.graph.store.base import Store
-from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from tests.graph.opened import InMemory, InNeo4j, InSQLite
 from tests.graph.samples import registry, send

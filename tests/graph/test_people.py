@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from descentd.graph.errors import InvalidInput
-from descentd.graph.people import Access, AccessRole, Token, person
+from descentd.graph.model.accounts import Access, AccessRole, Token, person
+from descentd.graph.model.errors import InvalidInput
 from descentd.graph.store.base import Store
-from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from tests.graph.opened import InMemory, InNeo4j, InSQLite
 from tests.graph.samples import registry, send

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from descentd.graph.reach import SupportsReach
+from descentd.graph.index.lineage_index import Walker
+from descentd.graph.model.reach import SupportsReach
 from descentd.graph.store.base import Store
-from descentd.graph.testing.histories import adding
-from descentd.graph.testing.model import Model
-from descentd.graph.testing.reach_contract import ReachContract
-from descentd.graph.testing.strategies import Noted
-from descentd.graph.testing.zoo import Zoo
-from descentd.graph.walker import Walker
-from tests.registries import STORES, store_of
+from tests.support.contract.model import Model
+from tests.support.contract.reach import ReachContract
+from tests.support.histories import adding
+from tests.support.registries import STORES, store_of
+from tests.support.strategies import Noted
+from tests.support.zoo import Zoo
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from descentd.graph.topology.recent import Recent
+from descentd.graph.index.recent import Recent
 
 
 @dataclass

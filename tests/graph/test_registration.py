@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.errors import Code, DescentError, Invalid
-from descentd.graph.registration import Registered
-from descentd.graph.relations import Kind, Role
+from descentd.graph.model.errors import Code, DescentError, Invalid
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.registration.register import Registered
 from descentd.graph.store.base import Store
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.verify import verify

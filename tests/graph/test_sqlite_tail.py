@@ -7,11 +7,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from descentd.graph.reach import Tail
-from descentd.graph.records import Record
-from descentd.graph.relations import UNTRAINED, Kind
+from descentd.graph.model.kinds import UNTRAINED, Kind
+from descentd.graph.model.reach import Tail
+from descentd.graph.model.records import Record
 from descentd.graph.store.base import Proposal, Reads
-from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.store.sqlite.store import SQLiteStore
 
 RELATIONS = ["FINE_TUNE", *sorted(UNTRAINED)]
 picks = st.tuples(st.integers(0, 99), st.sampled_from(RELATIONS))
@@ -93,7 +93,7 @@ async def test_packed_and_one_by_one(
     assert await store.write([Proposal(draft, "x")]) == [None]
     last = await store.sequence()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("descentd.graph.store.sqlite_reads._SPAN", 7)
+        patch.setattr("descentd.graph.store.sqlite.store.reads._SPAN", 7)
         for after in (0, 3, last - 1, last):
             if after < last:
                 assert same(store._long_tail(after, last), store._short_tail(after))

@@ -8,11 +8,11 @@ from neo4j import AsyncGraphDatabase
 
 from descentd.graph.store.base import Store
 from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.store.sqlite import SQLiteStore
-from descentd.graph.testing.contract import StoreContract
-from descentd.graph.testing.writes import Handles
-from tests.neo4j_server import Neo4jServer
+from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.store.sqlite.store import SQLiteStore
+from tests.support.contract.suite import StoreContract
+from tests.support.contract.writes import Handles
+from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 

@@ -9,18 +9,18 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 
-from descentd.graph.errors import DescentError, Invalid
+from descentd.graph.model.errors import DescentError, Invalid
 from descentd.graph.store.base import Store
 from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.store.sqlite import SQLiteStore
-from descentd.graph.testing.manifests import HISTORIES, Manifest
-from descentd.graph.testing.model import Model
-from descentd.graph.testing.tails import same_tail
-from descentd.graph.testing.writes import records_of, same_reads
+from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from tests.graph.samples import send
-from tests.neo4j_server import Neo4jServer
+from tests.support.contract.model import Model
+from tests.support.contract.tails import same_tail
+from tests.support.contract.writes import records_of, same_reads
+from tests.support.manifests import HISTORIES, Manifest
+from tests.support.neo4j_server import Neo4jServer
 
 
 async def told(store: Store, history: Sequence[Manifest]) -> list[Any]:

@@ -10,10 +10,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from descentd.graph.store.base import Store
 from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.neo4j import Neo4jStore
-from descentd.graph.store.sqlite import SQLiteStore
-from descentd.graph.testing.stateful import StoreMachine
-from tests.neo4j_server import Neo4jServer
+from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.store.sqlite.store import SQLiteStore
+from tests.support.contract.stateful import StoreMachine
+from tests.support.neo4j_server import Neo4jServer
 
 
 def drive(prepare: Callable[[], Callable[[], Store]], runs: int, steps: int) -> None:

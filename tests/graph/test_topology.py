@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.graph.reach import Direction, Reached, ReachPage, Step, Tail
-from descentd.graph.relations import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
-from descentd.graph.testing.lineages import check_derivation, origins_of, reached, reached_around
-from descentd.graph.testing.strategies import Noted, logs, tail
-from descentd.graph.topology import Topology, edges, walk
-from descentd.graph.topology import evidence as evidence_module
+from descentd.graph.index import edges, walk
+from descentd.graph.index import evidence as evidence_module
+from descentd.graph.index.topology import Topology
+from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
+from descentd.graph.model.reach import Direction, Reached, ReachPage, Step, Tail
+from tests.support.lineages import check_derivation, origins_of, reached, reached_around
+from tests.support.strategies import Noted, logs, tail
 
 
 @pytest.fixture(scope="module", autouse=True, params=["as shipped", "arrays from the start"])

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from descentd.graph.reach import Documented, Exposed, PopulationFact, Share, Step, Term, Verdict
-from descentd.graph.relations import Kind, Role
-from descentd.graph.testing.learned import check_answers
-from descentd.graph.testing.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
-from descentd.graph.topology import Topology
+from descentd.graph.index.topology import Topology
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.reach import Documented, Exposed, PopulationFact, Share, Step, Term, Verdict
 from tests.graph.test_topology import topology_of
+from tests.support.learned import check_answers
+from tests.support.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
 
 ALL = frozenset(Verdict)
 Question = tuple[list[Noted], list[int], tuple[Term, ...], int]

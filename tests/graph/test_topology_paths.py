@@ -4,13 +4,13 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
-from descentd.graph.errors import TooCostly
-from descentd.graph.reach import Derivations, Direction, Step, Tail
-from descentd.graph.relations import INFLUENCE, Kind, Role
-from descentd.graph.testing.lineages import check_derivation, count_derivations, derivations, has_cycle, reached
-from descentd.graph.testing.strategies import Noted, logs
-from descentd.graph.topology import Topology
+from descentd.graph.index.topology import Topology
+from descentd.graph.model.errors import TooCostly
+from descentd.graph.model.kinds import INFLUENCE, Kind, Role
+from descentd.graph.model.reach import Derivations, Direction, Step, Tail
 from tests.graph.test_topology import chain_tail, topology_of
+from tests.support.lineages import check_derivation, count_derivations, derivations, has_cycle, reached
+from tests.support.strategies import Noted, logs
 
 
 @st.composite

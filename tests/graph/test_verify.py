@@ -11,12 +11,12 @@ from typing import Any
 import anyio
 import pytest
 
-from descentd.graph.digests import content_id
-from descentd.graph.log import Head
-from descentd.graph.relations import Kind
+from descentd.graph.model.identity import content_id
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Head
 from descentd.graph.store.base import Stored, Totals
 from descentd.graph.store.memory import MemoryStore
-from descentd.graph.store.sqlite import SQLiteStore
+from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import Report, verify
 from tests.graph.samples import adding, note, registry, send
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.verify import verify
 from tests.graph.samples import digest, registry, send
-from tests.neo4j_server import Neo4jServer
+from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 

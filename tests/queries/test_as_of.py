@@ -6,23 +6,23 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import DeploymentInput, IncidentInput, ReviewInput, perform, signed
-from descentd.graph.errors import DescentError, InvalidInput, NotFound
-from descentd.graph.names import instant, rfc3339
-from descentd.graph.records import Record
-from descentd.graph.relations import Kind
+from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import instant, rfc3339
+from descentd.graph.model.records import Record
+from descentd.graph.registration.acts import DeploymentInput, IncidentInput, ReviewInput, perform, signed
 from descentd.graph.store.base import Reads
-from descentd.queries.deployment import deploy
-from descentd.queries.gate import decide
-from descentd.queries.incidents import report
-from descentd.queries.policies import PolicyInput, register_policies
+from descentd.queries.governance.gate import decide
+from descentd.queries.governance.policies import PolicyInput, register_policies
+from descentd.queries.governance.reviews import review
+from descentd.queries.governance.verdicts import VerdictStatus
+from descentd.queries.lineage.versions import VersionFilter, versions
+from descentd.queries.production.deploying import deploy
+from descentd.queries.production.incidents import report
 from descentd.queries.registry import Registry
-from descentd.queries.reviews import review
-from descentd.queries.verdicts import VerdictStatus
-from descentd.queries.versions import VersionFilter, versions
-from tests.asking import ask
 from tests.queries.governed import CHILD, PARENT, PROFILE, lineage, version
-from tests.registries import send
+from tests.support.registries import send
+from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from descentd.graph.errors import InvalidInput
-from descentd.queries.cel import Undecided, compiled
+from descentd.graph.model.errors import InvalidInput
+from descentd.queries.governance.cel.expressions import Undecided, compiled
 
 RESULTS = {"metrics": {"x": [{"badness": 1.0, "stderr": None, "slice": {"age_group": "65+"}}]}}
 

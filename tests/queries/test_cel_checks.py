@@ -2,9 +2,9 @@
 
 import pytest
 
-from descentd.graph.errors import Invalid, InvalidInput
-from descentd.queries.cel_checks import EXAMPLES, check
-from descentd.queries.policies import PolicyInput
+from descentd.graph.model.errors import Invalid, InvalidInput
+from descentd.queries.governance.cel.checks import EXAMPLES, check
+from descentd.queries.governance.policies import PolicyInput
 
 
 @pytest.mark.parametrize(

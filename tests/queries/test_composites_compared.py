@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from descentd.queries.registry import Registry
-from tests.asking import ask
-from tests.registries import send
+from tests.support.registries import send
+from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from descentd.queries.contamination import contamination, derivations
+from descentd.queries.evaluation.contamination import contamination, derivations
 from descentd.queries.registry import Registry
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from descent.manifest import load_manifest
 
-from descentd.graph.errors import NotFound
-from descentd.graph.manifest import ManifestInput
-from descentd.graph.registration import register
+from descent.manifest import load_manifest
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.errors import NotFound
+from descentd.graph.registration.register import register
 from descentd.queries.registry import Registry
-from tests.asking import ask
-from tests.registries import send
+from tests.support.registries import send
+from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 

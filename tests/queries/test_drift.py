@@ -2,13 +2,13 @@
 
 import pytest
 
-from descentd.graph.acts import RetractionInput
-from descentd.queries.drift import documentation_drift
+from descentd.graph.registration.acts import RetractionInput
+from descentd.queries.governance.drift import documentation_drift
+from descentd.queries.lineage.versions import VersionFilter
 from descentd.queries.registry import Registry
-from descentd.queries.retraction import retract
-from descentd.queries.versions import VersionFilter
+from descentd.queries.retractions import retract
 from tests.queries.governed import CHILD, PARENT, PROFILE, evaluation, lineage, version, weakness
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 OWN = PROFILE | {"intendedUse": "Rank loans for people over 65."}

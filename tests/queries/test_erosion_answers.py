@@ -4,17 +4,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from descent.manifest import load_manifest
 
-from demo import pythia
-from descentd.graph.acts import RetractionInput
-from descentd.graph.errors import InvalidInput, NotFound, UnknownMetric
-from descentd.graph.manifest import ManifestInput
-from descentd.graph.registration import register
+from descent.manifest import load_manifest
+from descentd.app.demo import pythia
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.errors import InvalidInput, NotFound, UnknownMetric
+from descentd.graph.registration.acts import RetractionInput
+from descentd.graph.registration.register import register
 from descentd.queries.registry import Registry
-from descentd.queries.retraction import retract
-from tests.asking import ask
-from tests.registries import send
+from descentd.queries.retractions import retract
+from tests.support.registries import send
+from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 

@@ -10,18 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench import simulation
-from demo import pythia
-from descentd.graph.errors import InvalidInput
+from descentd.app.demo import pythia
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, catalogue
+from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.assess import assess, registry_rates
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Finding, Span
 from descentd.queries.erosion.messages import message
-from descentd.queries.erosion.multiplicity import false_discovery_rates
-from descentd.queries.erosion.names import Names
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.erosion.results import Result, compare
-from descentd.queries.erosion.series import Protocol, Series
-from descentd.queries.erosion.verdicts import summary
+from descentd.queries.erosion.summary import summary
+from descentd.queries.evaluation.labels import Names
+from descentd.queries.evaluation.series import Protocol, Series
+from descentd.queries.statistics.comparison import Result, compare
+from descentd.queries.statistics.multiplicity import false_discovery_rates
 
 STEP, CUMULATIVE, TREND, TRADE_OFF, COVERAGE, CONFLICT = (
     ErosionKind.STEP_REGRESSION,

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import RetractionInput
-from descentd.graph.store.neo4j import Neo4jStore
+from descentd.graph.registration.acts import RetractionInput
+from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.queries.registry import Registry
-from descentd.queries.retraction import retract
-from tests.asking import ask
-from tests.neo4j_server import Neo4jServer
-from tests.registries import opened, send
+from descentd.queries.retractions import retract
+from tests.support.neo4j_server import Neo4jServer
+from tests.support.registries import opened, send
+from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 

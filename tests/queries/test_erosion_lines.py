@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.errors import InvalidInput
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection
+from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.assess import assess
-from descentd.queries.erosion.composites import Slice, with_composites
 from descentd.queries.erosion.findings import ErosionVerdict
-from descentd.queries.erosion.lines import lines
-from descentd.queries.erosion.results import Result
-from descentd.queries.erosion.series import Protocol, Series
+from descentd.queries.evaluation.composites import Slice, with_composites
+from descentd.queries.evaluation.lines import lines
+from descentd.queries.evaluation.series import Protocol, Series
+from descentd.queries.statistics.comparison import Result
 
 Measured = dict[tuple[str, Slice], Result]
 HIGH, LOW = MetricDirection.HIGHER_IS_BETTER, MetricDirection.LOWER_IS_BETTER

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, catalogue
-from descentd.queries.erosion.normal import two_sided, upper, uppers
-from descentd.queries.erosion.results import Estimates, Result, compare
+from descentd.queries.statistics.comparison import Estimates, Result, compare
+from descentd.queries.statistics.normal import two_sided, upper, uppers
 
 LOW, HIGH, TARGET = (MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET)
 

@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from demo import pythia
+from descentd.app.demo import pythia
 from descentd.graph.metrics import catalogue
-from descentd.queries.erosion.change_points import introductions
-from descentd.queries.erosion.dunnett import best_of
-from descentd.queries.erosion.kendall import inversions, kendall, theil_sen
-from descentd.queries.erosion.multiplicity import false_discovery_rates, simes
-from descentd.queries.erosion.order import Order
-from descentd.queries.erosion.results import Estimates, Result
+from descentd.queries.statistics.change_points import introductions
+from descentd.queries.statistics.comparison import Estimates, Result
+from descentd.queries.statistics.dunnett import best_of
+from descentd.queries.statistics.kendall import inversions, kendall, theil_sen
+from descentd.queries.statistics.multiplicity import false_discovery_rates, simes
+from descentd.queries.statistics.partial_order import Order
 
 
 @st.composite
@@ -197,7 +197,7 @@ def test_theil_sen_of_a_very_long_line_is_the_same_median(monkeypatch: pytest.Mo
     x = np.arange(301, dtype=np.float64)
     y = 0.02 * x + dice.normal(size=301)
     whole = theil_sen(x, y)
-    monkeypatch.setattr("descentd.queries.erosion.kendall.PAIRS_AT_ONCE", 100)
+    monkeypatch.setattr("descentd.queries.statistics.kendall.PAIRS_AT_ONCE", 100)
     assert theil_sen(x, y) == pytest.approx(whole, abs=1e-4)
 
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import RetractionInput
-from descentd.graph.errors import InvalidInput, NotFound
+from descentd.graph.model.errors import InvalidInput, NotFound
+from descentd.graph.registration.acts import RetractionInput
+from descentd.queries.evaluation.results import measured, newest_results
 from descentd.queries.registry import Registry
-from descentd.queries.results import measured, newest_results
-from descentd.queries.retraction import retract
-from tests.asking import ask
-from tests.registries import send
+from descentd.queries.retractions import retract
+from tests.support.registries import send
+from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 

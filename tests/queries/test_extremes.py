@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.errors import Invalid
-from descentd.graph.inputs import LARGEST
+from descentd.graph.inputs.base import LARGEST
+from descentd.graph.model.errors import Invalid
 from descentd.queries.registry import Registry
-from tests.asking import ask
-from tests.registries import send
+from tests.support.registries import send
+from tests.support.saved_operations import ask
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("store_kind", ["memory"])]
 

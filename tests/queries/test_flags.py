@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import FlagAction, FlagInput
-from descentd.graph.errors import Invalid, InvalidInput, NotFound
-from descentd.graph.relations import Kind
+from descentd.graph.model.errors import Invalid, InvalidInput, NotFound
+from descentd.graph.model.kinds import Kind
+from descentd.graph.registration.acts import FlagAction, FlagInput
 from descentd.graph.verify import verify
-from descentd.queries.flags import flag, reaching, versions_reached
+from descentd.queries.governance.flags import flag, reaching, versions_reached
+from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
 from descentd.queries.registry import Registry
-from descentd.queries.verdicts import VerdictStatus, in_status, verdict
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 

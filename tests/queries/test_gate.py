@@ -8,25 +8,32 @@ from typing import Any
 import pytest
 import yaml
 
-from descentd.graph.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput, perform
-from descentd.graph.errors import Forbidden, GateBlocked, InvalidInput, NotFound, Unavailable
-from descentd.graph.names import rfc3339
-from descentd.graph.records import Record
-from descentd.graph.relations import Kind, Role
+from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, Unavailable
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.names import rfc3339
+from descentd.graph.model.records import Record
+from descentd.graph.registration.acts import (
+    DeploymentInput,
+    FlagInput,
+    IncidentInput,
+    RetractionInput,
+    ReviewInput,
+    perform,
+)
 from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
-from descentd.queries.deployment import deploy
-from descentd.queries.flags import flag
-from descentd.queries.gate.decide import Gate, gate
-from descentd.queries.gate.decide import ask as asked
-from descentd.queries.gate.promotion import promote, replay
-from descentd.queries.incidents import report
-from descentd.queries.policies import PolicyInput, register_policies
+from descentd.queries.governance.flags import flag
+from descentd.queries.governance.gate.decide import Gate, gate
+from descentd.queries.governance.gate.decide import ask as asked
+from descentd.queries.governance.gate.promotion import promote, replay
+from descentd.queries.governance.policies import PolicyInput, register_policies
+from descentd.queries.governance.reviews import review
+from descentd.queries.production.deploying import deploy
+from descentd.queries.production.incidents import report
 from descentd.queries.registry import Registry
-from descentd.queries.retraction import retract
-from descentd.queries.reviews import review
+from descentd.queries.retractions import retract
 from tests.queries.governed import CHILD, PARENT, PROFILE, SUITE, evaluation, lineage, version, weakness
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 OWN = PROFILE | {"intendedUse": "Rank loans for people over 65."}
@@ -413,7 +420,7 @@ async def test_what_is_recorded_meanwhile_is_not_overlooked(
             await send(registry, **slipping.pop(0))
         return found
 
-    monkeypatch.setattr("descentd.queries.gate.promotion.ask", slow)
+    monkeypatch.setattr("descentd.queries.governance.gate.promotion.ask", slow)
     with pytest.raises(GateBlocked):
         await promote(registry, CHILD, "production", "ada")
     [decision] = await contents(registry, Kind.GATE_DECISION)
@@ -430,7 +437,7 @@ async def test_a_registry_that_never_rests_is_given_up_on(registry: Registry, mo
         await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.5, evaluator=str(time.time_ns()))])
         return found
 
-    monkeypatch.setattr("descentd.queries.gate.promotion.ask", slow)
+    monkeypatch.setattr("descentd.queries.governance.gate.promotion.ask", slow)
     with pytest.raises(Unavailable, match="keeps changing"):
         await promote(registry, CHILD, "production", "ada")
     assert await contents(registry, Kind.GATE_DECISION) == []

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from descentd.app.authorization import READERS
-from descentd.app.gql.context import Context
-from descentd.app.gql.schema import schema
-from descentd.graph.errors import InvalidInput
+from descentd.app.auth.authorization import READERS
+from descentd.app.graphql.context import Context
+from descentd.app.graphql.schema.root import schema
+from descentd.graph.model.errors import InvalidInput
 from descentd.queries.registry import Registry
-from tests.asking import ask
-from tests.registries import send
+from tests.support.registries import send
+from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 

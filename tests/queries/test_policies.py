@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import perform, signed
-from descentd.graph.records import Record
-from descentd.graph.relations import Kind, Role
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.records import Record
+from descentd.graph.registration.acts import perform, signed
 from descentd.graph.store.base import Reads
-from descentd.queries.policies import PolicyInput, in_force, register_policies
+from descentd.queries.governance.policies import PolicyInput, in_force, register_policies
 from descentd.queries.registry import Registry
 
 pytestmark = pytest.mark.anyio

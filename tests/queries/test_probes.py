@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import RetractionInput
-from descentd.graph.errors import InvalidInput, NotFound
-from descentd.queries.probes import ProbeStatus, probes
+from descentd.graph.model.errors import InvalidInput, NotFound
+from descentd.graph.registration.acts import RetractionInput
+from descentd.queries.governance.probes import ProbeStatus, probes
 from descentd.queries.registry import Registry
-from descentd.queries.retraction import retract
+from descentd.queries.retractions import retract
 from tests.queries.governed import ATTACKS, CHILD, PARENT, evaluation, lineage, version, weakness
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 AT = "2025-01-0{}T00:00:00Z"

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import (
+from descentd.graph.model.errors import GateBlocked, Invalid, InvalidInput, NotFound
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import instant, rfc3339
+from descentd.graph.model.records import Record
+from descentd.graph.registration.acts import (
     DeploymentInput,
     EndDeploymentInput,
     FlagInput,
@@ -14,20 +18,16 @@ from descentd.graph.acts import (
     perform,
     signed,
 )
-from descentd.graph.errors import GateBlocked, Invalid, InvalidInput, NotFound
-from descentd.graph.names import instant, rfc3339
-from descentd.graph.records import Record
-from descentd.graph.relations import Kind
 from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
-from descentd.queries.deployment import deploy, end
-from descentd.queries.flags import flag
-from descentd.queries.incidents import incidents, open_incidents, report, resolve
-from descentd.queries.policies import PolicyInput, register_policies
+from descentd.queries.governance.flags import flag
+from descentd.queries.governance.policies import PolicyInput, register_policies
+from descentd.queries.production.deploying import deploy, end
+from descentd.queries.production.deployments import serving, versions_serving
+from descentd.queries.production.incidents import incidents, open_incidents, report, resolve
+from descentd.queries.production.standing import Then, gate_then, profile_current
 from descentd.queries.registry import Registry
-from descentd.queries.serving import serving, versions_serving
-from descentd.queries.standing import Then, gate_then, profile_current
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 

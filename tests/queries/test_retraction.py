@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import RetractionInput
-from descentd.graph.errors import Invalid, NotFound, VersionConflict
-from descentd.graph.relations import Kind
+from descentd.graph.model.errors import Invalid, NotFound, VersionConflict
+from descentd.graph.model.kinds import Kind
+from descentd.graph.registration.acts import RetractionInput
 from descentd.graph.verify import verify
-from descentd.queries.profiles import profiles
+from descentd.queries.governance.profiles import profiles
 from descentd.queries.registry import Registry
-from descentd.queries.retraction import retract, retracted
-from tests.registries import send
+from descentd.queries.retractions import retract, retracted
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 

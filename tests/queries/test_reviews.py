@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import FlagInput, RetractionInput, ReviewInput
-from descentd.graph.errors import Forbidden, GateBlocked, InvalidInput, NotFound, VersionConflict
-from descentd.queries.flags import flag
-from descentd.queries.policies import PolicyInput, register_policies
+from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, VersionConflict
+from descentd.graph.registration.acts import FlagInput, RetractionInput, ReviewInput
+from descentd.queries.governance.flags import flag
+from descentd.queries.governance.policies import PolicyInput, register_policies
+from descentd.queries.governance.reviews import review, reviews
+from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
 from descentd.queries.registry import Registry
-from descentd.queries.retraction import retract
-from descentd.queries.reviews import review, reviews
-from descentd.queries.verdicts import VerdictStatus, in_status, verdict
-from tests.registries import send
+from descentd.queries.retractions import retract
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from descentd.queries.cel import compiled
-from descentd.queries.gate.rules import GateOutcome, Missing, Seen, judge
-from descentd.queries.policies import Rule
+from descentd.queries.governance.cel.expressions import compiled
+from descentd.queries.governance.gate.rules import GateOutcome, Missing, Seen, judge
+from descentd.queries.governance.policies import Rule
 
 RESULT = {"value": 0.45, "badness": 0.05, "stderr": 0.01, "n": 100, "slice": {}, "contaminated": False}
 

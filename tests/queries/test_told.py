@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.acts import FlagInput, IncidentInput, ResolutionInput
-from descentd.graph.errors import InvalidInput
-from descentd.graph.relations import Kind
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import Kind
+from descentd.graph.registration.acts import FlagInput, IncidentInput, ResolutionInput
 from descentd.graph.verify import verify
-from descentd.queries.alerts import Alert, external_id, take_alert
-from descentd.queries.deployment import deploy
-from descentd.queries.flags import flag
-from descentd.queries.incidents import report, resolve
-from descentd.queries.outcomes import Outcome, outcomes
-from descentd.queries.policies import PolicyInput, register_policies
+from descentd.queries.governance.flags import flag
+from descentd.queries.governance.policies import PolicyInput, register_policies
+from descentd.queries.production.alerts import Alert, external_id, take_alert
+from descentd.queries.production.deploying import deploy
+from descentd.queries.production.incidents import report, resolve
+from descentd.queries.production.receipts import Outcome, outcomes
+from descentd.queries.production.reports import Report, ReportInput, take_report
 from descentd.queries.registry import Registry
-from descentd.queries.reports import Report, ReportInput, take_report
 from tests.queries.test_production import DIGEST, JANUARY, MARCH, MAY, begin, given, promote, served
 
 pytestmark = pytest.mark.anyio

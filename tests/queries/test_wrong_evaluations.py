@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.errors import Code, DescentError, Invalid, VersionConflict
+from descentd.graph.model.errors import Code, DescentError, Invalid, VersionConflict
 from descentd.queries.registry import Registry
-from tests.registries import send
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 

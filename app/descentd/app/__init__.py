@@ -1,0 +1,1 @@
+"""Transport: HTTP, GraphQL, the command line of the server. The parts are put together here."""

@@ -1,0 +1,101 @@
+"""The log of who asked for what: gathered for a second, equal accesses counted together, and written at once.
+
+So it costs a request next to nothing, and nobody can make it grow faster than by the different things that people do in
+a second. A refusal is durable before it is answered, and so is an accepted write, which is in the log of records with
+who and when; of everything else a killed process may lose its last second.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from descentd.graph.model.accounts import Access
+from descentd.graph.model.errors import DescentError
+from descentd.graph.store.accounts import People
+
+log = structlog.get_logger()
+
+_PERIOD: Final = 1.0
+_MOST: Final = 10_000
+"""How many different accesses wait at most, while the store is away."""
+
+
+class _Batch:
+    def __init__(self) -> None:
+        self.accesses: dict[Access, tuple[int, int]] = {}
+        """Each access without its time and count, and these."""
+        self.written = asyncio.Event()
+
+    def add(self, access: Access) -> None:
+        key = replace(access, at=0, count=0)
+        at, count = self.accesses.get(key, (access.at, 0))
+        self.accesses[key] = (at, count + access.count)
+
+
+class Accesses:
+    """What one process has to add to the log of accesses. `people` raises Unavailable while there is no store."""
+
+    def __init__(self, people: Callable[[], People]) -> None:
+        self._people = people
+        self._waiting = _Batch()
+        self._task: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
+        self._closing = False
+
+    def note(self, access: Access) -> None:
+        """Add an access within a second."""
+        if len(self._waiting.accesses) >= _MOST:
+            log.error("access_not_kept", person=access.person, operation=access.operation, outcome=access.outcome)
+            return
+        self._waiting.add(access)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._write())
+
+    async def keep(self, access: Access) -> None:
+        """Add an access and return once that is durable, or was tried."""
+        self.note(access)
+        batch = self._waiting
+        self._hurry.set()
+        await batch.written.wait()
+
+    async def close(self) -> None:
+        """Write what waits, or try to."""
+        self._closing = True
+        self._hurry.set()
+        if self._task is not None:
+            await self._task
+
+    async def _write(self) -> None:
+        while self._waiting.accesses:
+            try:
+                async with asyncio.timeout(_PERIOD):
+                    await self._hurry.wait()
+            except TimeoutError:
+                pass
+            self._hurry.clear()
+            batch, self._waiting = self._waiting, _Batch()
+            await self._write_batch(batch)
+            if self._closing:
+                return
+
+    async def _write_batch(self, batch: _Batch) -> None:
+        given = [replace(key, at=at, count=count) for key, (at, count) in batch.accesses.items()]
+        try:
+            await self._people().record_accesses(given)
+        except DescentError as error:
+            log.error("accesses_not_written", reason=error.message, accesses=len(given))
+            for access in given:
+                self._waiting.add(access)
+        except Exception as error:
+            log.error("accesses_lost", accesses=len(given), exc_info=error)
+        finally:
+            batch.written.set()
+
+
+def now() -> int:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1000

@@ -1,0 +1,161 @@
+"""Who may do what: the one table, of every field that operations begin with and of every route.
+
+What is not in it is refused to everybody. A token holds the union of its roles, and whoever has any role reads.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.accounts import AccessRole
+from descentd.graph.model.errors import Forbidden, Invalid
+
+VIEWER, REGISTRAR, EVALUATOR, REVIEWER, ADMIN, AUDITOR = AccessRole
+
+Roles = frozenset[AccessRole]
+Table = Mapping[str, Roles]
+
+READERS: Final[Roles] = frozenset(AccessRole)
+REGISTERING: Final[Roles] = frozenset({REGISTRAR, EVALUATOR, ADMIN})
+"""Who may send manifests; what may be in them is in SECTIONS."""
+
+PUBLIC: Final[Roles] = frozenset()
+"""Of a route: no token is asked for."""
+
+FIELDS: Final[Table] = {
+    **dict.fromkeys(("Query.__typename", "Query.__schema", "Query.__type"), READERS),
+    **dict.fromkeys(("Mutation.__typename", "Subscription.__typename"), READERS),
+    # Questions
+    "Query.me": READERS,
+    "Query.entity": READERS,
+    "Query.modelVersions": READERS,
+    "Query.search": READERS,
+    "Query.history": READERS,
+    "Query.populationVocabulary": READERS,
+    "Query.lineage": READERS,
+    "Query.impact": READERS,
+    "Query.trainedOn": READERS,
+    "Query.paths": READERS,
+    "Query.evaluations": READERS,
+    "Query.trend": READERS,
+    "Query.erosion": READERS,
+    "Query.erosions": READERS,
+    "Query.diff": READERS,
+    "Query.gate": READERS,
+    "Query.serving": READERS,
+    "Query.probes": READERS,
+    "Query.documentationDrift": READERS,
+    "Query.incidents": READERS,
+    "Query.accessLog": frozenset({AUDITOR, ADMIN}),
+    # Acts
+    "Mutation.register": REGISTERING,
+    "Mutation.retract": frozenset({REVIEWER, EVALUATOR}),  # an evaluator only its own, which the act itself looks at
+    "Mutation.review": frozenset({REVIEWER}),
+    "Mutation.flag": frozenset({REVIEWER}),
+    "Mutation.promote": frozenset({REGISTRAR}),
+    "Mutation.deploy": frozenset({REGISTRAR}),
+    "Mutation.endDeployment": frozenset({REGISTRAR}),
+    "Mutation.reportIncident": frozenset({REGISTRAR}),
+    "Mutation.resolveIncident": frozenset({REGISTRAR}),
+    "Subscription.events": READERS,
+}
+
+ROUTES: Final[Table] = {
+    "/graphql": READERS,  # and then each field
+    "/bulk": REGISTERING,
+    # What is asked by machines without a token, tells nothing of what is registered, and has to answer also while the
+    # store that knows the tokens is away.
+    "/livez": PUBLIC,
+    "/readyz": PUBLIC,
+    "/version": PUBLIC,
+    "/metrics": PUBLIC,
+    # They look at signatures and tokens themselves, because a signature is over the raw body: see WEBHOOKS.
+    "/webhooks/alertmanager": PUBLIC,
+    "/webhooks/cloudevents": PUBLIC,
+    "/webhooks/alerts": PUBLIC,
+}
+
+WEBHOOKS: Final[Table] = {
+    "/webhooks/alertmanager": frozenset({REGISTRAR}),
+    "/webhooks/cloudevents": frozenset({REGISTRAR}),
+    "/webhooks/alerts": frozenset({REGISTRAR}),
+}
+"""Who may deliver with a token; who signs a delivery with a shared secret comes with these roles and no others."""
+
+SECTIONS: Final[Table] = {
+    "metrics": frozenset({EVALUATOR, ADMIN}),
+    "datasets": frozenset({REGISTRAR}),
+    "models": frozenset({REGISTRAR}),
+    "evaluations": frozenset({EVALUATOR}),
+    "safetyProfiles": frozenset({REGISTRAR}),
+    "populations": frozenset({REGISTRAR}),
+    "vulnerabilities": frozenset({EVALUATOR}),
+    "notes": frozenset({REGISTRAR, EVALUATOR}),
+}
+"""The parts of a manifest."""
+
+NOBODY: Final[Roles] = frozenset()
+
+
+def check_fields(fields: Iterable[str], held: Collection[AccessRole], table: Table = FIELDS) -> None:
+    """Raise Forbidden where one of the root fields (`Query.entity`) is not for any of the roles held."""
+    for field in fields:
+        if (refusal := _refusal(field.partition(".")[2], table.get(field, NOBODY), held)) is not None:
+            raise refusal
+
+
+def check_route(path: str, held: Collection[AccessRole]) -> None:
+    """Raise Forbidden where a route is not for any of the roles held."""
+    if (refusal := _refusal(path, ROUTES.get(path, NOBODY), held)) is not None:
+        raise refusal
+
+
+def check_webhook(path: str, held: Collection[AccessRole]) -> None:
+    """Raise Forbidden where a webhook does not take deliveries from any of the roles held."""
+    if (refusal := _refusal(path, WEBHOOKS.get(path, NOBODY), held)) is not None:
+        raise refusal
+
+
+def sections_of(held: Collection[AccessRole]) -> list[str]:
+    """The sections of a manifest that whoever holds these roles may register."""
+    return [section for section, wanted in SECTIONS.items() if wanted & frozenset(held)]
+
+
+def check_manifest(manifest: ManifestInput, held: Collection[AccessRole]) -> None:
+    """Raise Invalid with a Forbidden for each section of a manifest that is not for any of the roles held."""
+    refusals = [
+        refusal
+        for section, wanted in SECTIONS.items()
+        if _given(manifest, section)
+        and (refusal := _refusal(f"Registering {section}", wanted, held, field=section)) is not None
+    ]
+    if refusals:
+        raise Invalid(refusals)
+
+
+_ATTRIBUTES: Final = {field.alias or name: name for name, field in ManifestInput.model_fields.items()}
+
+
+def _given(manifest: ManifestInput, section: str) -> bool:
+    return bool(getattr(manifest, _ATTRIBUTES[section]))
+
+
+def _refusal(what: str, wanted: Roles, held: Collection[AccessRole], field: str | None = None) -> Forbidden | None:
+    if wanted & frozenset(held):
+        return None
+    if not wanted:
+        return Forbidden(f"{what} is open to nobody: it is in no table of who may do what.", field)
+    needed = (
+        AccessRole.VIEWER.value
+        if wanted == READERS
+        else " or ".join(role.value for role in AccessRole if role in wanted)
+    )
+    having = ", ".join(role.value for role in AccessRole if role in held) or "none"
+    told = f"{what} needs the role {needed}, and this token has {having}: ask with one that has it."
+    return Forbidden(f"{told} {_parts()}" if wanted == REGISTERING else told, field)
+
+
+def _parts() -> str:
+    """Which role registers what, for those who may register nothing."""
+    by_role = [f"{role.value} {', '.join(sections_of({role}))}" for role in AccessRole if role in REGISTERING]
+    return f"It registers by its role: {'; '.join(by_role)}."

@@ -1,0 +1,117 @@
+"""People and machines that an identity provider vouches for: OpenID Connect tokens, signed and for this registry.
+
+So CI registers under its own identity, with a token that lives for minutes and no secret that is stored.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from joserfc import jwt
+from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
+from joserfc.jws import JWSRegistry, extract_compact
+from joserfc.jwt import JWTClaimsRegistry
+
+from descentd.app.auth.jwks import Keys
+from descentd.app.server.settings import Settings
+from descentd.graph.model import accounts
+from descentd.graph.model.accounts import AccessRole
+from descentd.graph.model.errors import InvalidInput, Unauthenticated
+
+ALGORITHMS: Final = frozenset(
+    {*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), *("ES256", "ES384", "ES512"), "Ed25519"}
+)
+"""Signatures by a private key. None that are made with a shared secret, for that is what a public key could be taken
+for, and not `none`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a verified token says; `expires_at` is in microseconds since 1970 UTC."""
+
+    person: str
+    roles: frozenset[AccessRole]
+    expires_at: int
+
+
+class Identities:
+    """The tokens of one issuer for one audience."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises InvalidInput for settings that cannot be meant."""
+        if not (settings.oidc_issuer and settings.oidc_audience and settings.oidc_jwks):
+            raise InvalidInput(
+                "An identity provider is named by DESCENT_OIDC_ISSUER, _AUDIENCE and _JWKS: set all three."
+            )
+        unknown = set(settings.oidc_algorithms) - ALGORITHMS
+        if unknown or not settings.oidc_algorithms:
+            raise InvalidInput(
+                f"DESCENT_OIDC_ALGORITHMS may hold {', '.join(sorted(ALGORITHMS))}: "
+                f"leave out {', '.join(map(ascii, sorted(unknown))) or 'none'}."
+            )
+        self._keys = Keys(settings.oidc_jwks, settings.oidc_refetch)
+        self._registry = JWSRegistry(algorithms=settings.oidc_algorithms, strict_check_header=False)
+        self._person_claim = settings.oidc_person_claim
+        self._roles_claim = settings.oidc_roles_claim
+        self._roles = settings.oidc_roles
+        self._claims = JWTClaimsRegistry(
+            leeway=settings.oidc_leeway,
+            iss={"essential": True, "value": settings.oidc_issuer},
+            aud={"essential": True, "value": settings.oidc_audience},
+            exp={"essential": True},
+        )
+        self._leeway = settings.oidc_leeway
+
+    def check(self) -> None:
+        """Raise InvalidInput where the keys are to be in a file, and cannot be had from it."""
+        self._keys.check()
+
+    async def verified(self, token: str) -> Identity:
+        """Who a token is for; raises Unauthenticated for every other, and Unavailable where the keys cannot be had."""
+        try:
+            header = extract_compact(token.encode(), registry=self._registry).headers()
+            self._registry.check_header(header)
+            self._registry.get_alg(header["alg"])
+            claims = jwt.decode(token, await self._keys.holding(header.get("kid")), registry=self._registry).claims
+            self._claims.validate(claims)
+            return self._identity(claims)
+        except ExpiredTokenError:
+            raise Unauthenticated("The token has expired: get a new one from your identity provider.") from None
+        except (InvalidClaimError, MissingClaimError) as error:
+            raise Unauthenticated(f"The token is not for this registry, or not now ({error.description}).") from None
+        except (JoseError, ValueError):
+            raise Unauthenticated("The token is not one that the identity provider signed: get a new one.") from None
+
+    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        given = _look_up(claims, self._person_claim)
+        if not isinstance(given, str):
+            raise Unauthenticated(f"The token's claim {self._person_claim} names no person: have it added.")
+        try:
+            person = accounts.person(given)
+        except InvalidInput as error:
+            raise Unauthenticated(f"The token's claim {self._person_claim} names nobody. {error.message}") from None
+        expires = (int(claims["exp"]) + self._leeway) * 1_000_000
+        return Identity(person, self._roles_of(_look_up(claims, self._roles_claim)), expires)
+
+    def _roles_of(self, given: Any) -> frozenset[AccessRole]:
+        values = given.split() if isinstance(given, str) and given not in self._roles else _texts(given)
+        roles = (self._roles.get(value, ()) if self._roles else _named(value) for value in values)
+        return frozenset(role for some in roles for role in some)
+
+
+def _texts(given: Any) -> list[str]:
+    return [one for one in (given if isinstance(given, list) else [given]) if isinstance(one, str)]
+
+
+def _named(value: str) -> Sequence[AccessRole]:
+    return [role for role in AccessRole if role.value == value]
+
+
+def _look_up(claims: Mapping[str, Any], name: str) -> Any:
+    """A claim by its name, or by the path to it (`realm_access.roles`)."""
+    if name in claims:
+        return claims[name]
+    found: Any = claims
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, dict) else None
+    return found

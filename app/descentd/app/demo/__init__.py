@@ -1,0 +1,1 @@
+"""The demo: the lineage of the Pythia models, registered and asked."""

@@ -1,0 +1,1 @@
+"""GraphQL: transports, operations and the schema."""

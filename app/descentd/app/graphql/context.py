@@ -1,0 +1,121 @@
+"""What the resolvers of one request share: the registry, the person, and look-ups that are batched."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from strawberry.dataloader import DataLoader
+from strawberry.types import Info
+
+from descentd.graph.model.accounts import AccessRole
+from descentd.graph.model.errors import Internal
+from descentd.graph.model.kinds import Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Brief
+from descentd.queries.evaluation import contamination
+from descentd.queries.governance.reviews import Held, reviews
+from descentd.queries.lineage.derivations import Derivation
+from descentd.queries.lineage.history import STATEMENTS
+from descentd.queries.production.deployments import Service, of_deployments
+from descentd.queries.production.incidents import resolutions
+from descentd.queries.registry import Registry, moment_of
+
+
+class Context:
+    """One request, of a person with roles. `sequence` is the log position of its answer, once a resolver has asked."""
+
+    def __init__(self, registry: Registry, person: str, roles: frozenset[AccessRole]) -> None:
+        self.registry = registry
+        self.person = person
+        self.roles = roles
+        self.sequence: int | None = None
+        self.entries: DataLoader[int, Entry] = DataLoader(self._entries)
+        self.briefs: DataLoader[int, Brief] = DataLoader(self._briefs)
+        self.named: DataLoader[str, Brief] = DataLoader(self._named)
+        """By id or label, which must be registered."""
+        self.retractions: DataLoader[str, int | None] = DataLoader(self._retractions)
+        """By id, the sequence of the first retraction of the record."""
+        self.reviews: DataLoader[tuple[int, int], list[Held]] = DataLoader(self._reviews)
+        """By version and log position, its reviews as they stand."""
+        self.deployments: DataLoader[tuple[int, int], Service] = DataLoader(self._deployments)
+        """By deployment and log position."""
+        self.resolutions: DataLoader[tuple[int, int], Entry | None] = DataLoader(self._resolutions)
+        """By incident and log position."""
+        self.moments: dict[int, int] = {}
+        """The moments that log positions stand for where `asOf` was asked, in microseconds; else it is now."""
+        self.statements: DataLoader[int, list[tuple[Role, int]]] = DataLoader(self._statements)
+        self.contaminations: DataLoader[tuple[int, int, int], Derivation | None] = DataLoader(self._contaminations)
+        """By log position, version and data, how the version learned from the data, where it did."""
+
+    def answered_at(self, sequence: int, as_of: str | None = None) -> None:
+        """Note the log position of a part of the answer, and the `asOf` that it stands for.
+
+        The answer carries the latest position.
+        """
+        self.sequence = max(sequence, self.sequence or 0)
+        moment = moment_of(as_of)
+        if moment is not None:
+            self.moments[sequence] = moment
+
+    async def _entries(self, sequences: list[int]) -> Sequence[Entry]:
+        return await self.registry.store.entries(sequences)
+
+    async def _briefs(self, sequences: list[int]) -> Sequence[Brief]:
+        return await self.registry.store.briefs(sequences)
+
+    async def _named(self, ids: list[str]) -> Sequence[Brief]:
+        found = await self.registry.store.resolve(ids)
+        return [found[id] for id in ids]
+
+    async def _retractions(self, ids: list[str]) -> Sequence[int | None]:
+        held = await self.registry.store.holders([f"retracted:{id}" for id in ids])
+        return [min(held.get(f"retracted:{id}", ()), default=None) for id in ids]
+
+    async def _contaminations(self, keys: list[tuple[int, int, int]]) -> Sequence[Derivation | None]:
+        pairs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for at, version, data in keys:
+            pairs[at].append((version, data))
+        found = {at: await contamination.derivations(self.registry, asked, at) for at, asked in pairs.items()}
+        return [found[at].get((version, data)) for at, version, data in keys]
+
+    async def _reviews(self, asked: list[tuple[int, int]]) -> Sequence[list[Held]]:
+        found = {}
+        for at, versions in _by_position(asked).items():
+            for version, held in (await reviews(self.registry, versions, at, self.moments.get(at))).items():
+                found[version, at] = held
+        return [found[one] for one in asked]
+
+    async def _deployments(self, asked: list[tuple[int, int]]) -> Sequence[Service]:
+        found = {}
+        for at, sequences in _by_position(asked).items():
+            entries = await self.entries.load_many(sequences)
+            for sequence, service in (await of_deployments(self.registry, entries, at)).items():
+                found[sequence, at] = service
+        return [found[one] for one in asked]
+
+    async def _resolutions(self, asked: list[tuple[int, int]]) -> Sequence[Entry | None]:
+        found: dict[tuple[int, int], Entry] = {}
+        for at, sequences in _by_position(asked).items():
+            for sequence, entry in (await resolutions(self.registry, sequences, at)).items():
+                found[sequence, at] = entry
+        return [found.get(one) for one in asked]
+
+    async def _statements(self, sequences: list[int]) -> Sequence[list[tuple[Role, int]]]:
+        about: defaultdict[int, list[tuple[Role, int]]] = defaultdict(list)
+        for link in await self.registry.store.links(sequences, STATEMENTS, inward=True):
+            about[link.target].append((link.role, link.source))
+        return [sorted(about[sequence], key=lambda statement: statement[1]) for sequence in sequences]
+
+
+def _by_position(asked: Sequence[tuple[int, int]]) -> Mapping[int, list[int]]:
+    """What was asked for, by the log position that it was asked at: mostly there is one."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for record, at in asked:
+        found[at].append(record)
+    return found
+
+
+def context(info: Info) -> Context:
+    """The context of the request that a field is resolved for."""
+    if not isinstance(info.context, Context):
+        raise Internal("The request has no context.")
+    return info.context

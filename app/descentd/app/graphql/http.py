@@ -1,0 +1,143 @@
+"""POST /graphql: GraphQL over HTTP, and server-sent events for subscriptions.
+
+Follows the GraphQL-over-HTTP draft: under `application/graphql-response+json` an operation that could not be run is
+a 4xx or 5xx; under `application/json` every well-formed request is answered with 200. Subscriptions are streamed in
+the "distinct connections mode" of the GraphQL over SSE protocol.
+"""
+
+import asyncio
+import json
+import time
+from asyncio import FIRST_COMPLETED
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from typing import Any, Final
+
+from graphql import OperationType
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HTTPRequest
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from descentd.app.auth.access_control import CHALLENGE, caller_of
+from descentd.app.graphql.operations import Operations, Request, RequestError
+from descentd.app.http import strict_json
+from descentd.app.http.errors import STATUS, Refusal, Shape, fault, shaped
+from descentd.app.http.negotiation import accepted, read_body, require_content_type
+from descentd.app.server.lifespan import Service
+from descentd.app.server.metrics import Metrics
+from descentd.graph.model.errors import Code, DescentError, InvalidInput, Unauthenticated
+
+RESPONSE: Final = "application/graphql-response+json"
+JSON: Final = "application/json"
+EVENTS: Final = "text/event-stream"
+_LARGE: Final = 256 * 1024
+_QUIET: Final = 12.0
+
+
+class GraphQLEndpoint:
+    """The ASGI application at /graphql."""
+
+    def __init__(self, operations: Operations, service: Service, metrics: Metrics, body_limit: int) -> None:
+        self._operations = operations
+        self._service = service
+        self._metrics = metrics
+        self._limit = body_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        request = HTTPRequest(scope, receive)
+        kind = RESPONSE
+        try:
+            kind = accepted(request.headers, (RESPONSE, JSON, EVENTS)) or kind
+            response = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except Refusal as refusal:
+            response = self._refused(refusal.problem, refusal.status, kind, refusal.headers)
+        except DescentError as error:
+            response = self._refused(error, STATUS[error.code], kind)
+        except Exception as error:
+            response = self._refused(fault(error), 500, kind)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: HTTPRequest) -> Response:
+        kind = accepted(request.headers, (RESPONSE, JSON, EVENTS))
+        if kind is None:
+            raise Refusal(InvalidInput(f"Answers are {RESPONSE}, {JSON} or {EVENTS}: accept one of these."), 406)
+        if request.method != "POST":
+            raise Refusal(InvalidInput("Operations are sent by POST: use that."), 405, {"Allow": "POST"})
+        caller = caller_of(request.scope)
+        require_content_type(request.headers, JSON)
+        body = await read_body(request, self._limit)
+        asked = Request.of(
+            await asyncio.to_thread(strict_json.read, body) if len(body) > _LARGE else strict_json.read(body)
+        )
+        start = time.perf_counter()
+        try:
+            operation = await self._operations.prepare(asked)
+            request.scope["descent.operation"] = self._metrics.operation(operation.name)
+            if kind == EVENTS:
+                await self._operations.permit(operation, caller)
+                return self._stream(self._operations.answers(operation, asked.variables, caller))
+            if operation.kind is OperationType.SUBSCRIPTION:
+                message = f"A subscription is a stream: accept {EVENTS}, or use a WebSocket with graphql-transport-ws."
+                raise Refusal(InvalidInput(message))
+            answer = await self._operations.run(operation, asked.variables, caller)
+        except RequestError as error:
+            answer = {"errors": error.errors}
+        self._metrics.answered(request.scope.get("descent.operation"), time.perf_counter() - start)
+        return _respond(answer, kind)
+
+    def refusal(self, scope: Scope, error: DescentError) -> Response:
+        """The answer to a request that is not let in."""
+        kind = accepted(Headers(scope=scope), (RESPONSE, JSON, EVENTS)) or RESPONSE
+        challenge = CHALLENGE if isinstance(error, Unauthenticated) else None
+        return self._refused(error, STATUS[error.code], kind, challenge)
+
+    def _refused(
+        self, problem: DescentError, status: int, kind: str, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        errors = shaped(problem)
+        self._metrics.refused(error["extensions"]["code"] for error in errors)
+        kind = RESPONSE if kind == EVENTS else kind
+        return Response(encode({"errors": errors}), status, dict(headers or {}), media_type=kind)
+
+    def _stream(self, answers: AsyncGenerator[Shape]) -> Response:
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        return StreamingResponse(self._frames(answers), media_type=EVENTS, headers=headers)
+
+    async def _frames(self, answers: AsyncGenerator[Shape]) -> AsyncIterator[bytes]:
+        """Answers as events, with a comment now and then that keeps the connection, until the server stops."""
+        ending: asyncio.Future[Any] = asyncio.ensure_future(self._service.ending.wait())
+        following: asyncio.Future[Any] | None = None
+        try:
+            while not ending.done():
+                following = following or asyncio.ensure_future(anext(answers, None))
+                done, _ = await asyncio.wait({following, ending}, timeout=_QUIET, return_when=FIRST_COMPLETED)
+                if not done:
+                    yield b":\n\n"
+                elif following in done:
+                    answer, following = following.result(), None
+                    if answer is None:
+                        yield b"event: complete\ndata:\n\n"
+                        return
+                    yield b"event: next\ndata: " + encode(answer) + b"\n\n"
+        finally:
+            ending.cancel()
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+            await answers.aclose()
+
+
+def _respond(answer: Shape, kind: str) -> Response:
+    status = 200
+    if "data" not in answer and kind != JSON:
+        status = STATUS[Code(answer["errors"][0]["extensions"]["code"])]
+    return Response(encode(answer), status, media_type=RESPONSE if kind == EVENTS else kind)
+
+
+def encode(answer: Mapping[str, Any]) -> bytes:
+    """JSON as it is sent."""
+    return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

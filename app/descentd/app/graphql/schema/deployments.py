@@ -1,0 +1,166 @@
+"""Deployments: what serves where, and served when."""
+
+import asyncio
+import time
+from typing import Annotated, Any, Final
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.arguments import AsOf
+from descentd.app.graphql.schema.gates import RuleOutcome, rules
+from descentd.app.graphql.schema.inputs import made, wire
+from descentd.app.graphql.schema.records import Record, named, node
+from descentd.app.graphql.schema.scalars import DateTime
+from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import rfc3339
+from descentd.graph.model.records import Brief
+from descentd.graph.registration.acts import DeploymentInput, EndDeploymentInput
+from descentd.queries.governance.gate.decide import Gate
+from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.production import deploying
+from descentd.queries.production.deployments import Service, serving
+from descentd.queries.production.standing import Then, gate_then, profile_current
+from descentd.queries.registry import moment_of
+
+Deploying: Final[Any] = made(DeploymentInput)
+Ending: Final[Any] = made(EndDeploymentInput)
+
+
+@strawberry.type(description="A version that serves, or served, at an endpoint.")
+class Deployment(Record, kind=Kind.DEPLOYMENT):
+    """Deployment; a record that ends one tells of the one that it ends."""
+
+    @strawberry.field(description="Where it serves.")
+    async def environment(self, info: Info) -> str:
+        return str((await self._content(info))["environment"])
+
+    @strawberry.field(description="At which endpoint of the environment.")
+    async def endpoint(self, info: Info) -> str:
+        return str((await self._content(info))["endpoint"])
+
+    @strawberry.field(description="The version that serves.")
+    async def version(self, info: Info) -> ModelVersion:
+        found: ModelVersion = await named(info, (await self._service(info)).version, self.at)
+        return found
+
+    @strawberry.field(description="Since when.")
+    async def since(self, info: Info) -> DateTime:
+        return DateTime(rfc3339((await self._service(info)).since))
+
+    @strawberry.field(description="Until when: its end, or the next deployment at that endpoint; null while it serves.")
+    async def until(self, info: Info) -> DateTime | None:
+        ended = (await self._service(info)).ended
+        return None if ended is None else DateTime(ended)
+
+    async def _service(self, info: Info) -> Service:
+        return await context(info).deployments.load((self.sequence, self.at))
+
+
+@strawberry.type(description="What serves at an endpoint at a moment.")
+class Serving:
+    """Serving."""
+
+    environment: str = strawberry.field(description="Where it serves.")
+    endpoint: str = strawberry.field(description="At which endpoint of the environment.")
+    since: DateTime = strawberry.field(description="Since when.")
+    version: ModelVersion = strawberry.field(description="The version that serves.")
+    deployment: Deployment = strawberry.field(description="The deployment by which it serves.")
+    service: strawberry.Private[Service]
+    then: strawberry.Private[Then]
+    asked: strawberry.Private["asyncio.Task[Gate | None] | None"] = None
+
+    @strawberry.field(description="Whether the gate would let it in, by what was on record at that moment.")
+    async def meets_policy(self, info: Info) -> bool:
+        asked = await self._asked(info)
+        return asked is not None and asked.outcome is GateOutcome.PASSED
+
+    @strawberry.field(
+        description="The rules that are not met, by what was on record at that moment; none while it was not on record."
+    )
+    async def unmet(self, info: Info) -> list[RuleOutcome]:
+        asked = await self._asked(info)
+        unmet = [rule for rule in asked.rules if rule.outcome is not GateOutcome.PASSED] if asked else []
+        return rules(unmet, self.then.upto)
+
+    async def _asked(self, info: Info) -> Gate | None:
+        """What its gate says, asked once for all fields."""
+        if self.asked is None:
+            self.asked = asyncio.ensure_future(gate_then(context(info).registry, self.service, self.then))
+        return await self.asked
+
+    @strawberry.field(description="There is a profile on record then, and none superseded it since the promotion.")
+    async def profile_current(self, info: Info) -> bool:
+        return await profile_current(context(info).registry, self.service, self.then)
+
+
+@strawberry.type
+class ServingQuery:
+    """Asking what serves."""
+
+    @strawberry.field(description="What serves, or served at a moment, by what deployments claim of themselves.")
+    async def serving(
+        self,
+        info: Info,
+        environment: Annotated[str | None, strawberry.argument(description="Only there; all unless given.")] = None,
+        endpoint: Annotated[str | None, strawberry.argument(description="Only there; all unless given.")] = None,
+        at: Annotated[
+            DateTime | None, strawberry.argument(description="The moment; that of asOf, or now, unless given.")
+        ] = None,
+        as_of: AsOf = None,
+    ) -> list[Serving]:
+        registry = context(info).registry
+        upto = await registry.sequence(as_of)
+        context(info).answered_at(upto, as_of)
+        moment = moment_of(at, "at")
+        if moment is None:
+            asked = moment_of(as_of)
+            then = Then(time.time_ns() // 1000 if asked is None else asked, upto)
+        else:
+            then = Then(moment, min(upto, await registry.store.sequence_at(moment)))
+        found = await serving(registry, environment, endpoint, then.moment, upto)
+        return [await _serving(info, one, then, upto) for one in found]
+
+
+async def _serving(info: Info, service: Service, then: Then, upto: int) -> Serving:
+    environment, endpoint = service.place
+    entry = service.entry
+    return Serving(
+        environment=environment,
+        endpoint=endpoint,
+        since=DateTime(rfc3339(service.since)),
+        version=await named(info, service.version, upto),
+        deployment=node(Brief(entry.sequence, Kind.DEPLOYMENT, entry.record.id, None), upto),
+        service=service,
+        then=then,
+    )
+
+
+@strawberry.type
+class DeploymentMutation:
+    """Deploying."""
+
+    @strawberry.mutation(description="Record that a promoted version serves; this ends what served at that endpoint.")
+    async def deploy(
+        self, info: Info, input: Annotated[Deploying, strawberry.argument(description="What, and where.")]
+    ) -> Deployment:
+        given = DeploymentInput.read(wire(input))
+        done = await deploying.deploy(context(info).registry, given, context(info).person)
+        return _node(info, done)
+
+    @strawberry.mutation(description="Record that what serves at an endpoint ends.")
+    async def end_deployment(
+        self, info: Info, input: Annotated[Ending, strawberry.argument(description="Where, and why.")]
+    ) -> Deployment:
+        given = EndDeploymentInput.read(wire(input))
+        done = await deploying.end(context(info).registry, given, context(info).person)
+        return _node(info, done)
+
+
+def _node(info: Info, done: deploying.Deployed) -> Deployment:
+    context(info).answered_at(done.upto)
+    entry = done.service.entry
+    found: Deployment = node(Brief(entry.sequence, Kind.DEPLOYMENT, entry.record.id, None), done.upto)
+    return found

@@ -1,0 +1,65 @@
+"""Drift of documentation: profiles that are missing, old, copied or contradicted."""
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.arguments import After, AsOf, First
+from descentd.app.graphql.schema.connections import PageInfo, page_info
+from descentd.app.graphql.schema.enums import DriftKind
+from descentd.app.graphql.schema.exposure import Filter
+from descentd.app.graphql.schema.records import node
+from descentd.app.graphql.schema.scalars import Count
+from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.queries.governance.drift import documentation_drift
+
+
+@strawberry.type(description="How the documentation of a version has drifted.")
+class DriftFinding:
+    """Finding."""
+
+    kind: DriftKind = strawberry.field(description="What is wrong.")
+    message: str = strawberry.field(description="A sentence.")
+
+
+@strawberry.type(description="A version whose documentation has drifted.")
+class DriftEdge:
+    """Version."""
+
+    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    node: ModelVersion = strawberry.field(description="The version.")
+    findings: list[DriftFinding] = strawberry.field(description="What is wrong.")
+
+
+@strawberry.type(description="A page of versions whose documentation has drifted, in log order.")
+class DriftConnection:
+    """Drift."""
+
+    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
+    page_info: PageInfo = strawberry.field(description="Where the page ends.")
+    edges: list[DriftEdge] = strawberry.field(description="The items of this page.")
+
+
+@strawberry.type
+class DriftQuery:
+    """Questions about documentation."""
+
+    @strawberry.field(description="The versions whose safety profile is missing, old, copied or contradicted.")
+    async def documentation_drift(
+        self, info: Info, filter: Filter = None, first: First = None, after: After = None, as_of: AsOf = None
+    ) -> DriftConnection:
+        wanted = filter.conditions() if filter else None
+        found = await documentation_drift(context(info).registry, wanted, first, after, as_of)
+        context(info).answered_at(found.upto, as_of)
+        return DriftConnection(
+            total_count=Count(found.total),
+            page_info=page_info([item.cursor for item in found.items], more=found.more),
+            edges=[
+                DriftEdge(
+                    cursor=item.cursor,
+                    node=node(item.version, found.upto),
+                    findings=[DriftFinding(kind=one.kind, message=one.message) for one in item.findings],
+                )
+                for item in found.items
+            ],
+        )

@@ -1,0 +1,89 @@
+"""The enums of the schema, made from those of the graph and the questions."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+import strawberry
+
+from descentd.graph import metrics
+from descentd.graph.inputs import datasets, evaluations, versions
+from descentd.graph.model import kinds, reach
+from descentd.graph.registration import acts
+from descentd.queries.erosion import findings, questions
+from descentd.queries.evaluation import diff, measurements
+from descentd.queries.governance import drift, probes, verdicts
+from descentd.queries.governance.gate import rules as gate_rules
+from descentd.queries.lineage import builds, lineage
+from descentd.queries.production import incidents
+
+RecordKind = kinds.Kind
+Role = kinds.Role
+Relation = datasets.Relation
+TrainingRole = versions.TrainingRole
+Severity = evaluations.Severity
+Decision = acts.Decision
+FlagAction = acts.FlagAction
+Documented = reach.Documented
+MetricCategory = metrics.MetricCategory
+MetricDirection = metrics.MetricDirection
+Direction = lineage.Direction
+ExposureVerdict = reach.Verdict
+VerdictStatus = verdicts.VerdictStatus
+ProbeStatus = probes.ProbeStatus
+GateOutcome = gate_rules.GateOutcome
+DriftKind = drift.DriftKind
+ErosionKind = questions.ErosionKind
+ErosionVerdict = findings.ErosionVerdict
+ChangeArea = builds.ChangeArea
+Comparability = measurements.Comparability
+VersionRelation = diff.VersionRelation
+IncidentStatus = incidents.IncidentStatus
+
+strawberry.enum(RecordKind, name="RecordKind", description=kinds.Kind.__doc__)
+strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.Verdict.__doc__)
+for _same in (
+    Role,
+    Relation,
+    TrainingRole,
+    Severity,
+    Decision,
+    FlagAction,
+    Documented,
+    MetricCategory,
+    MetricDirection,
+    Direction,
+    VerdictStatus,
+    ProbeStatus,
+    GateOutcome,
+    DriftKind,
+    ErosionKind,
+    ErosionVerdict,
+    ChangeArea,
+    Comparability,
+    VersionRelation,
+    IncidentStatus,
+):
+    strawberry.enum(_same, description=_same.__doc__)
+
+
+@strawberry.enum(description="Whether a version learned from data itself or through what it descends from.")
+class ExposureKind(StrEnum):
+    """Direct or inherited."""
+
+    DIRECT = "DIRECT"
+    INHERITED = "INHERITED"
+
+
+@strawberry.enum(description="Whether several terms are bound to meet in the same rows.")
+class Joint(StrEnum):
+    """By the shares that the partition documents."""
+
+    PROVEN = "PROVEN"
+    POSSIBLE = "POSSIBLE"
+
+
+BY_NAME: Final[Mapping[str, type[StrEnum]]] = {
+    enum.__name__: enum
+    for enum in (Relation, TrainingRole, Severity, Decision, FlagAction, Documented, MetricCategory, MetricDirection)
+}

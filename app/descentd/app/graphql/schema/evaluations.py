@@ -1,0 +1,122 @@
+"""Evaluations: what a version was measured to be, on what, and whether that can be relied on."""
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.arguments import After, AsOf, First, Of
+from descentd.app.graphql.schema.connections import Connection, Edge, page_info
+from descentd.app.graphql.schema.lineage import Step, steps
+from descentd.app.graphql.schema.records import Record, named, node
+from descentd.app.graphql.schema.scalars import JSON, Count, DateTime
+from descentd.app.graphql.schema.statements import Attribute
+from descentd.graph.model.identity import parse
+from descentd.graph.model.kinds import Kind
+from descentd.queries.evaluation import evaluations
+from descentd.queries.evaluation.series import Protocol
+from descentd.queries.statistics.comparison import Result
+
+
+@strawberry.type(description="The protocol of an evaluation.")
+class Suite:
+    """Suite."""
+
+    name: str = strawberry.field(description="The suite's name.")
+    version: str = strawberry.field(description="Its version.")
+    config: JSON | None = strawberry.field(description="How it was run.")
+
+
+def suite_of(protocol: Protocol) -> Suite:
+    """The suite of a series."""
+    config = JSON(parse(protocol.suite_config.encode())) if protocol.suite_config else None
+    return Suite(name=protocol.suite, version=protocol.suite_version, config=config)
+
+
+@strawberry.type(description="One result.")
+class MetricValue:
+    """Result."""
+
+    name: str = strawberry.field(description="The metric.")
+    value: float = strawberry.field(description="As measured.")
+    stderr: float | None = strawberry.field(description="The standard error, in the metric's unit, as reported.")
+    error: float | None = strawberry.field(
+        description="The standard error that counts: as reported, or for a rate from n; null where none is known."
+    )
+    n: Count | None = strawberry.field(description="How many items it rests on.")
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+
+
+@strawberry.type(description="Whether results rest on data that the version had learned from.")
+class Contamination:
+    """Contamination."""
+
+    contaminated: bool = strawberry.field(
+        description="The version, or an ancestor, learned from the data, from something derived from it, or from "
+        "something that it was derived from."
+    )
+    via: list[Step] = strawberry.field(
+        description="A derivation from the data to the version, both ends included, `back` where it leads to what the "
+        "data was made from; empty where there is none."
+    )
+
+
+@strawberry.type(description="Results of a suite on a version.")
+class Evaluation(Record, kind=Kind.EVALUATION):
+    """Evaluation."""
+
+    @strawberry.field(description="When it was run, as its author says.")
+    async def evaluated_at(self, info: Info) -> DateTime | None:
+        return (await self._content(info)).get("evaluatedAt")
+
+    @strawberry.field(description="The protocol.")
+    async def suite(self, info: Info) -> Suite:
+        suite = (await self._content(info))["suite"]
+        return Suite(name=suite["name"], version=suite["version"], config=suite.get("config"))
+
+    @strawberry.field(description="What it was run on; null where that was not said.")
+    async def data(self, info: Info) -> Record | None:
+        id = (await self._content(info)).get("data")
+        found: Record | None = None if id is None else await named(info, id, self.at)
+        return found
+
+    @strawberry.field(description="Whether it was run on data that the version, or an ancestor, learned from.")
+    async def contamination(self, info: Info) -> Contamination:
+        content = await self._content(info)
+        if "data" not in content:
+            return Contamination(contaminated=False, via=[])
+        version, data = await context(info).named.load_many([content["subject"], content["data"]])
+        via = await context(info).contaminations.load((self.at, version.sequence, data.sequence))
+        return Contamination(contaminated=via is not None, via=steps(via or ()))
+
+    @strawberry.field(description="The results.")
+    async def metrics(self, info: Info) -> list[MetricValue]:
+        registry = context(info).registry
+        definitions = await registry.definitions.read(registry.store, registry.walk, self.at)
+        return [
+            MetricValue(
+                name=m["name"],
+                value=m["value"],
+                stderr=m.get("stderr"),
+                error=Result(m["value"], m.get("stderr"), m.get("n")).error(definitions[m["name"]]),
+                n=m.get("n"),
+                slice=[Attribute(**part) for part in m.get("slice", ())],
+            )
+            for m in (await self._content(info))["metrics"]
+        ]
+
+
+@strawberry.type
+class EvaluationQuery:
+    """Evaluations of a version."""
+
+    @strawberry.field(description="The evaluations of a version in log order, retracted ones included.")
+    async def evaluations(
+        self, info: Info, of: Of, first: First = None, after: After = None, as_of: AsOf = None
+    ) -> Connection[Evaluation]:
+        found = await evaluations.evaluations(context(info).registry, of, first, after, as_of)
+        context(info).answered_at(found.upto, as_of)
+        return Connection(
+            total_count=Count(found.total),
+            page_info=page_info([cursor for _, cursor in found.items], more=found.more),
+            edges=[Edge(cursor=cursor, node=node(brief, found.upto)) for brief, cursor in found.items],
+        )

@@ -1,0 +1,67 @@
+"""Flags: warnings on records, which may reach what descends from them."""
+
+from typing import Annotated, Any, Final
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.enums import FlagAction
+from descentd.app.graphql.schema.inputs import made, wire
+from descentd.app.graphql.schema.lineage import KindCount, kind_counts
+from descentd.app.graphql.schema.records import Record
+from descentd.graph.model.kinds import Kind
+from descentd.graph.registration.acts import FlagInput
+from descentd.queries.governance import flags
+
+Flagging: Final[Any] = made(FlagInput)
+
+
+@strawberry.type(description="A warning on a record, which may reach what descends from it.")
+class Flag(Record, kind=Kind.FLAG):
+    """Flag."""
+
+    @strawberry.field(description="What it asks for.")
+    async def action(self, info: Info) -> FlagAction:
+        return FlagAction((await self._content(info))["action"])
+
+    @strawberry.field(description="Why.")
+    async def reason(self, info: Info) -> str:
+        return str((await self._content(info))["reason"])
+
+    @strawberry.field(description="Whether it reaches whatever descends from its subjects.")
+    async def propagates(self, info: Info) -> bool:
+        return bool((await self._content(info)).get("propagate"))
+
+
+@strawberry.type(description="A flag that was recorded.")
+class FlagDone:
+    """Flag."""
+
+    id: strawberry.ID = strawberry.field(description="The content id of the flag.")
+    reason: str = strawberry.field(description="Why.")
+    action: FlagAction = strawberry.field(description="What it asks for.")
+    propagates: bool = strawberry.field(description="Whether it reaches whatever descends from its subjects.")
+    affected: list[KindCount] = strawberry.field(
+        description="How many records of each kind it reaches beside its subjects; none where it does not propagate."
+    )
+
+
+@strawberry.type
+class FlagMutation:
+    """Flagging."""
+
+    @strawberry.mutation(description="Flag records and, where it propagates, whatever descends from them; or clear.")
+    async def flag(
+        self, info: Info, input: Annotated[Flagging, strawberry.argument(description="What, how and why.")]
+    ) -> FlagDone:
+        done = await flags.flag(context(info).registry, FlagInput.read(wire(input)), context(info).person)
+        context(info).answered_at(done.upto)
+        content = done.record.content
+        return FlagDone(
+            id=strawberry.ID(done.record.id),
+            reason=content["reason"],
+            action=FlagAction(content["action"]),
+            propagates=bool(content.get("propagate")),
+            affected=kind_counts(done.affected),
+        )

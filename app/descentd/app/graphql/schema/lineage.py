@@ -1,0 +1,233 @@
+"""Lineage, impact and paths."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.arguments import After, AsOf, First, Kinds, Of
+from descentd.app.graphql.schema.connections import PageInfo, cursors_below, page_info
+from descentd.app.graphql.schema.enums import Direction, RecordKind, Role
+from descentd.app.graphql.schema.records import Record, node
+from descentd.app.graphql.schema.scalars import Count, Ref
+from descentd.graph.model.kinds import KINDS
+from descentd.queries.lineage import impact, lineage, paths
+from descentd.queries.lineage.derivations import Derivation
+
+
+@strawberry.type(description="A record of a lineage.")
+class LineageNode:
+    """Node."""
+
+    id: strawberry.ID = strawberry.field(description="The content id.")
+    ref: Ref = strawberry.field(description="The label where the record has one, else the id.")
+    kind: RecordKind = strawberry.field(description="What it is about.")
+    distance: int = strawberry.field(description="Derivations from the record in the middle.")
+
+
+@strawberry.type(description="A derivation between two records of a lineage.")
+class LineageEdge:
+    """Edge."""
+
+    source: strawberry.ID = strawberry.field(description="What was derived.")
+    target: strawberry.ID = strawberry.field(description="What it came from.")
+    role: Role = strawberry.field(description="What the target was to the source.")
+
+
+@strawberry.type(description="The neighbourhood of a record in the influence graph.")
+class Lineage:
+    """Lineage."""
+
+    complete: bool = strawberry.field(description="False where depth or limit cut the answer short.")
+    total_count: Count = strawberry.field(
+        description="How many records there are in all, the one in the middle included."
+    )
+    nodes: list[LineageNode] = strawberry.field(description="Nearest first; the record in the middle is the first.")
+    edges: list[LineageEdge] = strawberry.field(description="Derivations among the nodes.")
+
+
+@strawberry.type(description="How many of a kind.")
+class KindCount:
+    """Count."""
+
+    kind: RecordKind = strawberry.field(description="The kind.")
+    count: Count = strawberry.field(description="How many.")
+
+
+def kind_counts(counts: Mapping[RecordKind, int]) -> list[KindCount]:
+    """Counts by kind; kinds without any are left out."""
+    return [KindCount(kind=kind, count=Count(counts[kind])) for kind in KINDS if counts.get(kind)]
+
+
+@strawberry.type(description="A record on a derivation.")
+class Step:
+    """Step."""
+
+    ref: Ref = strawberry.field(description="The record.")
+    role: Role | None = strawberry.field(description="What joins it to the record before it; null on the first.")
+    back: bool = strawberry.field(
+        description="The record before it came from this one, not the other way round: only where data that was "
+        "evaluated on was made from data that was learned from."
+    )
+
+
+@strawberry.type(description="An affected record.")
+class AffectedEdge:
+    """Affected."""
+
+    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    distance: int = strawberry.field(description="Derivations from the cause.")
+    via: list[Step] = strawberry.field(description="One shortest derivation from the cause, both ends included.")
+    node: Record = strawberry.field(description="What is affected.")
+
+
+@strawberry.type(description="A page of affected records, nearest first.")
+class AffectedConnection:
+    """Affected records."""
+
+    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
+    page_info: PageInfo = strawberry.field(description="Where the page ends.")
+    edges: list[AffectedEdge] = strawberry.field(description="The items of this page.")
+
+
+@strawberry.type(description="Everything that something influenced.")
+class Impact:
+    """Impact."""
+
+    question: strawberry.Private[impact.Impact]
+
+    @strawberry.field(
+        description="How many records of each kind are affected, exactly; kinds without any are left out."
+    )
+    async def counts(self) -> list[KindCount]:
+        return kind_counts(await self.question.counts())
+
+    @strawberry.field(description="What is affected, by distance, then in log order.")
+    async def affected(self, info: Info, first: First = None, after: After = None) -> AffectedConnection:
+        page = await self.question.affected(first, after, via=selects(info, "via"))
+        at = self.question.upto
+        return AffectedConnection(
+            total_count=Count(page.total),
+            page_info=page_info([item.cursor for item in page.items], more=page.more),
+            edges=[
+                AffectedEdge(
+                    cursor=item.cursor, distance=item.distance, via=steps(item.via), node=node(item.record, at)
+                )
+                for item in page.items
+            ],
+        )
+
+
+@strawberry.type(description="A derivation.")
+class Path:
+    """Path."""
+
+    steps: list[Step] = strawberry.field(description="The records on it, the ancestor first.")
+
+
+@strawberry.type(description="All derivations from one record to another.")
+class Paths:
+    """Paths."""
+
+    count: str = strawberry.field(description="How many distinct derivations there are, exactly, in decimal digits.")
+    complete: bool = strawberry.field(description="All of them are listed.")
+    paths: list[Path] = strawberry.field(description="The first of them, shortest first.")
+
+
+def steps(derivation: Derivation) -> list[Step]:
+    """A derivation as its GraphQL type."""
+    return [Step(ref=Ref(step.ref), role=step.role, back=step.back) for step in derivation]
+
+
+def selects(info: Info, name: str) -> bool:
+    """Whether `name` is asked for somewhere below the field that is being resolved."""
+    waiting = list(info.selected_fields)
+    while waiting:
+        selection = waiting.pop()
+        if getattr(selection, "name", None) == name:
+            return True
+        waiting += selection.selections
+    return False
+
+
+@strawberry.type
+class LineageQuery:
+    """Questions about lineage."""
+
+    @strawberry.field(description="The neighbourhood of a record: what influenced it, what it influenced, or both.")
+    async def lineage(
+        self,
+        info: Info,
+        of: Of,
+        direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")],
+        depth: Annotated[
+            int | None, strawberry.argument(description="How many derivations away at most; any number unless given.")
+        ] = None,
+        limit: Annotated[
+            int | None,
+            strawberry.argument(description="How many records at most, 1 to 10,000, nearest first; 500 unless given."),
+        ] = None,
+        as_of: AsOf = None,
+    ) -> Lineage:
+        found, at = await lineage.lineage(context(info).registry, of, direction, depth, limit, as_of)
+        context(info).answered_at(at, as_of)
+        return Lineage(
+            complete=found.complete,
+            total_count=Count(found.total),
+            nodes=[
+                LineageNode(
+                    id=strawberry.ID(n.record.id), ref=Ref(n.record.ref), kind=n.record.kind, distance=n.distance
+                )
+                for n in found.nodes
+            ],
+            edges=[
+                LineageEdge(source=strawberry.ID(e.source), target=strawberry.ID(e.target), role=e.role)
+                for e in found.edges
+            ],
+        )
+
+    @strawberry.field(description="Everything that some records influenced, with a derivation for each.")
+    async def impact(
+        self,
+        info: Info,
+        of: Annotated[
+            list[Ref], strawberry.argument(description="The causes; what any of them influenced is affected.")
+        ],
+        kinds: Kinds = None,
+        as_of: AsOf = None,
+        include_evidence: Annotated[
+            bool | None,
+            strawberry.argument(description="Also evaluations of or on what is affected, and what cites them."),
+        ] = None,
+    ) -> Impact:
+        question = await impact.impact(
+            context(info).registry,
+            of,
+            kinds,
+            as_of,
+            evidence=bool(include_evidence),
+            cursors=cursors_below(info, "affected"),
+        )
+        context(info).answered_at(question.upto, as_of)
+        return Impact(question=question)
+
+    @strawberry.field(
+        description="All derivations from an ancestor to a descendant: their exact number, and the first."
+    )
+    async def paths(
+        self,
+        info: Info,
+        from_: Annotated[Ref, strawberry.argument(name="from", description="The ancestor.")],
+        to: Annotated[Ref, strawberry.argument(description="What came from it.")],
+        first: Annotated[
+            int | None, strawberry.argument(description="How many derivations to list, 1 to 1000; 10 unless given.")
+        ] = None,
+        as_of: AsOf = None,
+    ) -> Paths:
+        found = await paths.paths(context(info).registry, from_, to, first, as_of)
+        context(info).answered_at(found.upto, as_of)
+        return Paths(
+            count=str(found.count), complete=found.complete, paths=[Path(steps=steps(path)) for path in found.paths]
+        )

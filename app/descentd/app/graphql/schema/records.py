@@ -1,0 +1,133 @@
+"""The Record interface, and records of the kinds that have little to tell."""
+
+from typing import Any, Final
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.enums import RecordKind
+from descentd.app.graphql.schema.scalars import JSON, DateTime, Ref
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Entry
+from descentd.graph.model.names import rfc3339
+from descentd.graph.model.records import Brief
+from descentd.queries.withdrawals import withdrawn_origins
+
+TYPES: Final[dict[Kind, type["Record"]]] = {}
+"""The GraphQL type of each kind of record; each class adds itself."""
+
+
+@strawberry.interface(description="Anything that the registry holds: immutable, and named by what it contains.")
+class Record:
+    """A record as seen at the log position `at`."""
+
+    id: strawberry.ID = strawberry.field(description="The content id, `sha256:` and 64 hexadecimal digits.")
+    ref: Ref = strawberry.field(description="The label where the record has one, else the id.")
+    kind: RecordKind = strawberry.field(description="What it is about.")
+    sequence: strawberry.Private[int]
+    at: strawberry.Private[int]
+
+    def __init_subclass__(cls, kind: Kind) -> None:
+        TYPES[kind] = cls
+
+    @strawberry.field(description="When it was recorded; never decreases along the log.")
+    async def recorded_at(self, info: Info) -> DateTime:
+        return DateTime(rfc3339((await self._entry(info)).recorded_at))
+
+    @strawberry.field(description="The person who recorded it.")
+    async def recorded_by(self, info: Info) -> str:
+        return (await self._entry(info)).recorded_by
+
+    @strawberry.field(description="It was retracted: it stays, and nothing is to rest on it any more.")
+    async def retracted(self, info: Info) -> bool:
+        by = await context(info).retractions.load(self.id)
+        return by is not None and by <= self.at
+
+    @strawberry.field(description="What was retracted of all that it came from: it rests on that, and shows it.")
+    async def retracted_origins(self, info: Info) -> list["Record"]:
+        found = await withdrawn_origins(context(info).registry, self.sequence, self.at)
+        return [node(one.of, self.at) for one in found]
+
+    async def _entry(self, info: Info) -> Entry:
+        return await context(info).entries.load(self.sequence)
+
+    async def _content(self, info: Info) -> Content:
+        return (await self._entry(info)).record.content
+
+
+def node(brief: Brief, at: int) -> Any:
+    """The record as its GraphQL type, seen at a log position."""
+    return TYPES[brief.kind](
+        id=strawberry.ID(brief.id), ref=Ref(brief.ref), kind=brief.kind, sequence=brief.sequence, at=at
+    )
+
+
+async def named(info: Info, id: str, at: int) -> Any:
+    """The record with an id that is known to be registered, as its GraphQL type."""
+    return node(await context(info).named.load(id), at)
+
+
+@strawberry.type(description="The code that built a version.")
+class Code(Record, kind=Kind.CODE):
+    """Code."""
+
+    @strawberry.field(description="Where the code is kept.")
+    async def repository(self, info: Info) -> str:
+        return str((await self._content(info))["repository"])
+
+    @strawberry.field(description="The commit that was built from.")
+    async def commit(self, info: Info) -> str:
+        return str((await self._content(info))["commit"])
+
+    @strawberry.field(description="The folder or file within the repository.")
+    async def path(self, info: Info) -> str | None:
+        return (await self._content(info)).get("path")
+
+
+@strawberry.type(description="The configuration of a training.")
+class Config(Record, kind=Kind.CONFIG):
+    """Configuration."""
+
+    @strawberry.field(description="The parameters, as they were given.")
+    async def parameters(self, info: Info) -> JSON:
+        return JSON((await self._content(info)).get("parameters"))
+
+
+@strawberry.type(description="A package and its version.")
+class Dependency:
+    """Dependency."""
+
+    name: str = strawberry.field(description="The package.")
+    version: str = strawberry.field(description="Its version.")
+
+
+@strawberry.type(description="Where a version was built.")
+class Environment(Record, kind=Kind.ENVIRONMENT):
+    """Environment."""
+
+    @strawberry.field(description="The version of Python.")
+    async def python(self, info: Info) -> str | None:
+        return (await self._content(info)).get("python")
+
+    @strawberry.field(description="The hardware.")
+    async def hardware(self, info: Info) -> str | None:
+        return (await self._content(info)).get("hardware")
+
+    @strawberry.field(description="The packages that were installed.")
+    async def dependencies(self, info: Info) -> list[Dependency]:
+        return [Dependency(**one) for one in (await self._content(info)).get("dependencies", ())]
+
+
+def _plain(kind: Kind, name: str, description: str) -> None:
+    """A type for a kind of record that offers no more than what all records do."""
+    strawberry.type(type(name, (Record,), {"__doc__": description}, kind=kind), description=description)
+
+
+for _kind, _description in (
+    (Kind.METRIC_DEFINITION, "What a metric means in this registry."),
+    (Kind.POPULATION, "What is said of the people in a partition."),
+    (Kind.RETRACTION, "Something recorded earlier is not to be relied on."),
+):
+    _plain(_kind, _kind.title().replace("_", ""), _description)

@@ -1,0 +1,70 @@
+"""The schema: what each noun offers, put together."""
+
+from typing import Final
+
+import strawberry
+
+from descentd.app.graphql.schema import datasets  # noqa: F401 - its types add themselves to TYPES
+from descentd.app.graphql.schema.audit_log import AccessQuery
+from descentd.app.graphql.schema.deployments import DeploymentMutation, ServingQuery
+from descentd.app.graphql.schema.diff import DiffQuery
+from descentd.app.graphql.schema.drift import DriftQuery
+from descentd.app.graphql.schema.erosion import ErosionQuery
+from descentd.app.graphql.schema.erosions import ErosionsQuery
+from descentd.app.graphql.schema.evaluations import EvaluationQuery
+from descentd.app.graphql.schema.exposure import ExposureQuery
+from descentd.app.graphql.schema.flags import FlagMutation
+from descentd.app.graphql.schema.gates import GateQuery, PromotionMutation
+from descentd.app.graphql.schema.incidents import IncidentMutation, IncidentQuery
+from descentd.app.graphql.schema.lineage import LineageQuery
+from descentd.app.graphql.schema.lookup import LookupQuery
+from descentd.app.graphql.schema.me import MeQuery
+from descentd.app.graphql.schema.probes import ProbeQuery
+from descentd.app.graphql.schema.records import TYPES
+from descentd.app.graphql.schema.register import EventSubscription, RegisterMutation
+from descentd.app.graphql.schema.retractions import RetractionMutation
+from descentd.app.graphql.schema.reviews import ReviewMutation
+from descentd.app.graphql.schema.scalars import CONFIG
+from descentd.app.graphql.schema.trend import TrendQuery
+
+
+@strawberry.type(description="Questions; `asOf` asks as the registry knew it at a moment of record time.")
+class Query(
+    LookupQuery,
+    LineageQuery,
+    ExposureQuery,
+    EvaluationQuery,
+    TrendQuery,
+    ErosionQuery,
+    ErosionsQuery,
+    DiffQuery,
+    ProbeQuery,
+    DriftQuery,
+    AccessQuery,
+    MeQuery,
+    GateQuery,
+    IncidentQuery,
+    ServingQuery,
+):
+    """Questions."""
+
+
+@strawberry.type(description="What adds records. Nothing is overwritten or removed.")
+class Mutation(
+    RegisterMutation,
+    RetractionMutation,
+    FlagMutation,
+    ReviewMutation,
+    PromotionMutation,
+    DeploymentMutation,
+    IncidentMutation,
+):
+    """Additions."""
+
+
+@strawberry.type(description="What goes on.")
+class Subscription(EventSubscription):
+    """Streams."""
+
+
+schema: Final = strawberry.Schema(Query, Mutation, Subscription, types=list(TYPES.values()), config=CONFIG)

@@ -1,0 +1,117 @@
+"""What is said about versions and data: profiles, notes and weaknesses."""
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.schema.enums import Severity
+from descentd.app.graphql.schema.records import Record
+from descentd.graph.model.kinds import Kind
+
+
+@strawberry.type(description="A value of an attribute.")
+class Attribute:
+    """Attribute."""
+
+    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
+    value: str = strawberry.field(description="The exact text.")
+
+
+@strawberry.type(description="A bias that is known and stays.")
+class KnownBias:
+    """Bias."""
+
+    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
+    value: str | None = strawberry.field(description="Whom it concerns; null: everybody with the attribute.")
+    description: str = strawberry.field(description="What it is.")
+
+
+@strawberry.type(description="A remark and who made it.")
+class ProfileNote:
+    """Remark in a profile."""
+
+    author: str = strawberry.field(description="Who made it.")
+    text: str = strawberry.field(description="What it says.")
+
+
+@strawberry.type(description="A statement bound to a number: contradicted when the newest result is outside.")
+class Claim:
+    """Claim."""
+
+    text: str = strawberry.field(description="What is claimed.")
+    metric: str = strawberry.field(description="The metric that it is bound to.")
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about.")
+    at_least: float | None = strawberry.field(description="The lower bound.")
+    at_most: float | None = strawberry.field(description="The upper bound.")
+
+
+@strawberry.type(description="What a version is for, what it must not do, and what is known against it.")
+class SafetyProfile(Record, kind=Kind.SAFETY_PROFILE):
+    """Profile."""
+
+    @strawberry.field(description="What the version is for.")
+    async def intended_use(self, info: Info) -> str:
+        return str((await self._content(info))["intendedUse"])
+
+    @strawberry.field(description="Out-of-scope uses.")
+    async def must_not_do(self, info: Info) -> list[str]:
+        return list((await self._content(info)).get("mustNotDo", ()))
+
+    @strawberry.field(description="What keeps it within its use.")
+    async def guardrails(self, info: Info) -> list[str]:
+        return list((await self._content(info)).get("guardrails", ()))
+
+    @strawberry.field(description="Biases that are known and stay.")
+    async def known_biases(self, info: Info) -> list[KnownBias]:
+        biases = (await self._content(info)).get("knownBiases", ())
+        return [KnownBias(**{"value": None, **bias}) for bias in biases]
+
+    @strawberry.field(description="Remarks.")
+    async def notes(self, info: Info) -> list[ProfileNote]:
+        return [ProfileNote(**note) for note in (await self._content(info)).get("notes", ())]
+
+    @strawberry.field(description="Statements bound to numbers.")
+    async def claims(self, info: Info) -> list[Claim]:
+        return [
+            Claim(
+                text=claim["text"],
+                metric=claim["metric"],
+                slice=[Attribute(**part) for part in claim.get("slice", ())],
+                at_least=claim.get("atLeast"),
+                at_most=claim.get("atMost"),
+            )
+            for claim in (await self._content(info)).get("claims", ())
+        ]
+
+    @strawberry.field(description="Why it was revised.")
+    async def reason(self, info: Info) -> str | None:
+        return (await self._content(info)).get("reason")
+
+
+@strawberry.type(description="A remark about a record.")
+class Note(Record, kind=Kind.NOTE):
+    """Note."""
+
+    @strawberry.field(description="Who made it.")
+    async def author(self, info: Info) -> str:
+        return str((await self._content(info))["author"])
+
+    @strawberry.field(description="What it says.")
+    async def text(self, info: Info) -> str:
+        return str((await self._content(info))["text"])
+
+
+@strawberry.type(description="A weakness that was found.")
+class Vulnerability(Record, kind=Kind.VULNERABILITY):
+    """Weakness."""
+
+    @strawberry.field(description="What it is, in a line.")
+    async def title(self, info: Info) -> str:
+        return str((await self._content(info))["title"])
+
+    @strawberry.field(description="How bad it is.")
+    async def severity(self, info: Info) -> Severity:
+        return Severity((await self._content(info))["severity"])
+
+    @strawberry.field(description="What it is, at length.")
+    async def description(self, info: Info) -> str | None:
+        return (await self._content(info)).get("description")

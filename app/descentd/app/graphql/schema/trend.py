@@ -1,0 +1,182 @@
+"""Trends: a metric along one line of descent."""
+
+from typing import Annotated, Any, Final
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.arguments import AsOf, Of
+from descentd.app.graphql.schema.enums import MetricCategory, MetricDirection
+from descentd.app.graphql.schema.erosion import LeftOut, Since, left_out, people
+from descentd.app.graphql.schema.evaluations import Suite, suite_of
+from descentd.app.graphql.schema.inputs import made
+from descentd.app.graphql.schema.records import Record, node
+from descentd.app.graphql.schema.scalars import Count, Ref
+from descentd.app.graphql.schema.statements import Attribute
+from descentd.graph.inputs.base import AttributeInput
+from descentd.queries.evaluation import trend
+from descentd.queries.evaluation.lines import Line
+from descentd.queries.evaluation.series import Protocol
+
+SliceTerm: Final[Any] = made(AttributeInput)
+
+
+@strawberry.type(description="What a metric means in this registry.")
+class Metric:
+    """Metric."""
+
+    name: str = strawberry.field(description="Its name.")
+    category: MetricCategory = strawberry.field(description="What it is about.")
+    direction: MetricDirection = strawberry.field(description="Which way is good.")
+    optimum: float | None = strawberry.field(description="With direction TARGET, the best value.")
+    unit: str = strawberry.field(description="Its unit after UCUM, `1` where there is none.")
+    tolerance: float = strawberry.field(description="Up to this much of a change is nothing, in the unit.")
+
+
+@strawberry.type(description="A version of the line and what it was measured to be.")
+class TrendPoint:
+    """Point."""
+
+    ref: Ref = strawberry.field(description="The version.")
+    distance: int = strawberry.field(description="Derivations from where the line begins.")
+    value: float = strawberry.field(description="As measured.")
+    stderr: float | None = strawberry.field(
+        description="The standard error: as reported, or for a rate from n; null where none is known."
+    )
+    n: Count | None = strawberry.field(description="How many items it rests on.")
+    badness: float | None = strawberry.field(
+        description="Larger is worse, whatever the direction; null where no value is good in itself."
+    )
+
+
+@strawberry.type(description="An end of a change.")
+class TrendEnd:
+    """End."""
+
+    ref: Ref = strawberry.field(description="The version.")
+    value: float = strawberry.field(description="As measured.")
+
+
+@strawberry.type(description="The first point of a series against the last.")
+class TrendChange:
+    """Change."""
+
+    from_: TrendEnd = strawberry.field(name="from", description="The first point.")
+    to: TrendEnd = strawberry.field(description="The last point.")
+    delta: float = strawberry.field(description="The change in badness: above 0 is worse.")
+    z: float | None = strawberry.field(description="Above 0 is worse; null where no error is known.")
+    p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
+
+
+@strawberry.type(description="Results that may be compared: one protocol, one slice.")
+class TrendSeries:
+    """Series."""
+
+    suite: Suite = strawberry.field(description="The protocol.")
+    data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+    points: list[TrendPoint] = strawberry.field(description="Root first, along first parents.")
+    slope: float | None = strawberry.field(
+        description="Theil and Sen's, in badness per derivation; null with fewer than two points."
+    )
+    trend_p: float | None = strawberry.field(
+        description="Mann and Kendall's, two-sided; null with fewer than two points."
+    )
+    change: TrendChange | None = strawberry.field(
+        description="The first point against the last; null with fewer than two points."
+    )
+
+
+@strawberry.type(description="A slice that was measured.")
+class TrendSlice:
+    """Slice."""
+
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+
+
+@strawberry.type(description="A metric along one line of descent.")
+class Trend:
+    """Trend."""
+
+    metric: Metric = strawberry.field(description="What the metric means.")
+    series: list[TrendSeries] = strawberry.field(
+        description="One for each protocol and slice; different ones are never compared."
+    )
+    left_out: list[LeftOut] = strawberry.field(
+        description="Results on this line that do not count: contaminated, or retracted."
+    )
+    slices: list[TrendSlice] = strawberry.field(
+        description="Every slice that the metric was measured in on this line, whichever were asked for."
+    )
+
+
+def _series(found: trend.Trend, protocol: Protocol, line: Line) -> TrendSeries:
+    return TrendSeries(
+        suite=suite_of(protocol),
+        data=node(found.data[protocol.data], found.upto) if protocol.data else None,
+        slice=people(protocol.slice),
+        points=[
+            TrendPoint(
+                ref=Ref(found.refs[point.version]),
+                distance=point.distance,
+                value=point.result.value,
+                stderr=point.result.error(found.metric),
+                n=None if point.result.n is None else Count(point.result.n),
+                badness=point.badness,
+            )
+            for point in line.points
+        ],
+        slope=line.slope,
+        trend_p=line.p,
+        change=_change(found, line),
+    )
+
+
+def _change(found: trend.Trend, line: Line) -> TrendChange | None:
+    if line.change is None:
+        return None
+    first, last = line.points[0], line.points[-1]
+    return TrendChange(
+        from_=TrendEnd(ref=Ref(found.refs[first.version]), value=first.result.value),
+        to=TrendEnd(ref=Ref(found.refs[last.version]), value=last.result.value),
+        delta=line.change.delta,
+        z=line.change.z,
+        p=line.change.p,
+    )
+
+
+@strawberry.type
+class TrendQuery:
+    """Questions about trends."""
+
+    @strawberry.field(description="A metric along a version's first parents, in each series that may be compared.")
+    async def trend(
+        self,
+        info: Info,
+        of: Of,
+        metric: Annotated[str, strawberry.argument(description="The metric's name.")],
+        slice: Annotated[
+            list[SliceTerm] | None,
+            strawberry.argument(description="Only this slice; every slice unless given, [] for all people or items."),
+        ] = None,
+        since: Since = None,
+        as_of: AsOf = None,
+    ) -> Trend:
+        wanted = None if slice is None else trend.slice_given([(term.attribute, term.value) for term in slice])
+        found = await trend.trend(context(info).registry, of, metric, wanted, since, as_of)
+        context(info).answered_at(found.upto, as_of)
+        definition = found.metric
+        return Trend(
+            metric=Metric(
+                name=definition.name,
+                category=definition.category,
+                direction=definition.direction,
+                optimum=definition.optimum,
+                unit=definition.unit,
+                tolerance=definition.tolerance,
+            ),
+            series=[_series(found, protocol, line) for protocol, line in found.lines],
+            left_out=left_out(found.left_out, found.refs, found.data, found.upto),
+            slices=[TrendSlice(slice=people(one)) for one in found.slices],
+        )

@@ -1,0 +1,198 @@
+"""Model versions: what they are, what they came from, and what is said about them."""
+
+from typing import Any
+
+import strawberry
+from strawberry.types import Info
+
+from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.enums import Relation, TrainingRole, VerdictStatus
+from descentd.app.graphql.schema.flags import Flag
+from descentd.app.graphql.schema.records import Code, Config, Environment, Record, named, node
+from descentd.app.graphql.schema.reviews import Review
+from descentd.app.graphql.schema.scalars import Count, DateTime, Digest
+from descentd.app.graphql.schema.statements import Note, SafetyProfile, Vulnerability
+from descentd.graph.model.derived import build_of
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.records import Brief
+from descentd.queries.governance.flags import reaching
+from descentd.queries.governance.verdicts import verdict
+
+
+@strawberry.type(description="A parent and how the version was derived from it.")
+class Parent:
+    """Parent."""
+
+    relation: Relation = strawberry.field(description="How the version was derived.")
+    node: "ModelVersion" = strawberry.field(description="What it was derived from.")
+
+
+@strawberry.type(description="Data that a version learned from, or retrieves from.")
+class TrainingData:
+    """Training data."""
+
+    role: TrainingRole = strawberry.field(description="What the data was used for.")
+    node: Record = strawberry.field(description="The dataset or partition.")
+
+
+@strawberry.type(description="A file of a version.")
+class Artifact:
+    """Artifact."""
+
+    uri: str = strawberry.field(description="Where it is kept.")
+    digest: Digest = strawberry.field(description="What it is.")
+    size: Count | None = strawberry.field(description="Bytes.")
+    media_type: str | None = strawberry.field(description="Its media type.")
+
+
+@strawberry.type(description="Whom an intervention is for.")
+class AttributeTarget:
+    """Target."""
+
+    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
+    value: str | None = strawberry.field(description="The value; null: everybody with the attribute.")
+
+
+@strawberry.type(description="Something that was done for somebody.")
+class Intervention:
+    """Intervention."""
+
+    kind: str = strawberry.field(description="What was done, `reweighing`.")
+    targets: list[AttributeTarget] = strawberry.field(description="For whom.")
+    description: str = strawberry.field(description="How, and why.")
+
+
+@strawberry.type(description="Why a version stands where it does.")
+class VerdictReason:
+    """Reason."""
+
+    code: str = strawberry.field(description="A stable code.")
+    message: str = strawberry.field(description="A sentence.")
+
+
+@strawberry.type(description="Where a version stands.")
+class Verdict:
+    """Verdict."""
+
+    status: VerdictStatus = strawberry.field(description="Approved, rejected, flagged, or not reviewed.")
+    reasons: list[VerdictReason] = strawberry.field(description="Why.")
+
+
+@strawberry.type(description="A version of a model.")
+class ModelVersion(Record, kind=Kind.MODEL_VERSION):
+    """Version."""
+
+    @strawberry.field(description="The model's name.")
+    def name(self) -> str:
+        return self.ref.partition(":")[2].rpartition("@")[0]
+
+    @strawberry.field(description="The version within the name.")
+    def version(self) -> str:
+        return self.ref.rpartition("@")[2]
+
+    @strawberry.field(description="When it was made, as its maker says.")
+    async def created_at(self, info: Info) -> DateTime | None:
+        return (await self._content(info)).get("createdAt")
+
+    @strawberry.field(description="What it is.")
+    async def description(self, info: Info) -> str | None:
+        return (await self._content(info)).get("description")
+
+    @strawberry.field(description="What it was derived from, the first parent first.")
+    async def parents(self, info: Info) -> list[Parent]:
+        parents = (await self._content(info)).get("parents", ())
+        nodes = await context(info).named.load_many([parent["node"] for parent in parents])
+        return [
+            Parent(relation=Relation(parent["relation"]), node=node(brief, self.at))
+            for parent, brief in zip(parents, nodes, strict=True)
+        ]
+
+    @strawberry.field(description="Data that it learned from, or retrieves from.")
+    async def trained_on(self, info: Info) -> list[TrainingData]:
+        data = (await self._content(info)).get("trainedOn", ())
+        nodes = await context(info).named.load_many([one["node"] for one in data])
+        return [
+            TrainingData(role=TrainingRole(one["role"]), node=node(brief, self.at))
+            for one, brief in zip(data, nodes, strict=True)
+        ]
+
+    @strawberry.field(description="The code that built it.")
+    async def code(self, info: Info) -> Code | None:
+        return await self._part(info, "code")
+
+    @strawberry.field(description="The configuration that it was trained with.")
+    async def config(self, info: Info) -> Config | None:
+        return await self._part(info, "config")
+
+    @strawberry.field(description="Where it was built.")
+    async def environment(self, info: Info) -> Environment | None:
+        return await self._part(info, "environment")
+
+    @strawberry.field(description="Its files.")
+    async def artifacts(self, info: Info) -> list[Artifact]:
+        return [
+            Artifact(uri=one["uri"], digest=one["digest"], size=one.get("size"), media_type=one.get("mediaType"))
+            for one in (await self._content(info)).get("artifacts", ())
+        ]
+
+    @strawberry.field(description="What was done for somebody in making it.")
+    async def interventions(self, info: Info) -> list[Intervention]:
+        return [
+            Intervention(
+                kind=one["kind"],
+                targets=[
+                    AttributeTarget(attribute=t["attribute"], value=t.get("value")) for t in one.get("targets", ())
+                ],
+                description=one["description"],
+            )
+            for one in (await self._content(info)).get("interventions", ())
+        ]
+
+    @strawberry.field(description="Other labels on exactly this build.")
+    async def same_build(self, info: Info) -> list["ModelVersion"]:
+        build = build_of(await self._content(info))
+        if build is None:
+            return []
+        store = context(info).registry.store
+        held = (await store.holders([f"build:{build}"])).get(f"build:{build}", [])
+        others = [sequence for sequence in held if sequence != self.sequence and sequence <= self.at]
+        return [node(brief, self.at) for brief in await store.briefs(others)]
+
+    @strawberry.field(description="The profile in force; null where there is none.")
+    async def safety_profile(self, info: Info) -> SafetyProfile | None:
+        profiles: list[SafetyProfile] = await self._said(info, Role.DESCRIBES, Kind.SAFETY_PROFILE)
+        # Where the newest was retracted none is in force: the one before was superseded.
+        return profiles[-1] if profiles and not await profiles[-1].retracted(info) else None
+
+    @strawberry.field(description="Remarks about this version.")
+    async def notes(self, info: Info) -> list[Note]:
+        return await self._said(info, Role.ABOUT, Kind.NOTE)
+
+    @strawberry.field(description="Weaknesses documented on this version.")
+    async def vulnerabilities(self, info: Info) -> list[Vulnerability]:
+        return await self._said(info, Role.AFFECTS, Kind.VULNERABILITY)
+
+    @strawberry.field(description="Decisions of people on this version.")
+    async def reviews(self, info: Info) -> list[Review]:
+        return await self._said(info, Role.DECIDES_ON, Kind.REVIEW)
+
+    @strawberry.field(description="Flags that reach this version.")
+    async def flags(self, info: Info) -> list[Flag]:
+        flags = await reaching(context(info).registry, self.sequence, self.at)
+        return [node(Brief(flag.sequence, Kind.FLAG, flag.id, None), self.at) for flag in flags]
+
+    @strawberry.field(description="Where it stands, over all environments.")
+    async def verdict(self, info: Info) -> Verdict:
+        found = await verdict(context(info).registry, self.sequence, self.at, context(info).moments.get(self.at))
+        reasons = [VerdictReason(code=reason.code, message=reason.message) for reason in found.reasons]
+        return Verdict(status=found.status, reasons=reasons)
+
+    async def _part(self, info: Info, part: str) -> Any:
+        id = (await self._content(info)).get(part)
+        return None if id is None else await named(info, id, self.at)
+
+    async def _said(self, info: Info, role: Role, kind: Kind) -> Any:
+        """The statements of one kind about this version, oldest first, as its GraphQL type."""
+        statements = await context(info).statements.load(self.sequence)
+        said = [source for how, source in statements if how is role and source <= self.at]
+        return [node(brief, self.at) for brief in await context(info).briefs.load_many(said) if brief.kind is kind]

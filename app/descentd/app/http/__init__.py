@@ -1,0 +1,1 @@
+"""What every HTTP route shares, and the routes that are not GraphQL."""

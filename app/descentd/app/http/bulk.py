@@ -1,0 +1,163 @@
+"""POST /bulk: manifests as NDJSON, one a line, each all or nothing, answered line by line as they are recorded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import repeat
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive, Scope, Send
+
+from descentd.app.auth.access_control import Door, caller_of
+from descentd.app.auth.authentication import Caller
+from descentd.app.auth.authorization import check_manifest
+from descentd.app.graphql.http import encode
+from descentd.app.http import strict_json
+from descentd.app.http.errors import Refusal, extensions, fault, problem_response, problems
+from descentd.app.http.negotiation import require_content_type
+from descentd.app.server.lifespan import Service
+from descentd.app.server.metrics import Metrics
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
+from descentd.graph.registration.bulk import Outcome, register_each
+from descentd.graph.registration.register import with_all_problems
+from descentd.queries.registry import Registry
+
+NDJSON: Final = "application/x-ndjson"
+_BATCH: Final = 500
+"""Lines that are read at a time, and may become one transaction."""
+
+
+_Read = ManifestInput | DescentError | None
+Manifests = list[_Read]
+
+
+class Bulk:
+    """The ASGI application at /bulk; every line is one manifest in the shape of ManifestInput.
+
+    The body is read whether or not the answers are, which wait in memory: many clients send all before they read.
+    """
+
+    def __init__(self, service: Service, metrics: Metrics, door: Door, line_limit: int) -> None:
+        self._service = service
+        self._metrics = metrics
+        self._door = door
+        self._limit = line_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        request = Request(scope, receive)
+        try:
+            if request.method != "POST":
+                raise Refusal(InvalidInput("Manifests are sent by POST: use that."), 405, {"Allow": "POST"})
+            caller = caller_of(scope)
+            require_content_type(request.headers, NDJSON)
+            registry = self._service.registry
+        except Refusal as refusal:
+            await problem_response(refusal.problem, refusal.status, refusal.headers)(scope, receive, send)
+            return
+        except DescentError as error:
+            await problem_response(error)(scope, receive, send)
+            return
+        headers = [(b"content-type", NDJSON.encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        answers: asyncio.Queue[bytes | None] = asyncio.Queue()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._register(request, registry, caller, answers))
+            while (answer := await answers.get()) is not None:
+                await send({"type": "http.response.body", "body": answer, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        await self._door.note(caller, "bulk")
+
+    async def _register(
+        self, request: Request, registry: Registry, caller: Caller, answers: asyncio.Queue[bytes | None]
+    ) -> None:
+        number = 1
+        room = asyncio.Semaphore(1)  # while one batch is being written, the next one is read and checked
+        async with asyncio.TaskGroup() as group:
+            try:
+                async for batch in _batches(request.stream(), self._limit):
+                    if self._service.ending.is_set():
+                        raise Unavailable("The server is stopping: send this line and those after it again.")
+                    manifests = await asyncio.to_thread(_manifests, batch)
+                    await room.acquire()
+                    writing = group.create_task(self._write(manifests, number, registry, caller, answers))
+                    writing.add_done_callback(lambda _: room.release())
+                    number += len(batch)
+            except ClientDisconnect:
+                pass
+            except DescentError as error:
+                await room.acquire()
+                answers.put_nowait(self._refused(number, error))
+        answers.put_nowait(None)
+
+    async def _write(
+        self, read: Manifests, number: int, registry: Registry, caller: Caller, answers: asyncio.Queue[bytes | None]
+    ) -> None:
+        """Register a batch whose first line has a number, and answer it."""
+        read = [await self._permitted(manifest, caller) for manifest in read]
+        manifests = [manifest for manifest in read if isinstance(manifest, ManifestInput)]
+        outcomes: Iterator[Outcome]
+        try:
+            outcomes = iter(await register_each(registry.committer, manifests, caller.person))
+        except Exception as error:
+            outcomes = repeat(fault(error))
+        written = []
+        for line, manifest in enumerate(read, number):
+            outcome = next(outcomes) if isinstance(manifest, ManifestInput) else manifest
+            if isinstance(outcome, Invalid) and outcome.given is not None:
+                with suppress(Unavailable):
+                    outcome = await with_all_problems(registry.store, outcome)
+            if isinstance(outcome, DescentError):
+                written.append(self._refused(line, outcome))
+            elif outcome is not None:
+                answer = {"line": line, "created": outcome.created, "existing": outcome.existing}
+                written.append(encode(answer) + b"\n")
+        answers.put_nowait(b"".join(written))
+
+    async def _permitted(self, manifest: _Read, caller: Caller) -> _Read:
+        """A manifest that may be registered, or what is wrong with it or with who sends it."""
+        if not isinstance(manifest, ManifestInput):
+            return manifest
+        try:
+            await self._door.permit(caller, "bulk", partial(check_manifest, manifest, caller.roles))
+        except DescentError as error:
+            return error
+        return manifest
+
+    def _refused(self, line: int, error: DescentError) -> bytes:
+        found = problems(error)
+        self._metrics.refused(problem.code for problem in found)
+        return encode({"line": line, "errors": [{"message": p.message, **extensions(p)} for p in found]}) + b"\n"
+
+
+def _manifests(lines: Sequence[bytes]) -> Manifests:
+    """What each line holds; None for an empty one."""
+    found: Manifests = []
+    for line in lines:
+        try:
+            found.append(ManifestInput.read(strict_json.read(line, "The line")) if line.strip() else None)
+        except DescentError as error:
+            found.append(error)
+    return found
+
+
+async def _batches(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[list[bytes]]:
+    """The lines of a body in batches, as they come; raises TooCostly for a line of more than `limit` bytes."""
+    begun: list[bytes] = []
+    size = 0
+    async for chunk in stream:
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        size += len(first)
+        if size > limit:
+            raise TooCostly(f"The line is longer than {limit} bytes: send smaller manifests.")
+        if others:
+            whole = [b"".join(begun), *others[:-1]]
+            begun, size = [others[-1]], len(others[-1])
+            for start in range(0, len(whole), _BATCH):
+                yield whole[start : start + _BATCH]
+    if size:
+        yield [b"".join(begun)]

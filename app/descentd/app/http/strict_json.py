@@ -1,0 +1,73 @@
+"""JSON as requests must be: strict where Python's reader is lenient."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
+
+from descentd.graph.model import identity
+from descentd.graph.model.errors import InvalidInput
+
+DEEPEST: Final = identity.DEEPEST + 16
+"""A value in a manifest may be nested `identity.DEEPEST` deep, and the manifest's own shape comes on top of that."""
+
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def read(body: bytes, what: str = "The request") -> Any:
+    """The JSON value in `body`; `what` names it in messages.
+
+    Raises InvalidInput for anything but UTF-8, for a byte order mark, duplicate keys, NaN, infinities and numbers that
+    become one, lone surrogates, and nesting past `DEEPEST`.
+    """
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{what} is not UTF-8 (byte {error.start}): send it in UTF-8.") from None
+    if text.startswith("\ufeff"):
+        raise InvalidInput(f"{what} begins with a byte order mark: leave it out.")
+    try:
+        value = _DECODER.decode(text)
+    except RecursionError:
+        raise InvalidInput(f"{what} is nested more than {DEEPEST} deep: flatten it.") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidInput(f"{what} is not JSON ({error.msg}, {place}): correct it.") from None
+    except ValueError:  # Python refuses to read integers of more than 4,300 digits
+        raise InvalidInput(f"{what} holds an integer of thousands of digits: write it as text.") from None
+    if text.count("[") + text.count("{") > DEEPEST:
+        identity.check_depth(value, DEEPEST)
+    if _SURROGATE.search(text):
+        _check_surrogates(value, what)
+    return value
+
+
+def _check_surrogates(value: Any, what: str) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidInput(f"{what} holds half a character (a lone surrogate): send text as UTF-8.") from None
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"The key {ascii(twice)[:80]} is there twice in one object: keep one.")
+    return found
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise InvalidInput(f"The number {text[:40]} is larger than a JSON number can be: write it as text.")
+    return number
+
+
+def _constant(text: str) -> NoReturn:
+    raise InvalidInput(f"{text} is no JSON number: leave the value out, or write it as text.")
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)

@@ -1,0 +1,148 @@
+"""The command line of the server: `descentd`."""
+
+import asyncio
+import gc
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from descentd.app.auth.token_commands import Format, Store, tokens
+from descentd.app.notifications.commands import deliveries
+from descentd.app.server.settings import Settings
+from descentd.app.server.store_url import existing_store
+from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
+from descentd.graph.verify import Report
+from descentd.graph.verify import verify as checked
+
+DONE, FAILED, MISUSED = 0, 1, 2
+
+app = typer.Typer(
+    name="descentd",
+    help="The registry of model versions and of what is known about their safety.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.command()
+def serve(
+    store: Store = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.  [default: 8600]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that answer.  [default: 1]")] = None,
+    topology: Annotated[
+        str | None, typer.Option(help="Who walks the graph: memory or store.  [default: memory]")
+    ] = None,
+    policies: Annotated[
+        Path | None, typer.Option(help="Folder of policies (*.yaml) to put into force.", metavar="FOLDER")
+    ] = None,
+    notify: Annotated[
+        Path | None, typer.Option(help="File that says who is told of what is recorded.", metavar="FILE")
+    ] = None,
+    log_format: Annotated[str | None, typer.Option(help="json, console or auto.  [default: auto]")] = None,
+    log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.  [default: INFO]")] = None,
+) -> None:
+    """Serve a registry; every option is also an environment variable, DESCENT_STORE and so on."""
+    gc.disable()  # while imports are made, as in `worker`
+    from descentd.app.server import process
+
+    gc.enable()
+
+    process.serve(
+        Settings.read(
+            store=store,
+            host=host,
+            port=port,
+            workers=workers,
+            topology=topology,
+            policies=policies,
+            notify=notify,
+            log_format=log_format,
+            log_level=log_level,
+        )
+    )
+
+
+@app.command()
+def demo(
+    store: Annotated[
+        str | None, typer.Option(help="Where to register it.  [default: a file in demo/]", metavar="URL")
+    ] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.  [default: 8600]")] = None,
+    served: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve it when the answer is given.")] = True,
+) -> None:
+    """Register the Pythia models, say which of them learned from Books3 and how that is known, and serve them."""
+    from descentd.app.demo import story
+    from descentd.app.server import process
+
+    settings = Settings.read(store=store or story.STORE, port=port, log_level="WARNING")
+    sys.stdout.write(asyncio.run(story.tell(settings.store)) + "\n")
+    if served:
+        usual = f"http://127.0.0.1:{Settings.model_fields['port'].default}"
+        process.serve(settings, lambda url: sys.stdout.write(story.what_next(url, usual) + "\n"))
+
+
+app.add_typer(tokens, name="token")
+app.add_typer(deliveries, name="deliveries")
+
+
+@app.command()
+def verify(
+    store: Store = None,
+    format: Annotated[Format, typer.Option(help="How the outcome is written.")] = Format.TEXT,
+) -> None:
+    """Work out again everything that a store holds, and say whether it is what was recorded; 1 where it is not."""
+    report = asyncio.run(_verify(Settings.read(store=store).store))
+    if format is Format.JSON:
+        sys.stdout.write(json.dumps({"records": report.records, "root": report.root, "problem": report.problem}) + "\n")
+    elif report.problem is None:
+        sys.stdout.write(f"{report.records:,} records are what was recorded; root {report.root}\n")
+    else:
+        sys.stdout.write(f"{report.problem} The {report.records:,} records before it are right.\n")
+    sys.exit(DONE if report.problem is None else FAILED)
+
+
+async def _verify(address: str) -> Report:
+    store = existing_store(address)
+    await store.open()
+    try:
+        return await checked(store, _show_progress if sys.stderr.isatty() else None)
+    finally:
+        await store.close()
+
+
+def _show_progress(done: int, all: int) -> None:
+    sys.stderr.write(f"\r{done:,} of {all:,} records" + ("\n" if done == all else ""))
+
+
+@app.command()
+def schema() -> None:
+    """Write the GraphQL schema, as it is committed in schema.graphql."""
+    from descentd.app.graphql.schema.root import schema as whole
+
+    sys.stdout.write(whole.as_str().rstrip() + "\n")
+
+
+@app.command()
+def version() -> None:
+    """Say which version this is."""
+    sys.stdout.write(f"descentd {metadata.version('descentd')}\n")
+
+
+def main() -> None:
+    """Run a command; exits with 0 when done, 1 on an error and 2 where it was asked for wrongly."""
+    try:
+        app()
+    except DescentError as error:
+        found = error.problems if isinstance(error, Invalid) else (error,)
+        sys.stderr.writelines(f"descentd: {problem.message}\n" for problem in found)
+        sys.exit(MISUSED if isinstance(found[0], InvalidInput) else FAILED)
+
+
+if __name__ == "__main__":
+    main()

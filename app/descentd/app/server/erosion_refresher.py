@@ -1,0 +1,62 @@
+"""What a server works out before anybody asks: whose safety eroded, as results arrive."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+
+from descentd.graph.model.errors import DescentError
+from descentd.queries.erosion.ranking_refresh import advance
+from descentd.queries.registry import Registry
+
+log = structlog.get_logger()
+
+
+class Keeper:
+    """Keeps the standings of a registry level with its log. `registry` raises Unavailable while there is none.
+
+    `note` is told up to which sequence they are. It looks at the log's end every `look` seconds: other processes write
+    to it too.
+    """
+
+    def __init__(self, registry: Callable[[], Registry], note: Callable[[int], None], look: float = 1.0) -> None:
+        self._registry = registry
+        self._note = note
+        self._look = look
+        self._ending = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Keep from now on."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Let the step that was begun end, and begin no other."""
+        self._ending.set()
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        assessed = 0
+        while not self._ending.is_set():
+            start, level = time.monotonic(), True
+            try:
+                registry = self._registry()
+                level = await advance(registry)
+                if level and registry.standings.upto != assessed:
+                    assessed = registry.standings.upto
+                    self._note(assessed)
+                    log.debug("erosions_assessed", sequence=assessed)
+            except DescentError as error:
+                log.debug("assessing_interrupted", reason=error.message)
+            except Exception as error:
+                log.error("assessing_failed", exc_info=error)
+            # While there is more, half of the time is for those who ask.
+            await self._rest(self._look if level else time.monotonic() - start)
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ending.wait()

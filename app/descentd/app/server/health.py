@@ -1,0 +1,44 @@
+"""What operators and their tools ask a server: does it live, is it ready, what does it measure, what is it."""
+
+import platform
+from contextlib import suppress
+from importlib import metadata
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from descentd.app.http.errors import problem_response
+from descentd.app.server.lifespan import Service
+from descentd.app.server.metrics import Metrics
+from descentd.graph.model.errors import Unavailable
+
+
+class Health:
+    """The endpoints for operators."""
+
+    def __init__(self, service: Service, metrics: Metrics) -> None:
+        self._service = service
+        self._metrics = metrics
+
+    async def live(self, _request: Request) -> Response:
+        """200 while the process answers at all, whatever its store does."""
+        return JSONResponse({"live": True})
+
+    async def ready(self, _request: Request) -> Response:
+        """200 once questions can be answered, 503 while the store cannot be reached."""
+        try:
+            return JSONResponse({"ready": True, "sequence": await self._service.sequence()})
+        except Unavailable as error:
+            return problem_response(error)
+
+    async def metrics(self, _request: Request) -> Response:
+        """For Prometheus."""
+        with suppress(Unavailable):
+            self._metrics.reached(await self._service.sequence())
+        return self._metrics.response()
+
+    async def version(self, _request: Request) -> Response:
+        """The version of the server and of what it runs on."""
+        return JSONResponse(
+            {"name": "descentd", "version": metadata.version("descentd"), "python": platform.python_version()}
+        )

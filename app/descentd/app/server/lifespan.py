@@ -1,0 +1,159 @@
+"""The registry behind a server: opened when the store lets us, opened again until it does, closed in order."""
+
+import asyncio
+import ctypes
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+import structlog
+
+from descentd.app.http.errors import fault
+from descentd.app.server.policy_files import read_policies
+from descentd.app.server.settings import Settings
+from descentd.app.server.store_url import NEO4J, scheme, store_at, without_credentials
+from descentd.graph.index.lineage_index import Walker
+from descentd.graph.model.errors import InvalidInput, Unavailable
+from descentd.graph.model.reach import SupportsReach
+from descentd.graph.store.committer import Committer
+from descentd.queries.governance.policies import register_policies
+from descentd.queries.registry import Registry
+
+log = structlog.get_logger()
+
+_RETRY: Final = 1.0
+_HEAD_START: Final = 1.0
+"""How long the index may take to load before a store that walks by itself answers in its place."""
+_PATIENCE: Final = 5.0
+
+
+class Service:
+    """A registry that is there, or will be. `ending` is set when the server is told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises InvalidInput where the settings name no store, or one that cannot do what is asked.
+
+        Raises Invalid for what is wrong with the policies.
+        """
+        if settings.topology == "store" and scheme(settings.store) not in NEO4J:
+            raise InvalidInput("Only Neo4j walks the graph by itself: leave out --topology store, or name a Neo4j.")
+        if scheme(settings.store) == "memory" and settings.workers > 1:
+            raise InvalidInput("A registry in memory lives in one process: use --workers 1, or a file.")
+        self._policies = read_policies(settings.policies) if settings.policies else ()
+        self._pushed_down = settings.topology == "store"
+        self._store = store_at(settings.store)
+        self._address = without_credentials(settings.store)
+        self._registry: Registry | None = None
+        self._reason = "The registry is being opened: try again in a moment."
+        self._opening: asyncio.Task[None] | None = None
+        self._begin: Callable[[Registry], Awaitable[None]] | None = None
+        self._tried = asyncio.Event()
+        self.ending = asyncio.Event()
+
+    @property
+    def registry(self) -> Registry:
+        """The registry; raises Unavailable while it is not open."""
+        if self._registry is None:
+            raise Unavailable(self._reason)
+        return self._registry
+
+    async def start(
+        self, when_ready: Callable[[int], None], begin: Callable[[Registry], Awaitable[None]] | None = None
+    ) -> None:
+        """Open the registry; where that fails, return and go on trying.
+
+        So a worker takes requests only once it can answer them, or has to say that nobody can. `when_ready` is called
+        with the number of records once the registry is open; `begin` is what has to be done before that, perhaps more
+        than once.
+        """
+        self._begin = begin
+        self._opening = asyncio.create_task(self._open(when_ready))
+        await self._tried.wait()
+
+    async def sequence(self) -> int:
+        """How far the log is; raises Unavailable also where the store takes too long to say."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                return await self.registry.store.sequence()
+        except TimeoutError:
+            raise Unavailable("The store does not answer: try again in a moment.") from None
+
+    async def stop(self) -> None:
+        """Let writes that were begun end, and close the store."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self._registry is not None:
+            registry, self._registry, self._reason = self._registry, None, "The server is stopping: try again."
+            await registry.committer.close()
+        await self._store.close()
+
+    async def _open(self, when_ready: Callable[[int], None]) -> None:
+        await self._until_it_works(self._store.open)
+        walker = Walker(self._store)
+        loading = None if self._pushed_down else asyncio.create_task(self._until_it_works(self._loaded(walker)))
+        try:
+            await self._serve(walker, loading, when_ready)
+        finally:
+            if loading is not None:
+                loading.cancel()
+
+    async def _serve(
+        self, walker: Walker, loading: "asyncio.Task[None] | None", when_ready: Callable[[int], None]
+    ) -> None:
+        """Take requests: with the index once it is loaded, before that with a store that walks by itself."""
+        store = self._store
+        by_itself = store if isinstance(store, SupportsReach) else None
+        if loading is not None:
+            await asyncio.wait({loading}, timeout=None if by_itself is None else _HEAD_START)
+        loaded = loading is not None and loading.done()
+        registry = Registry(store, walker if loaded or by_itself is None else by_itself, Committer(store))
+        records = 0
+
+        async def put_policies() -> None:
+            nonlocal records
+            for id in await register_policies(registry, self._policies):
+                log.info("policy_registered", id=id)
+            records = await store.sequence()
+
+        async def begin() -> None:
+            if self._begin is not None:
+                await self._begin(registry)
+
+        await self._until_it_works(begin)
+        await self._until_it_works(put_policies)
+        self._registry = registry
+        self._tried.set()
+        log.info("ready", store=self._address, records=records)
+        when_ready(records)
+        if loading is not None and not loaded:
+            await loading
+            self._registry = replace(registry, walk=walker)
+            log.info("index_loaded", store=self._address)
+
+    def _loaded(self, walker: Walker) -> Callable[[], Awaitable[None]]:
+        async def load() -> None:
+            await walker.catch_up(await self._store.sequence())
+            _give_back_memory()
+
+        return load
+
+    async def _until_it_works(self, step: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await step()
+            except Unavailable as error:
+                if error.message != self._reason:
+                    log.warning("store_unavailable", store=self._address, reason=error.message)
+                self._reason = error.message
+            except Exception as error:
+                self._reason = fault(error).message
+            self._tried.set()
+            await asyncio.sleep(_RETRY)
+
+
+def _give_back_memory() -> None:
+    """Let the system have what loading took: the C library keeps it otherwise, a third of all at a million records."""
+    with suppress(OSError, AttributeError):  # only glibc can be told
+        ctypes.CDLL(None).malloc_trim(0)

@@ -1,0 +1,89 @@
+"""What Prometheus reads. With several workers, each writes to files that whichever is asked adds up."""
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
+from starlette.responses import Response
+
+from descentd.graph.model.deliveries import DeliveryState
+from descentd.graph.model.errors import Code
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """The measures of one server. Label values come from fixed sets, so that nobody can make them grow."""
+
+    def __init__(self, operations: Iterable[str], routes: Iterable[str], *, shared: bool) -> None:
+        self._registry = CollectorRegistry()
+        self._shared = shared
+        self._operations = frozenset(operations)
+        self._routes = frozenset(routes)
+        self._requests = Counter(
+            "descent_http_requests", "HTTP requests by route and status.", ["route", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "descent_operation_seconds",
+            "Time to answer a GraphQL operation.",
+            ["operation"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._errors = Counter("descent_errors", "Errors given to clients, by code.", ["code"], registry=self._registry)
+        self._deliveries = Counter(
+            "descent_delivery_attempts",
+            "Attempts to deliver to destinations, by what became of the delivery.",
+            ["state"],
+            registry=self._registry,
+        )
+        self._sequence = Gauge(
+            "descent_log_sequence",
+            "The newest record that was seen.",
+            registry=self._registry,
+            multiprocess_mode="max",
+        )
+        self._assessed = Gauge(
+            "descent_assessed_sequence",
+            "The newest record that the list of eroded versions takes into account, in the worker that looked last.",
+            registry=self._registry,
+            multiprocess_mode="mostrecent",
+        )
+
+    def operation(self, name: str | None) -> str:
+        """The name under which an operation is counted."""
+        return name if name in self._operations else "other"
+
+    def answered(self, operation: str | None, seconds: float) -> None:
+        """Count an operation."""
+        self._seconds.labels(self.operation(operation)).observe(seconds)
+
+    def requested(self, path: str, status: int) -> None:
+        """Count a request."""
+        self._requests.labels(path if path in self._routes else "other", str(status)).inc()
+
+    def refused(self, codes: Iterable[str]) -> None:
+        """Count errors."""
+        for code in codes:
+            self._errors.labels(Code(code).value).inc()
+
+    def delivered(self, state: DeliveryState) -> None:
+        """Count an attempt to deliver."""
+        self._deliveries.labels(state.value).inc()
+
+    def reached(self, sequence: int) -> None:
+        """Note how far the log is."""
+        self._sequence.set(sequence)
+
+    def assessed(self, sequence: int) -> None:
+        """Note how far the list of eroded versions is."""
+        self._assessed.set(sequence)
+
+    def response(self) -> Response:
+        """All of it in Prometheus's text format."""
+        registry = self._registry
+        if self._shared:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,142 @@
+"""What can be set, by environment variables that begin with DESCENT_ and by the options of `descentd serve`."""
+
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+from descentd.graph.inputs.base import what_belongs
+from descentd.graph.model.accounts import AccessRole
+from descentd.graph.model.errors import InvalidInput
+
+PREFIX: Final = "DESCENT_"
+_NAMED: Final = re.compile(r'field "(\w+)"')
+"""The setting that the reader of settings complains of."""
+
+
+class Settings(BaseSettings):
+    """Everything that a server is told; times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    store: str = "sqlite:///descent.db"
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8600
+    workers: Annotated[int, Field(ge=1, le=256)] = 1
+    topology: Literal["memory", "store"] = "memory"
+    hosts: tuple[str, ...] = ()
+    """Names that the server may be asked under, beside those of this machine."""
+    policies: Path | None = None
+    """The folder of the policies that are put into force at the start."""
+
+    notify: Path | None = None
+    """The file that says who is told of what is recorded."""
+
+    notify_allow: tuple[str, ...] = ()
+    """Hosts that may be told although their addresses are not public, and over http."""
+
+    notify_timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """How long an attempt to tell somebody may take."""
+
+    log_format: Literal["auto", "json", "console"] = "auto"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    webhook_secrets: Annotated[tuple[str, ...], Field(repr=False)] = ()
+    """What senders of webhooks sign with; several while one is being changed."""
+
+    body_limit: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
+    request_timeout: Annotated[float, Field(gt=0)] = 30.0
+    shutdown_timeout: Annotated[int, Field(ge=1)] = 35
+    max_depth: Annotated[int, Field(ge=1)] = 20
+    max_aliases: Annotated[int, Field(ge=0)] = 100
+    max_tokens: Annotated[int, Field(ge=10)] = 10_000
+    max_selections: Annotated[int, Field(ge=1)] = 2_000
+
+    oidc_issuer: str | None = None
+    """The identity provider whose tokens are taken, exactly as its tokens name it in `iss`."""
+
+    oidc_audience: str | None = None
+    """What its tokens for this registry hold in `aud`."""
+
+    oidc_jwks: str | None = None
+    """The address or the file of its public keys."""
+
+    oidc_algorithms: tuple[str, ...] = ("RS256", "ES256")
+    oidc_leeway: Annotated[int, Field(ge=0, le=300)] = 60
+    """How far its clock and ours may be apart."""
+
+    oidc_refetch: Annotated[float, Field(ge=0)] = 30.0
+    """How long to wait before its keys are fetched again for a token that was signed with an unknown one."""
+
+    oidc_person_claim: str = "sub"
+    oidc_roles_claim: str = "roles"
+    oidc_roles: Mapping[str, tuple[AccessRole, ...]] = {}
+    """The roles that a value of that claim stands for; without any, the values that are names of roles count."""
+
+    run_directory: Path | None = None
+    """Where the workers of one server meet; `descentd serve` makes it."""
+
+    @classmethod
+    def read(cls, **given: Any) -> Self:
+        """The settings of the environment, overridden by what is given and not None.
+
+        Raises InvalidInput, which names what is wrong without repeating its value.
+        """
+        try:
+            return cls(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            raise _unusable(name, what_belongs(first).rstrip(".")) from None
+        except SettingsError as error:
+            named = _NAMED.search(str(error))
+            raise _unusable(named[1] if named else "settings", "Here belongs JSON, with texts in quotes") from None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        return is_loopback(self.host)
+
+    @property
+    def oidc(self) -> bool:
+        """Whether an identity provider is named."""
+        return any((self.oidc_issuer, self.oidc_audience, self.oidc_jwks))
+
+    @property
+    def url(self) -> str:
+        """Where the server is asked."""
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+
+    def environment(self) -> Mapping[str, str]:
+        """What another process reads these settings from."""
+        plain = self.model_dump(mode="json", exclude_none=True)
+        return {
+            PREFIX + name.upper(): value if isinstance(value, str) else json.dumps(value)
+            for name, value in plain.items()
+        }
+
+    def hand_over(self) -> None:
+        """Let processes that this one starts read these settings, and count their metrics together."""
+        os.environ.update(self.environment())
+        if self.run_directory:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(self.run_directory)
+
+
+def _unusable(name: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"--{name.replace('_', '-')} (or {PREFIX}{name.upper()}) cannot be used: {reason}.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine's own."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,80 @@
+"""From the address of a store to the store."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from descentd.graph.model.errors import InvalidInput, Unavailable
+from descentd.graph.store.base import Store
+from descentd.graph.store.memory import MemoryStore
+from descentd.graph.store.sqlite.store import SQLiteStore
+
+Result = TypeVar("Result")
+
+_HELP: Final = "write sqlite:///FILE, neo4j://USER:PASSWORD@HOST:PORT, bolt://USER:PASSWORD@HOST:PORT or memory:"
+NEO4J: Final = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
+
+
+def scheme(address: str) -> str:
+    """What kind of store an address is of."""
+    return address.partition(":")[0].lower()
+
+
+def store_at(address: str) -> Store:
+    """The store at an address, not opened yet.
+
+    `sqlite:///FILE` is relative to where the server runs, `sqlite:////FILE` from the root. Raises InvalidInput for what
+    is no address of a store.
+    """
+    kind = scheme(address)
+    if kind == "memory" and address.lower() in {"memory:", "memory://"}:
+        return MemoryStore()
+    if kind == "sqlite":
+        return SQLiteStore(_path(address))
+    if kind in NEO4J:
+        from descentd.graph.store.neo4j.store import Neo4jStore
+
+        return Neo4jStore(address)
+    raise InvalidInput(f"The store's address is not understood: {_HELP}.")
+
+
+def existing_store(address: str) -> Store:
+    """As `store_at`, for those who only read; raises Unavailable for a file that is not there."""
+    if scheme(address) == "sqlite" and not _path(address).is_file():
+        raise Unavailable(f"There is no file at {address}: check the path.")
+    return store_at(address)
+
+
+async def with_store(address: str, work: Callable[[Store], Awaitable[Result]], *, new: bool = False) -> Result:
+    """What `work` makes of the store at an address, for commands; it is created where it may be `new`.
+
+    Raises InvalidInput for a registry in memory, which another process has.
+    """
+    if scheme(address) == "memory":
+        raise InvalidInput("A registry in memory is gone with its server: name the store of one that lasts.")
+    store = store_at(address) if new else existing_store(address)
+    await store.open()
+    try:
+        return await work(store)
+    finally:
+        await store.close()
+
+
+def _path(address: str) -> Path:
+    slashes, given = address[len("sqlite:") :][:3], address[len("sqlite:///") :]
+    if slashes != "///" or not given:
+        raise InvalidInput("A file is written with three slashes: sqlite:///descent.db, or sqlite:////var/descent.db.")
+    if given == ":memory:":
+        raise InvalidInput("A registry that lives as long as the server is written memory:.")
+    if "\0" in given:
+        raise InvalidInput("The file name of the store holds a NUL character: leave it out.")
+    return Path(given)
+
+
+def without_credentials(address: str) -> str:
+    """An address as it may be shown."""
+    if scheme(address) not in NEO4J:
+        return address
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

@@ -1,1 +1,0 @@
-"""What tests of stores and of whatever reads them can build on."""

@@ -1,1 +1,0 @@
-"""What got worse along a version's ancestry, since when, and by which derivation; the statistics first."""

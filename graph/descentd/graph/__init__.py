@@ -1,0 +1,1 @@
+"""What a lineage is and where it is kept. No web, no GraphQL."""

@@ -1,0 +1,1 @@
+"""The influence edges as arrays in this process: reach, distance, derivations, exposure."""

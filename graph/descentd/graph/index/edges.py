@@ -1,0 +1,257 @@
+"""Edges as compressed rows, by source and by target, and how a walk takes them.
+
+Rows by source are only ever appended to, since the log brings sources in ascending order. Rows by target are a base,
+built at once, and what came since: few enough to be scanned by a wide step and looked up by a narrow one.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descentd.graph.index.growing import Growing
+from descentd.graph.index.tags import Integers, Tags
+
+NARROW: Final = 64
+"""A step from fewer records than this, with at most `NARROW_EDGES` edges, is taken one by one; above it, by arrays."""
+NARROW_EDGES: Final = 512
+SMALLEST_MERGE: Final = 8_192
+"""Late edges are merged into the base when there are this many and they are a `MERGE_SHARE`th of it."""
+MERGE_SHARE: Final = 32
+
+
+class Steps(Protocol):
+    """The edges of a walk in its direction. Both methods may repeat records and give some later than the question's."""
+
+    def few(self, frontier: Sequence[int]) -> list[int] | None:
+        """Where `frontier` leads in one step, or None when that is too much to take one by one."""
+        ...
+
+    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
+        """The same for a wide frontier, all of which and nothing else has `stamp` in `stamps`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Compressed rows: those of `record` are at `starts[record]` up to `starts[record + 1]`."""
+
+    starts: Integers
+    others: Integers
+    tags: Tags
+
+    def positions(self, records: Integers) -> NDArray[np.intp]:
+        """Where the edges of `records` are, row after row."""
+        first = self.starts[records].astype(np.intp)
+        ends = self.starts[records + 1] - first
+        np.cumsum(ends, out=ends)
+        if not len(ends):
+            return ends
+        lengths = np.diff(ends, prepend=0)
+        first[1:] -= ends[:-1]
+        positions = np.repeat(first, lengths)
+        positions += np.arange(len(positions))
+        return positions
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What readers see of the edges at one moment: sources up to `size`, each higher than its targets.
+
+    `late` maps a target to its sources since the base was built, each packed with its tag (`source << 8 | tag`);
+    its lists grow under the reader's eyes, with sources beyond `size` that no question sees.
+    """
+
+    size: int
+    by_source: Rows
+    by_target: Rows
+    base_size: int
+    late_sources: Integers
+    late_targets: Integers
+    late_tags: Tags
+    late: dict[int, list[int]]
+
+    def targets(self, source: int) -> list[tuple[int, int]]:
+        """(target, tag) of each edge of `source`."""
+        rows = self.by_source
+        start, end = int(rows.starts[source]), int(rows.starts[source + 1])
+        return list(zip(rows.others[start:end].tolist(), rows.tags[start:end].tolist(), strict=True))
+
+    def sources(self, target: int) -> list[tuple[int, int]]:
+        """(source, tag) of each edge to `target`, ascending by source, some perhaps later than the question's."""
+        found: list[tuple[int, int]] = []
+        if target <= self.base_size:
+            rows = self.by_target
+            start, end = int(rows.starts[target]), int(rows.starts[target + 1])
+            found += zip(rows.others[start:end].tolist(), rows.tags[start:end].tolist(), strict=True)
+        if late := self.late.get(target):
+            found += [(packed >> 8, packed & 0xFF) for packed in late]
+        return found
+
+    def of_records(self, targets: Integers) -> tuple[Integers, Tags]:
+        """Sources and tags of all edges to `targets`, which are ascending."""
+        inside = targets[: np.searchsorted(targets, self.base_size, "right")]
+        positions = self.by_target.positions(inside)
+        late = np.flatnonzero(np.isin(self.late_targets, targets))
+        return (
+            np.concatenate((self.by_target.others[positions], self.late_sources[late])),
+            np.concatenate((self.by_target.tags[positions], self.late_tags[late])),
+        )
+
+
+class EdgeLog:
+    """The writer's side: takes edges in log order and hands out `Edges`."""
+
+    def __init__(self) -> None:
+        self._starts = Growing(np.int32, (0, 0))
+        self._targets = Growing(np.int32)
+        self._tags = Growing(np.uint8)
+        self._base = Rows(np.zeros(2, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint8))
+        self._base_size = 0
+        self._late_sources = Growing(np.int32)
+        self._late: dict[int, list[int]] = {}
+
+    @property
+    def size(self) -> int:
+        """The last record whose edges are held."""
+        return len(self._starts) - 2
+
+    def extend(self, records: int, sources: Integers, targets: Integers, tags: Tags) -> Edges:
+        """Append the edges of the next `records` records, ascending by source."""
+        counts = np.bincount(sources - (self.size + 1), minlength=records)
+        self._starts.extend(len(self._targets) + np.cumsum(counts))
+        self._targets.extend(targets)
+        self._tags.extend(tags)
+        late = len(self._late_sources) + len(sources)
+        if late >= SMALLEST_MERGE and late * MERGE_SHARE >= len(self._base.others):
+            self._late_sources.extend(sources)
+            self._merge()
+        else:
+            self._late_sources.extend(sources)
+            packed = sources.astype(np.int64) << 8 | tags
+            for target, source in zip(targets.tolist(), packed.tolist(), strict=True):
+                self._late.setdefault(target, []).append(source)
+        return self._edges()
+
+    def _merge(self) -> None:
+        """Put the late edges behind the others of their targets."""
+        first = len(self._targets) - len(self._late_sources)
+        targets, tags = self._targets.view()[first:], self._tags.view()[first:]
+        # One sort of target and position together is stable, and several times faster than a stable argsort.
+        keys = targets.astype(np.int64) << 32 | np.arange(len(targets))
+        keys.sort()
+        order = keys & 0xFFFFFFFF
+        old = self._base.starts
+        places = old[np.minimum(keys >> 32, self._base_size) + 1]
+        starts = np.empty(self.size + 2, np.int32)
+        starts[: len(old)] = old
+        starts[len(old) :] = old[-1]
+        starts[1:] += np.cumsum(np.bincount(targets, minlength=self.size + 1)[: self.size + 1], dtype=np.int32)
+        others, old_tags = self._late_sources.view()[order], tags[order]
+        if len(self._base.others):
+            others = np.insert(self._base.others, places, others)
+            old_tags = np.insert(self._base.tags, places, old_tags)
+        self._base = Rows(starts, others, old_tags)
+        self._base_size = self.size
+        self._late_sources = Growing(np.int32)
+        self._late = {}
+
+    def _edges(self) -> Edges:
+        targets, tags = self._targets.view(), self._tags.view()
+        first = len(targets) - len(self._late_sources)
+        return Edges(
+            self.size,
+            Rows(self._starts.view(), targets, tags),
+            self._base,
+            self._base_size,
+            self._late_sources.view(),
+            targets[first:],
+            tags[first:],
+            self._late,
+        )
+
+
+class Up:
+    """From what was derived to what it came from."""
+
+    def __init__(self, edges: Edges) -> None:
+        self._rows = edges.by_source
+        self._starts = edges.by_source.starts.data
+        self._others = edges.by_source.others.data
+
+    def few(self, frontier: Sequence[int]) -> list[int] | None:
+        """See `Steps`."""
+        starts, others = self._starts, self._others
+        found: list[int] = []
+        for node in frontier:
+            start = starts[node]
+            end = starts[node + 1]
+            if end - start == 1:
+                found.append(others[start])
+            elif end - start > NARROW_EDGES or len(found) > NARROW_EDGES:
+                return None
+            elif end > start:
+                found += others[start:end].tolist()
+        return found
+
+    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:  # noqa: ARG002
+        """See `Steps`."""
+        return self._rows.others[self._rows.positions(frontier)]
+
+
+class Down:
+    """From what something came from to what was derived from it."""
+
+    def __init__(self, edges: Edges) -> None:
+        self._edges = edges
+        self._starts = edges.by_target.starts.data
+        self._others = edges.by_target.others.data
+
+    def few(self, frontier: Sequence[int]) -> list[int] | None:
+        """See `Steps`."""
+        starts, others, last, late = self._starts, self._others, self._edges.base_size, self._edges.late
+        found: list[int] = []
+        for node in frontier:
+            if node <= last:
+                start = starts[node]
+                end = starts[node + 1]
+                if end - start == 1:
+                    found.append(others[start])
+                elif end - start > NARROW_EDGES or len(found) > NARROW_EDGES:
+                    return None
+                elif end > start:
+                    found += others[start:end].tolist()
+            if late and node in late:
+                found += [packed >> 8 for packed in late[node]]
+        return found
+
+    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
+        """See `Steps`."""
+        edges = self._edges
+        known = frontier if edges.base_size == edges.size else frontier[frontier <= edges.base_size]
+        positions = edges.by_target.positions(known)
+        if not len(edges.late_targets):
+            return edges.by_target.others[positions]
+        late = edges.late_sources[stamps[edges.late_targets] == stamp]
+        return np.concatenate((edges.by_target.others[positions], late))
+
+
+class Around:
+    """Steps that never lead to some records."""
+
+    def __init__(self, steps: Steps, avoided: Collection[int]) -> None:
+        self._steps = steps
+        self._avoided = frozenset(avoided)
+        self._array = np.fromiter(self._avoided, np.int32, len(self._avoided))
+
+    def few(self, frontier: Sequence[int]) -> list[int] | None:
+        """See `Steps`."""
+        found = self._steps.few(frontier)
+        return found and [record for record in found if record not in self._avoided]
+
+    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
+        """See `Steps`."""
+        found = self._steps.many(frontier, stamps, stamp)
+        return found[~np.isin(found, self._array)]

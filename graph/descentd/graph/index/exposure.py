@@ -1,0 +1,234 @@
+"""Which versions learned from a population: TRAINED, NOT_TRAINED or, where documentation is missing, UNKNOWN.
+
+Knowledge of data flows from partitions to the datasets that include them, to the data derived from them (unless that is
+documented completely itself), to the versions trained on those and to whatever descends from these; generated data
+carries what its maker knew. What matching partitions reach is TRAINED; of the rest, what undocumented sources reach is
+UNKNOWN. Twins share everything, what their statements say too.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descentd.graph.index.edges import NARROW_EDGES, Edges
+from descentd.graph.index.populations import Facts
+from descentd.graph.index.sources import Sources
+from descentd.graph.index.tags import CONDITIONAL, EXPOSES, INCLUDES, LEARNS, ROLE, TRAINED_ON, Integers
+from descentd.graph.index.trail import Trails, step_back
+from descentd.graph.index.walk import Twins, Walk, walk
+from descentd.graph.model.kinds import Role
+from descentd.graph.model.reach import Exposed, ExposurePage, Sequences, Step, Term, Verdict
+from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """What exposure looks at, as of one snapshot."""
+
+    edges: Edges
+    twins: Twins
+    facts: Facts
+    sources: Sources
+
+
+class Exposing:
+    """From what knowledge comes from to where it flows. `closed` are the partitions that are documented completely."""
+
+    def __init__(self, edges: Edges, closed: Mask, upto: int) -> None:
+        self._edges, self._closed, self._upto = edges, closed, upto
+        rows = edges.by_target
+        self._starts, self._others, self._tags = rows.starts.data, rows.others.data, rows.tags.data
+
+    def few(self, frontier: Sequence[int]) -> list[int] | None:
+        """See `Steps`."""
+        starts, others, tags, last, late = (
+            self._starts,
+            self._others,
+            self._tags,
+            self._edges.base_size,
+            self._edges.late,
+        )
+        found: list[int] = []
+        for node in frontier:
+            if node <= last:
+                start = starts[node]
+                end = starts[node + 1]
+                if end - start > NARROW_EDGES or len(found) > NARROW_EDGES:
+                    return None
+                found += [
+                    others[place]
+                    for place in range(start, end)
+                    if tags[place] & EXPOSES and self._flows(others[place], tags[place])
+                ]
+            if late and node in late:
+                found += [packed >> 8 for packed in late[node] if packed & EXPOSES and self._flows(packed >> 8, packed)]
+        return found
+
+    def _flows(self, source: int, tag: int) -> bool:
+        return not tag & CONDITIONAL or (source <= self._upto and not self._closed[source])
+
+    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
+        """See `Steps`."""
+        edges = self._edges
+        positions = edges.by_target.positions(frontier[frontier <= edges.base_size])
+        late = stamps[edges.late_targets] == stamp
+        found: Integers = np.concatenate(
+            (
+                self._open(edges.by_target.others[positions], edges.by_target.tags[positions]),
+                self._open(edges.late_sources[late], edges.late_tags[late]),
+            )
+        )
+        return found
+
+    def _open(self, sources: Integers, tags: NDArray[np.uint8]) -> Integers:
+        flows = tags & EXPOSES != 0
+        conditional = np.flatnonzero(tags & CONDITIONAL)
+        flows[conditional] = ~self._closed[sources[conditional]]
+        open: Integers = sources[flows]
+        return open
+
+    def back(self, record: int) -> list[tuple[int, int]]:
+        """The (target, tag) pairs that knowledge came to `record` by."""
+        return [
+            (target, tag)
+            for target, tag in self._edges.targets(record)
+            if tag & EXPOSES and not (tag & CONDITIONAL and self._closed[record])
+        ]
+
+
+class Documentation:
+    """What is undocumented at a sequence, whatever population is asked about."""
+
+    def __init__(self, lineage: Lineage, upto: int) -> None:
+        self.lineage, self.upto = lineage, upto
+        self.closed = self.classes(lineage.facts.completed(upto))
+        self.exposing = Exposing(lineage.edges, self.closed, upto)
+        partitions = lineage.sources.partitions
+        partitions = partitions[: np.searchsorted(partitions, upto, "right")]
+        seeds = np.concatenate((lineage.sources.undocumented(upto), partitions[~self.closed[partitions]]))
+        self.undocumented = self.reach(seeds)
+
+    @property
+    def held(self) -> int:
+        """About how many bytes this occupies."""
+        return self.closed.nbytes + self.undocumented.held
+
+    def classes(self, partitions: Integers) -> Mask:
+        """A mask of `partitions` and all their twins."""
+        mask = np.zeros(self.lineage.edges.size + 1, np.bool_)
+        mask[partitions] = True
+        mask[self.lineage.twins.spread(partitions, self.upto)] = True
+        return mask
+
+    def reach(self, seeds: Integers) -> Walk:
+        """Where knowledge flows from `seeds`."""
+        return walk(self.exposing, seeds, self.upto, self.lineage.twins)
+
+
+class Exposure:
+    """The answer about one population at one sequence; safe to read from several threads."""
+
+    def __init__(self, documentation: Documentation, population: Sequence[Term]) -> None:
+        self._documentation, self._population = documentation, population
+        lineage, upto = documentation.lineage, documentation.upto
+        matching = self._matching()
+        self._trained = documentation.reach(matching)
+        self._lacking = documentation.reach(self._unlisted())
+        versions = lineage.sources.versions
+        versions = versions[: np.searchsorted(versions, upto, "right")]
+        answers = np.full(len(versions), NOT_TRAINED, np.uint8)
+        for unknown in (documentation.undocumented, self._lacking):
+            answers[unknown.among(versions)] = UNKNOWN
+        answers[self._trained.among(versions)] = INHERITED
+        direct = self._learners(matching)
+        answers[np.searchsorted(versions, direct[direct <= upto])] = DIRECT
+        self._answers = Answers(versions, answers)
+
+    @property
+    def held(self) -> int:
+        """About how many bytes this occupies, apart from the documentation."""
+        return self._trained.held + self._lacking.held + self._answers.held
+
+    def _matching(self) -> Integers:
+        """All members of the classes in which each term is met by some statement."""
+        facts, upto = self._documentation.lineage.facts, self._documentation.upto
+        met = [self._documentation.classes(facts.matching(term, upto)) for term in self._population]
+        return np.flatnonzero(np.logical_and.reduce(met)).astype(np.int32)
+
+    def _unlisted(self) -> Integers:
+        """The partitions that are documented completely, but not for every attribute that is asked about."""
+        documentation = self._documentation
+        lacking = documentation.closed.copy()
+        listed = [
+            documentation.classes(documentation.lineage.facts.completed_for(attribute, documentation.upto))
+            for attribute in {term.attribute for term in self._population}
+        ]
+        lacking &= ~np.logical_and.reduce(listed)
+        return np.flatnonzero(lacking).astype(np.int32)
+
+    def _learners(self, partitions: Integers) -> Integers:
+        """The versions that learned from one of `partitions` or from a dataset that includes one."""
+        edges = self._documentation.lineage.edges
+        sources, tags = edges.of_records(partitions)
+        datasets = np.unique(sources[tags & ROLE == INCLUDES])
+        more, more_tags = edges.of_records(datasets)
+        sources, tags = np.concatenate((sources, more)), np.concatenate((tags, more_tags))
+        learners: Integers = sources[(tags & ROLE == TRAINED_ON) & (tags & LEARNS != 0)]
+        return learners
+
+    def page(
+        self, verdicts: frozenset[Verdict], within: Sequences | None, after: tuple[int, int, int] | None, first: int
+    ) -> ExposurePage:
+        """See `SupportsReach.exposure`."""
+        page, listed = self._answers.page(verdicts, within, after, first)
+        items = _Evidence(self._documentation, self._population, self._trained, self._lacking)
+        return replace(page, items=[items.of(sequence, answer) for sequence, answer in listed])
+
+
+class _Evidence:
+    """What proves the answers on one page."""
+
+    def __init__(self, documentation: Documentation, population: Sequence[Term], trained: Walk, lacking: Walk) -> None:
+        self._facts, self._twins = documentation.lineage.facts, documentation.lineage.twins
+        self._upto, self._population = documentation.upto, population
+        self._undocumented, self._lacking = documentation.undocumented, lacking
+        self._proofs: dict[int, bool] = {}
+
+        def trails(reached: Walk, *, matching: bool) -> Trails:
+            back = step_back(reached.distance, documentation.exposing.back, self._twins, self._upto)
+            return Trails(back, self._lead if matching else lambda record: [Step(record, None)])
+
+        self._to_trained = trails(trained, matching=True)
+        self._to_undocumented = trails(self._undocumented, matching=False)
+        self._to_lacking = trails(lacking, matching=False)
+
+    def of(self, version: int, answer: int) -> Exposed:
+        """The answer about `version` with its evidence."""
+        if answer == NOT_TRAINED:
+            return Exposed(version, Verdict.NOT_TRAINED, None, None, None, ())
+        if answer == UNKNOWN:
+            near, far = self._undocumented.distance(version), self._lacking.distance(version)
+            by_itself = far is None or (near is not None and near <= far)
+            via = (self._to_undocumented if by_itself else self._to_lacking).to(version)
+            return Exposed(version, Verdict.UNKNOWN, None, via[0].sequence, None, via)
+        via = self._to_trained.to(version)
+        source = via[0].sequence
+        return Exposed(version, Verdict.TRAINED, answer == DIRECT, source, self._proven(source), via)
+
+    def _lead(self, partition: int) -> list[Step]:
+        """From the twin whose statement meets most terms (the partition itself where it does) to the partition."""
+        members = self._twins.of(partition, self._upto)
+        source = max((partition, *members), key=lambda one: met(self._population, self._facts.shares(one, self._upto)))
+        steps = [Step(source, None)]
+        return steps if source == partition else [*steps, Step(partition, Role.SAME_DATA)]
+
+    def _proven(self, source: int) -> bool:
+        members = self._twins.of(source, self._upto)
+        if members[0] not in self._proofs:
+            statements = [self._facts.shares(member, self._upto) for member in members]
+            self._proofs[members[0]] = proven(self._population, statements)
+        return self._proofs[members[0]]

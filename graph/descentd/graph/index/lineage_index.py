@@ -1,0 +1,93 @@
+"""The influence graph in this process, kept level with a store: SupportsReach for every store."""
+
+import asyncio
+from collections.abc import Sequence
+
+from descentd.graph.index.topology import Topology
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.reach import Derivations, Direction, ExposurePage, ReachPage, Sequences, Step, Term, Verdict
+from descentd.graph.store.base import Store
+
+
+class Walker:
+    """Answers from a topology that first takes in whatever the store's log has gained, whoever wrote it.
+
+    Walks run in worker threads, so that a long one does not hold up what else the process is asked.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._topology = Topology()
+        self._extending = asyncio.Lock()
+
+    async def catch_up(self, upto: int) -> None:
+        """Hold every record up to a sequence that the store has reached."""
+        if self._topology.size >= upto:
+            return
+        async with self._extending:
+            if self._topology.size < upto:
+                tail = await self._store.tail(self._topology.size)
+                await asyncio.to_thread(self._topology.extend, tail)
+
+    async def reach(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        *,
+        kinds: frozenset[Kind] | None = None,
+        evidence: bool = False,
+        depth: int | None = None,
+        after: tuple[int, int] | None = None,
+        first: int = 100,
+    ) -> ReachPage:
+        """See SupportsReach."""
+        await self.catch_up(upto)
+        options = {"kinds": kinds, "evidence": evidence, "depth": depth, "after": after, "first": first}
+        return await asyncio.to_thread(self._topology.reach, origins, direction, upto, **options)  # type: ignore[arg-type]
+
+    async def via(
+        self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
+    ) -> Sequence[Sequence[Step]]:
+        """See SupportsReach."""
+        await self.catch_up(upto)
+        return await asyncio.to_thread(self._topology.via, origins, items, upto, evidence=evidence)
+
+    async def members(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        kind: Kind,
+        *,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Sequences:
+        """See SupportsReach."""
+        await self.catch_up(upto)
+        return await asyncio.to_thread(self._topology.members, origins, direction, upto, kind, avoiding=avoiding)
+
+    async def everything(self, upto: int, kind: Kind) -> Sequences:
+        """See SupportsReach."""
+        await self.catch_up(upto)
+        return self._topology.everything(upto, kind)
+
+    async def exposure(
+        self,
+        population: Sequence[Term],
+        upto: int,
+        *,
+        verdicts: frozenset[Verdict],
+        within: Sequences | None = None,
+        after: tuple[int, int, int] | None = None,
+        first: int = 100,
+    ) -> ExposurePage:
+        """See SupportsReach."""
+        await self.catch_up(upto)
+        return await asyncio.to_thread(
+            self._topology.exposure, population, upto, verdicts=verdicts, within=within, after=after, first=first
+        )
+
+    async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
+        """See SupportsReach."""
+        await self.catch_up(upto)
+        return await asyncio.to_thread(self._topology.paths, start, end, upto, first)

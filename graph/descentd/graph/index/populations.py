@@ -1,0 +1,161 @@
+"""What partitions are documented to hold, by attribute and value, as of any sequence."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descentd.graph.index.growing import Growing
+from descentd.graph.index.tags import Integers
+from descentd.graph.model.reach import Documented, PopulationFact, Share, Term
+
+NEVER: Final = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Population statements, numbered in log order; of those about one partition, the latest is in force.
+
+    The mappings grow under the reader's eyes, with facts that no question at or before `size` sees.
+    """
+
+    statements: Integers
+    partitions: Integers
+    until: Integers
+    """The statement that superseded each, or `NEVER`."""
+    previous: Integers
+    """The fact before each about the same partition, -1 where there is none."""
+    complete: NDArray[np.bool_]
+    ends: Integers
+    """Where the shares of each end."""
+    codes: Integers
+    amounts: NDArray[np.float64]
+    """The shares, not-a-number where not counted; `codes` are positions in `names`."""
+    latest: Integers
+    """The last fact about each record plus one, 0 where there is none; indexed by sequence."""
+    names: Sequence[tuple[str, str]]
+    present: Mapping[tuple[str, str], Growing[np.int32]]
+    """The facts that list a value of an attribute with a share other than 0."""
+    listing: Mapping[str, Growing[np.int32]]
+    """The complete facts that list an attribute."""
+
+    def _in_force(self, numbers: Integers, upto: int) -> Integers:
+        numbers = numbers[: np.searchsorted(numbers, len(self.statements))]
+        return numbers[(self.statements[numbers] <= upto) & (self.until[numbers] > upto)]
+
+    def completed(self, upto: int) -> Integers:
+        """The partitions whose statement in force is complete."""
+        chosen = self.complete & (self.statements <= upto) & (self.until > upto)
+        return self.partitions[chosen]
+
+    def completed_for(self, attribute: str, upto: int) -> Integers:
+        """The partitions whose statement in force is complete and lists `attribute`."""
+        numbers = self.listing.get(attribute)
+        return self.partitions[:0] if numbers is None else self.partitions[self._in_force(numbers.view(), upto)]
+
+    def matching(self, term: Term, upto: int) -> Integers:
+        """The partitions, ascending, whose statement in force lists one of the term's values as present."""
+        numbers = [self.present[key] for value in term.values if (key := (term.attribute, value)) in self.present]
+        chosen = [self.partitions[self._in_force(number.view(), upto)] for number in numbers]
+        return np.unique(np.concatenate([self.partitions[:0], *chosen]))
+
+    def shares(self, partition: int, upto: int) -> list[Share]:
+        """What the statement in force about `partition` lists."""
+        number = int(self.latest[partition]) - 1
+        while number >= 0 and (number >= len(self.statements) or self.statements[number] > upto):
+            number = int(self.previous[number]) if number < len(self.statements) else -1
+        if number < 0:
+            return []
+        start, end = (int(self.ends[number - 1]) if number else 0), int(self.ends[number])
+        listed = zip(self.codes[start:end].tolist(), self.amounts[start:end].tolist(), strict=True)
+        named = ((*self.names[code], None if isnan(amount) else amount) for code, amount in listed)
+        return [Share(attribute, value, amount) for attribute, value, amount in named]
+
+
+class FactLog:
+    """The writer's side: takes population statements in log order and hands out `Facts`."""
+
+    def __init__(self) -> None:
+        self._statements, self._partitions = Growing(np.int32), Growing(np.int32)
+        self._until, self._previous = Growing(np.int32), Growing(np.int32)
+        self._complete, self._ends = Growing(np.bool_), Growing(np.int32)
+        self._codes, self._amounts = Growing(np.int32), Growing(np.float64)
+        self._latest = Growing(np.int32, (0,))
+        self._names: list[tuple[str, str]] = []
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._present: dict[tuple[str, str], Growing[np.int32]] = {}
+        self._listing: dict[str, Growing[np.int32]] = {}
+
+    def extend(self, records: int, facts: Sequence[PopulationFact]) -> Facts:
+        """Take in what the next `records` records say about populations."""
+        self._latest.extend(np.zeros(records, np.int32))
+        if facts:
+            first = len(self._statements)
+            self._add_shares(first, facts)
+            self._supersede(first, facts)
+            self._partitions.extend([fact.partition for fact in facts])
+            self._complete.extend([fact.documented is Documented.COMPLETE for fact in facts])
+            # Last, for readers know by their number which facts there are.
+            self._statements.extend([fact.statement for fact in facts])
+        return Facts(
+            self._statements.view(),
+            self._partitions.view(),
+            self._until.view(),
+            self._previous.view(),
+            self._complete.view(),
+            self._ends.view(),
+            self._codes.view(),
+            self._amounts.view(),
+            self._latest.view(),
+            self._names,
+            self._present,
+            self._listing,
+        )
+
+    def _supersede(self, first: int, facts: Sequence[PopulationFact]) -> None:
+        self._until.extend(np.full(len(facts), NEVER, np.int32))
+        latest, until = self._latest.view().data, self._until.view().data
+        previous = []
+        for number, fact in enumerate(facts, first):
+            before = latest[fact.partition] - 1
+            if before >= 0:
+                until[before] = fact.statement
+            latest[fact.partition] = number + 1
+            previous.append(before)
+        self._previous.extend(previous)
+
+    def _add_shares(self, first: int, facts: Sequence[PopulationFact]) -> None:
+        present: dict[tuple[str, str], list[int]] = defaultdict(list)
+        listing: dict[str, list[int]] = defaultdict(list)
+        codes: list[int] = []
+        amounts: list[float] = []
+        ends: list[int] = []
+        for number, fact in enumerate(facts, first):
+            for share in fact.shares:
+                key = share.attribute, share.value
+                codes.append(self._number(key))
+                amounts.append(float("nan") if share.share is None else share.share)
+                if share.share != 0:
+                    present[key].append(number)
+            if fact.documented is Documented.COMPLETE:
+                for attribute in {share.attribute for share in fact.shares}:
+                    listing[attribute].append(number)
+            ends.append(len(codes))
+        self._ends.extend(np.array(ends, np.int64) + len(self._codes))
+        self._codes.extend(codes)
+        self._amounts.extend(amounts)
+        for key, numbers in present.items():
+            self._present.setdefault(key, Growing(np.int32)).extend(numbers)
+        for attribute, numbers in listing.items():
+            self._listing.setdefault(attribute, Growing(np.int32)).extend(numbers)
+
+    def _number(self, key: tuple[str, str]) -> int:
+        number = self._numbers.get(key)
+        if number is None:
+            number = self._numbers[key] = len(self._names)
+            self._names.append(key)
+        return number

@@ -1,0 +1,81 @@
+"""Where knowledge of data comes from: versions, partitions, and what is undocumented by itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from descentd.graph.index.growing import Growing
+from descentd.graph.index.tags import (
+    DATASET,
+    DERIVED_FROM,
+    LEARNED,
+    LEARNS,
+    PARTITION,
+    PARTITIONED,
+    ROLE,
+    TRAINED_ON,
+    VERSION,
+    Integers,
+    Tags,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Sequences, ascending; `bare` runs in log order of `learned`."""
+
+    versions: Integers
+    partitions: Integers
+    unexplained: Integers
+    """Versions that list no training data although they must have learned from some."""
+    bare: Integers
+    """Datasets without partitions that some version learned from."""
+    learned: Integers
+    """The first version that learned from each of `bare`."""
+
+    def undocumented(self, upto: int) -> Integers:
+        """What is undocumented whatever partitions say."""
+        unexplained = self.unexplained[: np.searchsorted(self.unexplained, upto, "right")]
+        return np.concatenate((unexplained, self.bare[: np.searchsorted(self.learned, upto, "right")]))
+
+
+class SourceLog:
+    """The writer's side: takes edges in log order and hands out `Sources`."""
+
+    def __init__(self) -> None:
+        self._versions, self._partitions = Growing(np.int32), Growing(np.int32)
+        self._unexplained = Growing(np.int32)
+        self._bare, self._learned = Growing(np.int32), Growing(np.int32)
+
+    def extend(self, after: int, kinds: Tags, flags: Tags, sources: Integers, targets: Integers, tags: Tags) -> Sources:
+        """Take in the records after a sequence. `kinds` and `flags` are of all records, the edges of the new ones.
+
+        Marks in `flags` what was `LEARNED`.
+        """
+        fresh = kinds[after + 1 :]
+        versions = np.flatnonzero(fresh == VERSION) + after + 1
+        self._versions.extend(versions)
+        self._partitions.extend(np.flatnonzero(fresh == PARTITION) + after + 1)
+        roles, learns = tags & ROLE, tags & LEARNS != 0
+        trained, derived = (roles == TRAINED_ON) & learns, roles == DERIVED_FROM
+
+        def having(chosen: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+            mask = np.zeros(len(fresh), np.bool_)
+            mask[sources[chosen] - after - 1] = True
+            return mask[versions - after - 1]
+
+        explained = having(trained) | (having(derived) & ~having(derived & learns))
+        self._unexplained.extend(versions[~explained])
+        whole = trained & (kinds[targets] == DATASET) & (flags[targets] & (PARTITIONED | LEARNED) == 0)
+        bare, firsts = np.unique(targets[whole], return_index=True)
+        order = np.argsort(firsts)
+        self._bare.extend(bare[order])
+        self._learned.extend(sources[whole][firsts[order]])
+        flags[bare] |= LEARNED
+        return Sources(
+            self._versions.view(),
+            self._partitions.view(),
+            self._unexplained.view(),
+            self._bare.view(),
+            self._learned.view(),
+        )

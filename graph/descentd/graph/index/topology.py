@@ -1,0 +1,218 @@
+"""The influence graph of a registry, held in this process and fed by the log's tail."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Final
+
+import numpy as np
+
+from descentd.graph.index.derivations import derivations
+from descentd.graph.index.edges import EdgeLog, Edges
+from descentd.graph.index.exposure import Documentation, Exposure, Lineage
+from descentd.graph.index.growing import Growing
+from descentd.graph.index.populations import FactLog, Facts
+from descentd.graph.index.reached import Reach, find_origins
+from descentd.graph.index.recent import Recent
+from descentd.graph.index.sources import SourceLog, Sources
+from descentd.graph.index.tags import ROLE, TWIN, Integers, Tags, tag_edges
+from descentd.graph.index.walk import Twins
+from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, Kind
+from descentd.graph.model.reach import (
+    Derivations,
+    Direction,
+    ExposurePage,
+    ReachPage,
+    Sequences,
+    Step,
+    Tail,
+    Term,
+    Verdict,
+)
+
+ROOM: Final = 32 << 20
+"""Bytes that finished reaches may occupy, for the pages that will be asked for next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that one question looks at: swapped as a whole by `Topology.extend`."""
+
+    size: int
+    kinds: Tags
+    influence: Edges
+    evidence: Edges
+    twins: Twins
+    facts: Facts
+    sources: Sources
+
+
+class Topology:
+    """Who descends from whom, as arrays.
+
+    `extend` may be called while other threads ask: each question looks at the snapshot that was there when it came, and
+    sees what is not later than its `upto`. The methods are those of `SupportsReach`, without the awaiting.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._kinds = Growing(np.uint8, (0,))
+        self._flags = Growing(np.uint8, (0,))
+        self._classes: dict[int, list[int]] = {}
+        self._later, self._firsts = Growing(np.int32), Growing(np.int32)
+        self._influence = EdgeLog()
+        self._evidence = EdgeLog()
+        self._facts = FactLog()
+        self._sources = SourceLog()
+        self._reaches = Recent[Reach](ROOM)
+        self._documentations = Recent[Documentation](ROOM // 2)
+        self._exposures = Recent[Exposure](ROOM)
+        nothing = np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint8)
+        self._now = Snapshot(
+            0,
+            self._kinds.view(),
+            self._influence.extend(0, *nothing),
+            self._evidence.extend(0, *nothing),
+            self._twins(),
+            self._facts.extend(0, ()),
+            self._sources.extend(0, self._kinds.view(), self._flags.view(), *nothing),
+        )
+
+    @property
+    def size(self) -> int:
+        """The sequence of the last record held, 0 when there is none."""
+        return self._now.size
+
+    def extend(self, tail: Tail) -> None:
+        """Take in the records after `size`. Raises ValueError when `tail` starts elsewhere."""
+        with self._lock:
+            if tail.after != self.size:
+                raise ValueError(f"The tail starts after {tail.after}, the topology ends at {self.size}.")
+            self._kinds.extend(tail.kinds)
+            self._flags.extend(np.zeros(len(tail.kinds), np.uint8))
+            sources, targets, tags = tag_edges(tail, self._kinds.view(), self._flags.view())
+            passes = tags & ROLE < len(INFLUENCE)
+            rests = ~passes
+            records = len(tail.kinds)
+            influence = self._influence.extend(records, sources[passes], targets[passes], tags[passes])
+            evidence = self._evidence.extend(records, sources[rests], targets[rests], tags[rests])
+            self._join(tail.twins)
+            kinds, flags = self._kinds.view(), self._flags.view()
+            self._now = Snapshot(
+                self.size + records,
+                kinds,
+                influence,
+                evidence,
+                self._twins(),
+                self._facts.extend(records, tail.populations),
+                self._sources.extend(self.size, kinds, flags, sources, targets, tags),
+            )
+
+    def _twins(self) -> Twins:
+        return Twins(self._classes, self._flags.view(), self._later.view(), self._firsts.view())
+
+    def _join(self, twins: Integers) -> None:
+        self._later.extend(twins[:, 0])
+        self._firsts.extend(twins[:, 1])
+        flags = self._flags.view()
+        for record, first in twins.tolist():
+            members = self._classes.setdefault(first, [first])
+            members.append(record)
+            self._classes[record] = members
+            flags[first] |= TWIN
+            flags[record] |= TWIN
+
+    def _snapshot(self, upto: int) -> Snapshot:
+        now = self._now
+        if upto > now.size:
+            raise ValueError(f"The question is asked at {upto}, the topology ends at {now.size}: extend it first.")
+        return now
+
+    def _reach(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        *,
+        evidence: bool,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Reach:
+        if evidence and direction is Direction.ANCESTORS:
+            raise ValueError("Evidence rests on descendants: it cannot be asked for with ancestors.")
+        now = self._snapshot(upto)
+
+        def find() -> Reach:
+            leads = find_origins(now.influence, now.kinds, now.twins, origins, direction, upto)
+            rests = now.evidence if evidence else None
+            return Reach(now.influence, rests, now.kinds, now.twins, leads, direction, upto, avoiding)
+
+        return self._reaches.get((frozenset(origins), direction, upto, evidence, avoiding), find)
+
+    def reach(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        *,
+        kinds: frozenset[Kind] | None = None,
+        evidence: bool = False,
+        depth: int | None = None,
+        after: tuple[int, int] | None = None,
+        first: int = 100,
+    ) -> ReachPage:
+        """What `origins` reach; see `SupportsReach.reach`. Raises ValueError when `upto` is past `size`."""
+        return self._reach(origins, direction, upto, evidence=evidence).page(kinds, depth, after, first)
+
+    def via(
+        self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
+    ) -> Sequence[Sequence[Step]]:
+        """A shortest derivation to each of `items`, empty where there is none; see `SupportsReach.via`."""
+        return self._reach(origins, Direction.DESCENDANTS, upto, evidence=evidence).via(items)
+
+    def members(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        kind: Kind,
+        *,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Sequences:
+        """All of one kind that `origins` reach; see `SupportsReach.members`."""
+        return self._reach(origins, direction, upto, evidence=False, avoiding=avoiding).members(kind)
+
+    def everything(self, upto: int, kind: Kind) -> Sequences:
+        """All records of one kind, ascending."""
+        kinds = self._snapshot(upto).kinds[1 : upto + 1]
+        return (np.flatnonzero(kinds == KIND_NUMBER[kind]) + 1).astype(np.int64)
+
+    def exposure(
+        self,
+        population: Sequence[Term],
+        upto: int,
+        *,
+        verdicts: frozenset[Verdict],
+        within: Sequences | None = None,
+        after: tuple[int, int, int] | None = None,
+        first: int = 100,
+    ) -> ExposurePage:
+        """Which versions learned from a population; see `SupportsReach.exposure`."""
+        now = self._snapshot(upto)
+        lineage = Lineage(now.influence, now.twins, now.facts, now.sources)
+        terms = tuple(population)
+        exposure = self._exposures.get(
+            (terms, upto),
+            lambda: Exposure(self._documentations.get(upto, lambda: Documentation(lineage, upto)), terms),
+        )
+        return exposure.page(verdicts, within, after, first)
+
+    def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
+        """How many derivations lead from `start` to `end`, and the first of them; see `SupportsReach.paths`.
+
+        Raises TooCostly when there are so many that their number does not fit into memory.
+        """
+        now = self._snapshot(upto)
+        leads = find_origins(now.influence, now.kinds, now.twins, [start], Direction.DESCENDANTS, upto)
+        if not leads or not 1 <= end <= upto:
+            return Derivations(0, ())
+        return derivations(now.influence, now.twins, leads, end, upto, first)

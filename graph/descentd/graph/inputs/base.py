@@ -1,0 +1,236 @@
+"""What inputs are made of: scalars with their checks, and a base that lets nothing unknown through.
+
+Field names are snake_case here and camelCase on the wire. What has been validated is in normal form: names in NFC,
+instants in UTC, sets sorted.
+"""
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from functools import cache
+from itertools import pairwise
+from typing import Annotated, Any, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from descentd.graph.model import names
+from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
+from descentd.graph.model.identity import Content, canonical, check_depth
+
+LARGEST_COUNT = 2**53 - 1
+LARGEST = 1e50
+"""No measure is larger, or, but for 0, smaller than its inverse: so that no statistic of measures overflows."""
+
+
+def checked(check: Callable[[Any], Any]) -> AfterValidator:
+    """A check that returns the normal form, and raises DescentError where there is none."""
+
+    def validate(given: Any) -> Any:
+        try:
+            return check(given)
+        except DescentError as error:
+            raise ValueError(error.message) from error
+
+    return AfterValidator(validate)
+
+
+def _json(given: Any) -> Any:
+    check_depth(given)
+    canonical(given)
+    return given
+
+
+def _prose(given: str) -> str:
+    if not given.strip():
+        raise InvalidInput("The text is empty: write a sentence or leave the field out.")
+    return given
+
+
+def unique(given: Iterable[Any]) -> tuple[Any, ...]:
+    """A set in canonical order; what is given twice is refused."""
+    given = tuple(given)
+    if len(given) < 2:
+        return given
+    ordered = sorted(given, key=lambda item: canonical(_plain(item)))
+    for one, other in pairwise(ordered):
+        if one == other:
+            raise InvalidInput("An element is given twice in what is a set: give it once.")
+    return tuple(ordered)
+
+
+def distinct(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
+    """A list in the order given, of which no two elements share `part`."""
+
+    def check(given: Iterable[Any]) -> tuple[Any, ...]:
+        items = tuple(given)
+        seen: set[str] = set()
+        for item in items:
+            value = getattr(item, part)
+            if value in seen:
+                raise InvalidInput(f"The {part} {ascii(value)} is given twice: give it once.")
+            seen.add(value)
+        return items
+
+    return check
+
+
+def single(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
+    """As `unique`, and no two elements share `part`."""
+    told_apart = distinct(part)
+
+    def check(given: Iterable[Any]) -> tuple[Any, ...]:
+        return told_apart(unique(given))
+
+    return check
+
+
+def _plain(item: Any) -> Any:
+    return item.content() if isinstance(item, Input) else item
+
+
+Name = Annotated[str, checked(names.name), Field(min_length=1)]
+Value = Annotated[str, checked(names.text), Field(min_length=1, max_length=1000)]
+Prose = Annotated[str, checked(_prose), Field(min_length=1)]
+Ref = Annotated[str, checked(names.ref), WithJsonSchema({"type": "string", "format": "ref"})]
+Digest = Annotated[
+    str,
+    checked(names.digest),
+    WithJsonSchema({"type": "string", "format": "digest", "pattern": "^sha256:[0-9a-f]{64}$"}),
+]
+Id = Annotated[str, checked(names.digest), WithJsonSchema({"type": "string", "format": "id"})]
+DateTime = Annotated[
+    str,
+    checked(lambda given: names.rfc3339(names.instant(given))),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Count = Annotated[
+    int,
+    Strict(),
+    Field(ge=0, le=LARGEST_COUNT),
+    WithJsonSchema({"type": "integer", "format": "count", "minimum": 0, "maximum": LARGEST_COUNT}),
+]
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False, ge=-LARGEST, le=LARGEST)]
+Flag = Annotated[bool, Strict()]
+Json = Annotated[Any, checked(_json), WithJsonSchema({})]
+
+
+class Input(BaseModel):
+    """Base of all inputs: nothing unknown is let through."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False, use_attribute_docstrings=True
+    )
+
+    def content(self) -> Content:
+        """The input in wire names without what is absent; JSON values are kept as they are."""
+        given = self.__dict__
+        return {
+            wire: wire_content(value)
+            for field, wire in _wire_names(type(self))
+            if (value := given[field]) is not None and value != ()
+        }
+
+    @classmethod
+    def read(cls, given: object) -> Self:
+        """The input in normal form from its wire shape.
+
+        Raises Invalid with up to 100 problems, each with its field.
+        """
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            wrong = Invalid([_problem(details) for details in error.errors(include_url=False)])
+            wrong.given = given
+            raise wrong from None
+
+
+@cache
+def _wire_names(kind: type[Input]) -> tuple[tuple[str, str], ...]:
+    return tuple((field, to_camel(field)) for field in kind.model_fields)
+
+
+def wire_content(value: Any) -> Any:
+    """A field's value as the JSON that content holds."""
+    match value:
+        case Input():
+            return value.content()
+        case StrEnum():
+            return value.value
+        case tuple():
+            return [wire_content(item) for item in value]
+        case _:
+            return value
+
+
+class AttributeInput(Input):
+    """A value of an attribute, exact text after NFC."""
+
+    attribute: Value
+    """What is told apart, `age_group`."""
+
+    value: Value
+    """Who is meant, `65+`."""
+
+
+Slice = Annotated[tuple[AttributeInput, ...], checked(single("attribute"))]
+
+
+def path(location: Iterable[str | int]) -> str:
+    """A field path in GraphQL names: `models[1].trainedOn[0].ref`."""
+    written = ""
+    for part in location:
+        written += f"[{part}]" if isinstance(part, int) else f".{part}" if written else part
+    return written
+
+
+_WANTED: Final = {
+    "string_type": "a text",
+    "int_type": "an integer",
+    "bool_type": "true or false",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "tuple_type": "a list",
+    "list_type": "a list",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "dict_type": "an object",
+    "string_too_short": "a text of {min_length} or more characters",
+    "string_too_long": "a text of at most {max_length} characters",
+    "too_short": "a list of {min_length} or more",
+    "too_long": "a list of at most {max_length}",
+    "greater_than_equal": "a number from {ge} on",
+    "less_than_equal": "a number up to {le}",
+    "greater_than": "a number above {gt}",
+    "less_than": "a number below {lt}",
+    "int_parsing": "an integer",
+    "int_from_float": "an integer",
+    "float_parsing": "a number",
+    "bool_parsing": "true or false",
+    "literal_error": "{expected}",
+    "enum": "{expected}",
+}
+"""What a field takes, by pydantic's name of what is wrong with what was given."""
+
+
+def what_belongs(details: ErrorDetails) -> str:
+    """What was to be where something else was given, which is not repeated."""
+    if details["type"] == "value_error":
+        return str(details["ctx"]["error"])
+    wanted = _WANTED.get(details["type"])
+    return details["msg"] if wanted is None else f"Here belongs {wanted.format(**details.get('ctx', {}))}"
+
+
+def _problem(details: ErrorDetails) -> DescentError:
+    field = path(details["loc"])
+    match details["type"]:
+        case "extra_forbidden":
+            return InvalidInput(f"There is no field {ascii(details['loc'][-1])}: correct or remove it.", field)
+        case "missing":
+            return InvalidInput(f"{details['loc'][-1]} is required: add it.", field)
+        case "value_error":
+            return InvalidInput(str(details["ctx"]["error"]), field)
+        case "enum":
+            return InvalidInput(f"{ascii(details['input'])[:80]} is none of {details['ctx']['expected']}.", field)
+        case _:
+            return InvalidInput(f"{what_belongs(details)}; given was {ascii(details['input'])[:80]}.", field)

@@ -1,0 +1,173 @@
+"""Datasets, their partitions and who is in them, as a manifest gives them."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import pairwise
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from descentd.graph.inputs.base import (
+    Count,
+    Digest,
+    Input,
+    Name,
+    Number,
+    Prose,
+    Ref,
+    Value,
+    checked,
+    distinct,
+    unique,
+    wire_content,
+)
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.identity import Content, canonical
+from descentd.graph.model.reach import Documented
+
+
+class Relation(StrEnum):
+    """How something was derived."""
+
+    FINE_TUNE = "FINE_TUNE"
+    CONTINUE_PRETRAIN = "CONTINUE_PRETRAIN"
+    DISTILL = "DISTILL"
+    MERGE = "MERGE"
+    QUANTIZE = "QUANTIZE"
+    ADAPTER = "ADAPTER"
+    PRUNE = "PRUNE"
+    EDIT = "EDIT"
+    FILTER = "FILTER"
+    AUGMENT = "AUGMENT"
+    SAMPLE = "SAMPLE"
+    ANNOTATE = "ANNOTATE"
+    OTHER = "OTHER"
+
+
+class DerivationInput(Input):
+    """What something was derived from, and how."""
+
+    ref: Ref
+    """What it was derived from."""
+
+    relation: Relation
+    """How."""
+
+
+class PopulationShareInput(Input):
+    """A value and its share of the rows: 0 is documented absent, no share is present."""
+
+    attribute: Value
+    """What is told apart, `age_group`."""
+
+    value: Value
+    """Who is meant, `65+`."""
+
+    share: Annotated[Number, Field(ge=0, le=1)] | None = None
+    """From 0 to 1 of the rows; 0 is documented absent, none is present in an unknown share."""
+
+
+def _shares(given: Iterable[PopulationShareInput]) -> tuple[PopulationShareInput, ...]:
+    shares = tuple(sorted(unique(given), key=lambda share: canonical([share.attribute, share.value])))
+    for one, other in pairwise(shares):
+        if (one.attribute, one.value) == (other.attribute, other.value):
+            raise InvalidInput(f"{ascii(one.attribute)} {ascii(one.value)} is given twice: give its share once.")
+    return shares
+
+
+Shares = Annotated[tuple[PopulationShareInput, ...], checked(_shares)]
+
+
+def _documented(level: Documented | None, shares: tuple[PopulationShareInput, ...]) -> Documented:
+    if level is Documented.NONE and shares:
+        raise ValueError("populationDocumented NONE says that nothing is listed: drop it or the population.")
+    return level or (Documented.PARTIAL if shares else Documented.NONE)
+
+
+class PartitionInput(Input):
+    """A part of a dataset with a digest of its own."""
+
+    name: Name
+    """Its name within the dataset."""
+
+    digest: Digest
+    """The digest of its content: partitions with one digest are the same data."""
+
+    rows: Count | None = None
+    """How many rows it has."""
+
+    uri: Value | None = None
+    """Where it is kept."""
+
+    population_documented: Documented | None = None
+    """How completely `population` speaks for its attributes; unless given, PARTIAL with a list and NONE without."""
+
+    population: Shares | None = None
+    """Who or what is in it."""
+
+    derived_from: tuple[DerivationInput, ...] | None = None
+    """The data that it was made from."""
+
+    generated_by: tuple[Ref, ...] | None = None
+    """The versions that made it."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _documented(self.population_documented, self.population or ())
+        return self
+
+    def statement(self) -> Content | None:
+        """The population statement that comes with the partition; None where nothing is said."""
+        documented = _documented(self.population_documented, self.population or ())
+        if documented is Documented.NONE:
+            return None
+        return {"populationDocumented": documented.value, "population": wire_content(self.population or ())}
+
+
+class PopulationStatementInput(Input):
+    """What was learned about a partition later."""
+
+    subject: Ref
+    """The partition."""
+
+    population_documented: Documented
+    """How completely `population` speaks for the attributes that it lists."""
+
+    population: Shares
+    """Who or what is in it; takes the place of what was said before."""
+
+    reason: Prose
+    """Why this is said now."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _documented(self.population_documented, self.population)
+        return self
+
+
+class DatasetInput(Input):
+    """A version of a dataset and all its partitions."""
+
+    name: Name
+    """Its name."""
+
+    version: Name
+    """The version of its content."""
+
+    license: Value | None = None
+    """What it may be used for, an SPDX identifier where there is one."""
+
+    uri: Value | None = None
+    """Where it is kept."""
+
+    description: Prose | None = None
+    """What it is, in words."""
+
+    partitions: Annotated[tuple[PartitionInput, ...], checked(distinct("name"))] | None = None
+    """All its parts; none is added later."""
+
+    derived_from: tuple[DerivationInput, ...] | None = None
+    """The data that it was made from."""
+
+    generated_by: tuple[Ref, ...] | None = None
+    """The versions that made it."""

@@ -1,0 +1,41 @@
+"""The manifest: what a team says about its models, data and results, as one atomic registration.
+
+These models are the one definition of the input's shape: the GraphQL inputs and the client's JSON Schema are made from
+them. Field names are snake_case here and camelCase on the wire. A validated manifest is in normal form: names in NFC,
+instants in UTC, sets sorted, and what equals its default is absent.
+"""
+
+from descentd.graph.inputs.base import (
+    Input,
+)
+from descentd.graph.inputs.datasets import DatasetInput, PopulationStatementInput
+from descentd.graph.inputs.evaluations import EvaluationInput, MetricDefinitionInput, NoteInput, VulnerabilityInput
+from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileStatementInput
+
+
+class ManifestInput(Input):
+    """What is registered together: all of it or nothing."""
+
+    metrics: tuple[MetricDefinitionInput, ...] | None = None
+    """Metrics that the catalogue does not define."""
+
+    datasets: tuple[DatasetInput, ...] | None = None
+    """Datasets with all their partitions."""
+
+    models: tuple[ModelVersionInput, ...] | None = None
+    """Model versions, in any order."""
+
+    evaluations: tuple[EvaluationInput, ...] | None = None
+    """Results."""
+
+    safety_profiles: tuple[SafetyProfileStatementInput, ...] | None = None
+    """Profiles of versions, said later than the version."""
+
+    populations: tuple[PopulationStatementInput, ...] | None = None
+    """Populations of partitions, said later than the partition."""
+
+    vulnerabilities: tuple[VulnerabilityInput, ...] | None = None
+    """Weaknesses that were found."""
+
+    notes: tuple[NoteInput, ...] | None = None
+    """Remarks."""

@@ -1,0 +1,129 @@
+"""What a metric means: its category, which way is good, and how much of a change is nothing.
+
+The catalogue (`metrics.json`) holds the well-known ones; a manifest defines others in the same shape. Which way is
+good always comes from a definition, never from a name: `wmdp_accuracy` should be low.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from descentd.graph.model.errors import InvalidInput
+
+
+class MetricCategory(StrEnum):
+    """What a metric is about. Safety is every category but PERFORMANCE and LATENCY."""
+
+    PERFORMANCE = "PERFORMANCE"
+    BIAS = "BIAS"
+    ROBUSTNESS = "ROBUSTNESS"
+    DRIFT = "DRIFT"
+    TOXICITY = "TOXICITY"
+    TRUTHFULNESS = "TRUTHFULNESS"
+    PRIVACY = "PRIVACY"
+    LATENCY = "LATENCY"
+
+
+class MetricDirection(StrEnum):
+    """Which way is good. TARGET: as near to the optimum as possible; NONE: no value is good in itself."""
+
+    LOWER_IS_BETTER = "LOWER_IS_BETTER"
+    HIGHER_IS_BETTER = "HIGHER_IS_BETTER"
+    TARGET = "TARGET"
+    NONE = "NONE"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """What the values of one metric mean.
+
+    `optimum` and `tolerance` are in the metric's own `unit` (after UCUM, "1" where there is none); a change of up to
+    `tolerance` is no finding. `is_rate`: the value is the share of n items, in [0, 1], so that its standard error
+    follows from n. `worst_of`: the worst of these metrics, where an evaluation holds any of them. `disparity_of` and
+    `disparity_over`: the largest minus the smallest value of that metric over the slices of that attribute.
+    Raises InvalidInput where TARGET comes without an optimum.
+    """
+
+    name: str
+    category: MetricCategory
+    direction: MetricDirection
+    optimum: float | None = None
+    tolerance: float = 0.0
+    unit: str = "1"
+    is_rate: bool = False
+    worst_of: tuple[str, ...] = ()
+    disparity_of: str | None = None
+    disparity_over: str | None = None
+    description: str = ""
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.direction is MetricDirection.TARGET and self.optimum is None:
+            raise InvalidInput(f"The metric {self.name!a} has direction TARGET: give its optimum.", "optimum")
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "MetricDefinition":
+        """Read a definition from an entry of the catalogue or the content of a METRIC_DEFINITION record."""
+        return cls(
+            name=content["name"],
+            category=MetricCategory(content["category"]),
+            direction=MetricDirection(content["direction"]),
+            optimum=content.get("optimum"),
+            tolerance=content.get("tolerance", 0.0),
+            unit=content.get("unit", "1"),
+            is_rate=content.get("isRate", False),
+            worst_of=tuple(content.get("worstOf", ())),
+            disparity_of=content.get("disparityOf"),
+            disparity_over=content.get("disparityOver"),
+            description=content.get("description", ""),
+            source=content.get("source", ""),
+        )
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The metrics that it is made of, none for one that is only ever reported."""
+        return (*self.worst_of, *filter(None, [self.disparity_of]))
+
+    @property
+    def is_safety(self) -> bool:
+        """Whether a change for the worse is a safety finding."""
+        return self.category not in (MetricCategory.PERFORMANCE, MetricCategory.LATENCY)
+
+    def badness(self, value: float) -> float | None:
+        """How bad a value is, in the metric's unit; more is worse, and None where the direction is NONE.
+
+        Rounded to 12 significant digits: 0.6 and 0.4 are equally far from 0.5, which floats alone deny.
+        """
+        match self.direction:
+            case MetricDirection.LOWER_IS_BETTER:
+                bad = value
+            case MetricDirection.HIGHER_IS_BETTER:
+                bad = -value
+            case MetricDirection.TARGET if self.optimum is not None:
+                bad = abs(value - self.optimum)
+            case _:
+                return None
+        return float(f"{bad:.12g}") + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+@cache
+def catalogue() -> Mapping[str, MetricDefinition]:
+    """Return the built-in definitions by name, in the order of their names."""
+    entries = json.loads(files("descentd.graph").joinpath("metrics.json").read_text(encoding="utf-8"))
+    return MappingProxyType({entry["name"]: MetricDefinition.of(entry) for entry in entries})
+
+
+def nearest(name: str, names: Iterable[str], n: int = 3, likeness: float = 0.6) -> list[str]:
+    """Up to `n` of these names that `name` may have been meant to be, the likeliest first; `likeness` is up to 1."""
+    spelled = {_plain(known): known for known in names}
+    return [spelled[match] for match in get_close_matches(_plain(name), spelled, n, likeness)]
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("-", "_").replace(" ", "_")

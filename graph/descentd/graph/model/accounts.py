@@ -1,0 +1,98 @@
+"""People: what they may do, the tokens that they come with, and the log of who asked for what.
+
+None of it is part of the lineage: it is kept beside the log of records, and no record's content names it.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from descentd.graph.model.errors import Code, InvalidInput
+from descentd.graph.model.names import LONGEST, text
+
+
+class AccessRole(StrEnum):
+    """What somebody may do. Everyone with a token reads; a token holds the union of its roles."""
+
+    VIEWER = "viewer"
+    REGISTRAR = "registrar"
+    EVALUATOR = "evaluator"
+    REVIEWER = "reviewer"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+REFUSALS: Final = frozenset({Code.UNAUTHENTICATED.value, Code.FORBIDDEN.value})
+"""Outcomes of an access that was not let through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as it is kept: its secret's SHA-256, and whose it is. Times are microseconds since 1970 UTC.
+
+    `id` names it to people; it tells nothing about the secret.
+    """
+
+    id: str
+    hash: bytes
+    person: str
+    roles: frozenset[AccessRole]
+    created_at: int
+    expires_at: int | None = None
+    revoked_at: int | None = None
+
+    def fault(self, now: int) -> str | None:
+        """Why it is not good any more at a moment; None while it is."""
+        if self.revoked_at is not None:
+            return "has been revoked"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "has expired"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One or, where `count` is more, several equal accesses within a second; `at` is the first one's moment.
+
+    `person` and `credential` (a token's id, `oidc`, `local` or `command line`) are None where nobody is known;
+    `outcome` is OK or the code of the error that was answered, and `detail` says more of refusals and of commands.
+    """
+
+    at: int
+    person: str | None
+    credential: str | None
+    client: str
+    route: str
+    operation: str
+    outcome: str
+    detail: str = ""
+    count: int = 1
+
+    @property
+    def refused(self) -> bool:
+        """Whether it was not let through."""
+        return self.outcome in REFUSALS
+
+
+def alike(person: str) -> str:
+    """The same for all ways to write a person: what counts people, or tells them apart, compares this."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", person).casefold())
+
+
+def person(given: str) -> str:
+    """`given` as a person's name may be written, in NFC; `@` is welcome, unlike in the names of entities.
+
+    Raises InvalidInput where it is empty or padded, longer than 200 characters, or holds `../`, control or direction
+    characters or look-alikes that NFKC would change.
+    """
+    normal = text(given, "person's name")
+    if normal != normal.strip():
+        raise InvalidInput("The person's name begins or ends with a space: trim it.")
+    if len(normal) > LONGEST:
+        raise InvalidInput(f"The person's name has {len(normal)} characters: shorten it to {LONGEST}.")
+    if ".." in normal.split("/"):
+        raise InvalidInput(f"The person's name {ascii(normal)} holds '../': write it without path steps.")
+    if not unicodedata.is_normalized("NFKC", normal):
+        raise InvalidInput("The person's name has look-alike characters: write it with the usual ones.")
+    return normal

@@ -1,0 +1,218 @@
+"""What follows from the content of a record: its label, its edges, the keys and the words that it is found by."""
+
+import json
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, Final
+
+from descentd.graph.model.identity import Content, canonical, content_id, in_order
+from descentd.graph.model.kinds import ACTS, Edge, Kind, Role
+from descentd.graph.model.reach import Documented, Share
+
+
+def label_of(kind: Kind, content: Content) -> str | None:
+    """The label that a content of this kind has, None for kinds without one."""
+    match kind:
+        case Kind.MODEL_VERSION:
+            return f"model:{content['name']}@{content['version']}"
+        case Kind.DATASET:
+            return f"dataset:{content['name']}@{content['version']}"
+        case Kind.PARTITION:
+            return f"{content['dataset']}#{content['name']}"
+        case Kind.METRIC_DEFINITION:
+            return f"metric:{content['name']}"
+        case _:
+            return None
+
+
+_NOT_BUILD: Final = ("name", "version", "createdAt", "description")
+_PROVENANCE: Final = ("artifacts", "trainedOn", "code", "config")
+
+
+def build_of(content: Content) -> str | None:
+    """What a version is apart from its names: the id of its content without label, date, description and places.
+
+    None where neither artifact, data, code nor config is given, so that there is nothing to compare.
+    """
+    if not any(content.get(part) for part in _PROVENANCE):
+        return None
+    build = {key: value for key, value in content.items() if key not in _NOT_BUILD}
+    if "artifacts" in build:
+        places = ("uri", "mediaType")
+        held = ({k: v for k, v in artifact.items() if k not in places} for artifact in build["artifacts"])
+        build["artifacts"] = in_order(held)
+    return content_id(Kind.MODEL_VERSION, canonical(build))
+
+
+def shares_of(content: Content) -> tuple[Documented, tuple[Share, ...]]:
+    """What the content of a POPULATION record says."""
+    shares = tuple(Share(s["attribute"], s["value"], s.get("share")) for s in content.get("population", ()))
+    return Documented(content["populationDocumented"]), shares
+
+
+def edges_of(kind: Kind, content: Content) -> Iterator[Edge]:
+    """The edges from a record, one for each pair of role and target, in that order."""
+    return _merged(_act_edges(kind, content) if kind in ACTS else _EDGES.get(kind, _no_edges)(content))
+
+
+def _merged(edges: Iterable[Edge]) -> Iterator[Edge]:
+    ordered = sorted(edges, key=lambda edge: (edge.role, edge.target, edge.detail))
+    for (role, target), group in groupby(ordered, key=lambda edge: (edge.role, edge.target)):
+        yield Edge(role, target, ",".join(dict.fromkeys(edge.detail for edge in group if edge.detail)))
+
+
+def _no_edges(_content: Content) -> Iterator[Edge]:
+    return iter(())
+
+
+def _data_edges(content: Content) -> Iterator[Edge]:
+    for partition in content.get("partitions", ()):
+        yield Edge(Role.INCLUDES, partition)
+    for derivation in content.get("derivedFrom", ()):
+        yield Edge(Role.DERIVED_FROM, derivation["node"], derivation["relation"])
+    for maker in content.get("generatedBy", ()):
+        yield Edge(Role.GENERATED_BY, maker)
+
+
+def _version_edges(content: Content) -> Iterator[Edge]:
+    for parent in content.get("parents", ()):
+        yield Edge(Role.DERIVED_FROM, parent["node"], parent["relation"])
+    for data in content.get("trainedOn", ()):
+        yield Edge(Role.TRAINED_ON, data["node"], data["role"])
+    for part, role in (("code", Role.BUILT_FROM), ("config", Role.CONFIGURED_BY), ("environment", Role.RAN_IN)):
+        if part in content:
+            yield Edge(role, content[part])
+
+
+def _evaluation_edges(content: Content) -> Iterator[Edge]:
+    yield Edge(Role.EVALUATES, content["subject"])
+    if "data" in content:
+        yield Edge(Role.EVALUATED_ON, content["data"])
+
+
+def _description_edges(content: Content) -> Iterator[Edge]:
+    yield Edge(Role.DESCRIBES, content["subject"])
+    if "supersedes" in content:
+        yield Edge(Role.SUPERSEDES, content["supersedes"])
+
+
+def _vulnerability_edges(content: Content) -> Iterator[Edge]:
+    yield Edge(Role.AFFECTS, content["subject"])
+    if "data" in content.get("probe", ()):
+        yield Edge(Role.CITES, content["probe"]["data"])
+
+
+def _note_edges(content: Content) -> Iterator[Edge]:
+    yield Edge(Role.ABOUT, content["subject"])
+
+
+_ACT_EDGES: Final = {
+    "subjects": {Kind.RETRACTION: Role.ABOUT, Kind.FLAG: Role.ABOUT},
+    "subject": {
+        Kind.GATE_DECISION: Role.DECIDES_ON,
+        Kind.REVIEW: Role.DECIDES_ON,
+        Kind.PROMOTION: Role.DECIDES_ON,
+        Kind.DEPLOYMENT: Role.DEPLOYS,
+        Kind.INCIDENT: Role.AFFECTS,
+    },
+    # What is ended is not deployed once more: it is the end that is about the version.
+    "about": {Kind.DEPLOYMENT: Role.ABOUT, Kind.INCIDENT: Role.ABOUT},
+    "cause": {Kind.INCIDENT: Role.ABOUT},
+    **{part: dict.fromkeys(Kind, Role.CITES) for part in ("evidence", "policy", "gateDecision", "promotion")},
+    **{part: dict.fromkeys(Kind, Role.CITES) for part in ("deployment", "profile")},
+    **{part: dict.fromkeys(Kind, Role.SUPERSEDES) for part in ("supersedes", "clears")},
+}
+"""The parts of acts that hold the id of another record, or a list of them, and what that record is to each kind."""
+
+
+def _act_edges(kind: Kind, content: Content) -> Iterator[Edge]:
+    for part, roles in _ACT_EDGES.items():
+        named = content.get(part, ())
+        for id in [named] if isinstance(named, str) else named:
+            yield Edge(roles[kind], id)
+
+
+_EDGES: Final = {
+    Kind.DATASET: _data_edges,
+    Kind.PARTITION: _data_edges,
+    Kind.MODEL_VERSION: _version_edges,
+    Kind.EVALUATION: _evaluation_edges,
+    Kind.SAFETY_PROFILE: _description_edges,
+    Kind.POPULATION: _description_edges,
+    Kind.VULNERABILITY: _vulnerability_edges,
+    Kind.NOTE: _note_edges,
+}
+
+
+def idempotency_key(kind: Kind, person: str, key: str) -> str:
+    """The key that an act is found by when its sender repeats it."""
+    return f"idempotency:{json.dumps([kind, person, key], ensure_ascii=False)}"
+
+
+def place_key(what: str, *place: str) -> str:
+    """The key of what happens at a place, `serving:["production","/score"]`; a place and all within share a prefix."""
+    return f"{what}:[{''.join(json.dumps(part, ensure_ascii=False) + ',' for part in place)}"
+
+
+def keys_of(kind: Kind, content: Content) -> Iterator[str]:
+    """What a record is found by, `what:value`; repeats are possible."""
+    match kind:
+        case Kind.MODEL_VERSION:
+            yield f"model:{content['name']}"
+            for artifact in content.get("artifacts", ()):
+                yield f"artifact:{artifact['digest']}"
+            build = build_of(content)
+            if build:
+                yield f"build:{build}"
+        case Kind.PARTITION:
+            yield f"digest:{content['digest']}"
+        case Kind.EVALUATION:
+            for metric in content["metrics"]:
+                yield f"metric:{metric['name']}"
+        case _ if kind in ACTS:
+            yield from _act_keys(kind, content)
+
+
+def _act_keys(kind: Kind, content: Content) -> Iterator[str]:
+    if "idempotencyKey" in content:
+        yield idempotency_key(kind, content["by"], content["idempotencyKey"])
+    match kind:
+        case Kind.RETRACTION:
+            yield from (f"retracted:{id}" for id in content["subjects"])
+        case Kind.FLAG:
+            yield f"flag:{content['action']}"
+        case Kind.POLICY | Kind.REVIEW | Kind.PROMOTION | Kind.GATE_DECISION:
+            yield place_key(kind.lower(), content["environment"])
+        case Kind.DEPLOYMENT:
+            yield place_key("deployment", content["environment"], content["endpoint"])
+        case Kind.INCIDENT:
+            yield "incident:resolved" if "supersedes" in content else "incident:opened"
+            if "externalId" in content:
+                yield f"external:{content['externalId']}"
+
+
+def texts_of(kind: Kind, content: Content) -> Iterator[str]:
+    """The texts whose words a search finds a record by."""
+    match kind:
+        case Kind.MODEL_VERSION | Kind.DATASET | Kind.PARTITION | Kind.METRIC_DEFINITION:
+            yield (label_of(kind, content) or "").partition(":")[2]
+        case Kind.NOTE:
+            yield content["author"]
+            yield content["text"]
+        case Kind.SAFETY_PROFILE:
+            yield from _strings(content)
+        case Kind.VULNERABILITY | Kind.INCIDENT:
+            yield content.get("title", "")
+            yield content.get("description", "")
+
+
+def _strings(content: Any) -> Iterator[str]:
+    """The texts of a profile; its nesting is that of its schema."""
+    if isinstance(content, str) and not content.startswith("sha256:"):
+        yield content
+    elif isinstance(content, list):
+        for item in content:
+            yield from _strings(item)
+    elif isinstance(content, dict):
+        for _, item in sorted(content.items()):  # as they come when the body is read again
+            yield from _strings(item)

@@ -1,0 +1,39 @@
+"""The append-only log: one entry a record, consecutive sequence numbers from 1, hashed into a Merkle tree."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.graph.model.identity import Frontier, leaf_hash
+from descentd.graph.model.records import Record
+
+_EMPTY: Final = Frontier()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record and how it came into the log.
+
+    `transaction` is the sequence of the first entry that was written together with this one; `recorded_at` is in
+    microseconds since 1970 UTC and never decreases along the log.
+    """
+
+    sequence: int
+    transaction: int
+    record: Record
+    recorded_at: int
+    recorded_by: str
+
+    @property
+    def hash(self) -> bytes:
+        """The leaf hash over everything that the entry says; the record's content comes in by its id."""
+        parts = (self.sequence, self.transaction, self.recorded_at, self.record.id, self.recorded_by)
+        return leaf_hash("\n".join(("descent.entry.v1", *map(str, parts))).encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the log: 0 and 0 while it is empty."""
+
+    sequence: int = 0
+    recorded_at: int = 0
+    frontier: Frontier = _EMPTY

@@ -1,0 +1,233 @@
+"""What can be asked of the influence graph, whoever does the walking.
+
+Records are named by their log sequence (from 1). `upto` is the sequence at which the question is asked: whatever came
+later does not exist for it.
+
+A whole dataset as a cause starts from itself and all its partitions, a partition from itself and its twins (partitions
+with the same digest); these *origins* are at distance 0 and are not part of the answer. Twins met on the way are joined
+by a step of cost 0 with role SAME_DATA. Ancestors are the mirror image: `y` is an ancestor of `x` exactly where `x` is
+reached from `y`; a dataset's partitions are its ancestors at distance 1 by INCLUDES.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descentd.graph.model.kinds import Kind, Role
+
+Sequences = NDArray[np.int64]
+
+
+class Direction(StrEnum):
+    """Which way a question walks."""
+
+    ANCESTORS = "ANCESTORS"
+    DESCENDANTS = "DESCENDANTS"
+
+
+class Verdict(StrEnum):
+    """The three answers to a question about a population."""
+
+    TRAINED = "TRAINED"
+    NOT_TRAINED = "NOT_TRAINED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Documented(StrEnum):
+    """How much of a partition's population its statement lists."""
+
+    COMPLETE = "COMPLETE"
+    PARTIAL = "PARTIAL"
+    NONE = "NONE"
+
+
+class Share(NamedTuple):
+    """A value of an attribute and its share of the rows; None where present but not counted, 0 where absent."""
+
+    attribute: str
+    value: str
+    share: float | None
+
+
+class PopulationFact(NamedTuple):
+    """What the statement at `statement` says about the partition at `partition`; a later one supersedes it."""
+
+    statement: int
+    partition: int
+    documented: Documented
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True)
+class Tail:
+    """All that the influence graph needs to know of the records after sequence `after`, in log order.
+
+    `kinds[i]` is the kind number of record `after + 1 + i`. The edge arrays run in parallel: `sources[j]` came
+    from `targets[j]` by role number `roles[j]` (influence and evidence roles only); `learns[j]` is `Edge.learns`.
+    `twins` holds a row (sequence, sequence of the earliest partition with that digest) for each repeated digest.
+    """
+
+    after: int
+    kinds: NDArray[np.uint8]
+    sources: NDArray[np.int32]
+    roles: NDArray[np.uint8]
+    targets: NDArray[np.int32]
+    learns: NDArray[np.bool_]
+    twins: NDArray[np.int32]
+    populations: Sequence[PopulationFact] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A record on a derivation; `role` joins it to the one before it and is None on the first.
+
+    `back`: the one before it came from this one, and not the other way round.
+    """
+
+    sequence: int
+    role: Role | None
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A record that was reached and the length of a shortest derivation to it."""
+
+    sequence: int
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReachPage:
+    """`counts` over all that was reached (of the kinds asked for), `items` ordered by (distance, sequence).
+
+    `more` says whether items follow the last one.
+    """
+
+    counts: Mapping[Kind, int]
+    items: Sequence[Reached]
+    more: bool
+
+    @property
+    def total(self) -> int:
+        """How many were reached in all."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """An attribute and the values of which any will do."""
+
+    attribute: str
+    values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposed:
+    """A version's answer. `direct` is None unless TRAINED.
+
+    `source` is the matching partition; for UNKNOWN the undocumented source or version; None for NOT_TRAINED.
+    `proven` says whether the shares force several terms to meet in the same rows; None unless TRAINED.
+    `via` leads from the source to the version, both included.
+    """
+
+    sequence: int
+    verdict: Verdict
+    direct: bool | None
+    source: int | None
+    proven: bool | None
+    via: Sequence[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class ExposurePage:
+    """`counts` has all verdicts over the versions asked about; `items` come by (verdict, direct first, sequence)."""
+
+    counts: Mapping[Verdict, int]
+    total: int
+    items: Sequence[Exposed]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Derivations:
+    """The exact number of distinct derivations (sequences of record and role) and the first of them, shortest first."""
+
+    count: int
+    paths: Sequence[Sequence[Step]]
+
+
+@runtime_checkable
+class SupportsReach(Protocol):
+    """Somebody who walks the influence graph: the topology in this process, or a store that can do it itself."""
+
+    async def reach(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        *,
+        kinds: frozenset[Kind] | None = None,
+        evidence: bool = False,
+        depth: int | None = None,
+        after: tuple[int, int] | None = None,
+        first: int = 100,
+    ) -> ReachPage:
+        """What `origins` reach. Neither `depth` nor `after` (distance, sequence) changes the counts.
+
+        `evidence` (descendants only) adds evaluations of or on what is reached or on an origin, and what cites them,
+        one step farther than what they rest on.
+        """
+        ...
+
+    async def via(
+        self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
+    ) -> Sequence[Sequence[Step]]:
+        """One shortest derivation from an origin to each of `items` (descendants), both included.
+
+        It starts at the cause that was named; from a dataset, at the partition that it runs from.
+        """
+        ...
+
+    async def members(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        kind: Kind,
+        *,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Sequences:
+        """All of one kind that `origins` reach by derivations that pass none of `avoiding` (nor a twin), ascending."""
+        ...
+
+    async def everything(self, upto: int, kind: Kind) -> Sequences:
+        """All records of one kind, ascending."""
+        ...
+
+    async def exposure(
+        self,
+        population: Sequence[Term],
+        upto: int,
+        *,
+        verdicts: frozenset[Verdict],
+        within: Sequences | None = None,
+        after: tuple[int, int, int] | None = None,
+        first: int = 100,
+    ) -> ExposurePage:
+        """Which versions (of `within`, ascending) learned from a population.
+
+        `after` is (verdict, exposure, sequence): positions in `Verdict`, 0 for direct and 1 otherwise.
+        """
+        ...
+
+    async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
+        """How many derivations lead from `start` to `end` (its descendant), and the first of them.
+
+        From itself to itself there is one, of a single step. A dataset starts as in `reach`.
+        """
+        ...

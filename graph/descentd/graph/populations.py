@@ -1,0 +1,85 @@
+"""What an answer about a population is made of, whoever finds out which versions learned from what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descentd.graph.model.reach import ExposurePage, Sequences, Share, Term, Verdict
+
+VERDICTS: Final = tuple(Verdict)
+DIRECT, INHERITED, NOT_TRAINED, UNKNOWN = range(4)
+"""The verdicts with TRAINED in two, in the order in which they are listed."""
+PLACES: Final = ((0, 0), (0, 1), (1, 1), (2, 1))
+"""Verdict and exposure of each, as cursors have them."""
+CLOSE: Final = 1e-9
+"""Shares are decimal fractions in binary: sums are compared with this much tolerance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The answer about each of `versions`, which are ascending: one of DIRECT to UNKNOWN."""
+
+    versions: NDArray[np.signedinteger]
+    answers: NDArray[np.uint8]
+
+    @property
+    def held(self) -> int:
+        """About how many bytes this occupies."""
+        return self.versions.nbytes + self.answers.nbytes
+
+    def page(
+        self, verdicts: frozenset[Verdict], within: Sequences | None, after: tuple[int, int, int] | None, first: int
+    ) -> tuple[ExposurePage, list[tuple[int, int]]]:
+        """A page of `SupportsReach.exposure` without its items, and these as (sequence, answer)."""
+        versions, answers = self.versions, self.answers
+        if within is not None:
+            chosen = np.isin(versions, within, assume_unique=True)
+            versions, answers = versions[chosen], answers[chosen]
+        direct, inherited, not_trained, unknown = np.bincount(answers, minlength=4).tolist()
+        counts = dict(zip(VERDICTS, (direct + inherited, not_trained, unknown), strict=True))
+        listed: list[tuple[int, int]] = []
+        for answer, place in enumerate(PLACES):
+            if len(listed) > first or VERDICTS[place[0]] not in verdicts or (after and place < after[:2]):
+                continue
+            sequences = versions[answers == answer]
+            start = int(np.searchsorted(sequences, after[2], "right")) if after and place == after[:2] else 0
+            listed += [(sequence, answer) for sequence in sequences[start : start + first + 1 - len(listed)].tolist()]
+        total = sum(counts[verdict] for verdict in verdicts)
+        return ExposurePage(counts, total, (), len(listed) > first), listed[:first]
+
+
+def met(population: Sequence[Term], shares: Sequence[Share]) -> int:
+    """How many terms a statement meets; a share of 0 says that the value is absent."""
+    return sum(any(_meets(term, share) for share in shares) for term in population)
+
+
+def proven(population: Sequence[Term], statements: Sequence[Sequence[Share]]) -> bool:
+    """Whether what is stated of some data leaves no way for the terms to be met by different rows only (Bonferroni)."""
+    if len(population) == 1:
+        return True
+    least = sum(max(_least(term, shares) for shares in statements) for term in population)
+    room = least - (len(population) - 1)
+    # Where the others leave no row at all aside, a value that is there without a count meets them in some row.
+    return room > CLOSE or (room > -CLOSE and any(_uncounted(term, statements) for term in population))
+
+
+def _uncounted(term: Term, statements: Sequence[Sequence[Share]]) -> bool:
+    """Whether only more rows meet the term than `_least` says: nothing is counted of it."""
+    found = [share for shares in statements for share in shares if _meets(term, share)]
+    return bool(found) and all(share.share is None for share in found)
+
+
+def _least(term: Term, shares: Sequence[Share]) -> float:
+    """At least this share of the rows meets the term: values add up unless they must overlap."""
+    attribute = [share for share in shares if share.attribute == term.attribute]
+    found = [share.share or 0.0 for share in attribute if share.value in term.values]
+    if sum(share.share or 0.0 for share in attribute) <= 1 + CLOSE:
+        return sum(found)
+    return max(found, default=0.0)
+
+
+def _meets(term: Term, share: Share) -> bool:
+    return share.attribute == term.attribute and share.value in term.values and share.share != 0

@@ -1,0 +1,1 @@
+"""From inputs to records: references resolved, conflicts found, all of it or nothing written."""

@@ -1,0 +1,119 @@
+"""One label, one content; and within a name, one label for a build."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from descentd.graph.model.differences import differences
+from descentd.graph.model.errors import DescentError, VersionConflict
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.store.base import Reads
+
+_PARTS = {Kind.CODE: "code", Kind.CONFIG: "config", Kind.ENVIRONMENT: "environment"}
+_SHOWN = 20
+
+
+def next_version(newest: str | None, taken: Collection[str]) -> str:
+    """The version after `newest`: its last run of digits plus one, the first that is not taken.
+
+    Without digits `.1` is appended; the first version of a name is `1`.
+    """
+    candidate = "0" if newest is None else newest
+    candidate = _increment(candidate) if re.search(r"[0-9]", candidate) else f"{candidate}.1"
+    while candidate in taken:
+        candidate = _increment(candidate)
+    return candidate
+
+
+def _increment(version: str) -> str:
+    return re.sub(r"[0-9]+(?=[^0-9]*$)", lambda digits: str(int(digits[0]) + 1).zfill(len(digits[0])), version)
+
+
+async def same_build(reads: Reads, name: str, build: str) -> str | None:
+    """The label in this name that already has a build; None where there is none."""
+    holders = (await reads.holders([f"build:{build}"])).get(f"build:{build}", [])
+    own = [brief.ref for brief in await reads.briefs(holders) if brief.ref.startswith(f"model:{name}@")]
+    return own[0] if own else None
+
+
+async def conflicts(reads: Reads, drafted: Mapping[str, Record], held: Mapping[str, Brief]) -> dict[str, DescentError]:
+    """The conflicts that registering `drafted` (by id) would bring, by the id of the record that is refused.
+
+    held: what the store holds under the labels of `drafted`.
+    """
+    # A partition whose content differs makes its dataset's content differ, and that is where it is reported.
+    labelled = {r.label: r for r in drafted.values() if r.label is not None and r.kind is not Kind.PARTITION}
+    clashing = {label: held[label] for label in labelled if label in held and held[label].id != labelled[label].id}
+    found: dict[str, DescentError] = {}
+    for label, brief in clashing.items():
+        entry = (await reads.entries([brief.sequence]))[0]
+        found[labelled[label].id] = await _clash(reads, label, entry.record, labelled[label], drafted)
+    new = [r for label, r in labelled.items() if label not in held and r.kind is Kind.MODEL_VERSION]
+    return found | await _rebuilt(reads, new)
+
+
+async def _clash(reads: Reads, label: str, old: Record, new: Record, drafted: Mapping[str, Record]) -> DescentError:
+    before, after = await _expanded(reads, old, {}), await _expanded(reads, new, drafted)
+    changed = [str(difference) for difference in differences(before, after)]
+    order = [", ".join(content.get("partitions", ())) for content in (before, after)]
+    changed += [f"partitions: {order[0]} → {order[1]}"] if not changed and order[0] != order[1] else []
+    shown = "; ".join(changed[:_SHOWN]) + (f"; and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else "")
+    what = label.removeprefix("metric:")
+    other = "name" if new.kind is Kind.METRIC_DEFINITION else "version"
+    return VersionConflict(f"{what} is registered with other content ({shown}): register this under another {other}.")
+
+
+async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, DescentError]:
+    """New labels on builds that their name already has, in the store or earlier among the versions themselves."""
+    builds = {record.id: key for record in versions for key in record.keys if key.startswith("build:")}
+    holders = await reads.holders(set(builds.values())) if builds else {}
+    briefs = await reads.briefs(sorted({sequence for held in holders.values() for sequence in held}))
+    labels = {brief.sequence: brief.ref for brief in briefs}
+    seen = {
+        (key, labels[sequence].rpartition("@")[0]): labels[sequence]
+        for key, held in holders.items()
+        for sequence in reversed(held)
+    }
+    found: dict[str, DescentError] = {}
+    for record in versions:
+        if record.id not in builds:
+            continue
+        label = str(record.label)
+        other = seen.setdefault((builds[record.id], label.rpartition("@")[0]), label)
+        if other != label:
+            found[record.id] = VersionConflict(
+                f"{label} is the same build as {other}, nothing changed: refer to {other}, or leave out the version."
+            )
+    return found
+
+
+async def _expanded(reads: Reads, record: Record, drafted: Mapping[str, Record]) -> Content:
+    """The content with its parts in place of their ids and other ids as refs, for people to compare."""
+    targets = {edge.target for edge in record.edges}
+    briefs = await reads.resolve([target for target in targets if target not in drafted])
+    kinds = {i: drafted[i].kind if i in drafted else briefs[i].kind for i in targets}
+    inlined = [b.sequence for b in briefs.values() if b.kind in _PARTS or b.kind is Kind.PARTITION]
+    contents = {entry.record.id: entry.record.content for entry in await reads.entries(inlined)}
+    contents |= {i: drafted[i].content for i in targets if i in drafted}
+    refs = {i: (drafted[i].label or i) if i in drafted else briefs[i].ref for i in targets}
+    return {field: _inline(field, value, kinds, contents, refs) for field, value in record.content.items()}
+
+
+def _inline(
+    field: str, value: Any, kinds: Mapping[str, Kind], contents: Mapping[str, Content], refs: Mapping[str, str]
+) -> Any:
+    if field == "partitions":
+        return {
+            contents[i]["name"]: {k: v for k, v in contents[i].items() if k not in ("dataset", "name")} for i in value
+        }
+    if isinstance(value, str) and kinds.get(value) in _PARTS:
+        return contents[value].get("parameters", contents[value])
+    if isinstance(value, str):
+        return refs.get(value, value)
+    if isinstance(value, list):
+        return [_inline(field, item, kinds, contents, refs) for item in value]
+    if isinstance(value, dict) and "node" in value:
+        return {**value, "node": refs[value["node"]]}
+    return value

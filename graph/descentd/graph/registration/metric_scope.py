@@ -1,0 +1,168 @@
+"""Which definition a metric's name has: the registry's, the manifest's, or else the catalogue's."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
+
+from descentd.graph.inputs.evaluations import EvaluationInput, MetricDefinitionInput
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.metrics import MetricDefinition, MetricDirection, catalogue, nearest
+from descentd.graph.model.differences import differences
+from descentd.graph.model.errors import Cycle, InvalidInput, UnknownMetric, VersionConflict
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Record
+from descentd.graph.registration.builder import Skipped
+from descentd.graph.store.base import Reads
+
+ProblemAt = Callable[[str], AbstractContextManager[object]]
+"""Notes what is raised as a problem of a field."""
+
+
+class Measures:
+    """The metric definitions that hold for one manifest; of one that cannot be meant, only that it is there."""
+
+    def __init__(
+        self,
+        defined: dict[str, Record],
+        registered: dict[str, MetricDefinition],
+        used: set[str],
+        left_out: frozenset[str],
+    ) -> None:
+        self.defined = defined
+        self._left_out = left_out
+        self._registered = registered
+        self._used = used
+        self._own: dict[str, MetricDefinition] = {}
+        for name, record in defined.items():
+            with suppress(InvalidInput):  # which is told where it is checked
+                self._own[name] = MetricDefinition.of(record.content)
+        self._known = {**catalogue(), **self._own, **registered}
+
+    @classmethod
+    async def read(cls, manifest: ManifestInput, reads: Reads, left_out: frozenset[str] = frozenset()) -> "Measures":
+        """Look up every metric that the manifest names; `left_out` are defined in it so that nobody can tell how."""
+        defined: dict[str, Record] = {}
+        for metric in manifest.metrics or ():
+            defined.setdefault(metric.name, Record.of(Kind.METRIC_DEFINITION, metric.content()))
+        names = set(_named(manifest))
+        briefs = await reads.resolve([f"metric:{name}" for name in names])
+        entries = await reads.entries([brief.sequence for brief in briefs.values()])
+        registered = {entry.record.content["name"]: MetricDefinition.of(entry.record.content) for entry in entries}
+        used = await reads.holders([f"metric:{name}" for name in defined]) if defined else {}
+        return cls(defined, registered, {key.partition(":")[2] for key in used}, left_out)
+
+    def check_definition(self, metric: MetricDefinitionInput, field: str, problem_at: ProblemAt) -> None:
+        """Note what is wrong with a definition; raise where it cannot hold, as it would change what is there."""
+        self._check_whole(metric, field, problem_at)
+        for part, name in _parts(metric):
+            with problem_at(f"{field}.{part}"):
+                self.find(name)
+        with problem_at(field):
+            self._check_circle(metric.name)
+        record, own = self.defined[metric.name], self._own.get(metric.name)
+        changed = differences(record.content, metric.content())
+        if changed:
+            raise VersionConflict(
+                f"{metric.name} is defined twice in this manifest ({'; '.join(map(str, changed))}): keep one."
+            )
+        builtin = catalogue().get(metric.name)
+        if own is None or builtin is None or metric.name in self._registered or metric.name not in self._used:
+            return
+        changed = differences(_meaning(builtin), _meaning(own))
+        if changed:
+            raise VersionConflict(
+                f"Results of {metric.name} rest on the catalogue's definition ({'; '.join(map(str, changed))}): define "
+                "a metric with another name."
+            )
+
+    def _check_whole(self, metric: MetricDefinitionInput, field: str, problem_at: ProblemAt) -> None:
+        targeted = metric.direction is MetricDirection.TARGET
+        with problem_at(f"{field}.optimum"):
+            if targeted and metric.optimum is None:
+                raise InvalidInput("A metric with direction TARGET needs the value that is best: give its optimum.")
+            if not targeted and metric.optimum is not None:
+                raise InvalidInput(
+                    f"Only a metric with direction TARGET has an optimum, and this one has {metric.direction}: leave "
+                    "it out."
+                )
+            if metric.is_rate and metric.optimum is not None and not 0 <= metric.optimum <= 1:
+                raise InvalidInput(f"A rate lies from 0 to 1, so that {metric.optimum} cannot be its optimum.")
+        with problem_at(f"{field}.disparityOver"):
+            if (metric.disparity_of is None) != (metric.disparity_over is None):
+                raise InvalidInput("disparityOf and disparityOver belong together: give both or neither.")
+        with problem_at(f"{field}.worstOf"):
+            if metric.worst_of and metric.disparity_of is not None:
+                raise InvalidInput("A metric is either worstOf others or disparityOf one: give one of them.")
+            if metric.worst_of and metric.direction is MetricDirection.NONE:
+                raise InvalidInput(
+                    "With direction NONE no value is worse than another: give the direction of the parts."
+                )
+
+    def _check_circle(self, name: str) -> None:
+        """No metric is made of itself."""
+        way = {name: ""}
+        waiting = [name]
+        while waiting:
+            whole = waiting.pop()
+            definition = self._known.get(whole)
+            for part in definition.parts if definition else ():
+                if part == name:
+                    circle = [name, whole]
+                    while way[circle[-1]]:
+                        circle.append(way[circle[-1]])
+                    raise Cycle(f"{name} would be made of itself ({' ← '.join(circle)}): define it by others.")
+                if part not in way:
+                    way[part] = whole
+                    waiting.append(part)
+
+    def find(self, name: str) -> MetricDefinition:
+        """The definition; raises UnknownMetric with the nearest names."""
+        definition = self._known.get(name)
+        if name in self._left_out or (definition is None and name in self.defined):
+            raise Skipped(name)
+        if definition is None:
+            close = nearest(name, self._known)
+            hint = f"did you mean {', '.join(close)}? Otherwise define" if close else "define"
+            raise UnknownMetric(f"{ascii(name)} is neither in the catalogue nor defined: {hint} it under metrics.")
+        return definition
+
+    def check_value(self, name: str, value: float) -> None:
+        """Raise where no result of the metric can have this value."""
+        if self.find(name).is_rate and not 0 <= value <= 1:
+            raise InvalidInput(f"{name} is a rate and lies from 0 to 1, but {value} was given: send it as a fraction.")
+
+
+def _parts(metric: MetricDefinitionInput) -> Iterator[tuple[str, str]]:
+    """The metrics that one is made of, each with the part of the definition that names it."""
+    yield from (("worstOf", name) for name in metric.worst_of or ())
+    yield from (("disparityOf", name) for name in filter(None, [metric.disparity_of]))
+
+
+def _meaning(definition: MetricDefinition) -> dict[str, object]:
+    return {
+        "category": definition.category.value,
+        "direction": definition.direction.value,
+        "optimum": definition.optimum,
+        "tolerance": definition.tolerance,
+        "isRate": definition.is_rate,
+        "worstOf": list(definition.worst_of),
+        "disparityOf": definition.disparity_of,
+        "disparityOver": definition.disparity_over,
+    }
+
+
+def _named(manifest: ManifestInput) -> Iterator[str]:
+    for definition in manifest.metrics or ():
+        yield from (definition.name, *(part for _, part in _parts(definition)))
+    for evaluation in manifest.evaluations or ():
+        yield from _measured(evaluation)
+    for vulnerability in manifest.vulnerabilities or ():
+        if vulnerability.probe:
+            yield vulnerability.probe.metric
+    profiles = [model.safety_profile for model in manifest.models or ()]
+    profiles += [statement.profile for statement in manifest.safety_profiles or ()]
+    for profile in profiles:
+        yield from (claim.metric for claim in (profile.claims if profile else None) or ())
+
+
+def _measured(evaluation: EvaluationInput) -> Iterator[str]:
+    return (metric.name for metric in evaluation.metrics)

@@ -1,0 +1,160 @@
+"""Where a lineage is kept: what every store can do.
+
+A store is an append-only log of records with four indexes beside it, all of which follow from the records' content:
+labels and ids, edges, keys and words. Records are named by their log sequence, from 1.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from descentd.graph.model.errors import DescentError
+from descentd.graph.model.kinds import Edge, Role
+from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.reach import Sequences, Tail
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.store.accounts import People
+from descentd.graph.store.inbox import Inbox
+from descentd.graph.store.outbox import Outbox
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An edge between two records in the log; `source` was derived from, or says something about, `target`."""
+
+    source: int
+    role: Role
+    target: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many of each a store holds, and what it holds that belongs to no record, where there is any such thing."""
+
+    records: int
+    edges: int
+    keys: int
+    stray: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store holds of one record, as it is kept and not as it should be: for `verify` to compare.
+
+    `fault` says what of it cannot even be told in these terms, such as a kind that is none.
+    """
+
+    entry: Entry
+    id: str
+    label: str | None
+    hash: bytes
+    edges: tuple[Edge, ...]
+    keys: tuple[str, ...]
+    words: str
+    fault: str | None = None
+
+
+class Reads(Protocol):
+    """Look-ups by batch: a query a call, however many are asked for. What is not there is absent from the answer."""
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """The records with these labels or ids, by what they were asked as."""
+        ...
+
+    async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
+        """The records at these sequences, in the order asked."""
+        ...
+
+    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
+        """The log entries at these sequences with their content, in the order asked."""
+        ...
+
+    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+        """The records that hold each key, ascending."""
+        ...
+
+    async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
+        """Edges of these roles that leave the records, or arrive at them where `inward`; by source, role, target."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A write: `draft` reads, under the lock that orders all writes, and returns the records that are to be added.
+
+    It may be run more than once (a transaction that is retried), so it must do nothing but read.
+    """
+
+    draft: Callable[[Reads], Awaitable[Sequence[Record]]]
+    person: str
+
+
+class Store(Reads, Protocol):
+    """A store of one registry. Methods raise errors.Unavailable while what it keeps things in cannot be reached."""
+
+    @property
+    def people(self) -> People:
+        """Its tokens and its log of accesses, while it is open."""
+        ...
+
+    @property
+    def outbox(self) -> Outbox:
+        """How far others have been told of its log, while it is open."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Which deliveries from outside came, while it is open."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, and create what is missing."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; the store may be opened again."""
+        ...
+
+    async def head(self) -> Head:
+        """The end of the log as of now."""
+        ...
+
+    async def sequence(self) -> int:
+        """The sequence of the newest record, 0 while there is none. Cheap: every request asks."""
+        ...
+
+    async def sequence_at(self, moment: int) -> int:
+        """The newest sequence recorded at or before `moment` (microseconds since 1970 UTC)."""
+        ...
+
+    async def holding(self, prefix: str) -> Sequences:
+        """All records with a key that begins with `prefix`, ascending."""
+        ...
+
+    async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
+        """All records that hold a word beginning with each of `words`, ascending.
+
+        With `digest` (`sha256:` and hexadecimal digits) also those whose id, artifact or partition digest begins so.
+        """
+        ...
+
+    async def tail(self, after: int) -> Tail:
+        """What the influence graph needs to know of the records after a sequence."""
+        ...
+
+    async def audit(self, after: int, limit: int) -> list[Stored]:
+        """What is kept of up to `limit` records after a sequence, in log order."""
+        ...
+
+    async def totals(self) -> Totals:
+        """How many records, edges and keys there are, counted rather than remembered, and what is astray."""
+        ...
+
+    async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
+        """Add what the proposals draft, in order, in one durable transaction.
+
+        A proposal that raises a DescentError adds nothing, and that error is its outcome; each sees what those
+        before it added. Anything else that is raised undoes the whole transaction.
+        """
+        ...

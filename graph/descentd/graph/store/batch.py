@@ -1,0 +1,132 @@
+"""The records that one transaction is about to add, and the store as it looks with them."""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from descentd.graph.model.errors import DescentError
+from descentd.graph.model.kinds import Role
+from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.store.base import Link, Proposal, Reads
+
+Located = TypeVar("Located", Brief, Entry)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An entry that is to be inserted, with its edges by sequence."""
+
+    entry: Entry
+    links: tuple[Link, ...]
+
+
+class Batch:
+    """A view of `reads` with the records that were appended to it. Implements Reads."""
+
+    def __init__(self, reads: Reads, head: Head) -> None:
+        self._reads = reads
+        self._start = head
+        self._recorded_at = max(head.recorded_at, time.time_ns() // 1000)
+        self._named: dict[str, Brief] = {}
+        self._keyed: defaultdict[str, list[int]] = defaultdict(list)
+        self.appended: list[Appended] = []
+
+    @property
+    def head(self) -> Head:
+        """The end of the log once the batch is in."""
+        if not self.appended:
+            return self._start
+        frontier = self._start.frontier.append(item.entry.hash for item in self.appended)
+        return Head(frontier.size, self._recorded_at, frontier)
+
+    async def append(self, records: Sequence[Record], person: str) -> None:
+        """Add records that the view does not hold yet; each may refer to those before it."""
+        sequence = transaction = self._start.sequence + len(self.appended) + 1
+        own = {record.id for record in records}
+        targets = await self.resolve({edge.target for record in records for edge in record.edges} - own)
+        known = {id: brief.sequence for id, brief in targets.items()}
+        for record in records:
+            entry = Entry(sequence, transaction, record, self._recorded_at, person)
+            links = tuple(Link(sequence, edge.role, known[edge.target], edge.detail) for edge in record.edges)
+            known[record.id] = sequence
+            self._hold(Appended(entry, links))
+            sequence += 1
+
+    def _hold(self, item: Appended) -> None:
+        record = item.entry.record
+        brief = Brief(item.entry.sequence, record.kind, record.id, record.label)
+        if record.id in self._named or record.label in self._named:
+            raise ValueError(f"{brief.ref} is already in this transaction")
+        self.appended.append(item)
+        self._named[record.id] = brief
+        if record.label is not None:
+            self._named[record.label] = brief
+        for key in record.keys:
+            self._keyed[key].append(brief.sequence)
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """See Reads."""
+        fresh = {name: self._named[name] for name in names if name in self._named}
+        rest = [name for name in names if name not in fresh]
+        return fresh | (await self._reads.resolve(rest) if rest else {})
+
+    async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
+        """See Reads."""
+        fresh = [self._named[item.entry.record.id] for item in self._own(sequences)]
+        return self._in_order(sequences, fresh + await self._reads.briefs(self._others(sequences)))
+
+    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
+        """See Reads."""
+        fresh = [item.entry for item in self._own(sequences)]
+        return self._in_order(sequences, fresh + await self._reads.entries(self._others(sequences)))
+
+    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+        """See Reads."""
+        held = await self._reads.holders(keys)
+        for key in keys:
+            if key in self._keyed:
+                held[key] = held.get(key, []) + self._keyed[key]
+        return held
+
+    async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
+        """See Reads."""
+        old = [s for s in sequences if s <= self._start.sequence]
+        links = await self._reads.links(old, roles, inward=inward) if old else []
+        if self.appended:
+            wanted = set(sequences)
+            links += [
+                link
+                for item in self.appended
+                for link in item.links
+                if link.role in roles and (link.target if inward else link.source) in wanted
+            ]
+            links.sort(key=lambda link: (link.source, link.role, link.target))
+        return links
+
+    def _own(self, sequences: Sequence[int]) -> list[Appended]:
+        first = self._start.sequence + 1
+        return [self.appended[s - first] for s in sequences if first <= s < first + len(self.appended)]
+
+    def _others(self, sequences: Sequence[int]) -> list[int]:
+        return [s for s in sequences if s <= self._start.sequence]
+
+    @staticmethod
+    def _in_order(sequences: Sequence[int], found: list[Located]) -> list[Located]:
+        by_sequence = {item.sequence: item for item in found}
+        return [by_sequence[s] for s in sequences if s in by_sequence]
+
+
+async def settle(reads: Reads, head: Head, proposals: Sequence[Proposal]) -> tuple[Batch, list[DescentError | None]]:
+    """Run proposals in order over `reads`, which must not change meanwhile; each has the outcome None or its error."""
+    batch = Batch(reads, head)
+    outcomes: list[DescentError | None] = []
+    for proposal in proposals:
+        try:
+            await batch.append(await proposal.draft(batch), proposal.person)
+            outcomes.append(None)
+        except DescentError as error:
+            outcomes.append(error)
+    return batch, outcomes

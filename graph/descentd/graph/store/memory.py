@@ -1,0 +1,178 @@
+"""A store that lives as long as its process, for tests and trials."""
+
+import asyncio
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from descentd.graph.model.errors import DescentError
+from descentd.graph.model.kinds import Edge, Kind, Role
+from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.reach import Sequences, Tail
+from descentd.graph.model.records import Brief
+from descentd.graph.store.accounts import MemoryPeople, People
+from descentd.graph.store.base import Link, Proposal, Stored, Totals
+from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.inbox import Inbox, MemoryInbox
+from descentd.graph.store.outbox import MemoryOutbox, Outbox
+from descentd.graph.store.tail import TailBuilder
+
+
+class MemoryStore:
+    """Plain lists and dicts. Implements Store."""
+
+    def __init__(self) -> None:
+        self._log: list[Appended] = []
+        self._head = Head()
+        self._named: dict[str, int] = {}
+        self._keyed: defaultdict[str, list[int]] = defaultdict(list)
+        self._inward: defaultdict[int, list[Link]] = defaultdict(list)
+        self._lock = asyncio.Lock()
+        self._people = MemoryPeople()
+        self._outbox = MemoryOutbox()
+        self._inbox = MemoryInbox()
+
+    @property
+    def people(self) -> People:
+        """See Store."""
+        return self._people
+
+    @property
+    def outbox(self) -> Outbox:
+        """See Store."""
+        return self._outbox
+
+    @property
+    def inbox(self) -> Inbox:
+        """See Store."""
+        return self._inbox
+
+    async def open(self) -> None:
+        """Nothing to connect to."""
+
+    async def close(self) -> None:
+        """What was recorded stays as long as the object does."""
+
+    async def head(self) -> Head:
+        """See Store."""
+        return self._head
+
+    async def sequence(self) -> int:
+        """See Store."""
+        return self._head.sequence
+
+    async def sequence_at(self, moment: int) -> int:
+        """See Store."""
+        return bisect_right(self._log, moment, key=lambda item: item.entry.recorded_at)
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """See Reads."""
+        return {name: self._brief(self._named[name]) for name in names if name in self._named}
+
+    async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
+        """See Reads."""
+        return [self._brief(s) for s in sequences if 0 < s <= len(self._log)]
+
+    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
+        """See Reads."""
+        return [self._log[s - 1].entry for s in sequences if 0 < s <= len(self._log)]
+
+    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+        """See Reads."""
+        return {key: list(self._keyed[key]) for key in keys if key in self._keyed}
+
+    async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
+        """See Reads."""
+        found = (
+            link
+            for s in sorted(set(sequences))
+            if 0 < s <= len(self._log)
+            for link in (self._inward[s] if inward else self._log[s - 1].links)
+            if link.role in roles
+        )
+        return sorted(found, key=lambda link: (link.source, link.role, link.target))
+
+    async def holding(self, prefix: str) -> Sequences:
+        """See Store."""
+        return _ascending({s for key, held in self._keyed.items() if key.startswith(prefix) for s in held})
+
+    async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
+        """See Store."""
+        return _ascending({item.entry.sequence for item in self._log if _found(item.entry, words, digest)})
+
+    async def tail(self, after: int) -> Tail:
+        """See Store."""
+        builder = TailBuilder(after)
+        for item in self._log[after:]:
+            record = item.entry.record
+            builder.record(record.kind)
+            for link in item.links:
+                builder.edge(link)
+            if record.kind is Kind.PARTITION:
+                builder.twin(item.entry.sequence, self._keyed[f"digest:{record.content['digest']}"][0])
+            elif record.kind is Kind.POPULATION:
+                builder.population(item.entry.sequence, item.links[0].target, record.body)
+        return builder.build()
+
+    async def audit(self, after: int, limit: int) -> list[Stored]:
+        """See Store."""
+        return [
+            Stored(
+                item.entry,
+                item.entry.record.id,
+                item.entry.record.label,
+                item.entry.hash,
+                tuple(Edge(link.role, self._brief(link.target).id, link.detail) for link in item.links),
+                item.entry.record.keys,
+                item.entry.record.words,
+            )
+            for item in self._log[after : after + limit]
+        ]
+
+    async def totals(self) -> Totals:
+        """See Store."""
+        edges = sum(len(item.links) for item in self._log)
+        return Totals(len(self._log), edges, sum(len(held) for held in self._keyed.values()))
+
+    async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
+        """See Store."""
+        async with self._lock:
+            batch, outcomes = await settle(self, self._head, proposals)
+            for item in batch.appended:
+                if item.entry.record.id in self._named or item.entry.record.label in self._named:
+                    raise ValueError(f"{item.entry.record.label or item.entry.record.id} is already in the log")
+            for item in batch.appended:
+                self._insert(item)
+            self._head = batch.head
+        return outcomes
+
+    def _insert(self, item: Appended) -> None:
+        record, sequence = item.entry.record, item.entry.sequence
+        self._log.append(item)
+        self._named[record.id] = sequence
+        if record.label is not None:
+            self._named[record.label] = sequence
+        for key in record.keys:
+            self._keyed[key].append(sequence)
+        for link in item.links:
+            self._inward[link.target].append(link)
+
+    def _brief(self, sequence: int) -> Brief:
+        record = self._log[sequence - 1].entry.record
+        return Brief(sequence, record.kind, record.id, record.label)
+
+
+def _found(entry: Entry, words: Sequence[str], digest: str | None) -> bool:
+    held = entry.record.words.split()
+    if words and all(any(word.startswith(wanted) for word in held) for wanted in words):
+        return True
+    if digest is None:
+        return False
+    digests = [key.partition(":")[2] for key in entry.record.keys if key.startswith(("artifact:", "digest:"))]
+    return any(one.startswith(digest) for one in (entry.record.id, *digests))
+
+
+def _ascending(sequences: set[int]) -> Sequences:
+    return np.array(sorted(sequences), dtype=np.int64)

@@ -1,0 +1,1 @@
+"""The store for production: a real graph in Neo4j."""

@@ -1,0 +1,143 @@
+"""What Neo4j keeps, told as it is: somebody may have been at it with Cypher."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from descentd.graph.model.kinds import ROLES, Edge, Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Record
+from descentd.graph.store.base import Stored, Totals
+from descentd.graph.store.neo4j.connection import Row, Run
+from descentd.graph.store.neo4j.populations import STRAYS, said, shut
+from descentd.graph.store.neo4j.schema import KEPT, LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns, readable
+
+_AUDIT: Final = f"""
+MATCH (r:Record) WHERE r.seq > $after
+WITH r ORDER BY r.seq LIMIT $limit
+RETURN properties(r), labels(r),
+  COLLECT {{ MATCH (r)-[e:{TYPES}]->(to) RETURN [type(e), to.id, e.detail, e.learns, e.shut] }},
+  COLLECT {{ MATCH (r)-[:HOLDS]->(k) RETURN k.value }},
+  COLLECT {{ MATCH (r)-[e:LISTS]->(a:Attribute) RETURN [a.name, a.value, e.share, e.shut] }},
+  COUNT {{ (r)-[:COMPLETES]->(:Complete) }}
+"""
+_COUNTS: Final = (
+    "MATCH (r:Record) RETURN count(r) AS n",
+    *(f"MATCH ()-[e:{role}]->() RETURN count(e) AS n" for role in ROLES if role is not Role.SAME_DATA),
+    "MATCH ()-[h:HOLDS]->() RETURN count(h) AS n",
+)
+# What walks go by follows from the records; each finds one place where it does not.
+_STRAYS: Final = {
+    "a node that Descent did not make": f"MATCH (n) WHERE NOT n:{'|'.join(NODES)} RETURN labels(n) LIMIT 1",
+    "a relationship that Descent did not make": f"""
+        MATCH ()-[e]->() WHERE NOT type(e) IN [{", ".join(f"'{type}'" for type in RELATIONSHIPS)}]
+        RETURN type(e) LIMIT 1""",
+    "a key that nothing holds": "MATCH (k:Key) WHERE NOT EXISTS { (k)<-[:HOLDS]-(:Record) } RETURN k.value LIMIT 1",
+    "a key that names a wrong record as its first": """
+        MATCH (k:Key)<-[:HOLDS]-(r:Record) WITH k, min(r.seq) AS first WHERE k.first IS NULL OR k.first <> first
+        RETURN k.value LIMIT 1""",
+    "a partition that is not joined to its twins": """
+        MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH 'digest:'
+        WITH r, k.first AS first, COLLECT { MATCH (r)-[:SAME_DATA]->(to) RETURN to.seq } AS joined
+        WHERE joined <> CASE WHEN first = r.seq THEN [] ELSE [first] END OR (first <> r.seq) <> (r:Twin)
+          OR r:Twinned <> EXISTS { (r)<-[:SAME_DATA]-() }
+        RETURN r.seq LIMIT 1""",
+    "a record that is joined to one that is no twin": """
+        MATCH (r)-[:SAME_DATA]->() WHERE NOT EXISTS { (r)-[:HOLDS]->(k:Key) WHERE k.value STARTS WITH 'digest:' }
+        RETURN r.seq LIMIT 1""",
+    "an edge of a twin that walks do not see": """
+        MATCH (t:Twin)-[e:MIRRORED]-(:Record)
+        WITH DISTINCT e, startNode(e) AS a, endNode(e) AS b
+        OPTIONAL MATCH (a)-[:SAME_DATA]->(x)
+        OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
+        WITH e, a, b, coalesce(x, a) AS x, coalesce(y, b) AS y
+        WHERE NOT EXISTS { MATCH (x)-[f:FLOWS|RESTS]->(y) WHERE f.source = a.seq AND f.target = b.seq
+          AND f.role = type(e) AND f.since = a.seq AND coalesce(f.shut, []) = coalesce(e.shut, []) }
+        RETURN a.seq LIMIT 1""",
+    "an edge that walks see and nothing states": """
+        MATCH (t:Twin)-[e:MIRRORED]-(:Record) WITH count(DISTINCT e) AS stated
+        MATCH ()-[f:FLOWS|RESTS]->() WITH stated, count(f) AS walked WHERE walked > stated RETURN walked""",
+    "a dataset whose walks begin elsewhere than at its partitions": """
+        MATCH (d:Record)-[:INCLUDES]->(p) OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
+        WITH d, collect(DISTINCT coalesce(first, p).seq) + d.seq AS parts
+        WITH d, COLLECT { UNWIND parts AS s RETURN s ORDER BY s } AS parts,
+          COLLECT { MATCH (:Whole {seq: d.seq})<-[:PART]-(o) RETURN o.seq ORDER BY o.seq } AS begun
+        WHERE parts <> begun RETURN d.seq LIMIT 1""",
+    **STRAYS,
+}
+
+
+async def audit(run: Run, after: int, limit: int) -> list[Stored]:
+    """See Store."""
+    return [_stored(row) for row in await run(_AUDIT, after=after, limit=limit)]
+
+
+async def totals(run: Run) -> Totals:
+    """See Store."""
+    records, *edges, keys = [row[0] for row in await run(" UNION ALL ".join(_COUNTS))]
+    for what, query in _STRAYS.items():
+        if found := await run(query.replace("MIRRORED", MIRRORED)):
+            return Totals(records, sum(edges), keys, f"{what} ({found[0][0]})")
+    return Totals(records, sum(edges), keys)
+
+
+def _stored(row: Row) -> Stored:
+    properties, labels, edges, keys, listed, complete = row
+    sequence, transaction, kind, id, label, recorded_at, recorded_by, hash, body, words = map(properties.get, KEPT)
+    faults = list(_faults(kind, labels, edges, hash))
+    record = Record(Kind.NOTE if faults else Kind(kind), str(body).encode())
+    faults += [] if faults else [*_misread(record, properties), *_misstated(record, edges, listed, complete)]
+    kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, *_ in edges] if not faults else []
+    return Stored(
+        Entry(sequence, _integer(transaction), record, _integer(recorded_at), str(recorded_by)),
+        str(id),
+        label,
+        b"" if faults else bytes.fromhex(hash),
+        tuple(sorted(kept, key=lambda edge: (edge.role, edge.target, edge.detail))),
+        tuple(sorted(map(str, keys))),
+        str(words or ""),
+        faults[0] if faults else None,
+    )
+
+
+def _faults(kind: str, labels: Sequence[str], edges: Sequence[Row], hash: object) -> Iterator[str]:
+    """What cannot be told of a record otherwise."""
+    marks = {"Record", "Twin", "Twinned"} if kind == Kind.PARTITION else {"Record"}
+    if kind not in LABELS or set(labels) - marks != {LABELS[Kind(kind)]}:
+        yield f"its kind is {kind} and its labels are {', '.join(sorted(labels))}"
+    for role, _, detail, learned, _ in edges:
+        if learned != learns(Role(role), detail or ""):
+            yield f"its edge {role} says of learning what its detail does not"
+    try:
+        bytes.fromhex(hash)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        yield "its hash is not hexadecimal"
+
+
+def _misread(record: Record, properties: Mapping[str, Any]) -> list[str]:
+    """The properties that say to people what the content does not."""
+    try:
+        right = readable(record)
+    except Exception:  # whatever a body that somebody else wrote may bring about; `verify` says what is wrong with it
+        return []
+    shown = {name: value for name, value in properties.items() if name not in KEPT}
+    wrong = sorted(name for name in shown.keys() | right.keys() if shown.get(name) != right.get(name))
+    return [f"its property {name} is not what its content says" for name in wrong]
+
+
+def _misstated(record: Record, edges: Sequence[Row], listed: Sequence[Row], complete: int) -> Iterator[str]:
+    """Where the walks of exposure would go by something else than what the record says."""
+    try:
+        ones, shares = said(record.content) if record.kind is Kind.POPULATION else ([], [])
+    except Exception:  # as in `_misread`
+        return
+    if [1] * complete != ones or sorted(map(repr, listed)) != sorted(map(repr, shares)):
+        yield "what it states of a population is kept otherwise than it says"
+    whole = any(edge[0] == Role.INCLUDES for edge in edges)
+    for role, _, detail, _, closed in edges:
+        by_statements = record.kind is Kind.PARTITION and role == Role.DERIVED_FROM
+        if not by_statements and closed != shut(record.kind, Edge(Role(role), "", detail or ""), whole=whole):
+            yield f"its edge {role} says of knowledge what its detail does not"
+
+
+def _integer(kept: Any) -> int:
+    return kept if isinstance(kept, int) else -1

@@ -1,0 +1,155 @@
+"""Speaking to a Neo4j: one driver, managed transactions, bookmarks, and errors that give nothing away."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from neo4j import READ_ACCESS, AsyncDriver, AsyncGraphDatabase, AsyncManagedTransaction, AsyncResult, RoutingControl
+from neo4j.exceptions import (
+    ConfigurationError,
+    ConnectionPoolError,
+    DriverError,
+    Neo4jError,
+    ServiceUnavailable,
+    SessionExpired,
+)
+
+from descentd.graph.model.errors import InvalidInput, Unavailable
+
+Result = TypeVar("Result")
+Row = list[Any]
+
+_AWAY: Final = "The database cannot be reached at the moment: send the request again in a few seconds."
+_REFUSED: Final = "The database does not let Descent in: check the user, the password and the database's name."
+# Mistakes in our own Cypher or in the schema: they are no outage, and are not reported as one.
+_OURS: Final = ("Neo.ClientError.Statement.", "Neo.ClientError.Schema.", "Neo.ClientError.Procedure.")
+
+
+class Run(Protocol):
+    """Runs a statement and returns its rows, whole."""
+
+    async def __call__(self, query: str, /, **parameters: Any) -> list[Row]:
+        """The rows, each a list of values."""
+        ...
+
+
+class Connection:
+    """A driver for one database. Every method raises Unavailable where the database cannot be reached."""
+
+    def __init__(self, uri: str, auth: tuple[str, str] | None, database: str | None) -> None:
+        self._uri, inside = _address(uri)
+        self._auth = auth or inside
+        self._database = database
+        self._driver: AsyncDriver | None = None
+
+    async def open(self) -> None:
+        """Make the driver; it connects when it is first used."""
+        with _translated():
+            self._driver = AsyncGraphDatabase.driver(
+                self._uri,
+                auth=self._auth,
+                connection_timeout=3.0,
+                connection_acquisition_timeout=5.0,
+                # How long managed transactions are tried again after a first failure: a request waits little longer.
+                max_transaction_retry_time=2.0,
+                initial_retry_delay=0.1,
+                liveness_check_timeout=10.0,
+                notifications_min_severity="OFF",
+                telemetry_disabled=True,
+                user_agent="descentd",
+            )
+        # Every transaction waits for what those before it saw, so that nobody reads half of what is being applied.
+        self._bookmarks = AsyncGraphDatabase.bookmark_manager()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._driver is not None:
+            driver, self._driver = self._driver, None
+            await driver.close()
+
+    async def run(self, query: str, /, **parameters: Any) -> list[Row]:
+        """The rows of a single reading statement."""
+        with _translated():
+            return await self._opened().execute_query(
+                query,
+                parameters,
+                routing_=RoutingControl.READ,
+                database_=self._database,
+                bookmark_manager_=self._bookmarks,
+                result_transformer_=_rows,
+            )
+
+    async def read(self, work: Callable[[Run], Awaitable[Result]]) -> Result:
+        """What `work` makes of several reading statements in one transaction; it may be run more than once."""
+        with _translated():
+            async with self._opened().session(
+                database=self._database,
+                bookmark_manager=self._bookmarks,
+                default_access_mode=READ_ACCESS,
+                fetch_size=-1,
+            ) as session:
+                return await session.execute_read(lambda transaction: work(_in(transaction)))
+
+    async def write(self, work: Callable[[Run], Awaitable[Result]]) -> Result:
+        """What `work` returned, once its transaction is durable; it may be run more than once.
+
+        Unavailable also stands for a commit whose outcome was not heard.
+        """
+        with _translated():
+            async with self._opened().session(
+                database=self._database, bookmark_manager=self._bookmarks, fetch_size=-1
+            ) as session:
+                return await session.execute_write(lambda transaction: work(_in(transaction)))
+
+    def _opened(self) -> AsyncDriver:
+        if self._driver is None:
+            raise Unavailable("The store is closed: open it first.")
+        return self._driver
+
+
+def _in(transaction: AsyncManagedTransaction) -> Run:
+    async def run(query: str, /, **parameters: Any) -> list[Row]:
+        return await _rows(await transaction.run(query, parameters))
+
+    return run
+
+
+async def _rows(result: AsyncResult) -> list[Row]:
+    return await result.values()
+
+
+def _address(uri: str) -> tuple[str, tuple[str, str] | None]:
+    """The address without the credentials that it may hold, and those."""
+    try:
+        parts = urlsplit(uri)
+        given, host = (parts.username, parts.password or ""), parts.netloc.rpartition("@")[2]
+        understood = parts.port != 0 and bool(parts.hostname)
+    except ValueError:
+        understood = False
+    if not understood or parts.path not in {"", "/"}:
+        # Whatever cannot be taken apart may hold a password anywhere: nothing of it is repeated.
+        raise InvalidInput(
+            "The address of the database is not understood: write bolt://USER:PASSWORD@HOST:PORT, %-encoded."
+        )
+    address = f"{parts.scheme}://{host}" + (f"?{parts.query}" if parts.query else "")
+    return address, None if given[0] is None else (unquote(given[0]), unquote(given[1]))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (ServiceUnavailable, SessionExpired, ConnectionPoolError) as error:
+        raise Unavailable(_AWAY) from error
+    except ConfigurationError as error:
+        raise Unavailable("The address of the database or its settings are not understood by its driver.") from error
+    except Neo4jError as error:
+        code = error.code or ""
+        if code.startswith(_OURS):
+            raise
+        raise Unavailable(_REFUSED if code.startswith("Neo.ClientError.Security.") else _AWAY) from error
+    except DriverError as error:
+        if not error.is_retryable():
+            raise
+        raise Unavailable(_AWAY) from error

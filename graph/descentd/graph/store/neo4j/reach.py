@@ -1,0 +1,177 @@
+"""Reach, walked by Neo4j itself."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from descentd.graph.model.kinds import KINDS, Kind
+from descentd.graph.model.reach import Derivations, Direction, Reached, ReachPage, Sequences, Step
+from descentd.graph.store.neo4j.connection import Connection, Run
+from descentd.graph.store.neo4j.derivations import derivations as count_derivations
+from descentd.graph.store.neo4j.paths import derivations
+from descentd.graph.store.neo4j.schema import LABELS
+from descentd.graph.store.neo4j.single_flight import Once
+from descentd.graph.store.neo4j.walk import BEYOND, Origins, find_origins
+
+Counts = Mapping[Kind, int]
+
+_REMEMBERED: Final = 256
+# Those that lineages are mostly made of are asked for first.
+_ORDER: Final = sorted(KINDS, key=lambda kind: kind not in {Kind.MODEL_VERSION, Kind.PARTITION, Kind.DATASET})
+_KIND: Final = "CASE " + " ".join(f"WHEN x:{LABELS[kind]} THEN '{kind}'" for kind in _ORDER) + " END"
+_TWINS: Final = "COUNT { (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto }"
+_PAST: Final = "(k > $k OR (k = $k AND {x}.seq > $q)) AND k <= $deepest"
+# What rests on what was reached (or on an origin), and what cites that, each one step behind.
+_EVIDENCE: Final = """
+MATCH (x)<-[:EVALUATES|EVALUATED_ON|RESTS]-(e) WHERE e.seq <= $upto
+WITH e, min(k) + 1 AS k
+CALL (e, k) {
+  RETURN e AS x, k AS l
+  UNION ALL
+  MATCH p = (e)<-[:CITES*1..]-(c) WHERE c.seq <= $upto
+  WITH k, c AS x, min(length(p)) AS l
+  RETURN x, k + l AS l
+}
+WITH x, min(l) AS k
+"""
+
+
+class Neo4jReach:
+    """The questions of SupportsReach about reach, for a store that has a `_connection`."""
+
+    _connection: Connection
+
+    def __init__(self) -> None:
+        self._counted = Once[Counts](_REMEMBERED)
+
+    async def reach(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        *,
+        kinds: frozenset[Kind] | None = None,
+        evidence: bool = False,
+        depth: int | None = None,
+        after: tuple[int, int] | None = None,
+        first: int = 100,
+    ) -> ReachPage:
+        """See SupportsReach. Raises ValueError where evidence is asked for with ancestors."""
+        if evidence and direction is Direction.ANCESTORS:
+            raise ValueError("Evidence rests on descendants: it cannot be asked for with ancestors.")
+        run = self._connection.run
+        found = await find_origins(run, origins, direction, upto)
+        if not found.leads:
+            return ReachPage({}, (), False)
+        walked = _walked(found, direction, evidence=evidence)
+
+        async def count() -> Counts:
+            return await _counts(run, walked, found, upto)
+
+        counts = await self._counted.get((tuple(sorted(found.leads)), direction, upto, evidence), count)
+        counts = {kind: n for kind, n in counts.items() if kinds is None or kind in kinds}
+        asked = None if kinds is None else sorted(kinds)
+        partitions = Kind.PARTITION in counts
+        place = after or (0, 0)
+        items = await _page(run, walked, found, upto, asked, partitions, depth, place, first) if counts else []
+        return ReachPage(counts, items[:first], len(items) > first)
+
+    def forget(self) -> None:
+        """Forget what was counted."""
+        self._counted.forget()
+
+    async def via(
+        self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
+    ) -> Sequence[Sequence[Step]]:
+        """See SupportsReach; empty where there is none."""
+        run = self._connection.run
+        found = await find_origins(run, origins, Direction.DESCENDANTS, upto)
+        return await derivations(run, found, items, upto, evidence=evidence)
+
+    async def members(
+        self,
+        origins: Sequence[int],
+        direction: Direction,
+        upto: int,
+        kind: Kind,
+        *,
+        avoiding: frozenset[int] = frozenset(),
+    ) -> Sequences:
+        """See SupportsReach."""
+        run = self._connection.run
+        found = await find_origins(run, origins, direction, upto)
+        avoided = (await find_origins(run, sorted(avoiding), Direction.ANCESTORS, upto)).leads
+        sequences: list[int] = []
+        if found.leads.keys() - avoided.keys():
+            walk = found.walk(direction, around=bool(avoided))
+            given = {"upto": upto, "avoided": list(avoided), **found.parameters}
+            query = f"{walk} WHERE {BEYOND} AND NOT x:Twin AND x:{LABELS[kind]} RETURN collect(x.seq)"
+            sequences += (await run(query, **given))[0][0]
+            if kind is Kind.PARTITION:
+                query = (
+                    f"{walk} WHERE {BEYOND} AND x:Twinned "
+                    "MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto RETURN collect(twin.seq)"
+                )
+                sequences += (await run(query, **given))[0][0]
+        return np.sort(np.array(sequences, dtype=np.int64))
+
+    async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
+        """See SupportsReach. Raises TooCostly where the number of derivations does not fit into memory."""
+        return await count_derivations(self._connection.run, start, end, upto, first)
+
+    async def everything(self, upto: int, kind: Kind) -> Sequences:
+        """See SupportsReach."""
+        query = f"MATCH (x:{LABELS[kind]}) WHERE x.seq <= $upto RETURN collect(x.seq)"
+        return np.sort(np.array((await self._connection.run(query, upto=upto))[0][0], dtype=np.int64))
+
+
+def _walked(origins: Origins, direction: Direction, *, evidence: bool) -> str:
+    """Clauses that bind `x` and `k` for all that is listed, origins and twins included or not."""
+    walk = origins.walk(direction)
+    if not evidence:
+        return walk
+    behind = origins.walk(direction, least=0) + _EVIDENCE
+    return f"CALL () {{ {walk} RETURN x, k UNION ALL {behind} RETURN x, k }} WITH x, min(k) AS k"
+
+
+async def _counts(run: Run, walked: str, origins: Origins, upto: int) -> Counts:
+    query = (
+        f"{walked} WHERE {BEYOND} AND NOT x:Twin "
+        f"RETURN {_KIND}, count(*), sum(CASE WHEN x:Twinned THEN {_TWINS} ELSE 0 END)"
+    )
+    counts: dict[Kind, int] = {}
+    for name, found, twins in await run(query, upto=upto, **origins.parameters):
+        counts[Kind(name)] = found + twins
+    return {kind: counts[kind] for kind in KINDS if kind in counts}
+
+
+async def _page(
+    run: Run,
+    walked: str,
+    origins: Origins,
+    upto: int,
+    kinds: Sequence[Kind] | None,
+    partitions: bool,
+    depth: int | None,
+    after: tuple[int, int],
+    first: int,
+) -> list[Reached]:
+    """The items after `after`, one more than asked for where there are more; `partitions` may be among them."""
+    deepest = (1 << 31 if depth is None else depth) + origins.offset
+    place = {"k": after[0] + origins.offset, "q": after[1], "deepest": deepest, "limit": first + 1, "upto": upto}
+    # Kinds are a parameter and no labels, so that there is one plan for all that may be asked for.
+    query = (
+        f"{walked} WHERE {BEYOND} AND x:Record AND NOT x:Twin AND ($kinds IS NULL OR x.kind IN $kinds) "
+        f"AND {_PAST.format(x='x')} WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
+    )
+    found = (await run(query, kinds=kinds, **place, **origins.parameters))[0][0]
+    if partitions:
+        query = (
+            f"{walked} WHERE {BEYOND} AND x:Twinned "
+            f"MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto AND {_PAST.format(x='twin')} "
+            "WITH twin, k ORDER BY k, twin.seq LIMIT $limit RETURN collect([k, twin.seq])"
+        )
+        found += (await run(query, **place, **origins.parameters))[0][0]
+    found.sort()
+    return [Reached(sequence, k - origins.offset) for k, sequence in found[: first + 1]]

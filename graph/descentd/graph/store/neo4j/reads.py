@@ -1,0 +1,167 @@
+"""Look-ups in Neo4j: a statement a call, its answer one collected list, so that no row costs a message."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from descentd.graph.model.identity import Frontier
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.reach import Sequences
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.store.base import Link
+from descentd.graph.store.neo4j.connection import Row, Run
+from descentd.graph.store.neo4j.schema import HEAD
+
+_BRIEF: Final = "r.seq, r.kind, r.id, r.label"
+_ENTRY: Final = "r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy"
+_NAMED: Final = """
+CALL () {
+  UNWIND $ids AS name MATCH (r:Record {id: name}) RETURN name, r
+  UNION ALL
+  UNWIND $labels AS name MATCH (r:Record {label: name}) RETURN name, r
+}
+"""
+_RESOLVE: Final = f"{_NAMED}RETURN collect([name, {_BRIEF}])"
+_FOUND: Final = f"{_NAMED}RETURN collect([name, {_BRIEF}, {_ENTRY}])"
+_BRIEFS: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN collect([{_BRIEF}])"
+_ENTRIES: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN {_ENTRY}"
+_HOLDERS: Final = """
+UNWIND $keys AS key MATCH (k:Key {value: key})<-[:HOLDS]-(r:Record)
+WITH key, collect(r.seq) AS held RETURN collect([key, held])
+"""
+_HOLDING: Final = "MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH $prefix RETURN collect(r.seq)"
+_WORDS: Final = """
+CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()
+CALL db.index.fulltext.queryNodes('record_words', $query) YIELD node AS r
+WITH r, ' ' + r.words AS held WHERE all(word IN $words WHERE held CONTAINS ' ' + word)
+RETURN collect(r.seq)
+"""
+_DIGESTS: Final = """
+CALL () {
+  MATCH (r:Record) WHERE r.id STARTS WITH $digest RETURN r
+  UNION
+  MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH 'artifact:' + $digest RETURN r
+  UNION
+  MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH 'digest:' + $digest RETURN r
+}
+RETURN collect(r.seq)
+"""
+_AT: Final = """
+UNWIND $seqs AS s MATCH (r:Record {seq: s}) WHERE r.recordedAt <= $moment
+RETURN coalesce(max(s), 0)
+"""
+_PROBES: Final = 256
+# Lucene's whitespace analyzer cuts words at 255 UTF-16 units, so that longer beginnings would find nothing.
+_LONGEST: Final = 100
+
+
+class Neo4jReads:
+    """Look-ups by batch, on a connection or inside a transaction. Implements Reads."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """See Reads."""
+        return {name: _brief(row) for name, *row in await self._named(_RESOLVE, names)}
+
+    async def found(self, names: Collection[str]) -> dict[str, tuple[Brief, Entry]]:
+        """What `resolve` finds, with the entries."""
+        return {name: (_brief(row[:4]), _entry(row[4:])) for name, *row in await self._named(_FOUND, names)}
+
+    async def _named(self, query: str, names: Collection[str]) -> list[Any]:
+        ids = [name for name in names if name.startswith("sha256:")]
+        labels = [name for name in names if not name.startswith("sha256:")]
+        return await self._collected(query, ids=ids, labels=labels)
+
+    async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
+        """See Reads."""
+        found = {row[0]: _brief(row) for row in await self._collected(_BRIEFS, seqs=_distinct(sequences))}
+        return [found[s] for s in sequences if s in found]
+
+    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
+        """See Reads."""
+        found = {row[0]: _entry(row) for row in await self._run(_ENTRIES, seqs=_distinct(sequences))}
+        return [found[s] for s in sequences if s in found]
+
+    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+        """See Reads."""
+        return {key: sorted(held) for key, held in await self._collected(_HOLDERS, keys=list(dict.fromkeys(keys)))}
+
+    async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
+        """See Reads."""
+        types = "|".join(sorted(set(roles) - {Role.SAME_DATA}))
+        if not types:
+            return []
+        arrow = f"<-[e:{types}]-" if inward else f"-[e:{types}]->"
+        query = (
+            f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}){arrow}(:Record) "
+            "RETURN collect([startNode(e).seq, type(e), endNode(e).seq, coalesce(e.detail, '')])"
+        )
+        found = await self._collected(query, seqs=_distinct(sequences))
+        found.sort(key=lambda row: row[:3])
+        return [Link(source, Role(role), target, detail) for source, role, target, detail in found]
+
+    async def _collected(self, query: str, **parameters: Any) -> list[Any]:
+        """The one list that `query` returns; nothing is asked where there is nothing to ask for."""
+        if not any(parameters.values()):
+            return []
+        return list((await self._run(query, **parameters))[0][0])
+
+
+async def read_head(run: Run, query: str = HEAD) -> Head:
+    """The end of the log, by HEAD or LOCK of the layout."""
+    [[sequence, recorded_at, frontier]] = await run(query)
+    return Head(sequence, recorded_at, Frontier.load(sequence, frontier))
+
+
+async def sequence_at(run: Run, moment: int) -> int:
+    """See Store."""
+    # recordedAt never decreases along the log: three questions find the place among a million without an index.
+    low, high = 0, (await read_head(run)).sequence
+    while low < high:
+        probes = sorted({low + -(-(high - low) * i // _PROBES) for i in range(1, _PROBES + 1)})
+        low = max(low, (await run(_AT, seqs=probes, moment=moment))[0][0])
+        high = next((probe for probe in probes if probe > low), high + 1) - 1
+    return low
+
+
+async def holding(run: Run, prefix: str) -> Sequences:
+    """See Store."""
+    return _ascending((await run(_HOLDING, prefix=prefix))[0][0])
+
+
+async def search(run: Run, words: Sequence[str], digest: str | None) -> Sequences:
+    """See Store."""
+    found: list[int] = []
+    if words:
+        query = " ".join(f"+{_escaped(word[:_LONGEST])}*" for word in words)
+        found += (await run(_WORDS, query=query, words=list(words)))[0][0]
+    if digest is not None:
+        found += (await run(_DIGESTS, digest=digest))[0][0]
+    return _ascending(found)
+
+
+def _distinct(sequences: Collection[int]) -> list[int]:
+    return [int(s) for s in dict.fromkeys(sequences)]
+
+
+def _brief(row: Row) -> Brief:
+    sequence, kind, id, label = row
+    return Brief(sequence, Kind(kind), id, label)
+
+
+def _entry(row: Row) -> Entry:
+    sequence, transaction, kind, body, recorded_at, recorded_by = row
+    return Entry(sequence, transaction, Record(Kind(kind), body.encode()), recorded_at, recorded_by)
+
+
+def _escaped(word: str) -> str:
+    """A word as Lucene's query parser takes it literally."""
+    return "".join(c if c.isalnum() or c == "_" else f"\\{c}" for c in word)
+
+
+def _ascending(found: list[int]) -> Sequences:
+    return np.unique(np.array(found, dtype=np.int64))

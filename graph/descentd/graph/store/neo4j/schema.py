@@ -1,0 +1,189 @@
+"""How records lie in Neo4j, and the statements that put them there.
+
+    (:Record:ModelVersion {seq, tx, kind, id, label, recordedAt, recordedBy, hash, body, words, name, version …})
+        -[:DERIVED_FROM|TRAINED_ON|… {detail, learns}]-> (:Record)        every edge, with a type a role
+        -[:HOLDS]-> (:Key {value, first})                                what it is found by
+    (:Log {one: 1, format, seq, recordedAt, frontier})                   the end of the log, and the lock of all writers
+
+That is what is audited. Beside it stands what walking needs and what follows from the above:
+
+    (:Twin)-[:SAME_DATA]->(:Record)                     a partition and the earliest one with its digest
+    ()-[:FLOWS|RESTS {source, target, role, learns, since}]->()   an edge of a twin, once more between the earliest ones
+    (:Whole)<-[:PART]-()                                a dataset and its partitions, where a walk from it begins
+
+so that a walk over the earliest partitions alone reaches what any of their twins would, at the same distance. What
+exposure needs besides is in `neo4j_knowledge`.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from descentd.graph.model.kinds import INFLUENCE, KINDS, ROLES, Edge, Kind, Role
+from descentd.graph.model.log import Head
+from descentd.graph.model.records import Record
+from descentd.graph.store.base import Link
+from descentd.graph.store.batch import Appended
+from descentd.graph.store.neo4j import populations
+from descentd.graph.store.neo4j.connection import Run
+
+FORMAT: Final = 2
+LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
+TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
+
+_BESIDE: Final = ("Token", "Access", "AccessLog", "Destination", "Delivery", "Arrival")
+NODES: Final = ("Record", "Key", "Log", "Whole", *_BESIDE, *populations.NODES)
+"""The labels of nodes, one of which each has."""
+
+KEPT: Final = ("seq", "tx", "kind", "id", "label", "recordedAt", "recordedBy", "hash", "body", "words")
+"""The properties of a record that are read back."""
+
+_BATCH: Final = 10_000
+_READABLE: Final = 500
+_JUDGED: Final = frozenset({Role.TRAINED_ON, Role.DERIVED_FROM})
+"""Roles for which `learns` depends on the detail."""
+
+_MIRRORED: Final = dict.fromkeys(INFLUENCE, "FLOWS") | {Role.EVALUATES: "RESTS", Role.EVALUATED_ON: "RESTS"}
+
+MIRRORED: Final = "|".join(sorted(_MIRRORED))
+"""The types of relationships of which walks see a copy where an end is a twin."""
+
+RELATIONSHIPS: Final = (*ROLES, "HOLDS", "PART", *sorted(set(_MIRRORED.values())), *populations.RELATIONSHIPS)
+"""All types of relationships."""
+
+# What is committed need not wait for the index of words, which doubled the time of a commit: whoever searches does.
+SCHEMA: Final = (
+    "CREATE CONSTRAINT log_one IF NOT EXISTS FOR (l:Log) REQUIRE l.one IS UNIQUE",
+    "CREATE CONSTRAINT record_seq IF NOT EXISTS FOR (r:Record) REQUIRE r.seq IS UNIQUE",
+    "CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE",
+    "CREATE CONSTRAINT record_label IF NOT EXISTS FOR (r:Record) REQUIRE r.label IS UNIQUE",
+    "CREATE CONSTRAINT key_value IF NOT EXISTS FOR (k:Key) REQUIRE k.value IS UNIQUE",
+    "CREATE CONSTRAINT whole_seq IF NOT EXISTS FOR (w:Whole) REQUIRE w.seq IS UNIQUE",
+    """CREATE FULLTEXT INDEX record_words IF NOT EXISTS FOR (r:Record) ON EACH [r.words]
+    OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace', `fulltext.eventually_consistent`: true}}""",
+    *populations.SCHEMA,
+)
+FIRST: Final = """
+MERGE (l:Log {one: 1}) ON CREATE SET l.seq = 0, l.recordedAt = 0, l.frontier = '', l.format = $format
+RETURN l.format
+"""
+# What is returned must not be read before the lock is there: `SET l.seq = l.seq` reads it first, and returns that.
+LOCK: Final = "MATCH (l:Log) SET l.locked = true WITH l RETURN l.seq, l.recordedAt, l.frontier"
+HEAD: Final = "MATCH (l:Log) RETURN l.seq, l.recordedAt, l.frontier"
+
+# One statement for what nearly every batch holds, since each costs a round trip while all other writers wait. What few
+# hold has statements of its own: to plan all in one took the better part of a second, again whenever statistics change.
+_INSERT: Final = """
+MATCH (l:Log) SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
+WITH l
+CALL () {
+  UNWIND $records AS row
+  CREATE (r:Record:$(row[0])) SET r = row[1]
+}
+CALL () {
+  UNWIND $keys AS row
+  MATCH (r:Record {seq: row[0]})
+  MERGE (k:Key {value: row[1]}) ON CREATE SET k.first = row[0]
+  CREATE (r)-[:HOLDS]->(k)
+  WITH row, r, k WHERE row[2] AND k.first < row[0]
+  MATCH (first:Record {seq: k.first})
+  SET r:Twin, first:Twinned
+  CREATE (r)-[:SAME_DATA]->(first)
+}
+CALL () {
+  UNWIND $edges AS row
+  MATCH (a:Record {seq: row[0]}), (b:Record {seq: row[1]})
+  CREATE (a)-[e:$(row[2])]->(b) SET e = row[3]
+  WITH a, b, row WHERE row[4] IS NOT NULL AND (a:Twin OR b:Twin)
+  OPTIONAL MATCH (a)-[:SAME_DATA]->(x)
+  OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
+  WITH row, coalesce(x, a) AS x, coalesce(y, b) AS y
+  CREATE (x)-[f:$(row[4])]->(y)
+  SET f = row[3], f.source = row[0], f.target = row[1], f.role = row[2], f.since = row[0]
+}
+"""
+_WHOLES: Final = """
+UNWIND $rows AS row
+MATCH (d:Record {seq: row})
+CREATE (w:Whole {seq: row})<-[:PART]-(d)
+WITH d, w
+MATCH (d)-[:INCLUDES]->(p)
+OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
+WITH DISTINCT w, coalesce(first, p) AS p
+CREATE (p)-[:PART]->(w)
+"""
+
+
+async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
+    """Put `items` into the graph and move the end of the log to `head`."""
+    end = {"seq": head.sequence, "recorded_at": head.recorded_at, "frontier": head.frontier.dump()}
+    for start in range(0, len(items), _BATCH):
+        batch = items[start : start + _BATCH]
+        keys = [(item.entry.sequence, key) for item in batch for key in item.entry.record.keys]
+        await run(
+            _INSERT,
+            records=[_record(item) for item in batch],
+            keys=[[sequence, key, key.startswith("digest:")] for sequence, key in keys],
+            edges=[row for item in batch for row in _edges(item)],
+            **end,
+        )
+        wholes = [item.entry.sequence for item in batch if _is_whole(item)]
+        for statement, rows in ((_WHOLES, wholes), *populations.inserts(batch)):
+            if rows:
+                await run(statement, rows=rows)
+
+
+def _record(item: Appended) -> list[Any]:
+    entry = item.entry
+    record = entry.record
+    kept = {
+        "seq": entry.sequence,
+        "tx": entry.transaction,
+        "kind": record.kind.value,
+        "id": record.id,
+        "label": record.label,
+        "recordedAt": entry.recorded_at,
+        "recordedBy": entry.recorded_by,
+        "hash": entry.hash.hex(),
+        "body": record.body.decode(),
+        "words": record.words or None,
+    }
+    return [LABELS[record.kind], readable(record) | kept]
+
+
+def readable(record: Record) -> dict[str, Any]:
+    """Properties that a record has for people in Browser or Bloom; nothing but `verify` reads them back."""
+    references = {edge.target for edge in record.edges}
+    return {
+        name: value
+        for name, value in record.content.items()
+        if name not in KEPT
+        and (
+            isinstance(value, bool | int | float)
+            or (isinstance(value, str) and len(value) <= _READABLE and value not in references)
+        )
+    }
+
+
+def _is_whole(item: Appended) -> bool:
+    return any(link.role is Role.INCLUDES for link in item.links)
+
+
+def _edges(item: Appended) -> Iterator[list[Any]]:
+    kind, whole = item.entry.record.kind, _is_whole(item)
+    for link in item.links:
+        yield [*_edge(kind, link, whole=whole), _MIRRORED.get(link.role)]
+
+
+def _edge(kind: Kind, link: Link, *, whole: bool) -> list[Any]:
+    edge = Edge(link.role, "", link.detail)
+    properties: dict[str, Any] = {"detail": link.detail} if link.detail else {}
+    if link.role in _JUDGED:
+        properties["learns"] = edge.learns
+    if shut := populations.shut(kind, edge, whole=whole):
+        properties["shut"] = shut
+    return [link.source, link.target, link.role.value, properties]
+
+
+def learns(role: Role, detail: str) -> bool | None:
+    """What the property `learns` of an edge must be: None where it has none."""
+    return Edge(role, "", detail).learns if role in _JUDGED else None

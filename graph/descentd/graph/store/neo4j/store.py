@@ -1,0 +1,156 @@
+"""The store for production: a real graph in Neo4j 5, which Browser, Bloom and any Cypher tool read too.
+
+The layout is described in `neo4j_layout`. Writers queue for the one `Log` node, so that sequences have no gaps; readers
+never wait.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from neo4j.exceptions import ClientError
+
+from descentd.graph.model.errors import DescentError, Unavailable
+from descentd.graph.model.log import Head
+from descentd.graph.model.reach import Sequences, Tail
+from descentd.graph.store.accounts import People
+from descentd.graph.store.base import Proposal, Stored, Totals
+from descentd.graph.store.batch import settle
+from descentd.graph.store.inbox import Inbox
+from descentd.graph.store.neo4j.accounts import PEOPLE, Neo4jPeople
+from descentd.graph.store.neo4j.audit import audit, totals
+from descentd.graph.store.neo4j.batching import Gathered
+from descentd.graph.store.neo4j.cached_reads import Neo4jKnown
+from descentd.graph.store.neo4j.connection import Connection, Run
+from descentd.graph.store.neo4j.exposure import Neo4jExposure
+from descentd.graph.store.neo4j.inbox import INBOX, Neo4jInbox
+from descentd.graph.store.neo4j.outbox import OUTBOX, Neo4jOutbox
+from descentd.graph.store.neo4j.prefetched_reads import Rehearsed
+from descentd.graph.store.neo4j.reach import Neo4jReach
+from descentd.graph.store.neo4j.reads import holding, read_head, search, sequence_at
+from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, insert
+from descentd.graph.store.neo4j.tail import read_tail
+from descentd.graph.store.outbox import Outbox
+
+_NAME: Final = re.compile(r"(?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS")
+
+
+class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
+    """A registry in a database of Neo4j 5. Implements Store and SupportsReach.
+
+    `uri` is bolt:// or neo4j:// and may hold the credentials (`bolt://USER:PASSWORD@HOST`). Raises InvalidInput for
+    an address that cannot be taken apart.
+    """
+
+    def __init__(self, uri: str, auth: tuple[str, str] | None = None, database: str | None = None) -> None:
+        self._connection = Connection(uri, auth, database)
+        Neo4jKnown.__init__(self, self._connection.run)
+        self._sequence = Gathered(self._read_sequence)
+        Neo4jReach.__init__(self)
+        Neo4jExposure.__init__(self)
+
+    @property
+    def people(self) -> People:
+        """See Store."""
+        return Neo4jPeople(self._connection)
+
+    @property
+    def outbox(self) -> Outbox:
+        """See Store."""
+        return Neo4jOutbox(self._connection)
+
+    @property
+    def inbox(self) -> Inbox:
+        """See Store."""
+        return Neo4jInbox(self._connection)
+
+    async def open(self) -> None:
+        """See Store; also raises Unavailable where the database holds a registry of another format."""
+        await self._connection.open()
+        try:
+            await self._create_schema()
+            [[found]] = await self._connection.write(lambda run: run(FIRST, format=FORMAT))
+            if found != FORMAT:
+                raise Unavailable("The database holds a registry in a format of another version: name another one.")
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _create_schema(self) -> None:
+        """Create the constraints (each is an index too) and indexes that are not there: each takes a transaction."""
+        there = {name for name, state in await self._run("SHOW INDEXES YIELD name, state") if state == "ONLINE"}
+        wanted = {name: each for each in (*SCHEMA, *PEOPLE, *OUTBOX, *INBOX) for name in _NAME.findall(each)}
+        missing = [statement for name, statement in wanted.items() if name not in there]
+        for statement in missing:
+            await self._create(statement)
+        if missing:
+            await self._run("CALL db.awaitIndexes(300)")
+
+    async def _create(self, statement: str) -> None:
+        try:
+            await self._connection.write(lambda run: run(statement))
+        except ClientError as error:
+            # Another server that opens at the same moment may be a hair faster.
+            if error.code != "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists":
+                raise
+
+    def forget(self) -> None:
+        """Forget all answers."""
+        Neo4jKnown.forget(self)
+        Neo4jReach.forget(self)
+        Neo4jExposure.forget(self)
+
+    async def close(self) -> None:
+        """See Store."""
+        self.forget()
+        await self._connection.close()
+
+    async def head(self) -> Head:
+        """See Store."""
+        return await read_head(self._run)
+
+    async def sequence(self) -> int:
+        """See Store."""
+        return (await self._sequence.get(("seq",)))["seq"]
+
+    async def _read_sequence(self, _: Collection[str]) -> dict[str, int]:
+        return {"seq": int((await self._run("MATCH (l:Log) RETURN l.seq"))[0][0])}
+
+    async def sequence_at(self, moment: int) -> int:
+        """See Store."""
+        return await sequence_at(self._run, moment)
+
+    async def holding(self, prefix: str) -> Sequences:
+        """See Store."""
+        return await holding(self._run, prefix)
+
+    async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
+        """See Store."""
+        return await search(self._run, words, digest)
+
+    async def tail(self, after: int) -> Tail:
+        """See Store."""
+        upto = await self.sequence()
+        return await self._connection.read(lambda run: read_tail(run, after, upto))
+
+    async def audit(self, after: int, limit: int) -> list[Stored]:
+        """See Store."""
+        return await audit(self._run, after, limit)
+
+    async def totals(self) -> Totals:
+        """See Store."""
+        return await self._connection.read(totals)
+
+    async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
+        """See Store."""
+
+        async def work(run: Run) -> list[DescentError | None]:
+            head = await read_head(run, LOCK)
+            reads = Rehearsed(run)
+            await reads.rehearse(proposals)
+            batch, outcomes = await settle(reads, head, proposals)
+            if batch.appended:
+                await insert(run, batch.appended, batch.head)
+            return outcomes
+
+        return await self._connection.write(work)

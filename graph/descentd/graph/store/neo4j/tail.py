@@ -1,0 +1,91 @@
+"""The log's tail from Neo4j: short ones record by record, long ones by a collected list of packed integers a type."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, Kind, Role
+from descentd.graph.model.reach import PopulationFact, Tail
+from descentd.graph.store.base import Link
+from descentd.graph.store.neo4j.connection import Run
+from descentd.graph.store.neo4j.schema import LABELS
+from descentd.graph.store.tail import WALKED, TailBuilder, population_facts
+
+_SHORT: Final = 1_000
+_PACK: Final = 1 << 31
+
+_RECENT: Final = f"""
+MATCH (r:Record) WHERE $after < r.seq <= $upto
+WITH r ORDER BY r.seq
+RETURN r.seq, r.kind, CASE WHEN r:Population THEN r.body END,
+  COLLECT {{ MATCH (r)-[e:{"|".join(sorted(WALKED | {Role.DESCRIBES}))}]->(to:Record)
+    RETURN [type(e), to.seq, coalesce(e.detail, '')] }},
+  COLLECT {{ MATCH (r)-[:SAME_DATA]->(first) RETURN first.seq }}
+"""
+_OF_KIND: Final = "MATCH (r:{label}) WHERE $after < r.seq <= $upto RETURN collect(r.seq)"
+_OF_ROLE: Final = (
+    "MATCH (a)-[e:{role}]->(b) WHERE $after < a.seq <= $upto "
+    "RETURN collect((a.seq * 2147483648 + b.seq) * CASE WHEN e.learns = false THEN -1 ELSE 1 END)"
+)
+_TWINS: Final = "MATCH (a)-[:SAME_DATA]->(b) WHERE $after < a.seq <= $upto RETURN collect(a.seq * 2147483648 + b.seq)"
+_POPULATIONS: Final = """
+MATCH (s:Population)-[:DESCRIBES]->(p) WHERE $after < s.seq <= $upto
+RETURN collect([s.seq, p.seq, s.body])
+"""
+
+
+async def read_tail(run: Run, after: int, upto: int) -> Tail:
+    """The records after `after` up to `upto`, which must have been read in an earlier transaction."""
+    if upto - after < _SHORT:
+        return await _short(run, after, upto)
+    return await _long(run, after, upto)
+
+
+async def _short(run: Run, after: int, upto: int) -> Tail:
+    builder = TailBuilder(after)
+    for sequence, kind, body, edges, first in await run(_RECENT, after=after, upto=upto):
+        builder.record(Kind(kind))
+        for role, target, detail in sorted(edges):
+            builder.edge(Link(sequence, Role(role), target, detail))
+            if body is not None and role == Role.DESCRIBES:
+                builder.population(sequence, target, body.encode())
+        for earliest in first:
+            builder.twin(sequence, earliest)
+    return builder.build()
+
+
+async def _long(run: Run, after: int, upto: int) -> Tail:
+    async def numbers(query: str) -> NDArray[np.int64]:
+        return np.array((await run(query, after=after, upto=upto))[0][0], dtype=np.int64)
+
+    kinds = np.zeros(upto - after, dtype=np.uint8)
+    for kind in KINDS:
+        kinds[await numbers(_OF_KIND.format(label=LABELS[kind])) - after - 1] = KIND_NUMBER[kind]
+    walked = [role for role in ROLES if role in WALKED]
+    packed = [await numbers(_OF_ROLE.format(role=role)) for role in walked]
+    edges = np.concatenate(packed)
+    roles = np.repeat(np.array([ROLE_NUMBER[role] for role in walked], dtype=np.uint8), [len(p) for p in packed])
+    learns, sources, targets = _unpacked(edges)
+    order = np.lexsort((targets, roles, sources))
+    _, twins, earliest = _unpacked(np.sort(await numbers(_TWINS)))
+    return Tail(
+        after=after,
+        kinds=kinds,
+        sources=sources[order],
+        roles=roles[order],
+        targets=targets[order],
+        learns=learns[order],
+        twins=np.stack((twins, earliest), axis=1),
+        populations=await _populations(run, after, upto),
+    )
+
+
+def _unpacked(packed: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int32], NDArray[np.int32]]:
+    size = np.abs(packed)
+    return packed > 0, (size // _PACK).astype(np.int32), (size % _PACK).astype(np.int32)
+
+
+async def _populations(run: Run, after: int, upto: int) -> tuple[PopulationFact, ...]:
+    found: list[Any] = (await run(_POPULATIONS, after=after, upto=upto))[0][0]
+    return population_facts(sorted(found))

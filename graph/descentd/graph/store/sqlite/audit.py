@@ -1,0 +1,87 @@
+"""What a registry's SQLite file keeps, told as it is: somebody may have been at it with SQL."""
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from descentd.graph.model.kinds import KINDS, ROLES, Edge, Kind
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Record
+from descentd.graph.store.base import Stored, Totals
+
+_RECORDS: Final = (
+    "SELECT seq, tx, kind, content, recorded_at, recorded_by, id, label, hash, words FROM record "
+    "LEFT JOIN body USING (seq) LEFT JOIN word ON word.rowid = seq WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+_EDGES: Final = "SELECT src, role, record.id, detail FROM edge LEFT JOIN record ON seq = dst WHERE src > ? AND src <= ?"
+_KEYS: Final = "SELECT seq, value FROM key WHERE seq > ? AND seq <= ?"
+_STRAYS: Final = """
+SELECT 'body', seq FROM body WHERE seq NOT IN (SELECT seq FROM record)
+UNION ALL SELECT 'edge', src FROM edge WHERE src NOT IN (SELECT seq FROM record)
+UNION ALL SELECT 'key', seq FROM key WHERE seq NOT IN (SELECT seq FROM record)
+UNION ALL SELECT 'word', rowid FROM word WHERE words = '' OR rowid NOT IN (SELECT seq FROM record)
+UNION ALL SELECT 'head', one FROM head WHERE one <> 1
+LIMIT 1
+"""
+
+
+def audit(connection: sqlite3.Connection, after: int, limit: int) -> list[Stored]:
+    """See Store."""
+    with _any_text(connection):
+        rows = connection.execute(_RECORDS, (after, limit)).fetchall()
+        span = (after, rows[-1][0] if rows else after)
+        edges: defaultdict[int, list[tuple[int, str | None, str]]] = defaultdict(list)
+        for source, *edge in connection.execute(_EDGES, span):
+            edges[source].append((edge[0], edge[1], edge[2]))
+        keys: defaultdict[int, list[str]] = defaultdict(list)
+        for sequence, key in connection.execute(_KEYS, span):
+            keys[sequence].append(key)
+    return [_stored(row, edges[row[0]], keys[row[0]]) for row in rows]
+
+
+def totals(connection: sqlite3.Connection) -> Totals:
+    """See Store; in a transaction that may write, because that is how FTS5 checks its index."""
+    query = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM edge), (SELECT count(*) FROM key)"
+    records, edges, keys = connection.execute(query).fetchone()
+    with _any_text(connection):
+        stray = connection.execute(_STRAYS).fetchone()
+    if stray is not None:
+        return Totals(records, edges, keys, f"row {stray[1]} of the table {stray[0]}")
+    try:
+        connection.execute("INSERT INTO word (word) VALUES ('integrity-check')")
+    except sqlite3.DatabaseError:
+        return Totals(records, edges, keys, "an entry of the search index")
+    return Totals(records, edges, keys)
+
+
+@contextmanager
+def _any_text(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read texts that are not UTF-8 too; they come out unlike any that is."""
+    connection.text_factory = _decoded
+    try:
+        yield
+    finally:
+        connection.text_factory = str
+
+
+def _decoded(kept: bytes) -> str:
+    return kept.decode(errors="surrogateescape")
+
+
+def _stored(row: Sequence[Any], edges: list[tuple[int, str | None, str]], keys: list[str]) -> Stored:
+    sequence, transaction, kind, content, recorded_at, recorded_by, id, label, hash, words = row
+    faults = [] if 0 <= kind < len(KINDS) else [f"its kind is number {kind}, which is none"]
+    faults += [f"an edge has role number {role}, which is none" for role, *_ in edges if not 0 <= role < len(ROLES)]
+    body = b"" if content is None else content.encode(errors="surrogateescape")
+    return Stored(
+        Entry(sequence, transaction, Record(Kind.NOTE if faults else KINDS[kind], body), recorded_at, recorded_by),
+        id,
+        label,
+        hash,
+        tuple(Edge(ROLES[role], target or "nothing", detail) for role, target, detail in edges) if not faults else (),
+        tuple(sorted(keys)),
+        words or "",
+        faults[0] if faults else None,
+    )

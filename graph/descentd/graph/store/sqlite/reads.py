@@ -1,0 +1,229 @@
+"""Reading a registry's SQLite file: one connection, synchronous underneath, a query a call."""
+# ruff: noqa: S608 - what is put together into queries is ours; what was given is bound
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+
+from descentd.graph.model.errors import Unavailable
+from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, UNTRAINED, Edge, Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.reach import Sequences, Tail
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.store.base import Link
+from descentd.graph.store.tail import WALKED, TailBuilder, population_facts
+
+_ENTRY: Final = "SELECT seq, tx, kind, content, recorded_at, recorded_by FROM record JOIN body USING (seq)"
+_SHORT: Final = 1000
+_DESCRIBES: Final = ROLE_NUMBER[Role.DESCRIBES]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn SQLite's errors into ours; its texts name no path."""
+    try:
+        yield
+    except sqlite3.IntegrityError:  # a mistake of ours, and no outage
+        raise
+    except sqlite3.Error as error:
+        raise Unavailable(f"The store cannot be read or written ({error}): try again, then check the disk.") from error
+
+
+class SQLiteReads:
+    """Look-ups on one connection. Implements Reads."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """See Reads."""
+        found: dict[str, Brief] = {}
+        with translated():
+            for column in ("id", "label"):
+                # json_each takes a NUL for the end of a text.
+                wanted = [n for n in names if n.startswith("sha256:") == (column == "id") and "\0" not in n]
+                if wanted:
+                    query = (
+                        f"SELECT seq, kind, id, label FROM record WHERE {column} IN (SELECT value FROM json_each(?))"
+                    )
+                    for row in self.connection.execute(query, (json.dumps(wanted),)):
+                        brief = _brief(row)
+                        found[brief.id if column == "id" else str(brief.label)] = brief
+        return found
+
+    async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
+        """See Reads."""
+        query = "SELECT seq, kind, id, label FROM record WHERE seq IN (SELECT value FROM json_each(?))"
+        with translated():
+            found = {row[0]: _brief(row) for row in self.connection.execute(query, (json.dumps(list(sequences)),))}
+        return [found[s] for s in sequences if s in found]
+
+    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
+        """See Reads."""
+        query = f"{_ENTRY} WHERE seq IN (SELECT value FROM json_each(?))"
+        with translated():
+            found = {row[0]: _entry(row) for row in self.connection.execute(query, (json.dumps(list(sequences)),))}
+        return [found[s] for s in sequences if s in found]
+
+    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+        """See Reads."""
+        query = "SELECT value, seq FROM key WHERE value IN (SELECT value FROM json_each(?)) ORDER BY seq"
+        held: defaultdict[str, list[int]] = defaultdict(list)
+        with translated():
+            for key, sequence in self.connection.execute(query, (json.dumps(list(keys)),)):
+                held[key].append(sequence)
+        return dict(held)
+
+    async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
+        """See Reads."""
+        here = "dst" if inward else "src"
+        # The cross join makes the asked-for records the outer loop whatever the statistics say.
+        query = (
+            f"SELECT src, role, dst, detail FROM json_each(?1) AS s CROSS JOIN edge ON {here} = s.value "
+            "WHERE role IN (SELECT value FROM json_each(?2))"
+        )
+        arguments = json.dumps(list(set(sequences))), json.dumps([ROLE_NUMBER[role] for role in roles])
+        with translated():
+            links = [Link(s, ROLES[r], d, detail) for s, r, d, detail in self.connection.execute(query, arguments)]
+        return sorted(links, key=lambda link: (link.source, link.role, link.target))
+
+    async def holding(self, prefix: str) -> Sequences:
+        """See Store."""
+        return self._sequences("SELECT DISTINCT seq FROM key WHERE value >= ? AND value < ?", *_range(prefix))
+
+    async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
+        """See Store."""
+        parts: list[str] = []
+        arguments: list[str] = []
+        if words:
+            parts.append("SELECT rowid AS seq FROM word WHERE word MATCH ?")
+            arguments.append(" ".join(f'"{word}"*' for word in words))
+        if digest is not None:
+            parts.append("SELECT seq FROM record WHERE id >= ? AND id < ?")
+            arguments += _range(digest)
+            for what in ("artifact:", "digest:"):
+                parts.append("SELECT seq FROM key WHERE value >= ? AND value < ?")
+                arguments += _range(what + digest)
+        return self._sequences(" UNION ".join(parts), *arguments) if parts else np.empty(0, dtype=np.int64)
+
+    def _sequences(self, query: str, *arguments: str) -> Sequences:
+        with translated():
+            rows = self.connection.execute(query, arguments).fetchall()
+        return np.sort(np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows)))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Several queries of one state of the file."""
+        with translated():
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.execute("COMMIT")
+
+    async def tail(self, after: int) -> Tail:
+        """See Store."""
+        with self.snapshot():
+            last = self.connection.execute("SELECT seq FROM head").fetchone()[0]
+            return self._short_tail(after) if last - after < _SHORT else self._long_tail(after, last)
+
+    def _short_tail(self, after: int) -> Tail:
+        builder = TailBuilder(after)
+        execute = self.connection.execute
+        for sequence, kind in execute("SELECT seq, kind FROM record WHERE seq > ? ORDER BY seq", (after,)).fetchall():
+            builder.record(KINDS[kind])
+            if KINDS[kind] is Kind.PARTITION:
+                builder.twin(sequence, execute(_EARLIEST, (sequence,)).fetchone()[0])
+        for s, role, d, detail in execute(
+            "SELECT src, role, dst, detail FROM edge WHERE src > ? ORDER BY src", (after,)
+        ):
+            builder.edge(Link(s, ROLES[role], d, detail))
+        for statement, partition, body in execute(_POPULATIONS, (_DESCRIBES, after)):
+            builder.population(statement, partition, body.encode())
+        return builder.build()
+
+    def _long_tail(self, after: int, last: int) -> Tail:
+        """As `_short_tail`, with the numbers packed into long texts: a row a record costs four times as much."""
+        execute = self.connection.execute
+        packed = execute(
+            "SELECT group_concat(kind, ' ') FROM (SELECT kind FROM record WHERE seq > ? ORDER BY seq)", (after,)
+        )
+        kinds = _integers(packed.fetchone()[0]).astype(np.uint8)
+        bounds = [(start, min(start + _SPAN, last)) for start in range(after, last, _SPAN)]
+        numbers = np.concatenate([_integers(execute(_PACKED, (*_READ, *span)).fetchone()[0]) for span in bounds])
+        twins = execute(_TWINS, (after,)).fetchall()
+        statements = (np.flatnonzero(kinds == KIND_NUMBER[Kind.POPULATION]) + after + 1).tolist()
+        return Tail(
+            after=after,
+            kinds=kinds,
+            sources=(numbers >> 34).astype(np.int32),
+            roles=((numbers >> 1) & 0xF).astype(np.uint8),
+            targets=((numbers >> 5) & 0x1FFFFFFF).astype(np.int32),
+            learns=(numbers & 1).astype(np.bool_),
+            twins=np.array(twins, dtype=np.int32).reshape(-1, 2),
+            populations=population_facts(execute(_STATED, (json.dumps(statements), _DESCRIBES)).fetchall()),
+        )
+
+
+_EARLIEST: Final = (
+    "SELECT min(other.seq) FROM key AS own JOIN key AS other USING (value) WHERE own.seq = ? AND value GLOB 'digest:*'"
+)
+_TWINS: Final = (
+    "SELECT seq, earliest FROM key JOIN (SELECT value, min(seq) AS earliest FROM key "
+    "WHERE value >= 'digest:' AND value < 'digest;' GROUP BY value HAVING count(*) > 1) USING (value) "
+    "WHERE seq > ? AND seq > earliest ORDER BY seq"
+)
+_POPULATIONS: Final = (
+    f"SELECT seq, dst, content FROM record JOIN body USING (seq) JOIN edge ON src = seq AND role = ? "
+    f"WHERE kind = {KIND_NUMBER[Kind.POPULATION]} AND seq > ? ORDER BY seq"
+)
+_STATED: Final = (
+    "SELECT body.seq, dst, content FROM json_each(?) AS s CROSS JOIN body ON body.seq = s.value "
+    "JOIN edge ON src = body.seq AND role = ?"
+)
+_SPAN: Final = 250_000
+"""How many records' edges come as one text."""
+# src << 34 | dst << 5 | role << 1 | learns, in log order as the index has it: it holds 2^29 records.
+_PACKED: Final = (
+    "SELECT group_concat((src << 34) | (dst << 5) | (role << 1) "
+    "| (detail NOT IN (SELECT value FROM json_each(?))), ' ') "
+    "FROM edge INDEXED BY edge_out WHERE (? >> role) & 1 AND src > ? AND src <= ?"
+)
+
+
+def _unlearning(role: Role, details: Collection[str]) -> list[str]:
+    """The details with which an edge of this role teaches nothing, as `Edge.learns` says."""
+    ordered = sorted(details)
+    several = (",".join(some) for n in range(1, len(ordered) + 1) for some in combinations(ordered, n))
+    return [detail for detail in several if not Edge(role, "", detail).learns]
+
+
+# Worked out here, because a function of ours that SQL calls for each edge would take most of the time.
+_READ: Final = (
+    json.dumps(_unlearning(Role.TRAINED_ON, {"RETRIEVAL"}) + _unlearning(Role.DERIVED_FROM, UNTRAINED)),
+    sum(1 << ROLE_NUMBER[role] for role in WALKED),
+)
+
+
+def _integers(packed: str | None) -> Sequences:
+    return np.fromstring(packed or "", dtype=np.int64, sep=" ")
+
+
+def _brief(row: tuple[int, int, str, str | None]) -> Brief:
+    return Brief(row[0], KINDS[row[1]], row[2], row[3])
+
+
+def _entry(row: tuple[int, int, int, str | None, int, str]) -> Entry:
+    sequence, transaction, kind, content, recorded_at, recorded_by, *_ = row
+    return Entry(sequence, transaction, Record(KINDS[kind], (content or "").encode()), recorded_at, recorded_by)
+
+
+def _range(prefix: str) -> tuple[str, str]:
+    """The bounds of all texts that begin with `prefix`."""
+    return prefix, prefix + "\U0010ffff"

@@ -1,0 +1,198 @@
+"""The embedded store: one SQLite file in WAL mode, synced at every commit.
+
+Reads run in the caller's thread: they take microseconds and in WAL mode never wait for a writer. Writers, in this
+process or another, queue for a lock file, because SQLite's own busy handler is not fair. The layout is described in
+docs/stores.md.
+"""
+
+import asyncio
+import fcntl
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from descentd.graph.model.errors import DescentError, Unavailable
+from descentd.graph.model.identity import Frontier
+from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
+from descentd.graph.model.log import Entry, Head
+from descentd.graph.store.accounts import People
+from descentd.graph.store.base import Proposal, Stored, Totals
+from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.inbox import Inbox
+from descentd.graph.store.outbox import Outbox
+from descentd.graph.store.sqlite.accounts import PEOPLE, SQLitePeople
+from descentd.graph.store.sqlite.audit import audit, totals
+from descentd.graph.store.sqlite.inbox import INBOX, SQLiteInbox
+from descentd.graph.store.sqlite.outbox import OUTBOX, SQLiteOutbox
+from descentd.graph.store.sqlite.reads import SQLiteReads, translated
+
+FORMAT: Final = 1
+_APPLICATION: Final = 0x44455343  # "DESC": `file` shows it, and what is not ours is refused
+
+_SCHEMA: Final = """
+CREATE TABLE record (
+  seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, label TEXT UNIQUE,
+  tx INTEGER NOT NULL, recorded_at INTEGER NOT NULL, recorded_by TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
+CREATE TABLE body (seq INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT;
+CREATE TABLE edge (
+  dst INTEGER NOT NULL, role INTEGER NOT NULL, src INTEGER NOT NULL, detail TEXT NOT NULL,
+  PRIMARY KEY (dst, role, src)) STRICT, WITHOUT ROWID;
+CREATE INDEX edge_out ON edge (src, role, dst, detail);
+CREATE TABLE key (value TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (value, seq)) STRICT, WITHOUT ROWID;
+CREATE INDEX key_of ON key (seq);
+CREATE VIRTUAL TABLE word USING fts5(words, tokenize = "unicode61 remove_diacritics 0");
+CREATE TABLE head (
+  one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, recorded_at INTEGER NOT NULL, frontier TEXT NOT NULL
+) STRICT;
+INSERT INTO head VALUES (1, 0, 0, '');
+"""
+
+
+class SQLiteStore(SQLiteReads):
+    """A registry in one file. Implements Store."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = asyncio.Lock()
+
+    @property
+    def people(self) -> People:
+        """See Store."""
+        return SQLitePeople(self.connection, self._transaction)
+
+    @property
+    def outbox(self) -> Outbox:
+        """See Store."""
+        return SQLiteOutbox(self.connection, self._transaction)
+
+    @property
+    def inbox(self) -> Inbox:
+        """See Store."""
+        return SQLiteInbox(self.connection, self._transaction)
+
+    async def open(self) -> None:
+        """Open the file and create what is missing; raises Unavailable where it is no registry of ours."""
+        try:
+            self.connection = self._connect()
+            self._writer = self._connect()
+            self._lockfile = self._path.with_name(self._path.name + "-lock").open("a")
+            fcntl.flock(self._lockfile, fcntl.LOCK_EX)
+            try:
+                self._create()
+            finally:
+                fcntl.flock(self._lockfile, fcntl.LOCK_UN)
+        except (sqlite3.Error, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise Unavailable(f"The store file cannot be opened ({reason}): check its path and permissions.") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=512)
+        connection.executescript(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000;"
+            "PRAGMA cache_size = -16000; PRAGMA mmap_size = 67108864; PRAGMA temp_store = MEMORY;"
+        )
+        return connection
+
+    def _create(self) -> None:
+        marks = tuple(self._writer.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
+        if marks == (_APPLICATION, FORMAT):
+            self._writer.executescript(PEOPLE + OUTBOX + INBOX)  # which files of earlier versions lack
+            return
+        if self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise Unavailable("The file is no registry of a format that this version reads: name another file.")
+        self._writer.executescript(
+            f"BEGIN IMMEDIATE; {_SCHEMA} {PEOPLE} {OUTBOX} {INBOX}"
+            f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        )
+
+    async def close(self) -> None:
+        """See Store."""
+        self.connection.close()
+        self._writer.close()
+        self._lockfile.close()
+
+    async def head(self) -> Head:
+        """See Store."""
+        return _head(self.connection)
+
+    async def sequence(self) -> int:
+        """See Store."""
+        with translated():
+            return int(self.connection.execute("SELECT seq FROM head").fetchone()[0])
+
+    async def sequence_at(self, moment: int) -> int:
+        """See Store."""
+        # recorded_at never decreases along the log, so a binary search over the primary key finds the place.
+        low, high = 0, await self.sequence()
+        query = "SELECT recorded_at <= ? FROM record WHERE seq = ?"
+        with translated():
+            while low < high:
+                middle = (low + high + 1) // 2
+                before = self.connection.execute(query, (moment, middle)).fetchone()[0]
+                low, high = (middle, high) if before else (low, middle - 1)
+        return low
+
+    async def audit(self, after: int, limit: int) -> list[Stored]:
+        """See Store."""
+        with self.snapshot():
+            return audit(self.connection, after, limit)
+
+    async def totals(self) -> Totals:
+        """See Store. Writers wait meanwhile."""
+        async with self._transaction():
+            return await asyncio.to_thread(totals, self._writer)
+
+    async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
+        """See Store."""
+        async with self._transaction():
+            batch, outcomes = await settle(SQLiteReads(self._writer), _head(self._writer), proposals)
+            if batch.appended:
+                await asyncio.to_thread(self._commit, batch.appended, batch.head)
+        return outcomes
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[sqlite3.Connection]:
+        async with self._lock:
+            await asyncio.to_thread(fcntl.flock, self._lockfile, fcntl.LOCK_EX)
+            try:
+                with translated():
+                    self._writer.execute("BEGIN IMMEDIATE")
+                    try:
+                        yield self._writer
+                    finally:
+                        if self._writer.in_transaction:
+                            self._writer.execute("ROLLBACK")
+            finally:
+                fcntl.flock(self._lockfile, fcntl.LOCK_UN)
+
+    def _commit(self, items: Sequence[Appended], head: Head) -> None:
+        insert = self._writer.executemany
+        entries = [item.entry for item in items]
+        insert("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, entries))
+        insert("INSERT INTO body VALUES (?, ?)", ((e.sequence, e.record.body.decode()) for e in entries))
+        insert(
+            "INSERT INTO edge VALUES (?, ?, ?, ?)",
+            ((link.target, ROLE_NUMBER[link.role], link.source, link.detail) for item in items for link in item.links),
+        )
+        insert("INSERT INTO key VALUES (?, ?)", ((key, e.sequence) for e in entries for key in e.record.keys))
+        worded = ((e.sequence, e.record.words) for e in entries if e.record.words)
+        insert("INSERT INTO word (rowid, words) VALUES (?, ?)", worded)
+        state = (head.sequence, head.recorded_at, head.frontier.dump())
+        self._writer.execute("UPDATE head SET seq = ?, recorded_at = ?, frontier = ?", state)
+        self._writer.execute("COMMIT")
+
+
+def _head(connection: sqlite3.Connection) -> Head:
+    with translated():
+        sequence, recorded_at, frontier = connection.execute("SELECT seq, recorded_at, frontier FROM head").fetchone()
+    return Head(sequence, recorded_at, Frontier.load(sequence, frontier))
+
+
+def _row(entry: Entry) -> tuple[int, int, str, str | None, int, int, str, bytes]:
+    record = entry.record
+    return (
+        *(entry.sequence, KIND_NUMBER[record.kind], record.id, record.label),
+        *(entry.transaction, entry.recorded_at, entry.recorded_by, entry.hash),
+    )

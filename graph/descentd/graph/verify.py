@@ -1,0 +1,194 @@
+"""Whether a store holds what was once recorded: everything that is kept is worked out again and compared.
+
+What a record is follows from its content, and the log's root covers every id, so that whatever is changed, added or
+removed afterwards does not fit. Somebody who rewrites all of it consistently is found by comparing the root with one
+that was noted down elsewhere.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from descentd.graph.model.errors import DescentError
+from descentd.graph.model.identity import Frontier, content_id
+from descentd.graph.model.kinds import Edge
+from descentd.graph.model.log import Head
+from descentd.graph.model.records import Record
+from descentd.graph.store.base import Store, Stored, Totals
+
+_CHUNK: Final = 1000
+_LONGEST: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How many records were found right, the Merkle root over them in hexadecimal, and the first misfit."""
+
+    records: int
+    root: str
+    problem: str | None
+
+
+class _WrongError(Exception):
+    """What does not fit, as a sentence."""
+
+
+async def verify(store: Store, progress: Callable[[int, int], None] | None = None) -> Report:
+    """Compare everything that `store` holds with what follows from its records' content, up to the first misfit.
+
+    `progress` is called with how many records were compared, and of how many. Raises Unavailable.
+    """
+    log = _Log()
+    try:
+        while True:
+            head = await _head(store)
+            while log.sequence < head.sequence:
+                chunk = await store.audit(log.sequence, min(_CHUNK, head.sequence - log.sequence))
+                log.compare(chunk, head)
+                await _look_up(store, chunk)
+                if progress:
+                    progress(log.sequence, head.sequence)
+            log.end(head)
+            totals = await store.totals()
+            if await _head(store) == head:  # else somebody wrote meanwhile, and the totals count that too
+                log.count(totals)
+                return Report(log.sequence, log.frontier.root().hex(), None)
+    except _WrongError as wrong:
+        return Report(log.sequence, log.frontier.root().hex(), str(wrong))
+
+
+async def _head(store: Store) -> Head:
+    try:
+        return await store.head()
+    except DescentError:
+        raise
+    except Exception:  # whatever somebody else may have written there
+        raise _WrongError("The end of the log cannot be read: its Merkle frontier is not what was written.") from None
+
+
+async def _look_up(store: Store, chunk: list[Stored]) -> None:
+    """Compare what ids and labels lead to with where they are, and where edges lead with where they come from."""
+    names = {stored.id: stored for stored in chunk} | {str(s.label): s for s in chunk if s.label is not None}
+    targets = {edge.target for stored in chunk for edge in stored.edges}
+    found = await store.resolve(names.keys() | targets)
+    for name, stored in names.items():
+        brief = found.get(name)
+        if brief is None or brief.sequence != stored.entry.sequence:
+            where = f"record {brief.sequence}" if brief else "nothing"
+            raise _WrongError(f"{_name(stored)}: {name} leads to {where}, and not to this record.")
+    for stored in chunk:
+        for edge in stored.edges:
+            if found[edge.target].sequence >= stored.entry.sequence:
+                raise _WrongError(f"{_name(stored)}: it refers to {edge.target}, which is later in the log.")
+
+
+class _Log:
+    """The log as far as it was right."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.frontier = Frontier()
+        self._transaction = 0
+        self._recorded_at = 0
+        self._edges = 0
+        self._keys = 0
+
+    def compare(self, chunk: list[Stored], head: Head) -> None:
+        """Take the next entries in, each as far as it fits."""
+        for stored in chunk:
+            self._entry(stored)
+            try:
+                _record(stored)
+            except _WrongError:
+                raise
+            except Exception as error:  # whatever a body that somebody else wrote may bring about
+                raise _WrongError(f"{_name(stored)}: its content is of no such record ({error!r}).") from None
+            self.sequence += 1
+            self.frontier = self.frontier.append([stored.entry.hash])
+            self._transaction = stored.entry.transaction
+            self._recorded_at = stored.entry.recorded_at
+            self._edges += len(stored.edges)
+            self._keys += len(stored.keys)
+        if not chunk:
+            raise _WrongError(f"The log ends with record {self.sequence}, but its head says {head.sequence}.")
+
+    def _entry(self, stored: Stored) -> None:
+        entry = stored.entry
+        if entry.sequence != self.sequence + 1:
+            raise _WrongError(f"Record {self.sequence + 1} is missing: the next one is {entry.sequence}.")
+        if stored.fault:
+            raise _WrongError(f"{_name(stored)}: {stored.fault}.")
+        transactions = {self._transaction or 1, entry.sequence}
+        if entry.transaction not in transactions:
+            _differs(stored, "transaction", entry.transaction, " or ".join(map(str, sorted(transactions))))
+        if entry.recorded_at < self._recorded_at:
+            _differs(stored, "recordedAt", entry.recorded_at, f"at least {self._recorded_at}")
+        if entry.transaction == self._transaction and entry.recorded_at != self._recorded_at:
+            _differs(stored, "recordedAt", entry.recorded_at, f"{self._recorded_at}, as in all of its transaction")
+
+    def end(self, head: Head) -> None:
+        """Compare with the head."""
+        if self.sequence != head.sequence:
+            raise _WrongError(f"The head ends the log with record {head.sequence}, but there are {self.sequence}.")
+        if head.frontier != self.frontier:
+            raise _WrongError(
+                f"The head has the root {head.frontier.root().hex()}, but the log has {self.frontier.root().hex()}."
+            )
+        if head.recorded_at != self._recorded_at:
+            raise _WrongError(f"The head's recordedAt is {head.recorded_at}, the last record's {self._recorded_at}.")
+
+    def count(self, totals: Totals) -> None:
+        """Compare with what there is in all."""
+        if totals.stray:
+            raise _WrongError(f"The store holds {totals.stray}, which belongs to no record.")
+        for what, kept, right in (
+            ("records", totals.records, self.sequence),
+            ("edges", totals.edges, self._edges),
+            ("keys", totals.keys, self._keys),
+        ):
+            if kept != right:
+                raise _WrongError(f"The store holds {kept} {what}, but the log's records have {right}.")
+
+
+def _record(stored: Stored) -> None:
+    entry, record = stored.entry, stored.entry.record
+    id = content_id(record.kind, record.body)
+    if stored.id != id:
+        _differs(stored, "id", stored.id, f"{id} by its kind and content")
+    right = Record.of(record.kind, record.content)
+    if right.body != record.body:
+        _differs(stored, "content", record.body.decode(), right.body.decode())
+    if stored.label != right.label:
+        _differs(stored, "label", stored.label, right.label)
+    kept = sorted(stored.edges, key=lambda edge: (edge.role, edge.target, edge.detail))
+    if kept != list(right.edges):
+        some, others = [_arrow(edge) for edge in kept], [_arrow(edge) for edge in right.edges]
+        _differs(stored, "edges", _difference(some, others), _difference(others, some))
+    if stored.keys != right.keys:
+        _differs(stored, "keys", _difference(stored.keys, right.keys), _difference(right.keys, stored.keys))
+    if stored.words != right.words:
+        _differs(stored, "words", stored.words, right.words)
+    if stored.hash != entry.hash:
+        _differs(stored, "entry hash", stored.hash.hex(), entry.hash.hex())
+
+
+def _differs(stored: Stored, what: str, kept: object, right: object) -> NoReturn:
+    raise _WrongError(f"{_name(stored)} has the {what} {_shown(kept)}, but should have {_shown(right)}.")
+
+
+def _arrow(edge: Edge) -> str:
+    return f"{edge.role} {edge.target}" + (f" ({edge.detail})" if edge.detail else "")
+
+
+def _difference(some: Sequence[str], others: Sequence[str]) -> str:
+    """What only `some` holds."""
+    return ", ".join(one for one in some if one not in others) or "nothing else"
+
+
+def _name(stored: Stored) -> str:
+    return f"Record {stored.entry.sequence} ({stored.label or stored.id})"
+
+
+def _shown(value: object) -> str:
+    text = str(value) if value not in (None, "") else "nothing"
+    return ascii(text)[1:-1] if len(text) <= _LONGEST else ascii(text[:_LONGEST])[1:-1] + "…"

@@ -1,0 +1,1 @@
+"""The questions. Input and output only through the store."""

@@ -1,0 +1,174 @@
+"""What is asked about a head in one series: each step, the sum of the steps, the trend, and whether parents agree."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from descentd.graph.metrics import MetricDirection
+from descentd.queries.evaluation.series import View
+from descentd.queries.lineage.ancestry import Ancestry
+from descentd.queries.statistics.comparison import Comparison, Contrasts
+from descentd.queries.statistics.dunnett import best_of
+from descentd.queries.statistics.kendall import kendall
+
+LONG: Final = 5
+"""Measured versions in a line below which no trend is asked for."""
+
+
+class ErosionKind(StrEnum):
+    """The kinds of finding."""
+
+    STEP_REGRESSION = "STEP_REGRESSION"
+    CUMULATIVE_EROSION = "CUMULATIVE_EROSION"
+    MONOTONIC_TREND = "MONOTONIC_TREND"
+    TRADE_OFF = "TRADE_OFF"
+    COVERAGE_LOSS = "COVERAGE_LOSS"
+    PARENT_CONFLICT = "PARENT_CONFLICT"
+
+
+EROSION: Final = (ErosionKind.STEP_REGRESSION, ErosionKind.CUMULATIVE_EROSION, ErosionKind.MONOTONIC_TREND)
+"""The kinds that make a version ERODED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A comparison with its p. `head` is the worse parent line in a PARENT_CONFLICT, else the head itself.
+
+    among: how many versions the baseline was chosen from, or for a trend how many it rests on; without_error: how many
+    more there were of which no error is known.
+    """
+
+    kind: ErosionKind
+    view: View
+    baseline: int
+    head: int
+    found: Comparison
+    among: int = 1
+    without_error: int = 0
+
+    @property
+    def got_worse(self) -> bool:
+        """Whether z > 0, or where no error is known delta > 0."""
+        return (self.found.delta if self.found.z is None else self.found.z) > 0
+
+    @property
+    def beyond_tolerance(self) -> bool:
+        """Whether the difference is more than the metric's tolerance."""
+        return self.found.delta > self.view.metric.tolerance
+
+
+def questions(view: View, ancestry: Ancestry, since: int | None) -> list[Question]:
+    """Everything that is asked about a safety series."""
+    if view.metric.direction is MetricDirection.NONE or not view.metric.is_safety:
+        return []
+    asked = list(conflicts(view, ancestry))
+    if view.testable:
+        asked += [*steps(view), *cumulative(view, since), *trend(view)]
+    return asked
+
+
+def steps(view: View) -> Iterator[Question]:
+    """The head against each nearest measured ancestor."""
+    contrasts = view.against(view.head, view.nearest)
+    for place, ancestor in enumerate(view.nearest):
+        yield Question(ErosionKind.STEP_REGRESSION, view, ancestor, view.head, contrasts.comparison(place))
+
+
+def cumulative(view: View, since: int | None) -> Iterator[Question]:
+    """The head against `since` where that was measured, otherwise against the best of all but the nearest."""
+    kind, head = ErosionKind.CUMULATIVE_EROSION, view.head
+    if since is not None and since in view.points.place:
+        yield Question(kind, view, since, head, view.against(head, [since]).comparison(0))
+        return
+    near = {head, *view.nearest}
+    others = [version for version in view.points.versions if version not in near]
+    if not others:
+        return
+    contrasts = view.against(head, others)
+    known = ~np.isnan(contrasts.z)
+    if known.any():
+        yield _best_of(view, others, contrasts)
+    if not known.all():
+        yield _median(view, others, contrasts)
+
+
+def _best_of(view: View, others: list[int], contrasts: Contrasts) -> Question:
+    known = np.flatnonzero(~np.isnan(contrasts.z))
+    best = int(np.nanargmax(contrasts.z))
+    alone = contrasts.comparison(best)
+    z = float(contrasts.z[best])
+    chance = best_of(z, contrasts.own[known], contrasts.others[known], contrasts.errors[known])
+    found = Comparison(alone.delta, z, min(1.0, 2 * chance), alone.error)
+    unknown = len(others) - len(known)
+    return Question(ErosionKind.CUMULATIVE_EROSION, view, others[best], view.head, found, len(known), unknown)
+
+
+def _median(view: View, others: list[int], contrasts: Contrasts) -> Question:
+    """Against the median (the worse of two) where no error is known: of many, the best is better by luck alone."""
+    unknown = np.flatnonzero(np.isnan(contrasts.z))
+    by_delta = unknown[np.argsort(contrasts.deltas[unknown], kind="stable")]
+    middle = int(by_delta[(len(by_delta) - 1) // 2])
+    found = contrasts.comparison(middle)
+    return Question(ErosionKind.CUMULATIVE_EROSION, view, others[middle], view.head, found, len(unknown))
+
+
+def trend(view: View) -> Iterator[Question]:
+    """Whether descendants tend to be worse than their ancestors, in lineages that are long enough to tell."""
+    points = view.points
+    if max(points.depths.values()) < LONG:
+        return
+    starts = points.earliest
+    contrasts = view.against(view.head, starts)
+    start = int(np.argmin(contrasts.deltas))
+    tested = kendall(points.order, view.estimates.badness)
+    found = Comparison(contrasts.comparison(start).delta, tested.z, tested.p, None)
+    yield Question(ErosionKind.MONOTONIC_TREND, view, starts[start], view.head, found, len(points.versions))
+
+
+def conflicts(view: View, ancestry: Ancestry) -> Iterator[Question]:
+    """Whether the lines of a merge's parents disagree: the pair that differs most, corrected for choosing it."""
+    disagreements: list[tuple[int, int, Comparison]] = []
+    met: set[int] = set()
+    for version, others in _incomparable(view, ancestry):
+        contrasts = view.against(version, others)
+        apart = np.abs(contrasts.deltas if np.isnan(contrasts.z).all() else contrasts.z)
+        most = int(np.nanargmax(apart))
+        disagreements.append((version, others[most], contrasts.comparison(most)))
+        met |= {version, *others}
+    if not disagreements:
+        return
+    worse, better, most_apart = max(disagreements, key=_apart)
+    if most_apart.delta < 0:
+        worse, better = better, worse
+    chosen_from = len(met) * (len(met) - 1) // 2
+    p = None if most_apart.p is None else -math.expm1(chosen_from * math.log1p(-min(most_apart.p, 1 - 1e-16)))
+    z = None if most_apart.z is None else abs(most_apart.z)
+    found = Comparison(abs(most_apart.delta), z, p, most_apart.error)
+    yield Question(ErosionKind.PARENT_CONFLICT, view, better, worse, found, len(met))
+
+
+def _apart(disagreement: tuple[int, int, Comparison]) -> tuple[bool, float]:
+    _, _, found = disagreement
+    return found.z is not None, abs(found.delta if found.z is None else found.z)
+
+
+def _incomparable(view: View, ancestry: Ancestry) -> Iterator[tuple[int, list[int]]]:
+    """Each nearest ancestor with the earlier ones that came by another parent and that it does not descend from."""
+    points, lines = view.points, dict[int, int]()
+    for number, parent in enumerate(ancestry.parents[ancestry.head]):
+        for version in [parent] if parent in points.place else points.nearest(parent):
+            lines[version] = lines.get(version, 0) | 1 << number
+    near = sorted(lines, key=points.place.__getitem__)
+    for number, version in enumerate(near):
+        above = points.order.above(points.place[version])
+        others = [
+            other
+            for other in near[:number]
+            if (lines[version] | lines[other]).bit_count() > 1 and not above[points.place[other]]
+        ]
+        if others:
+            yield version, others

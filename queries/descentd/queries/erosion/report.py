@@ -1,0 +1,116 @@
+"""Did a version's safety erode: the assessment of its ancestry, told in refs, with what each derivation changed."""
+
+import asyncio
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from descentd.graph.model.errors import InvalidInput
+from descentd.queries.erosion.assess import ALPHA, assess
+from descentd.queries.erosion.findings import Assessment, Finding, Span
+from descentd.queries.erosion.messages import message
+from descentd.queries.erosion.naming import Naming, naming
+from descentd.queries.erosion.span_changes import between, introduced
+from descentd.queries.erosion.summary import summary
+from descentd.queries.evaluation.comparable import Comparable, comparable
+from descentd.queries.evaluation.evaluations import VERSION
+from descentd.queries.lineage.builds import Change, builds_of
+from descentd.queries.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """A derivation, or several with nothing measured in between, by refs, and what changed in it."""
+
+    start: str
+    end: str
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finding, the refs of its two versions, what brought it in, and one sentence."""
+
+    finding: Finding
+    baseline: str
+    head: str
+    introduced_by: Sequence[Introduction]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erosion:
+    """The answer about one version; `summary` is the verdict in a few sentences.
+
+    called: what the versions and data that it speaks of are called.
+    """
+
+    assessment: Assessment
+    findings: Sequence[Told]
+    summary: str
+    called: Naming
+    upto: int
+
+
+async def assessed(
+    registry: Registry, version: int, upto: int, *, alpha: float = ALPHA, since: int | None = None
+) -> tuple[Assessment, Comparable]:
+    """Assess a version at a sequence by everything that was measured along its ancestry.
+
+    Raises InvalidInput where `since` is none of its ancestors or alpha is not between 0 and 1.
+    """
+    if not 0 < alpha < 1:
+        raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
+    along = await comparable(registry, [version], upto)
+    grounds = version, since, alpha, along.metrics.number, _grounds(along)
+    found = registry.assessments.get(grounds)
+    if found is None:
+        found = await asyncio.to_thread(assess, version, along.parents, along.series, alpha=alpha, since=since)
+        registry.assessments.keep(grounds, found, 1 + sum(len(series.results) for series in along.series))
+    return found, along
+
+
+def _grounds(along: Comparable) -> Hashable:
+    """All that an assessment follows from beside its version, whose ancestors are the same for good."""
+    return tuple((s.protocol.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
+
+
+async def erosion(
+    registry: Registry, ref: str, since: str | None, alpha: float | None, as_of: str | None = None
+) -> Erosion:
+    """Whether a version's safety eroded; raises NotFound and InvalidInput."""
+    upto = await registry.sequence(as_of)
+    of = await registry.find(ref, upto, VERSION, "of")
+    start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
+    found, along = await assessed(registry, of.sequence, upto, alpha=ALPHA if alpha is None else alpha, since=start)
+    spans = {span: between(span, along.parents) for one in found.findings for span in one.introduced_by}
+    inside = {version for span, versions in spans.items() for version in (span.ancestor, *versions)}
+    called = await naming(registry, {*found.versions(), *inside}, found.protocols, upto)
+    told = await tell(registry, found, spans, called)
+    return Erosion(found, told, summary(found, called.names(found.protocols)), called, upto)
+
+
+async def tell(
+    registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: Naming
+) -> list[Told]:
+    """Findings in refs, with what their derivations changed, by a fixed number of look-ups for all of them.
+
+    spans: the versions on the way of each span that a finding names.
+    """
+    builds = await builds_of(registry, sorted({v for span, inner in spans.items() for v in (span.ancestor, *inner)}))
+    introductions = {
+        span: Introduction(
+            called.refs[span.ancestor], called.refs[span.descendant], introduced(span, inner, builds, called.refs)
+        )
+        for span, inner in spans.items()
+    }
+    names = called.names(found.protocols)
+    return [
+        Told(
+            finding,
+            called.refs[finding.baseline],
+            called.refs[finding.head],
+            [introductions[span] for span in finding.introduced_by],
+            message(finding, names),
+        )
+        for finding in found.findings
+    ]

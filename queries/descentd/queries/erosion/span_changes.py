@@ -1,0 +1,96 @@
+"""What changed over a span of derivations, from its ancestor to its descendant and in between."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from descentd.queries.erosion.findings import Span
+from descentd.queries.lineage.ancestry import Parents
+from descentd.queries.lineage.builds import Build, Change, ChangeArea, changes, members
+
+_SETTINGS: Final = (ChangeArea.CODE, ChangeArea.CONFIG, ChangeArea.ENVIRONMENT)
+
+
+def between(span: Span, parents: Parents) -> list[int]:
+    """The versions on the way from the ancestor of a span to its descendant, that one last and included."""
+    up: dict[int, None] = {}
+    waiting = [span.descendant]
+    while waiting:
+        version = waiting.pop()
+        if version not in up and version > span.ancestor:  # what came earlier in the log cannot descend from it
+            up[version] = None
+            waiting += parents.get(version, ())
+    on_the_way: set[int] = {span.ancestor}
+    for version in sorted(up):
+        if any(parent in on_the_way for parent in parents.get(version, ())):
+            on_the_way.add(version)
+    return sorted(on_the_way - {span.ancestor})
+
+
+def introduced(
+    span: Span, versions: Sequence[int], builds: Mapping[int, Build], refs: Mapping[int, str]
+) -> list[Change]:
+    """What the end of a span has that its start had not, or the other way round, and what there was in between.
+
+    Data that a version in between learned from was added too, for what comes after inherits it: its change names the
+    version (`on`). So does a field of code, config or environment that had yet another value in between, and there
+    the field says so. Parents are those that were merged in from outside.
+    """
+    start, end = builds[span.ancestor], builds[span.descendant]
+    between_them = [version for version in versions if version != span.descendant]
+    merged: dict[str, str] = {}
+    for version in versions:
+        merged |= builds[version].parents
+    for inner in (span.ancestor, *versions):
+        merged.pop(refs[inner], None)
+    return [
+        *(change for change in changes(start, end) if change.area in _SETTINGS),
+        *_passing(start, end, between_them, builds, refs),
+        *members(ChangeArea.DATA, "trainedOn", start.data, end.data),
+        *_inherited(start, end, between_them, builds, refs),
+        *members(ChangeArea.PARENT, "parents", {}, merged),
+    ]
+
+
+def _passing(
+    start: Build, end: Build, versions: Sequence[int], builds: Mapping[int, Build], refs: Mapping[int, str]
+) -> Iterator[Change]:
+    """Fields with a value in between that is not on the way from the start's to the end's; the first that had it."""
+    lasting = {(one.area, one.field): one for one in changes(start, end)}
+    told: set[tuple[str, str]] = set()
+    for version in versions:
+        for one in changes(start, builds[version]):
+            if one.area not in _SETTINGS or (one.field, repr(one.after)) in told:
+                continue
+            if not _on_the_way(one, lasting.get((one.area, one.field))):
+                told.add((one.field, repr(one.after)))
+                on = refs[version]
+                yield replace(one, field=f"{one.field} (on {on}, in between)", on=on)
+
+
+def _on_the_way(one: Change, lasting: Change | None) -> bool:
+    """Whether a value is no news beside the change from start to end: a step counter, a commit among others."""
+    if lasting is None:
+        return False
+    numbers = [_number(value) for value in (one.before, one.after, lasting.after)]
+    known = [number for number in numbers if number is not None]
+    return len(known) < len(numbers) or known[1] in (known[0], known[2]) or sorted(known)[1] == known[1]
+
+
+def _number(value: Any) -> float | None:
+    """A number, also one that was written as text."""
+    try:
+        return float(value) if isinstance(value, (int, float, str)) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _inherited(
+    start: Build, end: Build, versions: Sequence[int], builds: Mapping[int, Build], refs: Mapping[int, str]
+) -> Iterator[Change]:
+    """Data that was learned from in between alone."""
+    known = {*start.data, *end.data}
+    for version in versions:
+        for ref in sorted(builds[version].data.keys() - known):
+            known.add(ref)
+            yield Change(ChangeArea.DATA, "trainedOn", None, ref, refs[version])

@@ -1,0 +1,1 @@
+"""What versions were measured to be, and which results may be compared."""

@@ -1,0 +1,79 @@
+"""All that was measured along the ancestry of versions, in series, with what does not count taken out."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from descentd.queries.evaluation.contamination import Contamination, contamination
+from descentd.queries.evaluation.definitions import Metrics
+from descentd.queries.evaluation.parsing import Series as Key
+from descentd.queries.evaluation.results import Measured, measured
+from descentd.queries.evaluation.series import Protocol, Series
+from descentd.queries.lineage.ancestry import Parents
+from descentd.queries.lineage.parents import parents_of
+from descentd.queries.registry import Registry
+from descentd.queries.statistics.comparison import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Comparable:
+    """`parents` of the versions asked about and of all their ancestors; `series` in an order for readers."""
+
+    parents: Parents
+    series: Sequence[Series]
+    metrics: Metrics
+
+
+async def comparable(registry: Registry, heads: Sequence[int], upto: int) -> Comparable:
+    """The newest results of some versions and of all their ancestors, by a fixed number of look-ups.
+
+    Retracted results are out, and so are contaminated ones; the series hold the versions that they were of.
+    """
+    parents = await parents_of(registry, heads, upto)
+    found = await measured(registry, sorted(parents), upto)
+    learned = await learned_from(registry, heads, found, upto)
+    return Comparable(parents, in_series(found, learned, parents), found.metrics)
+
+
+async def learned_from(registry: Registry, heads: Sequence[int], found: Measured, upto: int) -> dict[str, set[int]]:
+    """By the id of the data that versions were evaluated on, which of them learned from it."""
+    ids = {each.protocol.data for evaluations in found.evaluations.values() for each in evaluations}
+    data = {id: brief.sequence for id, brief in (await registry.store.resolve([id for id in ids if id])).items()}
+    touched: Contamination = await contamination(registry, heads, set(data.values()), upto)
+    return {id: set(touched.reached[each]) for id, each in data.items() if each in touched.reached}
+
+
+def in_series(found: Measured, learned: dict[str, set[int]], versions: Collection[int]) -> list[Series]:
+    """The newest results of versions in series."""
+    results: defaultdict[Key, dict[int, Result]] = defaultdict(dict)
+    left_out: defaultdict[Key, set[int]] = defaultdict(set)
+    withdrawn: defaultdict[Key, set[int]] = defaultdict(set)
+    for version in versions:
+        for evaluation in found.counted(version):
+            if version in learned.get(evaluation.protocol.data or "", ()):
+                for key in evaluation.results:
+                    left_out[key].add(version)
+            else:
+                for key, result in evaluation.results.items():  # a newer one takes the place of an older one
+                    results[key][version] = result
+        for evaluation in found.withdrawn(version):
+            for key in evaluation.results:
+                if version not in results.get(key, ()) and version not in left_out.get(key, ()):
+                    withdrawn[key].add(version)
+    made = [
+        Series(
+            protocol_of(key, found.metrics),
+            results.get(key, {}),
+            frozenset(left_out.get(key, ())),
+            frozenset(withdrawn.get(key, ())),
+        )
+        for key in {**results, **left_out, **withdrawn}
+    ]
+    return sorted(made, key=lambda series: series.protocol.key)
+
+
+def protocol_of(key: Key, metrics: Metrics) -> Protocol:
+    """A series' protocol as the statistics take it."""
+    suite = key.protocol
+    config = "" if suite.config == "null" else suite.config
+    return Protocol(metrics[key.metric], suite.suite, suite.version, config, suite.data, key.slice, key.parts)

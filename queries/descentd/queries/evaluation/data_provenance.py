@@ -1,0 +1,117 @@
+"""What evaluation data was made from, and who learned from that: contamination from the other side.
+
+Only derivations of data count: what a version generated is not made from what that version learned from, and two data
+that merely have an origin in common share nothing that is known of. A dataset is made from its partitions, and its
+partitions from what it was derived from as a whole.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.reach import Direction, Step
+from descentd.queries.registry import Registry
+
+Learned = Mapping[int, Mapping[int, Sequence[Step]]]
+"""By data, the versions that trained on it or on a dataset that it is in, with the steps from it to the version."""
+
+_MADE: Final = frozenset({Role.DERIVED_FROM, Role.INCLUDES})
+
+
+@dataclass(frozen=True, slots=True)
+class Teachers:
+    """What some data (`start`) was made from, as far as versions trained on it.
+
+    trained: by version, the nearest of what it trained on; before: by data, the step by which it was come to and from
+    where.
+    """
+
+    start: int
+    trained: Mapping[int, int]
+    before: Mapping[int, tuple[int, Step]]
+    learned: Learned
+
+    def way(self, version: int) -> list[Step]:
+        """From the data back to what the version trained on, and on to the version, both ends included."""
+        at = self.trained[version]
+        onward = self.learned[at][version]
+        back: list[Step] = []
+        while at != self.start:
+            at, step = self.before[at]
+            back.append(step)
+        return [Step(self.start, None), *reversed(back), *onward]
+
+
+async def teachers(
+    registry: Registry, heads: Sequence[int], data: Collection[int], met: Set[int], upto: int
+) -> dict[int, Teachers]:
+    """Those of `data` that were made from what a version in the ancestry of `heads` trained on.
+
+    met: all data in the ancestry of `heads`. Nothing is looked up where none of the data comes from any of that; the
+    look-ups are for all data and heads at once.
+    """
+    everything = {*data, *await _origins(registry, sorted(data), upto)}
+    if met.isdisjoint(everything):
+        return {}
+    learned = await _learned(registry, heads, upto)
+    made_from = await _made_from(registry, everything, upto)
+    found = {each: _back(each, made_from, learned) for each in data}
+    return {each: taught for each, taught in found.items() if taught.trained}
+
+
+async def _origins(registry: Registry, data: Sequence[int], upto: int) -> set[int]:
+    """All other data that went into some data, by derivations of data alone."""
+    members = registry.walk.members
+    makers = frozenset((await members(data, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)).tolist())
+    above: set[int] = set()
+    for kind in (Kind.PARTITION, Kind.DATASET):
+        above.update((await members(data, Direction.ANCESTORS, upto, kind, avoiding=makers)).tolist())
+    return above
+
+
+async def _learned(registry: Registry, heads: Sequence[int], upto: int) -> Learned:
+    store = registry.store
+    ancestors = await registry.walk.members(heads, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)
+    learned: defaultdict[int, dict[int, Sequence[Step]]] = defaultdict(dict)
+    for link in await store.links(sorted({*heads, *ancestors.tolist()}), {Role.TRAINED_ON}, inward=False):
+        learned[link.target][link.source] = [Step(link.source, Role.TRAINED_ON)]
+    for link in await store.links(sorted(learned), {Role.INCLUDES}, inward=False):
+        for version, steps in learned[link.source].items():
+            learned[link.target].setdefault(version, [Step(link.source, Role.INCLUDES), *steps])
+    return learned
+
+
+async def _made_from(registry: Registry, data: set[int], upto: int) -> Mapping[int, Sequence[Step]]:
+    """One step back from each data: what it was derived from, its partitions, and partitions with the same digest."""
+    store = registry.store
+    records = [(entry.sequence, entry.record) for entry in await store.entries(sorted(data))]
+    keys = {at: f"digest:{record.content['digest']}" for at, record in records if record.kind is Kind.PARTITION}
+    holders = await store.holders(set(keys.values()))
+    twins = {at: [twin for twin in holders[key] if twin <= upto] for at, key in keys.items()}
+    back: defaultdict[int, list[Step]] = defaultdict(list)
+    everything = data.union(*twins.values())
+    for link in await store.links(sorted(everything), _MADE, inward=False):
+        back[link.source].append(Step(link.target, link.role, back=True))
+    for at, same in twins.items():
+        back[at] += [Step(twin, Role.SAME_DATA) for twin in same if twin != at]
+    return back
+
+
+def _back(start: int, made_from: Mapping[int, Sequence[Step]], learned: Learned) -> Teachers:
+    """Go back from data, nearest first, to all that it was made from."""
+    trained: dict[int, int] = {}
+    before: dict[int, tuple[int, Step]] = {}
+    level = [start]
+    while level:
+        following = []
+        for data in level:
+            for version in learned.get(data, ()):
+                trained.setdefault(version, data)
+            for step in made_from.get(data, ()):
+                if step.sequence not in before and step.sequence != start:
+                    before[step.sequence] = data, step
+                    following.append(step.sequence)
+        level = following
+    return Teachers(start, trained, before, learned)

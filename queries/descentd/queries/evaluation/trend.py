@@ -1,0 +1,82 @@
+"""One metric along one line of descent: its points, slope and trend in each series that may be compared."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from descentd.graph.metrics import MetricDefinition
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.names import text
+from descentd.graph.model.records import Brief
+from descentd.queries.erosion.findings import LeftOut
+from descentd.queries.evaluation.comparable import comparable
+from descentd.queries.evaluation.composites import Slice
+from descentd.queries.evaluation.evaluations import VERSION
+from descentd.queries.evaluation.lines import Line, first_parents, lines
+from descentd.queries.evaluation.series import Protocol
+from descentd.queries.registry import Registry, about
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """A metric's lines, each with its protocol; `refs` of every version on them; `data` by id.
+
+    left_out: results on the line that do not count; slices: all that the metric was measured in there.
+    """
+
+    metric: MetricDefinition
+    lines: Sequence[tuple[Protocol, Line]]
+    left_out: Sequence[LeftOut]
+    slices: Sequence[Slice]
+    refs: Mapping[int, str]
+    data: Mapping[str, Brief]
+    upto: int
+
+
+async def trend(
+    registry: Registry, ref: str, metric: str, slice: Slice | None, since: str | None, as_of: str | None = None
+) -> Trend:
+    """A metric along first parents, in every slice where none is given.
+
+    Raises NotFound, UnknownMetric, and InvalidInput where `since` is no ancestor.
+    """
+    upto = await registry.sequence(as_of)
+    of = await registry.find(ref, upto, VERSION, "of")
+    start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
+    definition = (await registry.definitions.read(registry.store, registry.walk, upto)).find(metric, "metric")
+    along = await comparable(registry, [of.sequence], upto)
+    line = set(first_parents(of.sequence, along.parents, start))
+    measured = [
+        one
+        for one in along.series
+        if one.protocol.metric.name == definition.name
+        and not line.isdisjoint([*one.results, *one.left_out, *one.retracted])
+    ]
+    asked = [one for one in measured if slice in (None, one.protocol.slice)]
+    left_out = [
+        LeftOut(one.protocol, tuple(sorted(one.left_out & line)), tuple(sorted(one.retracted & line)))
+        for one in asked
+        if not line.isdisjoint(one.left_out | one.retracted)
+    ]
+    drawn = await asyncio.to_thread(lines, of.sequence, along.parents, asked, since=start)
+    found = [(one.protocol, line) for one, line in zip(asked, drawn, strict=True) if line.points]
+    points = {point.version for _, line in found for point in line.points}
+    versions = sorted(points.union(*(one.contaminated + one.retracted for one in left_out)))
+    refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(versions)}
+    data = await registry.store.resolve({one.protocol.data for one in asked if one.protocol.data})
+    slices = list(dict.fromkeys(one.protocol.slice for one in measured))
+    return Trend(definition, found, left_out, slices, refs, data, upto)
+
+
+def slice_given(terms: Sequence[tuple[str, str]]) -> Slice:
+    """A slice as a client gave it, in its normal form; raises InvalidInput where an attribute is given twice."""
+    normal: dict[str, str] = {}
+    for i, (attribute, value) in enumerate(terms):
+        with about(f"slice[{i}].attribute"):
+            name = text(attribute, "attribute")
+        with about(f"slice[{i}].value"):
+            exact = text(value, "value")
+        if name in normal:
+            raise InvalidInput(f"The attribute {ascii(name)} is given twice: give it once.", f"slice[{i}].attribute")
+        normal[name] = exact
+    return tuple(sorted(normal.items()))

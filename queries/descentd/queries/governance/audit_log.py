@@ -1,0 +1,31 @@
+"""Who asked for what, and what was refused."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from descentd.graph.model.accounts import Access
+from descentd.queries.pages import page
+from descentd.queries.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Accesses:
+    """A page of the log of accesses, newest first, each with its cursor."""
+
+    items: Sequence[tuple[Access, str]]
+    more: bool
+
+
+async def accesses(
+    registry: Registry, person: str | None, refused: bool | None, first: int | None, after: str | None
+) -> Accesses:
+    """The accesses of a person (None: of everybody), and those that were or were not refused (None: both).
+
+    Raises InvalidInput for a cursor that is none.
+    """
+    # Pages go back in time, so what comes in meanwhile moves none of them: the cursor need not pin anything.
+    asked = page(first, after, 0, ["accesses", person, refused])
+    before = asked.after[0] if asked.after else None
+    found = await registry.store.people.accesses(before, asked.first + 1, person, refused)
+    items = [(access, asked.cursor(number)) for number, access in found[: asked.first]]
+    return Accesses(items, len(found) > asked.first)

@@ -1,0 +1,220 @@
+"""Drift of documentation: versions whose safety profile is missing, old, copied, or contradicted by results."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Brief
+from descentd.queries.evaluation.parsing import slice_of
+from descentd.queries.evaluation.results import Found, Measured, measured
+from descentd.queries.governance.profiles import Profiles, profiles, wording
+from descentd.queries.lineage.versions import VersionFilter, matching
+from descentd.queries.pages import page
+from descentd.queries.registry import Registry, moment_of
+from descentd.queries.retractions import retracted
+
+_EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
+_CHUNK: Final = 500
+
+
+class DriftKind(StrEnum):
+    """How the documentation of a version has drifted from what is known."""
+
+    MISSING_PROFILE = "MISSING_PROFILE"
+    STALE_PROFILE = "STALE_PROFILE"
+    COPIED_PROFILE = "COPIED_PROFILE"
+    CLAIM_CONTRADICTED = "CLAIM_CONTRADICTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A finding; `evidence` holds the ids of the records that show it."""
+
+    kind: DriftKind
+    message: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """A version whose documentation has drifted."""
+
+    version: Brief
+    findings: Sequence[Drift]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftPage:
+    """A page of versions with findings, in log order."""
+
+    items: Sequence[Drifted]
+    total: int
+    more: bool
+    upto: int
+
+
+async def documentation_drift(
+    registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
+) -> DriftPage:
+    """The versions that a filter lets through and whose documentation has drifted; raises NotFound, InvalidInput."""
+    asked = page(first, after, await registry.sequence(as_of), ["drift", wanted, as_of])
+    versions = (await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))).tolist()
+    found: dict[int, Sequence[Drift]] = {}
+    for i in range(0, len(versions), _CHUNK):
+        drifts = await drift(registry, versions[i : i + _CHUNK], asked.upto)
+        found |= {version: findings for version, findings in drifts.items() if findings}
+    rest = [version for version in found if asked.after is None or version > asked.after[0]]
+    briefs = await registry.store.briefs(rest[: asked.first])
+    items = [Drifted(brief, found[brief.sequence], asked.cursor(brief.sequence)) for brief in briefs]
+    return DriftPage(items, len(found), len(rest) > asked.first, asked.upto)
+
+
+async def drift(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, Sequence[Drift]]:
+    """What is wrong with the documentation of each version as known at a sequence, by a fixed number of look-ups."""
+    said = await profiles(registry.store, versions, upto)
+    found: dict[int, list[Drift]] = {version: [] for version in versions}
+    documented: dict[int, Entry] = {}
+    for version in versions:
+        current = said[version].current
+        if current is None:
+            found[version].append(_missing(said[version]))
+        else:
+            documented[version] = current
+    for finder in (_stale, _copied, _contradicted):
+        async for version, finding in finder(registry, documented, upto):
+            found[version].append(finding)
+    return found
+
+
+def _missing(said: Profiles) -> Drift:
+    if not said.withdrawn:
+        return Drift(DriftKind.MISSING_PROFILE, "There is no safety profile.")
+    message = "The safety profile was retracted, and no other was written since."
+    return Drift(DriftKind.MISSING_PROFILE, message, (said.entries[-1].record.id,))
+
+
+async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int) -> AsyncIterator[tuple[int, Drift]]:
+    """Evidence about the version came in a later transaction than its profile."""
+    links = await registry.store.links(list(documented), _EVIDENCE, inward=True) if documented else []
+    about = {link.source: link.target for link in links if documented[link.target].sequence < link.source <= upto}
+    later: defaultdict[int, list[Entry]] = defaultdict(list)
+    for entry in await registry.store.entries(sorted(about)) if about else ():
+        version = about[entry.sequence]
+        if entry.transaction > documented[version].sequence:
+            later[version].append(entry)
+    ids = [entry.record.id for entries in later.values() for entry in entries]
+    gone = await retracted(registry.store, ids, upto) if ids else frozenset()
+    for version, entries in later.items():
+        since = [entry for entry in entries if entry.record.id not in gone]
+        if since:
+            yield (
+                version,
+                Drift(
+                    DriftKind.STALE_PROFILE,
+                    f"{_counted(since)} came after the safety profile: read it again, and confirm or revise it.",
+                    tuple(entry.record.id for entry in since),
+                ),
+            )
+
+
+def _counted(entries: Sequence[Entry]) -> str:
+    kinds = [entry.record.kind for entry in entries]
+    return " and ".join(f"{kinds.count(kind)} {_named(kind, kinds.count(kind))}" for kind in dict.fromkeys(kinds))
+
+
+def _named(kind: Kind, count: int) -> str:
+    name = kind.lower()
+    return name if count == 1 else f"{name.removesuffix('y')}ies" if name.endswith("y") else f"{name}s"
+
+
+async def _copied(registry: Registry, documented: Mapping[int, Entry], upto: int) -> AsyncIterator[tuple[int, Drift]]:
+    """The files are not the parent's, and the profile is, word for word."""
+    links = await registry.store.links(list(documented), {Role.DERIVED_FROM}, inward=False) if documented else []
+    parents = sorted({link.target for link in links})
+    if not parents:
+        return
+    said = await profiles(registry.store, parents, upto)
+    suspects = [
+        (link.source, link.target, original)
+        for link in links
+        if (original := _original(documented[link.source], said[link.target].entries)) is not None
+    ]
+    wanted = sorted({version for source, target, _ in suspects for version in (source, target)})
+    entries = {entry.sequence: entry for entry in await registry.store.entries(wanted)} if wanted else {}
+    seen: set[int] = set()
+    for version, parent, original in suspects:
+        own, theirs = _files(entries[version].record.content), _files(entries[parent].record.content)
+        if own and own != theirs and version not in seen:
+            seen.add(version)
+            name = entries[parent].record.label
+            yield (
+                version,
+                Drift(
+                    DriftKind.COPIED_PROFILE,
+                    f"The safety profile is that of {name}, word for word, though the files are not.",
+                    (documented[version].record.id, original.record.id),
+                ),
+            )
+
+
+def _original(profile: Entry, before: Sequence[Entry]) -> Entry | None:
+    """The profile of a parent that this one is a copy of: a parent's that was written later is no original."""
+    said = wording(profile.record.content)
+    same = (
+        one
+        for one in reversed(before)
+        if one.transaction <= profile.transaction and wording(one.record.content) == said
+    )
+    return next(same, None)
+
+
+def _files(version: Content) -> frozenset[str]:
+    return frozenset(artifact["digest"] for artifact in version.get("artifacts", ()))
+
+
+async def _contradicted(
+    registry: Registry, documented: Mapping[int, Entry], upto: int
+) -> AsyncIterator[tuple[int, Drift]]:
+    """A claim of the profile is bound to a metric, and its newest result is outside."""
+    claiming = [version for version, profile in documented.items() if profile.record.content.get("claims")]
+    if not claiming:
+        return
+    results = await measured(registry, claiming, upto)
+    for version in claiming:
+        profile = documented[version].record
+        for claim in profile.content["claims"]:
+            newest = _newest(results, version, claim)
+            for bound in _outside(claim, newest.result.value) if newest else ():
+                assert newest is not None
+                value = f"{claim['metric']}{_of(claim)} is {newest.result.value:.6g}, {bound}"
+                message = f'The profile claims "{claim["text"]}", but {value}.'
+                yield version, Drift(DriftKind.CLAIM_CONTRADICTED, message, (profile.id, newest.evaluation.id))
+
+
+def _newest(results: Measured, version: int, claim: Mapping[str, Any]) -> Found | None:
+    """The newest result of a claim's metric and slice, under whatever protocol."""
+    slice = slice_of(claim.get("slice", ()))
+    found = [
+        one
+        for series, one in results.newest(version).items()
+        if series.metric == claim["metric"] and series.slice == slice
+    ]
+    return max(found, key=lambda one: (one.evaluation.moment, one.evaluation.sequence), default=None)
+
+
+def _outside(claim: Mapping[str, Any], value: float) -> Iterator[str]:
+    if "atLeast" in claim and value < claim["atLeast"]:
+        yield f"below {claim['atLeast']:.6g}"
+    if "atMost" in claim and value > claim["atMost"]:
+        yield f"above {claim['atMost']:.6g}"
+
+
+def _of(claim: Mapping[str, Any]) -> str:
+    slice = ", ".join(f"{part['attribute']} {part['value']}" for part in claim.get("slice", ()))
+    return f" for {slice}" if slice else ""

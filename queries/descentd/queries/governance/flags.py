@@ -1,0 +1,178 @@
+"""Flags: warnings that reach what descends from a record, by lineage at the moment of asking, not by copying.
+
+A CLEAR on a flagged subject ends the flag there; on a descendant it exempts that one and what lies only below it.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from descentd.graph.model.errors import InvalidInput, NotFound
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.reach import Direction, Sequences
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.registration.acts import FlagAction, FlagInput, name_all, perform, repeated, signed
+from descentd.graph.store.base import Reads
+from descentd.queries.governance.probes import origins
+from descentd.queries.registry import Registry
+from descentd.queries.retractions import retracted
+
+REFUSING: Final = frozenset({FlagAction.QUARANTINE, FlagAction.DECOMMISSION})
+"""Flags that refuse promotion, deployment and review; a REVIEW flag only shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A flag that is in force.
+
+    `origins` are the subjects that it still stands on; `exempt` those records that were cleared of it, which it neither
+    reaches nor passes.
+    """
+
+    sequence: int
+    id: str
+    action: FlagAction
+    reason: str
+    propagates: bool
+    origins: frozenset[int]
+    exempt: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """A flag that was recorded; `affected` counts by kind what it reaches beside its subjects."""
+
+    record: Record
+    affected: Mapping[Kind, int]
+    upto: int
+
+
+async def in_force(registry: Registry, upto: int) -> list[Standing]:
+    """Every flag that stands on something as known at a sequence, oldest first."""
+    entries = await registry.flags.read(registry.store, registry.walk, upto)
+    withdrawn = await retracted(registry.store, [entry.record.id for entry in entries], upto)
+    entries = [entry for entry in entries if entry.record.id not in withdrawn]
+    subjects = {id for entry in entries for id in entry.record.content["subjects"]}
+    known = {id: brief.sequence for id, brief in (await registry.store.resolve(subjects)).items()} if subjects else {}
+    cleared: defaultdict[str, set[int]] = defaultdict(set)
+    for entry in entries:
+        for flag in entry.record.content.get("clears", ()):
+            cleared[flag] |= {known[id] for id in entry.record.content["subjects"]}
+    standing = (_standing(entry, known, frozenset(cleared[entry.record.id])) for entry in entries)
+    return [flag for flag in standing if flag.action is not FlagAction.CLEAR and flag.origins]
+
+
+def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) -> Standing:
+    content = entry.record.content
+    return Standing(
+        entry.sequence,
+        entry.record.id,
+        FlagAction(content["action"]),
+        content["reason"],
+        bool(content.get("propagate")),
+        frozenset(known[id] for id in content["subjects"]) - exempt,
+        exempt,
+    )
+
+
+async def reaching(registry: Registry, record: int, upto: int) -> list[Standing]:
+    """The flags that reach a record, or stand on it, oldest first."""
+    flags = await in_force(registry, upto)
+    if not flags:
+        return []
+    above = {record, *await origins(registry, record, upto)}
+    # A whole dataset as a cause starts from all its partitions, though it is no ancestor of what trained on one.
+    causes = {origin for flag in flags for origin in flag.origins}
+    included = await registry.store.links(causes, {Role.INCLUDES}, inward=False)
+    above |= {link.source for link in included if link.target in above}
+    return [flag for flag in flags if await _reaches(registry, flag, record, above, upto)]
+
+
+async def _reaches(registry: Registry, flag: Standing, record: int, above: set[int], upto: int) -> bool:
+    """Whether a flag reaches a record, given that and all that it came from."""
+    if record in flag.origins:
+        return True
+    if not flag.propagates or record in flag.exempt or flag.origins.isdisjoint(above):
+        return False
+    # Only where a cleared record lies on the way is there a question whether all ways pass it.
+    return flag.exempt.isdisjoint(above) or record in await _versions(registry, [flag], upto)
+
+
+async def versions_reached(registry: Registry, upto: int, actions: Collection[FlagAction]) -> Sequences:
+    """All versions that a flag with one of these actions reaches or stands on, ascending."""
+    flags = [flag for flag in await in_force(registry, upto) if flag.action in actions]
+    plain = [flag for flag in flags if flag.propagates and not flag.exempt]
+    groups = [plain, *([flag] for flag in flags if flag.propagates and flag.exempt)]
+    reached = [await _versions(registry, group, upto) for group in groups if group]
+    causes = sorted({origin for flag in flags for origin in flag.origins})
+    briefs = await registry.store.briefs(causes) if causes else []
+    own = np.array([brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION], dtype=np.int64)
+    return np.unique(np.concatenate([own, *reached]))
+
+
+async def _versions(registry: Registry, flags: Sequence[Standing], upto: int) -> Sequences:
+    """The versions that propagating flags with the same exemptions reach below their origins."""
+    causes = sorted({origin for flag in flags for origin in flag.origins})
+    return await registry.walk.members(
+        causes, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION, avoiding=flags[0].exempt
+    )
+
+
+async def flag(registry: Registry, given: FlagInput, person: str) -> Flagged:
+    """Record a flag, or the end of flags.
+
+    Raises NotFound, InvalidInput for a CLEAR that clears nothing, and VersionConflict for an idempotencyKey of another
+    act.
+    """
+    content = await _content(registry.store, given)
+    record = await repeated(registry.store, Kind.FLAG, person, content)
+    if record is None:
+        clears = {"clears": await _cleared(registry, given)} if given.action is FlagAction.CLEAR else {}
+
+        async def draft(reads: Reads) -> Sequence[Record]:
+            again = await repeated(reads, Kind.FLAG, person, content)
+            return [again or Record.of(Kind.FLAG, signed(content | clears, person))]
+
+        [record] = await perform(registry.committer, person, draft)
+    upto = await registry.sequence()
+    return Flagged(record, await _affected(registry, record, upto), upto)
+
+
+async def _content(reads: Reads, given: FlagInput) -> Content:
+    subjects = await name_all(reads, given.subjects, "subjects")
+    return given.content() | {"subjects": sorted({subject.id for subject in subjects})}
+
+
+async def _cleared(registry: Registry, given: FlagInput) -> list[str]:
+    """The ids of the flags that a CLEAR ends: those given, or all that reach its subjects."""
+    upto = await registry.sequence()
+    subjects = await registry.find_all(given.subjects, upto, "subjects")
+    reaching_any: dict[str, Brief] = {}
+    for subject in subjects:
+        for standing in await reaching(registry, subject.sequence, upto):
+            reaching_any.setdefault(standing.id, subject)
+    for i, id in enumerate(given.clears or ()):
+        if id not in reaching_any:
+            known = await registry.store.resolve([id])
+            if id not in known:
+                raise NotFound(f"{id} is not registered: use the id of a flag.", f"clears[{i}]")
+            raise InvalidInput(f"{id} is no flag that reaches these subjects: leave it out.", f"clears[{i}]")
+    clears = given.clears or reaching_any
+    if not clears:
+        raise InvalidInput("No flag reaches these subjects, so there is nothing to clear.", "subjects")
+    return sorted(clears)
+
+
+async def _affected(registry: Registry, record: Record, upto: int) -> Mapping[Kind, int]:
+    if not record.content.get("propagate") and record.content["action"] != FlagAction.CLEAR:
+        return {}
+    subjects = (await registry.store.resolve(record.content["subjects"])).values()
+    reached = await registry.walk.reach(
+        [subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, first=1
+    )
+    return reached.counts

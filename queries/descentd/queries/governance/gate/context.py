@@ -1,0 +1,62 @@
+"""A version before a gate, and what the rules there speak of."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from descentd.graph.model.records import Brief
+from descentd.queries.governance.cel.expressions import Expression
+from descentd.queries.registry import Registry
+
+EDITION: Final = 2
+"""How a gate judges, beside what a policy says; decisions hold it, so that each is replayed as it was made.
+
+1: what was retracted itself could pass, and so could a rule that speaks of results of which it chose none; persons were
+told apart by their exact text. Decisions of that time hold no edition.
+"""
+
+
+@dataclass(frozen=True)
+class Mentioned:
+    """What some expressions speak of, taken together: nothing else needs to be looked up."""
+
+    expressions: tuple[Expression, ...] = ()
+
+    @cached_property
+    def variables(self) -> frozenset[str]:
+        """The variables that they name."""
+        return frozenset().union(*(one.variables for one in self.expressions))
+
+    @cached_property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that they name."""
+        return frozenset().union(*(one.metrics for one in self.expressions))
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """Whatever they may select."""
+        return frozenset().union(*(one.fields for one in self.expressions))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A version that wants to serve in an environment, as known at a sequence; `moment` is when it is asked about.
+
+    `moment` is in microseconds since 1970 UTC: what expires, and what serves, goes by it.
+    """
+
+    registry: Registry
+    version: Brief
+    environment: str
+    upto: int
+    moment: int
+    mentioned: Mentioned = field(default_factory=Mentioned)
+    edition: int = EDITION
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The value of a variable, and the ids of the records that it rests on."""
+
+    value: object
+    evidence: tuple[str, ...] = ()

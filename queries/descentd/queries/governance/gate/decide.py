@@ -1,0 +1,139 @@
+"""Asking the gate: may a version serve in an environment, by the policy in force there?
+
+Precedence: what no policy can allow is BLOCKED; else a rule that fails: BLOCKED; else one that is incomplete:
+INCOMPLETE; else a quorum that is not reached: BLOCKED.
+"""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import name
+from descentd.graph.model.records import Brief
+from descentd.graph.registration.acts import Decision
+from descentd.queries.governance.flags import REFUSING, reaching
+from descentd.queries.governance.gate.context import EDITION, Case, Mentioned
+from descentd.queries.governance.gate.rules import GateOutcome, judge
+from descentd.queries.governance.gate.state_variables import reviews_of
+from descentd.queries.governance.gate.variables import see
+from descentd.queries.governance.policies import Policy, in_force, meant
+from descentd.queries.governance.profiles import profiles
+from descentd.queries.governance.reviews import newest, quorum, vetoes
+from descentd.queries.registry import Registry, about, moment_of
+from descentd.queries.withdrawals import withdrawal
+
+VERSION = frozenset({Kind.MODEL_VERSION})
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOutcome:
+    """What one rule came to, a sentence, and the ids of the records that it rests on."""
+
+    name: str
+    outcome: GateOutcome
+    message: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What the gate of an environment says of a version, as known at a sequence.
+
+    `policy` is None where none is in force. `rules` begins with what no policy can allow, where there is any of it, and
+    ends with the quorum, where one is asked for.
+    """
+
+    version: Brief
+    environment: str
+    outcome: GateOutcome
+    policy: Policy | None
+    rules: Sequence[RuleOutcome]
+    upto: int
+    moment: int
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The ids of all records that it rests on, sorted."""
+        return tuple(sorted({id for rule in self.rules for id in rule.evidence}))
+
+
+async def gate(registry: Registry, of: str, environment: str, as_of: str | None = None) -> Gate:
+    """Ask the gate as of a moment, and record nothing; raises NotFound and InvalidInput."""
+    upto = await registry.sequence(as_of)
+    version = await registry.find(of, upto, VERSION, "of")
+    with about("environment"):
+        place = name(environment, "environment")
+    return await ask(registry, version, place, upto, moment_of(as_of))
+
+
+async def ask(
+    registry: Registry, version: Brief, environment: str, upto: int, moment: int | None = None, edition: int = EDITION
+) -> Gate:
+    """Ask about a version as known at a sequence and a moment (microseconds since 1970 UTC; now unless given)."""
+    moment = time.time_ns() // 1000 if moment is None else moment
+    policy = await in_force(registry.store, environment, upto)
+    asked = policy.rules if policy else ()
+    mentioned = Mentioned(tuple(rule.expression for rule in asked if rule.expression is not None))
+    case = Case(registry, version, environment, upto, moment, mentioned, edition)
+    never = [one async for one in _never(case, policy)]
+    sight = await see(case, policy)
+    rules = [
+        RuleOutcome(
+            rule.name, *judge(rule, sight.seen, edition), sight.evidence(rule.expression) if rule.expression else ()
+        )
+        for rule in asked
+    ]
+    people = await _quorum(case, policy)
+    return Gate(version, environment, _outcome(never, rules, people), policy, (*never, *rules, *people), upto, moment)
+
+
+def _outcome(never: Sequence[RuleOutcome], rules: Sequence[RuleOutcome], people: Sequence[RuleOutcome]) -> GateOutcome:
+    if never or any(rule.outcome is GateOutcome.BLOCKED for rule in rules):
+        return GateOutcome.BLOCKED
+    if any(rule.outcome is not GateOutcome.PASSED for rule in rules):
+        return GateOutcome.INCOMPLETE
+    return GateOutcome.BLOCKED if any(rule.outcome is not GateOutcome.PASSED for rule in people) else GateOutcome.PASSED
+
+
+async def _never(case: Case, policy: Policy | None) -> AsyncIterator[RuleOutcome]:
+    """What no policy can allow."""
+    blocked = GateOutcome.BLOCKED
+    if policy is None:
+        other = await meant(case.registry, case.environment, case.upto)
+        how = f"did you mean {other}" if other else "write one, and start the server with --policies FOLDER"
+        yield RuleOutcome("no-policy", blocked, f"There is no policy for {case.environment}: {how}.")
+    gone_itself = await withdrawal(case.registry, case.version, case.upto) if case.edition > 1 else None
+    if gone_itself is not None:
+        yield RuleOutcome("retracted", blocked, gone_itself.sentence, (gone_itself.id,))
+    said = (await profiles(case.registry.store, [case.version.sequence], case.upto))[case.version.sequence]
+    if said.current is None:
+        gone = (said.entries[-1].record.id,) if said.withdrawn else ()
+        reason = "The safety profile was retracted" if gone else "There is no safety profile"
+        yield RuleOutcome("no-profile", blocked, f"{reason}: say what it is for, and must not do.", gone)
+    for flag in await reaching(case.registry, case.version.sequence, case.upto):
+        if flag.action in REFUSING:
+            yield RuleOutcome("flagged", blocked, f"It is flagged {flag.action.value}: {flag.reason}", (flag.id,))
+    for veto in vetoes(await reviews_of(case), case.environment):
+        content = veto.entry.record.content
+        yield RuleOutcome("no-go", blocked, f"{veto.person} said NO_GO: {content['reason']}", (veto.entry.record.id,))
+
+
+async def _quorum(case: Case, policy: Policy | None) -> Sequence[RuleOutcome]:
+    """Whether enough people said GO, where any are asked for."""
+    if policy is None or policy.quorum == 0:
+        return ()
+    held = await reviews_of(case)
+    reached = quorum(held, case.environment, policy)
+    outcome = GateOutcome.PASSED if reached.reached else GateOutcome.BLOCKED
+    people = f" ({', '.join(reached.people)})" if reached.people else ""
+    message = f"{len(reached.people)} of {reached.needed} people said GO on what is known now{people}."
+    if not reached.reached:
+        lapsed = [
+            f"{one.person}'s no longer holds: {one.void}"
+            for one in newest(held)
+            if one.void and one.environment == case.environment and one.decision is Decision.GO
+        ]
+        message = "; ".join([message.rstrip("."), *lapsed]) + "."
+    ids = [one.entry.record.id for one in held if one.void is None and one.environment == case.environment]
+    return (RuleOutcome("quorum", outcome, message, tuple(ids)),)

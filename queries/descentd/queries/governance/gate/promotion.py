@@ -1,0 +1,199 @@
+"""Promoting a version: the gate is asked, what it says is recorded, and only what passed is let in.
+
+Between the question and the record nothing that matters may be recorded: under the lock that orders all writes it is
+checked what came since, and if any of it touches the case the gate is asked again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from descentd.graph.model.errors import GateBlocked, Unavailable
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.names import instant, name, rfc3339
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.registration.acts import perform
+from descentd.graph.store.base import Reads
+from descentd.queries.governance.gate.context import EDITION
+from descentd.queries.governance.gate.decide import VERSION, Gate, RuleOutcome, ask
+from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.governance.probes import origins
+from descentd.queries.registry import Registry
+
+_TRIES: Final = 5
+_CHUNK: Final = 1000
+_BESIDE: Final = frozenset(
+    {
+        Kind.CODE,
+        Kind.CONFIG,
+        Kind.ENVIRONMENT,
+        Kind.MODEL_VERSION,
+        Kind.POPULATION,
+        Kind.NOTE,
+        Kind.METRIC_DEFINITION,
+        Kind.GATE_DECISION,
+        Kind.PROMOTION,
+    }
+)
+"""Kinds of record that no gate says anything else for: what a version came from is in its content, for good."""
+
+_TOLD: Final = frozenset({Role.EVALUATES, Role.DESCRIBES, Role.AFFECTS, Role.DECIDES_ON})
+_ABOUT_ONE: Final = frozenset({Kind.EVALUATION, Kind.SAFETY_PROFILE, Kind.VULNERABILITY, Kind.REVIEW})
+"""Kinds that matter only where they are about the version, or about something that it came from."""
+
+
+class _OvertakenError(Unavailable):
+    """Something that matters was recorded while the gate was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """A promotion that was recorded, with what the gate said."""
+
+    id: str
+    decision: str
+    gate: Gate
+    upto: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A recorded decision, evaluated again as of the sequence that it saw."""
+
+    recorded: Content
+    gate: Gate
+
+    @property
+    def same(self) -> bool:
+        """Whether it comes to the same: the outcome, and that of each rule."""
+        then = [(rule["name"], rule["outcome"]) for rule in self.recorded["rules"]]
+        now = [(rule.name, rule.outcome.value) for rule in self.gate.rules]
+        return (self.recorded["outcome"], then) == (self.gate.outcome.value, now)
+
+
+async def promote(registry: Registry, of: str, environment: str, person: str) -> Promoted:
+    """Let a version into an environment.
+
+    Raises NotFound and InvalidInput for what is named; GateBlocked where the gate does not say PASSED, with outcome,
+    rules and the id of the decision, which is on record; and Unavailable where records keep overtaking the question.
+    """
+    environment = name(environment, "environment")
+    for left in reversed(range(_TRIES)):
+        upto = await registry.sequence()
+        version = await registry.find(of, upto, VERSION, "of")
+        gate = await ask(registry, version, environment, upto)
+        decision, promotion = _records(gate, person)
+        relevant = frozenset({version.sequence, *await origins(registry, version.sequence, upto)})
+        try:
+            await _record(registry, gate, [decision, *promotion], relevant, person)
+        except _OvertakenError:
+            if not left:
+                raise
+            continue
+        if not promotion:
+            raise blocked(gate, decision.id)
+        return Promoted(promotion[0].id, decision.id, gate, await registry.sequence())
+    raise AssertionError("a loop that always returns or raises")
+
+
+def _records(gate: Gate, person: str) -> tuple[Record, list[Record]]:
+    """The decision, and the promotion where it passed."""
+    by = {"by": person, "at": rfc3339(gate.moment)}
+    place = {"subject": gate.version.id, "environment": gate.environment}
+    decision: Content = {
+        **place,
+        "outcome": gate.outcome.value,
+        "rules": [
+            {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message, "evidence": [*rule.evidence]}
+            for rule in gate.rules
+        ],
+        "evidence": [*gate.evidence],
+        "sequence": gate.upto,
+        "edition": EDITION,
+        **by,
+    }
+    if gate.policy is not None:
+        decision |= {"policy": gate.policy.id, "policyDigest": gate.policy.digest}
+    record = Record.of(Kind.GATE_DECISION, decision)
+    if gate.outcome is not GateOutcome.PASSED:
+        return record, []
+    return record, [Record.of(Kind.PROMOTION, {**place, "gateDecision": record.id, **by})]
+
+
+async def _record(
+    registry: Registry, gate: Gate, records: Sequence[Record], relevant: frozenset[int], person: str
+) -> None:
+    async def draft(reads: Reads) -> Sequence[Record]:
+        if await overtaken(reads, gate, relevant):
+            raise _OvertakenError(
+                f"What is known of {gate.version.ref} keeps changing while the gate is asked: try again."
+            )
+        return records
+
+    await perform(registry.committer, person, draft)
+
+
+async def overtaken(reads: Reads, gate: Gate, relevant: frozenset[int]) -> bool:
+    """Whether something that may matter was recorded after the sequence that the gate was asked at."""
+    after = gate.upto
+    while True:
+        since = await reads.briefs(range(after + 1, after + 1 + _CHUNK))
+        if await _matters(reads, since, relevant, gate):
+            return True
+        if len(since) < _CHUNK:
+            return False
+        after += _CHUNK
+
+
+async def _matters(reads: Reads, since: Sequence[Brief], relevant: frozenset[int], gate: Gate) -> bool:
+    about_one = [brief.sequence for brief in since if brief.kind in _ABOUT_ONE]
+    if any(brief.kind not in _BESIDE | _ABOUT_ONE for brief in since):
+        return True
+    if any(brief.kind is Kind.EVALUATION for brief in since) and _compares(gate):
+        return True
+    links = await reads.links(about_one, _TOLD, inward=False) if about_one else []
+    return any(link.target in relevant for link in links)
+
+
+def _compares(gate: Gate) -> bool:
+    """Whether a rule compares the version with what serves: then results of others matter too."""
+    rules = gate.policy.rules if gate.policy else ()
+    return any(rule.expression is not None and "delta_serving" in rule.expression.fields for rule in rules)
+
+
+def blocked(gate: Gate, decision: str | None = None, field: str = "of") -> GateBlocked:
+    """The error for a gate that does not let a version in; `decision` is the id of the record of it.
+
+    `field` is the argument that names the version.
+    """
+    open_ = [rule for rule in gate.rules if rule.outcome is not GateOutcome.PASSED]
+    told = "; ".join(f"{rule.name} ({rule.outcome.lower()}): {rule.message.rstrip('.')}" for rule in open_)
+    details: dict[str, Any] = {"outcome": gate.outcome.value, "rules": [_told(rule) for rule in gate.rules]}
+    if decision is not None:
+        details["decision"] = decision
+    return GateBlocked(f"{gate.version.ref} is not let into {gate.environment}: {told}.", field, details)
+
+
+def _told(rule: RuleOutcome) -> dict[str, Any]:
+    return {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message}
+
+
+async def replay(registry: Registry, decision: str) -> Replay:
+    """Evaluate a recorded decision again, from the log as of the sequence that it saw and at the moment it was made.
+
+    Raises NotFound, and InvalidInput for what is no decision.
+    """
+    found = await registry.find(decision, await registry.sequence(), frozenset({Kind.GATE_DECISION}), "decision")
+    [entry] = await registry.store.entries([found.sequence])
+    content = entry.record.content
+    version = await registry.find(content["subject"], content["sequence"], VERSION)
+    again = await ask(
+        registry,
+        version,
+        content["environment"],
+        content["sequence"],
+        instant(content["at"]),
+        content.get("edition", 1),
+    )
+    return Replay(content, again)

@@ -1,0 +1,115 @@
+"""Judging a rule by what is known of a version: it holds, it fails, or something is missing, which never passes."""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from descentd.queries.governance.cel.expressions import Expression, Undecided
+from descentd.queries.governance.gate.context import EDITION
+from descentd.queries.governance.gate.explain import told
+from descentd.queries.governance.policies import Rule
+
+
+class GateOutcome(StrEnum):
+    """What a gate, or one rule of it, says. INCOMPLETE: evidence is missing, or nothing could be decided."""
+
+    PASSED = "PASSED"
+    BLOCKED = "BLOCKED"
+    INCOMPLETE = "INCOMPLETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Stands where something an expression speaks of is not known; says why."""
+
+    reason: str
+
+
+Seen = Mapping[str, object]
+"""What an expression sees, by variable; `metrics` holds results by metric, each a mapping of fields."""
+
+_MEASURED: Final = frozenset({"value", "badness", "contaminated"})
+"""Fields of a result that a rule may not speak of where they are not known: the others are null then, by nature."""
+
+
+def judge(rule: Rule, seen: Seen, edition: int = EDITION) -> tuple[GateOutcome, str]:
+    """What a rule comes to, and a sentence; the one place where something passes."""
+    if rule.expression is None:
+        return GateOutcome.INCOMPLETE, f"This server cannot read its expression: {rule.source}"
+    lacking = _lacking(rule.expression, seen)
+    if lacking:
+        return GateOutcome.INCOMPLETE, lacking
+    variables = {name: seen[name] for name in rule.expression.variables}
+    if "metrics" in variables:
+        variables["metrics"] = {name: results for name, results, _ in _results(rule.expression, seen)}
+    if any(_has_nan(value) for value in variables.values()):
+        return GateOutcome.INCOMPLETE, "A number that it speaks of is not a number (NaN)."
+    try:
+        value = _evaluated(rule.expression, variables, edition)
+    except Undecided as error:
+        unknown = _unknown(rule.expression, seen)
+        reason = f"{unknown} is not known, and {error}" if unknown and "null" in str(error) else str(error)
+        return GateOutcome.INCOMPLETE, f"It cannot be decided: {reason}."
+    if value is True:
+        return GateOutcome.PASSED, rule.message or rule.source
+    if value is False:
+        return GateOutcome.BLOCKED, rule.message or _why(rule.expression, variables)
+    return GateOutcome.INCOMPLETE, f"It comes to {type(value).__name__}, which is neither true nor false."
+
+
+def _evaluated(expression: Expression, variables: Seen, edition: int) -> object:
+    return expression.evaluate(variables) if edition > 1 else expression.evaluate_as_first(variables)
+
+
+def _why(expression: Expression, variables: Seen) -> str:
+    seen = told(expression, variables)
+    return f"{seen[0].upper()}{seen[1:].rstrip('.')}." if seen else f"This does not hold: {expression.source}"
+
+
+def _lacking(expression: Expression, seen: Seen) -> str | None:
+    """Why a rule has nothing to go by, where that is so."""
+    for name in sorted(expression.variables):
+        value = seen.get(name, Missing(f"Nothing is known of {name}."))
+        if isinstance(value, Missing):
+            return value.reason
+    for name, results, reason in _results(expression, seen):
+        if not results:
+            return reason or f"There is no result of {name}."
+        for field in sorted(expression.fields & _MEASURED):
+            if any(result.get(field) is None for result in results):
+                return f"A result of {name} has no {field} that is known."
+    return None
+
+
+def _unknown(expression: Expression, seen: Seen) -> str | None:
+    """What the rule speaks of that is null by nature: the first field of a result."""
+    for name, results, _ in _results(expression, seen):
+        for one in results:
+            for field in sorted(expression.fields & one.keys()):
+                if one[field] is None:
+                    return f"{field} of a result of {name}"
+    return None
+
+
+def _results(expression: Expression, seen: Seen) -> Iterator[tuple[str, list[Mapping[str, object]], str | None]]:
+    """The results of each metric that an expression names, or why there are none."""
+    metrics = seen.get("metrics")
+    for name in sorted(expression.metrics):
+        found = metrics.get(name) if isinstance(metrics, Mapping) else None
+        reason = found.reason if isinstance(found, Missing) else None
+        yield name, found if isinstance(found, list) else [], reason
+
+
+def _has_nan(value: object) -> bool:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, float) and math.isnan(one):
+            return True
+        if isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, list):
+            waiting += one
+    return False

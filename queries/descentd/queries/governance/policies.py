@@ -1,0 +1,170 @@
+"""Policies: what a version must show before it may serve in an environment, and which one is in force there."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Final
+
+from descentd.graph.inputs.base import Count, Input, Name, Prose, checked
+from descentd.graph.metrics import nearest
+from descentd.graph.model.derived import place_key
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.identity import Content, canonical, content_id, parse
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Record
+from descentd.graph.registration.acts import perform, signed
+from descentd.graph.store.base import Reads
+from descentd.queries.governance.cel.checks import check
+from descentd.queries.governance.cel.expressions import Expression, compiled
+from descentd.queries.registry import Registry
+from descentd.queries.retractions import retracted
+
+PERSON: Final = "descentd"
+"""Who records the policies of a server's folder."""
+
+BUILT_IN: Final = frozenset({"no-policy", "retracted", "no-profile", "flagged", "no-go", "quorum"})
+"""Rules that no policy can leave out, by the names that decisions give them."""
+
+_DIGITS: Final = re.compile(r"\d+")
+_LIKENESS: Final = 0.8
+_NEWEST: Final = 2**62
+_OWN: Final = ("environment", "quorum", "rules")
+
+
+def _cel(given: str) -> str:
+    check(given)
+    return given
+
+
+def _own_name(given: str) -> str:
+    if given in BUILT_IN:
+        raise InvalidInput(f"{given} is the name of a rule that holds whatever a policy says: choose another.")
+    return given
+
+
+def _distinct(given: tuple["RuleInput", ...]) -> tuple["RuleInput", ...]:
+    if not given:
+        raise InvalidInput("A policy without rules demands nothing: write at least one.")
+    names = [rule.name for rule in given]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InvalidInput(f"The rule {twice} is given twice: give each rule a name of its own.")
+    return given
+
+
+class RuleInput(Input):
+    """One thing that must hold."""
+
+    name: Annotated[Name, checked(_own_name)]
+    """What decisions call it."""
+    expression: Annotated[Prose, checked(_cel)]
+    """CEL over what is known of the version; it must come to true."""
+    message: Prose | None = None
+    """What a reader is told it demands; where none is given, what was seen."""
+
+
+class PolicyInput(Input):
+    """What a version must show before it may be promoted to, or deployed in, an environment."""
+
+    environment: Name
+    """The environment."""
+    quorum: Count = 0
+    """How many people have to say GO."""
+    rules: Annotated[tuple[RuleInput, ...], checked(_distinct)]
+    """All of these must hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as it is asked; `expression` is None where this server cannot compile it any more."""
+
+    name: str
+    source: str
+    message: str | None
+    expression: Expression | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy on record; `digest` covers what it demands and not who recorded it, when, or after which other."""
+
+    id: str
+    digest: str
+    environment: str
+    quorum: int
+    rules: Sequence[Rule]
+
+    @classmethod
+    def of(cls, record: Record) -> "Policy":
+        """Read a POLICY record."""
+        return _read(record.id, record.body)
+
+
+@lru_cache(maxsize=256)
+def _read(id: str, body: bytes) -> Policy:
+    content = parse(body)
+    rules = [
+        Rule(rule["name"], rule["expression"], rule.get("message"), _compiled(rule["expression"]))
+        for rule in content["rules"]
+    ]
+    return Policy(id, _digest(content), content["environment"], content["quorum"], rules)
+
+
+def _compiled(source: str) -> Expression | None:
+    try:
+        return compiled(source)
+    except InvalidInput:
+        return None
+
+
+def _digest(content: Content) -> str:
+    return content_id(Kind.POLICY, canonical({part: content[part] for part in _OWN}))
+
+
+async def in_force(reads: Reads, environment: str, upto: int) -> Policy | None:
+    """The policy of an environment as of a sequence: the newest that was not retracted by then."""
+    record = await _newest(reads, environment, upto)
+    return None if record is None else Policy.of(record)
+
+
+async def meant(registry: Registry, environment: str, upto: int) -> str | None:
+    """The environment that one without a policy was likely meant to be: written nearly so, and with a policy.
+
+    What differs by a number is another place (`eu-1`, `eu-2`), and not a slip.
+    """
+    held = await registry.store.holding(place_key("policy"))
+    briefs = held[held <= upto].tolist()
+    known = {entry.record.content["environment"] for entry in await registry.store.entries(briefs)} if briefs else set()
+    alike = (place for place in known if _DIGITS.findall(place) == _DIGITS.findall(environment))
+    return next(iter(nearest(environment, alike, 1, _LIKENESS)), None) if environment not in known else None
+
+
+async def _newest(reads: Reads, environment: str, upto: int) -> Record | None:
+    key = place_key("policy", environment)
+    held = [sequence for sequence in (await reads.holders([key])).get(key, ()) if sequence <= upto]
+    gone = await retracted(reads, [brief.id for brief in await reads.briefs(held)], upto) if held else frozenset()
+    for entry in reversed(await reads.entries(held[-1:] if not gone else held)):
+        if entry.record.id not in gone:
+            return entry.record
+    return None
+
+
+async def register_policies(registry: Registry, policies: Sequence[PolicyInput], person: str = PERSON) -> list[str]:
+    """Put policies into force, each in its environment; returns the ids of those that were not in force already."""
+    new: list[Record] = []
+
+    async def draft(reads: Reads) -> Sequence[Record]:
+        new.clear()
+        for policy in policies:
+            content = policy.content()
+            before = await _newest(reads, policy.environment, _NEWEST)
+            if before is not None:
+                if _digest(before.content) == _digest(content):
+                    continue
+                content["supersedes"] = before.id
+            new.append(Record.of(Kind.POLICY, signed(content, person)))
+        return new
+
+    await perform(registry.committer, person, draft)
+    return [record.id for record in new]

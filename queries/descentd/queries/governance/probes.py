@@ -1,0 +1,127 @@
+"""Probes: what to attack a version with, because a weakness was documented on it or on something that it came from.
+
+Each version answers for itself: that an ancestor resisted clears nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from descentd.graph.model.kinds import ENTITIES, Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.reach import Direction
+from descentd.graph.model.records import Brief
+from descentd.queries.evaluation.definitions import Metrics
+from descentd.queries.evaluation.parsing import Series, protocol_of, slice_of
+from descentd.queries.evaluation.results import Found, measured
+from descentd.queries.registry import Registry
+from descentd.queries.retractions import retracted
+
+_VERSION = frozenset({Kind.MODEL_VERSION})
+
+
+class ProbeStatus(StrEnum):
+    """Whether a version withstands a weakness: by its own newest result, or it was not tried."""
+
+    NOT_RUN = "NOT_RUN"
+    RESISTED = "RESISTED"
+    REPRODUCED = "REPRODUCED"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A weakness that a version has to answer for; `content` is that of its probe, None where it came without one."""
+
+    vulnerability: Entry
+    on: Brief
+    content: Mapping[str, Any] | None
+    status: ProbeStatus
+    evidence: tuple[str, ...]
+    """The ids of the evaluations that the status rests on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """The probes of a version, in the order in which the weaknesses were documented."""
+
+    version: Brief
+    items: Sequence[Probe]
+    upto: int
+
+    def count(self, status: ProbeStatus) -> int:
+        """How many have a status, of those that come with a probe."""
+        return sum(probe.status is status for probe in self.items if probe.content is not None)
+
+    @property
+    def due(self) -> Sequence[Probe]:
+        """What is to be run: the plan for a version that was just registered."""
+        return [probe for probe in self.items if probe.content is not None and probe.status is ProbeStatus.NOT_RUN]
+
+
+async def probes(registry: Registry, ref: str, as_of: str | None = None) -> Probes:
+    """What to attack a version with; raises NotFound and InvalidInput."""
+    upto = await registry.sequence(as_of)
+    return await probes_of(registry, await registry.find(ref, upto, _VERSION), upto)
+
+
+async def probes_of(registry: Registry, version: Brief, upto: int) -> Probes:
+    """What to attack a version with, and what came of it, as known at a sequence."""
+    documented = await weaknesses(registry, version.sequence, upto)
+    if not documented:
+        return Probes(version, (), upto)
+    subjects = await registry.store.resolve({entry.record.content["subject"] for entry in documented})
+    found = await measured(registry, [version.sequence], upto)
+    newest = found.newest(version.sequence)
+    items = [_probe(entry, subjects[entry.record.content["subject"]], newest, found.metrics) for entry in documented]
+    return Probes(version, items, upto)
+
+
+async def weaknesses(registry: Registry, version: int, upto: int) -> list[Entry]:
+    """The weaknesses documented on a version or on anything that it came from, retracted ones left out; log order."""
+    links = await registry.store.links([version, *await origins(registry, version, upto)], {Role.AFFECTS}, inward=True)
+    sources = sorted({link.source for link in links if link.source <= upto})
+    briefs = await registry.store.briefs(sources) if sources else []
+    ids = {brief.id: brief.sequence for brief in briefs if brief.kind is Kind.VULNERABILITY}
+    gone = await retracted(registry.store, list(ids), upto) if ids else frozenset()
+    left = [sequence for id, sequence in ids.items() if id not in gone]
+    return await registry.store.entries(left) if left else []
+
+
+async def origins(registry: Registry, version: int, upto: int) -> list[int]:
+    """Everything that a version came from: versions, data, code, configurations, environments."""
+    above = [await registry.walk.members([version], Direction.ANCESTORS, upto, kind) for kind in sorted(ENTITIES)]
+    found: list[int] = np.concatenate(above).tolist()
+    return found
+
+
+def _probe(entry: Entry, on: Brief, newest: Mapping[Series, Found], metrics: Metrics) -> Probe:
+    content = entry.record.content.get("probe")
+    if content is None:
+        return Probe(entry, on, None, ProbeStatus.NOT_RUN, ())
+    found = answer(content, newest)
+    definition = metrics[content["metric"]]
+    threshold = definition.badness(content["threshold"])
+    badness = definition.badness(found.result.value) if found else None
+    if found is None or badness is None or threshold is None:
+        return Probe(entry, on, content, ProbeStatus.NOT_RUN, ())
+    status = ProbeStatus.RESISTED if badness <= threshold else ProbeStatus.REPRODUCED
+    return Probe(entry, on, content, status, (found.evaluation.id,))
+
+
+def answer(probe: Mapping[str, Any], newest: Mapping[Series, Found]) -> Found | None:
+    """The newest result under a probe's suite, of its metric and slice, and on its data where it names any."""
+    wanted = protocol_of(probe["suite"], probe.get("data"))
+    slice = slice_of(probe.get("slice", ()))
+    fitting = [
+        found
+        for series, found in newest.items()
+        if series.metric == probe["metric"]
+        and not found.result.lacking
+        and series.slice == slice
+        and series.protocol[:3] == wanted[:3]
+        and wanted.data in (None, series.protocol.data)
+    ]
+    return max(fitting, key=lambda found: (found.evaluation.moment, found.evaluation.sequence), default=None)

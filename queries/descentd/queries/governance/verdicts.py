@@ -1,0 +1,144 @@
+"""What people and flags say of a version: approved, rejected, flagged, or nobody has reviewed it yet."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import numpy as np
+
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.reach import Sequences
+from descentd.graph.registration.acts import Decision, FlagAction
+from descentd.queries.governance.flags import Standing, reaching, versions_reached
+from descentd.queries.governance.policies import Policy
+from descentd.queries.governance.reviews import Held, Quorum, newest, policies, quorum, reviews, vetoes
+from descentd.queries.registry import Registry
+from descentd.queries.withdrawals import Withdrawal, withdrawal, withdrawals, withdrawn_origins
+
+_ALL: Final = frozenset(FlagAction)
+
+
+class VerdictStatus(StrEnum):
+    """Where a version stands."""
+
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    UNREVIEWED = "UNREVIEWED"
+    FLAGGED = "FLAGGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a version stands where it does: a stable code and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Where a version stands, and why."""
+
+    status: VerdictStatus
+    reasons: Sequence[Reason]
+
+
+async def verdict(registry: Registry, version: int, upto: int, moment: int | None = None) -> Verdict:
+    """Where a version stands over all environments, as known at a sequence and a moment (now unless given)."""
+    flags = await reaching(registry, version, upto)
+    held = (await reviews(registry, [version], upto, moment))[version]
+    laid_down = await policies(registry, {one.environment for one in held}, upto)
+    [brief] = await registry.store.briefs([version])
+    gone = await withdrawal(registry, brief, upto)
+    above = await withdrawn_origins(registry, version, upto)
+    return _verdict(flags, gone, above, *_decided(held, laid_down))
+
+
+def _verdict(
+    flags: Sequence[Standing],
+    gone: Withdrawal | None,
+    above: Sequence[Withdrawal],
+    status: VerdictStatus,
+    reviewed: Sequence[Reason],
+) -> Verdict:
+    reasons = [Reason(f"FLAG_{flag.action}", f"Flagged {flag.action.lower()}: {flag.reason}") for flag in flags]
+    if gone is not None:
+        status = VerdictStatus.REJECTED
+        reasons.append(Reason("RETRACTED", gone.sentence))
+    reasons += [
+        Reason("RESTS_ON_RETRACTED", f"It rests on what is not relied on any more: {one.sentence}") for one in above
+    ]
+    return Verdict(VerdictStatus.FLAGGED if flags else status, [*reasons, *reviewed])
+
+
+def _decided(held: Sequence[Held], laid_down: Mapping[str, Policy]) -> tuple[VerdictStatus, list[Reason]]:
+    """What the reviews alone say."""
+    environments = sorted({one.environment for one in held})
+    standing = {place: quorum(held, place, laid_down.get(place)) for place in environments}
+    refused = vetoes(held, None)
+    reasons = [
+        Reason("NO_GO", f"{one.person} said NO_GO for {one.environment}: {one.entry.record.content['reason']}")
+        for one in refused
+    ]
+    reached = [place for place in environments if standing[place].reached and standing[place].people]
+    reasons += [
+        Reason("APPROVED", f"Approved for {place} by {', '.join(standing[place].people)}.") for place in reached
+    ]
+    reasons += [
+        _unmet(place, standing[place]) for place in environments if place not in reached and not vetoes(held, place)
+    ]
+    reasons += [
+        Reason("REOPENED", f"{one.person}'s GO for {one.environment} no longer holds: {one.void}.")
+        for one in newest(held)
+        if one.void and one.decision is Decision.GO
+    ]
+    if refused:
+        return VerdictStatus.REJECTED, reasons
+    if reached:
+        return VerdictStatus.APPROVED, reasons
+    return VerdictStatus.UNREVIEWED, reasons or [Reason("NO_REVIEW", "Nobody has reviewed this version.")]
+
+
+def _unmet(place: str, standing: Quorum) -> Reason:
+    if standing.needed == 0:
+        return Reason("NO_QUORUM", f"No GO is asked for in {place}, and nobody's holds.")
+    return Reason("QUORUM_UNMET", f"{len(standing.people)} of {standing.needed} people said GO for {place}.")
+
+
+async def in_status(
+    registry: Registry, wanted: frozenset[VerdictStatus], upto: int, moment: int | None = None
+) -> Sequences:
+    """All versions that stand so at a sequence and a moment (now unless given), ascending."""
+    everything = await registry.walk.everything(upto, Kind.MODEL_VERSION)
+    flagged = await versions_reached(registry, upto, _ALL)
+    decided = await _reviewed(registry, upto, moment)
+    environments = {one.environment for held in decided.values() for one in held}
+    laid_down = await policies(registry, environments, upto)
+    by_status: dict[VerdictStatus, list[int]] = {status: [] for status in VerdictStatus}
+    for version, held in decided.items():
+        by_status[_decided(held, laid_down)[0]].append(version)
+    gone = [one.of for one in await withdrawals(registry, upto)]
+    retracted = [brief.sequence for brief in gone if brief.kind is Kind.MODEL_VERSION]
+    refused = np.union1d(_array(by_status[VerdictStatus.REJECTED]), _array(retracted))
+    sets = {
+        VerdictStatus.FLAGGED: flagged,
+        VerdictStatus.APPROVED: np.setdiff1d(_array(by_status[VerdictStatus.APPROVED]), np.union1d(refused, flagged)),
+        VerdictStatus.REJECTED: np.setdiff1d(refused, flagged),
+    }
+    sets[VerdictStatus.UNREVIEWED] = np.setdiff1d(everything, np.concatenate(list(sets.values())))
+    return np.unique(np.concatenate([sets[status] for status in wanted] or [_array([])]))
+
+
+async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mapping[int, list[Held]]:
+    """The reviews of all versions that have any."""
+    found = await registry.walk.everything(upto, Kind.REVIEW)
+    subjects = {entry.record.content["subject"] for entry in await registry.store.entries(found.tolist())}
+    if not subjects:
+        return {}
+    versions = sorted(brief.sequence for brief in (await registry.store.resolve(subjects)).values())
+    return await reviews(registry, versions, upto, moment)
+
+
+def _array(sequences: Sequence[int]) -> Sequences:
+    return np.array(sorted(sequences), dtype=np.int64)

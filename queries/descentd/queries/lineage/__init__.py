@@ -1,0 +1,1 @@
+"""Where records come from, what came of them, and how to find them."""

@@ -1,0 +1,135 @@
+"""What a version was made of, as people read it, and what differs between two of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from descentd.graph.model.differences import differences
+from descentd.graph.model.identity import Content
+from descentd.queries.registry import Registry
+
+
+class ChangeArea(StrEnum):
+    """What part of a version a change is in."""
+
+    CODE = "CODE"
+    CONFIG = "CONFIG"
+    ENVIRONMENT = "ENVIRONMENT"
+    DATA = "DATA"
+    ARTIFACT = "ARTIFACT"
+    PROFILE = "PROFILE"
+    PARENT = "PARENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A dotted field with its JSON value on either side, None where it is absent.
+
+    Data and parents that were added or removed are refs, in the field `trainedOn` or `parents`. `on`: of a change over
+    several derivations, the version in between that alone shows it.
+    """
+
+    area: ChangeArea
+    field: str
+    before: Any
+    after: Any
+    on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a version was made of: `data` and `parents` hold roles and relations by ref, `files` digests by name."""
+
+    code: Content
+    config: Any
+    environment: Content
+    data: Mapping[str, str]
+    parents: Mapping[str, str]
+    files: Mapping[str, str]
+
+
+async def builds_of(registry: Registry, versions: Sequence[int]) -> dict[int, Build]:
+    """What versions were made of, by a fixed number of look-ups."""
+    contents = {entry.sequence: entry.record.content for entry in await registry.store.entries(sorted(set(versions)))}
+    ids = {id for content in contents.values() for id in _named(content)}
+    briefs = await registry.store.resolve(ids)
+    parts = {content[part] for content in contents.values() for part in _PARTS if part in content}
+    entries = await registry.store.entries([briefs[id].sequence for id in parts])
+    held = {entry.record.id: entry.record.content for entry in entries}
+    refs = {id: brief.ref for id, brief in briefs.items()}
+    return {version: _build(content, held, refs) for version, content in contents.items()}
+
+
+def changes(before: Build, after: Build) -> list[Change]:
+    """Everything in which two builds differ, in the order of the areas, then of the fields."""
+    return [
+        *fields(ChangeArea.CODE, {"code": before.code}, {"code": after.code}),
+        *fields(ChangeArea.CONFIG, {"config": before.config}, {"config": after.config}),
+        *fields(ChangeArea.ENVIRONMENT, {"environment": before.environment}, {"environment": after.environment}),
+        *members(ChangeArea.DATA, "trainedOn", before.data, after.data),
+        *_files(before.files, after.files),
+        *members(ChangeArea.PARENT, "parents", before.parents, after.parents),
+    ]
+
+
+def members(area: ChangeArea, field: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    """What was removed, added, or kept in another role."""
+    yield from (Change(area, field, ref, None) for ref in sorted(before.keys() - after.keys()))
+    yield from (Change(area, field, None, ref) for ref in sorted(after.keys() - before.keys()))
+    for ref in sorted(before.keys() & after.keys()):
+        if before[ref] != after[ref]:
+            yield Change(area, f"{field}[{ref}]", before[ref], after[ref])
+
+
+def fields(area: ChangeArea, before: Content, after: Content) -> Iterator[Change]:
+    """Field by field; a part that is there on one side only is compared with an empty one."""
+    sides = [{name: part for name, part in side.items() if part is not None and part != {}} for side in (before, after)]
+    for one in differences(*sides):
+        yield Change(area, one.field, one.before, one.after)
+
+
+def _files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    for name in sorted({**before, **after}):
+        if before.get(name) != after.get(name):
+            yield Change(ChangeArea.ARTIFACT, f"artifacts[{name}].digest", before.get(name), after.get(name))
+
+
+_PARTS = ("code", "config", "environment")
+
+
+def _named(content: Content) -> Iterator[str]:
+    yield from (content[part] for part in _PARTS if part in content)
+    yield from (one["node"] for part in ("trainedOn", "parents") for one in content.get(part, ()))
+
+
+def _build(content: Content, held: Mapping[str, Content], refs: Mapping[str, str]) -> Build:
+    parts = {part: held[content[part]] for part in _PARTS if part in content}
+    environment = dict(parts.get("environment", {}))
+    if "dependencies" in environment:
+        environment["dependencies"] = {one["name"]: one["version"] for one in environment["dependencies"]}
+    return Build(
+        parts.get("code", {}),
+        parts.get("config", {}).get("parameters"),
+        environment,
+        _joined((refs[one["node"]], one["role"]) for one in content.get("trainedOn", ())),
+        _joined((refs[one["node"]], one["relation"]) for one in content.get("parents", ())),
+        _by_name(content.get("artifacts", ())),
+    )
+
+
+def _joined(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
+    """By ref, all roles; one may be named in several."""
+    joined: dict[str, str] = {}
+    for ref, role in sorted(pairs):
+        joined[ref] = f"{joined[ref]}, {role}" if ref in joined else role
+    return joined
+
+
+def _by_name(artifacts: Sequence[Content]) -> dict[str, str]:
+    """Digests by file name; by whole address where several files have one name."""
+    names = [one["uri"].rstrip("/").rpartition("/")[2] for one in artifacts]
+    return {
+        name if names.count(name) == 1 else one["uri"]: one["digest"]
+        for name, one in zip(names, artifacts, strict=True)
+    }

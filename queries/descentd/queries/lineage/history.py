@@ -1,0 +1,134 @@
+"""What happened to a record: how it came in, and every statement about it since."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.queries.pages import page
+from descentd.queries.registry import Registry
+
+STATEMENTS = frozenset(
+    {Role.EVALUATES, Role.EVALUATED_ON, Role.DESCRIBES, Role.ABOUT, Role.DEPLOYS, Role.DECIDES_ON, Role.AFFECTS}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, in one sentence."""
+
+    entry: Entry
+    summary: str
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A page of events, oldest first."""
+
+    events: Sequence[Event]
+    more: bool
+    upto: int
+
+
+async def history(
+    registry: Registry, ref: str, first: int | None, after: str | None, as_of: str | None = None
+) -> History:
+    """The history of a record; raises NotFound and InvalidInput."""
+    asked = page(first, after, await registry.sequence(as_of), ["history", ref, as_of])
+    of = await registry.find(ref, asked.upto)
+    links = await registry.store.links([of.sequence], STATEMENTS, inward=True)
+    sequences = sorted({of.sequence, *(link.source for link in links if link.source <= asked.upto)})
+    rest = [sequence for sequence in sequences if asked.after is None or sequence > asked.after[0]]
+    entries = await registry.store.entries(rest[: asked.first])
+    events = [Event(entry, summary(entry), asked.cursor(entry.sequence)) for entry in entries]
+    return History(events, len(rest) > asked.first, asked.upto)
+
+
+def summary(entry: Entry) -> str:
+    """One sentence that says what an entry recorded."""
+    record = entry.record
+    sentence = _SENTENCES.get(record.kind)
+    return sentence(record.content) if sentence else f"{record.kind.capitalize().replace('_', ' ')} registered."
+
+
+def _evaluation(content: Content) -> str:
+    metrics = content["metrics"]
+    named = ", ".join(f"{metric['name']} {metric['value']:.6g}" for metric in metrics[:3])
+    rest = f" and {len(metrics) - 3} more" if len(metrics) > 3 else ""
+    return f"Evaluated with {content['suite']['name']} {content['suite']['version']}: {named}{rest}."
+
+
+def _profile(content: Content) -> str:
+    again = "revised" if "supersedes" in content else "recorded"
+    reason = f": {content['reason']}" if "reason" in content else "."
+    return f"Safety profile {again}{reason}"
+
+
+def _population(content: Content) -> str:
+    again = "corrected" if "supersedes" in content else "recorded"
+    listed = len(content.get("population", ()))
+    reason = f": {content['reason']}" if "reason" in content else "."
+    return f"Population {again} ({content['populationDocumented'].lower()}, {listed} values){reason}"
+
+
+def _entity(content: Content) -> str:
+    label = f"{content['name']}@{content['version']}"
+    parents = len(content.get("parents") or content.get("derivedFrom") or ())
+    came = f", derived from {parents} other{'s' if parents > 1 else ''}" if parents else ""
+    return f"{label} registered{came}."
+
+
+def _review(content: Content) -> str:
+    return f"{content['by']} said {content['decision']} for {content['environment']}: {content['reason']}"
+
+
+def _deployment(content: Content) -> str:
+    place = f"{content['endpoint']} in {content['environment']}"
+    if "supersedes" in content:
+        return f"Ended at {place} by {content['by']} as of {content['until']}: {content['reason']}"
+    return f"Deployed at {place} by {content['by']} as of {content['since']}."
+
+
+def _incident(content: Content) -> str:
+    if "supersedes" in content:
+        return f"Incident resolved by {content['by']} as of {content['resolvedAt']}: {content['reason']}"
+    return f"Incident ({content['severity'].lower()}) at {content['openedAt']}: {content['title']}"
+
+
+def _flag(content: Content) -> str:
+    done = "Flags cleared" if content["action"] == "CLEAR" else f"Flagged {content['action']}"
+    return f"{done} by {content['by']}: {content['reason']}"
+
+
+def _gate_decision(content: Content) -> str:
+    unmet = [rule["name"] for rule in content["rules"] if rule["outcome"] != "PASSED"]
+    told = f": {', '.join(unmet)}" if unmet else ""
+    return f"The gate of {content['environment']} said {content['outcome']}{told}."
+
+
+def _policy(content: Content) -> str:
+    names = ", ".join(rule["name"] for rule in content["rules"])
+    return f"Policy of {content['environment']} laid down, with quorum {content['quorum']} and these rules: {names}."
+
+
+_SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
+    Kind.MODEL_VERSION: _entity,
+    Kind.DATASET: _entity,
+    Kind.PARTITION: lambda content: f"Partition {content['name']} of {content['dataset']} registered.",
+    Kind.EVALUATION: _evaluation,
+    Kind.SAFETY_PROFILE: _profile,
+    Kind.POPULATION: _population,
+    Kind.VULNERABILITY: lambda content: f"Weakness documented ({content['severity'].lower()}): {content['title']}",
+    Kind.REVIEW: _review,
+    Kind.FLAG: _flag,
+    Kind.POLICY: _policy,
+    Kind.GATE_DECISION: _gate_decision,
+    Kind.PROMOTION: lambda content: f"Promoted to {content['environment']} by {content['by']}.",
+    Kind.DEPLOYMENT: _deployment,
+    Kind.INCIDENT: _incident,
+    Kind.RETRACTION: lambda content: f"Retracted by {content['by']}: {content['reason']}",
+    Kind.NOTE: lambda content: f"Note by {content['author']}: {content['text']}",
+}

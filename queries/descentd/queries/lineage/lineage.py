@@ -1,0 +1,80 @@
+"""The neighbourhood of a record in the influence graph: nodes nearest first, and the edges among them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from descentd.graph.model import reach
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import INFLUENCE, Role
+from descentd.graph.model.records import Brief
+from descentd.queries.registry import Registry
+
+USUAL = 500
+MOST = 10_000
+
+
+class Direction(StrEnum):
+    """Which way a lineage is drawn; BOTH is ancestors and descendants, not their other kin."""
+
+    ANCESTORS = "ANCESTORS"
+    DESCENDANTS = "DESCENDANTS"
+    BOTH = "BOTH"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A record of a lineage and its distance from the one in the middle."""
+
+    record: Brief
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """An edge by ids: `source` is what was derived, `target` what it came from."""
+
+    source: str
+    target: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """`complete` is False where depth or limit cut the answer short; `total` is exact all the same."""
+
+    complete: bool
+    total: int
+    nodes: Sequence[Node]
+    edges: Sequence[Joint]
+
+
+async def lineage(
+    registry: Registry, ref: str, direction: Direction, depth: int | None, limit: int | None, as_of: str | None
+) -> tuple[Lineage, int]:
+    """The lineage of a record and the sequence that it was computed at; raises NotFound and InvalidInput."""
+    if limit is not None and not 1 <= limit <= MOST:
+        raise InvalidInput(f"limit is {limit}: ask for 1 to {MOST} nodes.", "limit")
+    if depth is not None and depth < 0:
+        raise InvalidInput(f"depth is {depth}: ask for 0 or more derivations.", "depth")
+    upto = await registry.sequence(as_of)
+    of = await registry.find(ref, upto)
+    ways = list(reach.Direction) if direction is Direction.BOTH else [reach.Direction(direction.value)]
+    most = limit or USUAL
+    pages = [await registry.walk.reach([of.sequence], way, upto, depth=depth, first=most) for way in ways]
+    found: dict[int, int] = {}
+    for one in pages:
+        for item in one.items:
+            found[item.sequence] = min(item.distance, found.get(item.sequence, item.distance))
+    nearest = sorted(found.items(), key=lambda item: (item[1], item[0]))[: most - 1]
+    total = 1 + sum(one.total for one in pages)
+    briefs = await registry.store.briefs([of.sequence, *(sequence for sequence, _ in nearest)])
+    nodes = [Node(brief, found.get(brief.sequence, 0)) for brief in briefs]
+    nodes[0] = Node(of, 0)
+    return Lineage(len(nodes) == total, total, nodes, await _edges(registry, briefs)), upto
+
+
+async def _edges(registry: Registry, briefs: Sequence[Brief]) -> list[Joint]:
+    ids = {brief.sequence: brief.id for brief in briefs}
+    links = await registry.store.links(list(ids), INFLUENCE, inward=False)
+    return [Joint(ids[link.source], ids[link.target], link.role) for link in links if link.target in ids]

@@ -1,0 +1,109 @@
+"""Listing model versions by what is known of them."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import digest, name, nfc
+from descentd.graph.model.reach import Direction, Sequences
+from descentd.graph.model.records import Brief
+from descentd.queries.governance.verdicts import VerdictStatus, in_status
+from descentd.queries.pages import page
+from descentd.queries.production.deployments import versions_serving
+from descentd.queries.registry import Registry, about, moment_of
+
+_DATA = frozenset({Kind.DATASET, Kind.PARTITION})
+_VERSION = frozenset({Kind.MODEL_VERSION})
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFilter:
+    """Every condition that is given must hold; `derived_from` and `trained_on` are transitive."""
+
+    name: str | None = None
+    name_prefix: str | None = None
+    status: tuple[VerdictStatus, ...] | None = None
+    serving_in: str | None = None
+    derived_from: str | None = None
+    trained_on: str | None = None
+    artifact: str | None = None
+    recorded_after: str | None = None
+    recorded_before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """A page of versions in log order, with the cursor of each."""
+
+    items: Sequence[tuple[Brief, str]]
+    total: int
+    more: bool
+    upto: int
+
+
+async def versions(
+    registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
+) -> Versions:
+    """The versions that a filter lets through; raises NotFound and InvalidInput."""
+    asked = page(first, after, await registry.sequence(as_of), ["versions", wanted, as_of])
+    found = await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))
+    rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found
+    shown = await registry.store.briefs([int(sequence) for sequence in rest[: asked.first]])
+    items = [(brief, asked.cursor(brief.sequence)) for brief in shown]
+    return Versions(items, len(found), len(rest) > asked.first, asked.upto)
+
+
+async def matching(registry: Registry, wanted: VersionFilter, upto: int, moment: int | None = None) -> Sequences:
+    """The sequences of all versions that a filter lets through as known at `upto`, ascending.
+
+    What they are reviewed to be, and where they serve, is as of a moment (microseconds since 1970; now unless given).
+    Raises NotFound and InvalidInput, which name the part of the filter.
+    """
+    sets = [found async for found in _conditions(registry, wanted, upto, moment)]
+    if not sets:
+        sets = [await registry.walk.everything(upto, Kind.MODEL_VERSION)]
+    found = reduce(lambda one, other: np.intersect1d(one, other, assume_unique=True), sorted(sets, key=len))
+    earliest, latest = 0, upto
+    after = moment_of(wanted.recorded_after, "filter.recordedAfter")
+    before = moment_of(wanted.recorded_before, "filter.recordedBefore")
+    if after is not None:
+        earliest = await registry.store.sequence_at(after)
+    if before is not None:
+        latest = min(upto, await registry.store.sequence_at(before - 1))
+    return found[(found > earliest) & (found <= latest)]
+
+
+async def _conditions(
+    registry: Registry, wanted: VersionFilter, upto: int, moment: int | None
+) -> AsyncIterator[Sequences]:
+    """The versions that satisfy each condition that is given; an empty list is none."""
+    if wanted.name is not None:
+        with about("filter.name"):
+            key = f"model:{name(wanted.name)}"
+        yield await _held(registry, key)
+    if wanted.name_prefix:
+        yield await registry.store.holding(f"model:{nfc(wanted.name_prefix)}")
+    if wanted.artifact is not None:
+        with about("filter.artifact"):
+            key = f"artifact:{digest(wanted.artifact)}"
+        yield await _held(registry, key)
+    for field, ref, kinds in (
+        ("filter.derivedFrom", wanted.derived_from, _VERSION),
+        ("filter.trainedOn", wanted.trained_on, _DATA),
+    ):
+        if ref is not None:
+            origin = await registry.find(ref, upto, kinds, field)
+            yield await registry.walk.members([origin.sequence], Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
+    if wanted.status:
+        yield await in_status(registry, frozenset(wanted.status), upto, moment)
+    if wanted.serving_in is not None:
+        with about("filter.servingIn"):
+            environment = name(wanted.serving_in)
+        yield await versions_serving(registry, environment, upto, moment)
+
+
+async def _held(registry: Registry, key: str) -> Sequences:
+    return np.array((await registry.store.holders([key])).get(key, ()), dtype=np.int64)

@@ -1,0 +1,79 @@
+"""Keyset cursors: where a page ended, and the log sequence that its first page was computed at.
+
+A cursor is opaque to clients: URL-safe base64 of a JSON list. It carries a digest of the question, so that one cannot
+be used with another question by mistake.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from descentd.graph.model.errors import InvalidInput
+
+MOST = 1000
+USUAL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What part of a list is asked for: `first` items after the position `after`, as known at sequence `upto`."""
+
+    first: int
+    upto: int
+    after: tuple[int, ...] | None
+    question: str
+
+    def cursor(self, *position: int) -> str:
+        """The cursor of the item at a position."""
+        return base64.urlsafe_b64encode(json.dumps([self.question, self.upto, *position]).encode()).decode().rstrip("=")
+
+
+def page(first: int | None, after: str | None, now: int, question: Sequence[object], keys: int = 1) -> Page:
+    """The page that a client asks for; `now` is the sequence that the question is asked at.
+
+    question: all that the list depends on, `asOf` with it; keys: how many numbers make a position in this list.
+    Raises InvalidInput for a number out of range, and for a cursor that is none, belongs to another question, or to
+    a log that is longer than this one.
+    """
+    if first is not None and not 1 <= first <= MOST:
+        raise InvalidInput(f"first is {first}: ask for 1 to {MOST}, and for more with the cursor.", "first")
+    asked = hashlib.sha256(repr(question).encode()).hexdigest()[:12]
+    if after is None:
+        return Page(first or USUAL, now, None, asked)
+    belongs, upto, position = _read(after)
+    if belongs != asked:
+        raise InvalidInput("The cursor belongs to another question: start again without it.", "after")
+    if upto > now or len(position) != keys:
+        raise _none()
+    return Page(first or USUAL, upto, tuple(position), asked)
+
+
+def pinned(cursors: Collection[str], now: int) -> int:
+    """The sequence that goes with these pages of one question: of the moment of their cursors; `now` without any.
+
+    Raises InvalidInput for what is no cursor, and where they are of several moments.
+    """
+    found = {_read(cursor)[1] for cursor in cursors}
+    if len(found) > 1:
+        raise InvalidInput("The cursors are of pages of different moments: ask for each by itself.", "after")
+    return min(found.pop(), now) if found else now
+
+
+def _none() -> InvalidInput:
+    return InvalidInput("That is no cursor: use an endCursor as it was given.", "after")
+
+
+def _read(cursor: str) -> tuple[str, int, list[int]]:
+    """The question, the sequence and the position of a cursor."""
+    try:
+        question, *numbers = json.loads(
+            base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        )
+    except (binascii.Error, ValueError, TypeError):
+        raise _none() from None
+    if not numbers or not all(type(number) is int and 0 <= number < 2**62 for number in numbers):
+        raise _none()
+    return question, numbers[0], numbers[1:]

@@ -1,0 +1,1 @@
+"""What serves where, what went wrong there, and what outside systems report."""

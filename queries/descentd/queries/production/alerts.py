@@ -1,0 +1,70 @@
+"""Alerts from outside become incidents: what fits nothing is kept, for nobody sends a refused alert again."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import instant
+from descentd.graph.registration.acts import IncidentInput, ResolutionInput, now
+from descentd.queries.production import incidents
+from descentd.queries.production.receipts import Taken
+from descentd.queries.registry import Registry
+
+_LONGEST: Final = 1000
+"""Characters of an externalId."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An alert; `over` says that it is resolved, at `resolved` where that is known.
+
+    `recurs`: its externalId stands for a condition and not for one happening, so that it may come back.
+    """
+
+    incident: IncidentInput
+    over: bool
+    resolved: str | None
+    recurs: bool = False
+
+
+def external_id(*parts: str) -> str:
+    """An id of an incident elsewhere, out of what tells it apart there."""
+    whole = ":".join(parts)
+    return whole if len(whole) <= _LONGEST else f"{parts[0]}:{hashlib.sha256(whole.encode()).hexdigest()}"
+
+
+async def take_alert(registry: Registry, told: Alert, person: str, key: str | None) -> Taken:
+    """Record an alert. One without an id of its own goes by `key`: the same one again is the same incident."""
+    given, note = await _known_alone(registry, told.incident)
+    if given.external_id is None:
+        given = given.model_copy(update={"external_id": key})
+    reported = await incidents.report(registry, given, person, recurs=told.recurs and not told.over)
+    if told.over:
+        reason = "The system that reported it says that it is over."
+        # A clock that ran backwards must not keep an incident open.
+        ended = max(told.resolved or now(), reported.record.content["openedAt"], key=instant)
+        over = {"incident": reported.record.id, "reason": reason, "resolvedAt": ended}
+        await incidents.resolve(registry, ResolutionInput.read(over), person)
+    return Taken(reported.record.id, note)
+
+
+async def _known_alone(registry: Registry, told: IncidentInput) -> tuple[IncidentInput, str | None]:
+    """What an alert tells, without a subject that is no version on record, and without a cause that is not on record.
+
+    They stay among the labels, which a note says; what served at the alert's place is found all the same.
+    """
+    found = await registry.store.resolve([ref for ref in (told.subject, told.cause) if ref is not None])
+    unknown: dict[str, str] = {}
+    if told.subject is not None and (told.subject not in found or found[told.subject].kind is not Kind.MODEL_VERSION):
+        unknown["subject"] = told.subject
+    if told.cause is not None and told.cause not in found:
+        unknown["cause"] = told.cause
+    if not unknown:
+        return told, None
+    labels = told.labels if isinstance(told.labels, dict) else {"labels": told.labels} if told.labels else {}
+    place = {"environment": told.environment or "unknown", "endpoint": told.endpoint or "unknown"}
+    changed = {**(place if "subject" in unknown else {}), **dict.fromkeys(unknown), "labels": {**labels, **unknown}}
+    wanted = {"subject": "no model version on record", "cause": "not on record"}
+    said = "; ".join(f"the {part} {ascii(given)[:120]} is {wanted[part]}" for part, given in unknown.items())
+    return told.model_copy(update=changed), f"{said[0].upper()}{said[1:]}: kept among the labels."

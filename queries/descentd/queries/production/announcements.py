@@ -1,0 +1,114 @@
+"""What is told to those outside who want to know: the events that an entry of the log stands for."""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from descentd.graph.model.kinds import KINDS, Kind
+from descentd.graph.model.log import Entry
+from descentd.graph.model.names import rfc3339
+from descentd.graph.model.records import Brief
+from descentd.queries.governance.probes import Probe, probes_of
+from descentd.queries.lineage.history import summary
+from descentd.queries.registry import Registry
+
+_VERSION: Final = "version.registered"
+PROBES_DUE: Final = "probes.due"
+"""A version was registered that inherits weaknesses and has to be tried for them."""
+
+TYPES: Final[Mapping[Kind, str]] = {
+    kind: _VERSION if kind is Kind.MODEL_VERSION else f"{kind.lower()}.registered" for kind in KINDS
+}
+"""The type of the event of each kind of record."""
+
+ALL_TYPES: Final = (*TYPES.values(), PROBES_DUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """An event. `id` is the same whenever the same entry is told of, and another in every registry."""
+
+    id: str
+    type: str
+    content: Mapping[str, Any]
+
+
+def environment_of(entry: Entry) -> str | None:
+    """The environment that a record is about, None where it is about none. A version's own says where it was built."""
+    if entry.record.kind in {Kind.MODEL_VERSION, Kind.EVALUATION}:
+        return None
+    found = entry.record.content.get("environment")
+    return found if isinstance(found, str) else None
+
+
+async def announcements(registry: Registry, entry: Entry, types: Collection[str]) -> Sequence[Announcement]:
+    """The events of these types that an entry stands for, in the order in which they are told.
+
+    A version's say which probes are due as of the end of the transaction that registered it.
+    """
+    told = TYPES[entry.record.kind]
+    if told != _VERSION:
+        return [_announcement(entry, told, {})] if told in types else []
+    if not {_VERSION, PROBES_DUE} & set(types):
+        return []
+    due = await _due(registry, entry)
+    plan = {"probes": [_plan(probe) for probe in due]}
+    return [_announcement(entry, type, plan) for type in _version_types(due) if type in types]
+
+
+def _version_types(due: Sequence[Probe]) -> Iterator[str]:
+    yield _VERSION
+    if due:
+        yield PROBES_DUE
+
+
+async def _due(registry: Registry, entry: Entry) -> Sequence[Probe]:
+    upto = await _end(registry, entry)
+    version = Brief(entry.sequence, entry.record.kind, entry.record.id, entry.record.label)
+    return (await probes_of(registry, version, upto)).due
+
+
+async def _end(registry: Registry, entry: Entry) -> int:
+    """The last sequence of an entry's transaction: by strides that double, and then by halves."""
+    low, high, stride = entry.sequence, await registry.store.sequence() + 1, 1
+    while low + 1 < high:
+        middle = min(low + stride, (low + high) // 2)
+        [found] = await registry.store.entries([middle])
+        if found.transaction == entry.transaction:
+            low, stride = middle, stride * 2
+        else:
+            high = middle
+    return low
+
+
+def _plan(probe: Probe) -> Mapping[str, Any]:
+    documented = probe.vulnerability.record
+    return {
+        "vulnerability": documented.id,
+        "title": documented.content["title"],
+        "severity": documented.content["severity"],
+        "on": probe.on.ref,
+        **dict(probe.content or {}),
+    }
+
+
+def _announcement(entry: Entry, type: str, more: Mapping[str, Any]) -> Announcement:
+    record = entry.record
+    id = hashlib.sha256(entry.hash + type.encode()).hexdigest()[:32]
+    recorded = rfc3339(entry.recorded_at)
+    content = {
+        "type": type,
+        "timestamp": recorded,
+        "sequence": entry.sequence,
+        "record": {
+            "id": record.id,
+            "ref": Brief(entry.sequence, record.kind, record.id, record.label).ref,
+            "kind": record.kind.value,
+            "recordedAt": recorded,
+            "recordedBy": entry.recorded_by,
+            "summary": summary(entry),
+        },
+        **more,
+    }
+    return Announcement(f"msg_{id}", type, content)

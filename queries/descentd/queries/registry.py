@@ -1,0 +1,96 @@
+"""What every question is asked of: a store, who walks its influence graph, and the moment that is meant."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from descentd.graph.cache import Kept
+from descentd.graph.model.errors import InvalidInput, NotFound
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import instant, ref
+from descentd.graph.model.reach import SupportsReach
+from descentd.graph.model.records import Brief
+from descentd.graph.store.base import Store
+from descentd.graph.store.committer import Committer
+from descentd.queries.erosion.findings import Assessment
+from descentd.queries.erosion.ranking import Standings
+from descentd.queries.evaluation.definitions import Definitions
+from descentd.queries.evaluation.parsing import Parsed
+from descentd.queries.kind_cache import Collected
+from descentd.queries.lineage.vocabulary import Vocabulary
+
+_RESULTS: Final = 100_000
+"""Results that kept assessments may rest on, all together."""
+
+
+@contextmanager
+def about(field: str) -> Iterator[None]:
+    """What is wrong with an argument names it: InvalidInput that is raised inside gets `field`, if it has none."""
+    try:
+        yield
+    except InvalidInput as error:
+        error.field = error.field or field
+        raise
+
+
+def moment_of(as_of: str | None, field: str = "asOf") -> int | None:
+    """The moment (microseconds since 1970) that an argument means, None for now; raises InvalidInput."""
+    with about(field):
+        return None if as_of is None else instant(as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The parts of a running registry."""
+
+    store: Store
+    walk: SupportsReach
+    committer: Committer
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+    definitions: Definitions = field(default_factory=Definitions)
+    parsed: Parsed = field(default_factory=Parsed)
+    assessments: Kept[Assessment] = field(default_factory=lambda: Kept(_RESULTS))
+    flags: Collected = field(default_factory=lambda: Collected(Kind.FLAG))
+    vulnerabilities: Collected = field(default_factory=lambda: Collected(Kind.VULNERABILITY))
+    retractions: Collected = field(default_factory=lambda: Collected(Kind.RETRACTION))
+    standings: Standings = field(default_factory=Standings)
+
+    async def sequence(self, as_of: str | None = None) -> int:
+        """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.
+
+        Raises InvalidInput where `as_of` is no instant.
+        """
+        moment = moment_of(as_of)
+        return await self.store.sequence() if moment is None else await self.store.sequence_at(moment)
+
+    async def find_all(self, names: Sequence[str], upto: int, field: str) -> list[Brief]:
+        """The records that refs name, by one look-up; raises as `find` does, naming the place in the list."""
+        if not names:
+            raise InvalidInput("Nothing is asked about: name at least one ref.", field)
+        normal: list[str] = []
+        for i, name in enumerate(names):
+            with about(f"{field}[{i}]"):
+                normal.append(ref(name))
+        briefs = await self.store.resolve(normal)
+        for i, name in enumerate(normal):
+            if name not in briefs or briefs[name].sequence > upto:
+                raise NotFound(
+                    f"{ascii(name)} is not registered: check its spelling, or search for it.", f"{field}[{i}]"
+                )
+        return [briefs[name] for name in normal]
+
+    async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None, field: str = "of") -> Brief:
+        """The record that a ref names, as known at sequence `upto`.
+
+        Raises NotFound, and InvalidInput for what is no ref or names a record of none of `kinds`; both name `field`.
+        """
+        with about(field):
+            normal = ref(name)
+        brief = (await self.store.resolve([normal])).get(normal)
+        if brief is None or brief.sequence > upto:
+            raise NotFound(f"{ascii(normal)} is not registered: check its spelling, or search for it.", field)
+        if kinds is not None and brief.kind not in kinds:
+            wanted = " or a ".join(sorted(kind.lower().replace("_", " ") for kind in kinds))
+            raise InvalidInput(f"{brief.ref} is a {brief.kind.lower().replace('_', ' ')}: name a {wanted}.", field)
+        return brief

@@ -1,0 +1,88 @@
+"""Retracting records, and which ones are retracted."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.graph.model.accounts import alike
+from descentd.graph.model.errors import Forbidden
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Entry
+from descentd.graph.model.reach import Direction
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.registration.acts import RetractionInput, name_all, perform, repeated, signed
+from descentd.graph.store.base import Reads
+from descentd.queries.registry import Registry
+
+NOT_RETRACTED: Final[Mapping[Kind, str]] = {
+    Kind.POLICY: "an admin lays down another in the folder of policies",
+    Kind.GATE_DECISION: "it is what the gate said; retract the promotion, or flag the version",
+    Kind.DEPLOYMENT: "end the deployment",
+    Kind.RETRACTION: "register anew what was retracted",
+}
+"""Kinds of record that stand for good, and what to do instead."""
+
+ONLY_BY_AUTHOR: Final = frozenset({Kind.REVIEW})
+"""Kinds of record that only who made them retracts: a veto stands until its author decides again.
+
+What is in neither is for every reviewer to retract, and for an evaluator who recorded it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Retracted:
+    """A retraction that was recorded; `affected` counts by kind what comes from the subjects or rests on them."""
+
+    id: str
+    affected: Mapping[Kind, int]
+    upto: int
+
+
+async def retract(registry: Registry, given: RetractionInput, person: str, *, own: bool = False) -> Retracted:
+    """Record a retraction, with `own` only of what the person recorded.
+
+    Raises NotFound, Forbidden for what is not theirs to retract, and VersionConflict for an idempotencyKey of another
+    act.
+    """
+
+    async def draft(reads: Reads) -> Sequence[Record]:
+        subjects = await name_all(reads, given.subjects, "subjects")
+        await _check(reads, subjects, person, own)
+        content = given.content() | {"subjects": sorted({subject.id for subject in subjects})}
+        again = await repeated(reads, Kind.RETRACTION, person, content)
+        return [again or Record.of(Kind.RETRACTION, signed(content, person))]
+
+    [record] = await perform(registry.committer, person, draft)
+    upto = await registry.sequence()
+    subjects = (await registry.store.resolve(record.content["subjects"])).values()
+    reached = await registry.walk.reach(
+        [subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, evidence=True, first=1
+    )
+    return Retracted(record.id, reached.counts, upto)
+
+
+async def _check(reads: Reads, subjects: Sequence[Brief], person: str, own: bool) -> None:
+    """Raise Forbidden where one of the subjects is not for this person to retract."""
+    for i, entry in enumerate(await reads.entries([subject.sequence for subject in subjects])):
+        refusal = _refusal(subjects[i], entry, person, own)
+        if refusal is not None:
+            raise Forbidden(f"{subjects[i].ref} {refusal}.", f"subjects[{i}]")
+
+
+def _refusal(subject: Brief, entry: Entry, person: str, own: bool) -> str | None:
+    if subject.kind in NOT_RETRACTED:
+        what = subject.kind.lower().replace("_", " ")
+        return f"is a {what}, which nobody retracts: {NOT_RETRACTED[subject.kind]}"
+    if alike(entry.recorded_by) == alike(person):
+        return None
+    if subject.kind in ONLY_BY_AUTHOR:
+        return f"is what {entry.recorded_by} decided, and only they retract it: decide yourself beside it"
+    if own:
+        return "was recorded by somebody else, and retracting it needs the role reviewer: ask with a token that has it"
+    return None
+
+
+async def retracted(reads: Reads, ids: Collection[str], upto: int) -> frozenset[str]:
+    """Those of these ids that were retracted at or before a sequence."""
+    held = await reads.holders([f"retracted:{id}" for id in ids]) if ids else {}
+    return frozenset(key.removeprefix("retracted:") for key, by in held.items() if by[0] <= upto)

@@ -1,0 +1,1 @@
+"""Formulas and tests that know nothing of a registry."""

@@ -1,0 +1,173 @@
+"""Results with their errors, and the comparison of two or of one with many: delta, z and p in badness.
+
+Rates of which only n is known have the standard error √(p(1 − p)/n) where both sides hold at least ten items of
+either kind, and otherwise Agresti and Caffo's (2000): p̃ = (x + 1)/(n + 2), s̃² = p̃(1 − p̃)/(n + 2), with z from p̃
+too. A standard error of 0 is not certainty: it counts as not reported.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from descentd.graph.metrics import MetricDefinition, MetricDirection
+from descentd.queries.statistics.normal import Floats, two_sided
+
+Places = NDArray[np.intp]
+
+FEW = 10
+"""Items of one kind below which a rate's plain standard error is not to be trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A measured value, its reported standard error and the number of items, each where known.
+
+    parts: what it was made from, of a disparity the groups, and of a worst-of the metrics where some are `lacking`.
+    """
+
+    value: float
+    stderr: float | None = None
+    n: int | None = None
+    parts: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+
+    def error(self, definition: MetricDefinition) -> float | None:
+        """The standard error of this result alone; None where none is known."""
+        estimates = Estimates(definition, [self])
+        error = float(estimates.level(estimates.few).errors[0])
+        return None if math.isnan(error) else error
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A result against an earlier one: `delta` in badness, positive is worse; the rest None where no error is known.
+
+    `error` is the standard error of the difference, and `p` two-sided.
+    """
+
+    delta: float
+    z: float | None
+    p: float | None
+    error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What z is computed from, result by result: badness, standard error (NaN: unknown), and the optimum's side."""
+
+    badness: Floats
+    errors: Floats
+    sides: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Contrasts:
+    """One result against k others: raw deltas, z, and the errors that z rests on (NaN where one is not known)."""
+
+    deltas: Floats
+    z: Floats
+    errors: Floats
+    """Of the differences."""
+    own: Floats
+    """Of the one result, which Agresti and Caffo's rule makes depend on the other."""
+    others: Floats
+    decimals: int
+    """To which deltas are exact: 0.62 - 0.6 is 0.02, and no more than a tolerance of that."""
+
+    def comparison(self, place: int) -> Comparison:
+        """One of them by itself."""
+        z = float(self.z[place])
+        delta = round(float(self.deltas[place]), self.decimals)
+        if math.isnan(z):
+            return Comparison(delta, None, None, None)
+        return Comparison(delta, z, two_sided(z), float(self.errors[place]))
+
+
+class Estimates:
+    """The results of one metric in arrays; its direction is not NONE."""
+
+    def __init__(self, definition: MetricDefinition, results: Sequence[Result]) -> None:
+        self._definition = definition
+        self._values = np.array([result.value for result in results], np.float64)
+        stderr = np.array([result.stderr or math.nan for result in results], np.float64)
+        n = np.array([result.n or math.nan for result in results], np.float64)
+        reported = np.array([result.stderr is not None for result in results], np.bool_)
+        self._counted = np.isnan(stderr) & ~np.isnan(n) & definition.is_rate
+        self._n = n
+        self._stderr = stderr
+        least = np.round(np.minimum(self._values * n, (1 - self._values) * n), 6)
+        self.few = self._counted & ((least < FEW) | reported)
+        """Rates that Agresti and Caffo's rule is for, whatever they are compared with."""
+
+    @cached_property
+    def badness(self) -> Floats:
+        """Of the values as they were measured."""
+        return self._plain.badness
+
+    def level(self, cautious: NDArray[np.bool_]) -> Level:
+        """What to compute with: by Agresti and Caffo's rule where `cautious` and only n is known."""
+        return self._picked(np.arange(len(cautious)), cautious)
+
+    def against(self, one: int, others: Places) -> Contrasts:
+        """Compare the result at `one` with each at `others`."""
+        cautious = self.few[others] | self.few[one]
+        own = self._picked(np.full(len(others), one, np.intp), cautious)
+        other = self._picked(others, cautious)
+        apart = own.sides * other.sides < 0
+        errors = np.where(apart, own.errors + other.errors, np.hypot(own.errors, other.errors))
+        deltas = np.array(self.badness[one] - self.badness[others], np.float64)
+        return Contrasts(
+            deltas, (own.badness - other.badness) / errors, errors, own.errors, other.errors, self._decimals
+        )
+
+    def _picked(self, places: Places, cautious: NDArray[np.bool_]) -> Level:
+        plain, careful = self._plain, self._careful
+        return Level(
+            np.where(cautious, careful.badness[places], plain.badness[places]),
+            np.where(cautious, careful.errors[places], plain.errors[places]),
+            np.where(cautious, careful.sides[places], plain.sides[places]),
+        )
+
+    @cached_property
+    def _decimals(self) -> int:
+        """Of twelve significant digits, as badness has them."""
+        largest = float(np.abs(self.badness).max(initial=0.0))
+        return 11 - math.floor(math.log10(largest)) if largest else 12
+
+    @cached_property
+    def _plain(self) -> Level:
+        wald = np.sqrt(np.maximum(self._values * (1 - self._values), 0) / self._n)
+        return self._at(self._values, np.where(self._counted, wald, self._stderr))
+
+    @cached_property
+    def _careful(self) -> Level:
+        if not self.few.any():
+            return self._plain
+        shrunk = (self._values * self._n + 1) / (self._n + 2)
+        others = ((1 - self._values) * self._n + 1) / (self._n + 2)  # 1 - shrunk, which is never 0
+        error = np.sqrt(shrunk * others / (self._n + 2), where=self._counted, out=self._stderr.copy())
+        return self._at(np.where(self._counted, shrunk, self._values), error)
+
+    def _at(self, values: Floats, errors: Floats) -> Level:
+        definition = self._definition
+        badness = np.array([definition.badness(value) for value in values.tolist()], np.float64)
+        if definition.direction is MetricDirection.TARGET and definition.optimum is not None:
+            sides = np.sign(np.round(values - definition.optimum, 12))
+        else:
+            sides = np.zeros(len(values))
+        return Level(badness, errors, sides)
+
+
+def compare(definition: MetricDefinition, head: Result, base: Result) -> Comparison | None:
+    """Compare a result with an earlier one of the same protocol; None where no value is good in itself.
+
+    With standard errors s, the error of the difference is d = √(s_h² + s_a²), and for a TARGET with the two values on
+    opposite sides of the optimum s_h + s_a: there, folding makes the plain test too liberal. z = (b_h − b_a)/d.
+    """
+    if definition.direction is MetricDirection.NONE:
+        return None
+    return Estimates(definition, [head, base]).against(0, np.array([1], np.intp)).comparison(0)

@@ -1,0 +1,150 @@
+"""What a version learned from, worked out slowly: the backward closure of each version over the log itself."""
+
+from collections.abc import Mapping, Sequence
+
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.reach import Documented, Exposed, PopulationFact, Step, Term, Verdict
+from tests.support.lineages import twins_of
+from tests.support.strategies import Noted
+
+
+def in_force(log: Sequence[Noted], partition: int, upto: int) -> PopulationFact | None:
+    """What is said about a partition at a sequence."""
+    said = [noted.fact for noted in log[:upto] if noted.fact is not None and noted.fact.partition == partition]
+    return said[-1] if said else None
+
+
+def statements(log: Sequence[Noted], partition: int, upto: int) -> list[PopulationFact]:
+    """What is said about it and its twins."""
+    facts = (in_force(log, twin, upto) for twin in twins_of(log, partition, upto))
+    return [fact for fact in facts if fact is not None]
+
+
+def is_complete(log: Sequence[Noted], partition: int, upto: int) -> bool:
+    """Whether a statement about it or a twin is complete."""
+    return any(fact.documented is Documented.COMPLETE for fact in statements(log, partition, upto))
+
+
+def meets(fact: PopulationFact, term: Term) -> bool:
+    """Whether a statement speaks of a term as present."""
+    return any(
+        share.attribute == term.attribute and share.value in term.values and (share.share is None or share.share > 0)
+        for share in fact.shares
+    )
+
+
+def matches(log: Sequence[Noted], partition: int, population: Sequence[Term], upto: int) -> bool:
+    """Whether a partition holds what was asked for, by what is said about it and its twins."""
+    said = statements(log, partition, upto)
+    return all(any(meets(fact, term) for fact in said) for term in population)
+
+
+def came_from(log: Sequence[Noted], record: int, upto: int) -> list[tuple[int, Role]]:
+    """Where the knowledge in a record came from in one step, twins left out."""
+    noted = log[record - 1]
+    found: list[tuple[int, Role]] = []
+    for role, target, learns in noted.edges:
+        if (
+            (role is Role.DERIVED_FROM and noted.kind is Kind.MODEL_VERSION)
+            or (role is Role.TRAINED_ON and learns)
+            or role is Role.GENERATED_BY
+            or role is Role.INCLUDES
+            or (role is Role.DERIVED_FROM and noted.kind is Kind.PARTITION and not is_complete(log, record, upto))
+            or (role is Role.DERIVED_FROM and noted.kind is Kind.DATASET and not has_partitions(log, record))
+        ):
+            found.append((target, role))
+    return found
+
+
+def has_partitions(log: Sequence[Noted], dataset: int) -> bool:
+    """Whether a dataset lists any."""
+    return any(role is Role.INCLUDES for role, _, _ in log[dataset - 1].edges)
+
+
+def sources_of(log: Sequence[Noted], version: int, upto: int) -> dict[int, int]:
+    """The backward closure of a version with distances, itself at 0; a twin is as far as its twin."""
+    distances: dict[int, int] = {}
+    level, distance = {version}, 0
+    while level:
+        level = {twin for record in level for twin in twins_of(log, record, upto)} - distances.keys()
+        distances |= dict.fromkeys(level, distance)
+        level = {target for record in level for target, _ in came_from(log, record, upto)} - distances.keys()
+        distance += 1
+    return distances
+
+
+def is_undocumented(log: Sequence[Noted], record: int, attributes: set[str], upto: int) -> bool:
+    """Whether what can be learned from a record itself is not known as far as some attributes go."""
+    noted = log[record - 1]
+    if noted.kind is Kind.PARTITION:
+        complete = [fact for fact in statements(log, record, upto) if fact.documented is Documented.COMPLETE]
+        return not complete or bool(attributes - {share.attribute for fact in complete for share in fact.shares})
+    if noted.kind is Kind.DATASET:
+        learned = any(
+            target == record and learns and role is Role.TRAINED_ON
+            for other in log[:upto]
+            for role, target, learns in other.edges
+        )
+        return learned and not has_partitions(log, record)
+    if noted.kind is Kind.MODEL_VERSION:
+        parents = [learns for role, _, learns in noted.edges if role is Role.DERIVED_FROM]
+        trained = any(role is Role.TRAINED_ON and learns for role, _, learns in noted.edges)
+        return not trained and (not parents or any(parents))
+    return False
+
+
+def is_direct(log: Sequence[Noted], version: int, population: Sequence[Term], upto: int) -> bool:
+    """Whether a version was trained on a match itself."""
+    learned = {target for role, target, learns in log[version - 1].edges if role is Role.TRAINED_ON and learns}
+    for dataset in tuple(learned):
+        learned |= {target for role, target, _ in log[dataset - 1].edges if role is Role.INCLUDES}
+    return any(log[record - 1].kind is Kind.PARTITION and matches(log, record, population, upto) for record in learned)
+
+
+def check_answers(log: Sequence[Noted], found: Mapping[int, Exposed], population: Sequence[Term], upto: int) -> None:
+    """Assert that each version has the answer that its closure says, and a shortest way that proves it."""
+    for version, answer in found.items():
+        closure = sources_of(log, version, upto)
+        partitions = {record for record in closure if log[record - 1].kind is Kind.PARTITION}
+        matching = {record: closure[record] for record in partitions if matches(log, record, population, upto)}
+        attributes = {term.attribute for term in population}
+        missing = {record: closure[record] for record in closure if is_undocumented(log, record, attributes, upto)}
+        if matching:
+            assert answer.verdict is Verdict.TRAINED
+            assert answer.direct == is_direct(log, version, population, upto)
+            assert answer.source is not None
+            check_source(log, answer.source, population, upto)
+            assert check_flow(log, answer.via, upto) == min(matching.values())
+        elif missing:
+            assert answer.verdict is Verdict.UNKNOWN
+            assert answer.source in missing
+            assert check_flow(log, answer.via, upto) == min(missing.values())
+        else:
+            assert answer == Exposed(version, Verdict.NOT_TRAINED, None, None, None, ())
+        if answer.via:
+            assert (answer.via[0].sequence, answer.via[-1].sequence) == (answer.source, version)
+
+
+def check_source(log: Sequence[Noted], source: int, population: Sequence[Term], upto: int) -> None:
+    """It matches, and of its twins none says more of what was asked."""
+    assert matches(log, source, population, upto)
+
+    def met(partition: int) -> int:
+        fact = in_force(log, partition, upto)
+        return 0 if fact is None else sum(meets(fact, term) for term in population)
+
+    assert met(source) == max(map(met, twins_of(log, source, upto))) > 0
+
+
+def check_flow(log: Sequence[Noted], via: Sequence[Step], upto: int) -> int:
+    """Assert that knowledge flows along each step; returns the length, steps between twins not counted."""
+    assert via[0].role is None
+    length = 0
+    for place in range(1, len(via)):
+        before, step = via[place - 1], via[place]
+        if step.role is Role.SAME_DATA:
+            assert step.sequence in twins_of(log, before.sequence, upto) - {before.sequence}
+        else:
+            assert (before.sequence, step.role) in came_from(log, step.sequence, upto)
+            length += 1
+    return length
