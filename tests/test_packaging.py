@@ -95,27 +95,27 @@ def test_the_image_is_small_locked_watched_and_not_root() -> None:
 
 
 @pytest.fixture
-def services() -> dict[str, Any]:
+def deployments_of() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
     return found
 
 
-def test_what_is_composed_is_watched_and_on_loopback(services: dict[str, Any]) -> None:
-    assert services.keys() == {"neo4j", "descent"}
-    for service in services.values():
+def test_what_is_composed_is_watched_and_on_loopback(deployments_of: dict[str, Any]) -> None:
+    assert deployments_of.keys() == {"neo4j", "descent"}
+    for service in deployments_of.values():
         assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
-    assert re.fullmatch(r"neo4j:5\.26\S*", services["neo4j"]["image"])
-    descent = services["descent"]
+    assert re.fullmatch(r"neo4j:5\.26\S*", deployments_of["neo4j"]["image"])
+    descent = deployments_of["descent"]
     assert descent["depends_on"] == {"neo4j": {"condition": "service_healthy"}}
     assert descent["network_mode"] == "host"
     assert descent["command"] == ["serve", "--host", "127.0.0.1", "--port", "8600"]
     assert "user" not in descent  # the image's own, which is not root
 
 
-def test_the_password_is_chosen_and_not_written_down(services: dict[str, Any]) -> None:
-    assert services["neo4j"]["environment"]["NEO4J_AUTH"].startswith("neo4j/${NEO4J_PASSWORD:?")
-    assert services["descent"]["environment"]["DESCENT_STORE"] == "bolt://neo4j:${NEO4J_PASSWORD}@127.0.0.1:7687"
+def test_the_password_is_chosen_and_not_written_down(deployments_of: dict[str, Any]) -> None:
+    assert deployments_of["neo4j"]["environment"]["NEO4J_AUTH"].startswith("neo4j/${NEO4J_PASSWORD:?")
+    assert deployments_of["descent"]["environment"]["DESCENT_STORE"] == "bolt://neo4j:${NEO4J_PASSWORD}@127.0.0.1:7687"
 
 
 def test_every_target_is_explained() -> None:

@@ -263,10 +263,10 @@ def test_an_expired_token(tmp_path: Path) -> None:
     async def age() -> None:
         kept = SQLiteStore(tmp_path / "r.db")
         await kept.open()
-        old = await kept.people.token(hash_of(token))
+        old = await kept.accounts.token(hash_of(token))
         assert old is not None
         kept._writer.execute("UPDATE token SET expires_at = ? WHERE id = ?", (old.created_at + 1, old.id))
-        assert await kept.people.token(old.hash) == replace(old, expires_at=old.created_at + 1)
+        assert await kept.accounts.token(old.hash) == replace(old, expires_at=old.created_at + 1)
         await kept.close()
 
     asyncio.run(age())

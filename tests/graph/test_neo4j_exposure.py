@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from descentd.graph.model.reach import Verdict
+from descentd.graph.model.reach import ExposureVerdict
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.graph.noted import fill
 from tests.graph.test_topology_exposure import ALL, Question, questions, versions
@@ -36,6 +36,6 @@ async def test_the_answer_is_what_the_closure_of_each_version_says(store: Neo4jS
     check_answers(log, found, population, upto)
     if len(page.items) > 1:
         last = page.items[0]
-        place = list(Verdict).index(last.verdict), 0 if last.direct else 1, last.sequence
+        place = list(ExposureVerdict).index(last.verdict), 0 if last.direct else 1, last.sequence
         rest = await store.exposure(population, upto, verdicts=ALL, after=place, first=1_000)
         assert list(rest.items) == list(page.items[1:])

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 import pytest
 
 from descentd.graph.model.errors import Unavailable
-from descentd.graph.store.neo4j.batching import Gathered
+from descentd.graph.store.neo4j.batching import BatchLoader
 
 pytestmark = pytest.mark.anyio
 
@@ -29,7 +29,7 @@ class Database:
         return found
 
 
-async def begun(gathered: Gathered[int, str], *keys: int) -> "asyncio.Task[Mapping[int, str]]":
+async def begun(gathered: BatchLoader[int, str], *keys: int) -> "asyncio.Task[Mapping[int, str]]":
     """One who asks and waits."""
     task = asyncio.create_task(gathered.get(keys))
     for _ in range(5):
@@ -40,7 +40,7 @@ async def begun(gathered: Gathered[int, str], *keys: int) -> "asyncio.Task[Mappi
 async def test_those_who_wait_share_the_next_statement() -> None:
     database = Database()
     database.held = {1: "one", 2: "two", 3: "three"}
-    gathered = Gathered(database.find)
+    gathered = BatchLoader(database.find)
     first = await begun(gathered, 1)
     others = [await begun(gathered, 2, 3), await begun(gathered, 3, 4), await begun(gathered, 1)]
     assert database.asked == [{1}]
@@ -53,7 +53,7 @@ async def test_those_who_wait_share_the_next_statement() -> None:
 
 async def test_who_asks_after_a_write_sees_it() -> None:
     database = Database()
-    gathered = Gathered(database.find)
+    gathered = BatchLoader(database.find)
     before = await begun(gathered, 1)
     database.held[1] = "one"
     after = await begun(gathered, 1)
@@ -66,7 +66,7 @@ async def test_who_asks_after_a_write_sees_it() -> None:
 async def test_a_statement_that_fails_is_told_to_those_who_share_it_and_to_nobody_else() -> None:
     database = Database()
     database.held[2] = "two"
-    gathered = Gathered(database.find)
+    gathered = BatchLoader(database.find)
     database.away = True
     first = await begun(gathered, 1)
     shared = [await begun(gathered, 1), await begun(gathered, 2)]
@@ -82,7 +82,7 @@ async def test_a_statement_that_fails_is_told_to_those_who_share_it_and_to_nobod
 async def test_who_gives_up_takes_nothing_from_the_others() -> None:
     database = Database()
     database.held = {1: "one", 2: "two"}
-    gathered = Gathered(database.find)
+    gathered = BatchLoader(database.find)
     first = await begun(gathered, 1)
     gives_up, stays = await begun(gathered, 1), await begun(gathered, 2)
     first.cancel()
@@ -94,7 +94,7 @@ async def test_who_gives_up_takes_nothing_from_the_others() -> None:
 
 async def test_who_asks_for_much_asks_alone() -> None:
     database = Database()
-    gathered = Gathered(database.find)
+    gathered = BatchLoader(database.find)
     many = await begun(gathered, *range(1_000))
     one = await begun(gathered, 1)
     assert [len(keys) for keys in database.asked] == [1_000, 1]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from descentd.graph.index.lineage_index import Walker
+from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Direction, Reached, SupportsReach, Term, Verdict
+from descentd.graph.model.reach import Direction, ExposureVerdict, Reached, SupportsReach, Term
 from descentd.graph.model.records import Record
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.support.histories import adding
@@ -59,7 +59,7 @@ class Filled:
     asked: list[tuple[str, dict[str, Any]]]
 
     def walkers(self) -> tuple[SupportsReach, SupportsReach]:
-        return self.store, Walker(self.store)
+        return self.store, LineageIndex(self.store)
 
     async def operators(self, query: str, parameters: dict[str, Any]) -> list[str]:
         """The operators of a plan; see https://neo4j.com/docs/cypher-manual/5/planning-and-tuning/operators/."""
@@ -119,7 +119,7 @@ async def ask(filled: Filled, question: str) -> None:
             case "members":
                 await store.members(origins, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION, avoiding=avoiding)
             case "exposure":
-                await store.exposure(POPULATION, upto, verdicts=frozenset(Verdict))
+                await store.exposure(POPULATION, upto, verdicts=frozenset(ExposureVerdict))
             case _:
                 await store.paths(origins[0], upto, upto, 3)
 

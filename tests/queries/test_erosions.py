@@ -9,7 +9,7 @@ import pytest
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.graph.registration.acts import RetractionInput
 from descentd.queries.erosion import ranked, ranking_refresh
-from descentd.queries.erosion.ranking import Standings
+from descentd.queries.erosion.ranking import Ranking
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.support.registries import send
@@ -51,7 +51,7 @@ async def listed(registry: Registry, **variables: Any) -> list[str]:
 
 async def afresh(registry: Registry) -> list[str]:
     """What another process answers that has just been started."""
-    return await listed(replace(registry, standings=Standings()))
+    return await listed(replace(registry, standings=Ranking()))
 
 
 async def test_the_worst_first_and_what_shares_a_cause_together(registry: Registry) -> None:

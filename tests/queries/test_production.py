@@ -84,10 +84,10 @@ async def test_what_served_at_any_moment(registry: Registry) -> None:
     assert await served(registry, MARCH, None) == ["model:m@2"]
     place = {"environment": "production", "endpoint": "/score", "reason": "Leaks."}
     ended = await end(registry, EndDeploymentInput.read({**place, "until": MAY}), "ana")
-    assert ended.service.ended == MAY
+    assert ended.deployment.ended == MAY
     assert await served(registry, MAY) == []
     back = await deploy(registry, given("1", since="2025-06-01T00:00:00Z"), "ana")
-    assert back.service.entry.record.id != one.service.entry.record.id
+    assert back.deployment.entry.record.id != one.deployment.entry.record.id
     assert await served(registry, "2025-06-01T00:00:00Z") == ["model:m@1"]
     at = await registry.sequence()
     assert (await versions_serving(registry, "production", at)).tolist() == [
@@ -100,7 +100,7 @@ async def test_what_served_at_any_moment(registry: Registry) -> None:
 async def test_what_serves_already_is_that_deployment(registry: Registry) -> None:
     await begin(registry)
     one = await deploy(registry, given("1"), "ana")
-    assert (await deploy(registry, given("1"), "ben")).service.entry.record.id == one.service.entry.record.id
+    assert (await deploy(registry, given("1"), "ben")).deployment.entry.record.id == one.deployment.entry.record.id
 
 
 async def test_only_what_was_promoted_there_serves(registry: Registry) -> None:
@@ -139,16 +139,16 @@ async def test_how_what_serves_stands(registry: Registry) -> None:
     await begin(registry)
     done = await deploy(registry, given("1", since=JANUARY), "ana")
     now = Then(time.time_ns() // 1000, done.upto)
-    asked = await gate_then(registry, done.service, now)
+    asked = await gate_then(registry, done.deployment, now)
     assert asked is not None
     assert asked.outcome.value == "PASSED"
-    assert await profile_current(registry, done.service, now)
-    assert await gate_then(registry, done.service, Then(instant(JANUARY), 0)) is None
-    assert not await profile_current(registry, done.service, Then(instant(JANUARY), 0))
+    assert await profile_current(registry, done.deployment, now)
+    assert await gate_then(registry, done.deployment, Then(instant(JANUARY), 0)) is None
+    assert not await profile_current(registry, done.deployment, Then(instant(JANUARY), 0))
     await send(registry, safetyProfiles=[{"subject": "model:m@1", "profile": {**PROFILE, "intendedUse": "Sort."}}])
     later = Then(time.time_ns() // 1000, await registry.sequence())
-    assert not await profile_current(registry, done.service, later)
-    assert await profile_current(registry, done.service, now)
+    assert not await profile_current(registry, done.deployment, later)
+    assert await profile_current(registry, done.deployment, now)
 
 
 async def test_an_incident_finds_what_was_serving_then(registry: Registry) -> None:

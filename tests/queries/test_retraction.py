@@ -10,7 +10,7 @@ from descentd.graph.registration.acts import RetractionInput
 from descentd.graph.verify import verify
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retract, retracted
+from descentd.queries.retractions import retract, retracted_ids
 from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -45,8 +45,8 @@ async def test_what_rests_on_it_is_counted(registry: Registry) -> None:
     assert record.content["by"] == "rita"
     assert record.content["reason"] == "Leaked."
     brief = await registry.find("dataset:d@1#p", done.upto)
-    assert await retracted(registry.store, [brief.id, "sha256:" + "0" * 64], done.upto) == {brief.id}
-    assert await retracted(registry.store, [brief.id], done.upto - 1) == frozenset()
+    assert await retracted_ids(registry.store, [brief.id, "sha256:" + "0" * 64], done.upto) == {brief.id}
+    assert await retracted_ids(registry.store, [brief.id], done.upto - 1) == frozenset()
     assert (await verify(registry.store)).problem is None
 
 

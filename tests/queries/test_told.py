@@ -68,7 +68,7 @@ async def test_what_was_promoted_serves_though_the_gate_has_closed_since(registr
     assert await told(registry, serves("model:m@1")) == first
     assert await registry.sequence() == before
     # And so says whoever deploys what serves already, which changes nothing.
-    assert (await deploy(registry, given("1"), "ana")).service.entry.record.id == first.id
+    assert (await deploy(registry, given("1"), "ana")).deployment.entry.record.id == first.id
     assert await registry.sequence() == before
 
 
@@ -144,7 +144,7 @@ async def test_a_delivery_that_was_cut_short_is_recorded_once(registry: Registry
     assert ended.status == "ENDED"
     back = await deploy(registry, given("2"), "ana")
     assert (await told(registry, removed(), "delivery:c:0")).id == ended.id
-    [held] = await outcomes(registry, [back.service.entry.record.id])
+    [held] = await outcomes(registry, [back.deployment.entry.record.id])
     assert held.status == "SERVING"
     assert (await told(registry, alert(), "delivery:d:0")).id != alarm.id
     assert (await verify(registry.store)).problem is None

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 A = TypeVar("A")
 
 
-class Kept(Generic[A]):
+class Cache(Generic[A]):
     """The answers that were asked for last, by all that they follow from; together they weigh at most `room`."""
 
     def __init__(self, room: int) -> None:

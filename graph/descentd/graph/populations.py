@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.model.reach import ExposurePage, Sequences, Share, Term, Verdict
+from descentd.graph.model.reach import ExposurePage, ExposureVerdict, Sequences, Share, Term
 
-VERDICTS: Final = tuple(Verdict)
+VERDICTS: Final = tuple(ExposureVerdict)
 DIRECT, INHERITED, NOT_TRAINED, UNKNOWN = range(4)
 """The verdicts with TRAINED in two, in the order in which they are listed."""
 PLACES: Final = ((0, 0), (0, 1), (1, 1), (2, 1))
-"""Verdict and exposure of each, as cursors have them."""
+"""ExposureVerdict and exposure of each, as cursors have them."""
 CLOSE: Final = 1e-9
 """Shares are decimal fractions in binary: sums are compared with this much tolerance."""
 
@@ -31,7 +31,11 @@ class Answers:
         return self.versions.nbytes + self.answers.nbytes
 
     def page(
-        self, verdicts: frozenset[Verdict], within: Sequences | None, after: tuple[int, int, int] | None, first: int
+        self,
+        verdicts: frozenset[ExposureVerdict],
+        within: Sequences | None,
+        after: tuple[int, int, int] | None,
+        first: int,
     ) -> tuple[ExposurePage, list[tuple[int, int]]]:
         """A page of `SupportsReach.exposure` without its items, and these as (sequence, answer)."""
         versions, answers = self.versions, self.answers

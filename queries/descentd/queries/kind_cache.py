@@ -8,7 +8,7 @@ from descentd.graph.store.base import Store
 _CHUNK = 2000
 
 
-class Collected:
+class KindCache:
     """The entries of one kind, kept level with the log."""
 
     def __init__(self, kind: Kind) -> None:

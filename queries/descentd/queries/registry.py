@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from descentd.graph.cache import Kept
+from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, ref
@@ -14,10 +14,10 @@ from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Store
 from descentd.graph.store.committer import Committer
 from descentd.queries.erosion.findings import Assessment
-from descentd.queries.erosion.ranking import Standings
+from descentd.queries.erosion.ranking import Ranking
 from descentd.queries.evaluation.definitions import Definitions
 from descentd.queries.evaluation.parsing import Parsed
-from descentd.queries.kind_cache import Collected
+from descentd.queries.kind_cache import KindCache
 from descentd.queries.lineage.vocabulary import Vocabulary
 
 _RESULTS: Final = 100_000
@@ -50,11 +50,11 @@ class Registry:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     definitions: Definitions = field(default_factory=Definitions)
     parsed: Parsed = field(default_factory=Parsed)
-    assessments: Kept[Assessment] = field(default_factory=lambda: Kept(_RESULTS))
-    flags: Collected = field(default_factory=lambda: Collected(Kind.FLAG))
-    vulnerabilities: Collected = field(default_factory=lambda: Collected(Kind.VULNERABILITY))
-    retractions: Collected = field(default_factory=lambda: Collected(Kind.RETRACTION))
-    standings: Standings = field(default_factory=Standings)
+    assessments: Cache[Assessment] = field(default_factory=lambda: Cache(_RESULTS))
+    flags: KindCache = field(default_factory=lambda: KindCache(Kind.FLAG))
+    vulnerabilities: KindCache = field(default_factory=lambda: KindCache(Kind.VULNERABILITY))
+    retractions: KindCache = field(default_factory=lambda: KindCache(Kind.RETRACTION))
+    standings: Ranking = field(default_factory=Ranking)
 
     async def sequence(self, as_of: str | None = None) -> int:
         """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.

@@ -82,7 +82,7 @@ def _refusal(subject: Brief, entry: Entry, person: str, own: bool) -> str | None
     return None
 
 
-async def retracted(reads: Reads, ids: Collection[str], upto: int) -> frozenset[str]:
+async def retracted_ids(reads: Reads, ids: Collection[str], upto: int) -> frozenset[str]:
     """Those of these ids that were retracted at or before a sequence."""
-    held = await reads.holders([f"retracted:{id}" for id in ids]) if ids else {}
+    held = await reads.find_by_keys([f"retracted:{id}" for id in ids]) if ids else {}
     return frozenset(key.removeprefix("retracted:") for key, by in held.items() if by[0] <= upto)

@@ -41,7 +41,7 @@ async def withdrawals(registry: Registry, upto: int) -> list[Withdrawal]:
 async def withdrawal(registry: Registry, record: Brief, upto: int) -> Withdrawal | None:
     """The retraction of an entity, where there is one by a sequence."""
     key = f"retracted:{record.id}"
-    held = [sequence for sequence in (await registry.store.holders([key])).get(key, ()) if sequence <= upto]
+    held = [sequence for sequence in (await registry.store.find_by_keys([key])).get(key, ()) if sequence <= upto]
     if not held:
         return None
     [entry] = await registry.store.entries(held[:1])

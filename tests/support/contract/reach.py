@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
-from descentd.graph.model.reach import Direction, Exposed, Reached, SupportsReach, Term, Verdict
+from descentd.graph.model.reach import Direction, Exposed, ExposureVerdict, Reached, SupportsReach, Term
 from tests.support.learned import check_answers
 from tests.support.lineages import (
     check_derivation,
@@ -91,7 +91,7 @@ def as_pairs(items: Sequence[Reached]) -> list[tuple[int, int]]:
 
 def cursor(answer: Exposed) -> tuple[int, int, int]:
     """Where an answer stands among all."""
-    return list(Verdict).index(answer.verdict), 0 if answer.direct else 1, answer.sequence
+    return list(ExposureVerdict).index(answer.verdict), 0 if answer.direct else 1, answer.sequence
 
 
 class ReachContract:
@@ -205,13 +205,13 @@ class ReachContract:
 
     async def test_exposure_is_what_the_closure_of_a_version_says(self, walks: SupportsReach, log: Log) -> None:
         """Three answers, direct or inherited, each with a shortest way that proves it."""
-        seen: Counter[tuple[Verdict, bool | None]] = Counter()
+        seen: Counter[tuple[ExposureVerdict, bool | None]] = Counter()
         for upto in moments(log):
             for population in POPULATIONS:
-                page = await walks.exposure(population, upto, verdicts=frozenset(Verdict), first=2_000)
+                page = await walks.exposure(population, upto, verdicts=frozenset(ExposureVerdict), first=2_000)
                 assert [item.sequence for item in page.items] == [i.sequence for i in sorted(page.items, key=cursor)]
                 assert sorted(item.sequence for item in page.items) == of_kind(log, Kind.MODEL_VERSION, upto)
-                assert page.counts == {v: sum(item.verdict is v for item in page.items) for v in Verdict}
+                assert page.counts == {v: sum(item.verdict is v for item in page.items) for v in ExposureVerdict}
                 check_answers(log, {item.sequence: item for item in page.items[::8]}, population, upto)
                 seen.update((item.verdict, item.direct) for item in page.items)
         assert len(seen) == 4
@@ -219,16 +219,16 @@ class ReachContract:
     async def test_exposure_comes_in_pages(self, walks: SupportsReach, log: Log) -> None:
         """Of some verdicts and some versions; the counts are over all verdicts."""
         upto, population = len(log), POPULATIONS[0]
-        whole = (await walks.exposure(population, upto, verdicts=frozenset(Verdict), first=2_000)).items
+        whole = (await walks.exposure(population, upto, verdicts=frozenset(ExposureVerdict), first=2_000)).items
         within = np.array(of_kind(log, Kind.MODEL_VERSION, upto)[::5], np.int64)
-        verdicts = frozenset({Verdict.TRAINED, Verdict.NOT_TRAINED})
+        verdicts = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.NOT_TRAINED})
         chosen = [item for item in whole if item.sequence in set(within.tolist())]
         expected = [item for item in chosen if item.verdict in verdicts]
         found: list[Exposed] = []
         more, after = True, None
         while more:
             page = await walks.exposure(population, upto, verdicts=verdicts, within=within, after=after, first=17)
-            assert page.counts == {v: sum(item.verdict is v for item in chosen) for v in Verdict}
+            assert page.counts == {v: sum(item.verdict is v for item in chosen) for v in ExposureVerdict}
             assert page.total == len(expected)
             found += page.items
             more, after = page.more, cursor(found[-1])

@@ -20,7 +20,7 @@ from descentd.graph.model import accounts
 from descentd.graph.model.accounts import Access, AccessRole, Token
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import instant, rfc3339
-from descentd.graph.store.accounts import People
+from descentd.graph.store.accounts import Accounts
 
 Result = TypeVar("Result")
 
@@ -66,7 +66,7 @@ def create(
     )
     address = Settings.read(store=store).store
 
-    async def keep(kept: People) -> None:
+    async def keep(kept: Accounts) -> None:
         await _check_spelling(token.person, kept)
         await kept.add_token(token)
         await kept.record_accesses([_command("token create", _described(token))])
@@ -97,7 +97,7 @@ def revoke(
 ) -> None:
     """Revoke tokens; running servers notice within a second. All of them or none."""
 
-    async def revoked(kept: People) -> Sequence[Token]:
+    async def revoked(kept: Accounts) -> Sequence[Token]:
         known = {token.id: token for token in await kept.tokens()}
         for id in ids:
             if id not in known:
@@ -111,11 +111,11 @@ def revoke(
         sys.stdout.write(f"Revoked {token.id} of {token.person}\n")
 
 
-async def _with_people(address: str, work: Callable[[People], Awaitable[Result]], *, new: bool = False) -> Result:
-    return await with_store(address, lambda store: work(store.people), new=new)
+async def _with_people(address: str, work: Callable[[Accounts], Awaitable[Result]], *, new: bool = False) -> Result:
+    return await with_store(address, lambda store: work(store.accounts), new=new)
 
 
-async def _check_spelling(person: str, kept: People) -> None:
+async def _check_spelling(person: str, kept: Accounts) -> None:
     """Raise InvalidInput for a person who is known under another spelling: reviews would count the two as one."""
     known = (token.person for token in await kept.tokens() if accounts.alike(token.person) == accounts.alike(person))
     other = next(known, person)

@@ -12,10 +12,10 @@ from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.queries.evaluation import contamination
-from descentd.queries.governance.reviews import Held, reviews
+from descentd.queries.governance.reviews import ReviewState, reviews
 from descentd.queries.lineage.derivations import Derivation
 from descentd.queries.lineage.history import STATEMENTS
-from descentd.queries.production.deployments import Service, of_deployments
+from descentd.queries.production.deployments import Deployment, deployments_by_record
 from descentd.queries.production.incidents import resolutions
 from descentd.queries.registry import Registry, moment_of
 
@@ -34,9 +34,9 @@ class Context:
         """By id or label, which must be registered."""
         self.retractions: DataLoader[str, int | None] = DataLoader(self._retractions)
         """By id, the sequence of the first retraction of the record."""
-        self.reviews: DataLoader[tuple[int, int], list[Held]] = DataLoader(self._reviews)
+        self.reviews: DataLoader[tuple[int, int], list[ReviewState]] = DataLoader(self._reviews)
         """By version and log position, its reviews as they stand."""
-        self.deployments: DataLoader[tuple[int, int], Service] = DataLoader(self._deployments)
+        self.deployments: DataLoader[tuple[int, int], Deployment] = DataLoader(self._deployments)
         """By deployment and log position."""
         self.resolutions: DataLoader[tuple[int, int], Entry | None] = DataLoader(self._resolutions)
         """By incident and log position."""
@@ -67,7 +67,7 @@ class Context:
         return [found[id] for id in ids]
 
     async def _retractions(self, ids: list[str]) -> Sequence[int | None]:
-        held = await self.registry.store.holders([f"retracted:{id}" for id in ids])
+        held = await self.registry.store.find_by_keys([f"retracted:{id}" for id in ids])
         return [min(held.get(f"retracted:{id}", ()), default=None) for id in ids]
 
     async def _contaminations(self, keys: list[tuple[int, int, int]]) -> Sequence[Derivation | None]:
@@ -77,19 +77,19 @@ class Context:
         found = {at: await contamination.derivations(self.registry, asked, at) for at, asked in pairs.items()}
         return [found[at].get((version, data)) for at, version, data in keys]
 
-    async def _reviews(self, asked: list[tuple[int, int]]) -> Sequence[list[Held]]:
+    async def _reviews(self, asked: list[tuple[int, int]]) -> Sequence[list[ReviewState]]:
         found = {}
         for at, versions in _by_position(asked).items():
             for version, held in (await reviews(self.registry, versions, at, self.moments.get(at))).items():
                 found[version, at] = held
         return [found[one] for one in asked]
 
-    async def _deployments(self, asked: list[tuple[int, int]]) -> Sequence[Service]:
+    async def _deployments(self, asked: list[tuple[int, int]]) -> Sequence[Deployment]:
         found = {}
         for at, sequences in _by_position(asked).items():
             entries = await self.entries.load_many(sequences)
-            for sequence, service in (await of_deployments(self.registry, entries, at)).items():
-                found[sequence, at] = service
+            for sequence, lifespan in (await deployments_by_record(self.registry, entries, at)).items():
+                found[sequence, at] = lifespan
         return [found[one] for one in asked]
 
     async def _resolutions(self, asked: list[tuple[int, int]]) -> Sequence[Entry | None]:

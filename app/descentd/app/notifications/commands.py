@@ -13,7 +13,7 @@ from descentd.app.auth.token_commands import Format, Store
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import with_store
 from descentd.graph.model.accounts import Access
-from descentd.graph.model.deliveries import Delivery, DeliveryState, Destination
+from descentd.graph.model.deliveries import Delivery, DeliveryState, DestinationState
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import rfc3339
 from descentd.graph.store.base import Store as Opened
@@ -53,7 +53,7 @@ def destinations(
 ) -> None:
     """List destinations, and how far each has been told."""
 
-    async def found(opened: Opened) -> tuple[list[Destination], int]:
+    async def found(opened: Opened) -> tuple[list[DestinationState], int]:
         return await opened.outbox.destinations(), await opened.sequence()
 
     known, newest = asyncio.run(with_store(Settings.read(store=store).store, found))
@@ -87,7 +87,7 @@ def redeliver(
             )
         detail = f"{destination}: {', '.join(map(str, found[:20]))}{' …' if len(found) > 20 else ''}"
         access = Access(now(), getpass.getuser(), "command line", "", "descentd", "deliveries redeliver", "OK", detail)
-        await opened.people.record_accesses([access])
+        await opened.accounts.record_accesses([access])
         return found
 
     for sequence in asyncio.run(with_store(Settings.read(store=store).store, marked)):

@@ -49,7 +49,7 @@ def pause(attempts: int, chance: float) -> int:
     return int(longest / 2 * (1 + chance))
 
 
-class Courier:
+class DeliveryWorker:
     """Tells one destination of the log, in order. `registry` raises Unavailable while there is none.
 
     What could not be delivered is tried again before anything later is, until it is parked; what somebody asked to have

@@ -14,7 +14,7 @@ from descentd.queries.registry import Registry
 log = structlog.get_logger()
 
 
-class Keeper:
+class ErosionRefresher:
     """Keeps the standings of a registry level with its log. `registry` raises Unavailable while there is none.
 
     `note` is told up to which sequence they are. It looks at the log's end every `look` seconds: other processes write

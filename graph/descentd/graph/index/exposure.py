@@ -19,7 +19,7 @@ from descentd.graph.index.tags import CONDITIONAL, EXPOSES, INCLUDES, LEARNS, RO
 from descentd.graph.index.trail import Trails, step_back
 from descentd.graph.index.walk import Twins, Walk, walk
 from descentd.graph.model.kinds import Role
-from descentd.graph.model.reach import Exposed, ExposurePage, Sequences, Step, Term, Verdict
+from descentd.graph.model.reach import Exposed, ExposurePage, ExposureVerdict, Sequences, Step, Term
 from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
 
 Mask = NDArray[np.bool_]
@@ -181,7 +181,11 @@ class Exposure:
         return learners
 
     def page(
-        self, verdicts: frozenset[Verdict], within: Sequences | None, after: tuple[int, int, int] | None, first: int
+        self,
+        verdicts: frozenset[ExposureVerdict],
+        within: Sequences | None,
+        after: tuple[int, int, int] | None,
+        first: int,
     ) -> ExposurePage:
         """See `SupportsReach.exposure`."""
         page, listed = self._answers.page(verdicts, within, after, first)
@@ -209,15 +213,15 @@ class _Evidence:
     def of(self, version: int, answer: int) -> Exposed:
         """The answer about `version` with its evidence."""
         if answer == NOT_TRAINED:
-            return Exposed(version, Verdict.NOT_TRAINED, None, None, None, ())
+            return Exposed(version, ExposureVerdict.NOT_TRAINED, None, None, None, ())
         if answer == UNKNOWN:
             near, far = self._undocumented.distance(version), self._lacking.distance(version)
             by_itself = far is None or (near is not None and near <= far)
             via = (self._to_undocumented if by_itself else self._to_lacking).to(version)
-            return Exposed(version, Verdict.UNKNOWN, None, via[0].sequence, None, via)
+            return Exposed(version, ExposureVerdict.UNKNOWN, None, via[0].sequence, None, via)
         via = self._to_trained.to(version)
         source = via[0].sequence
-        return Exposed(version, Verdict.TRAINED, answer == DIRECT, source, self._proven(source), via)
+        return Exposed(version, ExposureVerdict.TRAINED, answer == DIRECT, source, self._proven(source), via)
 
     def _lead(self, partition: int) -> list[Step]:
         """From the twin whose statement meets most terms (the partition itself where it does) to the partition."""

@@ -5,11 +5,20 @@ from collections.abc import Sequence
 
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Derivations, Direction, ExposurePage, ReachPage, Sequences, Step, Term, Verdict
+from descentd.graph.model.reach import (
+    Derivations,
+    Direction,
+    ExposurePage,
+    ExposureVerdict,
+    ReachPage,
+    Sequences,
+    Step,
+    Term,
+)
 from descentd.graph.store.base import Store
 
 
-class Walker:
+class LineageIndex:
     """Answers from a topology that first takes in whatever the store's log has gained, whoever wrote it.
 
     Walks run in worker threads, so that a long one does not hold up what else the process is asked.
@@ -76,7 +85,7 @@ class Walker:
         population: Sequence[Term],
         upto: int,
         *,
-        verdicts: frozenset[Verdict],
+        verdicts: frozenset[ExposureVerdict],
         within: Sequences | None = None,
         after: tuple[int, int, int] | None = None,
         first: int = 100,

@@ -22,12 +22,12 @@ from descentd.graph.model.reach import (
     Derivations,
     Direction,
     ExposurePage,
+    ExposureVerdict,
     ReachPage,
     Sequences,
     Step,
     Tail,
     Term,
-    Verdict,
 )
 
 ROOM: Final = 32 << 20
@@ -191,7 +191,7 @@ class Topology:
         population: Sequence[Term],
         upto: int,
         *,
-        verdicts: frozenset[Verdict],
+        verdicts: frozenset[ExposureVerdict],
         within: Sequences | None = None,
         after: tuple[int, int, int] | None = None,
         first: int = 100,

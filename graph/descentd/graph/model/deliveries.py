@@ -37,7 +37,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Destination:
+class DestinationState:
     """How far a destination has been told: everything upto `position` was delivered, parked, or is not for it.
 
     `holder` alone delivers to it until the moment `until`.

@@ -29,7 +29,7 @@ class Direction(StrEnum):
     DESCENDANTS = "DESCENDANTS"
 
 
-class Verdict(StrEnum):
+class ExposureVerdict(StrEnum):
     """The three answers to a question about a population."""
 
     TRAINED = "TRAINED"
@@ -136,7 +136,7 @@ class Exposed:
     """
 
     sequence: int
-    verdict: Verdict
+    verdict: ExposureVerdict
     direct: bool | None
     source: int | None
     proven: bool | None
@@ -147,7 +147,7 @@ class Exposed:
 class ExposurePage:
     """`counts` has all verdicts over the versions asked about; `items` come by (verdict, direct first, sequence)."""
 
-    counts: Mapping[Verdict, int]
+    counts: Mapping[ExposureVerdict, int]
     total: int
     items: Sequence[Exposed]
     more: bool
@@ -214,14 +214,14 @@ class SupportsReach(Protocol):
         population: Sequence[Term],
         upto: int,
         *,
-        verdicts: frozenset[Verdict],
+        verdicts: frozenset[ExposureVerdict],
         within: Sequences | None = None,
         after: tuple[int, int, int] | None = None,
         first: int = 100,
     ) -> ExposurePage:
         """Which versions (of `within`, ascending) learned from a population.
 
-        `after` is (verdict, exposure, sequence): positions in `Verdict`, 0 for direct and 1 otherwise.
+        `after` is (verdict, exposure, sequence): positions in `ExposureVerdict`, 0 for direct and 1 otherwise.
         """
         ...
 

@@ -249,7 +249,7 @@ async def repeated(reads: Reads, kind: Kind, person: str, given: Content) -> Rec
     if "idempotencyKey" not in given:
         return None
     key = idempotency_key(kind, person, given["idempotencyKey"])
-    held = (await reads.holders([key])).get(key)
+    held = (await reads.find_by_keys([key])).get(key)
     if not held:
         return None
     record = (await reads.entries(held[:1]))[0].record

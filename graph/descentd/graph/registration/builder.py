@@ -10,7 +10,7 @@ from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, UnknownReference
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.manifest_index import Outline
+from descentd.graph.registration.manifest_index import ManifestIndex
 
 DATA: Final = frozenset({Kind.DATASET, Kind.PARTITION})
 VERSION: Final = frozenset({Kind.MODEL_VERSION})
@@ -21,14 +21,14 @@ class Skipped(DescentError):
     """Something refers to what was refused already; that problem has been reported where it is."""
 
 
-class Drafts:
+class RecordBuilder:
     """`made` holds the entities of the manifest by name, `records` everything that was drafted by id, in log order."""
 
-    def __init__(self, outline: Outline, registered: Mapping[str, Brief]) -> None:
+    def __init__(self, manifest_index: ManifestIndex, registered: Mapping[str, Brief]) -> None:
         self.made: dict[str, Record] = {}
         self.records: dict[str, Record] = {}
-        self.problems: list[DescentError] = list(outline.problems)
-        self._outline = outline
+        self.problems: list[DescentError] = list(manifest_index.problems)
+        self._manifest_index = manifest_index
         self._registered = registered
         self._mentions: list[tuple[str, Record]] = []
 
@@ -38,13 +38,13 @@ class Drafts:
         Raises UnknownReference, InvalidInput where it is of none of `kinds`, and Skipped.
         """
         try:
-            name = self._outline.names(ref)
+            name = self._manifest_index.names(ref)
         except InvalidInput as error:
             error.field = field
             raise
         found: Brief | Record | None = self.made.get(name) or self._registered.get(name)
         if found is None:
-            if name in self._outline.items or self._outline.leaves_out(name):
+            if name in self._manifest_index.items or self._manifest_index.leaves_out(name):
                 raise Skipped(name)
             raise UnknownReference(
                 f"{ref} is neither in this manifest nor registered: register it first, or correct the ref.", field

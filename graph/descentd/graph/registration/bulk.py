@@ -170,7 +170,7 @@ class _Registration(Registration):
         new = {record.id for record in self.new}
         created, existing = [0] * number, [0] * number
         mentioned: defaultdict[str, set[int]] = defaultdict(set)
-        for place, record in self._drafts._mentions:
+        for place, record in self._builder._mentions:
             found = _PLACE.match(place)
             assert found is not None
             section, index = found.groups()

@@ -14,11 +14,11 @@ from descentd.graph.model.identity import Content, canonical, in_order
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import LONGEST
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.builder import DATA, VERSION, Drafts, Skipped, together
+from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder, Skipped, together
 from descentd.graph.registration.conflicts import conflicts, next_version, same_build
-from descentd.graph.registration.manifest_index import Item, Outline
-from descentd.graph.registration.metric_scope import Measures
-from descentd.graph.registration.partial import readable
+from descentd.graph.registration.manifest_index import Item, ManifestIndex
+from descentd.graph.registration.metric_scope import MetricScope
+from descentd.graph.registration.partial import partial_manifest
 from descentd.graph.registration.statements import Statements, referred
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
@@ -40,7 +40,7 @@ class Registration:
         self._manifest = manifest
         self._reads = reads
         self._left_out = left_out
-        self._outline = Outline(manifest, left_out)
+        self._manifest_index = ManifestIndex(manifest, left_out)
         self.new: list[Record] = []
         self._unnamed = False
 
@@ -49,39 +49,39 @@ class Registration:
 
         Raises Cycle, and Invalid with every problem that was found.
         """
-        ordered = self._outline.ordered()
-        self._drafts = Drafts(self._outline, await self._reads.resolve(set(self._refs())))
-        measures = await Measures.read(self._manifest, self._reads, self._left_out)
+        ordered = self._manifest_index.ordered()
+        self._builder = RecordBuilder(self._manifest_index, await self._reads.resolve(set(self._refs())))
+        scope = await MetricScope.read(self._manifest, self._reads, self._left_out)
         for number, metric in enumerate(self._manifest.metrics or ()):
-            with self._drafts.problem_at(f"metrics[{number}]"):
-                measures.check_definition(metric, f"metrics[{number}]", self._drafts.problem_at)
-                self._drafts.draft(f"metrics[{number}]", measures.defined[metric.name])
+            with self._builder.problem_at(f"metrics[{number}]"):
+                scope.check_definition(metric, f"metrics[{number}]", self._builder.problem_at)
+                self._builder.draft(f"metrics[{number}]", scope.defined[metric.name])
         for item in ordered:
-            with self._drafts.problem_at(item.field):
+            with self._builder.problem_at(item.field):
                 await self._define(item)
-        await Statements(self._reads, measures, self._drafts).draft(self._manifest)
-        drafted = self._drafts.records
+        await Statements(self._reads, scope, self._builder).draft(self._manifest)
+        drafted = self._builder.records
         held = await self._reads.resolve(drafted.keys() | {r.label for r in drafted.values() if r.label is not None})
         await self._check_conflicts(held)
         self.new = [record for id, record in drafted.items() if id not in held]
-        return Registered(self._drafts.mentioned(), frozenset(record.id for record in self.new))
+        return Registered(self._builder.mentioned(), frozenset(record.id for record in self.new))
 
     def _refs(self) -> Iterator[str]:
-        for item in self._outline.items.values():
+        for item in self._manifest_index.items.values():
             yield from (ref for _, ref in item.refs)
         yield from referred(self._manifest)
 
     async def _define(self, item: Item) -> None:
         match item.definition:
             case DatasetInput() as dataset:
-                self._drafts.made[item.name] = self._drafts.draft(item.field, self._dataset(item, dataset))
+                self._builder.made[item.name] = self._builder.draft(item.field, self._dataset(item, dataset))
             case PartitionInput() as partition:
-                self._drafts.made[item.name] = self._drafts.draft(item.field, self._partition(item, partition))
+                self._builder.made[item.name] = self._builder.draft(item.field, self._partition(item, partition))
             case ModelVersionInput() as model:
-                self._drafts.made[item.name] = await self._version(item, model)
+                self._builder.made[item.name] = await self._version(item, model)
 
     def _dataset(self, item: Item, dataset: DatasetInput) -> Record:
-        partitions = [self._drafts.made.get(f"{item.name}#{partition.name}") for partition in dataset.partitions or ()]
+        partitions = [self._builder.made.get(f"{item.name}#{partition.name}") for partition in dataset.partitions or ()]
         if None in partitions:
             raise Skipped(item.name)
         content = dataset.content()
@@ -125,7 +125,7 @@ class Registration:
         for i, data in enumerate(model.trained_on or ()):
             field = f"{item.field}.trainedOn[{i}]"
             learned = {"node": self._named(data.ref, f"{field}.ref", DATA), "role": data.role.value}
-            with self._drafts.problem_at(field):
+            with self._builder.problem_at(field):
                 if learned in found and learned["node"] is not None:
                     raise InvalidInput(f"{data.ref} is given twice in this role: give it once.")
             found.append(learned)
@@ -133,8 +133,8 @@ class Registration:
 
     def _named(self, ref: str, field: str, kinds: frozenset[Kind]) -> str | None:
         """The id of what a ref stands for; where there is none, that is noted and the next ref is looked at."""
-        with self._drafts.problem_at(field):
-            return self._drafts.resolve(ref, field, kinds).id
+        with self._builder.problem_at(field):
+            return self._builder.resolve(ref, field, kinds).id
         self._unnamed = True
         return None
 
@@ -160,11 +160,11 @@ class Registration:
             given = Record.of(Kind.MODEL_VERSION, content)  # without what is empty
             existing = await self._same_build(item, model.name, given.content)
             if existing:
-                return self._drafts.draft(item.field, existing)
+                return self._builder.draft(item.field, existing)
             content["version"] = await self._next_version(model.name)
         for part, record in parts.items():
-            self._drafts.draft(f"{item.field}.{part}", record)
-        return self._drafts.draft(item.field, Record.of(Kind.MODEL_VERSION, content))
+            self._builder.draft(f"{item.field}.{part}", record)
+        return self._builder.draft(item.field, Record.of(Kind.MODEL_VERSION, content))
 
     async def _same_build(self, item: Item, name: str, content: Content) -> Record | None:
         build = build_of(content)
@@ -184,7 +184,7 @@ class Registration:
 
     async def _next_version(self, name: str) -> str:
         taken = {record.content["version"]: None for record in self._versions(name)}
-        held = (await self._reads.holders([f"model:{name}"])).get(f"model:{name}", [])
+        held = (await self._reads.find_by_keys([f"model:{name}"])).get(f"model:{name}", [])
         registered = [str(brief.label).rpartition("@")[2] for brief in await self._reads.briefs(held)]
         newest = [*registered, *taken][-1] if registered or taken else None
         models = (model for model in self._manifest.models or () if model.name == name)
@@ -196,18 +196,18 @@ class Registration:
 
     def _versions(self, name: str) -> Iterator[Record]:
         """Versions of a name that were made from this manifest so far."""
-        return (r for r in self._drafts.made.values() if r.kind is Kind.MODEL_VERSION and r.content["name"] == name)
+        return (r for r in self._builder.made.values() if r.kind is Kind.MODEL_VERSION and r.content["name"] == name)
 
     async def _check_conflicts(self, held: Mapping[str, Brief]) -> None:
-        for id, conflict in (await conflicts(self._reads, self._drafts.records, held)).items():
-            conflict.field = self._drafts.field_of(id)
-            self._drafts.problems.append(conflict)
-        self._drafts.raise_problems()
+        for id, conflict in (await conflicts(self._reads, self._builder.records, held)).items():
+            conflict.field = self._builder.field_of(id)
+            self._builder.problems.append(conflict)
+        self._builder.raise_problems()
 
 
 async def with_all_problems(reads: Reads, wrong: Invalid) -> Invalid:
     """What is wrong with a manifest that could not be read, and with what can be read of it, in its order."""
-    rest = readable(wrong.given)
+    rest = partial_manifest(wrong.given)
     found: list[DescentError] = list(wrong.problems)
     try:
         await Registration(rest.manifest, reads, rest.left_out).run()

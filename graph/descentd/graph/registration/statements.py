@@ -12,9 +12,9 @@ from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.builder import DATA, VERSION, Drafts
+from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder
 from descentd.graph.registration.manifest_index import items
-from descentd.graph.registration.metric_scope import Measures
+from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.store.base import Reads
 
 _PARTITION: Final = frozenset({Kind.PARTITION})
@@ -45,34 +45,34 @@ class Said:
 
 
 class Statements:
-    """Drafts the statements of a manifest once its entities are drafted."""
+    """RecordBuilder the statements of a manifest once its entities are drafted."""
 
-    def __init__(self, reads: Reads, measures: Measures, drafts: Drafts) -> None:
+    def __init__(self, reads: Reads, scope: MetricScope, builder: RecordBuilder) -> None:
         self._reads = reads
-        self._measures = measures
-        self._drafts = drafts
+        self._scope = scope
+        self._builder = builder
 
     async def draft(self, manifest: ManifestInput) -> None:
         """Draft them all; what is wrong is added to the problems of the drafts."""
         descriptions = [*self._embedded(manifest), *self._profiles(manifest), *self._populations(manifest)]
         said = await self._said(descriptions)
         for description in descriptions:
-            with self._drafts.problem_at(description.field):
+            with self._builder.problem_at(description.field):
                 self._describe(description, said[description.kind, description.subject.id])
         for i, evaluation in enumerate(manifest.evaluations or ()):
-            with self._drafts.problem_at(f"evaluations[{i}]"):
+            with self._builder.problem_at(f"evaluations[{i}]"):
                 self._evaluation(f"evaluations[{i}]", evaluation)
         for i, vulnerability in enumerate(manifest.vulnerabilities or ()):
-            with self._drafts.problem_at(f"vulnerabilities[{i}]"):
+            with self._builder.problem_at(f"vulnerabilities[{i}]"):
                 self._vulnerability(f"vulnerabilities[{i}]", vulnerability)
         for i, note in enumerate(manifest.notes or ()):
-            with self._drafts.problem_at(f"notes[{i}]"):
-                subject = self._drafts.resolve(note.subject, f"notes[{i}].subject", _ANYTHING)
-                self._drafts.draft(f"notes[{i}]", Record.of(Kind.NOTE, note.content() | {"subject": subject.id}))
+            with self._builder.problem_at(f"notes[{i}]"):
+                subject = self._builder.resolve(note.subject, f"notes[{i}].subject", _ANYTHING)
+                self._builder.draft(f"notes[{i}]", Record.of(Kind.NOTE, note.content() | {"subject": subject.id}))
 
     def _embedded(self, manifest: ManifestInput) -> Iterator[Description]:
         for item in items(manifest):
-            subject = self._drafts.made.get(item.name)
+            subject = self._builder.made.get(item.name)
             if subject is None:
                 continue
             match item.definition:
@@ -88,8 +88,8 @@ class Statements:
     def _profiles(self, manifest: ManifestInput) -> Iterator[Description]:
         for i, statement in enumerate(manifest.safety_profiles or ()):
             field = f"safetyProfiles[{i}]"
-            with self._drafts.problem_at(field):
-                subject = self._drafts.resolve(statement.subject, f"{field}.subject", VERSION)
+            with self._builder.problem_at(field):
+                subject = self._builder.resolve(statement.subject, f"{field}.subject", VERSION)
                 self._check_claims(f"{field}.profile", statement.profile)
                 said = statement.profile.content() | ({"reason": statement.reason} if statement.reason else {})
                 yield Description(field, Kind.SAFETY_PROFILE, subject, said, embedded=False)
@@ -97,8 +97,8 @@ class Statements:
     def _populations(self, manifest: ManifestInput) -> Iterator[Description]:
         for i, statement in enumerate(manifest.populations or ()):
             field = f"populations[{i}]"
-            with self._drafts.problem_at(field):
-                subject = self._drafts.resolve(statement.subject, f"{field}.subject", _PARTITION)
+            with self._builder.problem_at(field):
+                subject = self._builder.resolve(statement.subject, f"{field}.subject", _PARTITION)
                 said = statement.content()
                 del said["subject"]
                 yield Description(field, Kind.POPULATION, subject, said, embedded=False)
@@ -108,15 +108,15 @@ class Statements:
         if description.embedded:
             wording = [{k: v for k, v in content.items() if k != "reason"} for content in plain]
             if description.said in wording:
-                self._drafts.draft(description.field, said.records[wording.index(description.said)])
+                self._builder.draft(description.field, said.records[wording.index(description.said)])
                 return
         elif plain and plain[-1] == description.said and not said.outdated:
-            self._drafts.draft(description.field, said.records[-1])
+            self._builder.draft(description.field, said.records[-1])
             return
         content = description.said | {"subject": description.subject.id}
         if said.records:
             content["supersedes"] = said.records[-1].id
-        said.records.append(self._drafts.draft(description.field, Record.of(description.kind, content)))
+        said.records.append(self._builder.draft(description.field, Record.of(description.kind, content)))
 
     async def _said(self, descriptions: Sequence[Description]) -> defaultdict[tuple[Kind, str], Said]:
         """What the registry holds about the subjects of descriptions, by kind and subject."""
@@ -143,41 +143,41 @@ class Statements:
         return found
 
     async def _retracted(self, ids: Sequence[str]) -> frozenset[str]:
-        held = await self._reads.holders([f"retracted:{id}" for id in ids]) if ids else {}
+        held = await self._reads.find_by_keys([f"retracted:{id}" for id in ids]) if ids else {}
         return frozenset(key.removeprefix("retracted:") for key, by in held.items() if by)
 
     def _evaluation(self, field: str, evaluation: EvaluationInput) -> None:
         content = evaluation.content()
-        with self._drafts.problem_at(f"{field}.subject"):
-            content["subject"] = self._drafts.resolve(evaluation.subject, f"{field}.subject", VERSION).id
+        with self._builder.problem_at(f"{field}.subject"):
+            content["subject"] = self._builder.resolve(evaluation.subject, f"{field}.subject", VERSION).id
         if evaluation.data is not None:
-            with self._drafts.problem_at(f"{field}.data"):
-                content["data"] = self._drafts.resolve(evaluation.data, f"{field}.data", DATA).id
+            with self._builder.problem_at(f"{field}.data"):
+                content["data"] = self._builder.resolve(evaluation.data, f"{field}.data", DATA).id
         for i, metric in enumerate(evaluation.metrics):
-            with self._drafts.problem_at(f"{field}.metrics[{i}].name"):
-                self._measures.find(metric.name)
-                with self._drafts.problem_at(f"{field}.metrics[{i}].value"):
-                    self._measures.check_value(metric.name, metric.value)
-        self._drafts.draft(field, Record.of(Kind.EVALUATION, content))
+            with self._builder.problem_at(f"{field}.metrics[{i}].name"):
+                self._scope.find(metric.name)
+                with self._builder.problem_at(f"{field}.metrics[{i}].value"):
+                    self._scope.check_value(metric.name, metric.value)
+        self._builder.draft(field, Record.of(Kind.EVALUATION, content))
 
     def _vulnerability(self, field: str, vulnerability: VulnerabilityInput) -> None:
         content = vulnerability.content()
-        with self._drafts.problem_at(f"{field}.subject"):
-            content["subject"] = self._drafts.resolve(vulnerability.subject, f"{field}.subject", _ANYTHING).id
+        with self._builder.problem_at(f"{field}.subject"):
+            content["subject"] = self._builder.resolve(vulnerability.subject, f"{field}.subject", _ANYTHING).id
         if vulnerability.probe is not None:
             self._probe(f"{field}.probe", vulnerability.probe, content["probe"])
-        self._drafts.draft(field, Record.of(Kind.VULNERABILITY, content))
+        self._builder.draft(field, Record.of(Kind.VULNERABILITY, content))
 
     def _probe(self, field: str, probe: ProbeInput, content: Content) -> None:
         if probe.data is not None:
-            content["data"] = self._drafts.resolve(probe.data, f"{field}.data", DATA).id
-        with self._drafts.problem_at(f"{field}.metric"):
-            self._measures.find(probe.metric)
+            content["data"] = self._builder.resolve(probe.data, f"{field}.data", DATA).id
+        with self._builder.problem_at(f"{field}.metric"):
+            self._scope.find(probe.metric)
 
     def _check_claims(self, field: str, profile: SafetyProfileInput) -> None:
         for i, claim in enumerate(profile.claims or ()):
-            with self._drafts.problem_at(f"{field}.claims[{i}].metric"):
-                self._measures.find(claim.metric)
+            with self._builder.problem_at(f"{field}.claims[{i}].metric"):
+                self._scope.find(claim.metric)
 
 
 def _without_history(content: Content) -> Content:

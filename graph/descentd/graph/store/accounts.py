@@ -7,7 +7,7 @@ from typing import Protocol
 from descentd.graph.model.accounts import Access, Token
 
 
-class People(Protocol):
+class Accounts(Protocol):
     """What every store keeps of people. Methods raise Unavailable while the store cannot be reached."""
 
     async def any_token(self) -> bool:
@@ -44,44 +44,44 @@ class People(Protocol):
         ...
 
 
-class MemoryPeople:
-    """Plain lists. Implements People."""
+class MemoryAccounts:
+    """Plain lists. Implements Accounts."""
 
     def __init__(self) -> None:
         self._tokens: dict[str, Token] = {}
         self._accesses: list[Access] = []
 
     async def any_token(self) -> bool:
-        """See People."""
+        """See Accounts."""
         return bool(self._tokens)
 
     async def token(self, hash: bytes) -> Token | None:
-        """See People."""
+        """See Accounts."""
         return next((token for token in self._tokens.values() if token.hash == hash), None)
 
     async def tokens(self) -> list[Token]:
-        """See People."""
+        """See Accounts."""
         return sorted(self._tokens.values(), key=lambda token: (token.created_at, token.id))
 
     async def add_token(self, token: Token) -> None:
-        """See People."""
+        """See Accounts."""
         self._tokens[token.id] = token
 
     async def revoke(self, ids: Collection[str], at: int) -> None:
-        """See People."""
+        """See Accounts."""
         for id in ids:
             token = self._tokens.get(id)
             if token is not None and token.revoked_at is None:
                 self._tokens[id] = replace(token, revoked_at=at)
 
     async def record_accesses(self, accesses: Sequence[Access]) -> None:
-        """See People."""
+        """See Accounts."""
         self._accesses += accesses
 
     async def accesses(
         self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
     ) -> list[tuple[int, Access]]:
-        """See People."""
+        """See Accounts."""
         found = [
             (number, access)
             for number, access in enumerate(self._accesses, 1)

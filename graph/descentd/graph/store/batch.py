@@ -83,9 +83,9 @@ class Batch:
         fresh = [item.entry for item in self._own(sequences)]
         return self._in_order(sequences, fresh + await self._reads.entries(self._others(sequences)))
 
-    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
-        held = await self._reads.holders(keys)
+        held = await self._reads.find_by_keys(keys)
         for key in keys:
             if key in self._keyed:
                 held[key] = held.get(key, []) + self._keyed[key]

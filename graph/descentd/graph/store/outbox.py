@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Protocol
 
-from descentd.graph.model.deliveries import Delivery, DeliveryState, Destination
+from descentd.graph.model.deliveries import Delivery, DeliveryState, DestinationState
 
 
 class Outbox(Protocol):
@@ -52,7 +52,7 @@ class Outbox(Protocol):
         """Up to `limit` deliveries, newest entry first, then by destination and type."""
         ...
 
-    async def destinations(self) -> list[Destination]:
+    async def destinations(self) -> list[DestinationState]:
         """All destinations that were ever claimed, by name."""
         ...
 
@@ -61,12 +61,12 @@ class MemoryOutbox:
     """Plain dicts. Implements Outbox."""
 
     def __init__(self) -> None:
-        self._destinations: dict[str, Destination] = {}
+        self._destinations: dict[str, DestinationState] = {}
         self._deliveries: dict[tuple[str, int, str], Delivery] = {}
 
     async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
         """See Outbox."""
-        known = self._destinations.get(destination, Destination(destination, start, holder, until))
+        known = self._destinations.get(destination, DestinationState(destination, start, holder, until))
         if known.holder != holder and known.until > now:
             return None
         self._destinations[destination] = replace(known, holder=holder, until=until)
@@ -122,7 +122,7 @@ class MemoryOutbox:
         ]
         return sorted(found, key=lambda one: (-one.sequence, one.destination, one.type))[:limit]
 
-    async def destinations(self) -> list[Destination]:
+    async def destinations(self) -> list[DestinationState]:
         """See Outbox."""
         return sorted(self._destinations.values(), key=lambda one: one.name)
 

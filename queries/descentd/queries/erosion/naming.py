@@ -7,7 +7,7 @@ from descentd.graph.model.records import Brief
 from descentd.queries.evaluation.labels import Names
 from descentd.queries.evaluation.series import Protocol
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
+from descentd.queries.retractions import retracted_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Naming:
 async def naming(registry: Registry, versions: Collection[int], protocols: Collection[Protocol], upto: int) -> Naming:
     """Look up what versions and the data of series are called as known at a sequence."""
     briefs = await registry.store.briefs(sorted(set(versions)))
-    gone = await retracted(registry.store, [brief.id for brief in briefs], upto)
+    gone = await retracted_ids(registry.store, [brief.id for brief in briefs], upto)
     data = await registry.store.resolve({one.data for one in protocols if one.data is not None})
     return Naming(
         {brief.sequence: brief.ref for brief in briefs},

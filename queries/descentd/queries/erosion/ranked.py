@@ -15,7 +15,7 @@ from descentd.graph.model.names import name, nfc
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.erosion.ranking import Brief as Finding
+from descentd.queries.erosion.ranking import FindingSummary
 from descentd.queries.erosion.ranking_refresh import catch_up
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry, about
@@ -33,7 +33,7 @@ class ErosionFilter:
     category: tuple[MetricCategory, ...] | None = None
     kinds: tuple[ErosionKind, ...] | None = None
 
-    def lets_through(self, finding: Finding) -> bool:
+    def lets_through(self, finding: FindingSummary) -> bool:
         """Whether a finding is one that is asked for."""
         return (not self.category or finding.category in self.category) and (
             not self.kinds or finding.kind in self.kinds
@@ -47,7 +47,7 @@ class Eroded:
     record: Brief
     verdict: ErosionVerdict
     q: float | None
-    findings: Sequence[Finding]
+    findings: Sequence[FindingSummary]
     cursor: str
 
 
@@ -103,8 +103,8 @@ async def _named(registry: Registry, wanted: ErosionFilter) -> frozenset[int] | 
     if wanted.name is not None:
         with about("filter.name"):
             key = f"model:{name(wanted.name)}"
-        sets.append(frozenset((await registry.store.holders([key])).get(key, ())))
+        sets.append(frozenset((await registry.store.find_by_keys([key])).get(key, ())))
     if wanted.name_prefix:
-        held = await registry.store.holding(f"model:{nfc(wanted.name_prefix)}")
+        held = await registry.store.find_by_prefix(f"model:{nfc(wanted.name_prefix)}")
         sets.append(frozenset(held.tolist()))
     return frozenset.intersection(*sets) if sets else None

@@ -19,7 +19,7 @@ _NEVER: Final = 1 << 61
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class FindingSummary:
     """A finding in short."""
 
     kind: ErosionKind
@@ -32,7 +32,7 @@ class Brief:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class VersionAssessment:
     """A version's verdict and the p of "nothing got worse", None where no error is known.
 
     `findings`, the gravest first, and the derivation that brought that one in, only where the verdict is ERODED.
@@ -41,21 +41,21 @@ class Standing:
     version: int
     verdict: ErosionVerdict
     p: float | None
-    findings: Sequence[Brief] = ()
+    findings: Sequence[FindingSummary] = ()
     span: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class RankedVersion:
     """An eroded version; `q` is the false discovery rate over the whole registry, `rank` its place as a key."""
 
-    standing: Standing
+    standing: VersionAssessment
     q: float | None
     rank: Rank
 
 
 @dataclass
-class Standings:
+class Ranking:
     """The standings as of sequence `upto`. `pending` versions are still to be assessed as of sequence `seen`.
 
     `stride` is how many of them the next step takes.
@@ -66,16 +66,16 @@ class Standings:
     pending: set[int] = field(default_factory=set)
     stride: int = 1
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _held: dict[int, Standing] = field(default_factory=dict)
-    _coming: dict[int, Standing] = field(default_factory=dict)
-    _ranked: Sequence[Ranked] | None = None
+    _held: dict[int, VersionAssessment] = field(default_factory=dict)
+    _coming: dict[int, VersionAssessment] = field(default_factory=dict)
+    _ranked: Sequence[RankedVersion] | None = None
 
     def look_at(self, versions: Set[int], upto: int) -> None:
         """Have versions wait to be assessed as of a sequence."""
         self.pending |= versions
         self.seen = upto
 
-    def take(self, standings: Iterable[Standing]) -> None:
+    def take(self, standings: Iterable[VersionAssessment]) -> None:
         """Take in what was assessed; with the last that was waited for, all of it takes the place of what was held."""
         for standing in standings:
             self._coming[standing.version] = standing
@@ -92,14 +92,14 @@ class Standings:
         return f"{len(self._coming):,} of {len(self._coming) + len(self.pending):,}"
 
     @property
-    def ranked(self) -> Sequence[Ranked]:
+    def ranked(self) -> Sequence[RankedVersion]:
         """All eroded versions, the worst first: by registry q, those together that one derivation made worse."""
         if self._ranked is None:
             self._ranked = _rank([self._held[version] for version in sorted(self._held)])
         return self._ranked
 
 
-def _rank(held: Sequence[Standing]) -> list[Ranked]:
+def _rank(held: Sequence[VersionAssessment]) -> list[RankedVersion]:
     rates = registry_rates([standing.p for standing in held])
     eroded = [
         (standing, q, (_order(q), _order(standing.p), standing.version))
@@ -113,7 +113,7 @@ def _rank(held: Sequence[Standing]) -> list[Ranked]:
     ranked = []
     for standing, q, own in eroded:
         first = groups[standing.span or standing.version]
-        ranked.append(Ranked(standing, q, (first[0], first[2], *own)))
+        ranked.append(RankedVersion(standing, q, (first[0], first[2], *own)))
     return sorted(ranked, key=lambda one: one.rank)
 
 

@@ -18,8 +18,7 @@ from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.naming import naming
-from descentd.queries.erosion.ranking import Brief as Finding
-from descentd.queries.erosion.ranking import Standing
+from descentd.queries.erosion.ranking import FindingSummary, VersionAssessment
 from descentd.queries.evaluation.comparable import in_series, learned_from
 from descentd.queries.evaluation.labels import Names
 from descentd.queries.evaluation.results import measured
@@ -142,7 +141,7 @@ def _of_kind(tail: Tail, kind: Kind) -> list[int]:
     return [tail.after + 1 + int(place) for place in np.flatnonzero(tail.kinds == KIND_NUMBER[kind])]
 
 
-async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> list[Standing]:
+async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> list[VersionAssessment]:
     """Assess some versions by what was measured along their ancestries, read together."""
     parents = await parents_of(registry, versions, upto)
     found = await measured(registry, sorted(parents), upto)
@@ -159,11 +158,11 @@ async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> l
     return [_standing(one, called.names(one.protocols)) for one in assessments]
 
 
-def _standing(found: Assessment, names: Names) -> Standing:
+def _standing(found: Assessment, names: Names) -> VersionAssessment:
     if found.verdict is not ErosionVerdict.ERODED:
-        return Standing(found.head, found.verdict, found.p)
+        return VersionAssessment(found.head, found.verdict, found.p)
     findings = [
-        Finding(
+        FindingSummary(
             one.kind,
             one.protocol.metric.name,
             one.protocol.metric.category,
@@ -175,4 +174,4 @@ def _standing(found: Assessment, names: Names) -> Standing:
         for one in found.findings
     ]
     spans = found.findings[0].introduced_by
-    return Standing(found.head, found.verdict, found.p, findings, spans[0] if spans else None)
+    return VersionAssessment(found.head, found.verdict, found.p, findings, spans[0] if spans else None)

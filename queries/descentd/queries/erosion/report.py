@@ -27,7 +27,7 @@ class Introduction:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FindingReport:
     """A finding, the refs of its two versions, what brought it in, and one sentence."""
 
     finding: Finding
@@ -45,7 +45,7 @@ class Erosion:
     """
 
     assessment: Assessment
-    findings: Sequence[Told]
+    findings: Sequence[FindingReport]
     summary: str
     called: Naming
     upto: int
@@ -91,7 +91,7 @@ async def erosion(
 
 async def tell(
     registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: Naming
-) -> list[Told]:
+) -> list[FindingReport]:
     """Findings in refs, with what their derivations changed, by a fixed number of look-ups for all of them.
 
     spans: the versions on the way of each span that a finding names.
@@ -105,7 +105,7 @@ async def tell(
     }
     names = called.names(found.protocols)
     return [
-        Told(
+        FindingReport(
             finding,
             called.refs[finding.baseline],
             called.refs[finding.head],

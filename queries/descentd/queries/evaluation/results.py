@@ -8,7 +8,7 @@ from descentd.graph.model.kinds import Role
 from descentd.queries.evaluation.definitions import Metrics
 from descentd.queries.evaluation.parsing import Evaluation, Series
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
+from descentd.queries.retractions import retracted_ids
 from descentd.queries.statistics.comparison import Result
 
 
@@ -58,7 +58,7 @@ async def measured(registry: Registry, versions: Sequence[int], upto: int) -> Me
     evaluations: defaultdict[int, list[Evaluation]] = defaultdict(list)
     for evaluation in found:
         evaluations[about[evaluation.sequence]].append(evaluation)
-    return Measured(metrics, evaluations, await retracted(registry.store, [each.id for each in found], upto))
+    return Measured(metrics, evaluations, await retracted_ids(registry.store, [each.id for each in found], upto))
 
 
 async def newest_results(registry: Registry, version: int, upto: int) -> Mapping[Series, Found]:

@@ -16,7 +16,7 @@ from descentd.queries.governance.profiles import Profiles, profiles, wording
 from descentd.queries.lineage.versions import VersionFilter, matching
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry, moment_of
-from descentd.queries.retractions import retracted
+from descentd.queries.retractions import retracted_ids
 
 _EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
 _CHUNK: Final = 500
@@ -109,7 +109,7 @@ async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int)
         if entry.transaction > documented[version].sequence:
             later[version].append(entry)
     ids = [entry.record.id for entries in later.values() for entry in entries]
-    gone = await retracted(registry.store, ids, upto) if ids else frozenset()
+    gone = await retracted_ids(registry.store, ids, upto) if ids else frozenset()
     for version, entries in later.items():
         since = [entry for entry in entries if entry.record.id not in gone]
         if since:

@@ -20,7 +20,7 @@ _FOREVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class EvidenceItem:
     """A piece of evidence: it counts from the sequence that it was recorded at until before `until`."""
 
     entry: Entry
@@ -31,7 +31,7 @@ class Piece:
         return self.entry.sequence <= sequence < self.until
 
 
-async def evidence(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, list[Piece]]:
+async def evidence(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, list[EvidenceItem]]:
     """All evidence there has been about each version up to a sequence, by version, in log order."""
     about = await _about(registry, versions, upto)
     entries = {entry.sequence: entry for entry in await registry.store.entries(sorted({*about}))}
@@ -66,29 +66,29 @@ async def inherited(registry: Registry, record: int, upto: int) -> list[Entry]:
 
 
 async def _retractions(registry: Registry, ids: Sequence[str], upto: int) -> Mapping[str, int]:
-    held = await registry.store.holders([f"retracted:{id}" for id in ids]) if ids else {}
+    held = await registry.store.find_by_keys([f"retracted:{id}" for id in ids]) if ids else {}
     return {key.removeprefix("retracted:"): by[0] for key, by in held.items() if by[0] <= upto}
 
 
-def _pieces(entries: Sequence[Entry], ends: Mapping[str, int]) -> list[Piece]:
+def _pieces(entries: Sequence[Entry], ends: Mapping[str, int]) -> list[EvidenceItem]:
     """Each entry with its end: a retraction, or for a profile the one that superseded it."""
-    found: list[Piece] = []
+    found: list[EvidenceItem] = []
     next_profile = _FOREVER
     for entry in sorted(entries, key=lambda entry: entry.sequence, reverse=True):
         until = ends.get(entry.record.id, _FOREVER)
         if entry.record.kind is Kind.SAFETY_PROFILE:
             until = min(until, next_profile)
             next_profile = entry.sequence
-        found.append(Piece(entry, until))
+        found.append(EvidenceItem(entry, until))
     return found[::-1]
 
 
-def counting(pieces: Sequence[Piece], sequence: int) -> list[Entry]:
+def counting(pieces: Sequence[EvidenceItem], sequence: int) -> list[Entry]:
     """What of the evidence counted at a sequence."""
     return [piece.entry for piece in pieces if piece.counts_at(sequence)]
 
 
-def changes(pieces: Sequence[Piece], since: int, upto: int) -> tuple[list[Entry], list[Entry]]:
+def changes(pieces: Sequence[EvidenceItem], since: int, upto: int) -> tuple[list[Entry], list[Entry]]:
     """What has come to the evidence after a sequence, and what has gone from it, up to another."""
     come = [piece.entry for piece in pieces if piece.counts_at(upto) and not piece.counts_at(since)]
     gone = [piece.entry for piece in pieces if piece.counts_at(since) and not piece.counts_at(upto)]

@@ -20,14 +20,14 @@ from descentd.graph.registration.acts import FlagAction, FlagInput, name_all, pe
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.probes import origins
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
+from descentd.queries.retractions import retracted_ids
 
 REFUSING: Final = frozenset({FlagAction.QUARANTINE, FlagAction.DECOMMISSION})
 """Flags that refuse promotion, deployment and review; a REVIEW flag only shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ActiveFlag:
     """A flag that is in force.
 
     `origins` are the subjects that it still stands on; `exempt` those records that were cleared of it, which it neither
@@ -52,10 +52,10 @@ class Flagged:
     upto: int
 
 
-async def in_force(registry: Registry, upto: int) -> list[Standing]:
+async def active_flags(registry: Registry, upto: int) -> list[ActiveFlag]:
     """Every flag that stands on something as known at a sequence, oldest first."""
     entries = await registry.flags.read(registry.store, registry.walk, upto)
-    withdrawn = await retracted(registry.store, [entry.record.id for entry in entries], upto)
+    withdrawn = await retracted_ids(registry.store, [entry.record.id for entry in entries], upto)
     entries = [entry for entry in entries if entry.record.id not in withdrawn]
     subjects = {id for entry in entries for id in entry.record.content["subjects"]}
     known = {id: brief.sequence for id, brief in (await registry.store.resolve(subjects)).items()} if subjects else {}
@@ -67,9 +67,9 @@ async def in_force(registry: Registry, upto: int) -> list[Standing]:
     return [flag for flag in standing if flag.action is not FlagAction.CLEAR and flag.origins]
 
 
-def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) -> Standing:
+def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) -> ActiveFlag:
     content = entry.record.content
-    return Standing(
+    return ActiveFlag(
         entry.sequence,
         entry.record.id,
         FlagAction(content["action"]),
@@ -80,9 +80,9 @@ def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) ->
     )
 
 
-async def reaching(registry: Registry, record: int, upto: int) -> list[Standing]:
+async def reaching(registry: Registry, record: int, upto: int) -> list[ActiveFlag]:
     """The flags that reach a record, or stand on it, oldest first."""
-    flags = await in_force(registry, upto)
+    flags = await active_flags(registry, upto)
     if not flags:
         return []
     above = {record, *await origins(registry, record, upto)}
@@ -93,7 +93,7 @@ async def reaching(registry: Registry, record: int, upto: int) -> list[Standing]
     return [flag for flag in flags if await _reaches(registry, flag, record, above, upto)]
 
 
-async def _reaches(registry: Registry, flag: Standing, record: int, above: set[int], upto: int) -> bool:
+async def _reaches(registry: Registry, flag: ActiveFlag, record: int, above: set[int], upto: int) -> bool:
     """Whether a flag reaches a record, given that and all that it came from."""
     if record in flag.origins:
         return True
@@ -105,7 +105,7 @@ async def _reaches(registry: Registry, flag: Standing, record: int, above: set[i
 
 async def versions_reached(registry: Registry, upto: int, actions: Collection[FlagAction]) -> Sequences:
     """All versions that a flag with one of these actions reaches or stands on, ascending."""
-    flags = [flag for flag in await in_force(registry, upto) if flag.action in actions]
+    flags = [flag for flag in await active_flags(registry, upto) if flag.action in actions]
     plain = [flag for flag in flags if flag.propagates and not flag.exempt]
     groups = [plain, *([flag] for flag in flags if flag.propagates and flag.exempt)]
     reached = [await _versions(registry, group, upto) for group in groups if group]
@@ -115,7 +115,7 @@ async def versions_reached(registry: Registry, upto: int, actions: Collection[Fl
     return np.unique(np.concatenate([own, *reached]))
 
 
-async def _versions(registry: Registry, flags: Sequence[Standing], upto: int) -> Sequences:
+async def _versions(registry: Registry, flags: Sequence[ActiveFlag], upto: int) -> Sequences:
     """The versions that propagating flags with the same exemptions reach below their origins."""
     causes = sorted({origin for flag in flags for origin in flag.origins})
     return await registry.walk.members(

@@ -18,7 +18,7 @@ from descentd.graph.store.base import Reads
 from descentd.queries.governance.cel.checks import check
 from descentd.queries.governance.cel.expressions import Expression, compiled
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
+from descentd.queries.retractions import retracted_ids
 
 PERSON: Final = "descentd"
 """Who records the policies of a server's folder."""
@@ -122,7 +122,7 @@ def _digest(content: Content) -> str:
     return content_id(Kind.POLICY, canonical({part: content[part] for part in _OWN}))
 
 
-async def in_force(reads: Reads, environment: str, upto: int) -> Policy | None:
+async def policy_in_force(reads: Reads, environment: str, upto: int) -> Policy | None:
     """The policy of an environment as of a sequence: the newest that was not retracted by then."""
     record = await _newest(reads, environment, upto)
     return None if record is None else Policy.of(record)
@@ -133,7 +133,7 @@ async def meant(registry: Registry, environment: str, upto: int) -> str | None:
 
     What differs by a number is another place (`eu-1`, `eu-2`), and not a slip.
     """
-    held = await registry.store.holding(place_key("policy"))
+    held = await registry.store.find_by_prefix(place_key("policy"))
     briefs = held[held <= upto].tolist()
     known = {entry.record.content["environment"] for entry in await registry.store.entries(briefs)} if briefs else set()
     alike = (place for place in known if _DIGITS.findall(place) == _DIGITS.findall(environment))
@@ -142,8 +142,8 @@ async def meant(registry: Registry, environment: str, upto: int) -> str | None:
 
 async def _newest(reads: Reads, environment: str, upto: int) -> Record | None:
     key = place_key("policy", environment)
-    held = [sequence for sequence in (await reads.holders([key])).get(key, ()) if sequence <= upto]
-    gone = await retracted(reads, [brief.id for brief in await reads.briefs(held)], upto) if held else frozenset()
+    held = [sequence for sequence in (await reads.find_by_keys([key])).get(key, ()) if sequence <= upto]
+    gone = await retracted_ids(reads, [brief.id for brief in await reads.briefs(held)], upto) if held else frozenset()
     for entry in reversed(await reads.entries(held[-1:] if not gone else held)):
         if entry.record.id not in gone:
             return entry.record

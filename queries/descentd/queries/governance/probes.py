@@ -18,7 +18,7 @@ from descentd.queries.evaluation.definitions import Metrics
 from descentd.queries.evaluation.parsing import Series, protocol_of, slice_of
 from descentd.queries.evaluation.results import Found, measured
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
+from descentd.queries.retractions import retracted_ids
 
 _VERSION = frozenset({Kind.MODEL_VERSION})
 
@@ -85,7 +85,7 @@ async def weaknesses(registry: Registry, version: int, upto: int) -> list[Entry]
     sources = sorted({link.source for link in links if link.source <= upto})
     briefs = await registry.store.briefs(sources) if sources else []
     ids = {brief.id: brief.sequence for brief in briefs if brief.kind is Kind.VULNERABILITY}
-    gone = await retracted(registry.store, list(ids), upto) if ids else frozenset()
+    gone = await retracted_ids(registry.store, list(ids), upto) if ids else frozenset()
     left = [sequence for id, sequence in ids.items() if id not in gone]
     return await registry.store.entries(left) if left else []
 

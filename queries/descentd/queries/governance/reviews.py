@@ -20,10 +20,10 @@ from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import Decision, ReviewInput, name_one, perform, repeated, signed
 from descentd.graph.store.base import Reads
-from descentd.queries.governance.evidence import Piece, changes, counting, evidence
+from descentd.queries.governance.evidence import EvidenceItem, changes, counting, evidence
 from descentd.queries.governance.flags import REFUSING, reaching
 from descentd.queries.governance.gate.context import EDITION
-from descentd.queries.governance.policies import Policy, in_force, meant
+from descentd.queries.governance.policies import Policy, meant, policy_in_force
 from descentd.queries.registry import Registry
 from descentd.queries.withdrawals import withdrawal
 
@@ -32,7 +32,7 @@ _LASTS: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ReviewState:
     """A review as it stands at a moment; `void` says why it does not count any more, None while it does.
 
     `who` is its person as persons are compared.
@@ -80,27 +80,27 @@ class Reviewed:
     upto: int
 
 
-def quorum(held: Iterable[Held], environment: str, policy: Policy | None) -> Quorum:
+def quorum(held: Iterable[ReviewState], environment: str, policy: Policy | None) -> Quorum:
     """The quorum of an environment; without a policy one person is enough to approve, though no gate opens."""
     people = {one.who: one.person for one in _standing(held, environment) if one.decision is Decision.GO}
     return Quorum(policy.quorum if policy else 1, tuple(sorted(people.values())))
 
 
-def vetoes(held: Iterable[Held], environment: str | None) -> list[Held]:
+def vetoes(held: Iterable[ReviewState], environment: str | None) -> list[ReviewState]:
     """The NO_GO that stand, in an environment or over all."""
     return [one for one in _standing(held, environment) if one.decision is Decision.NO_GO]
 
 
-def newest(held: Iterable[Held]) -> list[Held]:
+def newest(held: Iterable[ReviewState]) -> list[ReviewState]:
     """Each person's last decision for each environment, in the order of the log, whether it counts or not."""
-    found: dict[tuple[str, str], Held] = {}
+    found: dict[tuple[str, str], ReviewState] = {}
     for one in held:
         found.pop((one.who, one.environment), None)
         found[one.who, one.environment] = one
     return list(found.values())
 
 
-def _standing(held: Iterable[Held], environment: str | None) -> list[Held]:
+def _standing(held: Iterable[ReviewState], environment: str | None) -> list[ReviewState]:
     return [one for one in held if one.void is None and environment in (None, one.environment)]
 
 
@@ -110,7 +110,7 @@ async def reviews(
     upto: int,
     moment: int | None = None,
     edition: int = EDITION,
-) -> Mapping[int, list[Held]]:
+) -> Mapping[int, list[ReviewState]]:
     """Every review of each version, oldest first, as it stands at a sequence and a moment (now unless given).
 
     `edition` says how the gate judges: in the first one, persons were told apart by their exact text, and retracting a
@@ -129,14 +129,14 @@ async def reviews(
     ids = [entry.record.id for entries in decided.values() for entry in entries]
     if edition > 1:
         ids += {entry.record.content["subject"] for entries in decided.values() for entry in entries}
-    withdrawn = await registry.store.holders([f"retracted:{id}" for id in ids])
+    withdrawn = await registry.store.find_by_keys([f"retracted:{id}" for id in ids])
     retracted = {key.removeprefix("retracted:") for key, by in withdrawn.items() if by[0] <= upto}
     environments = {entry.record.content["environment"] for entries in decided.values() for entry in entries}
     laid_down = await policies(registry, environments, upto)
     now = time.time_ns() // 1000 if moment is None else moment
     return {
         version: [
-            Held(
+            ReviewState(
                 entry,
                 _void(entry, decided[version], pieces[version], retracted, laid_down, upto, now, person_of),
                 person_of(entry.record.content["by"]),
@@ -149,14 +149,14 @@ async def reviews(
 
 async def policies(registry: Registry, environments: Iterable[str], upto: int) -> Mapping[str, Policy]:
     """The policies in force in these environments; those without one are left out."""
-    found = {place: await in_force(registry.store, place, upto) for place in environments}
+    found = {place: await policy_in_force(registry.store, place, upto) for place in environments}
     return {place: policy for place, policy in found.items() if policy is not None}
 
 
 def _void(
     entry: Entry,
     all: Sequence[Entry],
-    pieces: Sequence[Piece],
+    pieces: Sequence[EvidenceItem],
     retracted: Collection[str],
     laid_down: Mapping[str, Policy],
     upto: int,
@@ -229,7 +229,7 @@ async def review(registry: Registry, given: ReviewInput, person: str) -> Reviewe
         [record] = await perform(registry.committer, person, draft)
     upto = await registry.sequence()
     held = (await reviews(registry, [subject.sequence], upto))[subject.sequence]
-    policy = await in_force(registry.store, given.environment, upto)
+    policy = await policy_in_force(registry.store, given.environment, upto)
     return Reviewed(record, quorum(held, given.environment, policy), upto)
 
 
@@ -241,7 +241,7 @@ async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInp
             f"{ref} is flagged {refusing[0].action} ({refusing[0].reason}): clear the flag before it is reviewed.",
             "subject",
         )
-    if await in_force(registry.store, given.environment, upto) is None:
+    if await policy_in_force(registry.store, given.environment, upto) is None:
         other = await meant(registry, given.environment, upto)
         if other is not None:
             raise InvalidInput(
@@ -274,7 +274,7 @@ async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput
                 raise NotFound(f"{id} is not registered: use the id of a piece of evidence.", f"evidence[{i}]")
             raise InvalidInput(f"{id} is no evidence about this version that counts: leave it out.", f"evidence[{i}]")
     basis: Content = {"evidence": sorted(given.evidence or counted), "sequence": upto}
-    policy = await in_force(registry.store, given.environment, upto)
+    policy = await policy_in_force(registry.store, given.environment, upto)
     if policy is not None:
         basis |= {"policy": policy.id, "policyDigest": policy.digest}
     expires = _expiry(given)

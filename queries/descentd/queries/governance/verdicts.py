@@ -10,9 +10,9 @@ import numpy as np
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Sequences
 from descentd.graph.registration.acts import Decision, FlagAction
-from descentd.queries.governance.flags import Standing, reaching, versions_reached
+from descentd.queries.governance.flags import ActiveFlag, reaching, versions_reached
 from descentd.queries.governance.policies import Policy
-from descentd.queries.governance.reviews import Held, Quorum, newest, policies, quorum, reviews, vetoes
+from descentd.queries.governance.reviews import Quorum, ReviewState, newest, policies, quorum, reviews, vetoes
 from descentd.queries.registry import Registry
 from descentd.queries.withdrawals import Withdrawal, withdrawal, withdrawals, withdrawn_origins
 
@@ -56,7 +56,7 @@ async def verdict(registry: Registry, version: int, upto: int, moment: int | Non
 
 
 def _verdict(
-    flags: Sequence[Standing],
+    flags: Sequence[ActiveFlag],
     gone: Withdrawal | None,
     above: Sequence[Withdrawal],
     status: VerdictStatus,
@@ -72,7 +72,7 @@ def _verdict(
     return Verdict(VerdictStatus.FLAGGED if flags else status, [*reasons, *reviewed])
 
 
-def _decided(held: Sequence[Held], laid_down: Mapping[str, Policy]) -> tuple[VerdictStatus, list[Reason]]:
+def _decided(held: Sequence[ReviewState], laid_down: Mapping[str, Policy]) -> tuple[VerdictStatus, list[Reason]]:
     """What the reviews alone say."""
     environments = sorted({one.environment for one in held})
     standing = {place: quorum(held, place, laid_down.get(place)) for place in environments}
@@ -130,7 +130,7 @@ async def in_status(
     return np.unique(np.concatenate([sets[status] for status in wanted] or [_array([])]))
 
 
-async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mapping[int, list[Held]]:
+async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mapping[int, list[ReviewState]]:
     """The reviews of all versions that have any."""
     found = await registry.walk.everything(upto, Kind.REVIEW)
     subjects = {entry.record.content["subject"] for entry in await registry.store.entries(found.tolist())}

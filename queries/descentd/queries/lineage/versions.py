@@ -85,7 +85,7 @@ async def _conditions(
             key = f"model:{name(wanted.name)}"
         yield await _held(registry, key)
     if wanted.name_prefix:
-        yield await registry.store.holding(f"model:{nfc(wanted.name_prefix)}")
+        yield await registry.store.find_by_prefix(f"model:{nfc(wanted.name_prefix)}")
     if wanted.artifact is not None:
         with about("filter.artifact"):
             key = f"artifact:{digest(wanted.artifact)}"
@@ -106,4 +106,4 @@ async def _conditions(
 
 
 async def _held(registry: Registry, key: str) -> Sequences:
-    return np.array((await registry.store.holders([key])).get(key, ()), dtype=np.int64)
+    return np.array((await registry.store.find_by_keys([key])).get(key, ()), dtype=np.int64)

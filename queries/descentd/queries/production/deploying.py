@@ -24,7 +24,7 @@ from descentd.queries.governance.flags import REFUSING, reaching
 from descentd.queries.governance.gate.decide import ask
 from descentd.queries.governance.gate.promotion import blocked
 from descentd.queries.governance.gate.rules import GateOutcome
-from descentd.queries.production.deployments import Service, at_place, promotion
+from descentd.queries.production.deployments import Deployment, at_place, promotion
 from descentd.queries.registry import Registry
 from descentd.queries.withdrawals import withdrawal
 
@@ -35,7 +35,7 @@ _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 class Deployed:
     """A deployment that was recorded, or was there."""
 
-    service: Service
+    deployment: Deployment
     upto: int
 
 

@@ -15,13 +15,13 @@ from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.reach import Sequences
 from descentd.graph.store.base import Reads
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
+from descentd.queries.retractions import retracted_ids
 
 _FOREVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Deployment:
     """A version that serves, or served, at an endpoint from `since` until before `until` (microseconds since 1970)."""
 
     entry: Entry
@@ -49,7 +49,7 @@ class Service:
         return self.since <= moment < self.until
 
 
-def services(entries: Iterable[Entry]) -> list[Service]:
+def deployments_of(entries: Iterable[Entry]) -> list[Deployment]:
     """All deployments among the records of some places, whole, each with its end.
 
     A deployment ends what served at its endpoint; of two that begin at one moment the one recorded later serves.
@@ -62,40 +62,40 @@ def services(entries: Iterable[Entry]) -> list[Service]:
             ends[content["supersedes"]] = instant(content["until"])
         else:
             begun[content["environment"], content["endpoint"]].append(entry)
-    found: list[Service] = []
+    found: list[Deployment] = []
     for place in begun.values():
         place.sort(key=lambda entry: (instant(entry.record.content["since"]), entry.sequence))
         starts = [instant(entry.record.content["since"]) for entry in place]
         for entry, since, following in zip(place, starts, [*starts[1:], _FOREVER], strict=True):
-            found.append(Service(entry, since, min(following, ends.get(entry.record.id, _FOREVER))))
+            found.append(Deployment(entry, since, min(following, ends.get(entry.record.id, _FOREVER))))
     return found
 
 
-async def at_place(reads: Reads, environment: str, endpoint: str, upto: int = _FOREVER) -> list[Service]:
+async def at_place(reads: Reads, environment: str, endpoint: str, upto: int = _FOREVER) -> list[Deployment]:
     """Everything that was ever deployed at an endpoint, as known at a sequence, in order of time."""
     key = place_key("deployment", environment, endpoint)
-    held = [sequence for sequence in (await reads.holders([key])).get(key, ()) if sequence <= upto]
-    return services(await reads.entries(held))
+    held = [sequence for sequence in (await reads.find_by_keys([key])).get(key, ()) if sequence <= upto]
+    return deployments_of(await reads.entries(held))
 
 
-async def everywhere(registry: Registry, environment: str | None, upto: int) -> list[Service]:
+async def everywhere(registry: Registry, environment: str | None, upto: int) -> list[Deployment]:
     """Everything that was ever deployed, in an environment or all, as known at a sequence."""
     prefix = place_key("deployment", *([environment] if environment is not None else []))
-    held = await registry.store.holding(prefix)
-    return services(await registry.store.entries(held[held <= upto].tolist()))
+    held = await registry.store.find_by_prefix(prefix)
+    return deployments_of(await registry.store.entries(held[held <= upto].tolist()))
 
 
-async def of_deployments(registry: Registry, entries: Sequence[Entry], upto: int) -> Mapping[int, Service]:
+async def deployments_by_record(registry: Registry, entries: Sequence[Entry], upto: int) -> Mapping[int, Deployment]:
     """The deployments that these records begin or end, by the sequences of the records."""
     keys = {place_key("deployment", e.record.content["environment"], e.record.content["endpoint"]) for e in entries}
-    held = {s for found in (await registry.store.holders(keys)).values() for s in found if s <= upto}
-    by_id = {one.entry.record.id: one for one in services(await registry.store.entries(sorted(held)))}
+    held = {s for found in (await registry.store.find_by_keys(keys)).values() for s in found if s <= upto}
+    by_id = {one.entry.record.id: one for one in deployments_of(await registry.store.entries(sorted(held)))}
     return {entry.sequence: by_id[entry.record.content.get("supersedes", entry.record.id)] for entry in entries}
 
 
 async def serving(
     registry: Registry, environment: str | None, endpoint: str | None, moment: int, upto: int
-) -> list[Service]:
+) -> list[Deployment]:
     """What serves at a moment, by environment and endpoint, as known at a sequence."""
     if environment is not None and endpoint is not None:
         found = await at_place(registry.store, environment, endpoint, upto)
@@ -122,5 +122,5 @@ async def promotion(registry: Registry, version: int, environment: str, upto: in
         for entry in entries
         if entry.record.kind is Kind.PROMOTION and entry.record.content["environment"] == environment
     ]
-    gone = await retracted(registry.store, [entry.record.id for entry in found], upto)
+    gone = await retracted_ids(registry.store, [entry.record.id for entry in found], upto)
     return next((entry for entry in reversed(found) if entry.record.id not in gone), None)

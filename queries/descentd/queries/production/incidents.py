@@ -18,7 +18,7 @@ from descentd.graph.registration.acts import IncidentInput, ResolutionInput, che
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.evidence import counting, evidence
 from descentd.queries.pages import page
-from descentd.queries.production.deployments import Service, at_place
+from descentd.queries.production.deployments import Deployment, at_place
 from descentd.queries.registry import Registry
 
 _VERSION: Final = frozenset({Kind.MODEL_VERSION})
@@ -101,7 +101,7 @@ async def _matched(registry: Registry, given: IncidentInput, opened: str, upto: 
     return found | ({"profile": profiles[-1]} if profiles else {})
 
 
-async def _served(registry: Registry, given: IncidentInput, moment: int, upto: int) -> Service | None:
+async def _served(registry: Registry, given: IncidentInput, moment: int, upto: int) -> Deployment | None:
     if given.environment is None or given.endpoint is None:
         return None
     there = await at_place(registry.store, given.environment, given.endpoint, upto)
@@ -113,7 +113,7 @@ async def _known(reads: Reads, external_id: str | None) -> Entry | None:
     if external_id is None:
         return None
     key = f"external:{external_id}"
-    held = (await reads.holders([key])).get(key)
+    held = (await reads.find_by_keys([key])).get(key)
     return (await reads.entries(held[-1:]))[0] if held else None
 
 
@@ -164,7 +164,7 @@ async def incidents(
 ) -> Incidents:
     """A page of incidents about a record, whether as version or as cause, or of all; raises NotFound."""
     asked = page(first, after, await registry.sequence(as_of), ["incidents", of, as_of])
-    opened = await registry.store.holding("incident:opened")
+    opened = await registry.store.find_by_prefix("incident:opened")
     if of is not None:
         record = await registry.find(of, asked.upto)
         links = await registry.store.links([record.sequence], {Role.AFFECTS, Role.ABOUT}, inward=True)

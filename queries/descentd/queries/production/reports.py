@@ -59,7 +59,7 @@ async def take_report(registry: Registry, told: Report, person: str, key: str | 
         done = await deploying.deploy(registry, DeploymentInput.read(wanted), person, serves=True)
     except GateBlocked as error:
         return await _mismatch(registry, given, f"Serving against the registry: {error.message}", version, person)
-    return Taken(done.service.entry.record.id)
+    return Taken(done.deployment.entry.record.id)
 
 
 async def _removed(registry: Registry, given: ReportInput, person: str, key: str | None) -> Taken:
@@ -69,7 +69,7 @@ async def _removed(registry: Registry, given: ReportInput, person: str, key: str
         done = await deploying.end(registry, ending, person, key)
     except NotFound:
         return Taken(None)
-    return Taken(done.service.entry.record.id)
+    return Taken(done.deployment.entry.record.id)
 
 
 async def _version(registry: Registry, given: ReportInput) -> Brief | None:
@@ -80,13 +80,13 @@ async def _version(registry: Registry, given: ReportInput) -> Brief | None:
     if found is not None:
         return found if found.kind is Kind.MODEL_VERSION else None
     key = f"artifact:{given.deployed}"
-    holders = (await registry.store.holders([key])).get(key, ())
-    if not holders:
+    find_by_keys = (await registry.store.find_by_keys([key])).get(key, ())
+    if not find_by_keys:
         return None
     moment = instant(given.since or now())
     there = await at_place(registry.store, given.environment, given.endpoint)
     serving = {one.version for one in there if one.serves_at(moment)}
-    briefs = await registry.store.briefs(holders)
+    briefs = await registry.store.briefs(find_by_keys)
     return next((brief for brief in briefs if brief.id in serving), briefs[-1])
 
 

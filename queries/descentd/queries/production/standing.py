@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from descentd.queries.governance.gate.decide import Gate, ask
 from descentd.queries.governance.profiles import profiles
-from descentd.queries.production.deployments import Service
+from descentd.queries.production.deployments import Deployment
 from descentd.queries.registry import Registry
 
 
@@ -16,18 +16,18 @@ class Then:
     upto: int
 
 
-async def gate_then(registry: Registry, service: Service, then: Then) -> Gate | None:
+async def gate_then(registry: Registry, deployment: Deployment, then: Then) -> Gate | None:
     """What the gate of its environment said of a version; None while it was not registered."""
-    version = await registry.find(service.version, await registry.sequence())
+    version = await registry.find(deployment.version, await registry.sequence())
     if version.sequence > then.upto:
         return None
-    return await ask(registry, version, service.place[0], then.upto, then.moment)
+    return await ask(registry, version, deployment.place[0], then.upto, then.moment)
 
 
-async def profile_current(registry: Registry, service: Service, then: Then) -> bool:
+async def profile_current(registry: Registry, deployment: Deployment, then: Then) -> bool:
     """Whether a version had a profile, and none superseded it after the promotion that let it serve."""
-    content = service.entry.record.content
-    found = await registry.store.resolve([content["promotion"], service.version])
-    version, promoted = found[service.version].sequence, found[content["promotion"]].sequence
+    content = deployment.entry.record.content
+    found = await registry.store.resolve([content["promotion"], deployment.version])
+    version, promoted = found[deployment.version].sequence, found[content["promotion"]].sequence
     current = (await profiles(registry.store, [version], then.upto))[version].current
     return current is not None and current.sequence <= promoted

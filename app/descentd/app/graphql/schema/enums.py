@@ -28,7 +28,7 @@ Documented = reach.Documented
 MetricCategory = metrics.MetricCategory
 MetricDirection = metrics.MetricDirection
 Direction = lineage.Direction
-ExposureVerdict = reach.Verdict
+ExposureVerdict = reach.ExposureVerdict
 VerdictStatus = verdicts.VerdictStatus
 ProbeStatus = probes.ProbeStatus
 GateOutcome = gate_rules.GateOutcome
@@ -41,7 +41,7 @@ VersionRelation = diff.VersionRelation
 IncidentStatus = incidents.IncidentStatus
 
 strawberry.enum(RecordKind, name="RecordKind", description=kinds.Kind.__doc__)
-strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.Verdict.__doc__)
+strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.ExposureVerdict.__doc__)
 for _same in (
     Role,
     Relation,

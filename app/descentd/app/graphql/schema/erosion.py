@@ -175,7 +175,7 @@ def field_change(change: Change) -> FieldChange:
     )
 
 
-def finding(told: report.Told, data: Mapping[str, Brief], at: int) -> ErosionFinding:
+def finding(told: report.FindingReport, data: Mapping[str, Brief], at: int) -> ErosionFinding:
     """A finding as its GraphQL type."""
     found: Finding = told.finding
     metric = found.protocol.metric

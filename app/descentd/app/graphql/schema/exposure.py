@@ -8,12 +8,12 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First
 from descentd.app.graphql.schema.connections import PageInfo, cursors_below, page_info
-from descentd.app.graphql.schema.enums import ExposureKind, ExposureVerdict, Joint, VerdictStatus
+from descentd.app.graphql.schema.enums import ExposureKind, Joint, VerdictStatus
 from descentd.app.graphql.schema.lineage import Step, steps
 from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import Count, DateTime, Digest, Ref
 from descentd.app.graphql.schema.versions import ModelVersion
-from descentd.graph.model.reach import Verdict
+from descentd.graph.model.reach import ExposureVerdict
 from descentd.queries.lineage import exposure
 from descentd.queries.lineage.versions import VersionFilter
 
@@ -104,12 +104,12 @@ class TrainedOn:
     """Exposure."""
 
     question: strawberry.Private[exposure.Exposure]
-    verdicts: strawberry.Private[frozenset[Verdict]]
+    verdicts: strawberry.Private[frozenset[ExposureVerdict]]
 
     @strawberry.field(description="All three answers, exactly, over the filter.")
     async def counts(self) -> list[VerdictCount]:
         counts = await self.question.counts()
-        return [VerdictCount(verdict=verdict, count=Count(counts.get(verdict, 0))) for verdict in Verdict]
+        return [VerdictCount(verdict=verdict, count=Count(counts.get(verdict, 0))) for verdict in ExposureVerdict]
 
     @strawberry.field(description="The versions with the answers that were asked for.")
     async def versions(self, first: First = None, after: After = None) -> ExposureConnection:

@@ -154,7 +154,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         if build is None:
             return []
         store = context(info).registry.store
-        held = (await store.holders([f"build:{build}"])).get(f"build:{build}", [])
+        held = (await store.find_by_keys([f"build:{build}"])).get(f"build:{build}", [])
         others = [sequence for sequence in held if sequence != self.sequence and sequence <= self.at]
         return [node(brief, self.at) for brief in await store.briefs(others)]
 

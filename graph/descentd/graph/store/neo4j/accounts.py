@@ -34,7 +34,7 @@ CREATE (a:Access) SET a = $rows[i], a.seq = last + i + 1
 """
 
 
-class Neo4jPeople:
+class Neo4jAccounts:
     """Nodes beside the graph. Implements People."""
 
     def __init__(self, connection: Connection) -> None:

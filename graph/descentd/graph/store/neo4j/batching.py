@@ -14,7 +14,7 @@ MOST: Final = 100
 """Who asks for more than this at once would have others wait, and asks alone."""
 
 
-class Gathered(Generic[Key, Value]):
+class BatchLoader(Generic[Key, Value]):
     """Asks for keys, one statement at a time, which begins after everybody who waits for it has asked."""
 
     def __init__(self, find: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]]) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from descentd.graph.cache import Kept
+from descentd.graph.cache import Cache
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
-from descentd.graph.store.neo4j.batching import MOST, Gathered
+from descentd.graph.store.neo4j.batching import MOST, BatchLoader
 from descentd.graph.store.neo4j.connection import Run
 from descentd.graph.store.neo4j.reads import Neo4jReads
 
@@ -20,19 +20,19 @@ _BESIDE: Final = 700
 """Bytes of an entry beside its content."""
 
 
-class Neo4jKnown(Neo4jReads):
+class CachedReads(Neo4jReads):
     """Look-ups of what is registered, on a connection. What is not there yet is asked for each time."""
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
-        self._by_name = Gathered(self._resolve)
-        self._by_sequence = Gathered(self._read)
-        Neo4jKnown.forget(self)
+        self._by_name = BatchLoader(self._resolve)
+        self._by_sequence = BatchLoader(self._read)
+        CachedReads.forget(self)
 
     def forget(self) -> None:
         """Forget what was found."""
-        self._briefs = Kept[Brief](NAMES)
-        self._entries = Kept[Entry](ROOM)
+        self._briefs = Cache[Brief](NAMES)
+        self._entries = Cache[Entry](ROOM)
 
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
         """See Reads."""

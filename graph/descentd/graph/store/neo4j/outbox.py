@@ -1,7 +1,7 @@
 """Deliveries in Neo4j, as nodes that nothing of the lineage is joined to.
 
 ```
-(:Destination {name, position, holder, until})     also the lock of those who deliver to it
+(:DestinationState {name, position, holder, until})     also the lock of those who deliver to it
 (:Delivery {destination, sequence, type, id, state, attempts, at, nextAt, status, reason})
 ```
 """
@@ -9,11 +9,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
-from descentd.graph.model.deliveries import Delivery, DeliveryState, Destination
+from descentd.graph.model.deliveries import Delivery, DeliveryState, DestinationState
 from descentd.graph.store.neo4j.connection import Connection, Run
 
 OUTBOX: Final = (
-    "CREATE CONSTRAINT destination_name IF NOT EXISTS FOR (d:Destination) REQUIRE d.name IS UNIQUE",
+    "CREATE CONSTRAINT destination_name IF NOT EXISTS FOR (d:DestinationState) REQUIRE d.name IS UNIQUE",
     """CREATE CONSTRAINT delivery_one IF NOT EXISTS FOR (d:Delivery)
     REQUIRE (d.destination, d.sequence, d.type) IS UNIQUE""",
     "CREATE INDEX delivery_sequence IF NOT EXISTS FOR (d:Delivery) ON (d.sequence)",
@@ -24,7 +24,7 @@ _RETURN: Final = f"RETURN {', '.join(f'd.{column}' for column in _COLUMNS)}"
 _ORDER: Final = "ORDER BY d.sequence, d.type"
 # What is decided on is read after it is locked, as in neo4j_layout.LOCK.
 _CLAIM: Final = """
-MERGE (d:Destination {name: $destination})
+MERGE (d:DestinationState {name: $destination})
 ON CREATE SET d.position = $start, d.holder = $holder, d.until = $until
 SET d.locked = true
 WITH d WHERE d.holder = $holder OR d.until <= $now
@@ -32,7 +32,7 @@ SET d.holder = $holder, d.until = $until
 RETURN d.position
 """
 _MOVE: Final = """
-MATCH (d:Destination {name: $destination}) SET d.locked = true
+MATCH (d:DestinationState {name: $destination}) SET d.locked = true
 WITH d WHERE d.holder = $holder
 SET d.position = CASE WHEN d.position < $position THEN $position ELSE d.position END
 RETURN d.position
@@ -52,7 +52,7 @@ class Neo4jOutbox:
 
     async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
         """See Outbox."""
-        query = "MATCH (d:Destination {name: $destination}) RETURN d.holder <> $holder AND d.until > $now"
+        query = "MATCH (d:DestinationState {name: $destination}) RETURN d.holder <> $holder AND d.until > $now"
         given = {"destination": destination, "holder": holder, "now": now}
         if await self._connection.run(query, **given) == [[True]]:
             return None  # without a write, for whoever waits asks often
@@ -61,7 +61,7 @@ class Neo4jOutbox:
 
     async def release(self, destination: str, holder: str) -> None:
         """See Outbox."""
-        query = "MATCH (d:Destination {name: $destination, holder: $holder}) SET d.until = 0"
+        query = "MATCH (d:DestinationState {name: $destination, holder: $holder}) SET d.until = 0"
         await self._connection.write(lambda run: run(query, destination=destination, holder=holder))
 
     async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
@@ -115,10 +115,10 @@ class Neo4jOutbox:
             limit=limit,
         )
 
-    async def destinations(self) -> list[Destination]:
+    async def destinations(self) -> list[DestinationState]:
         """See Outbox."""
-        query = "MATCH (d:Destination) RETURN d.name, d.position, d.holder, d.until ORDER BY d.name"
-        return [Destination(*row) for row in await self._connection.run(query)]
+        query = "MATCH (d:DestinationState) RETURN d.name, d.position, d.holder, d.until ORDER BY d.name"
+        return [DestinationState(*row) for row in await self._connection.run(query)]
 
     async def _deliveries(self, query: str, **parameters: Any) -> list[Delivery]:
         return [_delivery(row) for row in await self._connection.run(query, **parameters)]

@@ -12,12 +12,12 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link, Proposal
 from descentd.graph.store.batch import Located
-from descentd.graph.store.neo4j.batching import Gathered, Key, Value
+from descentd.graph.store.neo4j.batching import BatchLoader, Key, Value
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.reads import Neo4jReads
 
 
-class Rehearsed:
+class PrefetchedReads:
     """What a transaction has looked up so far. Implements Reads."""
 
     def __init__(self, run: Run) -> None:
@@ -25,7 +25,7 @@ class Rehearsed:
         self._named = Remembered(self._resolve)
         self._briefs = Remembered(_by_sequence(reads.briefs))
         self._entries = Remembered(_by_sequence(reads.entries))
-        self._holders = Remembered(reads.holders)
+        self._holders = Remembered(reads.find_by_keys)
         self._links: dict[tuple[frozenset[Role], bool], Remembered[int, list[Link]]] = {}
 
     async def rehearse(self, proposals: Sequence[Proposal]) -> None:
@@ -55,7 +55,7 @@ class Rehearsed:
         found = await self._entries.get(sequences)
         return [found[s] for s in sequences if s in found]
 
-    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         return {key: list(held) for key, held in (await self._holders.get(keys)).items()}
 
@@ -78,7 +78,7 @@ class Remembered(Generic[Key, Value]):
     """What was found for each key, or that nothing was; what is asked for at once is looked for at once."""
 
     def __init__(self, find: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]]) -> None:
-        self._gathered = Gathered(find)
+        self._gathered = BatchLoader(find)
         self._found: dict[Key, Value | None] = {}
 
     def learn(self, found: Mapping[Key, Value]) -> None:

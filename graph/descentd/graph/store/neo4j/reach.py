@@ -11,7 +11,7 @@ from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.derivations import derivations as count_derivations
 from descentd.graph.store.neo4j.paths import derivations
 from descentd.graph.store.neo4j.schema import LABELS
-from descentd.graph.store.neo4j.single_flight import Once
+from descentd.graph.store.neo4j.single_flight import SingleFlight
 from descentd.graph.store.neo4j.walk import BEYOND, Origins, find_origins
 
 Counts = Mapping[Kind, int]
@@ -43,7 +43,7 @@ class Neo4jReach:
     _connection: Connection
 
     def __init__(self) -> None:
-        self._counted = Once[Counts](_REMEMBERED)
+        self._counted = SingleFlight[Counts](_REMEMBERED)
 
     async def reach(
         self,

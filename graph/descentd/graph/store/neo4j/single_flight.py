@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 Answer = TypeVar("Answer")
 
 
-class Once(Generic[Answer]):
+class SingleFlight(Generic[Answer]):
     """The last `most` answers by question; whoever asks meanwhile waits for the same one."""
 
     def __init__(self, most: int) -> None:

@@ -27,7 +27,7 @@ _ACCESS: Final = "seq, at, person, credential, client, route, operation, outcome
 Transaction = Callable[[], AbstractAsyncContextManager[sqlite3.Connection]]
 
 
-class SQLitePeople:
+class SQLiteAccounts:
     """Reads by one connection; `transaction` queues for the file's writer. Implements People."""
 
     def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:

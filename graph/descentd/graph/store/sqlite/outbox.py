@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple
 from typing import Any, Final
 
-from descentd.graph.model.deliveries import Delivery, DeliveryState, Destination
+from descentd.graph.model.deliveries import Delivery, DeliveryState, DestinationState
 from descentd.graph.store.sqlite.reads import translated
 
 OUTBOX: Final = """
@@ -100,10 +100,10 @@ class SQLiteOutbox:
         query = f"{_SELECT} {conditions} ORDER BY sequence DESC, destination, type LIMIT ?"
         return self._deliveries(query, *wanted.values(), limit)
 
-    async def destinations(self) -> list[Destination]:
+    async def destinations(self) -> list[DestinationState]:
         """See Outbox."""
         return [
-            Destination(*row)
+            DestinationState(*row)
             for row in self._read("SELECT name, position, holder, until FROM destination ORDER BY name")
         ]
 

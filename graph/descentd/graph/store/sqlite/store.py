@@ -17,12 +17,12 @@ from descentd.graph.model.errors import DescentError, Unavailable
 from descentd.graph.model.identity import Frontier
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.model.log import Entry, Head
-from descentd.graph.store.accounts import People
+from descentd.graph.store.accounts import Accounts
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
 from descentd.graph.store.inbox import Inbox
 from descentd.graph.store.outbox import Outbox
-from descentd.graph.store.sqlite.accounts import PEOPLE, SQLitePeople
+from descentd.graph.store.sqlite.accounts import PEOPLE, SQLiteAccounts
 from descentd.graph.store.sqlite.audit import audit, totals
 from descentd.graph.store.sqlite.inbox import INBOX, SQLiteInbox
 from descentd.graph.store.sqlite.outbox import OUTBOX, SQLiteOutbox
@@ -58,9 +58,9 @@ class SQLiteStore(SQLiteReads):
         self._lock = asyncio.Lock()
 
     @property
-    def people(self) -> People:
+    def accounts(self) -> Accounts:
         """See Store."""
-        return SQLitePeople(self.connection, self._transaction)
+        return SQLiteAccounts(self.connection, self._transaction)
 
     @property
     def outbox(self) -> Outbox:

@@ -17,7 +17,7 @@ from descentd.queries.governance.gate.context import EDITION, Case, Mentioned
 from descentd.queries.governance.gate.rules import GateOutcome, judge
 from descentd.queries.governance.gate.state_variables import reviews_of
 from descentd.queries.governance.gate.variables import see
-from descentd.queries.governance.policies import Policy, in_force, meant
+from descentd.queries.governance.policies import Policy, meant, policy_in_force
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.reviews import newest, quorum, vetoes
 from descentd.queries.registry import Registry, about, moment_of
@@ -72,7 +72,7 @@ async def ask(
 ) -> Gate:
     """Ask about a version as known at a sequence and a moment (microseconds since 1970 UTC; now unless given)."""
     moment = time.time_ns() // 1000 if moment is None else moment
-    policy = await in_force(registry.store, environment, upto)
+    policy = await policy_in_force(registry.store, environment, upto)
     asked = policy.rules if policy else ()
     mentioned = Mentioned(tuple(rule.expression for rule in asked if rule.expression is not None))
     case = Case(registry, version, environment, upto, moment, mentioned, edition)

@@ -5,18 +5,18 @@ from typing import Any
 
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
-from descentd.queries.governance.flags import Standing, in_force, reaching
+from descentd.queries.governance.flags import ActiveFlag, active_flags, reaching
 from descentd.queries.governance.gate.context import Case, Sighting
 from descentd.queries.governance.policies import Policy
 from descentd.queries.governance.probes import origins, weaknesses
-from descentd.queries.governance.reviews import Held, quorum, reviews, vetoes
+from descentd.queries.governance.reviews import ReviewState, quorum, reviews, vetoes
 from descentd.queries.production.deployments import serving
 from descentd.queries.production.incidents import open_incidents
-from descentd.queries.retractions import retracted
+from descentd.queries.retractions import retracted_ids
 from descentd.queries.withdrawals import withdrawn_origins
 
 
-async def reviews_of(case: Case) -> Sequence[Held]:
+async def reviews_of(case: Case) -> Sequence[ReviewState]:
     """All reviews of the version, as they stand."""
     version = case.version.sequence
     return (await reviews(case.registry, [version], case.upto, case.moment, case.edition))[version]
@@ -41,7 +41,7 @@ async def flags(case: Case) -> Sighting:
     return Sighting([_flag(one) for one in found], tuple(one.id for one in found))
 
 
-def _flag(one: Standing) -> dict[str, Any]:
+def _flag(one: ActiveFlag) -> dict[str, Any]:
     return {"id": one.id, "action": one.action.value, "reason": one.reason}
 
 
@@ -49,7 +49,7 @@ async def incidents(case: Case) -> Sighting:
     """The incidents about the version that are not over."""
     found = await open_incidents(case.registry, case.version.sequence, case.upto)
     ids = [entry.record.id for entry in found]
-    gone = await retracted(case.registry.store, ids, case.upto) if ids else frozenset()
+    gone = await retracted_ids(case.registry.store, ids, case.upto) if ids else frozenset()
     return _weighed([entry for entry in found if entry.record.id not in gone])
 
 
@@ -85,9 +85,9 @@ async def ancestry(case: Case) -> Sighting:
     return Sighting(value, tuple(evidence))
 
 
-async def _flags_above(case: Case) -> list[Standing]:
+async def _flags_above(case: Case) -> list[ActiveFlag]:
     """A flag that propagates and does not reach the version was cleared on the way; one that does not stays above."""
-    standing = await in_force(case.registry, case.upto)
+    standing = await active_flags(case.registry, case.upto)
     if not standing:
         return []
     above = {*await origins(case.registry, case.version.sequence, case.upto)}
