@@ -1,7 +1,6 @@
 """Erosions over a whole registry: kept level with the log, the same as if all of it were assessed anew."""
 
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -51,7 +50,7 @@ async def listed(registry: Registry, **variables: Any) -> list[str]:
 
 async def afresh(registry: Registry) -> list[str]:
     """What another process answers that has just been started."""
-    return await listed(replace(registry, standings=Ranking()))
+    return await listed(Registry(registry.store, registry.walk, registry.committer))
 
 
 async def test_the_worst_first_and_what_shares_a_cause_together(registry: Registry) -> None:
@@ -183,15 +182,15 @@ async def test_what_arrives_meanwhile_waits_until_all_standings_are_of_one_momen
     monkeypatch.setattr(ranking_refresh, "MOST", 1)
     await chain(registry, "a", 0.8, 0.6)
     assert not await ranking_refresh.advance(registry)
-    then = registry.standings.seen
+    then = registry.cache(Ranking).seen
     await chain(registry, "b", 0.8, 0.5)
     assert not await ranking_refresh.advance(registry)
-    assert registry.standings.upto == then
-    eroded = [one.standing.version for one in registry.standings.ranked]
+    assert registry.cache(Ranking).upto == then
+    eroded = [one.standing.version for one in registry.cache(Ranking).ranked]
     assert [brief.ref for brief in await registry.store.briefs(eroded)] == ["model:a@1"]
     while not await ranking_refresh.advance(registry):
         pass
-    assert registry.standings.upto == await registry.sequence() > then
+    assert registry.cache(Ranking).upto == await registry.sequence() > then
     assert await listed(registry) == await afresh(registry) == ["model:b@1", "model:a@1"]
 
 

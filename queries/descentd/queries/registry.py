@@ -1,27 +1,23 @@
 """What every question is asked of: a store, who walks its influence graph, and the moment that is meant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant, ref
 from descentd.graph.model.reach import SupportsReach
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Store
 from descentd.graph.store.committer import Committer
-from descentd.queries.erosion.findings import Assessment
-from descentd.queries.erosion.ranking import Ranking
-from descentd.queries.evaluation.definitions import Definitions
-from descentd.queries.evaluation.parsing import Parsed
-from descentd.queries.kind_cache import KindCache
-from descentd.queries.lineage.vocabulary import Vocabulary
 
-_RESULTS: Final = 100_000
-"""Results that kept assessments may rest on, all together."""
+_CHUNK: Final = 2000
+"""Records that are read at once."""
+
+C = TypeVar("C")
 
 
 @contextmanager
@@ -47,14 +43,24 @@ class Registry:
     store: Store
     walk: SupportsReach
     committer: Committer
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    definitions: Definitions = field(default_factory=Definitions)
-    parsed: Parsed = field(default_factory=Parsed)
-    assessments: Cache[Assessment] = field(default_factory=lambda: Cache(_RESULTS))
-    flags: KindCache = field(default_factory=lambda: KindCache(Kind.FLAG))
-    vulnerabilities: KindCache = field(default_factory=lambda: KindCache(Kind.VULNERABILITY))
-    retractions: KindCache = field(default_factory=lambda: KindCache(Kind.RETRACTION))
-    standings: Ranking = field(default_factory=Ranking)
+    _caches: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def cache(self, kind: Callable[[], C]) -> C:
+        """The one cache of a class that this registry has in this process, made when it is first asked for.
+
+        A module that keeps what it read asks for its own class, so that no lower module has to know it.
+        """
+        if kind not in self._caches:
+            self._caches[kind] = kind()
+        cache: C = self._caches[kind]
+        return cache
+
+    async def all_of(self, kind: Kind, upto: int) -> list[Entry]:
+        """Every record of a kind at or before a sequence, in log order: for kinds of which a registry holds few."""
+        if kind not in self._caches:
+            self._caches[kind] = _KindCache(kind)
+        cache: _KindCache = self._caches[kind]
+        return await cache.read(self.store, self.walk, upto)
 
     async def sequence(self, as_of: str | None = None) -> int:
         """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.
@@ -94,3 +100,23 @@ class Registry:
             wanted = " or a ".join(sorted(kind.lower().replace("_", " ") for kind in kinds))
             raise InvalidInput(f"{brief.ref} is a {brief.kind.lower().replace('_', ' ')}: name a {wanted}.", field)
         return brief
+
+
+class _KindCache:
+    """The entries of one kind, kept level with the log."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._upto = 0
+        self._entries: dict[int, Entry] = {}
+
+    async def read(self, store: Store, walk: SupportsReach, upto: int) -> list[Entry]:
+        """The entries at or before a sequence, in log order."""
+        if upto > self._upto:
+            sequences = await walk.everything(upto, self._kind)
+            new = [int(sequence) for sequence in sequences[sequences > self._upto]]
+            for i in range(0, len(new), _CHUNK):
+                for entry in await store.entries(new[i : i + _CHUNK]):
+                    self._entries[entry.sequence] = entry
+            self._upto = max(self._upto, upto)
+        return [self._entries[sequence] for sequence in sorted(self._entries) if sequence <= upto]

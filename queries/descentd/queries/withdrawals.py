@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from descentd.graph.model.kinds import ENTITIES, Role
+from descentd.graph.model.kinds import ENTITIES, Kind, Role
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.probes import origins
 from descentd.queries.registry import Registry
@@ -26,7 +26,7 @@ class Withdrawal:
 
 async def withdrawals(registry: Registry, upto: int) -> list[Withdrawal]:
     """Every entity that was retracted by a sequence, in the order of the retractions."""
-    entries = await registry.retractions.read(registry.store, registry.walk, upto)
+    entries = await registry.all_of(Kind.RETRACTION, upto)
     ids = {id for entry in entries for id in entry.record.content["subjects"]}
     subjects = await registry.store.resolve(ids) if ids else {}
     found: dict[str, Withdrawal] = {}

@@ -8,6 +8,7 @@ from contextlib import suppress
 import structlog
 
 from descentd.graph.model.errors import DescentError
+from descentd.queries.erosion.ranking import Ranking
 from descentd.queries.erosion.ranking_refresh import advance
 from descentd.queries.registry import Registry
 
@@ -45,8 +46,8 @@ class ErosionRefresher:
             try:
                 registry = self._registry()
                 level = await advance(registry)
-                if level and registry.standings.upto != assessed:
-                    assessed = registry.standings.upto
+                if level and registry.cache(Ranking).upto != assessed:
+                    assessed = registry.cache(Ranking).upto
                     self._note(assessed)
                     log.debug("erosions_assessed", sequence=assessed)
             except DescentError as error:

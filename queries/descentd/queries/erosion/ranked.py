@@ -15,7 +15,7 @@ from descentd.graph.model.names import name, nfc
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.erosion.ranking import FindingSummary
+from descentd.queries.erosion.ranking import FindingSummary, Ranking
 from descentd.queries.erosion.ranking_refresh import catch_up
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry, about
@@ -69,7 +69,7 @@ async def erosions(registry: Registry, wanted: ErosionFilter | None, first: int 
     """
     asked = page(first, after, await registry.sequence(), ["erosions", wanted], 5)
     conditions = wanted or ErosionFilter()
-    standings = registry.standings
+    standings = registry.cache(Ranking)
     try:
         async with asyncio.timeout(PATIENCE):
             await catch_up(registry)

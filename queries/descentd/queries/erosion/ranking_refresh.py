@@ -18,7 +18,7 @@ from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.naming import naming
-from descentd.queries.erosion.ranking import FindingSummary, VersionAssessment
+from descentd.queries.erosion.ranking import FindingSummary, Ranking, VersionAssessment
 from descentd.queries.evaluation.comparable import in_series, learned_from
 from descentd.queries.evaluation.labels import Names
 from descentd.queries.evaluation.results import measured
@@ -39,7 +39,7 @@ _SPAN: Final = 10_000
 async def catch_up(registry: Registry) -> None:
     """Bring the standings level with the log as it is now."""
     upto = await registry.sequence()
-    while registry.standings.upto < upto:
+    while registry.cache(Ranking).upto < upto:
         await advance(registry)
 
 
@@ -49,7 +49,7 @@ async def advance(registry: Registry) -> bool:
     What comes while versions are being assessed waits until those are done, so that a log that grows all the time
     cannot keep the standings from ever being of one moment.
     """
-    standings = registry.standings
+    standings = registry.cache(Ranking)
     async with standings.lock:
         if not standings.pending:
             upto = await registry.sequence()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.assess import ALPHA, assess
 from descentd.queries.erosion.findings import Assessment, Finding, Span
@@ -15,6 +16,13 @@ from descentd.queries.evaluation.comparable import Comparable, comparable
 from descentd.queries.evaluation.evaluations import VERSION
 from descentd.queries.lineage.builds import Change, builds_of
 from descentd.queries.registry import Registry
+
+
+class _Assessments(Cache[Assessment]):
+    """Assessments by all that they follow from; the results that they rest on are at most 100,000 together."""
+
+    def __init__(self) -> None:
+        super().__init__(room=100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +70,10 @@ async def assessed(
         raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
     along = await comparable(registry, [version], upto)
     grounds = version, since, alpha, along.metrics.number, _grounds(along)
-    found = registry.assessments.get(grounds)
+    found = registry.cache(_Assessments).get(grounds)
     if found is None:
         found = await asyncio.to_thread(assess, version, along.parents, along.series, alpha=alpha, since=since)
-        registry.assessments.keep(grounds, found, 1 + sum(len(series.results) for series in along.series))
+        registry.cache(_Assessments).keep(grounds, found, 1 + sum(len(series.results) for series in along.series))
     return found, along
 
 

@@ -9,6 +9,7 @@ from descentd.graph.model.errors import UnknownMetric
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import SupportsReach
 from descentd.graph.store.base import Store
+from descentd.queries.registry import Registry
 
 
 class Metrics:
@@ -56,3 +57,8 @@ class Definitions:
         if number not in self._metrics:
             self._metrics[number] = Metrics({each.name: each for each in self._definitions[:number]})
         return self._metrics[number]
+
+
+async def definitions(registry: Registry, upto: int) -> Metrics:
+    """The definitions in force at a sequence."""
+    return await registry.cache(Definitions).read(registry.store, registry.walk, upto)

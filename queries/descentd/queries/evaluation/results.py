@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.model.kinds import Role
-from descentd.queries.evaluation.definitions import Metrics
-from descentd.queries.evaluation.parsing import Evaluation, Series
+from descentd.queries.evaluation.definitions import Metrics, definitions
+from descentd.queries.evaluation.parsing import Evaluation, Parsed, Series
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retracted_ids
 from descentd.queries.statistics.comparison import Result
@@ -51,10 +51,10 @@ class Measured:
 
 async def measured(registry: Registry, versions: Sequence[int], upto: int) -> Measured:
     """All evaluations of some versions as known at a sequence, by a fixed number of look-ups."""
-    metrics = await registry.definitions.read(registry.store, registry.walk, upto)
+    metrics = await definitions(registry, upto)
     links = await registry.store.links(versions, {Role.EVALUATES}, inward=True)
     about = {link.source: link.target for link in links if link.source <= upto}
-    found = await registry.parsed.read(registry.store, sorted(about), metrics)
+    found = await registry.cache(Parsed).read(registry.store, sorted(about), metrics)
     evaluations: defaultdict[int, list[Evaluation]] = defaultdict(list)
     for evaluation in found:
         evaluations[about[evaluation.sequence]].append(evaluation)

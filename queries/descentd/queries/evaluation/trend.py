@@ -11,6 +11,7 @@ from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import LeftOut
 from descentd.queries.evaluation.comparable import comparable
 from descentd.queries.evaluation.composites import Slice
+from descentd.queries.evaluation.definitions import definitions
 from descentd.queries.evaluation.evaluations import VERSION
 from descentd.queries.evaluation.lines import Line, first_parents, lines
 from descentd.queries.evaluation.series import Protocol
@@ -43,7 +44,7 @@ async def trend(
     upto = await registry.sequence(as_of)
     of = await registry.find(ref, upto, VERSION, "of")
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
-    definition = (await registry.definitions.read(registry.store, registry.walk, upto)).find(metric, "metric")
+    definition = (await definitions(registry, upto)).find(metric, "metric")
     along = await comparable(registry, [of.sequence], upto)
     line = set(first_parents(of.sequence, along.parents, start))
     measured = [

@@ -57,7 +57,7 @@ async def _about(registry: Registry, versions: Sequence[int], upto: int) -> Mapp
 
 async def inherited(registry: Registry, record: int, upto: int) -> list[Entry]:
     """The weaknesses documented on what a record came from, in log order."""
-    documented = await registry.vulnerabilities.read(registry.store, registry.walk, upto)
+    documented = await registry.all_of(Kind.VULNERABILITY, upto)
     if not documented:
         return []
     above = set(await origins(registry, record, upto))

@@ -54,7 +54,7 @@ class Flagged:
 
 async def active_flags(registry: Registry, upto: int) -> list[ActiveFlag]:
     """Every flag that stands on something as known at a sequence, oldest first."""
-    entries = await registry.flags.read(registry.store, registry.walk, upto)
+    entries = await registry.all_of(Kind.FLAG, upto)
     withdrawn = await retracted_ids(registry.store, [entry.record.id for entry in entries], upto)
     entries = [entry for entry in entries if entry.record.id not in withdrawn]
     subjects = {id for entry in entries for id in entry.record.content["subjects"]}

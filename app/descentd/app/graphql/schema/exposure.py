@@ -16,6 +16,7 @@ from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.model.reach import ExposureVerdict
 from descentd.queries.lineage import exposure
 from descentd.queries.lineage.versions import VersionFilter
+from descentd.queries.lineage.vocabulary import Vocabulary
 
 
 @strawberry.input(description="An attribute and the values of which any will do.")
@@ -180,7 +181,7 @@ class ExposureQuery:
     async def population_vocabulary(self, info: Info, as_of: AsOf = None) -> list[VocabularyAttribute]:
         registry = context(info).registry
         upto = await registry.sequence(as_of)
-        vocabulary = await registry.vocabulary.read(registry.store, registry.walk, upto)
+        vocabulary = await registry.cache(Vocabulary).read(registry.store, registry.walk, upto)
         context(info).answered_at(upto, as_of)
         return [
             VocabularyAttribute(
