@@ -18,7 +18,7 @@ from descentd.queries.governance.reviews import review
 from descentd.queries.governance.verdicts import VerdictStatus
 from descentd.queries.lineage.versions import VersionFilter, versions
 from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incidents import report
+from descentd.queries.production.incident_reports import report
 from descentd.queries.registry import Registry
 from tests.queries.governed import CHILD, PARENT, PROFILE, lineage, version
 from tests.support.registries import send

@@ -29,7 +29,7 @@ from descentd.queries.governance.gate.promotion import promote, replay
 from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.governance.reviews import review
 from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incidents import report
+from descentd.queries.production.incident_reports import report
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.queries.governed import CHILD, PARENT, PROFILE, SUITE, evaluation, lineage, version, weakness

@@ -22,10 +22,10 @@ from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.production.deploying import deploy, end
+from descentd.queries.production.deploying import Then, deploy, end, gate_then, profile_current
 from descentd.queries.production.deployments import serving, versions_serving
-from descentd.queries.production.incidents import incidents, open_incidents, report, resolve
-from descentd.queries.production.standing import Then, gate_then, profile_current
+from descentd.queries.production.incident_reports import report, resolve
+from descentd.queries.production.incidents import incidents, open_incidents
 from descentd.queries.registry import Registry
 from tests.support.registries import send
 

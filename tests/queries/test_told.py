@@ -13,7 +13,7 @@ from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.production.alerts import Alert, external_id, take_alert
 from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incidents import report, resolve
+from descentd.queries.production.incident_reports import report, resolve
 from descentd.queries.production.receipts import Outcome, outcomes
 from descentd.queries.production.reports import Report, ReportInput, take_report
 from descentd.queries.registry import Registry

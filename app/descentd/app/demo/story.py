@@ -23,7 +23,7 @@ from descentd.queries.evaluation.comparable import comparable
 from descentd.queries.governance.gate.decide import gate
 from descentd.queries.governance.policies import register_policies
 from descentd.queries.lineage import exposure, paths
-from descentd.queries.lineage.derivations import Derivation
+from descentd.queries.lineage.paths import Derivation
 from descentd.queries.pages import MOST
 from descentd.queries.registry import Registry
 

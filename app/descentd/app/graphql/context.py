@@ -13,8 +13,8 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.queries.evaluation import contamination
 from descentd.queries.governance.reviews import ReviewState, reviews
-from descentd.queries.lineage.derivations import Derivation
 from descentd.queries.lineage.history import STATEMENTS
+from descentd.queries.lineage.paths import Derivation
 from descentd.queries.production.deployments import Deployment, deployments_by_record
 from descentd.queries.production.incidents import resolutions
 from descentd.queries.registry import Registry, moment_of

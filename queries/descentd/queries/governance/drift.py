@@ -9,17 +9,13 @@ from typing import Any, Final
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.records import Brief
 from descentd.queries.evaluation.parsing import slice_of
 from descentd.queries.evaluation.results import Found, Measured, measured
 from descentd.queries.governance.profiles import Profiles, profiles, wording
-from descentd.queries.lineage.versions import VersionFilter, matching
-from descentd.queries.pages import page
-from descentd.queries.registry import Registry, moment_of
+from descentd.queries.registry import Registry
 from descentd.queries.retractions import retracted_ids
 
 _EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
-_CHUNK: Final = 500
 
 
 class DriftKind(StrEnum):
@@ -38,41 +34,6 @@ class Drift:
     kind: DriftKind
     message: str
     evidence: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Drifted:
-    """A version whose documentation has drifted."""
-
-    version: Brief
-    findings: Sequence[Drift]
-    cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class DriftPage:
-    """A page of versions with findings, in log order."""
-
-    items: Sequence[Drifted]
-    total: int
-    more: bool
-    upto: int
-
-
-async def documentation_drift(
-    registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
-) -> DriftPage:
-    """The versions that a filter lets through and whose documentation has drifted; raises NotFound, InvalidInput."""
-    asked = page(first, after, await registry.sequence(as_of), ["drift", wanted, as_of])
-    versions = (await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))).tolist()
-    found: dict[int, Sequence[Drift]] = {}
-    for i in range(0, len(versions), _CHUNK):
-        drifts = await drift(registry, versions[i : i + _CHUNK], asked.upto)
-        found |= {version: findings for version, findings in drifts.items() if findings}
-    rest = [version for version in found if asked.after is None or version > asked.after[0]]
-    briefs = await registry.store.briefs(rest[: asked.first])
-    items = [Drifted(brief, found[brief.sequence], asked.cursor(brief.sequence)) for brief in briefs]
-    return DriftPage(items, len(found), len(rest) > asked.first, asked.upto)
 
 
 async def drift(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, Sequence[Drift]]:

@@ -7,7 +7,7 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import text
 from descentd.graph.model.reach import ExposureVerdict, Sequences, Term
 from descentd.graph.model.records import Brief
-from descentd.queries.lineage.derivations import Derivation, name_steps
+from descentd.queries.lineage.paths import Derivation, name_steps
 from descentd.queries.lineage.versions import VersionFilter, matching
 from descentd.queries.pages import page, pinned
 from descentd.queries.registry import Registry, about, moment_of

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Direction, Step
 from descentd.graph.model.records import Brief
-from descentd.queries.lineage.derivations import Derivation, name_steps
+from descentd.queries.lineage.paths import Derivation, name_steps
 from descentd.queries.pages import page, pinned
 from descentd.queries.registry import Registry
 

@@ -7,7 +7,7 @@ from typing import Final
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
 from descentd.graph.registration.acts import IncidentInput, ResolutionInput, now
-from descentd.queries.production import incidents
+from descentd.queries.production import incident_reports
 from descentd.queries.production.receipts import Taken
 from descentd.queries.registry import Registry
 
@@ -39,13 +39,13 @@ async def take_alert(registry: Registry, told: Alert, person: str, key: str | No
     given, note = await _known_alone(registry, told.incident)
     if given.external_id is None:
         given = given.model_copy(update={"external_id": key})
-    reported = await incidents.report(registry, given, person, recurs=told.recurs and not told.over)
+    reported = await incident_reports.report(registry, given, person, recurs=told.recurs and not told.over)
     if told.over:
         reason = "The system that reported it says that it is over."
         # A clock that ran backwards must not keep an incident open.
         ended = max(told.resolved or now(), reported.record.content["openedAt"], key=instant)
         over = {"incident": reported.record.id, "reason": reason, "resolvedAt": ended}
-        await incidents.resolve(registry, ResolutionInput.read(over), person)
+        await incident_reports.resolve(registry, ResolutionInput.read(over), person)
     return Taken(reported.record.id, note)
 
 

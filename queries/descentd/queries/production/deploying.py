@@ -1,4 +1,4 @@
-"""Deploying and ending deployments: what is not promoted, or is flagged, does not get to serve."""
+"""Deploying and ending deployments, and how what serves complies with policy and documentation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,10 @@ from descentd.graph.registration.acts import (
 )
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.flags import REFUSING, reaching
-from descentd.queries.governance.gate.decide import ask
+from descentd.queries.governance.gate.decide import Gate, ask
 from descentd.queries.governance.gate.promotion import blocked
 from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.governance.profiles import profiles
 from descentd.queries.production.deployments import Deployment, at_place, promotion
 from descentd.queries.registry import Registry
 from descentd.queries.withdrawals import withdrawal
@@ -125,3 +126,28 @@ async def end(registry: Registry, given: EndDeploymentInput, person: str, key: s
 
     [record] = await perform(registry.committer, person, draft)
     return await _deployed(registry, record.content["supersedes"], given.environment, given.endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A moment (microseconds since 1970) and the last record that was there."""
+
+    moment: int
+    upto: int
+
+
+async def gate_then(registry: Registry, deployment: Deployment, then: Then) -> Gate | None:
+    """What the gate of its environment said of a version; None while it was not registered."""
+    version = await registry.find(deployment.version, await registry.sequence())
+    if version.sequence > then.upto:
+        return None
+    return await ask(registry, version, deployment.place[0], then.upto, then.moment)
+
+
+async def profile_current(registry: Registry, deployment: Deployment, then: Then) -> bool:
+    """Whether a version had a profile, and none superseded it after the promotion that let it serve."""
+    content = deployment.entry.record.content
+    found = await registry.store.resolve([content["promotion"], deployment.version])
+    version, promoted = found[deployment.version].sequence, found[content["promotion"]].sequence
+    current = (await profiles(registry.store, [version], then.upto))[version].current
+    return current is not None and current.sequence <= promoted

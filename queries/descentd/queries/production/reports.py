@@ -11,7 +11,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
 from descentd.graph.model.records import Brief
 from descentd.graph.registration.acts import DeploymentInput, EndDeploymentInput, IncidentInput, now
-from descentd.queries.production import deploying, incidents
+from descentd.queries.production import deploying, incident_reports
 from descentd.queries.production.alerts import external_id
 from descentd.queries.production.deployments import at_place
 from descentd.queries.production.receipts import Taken
@@ -105,5 +105,5 @@ async def _mismatch(registry: Registry, given: ReportInput, title: str, version:
         "externalId": external_id(*parts),
     }
     matched = version is not None
-    done = await incidents.report(registry, IncidentInput.read(told), person, recurs=True, matched=matched)
+    done = await incident_reports.report(registry, IncidentInput.read(told), person, recurs=True, matched=matched)
     return Taken(done.record.id)

@@ -21,7 +21,7 @@ from descentd.graph.registration.acts import DeploymentInput, EndDeploymentInput
 from descentd.queries.governance.gate.decide import Gate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.production import deploying, deployments
-from descentd.queries.production.standing import Then, gate_then, profile_current
+from descentd.queries.production.deploying import Then, gate_then, profile_current
 from descentd.queries.registry import moment_of
 
 Deploying: Final[Any] = made(DeploymentInput)
