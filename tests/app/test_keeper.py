@@ -6,7 +6,7 @@ import pytest
 
 from descentd.app.server.erosion_refresher import ErosionRefresher
 from descentd.graph.model.errors import Unavailable
-from descentd.queries.erosion.ranking import Ranking
+from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry
 from tests.support.registries import send
 

@@ -145,7 +145,7 @@ async def _of_the_whole_rate(registry: Registry, chain: str) -> Assessment:
     last = await registry.find(f"model:{chain}@{LAST}", upto)
     since = await registry.find(f"model:{chain}@{SINCE}", upto)
     along = await comparable(registry, [last.sequence], upto)
-    whole = [one for one in along.series if not one.protocol.slice]
+    whole = [one for one in along.series if not one.key.slice]
     return assess(last.sequence, along.parents, whole, since=since.sequence)
 
 
@@ -161,14 +161,14 @@ def _short(message: str) -> str:
 
 
 def _is_trade_off(finding: Finding) -> bool:
-    return finding.kind is ErosionKind.TRADE_OFF and not finding.protocol.slice
+    return finding.kind is ErosionKind.TRADE_OFF and not finding.series.slice
 
 
 def _traded(chain: str, told: report.FindingReport) -> str:
     finding = told.finding
     assert finding.head_result is not None
     most = min(finding.improved, key=lambda gain: gain.delta)
-    task = parse(most.protocol.suite_config.encode())["task"]
+    task = parse(most.series.protocol.config.encode())["task"]
     spans = [f"{_step(one.start)}-{_step(one.end)}" for one in told.introduced_by]
     when = (
         " or ".join(spans) if len(spans) < 3 else f"one of {len(spans)} steps from {_step(told.introduced_by[0].start)}"

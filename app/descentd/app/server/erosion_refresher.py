@@ -8,8 +8,8 @@ from contextlib import suppress
 import structlog
 
 from descentd.graph.model.errors import DescentError
-from descentd.queries.erosion.ranking import Ranking
-from descentd.queries.erosion.ranking_refresh import advance
+from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.registry_refresh import advance
 from descentd.queries.registry import Registry
 
 log = structlog.get_logger()

@@ -9,11 +9,11 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.assess import ALPHA, assess
 from descentd.queries.erosion.findings import Assessment, Finding, Span
 from descentd.queries.erosion.messages import message
-from descentd.queries.erosion.naming import Naming, naming
 from descentd.queries.erosion.span_changes import between, introduced
 from descentd.queries.erosion.summary import summary
 from descentd.queries.evaluation.comparable import Comparable, comparable
 from descentd.queries.evaluation.evaluations import VERSION
+from descentd.queries.evaluation.labels import LabelLookup, look_up_labels
 from descentd.queries.lineage.builds import Change, builds_of
 from descentd.queries.registry import Registry
 
@@ -55,7 +55,7 @@ class Erosion:
     assessment: Assessment
     findings: Sequence[FindingReport]
     summary: str
-    called: Naming
+    called: LabelLookup
     upto: int
 
 
@@ -79,7 +79,7 @@ async def assessed(
 
 def _grounds(along: Comparable) -> Hashable:
     """All that an assessment follows from beside its version, whose ancestors are the same for good."""
-    return tuple((s.protocol.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
+    return tuple((s.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
 
 
 async def erosion(
@@ -92,17 +92,17 @@ async def erosion(
     found, along = await assessed(registry, of.sequence, upto, alpha=ALPHA if alpha is None else alpha, since=start)
     spans = {span: between(span, along.parents) for one in found.findings for span in one.introduced_by}
     inside = {version for span, versions in spans.items() for version in (span.ancestor, *versions)}
-    called = await naming(registry, {*found.versions(), *inside}, found.protocols, upto)
+    called = await look_up_labels(registry, {*found.versions(), *inside}, found.series, upto)
     told = await tell(registry, found, spans, called)
-    return Erosion(found, told, summary(found, called.names(found.protocols)), called, upto)
+    return Erosion(found, told, summary(found, called.labels(found.series)), called, upto)
 
 
 async def tell(
-    registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: Naming
+    registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: LabelLookup
 ) -> list[FindingReport]:
     """Findings in refs, with what their derivations changed, by a fixed number of look-ups for all of them.
 
-    spans: the versions on the way of each span that a finding names.
+    spans: the versions on the way of each span that a finding labels.
     """
     builds = await builds_of(registry, sorted({v for span, inner in spans.items() for v in (span.ancestor, *inner)}))
     introductions = {
@@ -111,14 +111,14 @@ async def tell(
         )
         for span, inner in spans.items()
     }
-    names = called.names(found.protocols)
+    labels = called.labels(found.series)
     return [
         FindingReport(
             finding,
             called.refs[finding.baseline],
             called.refs[finding.head],
             [introductions[span] for span in finding.introduced_by],
-            message(finding, names),
+            message(finding, labels),
         )
         for finding in found.findings
     ]

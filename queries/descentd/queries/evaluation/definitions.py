@@ -35,7 +35,7 @@ class Metrics:
         return self._known[name]
 
 
-class Definitions:
+class MetricDefinitions:
     """The definitions of a registry, kept level with its log: each is read once."""
 
     def __init__(self) -> None:
@@ -61,4 +61,4 @@ class Definitions:
 
 async def definitions(registry: Registry, upto: int) -> Metrics:
     """The definitions in force at a sequence."""
-    return await registry.cache(Definitions).read(registry.store, registry.walk, upto)
+    return await registry.cache(MetricDefinitions).read(registry.store, registry.walk, upto)

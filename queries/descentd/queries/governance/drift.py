@@ -9,8 +9,8 @@ from typing import Any, Final
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
+from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import slice_of
-from descentd.queries.evaluation.results import Found, Measured, measured
 from descentd.queries.governance.profiles import Profiles, profiles, wording
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retracted_ids
@@ -164,7 +164,7 @@ def _newest(results: Measured, version: int, claim: Mapping[str, Any]) -> Found 
     found = [
         one
         for series, one in results.newest(version).items()
-        if series.metric == claim["metric"] and series.slice == slice
+        if series.metric.name == claim["metric"] and series.slice == slice
     ]
     return max(found, key=lambda one: (one.evaluation.moment, one.evaluation.sequence), default=None)
 

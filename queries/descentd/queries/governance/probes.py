@@ -15,8 +15,9 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
 from descentd.queries.evaluation.definitions import Metrics
-from descentd.queries.evaluation.parsing import Series, protocol_of, slice_of
-from descentd.queries.evaluation.results import Found, measured
+from descentd.queries.evaluation.evaluations import Found, measured
+from descentd.queries.evaluation.parsing import protocol_of, slice_of
+from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retracted_ids
 
@@ -97,7 +98,7 @@ async def origins(registry: Registry, version: int, upto: int) -> list[int]:
     return found
 
 
-def _probe(entry: Entry, on: Brief, newest: Mapping[Series, Found], metrics: Metrics) -> Probe:
+def _probe(entry: Entry, on: Brief, newest: Mapping[SeriesKey, Found], metrics: Metrics) -> Probe:
     content = entry.record.content.get("probe")
     if content is None:
         return Probe(entry, on, None, ProbeStatus.NOT_RUN, ())
@@ -111,14 +112,14 @@ def _probe(entry: Entry, on: Brief, newest: Mapping[Series, Found], metrics: Met
     return Probe(entry, on, content, status, (found.evaluation.id,))
 
 
-def answer(probe: Mapping[str, Any], newest: Mapping[Series, Found]) -> Found | None:
+def answer(probe: Mapping[str, Any], newest: Mapping[SeriesKey, Found]) -> Found | None:
     """The newest result under a probe's suite, of its metric and slice, and on its data where it names any."""
     wanted = protocol_of(probe["suite"], probe.get("data"))
     slice = slice_of(probe.get("slice", ()))
     fitting = [
         found
         for series, found in newest.items()
-        if series.metric == probe["metric"]
+        if series.metric.name == probe["metric"]
         and not found.result.lacking
         and series.slice == slice
         and series.protocol[:3] == wanted[:3]

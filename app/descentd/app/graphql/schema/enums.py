@@ -10,8 +10,8 @@ from descentd.graph import metrics
 from descentd.graph.inputs import datasets, evaluations, versions
 from descentd.graph.model import kinds, reach
 from descentd.graph.registration import acts
+from descentd.queries.difference import diff, metric_rows
 from descentd.queries.erosion import findings, questions
-from descentd.queries.evaluation import diff, measurements
 from descentd.queries.governance import drift, probes, verdicts
 from descentd.queries.governance.gate import rules as gate_rules
 from descentd.queries.lineage import builds, lineage
@@ -36,7 +36,7 @@ DriftKind = drift.DriftKind
 ErosionKind = questions.ErosionKind
 ErosionVerdict = findings.ErosionVerdict
 ChangeArea = builds.ChangeArea
-Comparability = measurements.Comparability
+Comparability = metric_rows.Comparability
 VersionRelation = diff.VersionRelation
 IncidentStatus = incidents.IncidentStatus
 

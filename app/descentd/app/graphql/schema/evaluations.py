@@ -14,7 +14,7 @@ from descentd.graph.model.identity import parse
 from descentd.graph.model.kinds import Kind
 from descentd.queries.evaluation import evaluations
 from descentd.queries.evaluation.definitions import definitions
-from descentd.queries.evaluation.series import Protocol
+from descentd.queries.evaluation.series import EvaluationProtocol
 from descentd.queries.statistics.comparison import Result
 
 
@@ -27,10 +27,10 @@ class Suite:
     config: JSON | None = strawberry.field(description="How it was run.")
 
 
-def suite_of(protocol: Protocol) -> Suite:
+def suite_of(protocol: EvaluationProtocol) -> Suite:
     """The suite of a series."""
-    config = JSON(parse(protocol.suite_config.encode())) if protocol.suite_config else None
-    return Suite(name=protocol.suite, version=protocol.suite_version, config=config)
+    config = JSON(parse(protocol.config.encode())) if protocol.config else None
+    return Suite(name=protocol.suite, version=protocol.version, config=config)
 
 
 @strawberry.type(description="One result.")

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from descentd.graph.model.records import Brief
 from descentd.queries.evaluation.contamination import Contamination, contamination
-from descentd.queries.evaluation.parsing import Series
-from descentd.queries.evaluation.results import Found, Measured, measured
+from descentd.queries.evaluation.evaluations import Found, Measured, measured
+from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.governance.gate.context import Case, Sighting
 from descentd.queries.governance.gate.rules import Missing
 
@@ -19,16 +19,16 @@ async def metrics(case: Case, serving: Sequence[Brief]) -> Mapping[str, Sighting
     versions = [case.version.sequence, *(brief.sequence for brief in serving)]
     found = await measured(case.registry, versions, case.upto)
     wanted = case.mentioned.metrics
-    own = {series: one for series, one in found.newest(case.version.sequence).items() if series.metric in wanted}
+    own = {series: one for series, one in found.newest(case.version.sequence).items() if series.metric.name in wanted}
     data = await case.registry.store.resolve({s.protocol.data for s in own if s.protocol.data is not None})
     touched = await _contamination(case, data)
     there = [found.newest(brief.sequence) for brief in serving]
     seen: defaultdict[str, list[object]] = defaultdict(list)
     evidence: defaultdict[str, list[str]] = defaultdict(list)
     for series, one in sorted(own.items(), key=lambda item: item[1].evaluation.sequence):
-        definition = found.metrics[series.metric]
+        definition = series.metric
         on = data.get(series.protocol.data or "")
-        seen[series.metric].append(
+        seen[series.metric.name].append(
             {
                 "value": float(one.result.value),
                 "badness": definition.badness(one.result.value),
@@ -39,10 +39,10 @@ async def metrics(case: Case, serving: Sequence[Brief]) -> Mapping[str, Sighting
                 "suite_version": series.protocol.version,
                 "data": on.ref if on else None,
                 "contaminated": touched.touches(case.version.sequence, on.sequence) if touched and on else None,
-                "delta_serving": _delta(series, one, there, found),
+                "delta_serving": _delta(series, one, there),
             }
         )
-        evidence[series.metric].append(one.evaluation.id)
+        evidence[series.metric.name].append(one.evaluation.id)
     sightings = {name: Sighting(seen[name], tuple(dict.fromkeys(evidence[name]))) for name in seen}
     return _retracted(case, found, wanted - seen.keys()) | sightings
 
@@ -54,9 +54,9 @@ async def _contamination(case: Case, data: Mapping[str, Brief]) -> Contamination
     return await contamination(case.registry, [case.version.sequence], sequences, case.upto)
 
 
-def _delta(series: Series, one: Found, there: Sequence[Mapping[Series, Found]], found: Measured) -> float | None:
+def _delta(series: SeriesKey, one: Found, there: Sequence[Mapping[SeriesKey, Found]]) -> float | None:
     """How much worse than what serves, in badness; of several that serve the best one. None: nothing to compare."""
-    definition = found.metrics[series.metric]
+    definition = series.metric
     bad = [definition.badness(results[series].result.value) for results in there if series in results]
     own = definition.badness(one.result.value)
     compared = [own - other for other in bad if own is not None and other is not None]
@@ -67,6 +67,6 @@ def _retracted(case: Case, found: Measured, absent: frozenset[str]) -> dict[str,
     """The metrics of which there are retracted results alone."""
     seen: dict[str, Sighting] = {}
     for evaluation in found.evaluations.get(case.version.sequence, ()):
-        for name in {series.metric for series in evaluation.results} & absent:
+        for name in {series.metric.name for series in evaluation.results} & absent:
             seen[name] = Sighting(Missing(f"What was measured of {name} was retracted."), (evaluation.id,))
     return seen

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from descentd.graph.model.identity import Content
 from descentd.queries.erosion.report import assessed
-from descentd.queries.evaluation.results import newest_results
+from descentd.queries.evaluation.evaluations import newest_results
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.drift import DriftKind, drift
 from descentd.queries.governance.gate.context import Case, Sighting
@@ -91,9 +91,9 @@ async def _erosion(case: Case) -> Sighting:
     findings = [
         {
             "kind": one.kind.value,
-            "metric": one.protocol.metric.name,
-            "category": one.protocol.metric.category.lower(),
-            "slice": dict(one.protocol.slice),
+            "metric": one.series.metric.name,
+            "category": one.series.metric.category.lower(),
+            "slice": dict(one.series.slice),
             "p": one.p,
             "q": one.q,
         }

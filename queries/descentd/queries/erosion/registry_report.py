@@ -15,8 +15,8 @@ from descentd.graph.model.names import name, nfc
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.erosion.ranking import FindingSummary, Ranking
-from descentd.queries.erosion.ranking_refresh import catch_up
+from descentd.queries.erosion.registry_ranking import FindingSummary, Ranking
+from descentd.queries.erosion.registry_refresh import catch_up
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry, about
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from descentd.graph.model.identity import Content
 from descentd.graph.model.names import text
-from descentd.queries.erosion.naming import Naming, naming
+from descentd.queries.difference.metric_rows import Row, rows
 from descentd.queries.evaluation.comparable import comparable
 from descentd.queries.evaluation.evaluations import VERSION
-from descentd.queries.evaluation.measurements import Row, rows
+from descentd.queries.evaluation.labels import LabelLookup, look_up_labels
 from descentd.queries.governance.profiles import profiles, wording
 from descentd.queries.lineage.builds import Change, ChangeArea, builds_of, changes, fields
 from descentd.queries.lineage.parents import lineage
@@ -64,7 +64,7 @@ class Diff:
     populations: Sequence[PopulationRow]
     metrics: Sequence[Row]
     attributes: Sequence[str]
-    called: Naming
+    called: LabelLookup
     upto: int
 
     def unspoken(self) -> list[str]:
@@ -96,8 +96,8 @@ async def diff(
     trained = await training_of(registry, lineages, along.parents, upto)
     found = populations(trained[old.sequence], trained[new.sequence], about)
     silent = {each for row in found for each in row.undocumented}
-    protocols = [one.protocol for one in along.series]
-    called = await naming(registry, {*both, *silent, *(one.on for one in done)}, protocols, upto)
+    series = [one.key for one in along.series]
+    called = await look_up_labels(registry, {*both, *silent, *(one.on for one in done)}, series, upto)
     return Diff(
         old.ref,
         new.ref,
@@ -105,7 +105,7 @@ async def diff(
         await _changes(registry, old.sequence, new.sequence, upto),
         done,
         found,
-        rows(along.series, old.sequence, new.sequence, about, called.names(())),
+        rows(along.series, old.sequence, new.sequence, about, called.labels(())),
         about,
         called,
         upto,

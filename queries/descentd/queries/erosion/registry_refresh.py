@@ -17,11 +17,10 @@ from descentd.graph.model.reach import Direction, Tail
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
-from descentd.queries.erosion.naming import naming
-from descentd.queries.erosion.ranking import FindingSummary, Ranking, VersionAssessment
+from descentd.queries.erosion.registry_ranking import FindingSummary, Ranking, VersionAssessment
 from descentd.queries.evaluation.comparable import in_series, learned_from
-from descentd.queries.evaluation.labels import Names
-from descentd.queries.evaluation.results import measured
+from descentd.queries.evaluation.evaluations import measured
+from descentd.queries.evaluation.labels import Labels, look_up_labels
 from descentd.queries.lineage.parents import lineage, parents_of
 from descentd.queries.registry import Registry
 
@@ -153,23 +152,23 @@ async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> l
     assessments = await asyncio.to_thread(look)
     eroded = [one for one in assessments if one.verdict is ErosionVerdict.ERODED]
     spoken_of = {version for one in eroded for version in one.versions()}
-    protocols = {protocol.key: protocol for one in eroded for protocol in one.protocols}
-    called = await naming(registry, spoken_of, list(protocols.values()), upto)
-    return [_standing(one, called.names(one.protocols)) for one in assessments]
+    series = {key for one in eroded for key in one.series}
+    called = await look_up_labels(registry, spoken_of, series, upto)
+    return [_standing(one, called.labels(one.series)) for one in assessments]
 
 
-def _standing(found: Assessment, names: Names) -> VersionAssessment:
+def _standing(found: Assessment, labels: Labels) -> VersionAssessment:
     if found.verdict is not ErosionVerdict.ERODED:
         return VersionAssessment(found.head, found.verdict, found.p)
     findings = [
         FindingSummary(
             one.kind,
-            one.protocol.metric.name,
-            one.protocol.metric.category,
-            one.protocol.slice,
+            one.series.metric.name,
+            one.series.metric.category,
+            one.series.slice,
             one.p,
             one.q,
-            message(one, names),
+            message(one, labels),
         )
         for one in found.findings
     ]

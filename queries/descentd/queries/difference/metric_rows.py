@@ -10,8 +10,8 @@ from typing import Final
 from descentd.graph.metrics import MetricDefinition, MetricDirection
 from descentd.queries.erosion.assess import ALPHA, POWER
 from descentd.queries.evaluation.composites import Slice
-from descentd.queries.evaluation.labels import Names, listed, made_from, number
-from descentd.queries.evaluation.series import Protocol, Series
+from descentd.queries.evaluation.labels import Labels, listed, made_from, number
+from descentd.queries.evaluation.series import Series, SeriesKey
 from descentd.queries.statistics.comparison import Comparison, Result, compare
 
 
@@ -37,8 +37,8 @@ class Row:
 
     metric: MetricDefinition
     slice: Slice
-    before: Protocol | None
-    after: Protocol | None
+    before: SeriesKey | None
+    after: SeriesKey | None
     base: Result | None
     head: Result | None
     delta: float | None
@@ -51,7 +51,7 @@ class Row:
     detectable: float | None = None
 
     @property
-    def protocol(self) -> Protocol | None:
+    def series(self) -> SeriesKey | None:
         """The series where both sides were measured by one, or one side alone was."""
         if self.before is None or self.after is None:
             return self.before or self.after
@@ -69,19 +69,19 @@ _NO_SIDE: Final = "no value of this metric is good in itself"
 
 
 def rows(
-    series: Sequence[Series], base: int, head: int, attributes: Collection[str], names: Names | None = None
+    series: Sequence[Series], base: int, head: int, attributes: Collection[str], labels: Labels | None = None
 ) -> list[Row]:
     """Every metric and slice that either was measured in, what may be compared first.
 
-    With `attributes`, only slices of these, and disparities over them. `names` are for the reasons.
+    With `attributes`, only slices of these, and disparities over them. `labels` are for the reasons.
     """
     groups: defaultdict[tuple[str, Slice], list[Series]] = defaultdict(list)
     for one in series:
         if _holds(one, base) or _holds(one, head):
-            protocol = one.protocol
-            if not attributes or _is_about(protocol, attributes):
-                groups[protocol.metric.name, protocol.slice].append(one)
-    called = names or Names(str, str)
+            key = one.key
+            if not attributes or _is_about(key, attributes):
+                groups[key.metric.name, key.slice].append(one)
+    called = labels or Labels(str, str)
     found = [row for group in groups.values() for row in _rows(group, base, head, called)]
     return sorted(found, key=lambda row: (row.verdict is Comparability.INCOMPARABLE, row.metric.name, row.slice))
 
@@ -90,32 +90,32 @@ def _holds(series: Series, version: int) -> bool:
     return version in series.results or version in series.left_out or version in series.retracted
 
 
-def _is_about(protocol: Protocol, attributes: Collection[str]) -> bool:
-    over = protocol.metric.disparity_over
-    return over in attributes or any(attribute in attributes for attribute, _ in protocol.slice)
+def _is_about(key: SeriesKey, attributes: Collection[str]) -> bool:
+    over = key.metric.disparity_over
+    return over in attributes or any(attribute in attributes for attribute, _ in key.slice)
 
 
-def _rows(group: Sequence[Series], base: int, head: int, names: Names) -> Iterator[Row]:
+def _rows(group: Sequence[Series], base: int, head: int, labels: Labels) -> Iterator[Row]:
     """A row for each protocol that both were measured by; where there is none, one that says why."""
     shared = [one for one in group if _holds(one, base) and _holds(one, head)]
     for one in shared:
-        yield _row(one, base, head, names)
+        yield _row(one, base, head, labels)
     if not shared:
         before = next((one for one in group if _holds(one, base)), None)
         after = next((one for one in group if _holds(one, head)), None)
-        yield _apart(before, after, base, head, names)
+        yield _apart(before, after, base, head, labels)
 
 
-def _apart(before: Series | None, after: Series | None, base: int, head: int, names: Names) -> Row:
+def _apart(before: Series | None, after: Series | None, base: int, head: int, labels: Labels) -> Row:
     """What no protocol was common to."""
     sides = [(one, version) for one, version in ((before, base), (after, head)) if one is not None]
-    protocol = sides[0][0].protocol
-    reasons = [_why(before, after, names), *(_out(one, (version,), names) for one, version in sides)]
+    key = sides[0][0].key
+    reasons = [_why(before, after, labels), *(_out(one, (version,), labels) for one, version in sides)]
     return Row(
-        protocol.metric,
-        protocol.slice,
-        None if before is None else before.protocol,
-        None if after is None else after.protocol,
+        key.metric,
+        key.slice,
+        None if before is None else before.key,
+        None if after is None else after.key,
         None if before is None else before.results.get(base),
         None if after is None else after.results.get(head),
         None,
@@ -127,11 +127,12 @@ def _apart(before: Series | None, after: Series | None, base: int, head: int, na
     )
 
 
-def _out(series: Series, versions: Sequence[int], names: Names) -> str:
+def _out(series: Series, versions: Sequence[int], labels: Labels) -> str:
     """Why results of these versions in a series do not count; nothing where they do."""
-    on = "" if series.protocol.data is None else f", {names.data(series.protocol.data)}"
-    learned = [names.version(version) for version in dict.fromkeys(versions) if version in series.left_out]
-    gone = [names.version(version) for version in dict.fromkeys(versions) if version in series.retracted]
+    data = series.key.protocol.data
+    on = "" if data is None else f", {labels.data(data)}"
+    learned = [labels.version(version) for version in dict.fromkeys(versions) if version in series.left_out]
+    gone = [labels.version(version) for version in dict.fromkeys(versions) if version in series.retracted]
     parts = []
     if learned:
         what = (
@@ -143,16 +144,16 @@ def _out(series: Series, versions: Sequence[int], names: Names) -> str:
     return "; ".join(parts)
 
 
-def _row(series: Series, base: int, head: int, names: Names) -> Row:
-    protocol = series.protocol
-    metric = protocol.metric
+def _row(series: Series, base: int, head: int, labels: Labels) -> Row:
+    key = series.key
+    metric = key.metric
     old, new = series.results.get(base), series.results.get(head)
-    row = Row(metric, protocol.slice, protocol, protocol, old, new, None, None, Comparability.INCOMPARABLE, _NO_SIDE)
+    row = Row(metric, key.slice, key, key, old, new, None, None, Comparability.INCOMPARABLE, _NO_SIDE)
     if old is None or new is None:
         both = tuple(dict.fromkeys((base, head)))
         contaminated = tuple(version for version in both if version in series.left_out)
         gone = tuple(version for version in both if version in series.retracted)
-        return replace(row, reason=_out(series, both, names), contaminated=contaminated, retracted=gone)
+        return replace(row, reason=_out(series, both, labels), contaminated=contaminated, retracted=gone)
     row = replace(row, delta=float(f"{new.value - old.value:.12g}"))
     found = compare(metric, new, old)
     if found is None:
@@ -176,20 +177,20 @@ def judged(metric: MetricDefinition, found: Comparison) -> Comparability:
     return Comparability.WORSE if found.delta > 0 else Comparability.BETTER
 
 
-def _why(before: Series | None, after: Series | None, names: Names) -> str:
+def _why(before: Series | None, after: Series | None, labels: Labels) -> str:
     """Why there is no protocol that both were measured by."""
     if before is None:
         return "only the head was measured"
     if after is None:
         return "only the base was measured"
-    old, new = before.protocol, after.protocol
-    if old.suite != new.suite:
-        return f"measured by other suites, {old.suite} and {new.suite}"
-    if old.suite_version != new.suite_version:
-        return f"measured by other versions of {old.suite}, {old.suite_version} and {new.suite_version}"
+    old, new = before.key, after.key
+    if old.protocol.suite != new.protocol.suite:
+        return f"measured by other suites, {old.protocol.suite} and {new.protocol.suite}"
+    if old.protocol.version != new.protocol.version:
+        return f"measured by other versions of {old.protocol.suite}, {old.protocol.version} and {new.protocol.version}"
     if old.parts != new.parts:
         return f"made from other parts, {made_from(old)} and {made_from(new)}"
-    both = replace(names, protocols=(old, new))
-    if old.suite_config != new.suite_config:
-        return f"measured with other settings, {both.apart(old)} and {both.apart(new)}"
-    return f"measured on other data, {names.on(old)} and {names.on(new)}"
+    both = replace(labels, among=(old, new))
+    if old.protocol.config != new.protocol.config:
+        return f"measured with other settings, {both.distinction(old)} and {both.distinction(new)}"
+    return f"measured on other data, {labels.data_of(old)} and {labels.data_of(new)}"

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from descentd.queries.evaluation.diff import Diff, Intervention, PopulationRow, VersionRelation
-from descentd.queries.evaluation.labels import Names, number, some
-from descentd.queries.evaluation.measurements import Comparability, Row
-from descentd.queries.evaluation.series import Protocol
+from descentd.queries.difference.diff import Diff, Intervention, PopulationRow, VersionRelation
+from descentd.queries.difference.metric_rows import Comparability, Row
+from descentd.queries.evaluation.labels import Labels, number, some
+from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.statistics.comparison import Result
 
 T = TypeVar("T")
@@ -36,24 +36,24 @@ def _changed(found: Diff) -> str:
 
 def _measured(found: Diff) -> Iterator[str]:
     whom = f" for {', '.join(found.attributes)}" if found.attributes else ""
-    names = found.called.names([one for row in found.metrics for one in (row.before, row.after) if one is not None])
+    labels = found.called.labels([one for row in found.metrics for one in (row.before, row.after) if one is not None])
     parts = []
     for verdict, word in ((Comparability.WORSE, "worse"), (Comparability.BETTER, "better")):
         if rows := [row for row in found.metrics if row.verdict is verdict]:
             gravest = sorted(rows, key=lambda row: row.gravity)
-            parts.append(f"{word} {_listed(gravest, lambda row: _moved(row, names))}")
+            parts.append(f"{word} {_listed(gravest, lambda row: _moved(row, labels))}")
     if same := [row for row in found.metrics if row.verdict is Comparability.SAME]:
-        parts.append(f"{len(same)} the same within tolerance and error{_unsure(same, names)}")
+        parts.append(f"{len(same)} the same within tolerance and error{_unsure(same, labels)}")
     if parts:
         yield f"Measured{whom}: {'; '.join(parts)}."
     elif not found.metrics:
         yield f"Nothing was measured{whom}."
     if rows := [row for row in found.metrics if row.verdict is Comparability.INCOMPARABLE]:
         gravest = sorted(rows, key=lambda row: row.gravity)
-        yield f"Neither better nor worse can be said of {_listed(gravest, lambda row: _unclear(row, names))}."
+        yield f"Neither better nor worse can be said of {_listed(gravest, lambda row: _unclear(row, labels))}."
 
 
-def _unsure(same: Sequence[Row], names: Names) -> str:
+def _unsure(same: Sequence[Row], labels: Labels) -> str:
     """The gravest change of those that are more than the tolerance, and what could have been seen of it."""
     unsure = sorted((row for row in same if row.reason is not None), key=lambda row: row.gravity)
     if not unsure:
@@ -61,30 +61,30 @@ def _unsure(same: Sequence[Row], names: Names) -> str:
     row = unsure[0]
     more = f" and {len(unsure) - 1} more" if len(unsure) > 1 else ""
     least = "" if row.detectable is None else f", where less than {number(row.detectable)} would usually not be seen"
-    return f", but beyond the tolerance {_moved(row, names)}{least}{more}"
+    return f", but beyond the tolerance {_moved(row, labels)}{least}{more}"
 
 
-def _moved(row: Row, names: Names) -> str:
+def _moved(row: Row, labels: Labels) -> str:
     chance = "" if row.p is None else f", p {row.p:.2g}" if row.p else ", p below 1e-300"
-    return f"{_metric(row, names)} ({_values(row)}{chance})"
+    return f"{_metric(row, labels)} ({_values(row)}{chance})"
 
 
-def _unclear(row: Row, names: Names) -> str:
+def _unclear(row: Row, labels: Labels) -> str:
     if row.base is None and row.head is None:
-        return f"{_metric(row, names)} ({row.reason})"
-    return f"{_metric(row, names)} ({_values(row)}: {row.reason})"
+        return f"{_metric(row, labels)} ({row.reason})"
+    return f"{_metric(row, labels)} ({_values(row)}: {row.reason})"
 
 
-def _metric(row: Row, names: Names) -> str:
+def _metric(row: Row, labels: Labels) -> str:
     """With what tells it from others, except where its two sides differ in that themselves."""
-    if row.protocol is not None:
-        return names.series(row.protocol)
+    if row.series is not None:
+        return labels.series(row.series)
     first = row.before or row.after
-    return row.metric.name if first is None else replace(names, protocols=()).series(first)
+    return row.metric.name if first is None else replace(labels, among=()).series(first)
 
 
 def _values(row: Row) -> str:
-    def told(value: Result | None, there: Protocol | None) -> str:
+    def told(value: Result | None, there: SeriesKey | None) -> str:
         if value is not None:
             return number(value.value)
         return "not measured" if there is None else "does not count"
