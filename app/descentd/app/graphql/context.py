@@ -36,7 +36,7 @@ class Context:
         """By id, the sequence of the first retraction of the record."""
         self.reviews: DataLoader[tuple[int, int], list[ReviewState]] = DataLoader(self._reviews)
         """By version and log position, its reviews as they stand."""
-        self.deployments: DataLoader[tuple[int, int], Deployment] = DataLoader(self._deployments)
+        self.deployments: DataLoader[tuple[int, int], Deployment | None] = DataLoader(self._deployments)
         """By deployment and log position."""
         self.resolutions: DataLoader[tuple[int, int], Entry | None] = DataLoader(self._resolutions)
         """By incident and log position."""
@@ -84,13 +84,13 @@ class Context:
                 found[version, at] = held
         return [found[one] for one in asked]
 
-    async def _deployments(self, asked: list[tuple[int, int]]) -> Sequence[Deployment]:
-        found = {}
+    async def _deployments(self, asked: list[tuple[int, int]]) -> Sequence[Deployment | None]:
+        found: dict[tuple[int, int], Deployment] = {}
         for at, sequences in _by_position(asked).items():
             entries = await self.entries.load_many(sequences)
-            for sequence, lifespan in (await deployments_by_record(self.registry, entries, at)).items():
-                found[sequence, at] = lifespan
-        return [found[one] for one in asked]
+            for sequence, deployment in (await deployments_by_record(self.registry, entries, at)).items():
+                found[sequence, at] = deployment
+        return [found.get(one) for one in asked]
 
     async def _resolutions(self, asked: list[tuple[int, int]]) -> Sequence[Entry | None]:
         found: dict[tuple[int, int], Entry] = {}

@@ -78,7 +78,7 @@ def alertmanager(body: Any) -> Iterator[Told]:
         }
         over = alert.get("status") == "resolved"
         resolved = ended if over and ended != _NEVER else None
-        yield _alert(field, _ALERTMANAGER_NAMES, told, resolved=resolved, over=over, recurs=True)
+        yield _alert(field, _ALERTMANAGER_NAMES, told, resolved=resolved, over=over)
 
 
 def plain(body: Any) -> Iterator[Told]:
@@ -141,11 +141,12 @@ def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Told]:
     kind = found[1] if found else ""
     environment = _id(content.get("environment"))
     if kind in (*_BEGUN, *_ENDED):
-        digest = _DIGEST.search(unquote(str(content.get("artifactId", ""))))
+        artifact = str(content.get("artifactId") or "")
+        digest = _DIGEST.search(unquote(artifact))
         told = {
             "environment": environment or "unknown",
             "endpoint": subject.get("id", "unknown"),
-            "deployed": f"sha256:{digest[1]}" if digest and kind in _BEGUN else None,
+            "deployed": (f"sha256:{digest[1]}" if digest else artifact or None) if kind in _BEGUN else None,
             "since": context.get("timestamp"),
         }
         yield _report(field, _SERVICE_NAMES, told, removed=kind in _ENDED)
@@ -169,9 +170,7 @@ def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Told]:
         )
 
 
-def _alert(
-    field: str, names: Names, told: Mapping[str, Any], *, resolved: Any, over: bool, recurs: bool = False
-) -> Alert:
+def _alert(field: str, names: Names, told: Mapping[str, Any], *, resolved: Any, over: bool) -> Alert:
     """An alert; one that names neither version nor place is taken too, and stays unmatched."""
     given = {name: value for name, value in told.items() if value is not None}
     if "subject" not in given and not {"environment", "endpoint"} <= given.keys():
@@ -181,7 +180,7 @@ def _alert(
     place = names.get("resolvedAt", "resolvedAt")
     ended = None if resolved is None else _moment(resolved, _at(field, place))
     _check_past(ended, field, place)
-    return Alert(incident, over, ended, recurs)
+    return Alert(incident, over, ended)
 
 
 def _report(field: str, names: Names, told: Mapping[str, Any], *, removed: bool) -> Report:

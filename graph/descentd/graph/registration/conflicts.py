@@ -33,8 +33,8 @@ def _increment(version: str) -> str:
 
 async def same_build(reads: Reads, name: str, build: str) -> str | None:
     """The label in this name that already has a build; None where there is none."""
-    find_by_keys = (await reads.find_by_keys([f"build:{build}"])).get(f"build:{build}", [])
-    own = [brief.ref for brief in await reads.briefs(find_by_keys) if brief.ref.startswith(f"model:{name}@")]
+    holders = (await reads.find_by_keys([f"build:{build}"])).get(f"build:{build}", [])
+    own = [brief.ref for brief in await reads.briefs(holders) if brief.ref.startswith(f"model:{name}@")]
     return own[0] if own else None
 
 
@@ -68,12 +68,12 @@ async def _clash(reads: Reads, label: str, old: Record, new: Record, drafted: Ma
 async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, DescentError]:
     """New labels on builds that their name already has, in the store or earlier among the versions themselves."""
     builds = {record.id: key for record in versions for key in record.keys if key.startswith("build:")}
-    find_by_keys = await reads.find_by_keys(set(builds.values())) if builds else {}
-    briefs = await reads.briefs(sorted({sequence for held in find_by_keys.values() for sequence in held}))
+    holders = await reads.find_by_keys(set(builds.values())) if builds else {}
+    briefs = await reads.briefs(sorted({sequence for held in holders.values() for sequence in held}))
     labels = {brief.sequence: brief.ref for brief in briefs}
     seen = {
         (key, labels[sequence].rpartition("@")[0]): labels[sequence]
-        for key, held in find_by_keys.items()
+        for key, held in holders.items()
         for sequence in reversed(held)
     }
     found: dict[str, DescentError] = {}

@@ -17,15 +17,11 @@ _LONGEST: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert; `over` says that it is resolved, at `resolved` where that is known.
-
-    `recurs`: its externalId stands for a condition and not for one happening, so that it may come back.
-    """
+    """An alert; `over` says that it is resolved, at `resolved` where that is known."""
 
     incident: IncidentInput
     over: bool
     resolved: str | None
-    recurs: bool = False
 
 
 def external_id(*parts: str) -> str:
@@ -39,7 +35,7 @@ async def take_alert(registry: Registry, told: Alert, person: str, key: str | No
     given, note = await _known_alone(registry, told.incident)
     if given.external_id is None:
         given = given.model_copy(update={"external_id": key})
-    reported = await incident_reports.report(registry, given, person, recurs=told.recurs and not told.over)
+    reported = await incident_reports.report(registry, given, person)
     if told.over:
         reason = "The system that reported it says that it is over."
         # A clock that ran backwards must not keep an incident open.

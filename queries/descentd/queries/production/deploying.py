@@ -25,7 +25,7 @@ from descentd.queries.governance.gate.decide import Gate, ask
 from descentd.queries.governance.gate.promotion import blocked
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.profiles import profiles
-from descentd.queries.production.deployments import Deployment, at_place, promotion
+from descentd.queries.production.deployments import Deployment, Timeline, at_place, promotion
 from descentd.queries.registry import Registry
 from descentd.queries.withdrawals import withdrawal
 
@@ -41,47 +41,50 @@ class Deployed:
 
 
 async def deploy(registry: Registry, given: DeploymentInput, person: str, *, serves: bool = False) -> Deployed:
-    """Record that a version serves; what serves there already is that deployment.
+    """Record that a version serves.
 
-    The gate is asked about what begins to serve, and not where it `serves` already, whatever the registry says. Raises
-    NotFound and InvalidInput for what is named, GateBlocked for a version that is not promoted there, is flagged, or
-    that the gate would not let in now, and VersionConflict for an idempotencyKey of another act.
+    What serves there already is that deployment, unless another `since` is given. The gate is asked about what begins
+    to serve, and not where it `serves` already, whatever the registry says; what is claimed, history from before this
+    registry was asked, needs no promotion and meets no policy. Raises NotFound and InvalidInput for what is named,
+    GateBlocked for a version that is not promoted there, is flagged, or that the gate would not let in now, and
+    VersionConflict for an idempotencyKey of another act.
     """
-    upto = await registry.sequence()
     subject = await name_one(registry.store, given.subject, "subject", _VERSION)
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.DEPLOYMENT, person, content)
     if record is None:
-        promoted = await _promoted(registry, subject, given, upto)
-        if not serves and await _there(registry.store, given, subject.id) is None:
-            asked = await ask(registry, subject, given.environment, upto)
-            if asked.outcome is not GateOutcome.PASSED:
-                raise blocked(asked, field="subject")
+        await _check_artifact(registry, subject, given)
+        grounds: Content = {}
+        if "claimed" not in content:
+            grounds = {"promotion": (await _promoted(registry, subject, given, serves=serves)).record.id}
 
         async def draft(reads: Reads) -> Sequence[Record]:
             again = await repeated(reads, Kind.DEPLOYMENT, person, content) or await _there(reads, given, subject.id)
-            whole: Content = {"since": now()} | content | {"promotion": promoted.record.id}
+            whole: Content = {"since": now()} | content | grounds
             return [again or Record.of(Kind.DEPLOYMENT, signed(whole, person))]
 
         [record] = await perform(registry.committer, person, draft)
-    return await _deployed(registry, record.id, given.environment, given.endpoint)
+    timeline, upto = await _timeline(registry, given.environment, given.endpoint)
+    return Deployed(next(one for one in timeline.deployments if one.entry.record.id == record.id), upto)
 
 
-async def _deployed(registry: Registry, id: str, environment: str, endpoint: str) -> Deployed:
+async def _timeline(registry: Registry, environment: str, endpoint: str) -> tuple[Timeline, int]:
     upto = await registry.sequence()
-    there = await at_place(registry.store, environment, endpoint, upto)
-    return Deployed(next(one for one in there if one.entry.record.id == id), upto)
+    return await at_place(registry.store, environment, endpoint, upto), upto
 
 
 async def _there(reads: Reads, given: DeploymentInput, version: str) -> Record | None:
-    """The deployment by which the version serves at the endpoint already."""
-    moment = instant(given.since or now())
+    """The deployment that is reported once more: it serves now, or since the moment that is given."""
     there = await at_place(reads, given.environment, given.endpoint)
-    return next((one.entry.record for one in there if one.serves_at(moment) and one.version == version), None)
+    claimed = "claimed" in given.content()
+    same = [one for one in there.deployments if one.version == version and one.claimed == claimed]
+    if given.since is None:
+        return next((one.entry.record for one in same if one.serves_at(instant(now()))), None)
+    return next((one.entry.record for one in same if one.since == instant(str(given.since))), None)
 
 
-async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, upto: int) -> Entry:
-    """The promotion that lets a version be deployed; raises where nothing does."""
+async def _check_artifact(registry: Registry, subject: Brief, given: DeploymentInput) -> None:
+    """Raise InvalidInput where a file is named that is none of the version's."""
     [entry] = await registry.store.entries([subject.sequence])
     held = {artifact["digest"] for artifact in entry.record.content.get("artifacts", ())}
     if given.artifact_digest is not None and given.artifact_digest not in held:
@@ -89,6 +92,11 @@ async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, 
             f"{given.artifact_digest} is no artifact of {subject.ref}: deploy the file that was registered.",
             "artifactDigest",
         )
+
+
+async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, *, serves: bool) -> Entry:
+    """The promotion that lets a version be deployed; raises GateBlocked where nothing does."""
+    upto = await registry.sequence()
     for flag in await reaching(registry, subject.sequence, upto):
         if flag.action in REFUSING:
             raise GateBlocked(f"{subject.ref} is flagged {flag.action}: {flag.reason}", "subject")
@@ -100,32 +108,51 @@ async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, 
         raise GateBlocked(
             f"{subject.ref} is not promoted to {given.environment}: promote it first, which asks the gate.", "subject"
         )
+    if not serves and await _there(registry.store, given, subject.id) is None:
+        asked = await ask(registry, subject, given.environment, upto)
+        if asked.outcome is not GateOutcome.PASSED:
+            raise blocked(asked, field="subject")
     return promoted
 
 
-async def end(registry: Registry, given: EndDeploymentInput, person: str, key: str | None = None) -> Deployed:
-    """Record that what serves at an endpoint ends; raises NotFound where nothing serves there then.
-
-    The same `key` of the same person again is the same end; raises VersionConflict for that of another act.
-    """
+async def end(registry: Registry, given: EndDeploymentInput, person: str) -> Deployed:
+    """Record that what serves at an endpoint ends; raises NotFound where nothing serves there then."""
     until = given.until or now()
-    told = given.content() | ({} if key is None else {"idempotencyKey": key})
+    record = await _end(registry, given, until, person, None, reported=False)
+    timeline, upto = await _timeline(registry, given.environment, given.endpoint)
+    return Deployed(timeline.of_end(record), upto)
+
+
+async def report_end(registry: Registry, given: EndDeploymentInput, person: str, key: str | None) -> Record:
+    """Record the report of a system outside that nothing serves at an endpoint from a moment on.
+
+    It is kept where nothing served there as well: what began before may be reported after it. The same `key` of the
+    same person is the same report; raises VersionConflict for that of another act.
+    """
+    return await _end(registry, given, given.until or now(), person, key, reported=True)
+
+
+async def _end(
+    registry: Registry, given: EndDeploymentInput, until: str, person: str, key: str | None, *, reported: bool
+) -> Record:
+    act = given.content() | ({} if key is None else {"idempotencyKey": key})
 
     async def draft(reads: Reads) -> Sequence[Record]:
-        if (again := await repeated(reads, Kind.DEPLOYMENT, person, told)) is not None:
+        if (again := await repeated(reads, Kind.DEPLOYMENT, person, act)) is not None:
             return [again]
         there = await at_place(reads, given.environment, given.endpoint)
-        ending = next((one for one in there if one.serves_at(instant(until)) and one.ended is None), None)
-        if ending is None:
+        if (known := there.end_at(given.environment, given.endpoint, instant(until))) is not None:
+            return [known]
+        ending = next((one for one in there.deployments if one.serves_at(instant(until))), None)
+        if ending is None and not reported:
             raise NotFound(
-                f"At {until} nothing without an end serves at {given.endpoint} in {given.environment}: check both.",
-                "endpoint",
+                f"At {until} nothing serves at {given.endpoint} in {given.environment}: check both.", "endpoint"
             )
-        content = told | {"until": until, "supersedes": ending.entry.record.id, "about": ending.version}
-        return [Record.of(Kind.DEPLOYMENT, signed(content, person))]
+        of = {} if ending is None else {"supersedes": ending.entry.record.id, "about": ending.version}
+        return [Record.of(Kind.DEPLOYMENT, signed(act | {"until": until} | of, person))]
 
     [record] = await perform(registry.committer, person, draft)
-    return await _deployed(registry, record.content["supersedes"], given.environment, given.endpoint)
+    return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +164,9 @@ class Then:
 
 
 async def gate_then(registry: Registry, deployment: Deployment, then: Then) -> Gate | None:
-    """What the gate of its environment said of a version; None while it was not registered."""
+    """What the gate of its environment said of a version; None while it was not registered, and of what is claimed."""
+    if deployment.claimed:
+        return None
     version = await registry.find(deployment.version, await registry.sequence())
     if version.sequence > then.upto:
         return None

@@ -84,7 +84,7 @@ async def _served(registry: Registry, given: IncidentInput, moment: int, upto: i
     if given.environment is None or given.endpoint is None:
         return None
     there = await at_place(registry.store, given.environment, given.endpoint, upto)
-    return next((one for one in there if one.serves_at(moment)), None)
+    return next((one for one in there.deployments if one.serves_at(moment)), None)
 
 
 async def _known(reads: Reads, external_id: str | None) -> Entry | None:

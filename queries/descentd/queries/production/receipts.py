@@ -46,9 +46,7 @@ async def outcomes(registry: Registry, ids: Sequence[str | None]) -> list[Outcom
     briefs = await registry.store.resolve({id for id in ids if id is not None})
     entries = await registry.store.entries(sorted({brief.sequence for brief in briefs.values()}))
     over = await resolutions(registry, [e.sequence for e in entries if e.record.kind is Kind.INCIDENT], upto)
-    deployments_of = await deployments_by_record(
-        registry, [e for e in entries if e.record.kind is Kind.DEPLOYMENT], upto
-    )
+    deployments = await deployments_by_record(registry, [e for e in entries if e.record.kind is Kind.DEPLOYMENT], upto)
     about = {entry.record.content["subject"] for entry in entries if "subject" in entry.record.content}
     versions = await registry.store.resolve(about)
     found: dict[str, Outcome] = {}
@@ -60,10 +58,12 @@ async def outcomes(registry: Registry, ids: Sequence[str | None]) -> list[Outcom
             counts = await affected(registry, entry.record.content, upto)
             found[entry.record.id] = Outcome(entry.record.id, Kind.INCIDENT, ref, status, counts)
         else:
-            found[entry.record.id] = _deployment(entry, deployments_of[entry.sequence], ref)
+            found[entry.record.id] = _deployment(entry, deployments.get(entry.sequence), ref)
     return [_NOTHING if id is None else found[id] for id in ids]
 
 
-def _deployment(entry: Entry, deployment: Deployment, version: str | None) -> Outcome:
+def _deployment(entry: Entry, deployment: Deployment | None, version: str | None) -> Outcome:
+    if deployment is None:
+        return Outcome(entry.record.id, Kind.DEPLOYMENT, None, NOTHING_SERVED)
     status = "ENDED" if deployment.until <= instant(now()) else "SERVING"
     return Outcome(entry.record.id, Kind.DEPLOYMENT, version, status)

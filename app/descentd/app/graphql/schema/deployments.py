@@ -11,7 +11,7 @@ from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import AsOf
 from descentd.app.graphql.schema.gates import RuleOutcome, rules
 from descentd.app.graphql.schema.inputs import made, wire
-from descentd.app.graphql.schema.records import Record, named, node
+from descentd.app.graphql.schema.records import Claimed, Record, claimed, named, node
 from descentd.app.graphql.schema.scalars import DateTime
 from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.model.kinds import Kind
@@ -40,21 +40,34 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
     async def endpoint(self, info: Info) -> str:
         return str((await self._content(info))["endpoint"])
 
-    @strawberry.field(description="The version that serves.")
-    async def version(self, info: Info) -> ModelVersion:
-        found: ModelVersion = await named(info, (await self._deployment(info)).version, self.at)
+    @strawberry.field(description="The version that serves; null for the report of an end at which nothing served.")
+    async def version(self, info: Info) -> ModelVersion | None:
+        deployment = await self._deployment(info)
+        if deployment is None:
+            return None
+        found: ModelVersion = await named(info, deployment.version, self.at)
         return found
 
-    @strawberry.field(description="Since when.")
-    async def since(self, info: Info) -> DateTime:
-        return DateTime(rfc3339((await self._deployment(info)).since))
+    @strawberry.field(description="Since when; null for the report of an end at which nothing served.")
+    async def since(self, info: Info) -> DateTime | None:
+        deployment = await self._deployment(info)
+        return None if deployment is None else DateTime(rfc3339(deployment.since))
 
     @strawberry.field(description="Until when: its end, or the next deployment at that endpoint; null while it serves.")
     async def until(self, info: Info) -> DateTime | None:
-        ended = (await self._deployment(info)).ended
+        deployment = await self._deployment(info)
+        ended = (await self._content(info)).get("until") if deployment is None else deployment.ended
         return None if ended is None else DateTime(ended)
 
-    async def _deployment(self, info: Info) -> deployments.Deployment:
+    @strawberry.field(
+        description=(
+            "Who says so, where it served before this registry was asked: no promotion let it, and it meets no policy."
+        )
+    )
+    async def claimed(self, info: Info) -> Claimed | None:
+        return claimed((await self._content(info)).get("claimed"))
+
+    async def _deployment(self, info: Info) -> deployments.Deployment | None:
         return await context(info).deployments.load((self.sequence, self.at))
 
 

@@ -69,6 +69,19 @@ async def named(info: Info, id: str, at: int) -> Any:
     return node(await context(info).named.load(id), at)
 
 
+@strawberry.type(description="That something happened elsewhere, before this registry was asked, and who says so.")
+class Claimed:
+    """Claimed."""
+
+    by: str = strawberry.field(description="Who decided or deployed then.")
+    source: str = strawberry.field(description="Where that is on record: a document, another system.")
+
+
+def claimed(given: Content | None) -> Claimed | None:
+    """What an act's content says of where it was claimed."""
+    return None if given is None else Claimed(by=given["by"], source=given["source"])
+
+
 @strawberry.type(description="The code that built a version.")
 class Code(Record, kind=Kind.CODE):
     """Code."""
