@@ -54,6 +54,7 @@ WRITERS = {
     "populations": {"registrar"},
     "vulnerabilities": {"evaluator"},
     "notes": {"registrar", "evaluator"},
+    "disclosures": {"registrar"},
 }
 
 ALERT = {"title": "t", "severity": "LOW", "environment": "e", "endpoint": "p"}
@@ -125,6 +126,7 @@ def test_sections_by_role(section: str, role: AccessRole) -> None:
         "populations": {"subject": "dataset:d@1#p", "populationDocumented": "NONE", "population": [], "reason": "x"},
         "vulnerabilities": {"subject": "model:m@1", "title": "t", "severity": "LOW"},
         "notes": {"subject": "model:m@1", "author": "a", "text": "t"},
+        "disclosures": {"subject": "model:m@1", "parents": [], "source": "card", "reason": "learned later"},
     }
     manifest = ManifestInput.read({section: [samples[section]]})
     if role.value in WRITERS[section]:

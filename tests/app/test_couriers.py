@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from descentd.app.auth.audit_log import now
 from descentd.app.notifications import signing
 from descentd.app.notifications.delivery_worker import BASE, LONGEST, SECOND, DeliveryWorker, pause
 from descentd.app.notifications.destinations import Destination
 from descentd.app.notifications.http_sender import HTTPSender
-from descentd.graph.registration.acts import ReviewInput
+from descentd.graph.inputs.acts import ReviewInput
+from descentd.graph.model.clock import now
 from descentd.graph.registration.register import Registered
 from descentd.queries.governance.reviews import review
 from descentd.queries.production.announcements import ALL_TYPES

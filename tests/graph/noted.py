@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from descentd.graph.model.identity import Frontier
 from descentd.graph.model.kinds import Edge, Kind, Role
 from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended

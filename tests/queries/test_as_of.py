@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import DeploymentInput, IncidentInput, ReviewInput
 from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Record
-from descentd.graph.registration.acts import DeploymentInput, IncidentInput, ReviewInput, perform, signed
+from descentd.graph.registration.acts import perform, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.gate import decide
 from descentd.queries.governance.policies import PolicyInput, register_policies

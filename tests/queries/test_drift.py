@@ -2,7 +2,7 @@
 
 import pytest
 
-from descentd.graph.registration.acts import RetractionInput
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.queries.lineage.versions import VersionFilter, documentation_drift
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import InvalidInput, Unavailable
-from descentd.graph.registration.acts import RetractionInput
 from descentd.queries.erosion import registry_refresh, registry_report
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry

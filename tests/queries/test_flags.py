@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.errors import Invalid, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import FlagAction, FlagInput
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag, reaching, versions_reached
 from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict

@@ -8,18 +8,12 @@ from typing import Any
 import pytest
 import yaml
 
+from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, Unavailable
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Record
-from descentd.graph.registration.acts import (
-    DeploymentInput,
-    FlagInput,
-    IncidentInput,
-    RetractionInput,
-    ReviewInput,
-    perform,
-)
+from descentd.graph.registration.acts import perform
 from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag

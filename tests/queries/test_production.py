@@ -1,23 +1,16 @@
 """Deployments and incidents: what served when, and what an alert is about."""
 
-import time
 from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput, FlagInput, IncidentInput, ResolutionInput
+from descentd.graph.model import clock
 from descentd.graph.model.errors import GateBlocked, Invalid, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Record
-from descentd.graph.registration.acts import (
-    DeploymentInput,
-    EndDeploymentInput,
-    FlagInput,
-    IncidentInput,
-    ResolutionInput,
-    perform,
-    signed,
-)
+from descentd.graph.registration.acts import perform, signed
 from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
@@ -138,7 +131,7 @@ async def test_a_gate_that_has_closed_since_the_promotion_refuses(registry: Regi
 async def test_how_what_serves_stands(registry: Registry) -> None:
     await begin(registry)
     done = await deploy(registry, given("1", since=JANUARY), "ana")
-    now = Then(time.time_ns() // 1000, done.upto)
+    now = Then(clock.now(), done.upto)
     asked = await gate_then(registry, done.deployment, now)
     assert asked is not None
     assert asked.outcome.value == "PASSED"
@@ -146,7 +139,7 @@ async def test_how_what_serves_stands(registry: Registry) -> None:
     assert await gate_then(registry, done.deployment, Then(instant(JANUARY), 0)) is None
     assert not await profile_current(registry, done.deployment, Then(instant(JANUARY), 0))
     await send(registry, safetyProfiles=[{"subject": "model:m@1", "profile": {**PROFILE, "intendedUse": "Sort."}}])
-    later = Then(time.time_ns() // 1000, await registry.sequence())
+    later = Then(clock.now(), await registry.sequence())
     assert not await profile_current(registry, done.deployment, later)
     assert await profile_current(registry, done.deployment, now)
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import Invalid, NotFound, VersionConflict
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import RetractionInput
 from descentd.graph.verify import verify
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.registry import Registry

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import FlagInput, RetractionInput, ReviewInput
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, VersionConflict
-from descentd.graph.registration.acts import FlagInput, RetractionInput, ReviewInput
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.governance.reviews import review, reviews

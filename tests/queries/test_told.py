@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import FlagInput, IncidentInput, ResolutionInput
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import FlagInput, IncidentInput, ResolutionInput
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies

@@ -39,6 +39,13 @@ class MetricDirection(StrEnum):
     NONE = "NONE"
 
 
+class MetricScale(StrEnum):
+    """How values are compared: by their difference (LINEAR) or, for ratios, by that of their logarithms (LOG)."""
+
+    LINEAR = "LINEAR"
+    LOG = "LOG"
+
+
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
     """What the values of one metric mean.
@@ -65,7 +72,7 @@ class MetricDefinition:
 
     def __post_init__(self) -> None:
         if self.direction is MetricDirection.TARGET and self.optimum is None:
-            raise InvalidInput(f"The metric {self.name!a} has direction TARGET: give its optimum.", "optimum")
+            raise InvalidInput(f"The metric {self.name!r} has direction TARGET: give its optimum.", "optimum")
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> "MetricDefinition":

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from descentd.graph.model.errors import DescentError
-from descentd.graph.model.identity import Frontier, content_id
+from descentd.graph.model.identity import content_id
 from descentd.graph.model.kinds import Edge
 from descentd.graph.model.log import Head
+from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Store, Stored, Totals
 
@@ -191,4 +192,4 @@ def _name(stored: Stored) -> str:
 
 def _shown(value: object) -> str:
     text = str(value) if value not in (None, "") else "nothing"
-    return ascii(text)[1:-1] if len(text) <= _LONGEST else ascii(text[:_LONGEST])[1:-1] + "…"
+    return repr(text)[1:-1] if len(text) <= _LONGEST else repr(text[:_LONGEST])[1:-1] + "…"

@@ -81,9 +81,7 @@ class Registry:
         briefs = await self.store.resolve(normal)
         for i, name in enumerate(normal):
             if name not in briefs or briefs[name].sequence > upto:
-                raise NotFound(
-                    f"{ascii(name)} is not registered: check its spelling, or search for it.", f"{field}[{i}]"
-                )
+                raise NotFound.of(name, f"{field}[{i}]")
         return [briefs[name] for name in normal]
 
     async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None, field: str = "of") -> Brief:
@@ -95,7 +93,7 @@ class Registry:
             normal = ref(name)
         brief = (await self.store.resolve([normal])).get(normal)
         if brief is None or brief.sequence > upto:
-            raise NotFound(f"{ascii(normal)} is not registered: check its spelling, or search for it.", field)
+            raise NotFound.of(normal, field)
         if kinds is not None and brief.kind not in kinds:
             wanted = " or a ".join(sorted(kind.lower().replace("_", " ") for kind in kinds))
             raise InvalidInput(f"{brief.ref} is a {brief.kind.lower().replace('_', ' ')}: name a {wanted}.", field)

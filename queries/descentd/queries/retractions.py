@@ -4,13 +4,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from descentd.graph.model.accounts import alike
+from descentd.graph.inputs.acts import RetractionInput
+from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.acts import RetractionInput, name_all, perform, repeated, signed
+from descentd.graph.registration.acts import name_all, perform, repeated, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.registry import Registry
 
@@ -73,7 +74,7 @@ def _refusal(subject: Brief, entry: Entry, person: str, own: bool) -> str | None
     if subject.kind in NOT_RETRACTED:
         what = subject.kind.lower().replace("_", " ")
         return f"is a {what}, which nobody retracts: {NOT_RETRACTED[subject.kind]}"
-    if alike(entry.recorded_by) == alike(person):
+    if person_key(entry.recorded_by) == person_key(person):
         return None
     if subject.kind in ONLY_BY_AUTHOR:
         return f"is what {entry.recorded_by} decided, and only they retract it: decide yourself beside it"

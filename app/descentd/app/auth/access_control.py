@@ -9,11 +9,12 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from descentd.app.auth.audit_log import AuditLog, now
+from descentd.app.auth.audit_log import AuditLog
 from descentd.app.auth.authentication import Authenticator, InvalidCredentials, Principal, with_request
 from descentd.app.auth.authorization import PUBLIC, ROUTES, check_route
 from descentd.app.http.errors import Shape, problem_response, problems
 from descentd.graph.model.accounts import REFUSALS, Access
+from descentd.graph.model.clock import now
 from descentd.graph.model.errors import DescentError, Forbidden, Internal, Unauthenticated
 
 log = structlog.get_logger()

@@ -6,7 +6,6 @@ who and when; of everything else a killed process may lose its last second.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -94,8 +93,3 @@ class AuditLog:
             log.error("accesses_lost", accesses=len(given), exc_info=error)
         finally:
             batch.written.set()
-
-
-def now() -> int:
-    """Microseconds since 1970 UTC."""
-    return time.time_ns() // 1000

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from descentd.app.auth.audit_log import now
 from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.auth.tokens import PREFIX, hash_of, is_secret
 from descentd.graph.model.accounts import AccessRole, Token
+from descentd.graph.model.clock import now
 from descentd.graph.model.errors import Unauthenticated
 from descentd.graph.store.accounts import Accounts
 

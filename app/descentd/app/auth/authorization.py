@@ -91,6 +91,7 @@ SECTIONS: Final[Table] = {
     "populations": frozenset({REGISTRAR}),
     "vulnerabilities": frozenset({EVALUATOR}),
     "notes": frozenset({REGISTRAR, EVALUATOR}),
+    "disclosures": frozenset({REGISTRAR}),
 }
 """The parts of a manifest."""
 

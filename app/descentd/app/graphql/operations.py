@@ -319,7 +319,7 @@ def _choice(document: DocumentNode, name: str | None) -> str:
     offered = f"name one of {', '.join(names[:20])}" if names else "add one"
     if name is None:
         return f"The document holds no operation, or several of which none is chosen: {offered}."
-    return f"The document holds no operation {ascii(name)[:80]}: {offered}."
+    return f"The document holds no operation {repr(name)[:80]}: {offered}."
 
 
 def _wrong_manifest(operation: Operation, variables: Mapping[str, Any]) -> Invalid | None:

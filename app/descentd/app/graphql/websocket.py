@@ -130,7 +130,7 @@ class Connection:
         if not isinstance(id, str) or not id:
             raise Closing(4400, "A subscription has an id, as text")
         if id in self._running:
-            raise Closing(4409, f"Subscriber for {ascii(id)[:80]} already exists")
+            raise Closing(4409, f"Subscriber for {repr(id)[:80]} already exists")
         if len(self._running) >= _MOST:
             busy = TooCostly(f"{_MOST} operations run on this connection: end one, or open another connection.")
             await self._send(type="error", id=id, payload=shaped(busy))

@@ -12,10 +12,10 @@ from typing import Final
 
 import structlog
 
-from descentd.app.auth.audit_log import now
 from descentd.app.notifications import signing
 from descentd.app.notifications.destinations import Destination
 from descentd.app.notifications.http_sender import Answer
+from descentd.graph.model.clock import now
 from descentd.graph.model.deliveries import Delivery, DeliveryState
 from descentd.graph.model.errors import DescentError
 from descentd.graph.model.log import Entry

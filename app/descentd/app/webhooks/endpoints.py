@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from descentd.app.auth.access_control import CHALLENGE, AccessControl
-from descentd.app.auth.audit_log import now
 from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import WEBHOOKS, check_webhook
 from descentd.app.http import strict_json
@@ -25,6 +24,7 @@ from descentd.app.webhooks import payloads
 from descentd.app.webhooks.payloads import Told
 from descentd.app.webhooks.signatures import Signatures, Signed
 from descentd.graph.model.accounts import Access
+from descentd.graph.model.clock import now
 from descentd.graph.model.errors import DescentError, Unauthenticated
 from descentd.graph.store.inbox import Arrival
 from descentd.queries.production.alerts import Alert, take_alert

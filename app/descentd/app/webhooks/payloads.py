@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
+from descentd.graph.inputs.acts import IncidentInput
 from descentd.graph.inputs.base import Input, path
+from descentd.graph.model.clock import check_past
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.identity import canonical
 from descentd.graph.model.names import instant, ref, rfc3339
-from descentd.graph.registration.acts import IncidentInput, check_past
 from descentd.queries.production.alerts import Alert, external_id
 from descentd.queries.production.reports import Report, ReportInput
 
@@ -98,7 +99,7 @@ def plain(body: Any) -> Iterator[Told]:
             continue
         status, resolved = told.pop("status", "firing"), told.pop("resolvedAt", None)
         if status not in ("firing", "resolved"):
-            raise InvalidInput(f"status is {ascii(status)[:40]}: write firing or resolved.", _at(field, "status"))
+            raise InvalidInput(f"status is {repr(status)[:40]}: write firing or resolved.", _at(field, "status"))
         yield _alert(field, {}, told, resolved=resolved, over=status == "resolved")
 
 
@@ -164,7 +165,7 @@ def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Told]:
         yield _alert(field, _INCIDENT_NAMES, told, resolved=context.get("timestamp") if over else None, over=over)
     else:
         raise InvalidInput(
-            f"{ascii(context.get('type'))[:80]} says nothing that is kept here: send "
+            f"{repr(context.get('type'))[:80]} says nothing that is kept here: send "
             f"{', '.join(f'dev.cdevents.{taken}' for taken in (*_BEGUN, *_ENDED, *_INCIDENT))}.",
             _at(field, "context.type"),
         )

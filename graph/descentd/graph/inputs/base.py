@@ -68,7 +68,7 @@ def distinct(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
         for item in items:
             value = getattr(item, part)
             if value in seen:
-                raise InvalidInput(f"The {part} {ascii(value)} is given twice: give it once.")
+                raise InvalidInput(f"The {part} {repr(value)} is given twice: give it once.")
             seen.add(value)
         return items
 
@@ -225,12 +225,12 @@ def _problem(details: ErrorDetails) -> DescentError:
     field = path(details["loc"])
     match details["type"]:
         case "extra_forbidden":
-            return InvalidInput(f"There is no field {ascii(details['loc'][-1])}: correct or remove it.", field)
+            return InvalidInput(f"There is no field {repr(details['loc'][-1])}: correct or remove it.", field)
         case "missing":
             return InvalidInput(f"{details['loc'][-1]} is required: add it.", field)
         case "value_error":
             return InvalidInput(str(details["ctx"]["error"]), field)
         case "enum":
-            return InvalidInput(f"{ascii(details['input'])[:80]} is none of {details['ctx']['expected']}.", field)
+            return InvalidInput(f"{repr(details['input'])[:80]} is none of {details['ctx']['expected']}.", field)
         case _:
-            return InvalidInput(f"{what_belongs(details)}; given was {ascii(details['input'])[:80]}.", field)
+            return InvalidInput(f"{what_belongs(details)}; given was {repr(details['input'])[:80]}.", field)

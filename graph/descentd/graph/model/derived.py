@@ -106,6 +106,20 @@ def _note_edges(content: Content) -> Iterator[Edge]:
     yield Edge(Role.ABOUT, content["subject"])
 
 
+def _disclosure_edges(content: Content) -> Iterator[Edge]:
+    """What was disclosed as edges of the disclosure's own record, so that edges point backwards in the log.
+
+    It is ABOUT its subject and, where that is a dataset, each of the partitions, which it holds for too. Influence
+    goes through the disclosure to each of these, never from one of them to another.
+    """
+    for subject in (content["subject"], *content.get("partitions", ())):
+        yield Edge(Role.ABOUT, subject)
+    if "supersedes" in content:
+        yield Edge(Role.SUPERSEDES, content["supersedes"])
+    yield from _version_edges({part: content[part] for part in ("parents", "trainedOn") if part in content})
+    yield from _data_edges({part: content[part] for part in ("generatedBy",) if part in content})
+
+
 _ACT_EDGES: Final = {
     "subjects": {Kind.RETRACTION: Role.ABOUT, Kind.FLAG: Role.ABOUT},
     "subject": {
@@ -141,6 +155,7 @@ _EDGES: Final = {
     Kind.POPULATION: _description_edges,
     Kind.VULNERABILITY: _vulnerability_edges,
     Kind.NOTE: _note_edges,
+    Kind.DISCLOSURE: _disclosure_edges,
 }
 
 
@@ -201,6 +216,9 @@ def texts_of(kind: Kind, content: Content) -> Iterator[str]:
             yield content["text"]
         case Kind.SAFETY_PROFILE:
             yield from _strings(content)
+        case Kind.DISCLOSURE:
+            yield content["source"]
+            yield content["reason"]
         case Kind.VULNERABILITY | Kind.INCIDENT:
             yield content.get("title", "")
             yield content.get("description", "")

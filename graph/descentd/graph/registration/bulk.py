@@ -103,7 +103,13 @@ def _groups(manifests: Sequence[ManifestInput]) -> Iterator[Group]:
 
 def _joinable(manifest: ManifestInput, named: set[str]) -> bool:
     """Whether a manifest means the same among others: it leaves no version open, and supersedes nothing."""
-    others = manifest.metrics or manifest.safety_profiles or manifest.populations or manifest.vulnerabilities
+    others = (
+        manifest.metrics
+        or manifest.safety_profiles
+        or manifest.populations
+        or manifest.vulnerabilities
+        or manifest.disclosures
+    )
     return (
         not others
         and all(model.version is not None for model in manifest.models or ())

@@ -122,7 +122,7 @@ class MetricScope:
         if definition is None:
             close = nearest(name, self._known)
             hint = f"did you mean {', '.join(close)}? Otherwise define" if close else "define"
-            raise UnknownMetric(f"{ascii(name)} is neither in the catalogue nor defined: {hint} it under metrics.")
+            raise UnknownMetric(f"{repr(name)} is neither in the catalogue nor defined: {hint} it under metrics.")
         return definition
 
     def check_value(self, name: str, value: float) -> None:

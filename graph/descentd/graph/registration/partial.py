@@ -14,7 +14,7 @@ from descentd.graph.inputs.evaluations import (
     VulnerabilityInput,
 )
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileStatementInput
+from descentd.graph.inputs.versions import DisclosureInput, ModelVersionInput, SafetyProfileStatementInput
 from descentd.graph.model.errors import Invalid
 
 _SECTIONS: Final[Mapping[str, type[Input]]] = {
@@ -26,6 +26,7 @@ _SECTIONS: Final[Mapping[str, type[Input]]] = {
     "populations": PopulationStatementInput,
     "vulnerabilities": VulnerabilityInput,
     "notes": NoteInput,
+    "disclosures": DisclosureInput,
 }
 """What each section of a manifest holds, by its wire name."""
 

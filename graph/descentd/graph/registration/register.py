@@ -16,6 +16,7 @@ from descentd.graph.model.names import LONGEST
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder, Skipped, together
 from descentd.graph.registration.conflicts import conflicts, next_version, same_build
+from descentd.graph.registration.disclosures import Disclosures
 from descentd.graph.registration.manifest_index import Item, ManifestIndex
 from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.registration.partial import partial_manifest
@@ -60,6 +61,7 @@ class Registration:
             with self._builder.problem_at(item.field):
                 await self._define(item)
         await Statements(self._reads, scope, self._builder).draft(self._manifest)
+        await Disclosures(self._reads, self._builder).build(self._manifest.disclosures or ())
         drafted = self._builder.records
         held = await self._reads.resolve(drafted.keys() | {r.label for r in drafted.values() if r.label is not None})
         await self._check_conflicts(held)
@@ -191,7 +193,7 @@ class Registration:
         reserved = {model.version for model in models}
         version = next_version(newest, {*registered, *taken, *filter(None, reserved)})
         if len(version) > LONGEST:
-            raise InvalidInput(f"The version after {newest!a} is longer than {LONGEST} characters: give one.")
+            raise InvalidInput(f"The version after {newest!r} is longer than {LONGEST} characters: give one.")
         return version
 
     def _versions(self, name: str) -> Iterator[Record]:

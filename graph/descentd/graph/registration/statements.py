@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from descentd.graph.inputs.datasets import PartitionInput
-from descentd.graph.inputs.evaluations import EvaluationInput, ProbeInput, VulnerabilityInput
+from descentd.graph.inputs.evaluations import EvaluationInput, MetricValueInput, ProbeInput, VulnerabilityInput
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileInput
+from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief, Record
@@ -158,7 +159,22 @@ class Statements:
                 self._scope.find(metric.name)
                 with self._builder.problem_at(f"{field}.metrics[{i}].value"):
                     self._scope.check_value(metric.name, metric.value)
+            if metric.paired_with:
+                content["metrics"][i]["pairedWith"] = self._pairs(f"{field}.metrics[{i}].pairedWith", metric, content)
         self._builder.draft(field, Record.of(Kind.EVALUATION, content))
+
+    def _pairs(self, field: str, metric: MetricValueInput, evaluation: Content) -> list[Content]:
+        """The pairs of a result with their subjects' ids, each an other version than the one that was evaluated."""
+        found: list[Content] = []
+        for i, pair in enumerate(metric.paired_with or ()):
+            with self._builder.problem_at(f"{field}[{i}].subject"):
+                subject = self._builder.resolve(pair.subject, f"{field}[{i}].subject", VERSION).id
+                if subject == evaluation["subject"]:
+                    raise InvalidInput("A result cannot be paired with itself: name the version it is compared with.")
+                if any(subject == other["subject"] for other in found):
+                    raise InvalidInput("This version is given twice: give one pair for it.")
+                found.append(pair.content() | {"subject": subject})
+        return found
 
     def _vulnerability(self, field: str, vulnerability: VulnerabilityInput) -> None:
         content = vulnerability.content()
@@ -190,7 +206,12 @@ def referred(manifest: ManifestInput) -> Iterator[str]:
         yield from (statement.subject for statement in about or ())
     for evaluation in manifest.evaluations or ():
         yield from filter(None, (evaluation.subject, evaluation.data))
+        yield from (pair.subject for metric in evaluation.metrics for pair in metric.paired_with or ())
     for vulnerability in manifest.vulnerabilities or ():
         yield vulnerability.subject
         if vulnerability.probe and vulnerability.probe.data:
             yield vulnerability.probe.data
+    for disclosure in manifest.disclosures or ():
+        yield from (disclosure.subject, *filter(None, [disclosure.supersedes]), *(disclosure.generated_by or ()))
+        yield from (parent.ref for parent in disclosure.parents or ())
+        yield from (data.ref for data in disclosure.trained_on or ())

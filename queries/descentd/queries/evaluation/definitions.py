@@ -31,7 +31,7 @@ class Metrics:
         if name not in self._known:
             close = nearest(name, self._known)
             hint = f"did you mean {', '.join(close)}?" if close else "define it under metrics of a manifest."
-            raise UnknownMetric(f"{ascii(name)} is neither in the catalogue nor registered: {hint}", field)
+            raise UnknownMetric(f"{repr(name)} is neither in the catalogue nor registered: {hint}", field)
         return self._known[name]
 
 

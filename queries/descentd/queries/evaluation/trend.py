@@ -76,6 +76,6 @@ def slice_given(terms: Sequence[tuple[str, str]]) -> Slice:
         with about(f"slice[{i}].value"):
             exact = text(value, "value")
         if name in normal:
-            raise InvalidInput(f"The attribute {ascii(name)} is given twice: give it once.", f"slice[{i}].attribute")
+            raise InvalidInput(f"The attribute {repr(name)} is given twice: give it once.", f"slice[{i}].attribute")
         normal[name] = exact
     return tuple(sorted(normal.items()))

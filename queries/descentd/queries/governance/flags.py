@@ -10,13 +10,14 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction, Sequences
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.acts import FlagAction, FlagInput, name_all, perform, repeated, signed
+from descentd.graph.registration.acts import name_all, perform, repeated, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.probes import origins
 from descentd.queries.registry import Registry
@@ -160,7 +161,7 @@ async def _cleared(registry: Registry, given: FlagInput) -> list[str]:
         if id not in reaching_any:
             known = await registry.store.resolve([id])
             if id not in known:
-                raise NotFound(f"{id} is not registered: use the id of a flag.", f"clears[{i}]")
+                raise NotFound.of(id, f"clears[{i}]", "use the id of a flag")
             raise InvalidInput(f"{id} is no flag that reaches these subjects: leave it out.", f"clears[{i}]")
     clears = given.clears or reaching_any
     if not clears:

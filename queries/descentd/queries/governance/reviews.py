@@ -4,21 +4,22 @@ New evidence, a retraction or another policy voids a GO, never a NO_GO, which st
 Approver is not registrant nor evaluator, compared by person.
 """
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from descentd.graph.model.accounts import alike
+from descentd.graph.inputs.acts import Decision, ReviewInput
+from descentd.graph.model import clock
+from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.acts import Decision, ReviewInput, name_one, perform, repeated, signed
+from descentd.graph.registration.acts import name_one, perform, repeated, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.evidence import EvidenceItem, changes, counting, evidence
 from descentd.queries.governance.flags import REFUSING, reaching
@@ -125,7 +126,7 @@ async def reviews(
     if not decided:
         return {version: [] for version in versions}
     pieces = await evidence(registry, list(decided), upto)
-    person_of: Callable[[str], str] = alike if edition > 1 else str
+    person_of: Callable[[str], str] = person_key if edition > 1 else str
     ids = [entry.record.id for entries in decided.values() for entry in entries]
     if edition > 1:
         ids += {entry.record.content["subject"] for entries in decided.values() for entry in entries}
@@ -133,7 +134,7 @@ async def reviews(
     retracted = {key.removeprefix("retracted:") for key, by in withdrawn.items() if by[0] <= upto}
     environments = {entry.record.content["environment"] for entries in decided.values() for entry in entries}
     laid_down = await policies(registry, environments, upto)
-    now = time.time_ns() // 1000 if moment is None else moment
+    now = clock.now() if moment is None else moment
     return {
         version: [
             ReviewState(
@@ -255,13 +256,13 @@ async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInp
     if gone is not None:
         raise GateBlocked(f"{gone.sentence} It cannot be approved: register and review another version.", "subject")
     [entry] = await registry.store.entries([version.sequence])
-    if alike(entry.recorded_by) == alike(person):
+    if person_key(entry.recorded_by) == person_key(person):
         raise Forbidden(f"{person} registered {ref} and cannot approve it: another person has to.", "decision")
     pieces = (await evidence(registry, [version.sequence], upto))[version.sequence]
     for piece in pieces:
         record = piece.entry.record
         named = (piece.entry.recorded_by, record.content.get("evaluator", ""))
-        if record.kind is Kind.EVALUATION and alike(person) in map(alike, named):
+        if record.kind is Kind.EVALUATION and person_key(person) in map(person_key, named):
             raise Forbidden(f"{person} evaluated {ref} and cannot approve it: another person has to.", "decision")
 
 
@@ -271,7 +272,7 @@ async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput
     for i, id in enumerate(given.evidence or ()):
         if id not in counted:
             if id not in await registry.store.resolve([id]):
-                raise NotFound(f"{id} is not registered: use the id of a piece of evidence.", f"evidence[{i}]")
+                raise NotFound.of(id, f"evidence[{i}]", "use the id of a record of evidence")
             raise InvalidInput(f"{id} is no evidence about this version that counts: leave it out.", f"evidence[{i}]")
     basis: Content = {"evidence": sorted(given.evidence or counted), "sequence": upto}
     policy = await policy_in_force(registry.store, given.environment, upto)
@@ -283,7 +284,7 @@ async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput
 
 def _expiry(given: ReviewInput) -> str | None:
     """When a decision ends: a veto only if it says so, anything else after 90 days."""
-    now = time.time_ns() // 1000
+    now = clock.now()
     if given.expires_at is not None:
         if instant(given.expires_at) <= now:
             raise InvalidInput(f"expiresAt is {given.expires_at}, which has passed: give a later moment.", "expiresAt")

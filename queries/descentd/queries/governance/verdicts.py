@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.inputs.acts import Decision, FlagAction
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Sequences
-from descentd.graph.registration.acts import Decision, FlagAction
 from descentd.queries.governance.flags import ActiveFlag, reaching, versions_reached
 from descentd.queries.governance.policies import Policy
 from descentd.queries.governance.reviews import Quorum, ReviewState, newest, policies, quorum, reviews, vetoes

@@ -61,7 +61,7 @@ def population(terms: Sequence[tuple[str, Sequence[str]]]) -> tuple[Term, ...]:
         any_of = frozenset(_value(value, f"population.all[{i}].values[{j}]") for j, value in enumerate(values))
         if name in wanted and wanted[name] != any_of:
             raise InvalidInput(
-                f"The attribute {ascii(name)} is asked for twice: put its values into one term.", f"population.all[{i}]"
+                f"The attribute {repr(name)} is asked for twice: put its values into one term.", f"population.all[{i}]"
             )
         wanted[name] = any_of
     return tuple(Term(attribute, values) for attribute, values in sorted(wanted.items()))

@@ -4,21 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
+from descentd.graph.model.clock import timestamp
 from descentd.graph.model.errors import GateBlocked, InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.acts import (
-    DeploymentInput,
-    EndDeploymentInput,
-    name_one,
-    now,
-    perform,
-    repeated,
-    signed,
-)
+from descentd.graph.registration.acts import name_one, perform, repeated, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.flags import REFUSING, reaching
 from descentd.queries.governance.gate.decide import Gate, ask
@@ -60,7 +54,7 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
 
         async def draft(reads: Reads) -> Sequence[Record]:
             again = await repeated(reads, Kind.DEPLOYMENT, person, content) or await _there(reads, given, subject.id)
-            whole: Content = {"since": now()} | content | grounds
+            whole: Content = {"since": timestamp()} | content | grounds
             return [again or Record.of(Kind.DEPLOYMENT, signed(whole, person))]
 
         [record] = await perform(registry.committer, person, draft)
@@ -79,7 +73,7 @@ async def _there(reads: Reads, given: DeploymentInput, version: str) -> Record |
     claimed = "claimed" in given.content()
     same = [one for one in there.deployments if one.version == version and one.claimed == claimed]
     if given.since is None:
-        return next((one.entry.record for one in same if one.serves_at(instant(now()))), None)
+        return next((one.entry.record for one in same if one.serves_at(instant(timestamp()))), None)
     return next((one.entry.record for one in same if one.since == instant(str(given.since))), None)
 
 
@@ -117,7 +111,7 @@ async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, 
 
 async def end(registry: Registry, given: EndDeploymentInput, person: str) -> Deployed:
     """Record that what serves at an endpoint ends; raises NotFound where nothing serves there then."""
-    until = given.until or now()
+    until = given.until or timestamp()
     record = await _end(registry, given, until, person, None, reported=False)
     timeline, upto = await _timeline(registry, given.environment, given.endpoint)
     return Deployed(timeline.of_end(record), upto)
@@ -129,7 +123,7 @@ async def report_end(registry: Registry, given: EndDeploymentInput, person: str,
     It is kept where nothing served there as well: what began before may be reported after it. The same `key` of the
     same person is the same report; raises VersionConflict for that of another act.
     """
-    return await _end(registry, given, given.until or now(), person, key, reported=True)
+    return await _end(registry, given, given.until or timestamp(), person, key, reported=True)
 
 
 async def _end(

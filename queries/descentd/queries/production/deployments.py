@@ -1,6 +1,5 @@
 """What serves where, and what served at any moment, by what deployments claim of themselves."""
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.model import clock
 from descentd.graph.model.derived import place_key
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
@@ -144,7 +144,7 @@ async def serving(
 
 async def versions_serving(registry: Registry, environment: str, upto: int, moment: int | None = None) -> Sequences:
     """The versions that serve somewhere in an environment at a moment (now unless given), ascending."""
-    then = time.time_ns() // 1000 if moment is None else moment
+    then = clock.now() if moment is None else moment
     there = await serving(registry, environment, None, then, upto)
     briefs = await registry.store.resolve({one.version for one in there}) if there else {}
     return np.array(sorted(brief.sequence for brief in briefs.values()), dtype=np.int64)

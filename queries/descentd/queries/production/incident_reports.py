@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
+from descentd.graph.model.clock import check_past, timestamp
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
 from descentd.graph.model.records import Record
-from descentd.graph.registration.acts import IncidentInput, ResolutionInput, check_past, name_one, now, perform, signed
+from descentd.graph.registration.acts import name_one, perform, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.evidence import counting, evidence
 from descentd.queries.production.deployments import Deployment, at_place
@@ -43,7 +45,7 @@ async def report(
     for a moment that is still to come.
     """
     check_past(given.at, "at")
-    opened = given.at or now()
+    opened = given.at or timestamp()
     upto = await registry.sequence()
     content: Content = {k: v for k, v in given.content().items() if k != "at"} | {"openedAt": opened}
     if matched:
@@ -115,7 +117,7 @@ async def resolve(registry: Registry, given: ResolutionInput, person: str) -> Re
             return [entry.record]
         if (before := await _resolution(reads, named.sequence)) is not None:
             return [before]
-        resolved = given.resolved_at or now()
+        resolved = given.resolved_at or timestamp()
         if instant(resolved) < instant(entry.record.content["openedAt"]):
             raise InvalidInput(
                 f"The incident began at {entry.record.content['openedAt']}: give a later moment.", "resolvedAt"

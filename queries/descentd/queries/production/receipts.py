@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from descentd.graph.model.clock import timestamp
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
-from descentd.graph.registration.acts import now
 from descentd.queries.production.deployments import Deployment, deployments_by_record
 from descentd.queries.production.incidents import IncidentStatus, affected, resolutions
 from descentd.queries.registry import Registry
@@ -65,5 +65,5 @@ async def outcomes(registry: Registry, ids: Sequence[str | None]) -> list[Outcom
 def _deployment(entry: Entry, deployment: Deployment | None, version: str | None) -> Outcome:
     if deployment is None:
         return Outcome(entry.record.id, Kind.DEPLOYMENT, None, NOTHING_SERVED)
-    status = "ENDED" if deployment.until <= instant(now()) else "SERVING"
+    status = "ENDED" if deployment.until <= instant(timestamp()) else "SERVING"
     return Outcome(entry.record.id, Kind.DEPLOYMENT, version, status)

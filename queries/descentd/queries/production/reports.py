@@ -6,12 +6,13 @@ Something that serves and is unknown, or is not what the registry promoted there
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput, IncidentInput
 from descentd.graph.inputs.base import DateTime, Input, Name, Value
+from descentd.graph.model.clock import timestamp
 from descentd.graph.model.errors import GateBlocked
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
 from descentd.graph.model.records import Brief
-from descentd.graph.registration.acts import DeploymentInput, EndDeploymentInput, IncidentInput, now
 from descentd.queries.production import deploying, incident_reports
 from descentd.queries.production.alerts import external_id
 from descentd.queries.production.deployments import at_place, promotions
@@ -81,7 +82,7 @@ async def _versions(registry: Registry, given: ReportInput) -> list[Brief]:
     holders = await registry.store.briefs(sequences)
     if len(holders) < 2:
         return holders
-    moment = instant(given.since or now())
+    moment = instant(given.since or timestamp())
     there = await at_place(registry.store, given.environment, given.endpoint)
     serving = {one.version for one in there.deployments if one.serves_at(moment)}
     upto = await registry.sequence()

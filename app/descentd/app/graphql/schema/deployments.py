@@ -1,7 +1,6 @@
 """Deployments: what serves where, and served when."""
 
 import asyncio
-import time
 from typing import Annotated, Any, Final
 
 import strawberry
@@ -14,10 +13,11 @@ from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.records import Claimed, Record, claimed, named, node
 from descentd.app.graphql.schema.scalars import DateTime
 from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
+from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Brief
-from descentd.graph.registration.acts import DeploymentInput, EndDeploymentInput
 from descentd.queries.governance.gate.decide import Gate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.production import deploying, deployments
@@ -129,7 +129,7 @@ class ServingQuery:
         moment = moment_of(at, "at")
         if moment is None:
             asked = moment_of(as_of)
-            then = Then(time.time_ns() // 1000 if asked is None else asked, upto)
+            then = Then(clock.now() if asked is None else asked, upto)
         else:
             then = Then(moment, min(upto, await registry.store.sequence_at(moment)))
         found = await deployments.serving(registry, environment, endpoint, then.moment, upto)

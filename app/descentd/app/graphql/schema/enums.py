@@ -7,9 +7,8 @@ from typing import Final
 import strawberry
 
 from descentd.graph import metrics
-from descentd.graph.inputs import datasets, evaluations, versions
+from descentd.graph.inputs import acts, datasets, evaluations, versions
 from descentd.graph.model import kinds, reach
-from descentd.graph.registration import acts
 from descentd.queries.difference import diff, metric_rows
 from descentd.queries.erosion import findings, questions
 from descentd.queries.governance import drift, probes, verdicts
@@ -27,6 +26,7 @@ FlagAction = acts.FlagAction
 Documented = reach.Documented
 MetricCategory = metrics.MetricCategory
 MetricDirection = metrics.MetricDirection
+MetricScale = metrics.MetricScale
 Direction = lineage.Direction
 ExposureVerdict = reach.ExposureVerdict
 VerdictStatus = verdicts.VerdictStatus
@@ -52,6 +52,7 @@ for _same in (
     Documented,
     MetricCategory,
     MetricDirection,
+    MetricScale,
     Direction,
     VerdictStatus,
     ProbeStatus,
@@ -85,5 +86,15 @@ class Joint(StrEnum):
 
 BY_NAME: Final[Mapping[str, type[StrEnum]]] = {
     enum.__name__: enum
-    for enum in (Relation, TrainingRole, Severity, Decision, FlagAction, Documented, MetricCategory, MetricDirection)
+    for enum in (
+        Relation,
+        TrainingRole,
+        Severity,
+        Decision,
+        FlagAction,
+        Documented,
+        MetricCategory,
+        MetricDirection,
+        MetricScale,
+    )
 }

@@ -16,9 +16,9 @@ from descentd.app.graphql.schema.records import Record, named, node
 from descentd.app.graphql.schema.scalars import JSON, Count, DateTime, Ref
 from descentd.app.graphql.schema.statements import SafetyProfile
 from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import IncidentInput, ResolutionInput
 from descentd.queries.production import incident_reports, incidents
 
 Reporting: Final[Any] = made(IncidentInput)

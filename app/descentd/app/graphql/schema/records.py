@@ -142,5 +142,6 @@ for _kind, _description in (
     (Kind.METRIC_DEFINITION, "What a metric means in this registry."),
     (Kind.POPULATION, "What is said of the people in a partition."),
     (Kind.RETRACTION, "Something recorded earlier is not to be relied on."),
+    (Kind.DISCLOSURE, "Lineage of a version or dataset that was learned after it was registered."),
 ):
     _plain(_kind, _kind.title().replace("_", ""), _description)

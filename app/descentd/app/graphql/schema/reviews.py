@@ -10,8 +10,8 @@ from descentd.app.graphql.schema.enums import Decision
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.records import Record
 from descentd.app.graphql.schema.scalars import DateTime
+from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import ReviewInput
 from descentd.queries.governance import reviews
 
 Reviewing: Final[Any] = made(ReviewInput)

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from descentd.graph.model.identity import Frontier
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from descentd.graph.model.errors import DescentError, Unavailable
-from descentd.graph.model.identity import Frontier
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.merkle import Frontier
 from descentd.graph.store.accounts import Accounts
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle

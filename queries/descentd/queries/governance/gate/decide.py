@@ -4,14 +4,14 @@ Precedence: what no policy can allow is BLOCKED; else a rule that fails: BLOCKED
 INCOMPLETE; else a quorum that is not reached: BLOCKED.
 """
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from descentd.graph.inputs.acts import Decision
+from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import name
 from descentd.graph.model.records import Brief
-from descentd.graph.registration.acts import Decision
 from descentd.queries.governance.flags import REFUSING, reaching
 from descentd.queries.governance.gate.context import EDITION, Case, Mentioned
 from descentd.queries.governance.gate.rules import GateOutcome, judge
@@ -71,7 +71,7 @@ async def ask(
     registry: Registry, version: Brief, environment: str, upto: int, moment: int | None = None, edition: int = EDITION
 ) -> Gate:
     """Ask about a version as known at a sequence and a moment (microseconds since 1970 UTC; now unless given)."""
-    moment = time.time_ns() // 1000 if moment is None else moment
+    moment = clock.now() if moment is None else moment
     policy = await policy_in_force(registry.store, environment, upto)
     asked = policy.rules if policy else ()
     mentioned = Mentioned(tuple(rule.expression for rule in asked if rule.expression is not None))
