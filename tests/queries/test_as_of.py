@@ -15,7 +15,7 @@ from descentd.graph.registration.acts import perform, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.gate import decide
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviews import review
+from descentd.queries.governance.reviewing import review
 from descentd.queries.governance.verdicts import VerdictStatus
 from descentd.queries.lineage.versions import VersionFilter, versions
 from descentd.queries.production.deploying import deploy

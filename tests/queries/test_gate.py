@@ -18,10 +18,10 @@ from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.gate.decide import Gate, gate
-from descentd.queries.governance.gate.decide import ask as asked
+from descentd.queries.governance.gate.decide import evaluate as asked
 from descentd.queries.governance.gate.promotion import promote, replay
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviews import review
+from descentd.queries.governance.reviewing import review
 from descentd.queries.production.deploying import deploy
 from descentd.queries.production.incident_reports import report
 from descentd.queries.registry import Registry
@@ -414,7 +414,7 @@ async def test_what_is_recorded_meanwhile_is_not_overlooked(
             await send(registry, **slipping.pop(0))
         return found
 
-    monkeypatch.setattr("descentd.queries.governance.gate.promotion.ask", slow)
+    monkeypatch.setattr("descentd.queries.governance.gate.promotion.evaluate", slow)
     with pytest.raises(GateBlocked):
         await promote(registry, CHILD, "production", "ada")
     [decision] = await contents(registry, Kind.GATE_DECISION)
@@ -431,7 +431,7 @@ async def test_a_registry_that_never_rests_is_given_up_on(registry: Registry, mo
         await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.5, evaluator=str(time.time_ns()))])
         return found
 
-    monkeypatch.setattr("descentd.queries.governance.gate.promotion.ask", slow)
+    monkeypatch.setattr("descentd.queries.governance.gate.promotion.evaluate", slow)
     with pytest.raises(Unavailable, match="keeps changing"):
         await promote(registry, CHILD, "production", "ada")
     assert await contents(registry, Kind.GATE_DECISION) == []

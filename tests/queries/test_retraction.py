@@ -7,10 +7,11 @@ import pytest
 from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import Invalid, NotFound, VersionConflict
 from descentd.graph.model.kinds import Kind
+from descentd.graph.retractions import retracted_ids
 from descentd.graph.verify import verify
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retract, retracted_ids
+from descentd.queries.retractions import retract
 from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import ENTITIES, Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant, ref
-from descentd.graph.model.reach import SupportsReach
+from descentd.graph.model.reach import Direction, SupportsReach
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Store
 from descentd.graph.store.committer import Committer
@@ -69,6 +69,11 @@ class Registry:
         """
         moment = moment_of(as_of)
         return await self.store.sequence() if moment is None else await self.store.sequence_at(moment)
+
+    async def origins(self, record: int, upto: int) -> list[int]:
+        """Everything that a record came from, by kind: versions, data, code, configurations, environments."""
+        above = [await self.walk.members([record], Direction.ANCESTORS, upto, kind) for kind in sorted(ENTITIES)]
+        return [sequence for members in above for sequence in members.tolist()]
 
     async def find_all(self, names: Sequence[str], upto: int, field: str) -> list[Brief]:
         """The records that refs name, by one look-up; raises as `find` does, naming the place in the list."""

@@ -16,6 +16,7 @@ from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder
 from descentd.graph.registration.manifest_index import items
 from descentd.graph.registration.metric_scope import MetricScope
+from descentd.graph.retractions import NEWEST, retracted_ids
 from descentd.graph.store.base import Reads
 
 _PARTITION: Final = frozenset({Kind.PARTITION})
@@ -137,15 +138,12 @@ class Statements:
                 described[key] = entry.transaction
             else:
                 newest[about[entry.sequence]] = entry.transaction
-        retracted = await self._retracted([found[key].records[-1].id for key in described])
+        newest_ids = [found[key].records[-1].id for key in described]
+        retracted = await retracted_ids(self._reads, newest_ids, NEWEST)
         for key, transaction in described.items():
             if newest[key[1]] > transaction or found[key].records[-1].id in retracted:
                 found[key] = Said(found[key].records, outdated=True)
         return found
-
-    async def _retracted(self, ids: Sequence[str]) -> frozenset[str]:
-        held = await self._reads.find_by_keys([f"retracted:{id}" for id in ids]) if ids else {}
-        return frozenset(key.removeprefix("retracted:") for key, by in held.items() if by)
 
     def _evaluation(self, field: str, evaluation: EvaluationInput) -> None:
         content = evaluation.content()

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.definitions import Metrics, definitions
 from descentd.queries.evaluation.parsing import Evaluation, EvaluationCache
 from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted_ids
 from descentd.queries.statistics.comparison import Result
 
 VERSION = frozenset({Kind.MODEL_VERSION})

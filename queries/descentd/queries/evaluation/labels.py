@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from descentd.graph.model.identity import canonical, parse
 from descentd.graph.model.records import Brief
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted_ids
 
 NAMED: Final = 3
 """Of a long list, so many are named."""

@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import Any, Final
 
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import slice_of
 from descentd.queries.governance.profiles import Profiles, profiles, wording
+from descentd.queries.prose import counts, kind_name, of_slice
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted_ids
 
 _EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
 
@@ -74,24 +75,9 @@ async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int)
     for version, entries in later.items():
         since = [entry for entry in entries if entry.record.id not in gone]
         if since:
-            yield (
-                version,
-                Drift(
-                    DriftKind.STALE_PROFILE,
-                    f"{_counted(since)} came after the safety profile: read it again, and confirm or revise it.",
-                    tuple(entry.record.id for entry in since),
-                ),
-            )
-
-
-def _counted(entries: Sequence[Entry]) -> str:
-    kinds = [entry.record.kind for entry in entries]
-    return " and ".join(f"{kinds.count(kind)} {_named(kind, kinds.count(kind))}" for kind in dict.fromkeys(kinds))
-
-
-def _named(kind: Kind, count: int) -> str:
-    name = kind.lower()
-    return name if count == 1 else f"{name.removesuffix('y')}ies" if name.endswith("y") else f"{name}s"
+            came = counts(kind_name(entry.record.kind) for entry in since)
+            message = f"{came} came after the safety profile: read it again, and confirm or revise it."
+            yield version, Drift(DriftKind.STALE_PROFILE, message, tuple(entry.record.id for entry in since))
 
 
 async def _copied(registry: Registry, documented: Mapping[int, Entry], upto: int) -> AsyncIterator[tuple[int, Drift]]:
@@ -151,10 +137,11 @@ async def _contradicted(
         profile = documented[version].record
         for claim in profile.content["claims"]:
             newest = _newest(results, version, claim)
-            for bound in _outside(claim, newest.result.value) if newest else ():
-                assert newest is not None
-                value = f"{claim['metric']}{_of(claim)} is {newest.result.value:.6g}, {bound}"
-                message = f'The profile claims "{claim["text"]}", but {value}.'
+            if newest is None:
+                continue
+            called = f"{claim['metric']}{of_slice(dict(slice_of(claim.get('slice', ()))))}"
+            for bound in _outside(claim, newest.result.value):
+                message = f'The profile claims "{claim["text"]}", but {called} is {newest.result.value:.6g}, {bound}.'
                 yield version, Drift(DriftKind.CLAIM_CONTRADICTED, message, (profile.id, newest.evaluation.id))
 
 
@@ -174,8 +161,3 @@ def _outside(claim: Mapping[str, Any], value: float) -> Iterator[str]:
         yield f"below {claim['atLeast']:.6g}"
     if "atMost" in claim and value > claim["atMost"]:
         yield f"above {claim['atMost']:.6g}"
-
-
-def _of(claim: Mapping[str, Any]) -> str:
-    slice = ", ".join(f"{part['attribute']} {part['value']}" for part in claim.get("slice", ()))
-    return f" for {slice}" if slice else ""

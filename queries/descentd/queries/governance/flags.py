@@ -18,10 +18,9 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction, Sequences
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_all, perform, repeated, signed
+from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
-from descentd.queries.governance.probes import origins
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted_ids
 
 REFUSING: Final = frozenset({FlagAction.QUARANTINE, FlagAction.DECOMMISSION})
 """Flags that refuse promotion, deployment and review; a REVIEW flag only shows."""
@@ -81,12 +80,12 @@ def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) ->
     )
 
 
-async def reaching(registry: Registry, record: int, upto: int) -> list[ActiveFlag]:
+async def flags_reaching(registry: Registry, record: int, upto: int) -> list[ActiveFlag]:
     """The flags that reach a record, or stand on it, oldest first."""
     flags = await active_flags(registry, upto)
     if not flags:
         return []
-    above = {record, *await origins(registry, record, upto)}
+    above = {record, *await registry.origins(record, upto)}
     # A whole dataset as a cause starts from all its partitions, though it is no ancestor of what trained on one.
     causes = {origin for flag in flags for origin in flag.origins}
     included = await registry.store.links(causes, {Role.INCLUDES}, inward=False)
@@ -155,7 +154,7 @@ async def _cleared(registry: Registry, given: FlagInput) -> list[str]:
     subjects = await registry.find_all(given.subjects, upto, "subjects")
     reaching_any: dict[str, Brief] = {}
     for subject in subjects:
-        for standing in await reaching(registry, subject.sequence, upto):
+        for standing in await flags_reaching(registry, subject.sequence, upto):
             reaching_any.setdefault(standing.id, subject)
     for i, id in enumerate(given.clears or ()):
         if id not in reaching_any:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
+from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
-from descentd.queries.retractions import retracted_ids
 
 _HISTORY = frozenset({"subject", "supersedes", "reason"})
 

@@ -14,14 +14,14 @@ from descentd.graph.model.names import instant
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_one, perform, repeated, signed
 from descentd.graph.store.base import Reads
-from descentd.queries.governance.flags import REFUSING, reaching
-from descentd.queries.governance.gate.decide import Gate, ask
+from descentd.queries.governance.flags import REFUSING, flags_reaching
+from descentd.queries.governance.gate.decide import Gate, evaluate
 from descentd.queries.governance.gate.promotion import blocked
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.production.deployments import Deployment, Timeline, at_place, promotion
 from descentd.queries.registry import Registry
-from descentd.queries.withdrawals import withdrawal
+from descentd.queries.retractions import retraction_of
 
 _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 
@@ -91,10 +91,10 @@ async def _check_artifact(registry: Registry, subject: Brief, given: DeploymentI
 async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, *, serves: bool) -> Entry:
     """The promotion that lets a version be deployed; raises GateBlocked where nothing does."""
     upto = await registry.sequence()
-    for flag in await reaching(registry, subject.sequence, upto):
+    for flag in await flags_reaching(registry, subject.sequence, upto):
         if flag.action in REFUSING:
             raise GateBlocked(f"{subject.ref} is flagged {flag.action}: {flag.reason}", "subject")
-    gone = await withdrawal(registry, subject, upto)
+    gone = await retraction_of(registry, subject, upto)
     if gone is not None:
         raise GateBlocked(f"{gone.sentence} It is not let into {given.environment}: deploy another version.", "subject")
     promoted = await promotion(registry, subject.sequence, given.environment, upto)
@@ -103,7 +103,7 @@ async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, 
             f"{subject.ref} is not promoted to {given.environment}: promote it first, which asks the gate.", "subject"
         )
     if not serves and await _there(registry.store, given, subject.id) is None:
-        asked = await ask(registry, subject, given.environment, upto)
+        asked = await evaluate(registry, subject, given.environment, upto)
         if asked.outcome is not GateOutcome.PASSED:
             raise blocked(asked, field="subject")
     return promoted
@@ -164,7 +164,7 @@ async def gate_then(registry: Registry, deployment: Deployment, then: Then) -> G
     version = await registry.find(deployment.version, await registry.sequence())
     if version.sequence > then.upto:
         return None
-    return await ask(registry, version, deployment.place[0], then.upto, then.moment)
+    return await evaluate(registry, version, deployment.place[0], then.upto, then.moment)
 
 
 async def profile_current(registry: Registry, deployment: Deployment, then: Then) -> bool:

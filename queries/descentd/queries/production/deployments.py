@@ -14,9 +14,9 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Record
+from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted_ids
 
 _FOREVER: Final = 1 << 62
 

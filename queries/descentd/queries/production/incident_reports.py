@@ -14,7 +14,7 @@ from descentd.graph.model.names import instant
 from descentd.graph.model.records import Record
 from descentd.graph.registration.acts import name_one, perform, signed
 from descentd.graph.store.base import Reads
-from descentd.queries.governance.evidence import counting, evidence
+from descentd.queries.governance.evidence import evidence
 from descentd.queries.production.deployments import Deployment, at_place
 from descentd.queries.production.incidents import affected
 from descentd.queries.registry import Registry
@@ -77,7 +77,7 @@ async def _matched(registry: Registry, given: IncidentInput, opened: str, upto: 
     if served is not None and served.version == subject.id:
         found["deployment"] = served.entry.record.id
     then = await registry.store.sequence_at(instant(opened))
-    counted = counting((await evidence(registry, [subject.sequence], then))[subject.sequence], then)
+    counted = (await evidence(registry, [subject.sequence], then))[subject.sequence].counting(then)
     profiles = [entry.record.id for entry in counted if entry.record.kind is Kind.SAFETY_PROFILE]
     return found | ({"profile": profiles[-1]} if profiles else {})
 

@@ -13,7 +13,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Brief
-from descentd.queries.withdrawals import withdrawn_origins
+from descentd.queries.retractions import retracted_origins
 
 TYPES: Final[dict[Kind, type["Record"]]] = {}
 """The GraphQL type of each kind of record; each class adds itself."""
@@ -42,12 +42,11 @@ class Record:
 
     @strawberry.field(description="It was retracted: it stays, and nothing is to rest on it any more.")
     async def retracted(self, info: Info) -> bool:
-        by = await context(info).retractions.load(self.id)
-        return by is not None and by <= self.at
+        return await context(info).retracted.load((self.id, self.at))
 
     @strawberry.field(description="What was retracted of all that it came from: it rests on that, and shows it.")
     async def retracted_origins(self, info: Info) -> list["Record"]:
-        found = await withdrawn_origins(context(info).registry, self.sequence, self.at)
+        found = await retracted_origins(context(info).registry, self.sequence, self.at)
         return [node(one.of, self.at) for one in found]
 
     async def _entry(self, info: Info) -> Entry:
