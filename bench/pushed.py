@@ -26,7 +26,7 @@ async def row(uri: str, cause: Cause) -> Row:
     ours, plain = [], []
     async with AsyncGraphDatabase.driver(uri) as driver:
         for _ in range(ROUNDS):
-            store.forget()
+            store.clear()
             start = time.perf_counter()
             found = await store.reach([seq], Direction.DESCENDANTS, upto)
             ours.append(time.perf_counter() - start)

@@ -40,7 +40,7 @@ def appended(sequence: int, noted: Noted) -> Appended:
 async def fill(store: Neo4jStore, log: Sequence[Noted], cuts: Sequence[int] = ()) -> None:
     """Replace what `store` holds by `log`, inserted in batches that end at `cuts`."""
     items = [appended(sequence, noted) for sequence, noted in enumerate(log, 1)]
-    store.forget()
+    store.clear()
 
     async def work(run):  # type: ignore[no-untyped-def]
         await run("MATCH (n) WHERE NOT n:Log DETACH DELETE n")

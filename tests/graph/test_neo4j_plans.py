@@ -106,7 +106,7 @@ async def ask(filled: Filled, question: str) -> None:
     whole = await store.everything(200, Kind.DATASET)
     avoiding = frozenset((await store.everything(300, Kind.MODEL_VERSION))[-3:].tolist())
     filled.asked.clear()
-    store.forget()
+    store.clear()
     for origins in ([int(early[0])], early[:5].tolist(), [int(whole[-1])]):
         match question:
             case "reach":

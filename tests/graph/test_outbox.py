@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from descentd.graph.model.deliveries import Delivery, DeliveryState, DestinationState
 from descentd.graph.store.base import Store
+from descentd.graph.store.operational import Delivery, DeliveryState, DestinationState
 from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from tests.graph.opened import InMemory, InNeo4j, InSQLite

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.graph.index import edges, walk
+from descentd.graph.index import breadth_first, edges
 from descentd.graph.index import evidence as evidence_module
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
@@ -24,8 +24,8 @@ def thresholds(request: pytest.FixtureRequest) -> Iterator[None]:
     """Small lineages are walked one by one; with tiny thresholds they take the ways of large ones as well."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param != "as shipped":
-            patch.setattr(walk, "FEW", 2)
-            patch.setattr(walk, "NARROW", 2)
+            patch.setattr(breadth_first, "FEW", 2)
+            patch.setattr(breadth_first, "NARROW", 2)
             patch.setattr(edges, "NARROW_EDGES", 1)
             patch.setattr(edges, "SMALLEST_MERGE", 3)
             patch.setattr(evidence_module, "FEW", 2)

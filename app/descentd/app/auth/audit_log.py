@@ -14,7 +14,7 @@ import structlog
 
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.errors import DescentError
-from descentd.graph.store.accounts import Accounts
+from descentd.graph.store.operational import Accounts
 
 log = structlog.get_logger()
 

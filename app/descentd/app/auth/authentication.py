@@ -11,7 +11,7 @@ from descentd.app.auth.tokens import PREFIX, hash_of, is_secret
 from descentd.graph.model.accounts import AccessRole, Token
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import Unauthenticated
-from descentd.graph.store.accounts import Accounts
+from descentd.graph.store.operational import Accounts
 
 FRESH: Final = 1.0
 """For so many seconds a process goes by what the store said of a token: no revocation takes longer to be noticed."""

@@ -20,7 +20,7 @@ from descentd.graph.model.accounts import Access, AccessRole, Token
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import instant, rfc3339
-from descentd.graph.store.accounts import Accounts
+from descentd.graph.store.operational import Accounts
 
 Result = TypeVar("Result")
 

@@ -5,7 +5,6 @@ costs twice as much a request. So extensions of the Strawberry schema have no ef
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -42,6 +41,7 @@ from descentd.app.graphql.limits import Limits
 from descentd.app.http.errors import Shape, fault, graphql_errors, shaped
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
+from descentd.graph.cache import Cache
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
 from descentd.graph.registration.builder import position
@@ -124,8 +124,7 @@ class Operations:
         self._timeout = timeout
         self._lifespan = lifespan
         self._metrics = metrics
-        self._known: OrderedDict[str, _Document] = OrderedDict()
-        self._size = 0
+        self._known = Cache[_Document](_KEPT)
 
     async def prepare(self, request: Request) -> Operation:
         """The operation of a request; raises RequestError. What was prepared lately costs nothing."""
@@ -133,20 +132,11 @@ class Operations:
         if document is None:
             # In a thread, because a large document takes long; others are answered meanwhile.
             document = await asyncio.to_thread(self._read, request.query)
-            self._keep(request.query, document)
-        else:
-            self._known.move_to_end(request.query)
+            self._known.keep(request.query, document, len(request.query))
         operation = document.operations.get(request.name)
         if operation is None:
             operation = document.operations[request.name] = await asyncio.to_thread(self._choose, document, request)
         return operation
-
-    def _keep(self, query: str, document: _Document) -> None:
-        self._known[query] = document
-        self._size = sum(map(len, self._known))
-        while self._size > _KEPT:
-            oldest, _ = self._known.popitem(last=False)
-            self._size -= len(oldest)
 
     def _read(self, query: str) -> _Document:
         try:

@@ -13,10 +13,10 @@ from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import with_store
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.clock import now
-from descentd.graph.model.deliveries import Delivery, DeliveryState, DestinationState
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import rfc3339
 from descentd.graph.store.base import Store as Opened
+from descentd.graph.store.operational import Delivery, DeliveryState, DestinationState
 
 deliveries = typer.Typer(no_args_is_help=True, help="List deliveries to destinations, and have them made again.")
 

@@ -16,9 +16,9 @@ from descentd.app.notifications import signing
 from descentd.app.notifications.destinations import Destination
 from descentd.app.notifications.http_sender import Answer
 from descentd.graph.model.clock import now
-from descentd.graph.model.deliveries import Delivery, DeliveryState
 from descentd.graph.model.errors import DescentError
 from descentd.graph.model.log import Entry
+from descentd.graph.store.operational import Delivery, DeliveryState
 from descentd.queries.production.announcements import Announcement, announcements, environment_of
 from descentd.queries.registry import Registry
 

@@ -34,7 +34,7 @@ from descentd.app.server.signals import on_termination
 from descentd.app.webhooks.endpoints import READERS, Webhook
 from descentd.app.webhooks.signatures import Signatures
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.store.accounts import Accounts
+from descentd.graph.store.operational import Accounts
 
 
 def create(

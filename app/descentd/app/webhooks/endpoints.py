@@ -26,7 +26,7 @@ from descentd.app.webhooks.signatures import Signatures, Signed
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import DescentError, Unauthenticated
-from descentd.graph.store.inbox import Arrival
+from descentd.graph.store.operational import Arrival
 from descentd.queries.production.alerts import Alert, take_alert
 from descentd.queries.production.receipts import Outcome, Taken, outcomes
 from descentd.queries.production.reports import take_report

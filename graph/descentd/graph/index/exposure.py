@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from descentd.graph.index.arrays import CONDITIONAL, EXPOSES, INCLUDES, LEARNS, ROLE, TRAINED_ON, Integers
+from descentd.graph.index.backtrace import Backtrace, step_back
+from descentd.graph.index.breadth_first import Twins, Walk, walk
 from descentd.graph.index.edges import NARROW_EDGES, Edges
 from descentd.graph.index.populations import Facts
 from descentd.graph.index.sources import Sources
-from descentd.graph.index.tags import CONDITIONAL, EXPOSES, INCLUDES, LEARNS, ROLE, TRAINED_ON, Integers
-from descentd.graph.index.trail import Trails, step_back
-from descentd.graph.index.walk import Twins, Walk, walk
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.reach import Exposed, ExposurePage, ExposureVerdict, Sequences, Step, Term
 from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
@@ -202,9 +202,9 @@ class _Evidence:
         self._undocumented, self._lacking = documentation.undocumented, lacking
         self._proofs: dict[int, bool] = {}
 
-        def trails(reached: Walk, *, matching: bool) -> Trails:
+        def trails(reached: Walk, *, matching: bool) -> Backtrace:
             back = step_back(reached.distance, documentation.exposing.back, self._twins, self._upto)
-            return Trails(back, self._lead if matching else lambda record: [Step(record, None)])
+            return Backtrace(back, self._lead if matching else lambda record: [Step(record, None)])
 
         self._to_trained = trails(trained, matching=True)
         self._to_undocumented = trails(self._undocumented, matching=False)

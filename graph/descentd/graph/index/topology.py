@@ -7,16 +7,15 @@ from typing import Final
 
 import numpy as np
 
-from descentd.graph.index.derivations import derivations
+from descentd.graph.cache import Cache
+from descentd.graph.index.arrays import ROLE, TWIN, Growing, Integers, Tags, tag_edges
+from descentd.graph.index.breadth_first import Twins
 from descentd.graph.index.edges import EdgeLog, Edges
 from descentd.graph.index.exposure import Documentation, Exposure, Lineage
-from descentd.graph.index.growing import Growing
+from descentd.graph.index.path_counts import derivations
 from descentd.graph.index.populations import FactLog, Facts
-from descentd.graph.index.reached import Reach, find_origins
-from descentd.graph.index.recent import Recent
+from descentd.graph.index.reach import Reach, find_origins
 from descentd.graph.index.sources import SourceLog, Sources
-from descentd.graph.index.tags import ROLE, TWIN, Integers, Tags, tag_edges
-from descentd.graph.index.walk import Twins
 from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, Kind
 from descentd.graph.model.reach import (
     Derivations,
@@ -64,9 +63,9 @@ class Topology:
         self._evidence = EdgeLog()
         self._facts = FactLog()
         self._sources = SourceLog()
-        self._reaches = Recent[Reach](ROOM)
-        self._documentations = Recent[Documentation](ROOM // 2)
-        self._exposures = Recent[Exposure](ROOM)
+        self._reaches = Cache[Reach](ROOM)
+        self._documentations = Cache[Documentation](ROOM)
+        self._exposures = Cache[Exposure](ROOM)
         nothing = np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint8)
         self._now = Snapshot(
             0,
@@ -146,7 +145,7 @@ class Topology:
             rests = now.evidence if evidence else None
             return Reach(now.influence, rests, now.kinds, now.twins, leads, direction, upto, avoiding)
 
-        return self._reaches.get((frozenset(origins), direction, upto, evidence, avoiding), find)
+        return self._reaches.find((frozenset(origins), direction, upto, evidence, avoiding), find, _weigh)
 
     def reach(
         self,
@@ -200,10 +199,12 @@ class Topology:
         now = self._snapshot(upto)
         lineage = Lineage(now.influence, now.twins, now.facts, now.sources)
         terms = tuple(population)
-        exposure = self._exposures.get(
-            (terms, upto),
-            lambda: Exposure(self._documentations.get(upto, lambda: Documentation(lineage, upto)), terms),
-        )
+
+        def find() -> Exposure:
+            documentation = self._documentations.find(upto, lambda: Documentation(lineage, upto), _weigh)
+            return Exposure(documentation, terms)
+
+        exposure = self._exposures.find((terms, upto), find, _weigh)
         return exposure.page(verdicts, within, after, first)
 
     def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
@@ -216,3 +217,8 @@ class Topology:
         if not leads or not 1 <= end <= upto:
             return Derivations(0, ())
         return derivations(now.influence, now.twins, leads, end, upto, first)
+
+
+def _weigh(found: Reach | Documentation | Exposure) -> int:
+    """In bytes; what alone takes more than there is room for is kept until the next question, for its pages."""
+    return min(found.held, ROOM)

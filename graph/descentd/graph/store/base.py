@@ -13,9 +13,7 @@ from descentd.graph.model.kinds import Edge, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.store.accounts import Accounts
-from descentd.graph.store.inbox import Inbox
-from descentd.graph.store.outbox import Outbox
+from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
 
 @dataclass(frozen=True, slots=True)

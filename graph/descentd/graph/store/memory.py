@@ -12,11 +12,9 @@ from descentd.graph.model.kinds import Edge, Kind, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
-from descentd.graph.store.accounts import Accounts, MemoryAccounts
 from descentd.graph.store.base import Link, Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
-from descentd.graph.store.inbox import Inbox, MemoryInbox
-from descentd.graph.store.outbox import MemoryOutbox, Outbox
+from descentd.graph.store.operational import Accounts, Inbox, MemoryAccounts, MemoryInbox, MemoryOutbox, Outbox
 from descentd.graph.store.tail import TailBuilder
 
 

@@ -4,11 +4,11 @@ A *series* is one metric under one protocol: the same suite, version and config,
 its own), the same slice. Results of different series are never subtracted from one another.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from descentd.graph.cache import Cache
 from descentd.graph.model.identity import Content, canonical
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
@@ -39,32 +39,20 @@ class EvaluationCache:
     """Evaluations as they were last read: they never change, so what was parsed once need not be again."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[int, int], Evaluation] = OrderedDict()
-        self._held = 0
+        self._kept = Cache[Evaluation](ROOM)
         self._series: dict[SeriesKey, SeriesKey] = {}
 
     async def read(self, reads: Reads, sequences: Sequence[int], metrics: Metrics) -> list[Evaluation]:
         """The evaluations at these sequences, with what follows from their results by the definitions in force."""
         number = metrics.number
-        kept = {sequence: self._kept[sequence, number] for sequence in sequences if (sequence, number) in self._kept}
+        kept = {s: evaluation for s in sequences if (evaluation := self._kept.get((s, number))) is not None}
         missing = [sequence for sequence in sequences if sequence not in kept]
         for entry in await reads.entries(missing) if missing else ():
-            kept[entry.sequence] = self._keep(number, parse(entry, metrics, self._series))
+            evaluation = kept[entry.sequence] = parse(entry, metrics, self._series)
+            self._kept.keep((entry.sequence, number), evaluation, len(evaluation.results) + 5)
+        if len(self._series) > ROOM:
+            self._series.clear()
         return [kept[sequence] for sequence in sequences]
-
-    def _keep(self, number: int, evaluation: Evaluation) -> Evaluation:
-        key = evaluation.sequence, number
-        if key not in self._kept:
-            self._kept[key] = evaluation
-            self._held += _weight(evaluation)
-            while self._held > ROOM and len(self._kept) > 1:
-                self._held -= _weight(self._kept.popitem(last=False)[1])
-                self._series.clear()
-        return evaluation
-
-
-def _weight(evaluation: Evaluation) -> int:
-    return len(evaluation.results) + 5
 
 
 def parse(entry: Entry, metrics: Metrics, known: dict[SeriesKey, SeriesKey]) -> Evaluation:

@@ -1,4 +1,4 @@
-"""Exposure to populations, walked by Neo4j itself from the nodes of `neo4j_knowledge`."""
+"""Exposure to populations, walked by Neo4j itself from the nodes of `populations`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,15 +6,15 @@ from typing import Any, Final
 
 import numpy as np
 
-from descentd.graph.index.trail import HALF
+from descentd.graph.index.backtrace import HALF
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.identity import parse
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.reach import Exposed, ExposurePage, ExposureVerdict, Sequences, Share, Step, Term
 from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
+from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.paths import ARROW, steps_along
-from descentd.graph.store.neo4j.single_flight import SingleFlight
 
 _SEEDS: Final = "LACKS|LISTS|STATED|COMPLETES"
 _TYPES: Final = f"DERIVED_FROM|TRAINED_ON|INCLUDES|GENERATED_BY|FLOWS|{_SEEDS}"
@@ -124,10 +124,10 @@ class Neo4jExposure:
         self._undocumented = SingleFlight[Sequences](4)
         self._exposures = SingleFlight[tuple[Question, Answers]](8)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget what was found."""
-        self._undocumented.forget()
-        self._exposures.forget()
+        self._undocumented.clear()
+        self._exposures.clear()
 
     async def exposure(
         self,

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
-from descentd.graph.index.tags import ROLE
-from descentd.graph.index.walk import Twins
+from descentd.graph.index.arrays import ROLE
+from descentd.graph.index.breadth_first import Twins
 from descentd.graph.model.kinds import ROLES, Role
 from descentd.graph.model.reach import Step
 
@@ -52,7 +52,7 @@ def step_back(
     return before
 
 
-class Trails:
+class Backtrace:
     """Derivations that share what they have in common: each record is walked through once, whoever asks.
 
     `lead` gives how a derivation begins that leaves from an origin. A record that is walked in

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from descentd.graph.index.arrays import Integers, Tags
 from descentd.graph.index.edges import NARROW, Steps
-from descentd.graph.index.tags import Integers, Tags
 
 FEW: Final = 2_000
 """Up to this many records, distances are in a dict."""

@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from descentd.graph.index.arrays import ROLE
+from descentd.graph.index.backtrace import cut
+from descentd.graph.index.breadth_first import Twins
 from descentd.graph.index.edges import Edges
-from descentd.graph.index.shortest import SAME_DATA, Shortest
-from descentd.graph.index.tags import ROLE
-from descentd.graph.index.trail import cut
-from descentd.graph.index.walk import Twins
+from descentd.graph.index.shortest_paths import SAME_DATA, Shortest
 from descentd.graph.model.errors import TooCostly
 from descentd.graph.model.kinds import ROLES
 from descentd.graph.model.reach import Derivations, Step

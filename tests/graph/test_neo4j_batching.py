@@ -29,9 +29,9 @@ class Database:
         return found
 
 
-async def begun(gathered: BatchLoader[int, str], *keys: int) -> "asyncio.Task[Mapping[int, str]]":
+async def begun(loader: BatchLoader[int, str], *keys: int) -> "asyncio.Task[Mapping[int, str]]":
     """One who asks and waits."""
-    task = asyncio.create_task(gathered.get(keys))
+    task = asyncio.create_task(loader.load(keys))
     for _ in range(5):
         await asyncio.sleep(0)
     return task
@@ -40,9 +40,9 @@ async def begun(gathered: BatchLoader[int, str], *keys: int) -> "asyncio.Task[Ma
 async def test_those_who_wait_share_the_next_statement() -> None:
     database = Database()
     database.held = {1: "one", 2: "two", 3: "three"}
-    gathered = BatchLoader(database.find)
-    first = await begun(gathered, 1)
-    others = [await begun(gathered, 2, 3), await begun(gathered, 3, 4), await begun(gathered, 1)]
+    loader = BatchLoader(database.find)
+    first = await begun(loader, 1)
+    others = [await begun(loader, 2, 3), await begun(loader, 3, 4), await begun(loader, 1)]
     assert database.asked == [{1}]
     database.gate.release()
     assert await first == {1: "one"}
@@ -53,10 +53,10 @@ async def test_those_who_wait_share_the_next_statement() -> None:
 
 async def test_who_asks_after_a_write_sees_it() -> None:
     database = Database()
-    gathered = BatchLoader(database.find)
-    before = await begun(gathered, 1)
+    loader = BatchLoader(database.find)
+    before = await begun(loader, 1)
     database.held[1] = "one"
-    after = await begun(gathered, 1)
+    after = await begun(loader, 1)
     database.gate.release()
     database.gate.release()
     assert not await before
@@ -66,25 +66,25 @@ async def test_who_asks_after_a_write_sees_it() -> None:
 async def test_a_statement_that_fails_is_told_to_those_who_share_it_and_to_nobody_else() -> None:
     database = Database()
     database.held[2] = "two"
-    gathered = BatchLoader(database.find)
+    loader = BatchLoader(database.find)
     database.away = True
-    first = await begun(gathered, 1)
-    shared = [await begun(gathered, 1), await begun(gathered, 2)]
+    first = await begun(loader, 1)
+    shared = [await begun(loader, 1), await begun(loader, 2)]
     database.gate.release()
     database.gate.release()
     outcomes = await asyncio.gather(first, *shared, return_exceptions=True)
     assert [type(outcome) for outcome in outcomes] == [Unavailable] * 3
     database.away = False
     database.gate.release()
-    assert await gathered.get((2,)) == {2: "two"}
+    assert await loader.load((2,)) == {2: "two"}
 
 
 async def test_who_gives_up_takes_nothing_from_the_others() -> None:
     database = Database()
     database.held = {1: "one", 2: "two"}
-    gathered = BatchLoader(database.find)
-    first = await begun(gathered, 1)
-    gives_up, stays = await begun(gathered, 1), await begun(gathered, 2)
+    loader = BatchLoader(database.find)
+    first = await begun(loader, 1)
+    gives_up, stays = await begun(loader, 1), await begun(loader, 2)
     first.cancel()
     gives_up.cancel()
     database.gate.release()
@@ -94,9 +94,9 @@ async def test_who_gives_up_takes_nothing_from_the_others() -> None:
 
 async def test_who_asks_for_much_asks_alone() -> None:
     database = Database()
-    gathered = BatchLoader(database.find)
-    many = await begun(gathered, *range(1_000))
-    one = await begun(gathered, 1)
+    loader = BatchLoader(database.find)
+    many = await begun(loader, *range(1_000))
+    one = await begun(loader, 1)
     assert [len(keys) for keys in database.asked] == [1_000, 1]
     database.gate.release()
     database.gate.release()

@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from descentd.graph.index.arrays import DATASET, INCLUDES, ROLE, Integers, Tags
+from descentd.graph.index.backtrace import Backtrace, Before, lowest, step_back
+from descentd.graph.index.breadth_first import Twins, Walk, walk
 from descentd.graph.index.edges import Around, Down, Edges, Steps, Up
 from descentd.graph.index.evidence import CITES, add_evidence, listed_with
-from descentd.graph.index.tags import DATASET, INCLUDES, ROLE, Integers, Tags
-from descentd.graph.index.trail import Before, Trails, lowest, step_back
-from descentd.graph.index.walk import Twins, Walk, walk
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, Step
 
@@ -115,7 +115,7 @@ class Reach:
 
     def via(self, items: Sequence[int]) -> list[list[Step]]:
         """A shortest derivation to each of `items`; none to what was not reached."""
-        trails = Trails(self._before(), self._leads.__getitem__)
+        trails = Backtrace(self._before(), self._leads.__getitem__)
         return [[] if (state := self._state(item)) is None else trails.to(state) for item in items]
 
     def _state(self, item: int) -> int | None:

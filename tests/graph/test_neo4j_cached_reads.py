@@ -54,7 +54,7 @@ async def test_a_record_comes_with_its_name_and_only_once(store: Neo4jStore, ask
     assert len(asked) == 1
     assert await store.resolve([one.id]) == {one.id: brief}
     assert len(asked) == 2
-    store.forget()
+    store.clear()
     assert await store.resolve(["model:m@1", "model:m@2"]) == {"model:m@1": brief}
     assert await store.entries([2, 1]) == await store.entries([1])
 
