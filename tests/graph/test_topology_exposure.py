@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import Kind, Role
-from descentd.graph.model.reach import Documented, Exposed, ExposureVerdict, PopulationFact, Share, Step, Term
+from descentd.graph.model.reach import (
+    Documented,
+    Exposed,
+    ExposureQuery,
+    ExposureVerdict,
+    PopulationFact,
+    Share,
+    Step,
+    Term,
+)
 from tests.graph.test_topology import topology_of
 from tests.support.learned import check_answers
 from tests.support.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
@@ -33,7 +42,7 @@ def questions(draw: st.DrawFn) -> Question:
 
 
 def answers(topology: Topology, population: Sequence[Term], upto: int) -> dict[int, Exposed]:
-    page = topology.exposure(population, upto, verdicts=ALL, first=1_000)
+    page = topology.exposure(ExposureQuery(population, upto, verdicts=ALL, first=1_000))
     assert not page.more
     assert sum(page.counts.values()) == page.total == len(page.items)
     return {item.sequence: item for item in page.items}
@@ -77,7 +86,9 @@ def test_pages_make_up_the_whole(
     found: list[Exposed] = []
     more, after = True, None
     while more:
-        page = topology.exposure(population, upto, verdicts=verdicts, within=chosen, after=after, first=first)
+        page = topology.exposure(
+            ExposureQuery(population, upto, verdicts=verdicts, within=chosen, after=after, first=first)
+        )
         assert page.counts == {
             verdict: sum(answer.verdict is verdict for answer in whole) for verdict in ExposureVerdict
         }

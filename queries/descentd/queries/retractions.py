@@ -9,7 +9,7 @@ from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden
 from descentd.graph.model.kinds import ENTITIES, Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.reach import Direction
+from descentd.graph.model.reach import Direction, ReachQuery
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_all, perform, repeated, signed
 from descentd.graph.retractions import Retractions, find_retractions
@@ -74,7 +74,7 @@ async def retract(registry: Registry, given: RetractionInput, person: str, *, ow
     upto = await registry.sequence()
     subjects = (await registry.store.resolve(record.content["subjects"])).values()
     reached = await registry.walk.reach(
-        [subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, evidence=True, first=1
+        ReachQuery([subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, evidence=True, first=1)
     )
     return Retracted(record.id, reached.counts, upto)
 

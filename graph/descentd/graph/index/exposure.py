@@ -19,7 +19,7 @@ from descentd.graph.index.edges import NARROW_EDGES, Edges
 from descentd.graph.index.populations import Facts
 from descentd.graph.index.sources import Sources
 from descentd.graph.model.kinds import Role
-from descentd.graph.model.reach import Exposed, ExposurePage, ExposureVerdict, Sequences, Step, Term
+from descentd.graph.model.reach import Exposed, ExposurePage, ExposureQuery, ExposureVerdict, Step, Term
 from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
 
 Mask = NDArray[np.bool_]
@@ -180,15 +180,9 @@ class Exposure:
         learners: Integers = sources[(tags & ROLE == TRAINED_ON) & (tags & LEARNS != 0)]
         return learners
 
-    def page(
-        self,
-        verdicts: frozenset[ExposureVerdict],
-        within: Sequences | None,
-        after: tuple[int, int, int] | None,
-        first: int,
-    ) -> ExposurePage:
-        """See `SupportsReach.exposure`."""
-        page, listed = self._answers.page(verdicts, within, after, first)
+    def page(self, query: ExposureQuery) -> ExposurePage:
+        """See `ExposureQuery`."""
+        page, listed = self._answers.page(query)
         items = _Evidence(self._documentation, self._population, self._trained, self._lacking)
         return replace(page, items=[items.of(sequence, answer) for sequence, answer in listed])
 

@@ -11,7 +11,7 @@ from descentd.graph.index.breadth_first import Twins, Walk, walk
 from descentd.graph.index.edges import Around, Down, Edges, Steps, Up
 from descentd.graph.index.evidence import CITES, add_evidence, listed_with
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, Kind, Role
-from descentd.graph.model.reach import Direction, Reached, ReachPage, Step
+from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step
 
 Leads = Mapping[int, Sequence[Step]]
 """How a derivation begins that leaves from an origin: at the cause that was named, or at the partition it runs from."""
@@ -67,10 +67,9 @@ class Reach:
         """About how many bytes this occupies."""
         return self._listed.held + (0 if self._cited is None else self._walk.held + self._cited.held)
 
-    def page(
-        self, kinds: frozenset[Kind] | None, depth: int | None, after: tuple[int, int] | None, first: int
-    ) -> ReachPage:
-        """See `SupportsReach.reach`."""
+    def page(self, query: ReachQuery) -> ReachPage:
+        """See `ReachQuery`."""
+        kinds, depth, first = query.kinds, query.depth, query.first
         counts = {
             kind: int(count)
             for kind, count in zip(KINDS, self._counts, strict=True)
@@ -78,7 +77,7 @@ class Reach:
         }
         ends = self._ends_of(kinds)
         deepest = self._listed.depth if depth is None else min(depth, self._listed.depth)
-        distance, last = after or (0, 0)
+        distance, last = query.after or (0, 0)
         items: list[Reached] = []
         taken = int(ends[distance - 1]) if 1 <= distance <= deepest else 0
         if distance > deepest:

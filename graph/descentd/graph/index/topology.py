@@ -21,12 +21,12 @@ from descentd.graph.model.reach import (
     Derivations,
     Direction,
     ExposurePage,
-    ExposureVerdict,
+    ExposureQuery,
     ReachPage,
+    ReachQuery,
     Sequences,
     Step,
     Tail,
-    Term,
 )
 
 ROOM: Final = 32 << 20
@@ -136,8 +136,6 @@ class Topology:
         evidence: bool,
         avoiding: frozenset[int] = frozenset(),
     ) -> Reach:
-        if evidence and direction is Direction.ANCESTORS:
-            raise ValueError("Evidence rests on descendants: it cannot be asked for with ancestors.")
         now = self._snapshot(upto)
 
         def find() -> Reach:
@@ -147,20 +145,10 @@ class Topology:
 
         return self._reaches.find((frozenset(origins), direction, upto, evidence, avoiding), find, _weigh)
 
-    def reach(
-        self,
-        origins: Sequence[int],
-        direction: Direction,
-        upto: int,
-        *,
-        kinds: frozenset[Kind] | None = None,
-        evidence: bool = False,
-        depth: int | None = None,
-        after: tuple[int, int] | None = None,
-        first: int = 100,
-    ) -> ReachPage:
-        """What `origins` reach; see `SupportsReach.reach`. Raises ValueError when `upto` is past `size`."""
-        return self._reach(origins, direction, upto, evidence=evidence).page(kinds, depth, after, first)
+    def reach(self, query: ReachQuery) -> ReachPage:
+        """What `origins` reach; see `ReachQuery`. Raises ValueError when `upto` is past `size`."""
+        found = self._reach(query.origins, query.direction, query.upto, evidence=query.evidence)
+        return found.page(query)
 
     def via(
         self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
@@ -185,27 +173,16 @@ class Topology:
         kinds = self._snapshot(upto).kinds[1 : upto + 1]
         return (np.flatnonzero(kinds == KIND_NUMBER[kind]) + 1).astype(np.int64)
 
-    def exposure(
-        self,
-        population: Sequence[Term],
-        upto: int,
-        *,
-        verdicts: frozenset[ExposureVerdict],
-        within: Sequences | None = None,
-        after: tuple[int, int, int] | None = None,
-        first: int = 100,
-    ) -> ExposurePage:
-        """Which versions learned from a population; see `SupportsReach.exposure`."""
-        now = self._snapshot(upto)
+    def exposure(self, query: ExposureQuery) -> ExposurePage:
+        """Which versions learned from a population; see `ExposureQuery`."""
+        now, upto, terms = self._snapshot(query.upto), query.upto, tuple(query.population)
         lineage = Lineage(now.influence, now.twins, now.facts, now.sources)
-        terms = tuple(population)
 
         def find() -> Exposure:
             documentation = self._documentations.find(upto, lambda: Documentation(lineage, upto), _weigh)
             return Exposure(documentation, terms)
 
-        exposure = self._exposures.find((terms, upto), find, _weigh)
-        return exposure.page(verdicts, within, after, first)
+        return self._exposures.find((terms, upto), find, _weigh).page(query)
 
     def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
         """How many derivations lead from `start` to `end`, and the first of them; see `SupportsReach.paths`.

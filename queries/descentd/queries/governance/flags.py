@@ -15,7 +15,7 @@ from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.reach import Direction, Sequences
+from descentd.graph.model.reach import Direction, ReachQuery, Sequences
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_all, perform, repeated, signed
 from descentd.graph.retractions import retracted_ids
@@ -173,6 +173,6 @@ async def _affected(registry: Registry, record: Record, upto: int) -> Mapping[Ki
         return {}
     subjects = (await registry.store.resolve(record.content["subjects"])).values()
     reached = await registry.walk.reach(
-        [subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, first=1
+        ReachQuery([subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, first=1)
     )
     return reached.counts

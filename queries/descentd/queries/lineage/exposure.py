@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import text
-from descentd.graph.model.reach import ExposureVerdict, Sequences, Term
+from descentd.graph.model.reach import ExposureQuery, ExposureVerdict, Sequences, Term
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.paths import Derivation, name_steps
 from descentd.queries.lineage.versions import VersionFilter, matching
@@ -13,7 +13,6 @@ from descentd.queries.pages import page, pinned
 from descentd.queries.registry import Registry, about, moment_of
 
 USUAL = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
-ALL = frozenset(ExposureVerdict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +85,21 @@ class Exposure:
 
     async def counts(self) -> Mapping[ExposureVerdict, int]:
         """How many versions have each of the three answers."""
-        found = await self._registry.walk.exposure(self._terms, self.upto, verdicts=ALL, within=self._within, first=0)
+        found = await self._registry.walk.exposure(ExposureQuery(self._terms, self.upto, within=self._within, first=0))
         return found.counts
 
     async def versions(self, verdicts: frozenset[ExposureVerdict], first: int | None, after: str | None) -> Answers:
         """A page of the versions with one of `verdicts`; raises InvalidInput for a page that cannot be."""
         asked = page(first, after, self.upto, ["exposure", self._asked, sorted(verdicts)], 3)
         found = await self._registry.walk.exposure(
-            self._terms,
-            asked.upto,
-            verdicts=verdicts,
-            within=self._within,
-            after=(asked.after[0], asked.after[1], asked.after[2]) if asked.after else None,
-            first=asked.first,
+            ExposureQuery(
+                self._terms,
+                asked.upto,
+                verdicts=verdicts,
+                within=self._within,
+                after=(asked.after[0], asked.after[1], asked.after[2]) if asked.after else None,
+                first=asked.first,
+            )
         )
         sequences = [item.sequence for item in found.items]
         sources = [item.source or item.sequence for item in found.items]

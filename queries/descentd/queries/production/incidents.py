@@ -9,7 +9,7 @@ import numpy as np
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.reach import Direction
+from descentd.graph.model.reach import Direction, ReachQuery
 from descentd.graph.model.records import Brief
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry
@@ -71,4 +71,4 @@ async def affected(registry: Registry, incident: Content, upto: int) -> Mapping[
     if origin is None:
         return {}
     brief = await registry.find(origin, upto)
-    return (await registry.walk.reach([brief.sequence], Direction.DESCENDANTS, upto, first=1)).counts
+    return (await registry.walk.reach(ReachQuery([brief.sequence], Direction.DESCENDANTS, upto, first=1))).counts

@@ -10,7 +10,16 @@ from descentd.graph.index.backtrace import HALF
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.identity import parse
 from descentd.graph.model.kinds import Role
-from descentd.graph.model.reach import Exposed, ExposurePage, ExposureVerdict, Sequences, Share, Step, Term
+from descentd.graph.model.reach import (
+    Exposed,
+    ExposurePage,
+    ExposureQuery,
+    ExposureVerdict,
+    Sequences,
+    Share,
+    Step,
+    Term,
+)
 from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
 from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
@@ -129,20 +138,11 @@ class Neo4jExposure:
         self._undocumented.clear()
         self._exposures.clear()
 
-    async def exposure(
-        self,
-        population: Sequence[Term],
-        upto: int,
-        *,
-        verdicts: frozenset[ExposureVerdict],
-        within: Sequences | None = None,
-        after: tuple[int, int, int] | None = None,
-        first: int = 100,
-    ) -> ExposurePage:
+    async def exposure(self, query: ExposureQuery) -> ExposurePage:
         """See SupportsReach."""
-        terms = tuple(population)
+        terms, upto = tuple(query.population), query.upto
         question, answers = await self._exposures.get((terms, upto), lambda: self._answer(terms, upto))
-        page, listed = answers.page(verdicts, within, after, first)
+        page, listed = answers.page(query)
         return replace(page, items=await _items(self._connection.run, question, listed))
 
     async def _answer(self, population: tuple[Term, ...], upto: int) -> tuple[Question, Answers]:

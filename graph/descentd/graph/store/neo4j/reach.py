@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from descentd.graph.model.kinds import INFLUENCE, KINDS, ROLES, Kind, Role
-from descentd.graph.model.reach import Direction, Reached, ReachPage, Sequences, Step
+from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Sequences, Step
 from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.schema import LABELS
@@ -131,37 +131,22 @@ class Neo4jReach:
     def __init__(self) -> None:
         self._counted = SingleFlight[Counts](_REMEMBERED)
 
-    async def reach(
-        self,
-        origins: Sequence[int],
-        direction: Direction,
-        upto: int,
-        *,
-        kinds: frozenset[Kind] | None = None,
-        evidence: bool = False,
-        depth: int | None = None,
-        after: tuple[int, int] | None = None,
-        first: int = 100,
-    ) -> ReachPage:
-        """See SupportsReach. Raises ValueError where evidence is asked for with ancestors."""
-        if evidence and direction is Direction.ANCESTORS:
-            raise ValueError("Evidence rests on descendants: it cannot be asked for with ancestors.")
-        run = self._connection.run
-        found = await find_origins(run, origins, direction, upto)
+    async def reach(self, query: ReachQuery) -> ReachPage:
+        """See SupportsReach."""
+        run, kinds, upto = self._connection.run, query.kinds, query.upto
+        found = await find_origins(run, query.origins, query.direction, upto)
         if not found.leads:
             return ReachPage({}, (), False)
-        walked = _walked(found, direction, evidence=evidence)
+        walked = _walked(found, query.direction, evidence=query.evidence)
 
         async def count() -> Counts:
             return await _counts(run, walked, found, upto)
 
-        counts = await self._counted.get((tuple(sorted(found.leads)), direction, upto, evidence), count)
+        asked = (tuple(sorted(found.leads)), query.direction, upto, query.evidence)
+        counts = await self._counted.get(asked, count)
         counts = {kind: n for kind, n in counts.items() if kinds is None or kind in kinds}
-        asked = None if kinds is None else sorted(kinds)
-        partitions = Kind.PARTITION in counts
-        place = after or (0, 0)
-        items = await _page(run, walked, found, upto, asked, partitions, depth, place, first) if counts else []
-        return ReachPage(counts, items[:first], len(items) > first)
+        items = await _page(run, walked, found, query, partitions=Kind.PARTITION in counts) if counts else []
+        return ReachPage(counts, items[: query.first], len(items) > query.first)
 
     def clear(self) -> None:
         """Forget what was counted."""
@@ -220,32 +205,24 @@ async def _counts(run: Run, walked: str, origins: Origins, upto: int) -> Counts:
     return {kind: counts[kind] for kind in KINDS if kind in counts}
 
 
-async def _page(
-    run: Run,
-    walked: str,
-    origins: Origins,
-    upto: int,
-    kinds: Sequence[Kind] | None,
-    partitions: bool,
-    depth: int | None,
-    after: tuple[int, int],
-    first: int,
-) -> list[Reached]:
+async def _page(run: Run, walked: str, origins: Origins, query: ReachQuery, *, partitions: bool) -> list[Reached]:
     """The items after `after`, one more than asked for where there are more; `partitions` may be among them."""
-    deepest = (1 << 31 if depth is None else depth) + origins.offset
+    upto, first, after = query.upto, query.first, query.after or (0, 0)
+    deepest = (1 << 31 if query.depth is None else query.depth) + origins.offset
     place = {"k": after[0] + origins.offset, "q": after[1], "deepest": deepest, "limit": first + 1, "upto": upto}
+    kinds = None if query.kinds is None else sorted(query.kinds)
     # Kinds are a parameter and no labels, so that there is one plan for all that may be asked for.
-    query = (
+    listed = (
         f"{walked} WHERE {BEYOND} AND x:Record AND NOT x:Twin AND ($kinds IS NULL OR x.kind IN $kinds) "
         f"AND {_PAST.format(x='x')} WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
     )
-    found = (await run(query, kinds=kinds, **place, **origins.parameters))[0][0]
+    found = (await run(listed, kinds=kinds, **place, **origins.parameters))[0][0]
     if partitions:
-        query = (
+        twins = (
             f"{walked} WHERE {BEYOND} AND x:Twinned "
             f"MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto AND {_PAST.format(x='twin')} "
             "WITH twin, k ORDER BY k, twin.seq LIMIT $limit RETURN collect([k, twin.seq])"
         )
-        found += (await run(query, **place, **origins.parameters))[0][0]
+        found += (await run(twins, **place, **origins.parameters))[0][0]
     found.sort()
     return [Reached(sequence, k - origins.offset) for k, sequence in found[: first + 1]]
