@@ -5,7 +5,7 @@
 (:Access {seq, at, person, credential, client, route, operation, outcome, detail, count, refused})
 (:AccessLog {one: 1, seq})       the end of the log of accesses, and the lock of those who add to it
 (:Arrival {identity, sent, records})      records as JSON, for lists in Neo4j hold no null
-(:DestinationState {name, position, holder, until})     also the lock of those who deliver to it
+(:Destination {name, position, holder, until})     also the lock of those who deliver to it
 (:Delivery {destination, sequence, type, id, state, attempts, at, nextAt, status, reason})
 ```
 """
@@ -25,7 +25,7 @@ SCHEMA: Final = (
     "CREATE INDEX access_person IF NOT EXISTS FOR (a:Access) ON (a.person, a.seq)",
     "CREATE INDEX access_refused IF NOT EXISTS FOR (a:Access) ON (a.refused, a.seq)",
     "CREATE CONSTRAINT arrival_identity IF NOT EXISTS FOR (a:Arrival) REQUIRE a.identity IS UNIQUE",
-    "CREATE CONSTRAINT destination_name IF NOT EXISTS FOR (d:DestinationState) REQUIRE d.name IS UNIQUE",
+    "CREATE CONSTRAINT destination_name IF NOT EXISTS FOR (d:Destination) REQUIRE d.name IS UNIQUE",
     """CREATE CONSTRAINT delivery_one IF NOT EXISTS FOR (d:Delivery)
     REQUIRE (d.destination, d.sequence, d.type) IS UNIQUE""",
     "CREATE INDEX delivery_sequence IF NOT EXISTS FOR (d:Delivery) ON (d.sequence)",
@@ -173,7 +173,7 @@ _RETURN: Final = f"RETURN {', '.join(f'd.{column}' for column in _DELIVERY_COLUM
 _ORDER: Final = "ORDER BY d.sequence, d.type"
 # What is decided on is read after it is locked, as in schema.LOCK.
 _CLAIM: Final = """
-MERGE (d:DestinationState {name: $destination})
+MERGE (d:Destination {name: $destination})
 ON CREATE SET d.position = $start, d.holder = $holder, d.until = $until
 SET d.locked = true
 WITH d WHERE d.holder = $holder OR d.until <= $now
@@ -181,7 +181,7 @@ SET d.holder = $holder, d.until = $until
 RETURN d.position
 """
 _MOVE: Final = """
-MATCH (d:DestinationState {name: $destination}) SET d.locked = true
+MATCH (d:Destination {name: $destination}) SET d.locked = true
 WITH d WHERE d.holder = $holder
 SET d.position = CASE WHEN d.position < $position THEN $position ELSE d.position END
 RETURN d.position
@@ -201,7 +201,7 @@ class Neo4jOutbox:
 
     async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
         """See Outbox."""
-        query = "MATCH (d:DestinationState {name: $destination}) RETURN d.holder <> $holder AND d.until > $now"
+        query = "MATCH (d:Destination {name: $destination}) RETURN d.holder <> $holder AND d.until > $now"
         given = {"destination": destination, "holder": holder, "now": now}
         if await self._connection.run(query, **given) == [[True]]:
             return None  # without a write, for whoever waits asks often
@@ -210,7 +210,7 @@ class Neo4jOutbox:
 
     async def release(self, destination: str, holder: str) -> None:
         """See Outbox."""
-        query = "MATCH (d:DestinationState {name: $destination, holder: $holder}) SET d.until = 0"
+        query = "MATCH (d:Destination {name: $destination, holder: $holder}) SET d.until = 0"
         await self._connection.write(lambda run: run(query, destination=destination, holder=holder))
 
     async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
@@ -266,7 +266,7 @@ class Neo4jOutbox:
 
     async def destinations(self) -> list[DestinationState]:
         """See Outbox."""
-        query = "MATCH (d:DestinationState) RETURN d.name, d.position, d.holder, d.until ORDER BY d.name"
+        query = "MATCH (d:Destination) RETURN d.name, d.position, d.holder, d.until ORDER BY d.name"
         return [DestinationState(*row) for row in await self._connection.run(query)]
 
     async def _deliveries(self, query: str, **parameters: Any) -> list[Delivery]:
