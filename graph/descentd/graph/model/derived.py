@@ -26,16 +26,18 @@ def label_of(kind: Kind, content: Content) -> str | None:
 
 
 _NOT_BUILD: Final = ("name", "version", "createdAt", "description")
-_PROVENANCE: Final = ("artifacts", "trainedOn", "code", "config")
+_IDENTIFYING: Final = ("artifacts", "code", "config")
 
 
 def build_of(content: Content) -> str | None:
     """What a version is apart from its names: the id of its content without label, date, description and places.
 
-    None where neither artifact, data, code nor config is given, so that there is nothing to compare.
+    None where neither artifact, code nor config is given: data alone identifies nothing.
     """
-    if not any(content.get(part) for part in _PROVENANCE):
-        return None
+    return _build(content) if any(content.get(part) for part in _IDENTIFYING) else None
+
+
+def _build(content: Content) -> str:
     build = {key: value for key, value in content.items() if key not in _NOT_BUILD}
     if "artifacts" in build:
         places = ("uri", "mediaType")
@@ -176,9 +178,9 @@ def keys_of(kind: Kind, content: Content) -> Iterator[str]:
             yield f"model:{content['name']}"
             for artifact in content.get("artifacts", ()):
                 yield f"artifact:{artifact['digest']}"
-            build = build_of(content)
-            if build:
-                yield f"build:{build}"
+            # Versions with data alone keep the key that they always had: what stores keep is compared with these keys.
+            if any(content.get(part) for part in (*_IDENTIFYING, "trainedOn")):
+                yield f"build:{_build(content)}"
         case Kind.PARTITION:
             yield f"digest:{content['digest']}"
         case Kind.EVALUATION:

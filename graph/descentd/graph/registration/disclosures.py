@@ -1,15 +1,15 @@
 """From the disclosures of a manifest to records: lineage that was learned after its subject was registered."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from descentd.graph.inputs.datasets import DerivationInput
 from descentd.graph.inputs.versions import DisclosureInput
 from descentd.graph.model.errors import InvalidInput, UnknownReference
-from descentd.graph.model.identity import Content, canonical, in_order
+from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder
+from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder, as_set
 from descentd.graph.store.base import Reads
 
 _SUBJECTS: Final = DATA | VERSION
@@ -34,7 +34,7 @@ class Disclosures:
                 record = Record.of(Kind.DISCLOSURE, content)
                 if disclosure.supersedes is not None:
                     await self._check_superseded(f"{field}.supersedes", record, disclosure.supersedes, subject.id)
-                self._builder.draft(field, record)
+                self._builder.add(field, record)
 
     def _content(self, field: str, disclosure: DisclosureInput, subject: Brief | Record) -> Content:
         _check_parts(field, disclosure, subject)
@@ -54,12 +54,10 @@ class Disclosures:
         }
 
     def _parents(self, field: str, parents: Sequence[DerivationInput], kinds: frozenset[Kind]) -> list[Content]:
-        found = [
+        return [
             {"node": self._builder.resolve(one.ref, f"{field}[{i}].ref", kinds).id, "relation": one.relation.value}
             for i, one in enumerate(parents)
         ]
-        check_distinct([one["node"] for one in found], field)
-        return found
 
     async def _partitions(self, subject: Brief | Record) -> list[str]:
         """The ids of a dataset's partitions: what is disclosed of a dataset holds for each of them."""
@@ -91,19 +89,3 @@ def _check_parts(field: str, disclosure: DisclosureInput, subject: Brief | Recor
         raise InvalidInput("Only data is generatedBy a version: give a version's parents.", f"{field}.generatedBy")
     if subject.kind is not Kind.MODEL_VERSION and disclosure.trained_on:
         raise InvalidInput("Only a version is trainedOn data: give a dataset's parents.", f"{field}.trainedOn")
-
-
-def check_distinct(nodes: Sequence[str | None], field: str) -> None:
-    """Raise InvalidInput for the first node of a list of derivations that is in it before; None is of no node."""
-    for i, node in enumerate(nodes):
-        if node is not None and node in nodes[:i]:
-            raise InvalidInput(
-                f"This parent is given twice (also as {field}[{nodes.index(node)}]): give it once, with its relation.",
-                f"{field}[{i}].ref",
-            )
-
-
-def as_set(elements: Iterable[Content] | Iterable[str]) -> list[Content | str]:
-    """A set as contents hold it: each element once, in canonical order."""
-    found: Mapping[bytes, Content | str] = {canonical(element): element for element in elements}
-    return in_order(found.values())

@@ -1,4 +1,4 @@
-"""From the statements of a manifest to records: what is already said adds nothing, what is new supersedes."""
+"""From the statements of a manifest to records: what is stated already adds nothing, what is new supersedes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -26,20 +26,20 @@ _EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A safety profile or population to be said of `subject`; `embedded` in its definition or sent by itself."""
+    """A safety profile or population of `subject` as given: `embedded` in its definition or sent by itself."""
 
     field: str
     kind: Kind
     subject: Brief | Record
-    said: Content
+    content: Content
     embedded: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What is on record about one subject: descriptions oldest first, and whether the last one is to be said anew.
+class Recorded:
+    """The descriptions of one subject that are on record, oldest first.
 
-    That is where evidence came after it, or where it was retracted.
+    `outdated`: the last one is recorded anew when it is given again, since evidence came after it, or it was retracted.
     """
 
     records: list[Record]
@@ -47,20 +47,20 @@ class Said:
 
 
 class Statements:
-    """RecordBuilder the statements of a manifest once its entities are drafted."""
+    """Builds the statements of one manifest, once its entities are built."""
 
     def __init__(self, reads: Reads, scope: MetricScope, builder: RecordBuilder) -> None:
         self._reads = reads
         self._scope = scope
         self._builder = builder
 
-    async def draft(self, manifest: ManifestInput) -> None:
-        """Draft them all; what is wrong is added to the problems of the drafts."""
+    async def build(self, manifest: ManifestInput) -> None:
+        """Build them all; what is wrong is added to the builder's problems."""
         descriptions = [*self._embedded(manifest), *self._profiles(manifest), *self._populations(manifest)]
-        said = await self._said(descriptions)
+        recorded = await self._recorded(descriptions)
         for description in descriptions:
             with self._builder.problem_at(description.field):
-                self._describe(description, said[description.kind, description.subject.id])
+                self._describe(description, recorded[description.kind, description.subject.id])
         for i, evaluation in enumerate(manifest.evaluations or ()):
             with self._builder.problem_at(f"evaluations[{i}]"):
                 self._evaluation(f"evaluations[{i}]", evaluation)
@@ -70,18 +70,18 @@ class Statements:
         for i, note in enumerate(manifest.notes or ()):
             with self._builder.problem_at(f"notes[{i}]"):
                 subject = self._builder.resolve(note.subject, f"notes[{i}].subject", _ANYTHING)
-                self._builder.draft(f"notes[{i}]", Record.of(Kind.NOTE, note.content() | {"subject": subject.id}))
+                self._builder.add(f"notes[{i}]", Record.of(Kind.NOTE, note.content() | {"subject": subject.id}))
 
     def _embedded(self, manifest: ManifestInput) -> Iterator[Description]:
         for item in items(manifest):
-            subject = self._builder.made.get(item.name)
+            subject = self._builder.entities.get(item.name)
             if subject is None:
                 continue
             match item.definition:
                 case PartitionInput() as partition:
-                    said = partition.statement()
-                    if said:
-                        yield Description(f"{item.field}.population", Kind.POPULATION, subject, said, embedded=True)
+                    content = partition.statement()
+                    if content:
+                        yield Description(f"{item.field}.population", Kind.POPULATION, subject, content, embedded=True)
                 case ModelVersionInput(safety_profile=SafetyProfileInput() as profile):
                     field = f"{item.field}.safetyProfile"
                     self._check_claims(field, profile)
@@ -93,36 +93,36 @@ class Statements:
             with self._builder.problem_at(field):
                 subject = self._builder.resolve(statement.subject, f"{field}.subject", VERSION)
                 self._check_claims(f"{field}.profile", statement.profile)
-                said = statement.profile.content() | ({"reason": statement.reason} if statement.reason else {})
-                yield Description(field, Kind.SAFETY_PROFILE, subject, said, embedded=False)
+                content = statement.profile.content() | ({"reason": statement.reason} if statement.reason else {})
+                yield Description(field, Kind.SAFETY_PROFILE, subject, content, embedded=False)
 
     def _populations(self, manifest: ManifestInput) -> Iterator[Description]:
         for i, statement in enumerate(manifest.populations or ()):
             field = f"populations[{i}]"
             with self._builder.problem_at(field):
                 subject = self._builder.resolve(statement.subject, f"{field}.subject", _PARTITION)
-                said = statement.content()
-                del said["subject"]
-                yield Description(field, Kind.POPULATION, subject, said, embedded=False)
+                content = statement.content()
+                del content["subject"]
+                yield Description(field, Kind.POPULATION, subject, content, embedded=False)
 
-    def _describe(self, description: Description, said: Said) -> None:
-        plain = [_without_history(record.content) for record in said.records]
+    def _describe(self, description: Description, recorded: Recorded) -> None:
+        plain = [_without_history(record.content) for record in recorded.records]
         if description.embedded:
-            wording = [{k: v for k, v in content.items() if k != "reason"} for content in plain]
-            if description.said in wording:
-                self._builder.draft(description.field, said.records[wording.index(description.said)])
+            given = [{k: v for k, v in content.items() if k != "reason"} for content in plain]
+            if description.content in given:
+                self._builder.add(description.field, recorded.records[given.index(description.content)])
                 return
-        elif plain and plain[-1] == description.said and not said.outdated:
-            self._builder.draft(description.field, said.records[-1])
+        elif plain and plain[-1] == description.content and not recorded.outdated:
+            self._builder.add(description.field, recorded.records[-1])
             return
-        content = description.said | {"subject": description.subject.id}
-        if said.records:
-            content["supersedes"] = said.records[-1].id
-        said.records.append(self._builder.draft(description.field, Record.of(description.kind, content)))
+        content = description.content | {"subject": description.subject.id}
+        if recorded.records:
+            content["supersedes"] = recorded.records[-1].id
+        recorded.records.append(self._builder.add(description.field, Record.of(description.kind, content)))
 
-    async def _said(self, descriptions: Sequence[Description]) -> defaultdict[tuple[Kind, str], Said]:
+    async def _recorded(self, descriptions: Sequence[Description]) -> defaultdict[tuple[Kind, str], Recorded]:
         """What the registry holds about the subjects of descriptions, by kind and subject."""
-        found: defaultdict[tuple[Kind, str], Said] = defaultdict(lambda: Said([], outdated=False))
+        found: defaultdict[tuple[Kind, str], Recorded] = defaultdict(lambda: Recorded([], outdated=False))
         subjects = await self._reads.resolve({description.subject.id for description in descriptions})
         if not subjects:
             return found
@@ -142,7 +142,7 @@ class Statements:
         retracted = await retracted_ids(self._reads, newest_ids, NEWEST)
         for key, transaction in described.items():
             if newest[key[1]] > transaction or found[key].records[-1].id in retracted:
-                found[key] = Said(found[key].records, outdated=True)
+                found[key] = Recorded(found[key].records, outdated=True)
         return found
 
     def _evaluation(self, field: str, evaluation: EvaluationInput) -> None:
@@ -159,7 +159,7 @@ class Statements:
                     self._scope.check_value(metric.name, metric.value)
             if metric.paired_with:
                 content["metrics"][i]["pairedWith"] = self._pairs(f"{field}.metrics[{i}].pairedWith", metric, content)
-        self._builder.draft(field, Record.of(Kind.EVALUATION, content))
+        self._builder.add(field, Record.of(Kind.EVALUATION, content))
 
     def _pairs(self, field: str, metric: MetricValueInput, evaluation: Content) -> list[Content]:
         """The pairs of a result with their subjects' ids, each an other version than the one that was evaluated."""
@@ -180,7 +180,7 @@ class Statements:
             content["subject"] = self._builder.resolve(vulnerability.subject, f"{field}.subject", _ANYTHING).id
         if vulnerability.probe is not None:
             self._probe(f"{field}.probe", vulnerability.probe, content["probe"])
-        self._builder.draft(field, Record.of(Kind.VULNERABILITY, content))
+        self._builder.add(field, Record.of(Kind.VULNERABILITY, content))
 
     def _probe(self, field: str, probe: ProbeInput, content: Content) -> None:
         if probe.data is not None:
