@@ -6,7 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
-from descentd.app.graphql.schema.enums import RecordKind
+from descentd.app.graphql.schema.enums import RecordKind, Role
 from descentd.app.graphql.schema.scalars import JSON, DateTime, Ref
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
@@ -49,11 +49,31 @@ class Record:
         found = await retracted_origins(context(info).registry, self.sequence, self.at)
         return [node(one.of, self.at) for one in found]
 
+    @strawberry.field(
+        description="All that was recorded, as it is hashed into the id; other records are in it by their ids."
+    )
+    async def content(self, info: Info) -> JSON:
+        return JSON(await self._content(info))
+
+    @strawberry.field(description="The records that its content names, with what they are to it.")
+    async def links(self, info: Info) -> list["Link"]:
+        edges = (await self._entry(info)).record.edges
+        named = await context(info).named.load_many([edge.target for edge in edges])
+        return [Link(role=edge.role, node=node(brief, self.at)) for edge, brief in zip(edges, named, strict=True)]
+
     async def _entry(self, info: Info) -> Entry:
         return await context(info).entries.load(self.sequence)
 
     async def _content(self, info: Info) -> Content:
         return (await self._entry(info)).record.content
+
+
+@strawberry.type(description="Another record that a record's content names.")
+class Link:
+    """Link."""
+
+    role: Role = strawberry.field(description="What the other record is to it.")
+    node: Record = strawberry.field(description="The other record.")
 
 
 def node(brief: Brief, at: int) -> Any:
