@@ -211,11 +211,11 @@ def test_every_kind_of_record_is_shown_whole(people: People) -> None:
     page = people.done("reg", "show", review["id"])
     for line in ("It counts.", "  decision: NO_GO", "  reason: Too early.", f"  subject: {CHILD}"):
         assert line in page.splitlines()
-    for kind in {one["kind"] for one in people.json("reg", "search", "sha256:", "--all")["records"]} - {
-        "MODEL_VERSION"
-    }:
-        [first, *_] = people.json("reg", "search", "sha256:", "--kinds", kind.lower())["records"]
-        assert first["id"] in people.done("reg", "show", first["id"])
+    seen = [one for ref in (PARENT, CHILD) for one in people.json("reg", "show", ref, "--history")["history"]]
+    first = {one["kind"]: one["id"] for one in seen}
+    assert {"REVIEW", "MODEL_VERSION", "EVALUATION", "SAFETY_PROFILE"} <= first.keys()
+    for id in first.values():
+        assert id in people.done("reg", "show", id).splitlines()
 
 
 def test_incidents(people: People) -> None:
