@@ -4,11 +4,13 @@ import os
 import re
 import subprocess
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 REGISTRIES = [
@@ -17,6 +19,7 @@ REGISTRIES = [
     "index-url", "proxy.golang",
 ]  # fmt: skip
 """Split where the whole would be found in this file."""
+LOCKS = ["requirements.txt", "requirements-demo.txt", "requirements-server.txt"]
 
 
 def tracked() -> list[Path]:
@@ -35,7 +38,7 @@ def test_no_file_names_a_registry_host() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-server.txt"])
+@pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_pins_everything_with_hashes(lock: str) -> None:
     text = (ROOT / lock).read_text("utf-8")
     entries = re.split(r"\n(?=\S)", re.sub(r"^\s*#.*\n", "", text, flags=re.MULTILINE).strip())
@@ -50,14 +53,36 @@ def pins(lock: str) -> dict[str, str]:
 
 
 def test_the_locks_hold_what_the_projects_ask_for_and_agree() -> None:
-    whole, server = pins("requirements.txt"), pins("requirements-server.txt")
-    assert server.items() <= whole.items()
+    whole, demo, server = map(pins, LOCKS)
+    assert server.items() <= demo.items() <= whole.items()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     client = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
-    named = [*client["project"]["dependencies"], *(one for one in groups["dev"] if isinstance(one, str))]
-    assert {normal(one) for one in [*named, *project["project"]["dependencies"]]} <= whole.keys()
+    develop = {normal(one) for one in groups["dev"] if isinstance(one, str)}
+    assert develop <= whole.keys()
+    assert not develop & demo.keys()
     assert {normal(one) for one in [*project["project"]["dependencies"], *groups["build"]]} <= server.keys()
+    assert {normal(one) for one in client["project"]["dependencies"]} <= demo.keys()
+
+
+@pytest.mark.parametrize(
+    ("lock", "asked"),
+    [
+        ("requirements-server.txt", ["descentd", "hatchling", "editables"]),
+        ("requirements-demo.txt", ["descentd", "descent-client", "hatchling", "editables"]),
+    ],
+)
+def test_a_lock_lacks_no_dependency(lock: str, asked: list[str]) -> None:
+    """`make setup` installs without looking for dependencies, so a missing one would show at the first import only."""
+    found: set[tuple[str, str]] = set()
+    seek = [(name, "") for name in asked]
+    while seek:
+        if (this := seek.pop()) not in found:
+            found.add(this)
+            for requirement in map(Requirement, metadata.requires(this[0]) or ()):
+                if requirement.marker is None or requirement.marker.evaluate({"extra": this[1]}):
+                    seek += ((normal(requirement.name), extra) for extra in ["", *requirement.extras])
+    assert {name for name, _ in found} - {"descentd", "descent-client"} <= pins(lock).keys()
 
 
 def normal(requirement: str) -> str:
