@@ -82,5 +82,5 @@ neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687
 	$(BIN)/python -m tests.neo4j_server
 
 .PHONY: bench
-bench: setup  ## Measure what DESIGN promises: target, figure and ratio of each row
+bench: setup  ## Measure what docs/performance.md has targets for: target, figure and ratio of each row
 	$(BIN)/python -m bench

@@ -1,7 +1,8 @@
 """The embedded store: one SQLite file in WAL mode, synced at every commit.
 
 Reads run in the caller's thread: they take microseconds and in WAL mode never wait for a writer. Writers, in this
-process or another, queue for a lock file, because SQLite's own busy handler is not fair.
+process or another, queue for a lock file, because SQLite's own busy handler is not fair. The layout is `_SCHEMA`;
+tokens, deliveries and what arrived have tables of their own, in `operational`.
 """
 
 import asyncio
