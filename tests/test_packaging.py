@@ -3,7 +3,9 @@
 import os
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+
+from tests.support.server_process import SECONDS
 
 ROOT = Path(__file__).parents[1]
 REGISTRIES = [
@@ -95,6 +99,79 @@ def test_the_client_does_not_depend_on_the_server() -> None:
     client = tomllib.loads((ROOT / "client" / "pyproject.toml").read_text("utf-8"))
     names = {normal(one) for one in client["project"]["dependencies"]}
     assert not names & {"descentd", "graphql-core", "strawberry-graphql", "starlette", "neo4j", "numpy"}
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What each distribution's wheel holds, as it is installed."""
+    found = {}
+    for name, project in {"descentd": ROOT, "descent-client": ROOT / "client"}.items():
+        built, found[name] = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("site")
+        build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(built)]
+        subprocess.run(build, cwd=project, capture_output=True, check=True)
+        [wheel] = built.glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(found[name])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "roots", "also"),
+    [
+        (
+            "descentd",
+            ["app", "queries", "graph"],
+            {
+                *(f"descentd/{floor}/py.typed" for floor in ("app", "queries", "graph")),
+                "descentd/graph/metrics.json",
+                "descentd/app/demo/pythia.tsv",
+                "descentd/app/demo/policies/production.yaml",
+            },
+        ),
+        (
+            "descent-client",
+            ["client"],
+            {
+                "descent/py.typed",
+                "descent/manifest.schema.json",
+                "descent/operations/Impact.graphql",
+                "descent/wider/Diff.graphql",
+            },
+        ),
+    ],
+)
+def test_a_wheel_holds_all_that_is_in_its_packages_and_no_more(
+    name: str, roots: list[str], also: set[str], unpacked: dict[str, Path]
+) -> None:
+    package = {"descentd": "descentd", "descent-client": "descent"}[name]
+    folders = [ROOT / root for root in roots]
+    sources = {
+        path.relative_to(folder).as_posix()
+        for path in tracked()
+        for folder in folders
+        if path.is_relative_to(folder / package)
+    }
+    files = {path.relative_to(unpacked[name]).as_posix() for path in unpacked[name].rglob("*") if path.is_file()}
+    assert sources | also <= files
+    assert {path.name for path in unpacked[name].iterdir()} == {package, f"{name.replace('-', '_')}-0.1.0.dist-info"}
+
+
+def test_the_demo_runs_from_the_wheel_alone(unpacked: dict[str, Path], tmp_path: Path) -> None:
+    # The unpacked wheel comes before the checkout, which the tests' environment knows too.
+    program = "import descentd.app.demo as demo; print(demo.__file__); from descentd.app.server.cli import main; main()"
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "demo", "--no-serve"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(unpacked["descentd"])},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=SECONDS,
+    )
+    where, _, told = ran.stdout.partition("\n")
+    assert Path(where).is_relative_to(unpacked["descentd"])
+    assert told.startswith("The Pythia models are in sqlite:///pythia.db: 4,153 records, 4,153 of them new.")
+    assert (tmp_path / "pythia.db").exists()
 
 
 def test_the_image_is_small_locked_watched_and_not_root() -> None:
