@@ -135,7 +135,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
                 "descent/py.typed",
                 "descent/manifest.schema.json",
                 "descent/operations/Impact.graphql",
-                "descent/wider/Diff.graphql",
+                "descent/additions/Diff.graphql",
             },
         ),
     ],
