@@ -141,6 +141,8 @@ def test_a_trace_says_all_that_it_takes(people: People) -> None:
     assert "the gate of production says PASSED" in then
     assert "Never recorded of it: config, environment, code." in then
     assert "not on record yet" not in then
+    assert "rev: GO, " in then
+    assert "promoted by reg (" in then
     assert f"TRAIN  dataset:d@1#p  {digest(100)}" in then
     now = people.done("rev", "trace", *place)
     assert "Rank loans, and nothing else." in now
