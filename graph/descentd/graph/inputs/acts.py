@@ -37,6 +37,15 @@ class Act(Input):
     """Chosen by the sender: the same key again is the same act, not another."""
 
 
+class RetractedPart(StrEnum):
+    """The part of a record that a retraction is about, where it is not about the whole.
+
+    EVALUATOR: that an evaluation names a person as evaluator, who may then review the version; its results stay.
+    """
+
+    EVALUATOR = "EVALUATOR"
+
+
 class RetractionInput(Act):
     """What is not to be relied on any more. It stays on record, marked."""
 
@@ -44,6 +53,8 @@ class RetractionInput(Act):
     """The records that are retracted."""
     reason: Prose
     """Why."""
+    part: RetractedPart | None = None
+    """The part of them that is retracted, for an admin: that evaluations name an evaluator; all where not given."""
 
 
 class ClaimedInput(Input):

@@ -171,6 +171,11 @@ def place_key(what: str, *place: str) -> str:
     return f"{what}:[{''.join(json.dumps(part, ensure_ascii=False) + ',' for part in place)}"
 
 
+def retracted_key(id: str, part: str | None = None) -> str:
+    """The key that the retractions of a record, or of a part of it, are found by."""
+    return f"retracted:{id}" if part is None else f"retracted:{part}:{id}"
+
+
 def keys_of(kind: Kind, content: Content) -> Iterator[str]:
     """What a record is found by, `what:value`; repeats are possible."""
     match kind:
@@ -195,7 +200,7 @@ def _act_keys(kind: Kind, content: Content) -> Iterator[str]:
         yield idempotency_key(kind, content["by"], content["idempotencyKey"])
     match kind:
         case Kind.RETRACTION:
-            yield from (f"retracted:{id}" for id in content["subjects"])
+            yield from (retracted_key(id, content.get("part")) for id in content["subjects"])
         case Kind.FLAG:
             yield f"flag:{content['action']}"
         case Kind.POLICY | Kind.REVIEW | Kind.PROMOTION | Kind.GATE_DECISION:
