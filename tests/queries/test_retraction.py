@@ -189,3 +189,14 @@ async def test_nobody_revives_a_review_that_its_author_took_back(registry: Regis
         await retract(registry, retraction(back.id), "ben")
     await retract(registry, retraction(back.id), "rita")
     assert await retracted_ids(registry.store, [go], await registry.sequence()) == frozenset()
+
+
+async def test_a_build_that_is_retracted_is_a_conflict_that_says_so(registry: Registry) -> None:
+    wrong = {"name": "c19", "config": {"a": 2}}
+    await send(registry, models=[wrong | {"version": "2"}])
+    done = await retract(registry, retraction("model:c19@2"), "rita")
+    with pytest.raises(Invalid, match=f"model:c19@2 is retracted: .* the retraction {done.id}"):
+        await send(registry, models=[wrong | {"version": "3"}])
+    await retract(registry, retraction(done.id), "rita")
+    with pytest.raises(Invalid, match="refer to model:c19@2"):
+        await send(registry, models=[wrong | {"version": "3"}])
