@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import Final
 
 from descentd.graph.metrics import MetricDefinition, MetricDirection
-from descentd.queries.erosion.assess import ALPHA, POWER
+from descentd.queries.erosion.assess import ALPHA
+from descentd.queries.erosion.certainty import detectable_change
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.evaluation.labels import Labels, listed, made_from, number
 from descentd.queries.evaluation.series import Series, SeriesKey
-from descentd.queries.statistics.comparison import Comparison, Result, compare
+from descentd.queries.statistics.comparison import Comparison, Result
+from descentd.queries.statistics.pairs import compare
 
 
 class Comparability(StrEnum):
@@ -159,7 +161,7 @@ def _row(series: Series, base: int, head: int, labels: Labels) -> Row:
     if found is None:
         return row
     verdict = judged(metric, found)
-    least = None if found.error is None else POWER * found.error
+    least = None if found.error is None else detectable_change(found.error, metric.tolerance, ALPHA, 1)
     reason = None
     if verdict is Comparability.SAME and abs(found.delta) > metric.tolerance and least is not None:
         reason = (

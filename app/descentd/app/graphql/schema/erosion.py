@@ -98,6 +98,9 @@ class ErosionFinding:
     q: float | None = strawberry.field(
         description="The false discovery rate over everything that was tested in this answer."
     )
+    e: float | None = strawberry.field(
+        description="Of a LASTING_EROSION its e-value, in place of p and q: evidence that may be asked for at any time."
+    )
     improved: list[Improvement] = strawberry.field(description="For a TRADE_OFF, what was gained meanwhile.")
     suite: Suite = strawberry.field(description="The protocol.")
     data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
@@ -189,6 +192,7 @@ def finding(told: report.FindingReport, data: Mapping[str, Brief], at: int) -> E
         z=found.z,
         p=found.p,
         q=found.q,
+        e=found.e,
         improved=[_gain(gain) for gain in found.improved],
         suite=suite_of(found.series.protocol),
         data=_on(found.series.protocol, data, at),

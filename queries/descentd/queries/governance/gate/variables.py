@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from descentd.graph.model.identity import Content
 from descentd.queries.erosion.report import assessed
-from descentd.queries.evaluation.evaluations import newest_results
+from descentd.queries.evaluation.evaluations import results_of
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.drift import DriftKind, drift
 from descentd.queries.governance.gate.context import GateContext, Observation
@@ -103,8 +103,8 @@ async def _erosion(context: GateContext) -> Observation:
         }
         for one in found.findings
     ]
-    newest = await newest_results(context.registry, context.version.sequence, context.upto)
-    evidence = sorted({one.evaluation.sequence: one.evaluation.id for one in newest.values()}.items())
+    results = await results_of(context.registry, context.version.sequence, context.upto)
+    evidence = sorted({each.sequence: each.id for one in results.values() for each in one.evaluations}.items())
     return Observation({"verdict": found.verdict.value, "findings": findings}, tuple(id for _, id in evidence))
 
 
