@@ -20,7 +20,7 @@ SHOWN: Final = -1.645
 def detectable_change(error: float, tolerance: float, alpha: float, asked: int) -> float:
     """The change that would have been found in four cases of five, asked among so many questions.
 
-    max(tolerance + 0.84·d, (z_{1−α/(2m)} + 0.84)·d) with d the standard error of the difference.
+    max(tolerance + 0.84·d, (z at 1 − alpha/(2m) + 0.84)·d) with d the standard error of the difference.
     """
     return max(tolerance + POWER * error, (quantile(1 - alpha / (2 * asked)) + POWER) * error)
 

@@ -23,6 +23,10 @@ LEVEL: Final = 0.05
 """In how many of the lines in which nothing changed the evidence may ever be found. It is not for choosing."""
 REPAIRED: Final = -1.645
 """The one-sided 5 % point."""
+FARTHEST: Final = 1e100
+"""How many errors away values are followed, so that squares stay finite."""
+WIDEST: Final = 1e5
+"""How many times the usual error a result's own may be: wider ones tell nothing, and narrower ones count as that."""
 SHORT: Final = 16
 """Points of a stretch up to which each stretch is looked at by itself; longer ones are made of such."""
 
@@ -49,17 +53,26 @@ def lasting(badness: Floats, errors: Floats, tolerance: float, series: int) -> L
     it, so that all together raise a false alarm in 5 % of lines at most. It is repaired by the first version w with
     (b_w − b̄_before − max(rise/2, tolerance))/√(s_w² + s_before²) < −1.645, from which the line starts anew.
     """
+    unit = float(np.median(errors)) if errors.size else 1.0
+    kept = np.flatnonzero(errors <= WIDEST * unit)
+    level = float(np.median(badness)) if errors.size else 0.0
+    with np.errstate(over="ignore"):
+        values = np.clip((badness[kept] - level) / unit, -FARTHEST, FARTHEST)
+        spreads = np.maximum(errors[kept] / unit, 1 / WIDEST)
+        least = min(tolerance / unit, FARTHEST)
     begin = 0
     while True:
-        found = _established(badness[begin:], errors[begin:], tolerance, series / LEVEL)
+        found = _established(values[begin:], spreads[begin:], least, series / LEVEL)
         if found is None:
             return None
         lasts, error = found
         later = slice(begin + lasts.found + 1, None)
-        bar = lasts.before + max(lasts.rise / 2, tolerance)
-        below = np.flatnonzero((badness[later] - bar) / np.hypot(errors[later], error) < REPAIRED)
+        bar = lasts.before + max(lasts.rise / 2, least)
+        below = np.flatnonzero((values[later] - bar) / np.hypot(spreads[later], error) < REPAIRED)
         if not below.size:
-            return Lasting(begin + lasts.start, begin + lasts.found, lasts.e, lasts.rise, lasts.before)
+            rise, before = lasts.rise * unit, lasts.before * unit + level
+            start, at = kept[begin + lasts.start], kept[begin + lasts.found]
+            return Lasting(int(start), int(at), lasts.e, rise, before)
         begin += lasts.found + 1 + int(below[0])
 
 
@@ -78,8 +91,8 @@ def _established(badness: Floats, errors: Floats, tolerance: float, bar: float) 
         if e < bar:
             continue
         before, since, error = line.means(start, last)
-        rise = float(f"{since - before:.10g}")  # 0.62 - 0.6 is 0.02, and no more than a tolerance of that
-        if rise > tolerance:
+        rise = since - before
+        if rise > tolerance * (1 + 1e-9):  # 0.62 - 0.6 is no more than 0.02, which floats alone deny
             return Lasting(start, last, e, rise, before), error
     return None
 
