@@ -250,7 +250,7 @@ async def test_a_span_says_what_its_ends_differ_in_and_what_passed_in_between(re
     changes = {one["field"]: (one["before"], one["after"]) for one in span["changes"]}
     assert changes == {
         "config.step": (0, 2),
-        "trainedOn": ("dataset:d@1#p", None),
+        "relation": (None, "FINE_TUNE"),
         "config.lr (on model:m@1, in between)": (1, 99),
         "code.commit (on model:m@1, in between)": (None, "b" * 40),
         "code.repository (on model:m@1, in between)": (None, "https://example.org/r"),

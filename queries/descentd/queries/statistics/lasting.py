@@ -47,7 +47,13 @@ class Lasting:
 
 
 def lasting(badness: Floats, errors: Floats, tolerance: float, series: int) -> Lasting | None:
-    """What is established at the end of a line and was not repaired along it.
+    """What is established at the end of a line and was not repaired along it; see `established`."""
+    found = [one for one, repaired in established(badness, errors, tolerance, series) if repaired is None]
+    return found[0] if found else None
+
+
+def established(badness: Floats, errors: Floats, tolerance: float, series: int) -> Iterator[tuple[Lasting, int | None]]:
+    """Each change for the worse that was established along a line, and the place of the version that repaired it.
 
     badness, errors: (n,) along the line, root first, every error known and positive. series: how many are asked along
     it, so that all together raise a false alarm in 5 % of lines at most. It is repaired by the first version w with
@@ -60,20 +66,16 @@ def lasting(badness: Floats, errors: Floats, tolerance: float, series: int) -> L
         values = np.clip((badness[kept] - level) / unit, -FARTHEST, FARTHEST)
         spreads = np.maximum(errors[kept] / unit, 1 / WIDEST)
         least = min(tolerance / unit, FARTHEST)
-    begin = 0
-    while True:
-        found = _established(values[begin:], spreads[begin:], least, series / LEVEL)
-        if found is None:
-            return None
-        lasts, error = found
-        later = slice(begin + lasts.found + 1, None)
-        bar = lasts.before + max(lasts.rise / 2, least)
-        below = np.flatnonzero((values[later] - bar) / np.hypot(spreads[later], error) < REPAIRED)
-        if not below.size:
-            rise, before = lasts.rise * unit, lasts.before * unit + level
-            start, at = kept[begin + lasts.start], kept[begin + lasts.found]
-            return Lasting(int(start), int(at), lasts.e, rise, before)
-        begin += lasts.found + 1 + int(below[0])
+    begin: int | None = 0
+    while begin is not None and (found := _established(values[begin:], spreads[begin:], least, series / LEVEL)):
+        one, error = found
+        later = begin + one.found + 1
+        bar = one.before + max(one.rise / 2, least)
+        below = np.flatnonzero((values[later:] - bar) / np.hypot(spreads[later:], error) < REPAIRED)
+        start, at = int(kept[begin + one.start]), int(kept[begin + one.found])
+        begin = later + int(below[0]) if below.size else None
+        repaired = None if begin is None else int(kept[begin])
+        yield Lasting(start, at, one.e, one.rise * unit, one.before * unit + level), repaired
 
 
 def e_value(badness: Floats, errors: Floats) -> float:
