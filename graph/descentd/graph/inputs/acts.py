@@ -5,7 +5,21 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from descentd.graph.inputs.base import DateTime, Digest, Flag, Id, Input, Json, Name, Prose, Ref, Value, checked, unique
+from descentd.graph.inputs.base import (
+    DateTime,
+    Description,
+    Digest,
+    Flag,
+    Id,
+    Input,
+    Json,
+    Name,
+    Prose,
+    Ref,
+    Value,
+    checked,
+    unique,
+)
 from descentd.graph.inputs.evaluations import Severity
 
 
@@ -136,7 +150,7 @@ class IncidentInput(Input):
     """When it happened; now where not given."""
     labels: Json = None
     """What the reporting system tells it apart by."""
-    description: Prose | None = None
+    description: Description = None
     """What happened, at length."""
     external_id: Value | None = None
     """The reporting system's own id: the same one again is the same incident."""
