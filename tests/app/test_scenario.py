@@ -274,7 +274,7 @@ def a_weakness_is_inherited(world: World) -> None:
     world.register("Eva", vulnerabilities=[weakness])
     [found] = world.ask("Rob", "Probes", of=CHILD)
     assert (found["status"], found["vulnerability"]["on"]["ref"], found["evidence"]) == ("NOT_RUN", BASE, [])
-    assert world.rules(CHILD)[2]["probes-run"] == "1 probes not run, 0 reproduced."
+    assert world.rules(CHILD)[2]["probes-run"] == "1 probe not run, 0 reproduced, 0 resisted."
 
     def attack(subject: str, rate: float) -> str:
         metrics = [{"name": "attack_success_rate", "value": rate, "n": 200}]

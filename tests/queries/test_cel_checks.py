@@ -3,7 +3,8 @@
 import pytest
 
 from descentd.graph.model.errors import Invalid, InvalidInput
-from descentd.queries.governance.cel.checks import EXAMPLES, check
+from descentd.queries.governance.cel.checks import check
+from descentd.queries.governance.cel.schema import EXAMPLES, Vocabulary
 from descentd.queries.governance.policies import PolicyInput
 
 
@@ -29,6 +30,36 @@ from descentd.queries.governance.policies import PolicyInput
         ('matches(version.name, "[")', "matches cannot be called like that"),
         ("version.name + 1 == 2", "Unsupported operation: string . int"),
         ("metrix.size() == 0", "did you mean metrics"),
+        # Words that there are not: always unequal, so that a rule of them would hold, or fail, for ever.
+        (
+            'erosion.findings.filter(f, f.category == "Bias").size() == 0',
+            'no category "Bias": it is one of perf',
+        ),
+        ('incidents.filter(i, i.severity == "CRITICAL").size() == 0', 'no severity "CRITICAL": it is one of low, '),
+        ('incidents.all(i, !("CRITICAL" == i["severity"]))', 'no severity "CRITICAL"'),
+        ('incidents.all(i, !((i.severity) in ["high", "CRITICAL"]))', 'no severity "CRITICAL"'),
+        ('["high", "Critical"].all(s, !incidents.exists(i, i.severity == s))', 'no severity "Critical"'),
+        ('!("Critical" in incidents.map(i, i.severity))', 'no severity "Critical"'),
+        ('drift.all(d, d.kind != "STALE")', 'no kind of drift "STALE": it is one of MISSING_PROFILE, STALE_PROFILE, '),
+        ('erosion.verdict != "eroded"', 'no verdict of erosion "eroded": it is one of ERODED, STABLE, '),
+        ('erosion.since_serving == null || erosion.since_serving.verdict != "BAD"', 'no verdict of erosion "BAD"'),
+        ('erosion.findings.all(f, f.kind != "STEP")', 'no kind of finding "STEP": it is one of STEP_REGRESSION, '),
+        (
+            'flags.all(f, f.action != "quarantine")',
+            'no action of a flag "quarantine": it is',
+        ),
+        ('ancestry.flags.filter(f, f.action == "CLEAR").size() == 0', 'no action of a flag "CLEAR"'),
+        ('ancestry.vulnerabilities.exists(v, v.severity.startsWith("CRIT"))', 'no severity "CRIT"'),
+        ('erosion.findings.all(f, !f.category.contains("fair"))', 'no category "fair"'),
+        ('version.has("Code")', 'no part of a version "Code": it is one of artifacts, code, '),
+        ('"weights" in version.parts', 'no part of a version "weights"'),
+        ('populations["age_group"]["65+"] == "UNTRAINED"', 'no answer about a population "UNTRAINED"'),
+        ('kin.incidents.all(i, i.relation != "PARENT")', 'no relation "PARENT"'),
+        ('review.decisions.exists(d, d.decision == "NO")', 'no decision "NO"'),
+        ("version.has(version.name)", "version.has"),
+        ("has(version.name)", "version.has"),
+        ('populations[version.name]["65+"] == "TRAINED"', "written out"),
+        ('populations["age_group"].size() == 1', "written out"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(source: str, reason: str) -> None:
@@ -51,6 +82,13 @@ def test_what_cannot_be_meant_is_refused(source: str, reason: str) -> None:
         'profile.must_not_do.exists(t, t.contains("x")) && size(flags) == 0',
         "version.interventions[0].targets[0].value == null",
         "[1, 2].exists(i, i > 1)",
+        'erosion.findings.filter(f, f.category in ["bias", "toxicity"] || f.kind == "TRADE_OFF").size() == 0',
+        'incidents.all(i, i.severity.startsWith("l") && i.title == "CRITICAL")',
+        'version.has("code") && version.has("training_data") && version.age_days < 90.0',
+        'training.datasets.all(d, d.license in ["cc-by-4.0", "proprietary"])',
+        'populations["age_group"]["0-17"] == "NOT_TRAINED"',
+        'kin.incidents.filter(i, i.severity in ["high", "critical"] && i.relation == "ANCESTOR").size() == 0',
+        "erosion.findings.all(f, f.introduced_by.all(d, d.to != version.ref))",
     ],
 )
 def test_what_can_be_meant_is_let_through(source: str) -> None:
@@ -60,4 +98,16 @@ def test_what_can_be_meant_is_let_through(source: str) -> None:
 def test_every_field_of_every_variable_can_be_spoken_of() -> None:
     for name, example in EXAMPLES.items():
         for field in getattr(example, "example", ()):
-            check(f"{name}.{field} != 'never'")
+            check(f"{name}.{field} != null")
+
+
+@pytest.mark.parametrize("name", ["incidents", "flags", "drift", "erosion.findings", "ancestry.vulnerabilities"])
+def test_every_word_that_there_is_may_be_compared_with(name: str) -> None:
+    of = EXAMPLES[name.partition(".")[0]]
+    [shape] = of if isinstance(of, list) else of.example[name.partition(".")[2]]
+    for field, words in shape.example.items():
+        if isinstance(words, Vocabulary):
+            for word in words.words:
+                check(f'{name}.all(x, x.{field} != "{word}")')
+                with pytest.raises(InvalidInput, match=f'no {words.noun} "{word} "'):
+                    check(f'{name}.all(x, x.{field} != "{word} ")')

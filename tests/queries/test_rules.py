@@ -20,7 +20,7 @@ def rule(source: str, name: str = "rule") -> Rule:
 
 
 def outcome(source: str, seen: Bindings) -> GateOutcome:
-    return judge(rule(source), seen)[0]
+    return judge(rule(source), seen).outcome
 
 
 @pytest.mark.parametrize(
@@ -74,16 +74,16 @@ def test_what_a_rule_comes_to(source: str, seen: Bindings, expected: str) -> Non
     ],
 )
 def test_what_cannot_be_decided_says_why(source: str, reason: str) -> None:
-    found, message = judge(rule(source), {"metrics": {"x": [RESULT | {"stderr": None, "suite": "s"}]}})
-    assert found is GateOutcome.INCOMPLETE
-    assert re.search(reason, message)
-    assert "overload" not in message
+    found = judge(rule(source), {"metrics": {"x": [RESULT | {"stderr": None, "suite": "s"}]}})
+    assert found.outcome is GateOutcome.INCOMPLETE
+    assert re.search(reason, found.message)
+    assert "overload" not in found.message
 
 
 def test_a_rule_that_cannot_be_read_never_passes() -> None:
     found = judge(Rule("old", "unheard_of()", "Old.", None), {})
-    assert found[0] is GateOutcome.INCOMPLETE
-    assert "unheard_of()" in found[1]
+    assert found.outcome is GateOutcome.INCOMPLETE
+    assert "unheard_of()" in found.message
 
 
 WILD = [
@@ -120,7 +120,7 @@ def test_ten_thousand_contexts_with_missing_pieces_never_pass_where_evidence_is_
         seen, absent, unsound = context(chance)
         one = chance.choice(rules)
         assert one.expression
-        found, _ = judge(one, seen)
+        found = judge(one, seen).outcome
         spoken = one.expression.variables
         if spoken & absent or ("metrics" in spoken and one.expression.metrics & unsound):
             lacking += 1
@@ -172,7 +172,8 @@ def test_ten_thousand_choices_never_pass_where_nothing_was_measured() -> None:
     for _ in range(10_000):
         shape, condition = chance.choice(SHAPES), chance.choice(list(CONDITIONS))
         results = [result(chance) | {"suite": chance.choice("stv")} for _ in range(chance.randint(1, 3))]
-        found, reason = judge(held[shape, condition], {"metrics": {"a": results}})
+        judged = judge(held[shape, condition], {"metrics": {"a": results}})
+        found, reason = judged.outcome, judged.message
         if not any(map(CONDITIONS[condition], results)):
             lacking += 1
             assert found is not GateOutcome.PASSED, (shape, condition, results)

@@ -99,13 +99,16 @@ def promote(
 
 
 def print_rules(rules: Sequence[dict[str, Any]]) -> None:
-    """Write what each rule came to, and how much it rests on."""
-    headings = ("rule", "outcome", "message", "evidence")
-    rows = [(rule["name"], rule["outcome"], rule["message"], _rests_on(rule.get("evidence"))) for rule in rules]
+    """Write what each rule came to, the values that it saw, and how much it rests on."""
+    headings = ("rule", "outcome", "message", "saw", "evidence")
+    rows = [
+        (rule["name"], rule["outcome"], rule["message"], rule.get("saw"), _rests_on(rule.get("evidence")))
+        for rule in rules
+    ]
     if any("evidence" in rule for rule in rules):
         console.print_table(headings, rows)
     elif rows:  # an error tells of no evidence
-        console.print_table(headings[:3], [row[:3] for row in rows])
+        console.print_table(headings[:4], [row[:4] for row in rows])
 
 
 def _rests_on(evidence: Sequence[dict[str, Any]] | None) -> str | None:

@@ -30,6 +30,9 @@ class RuleOutcome:
         description="INCOMPLETE: what it speaks of is not known, or it came to no boolean."
     )
     message: str = strawberry.field(description="A sentence: what it demands, or why nothing can be said.")
+    saw: str | None = strawberry.field(
+        description="The values that it saw, in words; null where there are none, or in decisions of before."
+    )
     ids: strawberry.Private[Sequence[str]]
     at: strawberry.Private[int]
 
@@ -159,7 +162,10 @@ class Policy(Record, kind=Kind.POLICY):
 def rules(found: Sequence[decide.RuleOutcome], at: int) -> list[RuleOutcome]:
     """Outcomes as their GraphQL type."""
     return [
-        RuleOutcome(name=one.name, outcome=one.outcome, message=one.message, ids=one.evidence, at=at) for one in found
+        RuleOutcome(
+            name=one.name, outcome=one.outcome, message=one.message, saw=one.saw or None, ids=one.evidence, at=at
+        )
+        for one in found
     ]
 
 
@@ -168,6 +174,7 @@ def _recorded(rule: Content, at: int) -> RuleOutcome:
         name=rule["name"],
         outcome=GateOutcome(rule["outcome"]),
         message=rule["message"],
+        saw=rule.get("saw"),
         ids=rule["evidence"],
         at=at,
     )

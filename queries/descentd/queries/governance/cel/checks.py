@@ -1,100 +1,63 @@
-"""What an expression of a new policy must be beyond what can be compiled: about fields that there are, and a boolean.
+"""What an expression of a new policy must be beyond what can be compiled: about fields and words that there are.
 
 Policies on record are not held to it: what was let in before stays readable.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from descentd.graph.model.errors import InvalidInput
 from descentd.queries.governance.cel.expressions import Undecided, compiled, suggestion
+from descentd.queries.governance.cel.schema import EXAMPLES, EXPOSURE, LITERAL, PART, RESULT, Shape, Vocabulary
 from descentd.queries.governance.cel.tokens import CONSTANTS, MACROS, PLAIN, Token, at, closing_of, tokenized
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What has fields: what it is called, and one as an example."""
-
-    noun: str
-    example: Mapping[str, Any]
-
-
-def _texts(noun: str, *fields: str) -> Shape:
-    return Shape(noun, dict.fromkeys(fields, "text"))
-
-
-_RESULT: Final = Shape(
-    "A result",
-    {
-        **dict.fromkeys(("value", "badness", "stderr", "delta_serving"), 0.5),
-        "n": 100,
-        "slice": {},
-        "contaminated": False,
-        **dict.fromkeys(("suite", "suite_version", "data"), "text"),
-    },
-)
-_TARGET: Final = _texts("A target", "attribute", "value")
-_WEAKNESS: Final = _texts("A vulnerability", "id", "severity", "title")
-_FLAG: Final = _texts("A flag", "id", "action", "reason")
-_FINDING: Final = Shape(
-    "A finding", {**_texts("", "kind", "metric", "category").example, "slice": {}, "p": 0.5, "q": 0.5, "e": 20.0}
-)
-_SERIES: Final = Shape("A series", {**_texts("", "metric", "suite").example, "slice": {}, "shown_not_worse": False})
-_INTERVENTION: Final = Shape("An intervention", {"kind": "text", "description": "text", "targets": [_TARGET]})
-_PROFILE: Final = {
-    "present": True,
-    "current": True,
-    "must_not_do": ["text"],
-    "guardrails": ["text"],
-    "known_biases": [_texts("A known bias", "attribute", "value", "description")],
-}
-EXAMPLES: Final[Mapping[str, Any]] = {
-    "version": Shape("version", {**_texts("", "ref", "name", "version").example, "interventions": [_INTERVENTION]}),
-    "profile": Shape("profile", _PROFILE),
-    "erosion": Shape(
-        "erosion", {"verdict": "text", "findings": [_FINDING], "lasting": [_FINDING], "series": [_SERIES]}
-    ),
-    "probes": Shape("probes", {"not_run": 0, "resisted": 0, "reproduced": 0}),
-    "review": Shape("review", {"go": 0, "no_go": 0, "quorum_reached": False}),
-    "flags": [_FLAG],
-    "incidents": [_texts("An incident", "id", "severity", "title")],
-    "drift": [_texts("A finding of drift", "kind", "message")],
-    "ancestry": Shape(
-        "ancestry",
-        {
-            "flags": [_FLAG],
-            "vulnerabilities": [_WEAKNESS],
-            "retracted": [_texts("What was retracted", "id", "ref", "reason")],
-        },
-    ),
-}
-"""An example of each variable but `metrics`, which depends on the metrics that are named."""
+from descentd.queries.prose import conjunction
 
 Scopes = Mapping[str, Any]
 _UNKNOWN: Final = None
 _METRICS: Final = Shape("metrics", {})
+_POPULATIONS: Final = Shape("populations", {})
+_PARTLY: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "startsWith": str.startswith,
+    "endsWith": str.endswith,
+    "contains": str.__contains__,
+}
+"""How a text is compared with a part of it, by the name of the function."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Texts:
+    """Texts that are written out; several in a list, one of which an element is."""
+
+    texts: tuple[str, ...]
 
 
 def check(source: str) -> None:
-    """Raise InvalidInput for an expression that cannot be compiled, or cannot be meant."""
+    """Raise InvalidInput for an expression that cannot be compiled, speaks of what there is not, or is no condition."""
     expression = compiled(source)
     tokens = list(tokenized(source))
     _Reader(tokens, closing_of(tokens)).read(0, len(tokens), {})
-    seen = {name: _plain(example) for name, example in EXAMPLES.items() if name in expression.variables}
+    seen: dict[str, object] = {name: _plain(EXAMPLES[name]) for name in expression.variables - LITERAL}
     if "metrics" in expression.variables:
-        seen["metrics"] = {name: [_plain(_RESULT)] for name in expression.metrics}
+        seen["metrics"] = {name: [_plain(RESULT)] for name in expression.metrics}
+    if "populations" in expression.variables:
+        asked: dict[str, dict[str, str]] = {}
+        for attribute, value in expression.populations:
+            asked.setdefault(attribute, {})[value] = EXPOSURE.words[0]
+        seen["populations"] = asked
     try:
-        value = expression.evaluate_as_first(seen)
+        outcome = expression.evaluate_as_first(seen)
     except Undecided as error:
         if error.mistaken:
             raise InvalidInput(f"It cannot be decided: {error}.") from None
         return  # the example may lack what is asked for, a slice for one
-    if not isinstance(value, bool):
-        raise InvalidInput(f"It comes to {value!r}, which is neither true nor false: compare it with something.")
+    if not isinstance(outcome, bool):
+        raise InvalidInput(f"It comes to {outcome!r}, which is neither true nor false: compare it with something.")
 
 
 def _plain(example: Any) -> Any:
+    if isinstance(example, Vocabulary):
+        return example.words[0]
     if isinstance(example, Shape):
         return {name: _plain(part) for name, part in example.example.items()}
     return [_plain(part) for part in example] if isinstance(example, list) else example
@@ -109,11 +72,15 @@ class _Reader:
 
     def read(self, begin: int, end: int, scopes: Scopes) -> Any:
         """Read the tokens from `begin` to before `end`; what they stand for, where they are one operand."""
-        i, found = begin, _UNKNOWN
+        i, found, before, sign = begin, _UNKNOWN, _UNKNOWN, ""
         while i < end:
-            following, found = self._operand(i, scopes)
-            found = found if (i, following) == (begin, end) else _UNKNOWN
-            i = following
+            following, value = self._operand(i, scopes)
+            if sign:
+                _compare(before, sign, value)
+            text = at(self._tokens, following)
+            sign = text if following < end and text in {"==", "!=", "in"} else ""
+            found = value if (i, following) == (begin, end) else _UNKNOWN
+            before, i = value, following + (1 if sign else 0)
         return found
 
     def _operand(self, i: int, scopes: Scopes) -> tuple[int, Any]:
@@ -121,16 +88,28 @@ class _Reader:
         found = _UNKNOWN
         following = i + 1
         if i in self._closing:
-            inner = self.read(i + 1, self._closing[i], scopes)
-            found = {"(": inner, "[": None if inner is None else [inner]}.get(token.text)
+            inside = self._elements(i, scopes)
+            found = {"(": inside[0] if len(inside) == 1 else _UNKNOWN, "[": _list(inside)}.get(token.text)
             following = self._closing[i] + 1
+        elif token.kind == "text":
+            plain = PLAIN.fullmatch(token.text)
+            found = _Texts((plain[1],)) if plain else _UNKNOWN
         elif token.kind == "word" and token.text not in CONSTANTS:
-            found = scopes[token.text] if token.text in scopes else EXAMPLES.get(token.text)
-            if token.text == "metrics":
-                found = _METRICS
+            variables = {**EXAMPLES, "metrics": _METRICS, "populations": _POPULATIONS, **scopes}
+            found = variables.get(token.text)
         else:
             return following, found
         return self._selected(following, found, scopes)
+
+    def _elements(self, open_: int, scopes: Scopes) -> list[Any]:
+        """What stands between brackets, by commas."""
+        found, begin, i, close = [], open_ + 1, open_ + 1, self._closing[open_]
+        while i < close:
+            if at(self._tokens, i) == ",":
+                found.append(self.read(begin, i, scopes))
+                begin = i + 1
+            i = self._closing.get(i, i) + 1
+        return [*found, self.read(begin, close, scopes)]
 
     def _selected(self, i: int, found: Any, scopes: Scopes) -> tuple[int, Any]:
         """What fields, indices and calls after an operand lead to."""
@@ -145,20 +124,56 @@ class _Reader:
                     i += 2
             else:
                 close = self._closing[i]
-                self.read(i + 1, close, scopes)
-                text = PLAIN.fullmatch(at(self._tokens, i + 1)) if close == i + 2 else None
-                found = _indexed(found, text[1] if text else None) if at(self._tokens, i) == "[" else _UNKNOWN
+                inside = self._elements(i, scopes)
+                text = inside[0].texts[0] if isinstance(inside[0], _Texts) else None
+                found = _indexed(found, text) if at(self._tokens, i) == "[" else _UNKNOWN
                 i = close + 1
         return i, found
 
     def _called(self, open_: int, name: str, found: Any, scopes: Scopes) -> Any:
         close = self._closing[open_]
         if name not in MACROS:
-            self.read(open_ + 1, close, scopes)
+            [argument, *_] = self._elements(open_, scopes)
+            if name == "has":
+                _compare(PART, "==", argument)
+            if name in _PARTLY and isinstance(found, Vocabulary) and isinstance(argument, _Texts):
+                _check_words(found, [text for text in argument.texts if not _is_part(found, name, text)])
             return _UNKNOWN
         element = found[0] if isinstance(found, list) and found else _UNKNOWN
-        self.read(open_ + 3, close, {**scopes, at(self._tokens, open_ + 1): element})
+        value = self.read(open_ + 3, close, {**scopes, at(self._tokens, open_ + 1): element})
+        if name == "map":
+            return [_UNKNOWN if value is _UNKNOWN else value]
         return found if name == "filter" else _UNKNOWN
+
+
+def _list(elements: Sequence[Any]) -> Any:
+    """A list by an example of its elements: of several texts each of them."""
+    if all(isinstance(one, _Texts) for one in elements):
+        return [_Texts(tuple(text for one in elements for text in one.texts))]
+    return [elements[0]] if len(elements) == 1 and elements[0] is not _UNKNOWN else _UNKNOWN
+
+
+def _compare(left: Any, sign: str, right: Any) -> None:
+    """Raise InvalidInput where a text that is always one of some words is compared with another text."""
+    if sign == "in":
+        right = right[0] if isinstance(right, list) and right else _UNKNOWN
+    for one, other in ((left, right), (right, left)):
+        if isinstance(one, Vocabulary) and isinstance(other, _Texts):
+            _check_words(one, [text for text in other.texts if text not in one.words])
+
+
+def _check_words(vocabulary: Vocabulary, wrong: Sequence[str]) -> None:
+    if wrong:
+        words = ", ".join(vocabulary.words)
+        raise InvalidInput(f"There is no {vocabulary.noun} {conjunction(list(_quoted(wrong)))}: it is one of {words}.")
+
+
+def _quoted(texts: Sequence[str]) -> Iterator[str]:
+    return (f'"{text}"' for text in texts)
+
+
+def _is_part(vocabulary: Vocabulary, name: str, text: str) -> bool:
+    return any(_PARTLY[name](word, text) for word in vocabulary.words)
 
 
 def _field(of: Any, name: str) -> Any:
@@ -173,5 +188,9 @@ def _indexed(of: Any, text: str | None) -> Any:
     if isinstance(of, list):
         return of[0]
     if of is _METRICS:
-        return [_RESULT]
+        return [RESULT]
+    if of is _POPULATIONS:
+        return {"": EXPOSURE}
+    if isinstance(of, dict) and "" in of:
+        return of[""]
     return _field(of, text) if text is not None else _UNKNOWN

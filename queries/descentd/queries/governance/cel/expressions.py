@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from descentd.graph.metrics import nearest
 from descentd.graph.model.errors import InvalidInput
+from descentd.queries.governance.cel.schema import VARIABLES
 from descentd.queries.governance.cel.tokens import (
     CONSTANTS,
     MACROS,
@@ -26,21 +27,9 @@ from descentd.queries.governance.cel.tokens import (
 )
 from descentd.queries.governance.cel.vacuity import Instrumented, Monitor, instrument, nonempty, with_extremes
 
-VARIABLES: Final[Mapping[str, frozenset[str]]] = {
-    "version": frozenset({"ref", "name", "version", "interventions"}),
-    "profile": frozenset({"present", "current", "must_not_do", "guardrails", "known_biases"}),
-    "metrics": frozenset(),
-    "erosion": frozenset({"verdict", "findings", "lasting", "series"}),
-    "probes": frozenset({"not_run", "resisted", "reproduced"}),
-    "review": frozenset({"go", "no_go", "quorum_reached"}),
-    "flags": frozenset(),
-    "incidents": frozenset(),
-    "drift": frozenset(),
-    "ancestry": frozenset({"flags", "vulnerabilities", "retracted"}),
-}
-"""What an expression may speak of, and the fields of what has any."""
-
-FUNCTIONS: Final = frozenset({"size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string"})
+FUNCTIONS: Final = frozenset(
+    {"size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string", "has"}
+)
 LONGEST: Final = 4000
 _BEGINS: Final = frozenset({"", "(", "[", "{", ",", "?", ":", "&&", "||"})
 _REASON: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
@@ -50,14 +39,16 @@ _REASON: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 class Expression:
     """A compiled expression and what it speaks of.
 
-    `variables` are those of `VARIABLES` that it names, `metrics` the names that it looks results up by, and `fields`
-    everything that it may select: whatever follows a dot, and every literal text.
+    `variables` are those of `VARIABLES` that it names, `metrics` the names that it looks results up by, `populations`
+    the attributes and values that it asks about, and `fields` everything that it may select: whatever follows a dot,
+    and every literal text.
     """
 
     source: str
     instrumented: Instrumented
     variables: frozenset[str]
     metrics: frozenset[str]
+    populations: frozenset[tuple[str, str]]
     fields: frozenset[str]
 
     def evaluate(self, variables: Mapping[str, object]) -> object:
@@ -69,7 +60,7 @@ class Expression:
         metrics = variables.get("metrics")
         if self.instrumented.choices and isinstance(metrics, Mapping):
             variables = {**variables, "metrics": with_extremes(metrics)}
-        context = _engine().Context(dict(variables), monitor.functions())
+        context = _engine().Context(dict(variables), {**monitor.functions(), "has": _has})
         for part in self.instrumented.parts:
             if part != self.instrumented.text:
                 _notice(part, context, monitor)
@@ -83,7 +74,12 @@ class Expression:
 
     def evaluate_as_first(self, variables: Mapping[str, object]) -> object:
         """What it came to in the first edition of the gate; raises Undecided where it came to an error."""
-        return _run(_as_first(self.source), _engine().Context(dict(variables), {"nonempty_": nonempty}))
+        return _run(_as_first(self.source), _engine().Context(dict(variables), {"nonempty_": nonempty, "has": _has}))
+
+
+def _has(version: Mapping[str, Any], part: str) -> bool:
+    """Whether a version's own record holds a part: `version.has("code")`."""
+    return part in version["parts"]
 
 
 def _notice(part: str, context: Any, monitor: Monitor) -> None:
@@ -155,13 +151,14 @@ def compiled(source: str) -> Expression:
     unread = set(program.variables()) - free - bound
     if unread:
         raise InvalidInput(f"The expression names {', '.join(sorted(unread))} in a way that cannot be followed.")
-    metrics = frozenset(_metrics(tokens))
+    metrics, populations = frozenset(_metrics(tokens)), frozenset(_populations(tokens))
+    _check_has(tokens)
     fields = {token.text for before, token in pairs(tokens) if before.text == "." and token.kind == "word"}
     fields |= {found[1] for token in tokens if (found := PLAIN.fullmatch(token.text))}
     instrumented = instrument(source, tokens, closing)
     for text in (instrumented.text, *instrumented.parts):
         _program(text)
-    return Expression(source, instrumented, frozenset(free), metrics, frozenset(fields))
+    return Expression(source, instrumented, frozenset(free), metrics, populations, frozenset(fields))
 
 
 def _names(tokens: Sequence[Token], closing: Mapping[int, int]) -> tuple[set[str], set[str]]:
@@ -207,6 +204,31 @@ def _metrics(tokens: Sequence[Token]) -> Iterator[str]:
                 'metrics is indexed by names that are written out, metrics["accuracy"] or "accuracy" in metrics: '
                 "nothing else says which results the rule rests on."
             )
+
+
+def _populations(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
+    """The attributes and values that are asked about; raises InvalidInput where one is not written out."""
+    for i, token in enumerate(tokens):
+        if token.text != "populations" or token.kind != "word" or at(tokens, i - 1) == ".":
+            continue
+        attribute, value = (PLAIN.fullmatch(at(tokens, i + offset)) for offset in (2, 5))
+        brackets = [at(tokens, i + offset) for offset in (1, 3, 4, 6)]
+        if attribute is None or value is None or brackets != ["[", "]", "[", "]"]:
+            raise InvalidInput(
+                "populations is indexed by an attribute and a value that are written out, as in "
+                'populations["age_group"]["65+"] == "NOT_TRAINED".'
+            )
+        yield attribute[1], value[1]
+
+
+def _check_has(tokens: Sequence[Token]) -> None:
+    """Raise InvalidInput where `has` is asked of anything but the version, or a part that is not written out."""
+    for i, token in enumerate(tokens):
+        if token.text != "has" or token.kind != "word" or at(tokens, i + 1) != "(":
+            continue
+        asked = PLAIN.fullmatch(at(tokens, i + 2)) and at(tokens, i + 3) == ")"
+        if not asked or (at(tokens, i - 1), at(tokens, i - 2)) != (".", "version") or at(tokens, i - 3) == ".":
+            raise InvalidInput('has is asked of the version and a part that is written out, as in version.has("code").')
 
 
 def _as_first(source: str) -> str:

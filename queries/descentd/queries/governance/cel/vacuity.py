@@ -3,8 +3,8 @@
 CEL is true of nothing: `all` of an empty list holds, and so does `!exists`. So an expression is put into other words,
 in which whatever chooses among results says whether it chose any, wherever that stands and whatever becomes of it:
 
-- A condition on what a result was measured on (slice, suite, data) chooses. `filter` has to choose at least one result,
-  `exists` has to find one for the expression to be true.
+- A condition on what a result was measured on, or when (slice, suite, data, age_days), chooses. `filter` has to choose
+  at least one result, `exists` has to find one for the expression to be true.
 - A condition on what was measured (value, badness …) judges. It may judge every result to be bad, or none.
 - A condition on both has to depend on what was measured for at least one result: with other numbers there it would have
   come to something else. Of a conjunction under `all`, and a disjunction under `exists`, that goes for each part.
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from descentd.queries.governance.cel.tokens import MACROS, PLAIN, Token, at, receiver_of
 
-CHOOSING: Final = frozenset({"slice", "suite", "suite_version", "data"})
+CHOOSING: Final = frozenset({"slice", "suite", "suite_version", "data", "age_days"})
 MEASURED: Final = frozenset({"value", "badness", "stderr", "n", "contaminated", "delta_serving"})
 _HIGH, _LOW = "with_high_", "with_low_"
 _ALL_HIGH: Final[Mapping[str, object]] = {"n": 1 << 62, "contaminated": True}

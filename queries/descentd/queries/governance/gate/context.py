@@ -16,6 +16,9 @@ told apart by their exact text. Decisions of that time hold no edition.
 2: a GO counted on though something that the version came from was retracted after it.
 """
 
+_DAY: Final = 86_400_000_000
+"""Microseconds of a day."""
+
 
 @dataclass(frozen=True)
 class References:
@@ -32,6 +35,11 @@ class References:
     def metrics(self) -> frozenset[str]:
         """The metrics that they name."""
         return frozenset().union(*(one.metrics for one in self.expressions))
+
+    @cached_property
+    def populations(self) -> frozenset[tuple[str, str]]:
+        """The attributes and values that they ask about."""
+        return frozenset().union(*(one.populations for one in self.expressions))
 
     @cached_property
     def fields(self) -> frozenset[str]:
@@ -53,6 +61,10 @@ class GateContext:
     moment: int
     references: References = field(default_factory=References)
     edition: int = EDITION
+
+    def age_days(self, since: int) -> float:
+        """How many days lie between a moment (microseconds since 1970 UTC) and when the gate is asked."""
+        return (self.moment - since) / _DAY
 
 
 @dataclass(frozen=True, slots=True)

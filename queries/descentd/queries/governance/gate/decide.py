@@ -16,8 +16,8 @@ from descentd.queries.governance.flags import REFUSING, flags_reaching
 from descentd.queries.governance.gate.context import EDITION, GateContext, References
 from descentd.queries.governance.gate.rules import GateOutcome, judge
 from descentd.queries.governance.gate.state_variables import reviews_of
-from descentd.queries.governance.gate.variables import observe
-from descentd.queries.governance.policies import Policy, likely_environment, policy_in_force
+from descentd.queries.governance.gate.variables import Observed, observe
+from descentd.queries.governance.policies import Policy, Rule, likely_environment, policy_in_force
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.reviews import latest_decisions, quorum, veto_sentence, vetoes
 from descentd.queries.prose import conjunction
@@ -29,12 +29,13 @@ VERSION = frozenset({Kind.MODEL_VERSION})
 
 @dataclass(frozen=True, slots=True)
 class RuleOutcome:
-    """What one rule came to, a sentence, and the ids of the records that it rests on."""
+    """What one rule came to, a sentence, the ids of the records that it rests on, and the values seen, in words."""
 
     name: str
     outcome: GateOutcome
     message: str
     evidence: tuple[str, ...] = ()
+    saw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,18 @@ async def evaluate(
     references = References(tuple(rule.expression for rule in asked if rule.expression is not None))
     context = GateContext(registry, version, environment, upto, moment, references, edition)
     built_in = [one async for one in _built_in_blocks(context, policy)]
-    sight = await observe(context, policy)
-    rules = [
-        RuleOutcome(
-            rule.name, *judge(rule, sight.seen, edition), sight.evidence(rule.expression) if rule.expression else ()
-        )
-        for rule in asked
-    ]
+    observed = await observe(context, policy)
+    rules = [_judged(rule, observed, edition) for rule in asked]
     people = await _quorum(context, policy)
     return Gate(
         version, environment, _outcome(built_in, rules, people), policy, (*built_in, *rules, *people), upto, moment
     )
+
+
+def _judged(rule: Rule, observed: Observed, edition: int) -> RuleOutcome:
+    found = judge(rule, observed.seen, edition)
+    evidence = observed.evidence(rule.expression) if rule.expression else ()
+    return RuleOutcome(rule.name, found.outcome, found.message, evidence, found.saw)
 
 
 def _outcome(

@@ -30,12 +30,11 @@ _IRRELEVANT: Final = frozenset(
         Kind.MODEL_VERSION,
         Kind.POPULATION,
         Kind.NOTE,
-        Kind.METRIC_DEFINITION,
         Kind.GATE_DECISION,
         Kind.PROMOTION,
     }
 )
-"""Kinds of record that no gate says anything else for: what a version came from is in its content, for good."""
+"""Kinds of record that no gate says anything else for (populations aside, where a rule asks for them)."""
 
 _STATING: Final = frozenset({Role.EVALUATES, Role.DESCRIBES, Role.AFFECTS, Role.DECIDES_ON})
 _ABOUT_ONE: Final = frozenset({Kind.EVALUATION, Kind.SAFETY_PROFILE, Kind.VULNERABILITY, Kind.REVIEW})
@@ -104,7 +103,13 @@ def _records(gate: Gate, person: str) -> tuple[Record, list[Record]]:
         **place,
         "outcome": gate.outcome.value,
         "rules": [
-            {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message, "evidence": [*rule.evidence]}
+            {
+                "name": rule.name,
+                "outcome": rule.outcome.value,
+                "message": rule.message,
+                "evidence": [*rule.evidence],
+                **({"saw": rule.saw} if rule.saw else {}),
+            }
             for rule in gate.rules
         ],
         "evidence": [*gate.evidence],
@@ -149,16 +154,22 @@ async def _matters(reads: Reads, since: Sequence[Brief], relevant: frozenset[int
     about_one = [brief.sequence for brief in since if brief.kind in _ABOUT_ONE]
     if any(brief.kind not in _IRRELEVANT | _ABOUT_ONE for brief in since):
         return True
-    if any(brief.kind is Kind.EVALUATION for brief in since) and _compares(gate):
+    if any(brief.kind is Kind.EVALUATION for brief in since) and _speaks_of(gate, _COMPARED):
+        return True
+    if any(brief.kind is Kind.POPULATION for brief in since) and _speaks_of(gate, frozenset({"populations"})):
         return True
     links = await reads.links(about_one, _STATING, inward=False) if about_one else []
     return any(link.target in relevant for link in links)
 
 
-def _compares(gate: Gate) -> bool:
-    """Whether a rule compares the version with what serves: then results of others matter too."""
-    rules = gate.policy.rules if gate.policy else ()
-    return any(rule.expression is not None and "delta_serving" in rule.expression.fields for rule in rules)
+_COMPARED: Final = frozenset({"delta_serving", "since_serving"})
+"""Fields that compare the version with what serves: results of others matter too where a rule speaks of them."""
+
+
+def _speaks_of(gate: Gate, names: frozenset[str]) -> bool:
+    """Whether a rule names one of these variables or fields."""
+    expressions = [rule.expression for rule in (gate.policy.rules if gate.policy else ())]
+    return any(not names.isdisjoint(one.fields | one.variables) for one in expressions if one is not None)
 
 
 def blocked(gate: Gate, decision: str | None = None, field: str = "of") -> GateBlocked:
@@ -175,7 +186,7 @@ def blocked(gate: Gate, decision: str | None = None, field: str = "of") -> GateB
 
 
 def _details(rule: RuleOutcome) -> dict[str, Any]:
-    return {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message}
+    return {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message, "saw": rule.saw or None}
 
 
 async def replay(registry: Registry, decision: str) -> Replay:

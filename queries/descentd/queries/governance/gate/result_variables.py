@@ -42,6 +42,7 @@ async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str
                 "data": on.ref if on else None,
                 "contaminated": touched.touches(context.version.sequence, on.sequence) if touched and on else None,
                 "delta_serving": _delta(series, one, there),
+                "age_days": context.age_days(one.evaluation.moment),
             }
         )
         evidence[series.metric.name].append(one.evaluation.id)

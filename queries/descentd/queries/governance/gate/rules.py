@@ -1,10 +1,10 @@
 """Judging a rule by what is known of a version: it holds, it fails, or something is missing, which built_in passes."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from descentd.queries.governance.cel.expressions import Expression, Undecided
 from descentd.queries.governance.gate.context import EDITION
@@ -35,38 +35,45 @@ _MEASURED: Final = frozenset({"value", "badness", "contaminated"})
 """Fields of a result that a rule may not speak of where they are not known: the others are null then, by nature."""
 
 
-def judge(rule: Rule, seen: Bindings, edition: int = EDITION) -> tuple[GateOutcome, str]:
-    """What a rule comes to, and a sentence; the one place where something passes."""
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a rule comes to, a sentence, and the values that it saw, in words; empty where there is none to give."""
+
+    outcome: GateOutcome
+    message: str
+    saw: str = ""
+
+
+def judge(rule: Rule, seen: Bindings, edition: int = EDITION) -> Judgement:
+    """What a rule comes to; the one place where something passes."""
     if rule.expression is None:
-        return GateOutcome.INCOMPLETE, f"This server cannot read its expression: {rule.source}"
+        return Judgement(GateOutcome.INCOMPLETE, f"This server cannot read its expression: {rule.source}")
     lacking = _lacking(rule.expression, seen)
     if lacking:
-        return GateOutcome.INCOMPLETE, lacking
-    variables = {name: seen[name] for name in rule.expression.variables}
-    if "metrics" in variables:
+        return Judgement(GateOutcome.INCOMPLETE, lacking)
+    variables = {name: _known(seen[name]) for name in rule.expression.variables - {"metrics"}}
+    if "metrics" in rule.expression.variables:
         variables["metrics"] = {name: results for name, results, _ in _results(rule.expression, seen)}
     if any(_has_nan(value) for value in variables.values()):
-        return GateOutcome.INCOMPLETE, "A number that it speaks of is not a number (NaN)."
+        return Judgement(GateOutcome.INCOMPLETE, "A number that it speaks of is not a number (NaN).")
+    saw = explain(rule.expression, variables)
     try:
         value = _evaluated(rule.expression, variables, edition)
     except Undecided as error:
         unknown = _unknown(rule.expression, seen)
         reason = f"{unknown} is not known, and {error}" if unknown and "null" in str(error) else str(error)
-        return GateOutcome.INCOMPLETE, f"It cannot be decided: {reason}."
+        return Judgement(GateOutcome.INCOMPLETE, f"It cannot be decided: {reason}.", saw)
     if value is True:
-        return GateOutcome.PASSED, rule.message or rule.source
+        return Judgement(GateOutcome.PASSED, rule.message or rule.source, saw)
     if value is False:
-        return GateOutcome.BLOCKED, rule.message or _why(rule.expression, variables)
-    return GateOutcome.INCOMPLETE, f"It comes to {type(value).__name__}, which is neither true nor false."
+        why = capitalized(saw) if saw else f"This does not hold: {rule.source}"
+        return Judgement(GateOutcome.BLOCKED, rule.message or why, saw)
+    message = f"It comes to {type(value).__name__}, which is neither true nor false."
+    return Judgement(GateOutcome.INCOMPLETE, message, saw)
 
 
 def _evaluated(expression: Expression, variables: Bindings, edition: int) -> object:
     return expression.evaluate(variables) if edition > 1 else expression.evaluate_as_first(variables)
-
-
-def _why(expression: Expression, variables: Bindings) -> str:
-    seen = explain(expression, variables)
-    return capitalized(seen) if seen else f"This does not hold: {expression.source}"
 
 
 def _lacking(expression: Expression, seen: Bindings) -> str | None:
@@ -75,6 +82,9 @@ def _lacking(expression: Expression, seen: Bindings) -> str | None:
         value = seen.get(name, Missing(f"Nothing is known of {name}."))
         if isinstance(value, Missing):
             return value.reason
+        nested = _missing_in(value, expression.fields) if name != "metrics" else None
+        if nested is not None:
+            return nested.reason
     for name, results, reason in _results(expression, seen):
         if not results:
             return reason or f"There is no result of {name}."
@@ -82,6 +92,30 @@ def _lacking(expression: Expression, seen: Bindings) -> str | None:
             if any(result.get(field) is None for result in results):
                 return f"A result of {name} has no {field} that is known."
     return None
+
+
+def _missing_in(value: object, fields: Collection[str]) -> Missing | None:
+    """What is not known in a value, of the fields that an expression may select: the first of it."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting += one
+        elif isinstance(one, Mapping):
+            for name, part in one.items():
+                if isinstance(part, Missing) and name in fields:
+                    return part
+                waiting.append(part)
+    return None
+
+
+def _known(value: object) -> Any:
+    """A value without what is not known in it, which is null there: nothing selects it."""
+    if isinstance(value, Missing):
+        return None
+    if isinstance(value, list):
+        return [_known(one) for one in value]
+    return {name: _known(part) for name, part in value.items()} if isinstance(value, Mapping) else value
 
 
 def _unknown(expression: Expression, seen: Bindings) -> str | None:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
+from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.governance.flags import ActiveFlag, active_flags, flags_reaching
@@ -26,12 +28,16 @@ async def review(context: GateContext, policy: Policy | None) -> Observation:
     """How many people said GO and NO_GO for the environment, and whether the quorum is reached."""
     states = await reviews_of(context)
     reached = quorum(states, context.environment, policy)
-    value = {
+    value: dict[str, Any] = {
         "go": len(reached.people),
         "no_go": len({one.who for one in vetoes(states, context.environment)}),
         "quorum_reached": reached.reached,
     }
-    here = (one for one in states if one.void is None and one.environment == context.environment)
+    here = [one for one in states if one.void is None and one.environment == context.environment]
+    value["decisions"] = [
+        {"by": one.person, "decision": one.decision.value, "age_days": context.age_days(one.entry.recorded_at)}
+        for one in here
+    ]
     return Observation(value, tuple(one.entry.record.id for one in here))
 
 
@@ -82,7 +88,24 @@ async def ancestry(context: GateContext) -> Observation:
         gone = await retracted_origins(context.registry, context.version.sequence, context.upto)
         value["retracted"] = [{"id": one.of.id, "ref": one.of.ref, "reason": one.reason} for one in gone]
         evidence += dict.fromkeys(one.id for one in gone)
+    if "reviews" in context.references.fields:
+        reviewed = await _reviews_above(context)
+        value["reviews"] = [
+            {"ref": ref, "environment": one.environment, "decision": one.decision.value, "by": one.person}
+            for ref, one in reviewed
+        ]
+        evidence += [one.entry.record.id for _, one in reviewed]
     return Observation(value, tuple(evidence))
+
+
+async def _reviews_above(context: GateContext) -> list[tuple[str, ReviewState]]:
+    """The reviews of the versions that the version came from, as far as they count, with the ref of each version."""
+    registry, version = context.registry, context.version.sequence
+    above = await registry.walk.members([version], Direction.ANCESTORS, context.upto, Kind.MODEL_VERSION)
+    found = await reviews(registry, above.tolist(), context.upto, context.moment, context.edition)
+    reviewed = [one for one, states in found.items() if states]
+    refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(sorted(reviewed))}
+    return [(refs[one], state) for one in sorted(reviewed) for state in found[one] if state.void is None]
 
 
 async def _flags_above(context: GateContext) -> list[ActiveFlag]:

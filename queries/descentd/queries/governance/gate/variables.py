@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from descentd.graph.model.identity import Content
-from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.erosion.report import assessed
-from descentd.queries.evaluation.evaluations import results_of
+from descentd.graph.model.names import instant
 from descentd.queries.governance.cel.expressions import Expression
+from descentd.queries.governance.cel.schema import PARTS
 from descentd.queries.governance.drift import DriftKind, drift
 from descentd.queries.governance.gate.context import GateContext, Observation
+from descentd.queries.governance.gate.erosion_variables import erosion
+from descentd.queries.governance.gate.lineage_variables import kin, populations, training
 from descentd.queries.governance.gate.result_variables import metrics
 from descentd.queries.governance.gate.rules import Bindings
 from descentd.queries.governance.gate.state_variables import ancestry, flags, incidents, review, serving_there
@@ -50,9 +51,14 @@ async def observe(context: GateContext, policy: Policy | None) -> Observed:
     return Observed(seen, variables, results)
 
 
+_PARTS: Final[Mapping[str, str]] = {"created_at": "createdAt", "training_data": "trainedOn"}
+"""What parts of a version are called in its content, where that is another name."""
+
+
 async def _version(context: GateContext) -> Observation:
     [entry] = await context.registry.store.entries([context.version.sequence])
     content = entry.record.content
+    made = instant(content["createdAt"]) if "createdAt" in content else entry.recorded_at
     return Observation(
         {
             "ref": context.version.ref,
@@ -62,6 +68,8 @@ async def _version(context: GateContext) -> Observation:
                 {"kind": one["kind"], "description": one["description"], "targets": _targets(one)}
                 for one in content.get("interventions", ())
             ],
+            "age_days": context.age_days(made),
+            "parts": [part for part in PARTS if content.get(_PARTS.get(part, part))],
         }
     )
 
@@ -79,6 +87,7 @@ async def _profile(context: GateContext) -> Observation:
     value = {
         "present": said is not None,
         "current": current,
+        "age_days": context.age_days(said.recorded_at) if said else None,
         "must_not_do": list(content.get("mustNotDo", ())),
         "guardrails": list(content.get("guardrails", ())),
         "known_biases": [{"value": None, **bias} for bias in content.get("knownBiases", ())],
@@ -89,38 +98,6 @@ async def _profile(context: GateContext) -> Observation:
 async def _is_current(context: GateContext) -> bool:
     findings = (await drift(context.registry, [context.version.sequence], context.upto))[context.version.sequence]
     return all(one.kind is not DriftKind.STALE_PROFILE for one in findings)
-
-
-async def _erosion(context: GateContext) -> Observation:
-    found, _ = await assessed(context.registry, context.version.sequence, context.upto)
-    findings = [
-        {
-            "kind": one.kind.value,
-            "metric": one.series.metric.name,
-            "category": one.series.metric.category.lower(),
-            "slice": dict(one.series.slice),
-            "p": one.p,
-            "q": one.q,
-            "e": one.e,
-        }
-        for one in found.findings
-    ]
-    series = [
-        {
-            "metric": one.series.metric.name,
-            "slice": dict(one.series.slice),
-            "suite": one.series.protocol.suite,
-            "shown_not_worse": one.shown,
-        }
-        for one in found.not_worse
-    ]
-    lasting = [one for one in findings if one["kind"] == ErosionKind.LASTING_EROSION.value]
-    results = await results_of(context.registry, context.version.sequence, context.upto)
-    evidence = sorted({each.sequence: each.id for one in results.values() for each in one.evaluations}.items())
-    return Observation(
-        {"verdict": found.verdict.value, "findings": findings, "lasting": lasting, "series": series},
-        tuple(id for _, id in evidence),
-    )
 
 
 async def _probes(context: GateContext) -> Observation:
@@ -138,11 +115,14 @@ async def _drift(context: GateContext) -> Observation:
 LOOKUPS: Final[Mapping[str, Callable[[GateContext], Awaitable[Observation]]]] = {
     "version": _version,
     "profile": _profile,
-    "erosion": _erosion,
+    "erosion": erosion,
     "probes": _probes,
     "drift": _drift,
     "flags": flags,
     "incidents": incidents,
     "ancestry": ancestry,
+    "training": training,
+    "populations": populations,
+    "kin": kin,
 }
 """How each variable is looked up."""
