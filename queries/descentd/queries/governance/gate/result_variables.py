@@ -45,7 +45,7 @@ async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str
                 "age_days": context.age_days(one.evaluation.moment),
             }
         )
-        evidence[series.metric.name].append(one.evaluation.id)
+        evidence[series.metric.name] += [each.id for each in one.evaluations]
     observations = {name: Observation(seen[name], tuple(dict.fromkeys(evidence[name]))) for name in seen}
     return _retracted(context, found, wanted - seen.keys()) | observations
 
