@@ -1,9 +1,11 @@
 """Whatever is changed in Neo4j behind our back is found: properties, labels, relationships, nodes."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from descentd.graph.store.neo4j import operational
+from descentd.graph.store.neo4j.schema import SCHEMA
 from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.verify import verify
 from tests.graph.samples import digest, registry, send
@@ -26,6 +28,65 @@ async def store(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
     await send(store, {"datasets": [data], "models": [tuned]})
     yield store
     await store.close()
+
+
+async def layout_after(store: Neo4jStore, server: Neo4jServer, tampering: str, undo: Sequence[str]) -> str | None:
+    """What `verify` says once the schema was changed; `undo` brings it back."""
+    with server.driver() as driver, driver.session() as session:
+        assert session.run(tampering).consume().counters.contains_updates, tampering
+        try:
+            return (await verify(store)).problem
+        finally:
+            for statement in undo:
+                session.run(statement).consume()
+            session.run("CALL db.awaitIndexes(300)").consume()
+
+
+async def test_every_constraint_and_index_is_missed(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    for statement in (*SCHEMA, *operational.SCHEMA):
+        _, what, name, *_ = statement.replace("FULLTEXT ", "").split()
+        problem = await layout_after(store, neo4j_server, f"DROP {what} {name}", [statement])
+        assert problem == f"The store is not laid out as Descent does it: the constraint or index {name} is missing."
+    assert (await verify(store)).problem is None
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("record_id", "CREATE CONSTRAINT record_id FOR (r:Record) REQUIRE (r.id, r.seq) IS UNIQUE"),
+        ("record_id", "CREATE INDEX record_id FOR (r:Record) ON (r.id)"),
+        ("key_value", "CREATE CONSTRAINT key_value FOR (r:Kez) REQUIRE r.value IS UNIQUE"),
+        (
+            "record_words",
+            (
+                "CREATE FULLTEXT INDEX record_words FOR (r:Record) ON EACH [r.words] "
+                "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
+            ),
+        ),
+        (
+            "record_words",
+            (
+                "CREATE FULLTEXT INDEX record_words FOR (r:Record) ON EACH [r.label] "
+                "OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}"
+            ),
+        ),
+    ],
+)
+async def test_another_definition_under_the_same_name_is_found(
+    store: Neo4jStore, neo4j_server: Neo4jServer, name: str, other: str
+) -> None:
+    [right] = [statement for statement in SCHEMA if f" {name} " in statement]
+    drop = f"DROP {'INDEX' if 'FULLTEXT' in right else 'CONSTRAINT'} {name}"
+    drop_other = f"DROP {'CONSTRAINT' if 'CONSTRAINT' in other else 'INDEX'} {name}"
+    with neo4j_server.driver() as driver, driver.session() as session:
+        session.run(drop).consume()
+    assert name in str(await layout_after(store, neo4j_server, other, [drop_other, right]))
+
+
+async def test_a_constraint_that_is_not_ours_is_found(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    other = "CREATE CONSTRAINT theirs FOR (r:Note) REQUIRE r.text IS UNIQUE"
+    problem = await layout_after(store, neo4j_server, other, ["DROP CONSTRAINT theirs"])
+    assert problem == "The store is not laid out as Descent does it: the constraint theirs is none of Descent's."
 
 
 async def problem_after(store: Neo4jStore, server: Neo4jServer, tampering: str) -> str | None:
@@ -52,6 +113,17 @@ async def problem_after(store: Neo4jStore, server: Neo4jServer, tampering: str) 
             session.run("MATCH (n) REMOVE n.at").consume()
             after = session.run("MATCH (n) OPTIONAL MATCH (n)-[e]->(m) RETURN count(DISTINCT n), count(e)").single()
             assert before == after
+
+
+async def test_a_property_is_found_on_every_type_of_relationship(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    with neo4j_server.driver() as driver, driver.session() as session:
+        types = [row["t"] for row in session.run("MATCH ()-[e]->() RETURN DISTINCT type(e) AS t").data()]
+    assert {"HOLDS", "SAME_DATA", "FLOWS", "PART", "LISTS", "STATED", "LACKS", "DERIVED_FROM"} <= set(types)
+    for type in types:
+        problem = await problem_after(store, neo4j_server, f"MATCH ()-[e:{type}]->() SET e.note = 'ours'")
+        assert problem is not None, type
+        assert type in problem
+        assert "(note)" in problem
 
 
 async def test_what_was_not_touched_is_right(store: Neo4jStore) -> None:
@@ -100,6 +172,12 @@ async def test_a_property_that_was_changed_or_removed(store: Neo4jStore, neo4j_s
         "CREATE (:Record:Note {seq: 99, kind: 'NOTE', id: 'sha256:1', body: '{}'})",
         "CREATE (:Record:Note {kind: 'NOTE'})",
         "CREATE (:Key {value: 'build:x'})",
+        "MATCH (k:Key) SET k.note = 'ours'",
+        "MATCH (k:Key) SET k:Other",
+        "MATCH (l:Log) SET l.note = 'ours'",
+        "MATCH (a:Attribute) SET a.note = 'ours'",
+        "MATCH (u:Undocumented) SET u.note = 'ours'",
+        "MATCH (w:Whole) SET w.note = 'ours'",
         "CREATE (:Stranger)",
         "MATCH (l:Log) SET l.seq = l.seq - 1",
         "MATCH (l:Log) SET l.seq = l.seq + 1",

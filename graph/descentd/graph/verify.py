@@ -38,6 +38,10 @@ class Audited(Protocol):
         """The end of the log as of now."""
         ...
 
+    async def layout(self) -> str | None:
+        """What of its tables, indexes and constraints is otherwise than Descent makes them; None where nothing is."""
+        ...
+
     async def audit(self, after: int, limit: int) -> list[Stored]:
         """What is kept of up to `limit` records after a sequence, in log order."""
         ...
@@ -62,6 +66,8 @@ async def verify(store: Audited, progress: Callable[[int, int], None] | None = N
     """
     log = _Log()
     try:
+        if fault := await store.layout():
+            raise _WrongError(f"The store is not laid out as Descent does it: {fault}.")
         while True:
             head = await _head(store)
             while log.sequence < head.sequence:

@@ -145,6 +145,10 @@ class Store(Reads, Protocol):
         """What the influence graph needs to know of the records after a sequence."""
         ...
 
+    async def layout(self) -> str | None:
+        """What of its tables, indexes and constraints is otherwise than Descent makes them; None where nothing is."""
+        ...
+
     async def audit(self, after: int, limit: int) -> list[Stored]:
         """What is kept of up to `limit` records after a sequence, in log order."""
         ...

@@ -118,6 +118,9 @@ class MemoryStore:
                 builder.population(item.entry.sequence, item.links[0].target, record.body)
         return builder.build()
 
+    async def layout(self) -> None:
+        """See Store."""
+
     async def audit(self, after: int, limit: int) -> list[Stored]:
         """See Store."""
         return [

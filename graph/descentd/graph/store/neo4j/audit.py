@@ -1,5 +1,6 @@
 """What Neo4j keeps, told as it is: somebody may have been at it with Cypher."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -20,6 +21,27 @@ RETURN properties(r), labels(r),
   COLLECT {{ MATCH (r)-[e:LISTS]->(a:Attribute) RETURN [a.name, a.value, e.share, e.shut] }},
   COUNT {{ (r)-[:COMPLETES]->(:Complete) }}
 """
+_EDGE: Final = ("detail", "learns", "shut")
+_PROPERTIES: Final = {
+    "|".join(ROLES): _EDGE,
+    "HOLDS|PART|COMPLETES": (),
+    "FLOWS|RESTS": (*_EDGE, "source", "target", "role", "since"),
+    "LISTS": ("share", "shut"),
+    "STATED": ("since", "first", "shut"),
+    "LACKS": ("since", "shut"),
+}
+"""The properties that relationships may have."""
+
+_NODE_PROPERTIES: Final = {
+    "Key": ("value", "first"),
+    "Log": ("one", "format", "seq", "recordedAt", "frontier", "locked"),
+    "Whole": ("seq",),
+    "Attribute": ("name", "value"),
+    "Complete": ("one",),
+    "Undocumented": ("one",),
+}
+"""Those of the nodes that are no records, which have one label each."""
+
 _COUNTS: Final = (
     "MATCH (r:Record) RETURN count(r) AS n",
     *(f"MATCH ()-[e:{role}]->() RETURN count(e) AS n" for role in ROLES if role is not Role.SAME_DATA),
@@ -31,6 +53,18 @@ _STRAYS: Final = {
     "a relationship that Descent did not make": f"""
         MATCH ()-[e]->() WHERE NOT type(e) IN [{", ".join(f"'{type}'" for type in RELATIONSHIPS)}]
         RETURN type(e) LIMIT 1""",
+    **{
+        f"a property of a relationship {types.replace('|', ', ')} that Descent did not write": f"""
+        MATCH ()-[e:{types}]->() WITH [name IN keys(e) WHERE NOT name IN {list(names)}] AS foreign
+        WHERE size(foreign) > 0 RETURN foreign[0] LIMIT 1"""
+        for types, names in _PROPERTIES.items()
+    },
+    **{
+        f"a property or a label of a node {label} that Descent did not write": f"""
+        MATCH (n:{label}) WITH n, [name IN keys(n) WHERE NOT name IN {list(names)}] AS foreign
+        WHERE size(foreign) > 0 OR size(labels(n)) > 1 RETURN coalesce(foreign[0], labels(n)) LIMIT 1"""
+        for label, names in _NODE_PROPERTIES.items()
+    },
     "a key that nothing holds": "MATCH (k:Key) WHERE NOT EXISTS { (k)<-[:HOLDS]-(:Record) } RETURN k.value LIMIT 1",
     "a key that names a wrong record as its first": """
         MATCH (k:Key)<-[:HOLDS]-(r:Record) WITH k, min(r.seq) AS first WHERE k.first IS NULL OR k.first <> first
@@ -64,6 +98,48 @@ _STRAYS: Final = {
         WHERE parts <> begun RETURN d.seq LIMIT 1""",
     **STRAYS,
 }
+
+
+# Each statement that creates a constraint or an index, taken apart: what it is called, of, and on.
+_STATEMENT: Final = re.compile(
+    r"CREATE (FULLTEXT )?(CONSTRAINT|INDEX) (\w+) IF NOT EXISTS\s+FOR \(\w:(\w+)\)\s+(?:REQUIRE|ON EACH|ON) (.*)",
+    re.DOTALL,
+)
+_PROPERTY: Final = re.compile(r"\b\w\.(\w+)")
+_CONSTRAINTS: Final = "SHOW CONSTRAINTS YIELD name, type, labelsOrTypes, properties"
+_INDEXES: Final = (
+    "SHOW INDEXES YIELD name, type, state, labelsOrTypes, properties, owningConstraint, options "
+    "RETURN name, type, labelsOrTypes, properties, owningConstraint, state, "
+    "options.indexConfig['fulltext.analyzer'] ORDER BY name"
+)
+
+
+async def layout(run: Run, statements: Sequence[str]) -> str | None:
+    """See Store; `statements` are those that create the constraints and indexes.
+
+    Other indexes are no matter: they change how answers are found, and no answer.
+    """
+    constraints = {name: (type, *on) for name, type, *on in await run(_CONSTRAINTS)}
+    indexes = {name: rest for name, *rest in await run(_INDEXES)}
+    right = dict(map(_created, statements))
+    for name, (type, *on) in right.items():
+        kept = constraints.get(name) if type == "UNIQUENESS" else tuple(indexes.get(name, ())[:3])
+        if not kept or name not in indexes:
+            return f"the constraint or index {name} is missing"
+        *_, state, analyzer = indexes[name]
+        if kept != (type, *on) or state != "ONLINE" or (type == "FULLTEXT" and analyzer != "whitespace"):
+            return f"the constraint or index {name} has another definition, or is not online"
+    foreign = sorted(constraints.keys() - right.keys())
+    return f"the constraint {foreign[0]} is none of Descent's" if foreign else None
+
+
+def _created(statement: str) -> tuple[str, tuple[str, list[str], list[str]]]:
+    """The name of what a statement creates, and its type, labels and properties as Neo4j shows them."""
+    found = _STATEMENT.match(statement)
+    assert found, statement
+    full_text, what, name, label, on = found.groups()
+    type = "FULLTEXT" if full_text else "UNIQUENESS" if what == "CONSTRAINT" else "RANGE"
+    return name, (type, [label], _PROPERTY.findall(on.partition("OPTIONS")[0]))
 
 
 async def audit(run: Run, after: int, limit: int) -> list[Stored]:

@@ -16,7 +16,7 @@ from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import settle
 from descentd.graph.store.neo4j import operational
-from descentd.graph.store.neo4j.audit import audit, totals
+from descentd.graph.store.neo4j.audit import audit, layout, totals
 from descentd.graph.store.neo4j.batching import BatchLoader, CachedReads, PrefetchedReads
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.exposure import Neo4jExposure
@@ -128,6 +128,10 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         """See Store."""
         upto = await self.sequence()
         return await self._connection.read(lambda run: read_tail(run, after, upto))
+
+    async def layout(self) -> str | None:
+        """See Store."""
+        return await layout(self._run, (*SCHEMA, *operational.SCHEMA))
 
     async def audit(self, after: int, limit: int) -> list[Stored]:
         """See Store."""

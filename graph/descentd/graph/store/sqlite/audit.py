@@ -3,7 +3,7 @@
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 from descentd.graph.model.kinds import KINDS, ROLES, Edge, Kind
@@ -25,6 +25,50 @@ UNION ALL SELECT 'word', rowid FROM word WHERE words = '' OR rowid NOT IN (SELEC
 UNION ALL SELECT 'head', one FROM head WHERE one <> 1
 LIMIT 1
 """
+
+
+_SCHEMA: Final = (
+    "SELECT type || ' ' || name, sql FROM sqlite_schema "
+    "WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\' ORDER BY type = 'table' DESC, name"
+)
+_MISDIRECTED: Final = """
+SELECT term FROM temp.word_audit WHERE doc <> (SELECT count(*) FROM word WHERE word MATCH '"' || term || '"') LIMIT 1
+"""
+
+
+def layout(connection: sqlite3.Connection, script: str) -> str | None:
+    """What of the file's tables and indexes is otherwise than `script` makes them, or damaged; None where nothing is.
+
+    What ANALYZE wrote is no matter: it changes the order of work, and no answer.
+    """
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript(script)
+        right = {name: _spaced(sql) for name, sql in fresh.execute(_SCHEMA)}
+        settings = fresh.execute("SELECT k, v FROM word_config").fetchall()
+    try:
+        with _any_text(connection):
+            kept = {name: _spaced(sql) for name, sql in connection.execute(_SCHEMA)}
+            for name in [*right, *kept]:
+                if kept.get(name) != right.get(name):
+                    return f"the {name} {_fault(name in kept, name in right)}"
+            if connection.execute("SELECT k, v FROM word_config").fetchall() != settings:
+                return "the search index has other settings than Descent gave it"
+            connection.execute("SELECT rowid FROM word LIMIT 1")  # which SQLite's own check opens from 3.44 on only
+            [[found], *_] = connection.execute("PRAGMA integrity_check(1)")
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    return None if found == "ok" else f"SQLite finds it damaged ({found})"
+
+
+def _fault(kept: bool, right: bool) -> str:
+    if not kept:
+        return "is missing"
+    return "has another definition" if right else "is none of Descent's"
+
+
+def _spaced(sql: str | None) -> str:
+    """A definition without what is laid out otherwise by other versions."""
+    return " ".join((sql or "").split())
 
 
 def audit(connection: sqlite3.Connection, after: int, limit: int) -> list[Stored]:
@@ -49,11 +93,22 @@ def totals(connection: sqlite3.Connection) -> Totals:
         stray = connection.execute(_STRAYS).fetchone()
     if stray is not None:
         return Totals(records, edges, keys, f"row {stray[1]} of the table {stray[0]}")
+    return Totals(records, edges, keys, _astray_in_search(connection))
+
+
+def _astray_in_search(connection: sqlite3.Connection) -> str | None:
+    """What of the search index is otherwise than the words that are kept.
+
+    FTS5 reads its pages one after the other to check them; questions look up in `word_idx` where to begin. So every
+    word is looked up, too.
+    """
+    connection.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.word_audit USING fts5vocab(main, word, 'row')")
     try:
         connection.execute("INSERT INTO word (word) VALUES ('integrity-check')")
+        missed = connection.execute(_MISDIRECTED).fetchone()
     except sqlite3.DatabaseError:
-        return Totals(records, edges, keys, "an entry of the search index")
-    return Totals(records, edges, keys)
+        return "an entry of the search index"
+    return None if missed is None else f"an entry of the search index that does not lead to the word {missed[0]}"
 
 
 @contextmanager

@@ -7,9 +7,10 @@ tokens, deliveries and what arrived have tables of their own, in `operational`.
 
 import asyncio
 import fcntl
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from descentd.graph.model.merkle import Frontier
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
-from descentd.graph.store.sqlite.audit import audit, totals
+from descentd.graph.store.sqlite.audit import audit, layout, totals
 from descentd.graph.store.sqlite.operational import TABLES, SQLiteAccounts, SQLiteInbox, SQLiteOutbox
 from descentd.graph.store.sqlite.reads import SQLiteReads, translated
 
@@ -71,12 +72,16 @@ class SQLiteStore(SQLiteReads):
     async def open(self) -> None:
         """Open the file and create what is missing; raises Unavailable where it is no registry of ours."""
         try:
+            _create_private(self._path)  # the files that SQLite puts beside it get its mode
             self.connection = self._connect()
             self._writer = self._connect()
-            self._lockfile = self._path.with_name(self._path.name + "-lock").open("a")
+            lock = self._path.with_name(self._path.name + "-lock")
+            _create_private(lock)
+            self._lockfile = lock.open("a")
             fcntl.flock(self._lockfile, fcntl.LOCK_EX)
             try:
                 self._create()
+                self._files = self._identities()
             finally:
                 fcntl.flock(self._lockfile, fcntl.LOCK_UN)
         except (sqlite3.Error, OSError) as error:
@@ -90,6 +95,22 @@ class SQLiteStore(SQLiteReads):
             "PRAGMA cache_size = -16000; PRAGMA mmap_size = 67108864; PRAGMA temp_store = MEMORY;"
         )
         return connection
+
+    def _identities(self) -> list[tuple[int, int]]:
+        """Device and inode of each file that the registry is in, as their names lead to them now."""
+        found = (self._path.with_name(self._path.name + suffix).stat() for suffix in ("", "-wal", "-shm", "-lock"))
+        return [(status.st_dev, status.st_ino) for status in found]
+
+    def _check_files(self) -> None:
+        """Raise Unavailable where a file was removed or replaced: what is written would be lost with the old one."""
+        try:
+            there = self._identities()
+        except OSError:
+            there = []
+        if there != self._files:
+            raise Unavailable(
+                "The store's file was removed or replaced while it was open: put it back, then start the server again."
+            )
 
     def _create(self) -> None:
         marks = tuple(self._writer.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
@@ -115,6 +136,7 @@ class SQLiteStore(SQLiteReads):
 
     async def sequence(self) -> int:
         """See Store."""
+        self._check_files()
         with translated():
             return int(self.connection.execute("SELECT seq FROM head").fetchone()[0])
 
@@ -129,6 +151,10 @@ class SQLiteStore(SQLiteReads):
                 before = self.connection.execute(query, (moment, middle)).fetchone()[0]
                 low, high = (middle, high) if before else (low, middle - 1)
         return low
+
+    async def layout(self) -> str | None:
+        """See Store."""
+        return await asyncio.to_thread(layout, self.connection, _SCHEMA + TABLES)
 
     async def audit(self, after: int, limit: int) -> list[Stored]:
         """See Store."""
@@ -153,6 +179,7 @@ class SQLiteStore(SQLiteReads):
         async with self._lock:
             await asyncio.to_thread(fcntl.flock, self._lockfile, fcntl.LOCK_EX)
             try:
+                self._check_files()
                 with translated():
                     self._writer.execute("BEGIN IMMEDIATE")
                     try:
@@ -160,6 +187,7 @@ class SQLiteStore(SQLiteReads):
                     finally:
                         if self._writer.in_transaction:
                             self._writer.execute("ROLLBACK")
+                self._check_files()  # after the commit, and before anybody hears of it
             finally:
                 fcntl.flock(self._lockfile, fcntl.LOCK_UN)
 
@@ -178,6 +206,15 @@ class SQLiteStore(SQLiteReads):
         state = (head.sequence, head.recorded_at, head.frontier.dump())
         self._writer.execute("UPDATE head SET seq = ?, recorded_at = ?, frontier = ?", state)
         self._writer.execute("COMMIT")
+
+
+def _create_private(path: Path) -> None:
+    """Create a file for this user alone; one that is there stays as it is.
+
+    And is not opened: to close it again would end all locks that this process has on it.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _head(connection: sqlite3.Connection) -> Head:
