@@ -15,7 +15,10 @@ from typer.core import TyperGroup
 from descent import console
 from descent.commands import (
     decisions,
+    diff,
     drift,
+    erosion,
+    evaluations,
     exposure,
     gates,
     incidents,
@@ -23,11 +26,12 @@ from descent.commands import (
     manifests,
     models,
     notes,
+    pair,
     probes,
     production,
     records,
-    safety,
     trace,
+    trend,
 )
 from descent.errors import DescentError
 from descent.options import Output, Session, Url
@@ -60,11 +64,12 @@ app.command()(lineage.lineage)
 app.command()(lineage.impact)
 app.command("trained-on")(exposure.trained_on)
 app.command()(lineage.paths)
-app.command()(safety.evaluations)
-app.command()(safety.trend)
-app.command()(safety.erosion)
-app.command()(safety.erosions)
-app.command()(safety.diff)
+app.command()(evaluations.evaluations)
+app.command()(trend.trend)
+app.command()(erosion.erosion)
+app.command()(erosion.erosions)
+app.command()(diff.diff)
+app.command()(pair.pair)
 app.command()(gates.gate)
 app.command()(gates.promote)
 app.command()(probes.probes)

@@ -148,6 +148,10 @@ class Client(Transport):
         """List the versions of the whole registry whose safety eroded, worst first; `filter` is an ErosionFilter."""
         return self._connection("Erosions", {"filter": filter}, "erosions", None, limit)[1]
 
+    def erosion_groups(self, filter: Mapping[str, Any] | None = None, *, limit: int | None = 100) -> Connection:
+        """List the derivations that made versions of the registry worse, each once, the worst first."""
+        return self._connection("ErosionGroups", {"filter": filter}, "erosionGroups", None, limit)[1]
+
     def diff(self, base: str, head: str, *, attributes: Sequence[str] | None = None) -> Json:
         """Return how two versions differ, and for whom; `attributes` narrows it to populations and slices of these."""
         given = None if attributes is None else list(attributes)

@@ -29,6 +29,9 @@ AsOf = Annotated[
     str | None,
     typer.Option("--as-of", metavar="MOMENT", help="As the registry knew it then, like 2025-01-15T10:00:00Z."),
 ]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="REF", help="Only this ancestor and what descends from it.")
+]
 First = Annotated[int, typer.Option("--first", metavar="N", min=1, help="How many rows.")]
 All = Annotated[bool, typer.Option("--all", help="All rows, however many.")]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only versions of this model.")]

@@ -23,7 +23,17 @@ def page(*edges: dict[str, Any]) -> dict[str, Any]:
 
 
 def evaluation(**more: Any) -> dict[str, Any]:
-    metric = {"name": "recall", "value": 0.4, "stderr": None, "error": 0.0096, "n": 2600, "slice": OLD}
+    metric = {
+        "name": "recall",
+        "value": 0.4,
+        "stderr": None,
+        "error": 0.0096,
+        "n": 2600,
+        "slice": OLD,
+        "counts": True,
+        "pooled": 0.4,
+        "pooledWith": 0,
+    }
     made = {"id": "sha256:" + "5" * 64, "evaluatedAt": None, "retracted": False, "suite": SUITE, "data": None}
     clean = {"contaminated": False, "via": []}
     return {"node": made | {"contamination": clean, "metrics": [metric]} | more}
@@ -47,8 +57,11 @@ TREND = {
 TREND |= {"leftOut": [], "slices": [{"slice": OLD}, {"slice": []}]}
 TREND["series"][1]["points"] = TREND["series"][0]["points"][:1]  # type: ignore[index]
 FINDING: dict[str, Any] = {
-    "kind": "STEP_REGRESSION", "metric": "robust_accuracy", "message": MESSAGE, "p": 0.001,
+    "kind": "STEP_REGRESSION", "metric": "robust_accuracy", "message": MESSAGE, "p": 0.001, "q": 0.002, "e": None,
+    "slice": [], "suite": SUITE, "data": None, "gradual": False, "delta": 0.04,
+    "baseline": {"ref": VERSIONS[0], "value": 0.64}, "head": {"ref": VERSIONS[1], "value": 0.6},
     "introducedBy": [{"from": VERSIONS[0], "to": VERSIONS[1], "changes": [
+        {"field": "relation", "before": None, "after": "QUANTIZE"},
         {"field": "config.depth", "before": 6, "after": 7},
         {"field": "trainedOn", "before": None, "after": "dataset:d@1"},
     ]}],
@@ -61,8 +74,9 @@ DIFF = {
     "populations": [{"attribute": "age_group", "value": "65+", "baseShare": 0.07, "headShare": None,
                      "undocumented": ["dataset:d@1#p"]}],
     "metrics": [{"name": "recall", "slice": OLD, "base": 0.4, "head": 0.3, "delta": -0.1, "p": None,
-                 "verdict": "WORSE", "reason": None, "suite": SUITE, "data": None}],
-    "summary": "model:m@2 descends from model:m@1.", "unspoken": ["region"],
+                 "q": 0.01, "paired": False, "shownNotWorse": False, "verdict": "WORSE", "reason": None,
+                 "suite": SUITE, "data": None}],
+    "summary": "model:m@2 descends from model:m@1.", "tested": 1, "unspoken": ["region"],
 }  # fmt: skip
 
 
@@ -135,18 +149,63 @@ def test_series_that_differ_in_settings_alone_are_told_apart(registry: Registry)
 
 
 def test_erosion_names_the_derivation_and_what_changed(registry: Registry) -> None:
-    registry.on("Erosion", {"erosion": {"verdict": "ERODED", "summary": "It got worse.", "findings": [FINDING]}})
+    answer = {"verdict": "ERODED", "summary": "It got worse.", "findings": [FINDING], "series": []}
+    registry.on("Erosion", {"erosion": answer})
     result = run(registry, "erosion", "model:m@2", "--alpha", "0.01")
     assert registry.variables("Erosion") == [{"of": "model:m@2", "alpha": 0.01}]
     assert result.stdout.startswith("ERODED\nIt got worse.\n")
     assert MESSAGE in result.stdout
-    assert "model:m@1 → model:m@2: config.depth: 6 → 7; trainedOn: - → dataset:d@1" in result.stdout
+    assert "model:m@1 → model:m@2: QUANTIZE; config.depth: 6 → 7; trainedOn: - → dataset:d@1" in result.stdout
+
+
+def test_many_findings_of_a_kind_are_one_sentence_and_a_table(registry: Registry) -> None:
+    gradual = FINDING | {"gradual": True, "metric": "toxicity", "introducedBy": FINDING["introducedBy"][:1]}
+    lasting = FINDING | {"e": 812.0, "p": None, "q": None, "introducedBy": FINDING["introducedBy"] * 2}
+    series = {"metric": "toxicity", "slice": OLD, "suite": SUITE, "data": None, "shownNotWorse": False,
+              "reason": "no error is known", "detectable": 0.05}  # fmt: skip
+    answer = {
+        "verdict": "ERODED",
+        "summary": "It got worse.",
+        "findings": [FINDING, gradual, lasting],
+        "series": [series],
+    }
+    registry.on("Erosion", {"erosion": answer})
+    shown = run(registry, "erosion", "model:m@2").stdout
+    assert shown.count(MESSAGE) == 1
+    assert "3 series; the gravest: " in shown
+    assert "gradually, model:m@1 → model:m@2" in shown
+    assert "e 812  one of 2 derivations" in shown
+    assert "no: no error is known  0.05" in shown
+
+
+def test_each_derivation_is_listed_once_with_what_carries_it(registry: Registry) -> None:
+    serving = {"environment": "production", "endpoint": "scoring", "version": {"ref": VERSIONS[1]}}
+    group = {"from": {"ref": VERSIONS[0]}, "to": {"ref": VERSIONS[1]}, "worst": {"ref": "model:m@7"}, "registryQ": 0.01,
+             "versionCount": 6, "findings": [FINDING], "deployments": [serving]}  # fmt: skip
+    unknown = group | {"from": None, "to": None, "deployments": []}
+    registry.on("ErosionGroups", {"erosionGroups": page({"node": group}, {"node": unknown})})
+    lines = run(registry, "erosions", "--name", "m").stdout.splitlines()
+    assert lines[1].split()[:5] == ["model:m@1", "→", "model:m@2", "6", "production/scoring"]
+    assert lines[2].startswith("up to model:m@7")
+    assert [one["filter"] for one in registry.variables("ErosionGroups")] == [{"name": "m"}]
+
+
+def test_results_that_do_not_count_say_so(registry: Registry) -> None:
+    metric = evaluation()["node"]["metrics"][0]
+    pooled = evaluation(metrics=[metric | {"pooled": 0.39, "pooledWith": 2}])
+    without = evaluation(metrics=[metric | {"counts": False, "pooled": None}])
+    registry.on("Evaluations", {"evaluations": page(pooled, without)})
+    shown = run(registry, "evaluations", "model:m@2").stdout
+    assert "yes, 0.39 with 2 more" in shown
+    assert "no: others have a known error or are newer" in shown
 
 
 def test_erosions_of_the_whole_registry(registry: Registry) -> None:
     edge = {"node": {"ref": "model:m@2"}, "verdict": "ERODED", "findings": [FINDING]}
     registry.on("Erosions", {"erosions": page(edge)})
-    result = run(registry, "erosions", "--category", "bias,robustness", "--kinds", "step-regression", "--name", "m")
+    result = run(
+        registry, "erosions", "--versions", "--category", "bias,robustness", "--kinds", "step-regression", "--name", "m"
+    )
     (asked,) = registry.variables("Erosions")
     assert asked["filter"] == {"name": "m", "category": ["BIAS", "ROBUSTNESS"], "kinds": ["STEP_REGRESSION"]}
     assert result.stdout.splitlines()[1].startswith("model:m@2  STEP_REGRESSION  robust_accuracy  0.001")
@@ -170,7 +229,7 @@ def test_diff(registry: Registry, output: str) -> None:
 
 
 def test_a_diff_tells_apart_what_differs_in_settings_alone_and_gives_reasons(registry: Registry) -> None:
-    row: Any = DIFF["metrics"][0]
+    row: Any = DIFF["metrics"][0]  # type: ignore[index]
     rows = [row | {"suite": SUITE | {"config": {"eps": eps}}} for eps in (4, 8)]
     rows.append(row | {"suite": None, "verdict": "INCOMPARABLE", "reason": "only the base was measured"})
     registry.on("Diff", {"diff": DIFF | {"metrics": rows}})

@@ -7,8 +7,8 @@ import typer
 
 from descent import console
 from descent.client import Client
-from descent.commands.safety import number, people, suite
 from descent.errors import DescentError, Forbidden, Problem
+from descent.formatting import number, people, suite
 from descent.options import Output, Session, Url
 from descent.probing import ProbeFailed, run
 

@@ -13,6 +13,7 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import find_retractions
 from descentd.queries.evaluation import contamination
+from descentd.queries.evaluation.evaluations import ResultPlace, ResultUse, measured
 from descentd.queries.governance.reviews import ReviewState, reviews
 from descentd.queries.lineage.history import STATEMENTS
 from descentd.queries.lineage.paths import Derivation
@@ -47,6 +48,9 @@ class Context:
         self.contaminations: DataLoader[tuple[int, int, int], Derivation | None] = DataLoader(self._contaminations)
         """By log position, version and data, how the version learned from the data, where it did."""
 
+        self.result_uses: DataLoader[tuple[int, int], Mapping[ResultPlace, ResultUse]] = DataLoader(self._result_uses)
+        """By log position and version, which of its results count, and what they come to."""
+
     def answered_at(self, sequence: int, as_of: str | None = None) -> None:
         """Note the log position of a part of the answer, and the `asOf` that it stands for.
 
@@ -78,6 +82,13 @@ class Context:
             pairs[at].append((version, data))
         found = {at: await contamination.derivations(self.registry, asked, at) for at, asked in pairs.items()}
         return [found[at].get((version, data)) for at, version, data in keys]
+
+    async def _result_uses(self, keys: list[tuple[int, int]]) -> Sequence[Mapping[ResultPlace, ResultUse]]:
+        found: dict[tuple[int, int], Mapping[ResultPlace, ResultUse]] = {}
+        for at in {at for at, _ in keys}:
+            results = await measured(self.registry, sorted({version for then, version in keys if then == at}), at)
+            found |= {(at, version): results.uses(version) for then, version in keys if then == at}
+        return [found[key] for key in keys]
 
     async def _reviews(self, asked: list[tuple[int, int]]) -> Sequence[list[ReviewState]]:
         found = {}

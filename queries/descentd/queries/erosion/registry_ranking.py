@@ -12,7 +12,7 @@ from descentd.queries.erosion.findings import ErosionVerdict, Span
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.composites import Slice
 
-Rank = tuple[int, int, int, int, int]
+Rank = tuple[int, ...]
 
 _NEVER: Final = 1 << 61
 """Ranks what has no p behind whatever has one."""

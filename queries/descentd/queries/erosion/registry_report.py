@@ -15,7 +15,7 @@ from descentd.graph.model.names import name, nfc
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.erosion.registry_ranking import FindingSummary, Ranking
+from descentd.queries.erosion.registry_ranking import FindingSummary, Rank, RankedVersion, Ranking
 from descentd.queries.erosion.registry_refresh import catch_up
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry, about
@@ -61,6 +61,32 @@ class Erosions:
     upto: int
 
 
+@dataclass(frozen=True, slots=True)
+class ErosionGroup:
+    """What one derivation, or span of them, made worse.
+
+    span: its two ends, None where it is not known; worst: the version for which it is surest, with its findings; q: the
+    false discovery rate of that one over the registry; versions: the evaluated versions that carry it, by sequence.
+    """
+
+    span: tuple[Brief, Brief] | None
+    worst: Brief
+    q: float | None
+    findings: Sequence[FindingSummary]
+    versions: frozenset[int]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ErosionGroups:
+    """A page of groups, as of sequence `upto`."""
+
+    items: Sequence[ErosionGroup]
+    total: int
+    more: bool
+    upto: int
+
+
 async def erosions(registry: Registry, wanted: ErosionFilter | None, first: int | None, after: str | None) -> Erosions:
     """The eroded versions of the registry, worst first.
 
@@ -68,6 +94,53 @@ async def erosions(registry: Registry, wanted: ErosionFilter | None, first: int 
     InvalidInput, and Unavailable where there is no such moment yet.
     """
     asked = page(first, after, await registry.sequence(), ["erosions", wanted], 5)
+    found, upto = await _matching(registry, wanted)
+    rest = [(one, findings) for one, findings in found if asked.after is None or one.rank > asked.after]
+    shown = rest[: asked.first]
+    records = await registry.store.briefs([one.standing.version for one, _ in shown])
+    items = [
+        Eroded(record, one.standing.verdict, one.q, findings, asked.cursor(*one.rank))
+        for record, (one, findings) in zip(records, shown, strict=True)
+    ]
+    return Erosions(items, len(found), len(rest) > asked.first, upto)
+
+
+async def erosion_groups(
+    registry: Registry, wanted: ErosionFilter | None, first: int | None, after: str | None
+) -> ErosionGroups:
+    """The derivations that made versions of the registry worse, each once, the worst first.
+
+    Raises as `erosions` does.
+    """
+    asked = page(first, after, await registry.sequence(), ["erosionGroups", wanted], 2)
+    found, upto = await _matching(registry, wanted)
+    groups: dict[Rank, list[tuple[RankedVersion, Sequence[FindingSummary]]]] = {}
+    for one, findings in found:
+        groups.setdefault(one.rank[:2], []).append((one, findings))
+    rest = [place for place in groups if asked.after is None or place > asked.after]
+    shown = rest[: asked.first]
+    spans = [groups[place][0][0].standing.span for place in shown]
+    worst = [groups[place][0][0].standing.version for place in shown]
+    named = {*worst, *(end for span in spans if span for end in (span.ancestor, span.descendant))}
+    records = {brief.sequence: brief for brief in await registry.store.briefs(sorted(named))}
+    items = [
+        ErosionGroup(
+            None if span is None else (records[span.ancestor], records[span.descendant]),
+            records[groups[place][0][0].standing.version],
+            groups[place][0][0].q,
+            groups[place][0][1],
+            frozenset(one.standing.version for one, _ in groups[place]),
+            asked.cursor(*place),
+        )
+        for place, span in zip(shown, spans, strict=True)
+    ]
+    return ErosionGroups(items, len(groups), len(rest) > asked.first, upto)
+
+
+async def _matching(
+    registry: Registry, wanted: ErosionFilter | None
+) -> tuple[list[tuple[RankedVersion, Sequence[FindingSummary]]], int]:
+    """The eroded versions that a filter lets through, with the findings asked for, and the sequence of the answer."""
     conditions = wanted or ErosionFilter()
     standings = registry.cache(Ranking)
     try:
@@ -81,20 +154,13 @@ async def erosions(registry: Registry, wanted: ErosionFilter | None, first: int 
             ) from None
     ranked, upto = standings.ranked, standings.upto
     within = await _named(registry, conditions)
-    found = [
+    found: list[tuple[RankedVersion, Sequence[FindingSummary]]] = [
         (one, findings)
         for one in ranked
         if (within is None or one.standing.version in within)
         and (findings := [each for each in one.standing.findings if conditions.lets_through(each)])
     ]
-    rest = [(one, findings) for one, findings in found if asked.after is None or one.rank > asked.after]
-    shown = rest[: asked.first]
-    records = await registry.store.briefs([one.standing.version for one, _ in shown])
-    items = [
-        Eroded(record, one.standing.verdict, one.q, findings, asked.cursor(*one.rank))
-        for record, (one, findings) in zip(records, shown, strict=True)
-    ]
-    return Erosions(items, len(found), len(rest) > asked.first, upto)
+    return found, upto
 
 
 async def _named(registry: Registry, wanted: ErosionFilter) -> frozenset[int] | None:

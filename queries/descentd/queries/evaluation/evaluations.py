@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
+from descentd.queries.evaluation.composites import Slice
 from descentd.queries.evaluation.definitions import Metrics, definitions
 from descentd.queries.evaluation.parsing import Evaluation, EvaluationCache
 from descentd.queries.evaluation.series import EvaluationProtocol, SeriesKey
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry
 from descentd.queries.statistics.comparison import Result
+from descentd.queries.statistics.pooling import poolable
 
 VERSION = frozenset({Kind.MODEL_VERSION})
 
@@ -54,6 +56,18 @@ class Found:
         return self.evaluations[-1]
 
 
+ResultPlace = tuple[str, str, Slice]
+"""Where a reported result is: the id of its evaluation, the metric's name and the slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultUse:
+    """What a reported result that counts comes to: `value` together with so many `others` of its version."""
+
+    value: float
+    others: int
+
+
 @dataclass(frozen=True, slots=True)
 class Measured:
     """The evaluations of versions (by sequence), each version's in log order; ids of those that were retracted."""
@@ -93,6 +107,23 @@ class Measured:
             for key, result in self.pooled(evaluations).items():
                 held = [one for one in evaluations if key in one.results]
                 found[key] = Found(result, held or evaluations)
+        return found
+
+    def uses(self, version: int) -> Mapping[ResultPlace, ResultUse]:
+        """The reported results of a version that count, alone or pooled; those of retracted evaluations do not."""
+        found: dict[ResultPlace, ResultUse] = {}
+        for evaluations in self.by_protocol(version):
+            pooled = self.pooled(evaluations)
+            reported: defaultdict[SeriesKey, list[tuple[Evaluation, SeriesKey]]] = defaultdict(list)
+            for evaluation in evaluations:
+                for key in list(evaluation.results)[: evaluation.reported]:
+                    reported[key].append((evaluation, key))
+            for key, runs in reported.items():
+                results = [evaluation.results[own] for evaluation, own in runs]
+                counted = [runs[place] for place in poolable(key.metric, results)]
+                for evaluation, own in counted:
+                    place = evaluation.id, own.metric.name, own.slice
+                    found[place] = ResultUse(pooled[key].value, len(counted) - 1)
         return found
 
 

@@ -1,5 +1,6 @@
 """Erosions: the versions of the whole registry whose safety eroded."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import strawberry
@@ -8,13 +9,20 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, First
 from descentd.app.graphql.schema.connections import PageInfo, page_info
+from descentd.app.graphql.schema.deployments import Deployment
 from descentd.app.graphql.schema.enums import ErosionKind, ErosionVerdict, MetricCategory
 from descentd.app.graphql.schema.erosion import people
 from descentd.app.graphql.schema.records import node
 from descentd.app.graphql.schema.scalars import Count
 from descentd.app.graphql.schema.statements import Attribute
 from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.graph.model import clock
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Brief
 from descentd.queries.erosion import registry_report
+from descentd.queries.erosion.registry_ranking import FindingSummary
+from descentd.queries.production import deployments
+from descentd.queries.registry import Registry
 
 
 @strawberry.input(description="Which erosions are meant; every condition that is given must hold.")
@@ -70,6 +78,72 @@ class ErosionsConnection:
     edges: list[ErosionsEdge] = strawberry.field(description="The items of this page.")
 
 
+@strawberry.type(description="A derivation that made versions worse.")
+class ErosionGroup:
+    """Group."""
+
+    from_: ModelVersion | None = strawberry.field(
+        name="from", description="The ancestor of the derivation; null where no derivation is known."
+    )
+    to: ModelVersion | None = strawberry.field(description="What came of it; null where no derivation is known.")
+    worst: ModelVersion = strawberry.field(description="The version for which it is surest.")
+    registry_q: float | None = strawberry.field(
+        description="The false discovery rate of that version over the whole registry, by which groups are ranked."
+    )
+    findings: list[ErosionBrief] = strawberry.field(description="What was found of that version, the gravest first.")
+    version_count: Count = strawberry.field(description="How many evaluated versions carry it.")
+    deployments: list[Deployment] = strawberry.field(description="Where those serve now.")
+
+
+@strawberry.type(description="A place in a list of groups.")
+class ErosionGroupEdge:
+    """Edge."""
+
+    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    node: ErosionGroup = strawberry.field(description="The group.")
+
+
+@strawberry.type(description="A page of derivations that made versions worse, the worst first.")
+class ErosionGroupConnection:
+    """Groups."""
+
+    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
+    page_info: PageInfo = strawberry.field(description="Where the page ends.")
+    edges: list[ErosionGroupEdge] = strawberry.field(description="The items of this page.")
+
+
+Filter = Annotated[ErosionFilter | None, strawberry.argument(description="Which are meant; all unless given.")]
+
+
+def _brief(one: FindingSummary) -> ErosionBrief:
+    return ErosionBrief(
+        kind=one.kind, metric=one.metric, slice=people(one.slice), p=one.p, q=one.q, e=one.e, message=one.message
+    )
+
+
+async def _serving(registry: Registry, upto: int) -> list[tuple[int, Brief]]:
+    """Every version that serves somewhere now, by sequence, and the deployment by which it does."""
+    there = await deployments.serving(registry, None, None, clock.now(), upto)
+    versions = await registry.store.resolve({one.version for one in there}) if there else {}
+    return [
+        (versions[one.version].sequence, Brief(one.entry.sequence, Kind.DEPLOYMENT, one.entry.record.id, None))
+        for one in there
+    ]
+
+
+def _group(found: registry_report.ErosionGroup, serving: Sequence[tuple[int, Brief]], upto: int) -> ErosionGroup:
+    ends = (None, None) if found.span is None else tuple(node(end, upto) for end in found.span)
+    return ErosionGroup(
+        from_=ends[0],
+        to=ends[1],
+        worst=node(found.worst, upto),
+        registry_q=found.q,
+        findings=[_brief(one) for one in found.findings],
+        version_count=Count(len(found.versions)),
+        deployments=[node(deployment, upto) for version, deployment in serving if version in found.versions],
+    )
+
+
 @strawberry.type
 class ErosionsQuery:
     """Questions about the erosion of everything."""
@@ -78,9 +152,7 @@ class ErosionsQuery:
     async def erosions(
         self,
         info: Info,
-        filter: Annotated[
-            ErosionFilter | None, strawberry.argument(description="Which are meant; all unless given.")
-        ] = None,
+        filter: Filter = None,
         first: First = None,
         after: After = None,
     ) -> ErosionsConnection:
@@ -96,19 +168,28 @@ class ErosionsQuery:
                     node=node(item.record, found.upto),
                     verdict=item.verdict,
                     registry_q=item.q,
-                    findings=[
-                        ErosionBrief(
-                            kind=one.kind,
-                            metric=one.metric,
-                            slice=people(one.slice),
-                            p=one.p,
-                            q=one.q,
-                            e=one.e,
-                            message=one.message,
-                        )
-                        for one in item.findings
-                    ],
+                    findings=[_brief(one) for one in item.findings],
                 )
                 for item in found.items
+            ],
+        )
+
+    @strawberry.field(
+        description="The derivations that made versions of the registry worse, each once, with how many carry it and "
+        "where those serve."
+    )
+    async def erosion_groups(
+        self, info: Info, filter: Filter = None, first: First = None, after: After = None
+    ) -> ErosionGroupConnection:
+        registry = context(info).registry
+        wanted = None if filter is None else filter.conditions()
+        found = await registry_report.erosion_groups(registry, wanted, first, after)
+        context(info).answered_at(found.upto)
+        serving = await _serving(registry, found.upto)
+        return ErosionGroupConnection(
+            total_count=Count(found.total),
+            page_info=page_info([item.cursor for item in found.items], more=found.more),
+            edges=[
+                ErosionGroupEdge(cursor=item.cursor, node=_group(item, serving, found.upto)) for item in found.items
             ],
         )

@@ -1,5 +1,7 @@
 """Evaluations: what a version was measured to be, on what, and whether that can be relied on."""
 
+from typing import Any
+
 import strawberry
 from strawberry.types import Info
 
@@ -14,6 +16,7 @@ from descentd.graph.model.identity import parse
 from descentd.graph.model.kinds import Kind
 from descentd.queries.evaluation import evaluations
 from descentd.queries.evaluation.definitions import definitions
+from descentd.queries.evaluation.parsing import slice_of
 from descentd.queries.evaluation.series import EvaluationProtocol
 from descentd.queries.statistics.comparison import Result
 
@@ -45,6 +48,17 @@ class MetricValue:
     )
     n: Count | None = strawberry.field(description="How many items it rests on.")
     slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+    clusters: Count | None = strawberry.field(
+        description="Over how many groups of items the standard error is clustered; null where it is not."
+    )
+    counts: bool = strawberry.field(
+        description="Whether it counts for its version in its series, alone or pooled with others; whether it is "
+        "contaminated is in `contamination`."
+    )
+    pooled: float | None = strawberry.field(
+        description="What it comes to with the others; null where it does not count."
+    )
+    pooled_with: Count = strawberry.field(description="How many other results of the version it is pooled with.")
 
 
 @strawberry.type(description="Whether results rest on data that the version had learned from.")
@@ -91,8 +105,10 @@ class Evaluation(Record, kind=Kind.EVALUATION):
 
     @strawberry.field(description="The results.")
     async def metrics(self, info: Info) -> list[MetricValue]:
-        registry = context(info).registry
-        metrics = await definitions(registry, self.at)
+        content = await self._content(info)
+        metrics = await definitions(context(info).registry, self.at)
+        subject = await context(info).named.load(content["subject"])
+        uses = await context(info).result_uses.load((self.at, subject.sequence))
         return [
             MetricValue(
                 name=m["name"],
@@ -101,9 +117,17 @@ class Evaluation(Record, kind=Kind.EVALUATION):
                 error=Result(m["value"], m.get("stderr"), m.get("n")).error(metrics[m["name"]]),
                 n=m.get("n"),
                 slice=[Attribute(**part) for part in m.get("slice", ())],
+                clusters=m.get("clusters"),
+                **_use(uses.get((self.id, metrics[m["name"]].name, slice_of(m.get("slice", ()))))),
             )
-            for m in (await self._content(info))["metrics"]
+            for m in content["metrics"]
         ]
+
+
+def _use(use: evaluations.ResultUse | None) -> dict[str, Any]:
+    if use is None:
+        return {"counts": False, "pooled": None, "pooled_with": 0}
+    return {"counts": True, "pooled": use.value, "pooled_with": Count(use.others)}
 
 
 @strawberry.type

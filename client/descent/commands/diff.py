@@ -1,0 +1,83 @@
+"""`descent diff`: how two versions differ, for whom, and what was done about it."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from descent import console
+from descent.formatting import number, people, protocols, share, value
+from descent.options import Output, Session, Url
+
+
+def diff(
+    context: typer.Context,
+    base: Annotated[str, typer.Argument(metavar="BASE", help="The version that is compared with.")],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help="The version that is asked about.")],
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option("--attributes", metavar="NAME,…", help="Only populations and slices of these, like age_group."),
+    ] = None,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Say how two versions differ, for whom, and what was done about it."""
+    session = Session.of(context, url, output)
+    wanted = [part.strip() for name in attributes or () for part in name.split(",") if part.strip()] or None
+    with session.client() as client:
+        found = client.diff(base, head, attributes=wanted)
+    if session.json:
+        console.print_json(found)
+        return
+    console.print_line(found["summary"])
+    _print_changes(found)
+    if found["populations"]:
+        console.print_heading("Who is in the training data")
+        headings = ("attribute", "value", "share before", "share after", "does not say")
+        shares = [
+            (p["attribute"], p["value"], share(p["baseShare"]), share(p["headShare"]), ", ".join(p["undocumented"]))
+            for p in found["populations"]
+        ]
+        console.print_table(headings, shares)
+    if found["metrics"]:
+        tested = found["tested"]
+        console.print_heading(f"What was measured ({tested} {'row was' if tested == 1 else 'rows were'} tested)")
+        rows = [
+            (
+                m["name"],
+                people(m["slice"]),
+                protocol,
+                number(m["base"]),
+                number(m["head"]),
+                number(m["delta"]),
+                number(m["p"]),
+                number(m["q"]),
+                m["verdict"],
+                m["reason"],
+            )
+            for m, protocol in zip(found["metrics"], _measured_by(found["metrics"]), strict=True)
+        ]
+        console.print_table(
+            ("metric", "slice", "measured by", "before", "after", "change", "p", "q", "verdict", ""), rows
+        )
+    for name in found["unspoken"]:
+        console.warn(f"Nothing that is recorded of either version speaks of {name}: check its spelling.")
+
+
+def _measured_by(metrics: Sequence[dict[str, Any]]) -> list[str]:
+    """How each row was measured; nothing where its two sides were measured differently."""
+    known = [m for m in metrics if m["suite"]]
+    written = iter(protocols(known))
+    return [next(written) if m["suite"] else "" for m in metrics]
+
+
+def _print_changes(found: dict[str, Any]) -> None:
+    if found["changes"]:
+        console.print_heading("What changed")
+        rows = [(c["area"], c["field"], value(c["before"]), value(c["after"])) for c in found["changes"]]
+        console.print_table(("area", "field", "before", "after"), rows)
+    if found["interventions"]:
+        console.print_heading("What was done about it")
+        for one in found["interventions"]:
+            whom = ", ".join(f"{t['attribute']} {t['value'] or ''}".strip() for t in one["targets"]) or "everybody"
+            console.print_item(f"{one['on']['ref']}: {one['kind']} for {whom}: {one['description']}")

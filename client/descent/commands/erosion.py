@@ -1,0 +1,152 @@
+"""`descent erosion` and `descent erosions`: what got worse, which derivation did it, and where it serves."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from descent import console
+from descent.commands.lineage import Ref
+from descent.formatting import number, people, protocols, value
+from descent.options import All, First, Output, Session, Since, Url, limit_of, upper
+
+SINGLE = 2
+"""Findings of a kind up to which each is a sentence; more are a table."""
+
+
+def erosion(
+    context: typer.Context,
+    ref: Ref,
+    since: Since = None,
+    alpha: Annotated[
+        float | None, typer.Option("--alpha", metavar="SHARE", help="False discoveries allowed; 0.05 unless given.")
+    ] = None,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Say what got worse along a version's ancestry, which derivation did it, and what was gained meanwhile."""
+    session = Session.of(context, url, output)
+    with session.client() as client:
+        found = client.erosion(ref, since=since, alpha=alpha)
+    if session.json:
+        console.print_json(found)
+        return
+    console.print_line(found["verdict"], console.STYLES.get(found["verdict"], ""))
+    console.print_line(found["summary"])
+    for kind in dict.fromkeys(finding["kind"] for finding in found["findings"]):
+        same = [finding for finding in found["findings"] if finding["kind"] == kind]
+        console.print_heading(kind)
+        if len(same) > SINGLE:
+            _print_table(same)
+        else:
+            for finding in same:
+                _print_finding(finding)
+    _print_series(found["series"])
+
+
+def _print_finding(finding: dict[str, Any]) -> None:
+    console.print_line(finding["message"])
+    for one in finding["introducedBy"]:
+        changes = "; ".join(_change(change) for change in one["changes"])
+        console.print_item(f"{one['from']} → {one['to']}: {changes or 'nothing that is recorded changed'}")
+
+
+def _change(change: dict[str, Any]) -> str:
+    if change["field"] == "relation":
+        return str(change["after"])
+    return f"{change['field']}: {value(change['before'])} → {value(change['after'])}"
+
+
+def _print_table(findings: Sequence[dict[str, Any]]) -> None:
+    """One sentence for the gravest, and a row for each: thirteen sentences that are nearly alike are not read."""
+    console.print_line(f"{len(findings)} series; the gravest: {findings[0]['message']}")
+    rows = [
+        (
+            finding["metric"],
+            people(finding["slice"]),
+            protocol,
+            finding["baseline"]["ref"],
+            number(finding["baseline"]["value"]),
+            number(finding["head"]["value"]),
+            number(finding["delta"]),
+            number(finding["p"]),
+            number(finding["q"]) if finding["e"] is None else f"e {number(finding['e'])}",
+            _introduced(finding),
+        )
+        for finding, protocol in zip(findings, protocols(findings), strict=True)
+    ]
+    headings = ("metric", "slice", "measured by", "since", "was", "is", "worse by", "p", "q", "brought in by")
+    console.print_table(headings, rows)
+
+
+def _introduced(finding: dict[str, Any]) -> str:
+    spans = [f"{one['from']} → {one['to']}" for one in finding["introducedBy"]]
+    if finding["gradual"]:
+        return f"gradually, {spans[0]}"
+    return spans[0] if len(spans) == 1 else f"one of {len(spans)} derivations" if spans else ""
+
+
+def _print_series(series: Sequence[dict[str, Any]]) -> None:
+    """Whether it was shown, series by series, that the version is not worse."""
+    if not series:
+        return
+    console.print_heading("Shown not to be worse than the tolerance")
+    rows = [
+        (
+            one["metric"],
+            people(one["slice"]),
+            protocol,
+            "yes" if one["shownNotWorse"] else f"no: {one['reason']}",
+            number(one["detectable"]),
+        )
+        for one, protocol in zip(series, protocols(series), strict=True)
+    ]
+    console.print_table(("metric", "slice", "measured by", "shown", "step that would be seen"), rows)
+
+
+def erosions(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only versions of this model.")] = None,
+    prefix: Annotated[str | None, typer.Option("--name-prefix", metavar="TEXT", help="How the name begins.")] = None,
+    category: Annotated[
+        list[str] | None, typer.Option("--category", metavar="CATEGORY,…", help="Only metrics like bias,toxicity.")
+    ] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--kinds", metavar="KIND,…", help="Only findings like step_regression.")
+    ] = None,
+    versions: Annotated[
+        bool, typer.Option("--versions", help="Every eroded version, and not each derivation once.")
+    ] = False,
+    first: First = 100,
+    everything: All = False,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """List the derivations of the whole registry that made safety worse, worst first, with what carries them."""
+    session = Session.of(context, url, output)
+    given = {"name": name, "namePrefix": prefix, "category": upper(category), "kinds": upper(kinds)}
+    wanted = {key: one for key, one in given.items() if one is not None}
+    with session.client() as client:
+        ask = client.erosions if versions else client.erosion_groups
+        found = ask(wanted, limit=limit_of(first, everything))
+        edges = list(found)
+    if session.json:
+        console.print_json({"totalCount": found.total, "erosions" if versions else "groups": edges})
+    elif versions:
+        rows = [
+            (edge["node"]["ref"], one["kind"], one["metric"], number(one["p"]), one["message"])
+            for edge in edges
+            for one in edge["findings"]
+        ]
+        console.print_table(("version", "finding", "metric", "p", "what"), rows)
+    else:
+        headings = ("derivation", "versions", "serving", "finding", "metric", "what")
+        console.print_table(headings, [_group(edge["node"]) for edge in edges])
+    console.say_rest(len(edges), found.total)
+
+
+def _group(group: dict[str, Any]) -> tuple[object, ...]:
+    derivation = f"{group['from']['ref']} → {group['to']['ref']}" if group["from"] else f"up to {group['worst']['ref']}"
+    serving = ", ".join(f"{one['environment']}/{one['endpoint']}" for one in group["deployments"])
+    first = group["findings"][0]
+    return derivation, group["versionCount"], serving, first["kind"], first["metric"], first["message"]

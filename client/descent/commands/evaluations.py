@@ -1,0 +1,82 @@
+"""`descent evaluations`: what a version was measured to be, and which results count."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import typer
+
+from descent import console
+from descent.commands.lineage import Ref
+from descent.formatting import number, people, settings, suite
+from descent.options import All, First, Output, Session, Url, limit_of
+
+
+def evaluations(
+    context: typer.Context,
+    ref: Ref,
+    first: First = 100,
+    everything: All = False,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """List the evaluations of a version, and which of them are not to be relied on."""
+    session = Session.of(context, url, output)
+    with session.client() as client:
+        found = client.evaluations(ref, limit=limit_of(first, everything))
+        nodes = [edge["node"] for edge in found]
+    if session.json:
+        console.print_json({"totalCount": found.total, "evaluations": nodes})
+    else:
+        headings = ("evaluated", "suite", "data", "metric", "slice", "value", "stderr", "n", "counts")
+        apart = _suites(nodes)
+        console.print_table(
+            headings, [r for node, protocol in zip(nodes, apart, strict=True) for r in _results(node, protocol)]
+        )
+        for node in nodes:
+            if node["contamination"]["contaminated"]:
+                console.print_heading(f"Contaminated: {suite(node['suite'])} on {node['data']['ref']}")
+                console.print_line(console.derivation(node["contamination"]["via"]))
+    console.say_rest(len(nodes), found.total)
+
+
+def _suites(nodes: Sequence[dict[str, Any]]) -> list[str]:
+    """How each was run; with the settings of a suite that was run with several."""
+    known: dict[str, set[str]] = {}
+    for node in nodes:
+        known.setdefault(suite(node["suite"]), set()).add(settings(node["suite"]["config"]))
+    plain = [(suite(node["suite"]), settings(node["suite"]["config"])) for node in nodes]
+    return [f"{name} {how}" if len(known[name]) > 1 else name for name, how in plain]
+
+
+def _results(node: dict[str, Any], protocol: str) -> Iterator[tuple[object, ...]]:
+    """A row a result; what does not count says why, and what was pooled with others says what they come to."""
+    data = node["data"]["ref"] if node["data"] else None
+    for metric in node["metrics"]:
+        yield (
+            node["evaluatedAt"],
+            protocol,
+            data,
+            metric["name"],
+            people(metric["slice"]),
+            number(metric["value"]),
+            number(metric["error"]),
+            metric["n"],
+            _counts(node, metric),
+        )
+
+
+def _counts(node: dict[str, Any], metric: dict[str, Any]) -> str:
+    reasons = [
+        word
+        for word, so in (
+            ("retracted", node["retracted"]),
+            ("contaminated", node["contamination"]["contaminated"]),
+            ("others have a known error or are newer", not metric["counts"]),
+        )
+        if so
+    ]
+    if reasons:
+        return f"no: {', '.join(reasons[:2] if metric['counts'] else reasons[:1])}"
+    if metric["pooledWith"]:
+        return f"yes, {number(metric['pooled'])} with {metric['pooledWith']} more"
+    return "yes"

@@ -1,0 +1,43 @@
+"""`descent pair`: how the items of two versions came out beside each other, for the manifest of the later one."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from descent import console
+from descent.pairing import Item, pair_items
+
+
+def pair(
+    before: Annotated[
+        Path, typer.Argument(metavar="A.ndjson", help="The items of the ancestor.", exists=True, dir_okay=False)
+    ],
+    after: Annotated[
+        Path, typer.Argument(metavar="B.ndjson", help="The items of the version.", exists=True, dir_okay=False)
+    ],
+    subject: Annotated[
+        str, typer.Option("--subject", metavar="REF", help="The ancestor, as the manifest is to name it.")
+    ] = "model:NAME@VERSION",
+    metric: Annotated[
+        str, typer.Option("--metric", metavar="NAME", help="The metric that the values are of.")
+    ] = "accuracy",
+) -> None:
+    """Compute from the items of two versions what a result says of them: value, n, stderr, clusters and paired_with.
+
+    A line is an item, {"item": "q17", "value": 1}, with "slice" and "cluster" where there are any. What is written is
+    the metrics of an evaluation of the later version, as JSON, which a YAML manifest takes too.
+    """
+    found = pair_items(_items(before), _items(after))
+    console.print_json([one.metric(metric, subject) for one in found])
+    alone = sum(one.alone for one in found)
+    if alone:
+        console.warn(f"{alone} {'item is' if alone == 1 else 'items are'} in one file only, and not compared.")
+
+
+def _items(file: Path) -> Iterator[Item]:
+    with file.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield Item.read(line, f"{file.name}, line {number}")

@@ -1,0 +1,101 @@
+"""`descent trend`: one metric along a version's first parents."""
+
+from typing import Annotated, Any
+
+import typer
+
+from descent import console
+from descent.commands.lineage import Ref
+from descent.drawing import draw
+from descent.formatting import number, people, protocols
+from descent.options import Output, Session, Since, Url
+
+
+def trend(
+    context: typer.Context,
+    ref: Ref,
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help="The metric, like accuracy.")],
+    slice: Annotated[
+        list[str] | None, typer.Option("--slice", metavar="ATTRIBUTE=VALUE", help="Only this slice; several are one.")
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--everybody", help="Only what is about all people or items.")] = False,
+    since: Since = None,
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Draw a metric along a version's first parents, root first, a series for each way that it was measured."""
+    session = Session.of(context, url, output)
+    terms = [_term(term) for term in slice] if slice else () if everybody else None
+    with session.client() as client:
+        found = client.trend(ref, metric, slice=terms, since=since)
+    if session.json:
+        console.print_json(found)
+        return
+    about = found["metric"]
+    console.print_line(f"{about['name']}: {_direction(about)}; up to {about['tolerance']:g} of a change is nothing")
+    apart = protocols(found["series"])
+    for series, protocol in zip(found["series"], apart, strict=True):
+        _draw_series(series, protocol, about)
+    if found["leftOut"]:
+        console.print_heading("What does not count")
+    for one, protocol in zip(found["leftOut"], protocols(found["leftOut"]), strict=True):
+        for versions, why in (
+            (one["contaminated"], "measured on what it, or an ancestor, learned from"),
+            (one["retracted"], "retracted"),
+        ):
+            for version in versions:
+                console.print_item(f"{version}: {people(one['slice']) or 'everybody'}, {protocol}: {why}")
+    if not found["series"]:
+        console.say(_never(found, bool(found["leftOut"])))
+
+
+def _never(found: dict[str, Any], left_out: bool) -> str:
+    """Why there is nothing to draw."""
+    if left_out:
+        return "It was measured on this line, but no result counts."
+    slices = "; ".join(people(one["slice"]) or "everybody" for one in found["slices"])
+    return f"It was not measured in this slice on this line, but in: {slices}." if slices else (
+        "It was never measured on this line."
+    )  # fmt: skip
+
+
+def _term(given: str) -> tuple[str, str]:
+    attribute, equals, value = given.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{given!r} has no value: write it like age_group=65+.", param_hint="--slice")
+    return attribute, value
+
+
+def _direction(about: dict[str, Any]) -> str:
+    words = {
+        "LOWER_IS_BETTER": "lower is better",
+        "HIGHER_IS_BETTER": "higher is better",
+        "TARGET": f"best at {about['optimum']}",
+        "NONE": "no value is good in itself",
+    }
+    return f"{about['category'].lower()}, {words[about['direction']]}"
+
+
+def _draw_series(series: dict[str, Any], protocol: str, about: dict[str, Any]) -> None:
+    console.print_heading(f"{people(series['slice']) or 'everybody'}, {protocol}")
+    points = series["points"]
+    headings = ("version", "value", "stderr", "n", "")
+    rows = [
+        (point["ref"], number(point["value"]), number(point["stderr"]), point["n"], line)
+        for point, line in zip(points, draw(points, about["optimum"]), strict=True)
+    ]
+    console.print_table(headings, rows)
+    change = series["change"]
+    if change is None:
+        single = len(points) < 2
+        console.print_line("One point: no trend." if single else "No value of it is good in itself: no trend.")
+        return
+    way = "worse" if change["delta"] > 0 else "better" if change["delta"] < 0 else "the same"
+    console.print_line(
+        f"From first to last {number(abs(change['delta']))} {way}{_chance(change)}; "
+        f"{number(series['slope'])} in badness a derivation, trend p {number(series['trendP'])}"
+    )
+
+
+def _chance(found: dict[str, Any]) -> str:
+    return ", no error known" if found["p"] is None else f" (z {found['z']:.2f}, p {number(found['p'])})"

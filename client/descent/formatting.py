@@ -1,0 +1,55 @@
+"""How values, suites, slices and numbers are written in tables and sentences."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+
+def value(given: Any) -> str:
+    """Write a JSON value as it is read: text plain, nothing as a dash."""
+    if given is None:
+        return "-"
+    return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
+
+
+def share(given: float | None) -> str:
+    """Write a share of the rows in per cent."""
+    return "unknown" if given is None else f"{100 * given:.3g} %"
+
+
+def suite(given: dict[str, Any]) -> str:
+    """Write a suite as its name and version."""
+    return f"{given['name']} {given['version']}"
+
+
+def settings(config: Any) -> str:
+    """Write a suite's settings as `eps=8`."""
+    if config is None:
+        return "without settings"
+    parts = config if isinstance(config, dict) else {"config": config}
+    return " ".join(f"{name}={value(part)}" for name, part in parts.items())
+
+
+def on(data: dict[str, Any] | None) -> str:
+    """Write what was evaluated on, where that was said."""
+    return f" on {data['ref']}" if data else ""
+
+
+def people(slice: Sequence[dict[str, str]]) -> str:
+    """Write a slice as `age_group=65+`."""
+    return ", ".join(f"{part['attribute']}={part['value']}" for part in slice)
+
+
+def number(value: float | None) -> str | None:
+    """Write a number with the digits that tell something."""
+    return None if value is None else f"{value:.4g}"
+
+
+def protocols(series: Sequence[dict[str, Any]]) -> list[str]:
+    """How each was measured; with the settings of the suite where others differ from it by these alone."""
+    plain = [f"{suite(one['suite'])}{on(one['data'])}" for one in series]
+    keys = [(one.get("name"), people(one["slice"]), name) for one, name in zip(series, plain, strict=True)]
+    return [
+        f"{suite(one['suite'])} {settings(one['suite']['config'])}{on(one['data'])}" if keys.count(key) > 1 else name
+        for one, key, name in zip(series, keys, plain, strict=True)
+    ]
