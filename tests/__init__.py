@@ -1,0 +1,6 @@
+"""The tests. Assertions of what they share show their values as those of the tests do."""
+
+import pytest
+
+# Before anything is imported from there, or pytest could no longer rewrite it.
+pytest.register_assert_rewrite("tests.support")

@@ -38,8 +38,8 @@ from testcontainers.core.container import DockerContainer
 
 URI_VARIABLE = "DESCENT_TEST_NEO4J_URI"
 IMAGE = "neo4j:5.26"
-SOURCES = Path(__file__).with_name("neo4j")
-CACHE = Path(__file__).parents[1] / ".cache" / "neo4j"
+SOURCES = Path(__file__).parents[1] / "neo4j"
+CACHE = Path(__file__).parents[2] / ".cache" / "neo4j"
 START_SECONDS = 180.0
 JVM_OPTIONS = [
     "-XX:+DisplayVMOutputToStderr",

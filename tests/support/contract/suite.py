@@ -2,7 +2,7 @@
 
 A subclass provides two fixtures: `store`, an open and empty store that is closed afterwards, and `handles`, which makes
 further handles on the same data. What is right is told by a `Model`, which searches through all records for each
-answer. Test modules let pytest rewrite the assertions here: `pytest.register_assert_rewrite("descentd.graph.testing")`.
+answer. `tests` lets pytest rewrite the assertions here.
 """
 
 from tests.support.contract.reads import ReadsContract
