@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from descentd.queries.registry import Registry
+from tests.support import effort
 from tests.support.neo4j_server import Neo4jServer, NoNeo4jError, find
 from tests.support.registries import STORES, opened, store_of
 
 SHARED = Path(__file__).parents[2] / "shared"
 NEO4J_USED = pytest.StashKey[str]()
 NEO4J_MISSING = pytest.StashKey[str]()
-
-# How long an example takes says more about what else the machine does than about the code.
-settings.register_profile("descent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("descent")
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +74,10 @@ async def registry(store_kind: str, request: pytest.FixtureRequest, tmp_path: Pa
     server = request.getfixturevalue("neo4j_empty") if store_kind == "neo4j" else None
     async with opened(store_of(store_kind, tmp_path, server)) as found:
         yield found
+
+
+def pytest_report_header() -> str:
+    return f"effort: {effort.PROFILE}"
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
