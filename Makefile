@@ -60,7 +60,7 @@ lock: $(if $(UV),,.cache/uv/bin/uv)  ## Resolve the dependencies again, after a 
 
 .PHONY: test
 test: setup  ## Test everything, on the embedded store and on a real Neo4j
-	$(BIN)/pytest --numprocesses $(if $(DESCENT_TEST_NEO4J_URI),0,auto) --dist loadscope
+	$(BIN)/pytest --numprocesses $(if $(DESCENT_TEST_NEO4J_URI),0,auto) --dist loadscope --durations 20
 
 .PHONY: neo4j
 neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687

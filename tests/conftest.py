@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from descentd.queries.registry import Registry
 from tests.support import effort
@@ -74,6 +75,24 @@ async def registry(store_kind: str, request: pytest.FixtureRequest, tmp_path: Pa
     server = request.getfixturevalue("neo4j_empty") if store_kind == "neo4j" else None
     async with opened(store_of(store_kind, tmp_path, server)) as found:
         yield found
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal out whole modules, and to one process all that needs a Neo4j, so that one is started."""
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = share_of
+    return scheduler
+
+
+def share_of(test: str) -> str:
+    """With what a test is dealt out. Its name is all there is to tell by: what needs a Neo4j has to speak of one."""
+    return "neo4j" if "neo4j" in test.lower() else test.partition("::")[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Kill the Neo4j last: one that was killed has to learn anew what it knew about its queries."""
+    items.sort(key=lambda item: item.get_closest_marker("kills_neo4j") is not None)
 
 
 def pytest_report_header() -> str:

@@ -267,7 +267,8 @@ def test_requests_in_flight_are_answered_before_the_end(server: ServerProcess) -
     assert server.stop() == 0
 
 
-def test_a_database_that_is_down_is_waited_for(neo4j_empty: Neo4jServer) -> None:
+@pytest.mark.kills_neo4j
+def test_a_neo4j_that_is_down_is_waited_for(neo4j_empty: Neo4jServer) -> None:
     if not neo4j_empty.can_be_killed:
         pytest.skip("this Neo4j is not ours to kill")
     neo4j_empty.kill()

@@ -112,7 +112,8 @@ class Persistent:
             assert not self.ended
 
 
-def test_a_database_that_is_killed_loses_nothing_acknowledged(neo4j_empty: Neo4jServer) -> None:
+@pytest.mark.kills_neo4j
+def test_a_neo4j_that_is_killed_loses_nothing_acknowledged(neo4j_empty: Neo4jServer) -> None:
     """Whoever writes or reads meanwhile is told UNAVAILABLE, and the same server goes on afterwards."""
     if not neo4j_empty.can_be_killed:
         pytest.skip("this Neo4j is not ours to kill")

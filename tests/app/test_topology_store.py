@@ -77,7 +77,7 @@ def answers(server: Asking) -> list[Any]:
     return [answer["data"] for answer in found]
 
 
-def test_each_worker_answers_what_the_index_answers(store_file: str, neo4j_empty: Neo4jServer) -> None:
+def test_each_worker_answers_from_neo4j_what_the_index_answers(store_file: str, neo4j_empty: Neo4jServer) -> None:
     address = with_credentials(neo4j_empty)
     with (
         ServerProcess(store_file) as index,
