@@ -23,7 +23,7 @@ def newest_java() -> str:
     found = [Path(home, "bin", "java") for home in [os.environ.get("JAVA_HOME")] if home]
     found += [Path(java) for java in [shutil.which("java")] if java]
     found += [java for place in PLACES for java in sorted(Path(place).glob("*/bin/java"))]
-    by_version = {version_of_java(str(java)): str(java) for java in reversed(found)}
+    by_version = {version_of_java(str(java)): str(java) for java in reversed(found) if java.is_file()}
     newest = max(by_version, default=0)
     if newest < NEEDED:
         raise NoNeo4jError(f"Neo4j {VERSION} needs a JDK of version {NEEDED} or later, and there is none")
