@@ -1,4 +1,5 @@
-# make demo and make test do all their own set-up on a fresh machine; uv is used where it is installed.
+# make demo and make test do all their own set-up on a fresh machine: make demo installs what a demo needs, every other
+# target the tools too, and neither removes what the other installed. uv is used where it is installed.
 # Without it: python3 has to be 3.11 or newer, or PYTHON=python3.12 says which is.
 .DEFAULT_GOAL := help
 BIN := .venv/bin
@@ -6,6 +7,11 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= python3
 # Servers are started by the hundred here: what they import is to be compiled once, whatever the shell says.
 export PYTHONDONTWRITEBYTECODE :=
+# Modules are compiled when they are first imported: to compile all that is installed takes three times as long.
+# The locks hold every dependency, so none is looked for.
+INSTALL = $(if $(UV),$(UV) pip install --python $(BIN)/python,$(PIP) install --disable-pip-version-check --no-compile) \
+	--quiet --no-deps
+PIP = $(shell test -x $(BIN)/pip && echo $(BIN)/pip || echo $(PYTHON) -m pip --python $(BIN)/python)
 LOCK := $(if $(UV),$(UV),.cache/uv/bin/uv) pip compile --quiet --universal --generate-hashes --python-version 3.11
 
 .PHONY: help
@@ -15,24 +21,31 @@ help:  ## Say what there is to make
 .PHONY: setup
 setup: .venv/ready  ## Make .venv with descentd, descent and the tools that develop them
 
-.venv/ready: requirements.txt pyproject.toml client/pyproject.toml
+.venv/ready: .venv/demo requirements.txt
+	@echo "Adding the tools to .venv, as requirements.txt has them$(if $(UV),,: a minute or two)"
+	@$(INSTALL) --require-hashes --requirement requirements.txt
+	@touch $@
+
+.venv/demo: requirements-demo.txt pyproject.toml client/pyproject.toml | $(BIN)/python
+	@echo "Setting up .venv with $(if $(UV),uv,pip), as requirements-demo.txt has it$(if $(UV),,: half a minute or so)"
+	@$(INSTALL) --require-hashes --requirement requirements-demo.txt
+	@$(INSTALL) --no-build-isolation --editable . --editable client
+	@touch $@
+
+# A pip of its own takes .venv longer than all else here but the packages, so it gets one only where PYTHON has no pip
+# that can install into another environment (22.3 or newer).
+$(BIN)/python:
 ifdef UV
-	@echo "Setting up .venv with uv, as requirements.txt has it"
-	@test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' .venv
-	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable client
+	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
 else
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: name one, make PYTHON=python3.12"; exit 1; }
-	@echo "Setting up .venv with pip, as requirements.txt has it: a minute or two"
-	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable client
+	@$(PYTHON) -m venv --without-pip .venv
+	@$(PYTHON) -m pip --python $@ --version > /dev/null 2>&1 || $(PYTHON) -m venv .venv || { rm -f $@; exit 1; }
 endif
-	@touch $@
 
 .PHONY: demo
-demo: setup  ## Register the Pythia models, ask which learned from Books3, and serve the answer
+demo: .venv/demo  ## Register the Pythia models, ask which learned from Books3, and serve the answer
 	@$(BIN)/descentd demo
 
 .PHONY: check
@@ -53,6 +66,8 @@ lock: $(if $(UV),,.cache/uv/bin/uv)  ## Resolve the dependencies again, after a 
 		--output-file requirements.txt
 	UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --group build pyproject.toml --constraint requirements.txt \
 		--no-annotate --output-file requirements-server.txt
+	UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --group build pyproject.toml client/pyproject.toml \
+		--constraint requirements.txt --no-annotate --output-file requirements-demo.txt
 
 .cache/uv/bin/uv:
 	$(PYTHON) -m venv .cache/uv
@@ -81,5 +96,5 @@ neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687
 	$(BIN)/python -m tests.neo4j_server
 
 .PHONY: bench
-bench: setup  ## Measure what DESIGN promises: target, figure and ratio of each row
+bench: setup  ## Measure what docs/performance.md has targets for: target, figure and ratio of each row
 	$(BIN)/python -m bench

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure what DESIGN promises, and print target, figure and ratio of each row.
+"""`python -m bench`: measure what docs/performance.md has targets for, and print target, figure and ratio of each row.
 
 Quick by default: 100,000 records on SQLite. Registries are made once and kept under .cache/bench.
 """
@@ -28,7 +28,7 @@ ROWS = ("ready", "lookup", "impact", "pushed", "exposure", "shapes", "memory", "
 
 @dataclass(frozen=True)
 class Targets:
-    """What DESIGN promises of one store."""
+    """The targets of one store, as docs/performance.md has them."""
 
     lookups: float
     late: float | None

@@ -18,6 +18,7 @@ _PARTS = {Role.BUILT_FROM: "code", Role.CONFIGURED_BY: "config", Role.RAN_IN: "e
 
 
 def digest(number: int) -> str:
+    """A digest that only this number has."""
     return "sha256:" + hashlib.sha256(b"%d" % number).hexdigest()
 
 
@@ -42,6 +43,7 @@ class Members:
         }
 
     def kind(self, number: int) -> Kind:
+        """The kind of a member."""
         return self.kinds[number - 1]
 
     def targets(self, number: int, role: Role) -> list[tuple[int, bool]]:
@@ -60,6 +62,7 @@ class Members:
                 return f"dataset:zoo/data@{number}"
 
     def artifact(self, number: int) -> Content:
+        """The file of a version."""
         return {"uri": f"s3://zoo/{number}.safetensors", "digest": digest(number), "size": 1_000_000 + number}
 
     def partition(self, number: int) -> Content:
@@ -104,10 +107,12 @@ class Members:
         ]
 
     def training(self, number: int, key: str, name: Callable[[int], str]) -> list[Content]:
+        """The data of a version, each named under `key`, and whether the version learned from it."""
         data = self.targets(number, Role.TRAINED_ON)
         return [{key: name(target), "role": "TRAIN" if learns else "RETRIEVAL"} for target, learns in data]
 
     def makers(self, number: int, name: Callable[[int], str]) -> list[str]:
+        """The versions that generated a dataset."""
         return [name(target) for target, _ in self.targets(number, Role.GENERATED_BY)]
 
     def version(self, number: int) -> Content:

@@ -8,7 +8,7 @@ from neo4j import AsyncGraphDatabase
 from bench.registry import Cause
 from bench.rows import Row
 from descentd.graph.model.kinds import INFLUENCE
-from descentd.graph.model.reach import Direction
+from descentd.graph.model.reach import Direction, ReachQuery
 from descentd.graph.store.neo4j.store import Neo4jStore
 
 ROUNDS = 7
@@ -26,9 +26,9 @@ async def row(uri: str, cause: Cause) -> Row:
     ours, plain = [], []
     async with AsyncGraphDatabase.driver(uri) as driver:
         for _ in range(ROUNDS):
-            store.forget()
+            store.clear()
             start = time.perf_counter()
-            found = await store.reach([seq], Direction.DESCENDANTS, upto)
+            found = await store.reach(ReachQuery([seq], Direction.DESCENDANTS, upto))
             ours.append(time.perf_counter() - start)
             start = time.perf_counter()
             counted = (await driver.execute_query(COUNT, seq=seq)).records

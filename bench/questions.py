@@ -12,7 +12,7 @@ from bench.registry import Cause, Landmarks
 from bench.rows import Row
 from bench.zoo import AGES, REGIONS
 from descentd.graph.index.topology import Topology
-from descentd.graph.model.reach import Direction, Tail
+from descentd.graph.model.reach import Direction, ReachQuery, Tail
 
 LOOKUP = """
 query Entity($ref: Ref!) {
@@ -134,6 +134,6 @@ class Alone:
         for leaf in leaves[:ROUNDS]:
             origins = [self._found[ref] for ref in (*cause.refs, leaf)]
             start = time.perf_counter()
-            self._topology.reach(origins, Direction.DESCENDANTS, self._topology.size, first=1)
+            self._topology.reach(ReachQuery(origins, Direction.DESCENDANTS, self._topology.size, first=1))
             times.append(time.perf_counter() - start)
         return statistics.median(times) * 1000

@@ -17,7 +17,7 @@ from bench.zoo import Zoo, zoo
 from descentd.app.server.store_url import store_at
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Direction
+from descentd.graph.model.reach import Direction, ReachQuery
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Proposal, Reads, Store
 
@@ -130,7 +130,7 @@ async def _landmarks(size: int, store: Store, topology: Topology, landscape: Zoo
 
     def reached(refs: Sequence[str]) -> int:
         origins = [found[ref].sequence for ref in refs]
-        return topology.reach(origins, Direction.DESCENDANTS, last, first=1).total
+        return topology.reach(ReachQuery(origins, Direction.DESCENDANTS, last, first=1)).total
 
     ranked = sorted(asked[:-2], key=lambda ref: -reached([ref]))
     code = (await store.briefs([landscape.code]))[0]  # nothing before it has a statement, so that this is its sequence
@@ -147,7 +147,7 @@ async def _landmarks(size: int, store: Store, topology: Topology, landscape: Zoo
     versions = topology.everything(last, Kind.MODEL_VERSION)
     sample = np.random.default_rng(2).choice(versions, SAMPLE, replace=False).tolist()
     newest = versions[versions < found[asked[-2]].sequence][: -5 * SAMPLE : -1].tolist()  # before the chain begins
-    leaves = [v for v in newest if not topology.reach([v], Direction.DESCENDANTS, last).total]
+    leaves = [v for v in newest if not topology.reach(ReachQuery([v], Direction.DESCENDANTS, last)).total]
     return Landmarks(size, last, causes, await _refs(store, leaves[:SAMPLE]), await _refs(store, sample))
 
 

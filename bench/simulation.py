@@ -15,7 +15,7 @@ from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirec
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, Finding
 from descentd.queries.erosion.questions import EROSION, ErosionKind, questions
-from descentd.queries.evaluation.series import Protocol, Series, View
+from descentd.queries.evaluation.series import AncestrySeries, EvaluationProtocol, Series, SeriesKey
 from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.statistics.comparison import Result
 
@@ -23,6 +23,8 @@ ALPHA = 0.05
 STDERR = 0.01
 STEP = 3 * np.sqrt(2) * STDERR
 """Three standard errors of a difference."""
+
+PROTOCOL = EvaluationProtocol("suite", "1")
 
 Dice = np.random.Generator
 Parents = dict[int, list[int]]
@@ -73,7 +75,7 @@ def series(dice: Dice, world: World, parents: Parents, rises: Callable[[int], fl
             risen = rises(version) if rises and number == 0 else 0.0
             results[version] = Result(truth + risen + stderr * float(dice.normal()), stderr)
         slice_ = (("slice", str(number // world.metrics)),)
-        found.append(Series(Protocol(definition, "suite", "1", slice=slice_), results))
+        found.append(Series(SeriesKey(definition, PROTOCOL, slice_), results))
     return found
 
 
@@ -94,7 +96,11 @@ def uncontrolled(dice: Dice, world: World) -> bool:
     """Whether any question by itself has p ≤ alpha for the worse."""
     parents = lineage(dice, world)
     ancestry = Ancestry(len(parents) - 1, parents)
-    asked = [one for each in series(dice, world, parents) for one in questions(View(each, ancestry), ancestry, None)]
+    asked = [
+        one
+        for each in series(dice, world, parents)
+        for one in questions(AncestrySeries(each, ancestry), ancestry, None)
+    ]
     return any(one.got_worse and one.found.p is not None and one.found.p <= ALPHA for one in asked)
 
 
@@ -105,7 +111,7 @@ def false_gain(dice: Dice, world: World) -> bool:
     losses = series(dice, world, parents, lambda version: STEP if version >= start else 0.0)
     accuracy = MetricDefinition("accuracy", MetricCategory.PERFORMANCE, MetricDirection.HIGHER_IS_BETTER)
     results = {version: Result(0.8 + STDERR * float(dice.normal()), STDERR) for version in losses[0].results}
-    found = assess(len(parents) - 1, parents, [*losses, Series(Protocol(accuracy, "suite", "1"), results)], alpha=ALPHA)
+    found = assess(len(parents) - 1, parents, [*losses, Series(SeriesKey(accuracy, PROTOCOL), results)], alpha=ALPHA)
     return any(finding.kind is ErosionKind.TRADE_OFF for finding in found.findings)
 
 
@@ -120,7 +126,7 @@ def found(dice: Dice, world: World, planted: str) -> bool:
 
 
 def _first(finding: Finding) -> bool:
-    return finding.protocol.metric.name == "m0" and finding.protocol.slice == (("slice", "0"),)
+    return finding.series.metric.name == "m0" and finding.series.slice == (("slice", "0"),)
 
 
 def rate(answers: int, one: Callable[[Dice], bool], seed: int = 1) -> float:

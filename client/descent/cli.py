@@ -21,6 +21,8 @@ from descent.commands import (
     incidents,
     lineage,
     manifests,
+    models,
+    notes,
     probes,
     production,
     records,
@@ -52,6 +54,8 @@ app.command()(manifests.register)
 app.command()(manifests.check)
 app.command()(records.search)
 app.command()(records.show)
+app.command()(models.models)
+app.command()(notes.note)
 app.command()(lineage.lineage)
 app.command()(lineage.impact)
 app.command("trained-on")(exposure.trained_on)

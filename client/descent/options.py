@@ -29,6 +29,16 @@ AsOf = Annotated[
 ]
 First = Annotated[int, typer.Option("--first", metavar="N", min=1, help="How many rows.")]
 All = Annotated[bool, typer.Option("--all", help="All rows, however many.")]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only versions of this model.")]
+NamePrefix = Annotated[
+    str | None, typer.Option("--name-prefix", metavar="TEXT", help="Only models whose name begins so.")
+]
+DerivedFrom = Annotated[
+    str | None, typer.Option("--derived-from", metavar="REF", help="Only what descends from this version.")
+]
+ServingIn = Annotated[
+    str | None, typer.Option("--serving-in", metavar="NAME", help="Only what serves in this environment.")
+]
 Kinds = Annotated[
     list[str] | None,
     typer.Option("--kinds", metavar="KIND,…", help="Only records of these kinds, like model_version,deployment."),

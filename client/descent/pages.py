@@ -1,8 +1,10 @@
 """One record as a page that a risk officer reads from top to bottom."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import yaml
 
 from descent import console
 
@@ -18,9 +20,38 @@ def print_page(record: Record) -> None:
     if record.get("retracted"):
         console.print_line("Retracted: nothing is to rest on it any more.", "red")
     _items("It rests on what was retracted", [one["ref"] for one in record.get("retractedOrigins", ())])
-    parts = _PARTS.get(record["__typename"], ())
-    for part in parts:
+    for part in _PARTS.get(record["__typename"], (_content,)):
         part(record)
+
+
+def _content(record: Record) -> None:
+    """Write everything that a record holds, other records by their refs."""
+    refs = {link["node"]["id"]: link["node"]["ref"] for link in record["links"]}
+    console.print_heading("Content")
+    for line in yaml.safe_dump(_by_refs(record["content"], refs), allow_unicode=True, sort_keys=False).splitlines():
+        console.print_line(f"  {line}")
+
+
+def _by_refs(value: Any, refs: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return refs.get(value, value)
+    if isinstance(value, list):
+        return [_by_refs(part, refs) for part in value]
+    return {name: _by_refs(part, refs) for name, part in value.items()} if isinstance(value, dict) else value
+
+
+def _review(record: Record) -> None:
+    console.print_line("It counts." if record["valid"] else f"It does not count: {record['void']}")
+
+
+def _evaluation(record: Record) -> None:
+    contamination = record["contamination"]
+    if contamination["contaminated"]:
+        console.print_line(f"Contaminated: {console.derivation(contamination['via'])}", "yellow")
+
+
+def _deployment(record: Record) -> None:
+    console.print_line(f"Serves since {record['since']}" + (f" until {record['until']}" if record["until"] else ""))
 
 
 # ---------------------------------------------------------------- a model version
@@ -57,7 +88,11 @@ def _warnings(record: Record) -> None:
         for review in record["reviews"]
     ]
     _table("Reviews", ("environment", "decision", "valid", "expiresAt", "reason", "conditions"), reviews)
-    _items("Notes", [f"{note['author']}: {note['text']}" for note in record["notes"]])
+    _items("Notes", [f"{_writer(note)}: {note['text']}" for note in record["notes"]])
+
+
+def _writer(note: Record) -> str:
+    return f"{note['recordedBy']} quotes {note['author']}" if note["quotation"] else str(note["author"])
 
 
 def _origin(record: Record) -> None:
@@ -141,6 +176,9 @@ _PARTS: dict[str, tuple[Callable[[Record], None], ...]] = {
     "Dataset": (_dataset,),
     "Partition": (_partition,),
     "Incident": (_incident,),
+    "Review": (_review, _content),
+    "Evaluation": (_evaluation, _content),
+    "Deployment": (_deployment, _content),
 }
 
 # ---------------------------------------------------------------- what parts are made of

@@ -143,13 +143,9 @@ def _mentions(
 ) -> Iterator[tuple[Path, str, str | None]]:
     """Find every reference, where it stands and, for a derivation, the label of what is derived by it."""
     for path, label, entity in entities:
-        for name in _DERIVATIONS:
-            for position, item in enumerate(entity.get(name, ())):
-                if isinstance(item, str):
-                    yield (*path, name, position), item, label
-                elif "ref" in item:
-                    yield (*path, name, position, "ref"), item["ref"], label
-    for name in ("evaluations", "safetyProfiles", "populations", "vulnerabilities", "notes"):
+        for place, text in _derivations(entity, path):
+            yield place, text, label
+    for name in ("evaluations", "safetyProfiles", "populations", "vulnerabilities", "notes", "disclosures"):
         for position, statement in enumerate(content.get(name, ())):
             yield from _mentioned_in(statement, (name, position))
 
@@ -158,8 +154,22 @@ def _mentioned_in(statement: dict[str, Any], path: Path) -> Iterator[tuple[Path,
     for name in _REFERENCES:
         if name in statement:
             yield (*path, name), statement[name], None
+    for name in ("metrics", "pairedWith"):
+        for position, part in enumerate(statement.get(name, ())):
+            yield from _mentioned_in(part, (*path, name, position))
+    for place, text in _derivations(statement, path):
+        yield place, text, None
     if "probe" in statement:
         yield from _mentioned_in(statement["probe"], (*path, "probe"))
+
+
+def _derivations(holder: dict[str, Any], path: Path) -> Iterator[tuple[Path, str]]:
+    for name in _DERIVATIONS:
+        for position, item in enumerate(holder.get(name, ())):
+            if isinstance(item, str):
+                yield (*path, name, position), item
+            elif "ref" in item:
+                yield (*path, name, position, "ref"), item["ref"]
 
 
 def _circles(edges: dict[str, list[tuple[str, Path]]]) -> Iterator[Finding]:

@@ -25,6 +25,9 @@ _LEADS_TO = {
     ("ProbeInput", "data"): "dataset",
     ("SafetyProfileStatementInput", "subject"): "model",
     ("PopulationStatementInput", "subject"): "dataset",
+    ("DisclosureInput", "trainedOn"): "dataset",
+    ("DisclosureInput", "generatedBy"): "model",
+    ("PairedInput", "subject"): "model",
 }
 
 Place = tuple[str, str]

@@ -131,9 +131,14 @@ def saved(operation: str) -> str:
 
 @cache
 def sent(operation: str) -> str:
-    """Return the text that is sent for an operation: the saved one, or a wider one that asks for more beside it."""
-    wider = resources.files("descent").joinpath("wider", f"{operation}.graphql")
-    return wider.read_text("utf-8") if wider.is_file() else saved(operation)
+    """Return the text that is sent for an operation: the saved one, with the fragment that adds fields to it if any."""
+    text = saved(operation)
+    additions = resources.files("descent").joinpath("additions", f"{operation}.graphql")
+    if not additions.is_file():
+        return text
+    # The second brace opens the selection of the root field: variables have none.
+    head, root, rest = text.split("{", 2)
+    return f"{head}{{{root}{{\n    ...Additions{rest}\n{additions.read_text('utf-8')}"
 
 
 def _chunks(data: bytes, progress: Progress) -> Iterator[bytes]:

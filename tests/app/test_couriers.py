@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from descentd.app.auth.audit_log import now
 from descentd.app.notifications import signing
-from descentd.app.notifications.delivery_worker import BASE, LONGEST, SECOND, Courier, pause
+from descentd.app.notifications.delivery_worker import BASE, LONGEST, SECOND, DeliveryWorker, pause
 from descentd.app.notifications.destinations import Destination
-from descentd.app.notifications.http_sender import Sender
-from descentd.graph.registration.acts import ReviewInput
+from descentd.app.notifications.http_sender import HTTPSender
+from descentd.graph.inputs.acts import ReviewInput
+from descentd.graph.model.clock import now
 from descentd.graph.registration.register import Registered
-from descentd.queries.governance.reviews import review
+from descentd.queries.governance.reviewing import review
 from descentd.queries.production.announcements import ALL_TYPES
 from descentd.queries.registry import Registry
 from tests.app.receiver import OTHER, SECRET, Receiver
@@ -46,8 +46,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def sender() -> AsyncIterator[Sender]:
-    made = Sender(["127.0.0.1"], timeout=20)
+async def sender() -> AsyncIterator[HTTPSender]:
+    made = HTTPSender(["127.0.0.1"], timeout=20)
     yield made
     await made.close()
 
@@ -57,8 +57,8 @@ def destination(url: str, *secrets: str, **other: Any) -> Destination:
     return Destination("ci", url, [signing.key(secret) for secret in secrets or (SECRET,)], **usual)
 
 
-async def courier(registry: Registry, sender: Sender, clock: Clock, to: Destination) -> Courier:
-    made = Courier(to, lambda: registry, sender.send, LEASE, clock=clock, chance=lambda: 0.0)
+async def courier(registry: Registry, sender: HTTPSender, clock: Clock, to: Destination) -> DeliveryWorker:
+    made = DeliveryWorker(to, lambda: registry, sender.send, LEASE, clock=clock, chance=lambda: 0.0)
     await made.begin(registry)
     return made
 
@@ -74,7 +74,7 @@ async def states(registry: Registry) -> list[tuple[int, str, int, str]]:
     return [(one.sequence, one.state.value, one.attempts, one.reason) for one in found]
 
 
-async def test_the_whole_of_it(registry: Registry, sender: Sender, clock: Clock) -> None:
+async def test_the_whole_of_it(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     """On each store: from where it begins, signed, in order, again after 500, parked, and again when asked."""
     await send(registry, **lineage(), vulnerabilities=[weakness(PARENT, metric="accuracy", threshold=0.5)])
     begin = await registry.store.sequence()
@@ -129,7 +129,7 @@ async def test_the_whole_of_it(registry: Registry, sender: Sender, clock: Clock)
     assert (await registry.store.outbox.destinations())[0].position == begin + 3
 
 
-async def test_a_port_where_nobody_listens(registry: Registry, sender: Sender, clock: Clock) -> None:
+async def test_a_port_where_nobody_listens(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     await send(registry, **lineage())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -144,7 +144,9 @@ async def test_a_port_where_nobody_listens(registry: Registry, sender: Sender, c
         assert receiver.told() == [("note.registered", first), ("note.registered", first + 1)]
 
 
-async def test_another_takes_over_when_the_claim_has_ended(registry: Registry, sender: Sender, clock: Clock) -> None:
+async def test_another_takes_over_when_the_claim_has_ended(
+    registry: Registry, sender: HTTPSender, clock: Clock
+) -> None:
     await send(registry, **lineage())
     with Receiver(statuses=[500]) as receiver:
         one = await courier(registry, sender, clock, destination(receiver.url))
@@ -169,7 +171,7 @@ async def test_another_takes_over_when_the_claim_has_ended(registry: Registry, s
 
 @ALONE
 async def test_what_was_sent_by_one_that_lost_its_claim_is_not_kept(
-    registry: Registry, sender: Sender, clock: Clock
+    registry: Registry, sender: HTTPSender, clock: Clock
 ) -> None:
     await send(registry, **lineage())
     with Receiver() as receiver:
@@ -180,7 +182,7 @@ async def test_what_was_sent_by_one_that_lost_its_claim_is_not_kept(
             await registry.store.outbox.claim("ci", "another", clock(), clock() + LEASE, 0)
             return answer
 
-        made = Courier(destination(receiver.url), lambda: registry, slow, LEASE, clock=clock)
+        made = DeliveryWorker(destination(receiver.url), lambda: registry, slow, LEASE, clock=clock)
         await made.begin(registry)
         await noted(registry, 1)
         await made.round()
@@ -190,7 +192,7 @@ async def test_what_was_sent_by_one_that_lost_its_claim_is_not_kept(
 
 
 @ALONE
-async def test_gone_is_parked_at_once(registry: Registry, sender: Sender, clock: Clock) -> None:
+async def test_gone_is_parked_at_once(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     await send(registry, **lineage())
     with Receiver(statuses=[410]) as receiver:
         made = await courier(registry, sender, clock, destination(receiver.url))
@@ -200,7 +202,7 @@ async def test_gone_is_parked_at_once(registry: Registry, sender: Sender, clock:
 
 
 @ALONE
-async def test_only_what_is_asked_for(registry: Registry, sender: Sender, clock: Clock) -> None:
+async def test_only_what_is_asked_for(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     with Receiver() as receiver:
         kinds = frozenset({"safety_profile.registered", "probes.due"})
         made = await courier(registry, sender, clock, destination(receiver.url, kinds=kinds))
@@ -215,7 +217,7 @@ async def test_only_what_is_asked_for(registry: Registry, sender: Sender, clock:
 
 
 @ALONE
-async def test_only_environments_that_are_asked_for(registry: Registry, sender: Sender, clock: Clock) -> None:
+async def test_only_environments_that_are_asked_for(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     await send(registry, **lineage())
     with Receiver() as receiver:
         to = destination(receiver.url, environments=frozenset({"production"}))
@@ -234,7 +236,7 @@ async def said(registry: Registry, environment: str) -> None:
 
 
 @ALONE
-async def test_redelivery_holds_nothing_up(registry: Registry, sender: Sender, clock: Clock) -> None:
+async def test_redelivery_holds_nothing_up(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     await send(registry, **lineage())
     with Receiver() as receiver:
         made = await courier(registry, sender, clock, destination(receiver.url))
@@ -257,7 +259,7 @@ async def test_redelivery_holds_nothing_up(registry: Registry, sender: Sender, c
 
 @pytest.mark.parametrize("store_kind", ["sqlite"])
 async def test_one_that_died_before_it_could_note_an_answer(
-    registry: Registry, sender: Sender, clock: Clock, tmp_path: Path
+    registry: Registry, sender: HTTPSender, clock: Clock, tmp_path: Path
 ) -> None:
     """What was sent is sent again, under the same id and before anything later: at least once, in order."""
     await send(registry, **lineage())
@@ -270,7 +272,7 @@ async def test_one_that_died_before_it_could_note_an_answer(
             await sender.send(*given)
             raise Died
 
-        dead = Courier(destination(receiver.url), lambda: registry, last, LEASE, clock=clock)
+        dead = DeliveryWorker(destination(receiver.url), lambda: registry, last, LEASE, clock=clock)
         await dead.begin(registry)
         await noted(registry, 1, 2)
         with pytest.raises(Died):

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey, Key, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.registry import HeaderParameter
 
-from descentd.app.auth.oidc import Identities
+from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import InvalidInput, Unauthenticated
@@ -249,7 +249,7 @@ async def test_a_file_of_keys_holds_no_secrets(tmp_path: Path) -> None:
 async def test_roles(tmp_path: Path, claim: str, mapping: Any, given: dict[str, Any], roles: set[str]) -> None:
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [RSA.as_dict(private=False)]}))
-    identities = Identities(settings(str(file), oidc_roles_claim=claim, oidc_roles=mapping))
+    identities = OIDCVerifier(settings(str(file), oidc_roles_claim=claim, oidc_roles=mapping))
     identity = await identities.verified(signed(**given))
     assert {role.value for role in identity.roles} == roles
 
@@ -257,7 +257,7 @@ async def test_roles(tmp_path: Path, claim: str, mapping: Any, given: dict[str, 
 async def test_a_person_by_another_claim(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [RSA.as_dict(private=False)]}))
-    identities = Identities(settings(str(file), oidc_person_claim="email"))
+    identities = OIDCVerifier(settings(str(file), oidc_person_claim="email"))
     assert (await identities.verified(signed(email="ada@example.org"))).person == "ada@example.org"
     with pytest.raises(Unauthenticated):
         await identities.verified(signed())

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from descentd.app.server.erosion_refresher import Keeper
+from descentd.app.server.erosion_refresher import ErosionRefresher
 from descentd.graph.model.errors import Unavailable
+from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry
 from tests.support.registries import send
 
@@ -21,7 +22,7 @@ async def test_a_store_that_was_away_is_caught_up_with(registry: Registry) -> No
     def current() -> Registry:
         if problems:
             raise problems.pop()
-        if registry.standings.upto == 3:
+        if registry.cache(Ranking).upto == 3:
             level.set()
         return registry
 
@@ -31,9 +32,9 @@ async def test_a_store_that_was_away_is_caught_up_with(registry: Registry) -> No
         "metrics": [{"name": "acc", "value": 0.5}],
     }
     await send(registry, models=[{"name": "m", "version": "1"}], evaluations=[result, result | {"evaluator": "eva"}])
-    keeper = Keeper(current, noted.append, look=0)
-    keeper.start()
+    refresher = ErosionRefresher(current, noted.append, look=0)
+    refresher.start()
     async with asyncio.timeout(60):
         await level.wait()
-        await keeper.stop()
+        await refresher.stop()
     assert noted == [3]

@@ -254,10 +254,10 @@ def test_an_expired_token(tmp_path: Path) -> None:
     async def age() -> None:
         kept = SQLiteStore(tmp_path / "r.db")
         await kept.open()
-        old = await kept.people.token(hash_of(token))
+        old = await kept.accounts.token(hash_of(token))
         assert old is not None
         kept._writer.execute("UPDATE token SET expires_at = ? WHERE id = ?", (old.created_at + 1, old.id))
-        assert await kept.people.token(old.hash) == replace(old, expires_at=old.created_at + 1)
+        assert await kept.accounts.token(old.hash) == replace(old, expires_at=old.created_at + 1)
         await kept.close()
 
     asyncio.run(age())
@@ -315,6 +315,23 @@ def test_an_evaluator_retracts_its_own(store_file: str) -> None:
         assert code(ask(server, tokens["evaluator"], retract % own["id"])) == "OK"
         assert code(ask(server, tokens["reviewer"], retract % "model:m@1")) == "OK"
         assert code(ask(server, tokens["registrar"], retract % "model:m@1")) == "FORBIDDEN"
+
+
+def test_everybody_notes_as_themselves_and_may_quote(store_file: str) -> None:
+    tokens = {role: new_token(store_file, f"{role}@x", role) for role in ("registrar", "viewer")}
+    note = """mutation ($author: String!) { register(manifest: {notes: [
+      {subject: "model:m@1", author: $author, text: "t"}]}) { created } }"""
+    read = """{ entity(ref: "model:m@1") { ... on ModelVersion { notes { author recordedBy quotation } } } }"""
+    with ServerProcess(store_file) as server:
+        ask(server, tokens["registrar"], REGISTER % "1")
+        for author in ("VIEWER@x", "registrar@x"):
+            assert code(ask(server, tokens["viewer"], note, author=author)) == "OK"
+        assert code(ask(server, tokens["viewer"], REGISTER % "2")) == "FORBIDDEN"
+        found = ask(server, tokens["viewer"], read).json()["data"]["entity"]["notes"]
+    assert [(one["recordedBy"], one["author"], one["quotation"]) for one in found] == [
+        ("viewer@x", "VIEWER@x", False),
+        ("viewer@x", "registrar@x", True),
+    ]
 
 
 # ------------------------------------------------------------ streams

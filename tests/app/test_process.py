@@ -203,9 +203,9 @@ def test_a_wrong_environment_is_named_without_its_value() -> None:
     for name, value in (("WEBHOOK_SECRETS", "hunter"), ("NOTIFY_ALLOW", "[hunter]"), ("OIDC_ROLES", "hunter")):
         ran = call("serve", **{f"DESCENT_{name}": value})
         assert (ran.returncode, "hunter" in ran.stderr) == (2, False), ran.stderr
-        assert f"DESCENT_{name}) cannot be used: Here belongs JSON, with texts in quotes." in ran.stderr
+        assert f"DESCENT_{name}) cannot be used: Expected JSON, with texts in quotes." in ran.stderr
     ran = call("serve", DESCENT_PORT="secret")
-    assert "Here belongs an integer" in ran.stderr
+    assert "Expected an integer" in ran.stderr
     assert ran.returncode == 2
     assert "DESCENT_PORT" in ran.stderr
     assert "secret" not in ran.stderr

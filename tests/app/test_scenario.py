@@ -429,7 +429,7 @@ def new_evidence_voids_the_go(world: World) -> None:
     status, reasons = world.verdict(CHILD)
     assert status == "UNREVIEWED"
     assert "GO for production no longer holds" in reasons["REOPENED"]
-    came = "1 safety profile, 1 incident, 1 resolution, 1 evaluation came after it"
+    came = "1 safety profile, 1 incident, 1 resolution and 1 evaluation came after it"
     assert f"{came} and 1 safety profile no longer counts." in reasons["REOPENED"]
     outcome, rules, told = world.rules(CHILD)
     assert outcome == "BLOCKED"

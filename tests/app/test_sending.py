@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from httpcore2 import AnyIOBackend
 
 from descentd.app.notifications import ssrf_guard
-from descentd.app.notifications.http_sender import Answer, Sender
+from descentd.app.notifications.http_sender import Answer, HTTPSender
 from descentd.app.notifications.ssrf_guard import is_public
 from tests.app.receiver import Receiver
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def send(url: str, *allowed: str, timeout: float = 20) -> Answer:
-    sender = Sender(allowed, timeout)
+    sender = HTTPSender(allowed, timeout)
     try:
         return await sender.send(url, {"content-type": "application/json"}, b"{}")
     finally:

@@ -248,6 +248,9 @@ def test_something_unknown_that_serves_is_an_incident(server: ServerProcess) -> 
     assert any("not promoted to production" in title for title in titles)
     removed = post(server, "cloudevents", cdevent("service.removed", "/zzz")).json()["records"][0]
     assert removed["status"] == "NOTHING_SERVED"
+    named = "pkg:huggingface/acme/roll@1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d"
+    post(server, "cloudevents", cdevent("service.deployed", "/d", artifactId=named))
+    assert f"Unknown to the registry and serving: {named}" in {one["title"] for one in incidents(server)}
 
 
 def test_files_that_other_systems_wrote_are_understood(server: ServerProcess, shared: Path) -> None:

@@ -37,7 +37,10 @@ VERSION: dict[str, Any] = {
         "knownBiases": [{"attribute": "age_group", "value": "65+", "description": "Scores 11 points low on average."}],
         "notes": [{"author": "risk-team", "text": "Sensitive to self-reported income above 400k."}],
     },
-    "notes": [{"author": "bob", "text": "\x1b[31mred\x1b[0m [bold]text[/bold]"}],
+    "notes": [
+        {"author": "bob", "text": "\x1b[31mred\x1b[0m [bold]text[/bold]", "recordedBy": "bob", "quotation": False},
+        {"author": "ann", "text": "Looks fine.", "recordedBy": "bob", "quotation": True},
+    ],
     "vulnerabilities": [{"id": ID, "title": "Income can be inflated by a prefix", "severity": "HIGH"}],
     "reviews": [
         {
@@ -54,6 +57,18 @@ VERSION: dict[str, Any] = {
     "verdict": {"status": "REJECTED", "reasons": [{"code": "NO_GO", "message": "carol said NO_GO for production."}]},
 }
 
+RETRACTION = {
+    "__typename": "Retraction",
+    "id": ID,
+    "ref": ID,
+    "kind": "RETRACTION",
+    "recordedAt": "2025-02-01T09:00:00Z",
+    "recordedBy": "ana",
+    "retracted": False,
+    "retractedOrigins": [],
+    "content": {"at": "2025-02-01T09:00:00Z", "by": "ana", "reason": "Wrong.", "subjects": ["sha256:" + "d" * 64]},
+    "links": [{"role": "ABOUT", "node": {"id": "sha256:" + "d" * 64, "ref": "dataset:loans@2024-12"}}],
+}
 PARTITION: dict[str, Any] = {
     "__typename": "Partition",
     "id": ID,

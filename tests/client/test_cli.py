@@ -383,7 +383,7 @@ def test_show_says_what_was_retracted(registry: Registry) -> None:
     [
         (answers.DATASET, "dataset:loans@2024-12#train-us  410000"),
         (answers.PARTITION, "age_group  65+    0.07"),
-        ({**answers.DATASET, "__typename": "Review", "kind": "REVIEW", "ref": answers.ID}, answers.ID),
+        (answers.RETRACTION, "  - dataset:loans@2024-12"),
     ],
 )
 def test_show_any_record(registry: Registry, entity: dict[str, Any], line: str) -> None:

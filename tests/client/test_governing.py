@@ -141,6 +141,8 @@ def test_a_trace_says_all_that_it_takes(people: People) -> None:
     assert "the gate of production says PASSED" in then
     assert "Never recorded of it: config, environment, code." in then
     assert "not on record yet" not in then
+    assert "rev: GO, " in then
+    assert "promoted by reg (" in then
     assert f"TRAIN  dataset:d@1#p  {digest(100)}" in then
     now = people.done("rev", "trace", *place)
     assert "Rank loans, and nothing else." in now
@@ -180,12 +182,42 @@ def test_probes_are_not_begun_by_those_who_cannot_register_results(people: Peopl
     assert ran.exists()
 
 
-def test_who_may_register_nothing_is_told_who_may(people: People) -> None:
+def test_who_may_not_register_something_is_told_who_may(people: People) -> None:
     refused = people.run(
         "rev", "register", "-", stdin=json.dumps({"evaluations": [evaluation(CHILD, "accuracy", 0.5)]})
     )
     assert refused.exit_code == 1
-    assert "evaluator metrics, evaluations, vulnerabilities, notes" in refused.stderr
+    assert "evaluations needs the role evaluator" in refused.stderr
+
+
+def test_everybody_may_note_and_quote(people: People) -> None:
+    own = people.done("rev", "note", PARENT, "Ask the data team.")
+    assert own.startswith("sha256:")
+    assert "on record already" in people.run("rev", "note", PARENT, "Ask the data team.").stderr
+    people.done("rev", "note", PARENT, "We never checked.", "--quoting", "data team")
+    page = people.done("reg", "show", PARENT)
+    assert "rev: Ask the data team." in page
+    assert "rev quotes data team: We never checked." in page
+
+
+def test_the_versions_are_listed(people: People) -> None:
+    assert PARENT in people.done("reg", "models")
+    found = people.json("reg", "models", "--derived-from", PARENT, "--status", "unreviewed,flagged,approved,rejected")
+    assert [one["ref"] for one in found["versions"]] == [CHILD]
+    assert "Nothing was found" in people.run("reg", "models", "--name", "nothing").stderr
+    assert people.run("reg", "models", "--status", "good").exit_code == 1
+
+
+def test_every_kind_of_record_is_shown_whole(people: People) -> None:
+    review = people.json("rev", "review", CHILD, "no-go", "-e", "staging", "--reason", "Too early.")
+    page = people.done("reg", "show", review["id"])
+    for line in ("It counts.", "  decision: NO_GO", "  reason: Too early.", f"  subject: {CHILD}"):
+        assert line in page.splitlines()
+    seen = [one for ref in (PARENT, CHILD) for one in people.json("reg", "show", ref, "--history")["history"]]
+    first = {one["kind"]: one["id"] for one in seen}
+    assert {"REVIEW", "MODEL_VERSION", "EVALUATION", "SAFETY_PROFILE"} <= first.keys()
+    for id in first.values():
+        assert id in people.done("reg", "show", id).splitlines()
 
 
 def test_incidents(people: People) -> None:

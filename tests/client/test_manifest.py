@@ -87,7 +87,7 @@ def fits(schema: dict[str, Any], type_: graphql.TypeNode) -> bool:
     assert isinstance(type_, graphql.NamedTypeNode)
     expected = {
         "String": "string", "Ref": "string", "DateTime": "string", "Digest": "string",
-        "Count": "integer", "Float": "number", "Boolean": "boolean", "JSON": None,
+        "Count": "integer", "Float": "number", "Boolean": "boolean", "JSON": None, "ID": "string",
     }  # fmt: skip
     name = type_.name.value
     return schema.get("type") == expected[name] if name in expected else schema["$ref"] == f"#/$defs/{name}"

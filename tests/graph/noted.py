@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
-from descentd.graph.model.identity import Frontier
 from descentd.graph.model.kinds import Edge, Kind, Role
 from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
@@ -40,7 +40,7 @@ def appended(sequence: int, noted: Noted) -> Appended:
 async def fill(store: Neo4jStore, log: Sequence[Noted], cuts: Sequence[int] = ()) -> None:
     """Replace what `store` holds by `log`, inserted in batches that end at `cuts`."""
     items = [appended(sequence, noted) for sequence, noted in enumerate(log, 1)]
-    store.forget()
+    store.clear()
 
     async def work(run):  # type: ignore[no-untyped-def]
         await run("MATCH (n) WHERE NOT n:Log DETACH DELETE n")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.graph.model.identity import Frontier, leaf_hash, merkle_root
+from descentd.graph.model.merkle import Frontier, leaf_hash, merkle_root
 
 LEAVES = st.lists(st.binary(max_size=4).map(leaf_hash), max_size=70)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from descent.manifest import load_manifest
-from descentd.graph.model.identity import Frontier
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
+from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.records import Record
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.verify import verify

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from descentd.graph.store.base import Store
-from descentd.graph.store.inbox import Arrival
+from descentd.graph.store.operational import Arrival
 from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from tests.graph.opened import InMemory, InNeo4j, InSQLite

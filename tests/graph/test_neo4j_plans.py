@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 from neo4j import AsyncDriver, AsyncGraphDatabase
 
-from descentd.graph.index.lineage_index import Walker
+from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Direction, Reached, SupportsReach, Term, Verdict
+from descentd.graph.model.reach import (
+    Direction,
+    ExposureQuery,
+    Reached,
+    ReachQuery,
+    SupportsReach,
+    Term,
+)
 from descentd.graph.model.records import Record
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.support.histories import adding
@@ -59,7 +66,7 @@ class Filled:
     asked: list[tuple[str, dict[str, Any]]]
 
     def walkers(self) -> tuple[SupportsReach, SupportsReach]:
-        return self.store, Walker(self.store)
+        return self.store, LineageIndex(self.store)
 
     async def operators(self, query: str, parameters: dict[str, Any]) -> list[str]:
         """The operators of a plan; see https://neo4j.com/docs/cypher-manual/5/planning-and-tuning/operators/."""
@@ -106,20 +113,20 @@ async def ask(filled: Filled, question: str) -> None:
     whole = await store.everything(200, Kind.DATASET)
     avoiding = frozenset((await store.everything(300, Kind.MODEL_VERSION))[-3:].tolist())
     filled.asked.clear()
-    store.forget()
+    store.clear()
     for origins in ([int(early[0])], early[:5].tolist(), [int(whole[-1])]):
         match question:
             case "reach":
                 for kinds, after in ((None, None), (frozenset({Kind.PARTITION, Kind.DATASET}), (2, 100))):
-                    await store.reach(origins, Direction.DESCENDANTS, upto, kinds=kinds, after=after)
+                    await store.reach(ReachQuery(origins, Direction.DESCENDANTS, upto, kinds=kinds, after=after))
             case "evidence":
-                await store.reach(origins, Direction.DESCENDANTS, upto, evidence=True)
+                await store.reach(ReachQuery(origins, Direction.DESCENDANTS, upto, evidence=True))
             case "ancestors":
-                await store.reach([upto], Direction.ANCESTORS, upto)
+                await store.reach(ReachQuery([upto], Direction.ANCESTORS, upto))
             case "members":
                 await store.members(origins, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION, avoiding=avoiding)
             case "exposure":
-                await store.exposure(POPULATION, upto, verdicts=frozenset(Verdict))
+                await store.exposure(ExposureQuery(POPULATION, upto))
             case _:
                 await store.paths(origins[0], upto, upto, 3)
 
@@ -150,7 +157,7 @@ async def test_a_page_sorts_no_more_than_it_lists(filled: Filled) -> None:
 
 async def test_shortest_derivations_are_searched_from_both_ends(filled: Filled) -> None:
     early = int((await filled.store.everything(200, Kind.PARTITION))[0])
-    page = await filled.store.reach([early], Direction.DESCENDANTS, filled.upto, first=50)
+    page = await filled.store.reach(ReachQuery([early], Direction.DESCENDANTS, filled.upto, first=50))
     filled.asked.clear()
     await filled.store.via([early], [item.sequence for item in page.items], filled.upto)
     [(query, given)] = [(query, given) for query, given in filled.asked if "shortestPath" in query]
@@ -166,8 +173,8 @@ async def test_several_starts_are_unwound(filled: Filled) -> None:
     origins = (await filled.store.everything(3_000, Kind.MODEL_VERSION))[::60].tolist()
     pushed_down, index = filled.walkers()
     filled.asked.clear()
-    found = await pushed_down.reach(origins, Direction.DESCENDANTS, filled.upto, first=filled.upto)
-    assert found == await index.reach(origins, Direction.DESCENDANTS, filled.upto, first=filled.upto)
+    found = await pushed_down.reach(ReachQuery(origins, Direction.DESCENDANTS, filled.upto, first=filled.upto))
+    assert found == await index.reach(ReachQuery(origins, Direction.DESCENDANTS, filled.upto, first=filled.upto))
     assert any("UNWIND $starts AS s" in query for query, _ in filled.asked)
     for question in QUESTIONS:
         await ask(filled, question)
@@ -177,7 +184,7 @@ async def test_several_starts_are_unwound(filled: Filled) -> None:
 async def test_a_lattice_of_60_diamonds(filled: Filled) -> None:
     last = filled.lattice + 3 * DIAMONDS
     for walks in filled.walkers():
-        page = await walks.reach([filled.lattice], Direction.DESCENDANTS, filled.upto, first=3)
+        page = await walks.reach(ReachQuery([filled.lattice], Direction.DESCENDANTS, filled.upto, first=3))
         assert page.counts == {Kind.MODEL_VERSION: 3 * DIAMONDS}
         assert list(page.items) == [Reached(filled.lattice + n, d) for n, d in ((1, 1), (2, 1), (3, 2))]
         found = await walks.paths(filled.lattice, last, filled.upto, 2)
@@ -188,13 +195,13 @@ async def test_a_lattice_of_60_diamonds(filled: Filled) -> None:
 async def test_a_chain_of_5_000(filled: Filled) -> None:
     first, last = filled.chain, filled.chain + LONG - 1
     for walks in filled.walkers():
-        page = await walks.reach([first], Direction.DESCENDANTS, filled.upto, first=10)
+        page = await walks.reach(ReachQuery([first], Direction.DESCENDANTS, filled.upto, first=10))
         assert page.counts == {Kind.MODEL_VERSION: LONG - 1}
         assert list(page.items) == [Reached(first + n, n) for n in range(1, 11)]
         assert page.more
-        end = await walks.reach([first], Direction.DESCENDANTS, filled.upto, after=(LONG - 3, last - 2))
+        end = await walks.reach(ReachQuery([first], Direction.DESCENDANTS, filled.upto, after=(LONG - 3, last - 2)))
         assert list(end.items) == [Reached(last - 1, LONG - 2), Reached(last, LONG - 1)]
-        above = await walks.reach([last], Direction.ANCESTORS, filled.upto, first=1)
+        above = await walks.reach(ReachQuery([last], Direction.ANCESTORS, filled.upto, first=1))
         assert above.total == LONG - 1
         assert (await walks.paths(first, last, filled.upto, 1)).count == 1
         [steps] = await walks.via([first], [last], filled.upto)

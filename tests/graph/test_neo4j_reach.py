@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Direction, Reached
+from descentd.graph.model.reach import Direction, Reached, ReachQuery
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.graph.noted import fill
 from tests.graph.test_topology import topology_of
@@ -61,7 +61,9 @@ async def test_reach_is_what_dijkstra_finds(
         more, after = True, None
         while more:
             page = await store.reach(
-                origins, direction, upto, kinds=kinds, evidence=evidence, depth=depth, after=after, first=first
+                ReachQuery(
+                    origins, direction, upto, kinds=kinds, evidence=evidence, depth=depth, after=after, first=first
+                )
             )
             assert page.counts == Counter(log[record - 1].kind for record in expected)
             assert len(page.items) == first or not page.more

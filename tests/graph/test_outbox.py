@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from descentd.graph.model.deliveries import Delivery, DeliveryState, Destination
 from descentd.graph.store.base import Store
+from descentd.graph.store.operational import Delivery, DeliveryState, DestinationState
 from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from tests.graph.opened import InMemory, InNeo4j, InSQLite
@@ -33,7 +33,7 @@ class OutboxContract:
         assert await store.outbox.destinations() == []
         assert await store.outbox.claim("ci", "a", 10, 40, 7) == 7
         assert await store.outbox.claim("ci", "a", 20, 50, 9) == 7
-        assert await store.outbox.destinations() == [Destination("ci", 7, "a", 50)]
+        assert await store.outbox.destinations() == [DestinationState("ci", 7, "a", 50)]
 
     async def test_one_holder_at_a_time(self, store: Store) -> None:
         assert await store.outbox.claim("ci", "a", 10, 40, 0) == 0

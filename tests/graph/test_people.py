@@ -27,35 +27,35 @@ class PeopleContract:
     """What every store's People do. A subclass has a fixture `store`, open and empty."""
 
     async def test_no_token_at_first(self, store: Store) -> None:
-        assert not await store.people.any_token()
-        assert await store.people.tokens() == []
-        assert await store.people.token(ADA.hash) is None
+        assert not await store.accounts.any_token()
+        assert await store.accounts.tokens() == []
+        assert await store.accounts.token(ADA.hash) is None
 
     async def test_tokens_are_found_by_the_hash_of_their_secret(self, store: Store) -> None:
         for token in (ADA, BO):
-            await store.people.add_token(token)
-        assert await store.people.any_token()
-        assert await store.people.token(ADA.hash) == ADA
-        assert await store.people.token(BO.hash) == BO
-        assert await store.people.token(b"\x03" * 32) is None
-        assert await store.people.tokens() == [BO, ADA]
+            await store.accounts.add_token(token)
+        assert await store.accounts.any_token()
+        assert await store.accounts.token(ADA.hash) == ADA
+        assert await store.accounts.token(BO.hash) == BO
+        assert await store.accounts.token(b"\x03" * 32) is None
+        assert await store.accounts.tokens() == [BO, ADA]
 
     async def test_a_token_is_revoked_once_and_stays(self, store: Store) -> None:
         for token in (ADA, BO):
-            await store.people.add_token(token)
-        await store.people.revoke(["a1"], 20)
-        await store.people.revoke(["a1", "b2", "nobody's"], 30)
-        assert await store.people.tokens() == [replace(BO, revoked_at=30), replace(ADA, revoked_at=20)]
-        assert await store.people.token(ADA.hash) == replace(ADA, revoked_at=20)
-        assert await store.people.any_token()
+            await store.accounts.add_token(token)
+        await store.accounts.revoke(["a1"], 20)
+        await store.accounts.revoke(["a1", "b2", "nobody's"], 30)
+        assert await store.accounts.tokens() == [replace(BO, revoked_at=30), replace(ADA, revoked_at=20)]
+        assert await store.accounts.token(ADA.hash) == replace(ADA, revoked_at=20)
+        assert await store.accounts.any_token()
 
     async def test_accesses_come_newest_first_and_in_pages(self, store: Store) -> None:
         given = [access(n) for n in range(1, 8)]
-        await store.people.record_accesses(given[:3])
-        await store.people.record_accesses(given[3:])
-        newest = await store.people.accesses(None, 3)
+        await store.accounts.record_accesses(given[:3])
+        await store.accounts.record_accesses(given[3:])
+        newest = await store.accounts.accesses(None, 3)
         assert [kept for _, kept in newest] == given[:3:-1]
-        rest = await store.people.accesses(newest[-1][0], 100)
+        rest = await store.accounts.accesses(newest[-1][0], 100)
         assert [kept for _, kept in rest] == given[3::-1]
         numbers = [number for number, _ in newest + rest]
         assert numbers == sorted(numbers, reverse=True)
@@ -63,10 +63,10 @@ class PeopleContract:
     async def test_accesses_of_a_person_and_refusals(self, store: Store) -> None:
         unknown = access(1, person=None, credential=None, outcome="UNAUTHENTICATED", detail="The token has expired.")
         forbidden, bos, failed = access(2, outcome="FORBIDDEN"), access(3, person="Bo"), access(4, outcome="NOT_FOUND")
-        await store.people.record_accesses([unknown, forbidden, bos, failed])
+        await store.accounts.record_accesses([unknown, forbidden, bos, failed])
 
         async def found(person: str | None, refused: bool | None) -> list[Access]:
-            return [kept for _, kept in await store.people.accesses(None, 10, person, refused)]
+            return [kept for _, kept in await store.accounts.accesses(None, 10, person, refused)]
 
         assert await found(None, True) == [forbidden, unknown]
         assert await found(None, False) == [failed, bos]
@@ -77,8 +77,8 @@ class PeopleContract:
     async def test_they_are_no_part_of_the_lineage(self, store: Store) -> None:
         await send(store, registry())
         before = await verify(store)
-        await store.people.add_token(ADA)
-        await store.people.record_accesses([access(1)])
+        await store.accounts.add_token(ADA)
+        await store.accounts.record_accesses([access(1)])
         after = await verify(store)
         assert after == before
         assert after.problem is None
@@ -94,18 +94,18 @@ class TestSQLite(InSQLite, PeopleContract):
     async def test_another_process_sees_them_at_once(self, store: SQLiteStore) -> None:
         other = SQLiteStore(store._path)
         await other.open()
-        await other.people.add_token(ADA)
-        assert await store.people.token(ADA.hash) == ADA
-        await other.people.revoke([ADA.id], 20)
-        assert (await store.people.tokens())[0].revoked_at == 20
+        await other.accounts.add_token(ADA)
+        assert await store.accounts.token(ADA.hash) == ADA
+        await other.accounts.revoke([ADA.id], 20)
+        assert (await store.accounts.tokens())[0].revoked_at == 20
         await other.close()
 
     async def test_a_file_from_before_there_were_tokens(self, store: SQLiteStore) -> None:
         store._writer.executescript("DROP TABLE token; DROP TABLE access")
         await store.close()
         await store.open()
-        await store.people.add_token(ADA)
-        assert await store.people.token(ADA.hash) == ADA
+        await store.accounts.add_token(ADA)
+        assert await store.accounts.token(ADA.hash) == ADA
 
 
 class TestNeo4j(InNeo4j, PeopleContract):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from descentd.graph.index.lineage_index import Walker
+from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.model.reach import SupportsReach
 from descentd.graph.store.base import Store
 from tests.support.contract.model import Model
@@ -40,7 +40,7 @@ async def walks(
     store = store_of(request.param, tmp_path_factory.mktemp("zoo"), server)
     await store.open()
     await fill(store, model)
-    walks = store if request.param == PUSHED_DOWN else Walker(store)
+    walks = store if request.param == PUSHED_DOWN else LineageIndex(store)
     assert isinstance(walks, SupportsReach)
     yield walks
     await store.close()

@@ -227,8 +227,15 @@ async def test_a_base_model_known_by_name_only_is_not_compared(memory: Store) ->
         (["v1-rc9b"], "v1-rc10b"),
         (["first"], "first.1"),
         (["4.3", "4.2"], "4.4"),
-        (["4.2", "4.3", "4.2x"], "4.3x"),
-        (["2024-12"], "2024-13"),
+        (["4.2", "4.3", "4.2x"], "4.4"),
+        (["4.2", "3.9"], "4.3"),
+        (["4.3-rc1"], "4.3-rc2"),
+        (["4.3-rc1", "4.3"], "4.4"),
+        (["4.3", "4.3-rc1", "4.3.1-rc1"], "4.3.1-rc2"),
+        (["final", "2", "10", "9"], "11"),
+        (["2024-13"], "2024-14"),
+        (["step143000", "step3000"], "step143001"),
+        (["20251301"], "20251302"),
         (["99999999999999999999"], "100000000000000000000"),
         (["1.٣"], "2.٣"),
     ],
@@ -242,6 +249,39 @@ async def test_the_next_version_by_itself(memory: Store, registered: list[str], 
     again = await send(memory, model())
     assert not again.created
     assert labels(again) == labels(done)
+
+
+@pytest.mark.parametrize(
+    ("registered", "why"),
+    [
+        (["2024-12-31"], "is a date"),
+        (["2024-12"], "is a date"),
+        (["v2024.12.31"], "is a date"),
+        (["20241231"], "is a date"),
+        (["2024-12-31T10-00"], "is a date"),
+        (["1.9", "2024-12-31", "2.0"], "is a date"),
+        (["1.2.3+abc123f"], "names a build after its +"),
+        (["1.2.3+5"], "names a build after its +"),
+        (["5f0c1d2e3a4b"], "looks like a commit"),
+    ],
+)
+async def test_a_date_or_a_build_is_not_counted_up(each: Store, registered: list[str], why: str) -> None:
+    for number, version in enumerate(registered):
+        await send(each, model(version, config={"n": number}))
+    code, field, message = await problem(each, model(config={"n": 9}))
+    assert (code, field) == (Code.INVALID_INPUT, "models[0].version")
+    assert why in message
+    assert "give the version" in message
+
+
+async def test_data_alone_identifies_no_build(each: Store) -> None:
+    await send(each, dataset(partition()))
+    learned = {"trainedOn": [{"ref": "dataset:loans@1#p", "role": "TRAIN"}]}
+    for version in ("1", "2"):  # two models of which only the data is known
+        assert len((await send(each, {"models": [{"name": "base", "version": version, **learned}]})).created) == 1
+    code, field, message = await problem(each, {"models": [{"name": "base", **learned}]})
+    assert (code, field) == (Code.INVALID_INPUT, "models[0].version")
+    assert "give its version" in message
 
 
 async def test_the_next_version_on_every_store(each: Store) -> None:
@@ -464,7 +504,7 @@ async def test_a_reference_of_the_wrong_kind_is_refused(memory: Store, manifest:
     await send(memory, dataset(partition()) | {"models": [{"name": "base", "version": "1"}]})
     found, _, message = await problem(memory, manifest)
     assert found is (code or Code.INVALID_INPUT)
-    assert "belongs here" in message
+    assert "Expected a" in message
 
 
 async def test_what_holds_for_a_dataset_holds_for_its_partitions(each: Store) -> None:

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.graph.index import edges, walk
+from descentd.graph.index import breadth_first, edges
 from descentd.graph.index import evidence as evidence_module
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
-from descentd.graph.model.reach import Direction, Reached, ReachPage, Step, Tail
+from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
 from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, origins_of, reached, reached_around
 from tests.support.strategies import Noted, logs, tail
@@ -25,8 +25,8 @@ def thresholds(request: pytest.FixtureRequest) -> Iterator[None]:
     """Small lineages are walked one by one; with tiny thresholds they take the ways of large ones as well."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param != "as shipped":
-            patch.setattr(walk, "FEW", 2)
-            patch.setattr(walk, "NARROW", 2)
+            patch.setattr(breadth_first, "FEW", 2)
+            patch.setattr(breadth_first, "NARROW", 2)
             patch.setattr(edges, "NARROW_EDGES", 1)
             patch.setattr(edges, "SMALLEST_MERGE", 3)
             patch.setattr(evidence_module, "FEW", 2)
@@ -70,7 +70,7 @@ def test_reach_is_what_dijkstra_finds(
 ) -> None:
     log, cuts, origins, upto = question
     evidence = evidence and direction is Direction.DESCENDANTS
-    page = topology_of(log, cuts).reach(origins, direction, upto, evidence=evidence)
+    page = topology_of(log, cuts).reach(ReachQuery(origins, direction, upto, evidence=evidence))
     expected = reached(log, origins, direction, upto, evidence=evidence)
     assert [(item.distance, item.sequence) for item in page.items] == sorted((d, r) for r, d in expected.items())
     assert page.counts == Counter(log[record - 1].kind for record in expected)
@@ -84,10 +84,15 @@ def test_ancestors_mirror_descendants(question: tuple[list[Noted], list[int], li
     topology = topology_of(log)
     if origin > upto:
         return
-    listed = {item.sequence: item.distance for item in topology.reach([origin], Direction.ANCESTORS, upto).items}
+    listed = {
+        item.sequence: item.distance for item in topology.reach(ReachQuery([origin], Direction.ANCESTORS, upto)).items
+    }
     twins = origins_of(log, [origin], Direction.ANCESTORS, upto)
     for record in set(range(1, upto + 1)) - twins:
-        below = {item.sequence: item.distance for item in topology.reach([record], Direction.DESCENDANTS, upto).items}
+        below = {
+            item.sequence: item.distance
+            for item in topology.reach(ReachQuery([record], Direction.DESCENDANTS, upto)).items
+        }
         if log[record - 1].kind is not Kind.DATASET:
             assert below.get(origin) == listed.get(record)
 
@@ -142,7 +147,7 @@ def test_pages_make_up_the_whole(
     found: list[Reached] = []
     more, after = True, None
     while more:
-        page = topology.reach(origins, direction, upto, kinds=asked, depth=depth, after=after, first=first)
+        page = topology.reach(ReachQuery(origins, direction, upto, kinds=asked, depth=depth, after=after, first=first))
         assert page.counts == counted
         assert len(page.items) == first or not page.more
         found += page.items
@@ -166,27 +171,27 @@ def test_members_are_all_of_one_kind(
 def test_a_cursor_past_the_end_gives_nothing() -> None:
     topology = Topology()
     topology.extend(chain_tail(Kind.MODEL_VERSION, [(2, Role.DERIVED_FROM, 1)], 2))
-    page = topology.reach([1], Direction.DESCENDANTS, 2, after=(9, 1))
+    page = topology.reach(ReachQuery([1], Direction.DESCENDANTS, 2, after=(9, 1)))
     assert page == ReachPage({Kind.MODEL_VERSION: 1}, (), False)
-    assert topology.reach([1], Direction.DESCENDANTS, 2, first=0).more
+    assert topology.reach(ReachQuery([1], Direction.DESCENDANTS, 2, first=0)).more
 
 
 def test_an_empty_topology_reaches_nothing() -> None:
     topology = Topology()
     assert topology.size == 0
-    assert topology.reach([1], Direction.DESCENDANTS, 0).total == 0
+    assert topology.reach(ReachQuery([1], Direction.DESCENDANTS, 0)).total == 0
 
 
 def test_what_is_not_held_yet_cannot_be_asked() -> None:
     topology = Topology()
     with pytest.raises(ValueError, match="extend it first"):
-        topology.reach([1], Direction.DESCENDANTS, 1)
+        topology.reach(ReachQuery([1], Direction.DESCENDANTS, 1))
 
 
 def test_evidence_is_refused_with_ancestors() -> None:
     topology = Topology()
     with pytest.raises(ValueError, match="ancestors"):
-        topology.reach([1], Direction.ANCESTORS, 0, evidence=True)
+        topology.reach(ReachQuery([1], Direction.ANCESTORS, 0, evidence=True))
 
 
 def test_a_tail_must_start_at_the_end() -> None:
@@ -205,8 +210,8 @@ def test_a_dataset_never_leads_down_to_a_sibling_partition() -> None:
         Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 3, True),)),
     ]
     topology = topology_of(log)
-    assert topology.reach([1], Direction.DESCENDANTS, 5).items == [Reached(3, 1), Reached(5, 2)]
-    assert topology.reach([3], Direction.DESCENDANTS, 5).items == [Reached(4, 1), Reached(5, 1)]
+    assert topology.reach(ReachQuery([1], Direction.DESCENDANTS, 5)).items == [Reached(3, 1), Reached(5, 2)]
+    assert topology.reach(ReachQuery([3], Direction.DESCENDANTS, 5)).items == [Reached(4, 1), Reached(5, 1)]
 
 
 def test_a_derivation_by_a_twin_begins_at_the_cause_that_was_named() -> None:
@@ -230,8 +235,12 @@ def test_data_that_a_model_made_may_be_what_it_learned_from() -> None:
         Noted(Kind.MODEL_VERSION, ((Role.TRAINED_ON, 3, True),)),
     ]
     topology = topology_of(log)
-    assert topology.reach([1], Direction.DESCENDANTS, 4).items == [Reached(2, 1), Reached(4, 1)]
-    assert topology.reach([2], Direction.DESCENDANTS, 4).items == [Reached(1, 1), Reached(3, 1), Reached(4, 2)]
+    assert topology.reach(ReachQuery([1], Direction.DESCENDANTS, 4)).items == [Reached(2, 1), Reached(4, 1)]
+    assert topology.reach(ReachQuery([2], Direction.DESCENDANTS, 4)).items == [
+        Reached(1, 1),
+        Reached(3, 1),
+        Reached(4, 2),
+    ]
 
 
 WIDE = 20_000
@@ -255,13 +264,13 @@ def wide() -> Topology:
 
 
 def test_wide_levels_and_large_classes_cost_what_they_reach(wide: Topology) -> None:
-    page = wide.reach([1], Direction.DESCENDANTS, wide.size, first=3)
+    page = wide.reach(ReachQuery([1], Direction.DESCENDANTS, wide.size, first=3))
     assert page.counts == {Kind.MODEL_VERSION: 2 * WIDE, Kind.PARTITION: WIDE}
     assert page.items == [Reached(2, 1), Reached(3, 1), Reached(4, 1)]
-    later = wide.reach([1], Direction.DESCENDANTS, wide.size, after=(2, 1 + 2 * WIDE), first=2)
+    later = wide.reach(ReachQuery([1], Direction.DESCENDANTS, wide.size, after=(2, 1 + 2 * WIDE), first=2))
     assert later.items == [Reached(2 + 2 * WIDE, 3), Reached(3 + 2 * WIDE, 4)]
-    assert wide.reach([1], Direction.DESCENDANTS, WIDE).total == WIDE - 1
-    assert wide.reach([wide.size], Direction.ANCESTORS, wide.size).total == 3 * WIDE
+    assert wide.reach(ReachQuery([1], Direction.DESCENDANTS, WIDE)).total == WIDE - 1
+    assert wide.reach(ReachQuery([wide.size], Direction.ANCESTORS, wide.size)).total == 3 * WIDE
 
 
 def test_long_derivations_list_their_ends(wide: Topology) -> None:
@@ -286,7 +295,7 @@ def test_questions_are_answered_while_records_arrive() -> None:
 
     def ask() -> None:
         while (upto := topology.size) < size:
-            found = topology.reach([1], Direction.DESCENDANTS, upto, first=size)
+            found = topology.reach(ReachQuery([1], Direction.DESCENDANTS, upto, first=size))
             if [item.sequence for item in found.items] != list(range(2, upto + 1)):
                 failures.append(upto)
 

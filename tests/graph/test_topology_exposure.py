@@ -10,13 +10,22 @@ from hypothesis import strategies as st
 
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import Kind, Role
-from descentd.graph.model.reach import Documented, Exposed, PopulationFact, Share, Step, Term, Verdict
+from descentd.graph.model.reach import (
+    Documented,
+    Exposed,
+    ExposureQuery,
+    ExposureVerdict,
+    PopulationFact,
+    Share,
+    Step,
+    Term,
+)
 from tests.graph.test_topology import topology_of
 from tests.support.effort import slowly
 from tests.support.learned import check_answers
 from tests.support.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
 
-ALL = frozenset(Verdict)
+ALL = frozenset(ExposureVerdict)
 Question = tuple[list[Noted], list[int], tuple[Term, ...], int]
 
 
@@ -34,7 +43,7 @@ def questions(draw: st.DrawFn) -> Question:
 
 
 def answers(topology: Topology, population: Sequence[Term], upto: int) -> dict[int, Exposed]:
-    page = topology.exposure(population, upto, verdicts=ALL, first=1_000)
+    page = topology.exposure(ExposureQuery(population, upto, verdicts=ALL, first=1_000))
     assert not page.more
     assert sum(page.counts.values()) == page.total == len(page.items)
     return {item.sequence: item for item in page.items}
@@ -59,11 +68,11 @@ def test_the_answer_is_what_the_closure_of_each_version_says(question: Question)
 @given(
     questions(),
     st.integers(1, 4),
-    st.frozensets(st.sampled_from(Verdict)),
+    st.frozensets(st.sampled_from(ExposureVerdict)),
     st.none() | st.sets(st.integers(1, 24)),
 )
 def test_pages_make_up_the_whole(
-    question: Question, first: int, verdicts: frozenset[Verdict], within: set[int] | None
+    question: Question, first: int, verdicts: frozenset[ExposureVerdict], within: set[int] | None
 ) -> None:
     log, cuts, population, upto = question
     topology = topology_of(log, cuts)
@@ -71,7 +80,7 @@ def test_pages_make_up_the_whole(
     whole = [
         answer for answer in answers(topology, population, upto).values() if within is None or answer.sequence in within
     ]
-    positions = list(Verdict)
+    positions = list(ExposureVerdict)
 
     def cursor(answer: Exposed) -> tuple[int, int, int]:
         return positions.index(answer.verdict), 0 if answer.direct else 1, answer.sequence
@@ -80,8 +89,12 @@ def test_pages_make_up_the_whole(
     found: list[Exposed] = []
     more, after = True, None
     while more:
-        page = topology.exposure(population, upto, verdicts=verdicts, within=chosen, after=after, first=first)
-        assert page.counts == {verdict: sum(answer.verdict is verdict for answer in whole) for verdict in Verdict}
+        page = topology.exposure(
+            ExposureQuery(population, upto, verdicts=verdicts, within=chosen, after=after, first=first)
+        )
+        assert page.counts == {
+            verdict: sum(answer.verdict is verdict for answer in whole) for verdict in ExposureVerdict
+        }
         assert page.total == len(expected)
         assert len(page.items) == first or not page.more
         found += page.items
@@ -120,24 +133,24 @@ def term(attribute: str, *values: str) -> Term:
 @pytest.mark.parametrize(
     ("share", "documented", "verdict"),
     [
-        (0.4, Documented.COMPLETE, Verdict.TRAINED),
-        (None, Documented.PARTIAL, Verdict.TRAINED),
-        (0.0, Documented.COMPLETE, Verdict.NOT_TRAINED),
-        (0.0, Documented.PARTIAL, Verdict.UNKNOWN),
-        (0.4, Documented.NONE, Verdict.TRAINED),
+        (0.4, Documented.COMPLETE, ExposureVerdict.TRAINED),
+        (None, Documented.PARTIAL, ExposureVerdict.TRAINED),
+        (0.0, Documented.COMPLETE, ExposureVerdict.NOT_TRAINED),
+        (0.0, Documented.PARTIAL, ExposureVerdict.UNKNOWN),
+        (0.4, Documented.NONE, ExposureVerdict.TRAINED),
     ],
 )
 def test_a_share_of_none_is_presence_and_of_0_absence(
-    share: float | None, documented: Documented, verdict: Verdict
+    share: float | None, documented: Documented, verdict: ExposureVerdict
 ) -> None:
     assert verdict_of(stated(Share("age", "65+", share), documented=documented), term("age", "65+")).verdict is verdict
 
 
 def test_complete_speaks_for_what_it_lists() -> None:
     log = stated(Share("age", "65+", 0.4))
-    assert verdict_of(log, term("age", "18-64")).verdict is Verdict.NOT_TRAINED
+    assert verdict_of(log, term("age", "18-64")).verdict is ExposureVerdict.NOT_TRAINED
     unknown = verdict_of(log, term("region", "EU"))
-    assert unknown == Exposed(3, Verdict.UNKNOWN, None, 1, None, [Step(1, None), Step(3, Role.TRAINED_ON)])
+    assert unknown == Exposed(3, ExposureVerdict.UNKNOWN, None, 1, None, [Step(1, None), Step(3, Role.TRAINED_ON)])
 
 
 @pytest.mark.parametrize(
@@ -173,4 +186,4 @@ def test_the_source_is_the_twin_whose_statement_matches() -> None:
 
 
 def test_an_unknown_attribute_is_no_error() -> None:
-    assert verdict_of(stated(Share("age", "65+", 0.4)), term("shoe size", "46")).verdict is Verdict.UNKNOWN
+    assert verdict_of(stated(Share("age", "65+", 0.4)), term("shoe size", "46")).verdict is ExposureVerdict.UNKNOWN

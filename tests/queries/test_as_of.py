@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import DeploymentInput, IncidentInput, ReviewInput
 from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Record
-from descentd.graph.registration.acts import DeploymentInput, IncidentInput, ReviewInput, perform, signed
+from descentd.graph.registration.acts import perform, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.gate import decide
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviews import review
+from descentd.queries.governance.reviewing import review
 from descentd.queries.governance.verdicts import VerdictStatus
 from descentd.queries.lineage.versions import VersionFilter, versions
 from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incidents import report
+from descentd.queries.production.incident_reports import report
 from descentd.queries.registry import Registry
 from tests.queries.governed import CHILD, PARENT, PROFILE, lineage, version
 from tests.support.registries import send

@@ -2,9 +2,8 @@
 
 import pytest
 
-from descentd.graph.registration.acts import RetractionInput
-from descentd.queries.governance.drift import documentation_drift
-from descentd.queries.lineage.versions import VersionFilter
+from descentd.graph.inputs.acts import RetractionInput
+from descentd.queries.lineage.versions import VersionFilter, documentation_drift
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.queries.governed import CHILD, PARENT, PROFILE, evaluation, lineage, version, weakness

@@ -7,9 +7,9 @@ import pytest
 
 from descent.manifest import load_manifest
 from descentd.app.demo import pythia
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import InvalidInput, NotFound, UnknownMetric
-from descentd.graph.registration.acts import RetractionInput
 from descentd.graph.registration.register import register
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract

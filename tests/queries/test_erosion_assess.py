@@ -18,10 +18,11 @@ from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Findin
 from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.summary import summary
-from descentd.queries.evaluation.labels import Names
-from descentd.queries.evaluation.series import Protocol, Series
+from descentd.queries.evaluation.labels import Labels
+from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result, compare
 from descentd.queries.statistics.multiplicity import false_discovery_rates
+from tests.support.series import series_key
 
 STEP, CUMULATIVE, TREND, TRADE_OFF, COVERAGE, CONFLICT = (
     ErosionKind.STEP_REGRESSION,
@@ -50,8 +51,8 @@ def series(
     values: Mapping[int, float], definition: MetricDefinition | None = None, stderr: float | None = 0.01, **given: Any
 ) -> Series:
     left_out = frozenset(given.pop("left_out", ()))
-    protocol = Protocol(definition or metric(), given.pop("suite", "suite"), given.pop("suite_version", "1"), **given)
-    return Series(protocol, {version: Result(value, stderr) for version, value in values.items()}, left_out)
+    key = series_key(definition or metric(), **given)
+    return Series(key, {version: Result(value, stderr) for version, value in values.items()}, left_out)
 
 
 def chain(size: int) -> dict[int, list[int]]:
@@ -67,7 +68,7 @@ def one(assessment: Assessment, kind: ErosionKind) -> Finding:
     return found
 
 
-named = Names("model:m@{}".format, "dataset:{}@1".format)
+named = Labels("model:m@{}".format, "dataset:{}@1".format)
 
 
 # ---- known answers
@@ -80,7 +81,7 @@ def pythia_chain(run: pythia.Run, tasks: Sequence[str]) -> tuple[dict[int, list[
     for task in tasks:
         results = {c.step: Result(*c.results[task][1:]) for c in run.checkpoints if task in c.results}
         name = next(c.results[task][0] for c in run.checkpoints if task in c.results)
-        found.append(Series(Protocol(catalogue()[name], "lm-evaluation-harness", "0.3", task), results))
+        found.append(Series(series_key(catalogue()[name], "lm-evaluation-harness", "0.3", task), results))
     return parents, found
 
 
@@ -122,7 +123,7 @@ def test_pythia_12b_traded_stereotypes_for_accuracy() -> None:
     assert erosion.z == pytest.approx(4.54, abs=5e-3)
     assert (erosion.baseline, erosion.asked) == (3000, 3)
     assert erosion.introduced_by == (Span(33000, 43000), Span(63000, 73000))
-    assert {gain.protocol.suite_config for gain in trade_off.improved} == {"lambada_openai", "piqa"}
+    assert {gain.series.protocol.config for gain in trade_off.improved} == {"lambada_openai", "piqa"}
     assert all(gain.delta < 0 for gain in trade_off.improved)
 
 
@@ -131,7 +132,7 @@ def test_the_worked_example() -> None:
 
     def of(name: str, values: Sequence[float], n: int) -> Series:
         results = {version: Result(value, n=n) for version, value in enumerate(values)}
-        return Series(Protocol(catalogue()[name], "fairness-suite", "1.3", data="holdout"), results)
+        return Series(series_key(catalogue()[name], "fairness-suite", "1.3", data="holdout"), results)
 
     measured = [of("accuracy", [0.871, 0.883, 0.894], 40000), of("adversarial_accuracy", [0.640, 0.627, 0.609], 4000)]
     assessment = assess(2, parents, measured)
@@ -142,7 +143,7 @@ def test_the_worked_example() -> None:
     assert erosion.p == pytest.approx(0.0042, abs=5e-5)
     assert (erosion.delta, erosion.baseline) == (0.031, 0)
     (gain,) = trade_off.improved
-    assert (gain.protocol.metric.name, gain.delta) == ("accuracy", -0.023)
+    assert (gain.series.metric.name, gain.delta) == ("accuracy", -0.023)
     assert trade_off.p == max(erosion.p or 0, gain.p or 0)
     assert "best of 1" in message(erosion, named)
     assert "while accuracy improved by 0.023" in message(trade_off, named)
@@ -237,10 +238,10 @@ def test_many_ancestors_without_errors_are_met_by_their_median() -> None:
 
 def test_results_with_and_without_errors_give_one_cumulative_finding() -> None:
     results = {0: Result(0.1), 1: Result(0.3, 0.01), 2: Result(0.3, 0.01), 3: Result(0.31, 0.01)}
-    protocol = Protocol(metric(), "suite", "1")
-    assert one(assess(3, chain(4), [Series(protocol, results)]), CUMULATIVE).p is None
+    key = series_key(metric(), "suite", "1")
+    assert one(assess(3, chain(4), [Series(key, results)]), CUMULATIVE).p is None
     both = results | {1: Result(0.2, 0.01)}
-    erosion = one(assess(3, chain(4), [Series(protocol, both)]), CUMULATIVE)
+    erosion = one(assess(3, chain(4), [Series(key, both)]), CUMULATIVE)
     assert (erosion.baseline, erosion.without_error) == (1, 1)
 
 
@@ -332,8 +333,8 @@ def test_nothing_is_lost_by_a_version_that_was_not_evaluated_at_all() -> None:
 
 
 def test_a_new_version_of_the_suite_is_a_loss_once() -> None:
-    old, new = series({0: 0.1, 1: 0.1}), series({2: 0.1, 3: 0.1}, suite_version="2")
-    loss = one(assess(2, chain(3), [old, series({2: 0.1}, suite_version="2")]), COVERAGE)
+    old, new = series({0: 0.1, 1: 0.1}), series({2: 0.1, 3: 0.1}, version="2")
+    loss = one(assess(2, chain(3), [old, series({2: 0.1}, version="2")]), COVERAGE)
     assert "suite 1)" in message(loss, named)
     assert "only by suite 2" in message(loss, named)
     assert kinds(assess(3, chain(4), [old, new])) == [], "version 2 had moved on already"
@@ -342,9 +343,9 @@ def test_a_new_version_of_the_suite_is_a_loss_once() -> None:
 def test_a_slice_and_each_of_several_data_sets_are_lost_by_themselves() -> None:
     whole = series({0: 0.1, 1: 0.1})
     old = series({0: 0.1}, slice=(("age", "65+"),))
-    assert one(assess(1, chain(2), [whole, old]), COVERAGE).protocol.slice == (("age", "65+"),)
+    assert one(assess(1, chain(2), [whole, old]), COVERAGE).series.slice == (("age", "65+"),)
     both = [series({0: 0.1, 1: 0.1}, data="a"), series({0: 0.1}, data="b")]
-    assert one(assess(1, chain(2), both), COVERAGE).protocol.data == "b"
+    assert one(assess(1, chain(2), both), COVERAGE).series.protocol.data == "b"
 
 
 def test_performance_that_is_no_longer_measured_is_no_loss() -> None:
@@ -468,9 +469,9 @@ def ancestries(draw: st.DrawFn) -> tuple[dict[int, list[int]], list[Series]]:
         metric("bias", MetricDirection.TARGET, MetricCategory.BIAS, optimum=0.4),
     ):
         results = draw(st.dictionaries(st.integers(0, size - 1), result, min_size=1))
-        found.append(Series(Protocol(definition, "suite", "1"), results))
+        found.append(Series(series_key(definition, "suite", "1"), results))
     performance = draw(st.dictionaries(st.integers(0, size - 1), result))
-    found.append(Series(Protocol(ACCURACY, "suite", "1"), performance))
+    found.append(Series(series_key(ACCURACY, "suite", "1"), performance))
     return parents, found
 
 
@@ -480,8 +481,8 @@ def told(assessment: Assessment, back: Mapping[int, int]) -> tuple[object, ...]:
     def of(finding: Finding) -> tuple[object, ...]:
         numbers = [None if one is None else round(one, 9) for one in (finding.delta, finding.z, finding.p, finding.q)]
         spans = sorted((back[span.ancestor], back[span.descendant]) for span in finding.introduced_by)
-        baseline = finding.protocol.metric.badness(finding.baseline_result.value)
-        return finding.kind, finding.protocol.metric.name, baseline, *numbers, spans, finding.among
+        baseline = finding.series.metric.badness(finding.baseline_result.value)
+        return finding.kind, finding.series.metric.name, baseline, *numbers, spans, finding.among
 
     return assessment.verdict, assessment.asked, sorted(map(of, assessment.findings), key=repr)
 
@@ -498,7 +499,7 @@ def test_names_siblings_and_other_branches_do_not_matter(
     renamed = {names[version]: [names[p] for p in random.sample(ps, len(ps))] for version, ps in parents.items()}
     renamed |= {500: [names[0]], 501: [500, names[head]]}
     entries = [
-        Series(one.protocol, {500: Result(0.9, 0.01), **{names[v]: result for v, result in one.results.items()}})
+        Series(one.key, {500: Result(0.9, 0.01), **{names[v]: result for v, result in one.results.items()}})
         for one in measured
     ]
     shuffled = dict(random.sample(list(renamed.items()), len(renamed)))
@@ -510,7 +511,7 @@ def test_names_siblings_and_other_branches_do_not_matter(
 
 
 def mirrored(one: Series) -> Series:
-    metric = one.protocol.metric
+    metric = one.key.metric
     turned = {
         MetricDirection.LOWER_IS_BETTER: MetricDirection.HIGHER_IS_BETTER,
         MetricDirection.HIGHER_IS_BETTER: MetricDirection.LOWER_IS_BETTER,
@@ -518,7 +519,7 @@ def mirrored(one: Series) -> Series:
     optimum = None if metric.optimum is None else round(1 - metric.optimum, 3)
     definition = MetricDefinition(metric.name, metric.category, turned, optimum, metric.tolerance)
     results = {v: Result(round(1 - r.value, 3), r.stderr, r.n) for v, r in one.results.items()}
-    return Series(Protocol(definition, "suite", "1"), results)
+    return Series(series_key(definition, "suite", "1"), results)
 
 
 @settings(deadline=None, max_examples=100)

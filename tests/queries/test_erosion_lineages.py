@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.registration.acts import RetractionInput
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract

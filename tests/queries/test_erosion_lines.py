@@ -11,8 +11,9 @@ from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.lines import lines
-from descentd.queries.evaluation.series import Protocol, Series
+from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
+from tests.support.series import series_key
 
 Measured = dict[tuple[str, Slice], Result]
 HIGH, LOW = MetricDirection.HIGHER_IS_BETTER, MetricDirection.LOWER_IS_BETTER
@@ -96,7 +97,7 @@ def test_the_worst_attack_erodes_while_the_average_improves() -> None:
     known = by_name(metric("fgsm", is_rate=True), metric("pgd", is_rate=True), worst)
     before = with_composites({("fgsm", ()): Result(0.60, n=5000), ("pgd", ()): Result(0.55, n=5000)}, known)
     after = with_composites({("fgsm", ()): Result(0.80, n=5000), ("pgd", ()): Result(0.45, n=5000)}, known)
-    series = [Series(Protocol(worst, "attacks", "1"), {0: before["worst", ()], 1: after["worst", ()]})]
+    series = [Series(series_key(worst, "attacks", "1"), {0: before["worst", ()], 1: after["worst", ()]})]
     found = assess(1, {0: [], 1: [0]}, series)
     assert found.verdict is ErosionVerdict.ERODED
     assert found.findings[0].delta == 0.1
@@ -107,7 +108,7 @@ PARENTS = {0: [], 1: [0], 2: [1], 3: [0], 4: [2, 3], 5: [4]}
 
 def test_a_line_follows_first_parents_and_counts_derivations() -> None:
     results = {0: Result(0.9, 0.01), 1: Result(0.8, 0.01), 3: Result(0.1, 0.01), 5: Result(0.6, 0.01)}
-    (line,) = lines(5, PARENTS, [Series(Protocol(metric("m"), "suite", "1"), results)])
+    (line,) = lines(5, PARENTS, [Series(series_key(metric("m"), "suite", "1"), results)])
     assert [(point.version, point.distance, point.badness) for point in line.points] == [
         (0, 0, -0.9),
         (1, 1, -0.8),
@@ -121,20 +122,20 @@ def test_a_line_follows_first_parents_and_counts_derivations() -> None:
 
 @pytest.mark.parametrize("results", [{}, {5: Result(0.5)}, {3: Result(0.5), 5: Result(0.6)}])
 def test_a_line_of_fewer_than_two_points_has_no_trend(results: dict[int, Result]) -> None:
-    (line,) = lines(5, PARENTS, [Series(Protocol(metric("m"), "suite", "1"), results)])
+    (line,) = lines(5, PARENTS, [Series(series_key(metric("m"), "suite", "1"), results)])
     assert (line.slope, line.p, line.change) == (None, None, None)
 
 
 def test_a_line_of_what_has_no_good_side_has_points_only() -> None:
     results = {0: Result(0.5, 0.1), 5: Result(0.6, 0.1)}
-    (line,) = lines(5, PARENTS, [Series(Protocol(metric("m", MetricDirection.NONE), "suite", "1"), results)])
+    (line,) = lines(5, PARENTS, [Series(series_key(metric("m", MetricDirection.NONE), "suite", "1"), results)])
     assert [point.badness for point in line.points] == [None, None]
     assert (line.slope, line.p, line.change) == (None, None, None)
 
 
 def test_since_shortens_the_line_to_its_descendants() -> None:
     results = {version: Result(version / 10) for version in range(6)}
-    series = [Series(Protocol(metric("m"), "suite", "1"), results)]
+    series = [Series(series_key(metric("m"), "suite", "1"), results)]
     assert [point.version for point in lines(5, PARENTS, series, since=1)[0].points] == [1, 2, 4, 5]
     assert [point.version for point in lines(5, PARENTS, series, since=3)[0].points] == [4, 5]
     with pytest.raises(InvalidInput) as refused:

@@ -1,15 +1,14 @@
 """Erosions over a whole registry: kept level with the log, the same as if all of it were assessed anew."""
 
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import InvalidInput, Unavailable
-from descentd.graph.registration.acts import RetractionInput
-from descentd.queries.erosion import ranked, ranking_refresh
-from descentd.queries.erosion.ranking import Standings
+from descentd.queries.erosion import registry_refresh, registry_report
+from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.support.registries import send
@@ -51,7 +50,7 @@ async def listed(registry: Registry, **variables: Any) -> list[str]:
 
 async def afresh(registry: Registry) -> list[str]:
     """What another process answers that has just been started."""
-    return await listed(replace(registry, standings=Standings()))
+    return await listed(Registry(registry.store, registry.walk, registry.committer))
 
 
 async def test_the_worst_first_and_what_shares_a_cause_together(registry: Registry) -> None:
@@ -155,7 +154,7 @@ async def test_data_that_turns_out_to_be_made_from_what_was_learned(registry: Re
 
 
 async def test_whatever_the_order_of_arrival(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking_refresh, "MOST", 3)
+    monkeypatch.setattr(registry_refresh, "MOST", 3)
     dice = random.Random(7)
     refs: list[str] = []
     for number in range(16):
@@ -180,18 +179,18 @@ async def test_whatever_the_order_of_arrival(registry: Registry, monkeypatch: py
 async def test_what_arrives_meanwhile_waits_until_all_standings_are_of_one_moment(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ranking_refresh, "MOST", 1)
+    monkeypatch.setattr(registry_refresh, "MOST", 1)
     await chain(registry, "a", 0.8, 0.6)
-    assert not await ranking_refresh.advance(registry)
-    then = registry.standings.seen
+    assert not await registry_refresh.advance(registry)
+    then = registry.cache(Ranking).seen
     await chain(registry, "b", 0.8, 0.5)
-    assert not await ranking_refresh.advance(registry)
-    assert registry.standings.upto == then
-    eroded = [one.standing.version for one in registry.standings.ranked]
+    assert not await registry_refresh.advance(registry)
+    assert registry.cache(Ranking).upto == then
+    eroded = [one.standing.version for one in registry.cache(Ranking).ranked]
     assert [brief.ref for brief in await registry.store.briefs(eroded)] == ["model:a@1"]
-    while not await ranking_refresh.advance(registry):
+    while not await registry_refresh.advance(registry):
         pass
-    assert registry.standings.upto == await registry.sequence() > then
+    assert registry.cache(Ranking).upto == await registry.sequence() > then
     assert await listed(registry) == await afresh(registry) == ["model:b@1", "model:a@1"]
 
 
@@ -199,15 +198,15 @@ async def test_where_it_takes_too_long_the_last_whole_moment_answers(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await chain(registry, "a", 0.8, 0.6)
-    monkeypatch.setattr(ranked, "PATIENCE", 0)
-    monkeypatch.setattr(ranking_refresh, "MOST", 1)
-    await ranking_refresh.advance(registry)
+    monkeypatch.setattr(registry_report, "PATIENCE", 0)
+    monkeypatch.setattr(registry_refresh, "MOST", 1)
+    await registry_refresh.advance(registry)
     with pytest.raises(Unavailable, match="1 of 2 are done: ask again"):
         await ask(registry, "Erosions")
-    await ranking_refresh.catch_up(registry)
+    await registry_refresh.catch_up(registry)
     then = await registry.sequence()
     await chain(registry, "b", 0.8, 0.5)
-    late = await ranked.erosions(registry, None, None, None)
+    late = await registry_report.erosions(registry, None, None, None)
     assert ([one.record.ref for one in late.items], late.upto) == (["model:a@1"], then)
     monkeypatch.undo()
     assert await listed(registry) == ["model:b@1", "model:a@1"]

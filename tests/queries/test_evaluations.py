@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.registration.acts import RetractionInput
-from descentd.queries.evaluation.results import measured, newest_results
+from descentd.queries.evaluation.evaluations import measured, newest_results
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.support.registries import send
@@ -49,7 +49,7 @@ async def values(registry: Registry, version: str) -> dict[tuple[str, Any], floa
     upto = await registry.sequence()
     brief = await registry.find(f"model:m@{version}", upto)
     found = await newest_results(registry, brief.sequence, upto)
-    return {(series.metric, series.slice): one.result.value for series, one in found.items()}
+    return {(series.metric.name, series.slice): one.result.value for series, one in found.items()}
 
 
 async def test_the_newest_is_by_when_it_was_evaluated_then_by_log(registry: Registry) -> None:
@@ -106,7 +106,7 @@ async def test_what_is_made_from_other_metrics(registry: Registry) -> None:
     upto = await registry.sequence()
     brief = await registry.find("model:m@1", upto)
     found = {
-        series.metric: one.result for series, one in (await newest_results(registry, brief.sequence, upto)).items()
+        series.metric.name: one.result for series, one in (await newest_results(registry, brief.sequence, upto)).items()
     }
     assert (found["worst"].value, found["worst"].n) == (0.4, 400)
     assert found["gap"].value == 0.2
@@ -123,7 +123,10 @@ async def test_a_definition_counts_from_when_it_was_registered(registry: Registr
     await send(registry, metrics=[worst])
     brief = await registry.find("model:m@1", before)
     assert ("drift", ()) in await values(registry, "1")
-    assert {series.metric for series in await newest_results(registry, brief.sequence, before)} == {"psi", "ks_drift"}
+    assert {series.metric.name for series in await newest_results(registry, brief.sequence, before)} == {
+        "psi",
+        "ks_drift",
+    }
     metrics = (await measured(registry, [brief.sequence], before)).metrics
     with pytest.raises(Exception, match="did you mean"):
         metrics.find("psii")

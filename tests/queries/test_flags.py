@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.errors import Invalid, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import FlagAction, FlagInput
 from descentd.graph.verify import verify
-from descentd.queries.governance.flags import flag, reaching, versions_reached
+from descentd.queries.governance.flags import flag, flags_reaching, versions_reached
 from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
 from descentd.queries.registry import Registry
 from tests.support.registries import send
@@ -47,7 +47,7 @@ async def flagged(registry: Registry, upto: int | None = None) -> str:
     single = []
     for number in "12345":
         brief = await registry.find(f"model:m@{number}", at)
-        if await reaching(registry, brief.sequence, at):
+        if await flags_reaching(registry, brief.sequence, at):
             single.append(number)
     assert found == single
     return "".join(found)
@@ -66,7 +66,7 @@ async def test_a_flag_reaches_what_descends_also_what_comes_later(registry: Regi
     before = await registry.sequence()
     await send(registry, models=[version("6", "5")])
     at = await registry.sequence()
-    assert await reaching(registry, (await registry.find("model:m@6", at)).sequence, at)
+    assert await flags_reaching(registry, (await registry.find("model:m@6", at)).sequence, at)
     assert await flagged(registry, before - 1) == ""
     assert (await verify(registry.store)).problem is None
 

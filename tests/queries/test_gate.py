@@ -8,28 +8,22 @@ from typing import Any
 import pytest
 import yaml
 
+from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, Unavailable
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Record
-from descentd.graph.registration.acts import (
-    DeploymentInput,
-    FlagInput,
-    IncidentInput,
-    RetractionInput,
-    ReviewInput,
-    perform,
-)
+from descentd.graph.registration.acts import perform
 from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.gate.decide import Gate, gate
-from descentd.queries.governance.gate.decide import ask as asked
+from descentd.queries.governance.gate.decide import evaluate as asked
 from descentd.queries.governance.gate.promotion import promote, replay
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviews import review
+from descentd.queries.governance.reviewing import review
 from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incidents import report
+from descentd.queries.production.incident_reports import report
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.queries.governed import CHILD, PARENT, PROFILE, SUITE, evaluation, lineage, version, weakness
@@ -153,7 +147,7 @@ async def test_what_stands_for_good_is_retracted_by_nobody(registry: Registry) -
     deployed = await deploy(registry, DeploymentInput.read({"subject": CHILD, **place}), "ada")
     gone = await retract(registry, RetractionInput.read({"subjects": [promoted.id], "reason": "Too early."}), "rita")
     before = await registry.sequence()
-    for id in (policy, promoted.decision, deployed.service.entry.record.id, gone.id):
+    for id in (policy, promoted.decision, deployed.deployment.entry.record.id, gone.id):
         with pytest.raises(Forbidden, match="nobody retracts"):
             await retract(registry, RetractionInput.read({"subjects": [id], "reason": "No."}), "descentd")
     assert await registry.sequence() == before
@@ -420,7 +414,7 @@ async def test_what_is_recorded_meanwhile_is_not_overlooked(
             await send(registry, **slipping.pop(0))
         return found
 
-    monkeypatch.setattr("descentd.queries.governance.gate.promotion.ask", slow)
+    monkeypatch.setattr("descentd.queries.governance.gate.promotion.evaluate", slow)
     with pytest.raises(GateBlocked):
         await promote(registry, CHILD, "production", "ada")
     [decision] = await contents(registry, Kind.GATE_DECISION)
@@ -437,7 +431,7 @@ async def test_a_registry_that_never_rests_is_given_up_on(registry: Registry, mo
         await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.5, evaluator=str(time.time_ns()))])
         return found
 
-    monkeypatch.setattr("descentd.queries.governance.gate.promotion.ask", slow)
+    monkeypatch.setattr("descentd.queries.governance.gate.promotion.evaluate", slow)
     with pytest.raises(Unavailable, match="keeps changing"):
         await promote(registry, CHILD, "production", "ada")
     assert await contents(registry, Kind.GATE_DECISION) == []

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.registration.acts import RetractionInput
 from descentd.queries.governance.probes import ProbeStatus, probes
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract

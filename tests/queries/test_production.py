@@ -1,31 +1,24 @@
 """Deployments and incidents: what served when, and what an alert is about."""
 
-import time
 from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput, FlagInput, IncidentInput, ResolutionInput
+from descentd.graph.model import clock
 from descentd.graph.model.errors import GateBlocked, Invalid, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Record
-from descentd.graph.registration.acts import (
-    DeploymentInput,
-    EndDeploymentInput,
-    FlagInput,
-    IncidentInput,
-    ResolutionInput,
-    perform,
-    signed,
-)
+from descentd.graph.registration.acts import perform, signed
 from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.production.deploying import deploy, end
+from descentd.queries.production.deploying import Then, deploy, end, gate_then, profile_current
 from descentd.queries.production.deployments import serving, versions_serving
-from descentd.queries.production.incidents import incidents, open_incidents, report, resolve
-from descentd.queries.production.standing import Then, gate_then, profile_current
+from descentd.queries.production.incident_reports import report, resolve
+from descentd.queries.production.incidents import incidents, open_incidents
 from descentd.queries.registry import Registry
 from tests.support.registries import send
 
@@ -84,10 +77,10 @@ async def test_what_served_at_any_moment(registry: Registry) -> None:
     assert await served(registry, MARCH, None) == ["model:m@2"]
     place = {"environment": "production", "endpoint": "/score", "reason": "Leaks."}
     ended = await end(registry, EndDeploymentInput.read({**place, "until": MAY}), "ana")
-    assert ended.service.ended == MAY
+    assert ended.deployment.ended == MAY
     assert await served(registry, MAY) == []
     back = await deploy(registry, given("1", since="2025-06-01T00:00:00Z"), "ana")
-    assert back.service.entry.record.id != one.service.entry.record.id
+    assert back.deployment.entry.record.id != one.deployment.entry.record.id
     assert await served(registry, "2025-06-01T00:00:00Z") == ["model:m@1"]
     at = await registry.sequence()
     assert (await versions_serving(registry, "production", at)).tolist() == [
@@ -100,7 +93,7 @@ async def test_what_served_at_any_moment(registry: Registry) -> None:
 async def test_what_serves_already_is_that_deployment(registry: Registry) -> None:
     await begin(registry)
     one = await deploy(registry, given("1"), "ana")
-    assert (await deploy(registry, given("1"), "ben")).service.entry.record.id == one.service.entry.record.id
+    assert (await deploy(registry, given("1"), "ben")).deployment.entry.record.id == one.deployment.entry.record.id
 
 
 async def test_only_what_was_promoted_there_serves(registry: Registry) -> None:
@@ -138,17 +131,17 @@ async def test_a_gate_that_has_closed_since_the_promotion_refuses(registry: Regi
 async def test_how_what_serves_stands(registry: Registry) -> None:
     await begin(registry)
     done = await deploy(registry, given("1", since=JANUARY), "ana")
-    now = Then(time.time_ns() // 1000, done.upto)
-    asked = await gate_then(registry, done.service, now)
+    now = Then(clock.now(), done.upto)
+    asked = await gate_then(registry, done.deployment, now)
     assert asked is not None
     assert asked.outcome.value == "PASSED"
-    assert await profile_current(registry, done.service, now)
-    assert await gate_then(registry, done.service, Then(instant(JANUARY), 0)) is None
-    assert not await profile_current(registry, done.service, Then(instant(JANUARY), 0))
+    assert await profile_current(registry, done.deployment, now)
+    assert await gate_then(registry, done.deployment, Then(instant(JANUARY), 0)) is None
+    assert not await profile_current(registry, done.deployment, Then(instant(JANUARY), 0))
     await send(registry, safetyProfiles=[{"subject": "model:m@1", "profile": {**PROFILE, "intendedUse": "Sort."}}])
-    later = Then(time.time_ns() // 1000, await registry.sequence())
-    assert not await profile_current(registry, done.service, later)
-    assert await profile_current(registry, done.service, now)
+    later = Then(clock.now(), await registry.sequence())
+    assert not await profile_current(registry, done.deployment, later)
+    assert await profile_current(registry, done.deployment, now)
 
 
 async def test_an_incident_finds_what_was_serving_then(registry: Registry) -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import Invalid, NotFound, VersionConflict
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import RetractionInput
+from descentd.graph.retractions import retracted_ids
 from descentd.graph.verify import verify
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retract, retracted
+from descentd.queries.retractions import retract
 from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -45,8 +46,8 @@ async def test_what_rests_on_it_is_counted(registry: Registry) -> None:
     assert record.content["by"] == "rita"
     assert record.content["reason"] == "Leaked."
     brief = await registry.find("dataset:d@1#p", done.upto)
-    assert await retracted(registry.store, [brief.id, "sha256:" + "0" * 64], done.upto) == {brief.id}
-    assert await retracted(registry.store, [brief.id], done.upto - 1) == frozenset()
+    assert await retracted_ids(registry.store, [brief.id, "sha256:" + "0" * 64], done.upto) == {brief.id}
+    assert await retracted_ids(registry.store, [brief.id], done.upto - 1) == frozenset()
     assert (await verify(registry.store)).problem is None
 
 

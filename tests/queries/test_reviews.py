@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import FlagInput, RetractionInput, ReviewInput
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, VersionConflict
-from descentd.graph.registration.acts import FlagInput, RetractionInput, ReviewInput
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviews import review, reviews
+from descentd.queries.governance.reviewing import review
+from descentd.queries.governance.reviews import reviews
 from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract

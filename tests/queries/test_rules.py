@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from descentd.queries.governance.cel.expressions import compiled
-from descentd.queries.governance.gate.rules import GateOutcome, Missing, Seen, judge
+from descentd.queries.governance.gate.rules import Bindings, GateOutcome, Missing, judge
 from descentd.queries.governance.policies import Rule
 
 RESULT = {"value": 0.45, "badness": 0.05, "stderr": 0.01, "n": 100, "slice": {}, "contaminated": False}
@@ -19,7 +19,7 @@ def rule(source: str, name: str = "rule") -> Rule:
     return Rule(name, source, f"{name} must hold.", compiled(source))
 
 
-def outcome(source: str, seen: Seen) -> GateOutcome:
+def outcome(source: str, seen: Bindings) -> GateOutcome:
     return judge(rule(source), seen)[0]
 
 
@@ -51,7 +51,7 @@ def outcome(source: str, seen: Seen) -> GateOutcome:
         ("1 / 0 == 1", {}, "INCOMPLETE"),
     ],
 )
-def test_what_a_rule_comes_to(source: str, seen: Seen, expected: str) -> None:
+def test_what_a_rule_comes_to(source: str, seen: Bindings, expected: str) -> None:
     assert outcome(source, seen) == expected
 
 

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import FlagInput, IncidentInput, ResolutionInput
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import FlagInput, IncidentInput, ResolutionInput
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.production.alerts import Alert, external_id, take_alert
 from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incidents import report, resolve
+from descentd.queries.production.incident_reports import report, resolve
 from descentd.queries.production.receipts import Outcome, outcomes
 from descentd.queries.production.reports import Report, ReportInput, take_report
 from descentd.queries.registry import Registry
@@ -43,9 +43,9 @@ def removed(since: str | None = None) -> Report:
     return Report(ReportInput.read({**PLACE, "since": since}), removed=True)
 
 
-def alert(*, over: bool = False, recurs: bool = False, **more: Any) -> Alert:
+def alert(*, over: bool = False, **more: Any) -> Alert:
     fields = {"title": "Drift", "severity": "HIGH", **PLACE, **more}
-    return Alert(IncidentInput.read(fields), over, None, recurs)
+    return Alert(IncidentInput.read(fields), over, None)
 
 
 async def content(registry: Registry, outcome: Outcome) -> Mapping[str, Any]:
@@ -68,7 +68,7 @@ async def test_what_was_promoted_serves_though_the_gate_has_closed_since(registr
     assert await told(registry, serves("model:m@1")) == first
     assert await registry.sequence() == before
     # And so says whoever deploys what serves already, which changes nothing.
-    assert (await deploy(registry, given("1"), "ana")).service.entry.record.id == first.id
+    assert (await deploy(registry, given("1"), "ana")).deployment.entry.record.id == first.id
     assert await registry.sequence() == before
 
 
@@ -95,9 +95,9 @@ async def test_something_unknown_is_charged_to_no_version(registry: Registry) ->
     assert await served(registry, NOW) == ["model:m@1"]
 
 
-async def test_what_comes_back_after_it_was_resolved_is_another_incident(registry: Registry) -> None:
+async def test_what_keeps_on_serving_after_it_was_resolved_is_another_incident(registry: Registry) -> None:
     await begin(registry)
-    for what in (serves(UNKNOWN), serves("model:m@3"), alert(externalId="am:1", recurs=True)):
+    for what in (serves(UNKNOWN), serves("model:m@3")):
         first = await told(registry, what)
         assert await told(registry, what) == first
         await resolve(registry, ResolutionInput.read({"incident": first.id, "reason": "Stopped."}), "ana")
@@ -109,15 +109,15 @@ async def test_what_comes_back_after_it_was_resolved_is_another_incident(registr
         assert await told(registry, what) == again
 
 
-async def test_resolved_closes_the_newest_and_opens_nothing(registry: Registry) -> None:
+async def test_an_alert_is_one_incident_whatever_the_order_in_which_its_messages_arrive(registry: Registry) -> None:
+    """Another node of a cluster repeats "firing" after "resolved" was sent, or sends "resolved" first."""
     await begin(registry)
-    firing, over = (alert(externalId="am:1", recurs=True, over=over) for over in (False, True))
-    first = await told(registry, firing)
-    assert (await told(registry, over)).id == first.id
-    again = await told(registry, firing)
-    assert (await told(registry, over)).id == again.id
+    for i, order in enumerate([(False, True, False), (True, False), (False, False, True, True, False)]):
+        outcomes_of = [await told(registry, alert(externalId=f"am:{i}", over=over)) for over in order]
+        assert len({one.id for one in outcomes_of}) == 1
+        assert outcomes_of[-1].status == "RESOLVED"
     before = await registry.sequence()
-    assert await told(registry, over) == await told(registry, over)
+    await told(registry, alert(externalId="am:0"))
     assert await registry.sequence() == before
 
 
@@ -144,7 +144,7 @@ async def test_a_delivery_that_was_cut_short_is_recorded_once(registry: Registry
     assert ended.status == "ENDED"
     back = await deploy(registry, given("2"), "ana")
     assert (await told(registry, removed(), "delivery:c:0")).id == ended.id
-    [held] = await outcomes(registry, [back.service.entry.record.id])
+    [held] = await outcomes(registry, [back.deployment.entry.record.id])
     assert held.status == "SERVING"
     assert (await told(registry, alert(), "delivery:d:0")).id != alarm.id
     assert (await verify(registry.store)).problem is None
@@ -160,7 +160,11 @@ async def test_outcomes_are_what_the_registry_holds_now(registry: Registry) -> N
     assert [each.status for each in found] == ["OPEN", "NOTHING_SERVED", "SERVING", "ENDED", "OPEN"]
     assert await outcomes(registry, []) == []
     assert (await told(registry, removed(MAY))).status == "ENDED"
-    assert await told(registry, removed(MAY)) == Outcome(None, None, None, "NOTHING_SERVED")
+    before = await registry.sequence()
+    assert (await told(registry, removed(MAY))).status == "ENDED"
+    assert await registry.sequence() == before
+    empty = await told(registry, Report(ReportInput.read({"environment": "e", "endpoint": "/x"}), removed=True))
+    assert (empty.kind, empty.version, empty.status) == (Kind.DEPLOYMENT, None, "NOTHING_SERVED")
 
 
 async def test_causes_are_counted_and_unknown_ones_kept(registry: Registry) -> None:

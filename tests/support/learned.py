@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from descentd.graph.model.kinds import Kind, Role
-from descentd.graph.model.reach import Documented, Exposed, PopulationFact, Step, Term, Verdict
+from descentd.graph.model.reach import Documented, Exposed, ExposureVerdict, PopulationFact, Step, Term
 from tests.support.lineages import twins_of
 from tests.support.strategies import Noted
 
@@ -110,17 +110,17 @@ def check_answers(log: Sequence[Noted], found: Mapping[int, Exposed], population
         attributes = {term.attribute for term in population}
         missing = {record: closure[record] for record in closure if is_undocumented(log, record, attributes, upto)}
         if matching:
-            assert answer.verdict is Verdict.TRAINED
+            assert answer.verdict is ExposureVerdict.TRAINED
             assert answer.direct == is_direct(log, version, population, upto)
             assert answer.source is not None
             check_source(log, answer.source, population, upto)
             assert check_flow(log, answer.via, upto) == min(matching.values())
         elif missing:
-            assert answer.verdict is Verdict.UNKNOWN
+            assert answer.verdict is ExposureVerdict.UNKNOWN
             assert answer.source in missing
             assert check_flow(log, answer.via, upto) == min(missing.values())
         else:
-            assert answer == Exposed(version, Verdict.NOT_TRAINED, None, None, None, ())
+            assert answer == Exposed(version, ExposureVerdict.NOT_TRAINED, None, None, None, ())
         if answer.via:
             assert (answer.via[0].sequence, answer.via[-1].sequence) == (answer.source, version)
 

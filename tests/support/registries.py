@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from descentd.graph.index.lineage_index import Walker
+from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.registration.register import Registered, register
 from descentd.graph.store.base import Store
@@ -25,7 +25,7 @@ async def opened(store: Store) -> AsyncIterator[Registry]:
     await store.open()
     committer = Committer(store)
     try:
-        yield Registry(store, Walker(store), committer)
+        yield Registry(store, LineageIndex(store), committer)
     finally:
         await committer.close()
         await store.close()

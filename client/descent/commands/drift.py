@@ -1,25 +1,17 @@
 """`descent drift`: versions whose documentation no longer says what is known."""
 
-from typing import Annotated
-
 import typer
 
 from descent import console
-from descent.options import All, First, Output, Session, Url, limit_of
+from descent.options import All, DerivedFrom, First, Name, NamePrefix, Output, ServingIn, Session, Url, given, limit_of
 
 
 def drift(
     context: typer.Context,
-    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only versions of this model.")] = None,
-    prefix: Annotated[
-        str | None, typer.Option("--name-prefix", metavar="TEXT", help="Only models whose name begins so.")
-    ] = None,
-    derived_from: Annotated[
-        str | None, typer.Option("--derived-from", metavar="REF", help="Only what descends from this version.")
-    ] = None,
-    serving_in: Annotated[
-        str | None, typer.Option("--serving-in", metavar="NAME", help="Only what serves in this environment.")
-    ] = None,
+    name: Name = None,
+    prefix: NamePrefix = None,
+    derived_from: DerivedFrom = None,
+    serving_in: ServingIn = None,
     first: First = 100,
     everything: All = False,
     url: Url = None,
@@ -27,8 +19,7 @@ def drift(
 ) -> None:
     """List versions whose safety profile is missing, stale, copied from a parent, or contradicted by results."""
     session = Session.of(context, url, output)
-    given = {"name": name, "namePrefix": prefix, "derivedFrom": derived_from, "servingIn": serving_in}
-    wanted = {key: value for key, value in given.items() if value is not None}
+    wanted = given({"name": name, "namePrefix": prefix, "derivedFrom": derived_from, "servingIn": serving_in})
     with session.client() as client:
         found = client.documentation_drift(wanted or None, limit=limit_of(first, everything))
         edges = list(found)

@@ -23,6 +23,14 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
+def _verdict(text: str) -> Verdict:
+    """Take `not-trained` as well as `not_trained`, as people write either."""
+    try:
+        return Verdict(text.lower().replace("-", "_"))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not one of trained, not-trained, unknown.") from None
+
+
 def trained_on(
     context: typer.Context,
     population: Annotated[
@@ -35,7 +43,11 @@ def trained_on(
     verdict: Annotated[
         list[Verdict] | None,
         typer.Option(
-            "--verdict", case_sensitive=False, help="Versions with these verdicts. [default: trained, unknown]"
+            "--verdict",
+            case_sensitive=False,
+            parser=_verdict,
+            metavar="trained|not-trained|unknown",
+            help="Versions with these verdicts. [default: trained, unknown]",
         ),
     ] = None,
     first: First = 100,

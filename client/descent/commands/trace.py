@@ -51,6 +51,7 @@ def _print(found: Found, at: str | None) -> None:
     console.print_heading("Then" if at else "Now")
     for sentence in _standing(found, at):
         console.print_item(sentence)
+    _print_approval(found)
     pages.print_build(version)
     console.print_heading("Data")
     console.print_table(("role", "ref", "digest", "rows", "uri"), _data(version))
@@ -58,6 +59,30 @@ def _print(found: Found, at: str | None) -> None:
         console.print_line("None is on record for the version itself.")
     if found["then"] is not None:
         pages.print_profile(found["then"])
+
+
+def _print_approval(found: Found) -> None:
+    """Write who let it serve: the people whose GO counted then, and whoever promoted it."""
+    console.print_heading("Approved by")
+    deployment = found["deployment"]
+    if deployment["claimed"]:
+        claimed = deployment["claimed"]
+        console.print_item(f"claimed by {claimed['by']}, from before this registry was asked: {claimed['source']}")
+    reviews = found["then"]["reviews"] if found["then"] else ()
+    decisions = [
+        f"{one['recordedBy']}: {one['decision']}, {one['reason']} ({one['recordedAt']})"
+        for one in reviews
+        if one["environment"] == found["environment"] and one["valid"] and one["decision"] == "GO"
+    ]
+    promotions = [
+        f"promoted by {node['recordedBy']} ({node['recordedAt']})"
+        for node in (link["node"] for link in deployment["links"])
+        if node["__typename"] == "Promotion"
+    ]
+    for sentence in decisions or ["nobody, as far as reviews are on record" + (" then" if found["then"] else "")]:
+        console.print_item(sentence)
+    for sentence in promotions:
+        console.print_item(sentence)
 
 
 def _standing(found: Found, at: str | None) -> Iterator[str]:

@@ -5,6 +5,7 @@ good always comes from a definition, never from a name: `wmdp_accuracy` should b
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -39,6 +40,13 @@ class MetricDirection(StrEnum):
     NONE = "NONE"
 
 
+class MetricScale(StrEnum):
+    """How values are compared: by their difference (LINEAR) or, for ratios, by that of their logarithms (LOG)."""
+
+    LINEAR = "LINEAR"
+    LOG = "LOG"
+
+
 @dataclass(frozen=True, slots=True)
 class MetricDefinition:
     """What the values of one metric mean.
@@ -46,8 +54,9 @@ class MetricDefinition:
     `optimum` and `tolerance` are in the metric's own `unit` (after UCUM, "1" where there is none); a change of up to
     `tolerance` is no finding. `is_rate`: the value is the share of n items, in [0, 1], so that its standard error
     follows from n. `worst_of`: the worst of these metrics, where an evaluation holds any of them. `disparity_of` and
-    `disparity_over`: the largest minus the smallest value of that metric over the slices of that attribute.
-    Raises InvalidInput where TARGET comes without an optimum.
+    `disparity_over`: the largest minus the smallest value of that metric over the slices of that attribute. `scale`: a
+    ratio (LOG) is judged on its logarithm, and so are its tolerance and its changes. `counts_as_safety`: None where the
+    category decides. Raises InvalidInput where TARGET comes without an optimum, and LOG with one that is not above 0.
     """
 
     name: str
@@ -62,10 +71,16 @@ class MetricDefinition:
     disparity_over: str | None = None
     description: str = ""
     source: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    scale: MetricScale = MetricScale.LINEAR
+    counts_as_safety: bool | None = None
 
     def __post_init__(self) -> None:
         if self.direction is MetricDirection.TARGET and self.optimum is None:
-            raise InvalidInput(f"The metric {self.name!a} has direction TARGET: give its optimum.", "optimum")
+            raise InvalidInput(f"The metric {self.name!r} has direction TARGET: give its optimum.", "optimum")
+        if self.scale is MetricScale.LOG and self.optimum is not None and self.optimum <= 0:
+            raise InvalidInput(f"The metric {self.name!r} is a ratio: expected an optimum > 0.", "optimum")
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> "MetricDefinition":
@@ -83,6 +98,10 @@ class MetricDefinition:
             disparity_over=content.get("disparityOver"),
             description=content.get("description", ""),
             source=content.get("source", ""),
+            minimum=content.get("minimum"),
+            maximum=content.get("maximum"),
+            scale=MetricScale(content.get("scale", "LINEAR")),
+            counts_as_safety=content.get("countsAsSafety"),
         )
 
     @property
@@ -92,21 +111,35 @@ class MetricDefinition:
 
     @property
     def is_safety(self) -> bool:
-        """Whether a change for the worse is a safety finding."""
+        """Whether a change for the worse is a safety finding: by its category, where the definition does not say."""
+        if self.counts_as_safety is not None:
+            return self.counts_as_safety
         return self.category not in (MetricCategory.PERFORMANCE, MetricCategory.LATENCY)
 
-    def badness(self, value: float) -> float | None:
-        """How bad a value is, in the metric's unit; more is worse, and None where the direction is NONE.
+    @property
+    def range(self) -> tuple[float, float]:
+        """The least and the largest value that it can have; infinite where it has no bound."""
+        least = 0.0 if self.is_rate or self.scale is MetricScale.LOG else -math.inf
+        most = 1.0 if self.is_rate else math.inf
+        return least if self.minimum is None else self.minimum, most if self.maximum is None else self.maximum
 
-        Rounded to 12 significant digits: 0.6 and 0.4 are equally far from 0.5, which floats alone deny.
+    def badness(self, value: float) -> float | None:
+        """How bad a value is; more is worse, and None where the direction is NONE, or for a ratio that is not above 0.
+
+        In the metric's unit, for a ratio (`scale` LOG) the natural logarithm. Rounded to 12 significant digits: 0.6 and
+        0.4 are equally far from 0.5, which floats alone deny.
         """
+        log = self.scale is MetricScale.LOG
+        if log and value <= 0:
+            return None
+        at = math.log(value) if log else value
         match self.direction:
             case MetricDirection.LOWER_IS_BETTER:
-                bad = value
+                bad = at
             case MetricDirection.HIGHER_IS_BETTER:
-                bad = -value
+                bad = -at
             case MetricDirection.TARGET if self.optimum is not None:
-                bad = abs(value - self.optimum)
+                bad = abs(at - (math.log(self.optimum) if log else self.optimum))
             case _:
                 return None
         return float(f"{bad:.12g}") + 0.0  # + 0.0 turns -0.0 into 0.0

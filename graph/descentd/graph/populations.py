@@ -7,13 +7,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.model.reach import ExposurePage, Sequences, Share, Term, Verdict
+from descentd.graph.model.reach import ExposurePage, ExposureQuery, ExposureVerdict, Share, Term
 
-VERDICTS: Final = tuple(Verdict)
+VERDICTS: Final = tuple(ExposureVerdict)
 DIRECT, INHERITED, NOT_TRAINED, UNKNOWN = range(4)
 """The verdicts with TRAINED in two, in the order in which they are listed."""
 PLACES: Final = ((0, 0), (0, 1), (1, 1), (2, 1))
-"""Verdict and exposure of each, as cursors have them."""
+"""ExposureVerdict and exposure of each, as cursors have them."""
 CLOSE: Final = 1e-9
 """Shares are decimal fractions in binary: sums are compared with this much tolerance."""
 
@@ -30,10 +30,9 @@ class Answers:
         """About how many bytes this occupies."""
         return self.versions.nbytes + self.answers.nbytes
 
-    def page(
-        self, verdicts: frozenset[Verdict], within: Sequences | None, after: tuple[int, int, int] | None, first: int
-    ) -> tuple[ExposurePage, list[tuple[int, int]]]:
-        """A page of `SupportsReach.exposure` without its items, and these as (sequence, answer)."""
+    def page(self, query: ExposureQuery) -> tuple[ExposurePage, list[tuple[int, int]]]:
+        """A page without its items, and these as (sequence, answer)."""
+        within, after, first = query.within, query.after, query.first
         versions, answers = self.versions, self.answers
         if within is not None:
             chosen = np.isin(versions, within, assume_unique=True)
@@ -42,12 +41,12 @@ class Answers:
         counts = dict(zip(VERDICTS, (direct + inherited, not_trained, unknown), strict=True))
         listed: list[tuple[int, int]] = []
         for answer, place in enumerate(PLACES):
-            if len(listed) > first or VERDICTS[place[0]] not in verdicts or (after and place < after[:2]):
+            if len(listed) > first or VERDICTS[place[0]] not in query.verdicts or (after and place < after[:2]):
                 continue
             sequences = versions[answers == answer]
             start = int(np.searchsorted(sequences, after[2], "right")) if after and place == after[:2] else 0
             listed += [(sequence, answer) for sequence in sequences[start : start + first + 1 - len(listed)].tolist()]
-        total = sum(counts[verdict] for verdict in verdicts)
+        total = sum(counts[verdict] for verdict in query.verdicts)
         return ExposurePage(counts, total, (), len(listed) > first), listed[:first]
 
 

@@ -5,16 +5,17 @@ removed afterwards does not fit. Somebody who rewrites all of it consistently is
 that was noted down elsewhere.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 from descentd.graph.model.errors import DescentError
-from descentd.graph.model.identity import Frontier, content_id
+from descentd.graph.model.identity import content_id
 from descentd.graph.model.kinds import Edge
 from descentd.graph.model.log import Head
-from descentd.graph.model.records import Record
-from descentd.graph.store.base import Store, Stored, Totals
+from descentd.graph.model.merkle import Frontier
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.store.base import Stored, Totals
 
 _CHUNK: Final = 1000
 _LONGEST: Final = 200
@@ -29,11 +30,31 @@ class Report:
     problem: str | None
 
 
+class Audited(Protocol):
+    """What has to be read of a store to verify it."""
+
+    async def head(self) -> Head:
+        """The end of the log as of now."""
+        ...
+
+    async def audit(self, after: int, limit: int) -> list[Stored]:
+        """What is kept of up to `limit` records after a sequence, in log order."""
+        ...
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """The records with these labels or ids, by what they were asked as."""
+        ...
+
+    async def totals(self) -> Totals:
+        """How many records, edges and keys there are, and what is astray."""
+        ...
+
+
 class _WrongError(Exception):
     """What does not fit, as a sentence."""
 
 
-async def verify(store: Store, progress: Callable[[int, int], None] | None = None) -> Report:
+async def verify(store: Audited, progress: Callable[[int, int], None] | None = None) -> Report:
     """Compare everything that `store` holds with what follows from its records' content, up to the first misfit.
 
     `progress` is called with how many records were compared, and of how many. Raises Unavailable.
@@ -57,7 +78,7 @@ async def verify(store: Store, progress: Callable[[int, int], None] | None = Non
         return Report(log.sequence, log.frontier.root().hex(), str(wrong))
 
 
-async def _head(store: Store) -> Head:
+async def _head(store: Audited) -> Head:
     try:
         return await store.head()
     except DescentError:
@@ -66,7 +87,7 @@ async def _head(store: Store) -> Head:
         raise _WrongError("The end of the log cannot be read: its Merkle frontier is not what was written.") from None
 
 
-async def _look_up(store: Store, chunk: list[Stored]) -> None:
+async def _look_up(store: Audited, chunk: list[Stored]) -> None:
     """Compare what ids and labels lead to with where they are, and where edges lead with where they come from."""
     names = {stored.id: stored for stored in chunk} | {str(s.label): s for s in chunk if s.label is not None}
     targets = {edge.target for stored in chunk for edge in stored.edges}
@@ -191,4 +212,4 @@ def _name(stored: Stored) -> str:
 
 def _shown(value: object) -> str:
     text = str(value) if value not in (None, "") else "nothing"
-    return ascii(text)[1:-1] if len(text) <= _LONGEST else ascii(text[:_LONGEST])[1:-1] + "…"
+    return repr(text)[1:-1] if len(text) <= _LONGEST else repr(text[:_LONGEST])[1:-1] + "…"

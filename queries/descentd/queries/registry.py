@@ -1,27 +1,23 @@
 """What every question is asked of: a store, who walks its influence graph, and the moment that is meant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from descentd.graph.cache import Kept
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import ENTITIES, Kind
+from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant, ref
-from descentd.graph.model.reach import SupportsReach
+from descentd.graph.model.reach import Direction, SupportsReach
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Store
 from descentd.graph.store.committer import Committer
-from descentd.queries.erosion.findings import Assessment
-from descentd.queries.erosion.ranking import Standings
-from descentd.queries.evaluation.definitions import Definitions
-from descentd.queries.evaluation.parsing import Parsed
-from descentd.queries.kind_cache import Collected
-from descentd.queries.lineage.vocabulary import Vocabulary
 
-_RESULTS: Final = 100_000
-"""Results that kept assessments may rest on, all together."""
+_CHUNK: Final = 2000
+"""Records that are read at once."""
+
+C = TypeVar("C")
 
 
 @contextmanager
@@ -47,14 +43,24 @@ class Registry:
     store: Store
     walk: SupportsReach
     committer: Committer
-    vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    definitions: Definitions = field(default_factory=Definitions)
-    parsed: Parsed = field(default_factory=Parsed)
-    assessments: Kept[Assessment] = field(default_factory=lambda: Kept(_RESULTS))
-    flags: Collected = field(default_factory=lambda: Collected(Kind.FLAG))
-    vulnerabilities: Collected = field(default_factory=lambda: Collected(Kind.VULNERABILITY))
-    retractions: Collected = field(default_factory=lambda: Collected(Kind.RETRACTION))
-    standings: Standings = field(default_factory=Standings)
+    _caches: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def cache(self, kind: Callable[[], C]) -> C:
+        """The one cache of a class that this registry has in this process, made when it is first asked for.
+
+        A module that keeps what it read asks for its own class, so that no lower module has to know it.
+        """
+        if kind not in self._caches:
+            self._caches[kind] = kind()
+        cache: C = self._caches[kind]
+        return cache
+
+    async def all_of(self, kind: Kind, upto: int) -> list[Entry]:
+        """Every record of a kind at or before a sequence, in log order: for kinds of which a registry holds few."""
+        if kind not in self._caches:
+            self._caches[kind] = _KindCache(kind)
+        cache: _KindCache = self._caches[kind]
+        return await cache.read(self.store, self.walk, upto)
 
     async def sequence(self, as_of: str | None = None) -> int:
         """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.
@@ -63,6 +69,11 @@ class Registry:
         """
         moment = moment_of(as_of)
         return await self.store.sequence() if moment is None else await self.store.sequence_at(moment)
+
+    async def origins(self, record: int, upto: int) -> list[int]:
+        """Everything that a record came from, by kind: versions, data, code, configurations, environments."""
+        above = [await self.walk.members([record], Direction.ANCESTORS, upto, kind) for kind in sorted(ENTITIES)]
+        return [sequence for members in above for sequence in members.tolist()]
 
     async def find_all(self, names: Sequence[str], upto: int, field: str) -> list[Brief]:
         """The records that refs name, by one look-up; raises as `find` does, naming the place in the list."""
@@ -75,9 +86,7 @@ class Registry:
         briefs = await self.store.resolve(normal)
         for i, name in enumerate(normal):
             if name not in briefs or briefs[name].sequence > upto:
-                raise NotFound(
-                    f"{ascii(name)} is not registered: check its spelling, or search for it.", f"{field}[{i}]"
-                )
+                raise NotFound.of(name, f"{field}[{i}]")
         return [briefs[name] for name in normal]
 
     async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None, field: str = "of") -> Brief:
@@ -89,8 +98,28 @@ class Registry:
             normal = ref(name)
         brief = (await self.store.resolve([normal])).get(normal)
         if brief is None or brief.sequence > upto:
-            raise NotFound(f"{ascii(normal)} is not registered: check its spelling, or search for it.", field)
+            raise NotFound.of(normal, field)
         if kinds is not None and brief.kind not in kinds:
             wanted = " or a ".join(sorted(kind.lower().replace("_", " ") for kind in kinds))
             raise InvalidInput(f"{brief.ref} is a {brief.kind.lower().replace('_', ' ')}: name a {wanted}.", field)
         return brief
+
+
+class _KindCache:
+    """The entries of one kind, kept level with the log."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._kind = kind
+        self._upto = 0
+        self._entries: dict[int, Entry] = {}
+
+    async def read(self, store: Store, walk: SupportsReach, upto: int) -> list[Entry]:
+        """The entries at or before a sequence, in log order."""
+        if upto > self._upto:
+            sequences = await walk.everything(upto, self._kind)
+            new = [int(sequence) for sequence in sequences[sequences > self._upto]]
+            for i in range(0, len(new), _CHUNK):
+                for entry in await store.entries(new[i : i + _CHUNK]):
+                    self._entries[entry.sequence] = entry
+            self._upto = max(self._upto, upto)
+        return [self._entries[sequence] for sequence in sorted(self._entries) if sequence <= upto]

@@ -1,17 +1,20 @@
-"""Retracting records, and which ones are retracted."""
+"""Retracting records, and what was retracted of all that a record came from."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from descentd.graph.model.accounts import alike
+from descentd.graph.inputs.acts import RetractionInput
+from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import ENTITIES, Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.reach import Direction
+from descentd.graph.model.reach import Direction, ReachQuery
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.acts import RetractionInput, name_all, perform, repeated, signed
+from descentd.graph.registration.acts import name_all, perform, repeated, signed
+from descentd.graph.retractions import Retractions, find_retractions
 from descentd.graph.store.base import Reads
+from descentd.queries.prose import kind_name
 from descentd.queries.registry import Registry
 
 NOT_RETRACTED: Final[Mapping[Kind, str]] = {
@@ -38,6 +41,21 @@ class Retracted:
     upto: int
 
 
+@dataclass(frozen=True, slots=True)
+class RetractedEntity:
+    """An entity that is retracted; `id` is that of the retraction, the first where several are in force."""
+
+    id: str
+    of: Brief
+    person: str
+    reason: str
+
+    @property
+    def sentence(self) -> str:
+        """What was retracted, by whom and why."""
+        return f"{self.of.ref} was retracted by {self.person}: {self.reason.rstrip('.')}."
+
+
 async def retract(registry: Registry, given: RetractionInput, person: str, *, own: bool = False) -> Retracted:
     """Record a retraction, with `own` only of what the person recorded.
 
@@ -56,7 +74,7 @@ async def retract(registry: Registry, given: RetractionInput, person: str, *, ow
     upto = await registry.sequence()
     subjects = (await registry.store.resolve(record.content["subjects"])).values()
     reached = await registry.walk.reach(
-        [subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, evidence=True, first=1
+        ReachQuery([subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, evidence=True, first=1)
     )
     return Retracted(record.id, reached.counts, upto)
 
@@ -71,9 +89,9 @@ async def _check(reads: Reads, subjects: Sequence[Brief], person: str, own: bool
 
 def _refusal(subject: Brief, entry: Entry, person: str, own: bool) -> str | None:
     if subject.kind in NOT_RETRACTED:
-        what = subject.kind.lower().replace("_", " ")
+        what = kind_name(subject.kind)
         return f"is a {what}, which nobody retracts: {NOT_RETRACTED[subject.kind]}"
-    if alike(entry.recorded_by) == alike(person):
+    if person_key(entry.recorded_by) == person_key(person):
         return None
     if subject.kind in ONLY_BY_AUTHOR:
         return f"is what {entry.recorded_by} decided, and only they retract it: decide yourself beside it"
@@ -82,7 +100,42 @@ def _refusal(subject: Brief, entry: Entry, person: str, own: bool) -> str | None
     return None
 
 
-async def retracted(reads: Reads, ids: Collection[str], upto: int) -> frozenset[str]:
-    """Those of these ids that were retracted at or before a sequence."""
-    held = await reads.holders([f"retracted:{id}" for id in ids]) if ids else {}
-    return frozenset(key.removeprefix("retracted:") for key, by in held.items() if by[0] <= upto)
+async def retracted_entities(registry: Registry, upto: int) -> list[RetractedEntity]:
+    """Every entity that is retracted as of a sequence, in the order of the retractions."""
+    entries = await registry.all_of(Kind.RETRACTION, upto)
+    if not entries:
+        return []
+    retracted = Retractions.of(entries).at(upto)
+    by_id = {entry.record.id: entry for entry in entries}
+    subjects = await registry.store.resolve(retracted.keys())
+    found = [
+        _entity(subjects[id], by_id[retraction.id])
+        for id, retraction in sorted(retracted.items(), key=lambda item: (item[1].sequence, item[0]))
+    ]
+    return [one for one in found if one.of.kind in ENTITIES]
+
+
+async def retraction_of(registry: Registry, record: Brief, upto: int) -> RetractedEntity | None:
+    """The retraction of a record, where one is in force as of a sequence."""
+    retracted = (await find_retractions(registry.store, [record.id])).at(upto)
+    if record.id not in retracted:
+        return None
+    [entry] = await registry.store.entries([retracted[record.id].sequence])
+    return _entity(record, entry)
+
+
+def _entity(of: Brief, retraction: Entry) -> RetractedEntity:
+    content = retraction.record.content
+    return RetractedEntity(retraction.record.id, of, content["by"], content["reason"])
+
+
+async def retracted_origins(registry: Registry, record: int, upto: int) -> Sequence[RetractedEntity]:
+    """What is retracted of all that a record came from; a dataset with each of its partitions."""
+    found = await retracted_entities(registry, upto)
+    if not found:
+        return ()
+    above = {*await registry.origins(record, upto)}
+    # A whole dataset starts from all its partitions, though it is no ancestor of what learned from one.
+    included = await registry.store.links({one.of.sequence for one in found}, {Role.INCLUDES}, inward=False)
+    above |= {link.source for link in included if link.target in above}
+    return [one for one in found if one.of.sequence in above]

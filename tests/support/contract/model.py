@@ -28,7 +28,7 @@ class Model:
             found |= {name: self.brief(sequence) for name in (record.id, record.label) if name in names and name}
         return found
 
-    def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+    def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         held = {key: [s for s, record in enumerate(self.records, 1) if key in record.keys] for key in keys}
         return {key: sequences for key, sequences in held.items() if sequences}
@@ -49,7 +49,7 @@ class Model:
         ]
         return sorted(found, key=lambda link: (link.source, link.role, link.target))
 
-    def holding(self, prefix: str) -> list[int]:
+    def find_by_prefix(self, prefix: str) -> list[int]:
         """See Store."""
         return [s for s, record in enumerate(self.records, 1) if any(key.startswith(prefix) for key in record.keys)]
 

@@ -15,7 +15,16 @@ import numpy as np
 import pytest
 
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
-from descentd.graph.model.reach import Direction, Exposed, Reached, SupportsReach, Term, Verdict
+from descentd.graph.model.reach import (
+    Direction,
+    Exposed,
+    ExposureQuery,
+    ExposureVerdict,
+    Reached,
+    ReachQuery,
+    SupportsReach,
+    Term,
+)
 from tests.support.learned import check_answers
 from tests.support.lineages import (
     check_derivation,
@@ -71,7 +80,7 @@ async def pages(
     found: list[Reached] = []
     after = None
     while True:
-        page = await walks.reach(origins, direction, upto, first=first, after=after, **options)  # type: ignore[arg-type]
+        page = await walks.reach(ReachQuery(origins, direction, upto, first=first, after=after, **options))  # type: ignore[arg-type]
         assert len(page.items) == first or not page.more
         found += page.items
         if not page.more:
@@ -91,7 +100,7 @@ def as_pairs(items: Sequence[Reached]) -> list[tuple[int, int]]:
 
 def cursor(answer: Exposed) -> tuple[int, int, int]:
     """Where an answer stands among all."""
-    return list(Verdict).index(answer.verdict), 0 if answer.direct else 1, answer.sequence
+    return list(ExposureVerdict).index(answer.verdict), 0 if answer.direct else 1, answer.sequence
 
 
 class ReachContract:
@@ -117,7 +126,9 @@ class ReachContract:
             for upto in moments(log):
                 for evidence in (False, True):
                     expected = reached(log, origins, Direction.DESCENDANTS, upto, evidence=evidence)
-                    page = await walks.reach(origins, Direction.DESCENDANTS, upto, evidence=evidence, first=2_000)
+                    page = await walks.reach(
+                        ReachQuery(origins, Direction.DESCENDANTS, upto, evidence=evidence, first=2_000)
+                    )
                     assert page.counts == Counter(log[record - 1].kind for record in expected)
                     assert page.total == len(expected)
                     assert as_pairs(page.items) == in_order(expected)
@@ -129,7 +140,7 @@ class ReachContract:
             last = [of_kind(log, kind, upto)[-1] for kind in (Kind.MODEL_VERSION, Kind.PARTITION, Kind.DATASET)]
             for origins in (*([record] for record in last), last, of_kind(log, Kind.DEPLOYMENT, upto)[-1:]):
                 expected = reached(log, origins, Direction.ANCESTORS, upto)
-                page = await walks.reach(origins, Direction.ANCESTORS, upto, first=2_000)
+                page = await walks.reach(ReachQuery(origins, Direction.ANCESTORS, upto, first=2_000))
                 assert page.counts == Counter(log[record - 1].kind for record in expected)
                 assert as_pairs(page.items) == in_order(expected)
 
@@ -152,19 +163,21 @@ class ReachContract:
                 options = {"kinds": kinds, "depth": depth}
                 found = await pages(walks, origins, Direction.DESCENDANTS, len(log), first, **options)
                 assert as_pairs(found) == in_order(listed)
-                page = await walks.reach(origins, Direction.DESCENDANTS, len(log), first=1, kinds=kinds, depth=depth)
+                page = await walks.reach(
+                    ReachQuery(origins, Direction.DESCENDANTS, len(log), first=1, kinds=kinds, depth=depth)
+                )
                 assert page.counts == Counter(log[record - 1].kind for record in expected)
 
     async def test_a_cursor_holds_whatever_was_registered_since(self, walks: SupportsReach, log: Log) -> None:
         """Pages after a place at a later sequence list the same as before, and what is new."""
         half, end = len(log) // 2, len(log)
         [origins] = [[record] for record in of_kind(log, Kind.PARTITION, half)[:1]]
-        first = await walks.reach(origins, Direction.DESCENDANTS, half, first=20)
+        first = await walks.reach(ReachQuery(origins, Direction.DESCENDANTS, half, first=20))
         after = (first.items[-1].distance, first.items[-1].sequence)
-        pinned = await walks.reach(origins, Direction.DESCENDANTS, half, first=2_000, after=after)
+        pinned = await walks.reach(ReachQuery(origins, Direction.DESCENDANTS, half, first=2_000, after=after))
         whole = in_order(reached(log, origins, Direction.DESCENDANTS, half))
         assert as_pairs([*first.items, *pinned.items]) == whole
-        later = await walks.reach(origins, Direction.DESCENDANTS, end, first=2_000, after=after)
+        later = await walks.reach(ReachQuery(origins, Direction.DESCENDANTS, end, first=2_000, after=after))
         assert set(as_pairs(pinned.items)) < set(as_pairs(later.items))
 
     async def test_every_item_has_a_shortest_derivation(self, walks: SupportsReach, log: Log) -> None:
@@ -205,13 +218,13 @@ class ReachContract:
 
     async def test_exposure_is_what_the_closure_of_a_version_says(self, walks: SupportsReach, log: Log) -> None:
         """Three answers, direct or inherited, each with a shortest way that proves it."""
-        seen: Counter[tuple[Verdict, bool | None]] = Counter()
+        seen: Counter[tuple[ExposureVerdict, bool | None]] = Counter()
         for upto in moments(log):
             for population in POPULATIONS:
-                page = await walks.exposure(population, upto, verdicts=frozenset(Verdict), first=2_000)
+                page = await walks.exposure(ExposureQuery(population, upto, first=2_000))
                 assert [item.sequence for item in page.items] == [i.sequence for i in sorted(page.items, key=cursor)]
                 assert sorted(item.sequence for item in page.items) == of_kind(log, Kind.MODEL_VERSION, upto)
-                assert page.counts == {v: sum(item.verdict is v for item in page.items) for v in Verdict}
+                assert page.counts == {v: sum(item.verdict is v for item in page.items) for v in ExposureVerdict}
                 check_answers(log, {item.sequence: item for item in page.items[::8]}, population, upto)
                 seen.update((item.verdict, item.direct) for item in page.items)
         assert len(seen) == 4
@@ -219,16 +232,18 @@ class ReachContract:
     async def test_exposure_comes_in_pages(self, walks: SupportsReach, log: Log) -> None:
         """Of some verdicts and some versions; the counts are over all verdicts."""
         upto, population = len(log), POPULATIONS[0]
-        whole = (await walks.exposure(population, upto, verdicts=frozenset(Verdict), first=2_000)).items
+        whole = (await walks.exposure(ExposureQuery(population, upto, first=2_000))).items
         within = np.array(of_kind(log, Kind.MODEL_VERSION, upto)[::5], np.int64)
-        verdicts = frozenset({Verdict.TRAINED, Verdict.NOT_TRAINED})
+        verdicts = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.NOT_TRAINED})
         chosen = [item for item in whole if item.sequence in set(within.tolist())]
         expected = [item for item in chosen if item.verdict in verdicts]
         found: list[Exposed] = []
         more, after = True, None
         while more:
-            page = await walks.exposure(population, upto, verdicts=verdicts, within=within, after=after, first=17)
-            assert page.counts == {v: sum(item.verdict is v for item in chosen) for v in Verdict}
+            page = await walks.exposure(
+                ExposureQuery(population, upto, verdicts=verdicts, within=within, after=after, first=17)
+            )
+            assert page.counts == {v: sum(item.verdict is v for item in chosen) for v in ExposureVerdict}
             assert page.total == len(expected)
             found += page.items
             more, after = page.more, cursor(found[-1])
@@ -255,18 +270,18 @@ class ReachContract:
     async def test_what_is_not_there_reaches_nothing(self, walks: SupportsReach, log: Log) -> None:
         """A cause that came later, at distance 0 or beyond all."""
         end = len(log)
-        page = await walks.reach([end], Direction.DESCENDANTS, end - 1)
+        page = await walks.reach(ReachQuery([end], Direction.DESCENDANTS, end - 1))
         assert (page.total, list(page.items), page.more) == (0, [], False)
         assert (await walks.paths(1, end, end - 1, 3)).count == 0
         assert list(await walks.via([end], [1], end - 1)) == [[]]
         [origin] = of_kind(log, Kind.PARTITION, end)[:1]
-        past = await walks.reach([origin], Direction.DESCENDANTS, end, after=(10_000, 1))
+        past = await walks.reach(ReachQuery([origin], Direction.DESCENDANTS, end, after=(10_000, 1)))
         assert (list(past.items), past.more) == ([], False)
 
     async def test_evidence_is_refused_with_ancestors(self, walks: SupportsReach) -> None:
         """Nothing rests on what came before."""
         with pytest.raises(ValueError, match="ancestors"):
-            await walks.reach([1], Direction.ANCESTORS, 1, evidence=True)
+            await walks.reach(ReachQuery([1], Direction.ANCESTORS, 1, evidence=True))
 
 
 def _starts(log: Log, origins: Sequence[int], upto: int) -> set[int]:

@@ -41,9 +41,9 @@ class ReadsContract:
         assert await store.resolve(ABSENT) == {}
         assert await store.briefs([1, 0, -1]) == []
         assert await store.entries([1, 0, -1]) == []
-        assert await store.holders(["model:m"]) == {}
+        assert await store.find_by_keys(["model:m"]) == {}
         assert await store.links([1], ROLES, inward=True) == []
-        assert list(await store.holding("")) == []
+        assert list(await store.find_by_prefix("")) == []
         assert list(await store.search(["m"], "sha256:")) == []
         assert await store.sequence_at(2**60) == 0
         assert await store.audit(0, 10) == []
@@ -84,8 +84,8 @@ class ReadsContract:
     async def test_holders_come_by_key_ascending(self, store: Store, model: Model) -> None:
         """Keys that nobody holds are left out."""
         keys = {key for record in model.records for key in record.keys}
-        assert await store.holders([*keys, "digest:none", ""]) == model.holders(keys)
-        assert await store.holders([]) == {}
+        assert await store.find_by_keys([*keys, "digest:none", ""]) == model.find_by_keys(keys)
+        assert await store.find_by_keys([]) == {}
 
     async def test_links_of_every_role_in_both_directions(self, store: Store, model: Model) -> None:
         """By source, role and target; each link once, however often its ends are asked for."""
@@ -111,8 +111,8 @@ class ReadsContract:
         """Exact text: no character of a prefix has a meaning."""
         keys = sorted({key for record in model.records for key in record.keys})
         for prefix in ["", "model:", "digest:sha256:", "metric:a", *keys[::9], "MODEL:", "mode_", "%", "*", "no", "'"]:
-            found = await store.holding(prefix)
-            assert list(found) == model.holding(prefix), prefix
+            found = await store.find_by_prefix(prefix)
+            assert list(found) == model.find_by_prefix(prefix), prefix
 
     async def test_search_by_beginnings_of_words(self, store: Store, model: Model) -> None:
         """All words must be there; none of them is an operator."""

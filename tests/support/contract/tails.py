@@ -2,9 +2,9 @@
 
 import pytest
 
-from descentd.graph.model.identity import merkle_root
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Head
+from descentd.graph.model.merkle import merkle_root
 from descentd.graph.model.reach import Tail
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Store

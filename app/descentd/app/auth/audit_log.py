@@ -6,7 +6,6 @@ who and when; of everything else a killed process may lose its last second.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -15,7 +14,7 @@ import structlog
 
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.errors import DescentError
-from descentd.graph.store.accounts import People
+from descentd.graph.store.operational import Accounts
 
 log = structlog.get_logger()
 
@@ -36,11 +35,11 @@ class _Batch:
         self.accesses[key] = (at, count + access.count)
 
 
-class Accesses:
+class AuditLog:
     """What one process has to add to the log of accesses. `people` raises Unavailable while there is no store."""
 
-    def __init__(self, people: Callable[[], People]) -> None:
-        self._people = people
+    def __init__(self, accounts: Callable[[], Accounts]) -> None:
+        self._accounts = accounts
         self._waiting = _Batch()
         self._task: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
@@ -85,7 +84,7 @@ class Accesses:
     async def _write_batch(self, batch: _Batch) -> None:
         given = [replace(key, at=at, count=count) for key, (at, count) in batch.accesses.items()]
         try:
-            await self._people().record_accesses(given)
+            await self._accounts().record_accesses(given)
         except DescentError as error:
             log.error("accesses_not_written", reason=error.message, accesses=len(given))
             for access in given:
@@ -94,8 +93,3 @@ class Accesses:
             log.error("accesses_lost", accesses=len(given), exc_info=error)
         finally:
             batch.written.set()
-
-
-def now() -> int:
-    """Microseconds since 1970 UTC."""
-    return time.time_ns() // 1000

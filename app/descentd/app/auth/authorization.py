@@ -16,9 +16,6 @@ Roles = frozenset[AccessRole]
 Table = Mapping[str, Roles]
 
 READERS: Final[Roles] = frozenset(AccessRole)
-REGISTERING: Final[Roles] = frozenset({REGISTRAR, EVALUATOR, ADMIN})
-"""Who may send manifests; what may be in them is in SECTIONS."""
-
 PUBLIC: Final[Roles] = frozenset()
 """Of a route: no token is asked for."""
 
@@ -48,7 +45,7 @@ FIELDS: Final[Table] = {
     "Query.incidents": READERS,
     "Query.accessLog": frozenset({AUDITOR, ADMIN}),
     # Acts
-    "Mutation.register": REGISTERING,
+    "Mutation.register": READERS,  # what may be in the manifest is in SECTIONS
     "Mutation.retract": frozenset({REVIEWER, EVALUATOR}),  # an evaluator only its own, which the act itself looks at
     "Mutation.review": frozenset({REVIEWER}),
     "Mutation.flag": frozenset({REVIEWER}),
@@ -62,7 +59,7 @@ FIELDS: Final[Table] = {
 
 ROUTES: Final[Table] = {
     "/graphql": READERS,  # and then each field
-    "/bulk": REGISTERING,
+    "/bulk": READERS,  # what may be in the manifests is in SECTIONS
     # What is asked by machines without a token, tells nothing of what is registered, and has to answer also while the
     # store that knows the tokens is away.
     "/livez": PUBLIC,
@@ -90,7 +87,8 @@ SECTIONS: Final[Table] = {
     "safetyProfiles": frozenset({REGISTRAR}),
     "populations": frozenset({REGISTRAR}),
     "vulnerabilities": frozenset({EVALUATOR}),
-    "notes": frozenset({REGISTRAR, EVALUATOR}),
+    "notes": READERS,  # recorded as of whoever sends them
+    "disclosures": frozenset({REGISTRAR}),
 }
 """The parts of a manifest."""
 
@@ -152,10 +150,4 @@ def _refusal(what: str, wanted: Roles, held: Collection[AccessRole], field: str 
     )
     having = ", ".join(role.value for role in AccessRole if role in held) or "none"
     told = f"{what} needs the role {needed}, and this token has {having}: ask with one that has it."
-    return Forbidden(f"{told} {_parts()}" if wanted == REGISTERING else told, field)
-
-
-def _parts() -> str:
-    """Which role registers what, for those who may register nothing."""
-    by_role = [f"{role.value} {', '.join(sections_of({role}))}" for role in AccessRole if role in REGISTERING]
-    return f"It registers by its role: {'; '.join(by_role)}."
+    return Forbidden(told, field)

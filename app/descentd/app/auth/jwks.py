@@ -20,7 +20,7 @@ from descentd.graph.model.errors import InvalidInput, Unavailable
 log = structlog.get_logger()
 
 _OLDEST: Final = 3600.0
-"""Keys are fetched again after so many seconds, so that one that was withdrawn is not trusted for longer."""
+"""JWKS are fetched again after so many seconds, so that one that was withdrawn is not trusted for longer."""
 
 _PATIENCE: Final = 5.0
 _LARGEST: Final = 1024 * 1024
@@ -29,7 +29,7 @@ _FAULTS: Final = (OSError, HTTPException, ValueError, KeyError, TypeError, JoseE
 _PRIVATE: Final = frozenset({"d", "k"})
 
 
-class Keys:
+class JWKS:
     """A JWKS at an address (https://…, or http://… on this machine) or in a file.
 
     A key that is not known is looked for again at most once in `interval` seconds, whoever sends what.
@@ -42,7 +42,7 @@ class Keys:
             self._path: Path | None = Path(source)
         elif parts.hostname is None or (parts.scheme == "http" and not is_loopback(parts.hostname)):
             raise InvalidInput(
-                "Keys that come over http can be changed on the way: set DESCENT_OIDC_JWKS to an https address."
+                "JWKS that come over http can be changed on the way: set DESCENT_OIDC_JWKS to an https address."
             )
         else:
             self._path = None
@@ -67,7 +67,7 @@ class Keys:
                 "address."
             ) from None
 
-    async def holding(self, kid: str | None) -> KeySet:
+    async def find(self, kid: str | None) -> KeySet:
         """The keys, fetched again where none has the id `kid` and the last attempt is long enough ago.
 
         Raises Unavailable where there are none.

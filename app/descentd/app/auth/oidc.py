@@ -12,7 +12,7 @@ from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, Miss
 from joserfc.jws import JWSRegistry, extract_compact
 from joserfc.jwt import JWTClaimsRegistry
 
-from descentd.app.auth.jwks import Keys
+from descentd.app.auth.jwks import JWKS
 from descentd.app.server.settings import Settings
 from descentd.graph.model import accounts
 from descentd.graph.model.accounts import AccessRole
@@ -26,7 +26,7 @@ for, and not `none`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class OIDCIdentity:
     """What a verified token says; `expires_at` is in microseconds since 1970 UTC."""
 
     person: str
@@ -34,7 +34,7 @@ class Identity:
     expires_at: int
 
 
-class Identities:
+class OIDCVerifier:
     """The tokens of one issuer for one audience."""
 
     def __init__(self, settings: Settings) -> None:
@@ -49,7 +49,7 @@ class Identities:
                 f"DESCENT_OIDC_ALGORITHMS may hold {', '.join(sorted(ALGORITHMS))}: "
                 f"leave out {', '.join(map(ascii, sorted(unknown))) or 'none'}."
             )
-        self._keys = Keys(settings.oidc_jwks, settings.oidc_refetch)
+        self._keys = JWKS(settings.oidc_jwks, settings.oidc_refetch)
         self._registry = JWSRegistry(algorithms=settings.oidc_algorithms, strict_check_header=False)
         self._person_claim = settings.oidc_person_claim
         self._roles_claim = settings.oidc_roles_claim
@@ -66,13 +66,13 @@ class Identities:
         """Raise InvalidInput where the keys are to be in a file, and cannot be had from it."""
         self._keys.check()
 
-    async def verified(self, token: str) -> Identity:
+    async def verified(self, token: str) -> OIDCIdentity:
         """Who a token is for; raises Unauthenticated for every other, and Unavailable where the keys cannot be had."""
         try:
             header = extract_compact(token.encode(), registry=self._registry).headers()
             self._registry.check_header(header)
             self._registry.get_alg(header["alg"])
-            claims = jwt.decode(token, await self._keys.holding(header.get("kid")), registry=self._registry).claims
+            claims = jwt.decode(token, await self._keys.find(header.get("kid")), registry=self._registry).claims
             self._claims.validate(claims)
             return self._identity(claims)
         except ExpiredTokenError:
@@ -82,7 +82,7 @@ class Identities:
         except (JoseError, ValueError):
             raise Unauthenticated("The token is not one that the identity provider signed: get a new one.") from None
 
-    def _identity(self, claims: Mapping[str, Any]) -> Identity:
+    def _identity(self, claims: Mapping[str, Any]) -> OIDCIdentity:
         given = _look_up(claims, self._person_claim)
         if not isinstance(given, str):
             raise Unauthenticated(f"The token's claim {self._person_claim} names no person: have it added.")
@@ -91,7 +91,7 @@ class Identities:
         except InvalidInput as error:
             raise Unauthenticated(f"The token's claim {self._person_claim} names nobody. {error.message}") from None
         expires = (int(claims["exp"]) + self._leeway) * 1_000_000
-        return Identity(person, self._roles_of(_look_up(claims, self._roles_claim)), expires)
+        return OIDCIdentity(person, self._roles_of(_look_up(claims, self._roles_claim)), expires)
 
     def _roles_of(self, given: Any) -> frozenset[AccessRole]:
         values = given.split() if isinstance(given, str) and given not in self._roles else _texts(given)

@@ -12,15 +12,15 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 
-from descentd.app.auth.audit_log import now
 from descentd.app.auth.tokens import hash_of, new_secret
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import with_store
 from descentd.graph.model import accounts
 from descentd.graph.model.accounts import Access, AccessRole, Token
+from descentd.graph.model.clock import now
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import instant, rfc3339
-from descentd.graph.store.accounts import People
+from descentd.graph.store.operational import Accounts
 
 Result = TypeVar("Result")
 
@@ -66,7 +66,7 @@ def create(
     )
     address = Settings.read(store=store).store
 
-    async def keep(kept: People) -> None:
+    async def keep(kept: Accounts) -> None:
         await _check_spelling(token.person, kept)
         await kept.add_token(token)
         await kept.record_accesses([_command("token create", _described(token))])
@@ -97,11 +97,11 @@ def revoke(
 ) -> None:
     """Revoke tokens; running servers notice within a second. All of them or none."""
 
-    async def revoked(kept: People) -> Sequence[Token]:
+    async def revoked(kept: Accounts) -> Sequence[Token]:
         known = {token.id: token for token in await kept.tokens()}
         for id in ids:
             if id not in known:
-                raise NotFound(f"There is no token {ascii(id)[:80]}: `descentd token list` shows their ids.")
+                raise NotFound(f"There is no token {repr(id)[:80]}: `descentd token list` shows their ids.")
         await kept.revoke(ids, now())
         of = [known[id] for id in ids]
         await kept.record_accesses([_command("token revoke", _described(token)) for token in of])
@@ -111,13 +111,17 @@ def revoke(
         sys.stdout.write(f"Revoked {token.id} of {token.person}\n")
 
 
-async def _with_people(address: str, work: Callable[[People], Awaitable[Result]], *, new: bool = False) -> Result:
-    return await with_store(address, lambda store: work(store.people), new=new)
+async def _with_people(address: str, work: Callable[[Accounts], Awaitable[Result]], *, new: bool = False) -> Result:
+    return await with_store(address, lambda store: work(store.accounts), new=new)
 
 
-async def _check_spelling(person: str, kept: People) -> None:
+async def _check_spelling(person: str, kept: Accounts) -> None:
     """Raise InvalidInput for a person who is known under another spelling: reviews would count the two as one."""
-    known = (token.person for token in await kept.tokens() if accounts.alike(token.person) == accounts.alike(person))
+    known = (
+        token.person
+        for token in await kept.tokens()
+        if accounts.person_key(token.person) == accounts.person_key(person)
+    )
     other = next(known, person)
     if other != person:
         raise InvalidInput(f"{person} is known as {other}, and the two count as one person: write it like that.")
@@ -127,7 +131,7 @@ def _role(given: str) -> AccessRole:
     try:
         return AccessRole(given)
     except ValueError:
-        raise InvalidInput(f"There is no role {ascii(given)[:80]}: give one of {', '.join(AccessRole)}.") from None
+        raise InvalidInput(f"There is no role {repr(given)[:80]}: give one of {', '.join(AccessRole)}.") from None
 
 
 def _expiry(given: str | None, moment: int) -> int | None:
@@ -138,7 +142,7 @@ def _expiry(given: str | None, moment: int) -> int | None:
         expires = moment + int(age[1]) * _MICROSECONDS[age[2]] if age else instant(given)
         rfc3339(expires)
     except (InvalidInput, OverflowError):
-        raise InvalidInput(f"--expires {ascii(given)[:80]} is no moment: write 90d, or 2030-01-15T10:00:00Z.") from None
+        raise InvalidInput(f"--expires {repr(given)[:80]} is no moment: write 90d, or 2030-01-15T10:00:00Z.") from None
     if expires <= moment:
         raise InvalidInput(f"--expires {given} is over already: give a moment to come.")
     return expires

@@ -9,10 +9,10 @@ from typing import Final
 from descentd.app.demo.pythia import manifests
 from descentd.app.server.policy_files import read_policies
 from descentd.app.server.store_url import store_at, without_credentials
-from descentd.graph.index.lineage_index import Walker
+from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.identity import parse
-from descentd.graph.model.reach import Verdict
+from descentd.graph.model.reach import ExposureVerdict
 from descentd.graph.registration.register import register
 from descentd.graph.store.committer import Committer
 from descentd.queries.erosion import report
@@ -23,7 +23,7 @@ from descentd.queries.evaluation.comparable import comparable
 from descentd.queries.governance.gate.decide import gate
 from descentd.queries.governance.policies import register_policies
 from descentd.queries.lineage import exposure, paths
-from descentd.queries.lineage.derivations import Derivation
+from descentd.queries.lineage.paths import Derivation
 from descentd.queries.pages import MOST
 from descentd.queries.registry import Registry
 
@@ -34,9 +34,9 @@ POLICIES: Final = Path(__file__).with_name("policies")
 BOOKS3: Final = "dataset:the-pile@2020-12#Books3"
 POPULATION: Final = "source", "Books3"
 MEANING: Final = {
-    Verdict.TRAINED: "learned from it, themselves or through an ancestor",
-    Verdict.NOT_TRAINED: "did not: all their data is documented, without Books3",
-    Verdict.UNKNOWN: "nobody can tell: something they come from is not documented",
+    ExposureVerdict.TRAINED: "learned from it, themselves or through an ancestor",
+    ExposureVerdict.NOT_TRAINED: "did not: all their data is documented, without Books3",
+    ExposureVerdict.UNKNOWN: "nobody can tell: something they come from is not documented",
 }
 
 SIZES: Final = ("70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b")
@@ -67,7 +67,7 @@ async def tell(address: str) -> str:
     store = store_at(address)
     await store.open()
     try:
-        registry = Registry(store, Walker(store), Committer(store))
+        registry = Registry(store, LineageIndex(store), Committer(store))
         created = 0
         for manifest in manifests():
             created += len((await register(registry.committer, ManifestInput.read(manifest), "demo")).created)
@@ -92,10 +92,10 @@ async def _answer(registry: Registry) -> list[str]:
     question = await exposure.exposure(registry, exposure.population([(attribute, [value])]), None, None)
     counts = await question.counts()
     lines = [f"Which models learned from {value}?  (partitions whose {attribute} is {value})", ""]
-    lines += [f"  {counts.get(verdict, 0):>5,}  {verdict:<11}  {MEANING[verdict]}" for verdict in Verdict]
+    lines += [f"  {counts.get(verdict, 0):>5,}  {verdict:<11}  {MEANING[verdict]}" for verdict in ExposureVerdict]
 
     by_source: dict[str, list[exposure.Answer]] = {}
-    for answer in await _all(question, Verdict.TRAINED):
+    for answer in await _all(question, ExposureVerdict.TRAINED):
         assert answer.ground is not None
         by_source.setdefault(answer.ground.source.ref, []).append(answer)
     lines += ["", "The derivations that prove it, one for each source:"]
@@ -109,7 +109,7 @@ async def _answer(registry: Registry) -> list[str]:
     lines += ["", f"From the Pile's own {value} to the last of these, the shortest of {found.count:,} derivations:", ""]
     lines += _derivation(found.paths[0])
 
-    untold = [answer.record.ref for answer in await _all(question, Verdict.UNKNOWN)]
+    untold = [answer.record.ref for answer in await _all(question, ExposureVerdict.UNKNOWN)]
     if untold:
         lines += ["", f"UNKNOWN is {untold[0]}, for one: it lists no training data."]
     return lines
@@ -145,7 +145,7 @@ async def _of_the_whole_rate(registry: Registry, chain: str) -> Assessment:
     last = await registry.find(f"model:{chain}@{LAST}", upto)
     since = await registry.find(f"model:{chain}@{SINCE}", upto)
     along = await comparable(registry, [last.sequence], upto)
-    whole = [one for one in along.series if not one.protocol.slice]
+    whole = [one for one in along.series if not one.key.slice]
     return assess(last.sequence, along.parents, whole, since=since.sequence)
 
 
@@ -161,14 +161,14 @@ def _short(message: str) -> str:
 
 
 def _is_trade_off(finding: Finding) -> bool:
-    return finding.kind is ErosionKind.TRADE_OFF and not finding.protocol.slice
+    return finding.kind is ErosionKind.TRADE_OFF and not finding.series.slice
 
 
-def _traded(chain: str, told: report.Told) -> str:
+def _traded(chain: str, told: report.FindingReport) -> str:
     finding = told.finding
     assert finding.head_result is not None
     most = min(finding.improved, key=lambda gain: gain.delta)
-    task = parse(most.protocol.suite_config.encode())["task"]
+    task = parse(most.series.protocol.config.encode())["task"]
     spans = [f"{_step(one.start)}-{_step(one.end)}" for one in told.introduced_by]
     when = (
         " or ".join(spans) if len(spans) < 3 else f"one of {len(spans)} steps from {_step(told.introduced_by[0].start)}"
@@ -181,7 +181,7 @@ def _step(ref: str) -> str:
     return ref.rpartition("@step")[2]
 
 
-async def _all(question: exposure.Exposure, verdict: Verdict) -> Sequence[exposure.Answer]:
+async def _all(question: exposure.Exposure, verdict: ExposureVerdict) -> Sequence[exposure.Answer]:
     answers: list[exposure.Answer] = []
     more, after = True, None
     while more:

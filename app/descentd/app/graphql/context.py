@@ -11,11 +11,12 @@ from descentd.graph.model.errors import Internal
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
+from descentd.graph.retractions import find_retractions
 from descentd.queries.evaluation import contamination
-from descentd.queries.governance.reviews import Held, reviews
-from descentd.queries.lineage.derivations import Derivation
+from descentd.queries.governance.reviews import ReviewState, reviews
 from descentd.queries.lineage.history import STATEMENTS
-from descentd.queries.production.deployments import Service, of_deployments
+from descentd.queries.lineage.paths import Derivation
+from descentd.queries.production.deployments import Deployment, deployments_by_record
 from descentd.queries.production.incidents import resolutions
 from descentd.queries.registry import Registry, moment_of
 
@@ -32,11 +33,11 @@ class Context:
         self.briefs: DataLoader[int, Brief] = DataLoader(self._briefs)
         self.named: DataLoader[str, Brief] = DataLoader(self._named)
         """By id or label, which must be registered."""
-        self.retractions: DataLoader[str, int | None] = DataLoader(self._retractions)
-        """By id, the sequence of the first retraction of the record."""
-        self.reviews: DataLoader[tuple[int, int], list[Held]] = DataLoader(self._reviews)
+        self.retracted: DataLoader[tuple[str, int], bool] = DataLoader(self._retracted)
+        """By id and log position, whether the record was retracted."""
+        self.reviews: DataLoader[tuple[int, int], list[ReviewState]] = DataLoader(self._reviews)
         """By version and log position, its reviews as they stand."""
-        self.deployments: DataLoader[tuple[int, int], Service] = DataLoader(self._deployments)
+        self.deployments: DataLoader[tuple[int, int], Deployment | None] = DataLoader(self._deployments)
         """By deployment and log position."""
         self.resolutions: DataLoader[tuple[int, int], Entry | None] = DataLoader(self._resolutions)
         """By incident and log position."""
@@ -66,9 +67,10 @@ class Context:
         found = await self.registry.store.resolve(ids)
         return [found[id] for id in ids]
 
-    async def _retractions(self, ids: list[str]) -> Sequence[int | None]:
-        held = await self.registry.store.holders([f"retracted:{id}" for id in ids])
-        return [min(held.get(f"retracted:{id}", ()), default=None) for id in ids]
+    async def _retracted(self, asked: list[tuple[str, int]]) -> Sequence[bool]:
+        retractions = await find_retractions(self.registry.store, {id for id, _ in asked})
+        retracted = {at: retractions.at(at) for at in {at for _, at in asked}}
+        return [id in retracted[at] for id, at in asked]
 
     async def _contaminations(self, keys: list[tuple[int, int, int]]) -> Sequence[Derivation | None]:
         pairs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
@@ -77,20 +79,20 @@ class Context:
         found = {at: await contamination.derivations(self.registry, asked, at) for at, asked in pairs.items()}
         return [found[at].get((version, data)) for at, version, data in keys]
 
-    async def _reviews(self, asked: list[tuple[int, int]]) -> Sequence[list[Held]]:
+    async def _reviews(self, asked: list[tuple[int, int]]) -> Sequence[list[ReviewState]]:
         found = {}
         for at, versions in _by_position(asked).items():
-            for version, held in (await reviews(self.registry, versions, at, self.moments.get(at))).items():
-                found[version, at] = held
+            for version, states in (await reviews(self.registry, versions, at, self.moments.get(at))).items():
+                found[version, at] = states
         return [found[one] for one in asked]
 
-    async def _deployments(self, asked: list[tuple[int, int]]) -> Sequence[Service]:
-        found = {}
+    async def _deployments(self, asked: list[tuple[int, int]]) -> Sequence[Deployment | None]:
+        found: dict[tuple[int, int], Deployment] = {}
         for at, sequences in _by_position(asked).items():
             entries = await self.entries.load_many(sequences)
-            for sequence, service in (await of_deployments(self.registry, entries, at)).items():
-                found[sequence, at] = service
-        return [found[one] for one in asked]
+            for sequence, deployment in (await deployments_by_record(self.registry, entries, at)).items():
+                found[sequence, at] = deployment
+        return [found.get(one) for one in asked]
 
     async def _resolutions(self, asked: list[tuple[int, int]]) -> Sequence[Entry | None]:
         found: dict[tuple[int, int], Entry] = {}

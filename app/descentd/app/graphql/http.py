@@ -19,12 +19,12 @@ from starlette.requests import Request as HTTPRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from descentd.app.auth.access_control import CHALLENGE, caller_of
+from descentd.app.auth.access_control import CHALLENGE, principal_of
 from descentd.app.graphql.operations import Operations, Request, RequestError
 from descentd.app.http import strict_json
 from descentd.app.http.errors import STATUS, Refusal, Shape, fault, shaped
 from descentd.app.http.negotiation import accepted, read_body, require_content_type
-from descentd.app.server.lifespan import Service
+from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
 from descentd.graph.model.errors import Code, DescentError, InvalidInput, Unauthenticated
 
@@ -38,9 +38,9 @@ _QUIET: Final = 12.0
 class GraphQLEndpoint:
     """The ASGI application at /graphql."""
 
-    def __init__(self, operations: Operations, service: Service, metrics: Metrics, body_limit: int) -> None:
+    def __init__(self, operations: Operations, lifespan: Lifespan, metrics: Metrics, body_limit: int) -> None:
         self._operations = operations
-        self._service = service
+        self._lifespan = lifespan
         self._metrics = metrics
         self._limit = body_limit
 
@@ -67,7 +67,7 @@ class GraphQLEndpoint:
             raise Refusal(InvalidInput(f"Answers are {RESPONSE}, {JSON} or {EVENTS}: accept one of these."), 406)
         if request.method != "POST":
             raise Refusal(InvalidInput("Operations are sent by POST: use that."), 405, {"Allow": "POST"})
-        caller = caller_of(request.scope)
+        principal = principal_of(request.scope)
         require_content_type(request.headers, JSON)
         body = await read_body(request, self._limit)
         asked = Request.of(
@@ -78,12 +78,12 @@ class GraphQLEndpoint:
             operation = await self._operations.prepare(asked)
             request.scope["descent.operation"] = self._metrics.operation(operation.name)
             if kind == EVENTS:
-                await self._operations.permit(operation, caller)
-                return self._stream(self._operations.answers(operation, asked.variables, caller))
+                await self._operations.permit(operation, principal)
+                return self._stream(self._operations.answers(operation, asked.variables, principal))
             if operation.kind is OperationType.SUBSCRIPTION:
                 message = f"A subscription is a stream: accept {EVENTS}, or use a WebSocket with graphql-transport-ws."
                 raise Refusal(InvalidInput(message))
-            answer = await self._operations.run(operation, asked.variables, caller)
+            answer = await self._operations.run(operation, asked.variables, principal)
         except RequestError as error:
             answer = {"errors": error.errors}
         self._metrics.answered(request.scope.get("descent.operation"), time.perf_counter() - start)
@@ -109,7 +109,7 @@ class GraphQLEndpoint:
 
     async def _frames(self, answers: AsyncGenerator[Shape]) -> AsyncIterator[bytes]:
         """Answers as events, with a comment now and then that keeps the connection, until the server stops."""
-        ending: asyncio.Future[Any] = asyncio.ensure_future(self._service.ending.wait())
+        ending: asyncio.Future[Any] = asyncio.ensure_future(self._lifespan.ending.wait())
         following: asyncio.Future[Any] | None = None
         try:
             while not ending.done():

@@ -5,7 +5,6 @@ costs twice as much a request. So extensions of the Strawberry schema have no ef
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -33,15 +32,16 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry import Schema
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
-from descentd.app.auth.access_control import Door
-from descentd.app.auth.authentication import Caller
+from descentd.app.auth.access_control import AccessControl
+from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import Table, check_fields
 from descentd.app.graphql.context import Context
 from descentd.app.graphql.executor import Executor
 from descentd.app.graphql.limits import Limits
 from descentd.app.http.errors import Shape, fault, graphql_errors, shaped
-from descentd.app.server.lifespan import Service
+from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
+from descentd.graph.cache import Cache
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
 from descentd.graph.registration.builder import position
@@ -112,20 +112,19 @@ class Operations:
         schema: Schema,
         limits: Limits,
         timeout: float,
-        service: Service,
+        lifespan: Lifespan,
         metrics: Metrics,
-        door: Door,
+        access_control: AccessControl,
         table: Table,
     ) -> None:
         self._schema = schema
-        self._door = door
+        self._access_control = access_control
         self._table = table
         self._limits = limits
         self._timeout = timeout
-        self._service = service
+        self._lifespan = lifespan
         self._metrics = metrics
-        self._known: OrderedDict[str, _Document] = OrderedDict()
-        self._size = 0
+        self._known = Cache[_Document](_KEPT)
 
     async def prepare(self, request: Request) -> Operation:
         """The operation of a request; raises RequestError. What was prepared lately costs nothing."""
@@ -133,20 +132,11 @@ class Operations:
         if document is None:
             # In a thread, because a large document takes long; others are answered meanwhile.
             document = await asyncio.to_thread(self._read, request.query)
-            self._keep(request.query, document)
-        else:
-            self._known.move_to_end(request.query)
+            self._known.keep(request.query, document, len(request.query))
         operation = document.operations.get(request.name)
         if operation is None:
             operation = document.operations[request.name] = await asyncio.to_thread(self._choose, document, request)
         return operation
-
-    def _keep(self, query: str, document: _Document) -> None:
-        self._known[query] = document
-        self._size = sum(map(len, self._known))
-        while self._size > _KEPT:
-            oldest, _ = self._known.popitem(last=False)
-            self._size -= len(oldest)
 
     def _read(self, query: str) -> _Document:
         try:
@@ -169,21 +159,21 @@ class Operations:
         fields = tuple(f"{node.operation.value.title()}.{field}" for field in begins_with(document.node, node))
         return Operation(document.node, node.name.value if node.name else None, node.operation, fields)
 
-    async def permit(self, operation: Operation, caller: Caller) -> None:
+    async def permit(self, operation: Operation, principal: Principal) -> None:
         """Raise Forbidden where a caller may not ask for all of an operation, and Unauthenticated if not any more."""
-        await self._door.permit(
-            caller, _fields(operation), lambda: check_fields(operation.fields, caller.roles, self._table)
+        await self._access_control.permit(
+            principal, _fields(operation), lambda: check_fields(operation.fields, principal.roles, self._table)
         )
 
-    async def run(self, operation: Operation, variables: Mapping[str, Any], caller: Caller) -> Shape:
+    async def run(self, operation: Operation, variables: Mapping[str, Any], principal: Principal) -> Shape:
         """The answer to a query or mutation; without `data` where it could not be run.
 
         Raises Unavailable while there is no registry, and what `permit` raises.
         """
-        await self.permit(operation, caller)
-        context = Context(self._service.registry, caller.person, caller.roles)
+        await self.permit(operation, principal)
+        context = Context(self._lifespan.registry, principal.person, principal.roles)
         answer = await self._answered(operation, variables, context)
-        await self._door.note(caller, _fields(operation), answer.get("errors", ()))
+        await self._access_control.note(principal, _fields(operation), answer.get("errors", ()))
         return answer
 
     async def _answered(self, operation: Operation, variables: Mapping[str, Any], context: Context) -> Shape:
@@ -208,14 +198,14 @@ class Operations:
         return await self._answer(result, context)
 
     async def answers(
-        self, operation: Operation, variables: Mapping[str, Any], caller: Caller
+        self, operation: Operation, variables: Mapping[str, Any], principal: Principal
     ) -> AsyncGenerator[Shape]:
         """The answer to a query or mutation, or those to a subscription as they come. What fails is an answer too."""
         try:
             if operation.kind is not OperationType.SUBSCRIPTION:
-                yield await self.run(operation, variables, caller)
+                yield await self.run(operation, variables, principal)
                 return
-            async with aclosing(self._events(operation, variables, caller)) as events:
+            async with aclosing(self._events(operation, variables, principal)) as events:
                 async for answer in events:
                     yield answer
         except DescentError as error:
@@ -224,11 +214,11 @@ class Operations:
             yield self._counted({"errors": shaped(fault(error))})
 
     async def _events(
-        self, operation: Operation, variables: Mapping[str, Any], caller: Caller
+        self, operation: Operation, variables: Mapping[str, Any], principal: Principal
     ) -> AsyncGenerator[Shape]:
-        await self.permit(operation, caller)
-        context = Context(self._service.registry, caller.person, caller.roles)
-        await self._door.note(caller, _fields(operation))
+        await self.permit(operation, principal)
+        context = Context(self._lifespan.registry, principal.person, principal.roles)
+        await self._access_control.note(principal, _fields(operation))
         executor = Executor.build(
             *(self._schema._schema, operation.document, None, context, dict(variables), operation.name),
             max_coercion_errors=Invalid.LIMIT,
@@ -245,8 +235,8 @@ class Operations:
         async with aclosing(source):  # type: ignore[type-var]
             async for event in source:
                 # Each event is resolved with look-ups of its own: a stream may last for weeks, and a token less.
-                await self.permit(operation, caller)
-                context = Context(self._service.registry, caller.person, caller.roles)
+                await self.permit(operation, principal)
+                context = Context(self._lifespan.registry, principal.person, principal.roles)
                 yield await self._answer(await self._execute(operation, variables, context, event), context)
 
     async def _execute(
@@ -319,7 +309,7 @@ def _choice(document: DocumentNode, name: str | None) -> str:
     offered = f"name one of {', '.join(names[:20])}" if names else "add one"
     if name is None:
         return f"The document holds no operation, or several of which none is chosen: {offered}."
-    return f"The document holds no operation {ascii(name)[:80]}: {offered}."
+    return f"The document holds no operation {repr(name)[:80]}: {offered}."
 
 
 def _wrong_manifest(operation: Operation, variables: Mapping[str, Any]) -> Invalid | None:

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from descentd.app.auth.access_control import Door
-from descentd.app.auth.authentication import Caller
+from descentd.app.auth.access_control import AccessControl
+from descentd.app.auth.authentication import Principal
 from descentd.app.graphql.http import encode
 from descentd.app.graphql.operations import Operations, Request, RequestError
 from descentd.app.http import strict_json
@@ -31,9 +31,9 @@ class Closing(Exception):
 class WebSocketEndpoint:
     """What answers WebSockets at /graphql."""
 
-    def __init__(self, operations: Operations, door: Door) -> None:
+    def __init__(self, operations: Operations, access_control: AccessControl) -> None:
         self._operations = operations
-        self._door = door
+        self._access_control = access_control
 
     async def connect(self, socket: WebSocket) -> None:
         """Serve one connection until either side ends it."""
@@ -42,17 +42,17 @@ class WebSocketEndpoint:
             await socket.close(4406, "Subprotocol not acceptable")
             return
         await socket.accept(PROTOCOL)
-        await Connection(socket, self._operations, self._door).serve()
+        await Connection(socket, self._operations, self._access_control).serve()
 
 
 class Connection:
     """One connection and the operations that run on it, by the ids that the client gave them."""
 
-    def __init__(self, socket: WebSocket, operations: Operations, door: Door) -> None:
+    def __init__(self, socket: WebSocket, operations: Operations, access_control: AccessControl) -> None:
         self._socket = socket
         self._operations = operations
-        self._door = door
-        self._caller: Caller | None = socket.scope.get("descent.caller")
+        self._access_control = access_control
+        self._caller: Principal | None = socket.scope.get("descent.principal")
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
@@ -91,7 +91,7 @@ class Connection:
         try:
             if not all(isinstance(value, str) for value in said):
                 raise Closing(4400, "The authorization is a text")
-            self._caller = await self._door.admit(self._socket.scope, "/graphql", said)
+            self._caller = await self._access_control.admit(self._socket.scope, "/graphql", said)
         except DescentError as error:
             raise Closing(4403, error.message[:120]) from None
 
@@ -130,7 +130,7 @@ class Connection:
         if not isinstance(id, str) or not id:
             raise Closing(4400, "A subscription has an id, as text")
         if id in self._running:
-            raise Closing(4409, f"Subscriber for {ascii(id)[:80]} already exists")
+            raise Closing(4409, f"Subscriber for {repr(id)[:80]} already exists")
         if len(self._running) >= _MOST:
             busy = TooCostly(f"{_MOST} operations run on this connection: end one, or open another connection.")
             await self._send(type="error", id=id, payload=shaped(busy))

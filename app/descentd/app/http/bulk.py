@@ -10,14 +10,14 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from descentd.app.auth.access_control import Door, caller_of
-from descentd.app.auth.authentication import Caller
+from descentd.app.auth.access_control import AccessControl, principal_of
+from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import check_manifest
 from descentd.app.graphql.http import encode
 from descentd.app.http import strict_json
 from descentd.app.http.errors import Refusal, extensions, fault, problem_response, problems
 from descentd.app.http.negotiation import require_content_type
-from descentd.app.server.lifespan import Service
+from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
@@ -40,10 +40,10 @@ class Bulk:
     The body is read whether or not the answers are, which wait in memory: many clients send all before they read.
     """
 
-    def __init__(self, service: Service, metrics: Metrics, door: Door, line_limit: int) -> None:
-        self._service = service
+    def __init__(self, lifespan: Lifespan, metrics: Metrics, access_control: AccessControl, line_limit: int) -> None:
+        self._lifespan = lifespan
         self._metrics = metrics
-        self._door = door
+        self._access_control = access_control
         self._limit = line_limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,9 +52,9 @@ class Bulk:
         try:
             if request.method != "POST":
                 raise Refusal(InvalidInput("Manifests are sent by POST: use that."), 405, {"Allow": "POST"})
-            caller = caller_of(scope)
+            principal = principal_of(scope)
             require_content_type(request.headers, NDJSON)
-            registry = self._service.registry
+            registry = self._lifespan.registry
         except Refusal as refusal:
             await problem_response(refusal.problem, refusal.status, refusal.headers)(scope, receive, send)
             return
@@ -65,25 +65,25 @@ class Bulk:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         answers: asyncio.Queue[bytes | None] = asyncio.Queue()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._register(request, registry, caller, answers))
+            group.create_task(self._register(request, registry, principal, answers))
             while (answer := await answers.get()) is not None:
                 await send({"type": "http.response.body", "body": answer, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
-        await self._door.note(caller, "bulk")
+        await self._access_control.note(principal, "bulk")
 
     async def _register(
-        self, request: Request, registry: Registry, caller: Caller, answers: asyncio.Queue[bytes | None]
+        self, request: Request, registry: Registry, principal: Principal, answers: asyncio.Queue[bytes | None]
     ) -> None:
         number = 1
         room = asyncio.Semaphore(1)  # while one batch is being written, the next one is read and checked
         async with asyncio.TaskGroup() as group:
             try:
                 async for batch in _batches(request.stream(), self._limit):
-                    if self._service.ending.is_set():
+                    if self._lifespan.ending.is_set():
                         raise Unavailable("The server is stopping: send this line and those after it again.")
                     manifests = await asyncio.to_thread(_manifests, batch)
                     await room.acquire()
-                    writing = group.create_task(self._write(manifests, number, registry, caller, answers))
+                    writing = group.create_task(self._write(manifests, number, registry, principal, answers))
                     writing.add_done_callback(lambda _: room.release())
                     number += len(batch)
             except ClientDisconnect:
@@ -94,14 +94,19 @@ class Bulk:
         answers.put_nowait(None)
 
     async def _write(
-        self, read: Manifests, number: int, registry: Registry, caller: Caller, answers: asyncio.Queue[bytes | None]
+        self,
+        read: Manifests,
+        number: int,
+        registry: Registry,
+        principal: Principal,
+        answers: asyncio.Queue[bytes | None],
     ) -> None:
         """Register a batch whose first line has a number, and answer it."""
-        read = [await self._permitted(manifest, caller) for manifest in read]
+        read = [await self._permitted(manifest, principal) for manifest in read]
         manifests = [manifest for manifest in read if isinstance(manifest, ManifestInput)]
         outcomes: Iterator[Outcome]
         try:
-            outcomes = iter(await register_each(registry.committer, manifests, caller.person))
+            outcomes = iter(await register_each(registry.committer, manifests, principal.person))
         except Exception as error:
             outcomes = repeat(fault(error))
         written = []
@@ -117,12 +122,12 @@ class Bulk:
                 written.append(encode(answer) + b"\n")
         answers.put_nowait(b"".join(written))
 
-    async def _permitted(self, manifest: _Read, caller: Caller) -> _Read:
+    async def _permitted(self, manifest: _Read, principal: Principal) -> _Read:
         """A manifest that may be registered, or what is wrong with it or with who sends it."""
         if not isinstance(manifest, ManifestInput):
             return manifest
         try:
-            await self._door.permit(caller, "bulk", partial(check_manifest, manifest, caller.roles))
+            await self._access_control.permit(principal, "bulk", partial(check_manifest, manifest, principal.roles))
         except DescentError as error:
             return error
         return manifest

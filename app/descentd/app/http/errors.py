@@ -124,7 +124,7 @@ def _variable(name: str, path: str | None, reason: str) -> InvalidInput:
     if unknown := _UNKNOWN.search(reason):
         hint = f" {unknown['hint']}" if unknown["hint"] else ""
         inside = f"{field}.{unknown['field']}" if field else unknown["field"]
-        return InvalidInput(f"There is no field {ascii(unknown['field'])} here: correct or remove it.{hint}", inside)
+        return InvalidInput(f"There is no field {repr(unknown['field'])} here: correct or remove it.{hint}", inside)
     if required := _REQUIRED.search(reason):
         inside = f"{field}.{required['field']}" if field else required["field"]
         return InvalidInput(f"{required['field']} is required: add it.", inside)

@@ -36,7 +36,7 @@ _HEADERS: Final = {
 }
 
 
-class Edge:
+class RequestMiddleware:
     """Outermost middleware. `hosts` are the names, beside those of this machine, that requests may ask for.
 
     `refusals` make the answers to what is sent away from a path; elsewhere it is a problem.

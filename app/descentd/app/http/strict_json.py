@@ -55,7 +55,7 @@ def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"The key {ascii(twice)[:80]} is there twice in one object: keep one.")
+        raise InvalidInput(f"The key {repr(twice)[:80]} is there twice in one object: keep one.")
     return found
 
 

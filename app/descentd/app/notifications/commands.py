@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from descentd.app.auth.audit_log import now
 from descentd.app.auth.token_commands import Format, Store
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import with_store
 from descentd.graph.model.accounts import Access
-from descentd.graph.model.deliveries import Delivery, DeliveryState, Destination
+from descentd.graph.model.clock import now
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import rfc3339
 from descentd.graph.store.base import Store as Opened
+from descentd.graph.store.operational import Delivery, DeliveryState, DestinationState
 
 deliveries = typer.Typer(no_args_is_help=True, help="List deliveries to destinations, and have them made again.")
 
@@ -53,7 +53,7 @@ def destinations(
 ) -> None:
     """List destinations, and how far each has been told."""
 
-    async def found(opened: Opened) -> tuple[list[Destination], int]:
+    async def found(opened: Opened) -> tuple[list[DestinationState], int]:
         return await opened.outbox.destinations(), await opened.sequence()
 
     known, newest = asyncio.run(with_store(Settings.read(store=store).store, found))
@@ -83,11 +83,11 @@ def redeliver(
         if not found:
             what = "is parked" if parked else "was delivered of one of these entries"
             raise NotFound(
-                f"Nothing {what} to {ascii(destination)[:80]}: `descentd deliveries list` shows what there is."
+                f"Nothing {what} to {repr(destination)[:80]}: `descentd deliveries list` shows what there is."
             )
         detail = f"{destination}: {', '.join(map(str, found[:20]))}{' …' if len(found) > 20 else ''}"
         access = Access(now(), getpass.getuser(), "command line", "", "descentd", "deliveries redeliver", "OK", detail)
-        await opened.people.record_accesses([access])
+        await opened.accounts.record_accesses([access])
         return found
 
     for sequence in asyncio.run(with_store(Settings.read(store=store).store, marked)):
@@ -98,7 +98,7 @@ def _state(given: str) -> DeliveryState:
     try:
         return DeliveryState(given.upper())
     except ValueError:
-        raise InvalidInput(f"There is no state {ascii(given)[:80]}: write waiting, delivered or parked.") from None
+        raise InvalidInput(f"There is no state {repr(given)[:80]}: write waiting, delivered or parked.") from None
 
 
 def _told(one: Delivery) -> str:

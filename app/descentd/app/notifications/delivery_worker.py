@@ -12,13 +12,13 @@ from typing import Final
 
 import structlog
 
-from descentd.app.auth.audit_log import now
 from descentd.app.notifications import signing
 from descentd.app.notifications.destinations import Destination
 from descentd.app.notifications.http_sender import Answer
-from descentd.graph.model.deliveries import Delivery, DeliveryState
+from descentd.graph.model.clock import now
 from descentd.graph.model.errors import DescentError
 from descentd.graph.model.log import Entry
+from descentd.graph.store.operational import Delivery, DeliveryState
 from descentd.queries.production.announcements import Announcement, announcements, environment_of
 from descentd.queries.registry import Registry
 
@@ -49,7 +49,7 @@ def pause(attempts: int, chance: float) -> int:
     return int(longest / 2 * (1 + chance))
 
 
-class Courier:
+class DeliveryWorker:
     """Tells one destination of the log, in order. `registry` raises Unavailable while there is none.
 
     What could not be delivered is tried again before anything later is, until it is parked; what somebody asked to have

@@ -41,7 +41,7 @@ def _secrets(given: Any) -> list[str]:
 
 def _kind(given: str) -> str:
     if given not in ALL_TYPES:
-        raise InvalidInput(f"There is no kind of event {ascii(given)[:80]}: write one of {', '.join(ALL_TYPES)}.")
+        raise InvalidInput(f"There is no kind of event {repr(given)[:80]}: write one of {', '.join(ALL_TYPES)}.")
     return given
 
 

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from descentd.app.notifications.delivery_worker import SECOND, Courier
+from descentd.app.notifications.delivery_worker import SECOND, DeliveryWorker
 from descentd.app.notifications.destinations import Destination, read_destinations
-from descentd.app.notifications.http_sender import Sender
+from descentd.app.notifications.http_sender import HTTPSender
 from descentd.app.server.metrics import Metrics
 from descentd.app.server.settings import Settings
 from descentd.queries.registry import Registry
@@ -22,7 +22,7 @@ def destinations_of(settings: Settings) -> Sequence[Destination]:
     return read_destinations(settings.notify, [host.lower() for host in settings.notify_allow])
 
 
-class Office:
+class Dispatcher:
     """Couriers for all destinations of the settings. `registry` raises Unavailable while there is none."""
 
     def __init__(self, settings: Settings, registry: Callable[[], Registry], metrics: Metrics) -> None:
@@ -30,9 +30,9 @@ class Office:
         lease = int(_LEASE * settings.notify_timeout * SECOND)
         destinations = destinations_of(settings)
         allowed = [host.lower() for host in settings.notify_allow]
-        self._sender = Sender(allowed, settings.notify_timeout) if destinations else None
+        self._sender = HTTPSender(allowed, settings.notify_timeout) if destinations else None
         self._couriers = [
-            Courier(one, registry, self._sender.send, lease, metrics.delivered)
+            DeliveryWorker(one, registry, self._sender.send, lease, metrics.delivered)
             for one in destinations
             if self._sender is not None
         ]

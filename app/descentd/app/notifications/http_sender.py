@@ -8,7 +8,7 @@ from typing import Final
 
 import httpcore2
 
-from descentd.app.notifications.ssrf_guard import Guard, RefusedAddress
+from descentd.app.notifications.ssrf_guard import RefusedAddress, SSRFGuard
 
 _READ: Final = 16_384
 """Bytes of an answer's body that are read, and thrown away, before the connection is closed."""
@@ -32,14 +32,14 @@ class Answer:
         return self.status == 410
 
 
-class Sender:
+class HTTPSender:
     """Sends to destinations. No proxy of the environment is asked, and no redirect followed."""
 
     def __init__(self, allowed: Collection[str], timeout: float) -> None:
         """`timeout`, in seconds, is for an attempt as a whole."""
         self._timeout = timeout
         self._pool = httpcore2.AsyncConnectionPool(
-            network_backend=Guard(allowed), keepalive_expiry=15.0, max_keepalive_connections=20
+            network_backend=SSRFGuard(allowed), keepalive_expiry=15.0, max_keepalive_connections=20
         )
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:

@@ -35,7 +35,7 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast and not address.is_reserved and address not in _METADATA
 
 
-class Guard(AsyncNetworkBackend):
+class SSRFGuard(AsyncNetworkBackend):
     """Connects to hosts at the very addresses that were judged, and looks at whom it reached.
 
     `allowed` hosts may be anywhere. A host with a single address that is refused is refused whole.

@@ -8,13 +8,14 @@ from contextlib import suppress
 import structlog
 
 from descentd.graph.model.errors import DescentError
-from descentd.queries.erosion.ranking_refresh import advance
+from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.registry_refresh import advance
 from descentd.queries.registry import Registry
 
 log = structlog.get_logger()
 
 
-class Keeper:
+class ErosionRefresher:
     """Keeps the standings of a registry level with its log. `registry` raises Unavailable while there is none.
 
     `note` is told up to which sequence they are. It looks at the log's end every `look` seconds: other processes write
@@ -45,8 +46,8 @@ class Keeper:
             try:
                 registry = self._registry()
                 level = await advance(registry)
-                if level and registry.standings.upto != assessed:
-                    assessed = registry.standings.upto
+                if level and registry.cache(Ranking).upto != assessed:
+                    assessed = registry.cache(Ranking).upto
                     self._note(assessed)
                     log.debug("erosions_assessed", sequence=assessed)
             except DescentError as error:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from descentd.app.http.errors import problem_response
-from descentd.app.server.lifespan import Service
+from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
 from descentd.graph.model.errors import Unavailable
 
@@ -16,8 +16,8 @@ from descentd.graph.model.errors import Unavailable
 class Health:
     """The endpoints for operators."""
 
-    def __init__(self, service: Service, metrics: Metrics) -> None:
-        self._service = service
+    def __init__(self, lifespan: Lifespan, metrics: Metrics) -> None:
+        self._lifespan = lifespan
         self._metrics = metrics
 
     async def live(self, _request: Request) -> Response:
@@ -27,14 +27,14 @@ class Health:
     async def ready(self, _request: Request) -> Response:
         """200 once questions can be answered, 503 while the store cannot be reached."""
         try:
-            return JSONResponse({"ready": True, "sequence": await self._service.sequence()})
+            return JSONResponse({"ready": True, "sequence": await self._lifespan.sequence()})
         except Unavailable as error:
             return problem_response(error)
 
     async def metrics(self, _request: Request) -> Response:
         """For Prometheus."""
         with suppress(Unavailable):
-            self._metrics.reached(await self._service.sequence())
+            self._metrics.reached(await self._lifespan.sequence())
         return self._metrics.response()
 
     async def version(self, _request: Request) -> Response:

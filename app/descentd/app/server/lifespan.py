@@ -13,7 +13,7 @@ from descentd.app.http.errors import fault
 from descentd.app.server.policy_files import read_policies
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import NEO4J, scheme, store_at, without_credentials
-from descentd.graph.index.lineage_index import Walker
+from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.graph.model.reach import SupportsReach
 from descentd.graph.store.committer import Committer
@@ -28,7 +28,7 @@ _HEAD_START: Final = 1.0
 _PATIENCE: Final = 5.0
 
 
-class Service:
+class Lifespan:
     """A registry that is there, or will be. `ending` is set when the server is told to stop."""
 
     def __init__(self, settings: Settings) -> None:
@@ -91,16 +91,16 @@ class Service:
 
     async def _open(self, when_ready: Callable[[int], None]) -> None:
         await self._until_it_works(self._store.open)
-        walker = Walker(self._store)
-        loading = None if self._pushed_down else asyncio.create_task(self._until_it_works(self._loaded(walker)))
+        index = LineageIndex(self._store)
+        loading = None if self._pushed_down else asyncio.create_task(self._until_it_works(self._loaded(index)))
         try:
-            await self._serve(walker, loading, when_ready)
+            await self._serve(index, loading, when_ready)
         finally:
             if loading is not None:
                 loading.cancel()
 
     async def _serve(
-        self, walker: Walker, loading: "asyncio.Task[None] | None", when_ready: Callable[[int], None]
+        self, index: LineageIndex, loading: "asyncio.Task[None] | None", when_ready: Callable[[int], None]
     ) -> None:
         """Take requests: with the index once it is loaded, before that with a store that walks by itself."""
         store = self._store
@@ -108,7 +108,7 @@ class Service:
         if loading is not None:
             await asyncio.wait({loading}, timeout=None if by_itself is None else _HEAD_START)
         loaded = loading is not None and loading.done()
-        registry = Registry(store, walker if loaded or by_itself is None else by_itself, Committer(store))
+        registry = Registry(store, index if loaded or by_itself is None else by_itself, Committer(store))
         records = 0
 
         async def put_policies() -> None:
@@ -129,12 +129,12 @@ class Service:
         when_ready(records)
         if loading is not None and not loaded:
             await loading
-            self._registry = replace(registry, walk=walker)
+            self._registry = replace(registry, walk=index)
             log.info("index_loaded", store=self._address)
 
-    def _loaded(self, walker: Walker) -> Callable[[], Awaitable[None]]:
+    def _loaded(self, index: LineageIndex) -> Callable[[], Awaitable[None]]:
         async def load() -> None:
-            await walker.catch_up(await self._store.sequence())
+            await index.catch_up(await self._store.sequence())
             _give_back_memory()
 
         return load

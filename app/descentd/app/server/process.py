@@ -14,10 +14,10 @@ import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from descentd.app.auth.oidc import Identities
+from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.notifications.dispatcher import destinations_of
 from descentd.app.server import logging
-from descentd.app.server.lifespan import Service
+from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import NEO4J, scheme, store_at
 from descentd.graph.model.errors import InvalidInput, Unavailable
@@ -51,10 +51,10 @@ def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _
 
 
 def _check(settings: Settings) -> None:
-    Service(settings)
+    Lifespan(settings)
     destinations_of(settings)
     if settings.oidc:
-        Identities(settings).check()
+        OIDCVerifier(settings).check()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -83,7 +83,7 @@ async def _try_store(settings: Settings) -> None:
     store = store_at(settings.store)
     try:
         await store.open()
-        known = not needed or await store.people.any_token()
+        known = not needed or await store.accounts.any_token()
         await store.close()
     except Unavailable:
         if not database:

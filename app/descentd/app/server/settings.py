@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from descentd.graph.inputs.base import what_belongs
+from descentd.graph.inputs.base import expectation
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import InvalidInput
 
@@ -93,10 +93,10 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = str(first["loc"][0])
-            raise _unusable(name, what_belongs(first).rstrip(".")) from None
+            raise _unusable(name, expectation(first).rstrip(".")) from None
         except SettingsError as error:
             named = _NAMED.search(str(error))
-            raise _unusable(named[1] if named else "settings", "Here belongs JSON, with texts in quotes") from None
+            raise _unusable(named[1] if named else "settings", "Expected JSON, with texts in quotes") from None
 
     @property
     def loopback(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 
 @contextmanager
-def told_to_stop(stop: Callable[[], None]) -> Iterator[None]:
+def on_termination(stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` on the running loop when the process is told to end, and then do what was to be done on that signal.
 
     A worker whose parent has died is told to end too: nobody else would.

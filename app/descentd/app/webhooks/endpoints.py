@@ -13,20 +13,20 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from descentd.app.auth.access_control import CHALLENGE, Door
-from descentd.app.auth.audit_log import now
-from descentd.app.auth.authentication import Caller
+from descentd.app.auth.access_control import CHALLENGE, AccessControl
+from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import WEBHOOKS, check_webhook
 from descentd.app.http import strict_json
 from descentd.app.http.errors import Refusal, problem_response
 from descentd.app.http.negotiation import read_body, require_content_type
-from descentd.app.server.lifespan import Service
+from descentd.app.server.lifespan import Lifespan
 from descentd.app.webhooks import payloads
 from descentd.app.webhooks.payloads import Told
 from descentd.app.webhooks.signatures import Signatures, Signed
 from descentd.graph.model.accounts import Access
+from descentd.graph.model.clock import now
 from descentd.graph.model.errors import DescentError, Unauthenticated
-from descentd.graph.store.inbox import Arrival
+from descentd.graph.store.operational import Arrival
 from descentd.queries.production.alerts import Alert, take_alert
 from descentd.queries.production.receipts import Outcome, Taken, outcomes
 from descentd.queries.production.reports import take_report
@@ -53,7 +53,7 @@ READERS: Final[dict[str, Read]] = {
 class _Delivery:
     """Who delivers; how it is signed, where it is; and the same delivery as it came before, where it did."""
 
-    caller: Caller
+    principal: Principal
     signed: Signed | None = None
     before: Arrival | None = None
 
@@ -61,11 +61,18 @@ class _Delivery:
 class Webhook:
     """The ASGI application at one of the addresses in `READERS`."""
 
-    def __init__(self, route: str, service: Service, door: Door, signatures: Signatures, body_limit: int) -> None:
+    def __init__(
+        self,
+        route: str,
+        lifespan: Lifespan,
+        access_control: AccessControl,
+        signatures: Signatures,
+        body_limit: int,
+    ) -> None:
         self._route = route
         self._read = READERS[route]
-        self._service = service
-        self._door = door
+        self._lifespan = lifespan
+        self._access_control = access_control
         self._signatures = signatures
         self._limit = body_limit
 
@@ -84,7 +91,7 @@ class Webhook:
         body = await read_body(request, self._limit)
         delivery = await self._delivery(request, body)
         require_content_type(request.headers, *_JSON)
-        registry = self._service.registry
+        registry = self._lifespan.registry
         if delivery.before is None:
             # All of it is read before any of it is recorded: a body that is wrong in part changes nothing.
             told = list(self._read(request.headers, strict_json.read(body)))
@@ -95,7 +102,7 @@ class Webhook:
         if delivery.signed is not None:
             await registry.store.inbox.take(Arrival(delivery.signed.identity, delivery.signed.sent, ids))
         held = await outcomes(registry, ids)
-        await self._door.note(delivery.caller, self._route)
+        await self._access_control.note(delivery.principal, self._route)
         shown = [_shown(outcome, one.note) for outcome, one in zip(held, taken, strict=True)]
         return {"records": shown, "redelivered": delivery.before is not None}
 
@@ -105,22 +112,24 @@ class Webhook:
         authorization = request.headers.getlist("authorization")
         signed = "webhook-signature" in request.headers or "x-hub-signature-256" in request.headers
         if authorization or not (signed or self._signatures.expected):
-            caller = await self._door.know(request.scope, self._route, authorization)
-            await self._door.permit(caller, self._route, lambda: check_webhook(self._route, caller.roles))
-            return _Delivery(caller)
+            principal = await self._access_control.know(request.scope, self._route, authorization)
+            await self._access_control.permit(
+                principal, self._route, lambda: check_webhook(self._route, principal.roles)
+            )
+            return _Delivery(principal)
         person = self._route.rpartition("/")[2]
-        caller = Caller(person, WEBHOOKS[self._route], "signature", client, self._route)
+        principal = Principal(person, WEBHOOKS[self._route], "signature", client, self._route)
         try:
             found = self._signatures.check(self._route, request.headers, body)
-            return _Delivery(caller, found, await self._before(found))
+            return _Delivery(principal, found, await self._before(found))
         except Unauthenticated as error:
             refused = Access(now(), None, None, client, self._route, "", error.code.value, error.message)
-            await self._door.accesses.keep(refused)
+            await self._access_control.audit_log.keep(refused)
             raise
 
     async def _before(self, signed: Signed) -> Arrival | None:
         """The same delivery as it came before; raises Unauthenticated for a replay, which was not signed anew."""
-        before = await self._service.registry.store.inbox.arrived(signed.identity)
+        before = await self._lifespan.registry.store.inbox.arrived(signed.identity)
         if before is not None and 0 < signed.sent <= before.sent:
             raise Unauthenticated("This delivery came before: deliver again with a timestamp and signature of now.")
         return before
@@ -129,8 +138,8 @@ class Webhook:
 async def _take(registry: Registry, told: Told, number: int, delivery: _Delivery) -> Taken:
     key = None if delivery.signed is None else f"delivery:{delivery.signed.identity}:{number}"
     if isinstance(told, Alert):
-        return await take_alert(registry, told, delivery.caller.person, key)
-    return await take_report(registry, told, delivery.caller.person, key)
+        return await take_alert(registry, told, delivery.principal.person, key)
+    return await take_report(registry, told, delivery.principal.person, key)
 
 
 def _shown(outcome: Outcome, note: str | None) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote
 
+from descentd.graph.inputs.acts import IncidentInput
 from descentd.graph.inputs.base import Input, path
+from descentd.graph.model.clock import check_past
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.identity import canonical
 from descentd.graph.model.names import instant, ref, rfc3339
-from descentd.graph.registration.acts import IncidentInput, check_past
 from descentd.queries.production.alerts import Alert, external_id
 from descentd.queries.production.reports import Report, ReportInput
 
@@ -78,7 +79,7 @@ def alertmanager(body: Any) -> Iterator[Told]:
         }
         over = alert.get("status") == "resolved"
         resolved = ended if over and ended != _NEVER else None
-        yield _alert(field, _ALERTMANAGER_NAMES, told, resolved=resolved, over=over, recurs=True)
+        yield _alert(field, _ALERTMANAGER_NAMES, told, resolved=resolved, over=over)
 
 
 def plain(body: Any) -> Iterator[Told]:
@@ -98,7 +99,7 @@ def plain(body: Any) -> Iterator[Told]:
             continue
         status, resolved = told.pop("status", "firing"), told.pop("resolvedAt", None)
         if status not in ("firing", "resolved"):
-            raise InvalidInput(f"status is {ascii(status)[:40]}: write firing or resolved.", _at(field, "status"))
+            raise InvalidInput(f"status is {repr(status)[:40]}: write firing or resolved.", _at(field, "status"))
         yield _alert(field, {}, told, resolved=resolved, over=status == "resolved")
 
 
@@ -141,11 +142,12 @@ def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Told]:
     kind = found[1] if found else ""
     environment = _id(content.get("environment"))
     if kind in (*_BEGUN, *_ENDED):
-        digest = _DIGEST.search(unquote(str(content.get("artifactId", ""))))
+        artifact = str(content.get("artifactId") or "")
+        digest = _DIGEST.search(unquote(artifact))
         told = {
             "environment": environment or "unknown",
             "endpoint": subject.get("id", "unknown"),
-            "deployed": f"sha256:{digest[1]}" if digest and kind in _BEGUN else None,
+            "deployed": (f"sha256:{digest[1]}" if digest else artifact or None) if kind in _BEGUN else None,
             "since": context.get("timestamp"),
         }
         yield _report(field, _SERVICE_NAMES, told, removed=kind in _ENDED)
@@ -163,15 +165,13 @@ def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Told]:
         yield _alert(field, _INCIDENT_NAMES, told, resolved=context.get("timestamp") if over else None, over=over)
     else:
         raise InvalidInput(
-            f"{ascii(context.get('type'))[:80]} says nothing that is kept here: send "
+            f"{repr(context.get('type'))[:80]} says nothing that is kept here: send "
             f"{', '.join(f'dev.cdevents.{taken}' for taken in (*_BEGUN, *_ENDED, *_INCIDENT))}.",
             _at(field, "context.type"),
         )
 
 
-def _alert(
-    field: str, names: Names, told: Mapping[str, Any], *, resolved: Any, over: bool, recurs: bool = False
-) -> Alert:
+def _alert(field: str, names: Names, told: Mapping[str, Any], *, resolved: Any, over: bool) -> Alert:
     """An alert; one that names neither version nor place is taken too, and stays unmatched."""
     given = {name: value for name, value in told.items() if value is not None}
     if "subject" not in given and not {"environment", "endpoint"} <= given.keys():
@@ -181,7 +181,7 @@ def _alert(
     place = names.get("resolvedAt", "resolvedAt")
     ended = None if resolved is None else _moment(resolved, _at(field, place))
     _check_past(ended, field, place)
-    return Alert(incident, over, ended, recurs)
+    return Alert(incident, over, ended)
 
 
 def _report(field: str, names: Names, told: Mapping[str, Any], *, removed: bool) -> Report:

@@ -11,8 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.growing import Growing
-from descentd.graph.index.tags import Integers, Tags
+from descentd.graph.index.arrays import Growing, Integers, Tags
 
 NARROW: Final = 64
 """A step from fewer records than this, with at most `NARROW_EDGES` edges, is taken one by one; above it, by arrays."""

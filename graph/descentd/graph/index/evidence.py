@@ -5,9 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from descentd.graph.index.arrays import ROLE, Integers, Tags
+from descentd.graph.index.breadth_first import FEW, Walk
 from descentd.graph.index.edges import Edges
-from descentd.graph.index.tags import ROLE, Integers, Tags
-from descentd.graph.index.walk import FEW, Walk
 from descentd.graph.model.kinds import ROLE_NUMBER, Role
 
 CITES: Final = ROLE_NUMBER[Role.CITES]

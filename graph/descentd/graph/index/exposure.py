@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from descentd.graph.index.arrays import CONDITIONAL, EXPOSES, INCLUDES, LEARNS, ROLE, TRAINED_ON, Integers
+from descentd.graph.index.backtrace import Backtrace, step_back
+from descentd.graph.index.breadth_first import Twins, Walk, walk
 from descentd.graph.index.edges import NARROW_EDGES, Edges
 from descentd.graph.index.populations import Facts
 from descentd.graph.index.sources import Sources
-from descentd.graph.index.tags import CONDITIONAL, EXPOSES, INCLUDES, LEARNS, ROLE, TRAINED_ON, Integers
-from descentd.graph.index.trail import Trails, step_back
-from descentd.graph.index.walk import Twins, Walk, walk
 from descentd.graph.model.kinds import Role
-from descentd.graph.model.reach import Exposed, ExposurePage, Sequences, Step, Term, Verdict
+from descentd.graph.model.reach import Exposed, ExposurePage, ExposureQuery, ExposureVerdict, Step, Term
 from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
 
 Mask = NDArray[np.bool_]
@@ -180,11 +180,9 @@ class Exposure:
         learners: Integers = sources[(tags & ROLE == TRAINED_ON) & (tags & LEARNS != 0)]
         return learners
 
-    def page(
-        self, verdicts: frozenset[Verdict], within: Sequences | None, after: tuple[int, int, int] | None, first: int
-    ) -> ExposurePage:
-        """See `SupportsReach.exposure`."""
-        page, listed = self._answers.page(verdicts, within, after, first)
+    def page(self, query: ExposureQuery) -> ExposurePage:
+        """See `ExposureQuery`."""
+        page, listed = self._answers.page(query)
         items = _Evidence(self._documentation, self._population, self._trained, self._lacking)
         return replace(page, items=[items.of(sequence, answer) for sequence, answer in listed])
 
@@ -198,9 +196,9 @@ class _Evidence:
         self._undocumented, self._lacking = documentation.undocumented, lacking
         self._proofs: dict[int, bool] = {}
 
-        def trails(reached: Walk, *, matching: bool) -> Trails:
+        def trails(reached: Walk, *, matching: bool) -> Backtrace:
             back = step_back(reached.distance, documentation.exposing.back, self._twins, self._upto)
-            return Trails(back, self._lead if matching else lambda record: [Step(record, None)])
+            return Backtrace(back, self._lead if matching else lambda record: [Step(record, None)])
 
         self._to_trained = trails(trained, matching=True)
         self._to_undocumented = trails(self._undocumented, matching=False)
@@ -209,15 +207,15 @@ class _Evidence:
     def of(self, version: int, answer: int) -> Exposed:
         """The answer about `version` with its evidence."""
         if answer == NOT_TRAINED:
-            return Exposed(version, Verdict.NOT_TRAINED, None, None, None, ())
+            return Exposed(version, ExposureVerdict.NOT_TRAINED, None, None, None, ())
         if answer == UNKNOWN:
             near, far = self._undocumented.distance(version), self._lacking.distance(version)
             by_itself = far is None or (near is not None and near <= far)
             via = (self._to_undocumented if by_itself else self._to_lacking).to(version)
-            return Exposed(version, Verdict.UNKNOWN, None, via[0].sequence, None, via)
+            return Exposed(version, ExposureVerdict.UNKNOWN, None, via[0].sequence, None, via)
         via = self._to_trained.to(version)
         source = via[0].sequence
-        return Exposed(version, Verdict.TRAINED, answer == DIRECT, source, self._proven(source), via)
+        return Exposed(version, ExposureVerdict.TRAINED, answer == DIRECT, source, self._proven(source), via)
 
     def _lead(self, partition: int) -> list[Step]:
         """From the twin whose statement meets most terms (the partition itself where it does) to the partition."""

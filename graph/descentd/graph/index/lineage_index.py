@@ -2,20 +2,38 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Protocol
 
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Derivations, Direction, ExposurePage, ReachPage, Sequences, Step, Term, Verdict
-from descentd.graph.store.base import Store
+from descentd.graph.model.reach import (
+    Derivations,
+    Direction,
+    ExposurePage,
+    ExposureQuery,
+    ReachPage,
+    ReachQuery,
+    Sequences,
+    Step,
+    Tail,
+)
 
 
-class Walker:
+class Source(Protocol):
+    """What the index needs of a store: the log's growth."""
+
+    async def tail(self, after: int) -> Tail:
+        """What the influence graph needs to know of the records after a sequence."""
+        ...
+
+
+class LineageIndex:
     """Answers from a topology that first takes in whatever the store's log has gained, whoever wrote it.
 
     Walks run in worker threads, so that a long one does not hold up what else the process is asked.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Source) -> None:
         self._store = store
         self._topology = Topology()
         self._extending = asyncio.Lock()
@@ -29,22 +47,10 @@ class Walker:
                 tail = await self._store.tail(self._topology.size)
                 await asyncio.to_thread(self._topology.extend, tail)
 
-    async def reach(
-        self,
-        origins: Sequence[int],
-        direction: Direction,
-        upto: int,
-        *,
-        kinds: frozenset[Kind] | None = None,
-        evidence: bool = False,
-        depth: int | None = None,
-        after: tuple[int, int] | None = None,
-        first: int = 100,
-    ) -> ReachPage:
+    async def reach(self, query: ReachQuery) -> ReachPage:
         """See SupportsReach."""
-        await self.catch_up(upto)
-        options = {"kinds": kinds, "evidence": evidence, "depth": depth, "after": after, "first": first}
-        return await asyncio.to_thread(self._topology.reach, origins, direction, upto, **options)  # type: ignore[arg-type]
+        await self.catch_up(query.upto)
+        return await asyncio.to_thread(self._topology.reach, query)
 
     async def via(
         self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
@@ -71,21 +77,10 @@ class Walker:
         await self.catch_up(upto)
         return self._topology.everything(upto, kind)
 
-    async def exposure(
-        self,
-        population: Sequence[Term],
-        upto: int,
-        *,
-        verdicts: frozenset[Verdict],
-        within: Sequences | None = None,
-        after: tuple[int, int, int] | None = None,
-        first: int = 100,
-    ) -> ExposurePage:
+    async def exposure(self, query: ExposureQuery) -> ExposurePage:
         """See SupportsReach."""
-        await self.catch_up(upto)
-        return await asyncio.to_thread(
-            self._topology.exposure, population, upto, verdicts=verdicts, within=within, after=after, first=first
-        )
+        await self.catch_up(query.upto)
+        return await asyncio.to_thread(self._topology.exposure, query)
 
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
         """See SupportsReach."""

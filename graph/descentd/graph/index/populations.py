@@ -9,8 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.growing import Growing
-from descentd.graph.index.tags import Integers
+from descentd.graph.index.arrays import Growing, Integers
 from descentd.graph.model.reach import Documented, PopulationFact, Share, Term
 
 NEVER: Final = np.iinfo(np.int32).max

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from descentd.graph.index.growing import Growing
-from descentd.graph.index.tags import (
+from descentd.graph.index.arrays import (
     DATASET,
     DERIVED_FROM,
     LEARNED,
@@ -15,6 +14,7 @@ from descentd.graph.index.tags import (
     ROLE,
     TRAINED_ON,
     VERSION,
+    Growing,
     Integers,
     Tags,
 )

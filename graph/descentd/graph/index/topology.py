@@ -7,27 +7,26 @@ from typing import Final
 
 import numpy as np
 
-from descentd.graph.index.derivations import derivations
+from descentd.graph.cache import Cache
+from descentd.graph.index.arrays import ROLE, TWIN, Growing, Integers, Tags, tag_edges
+from descentd.graph.index.breadth_first import Twins
 from descentd.graph.index.edges import EdgeLog, Edges
 from descentd.graph.index.exposure import Documentation, Exposure, Lineage
-from descentd.graph.index.growing import Growing
+from descentd.graph.index.path_counts import derivations
 from descentd.graph.index.populations import FactLog, Facts
-from descentd.graph.index.reached import Reach, find_origins
-from descentd.graph.index.recent import Recent
+from descentd.graph.index.reach import Reach, find_origins
 from descentd.graph.index.sources import SourceLog, Sources
-from descentd.graph.index.tags import ROLE, TWIN, Integers, Tags, tag_edges
-from descentd.graph.index.walk import Twins
 from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, Kind
 from descentd.graph.model.reach import (
     Derivations,
     Direction,
     ExposurePage,
+    ExposureQuery,
     ReachPage,
+    ReachQuery,
     Sequences,
     Step,
     Tail,
-    Term,
-    Verdict,
 )
 
 ROOM: Final = 32 << 20
@@ -64,9 +63,9 @@ class Topology:
         self._evidence = EdgeLog()
         self._facts = FactLog()
         self._sources = SourceLog()
-        self._reaches = Recent[Reach](ROOM)
-        self._documentations = Recent[Documentation](ROOM // 2)
-        self._exposures = Recent[Exposure](ROOM)
+        self._reaches = Cache[Reach](ROOM)
+        self._documentations = Cache[Documentation](ROOM)
+        self._exposures = Cache[Exposure](ROOM)
         nothing = np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint8)
         self._now = Snapshot(
             0,
@@ -137,8 +136,6 @@ class Topology:
         evidence: bool,
         avoiding: frozenset[int] = frozenset(),
     ) -> Reach:
-        if evidence and direction is Direction.ANCESTORS:
-            raise ValueError("Evidence rests on descendants: it cannot be asked for with ancestors.")
         now = self._snapshot(upto)
 
         def find() -> Reach:
@@ -146,22 +143,12 @@ class Topology:
             rests = now.evidence if evidence else None
             return Reach(now.influence, rests, now.kinds, now.twins, leads, direction, upto, avoiding)
 
-        return self._reaches.get((frozenset(origins), direction, upto, evidence, avoiding), find)
+        return self._reaches.find((frozenset(origins), direction, upto, evidence, avoiding), find, _weigh)
 
-    def reach(
-        self,
-        origins: Sequence[int],
-        direction: Direction,
-        upto: int,
-        *,
-        kinds: frozenset[Kind] | None = None,
-        evidence: bool = False,
-        depth: int | None = None,
-        after: tuple[int, int] | None = None,
-        first: int = 100,
-    ) -> ReachPage:
-        """What `origins` reach; see `SupportsReach.reach`. Raises ValueError when `upto` is past `size`."""
-        return self._reach(origins, direction, upto, evidence=evidence).page(kinds, depth, after, first)
+    def reach(self, query: ReachQuery) -> ReachPage:
+        """What `origins` reach; see `ReachQuery`. Raises ValueError when `upto` is past `size`."""
+        found = self._reach(query.origins, query.direction, query.upto, evidence=query.evidence)
+        return found.page(query)
 
     def via(
         self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
@@ -186,25 +173,16 @@ class Topology:
         kinds = self._snapshot(upto).kinds[1 : upto + 1]
         return (np.flatnonzero(kinds == KIND_NUMBER[kind]) + 1).astype(np.int64)
 
-    def exposure(
-        self,
-        population: Sequence[Term],
-        upto: int,
-        *,
-        verdicts: frozenset[Verdict],
-        within: Sequences | None = None,
-        after: tuple[int, int, int] | None = None,
-        first: int = 100,
-    ) -> ExposurePage:
-        """Which versions learned from a population; see `SupportsReach.exposure`."""
-        now = self._snapshot(upto)
+    def exposure(self, query: ExposureQuery) -> ExposurePage:
+        """Which versions learned from a population; see `ExposureQuery`."""
+        now, upto, terms = self._snapshot(query.upto), query.upto, tuple(query.population)
         lineage = Lineage(now.influence, now.twins, now.facts, now.sources)
-        terms = tuple(population)
-        exposure = self._exposures.get(
-            (terms, upto),
-            lambda: Exposure(self._documentations.get(upto, lambda: Documentation(lineage, upto)), terms),
-        )
-        return exposure.page(verdicts, within, after, first)
+
+        def find() -> Exposure:
+            documentation = self._documentations.find(upto, lambda: Documentation(lineage, upto), _weigh)
+            return Exposure(documentation, terms)
+
+        return self._exposures.find((terms, upto), find, _weigh).page(query)
 
     def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
         """How many derivations lead from `start` to `end`, and the first of them; see `SupportsReach.paths`.
@@ -216,3 +194,8 @@ class Topology:
         if not leads or not 1 <= end <= upto:
             return Derivations(0, ())
         return derivations(now.influence, now.twins, leads, end, upto, first)
+
+
+def _weigh(found: Reach | Documentation | Exposure) -> int:
+    """In bytes; what alone takes more than there is room for is kept until the next question, for its pages."""
+    return min(found.held, ROOM)

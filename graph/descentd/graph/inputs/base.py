@@ -68,7 +68,7 @@ def distinct(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
         for item in items:
             value = getattr(item, part)
             if value in seen:
-                raise InvalidInput(f"The {part} {ascii(value)} is given twice: give it once.")
+                raise InvalidInput(f"The {part} {repr(value)} is given twice: give it once.")
             seen.add(value)
         return items
 
@@ -184,7 +184,7 @@ def path(location: Iterable[str | int]) -> str:
     return written
 
 
-_WANTED: Final = {
+_EXPECTED: Final = {
     "string_type": "a text",
     "int_type": "an integer",
     "bool_type": "true or false",
@@ -195,14 +195,14 @@ _WANTED: Final = {
     "model_type": "an object",
     "model_attributes_type": "an object",
     "dict_type": "an object",
-    "string_too_short": "a text of {min_length} or more characters",
+    "string_too_short": "a text of at least {min_length} characters",
     "string_too_long": "a text of at most {max_length} characters",
-    "too_short": "a list of {min_length} or more",
+    "too_short": "a list of at least {min_length}",
     "too_long": "a list of at most {max_length}",
-    "greater_than_equal": "a number from {ge} on",
-    "less_than_equal": "a number up to {le}",
-    "greater_than": "a number above {gt}",
-    "less_than": "a number below {lt}",
+    "greater_than_equal": "a number ≥ {ge}",
+    "less_than_equal": "a number ≤ {le}",
+    "greater_than": "a number > {gt}",
+    "less_than": "a number < {lt}",
     "int_parsing": "an integer",
     "int_from_float": "an integer",
     "float_parsing": "a number",
@@ -210,27 +210,33 @@ _WANTED: Final = {
     "literal_error": "{expected}",
     "enum": "{expected}",
 }
-"""What a field takes, by pydantic's name of what is wrong with what was given."""
+"""What a field expects, by pydantic's name of what is wrong with what was given."""
 
 
-def what_belongs(details: ErrorDetails) -> str:
-    """What was to be where something else was given, which is not repeated."""
+def expectation(details: ErrorDetails) -> str:
+    """What a field expects, `Expected a number ≥ 0`, without what was given and without a full stop."""
     if details["type"] == "value_error":
         return str(details["ctx"]["error"])
-    wanted = _WANTED.get(details["type"])
-    return details["msg"] if wanted is None else f"Here belongs {wanted.format(**details.get('ctx', {}))}"
+    wanted = _EXPECTED.get(details["type"])
+    if wanted is None:
+        return details["msg"]
+    return f"Expected {wanted.format(**{name: _number(limit) for name, limit in details.get('ctx', {}).items()})}"
+
+
+def _number(limit: object) -> object:
+    return int(limit) if isinstance(limit, float) and limit.is_integer() and abs(limit) < LARGEST_COUNT else limit
 
 
 def _problem(details: ErrorDetails) -> DescentError:
     field = path(details["loc"])
     match details["type"]:
         case "extra_forbidden":
-            return InvalidInput(f"There is no field {ascii(details['loc'][-1])}: correct or remove it.", field)
+            return InvalidInput(f"There is no field {details['loc'][-1]!r}: correct or remove it.", field)
         case "missing":
             return InvalidInput(f"{details['loc'][-1]} is required: add it.", field)
         case "value_error":
             return InvalidInput(str(details["ctx"]["error"]), field)
         case "enum":
-            return InvalidInput(f"{ascii(details['input'])[:80]} is none of {details['ctx']['expected']}.", field)
+            return InvalidInput(f"Expected {details['ctx']['expected']}, got {repr(details['input'])[:80]}.", field)
         case _:
-            return InvalidInput(f"{what_belongs(details)}; given was {ascii(details['input'])[:80]}.", field)
+            return InvalidInput(f"{expectation(details)}, got {repr(details['input'])[:80]}.", field)

@@ -71,7 +71,7 @@ def _shares(given: Iterable[PopulationShareInput]) -> tuple[PopulationShareInput
     shares = tuple(sorted(unique(given), key=lambda share: canonical([share.attribute, share.value])))
     for one, other in pairwise(shares):
         if (one.attribute, one.value) == (other.attribute, other.value):
-            raise InvalidInput(f"{ascii(one.attribute)} {ascii(one.value)} is given twice: give its share once.")
+            raise InvalidInput(f"{repr(one.attribute)} {repr(one.value)} is given twice: give its share once.")
     return shares
 
 

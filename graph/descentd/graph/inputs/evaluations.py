@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from descentd.graph.inputs.base import (
     LARGEST,
@@ -20,9 +20,10 @@ from descentd.graph.inputs.base import (
     Slice,
     Value,
     checked,
+    distinct,
     unique,
 )
-from descentd.graph.metrics import MetricCategory, MetricDirection
+from descentd.graph.metrics import MetricCategory, MetricDirection, MetricScale
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 
@@ -47,6 +48,18 @@ class MetricDefinitionInput(Input):
 
     direction: MetricDirection
     """Which way is better."""
+
+    minimum: Number | None = None
+    """The least value that a result can have; a rate has 0."""
+
+    maximum: Number | None = None
+    """The largest value that a result can have; a rate has 1."""
+
+    scale: MetricScale | None = None
+    """LOG for a ratio, which is judged on its logarithm: 0.5 and 2 are equally far from 1. LINEAR unless given."""
+
+    counts_as_safety: Flag | None = None
+    """Whether a change for the worse is a safety finding; by the category unless given (not PERFORMANCE or LATENCY)."""
 
     optimum: Number | None = None
     """The best value, where direction is TARGET."""
@@ -96,6 +109,32 @@ def _error(given: float) -> float:
     return given
 
 
+class PairedInput(Input):
+    """A version's result compared item by item with that of another version in the same series.
+
+    For items that are 0 or 1 the two counts of disagreement (McNemar), else the variance of the mean difference.
+    """
+
+    subject: Ref
+    """The version that was measured on the same items, an ancestor as a rule."""
+
+    n01: Count | None = None
+    """How many items are 0 on `subject` and 1 here."""
+
+    n10: Count | None = None
+    """How many items are 1 on `subject` and 0 here."""
+
+    difference_variance: Annotated[Number, Field(ge=0)] | None = None
+    """The variance of the mean difference, in the metric's unit squared."""
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        counts = (self.n01 is not None) + (self.n10 is not None)
+        if counts == 1 or (counts == 2) == (self.difference_variance is not None):
+            raise ValueError("Give either n01 and n10, or differenceVariance.")
+        return self
+
+
 class MetricValueInput(Input):
     """One result. `stderr` is in the metric's unit; `n` is the number of items it rests on."""
 
@@ -111,8 +150,14 @@ class MetricValueInput(Input):
     n: Count | None = None
     """How many items it rests on."""
 
+    clusters: Count | None = None
+    """How many clusters (documents, people) the items are in, where `stderr` is clustered over them."""
+
     slice: Slice | None = None
     """The group that it was measured on; everybody where none is given."""
+
+    paired_with: Annotated[tuple[PairedInput, ...], checked(distinct("subject"))] | None = None
+    """How the same items came out on ancestors: what makes a comparison paired."""
 
 
 def _results(given: Iterable[MetricValueInput]) -> tuple[MetricValueInput, ...]:
@@ -123,7 +168,7 @@ def _results(given: Iterable[MetricValueInput]) -> tuple[MetricValueInput, ...]:
     for result in results:
         question = result.name, result.slice or None
         if question in seen:
-            raise InvalidInput(f"The metric {ascii(result.name)} is given twice for one slice: give it once.")
+            raise InvalidInput(f"The metric {repr(result.name)} is given twice for one slice: give it once.")
         seen.add(question)
     return results
 

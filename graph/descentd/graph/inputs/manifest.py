@@ -5,12 +5,10 @@ them. Field names are snake_case here and camelCase on the wire. A validated man
 instants in UTC, sets sorted, and what equals its default is absent.
 """
 
-from descentd.graph.inputs.base import (
-    Input,
-)
+from descentd.graph.inputs.base import Input
 from descentd.graph.inputs.datasets import DatasetInput, PopulationStatementInput
 from descentd.graph.inputs.evaluations import EvaluationInput, MetricDefinitionInput, NoteInput, VulnerabilityInput
-from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileStatementInput
+from descentd.graph.inputs.versions import DisclosureInput, ModelVersionInput, SafetyProfileStatementInput
 
 
 class ManifestInput(Input):
@@ -38,4 +36,7 @@ class ManifestInput(Input):
     """Weaknesses that were found."""
 
     notes: tuple[NoteInput, ...] | None = None
-    """Remarks."""
+    """Remarks; whoever sends one wrote it, and another author is shown as a quotation."""
+
+    disclosures: tuple[DisclosureInput, ...] | None = None
+    """Lineage that was learned after a version or dataset was registered."""

@@ -1,4 +1,4 @@
-"""Model versions, what they were built from, and their safety profiles, as a manifest gives them."""
+"""Model versions, what they were built from, what is disclosed later, and safety profiles, as manifests give them."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -9,6 +9,8 @@ from descentd.graph.inputs.base import (
     Count,
     DateTime,
     Digest,
+    Flag,
+    Id,
     Input,
     Json,
     Name,
@@ -22,6 +24,7 @@ from descentd.graph.inputs.base import (
     unique,
 )
 from descentd.graph.inputs.datasets import DerivationInput
+from descentd.graph.model.identity import Content
 
 
 class TrainingRole(StrEnum):
@@ -203,6 +206,38 @@ class SafetyProfileStatementInput(Input):
 
     reason: Prose | None = None
     """Why this is said now."""
+
+
+class DisclosureInput(Input):
+    """Lineage that was learned after its subject was registered; it is added to what the subject itself states."""
+
+    subject: Ref
+    """The version or dataset that the lineage is of."""
+
+    parents: tuple[DerivationInput, ...] | None = None
+    """What else it was derived from: versions for a version, data for data."""
+
+    trained_on: Annotated[tuple[TrainedOnInput, ...], checked(unique)] | None = None
+    """What else it learned from, or retrieves from; for versions only."""
+
+    generated_by: tuple[Ref, ...] | None = None
+    """The versions that made it; for data only."""
+
+    source: Prose
+    """Where this was learned from: a paper, a model card, a letter."""
+
+    reason: Prose
+    """Why it is disclosed now."""
+
+    complete: Flag | None = None
+    """Whether all training data of the subject is documented now, by itself and its disclosures; false unless given."""
+
+    supersedes: Id | None = None
+    """The id of the disclosure of the same subject that this one takes the place of."""
+
+    def content(self) -> Content:
+        """The disclosure without `complete: false`, which is the default."""
+        return {k: v for k, v in super().content().items() if k != "complete" or v}
 
 
 class ModelVersionInput(Input):

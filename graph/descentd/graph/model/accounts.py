@@ -75,8 +75,8 @@ class Access:
         return self.outcome in REFUSALS
 
 
-def alike(person: str) -> str:
-    """The same for all ways to write a person: what counts people, or tells them apart, compares this."""
+def person_key(person: str) -> str:
+    """What persons are compared and counted by: the same for all ways to write one (case folded, NFKC)."""
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", person).casefold())
 
 
@@ -92,7 +92,7 @@ def person(given: str) -> str:
     if len(normal) > LONGEST:
         raise InvalidInput(f"The person's name has {len(normal)} characters: shorten it to {LONGEST}.")
     if ".." in normal.split("/"):
-        raise InvalidInput(f"The person's name {ascii(normal)} holds '../': write it without path steps.")
+        raise InvalidInput(f"The person's name {repr(normal)} holds '../': write it without path steps.")
     if not unicodedata.is_normalized("NFKC", normal):
         raise InvalidInput("The person's name has look-alike characters: write it with the usual ones.")
     return normal

@@ -26,16 +26,18 @@ def label_of(kind: Kind, content: Content) -> str | None:
 
 
 _NOT_BUILD: Final = ("name", "version", "createdAt", "description")
-_PROVENANCE: Final = ("artifacts", "trainedOn", "code", "config")
+_IDENTIFYING: Final = ("artifacts", "code", "config")
 
 
 def build_of(content: Content) -> str | None:
     """What a version is apart from its names: the id of its content without label, date, description and places.
 
-    None where neither artifact, data, code nor config is given, so that there is nothing to compare.
+    None where neither artifact, code nor config is given: data alone identifies nothing.
     """
-    if not any(content.get(part) for part in _PROVENANCE):
-        return None
+    return _build(content) if any(content.get(part) for part in _IDENTIFYING) else None
+
+
+def _build(content: Content) -> str:
     build = {key: value for key, value in content.items() if key not in _NOT_BUILD}
     if "artifacts" in build:
         places = ("uri", "mediaType")
@@ -106,6 +108,20 @@ def _note_edges(content: Content) -> Iterator[Edge]:
     yield Edge(Role.ABOUT, content["subject"])
 
 
+def _disclosure_edges(content: Content) -> Iterator[Edge]:
+    """What was disclosed as edges of the disclosure's own record, so that edges point backwards in the log.
+
+    It is ABOUT its subject and, where that is a dataset, each of the partitions, which it holds for too. Influence
+    goes through the disclosure to each of these, never from one of them to another.
+    """
+    for subject in (content["subject"], *content.get("partitions", ())):
+        yield Edge(Role.ABOUT, subject)
+    if "supersedes" in content:
+        yield Edge(Role.SUPERSEDES, content["supersedes"])
+    yield from _version_edges({part: content[part] for part in ("parents", "trainedOn") if part in content})
+    yield from _data_edges({part: content[part] for part in ("generatedBy",) if part in content})
+
+
 _ACT_EDGES: Final = {
     "subjects": {Kind.RETRACTION: Role.ABOUT, Kind.FLAG: Role.ABOUT},
     "subject": {
@@ -141,6 +157,7 @@ _EDGES: Final = {
     Kind.POPULATION: _description_edges,
     Kind.VULNERABILITY: _vulnerability_edges,
     Kind.NOTE: _note_edges,
+    Kind.DISCLOSURE: _disclosure_edges,
 }
 
 
@@ -161,9 +178,9 @@ def keys_of(kind: Kind, content: Content) -> Iterator[str]:
             yield f"model:{content['name']}"
             for artifact in content.get("artifacts", ()):
                 yield f"artifact:{artifact['digest']}"
-            build = build_of(content)
-            if build:
-                yield f"build:{build}"
+            # Versions with data alone keep the key that they always had: what stores keep is compared with these keys.
+            if any(content.get(part) for part in (*_IDENTIFYING, "trainedOn")):
+                yield f"build:{_build(content)}"
         case Kind.PARTITION:
             yield f"digest:{content['digest']}"
         case Kind.EVALUATION:
@@ -201,6 +218,9 @@ def texts_of(kind: Kind, content: Content) -> Iterator[str]:
             yield content["text"]
         case Kind.SAFETY_PROFILE:
             yield from _strings(content)
+        case Kind.DISCLOSURE:
+            yield content["source"]
+            yield content["reason"]
         case Kind.VULNERABILITY | Kind.INCIDENT:
             yield content.get("title", "")
             yield content.get("description", "")

@@ -20,7 +20,7 @@ DescentError
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class Code(StrEnum):
@@ -65,6 +65,11 @@ class NotFound(DescentError):
     """A query or an act names something that the registry does not hold."""
 
     code = Code.NOT_FOUND
+
+    @classmethod
+    def of(cls, ref: str, field: str | None, advice: str = "check its spelling, or search for it") -> Self:
+        """The error for a ref or id that is not registered."""
+        return cls(f"{ref!r} is not registered: {advice}.", field)
 
 
 class UnknownReference(DescentError):

@@ -1,14 +1,12 @@
-"""Content identity and the Merkle tree of the log.
+"""Content identity: the canonical form of JSON, and the id that follows from it.
 
 A record's id is SHA-256 over a domain tag with its kind and format version, then the RFC 8785 form of its content.
-The tree is that of RFC 6962, section 2.1: leaves are hashed with a 0x00 in front, inner nodes with a 0x01.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, Final
 
 import rfc8785
@@ -20,7 +18,7 @@ DEEPEST = 64
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 # Where that is not RFC 8785: floats such as 1.0 and 1e-05, integers that may be too large, keys beyond U+FFFF, which
 # sort differently. What is found may be inside a text; that only costs time.
-_PECULIAR: Final = (".0,", ".0}", ".0]", "e+", "e-")
+_NOT_JCS: Final = (".0,", ".0}", ".0]", "e+", "e-")
 _LONG: Final = re.compile(r"[\[:,]-?[0-9]{16}")
 _LONG_BODY: Final = re.compile(_LONG.pattern.encode())
 _ASTRAL: Final = re.compile(r"[\U00010000-\U0010ffff]")
@@ -33,10 +31,10 @@ def canonical(content: object) -> bytes:
     Raises InvalidInput for NaN, infinities, integers past 2^53 - 1 and lone surrogates.
     """
     if isinstance(content, dict | list):
-        # Python's encoder is twenty times as fast as rfc8785 and, but for what is peculiar, writes the same.
+        # Python's encoder is twenty times as fast as rfc8785 and writes the same, but where `_needs_rfc8785` says.
         try:
             text = _ENCODER.encode(content)
-            if not _is_peculiar(text):
+            if not _needs_rfc8785(text):
                 return text.encode()
         except (ValueError, TypeError):
             pass  # which rfc8785 says better
@@ -52,8 +50,8 @@ def canonical(content: object) -> bytes:
         ) from None
 
 
-def _is_peculiar(text: str) -> bool:
-    if any(mark in text for mark in _PECULIAR) or _LONG.search(text):
+def _needs_rfc8785(text: str) -> bool:
+    if any(mark in text for mark in _NOT_JCS) or _LONG.search(text):
         return True
     return not text.isascii() and _ASTRAL.search(text) is not None
 
@@ -97,59 +95,3 @@ def check_depth(value: object, deepest: int = DEEPEST) -> None:
             return
         level = below
     raise InvalidInput(f"The value is nested more than {deepest} deep: flatten it.")
-
-
-def leaf_hash(leaf: bytes) -> bytes:
-    """Hash of a leaf (RFC 6962, 2.1)."""
-    return hashlib.sha256(b"\0" + leaf).digest()
-
-
-def node_hash(left: bytes, right: bytes) -> bytes:
-    """Hash of an inner node (RFC 6962, 2.1)."""
-    return hashlib.sha256(b"\1" + left + right).digest()
-
-
-@dataclass(frozen=True, slots=True)
-class Frontier:
-    """What it takes to append to a Merkle tree: its size and the roots of its full subtrees, largest first."""
-
-    size: int = 0
-    roots: tuple[bytes, ...] = ()
-
-    def append(self, leaves: Iterable[bytes]) -> "Frontier":
-        """The frontier with leaf hashes added at the end."""
-        size, roots = self.size, list(self.roots)
-        for leaf in leaves:
-            node, level = leaf, size
-            while level & 1:
-                node = node_hash(roots.pop(), node)
-                level >>= 1
-            roots.append(node)
-            size += 1
-        return Frontier(size, tuple(roots))
-
-    def root(self) -> bytes:
-        """The root of the whole tree; SHA-256 of nothing for the empty one."""
-        if not self.roots:
-            return hashlib.sha256(b"").digest()
-        *rest, root = self.roots
-        for left in reversed(rest):
-            root = node_hash(left, root)
-        return root
-
-    def dump(self) -> str:
-        """As stores keep it: the roots in hexadecimal, separated by spaces."""
-        return " ".join(root.hex() for root in self.roots)
-
-    @classmethod
-    def load(cls, size: int, dumped: str) -> "Frontier":
-        """The frontier that `dump` wrote; raises ValueError for anything else."""
-        frontier = cls(size, tuple(bytes.fromhex(root) for root in dumped.split()))
-        if frontier.dump() != dumped or len(frontier.roots) != size.bit_count():
-            raise ValueError("not a frontier as it is dumped")
-        return frontier
-
-
-def merkle_root(leaves: Sequence[bytes]) -> bytes:
-    """The root over leaf hashes."""
-    return Frontier().append(leaves).root()

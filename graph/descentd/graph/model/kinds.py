@@ -32,6 +32,7 @@ class Kind(StrEnum):
     INCIDENT = "INCIDENT"
     FLAG = "FLAG"
     RETRACTION = "RETRACTION"
+    DISCLOSURE = "DISCLOSURE"
 
 
 class Role(StrEnum):
@@ -61,8 +62,8 @@ ROLES: Final = tuple(Role)
 KIND_NUMBER: Final = {kind: number for number, kind in enumerate(KINDS)}
 ROLE_NUMBER: Final = {role: number for number, role in enumerate(ROLES)}
 
-ACTS: Final = frozenset(KINDS[12:])
-"""Statements that hold who made them and when: POLICY, GATE_DECISION and all that follow."""
+ACTS: Final = frozenset(KINDS[12:20])
+"""Statements that hold who made them and when: POLICY, GATE_DECISION and so on to RETRACTION."""
 
 ENTITIES: Final = frozenset(KINDS[:6])
 INFLUENCE: Final = frozenset(ROLES[:8])

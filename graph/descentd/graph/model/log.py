@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from descentd.graph.model.identity import Frontier, leaf_hash
+from descentd.graph.model.merkle import Frontier, leaf_hash
 from descentd.graph.model.records import Record
 
 _EMPTY: Final = Frontier()

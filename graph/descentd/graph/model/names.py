@@ -36,7 +36,7 @@ def text(given: str, what: str = "text") -> str:
         # Cc control, Cf format (bidi marks, zero-width), Cs surrogates, Zl and Zp line separators
         if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
             raise InvalidInput(
-                f"The {what} {ascii(normal)} holds the character U+{ord(character):04X}: leave out control and "
+                f"The {what} {repr(normal)} holds the character U+{ord(character):04X}: leave out control and "
                 "direction characters."
             )
     return normal
@@ -53,7 +53,7 @@ def name(given: str, what: str = "name") -> str:
         return normal
     problem = _problem(normal)
     if problem:
-        raise InvalidInput(f"The {what} {ascii(normal)} {problem}.")
+        raise InvalidInput(f"The {what} {repr(normal)} {problem}.")
     return normal
 
 
@@ -67,7 +67,7 @@ def _problem(normal: str) -> str | None:
     if ".." in normal.split("/"):
         return "holds '../': write the name without path steps"
     if not unicodedata.is_normalized("NFKC", normal):
-        return f"has look-alike characters: write it as {ascii(unicodedata.normalize('NFKC', normal))}"
+        return f"has look-alike characters: write it as {repr(unicodedata.normalize('NFKC', normal))}"
     return None
 
 
@@ -80,11 +80,11 @@ def ref(given: str) -> str:
         return given
     kind, colon, rest = given.partition(":")
     if not colon or kind not in {"model", "dataset"}:
-        raise InvalidInput(f"{ascii(given)} is not a ref: write {_REF_HELP}.")
+        raise InvalidInput(f"{repr(given)} is not a ref: write {_REF_HELP}.")
     labelled, at, version = rest.partition("@")
     version, sharp, partition = version.partition("#")
     if (sharp and (kind == "model" or not version)) or (not at and (kind == "dataset" or "#" in labelled)):
-        raise InvalidInput(f"{ascii(given)} is not a ref: write {_REF_HELP}.")
+        raise InvalidInput(f"{repr(given)} is not a ref: write {_REF_HELP}.")
     normal = f"{kind}:{name(labelled)}"
     if at:
         normal += f"@{name(version, 'version')}"
@@ -96,7 +96,7 @@ def ref(given: str) -> str:
 def digest(given: str) -> str:
     """`given` where it is a digest, `sha256:` and 64 lower-case hexadecimal digits; raises InvalidInput otherwise."""
     if not DIGEST.fullmatch(given):
-        raise InvalidInput(f"{ascii(given[:80])} is not a digest: write sha256: and 64 lower-case hexadecimal digits.")
+        raise InvalidInput(f"{repr(given[:80])} is not a digest: write sha256: and 64 lower-case hexadecimal digits.")
     return given
 
 
@@ -106,12 +106,12 @@ def instant(given: str) -> int:
     Raises InvalidInput where it is none; digits past the sixth decimal are cut.
     """
     if not _INSTANT.fullmatch(given):
-        raise InvalidInput(f"{ascii(given[:80])} is not a date-time: write RFC 3339 with offset, 2025-01-15T10:00:00Z.")
+        raise InvalidInput(f"{repr(given[:80])} is not a date-time: write RFC 3339 with offset, 2025-01-15T10:00:00Z.")
     try:
         moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", given.upper())).astimezone(UTC)
         return (moment - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
-        raise InvalidInput(f"{ascii(given)} names no moment that exists: check month, day, hour and offset.") from None
+        raise InvalidInput(f"{repr(given)} names no moment that exists: check month, day, hour and offset.") from None
 
 
 def rfc3339(microseconds: int) -> str:

@@ -29,7 +29,7 @@ class Direction(StrEnum):
     DESCENDANTS = "DESCENDANTS"
 
 
-class Verdict(StrEnum):
+class ExposureVerdict(StrEnum):
     """The three answers to a question about a population."""
 
     TRAINED = "TRAINED"
@@ -127,6 +127,43 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
+class ReachQuery:
+    """What `origins` reach. Neither `depth` nor `after` (distance, sequence) changes the counts.
+
+    `evidence` (descendants only) adds evaluations of or on what is reached or on an origin, and what cites them, one
+    step farther than what they rest on. Raises ValueError where it is asked for with ancestors.
+    """
+
+    origins: Sequence[int]
+    direction: Direction
+    upto: int
+    kinds: frozenset[Kind] | None = None
+    evidence: bool = False
+    depth: int | None = None
+    after: tuple[int, int] | None = None
+    first: int = 100
+
+    def __post_init__(self) -> None:
+        if self.evidence and self.direction is Direction.ANCESTORS:
+            raise ValueError("Evidence rests on descendants: it cannot be asked for with ancestors.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ExposureQuery:
+    """Which versions (of `within`, ascending) learned from a population.
+
+    `after` is (verdict, exposure, sequence): positions in `ExposureVerdict`, 0 for direct and 1 otherwise.
+    """
+
+    population: Sequence[Term]
+    upto: int
+    verdicts: frozenset[ExposureVerdict] = frozenset(ExposureVerdict)
+    within: Sequences | None = None
+    after: tuple[int, int, int] | None = None
+    first: int = 100
+
+
+@dataclass(frozen=True, slots=True)
 class Exposed:
     """A version's answer. `direct` is None unless TRAINED.
 
@@ -136,7 +173,7 @@ class Exposed:
     """
 
     sequence: int
-    verdict: Verdict
+    verdict: ExposureVerdict
     direct: bool | None
     source: int | None
     proven: bool | None
@@ -147,7 +184,7 @@ class Exposed:
 class ExposurePage:
     """`counts` has all verdicts over the versions asked about; `items` come by (verdict, direct first, sequence)."""
 
-    counts: Mapping[Verdict, int]
+    counts: Mapping[ExposureVerdict, int]
     total: int
     items: Sequence[Exposed]
     more: bool
@@ -165,23 +202,8 @@ class Derivations:
 class SupportsReach(Protocol):
     """Somebody who walks the influence graph: the topology in this process, or a store that can do it itself."""
 
-    async def reach(
-        self,
-        origins: Sequence[int],
-        direction: Direction,
-        upto: int,
-        *,
-        kinds: frozenset[Kind] | None = None,
-        evidence: bool = False,
-        depth: int | None = None,
-        after: tuple[int, int] | None = None,
-        first: int = 100,
-    ) -> ReachPage:
-        """What `origins` reach. Neither `depth` nor `after` (distance, sequence) changes the counts.
-
-        `evidence` (descendants only) adds evaluations of or on what is reached or on an origin, and what cites them,
-        one step farther than what they rest on.
-        """
+    async def reach(self, query: ReachQuery) -> ReachPage:
+        """See ReachQuery."""
         ...
 
     async def via(
@@ -209,20 +231,8 @@ class SupportsReach(Protocol):
         """All records of one kind, ascending."""
         ...
 
-    async def exposure(
-        self,
-        population: Sequence[Term],
-        upto: int,
-        *,
-        verdicts: frozenset[Verdict],
-        within: Sequences | None = None,
-        after: tuple[int, int, int] | None = None,
-        first: int = 100,
-    ) -> ExposurePage:
-        """Which versions (of `within`, ascending) learned from a population.
-
-        `after` is (verdict, exposure, sequence): positions in `Verdict`, 0 for direct and 1 otherwise.
-        """
+    async def exposure(self, query: ExposureQuery) -> ExposurePage:
+        """See ExposureQuery."""
         ...
 
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:

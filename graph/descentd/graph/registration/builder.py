@@ -1,16 +1,17 @@
-"""The records that a manifest turns into, as they are drafted: by name, by id and by where they are mentioned."""
+"""The records that a manifest turns into, as they are built: by name, by id and by where they are mentioned."""
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from pydantic.alias_generators import to_camel
 
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, UnknownReference
+from descentd.graph.model.identity import canonical, in_order
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.manifest_index import Outline
+from descentd.graph.registration.manifest_index import ManifestIndex
 
 DATA: Final = frozenset({Kind.DATASET, Kind.PARTITION})
 VERSION: Final = frozenset({Kind.MODEL_VERSION})
@@ -21,16 +22,20 @@ class Skipped(DescentError):
     """Something refers to what was refused already; that problem has been reported where it is."""
 
 
-class Drafts:
-    """`made` holds the entities of the manifest by name, `records` everything that was drafted by id, in log order."""
+class RecordBuilder:
+    """The records of one manifest.
 
-    def __init__(self, outline: Outline, registered: Mapping[str, Brief]) -> None:
-        self.made: dict[str, Record] = {}
+    `entities` holds those of the manifest by name, `records` everything that was built by id, in log order, and
+    `mentions` each record as often as the manifest mentions it, with the field.
+    """
+
+    def __init__(self, manifest_index: ManifestIndex, registered: Mapping[str, Brief]) -> None:
+        self.entities: dict[str, Record] = {}
         self.records: dict[str, Record] = {}
-        self.problems: list[DescentError] = list(outline.problems)
-        self._outline = outline
+        self.mentions: list[tuple[str, Record]] = []
+        self.problems: list[DescentError] = list(manifest_index.problems)
+        self._manifest_index = manifest_index
         self._registered = registered
-        self._mentions: list[tuple[str, Record]] = []
 
     def resolve(self, ref: str, field: str, kinds: frozenset[Kind]) -> Brief | Record:
         """What a ref of the manifest stands for.
@@ -38,13 +43,13 @@ class Drafts:
         Raises UnknownReference, InvalidInput where it is of none of `kinds`, and Skipped.
         """
         try:
-            name = self._outline.names(ref)
+            name = self._manifest_index.names(ref)
         except InvalidInput as error:
             error.field = field
             raise
-        found: Brief | Record | None = self.made.get(name) or self._registered.get(name)
+        found: Brief | Record | None = self.entities.get(name) or self._registered.get(name)
         if found is None:
-            if name in self._outline.items or self._outline.leaves_out(name):
+            if name in self._manifest_index.items or self._manifest_index.leaves_out(name):
                 raise Skipped(name)
             raise UnknownReference(
                 f"{ref} is neither in this manifest nor registered: register it first, or correct the ref.", field
@@ -52,17 +57,17 @@ class Drafts:
         if found.kind not in kinds:
             wanted = " or a ".join(sorted(kind.lower().replace("_", " ") for kind in kinds))
             kind = found.kind.lower().replace("_", " ")
-            raise InvalidInput(f"{ref} is a {kind}, but a {wanted} belongs here: correct the ref.", field)
+            raise InvalidInput(f"Expected a {wanted}, got the {kind} {ref}: correct the ref.", field)
         return found
 
-    def draft(self, field: str, record: Record) -> Record:
-        """Take a record in, after what it refers to; `field` is where the manifest mentions it."""
-        self._mentions.append((field, record))
+    def add(self, field: str, record: Record) -> Record:
+        """Add a record, after what it refers to; `field` is where the manifest mentions it."""
+        self.mentions.append((field, record))
         return self.records.setdefault(record.id, record)
 
-    def problem_at(self, field: str) -> "_Noting":
+    def problem_at(self, field: str) -> "_ProblemAt":
         """Note what is raised as a problem of `field`, unless it names a field itself, and go on."""
-        return _Noting(self.problems, field)
+        return _ProblemAt(self.problems, field)
 
     def raise_problems(self) -> None:
         """Raise Invalid where there are problems."""
@@ -71,15 +76,15 @@ class Drafts:
 
     def field_of(self, id: str) -> str | None:
         """Where the manifest first mentions a record."""
-        return next((field for field, record in self._mentions if record.id == id), None)
+        return next((field for field, record in self.mentions if record.id == id), None)
 
-    def mentioned(self) -> list[Record]:
+    def distinct(self) -> list[Record]:
         """The distinct records in order of first mention."""
-        ordered = sorted(self._mentions, key=lambda mention: position(mention[0]))
+        ordered = sorted(self.mentions, key=lambda mention: position(mention[0]))
         return list({record.id: record for _, record in ordered}.values())
 
 
-class _Noting:
+class _ProblemAt:
     """A context manager; a class, because there is one for every result of every evaluation."""
 
     __slots__ = ("_field", "_problems")
@@ -98,6 +103,14 @@ class _Noting:
             error.field = error.field or self._field
             self._problems.append(error)
         return True
+
+
+def as_set(elements: Iterable[Any]) -> list[Any]:
+    """A set as contents hold it: each element once, in canonical order."""
+    found = list(elements)
+    if len(found) < 2:
+        return found
+    return in_order({canonical(element): element for element in found}.values())
 
 
 def together(problems: Iterable[DescentError]) -> Invalid:

@@ -15,11 +15,9 @@ from typing import Final
 
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Unavailable
-from descentd.graph.model.records import Record
 from descentd.graph.registration.manifest_index import Item, items
-from descentd.graph.registration.register import Registered, Registration, register
+from descentd.graph.registration.register import Plan, Registered, register, write
 from descentd.graph.registration.statements import referred
-from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
 
 _MOST: Final = 500
@@ -103,7 +101,13 @@ def _groups(manifests: Sequence[ManifestInput]) -> Iterator[Group]:
 
 def _joinable(manifest: ManifestInput, named: set[str]) -> bool:
     """Whether a manifest means the same among others: it leaves no version open, and supersedes nothing."""
-    others = manifest.metrics or manifest.safety_profiles or manifest.populations or manifest.vulnerabilities
+    others = (
+        manifest.metrics
+        or manifest.safety_profiles
+        or manifest.populations
+        or manifest.vulnerabilities
+        or manifest.disclosures
+    )
     return (
         not others
         and all(model.version is not None for model in manifest.models or ())
@@ -143,40 +147,27 @@ async def _joined(committer: Committer, manifests: Sequence[ManifestInput], pers
     sections = {name: [getattr(manifest, name) or () for manifest in manifests] for name in _SECTIONS}
     # Its parts have been validated: this only puts them together.
     whole = ManifestInput.model_validate({name: tuple(chain(*parts)) for name, parts in sections.items()})
-    registration: _Registration | None = None
-
-    async def draft(reads: Reads) -> Sequence[Record]:
-        nonlocal registration
-        registration = _Registration(whole, reads)
-        await registration.run()
-        return registration.new
-
     try:
-        await committer.submit(Proposal(draft, person))
+        written = await write(committer, whole, person)
     except Unavailable as error:
         return [error] * len(manifests)
     except DescentError:
         return await _one_by_one(committer, manifests, person)  # one of them is at fault, and is found by itself
-    assert registration is not None
     starts = {name: list(accumulate(map(len, parts), initial=0)) for name, parts in sections.items()}
-    return registration.counts(starts, len(manifests))
+    return _counts(written, starts, len(manifests))
 
 
-class _Registration(Registration):
-    """A registration that can say what it did for each of the manifests that it was joined of."""
-
-    def counts(self, starts: Mapping[str, Sequence[int]], number: int) -> list[Outcome]:
-        """Counts by manifest; `starts` has the index in each section at which each manifest begins."""
-        new = {record.id for record in self.new}
-        created, existing = [0] * number, [0] * number
-        mentioned: defaultdict[str, set[int]] = defaultdict(set)
-        for place, record in self._drafts._mentions:
-            found = _PLACE.match(place)
-            assert found is not None
-            section, index = found.groups()
-            mentioned[record.id].add(bisect_right(starts[section], int(index)) - 1)
-        for id, among in mentioned.items():
-            for manifest in among:
-                first = id in new and manifest == min(among)
-                (created if first else existing)[manifest] += 1
-        return [Counts(*pair) for pair in zip(created, existing, strict=True)]
+def _counts(written: Plan, starts: Mapping[str, Sequence[int]], number: int) -> list[Outcome]:
+    """Counts by manifest; `starts` has the index in each section at which each of the joined manifests begins."""
+    created, existing = [0] * number, [0] * number
+    mentioned: defaultdict[str, set[int]] = defaultdict(set)
+    for field_, record in written.mentions:
+        found = _PLACE.match(field_)
+        assert found is not None
+        section, index = found.groups()
+        mentioned[record.id].add(bisect_right(starts[section], int(index)) - 1)
+    for id, among in mentioned.items():
+        for manifest in among:
+            first = id in written.registered.created and manifest == min(among)
+            (created if first else existing)[manifest] += 1
+    return [Counts(*pair) for pair in zip(created, existing, strict=True)]

@@ -1,9 +1,9 @@
 """One label, one content; and within a name, one label for a build."""
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from descentd.graph.model.derived import build_of
 from descentd.graph.model.differences import differences
 from descentd.graph.model.errors import DescentError, VersionConflict
 from descentd.graph.model.identity import Content
@@ -13,29 +13,6 @@ from descentd.graph.store.base import Reads
 
 _PARTS = {Kind.CODE: "code", Kind.CONFIG: "config", Kind.ENVIRONMENT: "environment"}
 _SHOWN = 20
-
-
-def next_version(newest: str | None, taken: Collection[str]) -> str:
-    """The version after `newest`: its last run of digits plus one, the first that is not taken.
-
-    Without digits `.1` is appended; the first version of a name is `1`.
-    """
-    candidate = "0" if newest is None else newest
-    candidate = _increment(candidate) if re.search(r"[0-9]", candidate) else f"{candidate}.1"
-    while candidate in taken:
-        candidate = _increment(candidate)
-    return candidate
-
-
-def _increment(version: str) -> str:
-    return re.sub(r"[0-9]+(?=[^0-9]*$)", lambda digits: str(int(digits[0]) + 1).zfill(len(digits[0])), version)
-
-
-async def same_build(reads: Reads, name: str, build: str) -> str | None:
-    """The label in this name that already has a build; None where there is none."""
-    holders = (await reads.holders([f"build:{build}"])).get(f"build:{build}", [])
-    own = [brief.ref for brief in await reads.briefs(holders) if brief.ref.startswith(f"model:{name}@")]
-    return own[0] if own else None
 
 
 async def conflicts(reads: Reads, drafted: Mapping[str, Record], held: Mapping[str, Brief]) -> dict[str, DescentError]:
@@ -67,8 +44,8 @@ async def _clash(reads: Reads, label: str, old: Record, new: Record, drafted: Ma
 
 async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, DescentError]:
     """New labels on builds that their name already has, in the store or earlier among the versions themselves."""
-    builds = {record.id: key for record in versions for key in record.keys if key.startswith("build:")}
-    holders = await reads.holders(set(builds.values())) if builds else {}
+    builds = {record.id: f"build:{build}" for record in versions if (build := build_of(record.content))}
+    holders = await reads.find_by_keys(set(builds.values())) if builds else {}
     briefs = await reads.briefs(sorted({sequence for held in holders.values() for sequence in held}))
     labels = {brief.sequence: brief.ref for brief in briefs}
     seen = {

@@ -58,7 +58,7 @@ def _model_refs(model: ModelVersionInput, field: str) -> Iterator[tuple[str, str
         yield f"{field}.trainedOn[{i}].ref", data.ref
 
 
-class Outline:
+class ManifestIndex:
     """The items of a manifest by name, and the names that `model:NAME` stands for.
 
     left_out: the names of what else is in the manifest, but could not be read.

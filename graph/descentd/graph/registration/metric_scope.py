@@ -17,7 +17,7 @@ ProblemAt = Callable[[str], AbstractContextManager[object]]
 """Notes what is raised as a problem of a field."""
 
 
-class Measures:
+class MetricScope:
     """The metric definitions that hold for one manifest; of one that cannot be meant, only that it is there."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Measures:
         self._known = {**catalogue(), **self._own, **registered}
 
     @classmethod
-    async def read(cls, manifest: ManifestInput, reads: Reads, left_out: frozenset[str] = frozenset()) -> "Measures":
+    async def read(cls, manifest: ManifestInput, reads: Reads, left_out: frozenset[str] = frozenset()) -> "MetricScope":
         """Look up every metric that the manifest names; `left_out` are defined in it so that nobody can tell how."""
         defined: dict[str, Record] = {}
         for metric in manifest.metrics or ():
@@ -47,7 +47,7 @@ class Measures:
         briefs = await reads.resolve([f"metric:{name}" for name in names])
         entries = await reads.entries([brief.sequence for brief in briefs.values()])
         registered = {entry.record.content["name"]: MetricDefinition.of(entry.record.content) for entry in entries}
-        used = await reads.holders([f"metric:{name}" for name in defined]) if defined else {}
+        used = await reads.find_by_keys([f"metric:{name}" for name in defined]) if defined else {}
         return cls(defined, registered, {key.partition(":")[2] for key in used}, left_out)
 
     def check_definition(self, metric: MetricDefinitionInput, field: str, problem_at: ProblemAt) -> None:
@@ -122,7 +122,7 @@ class Measures:
         if definition is None:
             close = nearest(name, self._known)
             hint = f"did you mean {', '.join(close)}? Otherwise define" if close else "define"
-            raise UnknownMetric(f"{ascii(name)} is neither in the catalogue nor defined: {hint} it under metrics.")
+            raise UnknownMetric(f"{repr(name)} is neither in the catalogue nor defined: {hint} it under metrics.")
         return definition
 
     def check_value(self, name: str, value: float) -> None:

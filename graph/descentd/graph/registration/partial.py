@@ -14,7 +14,7 @@ from descentd.graph.inputs.evaluations import (
     VulnerabilityInput,
 )
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileStatementInput
+from descentd.graph.inputs.versions import DisclosureInput, ModelVersionInput, SafetyProfileStatementInput
 from descentd.graph.model.errors import Invalid
 
 _SECTIONS: Final[Mapping[str, type[Input]]] = {
@@ -26,6 +26,7 @@ _SECTIONS: Final[Mapping[str, type[Input]]] = {
     "populations": PopulationStatementInput,
     "vulnerabilities": VulnerabilityInput,
     "notes": NoteInput,
+    "disclosures": DisclosureInput,
 }
 """What each section of a manifest holds, by its wire name."""
 
@@ -35,7 +36,7 @@ Element = TypeVar("Element", bound=Input)
 
 
 @dataclass(frozen=True, slots=True)
-class Readable:
+class PartialManifest:
     """`places` are where the elements of each section (in wire names) stood; `left_out` is called so by others."""
 
     manifest: ManifestInput
@@ -43,7 +44,7 @@ class Readable:
     left_out: frozenset[str]
 
 
-def readable(given: object) -> Readable:
+def partial_manifest(given: object) -> PartialManifest:
     """The elements of a manifest that are right in themselves, and of evaluations whatever is."""
     sections: dict[str, tuple[Input, ...]] = {}
     places: dict[str, list[int]] = {}
@@ -54,7 +55,7 @@ def readable(given: object) -> Readable:
         sections[section] = tuple(one for one in read if one is not None)
         places[section] = [place for place, one in enumerate(read) if one is not None]
         left_out.update(*(_names(section, one) for one, right in zip(elements, read, strict=True) if right is None))
-    return Readable(ManifestInput.model_validate(sections), places, frozenset(left_out))
+    return PartialManifest(ManifestInput.model_validate(sections), places, frozenset(left_out))
 
 
 def _listed(given: object) -> Sequence[Any]:

@@ -1,24 +1,23 @@
-"""From a manifest to the records that are new: references resolved, labels and builds compared, all or nothing."""
+"""Registering a manifest in four phases: its references are resolved, its records built and checked, and written.
+
+All of it is registered or nothing. Building and checking happen under the lock that orders all writes, perhaps more
+than once, and only read.
+"""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from descentd.graph.inputs.datasets import DatasetInput, DerivationInput, PartitionInput
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.inputs.versions import ModelVersionInput
-from descentd.graph.model.derived import build_of
-from descentd.graph.model.errors import Cycle, DescentError, Invalid, InvalidInput
-from descentd.graph.model.identity import Content, canonical, in_order
-from descentd.graph.model.kinds import Kind
-from descentd.graph.model.names import LONGEST
-from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.builder import DATA, VERSION, Drafts, Skipped, together
-from descentd.graph.registration.conflicts import conflicts, next_version, same_build
-from descentd.graph.registration.manifest_index import Item, Outline
-from descentd.graph.registration.metric_scope import Measures
-from descentd.graph.registration.partial import readable
+from descentd.graph.model.errors import Cycle, DescentError, Invalid
+from descentd.graph.model.records import Record
+from descentd.graph.registration.builder import RecordBuilder, together
+from descentd.graph.registration.conflicts import conflicts
+from descentd.graph.registration.disclosures import Disclosures
+from descentd.graph.registration.entities import Entities
+from descentd.graph.registration.manifest_index import ManifestIndex
+from descentd.graph.registration.metric_scope import MetricScope
+from descentd.graph.registration.partial import partial_manifest
 from descentd.graph.registration.statements import Statements, referred
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
@@ -26,191 +25,101 @@ from descentd.graph.store.committer import Committer
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """The distinct records of a manifest in order of first mention, and the ids of those that are new."""
+    """The distinct records of a manifest in order of first mention, and the ids of those that are new.
+
+    `warnings` are sentences about what was registered and may be a mistake.
+    """
 
     records: Sequence[Record]
     created: frozenset[str]
+    warnings: Sequence[str] = ()
 
 
-class Registration:
-    """One manifest being turned into records over one state of the store."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What registering a manifest comes to over one state of the store.
 
-    def __init__(self, manifest: ManifestInput, reads: Reads, left_out: frozenset[str] = frozenset()) -> None:
-        """left_out: the names of what else is in the manifest, but could not be read."""
-        self._manifest = manifest
-        self._reads = reads
-        self._left_out = left_out
-        self._outline = Outline(manifest, left_out)
-        self.new: list[Record] = []
-        self._unnamed = False
+    `new` are the records to be added, each after what it refers to; `mentions` holds each record as often as the
+    manifest mentions it, with the field.
+    """
 
-    async def run(self) -> Registered:
-        """Draft all records; `new` then holds those to be added, each after what it refers to.
+    registered: Registered
+    new: Sequence[Record]
+    mentions: Sequence[tuple[str, Record]]
 
-        Raises Cycle, and Invalid with every problem that was found.
-        """
-        ordered = self._outline.ordered()
-        self._drafts = Drafts(self._outline, await self._reads.resolve(set(self._refs())))
-        measures = await Measures.read(self._manifest, self._reads, self._left_out)
-        for number, metric in enumerate(self._manifest.metrics or ()):
-            with self._drafts.problem_at(f"metrics[{number}]"):
-                measures.check_definition(metric, f"metrics[{number}]", self._drafts.problem_at)
-                self._drafts.draft(f"metrics[{number}]", measures.defined[metric.name])
-        for item in ordered:
-            with self._drafts.problem_at(item.field):
-                await self._define(item)
-        await Statements(self._reads, measures, self._drafts).draft(self._manifest)
-        drafted = self._drafts.records
-        held = await self._reads.resolve(drafted.keys() | {r.label for r in drafted.values() if r.label is not None})
-        await self._check_conflicts(held)
-        self.new = [record for id, record in drafted.items() if id not in held]
-        return Registered(self._drafts.mentioned(), frozenset(record.id for record in self.new))
 
-    def _refs(self) -> Iterator[str]:
-        for item in self._outline.items.values():
-            yield from (ref for _, ref in item.refs)
-        yield from referred(self._manifest)
+async def plan(manifest: ManifestInput, reads: Reads, left_out: Collection[str] = ()) -> Plan:
+    """Resolve, build and check a manifest.
 
-    async def _define(self, item: Item) -> None:
-        match item.definition:
-            case DatasetInput() as dataset:
-                self._drafts.made[item.name] = self._drafts.draft(item.field, self._dataset(item, dataset))
-            case PartitionInput() as partition:
-                self._drafts.made[item.name] = self._drafts.draft(item.field, self._partition(item, partition))
-            case ModelVersionInput() as model:
-                self._drafts.made[item.name] = await self._version(item, model)
+    `left_out` are the names of what else is in the manifest and could not be read. Raises Cycle, and Invalid with every
+    problem that was found.
+    """
+    builder = await _build(manifest, reads, frozenset(left_out))
+    new = await _check(reads, builder)
+    registered = Registered(builder.distinct(), frozenset(record.id for record in new))
+    return Plan(registered, new, builder.mentions)
 
-    def _dataset(self, item: Item, dataset: DatasetInput) -> Record:
-        partitions = [self._drafts.made.get(f"{item.name}#{partition.name}") for partition in dataset.partitions or ()]
-        if None in partitions:
-            raise Skipped(item.name)
-        content = dataset.content()
-        content["partitions"] = [partition.id for partition in partitions if partition]
-        content |= self._origins(dataset, item.field)
-        self._check_named(item)
-        return Record.of(Kind.DATASET, content)
 
-    def _partition(self, item: Item, partition: PartitionInput) -> Record:
-        content = partition.content() | {"dataset": item.name.rpartition("#")[0]}
-        content.pop("population", None)
-        content.pop("populationDocumented", None)
-        own = self._origins(partition, item.field)
-        # What holds for a dataset holds for each of its partitions.
-        whole = self._origins(item.dataset, item.field.partition(".")[0]) if item.dataset else {}
-        self._check_named(item)
-        for part in own.keys() | whole.keys():
-            content[part] = _set(own.get(part, []) + whole.get(part, []))
-        return Record.of(Kind.PARTITION, content)
+async def _build(manifest: ManifestInput, reads: Reads, left_out: frozenset[str]) -> RecordBuilder:
+    index = ManifestIndex(manifest, left_out)
+    ordered = index.ordered()
+    builder = RecordBuilder(index, await reads.resolve(set(_refs(manifest, index))))
+    scope = await MetricScope.read(manifest, reads, left_out)
+    for i, metric in enumerate(manifest.metrics or ()):
+        with builder.problem_at(f"metrics[{i}]"):
+            scope.check_definition(metric, f"metrics[{i}]", builder.problem_at)
+            builder.add(f"metrics[{i}]", scope.defined[metric.name])
+    await Entities(manifest, reads, builder).build(ordered)
+    await Statements(reads, scope, builder).build(manifest)
+    await Disclosures(reads, builder).build(manifest.disclosures or ())
+    return builder
 
-    def _origins(self, data: DatasetInput | PartitionInput, field: str) -> Content:
-        makers = [
-            self._named(maker, f"{field}.generatedBy[{i}]", VERSION) for i, maker in enumerate(data.generated_by or ())
-        ]
-        return {
-            "derivedFrom": self._derivations(data.derived_from, f"{field}.derivedFrom", DATA),
-            "generatedBy": makers,
-        }
 
-    def _derivations(
-        self, derivations: Sequence[DerivationInput] | None, field: str, kinds: frozenset[Kind]
-    ) -> list[Content]:
-        return [
-            {"node": self._named(one.ref, f"{field}[{i}].ref", kinds), "relation": one.relation.value}
-            for i, one in enumerate(derivations or ())
-        ]
+def _refs(manifest: ManifestInput, index: ManifestIndex) -> Iterator[str]:
+    for item in index.items.values():
+        yield from (ref for _, ref in item.refs)
+    yield from referred(manifest)
 
-    def _training(self, item: Item, model: ModelVersionInput) -> list[Content]:
-        """What a version trained on; notes data that is given twice, by two of its names."""
-        found: list[Content] = []
-        for i, data in enumerate(model.trained_on or ()):
-            field = f"{item.field}.trainedOn[{i}]"
-            learned = {"node": self._named(data.ref, f"{field}.ref", DATA), "role": data.role.value}
-            with self._drafts.problem_at(field):
-                if learned in found and learned["node"] is not None:
-                    raise InvalidInput(f"{data.ref} is given twice in this role: give it once.")
-            found.append(learned)
-        return found
 
-    def _named(self, ref: str, field: str, kinds: frozenset[Kind]) -> str | None:
-        """The id of what a ref stands for; where there is none, that is noted and the next ref is looked at."""
-        with self._drafts.problem_at(field):
-            return self._drafts.resolve(ref, field, kinds).id
-        self._unnamed = True
-        return None
+async def _check(reads: Reads, builder: RecordBuilder) -> list[Record]:
+    """The records that are new; raises Invalid with all problems, of building too."""
+    records = builder.records
+    held = await reads.resolve(records.keys() | {r.label for r in records.values() if r.label is not None})
+    for id, conflict in (await conflicts(reads, records, held)).items():
+        conflict.field = builder.field_of(id)
+        builder.problems.append(conflict)
+    builder.raise_problems()
+    return [record for id, record in records.items() if id not in held]
 
-    def _check_named(self, item: Item) -> None:
-        """Go on to the next item where one of the refs of this one stands for nothing."""
-        if self._unnamed:
-            self._unnamed = False
-            raise Skipped(item.name)
 
-    async def _version(self, item: Item, model: ModelVersionInput) -> Record:
-        content = model.content()
-        content.pop("safetyProfile", None)
-        content["parents"] = self._derivations(model.parents, f"{item.field}.parents", VERSION)
-        content["trainedOn"] = _set(self._training(item, model))
-        self._check_named(item)
-        parts = {
-            part: Record.of(kind, {"parameters": content[part]} if kind is Kind.CONFIG else content[part])
-            for part, kind in (("code", Kind.CODE), ("config", Kind.CONFIG), ("environment", Kind.ENVIRONMENT))
-            if content.get(part) is not None and content[part] != []
-        }
-        content |= {part: record.id for part, record in parts.items()}
-        if model.version is None:
-            given = Record.of(Kind.MODEL_VERSION, content)  # without what is empty
-            existing = await self._same_build(item, model.name, given.content)
-            if existing:
-                return self._drafts.draft(item.field, existing)
-            content["version"] = await self._next_version(model.name)
-        for part, record in parts.items():
-            self._drafts.draft(f"{item.field}.{part}", record)
-        return self._drafts.draft(item.field, Record.of(Kind.MODEL_VERSION, content))
+async def register(committer: Committer, manifest: ManifestInput, person: str) -> Registered:
+    """Register a manifest in one transaction, all of it or nothing.
 
-    async def _same_build(self, item: Item, name: str, content: Content) -> Record | None:
-        build = build_of(content)
-        if build is None:
-            raise InvalidInput(
-                "Without artifacts, data, code and config nothing tells whether this is new: give its version.",
-                f"{item.field}.version",
-            )
-        for record in self._versions(name):
-            if build_of(record.content) == build:
-                return record
-        label = await same_build(self._reads, name, build)
-        if label is None:
-            return None
-        brief = (await self._reads.resolve([label]))[label]
-        return (await self._reads.entries([brief.sequence]))[0].record
+    Raises Invalid with every problem that was found, Cycle, and Unavailable.
+    """
+    return (await write(committer, manifest, person)).registered
 
-    async def _next_version(self, name: str) -> str:
-        taken = {record.content["version"]: None for record in self._versions(name)}
-        held = (await self._reads.holders([f"model:{name}"])).get(f"model:{name}", [])
-        registered = [str(brief.label).rpartition("@")[2] for brief in await self._reads.briefs(held)]
-        newest = [*registered, *taken][-1] if registered or taken else None
-        models = (model for model in self._manifest.models or () if model.name == name)
-        reserved = {model.version for model in models}
-        version = next_version(newest, {*registered, *taken, *filter(None, reserved)})
-        if len(version) > LONGEST:
-            raise InvalidInput(f"The version after {newest!a} is longer than {LONGEST} characters: give one.")
-        return version
 
-    def _versions(self, name: str) -> Iterator[Record]:
-        """Versions of a name that were made from this manifest so far."""
-        return (r for r in self._drafts.made.values() if r.kind is Kind.MODEL_VERSION and r.content["name"] == name)
+async def write(committer: Committer, manifest: ManifestInput, person: str) -> Plan:
+    """Register a manifest and return the plan that was written; raises as `register` does."""
+    written: Plan | None = None
 
-    async def _check_conflicts(self, held: Mapping[str, Brief]) -> None:
-        for id, conflict in (await conflicts(self._reads, self._drafts.records, held)).items():
-            conflict.field = self._drafts.field_of(id)
-            self._drafts.problems.append(conflict)
-        self._drafts.raise_problems()
+    async def draft(reads: Reads) -> Sequence[Record]:
+        nonlocal written
+        written = await plan(manifest, reads)
+        return written.new
+
+    await committer.submit(Proposal(draft, person))
+    assert written is not None
+    return written
 
 
 async def with_all_problems(reads: Reads, wrong: Invalid) -> Invalid:
     """What is wrong with a manifest that could not be read, and with what can be read of it, in its order."""
-    rest = readable(wrong.given)
+    rest = partial_manifest(wrong.given)
     found: list[DescentError] = list(wrong.problems)
     try:
-        await Registration(rest.manifest, reads, rest.left_out).run()
+        await plan(rest.manifest, reads, rest.left_out)
     except (Invalid, Cycle) as error:
         for problem in error.problems if isinstance(error, Invalid) else [error]:
             problem.field = _in_place(problem.field, rest.places)
@@ -225,29 +134,3 @@ def _in_place(field: str | None, places: Mapping[str, Sequence[int]]) -> str | N
         return field
     section, number = found.groups()
     return f"{section}[{places[section][int(number)]}]{field[found.end() :]}"
-
-
-async def register(committer: Committer, manifest: ManifestInput, person: str) -> Registered:
-    """Register a manifest in one transaction, all of it or nothing.
-
-    Raises Invalid with every problem that was found, Cycle, and Unavailable.
-    """
-    outcome: Registered | None = None
-
-    async def draft(reads: Reads) -> Sequence[Record]:
-        nonlocal outcome
-        registration = Registration(manifest, reads)
-        outcome = await registration.run()
-        return registration.new
-
-    await committer.submit(Proposal(draft, person))
-    assert outcome is not None
-    return outcome
-
-
-def _set(given: Iterable[Any]) -> list[Any]:
-    """A set as contents hold it: each element once, in canonical order."""
-    elements = list(given)
-    if len(elements) < 2:
-        return elements
-    return in_order({canonical(element): element for element in elements}.values())

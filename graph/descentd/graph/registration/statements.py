@@ -1,4 +1,4 @@
-"""From the statements of a manifest to records: what is already said adds nothing, what is new supersedes."""
+"""From the statements of a manifest to records: what is stated already adds nothing, what is new supersedes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from descentd.graph.inputs.datasets import PartitionInput
-from descentd.graph.inputs.evaluations import EvaluationInput, ProbeInput, VulnerabilityInput
+from descentd.graph.inputs.evaluations import EvaluationInput, MetricValueInput, ProbeInput, VulnerabilityInput
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileInput
+from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.builder import DATA, VERSION, Drafts
+from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder
 from descentd.graph.registration.manifest_index import items
-from descentd.graph.registration.metric_scope import Measures
+from descentd.graph.registration.metric_scope import MetricScope
+from descentd.graph.retractions import NEWEST, retracted_ids
 from descentd.graph.store.base import Reads
 
 _PARTITION: Final = frozenset({Kind.PARTITION})
@@ -24,20 +26,20 @@ _EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """A safety profile or population to be said of `subject`; `embedded` in its definition or sent by itself."""
+    """A safety profile or population of `subject` as given: `embedded` in its definition or sent by itself."""
 
     field: str
     kind: Kind
     subject: Brief | Record
-    said: Content
+    content: Content
     embedded: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What is on record about one subject: descriptions oldest first, and whether the last one is to be said anew.
+class Recorded:
+    """The descriptions of one subject that are on record, oldest first.
 
-    That is where evidence came after it, or where it was retracted.
+    `outdated`: the last one is recorded anew when it is given again, since evidence came after it, or it was retracted.
     """
 
     records: list[Record]
@@ -45,41 +47,41 @@ class Said:
 
 
 class Statements:
-    """Drafts the statements of a manifest once its entities are drafted."""
+    """Builds the statements of one manifest, once its entities are built."""
 
-    def __init__(self, reads: Reads, measures: Measures, drafts: Drafts) -> None:
+    def __init__(self, reads: Reads, scope: MetricScope, builder: RecordBuilder) -> None:
         self._reads = reads
-        self._measures = measures
-        self._drafts = drafts
+        self._scope = scope
+        self._builder = builder
 
-    async def draft(self, manifest: ManifestInput) -> None:
-        """Draft them all; what is wrong is added to the problems of the drafts."""
+    async def build(self, manifest: ManifestInput) -> None:
+        """Build them all; what is wrong is added to the builder's problems."""
         descriptions = [*self._embedded(manifest), *self._profiles(manifest), *self._populations(manifest)]
-        said = await self._said(descriptions)
+        recorded = await self._recorded(descriptions)
         for description in descriptions:
-            with self._drafts.problem_at(description.field):
-                self._describe(description, said[description.kind, description.subject.id])
+            with self._builder.problem_at(description.field):
+                self._describe(description, recorded[description.kind, description.subject.id])
         for i, evaluation in enumerate(manifest.evaluations or ()):
-            with self._drafts.problem_at(f"evaluations[{i}]"):
+            with self._builder.problem_at(f"evaluations[{i}]"):
                 self._evaluation(f"evaluations[{i}]", evaluation)
         for i, vulnerability in enumerate(manifest.vulnerabilities or ()):
-            with self._drafts.problem_at(f"vulnerabilities[{i}]"):
+            with self._builder.problem_at(f"vulnerabilities[{i}]"):
                 self._vulnerability(f"vulnerabilities[{i}]", vulnerability)
         for i, note in enumerate(manifest.notes or ()):
-            with self._drafts.problem_at(f"notes[{i}]"):
-                subject = self._drafts.resolve(note.subject, f"notes[{i}].subject", _ANYTHING)
-                self._drafts.draft(f"notes[{i}]", Record.of(Kind.NOTE, note.content() | {"subject": subject.id}))
+            with self._builder.problem_at(f"notes[{i}]"):
+                subject = self._builder.resolve(note.subject, f"notes[{i}].subject", _ANYTHING)
+                self._builder.add(f"notes[{i}]", Record.of(Kind.NOTE, note.content() | {"subject": subject.id}))
 
     def _embedded(self, manifest: ManifestInput) -> Iterator[Description]:
         for item in items(manifest):
-            subject = self._drafts.made.get(item.name)
+            subject = self._builder.entities.get(item.name)
             if subject is None:
                 continue
             match item.definition:
                 case PartitionInput() as partition:
-                    said = partition.statement()
-                    if said:
-                        yield Description(f"{item.field}.population", Kind.POPULATION, subject, said, embedded=True)
+                    content = partition.statement()
+                    if content:
+                        yield Description(f"{item.field}.population", Kind.POPULATION, subject, content, embedded=True)
                 case ModelVersionInput(safety_profile=SafetyProfileInput() as profile):
                     field = f"{item.field}.safetyProfile"
                     self._check_claims(field, profile)
@@ -88,39 +90,39 @@ class Statements:
     def _profiles(self, manifest: ManifestInput) -> Iterator[Description]:
         for i, statement in enumerate(manifest.safety_profiles or ()):
             field = f"safetyProfiles[{i}]"
-            with self._drafts.problem_at(field):
-                subject = self._drafts.resolve(statement.subject, f"{field}.subject", VERSION)
+            with self._builder.problem_at(field):
+                subject = self._builder.resolve(statement.subject, f"{field}.subject", VERSION)
                 self._check_claims(f"{field}.profile", statement.profile)
-                said = statement.profile.content() | ({"reason": statement.reason} if statement.reason else {})
-                yield Description(field, Kind.SAFETY_PROFILE, subject, said, embedded=False)
+                content = statement.profile.content() | ({"reason": statement.reason} if statement.reason else {})
+                yield Description(field, Kind.SAFETY_PROFILE, subject, content, embedded=False)
 
     def _populations(self, manifest: ManifestInput) -> Iterator[Description]:
         for i, statement in enumerate(manifest.populations or ()):
             field = f"populations[{i}]"
-            with self._drafts.problem_at(field):
-                subject = self._drafts.resolve(statement.subject, f"{field}.subject", _PARTITION)
-                said = statement.content()
-                del said["subject"]
-                yield Description(field, Kind.POPULATION, subject, said, embedded=False)
+            with self._builder.problem_at(field):
+                subject = self._builder.resolve(statement.subject, f"{field}.subject", _PARTITION)
+                content = statement.content()
+                del content["subject"]
+                yield Description(field, Kind.POPULATION, subject, content, embedded=False)
 
-    def _describe(self, description: Description, said: Said) -> None:
-        plain = [_without_history(record.content) for record in said.records]
+    def _describe(self, description: Description, recorded: Recorded) -> None:
+        plain = [_without_history(record.content) for record in recorded.records]
         if description.embedded:
-            wording = [{k: v for k, v in content.items() if k != "reason"} for content in plain]
-            if description.said in wording:
-                self._drafts.draft(description.field, said.records[wording.index(description.said)])
+            given = [{k: v for k, v in content.items() if k != "reason"} for content in plain]
+            if description.content in given:
+                self._builder.add(description.field, recorded.records[given.index(description.content)])
                 return
-        elif plain and plain[-1] == description.said and not said.outdated:
-            self._drafts.draft(description.field, said.records[-1])
+        elif plain and plain[-1] == description.content and not recorded.outdated:
+            self._builder.add(description.field, recorded.records[-1])
             return
-        content = description.said | {"subject": description.subject.id}
-        if said.records:
-            content["supersedes"] = said.records[-1].id
-        said.records.append(self._drafts.draft(description.field, Record.of(description.kind, content)))
+        content = description.content | {"subject": description.subject.id}
+        if recorded.records:
+            content["supersedes"] = recorded.records[-1].id
+        recorded.records.append(self._builder.add(description.field, Record.of(description.kind, content)))
 
-    async def _said(self, descriptions: Sequence[Description]) -> defaultdict[tuple[Kind, str], Said]:
+    async def _recorded(self, descriptions: Sequence[Description]) -> defaultdict[tuple[Kind, str], Recorded]:
         """What the registry holds about the subjects of descriptions, by kind and subject."""
-        found: defaultdict[tuple[Kind, str], Said] = defaultdict(lambda: Said([], outdated=False))
+        found: defaultdict[tuple[Kind, str], Recorded] = defaultdict(lambda: Recorded([], outdated=False))
         subjects = await self._reads.resolve({description.subject.id for description in descriptions})
         if not subjects:
             return found
@@ -136,48 +138,60 @@ class Statements:
                 described[key] = entry.transaction
             else:
                 newest[about[entry.sequence]] = entry.transaction
-        retracted = await self._retracted([found[key].records[-1].id for key in described])
+        newest_ids = [found[key].records[-1].id for key in described]
+        retracted = await retracted_ids(self._reads, newest_ids, NEWEST)
         for key, transaction in described.items():
             if newest[key[1]] > transaction or found[key].records[-1].id in retracted:
-                found[key] = Said(found[key].records, outdated=True)
+                found[key] = Recorded(found[key].records, outdated=True)
         return found
-
-    async def _retracted(self, ids: Sequence[str]) -> frozenset[str]:
-        held = await self._reads.holders([f"retracted:{id}" for id in ids]) if ids else {}
-        return frozenset(key.removeprefix("retracted:") for key, by in held.items() if by)
 
     def _evaluation(self, field: str, evaluation: EvaluationInput) -> None:
         content = evaluation.content()
-        with self._drafts.problem_at(f"{field}.subject"):
-            content["subject"] = self._drafts.resolve(evaluation.subject, f"{field}.subject", VERSION).id
+        with self._builder.problem_at(f"{field}.subject"):
+            content["subject"] = self._builder.resolve(evaluation.subject, f"{field}.subject", VERSION).id
         if evaluation.data is not None:
-            with self._drafts.problem_at(f"{field}.data"):
-                content["data"] = self._drafts.resolve(evaluation.data, f"{field}.data", DATA).id
+            with self._builder.problem_at(f"{field}.data"):
+                content["data"] = self._builder.resolve(evaluation.data, f"{field}.data", DATA).id
         for i, metric in enumerate(evaluation.metrics):
-            with self._drafts.problem_at(f"{field}.metrics[{i}].name"):
-                self._measures.find(metric.name)
-                with self._drafts.problem_at(f"{field}.metrics[{i}].value"):
-                    self._measures.check_value(metric.name, metric.value)
-        self._drafts.draft(field, Record.of(Kind.EVALUATION, content))
+            with self._builder.problem_at(f"{field}.metrics[{i}].name"):
+                self._scope.find(metric.name)
+                with self._builder.problem_at(f"{field}.metrics[{i}].value"):
+                    self._scope.check_value(metric.name, metric.value)
+            if metric.paired_with:
+                content["metrics"][i]["pairedWith"] = self._pairs(f"{field}.metrics[{i}].pairedWith", metric, content)
+        self._builder.add(field, Record.of(Kind.EVALUATION, content))
+
+    def _pairs(self, field: str, metric: MetricValueInput, evaluation: Content) -> list[Content]:
+        """The pairs of a result with their subjects' ids, each an other version than the one that was evaluated."""
+        found: list[Content] = []
+        for i, pair in enumerate(metric.paired_with or ()):
+            with self._builder.problem_at(f"{field}[{i}].subject"):
+                subject = self._builder.resolve(pair.subject, f"{field}[{i}].subject", VERSION).id
+                if subject == evaluation["subject"]:
+                    raise InvalidInput("A result cannot be paired with itself: name the version it is compared with.")
+                if any(subject == other["subject"] for other in found):
+                    raise InvalidInput("This version is given twice: give one pair for it.")
+                found.append(pair.content() | {"subject": subject})
+        return found
 
     def _vulnerability(self, field: str, vulnerability: VulnerabilityInput) -> None:
         content = vulnerability.content()
-        with self._drafts.problem_at(f"{field}.subject"):
-            content["subject"] = self._drafts.resolve(vulnerability.subject, f"{field}.subject", _ANYTHING).id
+        with self._builder.problem_at(f"{field}.subject"):
+            content["subject"] = self._builder.resolve(vulnerability.subject, f"{field}.subject", _ANYTHING).id
         if vulnerability.probe is not None:
             self._probe(f"{field}.probe", vulnerability.probe, content["probe"])
-        self._drafts.draft(field, Record.of(Kind.VULNERABILITY, content))
+        self._builder.add(field, Record.of(Kind.VULNERABILITY, content))
 
     def _probe(self, field: str, probe: ProbeInput, content: Content) -> None:
         if probe.data is not None:
-            content["data"] = self._drafts.resolve(probe.data, f"{field}.data", DATA).id
-        with self._drafts.problem_at(f"{field}.metric"):
-            self._measures.find(probe.metric)
+            content["data"] = self._builder.resolve(probe.data, f"{field}.data", DATA).id
+        with self._builder.problem_at(f"{field}.metric"):
+            self._scope.find(probe.metric)
 
     def _check_claims(self, field: str, profile: SafetyProfileInput) -> None:
         for i, claim in enumerate(profile.claims or ()):
-            with self._drafts.problem_at(f"{field}.claims[{i}].metric"):
-                self._measures.find(claim.metric)
+            with self._builder.problem_at(f"{field}.claims[{i}].metric"):
+                self._scope.find(claim.metric)
 
 
 def _without_history(content: Content) -> Content:
@@ -190,7 +204,12 @@ def referred(manifest: ManifestInput) -> Iterator[str]:
         yield from (statement.subject for statement in about or ())
     for evaluation in manifest.evaluations or ():
         yield from filter(None, (evaluation.subject, evaluation.data))
+        yield from (pair.subject for metric in evaluation.metrics for pair in metric.paired_with or ())
     for vulnerability in manifest.vulnerabilities or ():
         yield vulnerability.subject
         if vulnerability.probe and vulnerability.probe.data:
             yield vulnerability.probe.data
+    for disclosure in manifest.disclosures or ():
+        yield from (disclosure.subject, *filter(None, [disclosure.supersedes]), *(disclosure.generated_by or ()))
+        yield from (parent.ref for parent in disclosure.parents or ())
+        yield from (data.ref for data in disclosure.trained_on or ())

@@ -13,9 +13,7 @@ from descentd.graph.model.kinds import Edge, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.store.accounts import People
-from descentd.graph.store.inbox import Inbox
-from descentd.graph.store.outbox import Outbox
+from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +68,7 @@ class Reads(Protocol):
         """The log entries at these sequences with their content, in the order asked."""
         ...
 
-    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """The records that hold each key, ascending."""
         ...
 
@@ -94,7 +92,7 @@ class Store(Reads, Protocol):
     """A store of one registry. Methods raise errors.Unavailable while what it keeps things in cannot be reached."""
 
     @property
-    def people(self) -> People:
+    def accounts(self) -> Accounts:
         """Its tokens and its log of accesses, while it is open."""
         ...
 
@@ -128,7 +126,7 @@ class Store(Reads, Protocol):
         """The newest sequence recorded at or before `moment` (microseconds since 1970 UTC)."""
         ...
 
-    async def holding(self, prefix: str) -> Sequences:
+    async def find_by_prefix(self, prefix: str) -> Sequences:
         """All records with a key that begins with `prefix`, ascending."""
         ...
 

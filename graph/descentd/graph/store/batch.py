@@ -1,11 +1,11 @@
 """The records that one transaction is about to add, and the store as it looks with them."""
 
-import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from descentd.graph.model import clock
 from descentd.graph.model.errors import DescentError
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry, Head
@@ -29,7 +29,7 @@ class Batch:
     def __init__(self, reads: Reads, head: Head) -> None:
         self._reads = reads
         self._start = head
-        self._recorded_at = max(head.recorded_at, time.time_ns() // 1000)
+        self._recorded_at = max(head.recorded_at, clock.now())
         self._named: dict[str, Brief] = {}
         self._keyed: defaultdict[str, list[int]] = defaultdict(list)
         self.appended: list[Appended] = []
@@ -83,9 +83,9 @@ class Batch:
         fresh = [item.entry for item in self._own(sequences)]
         return self._in_order(sequences, fresh + await self._reads.entries(self._others(sequences)))
 
-    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
-        held = await self._reads.holders(keys)
+        held = await self._reads.find_by_keys(keys)
         for key in keys:
             if key in self._keyed:
                 held[key] = held.get(key, []) + self._keyed[key]

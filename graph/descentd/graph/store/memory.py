@@ -12,11 +12,9 @@ from descentd.graph.model.kinds import Edge, Kind, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
-from descentd.graph.store.accounts import MemoryPeople, People
 from descentd.graph.store.base import Link, Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
-from descentd.graph.store.inbox import Inbox, MemoryInbox
-from descentd.graph.store.outbox import MemoryOutbox, Outbox
+from descentd.graph.store.operational import Accounts, Inbox, MemoryAccounts, MemoryInbox, MemoryOutbox, Outbox
 from descentd.graph.store.tail import TailBuilder
 
 
@@ -30,14 +28,14 @@ class MemoryStore:
         self._keyed: defaultdict[str, list[int]] = defaultdict(list)
         self._inward: defaultdict[int, list[Link]] = defaultdict(list)
         self._lock = asyncio.Lock()
-        self._people = MemoryPeople()
+        self._accounts = MemoryAccounts()
         self._outbox = MemoryOutbox()
         self._inbox = MemoryInbox()
 
     @property
-    def people(self) -> People:
+    def accounts(self) -> Accounts:
         """See Store."""
-        return self._people
+        return self._accounts
 
     @property
     def outbox(self) -> Outbox:
@@ -79,7 +77,7 @@ class MemoryStore:
         """See Reads."""
         return [self._log[s - 1].entry for s in sequences if 0 < s <= len(self._log)]
 
-    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         return {key: list(self._keyed[key]) for key in keys if key in self._keyed}
 
@@ -94,7 +92,7 @@ class MemoryStore:
         )
         return sorted(found, key=lambda link: (link.source, link.role, link.target))
 
-    async def holding(self, prefix: str) -> Sequences:
+    async def find_by_prefix(self, prefix: str) -> Sequences:
         """See Store."""
         return _ascending({s for key, held in self._keyed.items() if key.startswith(prefix) for s in held})
 

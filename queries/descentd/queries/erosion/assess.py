@@ -9,11 +9,11 @@ from typing import Final
 from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.coverage import coverage_losses
-from descentd.queries.erosion.findings import Assessment, Detectable, ErosionVerdict, Finding, Gain, LeftOut
+from descentd.queries.erosion.findings import Assessment, Detectable, ErosionVerdict, Finding, Gain
 from descentd.queries.erosion.introductions import Introductions
 from descentd.queries.erosion.questions import EROSION, ErosionKind, Question, questions
 from descentd.queries.erosion.trade_offs import trade_offs
-from descentd.queries.evaluation.series import Series, View
+from descentd.queries.evaluation.series import AncestrySeries, ExcludedResults, Series
 from descentd.queries.lineage.ancestry import Ancestry, Parents
 from descentd.queries.statistics.multiplicity import false_discovery_rates
 
@@ -42,14 +42,14 @@ def assess(
         version for one in series for versions in (one.results, one.left_out, one.retracted) for version in versions
     }
     ancestry = within.contracted(kept)
-    views = [View(one, ancestry) for one in series]
+    views = [AncestrySeries(one, ancestry) for one in series]
     asked = _with_q([question for view in views for question in questions(view, ancestry, since)])
     found = _once(sorted((one for one in asked if _is_finding(one, alpha)), key=_gravity))
     tested = sum(q is not None for _, q in asked)
     introductions = Introductions()
     findings = [_finding(question, q, introductions, tested, since) for question, q in found]
     findings += trade_offs(findings, views, alpha)
-    findings += sorted(coverage_losses(views, ancestry), key=lambda lost: lost.protocol.key)
+    findings += sorted(coverage_losses(views, ancestry), key=lambda lost: lost.series.order)
     bad = [q for question, q in asked if q is not None and question.kind in EROSION and question.got_worse]
     return Assessment(
         head,
@@ -60,11 +60,11 @@ def assess(
         tuple(_detectable(asked)),
         tuple(_improved(asked, alpha)),
         _measured(views),
-        tuple(LeftOut(v.series.protocol, v.left_out, v.retracted) for v in views if v.left_out or v.retracted),
+        tuple(ExcludedResults(v.key, v.left_out, v.retracted) for v in views if v.left_out or v.retracted),
         len(whole.versions) == 1,
         since,
         any(since in view.points.place for view in views if view.metric.is_safety),
-        tuple(view.series.protocol for view in views if view.results or view.left_out or view.retracted),
+        tuple(view.key for view in views if view.results or view.left_out or view.retracted),
     )
 
 
@@ -92,7 +92,7 @@ def _gravity(asked: Asked) -> tuple[object, ...]:
     """What erodes first, then by q; without q last."""
     question, q = asked
     order = (question.kind not in EROSION, q is None, q or 0.0, list(ErosionKind).index(question.kind))
-    return *order, question.view.series.protocol.key, question.view.points.place[question.baseline]
+    return *order, question.view.key.order, question.view.points.place[question.baseline]
 
 
 def _once(found: Sequence[Asked]) -> list[Asked]:
@@ -114,7 +114,7 @@ def _finding(
     results, found = question.view.series.results, question.found
     return Finding(
         question.kind,
-        question.view.series.protocol,
+        question.view.key,
         question.baseline,
         question.head,
         results[question.baseline],
@@ -133,7 +133,7 @@ def _finding(
 
 
 def _verdict(
-    asked: Sequence[Asked], found: Sequence[Asked], views: Sequence[View], whole: Ancestry, alpha: float
+    asked: Sequence[Asked], found: Sequence[Asked], views: Sequence[AncestrySeries], whole: Ancestry, alpha: float
 ) -> ErosionVerdict:
     if any(question.kind in EROSION for question, _ in found):
         return ErosionVerdict.ERODED
@@ -156,20 +156,20 @@ def _improved(asked: Sequence[Asked], alpha: float) -> Iterator[Gain]:
     """Of each series the surest improvement; the surest first."""
     better: dict[int, Gain] = {}
     for question, q in sorted((one for one in asked if _is_improvement(one, alpha)), key=lambda one: one[1] or 0.0):
-        found, series = question.found, question.view.series
-        better.setdefault(id(question.view), Gain(series.protocol, question.baseline, found.delta, found.p, q))
+        found = question.found
+        better.setdefault(id(question.view), Gain(question.view.key, question.baseline, found.delta, found.p, q))
     yield from better.values()
 
 
-def _measured(views: Sequence[View]) -> tuple[MetricDefinition, ...]:
+def _measured(views: Sequence[AncestrySeries]) -> tuple[MetricDefinition, ...]:
     return tuple({view.metric.name: view.metric for view in views if view.head_measured}.values())
 
 
 def _detectable(asked: Sequence[Asked]) -> list[Detectable]:
     """For each series by the step that could be seen least well."""
-    widest: dict[int, tuple[View, float]] = {}
+    widest: dict[int, tuple[AncestrySeries, float]] = {}
     for question, _ in asked:
         if question.kind is ErosionKind.STEP_REGRESSION and question.found.error is not None:
             view, error = question.view, question.found.error
             widest[id(view)] = view, max(error, widest.get(id(view), (view, 0.0))[1])
-    return [Detectable(view.series.protocol, POWER * error) for view, error in widest.values()]
+    return [Detectable(view.key, POWER * error) for view, error in widest.values()]

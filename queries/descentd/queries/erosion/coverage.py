@@ -11,21 +11,21 @@ from functools import cache
 
 from descentd.queries.erosion.findings import Finding
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.evaluation.series import Protocol, View
+from descentd.queries.evaluation.series import AncestrySeries, EvaluationProtocol, SeriesKey
 from descentd.queries.lineage.ancestry import Ancestry
 
 
-def coverage_losses(views: Sequence[View], ancestry: Ancestry) -> Iterator[Finding]:
+def coverage_losses(views: Sequence[AncestrySeries], ancestry: Ancestry) -> Iterator[Finding]:
     """One for each metric, slice, suite, config and data of a safety metric that the head is no longer measured by."""
     if not any(view.head_measured or ancestry.head in view.left_out for view in views):
         return
     depths = ancestry.points(ancestry.versions).depths
-    alike: dict[tuple[object, ...], list[View]] = defaultdict(list)
+    alike: dict[tuple[object, ...], list[AncestrySeries]] = defaultdict(list)
     for view in views:
         if view.head_measured:
             alike[_measure(view)].append(view)
     from_on = cache(ancestry.from_on)
-    lost: dict[tuple[object, ...], tuple[int, int, View]] = {}
+    lost: dict[tuple[object, ...], tuple[int, int, AncestrySeries]] = {}
     for view in views:
         if view.head_measured or not view.results or not view.metric.is_safety:
             continue
@@ -33,14 +33,14 @@ def coverage_losses(views: Sequence[View], ancestry: Ancestry) -> Iterator[Findi
         if any(_moved_on(view, last, other, from_on) for other in alike[_measure(view)]):
             continue
         baseline = max(last, key=lambda version: (depths[version], _worst(view, version)))
-        key = _unversioned(view.series.protocol)
+        key = _unversioned(view.key)
         if key not in lost or depths[baseline] > lost[key][0]:
             lost[key] = depths[baseline], baseline, view
     for _, baseline, view in lost.values():
-        measured_as = _instead(view.series.protocol, [other.series.protocol for other in alike[_measure(view)]])
+        measured_as = _instead(view.key, [other.key for other in alike[_measure(view)]])
         yield Finding(
             ErosionKind.COVERAGE_LOSS,
-            view.series.protocol,
+            view.key,
             baseline,
             ancestry.head,
             view.series.results[baseline],
@@ -50,23 +50,25 @@ def coverage_losses(views: Sequence[View], ancestry: Ancestry) -> Iterator[Findi
         )
 
 
-def _measure(view: View) -> tuple[object, ...]:
-    protocol = view.series.protocol
-    return protocol.metric.name, protocol.slice
+def _measure(view: AncestrySeries) -> tuple[object, ...]:
+    return view.metric.name, view.key.slice
 
 
-def _unversioned(protocol: Protocol) -> tuple[object, ...]:
-    return protocol.metric.name, protocol.slice, protocol.suite, protocol.suite_config, protocol.data
+def _unversioned(series: SeriesKey) -> tuple[object, ...]:
+    protocol = series.protocol
+    return series.metric.name, series.slice, protocol.suite, protocol.config, protocol.data
 
 
-def _worst(view: View, version: int) -> float:
+def _worst(view: AncestrySeries, version: int) -> float:
     """Among results that are equally late, the worst is shown: how versions are named must not decide."""
     value = view.series.results[version].value
     badness = view.metric.badness(value)
     return value if badness is None else badness
 
 
-def _moved_on(view: View, last: Sequence[int], other: View, from_on: Callable[[int], set[int]]) -> bool:
+def _moved_on(
+    view: AncestrySeries, last: Sequence[int], other: AncestrySeries, from_on: Callable[[int], set[int]]
+) -> bool:
     """Whether after each of the last results an ancestor was already measured by the head's other protocol alone.
 
     Who was measured by both, though one result is contaminated, had not moved on; nor has the head.
@@ -77,10 +79,14 @@ def _moved_on(view: View, last: Sequence[int], other: View, from_on: Callable[[i
     return bool(in_use) and all(not in_use.isdisjoint(from_on(version) - {version}) for version in last)
 
 
-def _instead(lost: Protocol, others: Sequence[Protocol]) -> Protocol | None:
+def _instead(lost: SeriesKey, others: Sequence[SeriesKey]) -> SeriesKey | None:
     """How the head is measured now: the likest protocol of the same metric and slice."""
     return max(
         others,
-        key=lambda other: (other.suite == lost.suite, other.suite_config == lost.suite_config, other.data == lost.data),
+        key=lambda other: _likeness(other.protocol, lost.protocol),
         default=None,
     )
+
+
+def _likeness(one: EvaluationProtocol, other: EvaluationProtocol) -> tuple[bool, ...]:
+    return one.suite == other.suite, one.config == other.config, one.data == other.data

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from descentd.graph.metrics import MetricDefinition
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.evaluation.series import Protocol
+from descentd.queries.evaluation.series import ExcludedResults, SeriesKey
 from descentd.queries.statistics.comparison import Result
 
 
@@ -31,7 +31,7 @@ class Span:
 class Gain:
     """A metric that improved since `baseline`: delta in badness, so below 0; p and q None where no error is known."""
 
-    protocol: Protocol
+    series: SeriesKey
     baseline: int
     delta: float
     p: float | None
@@ -50,7 +50,7 @@ class Finding:
     """
 
     kind: ErosionKind
-    protocol: Protocol
+    series: SeriesKey
     baseline: int
     head: int
     baseline_result: Result
@@ -66,7 +66,7 @@ class Finding:
     since: int | None = None
     asked: int = 0
     left_out: tuple[int, ...] = ()
-    measured_as: Protocol | None = None
+    measured_as: SeriesKey | None = None
 
     def versions(self) -> Iterator[int]:
         """Every version that the finding speaks of."""
@@ -79,20 +79,8 @@ class Finding:
 class Detectable:
     """The change in a metric, in its unit, that a step would have been found by in four cases of five: 2.8·d."""
 
-    protocol: Protocol
+    series: SeriesKey
     change: float
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Versions of the ancestry with results in a series that do not count.
-
-    contaminated: they, or an ancestor, learned from what they were evaluated on; retracted: there are no others.
-    """
-
-    protocol: Protocol
-    contaminated: tuple[int, ...]
-    retracted: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +90,7 @@ class Assessment:
     asked: how many questions share the false discovery rate. p: of "nothing got worse", the smallest q of a question
     that went the bad way; None where no error is known. detectable: what could have been seen. improved: safety metrics
     that are better for sure, the surest first. measured: the metrics of the head's results that count. alone: it has no
-    ancestors. since_measured: whether `since` has a safety result that counts. protocols: of all series.
+    ancestors. since_measured: whether `since` has a safety result that counts. series: all of them.
     """
 
     head: int
@@ -113,11 +101,11 @@ class Assessment:
     detectable: tuple[Detectable, ...]
     improved: tuple[Gain, ...] = ()
     measured: tuple[MetricDefinition, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[ExcludedResults, ...] = ()
     alone: bool = False
     since: int | None = None
     since_measured: bool = False
-    protocols: tuple[Protocol, ...] = ()
+    series: tuple[SeriesKey, ...] = ()
 
     def versions(self) -> Iterator[int]:
         """Every version that the answer speaks of."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from descentd.queries.erosion.findings import Span
 from descentd.queries.erosion.questions import ErosionKind, Question
-from descentd.queries.evaluation.series import View
+from descentd.queries.evaluation.series import AncestrySeries
 from descentd.queries.lineage.ancestry import Points
 from descentd.queries.statistics.change_points import introductions
 
@@ -15,7 +15,7 @@ class Introductions:
     """Of one answer: several findings of a series share them."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[View, bool], tuple[Span, ...]] = {}
+        self._found: dict[tuple[AncestrySeries, bool], tuple[Span, ...]] = {}
 
     def of(self, question: Question) -> tuple[Span, ...]:
         """The derivation of a step; for what came about over several, those that cannot be told from the likeliest.
@@ -34,12 +34,12 @@ class Introductions:
                 return ()
 
 
-def _changes(view: View, tested: bool) -> tuple[Span, ...]:
+def _changes(view: AncestrySeries, tested: bool) -> tuple[Span, ...]:
     points, changed = _changed(view, tested)
     return tuple(dict.fromkeys(span for place in changed for span in _spans(points, points.versions[place])))
 
 
-def _changed(view: View, tested: bool) -> tuple[Points, list[int]]:
+def _changed(view: AncestrySeries, tested: bool) -> tuple[Points, list[int]]:
     """The versions that may have brought the change, among the points that can tell: those with known errors."""
     estimates = view.estimates
     level = estimates.level(np.full(len(view.results), estimates.few.any()))

@@ -11,31 +11,31 @@ from typing import Final
 from descentd.graph.metrics import MetricDefinition, MetricDirection
 from descentd.queries.erosion.findings import Finding, Gain
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.evaluation.labels import Names, listed, made_from, number, percent
+from descentd.queries.evaluation.labels import Labels, listed, made_from, number, percent
 from descentd.queries.statistics.comparison import Result
 
 GRADUAL: Final = 3
 """More derivations than this that cannot be told apart: it came about gradually."""
 
 
-def message(finding: Finding, names: Names) -> str:
+def message(finding: Finding, labels: Labels) -> str:
     """One sentence about a finding."""
-    rest = (_cause(finding), _left_out(finding, names))
+    rest = (_cause(finding), _left_out(finding, labels))
     match finding.kind:
         case ErosionKind.STEP_REGRESSION:
-            return _sentence(_moved(finding, names), _chance(finding), *rest)
+            return _sentence(_moved(finding, labels), _chance(finding), *rest)
         case ErosionKind.CUMULATIVE_EROSION:
-            return _sentence(_moved(finding, names), _chosen(finding), _chance(finding), *rest)
+            return _sentence(_moved(finding, labels), _chosen(finding), _chance(finding), *rest)
         case ErosionKind.MONOTONIC_TREND:
             over = f"over {finding.among} measured versions, each against its own ancestors"
-            return _sentence(f"{_moved(finding, names)}, {over}", _chance(finding), *rest)
+            return _sentence(f"{_moved(finding, labels)}, {over}", _chance(finding), *rest)
         case ErosionKind.TRADE_OFF:
-            moved = f"{_moved(finding, names)}, while {_gained(finding.improved, names)}"
+            moved = f"{_moved(finding, labels)}, while {_gained(finding.improved, labels)}"
             return _sentence(moved, _chance_of_both(finding), *rest)
         case ErosionKind.PARENT_CONFLICT:
-            return _sentence(_disagree(finding, names), _chance(finding), *rest)
+            return _sentence(_disagree(finding, labels), _chance(finding), *rest)
         case ErosionKind.COVERAGE_LOSS:
-            return _sentence(_lost(finding, names), *rest)
+            return _sentence(_lost(finding, labels), *rest)
 
 
 def _sentence(*parts: str) -> str:
@@ -43,12 +43,12 @@ def _sentence(*parts: str) -> str:
     return f"{text}."
 
 
-def _moved(finding: Finding, names: Names) -> str:
+def _moved(finding: Finding, labels: Labels) -> str:
     baseline, head = (
-        _on(finding.baseline_result, finding.baseline, names),
-        _on(finding.head_result, finding.head, names),
+        _on(finding.baseline_result, finding.baseline, labels),
+        _on(finding.head_result, finding.head, labels),
     )
-    return f"{names.series(finding.protocol)} {_way(finding.protocol.metric)} (worse), from {baseline} to {head}"
+    return f"{labels.series(finding.series)} {_way(finding.series.metric)} (worse), from {baseline} to {head}"
 
 
 def _way(metric: MetricDefinition) -> str:
@@ -61,16 +61,16 @@ def _way(metric: MetricDefinition) -> str:
             return f"has moved away from {number(metric.optimum or 0.0)}"
 
 
-def _gained(gains: Sequence[Gain], names: Names) -> str:
+def _gained(gains: Sequence[Gain], labels: Labels) -> str:
     """Gains by metric and slice; one metric that was measured in several ways is told once."""
     by: dict[str, list[Gain]] = {}
     for gain in gains:
-        by.setdefault(replace(names, protocols=()).series(gain.protocol), []).append(gain)
+        by.setdefault(replace(labels, among=()).series(gain.series), []).append(gain)
     parts = []
     for metric, found in by.items():
         amounts = [-gain.delta for gain in found]
         if len(found) == 1:
-            parts.append(f"{names.series(found[0].protocol)} improved by {number(amounts[0])}")
+            parts.append(f"{labels.series(found[0].series)} improved by {number(amounts[0])}")
         else:
             many = f"{number(min(amounts))} to {number(max(amounts))} in {len(found)} series"
             parts.append(f"{metric} improved by {many}")
@@ -97,7 +97,7 @@ def _chance(finding: Finding) -> str:
 
 
 def _no_error(finding: Finding) -> str:
-    needed = "stderr or n" if finding.protocol.metric.is_rate else "stderr (or n, if the metric is defined with isRate)"
+    needed = "stderr or n" if finding.series.metric.is_rate else "stderr (or n, if the metric is defined with isRate)"
     return (
         "no error is known, so only the tolerance was applied and chance is not ruled out: register the results with "
         f"{needed}"
@@ -123,42 +123,45 @@ def _cause(finding: Finding) -> str:
     return f"it cannot be told which of {number_of} derivations brought it in"
 
 
-def _disagree(finding: Finding, names: Names) -> str:
-    worse, better = _on(finding.head_result, finding.head, names), _on(finding.baseline_result, finding.baseline, names)
-    return f"the merged lines disagree on {names.series(finding.protocol)}: {worse} is worse than {better}"
+def _disagree(finding: Finding, labels: Labels) -> str:
+    worse, better = (
+        _on(finding.head_result, finding.head, labels),
+        _on(finding.baseline_result, finding.baseline, labels),
+    )
+    return f"the merged lines disagree on {labels.series(finding.series)}: {worse} is worse than {better}"
 
 
-def _lost(finding: Finding, names: Names) -> str:
-    before = finding.protocol
+def _lost(finding: Finding, labels: Labels) -> str:
+    before = finding.series
     now = finding.measured_as
     what = (
-        f"{names.series(before)} was measured on {names.version(finding.baseline)} ({_value(finding.baseline_result)}, "
-        f"{before.suite} {before.suite_version})"
+        f"{labels.series(before)} was measured on {labels.version(finding.baseline)} "
+        f"({_value(finding.baseline_result)}, {before.protocol.suite} {before.protocol.version})"
     )
     if finding.head in finding.left_out:
-        return f"{what}, and {names.version(finding.head)} has no result by that protocol that counts"
+        return f"{what}, and {labels.version(finding.head)} has no result by that protocol that counts"
     if now is None:
-        return f"{what} and is no longer measured on {names.version(finding.head)}"
-    if (now.suite, now.suite_version) != (before.suite, before.suite_version):
-        other = f"by {now.suite} {now.suite_version}"
+        return f"{what} and is no longer measured on {labels.version(finding.head)}"
+    if now.protocol[:2] != before.protocol[:2]:
+        other = f"by {now.protocol.suite} {now.protocol.version}"
     elif now.parts != before.parts:
         other = f"{made_from(now)} and no longer {made_from(before)}"
-    elif now.data != before.data:
-        other = f"on {names.on(now)} and no longer on {names.on(before)}"
+    elif now.protocol.data != before.protocol.data:
+        other = f"on {labels.data_of(now)} and no longer on {labels.data_of(before)}"
     else:
-        both = replace(names, protocols=(before, now))
-        other = f"by {both.apart(now)} and no longer by {both.apart(before)}"
-    return f"{what} and on {names.version(finding.head)} only {other}, which cannot be compared"
+        both = replace(labels, among=(before, now))
+        other = f"by {both.distinction(now)} and no longer by {both.distinction(before)}"
+    return f"{what} and on {labels.version(finding.head)} only {other}, which cannot be compared"
 
 
-def _left_out(finding: Finding, names: Names) -> str:
+def _left_out(finding: Finding, labels: Labels) -> str:
     if not finding.left_out:
         return ""
-    return f"left out, because they were evaluated on what they learned from: {names.versions(finding.left_out)}"
+    return f"left out, because they were evaluated on what they learned from: {labels.versions(finding.left_out)}"
 
 
-def _on(result: Result | None, version: int, names: Names) -> str:
-    return f"{_value(result)} on {names.version(version)}"
+def _on(result: Result | None, version: int, labels: Labels) -> str:
+    return f"{_value(result)} on {labels.version(version)}"
 
 
 def _value(result: Result | None) -> str:

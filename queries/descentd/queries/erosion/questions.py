@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 
 from descentd.graph.metrics import MetricDirection
-from descentd.queries.evaluation.series import View
+from descentd.queries.evaluation.series import AncestrySeries
 from descentd.queries.lineage.ancestry import Ancestry
-from descentd.queries.statistics.comparison import Comparison, Contrasts
+from descentd.queries.statistics.comparison import Comparison, Comparisons
 from descentd.queries.statistics.dunnett import best_of
 from descentd.queries.statistics.kendall import kendall
 
@@ -43,7 +43,7 @@ class Question:
     """
 
     kind: ErosionKind
-    view: View
+    view: AncestrySeries
     baseline: int
     head: int
     found: Comparison
@@ -61,7 +61,7 @@ class Question:
         return self.found.delta > self.view.metric.tolerance
 
 
-def questions(view: View, ancestry: Ancestry, since: int | None) -> list[Question]:
+def questions(view: AncestrySeries, ancestry: Ancestry, since: int | None) -> list[Question]:
     """Everything that is asked about a safety series."""
     if view.metric.direction is MetricDirection.NONE or not view.metric.is_safety:
         return []
@@ -71,14 +71,14 @@ def questions(view: View, ancestry: Ancestry, since: int | None) -> list[Questio
     return asked
 
 
-def steps(view: View) -> Iterator[Question]:
+def steps(view: AncestrySeries) -> Iterator[Question]:
     """The head against each nearest measured ancestor."""
-    contrasts = view.against(view.head, view.nearest)
+    comparisons = view.against(view.head, view.nearest)
     for place, ancestor in enumerate(view.nearest):
-        yield Question(ErosionKind.STEP_REGRESSION, view, ancestor, view.head, contrasts.comparison(place))
+        yield Question(ErosionKind.STEP_REGRESSION, view, ancestor, view.head, comparisons.comparison(place))
 
 
-def cumulative(view: View, since: int | None) -> Iterator[Question]:
+def cumulative(view: AncestrySeries, since: int | None) -> Iterator[Question]:
     """The head against `since` where that was measured, otherwise against the best of all but the nearest."""
     kind, head = ErosionKind.CUMULATIVE_EROSION, view.head
     if since is not None and since in view.points.place:
@@ -88,56 +88,56 @@ def cumulative(view: View, since: int | None) -> Iterator[Question]:
     others = [version for version in view.points.versions if version not in near]
     if not others:
         return
-    contrasts = view.against(head, others)
-    known = ~np.isnan(contrasts.z)
+    comparisons = view.against(head, others)
+    known = ~np.isnan(comparisons.z)
     if known.any():
-        yield _best_of(view, others, contrasts)
+        yield _best_of(view, others, comparisons)
     if not known.all():
-        yield _median(view, others, contrasts)
+        yield _median(view, others, comparisons)
 
 
-def _best_of(view: View, others: list[int], contrasts: Contrasts) -> Question:
-    known = np.flatnonzero(~np.isnan(contrasts.z))
-    best = int(np.nanargmax(contrasts.z))
-    alone = contrasts.comparison(best)
-    z = float(contrasts.z[best])
-    chance = best_of(z, contrasts.own[known], contrasts.others[known], contrasts.errors[known])
+def _best_of(view: AncestrySeries, others: list[int], comparisons: Comparisons) -> Question:
+    known = np.flatnonzero(~np.isnan(comparisons.z))
+    best = int(np.nanargmax(comparisons.z))
+    alone = comparisons.comparison(best)
+    z = float(comparisons.z[best])
+    chance = best_of(z, comparisons.own[known], comparisons.others[known], comparisons.errors[known])
     found = Comparison(alone.delta, z, min(1.0, 2 * chance), alone.error)
     unknown = len(others) - len(known)
     return Question(ErosionKind.CUMULATIVE_EROSION, view, others[best], view.head, found, len(known), unknown)
 
 
-def _median(view: View, others: list[int], contrasts: Contrasts) -> Question:
+def _median(view: AncestrySeries, others: list[int], comparisons: Comparisons) -> Question:
     """Against the median (the worse of two) where no error is known: of many, the best is better by luck alone."""
-    unknown = np.flatnonzero(np.isnan(contrasts.z))
-    by_delta = unknown[np.argsort(contrasts.deltas[unknown], kind="stable")]
+    unknown = np.flatnonzero(np.isnan(comparisons.z))
+    by_delta = unknown[np.argsort(comparisons.deltas[unknown], kind="stable")]
     middle = int(by_delta[(len(by_delta) - 1) // 2])
-    found = contrasts.comparison(middle)
+    found = comparisons.comparison(middle)
     return Question(ErosionKind.CUMULATIVE_EROSION, view, others[middle], view.head, found, len(unknown))
 
 
-def trend(view: View) -> Iterator[Question]:
+def trend(view: AncestrySeries) -> Iterator[Question]:
     """Whether descendants tend to be worse than their ancestors, in lineages that are long enough to tell."""
     points = view.points
     if max(points.depths.values()) < LONG:
         return
     starts = points.earliest
-    contrasts = view.against(view.head, starts)
-    start = int(np.argmin(contrasts.deltas))
+    comparisons = view.against(view.head, starts)
+    start = int(np.argmin(comparisons.deltas))
     tested = kendall(points.order, view.estimates.badness)
-    found = Comparison(contrasts.comparison(start).delta, tested.z, tested.p, None)
+    found = Comparison(comparisons.comparison(start).delta, tested.z, tested.p, None)
     yield Question(ErosionKind.MONOTONIC_TREND, view, starts[start], view.head, found, len(points.versions))
 
 
-def conflicts(view: View, ancestry: Ancestry) -> Iterator[Question]:
+def conflicts(view: AncestrySeries, ancestry: Ancestry) -> Iterator[Question]:
     """Whether the lines of a merge's parents disagree: the pair that differs most, corrected for choosing it."""
     disagreements: list[tuple[int, int, Comparison]] = []
     met: set[int] = set()
     for version, others in _incomparable(view, ancestry):
-        contrasts = view.against(version, others)
-        apart = np.abs(contrasts.deltas if np.isnan(contrasts.z).all() else contrasts.z)
+        comparisons = view.against(version, others)
+        apart = np.abs(comparisons.deltas if np.isnan(comparisons.z).all() else comparisons.z)
         most = int(np.nanargmax(apart))
-        disagreements.append((version, others[most], contrasts.comparison(most)))
+        disagreements.append((version, others[most], comparisons.comparison(most)))
         met |= {version, *others}
     if not disagreements:
         return
@@ -156,7 +156,7 @@ def _apart(disagreement: tuple[int, int, Comparison]) -> tuple[bool, float]:
     return found.z is not None, abs(found.delta if found.z is None else found.z)
 
 
-def _incomparable(view: View, ancestry: Ancestry) -> Iterator[tuple[int, list[int]]]:
+def _incomparable(view: AncestrySeries, ancestry: Ancestry) -> Iterator[tuple[int, list[int]]]:
     """Each nearest ancestor with the earlier ones that came by another parent and that it does not descend from."""
     points, lines = view.points, dict[int, int]()
     for number, parent in enumerate(ancestry.parents[ancestry.head]):

@@ -4,17 +4,25 @@ import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.assess import ALPHA, assess
 from descentd.queries.erosion.findings import Assessment, Finding, Span
 from descentd.queries.erosion.messages import message
-from descentd.queries.erosion.naming import Naming, naming
 from descentd.queries.erosion.span_changes import between, introduced
 from descentd.queries.erosion.summary import summary
 from descentd.queries.evaluation.comparable import Comparable, comparable
 from descentd.queries.evaluation.evaluations import VERSION
+from descentd.queries.evaluation.labels import LabelLookup, look_up_labels
 from descentd.queries.lineage.builds import Change, builds_of
 from descentd.queries.registry import Registry
+
+
+class _Assessments(Cache[Assessment]):
+    """Assessments by all that they follow from; the results that they rest on are at most 100,000 together."""
+
+    def __init__(self) -> None:
+        super().__init__(room=100_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class Introduction:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FindingReport:
     """A finding, the refs of its two versions, what brought it in, and one sentence."""
 
     finding: Finding
@@ -45,9 +53,9 @@ class Erosion:
     """
 
     assessment: Assessment
-    findings: Sequence[Told]
+    findings: Sequence[FindingReport]
     summary: str
-    called: Naming
+    called: LabelLookup
     upto: int
 
 
@@ -62,16 +70,16 @@ async def assessed(
         raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
     along = await comparable(registry, [version], upto)
     grounds = version, since, alpha, along.metrics.number, _grounds(along)
-    found = registry.assessments.get(grounds)
+    found = registry.cache(_Assessments).get(grounds)
     if found is None:
         found = await asyncio.to_thread(assess, version, along.parents, along.series, alpha=alpha, since=since)
-        registry.assessments.keep(grounds, found, 1 + sum(len(series.results) for series in along.series))
+        registry.cache(_Assessments).keep(grounds, found, 1 + sum(len(series.results) for series in along.series))
     return found, along
 
 
 def _grounds(along: Comparable) -> Hashable:
     """All that an assessment follows from beside its version, whose ancestors are the same for good."""
-    return tuple((s.protocol.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
+    return tuple((s.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
 
 
 async def erosion(
@@ -84,17 +92,17 @@ async def erosion(
     found, along = await assessed(registry, of.sequence, upto, alpha=ALPHA if alpha is None else alpha, since=start)
     spans = {span: between(span, along.parents) for one in found.findings for span in one.introduced_by}
     inside = {version for span, versions in spans.items() for version in (span.ancestor, *versions)}
-    called = await naming(registry, {*found.versions(), *inside}, found.protocols, upto)
+    called = await look_up_labels(registry, {*found.versions(), *inside}, found.series, upto)
     told = await tell(registry, found, spans, called)
-    return Erosion(found, told, summary(found, called.names(found.protocols)), called, upto)
+    return Erosion(found, told, summary(found, called.labels(found.series)), called, upto)
 
 
 async def tell(
-    registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: Naming
-) -> list[Told]:
+    registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: LabelLookup
+) -> list[FindingReport]:
     """Findings in refs, with what their derivations changed, by a fixed number of look-ups for all of them.
 
-    spans: the versions on the way of each span that a finding names.
+    spans: the versions on the way of each span that a finding labels.
     """
     builds = await builds_of(registry, sorted({v for span, inner in spans.items() for v in (span.ancestor, *inner)}))
     introductions = {
@@ -103,14 +111,14 @@ async def tell(
         )
         for span, inner in spans.items()
     }
-    names = called.names(found.protocols)
+    labels = called.labels(found.series)
     return [
-        Told(
+        FindingReport(
             finding,
             called.refs[finding.baseline],
             called.refs[finding.head],
             [introductions[span] for span in finding.introduced_by],
-            message(finding, names),
+            message(finding, labels),
         )
         for finding in found.findings
     ]

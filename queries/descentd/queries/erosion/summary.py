@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from descentd.graph.metrics import MetricDirection
-from descentd.queries.erosion.findings import Assessment, ErosionVerdict, LeftOut
-from descentd.queries.evaluation.labels import NAMED, Names, listed, number, some
+from descentd.queries.erosion.findings import Assessment, ErosionVerdict
+from descentd.queries.evaluation.labels import NAMED, Labels, listed, number, some
+from descentd.queries.evaluation.series import ExcludedResults
 
 
-def summary(found: Assessment, names: Names) -> str:
+def summary(found: Assessment, labels: Labels) -> str:
     """The verdict in one sentence, and one more for each thing that it does not rest on."""
-    return " ".join([_verdict(found, names), *_since(found, names), *_left_out(found.left_out, names)])
+    return " ".join([_verdict(found, labels), *_since(found, labels), *_left_out(found.left_out, labels)])
 
 
-def _verdict(found: Assessment, names: Names) -> str:
+def _verdict(found: Assessment, labels: Labels) -> str:
     asked = f"{found.asked} {'question was' if found.asked == 1 else 'questions were'} asked"
     match found.verdict:
         case ErosionVerdict.ERODED:
@@ -21,7 +22,7 @@ def _verdict(found: Assessment, names: Names) -> str:
         case ErosionVerdict.IMPROVED:
             better = some(
                 [
-                    f"{names.series(gain.protocol)} by {number(-gain.delta)} since {names.version(gain.baseline)}"
+                    f"{labels.series(gain.series)} by {number(-gain.delta)} since {labels.version(gain.baseline)}"
                     for gain in found.improved
                 ]
             )
@@ -31,7 +32,7 @@ def _verdict(found: Assessment, names: Names) -> str:
         case ErosionVerdict.STABLE if found.alone:
             return "It was derived from no other version, so that there is nothing to compare it with."
         case ErosionVerdict.STABLE if found.detectable:
-            least = [f"{number(one.change)} in {names.series(one.protocol)}" for one in found.detectable[:NAMED]]
+            least = [f"{number(one.change)} in {labels.series(one.series)}" for one in found.detectable[:NAMED]]
             more = len(found.detectable) - NAMED
             seen = listed([*least, f"so on in {more} more"] if more > 0 else least)
             return f"Nothing got worse along the ancestry; a step of {seen} would usually have been seen ({asked})."
@@ -59,33 +60,35 @@ def _unknown(found: Assessment) -> str:
     )
 
 
-def _since(found: Assessment, names: Names) -> Iterator[str]:
+def _since(found: Assessment, labels: Labels) -> Iterator[str]:
     if found.since is not None and not found.since_measured:
         yield (
-            f"{names.version(found.since)} has no safety result that counts, so the baseline is the best of what came "
+            f"{labels.version(found.since)} has no safety result that counts, so the baseline is the best of what came "
             "after it and not itself."
         )
 
 
-def _left_out(left_out: Sequence[LeftOut], names: Names) -> Iterator[str]:
-    def learned(one: LeftOut) -> Sequence[int]:
+def _left_out(left_out: Sequence[ExcludedResults], labels: Labels) -> Iterator[str]:
+    def learned(one: ExcludedResults) -> Sequence[int]:
         return one.contaminated
 
-    def withdrawn(one: LeftOut) -> Sequence[int]:
+    def withdrawn(one: ExcludedResults) -> Sequence[int]:
         return one.retracted
 
-    if told := _told(left_out, learned, names):
-        yield f"Left out, because it was measured on what the version, or an ancestor, learned from: {told}."
-    if told := _told(left_out, withdrawn, names):
-        yield f"Left out, because it was retracted: {told}."
+    if text := _excluded(left_out, learned, labels):
+        yield f"Left out, because it was measured on what the version, or an ancestor, learned from: {text}."
+    if text := _excluded(left_out, withdrawn, labels):
+        yield f"Left out, because it was retracted: {text}."
 
 
-def _told(left_out: Sequence[LeftOut], which: Callable[[LeftOut], Sequence[int]], names: Names) -> str:
-    """Metrics with one protocol and the same versions are told together."""
+def _excluded(
+    left_out: Sequence[ExcludedResults], which: Callable[[ExcludedResults], Sequence[int]], labels: Labels
+) -> str:
+    """Metrics with one protocol and the same versions are named together."""
     parts: dict[tuple[str, str], list[str]] = {}
-    plain = replace(names, protocols=())
+    plain = replace(labels, among=())
     for one in left_out:
         if versions := which(one):
-            on = "" if one.protocol.data is None else f" on {names.data(one.protocol.data)}"
-            parts.setdefault((names.versions(versions), on), []).append(plain.series(one.protocol))
+            on = "" if one.series.protocol.data is None else f" on {labels.data(one.series.protocol.data)}"
+            parts.setdefault((labels.versions(versions), on), []).append(plain.series(one.series))
     return "; ".join(f"{some(list(dict.fromkeys(called)))} of {who}{on}" for (who, on), called in parts.items())

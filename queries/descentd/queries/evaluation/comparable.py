@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from descentd.queries.evaluation.contamination import Contamination, contamination
 from descentd.queries.evaluation.definitions import Metrics
-from descentd.queries.evaluation.parsing import Series as Key
-from descentd.queries.evaluation.results import Measured, measured
-from descentd.queries.evaluation.series import Protocol, Series
+from descentd.queries.evaluation.evaluations import Measured, measured
+from descentd.queries.evaluation.series import Series, SeriesKey
 from descentd.queries.lineage.ancestry import Parents
 from descentd.queries.lineage.parents import parents_of
 from descentd.queries.registry import Registry
@@ -45,9 +44,9 @@ async def learned_from(registry: Registry, heads: Sequence[int], found: Measured
 
 def in_series(found: Measured, learned: dict[str, set[int]], versions: Collection[int]) -> list[Series]:
     """The newest results of versions in series."""
-    results: defaultdict[Key, dict[int, Result]] = defaultdict(dict)
-    left_out: defaultdict[Key, set[int]] = defaultdict(set)
-    withdrawn: defaultdict[Key, set[int]] = defaultdict(set)
+    results: defaultdict[SeriesKey, dict[int, Result]] = defaultdict(dict)
+    left_out: defaultdict[SeriesKey, set[int]] = defaultdict(set)
+    withdrawn: defaultdict[SeriesKey, set[int]] = defaultdict(set)
     for version in versions:
         for evaluation in found.counted(version):
             if version in learned.get(evaluation.protocol.data or "", ()):
@@ -62,18 +61,11 @@ def in_series(found: Measured, learned: dict[str, set[int]], versions: Collectio
                     withdrawn[key].add(version)
     made = [
         Series(
-            protocol_of(key, found.metrics),
+            key,
             results.get(key, {}),
             frozenset(left_out.get(key, ())),
             frozenset(withdrawn.get(key, ())),
         )
         for key in {**results, **left_out, **withdrawn}
     ]
-    return sorted(made, key=lambda series: series.protocol.key)
-
-
-def protocol_of(key: Key, metrics: Metrics) -> Protocol:
-    """A series' protocol as the statistics take it."""
-    suite = key.protocol
-    config = "" if suite.config == "null" else suite.config
-    return Protocol(metrics[key.metric], suite.suite, suite.version, config, suite.data, key.slice, key.parts)
+    return sorted(made, key=lambda series: series.key.order)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Direction, Step
 from descentd.queries.evaluation.data_provenance import Teachers, teachers
-from descentd.queries.lineage.derivations import Derivation, name_steps
+from descentd.queries.lineage.paths import Derivation, name_steps
 from descentd.queries.registry import Registry
 
 Pair = tuple[int, int]

@@ -88,7 +88,7 @@ async def _made_from(registry: Registry, data: set[int], upto: int) -> Mapping[i
     store = registry.store
     records = [(entry.sequence, entry.record) for entry in await store.entries(sorted(data))]
     keys = {at: f"digest:{record.content['digest']}" for at, record in records if record.kind is Kind.PARTITION}
-    holders = await store.holders(set(keys.values()))
+    holders = await store.find_by_keys(set(keys.values()))
     twins = {at: [twin for twin in holders[key] if twin <= upto] for at, key in keys.items()}
     back: defaultdict[int, list[Step]] = defaultdict(list)
     everything = data.union(*twins.values())

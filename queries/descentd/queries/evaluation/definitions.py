@@ -9,6 +9,7 @@ from descentd.graph.model.errors import UnknownMetric
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import SupportsReach
 from descentd.graph.store.base import Store
+from descentd.queries.registry import Registry
 
 
 class Metrics:
@@ -30,11 +31,11 @@ class Metrics:
         if name not in self._known:
             close = nearest(name, self._known)
             hint = f"did you mean {', '.join(close)}?" if close else "define it under metrics of a manifest."
-            raise UnknownMetric(f"{ascii(name)} is neither in the catalogue nor registered: {hint}", field)
+            raise UnknownMetric(f"{repr(name)} is neither in the catalogue nor registered: {hint}", field)
         return self._known[name]
 
 
-class Definitions:
+class MetricDefinitions:
     """The definitions of a registry, kept level with its log: each is read once."""
 
     def __init__(self) -> None:
@@ -56,3 +57,8 @@ class Definitions:
         if number not in self._metrics:
             self._metrics[number] = Metrics({each.name: each for each in self._definitions[:number]})
         return self._metrics[number]
+
+
+async def definitions(registry: Registry, upto: int) -> Metrics:
+    """The definitions in force at a sequence."""
+    return await registry.cache(MetricDefinitions).read(registry.store, registry.walk, upto)

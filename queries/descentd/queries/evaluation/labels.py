@@ -1,67 +1,100 @@
-"""How versions, data and series are called in sentences, so that no two series look the same."""
+"""How versions, data and series are named in sentences, so that no two series look the same."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from descentd.graph.model.identity import canonical, parse
-from descentd.queries.evaluation.series import Protocol
+from descentd.graph.model.records import Brief
+from descentd.graph.retractions import retracted_ids
+from descentd.queries.evaluation.series import SeriesKey
+from descentd.queries.registry import Registry
 
 NAMED: Final = 3
 """Of a long list, so many are named."""
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """version: how a version is called; data: the ref of data with this id; protocols: all that an answer is about."""
+class Labels:
+    """version: the name of a version; data: the ref of data with this id; among: all series that an answer is about."""
 
     version: Callable[[int], str]
     data: Callable[[str], str]
-    protocols: Collection[Protocol] = ()
+    among: Collection[SeriesKey] = ()
 
-    def series(self, protocol: Protocol) -> str:
-        """A metric for whom, with whatever of suite, version, settings and data tells it from others of the answer."""
-        terms = ", ".join(f"{attribute} {value}" for attribute, value in protocol.slice)
-        called = f"{protocol.metric.name} for {terms}" if terms else protocol.metric.name
-        apart = self.apart(protocol)
-        return f"{called} ({apart})" if apart else called
+    def series(self, series: SeriesKey) -> str:
+        """Metric and slice, with whatever of suite, version, settings and data tells it from others of the answer."""
+        terms = ", ".join(f"{attribute} {value}" for attribute, value in series.slice)
+        name = f"{series.metric.name} for {terms}" if terms else series.metric.name
+        distinction = self.distinction(series)
+        return f"{name} ({distinction})" if distinction else name
 
-    def apart(self, protocol: Protocol) -> str:
+    def distinction(self, series: SeriesKey) -> str:
         """What tells a series from the others of its metric and slice: `pgd eps=8 on imagenet@1#val`; may be empty."""
+        own = series.protocol
         others = [
             other
-            for other in self.protocols
-            if (other.metric.name, other.slice) == (protocol.metric.name, protocol.slice) and other != protocol
+            for other in self.among
+            if (other.metric.name, other.slice) == (series.metric.name, series.slice) and other != series
         ]
-        versions = any(other.suite_version != protocol.suite_version for other in others)
-        configs = {other.suite_config for other in others} - {protocol.suite_config}
+        protocols = [other.protocol for other in others]
+        versions = any(other.version != own.version for other in protocols)
+        configs = {other.config for other in protocols} - {own.config}
         parts = []
-        if versions or configs or any(other.suite != protocol.suite for other in others):
-            parts.append(protocol.suite)
+        if versions or configs or any(other.suite != own.suite for other in protocols):
+            parts.append(own.suite)
         if versions:
-            parts.append(protocol.suite_version)
+            parts.append(own.version)
         if configs:
-            parts.append(_settings(protocol.suite_config, configs))
-        if any(other.data != protocol.data for other in others):
-            parts.append(f"on {self.on(protocol)}")
-        if any(other.parts != protocol.parts for other in others):
-            parts.append(made_from(protocol))
+            parts.append(_settings(own.config, configs))
+        if any(other.data != own.data for other in protocols):
+            parts.append(f"on {self.data_of(series)}")
+        if any(other.parts != series.parts for other in others):
+            parts.append(made_from(series))
         return " ".join(parts)
 
-    def on(self, protocol: Protocol) -> str:
+    def data_of(self, series: SeriesKey) -> str:
         """The data of a series."""
-        return "unnamed data" if protocol.data is None else self.data(protocol.data).removeprefix("dataset:")
+        data = series.protocol.data
+        return "unnamed data" if data is None else self.data(data).removeprefix("dataset:")
 
     def versions(self, versions: Sequence[int]) -> str:
         """Some versions, a long list cut short."""
         return some([self.version(version) for version in versions])
 
 
-def made_from(protocol: Protocol) -> str:
+@dataclass(frozen=True, slots=True)
+class LabelLookup:
+    """refs of versions; names: the same, marked where the version was retracted; data: records by id."""
+
+    refs: Mapping[int, str]
+    names: Mapping[int, str]
+    data: Mapping[str, Brief]
+
+    def labels(self, among: Collection[SeriesKey]) -> Labels:
+        """For sentences of an answer about these series."""
+        return Labels(self.names.__getitem__, lambda one: self.data[one].ref, among)
+
+
+async def look_up_labels(
+    registry: Registry, versions: Collection[int], series: Collection[SeriesKey], upto: int
+) -> LabelLookup:
+    """Look up the names of versions and of the data of series as known at a sequence, by three look-ups."""
+    briefs = await registry.store.briefs(sorted(set(versions)))
+    gone = await retracted_ids(registry.store, [brief.id for brief in briefs], upto)
+    data = await registry.store.resolve({one.protocol.data for one in series if one.protocol.data is not None})
+    return LabelLookup(
+        {brief.sequence: brief.ref for brief in briefs},
+        {brief.sequence: f"{brief.ref} (retracted)" if brief.id in gone else brief.ref for brief in briefs},
+        data,
+    )
+
+
+def made_from(series: SeriesKey) -> str:
     """What a composite was made from, where another of its series was made from something else."""
-    if protocol.metric.disparity_of is not None:
-        return f"between {listed(protocol.parts)}" if protocol.parts else "as reported"
-    return f"of {listed(protocol.parts or protocol.metric.worst_of)}"
+    if series.metric.disparity_of is not None:
+        return f"between {listed(series.parts)}" if series.parts else "as reported"
+    return f"of {listed(series.parts or series.metric.worst_of)}"
 
 
 def _settings(config: str, others: Collection[str]) -> str:
@@ -92,7 +125,7 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def number(value: float) -> str:
-    """A number with the digits that tell something."""
+    """A number with four significant digits."""
     return f"{value:.4g}"
 
 

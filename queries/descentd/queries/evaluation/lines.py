@@ -57,7 +57,7 @@ def first_parents(head: int, parents: Parents, since: int | None) -> list[int]:
 
 
 def _line(series: Series, distances: dict[int, int]) -> Line:
-    metric, results = series.protocol.metric, series.results
+    metric, results = series.key.metric, series.results
     points = tuple(
         Point(version, distance, results[version], metric.badness(results[version].value))
         for version, distance in distances.items()

@@ -4,42 +4,22 @@ A *series* is one metric under one protocol: the same suite, version and config,
 its own), the same slice. Results of different series are never subtracted from one another.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from descentd.graph.cache import Cache
 from descentd.graph.model.identity import Content, canonical
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
 from descentd.graph.store.base import Reads
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.definitions import Metrics
+from descentd.queries.evaluation.series import EvaluationProtocol, SeriesKey
 from descentd.queries.statistics.comparison import Result
 
 ROOM: Final = 150_000
 """Results that are kept parsed; an evaluation itself weighs as much as five."""
-
-
-class Protocol(NamedTuple):
-    """How something was measured. `config` is canonical JSON, `data` the content id of a dataset or partition."""
-
-    suite: str
-    version: str
-    config: str
-    data: str | None
-
-
-class Series(NamedTuple):
-    """Results that may be compared. `slice` holds attributes and values in order; empty: all people or items.
-
-    `parts` are those of a composite that were measured, empty where all of them were.
-    """
-
-    metric: str
-    protocol: Protocol
-    slice: Slice
-    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,45 +29,33 @@ class Evaluation:
     sequence: int
     id: str
     subject: str
-    protocol: Protocol
+    protocol: EvaluationProtocol
     moment: int
-    results: Mapping[Series, Result]
+    results: Mapping[SeriesKey, Result]
     """With those that follow from others: the worst of several, the disparity over groups."""
 
 
-class Parsed:
+class EvaluationCache:
     """Evaluations as they were last read: they never change, so what was parsed once need not be again."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[int, int], Evaluation] = OrderedDict()
-        self._held = 0
-        self._series: dict[Series, Series] = {}
+        self._kept = Cache[Evaluation](ROOM)
+        self._series: dict[SeriesKey, SeriesKey] = {}
 
     async def read(self, reads: Reads, sequences: Sequence[int], metrics: Metrics) -> list[Evaluation]:
         """The evaluations at these sequences, with what follows from their results by the definitions in force."""
         number = metrics.number
-        kept = {sequence: self._kept[sequence, number] for sequence in sequences if (sequence, number) in self._kept}
+        kept = {s: evaluation for s in sequences if (evaluation := self._kept.get((s, number))) is not None}
         missing = [sequence for sequence in sequences if sequence not in kept]
         for entry in await reads.entries(missing) if missing else ():
-            kept[entry.sequence] = self._keep(number, parse(entry, metrics, self._series))
+            evaluation = kept[entry.sequence] = parse(entry, metrics, self._series)
+            self._kept.keep((entry.sequence, number), evaluation, len(evaluation.results) + 5)
+        if len(self._series) > ROOM:
+            self._series.clear()
         return [kept[sequence] for sequence in sequences]
 
-    def _keep(self, number: int, evaluation: Evaluation) -> Evaluation:
-        key = evaluation.sequence, number
-        if key not in self._kept:
-            self._kept[key] = evaluation
-            self._held += _weight(evaluation)
-            while self._held > ROOM and len(self._kept) > 1:
-                self._held -= _weight(self._kept.popitem(last=False)[1])
-                self._series.clear()
-        return evaluation
 
-
-def _weight(evaluation: Evaluation) -> int:
-    return len(evaluation.results) + 5
-
-
-def parse(entry: Entry, metrics: Metrics, known: dict[Series, Series]) -> Evaluation:
+def parse(entry: Entry, metrics: Metrics, known: dict[SeriesKey, SeriesKey]) -> Evaluation:
     """Read an EVALUATION record. `known` holds the series met so far, so that equal ones are one object."""
     content = entry.record.content
     protocol = protocol_of(content["suite"], content.get("data"))
@@ -97,17 +65,19 @@ def parse(entry: Entry, metrics: Metrics, known: dict[Series, Series]) -> Evalua
     }
     if not metrics.composites.keys().isdisjoint(name for name, _ in measured):
         measured = with_composites(measured, metrics.composites)
-    results: dict[Series, Result] = {}
+    results: dict[SeriesKey, Result] = {}
     for (name, slice), result in measured.items():
-        series = Series(name, protocol, slice, result.parts)
+        series = SeriesKey(metrics[name], protocol, slice, result.parts)
         results[known.setdefault(series, series)] = result
     moment = instant(content["evaluatedAt"]) if "evaluatedAt" in content else entry.recorded_at
     return Evaluation(entry.sequence, entry.record.id, content["subject"], protocol, moment, results)
 
 
-def protocol_of(suite: Content, data: str | None) -> Protocol:
+def protocol_of(suite: Content, data: str | None) -> EvaluationProtocol:
     """The protocol of a suite as contents hold it, on data with this id."""
-    return Protocol(suite["name"], suite["version"], canonical(suite.get("config")).decode(), data)
+    config = suite.get("config")
+    written = "" if config is None else canonical(config).decode()
+    return EvaluationProtocol(suite["name"], suite["version"], written, data)
 
 
 def slice_of(given: Sequence[Mapping[str, Any]]) -> Slice:

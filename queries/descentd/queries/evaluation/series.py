@@ -1,60 +1,99 @@
-"""Results that may be compared, and what of them lies in one ancestry."""
+"""Series: results that may be compared, and what of them lies in one ancestry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from descentd.graph.metrics import MetricDefinition, MetricDirection
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.lineage.ancestry import Ancestry
-from descentd.queries.statistics.comparison import Contrasts, Estimates, Places, Result
+from descentd.queries.statistics.comparison import Comparisons, Estimates, Places, Result
 
 
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """What has to be the same for two results to be comparable.
+class EvaluationProtocol(NamedTuple):
+    """How something was measured: the suite, its version, its config as canonical JSON ("" for none), and the data.
 
-    suite_config is canonical JSON, "" for none; data is the id of what was evaluated on, None for results without;
-    parts are the metrics or groups that a composite was made from, () where it was made from all.
+    `data` is the content id of a dataset or partition, None where none was given.
+    """
+
+    suite: str
+    version: str
+    config: str = ""
+    data: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesKey:
+    """What two results must have in common to be comparable: metric, protocol and slice.
+
+    `slice` holds attributes and values in order, empty for all people or items. `parts` are the metrics or groups that
+    a composite was made from, empty where it was made from all.
     """
 
     metric: MetricDefinition
-    suite: str
-    suite_version: str
-    suite_config: str = ""
-    data: str | None = None
+    protocol: EvaluationProtocol
     slice: Slice = ()
     parts: tuple[str, ...] = ()
+    _hash: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # One answer looks up tens of thousands of keys, so the hash is computed once and without the whole definition.
+        object.__setattr__(self, "_hash", hash((self.metric.name, self.protocol, self.slice, self.parts)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, SeriesKey):
+            return NotImplemented
+        mine = self.metric, self.protocol, self.slice, self.parts
+        return mine == (other.metric, other.protocol, other.slice, other.parts)
 
     @property
-    def key(self) -> tuple[str, Slice, str, str, str, str, tuple[str, ...]]:
-        """What tells it from others, in an order for readers."""
-        suite = self.suite, self.suite_version, self.suite_config
-        return self.metric.name, self.slice, *suite, self.data or "", self.parts
+    def order(self) -> tuple[str, Slice, str, str, str, str, tuple[str, ...]]:
+        """Orders series for readers: by metric, slice, suite, version, config, data and parts."""
+        suite = self.protocol.suite, self.protocol.version, self.protocol.config
+        return self.metric.name, self.slice, *suite, self.protocol.data or "", self.parts
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The newest result of each version under one protocol.
+    """The newest result of each version under one key.
 
     left_out: versions whose result does not count because they, or an ancestor, learned from what they were evaluated
     on; retracted: those whose only results were retracted. None of them is among the results.
     """
 
-    protocol: Protocol
+    key: SeriesKey
     results: Mapping[int, Result]
     left_out: frozenset[int] = field(default_factory=frozenset)
     retracted: frozenset[int] = field(default_factory=frozenset)
 
 
-class View:
+@dataclass(frozen=True, slots=True)
+class ExcludedResults:
+    """Versions of an ancestry with results in a series that do not count.
+
+    contaminated: they, or an ancestor, learned from what they were evaluated on; retracted: there are no others.
+    """
+
+    series: SeriesKey
+    contaminated: tuple[int, ...]
+    retracted: tuple[int, ...]
+
+
+class AncestrySeries:
     """A series as seen from a head: its measured ancestors, and itself where it was measured."""
 
     def __init__(self, series: Series, ancestry: Ancestry) -> None:
         self.series = series
-        self.metric = series.protocol.metric
+        self.key = series.key
+        self.metric = series.key.metric
         self.head = ancestry.head
         self.points = ancestry.points(series.results)
         self.results = [series.results[version] for version in self.points.versions]
@@ -82,9 +121,9 @@ class View:
         return Estimates(self.metric, self.results)
 
     def places(self, versions: list[int]) -> Places:
-        """Where these points are in the order."""
+        """The places of these versions among the points."""
         return np.array([self.points.place[version] for version in versions], np.intp)
 
-    def against(self, version: int, others: list[int]) -> Contrasts:
+    def against(self, version: int, others: list[int]) -> Comparisons:
         """Compare one point with others."""
         return self.estimates.against(self.points.place[version], self.places(others))

@@ -8,25 +8,25 @@ from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import text
 from descentd.graph.model.records import Brief
-from descentd.queries.erosion.findings import LeftOut
 from descentd.queries.evaluation.comparable import comparable
 from descentd.queries.evaluation.composites import Slice
+from descentd.queries.evaluation.definitions import definitions
 from descentd.queries.evaluation.evaluations import VERSION
 from descentd.queries.evaluation.lines import Line, first_parents, lines
-from descentd.queries.evaluation.series import Protocol
+from descentd.queries.evaluation.series import ExcludedResults, SeriesKey
 from descentd.queries.registry import Registry, about
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """A metric's lines, each with its protocol; `refs` of every version on them; `data` by id.
+    """A metric's lines, each with its series key; `refs` of every version on them; `data` by id.
 
     left_out: results on the line that do not count; slices: all that the metric was measured in there.
     """
 
     metric: MetricDefinition
-    lines: Sequence[tuple[Protocol, Line]]
-    left_out: Sequence[LeftOut]
+    lines: Sequence[tuple[SeriesKey, Line]]
+    left_out: Sequence[ExcludedResults]
     slices: Sequence[Slice]
     refs: Mapping[int, str]
     data: Mapping[str, Brief]
@@ -43,28 +43,27 @@ async def trend(
     upto = await registry.sequence(as_of)
     of = await registry.find(ref, upto, VERSION, "of")
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
-    definition = (await registry.definitions.read(registry.store, registry.walk, upto)).find(metric, "metric")
+    definition = (await definitions(registry, upto)).find(metric, "metric")
     along = await comparable(registry, [of.sequence], upto)
     line = set(first_parents(of.sequence, along.parents, start))
     measured = [
         one
         for one in along.series
-        if one.protocol.metric.name == definition.name
-        and not line.isdisjoint([*one.results, *one.left_out, *one.retracted])
+        if one.key.metric.name == definition.name and not line.isdisjoint([*one.results, *one.left_out, *one.retracted])
     ]
-    asked = [one for one in measured if slice in (None, one.protocol.slice)]
+    asked = [one for one in measured if slice in (None, one.key.slice)]
     left_out = [
-        LeftOut(one.protocol, tuple(sorted(one.left_out & line)), tuple(sorted(one.retracted & line)))
+        ExcludedResults(one.key, tuple(sorted(one.left_out & line)), tuple(sorted(one.retracted & line)))
         for one in asked
         if not line.isdisjoint(one.left_out | one.retracted)
     ]
     drawn = await asyncio.to_thread(lines, of.sequence, along.parents, asked, since=start)
-    found = [(one.protocol, line) for one, line in zip(asked, drawn, strict=True) if line.points]
+    found = [(one.key, line) for one, line in zip(asked, drawn, strict=True) if line.points]
     points = {point.version for _, line in found for point in line.points}
     versions = sorted(points.union(*(one.contaminated + one.retracted for one in left_out)))
     refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(versions)}
-    data = await registry.store.resolve({one.protocol.data for one in asked if one.protocol.data})
-    slices = list(dict.fromkeys(one.protocol.slice for one in measured))
+    data = await registry.store.resolve({one.key.protocol.data for one in asked if one.key.protocol.data})
+    slices = list(dict.fromkeys(one.key.slice for one in measured))
     return Trend(definition, found, left_out, slices, refs, data, upto)
 
 
@@ -77,6 +76,6 @@ def slice_given(terms: Sequence[tuple[str, str]]) -> Slice:
         with about(f"slice[{i}].value"):
             exact = text(value, "value")
         if name in normal:
-            raise InvalidInput(f"The attribute {ascii(name)} is given twice: give it once.", f"slice[{i}].attribute")
+            raise InvalidInput(f"The attribute {repr(name)} is given twice: give it once.", f"slice[{i}].attribute")
         normal[name] = exact
     return tuple(sorted(normal.items()))

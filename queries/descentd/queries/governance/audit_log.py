@@ -26,6 +26,6 @@ async def accesses(
     # Pages go back in time, so what comes in meanwhile moves none of them: the cursor need not pin anything.
     asked = page(first, after, 0, ["accesses", person, refused])
     before = asked.after[0] if asked.after else None
-    found = await registry.store.people.accesses(before, asked.first + 1, person, refused)
+    found = await registry.store.accounts.accesses(before, asked.first + 1, person, refused)
     items = [(access, asked.cursor(number)) for number, access in found[: asked.first]]
     return Accesses(items, len(found) > asked.first)

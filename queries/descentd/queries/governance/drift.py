@@ -7,19 +7,16 @@ from enum import StrEnum
 from typing import Any, Final
 
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.records import Brief
+from descentd.graph.retractions import retracted_ids
+from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import slice_of
-from descentd.queries.evaluation.results import Found, Measured, measured
 from descentd.queries.governance.profiles import Profiles, profiles, wording
-from descentd.queries.lineage.versions import VersionFilter, matching
-from descentd.queries.pages import page
-from descentd.queries.registry import Registry, moment_of
-from descentd.queries.retractions import retracted
+from descentd.queries.prose import counts, kind_name, of_slice
+from descentd.queries.registry import Registry
 
 _EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
-_CHUNK: Final = 500
 
 
 class DriftKind(StrEnum):
@@ -38,41 +35,6 @@ class Drift:
     kind: DriftKind
     message: str
     evidence: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Drifted:
-    """A version whose documentation has drifted."""
-
-    version: Brief
-    findings: Sequence[Drift]
-    cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class DriftPage:
-    """A page of versions with findings, in log order."""
-
-    items: Sequence[Drifted]
-    total: int
-    more: bool
-    upto: int
-
-
-async def documentation_drift(
-    registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
-) -> DriftPage:
-    """The versions that a filter lets through and whose documentation has drifted; raises NotFound, InvalidInput."""
-    asked = page(first, after, await registry.sequence(as_of), ["drift", wanted, as_of])
-    versions = (await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))).tolist()
-    found: dict[int, Sequence[Drift]] = {}
-    for i in range(0, len(versions), _CHUNK):
-        drifts = await drift(registry, versions[i : i + _CHUNK], asked.upto)
-        found |= {version: findings for version, findings in drifts.items() if findings}
-    rest = [version for version in found if asked.after is None or version > asked.after[0]]
-    briefs = await registry.store.briefs(rest[: asked.first])
-    items = [Drifted(brief, found[brief.sequence], asked.cursor(brief.sequence)) for brief in briefs]
-    return DriftPage(items, len(found), len(rest) > asked.first, asked.upto)
 
 
 async def drift(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, Sequence[Drift]]:
@@ -109,28 +71,13 @@ async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int)
         if entry.transaction > documented[version].sequence:
             later[version].append(entry)
     ids = [entry.record.id for entries in later.values() for entry in entries]
-    gone = await retracted(registry.store, ids, upto) if ids else frozenset()
+    gone = await retracted_ids(registry.store, ids, upto) if ids else frozenset()
     for version, entries in later.items():
         since = [entry for entry in entries if entry.record.id not in gone]
         if since:
-            yield (
-                version,
-                Drift(
-                    DriftKind.STALE_PROFILE,
-                    f"{_counted(since)} came after the safety profile: read it again, and confirm or revise it.",
-                    tuple(entry.record.id for entry in since),
-                ),
-            )
-
-
-def _counted(entries: Sequence[Entry]) -> str:
-    kinds = [entry.record.kind for entry in entries]
-    return " and ".join(f"{kinds.count(kind)} {_named(kind, kinds.count(kind))}" for kind in dict.fromkeys(kinds))
-
-
-def _named(kind: Kind, count: int) -> str:
-    name = kind.lower()
-    return name if count == 1 else f"{name.removesuffix('y')}ies" if name.endswith("y") else f"{name}s"
+            came = counts(kind_name(entry.record.kind) for entry in since)
+            message = f"{came} came after the safety profile: read it again, and confirm or revise it."
+            yield version, Drift(DriftKind.STALE_PROFILE, message, tuple(entry.record.id for entry in since))
 
 
 async def _copied(registry: Registry, documented: Mapping[int, Entry], upto: int) -> AsyncIterator[tuple[int, Drift]]:
@@ -190,10 +137,11 @@ async def _contradicted(
         profile = documented[version].record
         for claim in profile.content["claims"]:
             newest = _newest(results, version, claim)
-            for bound in _outside(claim, newest.result.value) if newest else ():
-                assert newest is not None
-                value = f"{claim['metric']}{_of(claim)} is {newest.result.value:.6g}, {bound}"
-                message = f'The profile claims "{claim["text"]}", but {value}.'
+            if newest is None:
+                continue
+            called = f"{claim['metric']}{of_slice(dict(slice_of(claim.get('slice', ()))))}"
+            for bound in _outside(claim, newest.result.value):
+                message = f'The profile claims "{claim["text"]}", but {called} is {newest.result.value:.6g}, {bound}.'
                 yield version, Drift(DriftKind.CLAIM_CONTRADICTED, message, (profile.id, newest.evaluation.id))
 
 
@@ -203,7 +151,7 @@ def _newest(results: Measured, version: int, claim: Mapping[str, Any]) -> Found 
     found = [
         one
         for series, one in results.newest(version).items()
-        if series.metric == claim["metric"] and series.slice == slice
+        if series.metric.name == claim["metric"] and series.slice == slice
     ]
     return max(found, key=lambda one: (one.evaluation.moment, one.evaluation.sequence), default=None)
 
@@ -213,8 +161,3 @@ def _outside(claim: Mapping[str, Any], value: float) -> Iterator[str]:
         yield f"below {claim['atLeast']:.6g}"
     if "atMost" in claim and value > claim["atMost"]:
         yield f"above {claim['atMost']:.6g}"
-
-
-def _of(claim: Mapping[str, Any]) -> str:
-    slice = ", ".join(f"{part['attribute']} {part['value']}" for part in claim.get("slice", ()))
-    return f" for {slice}" if slice else ""

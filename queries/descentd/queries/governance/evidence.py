@@ -1,4 +1,4 @@
-"""The evidence about a version that people decide on, and since when each piece has been there.
+"""The evidence about a version that people decide on, and what of it counted at which moment.
 
 Evaluations of the version, its profile in force, weaknesses documented on it or on what it came from, and incidents;
 not reviews or gate decisions, so that deciding does not change what is decided on.
@@ -11,39 +11,57 @@ from typing import Final
 
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.queries.governance.probes import origins
+from descentd.graph.retractions import Retractions, find_retractions
 from descentd.queries.registry import Registry
 
 KINDS: Final = frozenset({Kind.EVALUATION, Kind.SAFETY_PROFILE, Kind.VULNERABILITY, Kind.INCIDENT})
 _ROLES: Final = frozenset({Role.EVALUATES, Role.DESCRIBES, Role.AFFECTS, Role.ABOUT})
-_FOREVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """A piece of evidence: it counts from the sequence that it was recorded at until before `until`."""
+class Evidence:
+    """All evidence that there has been about a version, in log order, and the retractions of it."""
 
-    entry: Entry
-    until: int = _FOREVER
+    entries: Sequence[Entry]
+    retractions: Retractions
 
-    def counts_at(self, sequence: int) -> bool:
-        """Whether it counted at a sequence."""
-        return self.entry.sequence <= sequence < self.until
+    def counting(self, sequence: int) -> list[Entry]:
+        """What of it counted at a sequence: what was not retracted, and of the profiles the last one alone."""
+        retracted = self.retractions.at(sequence)
+        known = [entry for entry in self.entries if entry.sequence <= sequence]
+        profiles = [entry for entry in known if entry.record.kind is Kind.SAFETY_PROFILE]
+        return [
+            entry
+            for entry in known
+            if entry.record.id not in retracted and (entry not in profiles or entry is profiles[-1])
+        ]
+
+    def changes(self, since: int, upto: int) -> tuple[list[Entry], list[Entry]]:
+        """What has come to the evidence after a sequence, and what has gone from it, up to another."""
+        before, after = self.counting(since), self.counting(upto)
+        had, has = ({entry.sequence for entry in counted} for counted in (before, after))
+        return [one for one in after if one.sequence not in had], [one for one in before if one.sequence not in has]
 
 
-async def evidence(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, list[Piece]]:
-    """All evidence there has been about each version up to a sequence, by version, in log order."""
+async def evidence(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, Evidence]:
+    """All evidence that there has been about each version up to a sequence."""
     about = await _about(registry, versions, upto)
-    entries = {entry.sequence: entry for entry in await registry.store.entries(sorted({*about}))}
-    by_version: defaultdict[int, list[Entry]] = defaultdict(list)
-    for sequence, entry in entries.items():
+    by_version: defaultdict[int, dict[int, Entry]] = defaultdict(dict)
+    for entry in await registry.store.entries(sorted(about)):
         if entry.record.kind in KINDS:
-            for version in about[sequence]:
-                by_version[version].append(entry)
+            for version in about[entry.sequence]:
+                by_version[version][entry.sequence] = entry
     for version in versions:
-        by_version[version] += await inherited(registry, version, upto)
-    ends = await _retractions(registry, [entry.record.id for found in by_version.values() for entry in found], upto)
-    return {version: _pieces(by_version[version], ends) for version in versions}
+        by_version[version] |= {entry.sequence: entry for entry in await inherited(registry, version, upto)}
+    retractions = await find_retractions(
+        registry.store, {entry.record.id for found in by_version.values() for entry in found.values()}
+    )
+    return {version: _evidence(by_version[version], retractions) for version in versions}
+
+
+def _evidence(entries: Mapping[int, Entry], retractions: Retractions) -> Evidence:
+    in_order = [entries[sequence] for sequence in sorted(entries)]
+    return Evidence(in_order, retractions.about(entry.record.id for entry in in_order))
 
 
 async def _about(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, list[int]]:
@@ -57,39 +75,9 @@ async def _about(registry: Registry, versions: Sequence[int], upto: int) -> Mapp
 
 async def inherited(registry: Registry, record: int, upto: int) -> list[Entry]:
     """The weaknesses documented on what a record came from, in log order."""
-    documented = await registry.vulnerabilities.read(registry.store, registry.walk, upto)
+    documented = await registry.all_of(Kind.VULNERABILITY, upto)
     if not documented:
         return []
-    above = set(await origins(registry, record, upto))
+    above = set(await registry.origins(record, upto))
     subjects = await registry.store.resolve({entry.record.content["subject"] for entry in documented})
     return [entry for entry in documented if subjects[entry.record.content["subject"]].sequence in above]
-
-
-async def _retractions(registry: Registry, ids: Sequence[str], upto: int) -> Mapping[str, int]:
-    held = await registry.store.holders([f"retracted:{id}" for id in ids]) if ids else {}
-    return {key.removeprefix("retracted:"): by[0] for key, by in held.items() if by[0] <= upto}
-
-
-def _pieces(entries: Sequence[Entry], ends: Mapping[str, int]) -> list[Piece]:
-    """Each entry with its end: a retraction, or for a profile the one that superseded it."""
-    found: list[Piece] = []
-    next_profile = _FOREVER
-    for entry in sorted(entries, key=lambda entry: entry.sequence, reverse=True):
-        until = ends.get(entry.record.id, _FOREVER)
-        if entry.record.kind is Kind.SAFETY_PROFILE:
-            until = min(until, next_profile)
-            next_profile = entry.sequence
-        found.append(Piece(entry, until))
-    return found[::-1]
-
-
-def counting(pieces: Sequence[Piece], sequence: int) -> list[Entry]:
-    """What of the evidence counted at a sequence."""
-    return [piece.entry for piece in pieces if piece.counts_at(sequence)]
-
-
-def changes(pieces: Sequence[Piece], since: int, upto: int) -> tuple[list[Entry], list[Entry]]:
-    """What has come to the evidence after a sequence, and what has gone from it, up to another."""
-    come = [piece.entry for piece in pieces if piece.counts_at(upto) and not piece.counts_at(since)]
-    gone = [piece.entry for piece in pieces if piece.counts_at(since) and not piece.counts_at(upto)]
-    return come, gone

@@ -10,24 +10,24 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.reach import Direction, Sequences
+from descentd.graph.model.reach import Direction, ReachQuery, Sequences
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.acts import FlagAction, FlagInput, name_all, perform, repeated, signed
+from descentd.graph.registration.acts import name_all, perform, repeated, signed
+from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
-from descentd.queries.governance.probes import origins
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
 
 REFUSING: Final = frozenset({FlagAction.QUARANTINE, FlagAction.DECOMMISSION})
 """Flags that refuse promotion, deployment and review; a REVIEW flag only shows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ActiveFlag:
     """A flag that is in force.
 
     `origins` are the subjects that it still stands on; `exempt` those records that were cleared of it, which it neither
@@ -52,10 +52,10 @@ class Flagged:
     upto: int
 
 
-async def in_force(registry: Registry, upto: int) -> list[Standing]:
+async def active_flags(registry: Registry, upto: int) -> list[ActiveFlag]:
     """Every flag that stands on something as known at a sequence, oldest first."""
-    entries = await registry.flags.read(registry.store, registry.walk, upto)
-    withdrawn = await retracted(registry.store, [entry.record.id for entry in entries], upto)
+    entries = await registry.all_of(Kind.FLAG, upto)
+    withdrawn = await retracted_ids(registry.store, [entry.record.id for entry in entries], upto)
     entries = [entry for entry in entries if entry.record.id not in withdrawn]
     subjects = {id for entry in entries for id in entry.record.content["subjects"]}
     known = {id: brief.sequence for id, brief in (await registry.store.resolve(subjects)).items()} if subjects else {}
@@ -67,9 +67,9 @@ async def in_force(registry: Registry, upto: int) -> list[Standing]:
     return [flag for flag in standing if flag.action is not FlagAction.CLEAR and flag.origins]
 
 
-def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) -> Standing:
+def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) -> ActiveFlag:
     content = entry.record.content
-    return Standing(
+    return ActiveFlag(
         entry.sequence,
         entry.record.id,
         FlagAction(content["action"]),
@@ -80,12 +80,12 @@ def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) ->
     )
 
 
-async def reaching(registry: Registry, record: int, upto: int) -> list[Standing]:
+async def flags_reaching(registry: Registry, record: int, upto: int) -> list[ActiveFlag]:
     """The flags that reach a record, or stand on it, oldest first."""
-    flags = await in_force(registry, upto)
+    flags = await active_flags(registry, upto)
     if not flags:
         return []
-    above = {record, *await origins(registry, record, upto)}
+    above = {record, *await registry.origins(record, upto)}
     # A whole dataset as a cause starts from all its partitions, though it is no ancestor of what trained on one.
     causes = {origin for flag in flags for origin in flag.origins}
     included = await registry.store.links(causes, {Role.INCLUDES}, inward=False)
@@ -93,7 +93,7 @@ async def reaching(registry: Registry, record: int, upto: int) -> list[Standing]
     return [flag for flag in flags if await _reaches(registry, flag, record, above, upto)]
 
 
-async def _reaches(registry: Registry, flag: Standing, record: int, above: set[int], upto: int) -> bool:
+async def _reaches(registry: Registry, flag: ActiveFlag, record: int, above: set[int], upto: int) -> bool:
     """Whether a flag reaches a record, given that and all that it came from."""
     if record in flag.origins:
         return True
@@ -105,7 +105,7 @@ async def _reaches(registry: Registry, flag: Standing, record: int, above: set[i
 
 async def versions_reached(registry: Registry, upto: int, actions: Collection[FlagAction]) -> Sequences:
     """All versions that a flag with one of these actions reaches or stands on, ascending."""
-    flags = [flag for flag in await in_force(registry, upto) if flag.action in actions]
+    flags = [flag for flag in await active_flags(registry, upto) if flag.action in actions]
     plain = [flag for flag in flags if flag.propagates and not flag.exempt]
     groups = [plain, *([flag] for flag in flags if flag.propagates and flag.exempt)]
     reached = [await _versions(registry, group, upto) for group in groups if group]
@@ -115,7 +115,7 @@ async def versions_reached(registry: Registry, upto: int, actions: Collection[Fl
     return np.unique(np.concatenate([own, *reached]))
 
 
-async def _versions(registry: Registry, flags: Sequence[Standing], upto: int) -> Sequences:
+async def _versions(registry: Registry, flags: Sequence[ActiveFlag], upto: int) -> Sequences:
     """The versions that propagating flags with the same exemptions reach below their origins."""
     causes = sorted({origin for flag in flags for origin in flag.origins})
     return await registry.walk.members(
@@ -154,13 +154,13 @@ async def _cleared(registry: Registry, given: FlagInput) -> list[str]:
     subjects = await registry.find_all(given.subjects, upto, "subjects")
     reaching_any: dict[str, Brief] = {}
     for subject in subjects:
-        for standing in await reaching(registry, subject.sequence, upto):
+        for standing in await flags_reaching(registry, subject.sequence, upto):
             reaching_any.setdefault(standing.id, subject)
     for i, id in enumerate(given.clears or ()):
         if id not in reaching_any:
             known = await registry.store.resolve([id])
             if id not in known:
-                raise NotFound(f"{id} is not registered: use the id of a flag.", f"clears[{i}]")
+                raise NotFound.of(id, f"clears[{i}]", "use the id of a flag")
             raise InvalidInput(f"{id} is no flag that reaches these subjects: leave it out.", f"clears[{i}]")
     clears = given.clears or reaching_any
     if not clears:
@@ -173,6 +173,6 @@ async def _affected(registry: Registry, record: Record, upto: int) -> Mapping[Ki
         return {}
     subjects = (await registry.store.resolve(record.content["subjects"])).values()
     reached = await registry.walk.reach(
-        [subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, first=1
+        ReachQuery([subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, first=1)
     )
     return reached.counts

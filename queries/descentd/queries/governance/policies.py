@@ -1,7 +1,7 @@
 """Policies: what a version must show before it may serve in an environment, and which one is in force there."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Final
@@ -14,11 +14,11 @@ from descentd.graph.model.identity import Content, canonical, content_id, parse
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Record
 from descentd.graph.registration.acts import perform, signed
+from descentd.graph.retractions import NEWEST, retracted_ids
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.cel.checks import check
 from descentd.queries.governance.cel.expressions import Expression, compiled
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
 
 PERSON: Final = "descentd"
 """Who records the policies of a server's folder."""
@@ -28,7 +28,6 @@ BUILT_IN: Final = frozenset({"no-policy", "retracted", "no-profile", "flagged", 
 
 _DIGITS: Final = re.compile(r"\d+")
 _LIKENESS: Final = 0.8
-_NEWEST: Final = 2**62
 _OWN: Final = ("environment", "quorum", "rules")
 
 
@@ -122,32 +121,38 @@ def _digest(content: Content) -> str:
     return content_id(Kind.POLICY, canonical({part: content[part] for part in _OWN}))
 
 
-async def in_force(reads: Reads, environment: str, upto: int) -> Policy | None:
+async def policy_in_force(reads: Reads, environment: str, upto: int) -> Policy | None:
     """The policy of an environment as of a sequence: the newest that was not retracted by then."""
-    record = await _newest(reads, environment, upto)
-    return None if record is None else Policy.of(record)
+    return (await policies_in_force(reads, [environment], upto)).get(environment)
 
 
-async def meant(registry: Registry, environment: str, upto: int) -> str | None:
+async def policies_in_force(reads: Reads, environments: Collection[str], upto: int) -> Mapping[str, Policy]:
+    """The policies in force in these environments as of a sequence; those without one are left out."""
+    return {place: Policy.of(record) for place, record in (await _newest(reads, environments, upto)).items()}
+
+
+async def likely_environment(registry: Registry, environment: str, upto: int) -> str | None:
     """The environment that one without a policy was likely meant to be: written nearly so, and with a policy.
 
     What differs by a number is another place (`eu-1`, `eu-2`), and not a slip.
     """
-    held = await registry.store.holding(place_key("policy"))
+    held = await registry.store.find_by_prefix(place_key("policy"))
     briefs = held[held <= upto].tolist()
     known = {entry.record.content["environment"] for entry in await registry.store.entries(briefs)} if briefs else set()
     alike = (place for place in known if _DIGITS.findall(place) == _DIGITS.findall(environment))
     return next(iter(nearest(environment, alike, 1, _LIKENESS)), None) if environment not in known else None
 
 
-async def _newest(reads: Reads, environment: str, upto: int) -> Record | None:
-    key = place_key("policy", environment)
-    held = [sequence for sequence in (await reads.holders([key])).get(key, ()) if sequence <= upto]
-    gone = await retracted(reads, [brief.id for brief in await reads.briefs(held)], upto) if held else frozenset()
-    for entry in reversed(await reads.entries(held[-1:] if not gone else held)):
-        if entry.record.id not in gone:
-            return entry.record
-    return None
+async def _newest(reads: Reads, environments: Collection[str], upto: int) -> Mapping[str, Record]:
+    """The newest policy of each environment that is not retracted."""
+    held = await reads.find_by_keys([place_key("policy", environment) for environment in environments])
+    sequences = sorted(sequence for of_one in held.values() for sequence in of_one if sequence <= upto)
+    briefs = await reads.briefs(sequences) if sequences else []
+    retracted = await retracted_ids(reads, [brief.id for brief in briefs], upto)
+    standing = {brief.sequence for brief in briefs if brief.id not in retracted}
+    newest = [max(standing.intersection(of_one), default=None) for of_one in held.values()]
+    entries = await reads.entries([sequence for sequence in newest if sequence is not None])
+    return {entry.record.content["environment"]: entry.record for entry in entries}
 
 
 async def register_policies(registry: Registry, policies: Sequence[PolicyInput], person: str = PERSON) -> list[str]:
@@ -156,9 +161,10 @@ async def register_policies(registry: Registry, policies: Sequence[PolicyInput],
 
     async def draft(reads: Reads) -> Sequence[Record]:
         new.clear()
+        in_force = await _newest(reads, [policy.environment for policy in policies], NEWEST)
         for policy in policies:
             content = policy.content()
-            before = await _newest(reads, policy.environment, _NEWEST)
+            before = in_force.get(policy.environment)
             if before is not None:
                 if _digest(before.content) == _digest(content):
                     continue

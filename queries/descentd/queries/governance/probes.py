@@ -8,17 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-import numpy as np
-
-from descentd.graph.model.kinds import ENTITIES, Kind, Role
+from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.definitions import Metrics
-from descentd.queries.evaluation.parsing import Series, protocol_of, slice_of
-from descentd.queries.evaluation.results import Found, measured
+from descentd.queries.evaluation.evaluations import Found, measured
+from descentd.queries.evaluation.parsing import protocol_of, slice_of
+from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
 
 _VERSION = frozenset({Kind.MODEL_VERSION})
 
@@ -81,23 +79,16 @@ async def probes_of(registry: Registry, version: Brief, upto: int) -> Probes:
 
 async def weaknesses(registry: Registry, version: int, upto: int) -> list[Entry]:
     """The weaknesses documented on a version or on anything that it came from, retracted ones left out; log order."""
-    links = await registry.store.links([version, *await origins(registry, version, upto)], {Role.AFFECTS}, inward=True)
+    links = await registry.store.links([version, *await registry.origins(version, upto)], {Role.AFFECTS}, inward=True)
     sources = sorted({link.source for link in links if link.source <= upto})
     briefs = await registry.store.briefs(sources) if sources else []
     ids = {brief.id: brief.sequence for brief in briefs if brief.kind is Kind.VULNERABILITY}
-    gone = await retracted(registry.store, list(ids), upto) if ids else frozenset()
+    gone = await retracted_ids(registry.store, list(ids), upto) if ids else frozenset()
     left = [sequence for id, sequence in ids.items() if id not in gone]
     return await registry.store.entries(left) if left else []
 
 
-async def origins(registry: Registry, version: int, upto: int) -> list[int]:
-    """Everything that a version came from: versions, data, code, configurations, environments."""
-    above = [await registry.walk.members([version], Direction.ANCESTORS, upto, kind) for kind in sorted(ENTITIES)]
-    found: list[int] = np.concatenate(above).tolist()
-    return found
-
-
-def _probe(entry: Entry, on: Brief, newest: Mapping[Series, Found], metrics: Metrics) -> Probe:
+def _probe(entry: Entry, on: Brief, newest: Mapping[SeriesKey, Found], metrics: Metrics) -> Probe:
     content = entry.record.content.get("probe")
     if content is None:
         return Probe(entry, on, None, ProbeStatus.NOT_RUN, ())
@@ -111,14 +102,14 @@ def _probe(entry: Entry, on: Brief, newest: Mapping[Series, Found], metrics: Met
     return Probe(entry, on, content, status, (found.evaluation.id,))
 
 
-def answer(probe: Mapping[str, Any], newest: Mapping[Series, Found]) -> Found | None:
+def answer(probe: Mapping[str, Any], newest: Mapping[SeriesKey, Found]) -> Found | None:
     """The newest result under a probe's suite, of its metric and slice, and on its data where it names any."""
     wanted = protocol_of(probe["suite"], probe.get("data"))
     slice = slice_of(probe.get("slice", ()))
     fitting = [
         found
         for series, found in newest.items()
-        if series.metric == probe["metric"]
+        if series.metric.name == probe["metric"]
         and not found.result.lacking
         and series.slice == slice
         and series.protocol[:3] == wanted[:3]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
+from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
-from descentd.queries.retractions import retracted
 
 _HISTORY = frozenset({"subject", "supersedes", "reason"})
 
@@ -35,7 +35,7 @@ async def profiles(reads: Reads, versions: Sequence[int], upto: int) -> Mapping[
         if entry.record.kind is Kind.SAFETY_PROFILE:
             said[about[entry.sequence]].append(entry)
     newest = [entries[-1].record.id for entries in said.values()]
-    gone = await retracted(reads, newest, upto) if newest else frozenset()
+    gone = await retracted_ids(reads, newest, upto) if newest else frozenset()
     return {
         version: Profiles(said[version], bool(said[version]) and said[version][-1].record.id in gone)
         for version in versions

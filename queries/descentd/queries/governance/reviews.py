@@ -1,38 +1,29 @@
 """Reviews: a person's decision on a version for an environment, bound to the evidence and policy it was made on.
 
 New evidence, a retraction or another policy voids a GO, never a NO_GO, which stands until that person decides again.
-Approver is not registrant nor evaluator, compared by person.
 """
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
 
-from descentd.graph.model.accounts import alike
-from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound
+from descentd.graph.inputs.acts import Decision
+from descentd.graph.model import clock
+from descentd.graph.model.accounts import person_key
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.names import instant, rfc3339
-from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.acts import Decision, ReviewInput, name_one, perform, repeated, signed
-from descentd.graph.store.base import Reads
-from descentd.queries.governance.evidence import Piece, changes, counting, evidence
-from descentd.queries.governance.flags import REFUSING, reaching
+from descentd.graph.model.names import instant
+from descentd.graph.retractions import retracted_ids
+from descentd.queries.governance.evidence import Evidence, evidence
 from descentd.queries.governance.gate.context import EDITION
-from descentd.queries.governance.policies import Policy, in_force, meant
+from descentd.queries.governance.policies import Policy, policies_in_force
+from descentd.queries.prose import counts, kind_name
 from descentd.queries.registry import Registry
-from descentd.queries.withdrawals import withdrawal
-
-_VERSION: Final = frozenset({Kind.MODEL_VERSION})
-_LASTS: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ReviewState:
     """A review as it stands at a moment; `void` says why it does not count any more, None while it does.
 
     `who` is its person as persons are compared.
@@ -71,37 +62,28 @@ class Quorum:
         return len(self.people) >= self.needed
 
 
-@dataclass(frozen=True, slots=True)
-class Reviewed:
-    """A review that was recorded, and how the quorum stands with it."""
-
-    record: Record
-    quorum: Quorum
-    upto: int
-
-
-def quorum(held: Iterable[Held], environment: str, policy: Policy | None) -> Quorum:
+def quorum(states: Iterable[ReviewState], environment: str, policy: Policy | None) -> Quorum:
     """The quorum of an environment; without a policy one person is enough to approve, though no gate opens."""
-    people = {one.who: one.person for one in _standing(held, environment) if one.decision is Decision.GO}
+    people = {one.who: one.person for one in _standing(states, environment) if one.decision is Decision.GO}
     return Quorum(policy.quorum if policy else 1, tuple(sorted(people.values())))
 
 
-def vetoes(held: Iterable[Held], environment: str | None) -> list[Held]:
+def vetoes(states: Iterable[ReviewState], environment: str | None) -> list[ReviewState]:
     """The NO_GO that stand, in an environment or over all."""
-    return [one for one in _standing(held, environment) if one.decision is Decision.NO_GO]
+    return [one for one in _standing(states, environment) if one.decision is Decision.NO_GO]
 
 
-def newest(held: Iterable[Held]) -> list[Held]:
+def latest_decisions(states: Iterable[ReviewState]) -> list[ReviewState]:
     """Each person's last decision for each environment, in the order of the log, whether it counts or not."""
-    found: dict[tuple[str, str], Held] = {}
-    for one in held:
+    found: dict[tuple[str, str], ReviewState] = {}
+    for one in states:
         found.pop((one.who, one.environment), None)
         found[one.who, one.environment] = one
     return list(found.values())
 
 
-def _standing(held: Iterable[Held], environment: str | None) -> list[Held]:
-    return [one for one in held if one.void is None and environment in (None, one.environment)]
+def _standing(states: Iterable[ReviewState], environment: str | None) -> list[ReviewState]:
+    return [one for one in states if one.void is None and environment in (None, one.environment)]
 
 
 async def reviews(
@@ -110,7 +92,7 @@ async def reviews(
     upto: int,
     moment: int | None = None,
     edition: int = EDITION,
-) -> Mapping[int, list[Held]]:
+) -> Mapping[int, list[ReviewState]]:
     """Every review of each version, oldest first, as it stands at a sequence and a moment (now unless given).
 
     `edition` says how the gate judges: in the first one, persons were told apart by their exact text, and retracting a
@@ -124,168 +106,84 @@ async def reviews(
             decided[about[entry.sequence]].append(entry)
     if not decided:
         return {version: [] for version in versions}
-    pieces = await evidence(registry, list(decided), upto)
-    person_of: Callable[[str], str] = alike if edition > 1 else str
-    ids = [entry.record.id for entries in decided.values() for entry in entries]
-    if edition > 1:
-        ids += {entry.record.content["subject"] for entries in decided.values() for entry in entries}
-    withdrawn = await registry.store.holders([f"retracted:{id}" for id in ids])
-    retracted = {key.removeprefix("retracted:") for key, by in withdrawn.items() if by[0] <= upto}
-    environments = {entry.record.content["environment"] for entries in decided.values() for entry in entries}
-    laid_down = await policies(registry, environments, upto)
-    now = time.time_ns() // 1000 if moment is None else moment
-    return {
-        version: [
-            Held(
-                entry,
-                _void(entry, decided[version], pieces[version], retracted, laid_down, upto, now, person_of),
-                person_of(entry.record.content["by"]),
-            )
-            for entry in decided.get(version, ())
+    known = await _known(registry, decided, upto, clock.now() if moment is None else moment, edition)
+    return {version: known.states(version, decided.get(version, ())) for version in versions}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What decides whether reviews count: as known at the sequence `upto`, at a moment."""
+
+    evidence: Mapping[int, Evidence]
+    retracted: Collection[str]
+    policies: Mapping[str, Policy]
+    upto: int
+    moment: int
+    edition: int
+
+    def states(self, version: int, entries: Sequence[Entry]) -> list[ReviewState]:
+        """The reviews of one version as they stand; `entries` are all of them, oldest first."""
+        last = {self._place(entry): entry.sequence for entry in entries}
+        return [
+            ReviewState(entry, self._void(entry, version, last[self._place(entry)]), self._person(entry))
+            for entry in entries
         ]
-        for version in versions
-    }
 
+    def _person(self, entry: Entry) -> str:
+        person: str = entry.record.content["by"]
+        return person_key(person) if self.edition > 1 else person
 
-async def policies(registry: Registry, environments: Iterable[str], upto: int) -> Mapping[str, Policy]:
-    """The policies in force in these environments; those without one are left out."""
-    found = {place: await in_force(registry.store, place, upto) for place in environments}
-    return {place: policy for place, policy in found.items() if policy is not None}
+    def _place(self, entry: Entry) -> tuple[str, str]:
+        return self._person(entry), entry.record.content["environment"]
 
+    def _void(self, entry: Entry, version: int, last: int) -> str | None:
+        """Why a review does not count any more; `last` is the newest of its person for its environment."""
+        content = entry.record.content
+        if entry.record.id in self.retracted:
+            return "it was retracted"
+        if last > entry.sequence:
+            return f"{content['by']} decided again"
+        if "expiresAt" in content and instant(content["expiresAt"]) <= self.moment:
+            return f"it expired at {content['expiresAt']}"
+        return self._void_go(content, version) if content["decision"] == Decision.GO else None
 
-def _void(
-    entry: Entry,
-    all: Sequence[Entry],
-    pieces: Sequence[Piece],
-    retracted: Collection[str],
-    laid_down: Mapping[str, Policy],
-    upto: int,
-    now: int,
-    person_of: Callable[[str], str],
-) -> str | None:
-    """Why a review does not count any more."""
-    content = entry.record.content
-    environment = content["environment"]
-    if entry.record.id in retracted:
-        return "it was retracted"
-    if any(
-        later.sequence > entry.sequence
-        and later.record.content["environment"] == environment
-        and person_of(later.record.content["by"]) == person_of(content["by"])
-        for later in all
-    ):
-        return f"{content['by']} decided again"
-    if "expiresAt" in content and instant(content["expiresAt"]) <= now:
-        return f"it expired at {content['expiresAt']}"
-    if content["decision"] != Decision.GO:
+    def _void_go(self, content: Content, version: int) -> str | None:
+        """Why a GO does not count any more though its person stands by it: it was about something else."""
+        if content["subject"] in self.retracted and self.edition > 1:
+            return "the version was retracted"
+        come, gone = self.evidence[version].changes(content["sequence"], self.upto)
+        if come or gone:
+            return _changed(come, gone)
+        policy = self.policies.get(content["environment"])
+        if content.get("policyDigest") != (policy.digest if policy else None):
+            return f"the policy of {content['environment']} is another now"
         return None
-    if content["subject"] in retracted:
-        return "the version was retracted"
-    come, gone = changes(pieces, content["sequence"], upto)
-    if come or gone:
-        return _changed(come, gone)
-    policy = laid_down.get(environment)
-    if content.get("policyDigest") != (policy.digest if policy else None):
-        return f"the policy of {environment} is another now"
-    return None
+
+
+async def _known(
+    registry: Registry, decided: Mapping[int, Sequence[Entry]], upto: int, moment: int, edition: int
+) -> _Known:
+    contents = {entry.record.id: entry.record.content for entries in decided.values() for entry in entries}
+    ids = contents.keys() | {content["subject"] for content in contents.values()}
+    environments = {content["environment"] for content in contents.values()}
+    return _Known(
+        await evidence(registry, list(decided), upto),
+        await retracted_ids(registry.store, ids, upto),
+        await policies_in_force(registry.store, environments, upto),
+        upto,
+        moment,
+        edition,
+    )
 
 
 def _changed(come: Sequence[Entry], gone: Sequence[Entry]) -> str:
     """What happened to the evidence, in words."""
-    parts = [f"{_counted(come)} came after it"] if come else []
-    parts += [f"{_counted(gone)} no longer count{'s' * (len(gone) == 1)}"] if gone else []
+    parts = [f"{counts(map(_called, come))} came after it"] if come else []
+    parts += [f"{counts(map(_called, gone))} no longer count{'s' * (len(gone) == 1)}"] if gone else []
     return " and ".join(parts)
 
 
-def _counted(entries: Sequence[Entry]) -> str:
-    names = [_named(entry.record) for entry in entries]
-    return ", ".join(f"{names.count(name)} {name}{'s' * (names.count(name) > 1)}" for name in dict.fromkeys(names))
-
-
-def _named(record: Record) -> str:
-    if record.kind is Kind.INCIDENT and "supersedes" in record.content:
+def _called(entry: Entry) -> str:
+    if entry.record.kind is Kind.INCIDENT and "supersedes" in entry.record.content:
         return "resolution"
-    return record.kind.lower().replace("_", " ")
-
-
-async def review(registry: Registry, given: ReviewInput, person: str) -> Reviewed:
-    """Record a decision.
-
-    Raises NotFound and InvalidInput for what is named, Forbidden for a GO of who registered or evaluated the version,
-    GateBlocked for a version that is quarantined or decommissioned, and VersionConflict for a key of another act.
-    """
-    upto = await registry.sequence()
-    subject = await name_one(registry.store, given.subject, "subject", _VERSION)
-    content = given.content() | {"subject": subject.id}
-    record = await repeated(registry.store, Kind.REVIEW, person, content)
-    if record is None:
-        await _check(registry, subject, upto, given, person)
-        content |= await _basis(registry, subject.sequence, upto, given)
-
-        async def draft(reads: Reads) -> Sequence[Record]:
-            again = await repeated(reads, Kind.REVIEW, person, given.content() | {"subject": subject.id})
-            return [again or Record.of(Kind.REVIEW, signed(content, person))]
-
-        [record] = await perform(registry.committer, person, draft)
-    upto = await registry.sequence()
-    held = (await reviews(registry, [subject.sequence], upto))[subject.sequence]
-    policy = await in_force(registry.store, given.environment, upto)
-    return Reviewed(record, quorum(held, given.environment, policy), upto)
-
-
-async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInput, person: str) -> None:
-    ref = version.ref
-    refusing = [flag for flag in await reaching(registry, version.sequence, upto) if flag.action in REFUSING]
-    if refusing:
-        raise GateBlocked(
-            f"{ref} is flagged {refusing[0].action} ({refusing[0].reason}): clear the flag before it is reviewed.",
-            "subject",
-        )
-    if await in_force(registry.store, given.environment, upto) is None:
-        other = await meant(registry, given.environment, upto)
-        if other is not None:
-            raise InvalidInput(
-                f"No policy is for {given.environment}: did you mean {other}? Where it is another place, have its "
-                "policy laid down first.",
-                "environment",
-            )
-    if given.decision is not Decision.GO:
-        return
-    gone = await withdrawal(registry, version, upto)
-    if gone is not None:
-        raise GateBlocked(f"{gone.sentence} It cannot be approved: register and review another version.", "subject")
-    [entry] = await registry.store.entries([version.sequence])
-    if alike(entry.recorded_by) == alike(person):
-        raise Forbidden(f"{person} registered {ref} and cannot approve it: another person has to.", "decision")
-    pieces = (await evidence(registry, [version.sequence], upto))[version.sequence]
-    for piece in pieces:
-        record = piece.entry.record
-        named = (piece.entry.recorded_by, record.content.get("evaluator", ""))
-        if record.kind is Kind.EVALUATION and alike(person) in map(alike, named):
-            raise Forbidden(f"{person} evaluated {ref} and cannot approve it: another person has to.", "decision")
-
-
-async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput) -> Content:
-    """What a decision is bound to: the evidence that it cites, the policy in force, and when it ends."""
-    counted = {entry.record.id for entry in counting((await evidence(registry, [version], upto))[version], upto)}
-    for i, id in enumerate(given.evidence or ()):
-        if id not in counted:
-            if id not in await registry.store.resolve([id]):
-                raise NotFound(f"{id} is not registered: use the id of a piece of evidence.", f"evidence[{i}]")
-            raise InvalidInput(f"{id} is no evidence about this version that counts: leave it out.", f"evidence[{i}]")
-    basis: Content = {"evidence": sorted(given.evidence or counted), "sequence": upto}
-    policy = await in_force(registry.store, given.environment, upto)
-    if policy is not None:
-        basis |= {"policy": policy.id, "policyDigest": policy.digest}
-    expires = _expiry(given)
-    return basis | ({"expiresAt": expires} if expires else {})
-
-
-def _expiry(given: ReviewInput) -> str | None:
-    """When a decision ends: a veto only if it says so, anything else after 90 days."""
-    now = time.time_ns() // 1000
-    if given.expires_at is not None:
-        if instant(given.expires_at) <= now:
-            raise InvalidInput(f"expiresAt is {given.expires_at}, which has passed: give a later moment.", "expiresAt")
-        return given.expires_at
-    return None if given.decision is Decision.NO_GO else rfc3339(now + _LASTS // timedelta(microseconds=1))
+    return kind_name(entry.record.kind)

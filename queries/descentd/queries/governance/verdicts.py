@@ -7,14 +7,14 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.inputs.acts import Decision, FlagAction
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Sequences
-from descentd.graph.registration.acts import Decision, FlagAction
-from descentd.queries.governance.flags import Standing, reaching, versions_reached
-from descentd.queries.governance.policies import Policy
-from descentd.queries.governance.reviews import Held, Quorum, newest, policies, quorum, reviews, vetoes
+from descentd.queries.governance.flags import ActiveFlag, flags_reaching, versions_reached
+from descentd.queries.governance.policies import Policy, policies_in_force
+from descentd.queries.governance.reviews import Quorum, ReviewState, latest_decisions, quorum, reviews, vetoes
 from descentd.queries.registry import Registry
-from descentd.queries.withdrawals import Withdrawal, withdrawal, withdrawals, withdrawn_origins
+from descentd.queries.retractions import RetractedEntity, retracted_entities, retracted_origins, retraction_of
 
 _ALL: Final = frozenset(FlagAction)
 
@@ -46,19 +46,19 @@ class Verdict:
 
 async def verdict(registry: Registry, version: int, upto: int, moment: int | None = None) -> Verdict:
     """Where a version stands over all environments, as known at a sequence and a moment (now unless given)."""
-    flags = await reaching(registry, version, upto)
-    held = (await reviews(registry, [version], upto, moment))[version]
-    laid_down = await policies(registry, {one.environment for one in held}, upto)
+    flags = await flags_reaching(registry, version, upto)
+    states = (await reviews(registry, [version], upto, moment))[version]
+    in_force = await policies_in_force(registry.store, {one.environment for one in states}, upto)
     [brief] = await registry.store.briefs([version])
-    gone = await withdrawal(registry, brief, upto)
-    above = await withdrawn_origins(registry, version, upto)
-    return _verdict(flags, gone, above, *_decided(held, laid_down))
+    gone = await retraction_of(registry, brief, upto)
+    above = await retracted_origins(registry, version, upto)
+    return _verdict(flags, gone, above, *_decided(states, in_force))
 
 
 def _verdict(
-    flags: Sequence[Standing],
-    gone: Withdrawal | None,
-    above: Sequence[Withdrawal],
+    flags: Sequence[ActiveFlag],
+    gone: RetractedEntity | None,
+    above: Sequence[RetractedEntity],
     status: VerdictStatus,
     reviewed: Sequence[Reason],
 ) -> Verdict:
@@ -72,11 +72,11 @@ def _verdict(
     return Verdict(VerdictStatus.FLAGGED if flags else status, [*reasons, *reviewed])
 
 
-def _decided(held: Sequence[Held], laid_down: Mapping[str, Policy]) -> tuple[VerdictStatus, list[Reason]]:
+def _decided(states: Sequence[ReviewState], in_force: Mapping[str, Policy]) -> tuple[VerdictStatus, list[Reason]]:
     """What the reviews alone say."""
-    environments = sorted({one.environment for one in held})
-    standing = {place: quorum(held, place, laid_down.get(place)) for place in environments}
-    refused = vetoes(held, None)
+    environments = sorted({one.environment for one in states})
+    standing = {place: quorum(states, place, in_force.get(place)) for place in environments}
+    refused = vetoes(states, None)
     reasons = [
         Reason("NO_GO", f"{one.person} said NO_GO for {one.environment}: {one.entry.record.content['reason']}")
         for one in refused
@@ -86,11 +86,11 @@ def _decided(held: Sequence[Held], laid_down: Mapping[str, Policy]) -> tuple[Ver
         Reason("APPROVED", f"Approved for {place} by {', '.join(standing[place].people)}.") for place in reached
     ]
     reasons += [
-        _unmet(place, standing[place]) for place in environments if place not in reached and not vetoes(held, place)
+        _unmet(place, standing[place]) for place in environments if place not in reached and not vetoes(states, place)
     ]
     reasons += [
         Reason("REOPENED", f"{one.person}'s GO for {one.environment} no longer holds: {one.void}.")
-        for one in newest(held)
+        for one in latest_decisions(states)
         if one.void and one.decision is Decision.GO
     ]
     if refused:
@@ -113,12 +113,12 @@ async def in_status(
     everything = await registry.walk.everything(upto, Kind.MODEL_VERSION)
     flagged = await versions_reached(registry, upto, _ALL)
     decided = await _reviewed(registry, upto, moment)
-    environments = {one.environment for held in decided.values() for one in held}
-    laid_down = await policies(registry, environments, upto)
+    environments = {one.environment for states in decided.values() for one in states}
+    in_force = await policies_in_force(registry.store, environments, upto)
     by_status: dict[VerdictStatus, list[int]] = {status: [] for status in VerdictStatus}
-    for version, held in decided.items():
-        by_status[_decided(held, laid_down)[0]].append(version)
-    gone = [one.of for one in await withdrawals(registry, upto)]
+    for version, states in decided.items():
+        by_status[_decided(states, in_force)[0]].append(version)
+    gone = [one.of for one in await retracted_entities(registry, upto)]
     retracted = [brief.sequence for brief in gone if brief.kind is Kind.MODEL_VERSION]
     refused = np.union1d(_array(by_status[VerdictStatus.REJECTED]), _array(retracted))
     sets = {
@@ -130,7 +130,7 @@ async def in_status(
     return np.unique(np.concatenate([sets[status] for status in wanted] or [_array([])]))
 
 
-async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mapping[int, list[Held]]:
+async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mapping[int, list[ReviewState]]:
     """The reviews of all versions that have any."""
     found = await registry.walk.everything(upto, Kind.REVIEW)
     subjects = {entry.record.content["subject"] for entry in await registry.store.entries(found.tolist())}

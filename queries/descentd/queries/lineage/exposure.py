@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import text
-from descentd.graph.model.reach import Sequences, Term, Verdict
+from descentd.graph.model.reach import ExposureQuery, ExposureVerdict, Sequences, Term
 from descentd.graph.model.records import Brief
-from descentd.queries.lineage.derivations import Derivation, name_steps
+from descentd.queries.lineage.paths import Derivation, name_steps
 from descentd.queries.lineage.versions import VersionFilter, matching
 from descentd.queries.pages import page, pinned
 from descentd.queries.registry import Registry, about, moment_of
 
-USUAL = frozenset({Verdict.TRAINED, Verdict.UNKNOWN})
-ALL = frozenset(Verdict)
+USUAL = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Answer:
     """One version's answer; `direct` is None unless TRAINED, `ground` None for NOT_TRAINED."""
 
     record: Brief
-    verdict: Verdict
+    verdict: ExposureVerdict
     direct: bool | None
     ground: Ground | None
     cursor: str
@@ -61,7 +60,7 @@ def population(terms: Sequence[tuple[str, Sequence[str]]]) -> tuple[Term, ...]:
         any_of = frozenset(_value(value, f"population.all[{i}].values[{j}]") for j, value in enumerate(values))
         if name in wanted and wanted[name] != any_of:
             raise InvalidInput(
-                f"The attribute {ascii(name)} is asked for twice: put its values into one term.", f"population.all[{i}]"
+                f"The attribute {repr(name)} is asked for twice: put its values into one term.", f"population.all[{i}]"
             )
         wanted[name] = any_of
     return tuple(Term(attribute, values) for attribute, values in sorted(wanted.items()))
@@ -84,26 +83,28 @@ class Exposure:
         self._asked = asked
         self.upto = upto
 
-    async def counts(self) -> Mapping[Verdict, int]:
+    async def counts(self) -> Mapping[ExposureVerdict, int]:
         """How many versions have each of the three answers."""
-        found = await self._registry.walk.exposure(self._terms, self.upto, verdicts=ALL, within=self._within, first=0)
+        found = await self._registry.walk.exposure(ExposureQuery(self._terms, self.upto, within=self._within, first=0))
         return found.counts
 
-    async def versions(self, verdicts: frozenset[Verdict], first: int | None, after: str | None) -> Answers:
+    async def versions(self, verdicts: frozenset[ExposureVerdict], first: int | None, after: str | None) -> Answers:
         """A page of the versions with one of `verdicts`; raises InvalidInput for a page that cannot be."""
         asked = page(first, after, self.upto, ["exposure", self._asked, sorted(verdicts)], 3)
         found = await self._registry.walk.exposure(
-            self._terms,
-            asked.upto,
-            verdicts=verdicts,
-            within=self._within,
-            after=(asked.after[0], asked.after[1], asked.after[2]) if asked.after else None,
-            first=asked.first,
+            ExposureQuery(
+                self._terms,
+                asked.upto,
+                verdicts=verdicts,
+                within=self._within,
+                after=(asked.after[0], asked.after[1], asked.after[2]) if asked.after else None,
+                first=asked.first,
+            )
         )
         sequences = [item.sequence for item in found.items]
         sources = [item.source or item.sequence for item in found.items]
         records, vias = await name_steps(self._registry, sequences + sources, [item.via for item in found.items])
-        order = list(Verdict)
+        order = list(ExposureVerdict)
         items = [
             Answer(
                 record,

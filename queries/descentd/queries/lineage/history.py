@@ -130,5 +130,6 @@ _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.DEPLOYMENT: _deployment,
     Kind.INCIDENT: _incident,
     Kind.RETRACTION: lambda content: f"Retracted by {content['by']}: {content['reason']}",
+    Kind.DISCLOSURE: lambda content: f"Lineage disclosed (source: {content['source']}): {content['reason']}",
     Kind.NOTE: lambda content: f"Note by {content['author']}: {content['text']}",
 }

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Direction, Step
+from descentd.graph.model.reach import Direction, ReachQuery, Step
 from descentd.graph.model.records import Brief
-from descentd.queries.lineage.derivations import Derivation, name_steps
+from descentd.queries.lineage.paths import Derivation, name_steps
 from descentd.queries.pages import page, pinned
 from descentd.queries.registry import Registry
 
@@ -53,7 +53,9 @@ class Impact:
     async def counts(self) -> Mapping[Kind, int]:
         """How many records of each kind are affected; kinds without any are left out."""
         reached = await self._registry.walk.reach(
-            self._origins, Direction.DESCENDANTS, self.upto, kinds=self._kinds, evidence=self._evidence, first=1
+            ReachQuery(
+                self._origins, Direction.DESCENDANTS, self.upto, kinds=self._kinds, evidence=self._evidence, first=1
+            )
         )
         return reached.counts
 
@@ -61,13 +63,15 @@ class Impact:
         """A page of what is affected; raises InvalidInput for a page that cannot be."""
         asked = page(first, after, self.upto, self._asked, 2)
         reached = await self._registry.walk.reach(
-            self._origins,
-            Direction.DESCENDANTS,
-            asked.upto,
-            kinds=self._kinds,
-            evidence=self._evidence,
-            after=(asked.after[0], asked.after[1]) if asked.after else None,
-            first=asked.first,
+            ReachQuery(
+                self._origins,
+                Direction.DESCENDANTS,
+                asked.upto,
+                kinds=self._kinds,
+                evidence=self._evidence,
+                after=(asked.after[0], asked.after[1]) if asked.after else None,
+                first=asked.first,
+            )
         )
         sequences = [item.sequence for item in reached.items]
         steps: Sequence[Sequence[Step]] = [()] * len(sequences)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from descentd.graph.model import reach
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import INFLUENCE, Role
+from descentd.graph.model.reach import ReachQuery
 from descentd.graph.model.records import Brief
 from descentd.queries.registry import Registry
 
@@ -61,7 +62,7 @@ async def lineage(
     of = await registry.find(ref, upto)
     ways = list(reach.Direction) if direction is Direction.BOTH else [reach.Direction(direction.value)]
     most = limit or USUAL
-    pages = [await registry.walk.reach([of.sequence], way, upto, depth=depth, first=most) for way in ways]
+    pages = [await registry.walk.reach(ReachQuery([of.sequence], way, upto, depth=depth, first=most)) for way in ways]
     found: dict[int, int] = {}
     for one in pages:
         for item in one.items:

@@ -10,6 +10,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import digest, name, nfc
 from descentd.graph.model.reach import Direction, Sequences
 from descentd.graph.model.records import Brief
+from descentd.queries.governance.drift import Drift, drift
 from descentd.queries.governance.verdicts import VerdictStatus, in_status
 from descentd.queries.pages import page
 from descentd.queries.production.deployments import versions_serving
@@ -17,6 +18,8 @@ from descentd.queries.registry import Registry, about, moment_of
 
 _DATA = frozenset({Kind.DATASET, Kind.PARTITION})
 _VERSION = frozenset({Kind.MODEL_VERSION})
+_CHUNK = 500
+"""Versions whose documentation is looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ async def _conditions(
             key = f"model:{name(wanted.name)}"
         yield await _held(registry, key)
     if wanted.name_prefix:
-        yield await registry.store.holding(f"model:{nfc(wanted.name_prefix)}")
+        yield await registry.store.find_by_prefix(f"model:{nfc(wanted.name_prefix)}")
     if wanted.artifact is not None:
         with about("filter.artifact"):
             key = f"artifact:{digest(wanted.artifact)}"
@@ -106,4 +109,39 @@ async def _conditions(
 
 
 async def _held(registry: Registry, key: str) -> Sequences:
-    return np.array((await registry.store.holders([key])).get(key, ()), dtype=np.int64)
+    return np.array((await registry.store.find_by_keys([key])).get(key, ()), dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Drifted:
+    """A version whose documentation has drifted."""
+
+    version: Brief
+    findings: Sequence[Drift]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class DriftPage:
+    """A page of versions with findings, in log order."""
+
+    items: Sequence[Drifted]
+    total: int
+    more: bool
+    upto: int
+
+
+async def documentation_drift(
+    registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
+) -> DriftPage:
+    """The versions that a filter lets through and whose documentation has drifted; raises NotFound, InvalidInput."""
+    asked = page(first, after, await registry.sequence(as_of), ["drift", wanted, as_of])
+    versions = (await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))).tolist()
+    found: dict[int, Sequence[Drift]] = {}
+    for i in range(0, len(versions), _CHUNK):
+        drifts = await drift(registry, versions[i : i + _CHUNK], asked.upto)
+        found |= {version: findings for version, findings in drifts.items() if findings}
+    rest = [version for version in found if asked.after is None or version > asked.after[0]]
+    briefs = await registry.store.briefs(rest[: asked.first])
+    items = [Drifted(brief, found[brief.sequence], asked.cursor(brief.sequence)) for brief in briefs]
+    return DriftPage(items, len(found), len(rest) > asked.first, asked.upto)

@@ -4,10 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
+from descentd.graph.model.clock import timestamp
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
-from descentd.graph.registration.acts import IncidentInput, ResolutionInput, now
-from descentd.queries.production import incidents
+from descentd.queries.production import incident_reports
 from descentd.queries.production.receipts import Taken
 from descentd.queries.registry import Registry
 
@@ -17,15 +18,11 @@ _LONGEST: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """An alert; `over` says that it is resolved, at `resolved` where that is known.
-
-    `recurs`: its externalId stands for a condition and not for one happening, so that it may come back.
-    """
+    """An alert; `over` says that it is resolved, at `resolved` where that is known."""
 
     incident: IncidentInput
     over: bool
     resolved: str | None
-    recurs: bool = False
 
 
 def external_id(*parts: str) -> str:
@@ -39,13 +36,13 @@ async def take_alert(registry: Registry, told: Alert, person: str, key: str | No
     given, note = await _known_alone(registry, told.incident)
     if given.external_id is None:
         given = given.model_copy(update={"external_id": key})
-    reported = await incidents.report(registry, given, person, recurs=told.recurs and not told.over)
+    reported = await incident_reports.report(registry, given, person)
     if told.over:
         reason = "The system that reported it says that it is over."
         # A clock that ran backwards must not keep an incident open.
-        ended = max(told.resolved or now(), reported.record.content["openedAt"], key=instant)
+        ended = max(told.resolved or timestamp(), reported.record.content["openedAt"], key=instant)
         over = {"incident": reported.record.id, "reason": reason, "resolvedAt": ended}
-        await incidents.resolve(registry, ResolutionInput.read(over), person)
+        await incident_reports.resolve(registry, ResolutionInput.read(over), person)
     return Taken(reported.record.id, note)
 
 
@@ -66,5 +63,5 @@ async def _known_alone(registry: Registry, told: IncidentInput) -> tuple[Inciden
     place = {"environment": told.environment or "unknown", "endpoint": told.endpoint or "unknown"}
     changed = {**(place if "subject" in unknown else {}), **dict.fromkeys(unknown), "labels": {**labels, **unknown}}
     wanted = {"subject": "no model version on record", "cause": "not on record"}
-    said = "; ".join(f"the {part} {ascii(given)[:120]} is {wanted[part]}" for part, given in unknown.items())
+    said = "; ".join(f"the {part} {repr(given)[:120]} is {wanted[part]}" for part, given in unknown.items())
     return told.model_copy(update=changed), f"{said[0].upper()}{said[1:]}: kept among the labels."

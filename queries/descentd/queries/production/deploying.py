@@ -1,32 +1,27 @@
-"""Deploying and ending deployments: what is not promoted, or is flagged, does not get to serve."""
+"""Deploying and ending deployments, and how what serves complies with policy and documentation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
+from descentd.graph.model.clock import timestamp
 from descentd.graph.model.errors import GateBlocked, InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.acts import (
-    DeploymentInput,
-    EndDeploymentInput,
-    name_one,
-    now,
-    perform,
-    repeated,
-    signed,
-)
+from descentd.graph.registration.acts import name_one, perform, repeated, signed
 from descentd.graph.store.base import Reads
-from descentd.queries.governance.flags import REFUSING, reaching
-from descentd.queries.governance.gate.decide import ask
+from descentd.queries.governance.flags import REFUSING, flags_reaching
+from descentd.queries.governance.gate.decide import Gate, evaluate
 from descentd.queries.governance.gate.promotion import blocked
 from descentd.queries.governance.gate.rules import GateOutcome
-from descentd.queries.production.deployments import Service, at_place, promotion
+from descentd.queries.governance.profiles import profiles
+from descentd.queries.production.deployments import Deployment, Timeline, at_place, promotion
 from descentd.queries.registry import Registry
-from descentd.queries.withdrawals import withdrawal
+from descentd.queries.retractions import retraction_of
 
 _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 
@@ -35,52 +30,55 @@ _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 class Deployed:
     """A deployment that was recorded, or was there."""
 
-    service: Service
+    deployment: Deployment
     upto: int
 
 
 async def deploy(registry: Registry, given: DeploymentInput, person: str, *, serves: bool = False) -> Deployed:
-    """Record that a version serves; what serves there already is that deployment.
+    """Record that a version serves.
 
-    The gate is asked about what begins to serve, and not where it `serves` already, whatever the registry says. Raises
-    NotFound and InvalidInput for what is named, GateBlocked for a version that is not promoted there, is flagged, or
-    that the gate would not let in now, and VersionConflict for an idempotencyKey of another act.
+    What serves there already is that deployment, unless another `since` is given. The gate is asked about what begins
+    to serve, and not where it `serves` already, whatever the registry says; what is claimed, history from before this
+    registry was asked, needs no promotion and meets no policy. Raises NotFound and InvalidInput for what is named,
+    GateBlocked for a version that is not promoted there, is flagged, or that the gate would not let in now, and
+    VersionConflict for an idempotencyKey of another act.
     """
-    upto = await registry.sequence()
     subject = await name_one(registry.store, given.subject, "subject", _VERSION)
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.DEPLOYMENT, person, content)
     if record is None:
-        promoted = await _promoted(registry, subject, given, upto)
-        if not serves and await _there(registry.store, given, subject.id) is None:
-            asked = await ask(registry, subject, given.environment, upto)
-            if asked.outcome is not GateOutcome.PASSED:
-                raise blocked(asked, field="subject")
+        await _check_artifact(registry, subject, given)
+        grounds: Content = {}
+        if "claimed" not in content:
+            grounds = {"promotion": (await _promoted(registry, subject, given, serves=serves)).record.id}
 
         async def draft(reads: Reads) -> Sequence[Record]:
             again = await repeated(reads, Kind.DEPLOYMENT, person, content) or await _there(reads, given, subject.id)
-            whole: Content = {"since": now()} | content | {"promotion": promoted.record.id}
+            whole: Content = {"since": timestamp()} | content | grounds
             return [again or Record.of(Kind.DEPLOYMENT, signed(whole, person))]
 
         [record] = await perform(registry.committer, person, draft)
-    return await _deployed(registry, record.id, given.environment, given.endpoint)
+    timeline, upto = await _timeline(registry, given.environment, given.endpoint)
+    return Deployed(next(one for one in timeline.deployments if one.entry.record.id == record.id), upto)
 
 
-async def _deployed(registry: Registry, id: str, environment: str, endpoint: str) -> Deployed:
+async def _timeline(registry: Registry, environment: str, endpoint: str) -> tuple[Timeline, int]:
     upto = await registry.sequence()
-    there = await at_place(registry.store, environment, endpoint, upto)
-    return Deployed(next(one for one in there if one.entry.record.id == id), upto)
+    return await at_place(registry.store, environment, endpoint, upto), upto
 
 
 async def _there(reads: Reads, given: DeploymentInput, version: str) -> Record | None:
-    """The deployment by which the version serves at the endpoint already."""
-    moment = instant(given.since or now())
+    """The deployment that is reported once more: it serves now, or since the moment that is given."""
     there = await at_place(reads, given.environment, given.endpoint)
-    return next((one.entry.record for one in there if one.serves_at(moment) and one.version == version), None)
+    claimed = "claimed" in given.content()
+    same = [one for one in there.deployments if one.version == version and one.claimed == claimed]
+    if given.since is None:
+        return next((one.entry.record for one in same if one.serves_at(instant(timestamp()))), None)
+    return next((one.entry.record for one in same if one.since == instant(str(given.since))), None)
 
 
-async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, upto: int) -> Entry:
-    """The promotion that lets a version be deployed; raises where nothing does."""
+async def _check_artifact(registry: Registry, subject: Brief, given: DeploymentInput) -> None:
+    """Raise InvalidInput where a file is named that is none of the version's."""
     [entry] = await registry.store.entries([subject.sequence])
     held = {artifact["digest"] for artifact in entry.record.content.get("artifacts", ())}
     if given.artifact_digest is not None and given.artifact_digest not in held:
@@ -88,10 +86,15 @@ async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, 
             f"{given.artifact_digest} is no artifact of {subject.ref}: deploy the file that was registered.",
             "artifactDigest",
         )
-    for flag in await reaching(registry, subject.sequence, upto):
+
+
+async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, *, serves: bool) -> Entry:
+    """The promotion that lets a version be deployed; raises GateBlocked where nothing does."""
+    upto = await registry.sequence()
+    for flag in await flags_reaching(registry, subject.sequence, upto):
         if flag.action in REFUSING:
             raise GateBlocked(f"{subject.ref} is flagged {flag.action}: {flag.reason}", "subject")
-    gone = await withdrawal(registry, subject, upto)
+    gone = await retraction_of(registry, subject, upto)
     if gone is not None:
         raise GateBlocked(f"{gone.sentence} It is not let into {given.environment}: deploy another version.", "subject")
     promoted = await promotion(registry, subject.sequence, given.environment, upto)
@@ -99,29 +102,75 @@ async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, 
         raise GateBlocked(
             f"{subject.ref} is not promoted to {given.environment}: promote it first, which asks the gate.", "subject"
         )
+    if not serves and await _there(registry.store, given, subject.id) is None:
+        asked = await evaluate(registry, subject, given.environment, upto)
+        if asked.outcome is not GateOutcome.PASSED:
+            raise blocked(asked, field="subject")
     return promoted
 
 
-async def end(registry: Registry, given: EndDeploymentInput, person: str, key: str | None = None) -> Deployed:
-    """Record that what serves at an endpoint ends; raises NotFound where nothing serves there then.
+async def end(registry: Registry, given: EndDeploymentInput, person: str) -> Deployed:
+    """Record that what serves at an endpoint ends; raises NotFound where nothing serves there then."""
+    until = given.until or timestamp()
+    record = await _end(registry, given, until, person, None, reported=False)
+    timeline, upto = await _timeline(registry, given.environment, given.endpoint)
+    return Deployed(timeline.of_end(record), upto)
 
-    The same `key` of the same person again is the same end; raises VersionConflict for that of another act.
+
+async def report_end(registry: Registry, given: EndDeploymentInput, person: str, key: str | None) -> Record:
+    """Record the report of a system outside that nothing serves at an endpoint from a moment on.
+
+    It is kept where nothing served there as well: what began before may be reported after it. The same `key` of the
+    same person is the same report; raises VersionConflict for that of another act.
     """
-    until = given.until or now()
-    told = given.content() | ({} if key is None else {"idempotencyKey": key})
+    return await _end(registry, given, given.until or timestamp(), person, key, reported=True)
+
+
+async def _end(
+    registry: Registry, given: EndDeploymentInput, until: str, person: str, key: str | None, *, reported: bool
+) -> Record:
+    act = given.content() | ({} if key is None else {"idempotencyKey": key})
 
     async def draft(reads: Reads) -> Sequence[Record]:
-        if (again := await repeated(reads, Kind.DEPLOYMENT, person, told)) is not None:
+        if (again := await repeated(reads, Kind.DEPLOYMENT, person, act)) is not None:
             return [again]
         there = await at_place(reads, given.environment, given.endpoint)
-        ending = next((one for one in there if one.serves_at(instant(until)) and one.ended is None), None)
-        if ending is None:
+        if (known := there.end_at(given.environment, given.endpoint, instant(until))) is not None:
+            return [known]
+        ending = next((one for one in there.deployments if one.serves_at(instant(until))), None)
+        if ending is None and not reported:
             raise NotFound(
-                f"At {until} nothing without an end serves at {given.endpoint} in {given.environment}: check both.",
-                "endpoint",
+                f"At {until} nothing serves at {given.endpoint} in {given.environment}: check both.", "endpoint"
             )
-        content = told | {"until": until, "supersedes": ending.entry.record.id, "about": ending.version}
-        return [Record.of(Kind.DEPLOYMENT, signed(content, person))]
+        of = {} if ending is None else {"supersedes": ending.entry.record.id, "about": ending.version}
+        return [Record.of(Kind.DEPLOYMENT, signed(act | {"until": until} | of, person))]
 
     [record] = await perform(registry.committer, person, draft)
-    return await _deployed(registry, record.content["supersedes"], given.environment, given.endpoint)
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class Then:
+    """A moment (microseconds since 1970) and the last record that was there."""
+
+    moment: int
+    upto: int
+
+
+async def gate_then(registry: Registry, deployment: Deployment, then: Then) -> Gate | None:
+    """What the gate of its environment said of a version; None while it was not registered, and of what is claimed."""
+    if deployment.claimed:
+        return None
+    version = await registry.find(deployment.version, await registry.sequence())
+    if version.sequence > then.upto:
+        return None
+    return await evaluate(registry, version, deployment.place[0], then.upto, then.moment)
+
+
+async def profile_current(registry: Registry, deployment: Deployment, then: Then) -> bool:
+    """Whether a version had a profile, and none superseded it after the promotion that let it serve."""
+    content = deployment.entry.record.content
+    found = await registry.store.resolve([content["promotion"], deployment.version])
+    version, promoted = found[deployment.version].sequence, found[content["promotion"]].sequence
+    current = (await profiles(registry.store, [version], then.upto))[version].current
+    return current is not None and current.sequence <= promoted

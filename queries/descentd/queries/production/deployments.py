@@ -1,6 +1,5 @@
 """What serves where, and what served at any moment, by what deployments claim of themselves."""
 
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,20 +7,22 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.model import clock
 from descentd.graph.model.derived import place_key
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.reach import Sequences
+from descentd.graph.model.records import Record
+from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retracted
 
 _FOREVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class Deployment:
     """A version that serves, or served, at an endpoint from `since` until before `until` (microseconds since 1970)."""
 
     entry: Entry
@@ -40,6 +41,11 @@ class Service:
         return str(self.entry.record.content["subject"])
 
     @property
+    def claimed(self) -> bool:
+        """Whether it is history from before this registry was asked: no promotion let it serve."""
+        return "claimed" in self.entry.record.content
+
+    @property
     def ended(self) -> str | None:
         """When it ended or will, in RFC 3339; None while nothing says so."""
         return None if self.until == _FOREVER else rfc3339(self.until)
@@ -49,56 +55,87 @@ class Service:
         return self.since <= moment < self.until
 
 
-def services(entries: Iterable[Entry]) -> list[Service]:
-    """All deployments among the records of some places, whole, each with its end.
+class Timeline:
+    """All deployments among the records of some places, whole: each serves until the next event at its endpoint.
 
-    A deployment ends what served at its endpoint; of two that begin at one moment the one recorded later serves.
+    Events count by the moment that they claim, in whatever order they arrived: at a moment serves what the report with
+    the latest `since` until then says, unless an end came after it. Of two that claim one moment a report outdoes an
+    end, and what was recorded later outdoes what was recorded before.
     """
-    begun: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)
-    ends: dict[str, int] = {}
-    for entry in entries:
-        content = entry.record.content
-        if "supersedes" in content:
-            ends[content["supersedes"]] = instant(content["until"])
-        else:
-            begun[content["environment"], content["endpoint"]].append(entry)
-    found: list[Service] = []
-    for place in begun.values():
-        place.sort(key=lambda entry: (instant(entry.record.content["since"]), entry.sequence))
-        starts = [instant(entry.record.content["since"]) for entry in place]
-        for entry, since, following in zip(place, starts, [*starts[1:], _FOREVER], strict=True):
-            found.append(Service(entry, since, min(following, ends.get(entry.record.id, _FOREVER))))
-    return found
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.deployments: list[Deployment] = []
+        self.ended: dict[str, Deployment] = {}
+        """The deployment that each end ended, by the id of the end; an end at which nothing served is not in it."""
+        self._ends: dict[tuple[str, str, int], Record] = {}
+        events: defaultdict[tuple[str, str], list[tuple[int, bool, int, Entry]]] = defaultdict(list)
+        for entry in entries:
+            content = entry.record.content
+            begins = "since" in content
+            moment = instant(content["since" if begins else "until"])
+            if not begins:
+                self._ends[content["environment"], content["endpoint"], moment] = entry.record
+            events[content["environment"], content["endpoint"]].append((moment, begins, entry.sequence, entry))
+        for place in events.values():
+            self._add(sorted(place, key=lambda event: event[:3]))
+
+    def of_end(self, end: Record) -> Deployment:
+        """The deployment that an end ended, or was sent to end; raises KeyError where there is none."""
+        if end.id in self.ended:
+            return self.ended[end.id]
+        return {one.entry.record.id: one for one in self.deployments}[end.content["supersedes"]]
+
+    def end_at(self, environment: str, endpoint: str, moment: int) -> Record | None:
+        """The end at an endpoint that is known of this moment."""
+        return self._ends.get((environment, endpoint, moment))
+
+    def _add(self, events: Sequence[tuple[int, bool, int, Entry]]) -> None:
+        serving: Deployment | None = None
+        following = [*(moment for moment, *_ in events[1:]), _FOREVER]
+        for (moment, begins, _, entry), until in zip(events, following, strict=True):
+            if begins:
+                serving = Deployment(entry, moment, until)
+                self.deployments.append(serving)
+            elif serving is not None:
+                self.ended[entry.record.id] = serving
+                serving = None
 
 
-async def at_place(reads: Reads, environment: str, endpoint: str, upto: int = _FOREVER) -> list[Service]:
+async def at_place(reads: Reads, environment: str, endpoint: str, upto: int = _FOREVER) -> Timeline:
     """Everything that was ever deployed at an endpoint, as known at a sequence, in order of time."""
     key = place_key("deployment", environment, endpoint)
-    held = [sequence for sequence in (await reads.holders([key])).get(key, ()) if sequence <= upto]
-    return services(await reads.entries(held))
+    held = [sequence for sequence in (await reads.find_by_keys([key])).get(key, ()) if sequence <= upto]
+    return Timeline(await reads.entries(held))
 
 
-async def everywhere(registry: Registry, environment: str | None, upto: int) -> list[Service]:
+async def everywhere(registry: Registry, environment: str | None, upto: int) -> list[Deployment]:
     """Everything that was ever deployed, in an environment or all, as known at a sequence."""
     prefix = place_key("deployment", *([environment] if environment is not None else []))
-    held = await registry.store.holding(prefix)
-    return services(await registry.store.entries(held[held <= upto].tolist()))
+    held = await registry.store.find_by_prefix(prefix)
+    return Timeline(await registry.store.entries(held[held <= upto].tolist())).deployments
 
 
-async def of_deployments(registry: Registry, entries: Sequence[Entry], upto: int) -> Mapping[int, Service]:
-    """The deployments that these records begin or end, by the sequences of the records."""
+async def deployments_by_record(registry: Registry, entries: Sequence[Entry], upto: int) -> Mapping[int, Deployment]:
+    """The deployments that these records begin or end, by the sequences of the records; without ends of nothing."""
     keys = {place_key("deployment", e.record.content["environment"], e.record.content["endpoint"]) for e in entries}
-    held = {s for found in (await registry.store.holders(keys)).values() for s in found if s <= upto}
-    by_id = {one.entry.record.id: one for one in services(await registry.store.entries(sorted(held)))}
-    return {entry.sequence: by_id[entry.record.content.get("supersedes", entry.record.id)] for entry in entries}
+    held = {s for found in (await registry.store.find_by_keys(keys)).values() for s in found if s <= upto}
+    timeline = Timeline(await registry.store.entries(sorted(held)))
+    by_id = {one.entry.record.id: one for one in timeline.deployments} | timeline.ended
+    found: dict[int, Deployment] = {}
+    for entry in entries:
+        # An end that an earlier one has made ineffective is still about what it was sent to end.
+        of = by_id.get(entry.record.id) or by_id.get(entry.record.content.get("supersedes", ""))
+        if of is not None:
+            found[entry.sequence] = of
+    return found
 
 
 async def serving(
     registry: Registry, environment: str | None, endpoint: str | None, moment: int, upto: int
-) -> list[Service]:
+) -> list[Deployment]:
     """What serves at a moment, by environment and endpoint, as known at a sequence."""
     if environment is not None and endpoint is not None:
-        found = await at_place(registry.store, environment, endpoint, upto)
+        found = (await at_place(registry.store, environment, endpoint, upto)).deployments
     else:
         found = await everywhere(registry, environment, upto)
     there = [one for one in found if one.serves_at(moment) and endpoint in (None, one.place[1])]
@@ -107,7 +144,7 @@ async def serving(
 
 async def versions_serving(registry: Registry, environment: str, upto: int, moment: int | None = None) -> Sequences:
     """The versions that serve somewhere in an environment at a moment (now unless given), ascending."""
-    then = time.time_ns() // 1000 if moment is None else moment
+    then = clock.now() if moment is None else moment
     there = await serving(registry, environment, None, then, upto)
     briefs = await registry.store.resolve({one.version for one in there}) if there else {}
     return np.array(sorted(brief.sequence for brief in briefs.values()), dtype=np.int64)
@@ -115,12 +152,17 @@ async def versions_serving(registry: Registry, environment: str, upto: int, mome
 
 async def promotion(registry: Registry, version: int, environment: str, upto: int) -> Entry | None:
     """The newest promotion of a version to an environment that was not retracted."""
-    links = await registry.store.links([version], {Role.DECIDES_ON}, inward=True)
-    entries = await registry.store.entries([link.source for link in links if link.source <= upto])
-    found = [
+    return (await promotions(registry, [version], environment, upto)).get(version)
+
+
+async def promotions(registry: Registry, versions: Sequence[int], environment: str, upto: int) -> Mapping[int, Entry]:
+    """The newest promotion to an environment that was not retracted, of each version that has one."""
+    links = await registry.store.links(versions, {Role.DECIDES_ON}, inward=True)
+    of = {link.source: link.target for link in links if link.source <= upto}
+    entries = [
         entry
-        for entry in entries
+        for entry in await registry.store.entries(sorted(of))
         if entry.record.kind is Kind.PROMOTION and entry.record.content["environment"] == environment
     ]
-    gone = await retracted(registry.store, [entry.record.id for entry in found], upto)
-    return next((entry for entry in reversed(found) if entry.record.id not in gone), None)
+    gone = await retracted_ids(registry.store, [entry.record.id for entry in entries], upto)
+    return {of[entry.sequence]: entry for entry in entries if entry.record.id not in gone}

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from descentd.graph.model.clock import timestamp
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
-from descentd.graph.registration.acts import now
-from descentd.queries.production.deployments import Service, of_deployments
+from descentd.queries.production.deployments import Deployment, deployments_by_record
 from descentd.queries.production.incidents import IncidentStatus, affected, resolutions
 from descentd.queries.registry import Registry
 
@@ -46,7 +46,7 @@ async def outcomes(registry: Registry, ids: Sequence[str | None]) -> list[Outcom
     briefs = await registry.store.resolve({id for id in ids if id is not None})
     entries = await registry.store.entries(sorted({brief.sequence for brief in briefs.values()}))
     over = await resolutions(registry, [e.sequence for e in entries if e.record.kind is Kind.INCIDENT], upto)
-    services = await of_deployments(registry, [e for e in entries if e.record.kind is Kind.DEPLOYMENT], upto)
+    deployments = await deployments_by_record(registry, [e for e in entries if e.record.kind is Kind.DEPLOYMENT], upto)
     about = {entry.record.content["subject"] for entry in entries if "subject" in entry.record.content}
     versions = await registry.store.resolve(about)
     found: dict[str, Outcome] = {}
@@ -58,10 +58,12 @@ async def outcomes(registry: Registry, ids: Sequence[str | None]) -> list[Outcom
             counts = await affected(registry, entry.record.content, upto)
             found[entry.record.id] = Outcome(entry.record.id, Kind.INCIDENT, ref, status, counts)
         else:
-            found[entry.record.id] = _deployment(entry, services[entry.sequence], ref)
+            found[entry.record.id] = _deployment(entry, deployments.get(entry.sequence), ref)
     return [_NOTHING if id is None else found[id] for id in ids]
 
 
-def _deployment(entry: Entry, service: Service, version: str | None) -> Outcome:
-    status = "ENDED" if service.until <= instant(now()) else "SERVING"
+def _deployment(entry: Entry, deployment: Deployment | None, version: str | None) -> Outcome:
+    if deployment is None:
+        return Outcome(entry.record.id, Kind.DEPLOYMENT, None, NOTHING_SERVED)
+    status = "ENDED" if deployment.until <= instant(timestamp()) else "SERVING"
     return Outcome(entry.record.id, Kind.DEPLOYMENT, version, status)

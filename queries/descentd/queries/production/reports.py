@@ -3,18 +3,21 @@
 Something that serves and is unknown, or is not what the registry promoted there, is an incident by itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput, IncidentInput
 from descentd.graph.inputs.base import DateTime, Input, Name, Value
-from descentd.graph.model.errors import GateBlocked, NotFound
+from descentd.graph.model.clock import timestamp
+from descentd.graph.model.errors import GateBlocked
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
 from descentd.graph.model.records import Brief
-from descentd.graph.registration.acts import DeploymentInput, EndDeploymentInput, IncidentInput, now
-from descentd.queries.production import deploying, incidents
+from descentd.queries.production import deploying, incident_reports
 from descentd.queries.production.alerts import external_id
-from descentd.queries.production.deployments import at_place
+from descentd.queries.production.deployments import at_place, promotions
 from descentd.queries.production.receipts import Taken
+from descentd.queries.prose import shortened
 from descentd.queries.registry import Registry
 
 
@@ -43,11 +46,13 @@ async def take_report(registry: Registry, told: Report, person: str, key: str | 
     """Record a report: a deployment, its end, or an incident. The same `key` again is the same report."""
     given = told.given
     if told.removed:
-        return await _removed(registry, given, person, key)
-    version = await _version(registry, given)
-    if version is None:
-        what = given.deployed or "something without an artifact digest"
-        return await _mismatch(registry, given, f"Unknown to the registry and serving: {what}", None, person)
+        place = {"environment": given.environment, "endpoint": given.endpoint, "until": given.since}
+        ending = EndDeploymentInput.read({**place, "reason": "Reported as removed."})
+        return Taken((await deploying.report_end(registry, ending, person, key)).id)
+    candidates = await _versions(registry, given)
+    if len(candidates) != 1:
+        return await _mismatch(registry, given, _unclear(given, candidates), None, person)
+    [version] = candidates
     wanted = {
         "subject": version.id,
         "environment": given.environment,
@@ -59,35 +64,43 @@ async def take_report(registry: Registry, told: Report, person: str, key: str | 
         done = await deploying.deploy(registry, DeploymentInput.read(wanted), person, serves=True)
     except GateBlocked as error:
         return await _mismatch(registry, given, f"Serving against the registry: {error.message}", version, person)
-    return Taken(done.service.entry.record.id)
+    return Taken(done.deployment.entry.record.id)
 
 
-async def _removed(registry: Registry, given: ReportInput, person: str, key: str | None) -> Taken:
-    place = {"environment": given.environment, "endpoint": given.endpoint, "until": given.since}
-    ending = EndDeploymentInput.read({**place, "reason": "Reported as removed."})
-    try:
-        done = await deploying.end(registry, ending, person, key)
-    except NotFound:
-        return Taken(None)
-    return Taken(done.service.entry.record.id)
+async def _versions(registry: Registry, given: ReportInput) -> list[Brief]:
+    """The versions that a report may mean: one where it can be told, several where an artifact is that of several.
 
-
-async def _version(registry: Registry, given: ReportInput) -> Brief | None:
-    """The version that a report names: of several with one artifact, the one that serves there, else the newest."""
+    Of several with one artifact it is the one that serves at the endpoint, else those that are promoted there.
+    """
     if given.deployed is None:
-        return None
+        return []
     found = (await registry.store.resolve([given.deployed])).get(given.deployed)
     if found is not None:
-        return found if found.kind is Kind.MODEL_VERSION else None
+        return [found] if found.kind is Kind.MODEL_VERSION else []
     key = f"artifact:{given.deployed}"
-    holders = (await registry.store.holders([key])).get(key, ())
-    if not holders:
-        return None
-    moment = instant(given.since or now())
+    sequences = (await registry.store.find_by_keys([key])).get(key, ())
+    holders = await registry.store.briefs(sequences)
+    if len(holders) < 2:
+        return holders
+    moment = instant(given.since or timestamp())
     there = await at_place(registry.store, given.environment, given.endpoint)
-    serving = {one.version for one in there if one.serves_at(moment)}
-    briefs = await registry.store.briefs(holders)
-    return next((brief for brief in briefs if brief.id in serving), briefs[-1])
+    serving = {one.version for one in there.deployments if one.serves_at(moment)}
+    upto = await registry.sequence()
+    promoted = await promotions(registry, sequences, given.environment, upto)
+    for likely in (
+        [brief for brief in holders if brief.id in serving],
+        [brief for brief in holders if brief.sequence in promoted],
+    ):
+        if likely:
+            return likely
+    return holders
+
+
+def _unclear(given: ReportInput, candidates: Sequence[Brief]) -> str:
+    if not candidates:
+        return f"Unknown to the registry and serving: {given.deployed or 'something that the report does not name'}"
+    shown = shortened([brief.ref for brief in candidates], 5)
+    return f"Serving, but which version is ambiguous: {given.deployed} is an artifact of {shown}"
 
 
 async def _mismatch(registry: Registry, given: ReportInput, title: str, version: Brief | None, person: str) -> Taken:
@@ -105,5 +118,5 @@ async def _mismatch(registry: Registry, given: ReportInput, title: str, version:
         "externalId": external_id(*parts),
     }
     matched = version is not None
-    done = await incidents.report(registry, IncidentInput.read(told), person, recurs=True, matched=matched)
+    done = await incident_reports.report(registry, IncidentInput.read(told), person, recurs=True, matched=matched)
     return Taken(done.record.id)

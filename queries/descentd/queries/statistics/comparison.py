@@ -65,7 +65,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Contrasts:
+class Comparisons:
     """One result against k others: raw deltas, z, and the errors that z rests on (NaN where one is not known)."""
 
     deltas: Floats
@@ -112,7 +112,7 @@ class Estimates:
         """What to compute with: by Agresti and Caffo's rule where `cautious` and only n is known."""
         return self._picked(np.arange(len(cautious)), cautious)
 
-    def against(self, one: int, others: Places) -> Contrasts:
+    def against(self, one: int, others: Places) -> Comparisons:
         """Compare the result at `one` with each at `others`."""
         cautious = self.few[others] | self.few[one]
         own = self._picked(np.full(len(others), one, np.intp), cautious)
@@ -120,7 +120,7 @@ class Estimates:
         apart = own.sides * other.sides < 0
         errors = np.where(apart, own.errors + other.errors, np.hypot(own.errors, other.errors))
         deltas = np.array(self.badness[one] - self.badness[others], np.float64)
-        return Contrasts(
+        return Comparisons(
             deltas, (own.badness - other.badness) / errors, errors, own.errors, other.errors, self._decimals
         )
 

@@ -84,7 +84,7 @@ class Partition(Record, kind=Kind.PARTITION):
     async def same_data(self, info: Info) -> list["Partition"]:
         key = f"digest:{(await self._content(info))['digest']}"
         store = context(info).registry.store
-        held = (await store.holders([key])).get(key, [])
+        held = (await store.find_by_keys([key])).get(key, [])
         twins = [sequence for sequence in held if sequence != self.sequence and sequence <= self.at]
         return [node(brief, self.at) for brief in await store.briefs(twins)]
 

@@ -1,7 +1,6 @@
 """Deployments: what serves where, and served when."""
 
 import asyncio
-import time
 from typing import Annotated, Any, Final
 
 import strawberry
@@ -11,18 +10,18 @@ from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import AsOf
 from descentd.app.graphql.schema.gates import RuleOutcome, rules
 from descentd.app.graphql.schema.inputs import made, wire
-from descentd.app.graphql.schema.records import Record, named, node
+from descentd.app.graphql.schema.records import Claimed, Record, claimed, named, node
 from descentd.app.graphql.schema.scalars import DateTime
 from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
+from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Brief
-from descentd.graph.registration.acts import DeploymentInput, EndDeploymentInput
 from descentd.queries.governance.gate.decide import Gate
 from descentd.queries.governance.gate.rules import GateOutcome
-from descentd.queries.production import deploying
-from descentd.queries.production.deployments import Service, serving
-from descentd.queries.production.standing import Then, gate_then, profile_current
+from descentd.queries.production import deploying, deployments
+from descentd.queries.production.deploying import Then, gate_then, profile_current
 from descentd.queries.registry import moment_of
 
 Deploying: Final[Any] = made(DeploymentInput)
@@ -41,21 +40,34 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
     async def endpoint(self, info: Info) -> str:
         return str((await self._content(info))["endpoint"])
 
-    @strawberry.field(description="The version that serves.")
-    async def version(self, info: Info) -> ModelVersion:
-        found: ModelVersion = await named(info, (await self._service(info)).version, self.at)
+    @strawberry.field(description="The version that serves; null for the report of an end at which nothing served.")
+    async def version(self, info: Info) -> ModelVersion | None:
+        deployment = await self._deployment(info)
+        if deployment is None:
+            return None
+        found: ModelVersion = await named(info, deployment.version, self.at)
         return found
 
-    @strawberry.field(description="Since when.")
-    async def since(self, info: Info) -> DateTime:
-        return DateTime(rfc3339((await self._service(info)).since))
+    @strawberry.field(description="Since when; null for the report of an end at which nothing served.")
+    async def since(self, info: Info) -> DateTime | None:
+        deployment = await self._deployment(info)
+        return None if deployment is None else DateTime(rfc3339(deployment.since))
 
     @strawberry.field(description="Until when: its end, or the next deployment at that endpoint; null while it serves.")
     async def until(self, info: Info) -> DateTime | None:
-        ended = (await self._service(info)).ended
+        deployment = await self._deployment(info)
+        ended = (await self._content(info)).get("until") if deployment is None else deployment.ended
         return None if ended is None else DateTime(ended)
 
-    async def _service(self, info: Info) -> Service:
+    @strawberry.field(
+        description=(
+            "Who says so, where it served before this registry was asked: no promotion let it, and it meets no policy."
+        )
+    )
+    async def claimed(self, info: Info) -> Claimed | None:
+        return claimed((await self._content(info)).get("claimed"))
+
+    async def _deployment(self, info: Info) -> deployments.Deployment | None:
         return await context(info).deployments.load((self.sequence, self.at))
 
 
@@ -68,7 +80,7 @@ class Serving:
     since: DateTime = strawberry.field(description="Since when.")
     version: ModelVersion = strawberry.field(description="The version that serves.")
     deployment: Deployment = strawberry.field(description="The deployment by which it serves.")
-    service: strawberry.Private[Service]
+    facts: strawberry.Private[deployments.Deployment]
     then: strawberry.Private[Then]
     asked: strawberry.Private["asyncio.Task[Gate | None] | None"] = None
 
@@ -88,12 +100,12 @@ class Serving:
     async def _asked(self, info: Info) -> Gate | None:
         """What its gate says, asked once for all fields."""
         if self.asked is None:
-            self.asked = asyncio.ensure_future(gate_then(context(info).registry, self.service, self.then))
+            self.asked = asyncio.ensure_future(gate_then(context(info).registry, self.facts, self.then))
         return await self.asked
 
     @strawberry.field(description="There is a profile on record then, and none superseded it since the promotion.")
     async def profile_current(self, info: Info) -> bool:
-        return await profile_current(context(info).registry, self.service, self.then)
+        return await profile_current(context(info).registry, self.facts, self.then)
 
 
 @strawberry.type
@@ -117,23 +129,23 @@ class ServingQuery:
         moment = moment_of(at, "at")
         if moment is None:
             asked = moment_of(as_of)
-            then = Then(time.time_ns() // 1000 if asked is None else asked, upto)
+            then = Then(clock.now() if asked is None else asked, upto)
         else:
             then = Then(moment, min(upto, await registry.store.sequence_at(moment)))
-        found = await serving(registry, environment, endpoint, then.moment, upto)
+        found = await deployments.serving(registry, environment, endpoint, then.moment, upto)
         return [await _serving(info, one, then, upto) for one in found]
 
 
-async def _serving(info: Info, service: Service, then: Then, upto: int) -> Serving:
-    environment, endpoint = service.place
-    entry = service.entry
+async def _serving(info: Info, facts: deployments.Deployment, then: Then, upto: int) -> Serving:
+    environment, endpoint = facts.place
+    entry = facts.entry
     return Serving(
         environment=environment,
         endpoint=endpoint,
-        since=DateTime(rfc3339(service.since)),
-        version=await named(info, service.version, upto),
+        since=DateTime(rfc3339(facts.since)),
+        version=await named(info, facts.version, upto),
         deployment=node(Brief(entry.sequence, Kind.DEPLOYMENT, entry.record.id, None), upto),
-        service=service,
+        facts=facts,
         then=then,
     )
 
@@ -161,6 +173,6 @@ class DeploymentMutation:
 
 def _node(info: Info, done: deploying.Deployed) -> Deployment:
     context(info).answered_at(done.upto)
-    entry = done.service.entry
+    entry = done.deployment.entry
     found: Deployment = node(Brief(entry.sequence, Kind.DEPLOYMENT, entry.record.id, None), done.upto)
     return found

@@ -14,9 +14,9 @@ from descentd.app.graphql.schema.records import Record, named, node
 from descentd.app.graphql.schema.scalars import JSON, Ref
 from descentd.app.graphql.schema.statements import Attribute
 from descentd.app.graphql.schema.versions import AttributeTarget, ModelVersion
-from descentd.queries.evaluation import diff
-from descentd.queries.evaluation.diff_summary import summary
-from descentd.queries.evaluation.measurements import Row
+from descentd.queries.difference import diff
+from descentd.queries.difference.diff_summary import summary
+from descentd.queries.difference.metric_rows import Row
 
 
 @strawberry.type(description="A part of a version that differs.")
@@ -97,7 +97,7 @@ class Diff:
 
 
 def _metric(row: Row, found: diff.Diff) -> MetricDifference:
-    protocol = row.protocol
+    protocol = None if row.series is None else row.series.protocol
     on = None if protocol is None or protocol.data is None else found.called.data[protocol.data]
     return MetricDifference(
         name=row.metric.name,

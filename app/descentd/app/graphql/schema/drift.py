@@ -11,7 +11,7 @@ from descentd.app.graphql.schema.exposure import Filter
 from descentd.app.graphql.schema.records import node
 from descentd.app.graphql.schema.scalars import Count
 from descentd.app.graphql.schema.versions import ModelVersion
-from descentd.queries.governance.drift import documentation_drift
+from descentd.queries.lineage.versions import documentation_drift
 
 
 @strawberry.type(description="How the documentation of a version has drifted.")

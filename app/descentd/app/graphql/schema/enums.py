@@ -7,11 +7,10 @@ from typing import Final
 import strawberry
 
 from descentd.graph import metrics
-from descentd.graph.inputs import datasets, evaluations, versions
+from descentd.graph.inputs import acts, datasets, evaluations, versions
 from descentd.graph.model import kinds, reach
-from descentd.graph.registration import acts
+from descentd.queries.difference import diff, metric_rows
 from descentd.queries.erosion import findings, questions
-from descentd.queries.evaluation import diff, measurements
 from descentd.queries.governance import drift, probes, verdicts
 from descentd.queries.governance.gate import rules as gate_rules
 from descentd.queries.lineage import builds, lineage
@@ -27,8 +26,9 @@ FlagAction = acts.FlagAction
 Documented = reach.Documented
 MetricCategory = metrics.MetricCategory
 MetricDirection = metrics.MetricDirection
+MetricScale = metrics.MetricScale
 Direction = lineage.Direction
-ExposureVerdict = reach.Verdict
+ExposureVerdict = reach.ExposureVerdict
 VerdictStatus = verdicts.VerdictStatus
 ProbeStatus = probes.ProbeStatus
 GateOutcome = gate_rules.GateOutcome
@@ -36,12 +36,12 @@ DriftKind = drift.DriftKind
 ErosionKind = questions.ErosionKind
 ErosionVerdict = findings.ErosionVerdict
 ChangeArea = builds.ChangeArea
-Comparability = measurements.Comparability
+Comparability = metric_rows.Comparability
 VersionRelation = diff.VersionRelation
 IncidentStatus = incidents.IncidentStatus
 
 strawberry.enum(RecordKind, name="RecordKind", description=kinds.Kind.__doc__)
-strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.Verdict.__doc__)
+strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.ExposureVerdict.__doc__)
 for _same in (
     Role,
     Relation,
@@ -52,6 +52,7 @@ for _same in (
     Documented,
     MetricCategory,
     MetricDirection,
+    MetricScale,
     Direction,
     VerdictStatus,
     ProbeStatus,
@@ -85,5 +86,15 @@ class Joint(StrEnum):
 
 BY_NAME: Final[Mapping[str, type[StrEnum]]] = {
     enum.__name__: enum
-    for enum in (Relation, TrainingRole, Severity, Decision, FlagAction, Documented, MetricCategory, MetricDirection)
+    for enum in (
+        Relation,
+        TrainingRole,
+        Severity,
+        Decision,
+        FlagAction,
+        Documented,
+        MetricCategory,
+        MetricDirection,
+        MetricScale,
+    )
 }

@@ -18,7 +18,7 @@ from descentd.graph.model.records import Brief
 from descentd.queries.erosion import findings, report
 from descentd.queries.erosion.findings import Finding
 from descentd.queries.evaluation.composites import Slice
-from descentd.queries.evaluation.series import Protocol
+from descentd.queries.evaluation.series import EvaluationProtocol, ExcludedResults
 from descentd.queries.lineage.builds import Change
 from descentd.queries.statistics.comparison import Result
 
@@ -133,15 +133,15 @@ def people(slice: Slice) -> list[Attribute]:
 
 
 def left_out(
-    found: Sequence[findings.LeftOut], refs: Mapping[int, str], data: Mapping[str, Brief], at: int
+    found: Sequence[ExcludedResults], refs: Mapping[int, str], data: Mapping[str, Brief], at: int
 ) -> list[LeftOut]:
     """What does not count as its GraphQL type."""
     return [
         LeftOut(
-            metric=one.protocol.metric.name,
-            slice=people(one.protocol.slice),
-            suite=suite_of(one.protocol),
-            data=_on(one.protocol, data, at),
+            metric=one.series.metric.name,
+            slice=people(one.series.slice),
+            suite=suite_of(one.series.protocol),
+            data=_on(one.series.protocol, data, at),
             contaminated=[Ref(refs[version]) for version in one.contaminated],
             retracted=[Ref(refs[version]) for version in one.retracted],
         )
@@ -149,7 +149,7 @@ def left_out(
     ]
 
 
-def _on(protocol: Protocol, data: Mapping[str, Brief], at: int) -> Record | None:
+def _on(protocol: EvaluationProtocol, data: Mapping[str, Brief], at: int) -> Record | None:
     found: Record | None = None if protocol.data is None else node(data[protocol.data], at)
     return found
 
@@ -162,7 +162,7 @@ def of_version(ref: str, result: Result | None, definition: MetricDefinition) ->
 
 
 def _gain(gain: findings.Gain) -> Improvement:
-    return Improvement(metric=gain.protocol.metric.name, delta=gain.delta, p=gain.p)
+    return Improvement(metric=gain.series.metric.name, delta=gain.delta, p=gain.p)
 
 
 def field_change(change: Change) -> FieldChange:
@@ -175,14 +175,14 @@ def field_change(change: Change) -> FieldChange:
     )
 
 
-def finding(told: report.Told, data: Mapping[str, Brief], at: int) -> ErosionFinding:
+def finding(told: report.FindingReport, data: Mapping[str, Brief], at: int) -> ErosionFinding:
     """A finding as its GraphQL type."""
     found: Finding = told.finding
-    metric = found.protocol.metric
+    metric = found.series.metric
     return ErosionFinding(
         kind=found.kind,
         metric=metric.name,
-        slice=people(found.protocol.slice),
+        slice=people(found.series.slice),
         baseline=of_version(told.baseline, found.baseline_result, metric),
         head=of_version(told.head, found.head_result, metric),
         delta=found.delta,
@@ -190,8 +190,8 @@ def finding(told: report.Told, data: Mapping[str, Brief], at: int) -> ErosionFin
         p=found.p,
         q=found.q,
         improved=[_gain(gain) for gain in found.improved],
-        suite=suite_of(found.protocol),
-        data=_on(found.protocol, data, at),
+        suite=suite_of(found.series.protocol),
+        data=_on(found.series.protocol, data, at),
         introduced_by=[
             Introduction(from_=Ref(one.start), to=Ref(one.end), changes=[field_change(each) for each in one.changes])
             for one in told.introduced_by

@@ -14,7 +14,7 @@ from descentd.app.graphql.schema.records import node
 from descentd.app.graphql.schema.scalars import Count
 from descentd.app.graphql.schema.statements import Attribute
 from descentd.app.graphql.schema.versions import ModelVersion
-from descentd.queries.erosion import ranked
+from descentd.queries.erosion import registry_report
 
 
 @strawberry.input(description="Which erosions are meant; every condition that is given must hold.")
@@ -28,11 +28,11 @@ class ErosionFilter:
     )
     kinds: list[ErosionKind] | None = strawberry.field(default=None, description="Only findings of these kinds.")
 
-    def conditions(self) -> ranked.ErosionFilter:
+    def conditions(self) -> registry_report.ErosionFilter:
         """The filter as the question takes it."""
         category = None if self.category is None else tuple(self.category)
         kinds = None if self.kinds is None else tuple(self.kinds)
-        return ranked.ErosionFilter(self.name, self.name_prefix, category, kinds)
+        return registry_report.ErosionFilter(self.name, self.name_prefix, category, kinds)
 
 
 @strawberry.type(description="Something that got worse, in short.")
@@ -84,7 +84,7 @@ class ErosionsQuery:
         after: After = None,
     ) -> ErosionsConnection:
         wanted = None if filter is None else filter.conditions()
-        found = await ranked.erosions(context(info).registry, wanted, first, after)
+        found = await registry_report.erosions(context(info).registry, wanted, first, after)
         context(info).answered_at(found.upto)
         return ErosionsConnection(
             total_count=Count(found.total),

@@ -13,7 +13,8 @@ from descentd.app.graphql.schema.statements import Attribute
 from descentd.graph.model.identity import parse
 from descentd.graph.model.kinds import Kind
 from descentd.queries.evaluation import evaluations
-from descentd.queries.evaluation.series import Protocol
+from descentd.queries.evaluation.definitions import definitions
+from descentd.queries.evaluation.series import EvaluationProtocol
 from descentd.queries.statistics.comparison import Result
 
 
@@ -26,10 +27,10 @@ class Suite:
     config: JSON | None = strawberry.field(description="How it was run.")
 
 
-def suite_of(protocol: Protocol) -> Suite:
+def suite_of(protocol: EvaluationProtocol) -> Suite:
     """The suite of a series."""
-    config = JSON(parse(protocol.suite_config.encode())) if protocol.suite_config else None
-    return Suite(name=protocol.suite, version=protocol.suite_version, config=config)
+    config = JSON(parse(protocol.config.encode())) if protocol.config else None
+    return Suite(name=protocol.suite, version=protocol.version, config=config)
 
 
 @strawberry.type(description="One result.")
@@ -91,13 +92,13 @@ class Evaluation(Record, kind=Kind.EVALUATION):
     @strawberry.field(description="The results.")
     async def metrics(self, info: Info) -> list[MetricValue]:
         registry = context(info).registry
-        definitions = await registry.definitions.read(registry.store, registry.walk, self.at)
+        metrics = await definitions(registry, self.at)
         return [
             MetricValue(
                 name=m["name"],
                 value=m["value"],
                 stderr=m.get("stderr"),
-                error=Result(m["value"], m.get("stderr"), m.get("n")).error(definitions[m["name"]]),
+                error=Result(m["value"], m.get("stderr"), m.get("n")).error(metrics[m["name"]]),
                 n=m.get("n"),
                 slice=[Attribute(**part) for part in m.get("slice", ())],
             )

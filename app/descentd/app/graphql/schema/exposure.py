@@ -8,14 +8,15 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First
 from descentd.app.graphql.schema.connections import PageInfo, cursors_below, page_info
-from descentd.app.graphql.schema.enums import ExposureKind, ExposureVerdict, Joint, VerdictStatus
+from descentd.app.graphql.schema.enums import ExposureKind, Joint, VerdictStatus
 from descentd.app.graphql.schema.lineage import Step, steps
 from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import Count, DateTime, Digest, Ref
 from descentd.app.graphql.schema.versions import ModelVersion
-from descentd.graph.model.reach import Verdict
+from descentd.graph.model.reach import ExposureVerdict
 from descentd.queries.lineage import exposure
 from descentd.queries.lineage.versions import VersionFilter
+from descentd.queries.lineage.vocabulary import Vocabulary
 
 
 @strawberry.input(description="An attribute and the values of which any will do.")
@@ -104,12 +105,12 @@ class TrainedOn:
     """Exposure."""
 
     question: strawberry.Private[exposure.Exposure]
-    verdicts: strawberry.Private[frozenset[Verdict]]
+    verdicts: strawberry.Private[frozenset[ExposureVerdict]]
 
     @strawberry.field(description="All three answers, exactly, over the filter.")
     async def counts(self) -> list[VerdictCount]:
         counts = await self.question.counts()
-        return [VerdictCount(verdict=verdict, count=Count(counts.get(verdict, 0))) for verdict in Verdict]
+        return [VerdictCount(verdict=verdict, count=Count(counts.get(verdict, 0))) for verdict in ExposureVerdict]
 
     @strawberry.field(description="The versions with the answers that were asked for.")
     async def versions(self, first: First = None, after: After = None) -> ExposureConnection:
@@ -180,7 +181,7 @@ class ExposureQuery:
     async def population_vocabulary(self, info: Info, as_of: AsOf = None) -> list[VocabularyAttribute]:
         registry = context(info).registry
         upto = await registry.sequence(as_of)
-        vocabulary = await registry.vocabulary.read(registry.store, registry.walk, upto)
+        vocabulary = await registry.cache(Vocabulary).read(registry.store, registry.walk, upto)
         context(info).answered_at(upto, as_of)
         return [
             VocabularyAttribute(

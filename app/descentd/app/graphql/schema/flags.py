@@ -10,8 +10,8 @@ from descentd.app.graphql.schema.enums import FlagAction
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
 from descentd.app.graphql.schema.records import Record
+from descentd.graph.inputs.acts import FlagInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import FlagInput
 from descentd.queries.governance import flags
 
 Flagging: Final[Any] = made(FlagInput)

@@ -16,10 +16,10 @@ from descentd.app.graphql.schema.records import Record, named, node
 from descentd.app.graphql.schema.scalars import JSON, Count, DateTime, Ref
 from descentd.app.graphql.schema.statements import SafetyProfile
 from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import IncidentInput, ResolutionInput
-from descentd.queries.production import incidents
+from descentd.queries.production import incident_reports, incidents
 
 Reporting: Final[Any] = made(IncidentInput)
 Resolving: Final[Any] = made(ResolutionInput)
@@ -137,7 +137,9 @@ class IncidentMutation:
     async def report_incident(
         self, info: Info, input: Annotated[Reporting, strawberry.argument(description="What, where and when.")]
     ) -> IncidentDone:
-        done = await incidents.report(context(info).registry, IncidentInput.read(wire(input)), context(info).person)
+        done = await incident_reports.report(
+            context(info).registry, IncidentInput.read(wire(input)), context(info).person
+        )
         context(info).answered_at(done.upto)
         content = done.record.content
         return IncidentDone(
@@ -152,7 +154,7 @@ class IncidentMutation:
         self, info: Info, input: Annotated[Resolving, strawberry.argument(description="Which, and how.")]
     ) -> ResolutionDone:
         registry = context(info).registry
-        record = await incidents.resolve(registry, ResolutionInput.read(wire(input)), context(info).person)
+        record = await incident_reports.resolve(registry, ResolutionInput.read(wire(input)), context(info).person)
         context(info).answered_at(await registry.sequence())
         return ResolutionDone(id=strawberry.ID(record.content["supersedes"]), status=IncidentStatus.RESOLVED)
 

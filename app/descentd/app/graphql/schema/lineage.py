@@ -14,7 +14,7 @@ from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import Count, Ref
 from descentd.graph.model.kinds import KINDS
 from descentd.queries.lineage import impact, lineage, paths
-from descentd.queries.lineage.derivations import Derivation
+from descentd.queries.lineage.paths import Derivation
 
 
 @strawberry.type(description="A record of a lineage.")

@@ -6,14 +6,14 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
-from descentd.app.graphql.schema.enums import RecordKind
+from descentd.app.graphql.schema.enums import RecordKind, Role
 from descentd.app.graphql.schema.scalars import JSON, DateTime, Ref
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Brief
-from descentd.queries.withdrawals import withdrawn_origins
+from descentd.queries.retractions import retracted_origins
 
 TYPES: Final[dict[Kind, type["Record"]]] = {}
 """The GraphQL type of each kind of record; each class adds itself."""
@@ -42,19 +42,38 @@ class Record:
 
     @strawberry.field(description="It was retracted: it stays, and nothing is to rest on it any more.")
     async def retracted(self, info: Info) -> bool:
-        by = await context(info).retractions.load(self.id)
-        return by is not None and by <= self.at
+        return await context(info).retracted.load((self.id, self.at))
 
     @strawberry.field(description="What was retracted of all that it came from: it rests on that, and shows it.")
     async def retracted_origins(self, info: Info) -> list["Record"]:
-        found = await withdrawn_origins(context(info).registry, self.sequence, self.at)
+        found = await retracted_origins(context(info).registry, self.sequence, self.at)
         return [node(one.of, self.at) for one in found]
+
+    @strawberry.field(
+        description="All that was recorded, as it is hashed into the id; other records are in it by their ids."
+    )
+    async def content(self, info: Info) -> JSON:
+        return JSON(await self._content(info))
+
+    @strawberry.field(description="The records that its content names, with what they are to it.")
+    async def links(self, info: Info) -> list["Link"]:
+        edges = (await self._entry(info)).record.edges
+        named = await context(info).named.load_many([edge.target for edge in edges])
+        return [Link(role=edge.role, node=node(brief, self.at)) for edge, brief in zip(edges, named, strict=True)]
 
     async def _entry(self, info: Info) -> Entry:
         return await context(info).entries.load(self.sequence)
 
     async def _content(self, info: Info) -> Content:
         return (await self._entry(info)).record.content
+
+
+@strawberry.type(description="Another record that a record's content names.")
+class Link:
+    """Link."""
+
+    role: Role = strawberry.field(description="What the other record is to it.")
+    node: Record = strawberry.field(description="The other record.")
 
 
 def node(brief: Brief, at: int) -> Any:
@@ -67,6 +86,19 @@ def node(brief: Brief, at: int) -> Any:
 async def named(info: Info, id: str, at: int) -> Any:
     """The record with an id that is known to be registered, as its GraphQL type."""
     return node(await context(info).named.load(id), at)
+
+
+@strawberry.type(description="That something happened elsewhere, before this registry was asked, and who says so.")
+class Claimed:
+    """Claimed."""
+
+    by: str = strawberry.field(description="Who decided or deployed then.")
+    source: str = strawberry.field(description="Where that is on record: a document, another system.")
+
+
+def claimed(given: Content | None) -> Claimed | None:
+    """What an act's content says of where it was claimed."""
+    return None if given is None else Claimed(by=given["by"], source=given["source"])
 
 
 @strawberry.type(description="The code that built a version.")
@@ -129,5 +161,6 @@ for _kind, _description in (
     (Kind.METRIC_DEFINITION, "What a metric means in this registry."),
     (Kind.POPULATION, "What is said of the people in a partition."),
     (Kind.RETRACTION, "Something recorded earlier is not to be relied on."),
+    (Kind.DISCLOSURE, "Lineage of a version or dataset that was learned after it was registered."),
 ):
     _plain(_kind, _kind.title().replace("_", ""), _description)

@@ -8,8 +8,8 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.accounts import AccessRole
-from descentd.graph.registration.acts import RetractionInput
 from descentd.queries import retractions
 
 Retracting: Final[Any] = made(RetractionInput)

@@ -10,9 +10,9 @@ from descentd.app.graphql.schema.enums import Decision
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.records import Record
 from descentd.app.graphql.schema.scalars import DateTime
+from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.registration.acts import ReviewInput
-from descentd.queries.governance import reviews
+from descentd.queries.governance import reviewing
 
 Reviewing: Final[Any] = made(ReviewInput)
 
@@ -51,8 +51,8 @@ class Review(Record, kind=Kind.REVIEW):
 
     async def _void(self, info: Info) -> str | None:
         subject = await context(info).named.load((await self._content(info))["subject"])
-        held = await context(info).reviews.load((subject.sequence, self.at))
-        return next(one.void for one in held if one.entry.sequence == self.sequence)
+        states = await context(info).reviews.load((subject.sequence, self.at))
+        return next(one.void for one in states if one.entry.sequence == self.sequence)
 
 
 @strawberry.type(description="How many people have to say GO, and how many do.")
@@ -84,7 +84,7 @@ class ReviewMutation:
     async def review(
         self, info: Info, input: Annotated[Reviewing, strawberry.argument(description="What, and why.")]
     ) -> ReviewDone:
-        done = await reviews.review(context(info).registry, ReviewInput.read(wire(input)), context(info).person)
+        done = await reviewing.review(context(info).registry, ReviewInput.read(wire(input)), context(info).person)
         context(info).answered_at(done.upto)
         content = done.record.content
         return ReviewDone(

@@ -5,6 +5,7 @@ from strawberry.types import Info
 
 from descentd.app.graphql.schema.enums import Severity
 from descentd.app.graphql.schema.records import Record
+from descentd.graph.model.accounts import person_key
 from descentd.graph.model.kinds import Kind
 
 
@@ -91,9 +92,14 @@ class SafetyProfile(Record, kind=Kind.SAFETY_PROFILE):
 class Note(Record, kind=Kind.NOTE):
     """Note."""
 
-    @strawberry.field(description="Who made it.")
+    @strawberry.field(description="Who is said to have made it; `recordedBy` wrote it down.")
     async def author(self, info: Info) -> str:
         return str((await self._content(info))["author"])
+
+    @strawberry.field(description="It quotes somebody else than the person who recorded it.")
+    async def quotation(self, info: Info) -> bool:
+        entry = await self._entry(info)
+        return person_key(str(entry.record.content["author"])) != person_key(entry.recorded_by)
 
     @strawberry.field(description="What it says.")
     async def text(self, info: Info) -> str:

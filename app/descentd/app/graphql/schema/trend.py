@@ -17,7 +17,7 @@ from descentd.app.graphql.schema.statements import Attribute
 from descentd.graph.inputs.base import AttributeInput
 from descentd.queries.evaluation import trend
 from descentd.queries.evaluation.lines import Line
-from descentd.queries.evaluation.series import Protocol
+from descentd.queries.evaluation.series import SeriesKey
 
 SliceTerm: Final[Any] = made(AttributeInput)
 
@@ -111,11 +111,11 @@ class Trend:
     )
 
 
-def _series(found: trend.Trend, protocol: Protocol, line: Line) -> TrendSeries:
+def _series(found: trend.Trend, key: SeriesKey, line: Line) -> TrendSeries:
     return TrendSeries(
-        suite=suite_of(protocol),
-        data=node(found.data[protocol.data], found.upto) if protocol.data else None,
-        slice=people(protocol.slice),
+        suite=suite_of(key.protocol),
+        data=node(found.data[key.protocol.data], found.upto) if key.protocol.data else None,
+        slice=people(key.slice),
         points=[
             TrendPoint(
                 ref=Ref(found.refs[point.version]),
@@ -176,7 +176,7 @@ class TrendQuery:
                 unit=definition.unit,
                 tolerance=definition.tolerance,
             ),
-            series=[_series(found, protocol, line) for protocol, line in found.lines],
+            series=[_series(found, key, line) for key, line in found.lines],
             left_out=left_out(found.left_out, found.refs, found.data, found.upto),
             slices=[TrendSlice(slice=people(one)) for one in found.slices],
         )

@@ -15,7 +15,7 @@ from descentd.app.graphql.schema.statements import Note, SafetyProfile, Vulnerab
 from descentd.graph.model.derived import build_of
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief
-from descentd.queries.governance.flags import reaching
+from descentd.queries.governance.flags import flags_reaching
 from descentd.queries.governance.verdicts import verdict
 
 
@@ -154,7 +154,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         if build is None:
             return []
         store = context(info).registry.store
-        held = (await store.holders([f"build:{build}"])).get(f"build:{build}", [])
+        held = (await store.find_by_keys([f"build:{build}"])).get(f"build:{build}", [])
         others = [sequence for sequence in held if sequence != self.sequence and sequence <= self.at]
         return [node(brief, self.at) for brief in await store.briefs(others)]
 
@@ -178,7 +178,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
 
     @strawberry.field(description="Flags that reach this version.")
     async def flags(self, info: Info) -> list[Flag]:
-        flags = await reaching(context(info).registry, self.sequence, self.at)
+        flags = await flags_reaching(context(info).registry, self.sequence, self.at)
         return [node(Brief(flag.sequence, Kind.FLAG, flag.id, None), self.at) for flag in flags]
 
     @strawberry.field(description="Where it stands, over all environments.")

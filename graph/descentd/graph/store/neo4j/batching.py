@@ -1,11 +1,22 @@
-"""Look-ups of many requests in one statement: each costs a round trip and much of the driver, whatever is asked.
+"""Statements that many share: look-ups made together, answers that are kept, and one search for all who ask the same.
 
-As a group commit does for writes: what is asked for while a statement is under way goes together into the next.
+Each statement costs a round trip and much of the driver, whatever it asks. What a record is never changes, so that none
+is read twice while there is room.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
-from typing import Final, Generic, TypeVar
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
+from typing import Any, Final, Generic, TypeVar
+
+from descentd.graph.cache import Cache
+from descentd.graph.model.kinds import Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Brief
+from descentd.graph.store.base import Link, Proposal
+from descentd.graph.store.batch import Located
+from descentd.graph.store.neo4j.connection import Row, Run
+from descentd.graph.store.neo4j.reads import Neo4jReads
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -14,30 +25,228 @@ MOST: Final = 100
 """Who asks for more than this at once would have others wait, and asks alone."""
 
 
-class Gathered(Generic[Key, Value]):
+class BatchLoader(Generic[Key, Value]):
     """Asks for keys, one statement at a time, which begins after everybody who waits for it has asked."""
 
-    def __init__(self, find: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]]) -> None:
-        self._find = find
+    def __init__(self, batch_load: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]]) -> None:
+        self._batch_load = batch_load
         self._wanted: dict[Key, None] = {}
         self._next: asyncio.Task[Mapping[Key, Value]] | None = None
         self._last: asyncio.Task[Mapping[Key, Value]] | None = None
 
-    async def get(self, keys: Collection[Key]) -> Mapping[Key, Value]:
+    async def load(self, keys: Collection[Key]) -> Mapping[Key, Value]:
         """The values of those keys that have one; raises what the statement raised, which all who share it are told."""
         if not keys:
             return {}
         if len(keys) > MOST:
-            return await self._find(keys)
+            return await self._batch_load(keys)
         self._wanted |= dict.fromkeys(keys)
         if self._next is None:
-            self._next = self._last = asyncio.create_task(self._ask(self._last))
+            self._next = self._last = asyncio.create_task(self._load_next(self._last))
         found = await asyncio.shield(self._next)
         return {key: found[key] for key in keys if key in found}
 
-    async def _ask(self, before: asyncio.Task[Mapping[Key, Value]] | None) -> Mapping[Key, Value]:
+    async def _load_next(self, before: asyncio.Task[Mapping[Key, Value]] | None) -> Mapping[Key, Value]:
         if before is not None and not before.done():
             await asyncio.wait({before})
         self._next = None
         wanted, self._wanted = self._wanted, {}
-        return await self._find(wanted.keys())
+        return await self._batch_load(wanted.keys())
+
+
+Answer = TypeVar("Answer")
+
+
+class SingleFlight(Generic[Answer]):
+    """The last `most` answers by question; whoever asks meanwhile waits for the same one."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._tasks: OrderedDict[Hashable, asyncio.Task[Answer]] = OrderedDict()
+
+    async def get(self, question: Hashable, find: Callable[[], Awaitable[Answer]]) -> Answer:
+        """The answer to `question`, by `find` where it is not there; raises what `find` raises, for this time."""
+
+        async def found() -> Answer:
+            return await find()
+
+        task = self._tasks.get(question)
+        if task is None:
+            task = self._tasks[question] = asyncio.ensure_future(found())
+            task.add_done_callback(lambda done: self._drop(question, done))
+            while len(self._tasks) > self._most:
+                self._tasks.popitem(last=False)
+        self._tasks.move_to_end(question)
+        return await asyncio.shield(task)
+
+    def _drop(self, question: Hashable, done: "asyncio.Task[Answer]") -> None:
+        if (done.cancelled() or done.exception()) and self._tasks.get(question) is done:
+            del self._tasks[question]
+
+    def clear(self) -> None:
+        """Forget everything; what is being found is given up."""
+        for task in self._tasks.values():
+            task.cancel()
+        self._tasks.clear()
+
+
+NAMES: Final = 30_000
+"""Briefs that are kept, by each of their names and by sequence."""
+
+ROOM: Final = 16_000_000
+"""Bytes of entries that are kept, by and large."""
+
+_BESIDE: Final = 700
+"""Bytes of an entry beside its content."""
+
+
+class CachedReads(Neo4jReads):
+    """Look-ups of what is registered, on a connection. What is not there yet is asked for each time."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run)
+        self._by_name = BatchLoader(self._resolve)
+        self._by_sequence = BatchLoader(self._read)
+        CachedReads.clear(self)
+
+    def clear(self) -> None:
+        """Forget what was found."""
+        self._briefs = Cache[Brief](NAMES)
+        self._entries = Cache[Entry](ROOM)
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """See Reads."""
+        known = {name: brief for name in names if (brief := self._briefs.get(name)) is not None}
+        return known | dict(await self._by_name.load([name for name in names if name not in known]))
+
+    async def _resolve(self, names: Collection[str]) -> Mapping[str, Brief]:
+        """Whoever asks for a few by name mostly goes on to what they hold, so that this comes with them."""
+        if len(names) > MOST:
+            return await super().resolve(names)
+        found = await self.found(names)
+        for name, (brief, entry) in found.items():
+            self._briefs.keep(name, brief, 1)
+            self._briefs.keep(brief.sequence, brief, 1)
+            self._keep(entry)
+        return {name: brief for name, (brief, _) in found.items()}
+
+    async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
+        """See Reads."""
+        known = {s: brief for s in sequences if (brief := self._briefs.get(s)) is not None}
+        for brief in await super().briefs([s for s in sequences if s not in known]):
+            known[brief.sequence] = brief
+            self._briefs.keep(brief.sequence, brief, 1)
+        return [known[s] for s in sequences if s in known]
+
+    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
+        """See Reads."""
+        known = {s: entry for s in sequences if (entry := self._entries.get(s)) is not None}
+        known |= await self._by_sequence.load([s for s in sequences if s not in known])
+        return [known[s] for s in sequences if s in known]
+
+    async def _read(self, sequences: Collection[int]) -> Mapping[int, Entry]:
+        found = await super().entries(list(sequences))
+        if len(found) <= MOST:
+            for entry in found:
+                self._keep(entry)
+        return {entry.sequence: entry for entry in found}
+
+    def _keep(self, entry: Entry) -> None:
+        self._entries.keep(entry.sequence, entry, _BESIDE + len(entry.record.body))
+
+
+class PrefetchedReads:
+    """What a transaction has looked up so far. Implements Reads."""
+
+    def __init__(self, run: Run) -> None:
+        self._reads = reads = Neo4jReads(_in_turn(run))
+        self._named = CachingLoader(self._resolve)
+        self._briefs = CachingLoader(_by_sequence(reads.briefs))
+        self._entries = CachingLoader(_by_sequence(reads.entries))
+        self._holders = CachingLoader(reads.find_by_keys)
+        self._links: dict[tuple[frozenset[Role], bool], CachingLoader[int, list[Link]]] = {}
+
+    async def prefetch(self, proposals: Sequence[Proposal]) -> None:
+        """Run all drafts at once, for what they look up.
+
+        What becomes of them does not count: each is run again after those before it, and finds its problems then.
+        """
+        if len(proposals) > 1:
+            await asyncio.gather(*(proposal.draft(self) for proposal in proposals), return_exceptions=True)
+
+    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
+        """See Reads."""
+        return await self._named.load(names)
+
+    async def _resolve(self, names: Collection[str]) -> Mapping[str, Brief]:
+        found = await self._reads.resolve(names)
+        self._named.prime({brief.id: brief for brief in found.values()})
+        return found
+
+    async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
+        """See Reads."""
+        found = await self._briefs.load(sequences)
+        return [found[s] for s in sequences if s in found]
+
+    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
+        """See Reads."""
+        found = await self._entries.load(sequences)
+        return [found[s] for s in sequences if s in found]
+
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
+        """See Reads."""
+        return {key: list(held) for key, held in (await self._holders.load(keys)).items()}
+
+    async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
+        """See Reads."""
+        shape = frozenset(roles), inward
+
+        async def find(ends: Collection[int]) -> dict[int, list[Link]]:
+            found: dict[int, list[Link]] = {end: [] for end in ends}
+            for link in await self._reads.links(ends, roles, inward=inward):
+                found[link.target if inward else link.source].append(link)
+            return found
+
+        loader = self._links.setdefault(shape, CachingLoader(find))
+        found = [link for links in (await loader.load(set(sequences))).values() for link in links]
+        return sorted(found, key=lambda link: (link.source, link.role, link.target))
+
+
+class CachingLoader(Generic[Key, Value]):
+    """What was found for each key, or that nothing was; what is asked for at once is looked for at once."""
+
+    def __init__(self, batch_load: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]]) -> None:
+        self._loader = BatchLoader(batch_load)
+        self._found: dict[Key, Value | None] = {}
+
+    def prime(self, found: Mapping[Key, Value]) -> None:
+        """Take in what was found under other keys."""
+        self._found |= found
+
+    async def load(self, keys: Collection[Key]) -> dict[Key, Value]:
+        """The values of those keys that have one."""
+        unknown = [key for key in keys if key not in self._found]
+        if unknown:
+            found = await self._loader.load(unknown)
+            self._found |= {key: found.get(key) for key in unknown}
+        return {key: value for key in keys if (value := self._found[key]) is not None}
+
+
+def _in_turn(run: Run) -> Run:
+    """A transaction takes one statement at a time."""
+    lock = asyncio.Lock()
+
+    async def run_alone(query: str, /, **parameters: Any) -> list[Row]:
+        async with lock:
+            return await run(query, **parameters)
+
+    return run_alone
+
+
+def _by_sequence(
+    find: Callable[[Sequence[int]], Awaitable[list[Located]]],
+) -> Callable[[Collection[int]], Awaitable[dict[int, Located]]]:
+    async def found(sequences: Collection[int]) -> dict[int, Located]:
+        return {one.sequence: one for one in await find(list(sequences))}
+
+    return found

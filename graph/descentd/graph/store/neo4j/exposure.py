@@ -1,4 +1,4 @@
-"""Exposure to populations, walked by Neo4j itself from the nodes of `neo4j_knowledge`."""
+"""Exposure to populations, walked by Neo4j itself from the nodes of `populations`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,15 +6,24 @@ from typing import Any, Final
 
 import numpy as np
 
-from descentd.graph.index.trail import HALF
+from descentd.graph.index.backtrace import HALF
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.identity import parse
 from descentd.graph.model.kinds import Role
-from descentd.graph.model.reach import Exposed, ExposurePage, Sequences, Share, Step, Term, Verdict
+from descentd.graph.model.reach import (
+    Exposed,
+    ExposurePage,
+    ExposureQuery,
+    ExposureVerdict,
+    Sequences,
+    Share,
+    Step,
+    Term,
+)
 from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
+from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.paths import ARROW, steps_along
-from descentd.graph.store.neo4j.single_flight import Once
 
 _SEEDS: Final = "LACKS|LISTS|STATED|COMPLETES"
 _TYPES: Final = f"DERIVED_FROM|TRAINED_ON|INCLUDES|GENERATED_BY|FLOWS|{_SEEDS}"
@@ -121,28 +130,19 @@ class Neo4jExposure:
     _connection: Connection
 
     def __init__(self) -> None:
-        self._undocumented = Once[Sequences](4)
-        self._exposures = Once[tuple[Question, Answers]](8)
+        self._undocumented = SingleFlight[Sequences](4)
+        self._exposures = SingleFlight[tuple[Question, Answers]](8)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget what was found."""
-        self._undocumented.forget()
-        self._exposures.forget()
+        self._undocumented.clear()
+        self._exposures.clear()
 
-    async def exposure(
-        self,
-        population: Sequence[Term],
-        upto: int,
-        *,
-        verdicts: frozenset[Verdict],
-        within: Sequences | None = None,
-        after: tuple[int, int, int] | None = None,
-        first: int = 100,
-    ) -> ExposurePage:
+    async def exposure(self, query: ExposureQuery) -> ExposurePage:
         """See SupportsReach."""
-        terms = tuple(population)
+        terms, upto = tuple(query.population), query.upto
         question, answers = await self._exposures.get((terms, upto), lambda: self._answer(terms, upto))
-        page, listed = answers.page(verdicts, within, after, first)
+        page, listed = answers.page(query)
         return replace(page, items=await _items(self._connection.run, question, listed))
 
     async def _answer(self, population: tuple[Term, ...], upto: int) -> tuple[Question, Answers]:
@@ -221,17 +221,19 @@ async def _items(run: Run, question: Question, listed: Sequence[tuple[int, int]]
 
     def item(version: int, answer: int) -> Exposed:
         if answer == NOT_TRAINED:
-            return Exposed(version, Verdict.NOT_TRAINED, None, None, None, ())
+            return Exposed(version, ExposureVerdict.NOT_TRAINED, None, None, None, ())
         if answer == UNKNOWN:
             near = [found[version] for found in (undocumented, lacking) if version in found]
             way = min(near, key=lambda way: way.length)
             source = way.source(version)
-            return Exposed(version, Verdict.UNKNOWN, None, source, None, way.steps([Step(source, None)], version))
+            return Exposed(
+                version, ExposureVerdict.UNKNOWN, None, source, None, way.steps([Step(source, None)], version)
+            )
         way = ways[version]
         lead = _lead(question.population, way.source(version), stated[way.source(version)])
         is_proven = proven(question.population, list(stated[way.source(version)].values()))
         steps = way.steps(lead, version)
-        return Exposed(version, Verdict.TRAINED, answer == DIRECT, lead[0].sequence, is_proven, steps)
+        return Exposed(version, ExposureVerdict.TRAINED, answer == DIRECT, lead[0].sequence, is_proven, steps)
 
     return [item(version, answer) for version, answer in listed]
 

@@ -1,18 +1,104 @@
-"""Reach, walked by Neo4j itself."""
+"""Reach, walked by Neo4j itself: where a walk begins, how it goes, and what it finds.
+
+A walk goes over the earliest of all twins (see `schema`), so what it meets is closed under SAME_DATA afterwards.
+Two traps: `WHERE d.seq IN $list` in front of a pruning expand returned repeats and wrong distances in Neo4j 5.26.0, so
+that several starts are unwound; and a fixed hop between the expand and `min(length(p))` makes it enumerate paths.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
-from descentd.graph.model.kinds import KINDS, Kind
-from descentd.graph.model.reach import Derivations, Direction, Reached, ReachPage, Sequences, Step
+from descentd.graph.model.kinds import INFLUENCE, KINDS, ROLES, Kind, Role
+from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Sequences, Step
+from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
-from descentd.graph.store.neo4j.derivations import derivations as count_derivations
-from descentd.graph.store.neo4j.paths import derivations
 from descentd.graph.store.neo4j.schema import LABELS
-from descentd.graph.store.neo4j.single_flight import Once
-from descentd.graph.store.neo4j.walk import BEYOND, Origins, find_origins
+
+UP: Final = "|".join([role for role in ROLES if role in INFLUENCE] + ["FLOWS"])
+"""The types of relationships that lead to what a record came from."""
+DOWN: Final = UP + "|PART"
+THEN: Final = "all(e IN relationships(p) WHERE type(e) <> 'FLOWS' OR e.since <= $upto)"
+"""Whether all of a path was there at `$upto`; an edge of a twin may be later than both its ends."""
+_AROUND: Final = "all(n IN nodes(p) WHERE n:Whole OR NOT n.seq IN $avoided)"
+
+_ORIGINS: Final = """
+CALL () {
+  UNWIND $named AS s MATCH (o:Record {seq: s}) RETURN s, o
+  UNION ALL
+  UNWIND $whole AS s MATCH (:Record {seq: s})-[:INCLUDES]->(o:Record) RETURN s, o
+}
+OPTIONAL MATCH (o)-[:SAME_DATA]->(first)
+WITH s, o, coalesce(first, o) AS first
+RETURN s, o.seq, first.seq,
+  CASE WHEN first:Twinned THEN COLLECT { MATCH (first)<-[:SAME_DATA]-(twin) RETURN twin.seq } ELSE [] END
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """The records at distance 0 of a question.
+
+    `leads` is how a derivation begins that leaves from each of them: at the cause that was named, or at the partition
+    that it runs from. `starts` are the earliest of the twins; `whole` is the dataset, if it is a single one that has
+    partitions.
+    """
+
+    leads: dict[int, list[Step]]
+    starts: list[int]
+    whole: int | None
+
+    @property
+    def offset(self) -> int:
+        """How far the origins are from where the walk begins."""
+        return 0 if self.whole is None else 1
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What `walk` and `beyond` refer to."""
+        starts = self.starts if self.whole is None else []
+        return {"starts": starts, "start": self.whole or self.starts[0], "offset": self.offset}
+
+    def walk(self, direction: Direction, *, least: int = 1, around: bool = False) -> str:
+        """A clause that binds `x` and `k`, the distance from where the walk begins (see `offset`).
+
+        Where it walks `around`, no path passes a record of `$avoided`, which is closed under twins.
+        """
+        arrow = f"<-[:{DOWN}*{least}..]-" if direction is Direction.DESCENDANTS else f"-[:{UP}*{least}..]->"
+        if self.whole is not None:
+            start = f"MATCH p = (d:Whole {{seq: $start}}){arrow}(x)"
+        elif len(self.starts) == 1:
+            start = f"MATCH p = (d:Record {{seq: $start}}){arrow}(x)"
+        else:
+            start = f"UNWIND $starts AS s MATCH p = (d:Record {{seq: s}}){arrow}(x)"
+        seen = "x.seq <= $upto AND " if direction is Direction.DESCENDANTS else ""
+        past = f" AND {_AROUND}" if around else ""
+        return f"{start} WHERE {seen}{THEN}{past} WITH x, min(length(p)) AS k"
+
+
+BEYOND: Final = "k > $offset AND NOT x.seq IN $starts"
+"""Whether `x` is no origin."""
+
+
+async def find_origins(run: Run, named: Sequence[int], direction: Direction, upto: int) -> Origins:
+    """The origins of a question about the records `named`, as far as they are there at `upto`."""
+    there = [int(s) for s in dict.fromkeys(named) if 1 <= s <= upto]
+    whole = there if direction is Direction.DESCENDANTS else []
+    rows = await run(_ORIGINS, named=there, whole=whole) if there else []
+    own = {origin: (first, sorted([first, *later])) for _, origin, first, later in rows}
+    leads = {s: [Step(s, None)] for s in there if s in own}
+    partitions = [origin for s, origin, *_ in rows if origin != s]
+    for partition in partitions:
+        leads.setdefault(partition, [Step(partition, None)])
+    for origin in sorted(own):
+        for twin in own[origin][1]:
+            if twin <= upto:
+                leads.setdefault(twin, [Step(origin, None), Step(twin, Role.SAME_DATA)])
+    starts = sorted({first for first, _ in own.values()})
+    return Origins(leads, starts, there[0] if len(there) == 1 and partitions else None)
+
 
 Counts = Mapping[Kind, int]
 
@@ -43,51 +129,28 @@ class Neo4jReach:
     _connection: Connection
 
     def __init__(self) -> None:
-        self._counted = Once[Counts](_REMEMBERED)
+        self._counted = SingleFlight[Counts](_REMEMBERED)
 
-    async def reach(
-        self,
-        origins: Sequence[int],
-        direction: Direction,
-        upto: int,
-        *,
-        kinds: frozenset[Kind] | None = None,
-        evidence: bool = False,
-        depth: int | None = None,
-        after: tuple[int, int] | None = None,
-        first: int = 100,
-    ) -> ReachPage:
-        """See SupportsReach. Raises ValueError where evidence is asked for with ancestors."""
-        if evidence and direction is Direction.ANCESTORS:
-            raise ValueError("Evidence rests on descendants: it cannot be asked for with ancestors.")
-        run = self._connection.run
-        found = await find_origins(run, origins, direction, upto)
+    async def reach(self, query: ReachQuery) -> ReachPage:
+        """See SupportsReach."""
+        run, kinds, upto = self._connection.run, query.kinds, query.upto
+        found = await find_origins(run, query.origins, query.direction, upto)
         if not found.leads:
             return ReachPage({}, (), False)
-        walked = _walked(found, direction, evidence=evidence)
+        walked = _walked(found, query.direction, evidence=query.evidence)
 
         async def count() -> Counts:
             return await _counts(run, walked, found, upto)
 
-        counts = await self._counted.get((tuple(sorted(found.leads)), direction, upto, evidence), count)
+        asked = (tuple(sorted(found.leads)), query.direction, upto, query.evidence)
+        counts = await self._counted.get(asked, count)
         counts = {kind: n for kind, n in counts.items() if kinds is None or kind in kinds}
-        asked = None if kinds is None else sorted(kinds)
-        partitions = Kind.PARTITION in counts
-        place = after or (0, 0)
-        items = await _page(run, walked, found, upto, asked, partitions, depth, place, first) if counts else []
-        return ReachPage(counts, items[:first], len(items) > first)
+        items = await _page(run, walked, found, query, partitions=Kind.PARTITION in counts) if counts else []
+        return ReachPage(counts, items[: query.first], len(items) > query.first)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget what was counted."""
-        self._counted.forget()
-
-    async def via(
-        self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
-    ) -> Sequence[Sequence[Step]]:
-        """See SupportsReach; empty where there is none."""
-        run = self._connection.run
-        found = await find_origins(run, origins, Direction.DESCENDANTS, upto)
-        return await derivations(run, found, items, upto, evidence=evidence)
+        self._counted.clear()
 
     async def members(
         self,
@@ -116,10 +179,6 @@ class Neo4jReach:
                 sequences += (await run(query, **given))[0][0]
         return np.sort(np.array(sequences, dtype=np.int64))
 
-    async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
-        """See SupportsReach. Raises TooCostly where the number of derivations does not fit into memory."""
-        return await count_derivations(self._connection.run, start, end, upto, first)
-
     async def everything(self, upto: int, kind: Kind) -> Sequences:
         """See SupportsReach."""
         query = f"MATCH (x:{LABELS[kind]}) WHERE x.seq <= $upto RETURN collect(x.seq)"
@@ -146,32 +205,24 @@ async def _counts(run: Run, walked: str, origins: Origins, upto: int) -> Counts:
     return {kind: counts[kind] for kind in KINDS if kind in counts}
 
 
-async def _page(
-    run: Run,
-    walked: str,
-    origins: Origins,
-    upto: int,
-    kinds: Sequence[Kind] | None,
-    partitions: bool,
-    depth: int | None,
-    after: tuple[int, int],
-    first: int,
-) -> list[Reached]:
+async def _page(run: Run, walked: str, origins: Origins, query: ReachQuery, *, partitions: bool) -> list[Reached]:
     """The items after `after`, one more than asked for where there are more; `partitions` may be among them."""
-    deepest = (1 << 31 if depth is None else depth) + origins.offset
+    upto, first, after = query.upto, query.first, query.after or (0, 0)
+    deepest = (1 << 31 if query.depth is None else query.depth) + origins.offset
     place = {"k": after[0] + origins.offset, "q": after[1], "deepest": deepest, "limit": first + 1, "upto": upto}
+    kinds = None if query.kinds is None else sorted(query.kinds)
     # Kinds are a parameter and no labels, so that there is one plan for all that may be asked for.
-    query = (
+    listed = (
         f"{walked} WHERE {BEYOND} AND x:Record AND NOT x:Twin AND ($kinds IS NULL OR x.kind IN $kinds) "
         f"AND {_PAST.format(x='x')} WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
     )
-    found = (await run(query, kinds=kinds, **place, **origins.parameters))[0][0]
+    found = (await run(listed, kinds=kinds, **place, **origins.parameters))[0][0]
     if partitions:
-        query = (
+        twins = (
             f"{walked} WHERE {BEYOND} AND x:Twinned "
             f"MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto AND {_PAST.format(x='twin')} "
             "WITH twin, k ORDER BY k, twin.seq LIMIT $limit RETURN collect([k, twin.seq])"
         )
-        found += (await run(query, **place, **origins.parameters))[0][0]
+        found += (await run(twins, **place, **origins.parameters))[0][0]
     found.sort()
     return [Reached(sequence, k - origins.offset) for k, sequence in found[: first + 1]]

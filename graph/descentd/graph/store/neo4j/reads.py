@@ -5,9 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from descentd.graph.model.identity import Frontier
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry, Head
+from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link
@@ -86,7 +86,7 @@ class Neo4jReads:
         found = {row[0]: _entry(row) for row in await self._run(_ENTRIES, seqs=_distinct(sequences))}
         return [found[s] for s in sequences if s in found]
 
-    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         return {key: sorted(held) for key, held in await self._collected(_HOLDERS, keys=list(dict.fromkeys(keys)))}
 
@@ -128,7 +128,7 @@ async def sequence_at(run: Run, moment: int) -> int:
     return low
 
 
-async def holding(run: Run, prefix: str) -> Sequences:
+async def find_by_prefix(run: Run, prefix: str) -> Sequences:
     """See Store."""
     return _ascending((await run(_HOLDING, prefix=prefix))[0][0])
 

@@ -12,7 +12,7 @@ That is what is audited. Beside it stands what walking needs and what follows fr
     (:Whole)<-[:PART]-()                                a dataset and its partitions, where a walk from it begins
 
 so that a walk over the earliest partitions alone reaches what any of their twins would, at the same distance. What
-exposure needs besides is in `neo4j_knowledge`.
+exposure needs besides is in `populations`.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """The store for production: a real graph in Neo4j 5, which Browser, Bloom and any Cypher tool read too.
 
-The layout is described in `neo4j_layout`. Writers queue for the one `Log` node, so that sequences have no gaps; readers
+The layout is described in `schema`. Writers queue for the one `Log` node, so that sequences have no gaps; readers
 never wait.
 """
 
@@ -13,29 +13,25 @@ from neo4j.exceptions import ClientError
 from descentd.graph.model.errors import DescentError, Unavailable
 from descentd.graph.model.log import Head
 from descentd.graph.model.reach import Sequences, Tail
-from descentd.graph.store.accounts import People
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import settle
-from descentd.graph.store.inbox import Inbox
-from descentd.graph.store.neo4j.accounts import PEOPLE, Neo4jPeople
+from descentd.graph.store.neo4j import operational
 from descentd.graph.store.neo4j.audit import audit, totals
-from descentd.graph.store.neo4j.batching import Gathered
-from descentd.graph.store.neo4j.cached_reads import Neo4jKnown
+from descentd.graph.store.neo4j.batching import BatchLoader, CachedReads, PrefetchedReads
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.exposure import Neo4jExposure
-from descentd.graph.store.neo4j.inbox import INBOX, Neo4jInbox
-from descentd.graph.store.neo4j.outbox import OUTBOX, Neo4jOutbox
-from descentd.graph.store.neo4j.prefetched_reads import Rehearsed
+from descentd.graph.store.neo4j.operational import Neo4jAccounts, Neo4jInbox, Neo4jOutbox
+from descentd.graph.store.neo4j.paths import Neo4jPaths
 from descentd.graph.store.neo4j.reach import Neo4jReach
-from descentd.graph.store.neo4j.reads import holding, read_head, search, sequence_at
+from descentd.graph.store.neo4j.reads import find_by_prefix, read_head, search, sequence_at
 from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j.tail import read_tail
-from descentd.graph.store.outbox import Outbox
+from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
 _NAME: Final = re.compile(r"(?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS")
 
 
-class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
+class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
     """A registry in a database of Neo4j 5. Implements Store and SupportsReach.
 
     `uri` is bolt:// or neo4j:// and may hold the credentials (`bolt://USER:PASSWORD@HOST`). Raises InvalidInput for
@@ -44,15 +40,15 @@ class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
 
     def __init__(self, uri: str, auth: tuple[str, str] | None = None, database: str | None = None) -> None:
         self._connection = Connection(uri, auth, database)
-        Neo4jKnown.__init__(self, self._connection.run)
-        self._sequence = Gathered(self._read_sequence)
+        CachedReads.__init__(self, self._connection.run)
+        self._sequence = BatchLoader(self._read_sequence)
         Neo4jReach.__init__(self)
         Neo4jExposure.__init__(self)
 
     @property
-    def people(self) -> People:
+    def accounts(self) -> Accounts:
         """See Store."""
-        return Neo4jPeople(self._connection)
+        return Neo4jAccounts(self._connection)
 
     @property
     def outbox(self) -> Outbox:
@@ -79,7 +75,7 @@ class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
     async def _create_schema(self) -> None:
         """Create the constraints (each is an index too) and indexes that are not there: each takes a transaction."""
         there = {name for name, state in await self._run("SHOW INDEXES YIELD name, state") if state == "ONLINE"}
-        wanted = {name: each for each in (*SCHEMA, *PEOPLE, *OUTBOX, *INBOX) for name in _NAME.findall(each)}
+        wanted = {name: each for each in (*SCHEMA, *operational.SCHEMA) for name in _NAME.findall(each)}
         missing = [statement for name, statement in wanted.items() if name not in there]
         for statement in missing:
             await self._create(statement)
@@ -94,15 +90,15 @@ class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
             if error.code != "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists":
                 raise
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget all answers."""
-        Neo4jKnown.forget(self)
-        Neo4jReach.forget(self)
-        Neo4jExposure.forget(self)
+        CachedReads.clear(self)
+        Neo4jReach.clear(self)
+        Neo4jExposure.clear(self)
 
     async def close(self) -> None:
         """See Store."""
-        self.forget()
+        self.clear()
         await self._connection.close()
 
     async def head(self) -> Head:
@@ -111,7 +107,7 @@ class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
 
     async def sequence(self) -> int:
         """See Store."""
-        return (await self._sequence.get(("seq",)))["seq"]
+        return (await self._sequence.load(("seq",)))["seq"]
 
     async def _read_sequence(self, _: Collection[str]) -> dict[str, int]:
         return {"seq": int((await self._run("MATCH (l:Log) RETURN l.seq"))[0][0])}
@@ -120,9 +116,9 @@ class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
         """See Store."""
         return await sequence_at(self._run, moment)
 
-    async def holding(self, prefix: str) -> Sequences:
+    async def find_by_prefix(self, prefix: str) -> Sequences:
         """See Store."""
-        return await holding(self._run, prefix)
+        return await find_by_prefix(self._run, prefix)
 
     async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
         """See Store."""
@@ -146,8 +142,8 @@ class Neo4jStore(Neo4jKnown, Neo4jReach, Neo4jExposure):
 
         async def work(run: Run) -> list[DescentError | None]:
             head = await read_head(run, LOCK)
-            reads = Rehearsed(run)
-            await reads.rehearse(proposals)
+            reads = PrefetchedReads(run)
+            await reads.prefetch(proposals)
             batch, outcomes = await settle(reads, head, proposals)
             if batch.appended:
                 await insert(run, batch.appended, batch.head)

@@ -71,7 +71,7 @@ class SQLiteReads:
             found = {row[0]: _entry(row) for row in self.connection.execute(query, (json.dumps(list(sequences)),))}
         return [found[s] for s in sequences if s in found]
 
-    async def holders(self, keys: Collection[str]) -> dict[str, list[int]]:
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         query = "SELECT value, seq FROM key WHERE value IN (SELECT value FROM json_each(?)) ORDER BY seq"
         held: defaultdict[str, list[int]] = defaultdict(list)
@@ -93,7 +93,7 @@ class SQLiteReads:
             links = [Link(s, ROLES[r], d, detail) for s, r, d, detail in self.connection.execute(query, arguments)]
         return sorted(links, key=lambda link: (link.source, link.role, link.target))
 
-    async def holding(self, prefix: str) -> Sequences:
+    async def find_by_prefix(self, prefix: str) -> Sequences:
         """See Store."""
         return self._sequences("SELECT DISTINCT seq FROM key WHERE value >= ? AND value < ?", *_range(prefix))
 

@@ -1,8 +1,8 @@
 """The embedded store: one SQLite file in WAL mode, synced at every commit.
 
 Reads run in the caller's thread: they take microseconds and in WAL mode never wait for a writer. Writers, in this
-process or another, queue for a lock file, because SQLite's own busy handler is not fair. The layout is described in
-docs/stores.md.
+process or another, queue for a lock file, because SQLite's own busy handler is not fair. The layout is `_SCHEMA`;
+tokens, deliveries and what arrived have tables of their own, in `operational`.
 """
 
 import asyncio
@@ -14,18 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from descentd.graph.model.errors import DescentError, Unavailable
-from descentd.graph.model.identity import Frontier
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.model.log import Entry, Head
-from descentd.graph.store.accounts import People
+from descentd.graph.model.merkle import Frontier
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
-from descentd.graph.store.inbox import Inbox
-from descentd.graph.store.outbox import Outbox
-from descentd.graph.store.sqlite.accounts import PEOPLE, SQLitePeople
+from descentd.graph.store.operational import Accounts, Inbox, Outbox
 from descentd.graph.store.sqlite.audit import audit, totals
-from descentd.graph.store.sqlite.inbox import INBOX, SQLiteInbox
-from descentd.graph.store.sqlite.outbox import OUTBOX, SQLiteOutbox
+from descentd.graph.store.sqlite.operational import TABLES, SQLiteAccounts, SQLiteInbox, SQLiteOutbox
 from descentd.graph.store.sqlite.reads import SQLiteReads, translated
 
 FORMAT: Final = 1
@@ -58,9 +54,9 @@ class SQLiteStore(SQLiteReads):
         self._lock = asyncio.Lock()
 
     @property
-    def people(self) -> People:
+    def accounts(self) -> Accounts:
         """See Store."""
-        return SQLitePeople(self.connection, self._transaction)
+        return SQLiteAccounts(self.connection, self._transaction)
 
     @property
     def outbox(self) -> Outbox:
@@ -98,12 +94,12 @@ class SQLiteStore(SQLiteReads):
     def _create(self) -> None:
         marks = tuple(self._writer.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
         if marks == (_APPLICATION, FORMAT):
-            self._writer.executescript(PEOPLE + OUTBOX + INBOX)  # which files of earlier versions lack
+            self._writer.executescript(TABLES)  # which files of earlier versions lack
             return
         if self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             raise Unavailable("The file is no registry of a format that this version reads: name another file.")
         self._writer.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA} {PEOPLE} {OUTBOX} {INBOX}"
+            f"BEGIN IMMEDIATE; {_SCHEMA} {TABLES}"
             f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from descentd.graph.model.errors import InvalidInput
-from descentd.queries.governance.cel.expressions import Undecided, compiled, meant
+from descentd.queries.governance.cel.expressions import Undecided, compiled, suggestion
 from descentd.queries.governance.cel.tokens import CONSTANTS, MACROS, PLAIN, Token, at, closing_of, tokenized
 
 
@@ -162,7 +162,7 @@ def _field(of: Any, name: str) -> Any:
     if not isinstance(of, Shape):
         return _UNKNOWN
     if name not in of.example:
-        raise InvalidInput(f"{of.noun} has no field {name}: {meant(name, of.example)}.")
+        raise InvalidInput(f"{of.noun} has no field {name}: {suggestion(name, of.example)}.")
     return of.example[name]
 
 

@@ -1,7 +1,7 @@
 """Expressions of policies: CEL, read strictly before it is compiled.
 
 What the compiler lets through is looked at once more, token by token, because a rule must say literally what it rests
-on: `metrics` is indexed by literals only, so that a metric without a result is noticed whatever the rule makes of it.
+on: `metrics` is indexed by literals only, so that a metric without a result is monitor whatever the rule makes of it.
 """
 
 import re
@@ -24,7 +24,7 @@ from descentd.queries.governance.cel.tokens import (
     receiver_of,
     tokenized,
 )
-from descentd.queries.governance.cel.vacuity import Noticed, Wary, nonempty, wary, with_others
+from descentd.queries.governance.cel.vacuity import Instrumented, Monitor, instrument, nonempty, with_extremes
 
 VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "version": frozenset({"ref", "name", "version", "interventions"}),
@@ -55,7 +55,7 @@ class Expression:
     """
 
     source: str
-    words: Wary
+    instrumented: Instrumented
     variables: frozenset[str]
     metrics: frozenset[str]
     fields: frozenset[str]
@@ -65,20 +65,20 @@ class Expression:
 
         Raises Undecided where it comes to an error, or to anything but false while nothing that it speaks of was there.
         """
-        noticed = Noticed(self.words.choices)
+        monitor = Monitor(self.instrumented.choices)
         metrics = variables.get("metrics")
-        if self.words.choices and isinstance(metrics, Mapping):
-            variables = {**variables, "metrics": with_others(metrics)}
-        context = _engine().Context(dict(variables), noticed.functions())
-        for part in self.words.parts:
-            if part != self.words.text:
-                _notice(part, context, noticed)
+        if self.instrumented.choices and isinstance(metrics, Mapping):
+            variables = {**variables, "metrics": with_extremes(metrics)}
+        context = _engine().Context(dict(variables), monitor.functions())
+        for part in self.instrumented.parts:
+            if part != self.instrumented.text:
+                _notice(part, context, monitor)
         try:
-            value = _run(self.words.text, context)
+            value = _run(self.instrumented.text, context)
         except Undecided as error:
-            raise Undecided(noticed.reasons[0] if noticed.reasons else str(error)) from None
-        if noticed.reasons and value is not False:
-            raise Undecided(noticed.reasons[0])
+            raise Undecided(monitor.reasons[0] if monitor.reasons else str(error)) from None
+        if monitor.reasons and value is not False:
+            raise Undecided(monitor.reasons[0])
         return value
 
     def evaluate_as_first(self, variables: Mapping[str, object]) -> object:
@@ -86,12 +86,12 @@ class Expression:
         return _run(_as_first(self.source), _engine().Context(dict(variables), {"nonempty_": nonempty}))
 
 
-def _notice(part: str, context: Any, noticed: Noticed) -> None:
+def _notice(part: str, context: Any, monitor: Monitor) -> None:
     """Ask a part by itself, of which the whole might not ask."""
     try:
         _run(part, context)
     except Undecided as error:
-        noticed.reasons.append(str(error))
+        monitor.reasons.append(str(error))
 
 
 def _run(source: str, context: Any) -> object:
@@ -99,12 +99,12 @@ def _run(source: str, context: Any) -> object:
         return _program(source).execute(context)
     except Exception as error:
         text = str(error)
-        undecided = Undecided(_told(error, text))
+        undecided = Undecided(_explained(error, text))
         undecided.mistaken = text.startswith(("Undefined", "Unsupported operation"))
         raise undecided from None
 
 
-def _told(error: Exception, text: str) -> str:
+def _explained(error: Exception, text: str) -> str:
     """What an error of the engine means to who wrote the rule."""
     if isinstance(error, KeyError):
         name = str(error.args[0])
@@ -150,7 +150,7 @@ def compiled(source: str) -> Expression:
         if function in MACROS:
             raise InvalidInput(f"{function} takes a name and a condition, as in list.{function}(x, x > 0).")
         if function[0].isalpha() and function not in FUNCTIONS:
-            raise InvalidInput(f"There is no function {function}: {meant(function, FUNCTIONS | MACROS)}.")
+            raise InvalidInput(f"There is no function {function}: {suggestion(function, FUNCTIONS | MACROS)}.")
     free, bound = _names(tokens, closing)
     unread = set(program.variables()) - free - bound
     if unread:
@@ -158,10 +158,10 @@ def compiled(source: str) -> Expression:
     metrics = frozenset(_metrics(tokens))
     fields = {token.text for before, token in pairs(tokens) if before.text == "." and token.kind == "word"}
     fields |= {found[1] for token in tokens if (found := PLAIN.fullmatch(token.text))}
-    words = wary(source, tokens, closing)
-    for text in (words.text, *words.parts):
+    instrumented = instrument(source, tokens, closing)
+    for text in (instrumented.text, *instrumented.parts):
         _program(text)
-    return Expression(source, words, frozenset(free), metrics, frozenset(fields))
+    return Expression(source, instrumented, frozenset(free), metrics, frozenset(fields))
 
 
 def _names(tokens: Sequence[Token], closing: Mapping[int, int]) -> tuple[set[str], set[str]]:
@@ -181,12 +181,12 @@ def _names(tokens: Sequence[Token], closing: Mapping[int, int]) -> tuple[set[str
         if at(tokens, i + 1) == "(" or token.text in {name for name, _ in scopes}:
             continue
         if token.text not in VARIABLES:
-            raise InvalidInput(f"There is no variable {token.text}: {meant(token.text, VARIABLES)}.")
+            raise InvalidInput(f"There is no variable {token.text}: {suggestion(token.text, VARIABLES)}.")
         free.add(token.text)
         known = VARIABLES[token.text]
         if known and at(tokens, i + 1) == "." and at(tokens, i + 2) not in known and at(tokens, i + 3) != "(":
             field = at(tokens, i + 2)
-            raise InvalidInput(f"{token.text} has no field {field}: {meant(field, known)}.")
+            raise InvalidInput(f"{token.text} has no field {field}: {suggestion(field, known)}.")
     return free, bound
 
 
@@ -210,7 +210,7 @@ def _metrics(tokens: Sequence[Token]) -> Iterator[str]:
 
 
 def _as_first(source: str) -> str:
-    """The source as it was put in the first edition of the gate: only `all` of results that were chosen noticed."""
+    """The source as it was put in the first edition of the gate: only `all` of results that were chosen monitor."""
     tokens = list(tokenized(source))
     opening = {end: start for start, end in closing_of(tokens).items()}
     inserts: list[tuple[int, str]] = []
@@ -226,7 +226,7 @@ def _as_first(source: str) -> str:
     return source
 
 
-def meant(name: str, known: Iterable[str]) -> str:
+def suggestion(name: str, known: Iterable[str]) -> str:
     """What to write instead of an unknown name."""
     close = nearest(name, known) or [one for one in known if one.startswith(name)]
     return f"did you mean {', '.join(close)}" if close else f"it is one of {', '.join(sorted(known))}"

@@ -26,7 +26,7 @@ _NONEMPTY, _CHOSEN, _FOUND, _RESTED = "nonempty_", "chosen_", "found_", "rested_
 
 
 @dataclass(frozen=True, slots=True)
-class Wary:
+class Instrumented:
     """An expression in other words; `parts` are those that choose, to be asked by themselves too.
 
     CEL does not ask what comes after `true ||`. `choices` are the texts of what chooses, by number.
@@ -38,8 +38,8 @@ class Wary:
 
 
 @dataclass(slots=True)
-class Noticed:
-    """What was noticed while an expression was evaluated."""
+class Monitor:
+    """What was monitor while an expression was evaluated."""
 
     choices: Sequence[str]
     reasons: list[str] = field(default_factory=list)
@@ -76,19 +76,19 @@ def nonempty(results: Any) -> Any:
     return results or None
 
 
-def with_others(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_extremes(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     """Results by metric, each with what it would be if all that was measured were very high, or very low."""
     high = {name: _ALL_HIGH.get(name, _HUGE) for name in MEASURED}
     low = {name: _ALL_LOW.get(name, -_HUGE) for name in MEASURED}
     return {name: [{**one, _HIGH: high, _LOW: low} for one in results] for name, results in metrics.items()}
 
 
-def wary(source: str, tokens: Sequence[Token], closing: Mapping[int, int]) -> Wary:
+def instrument(source: str, tokens: Sequence[Token], closing: Mapping[int, int]) -> Instrumented:
     """Put an expression into words that notice where nothing is chosen."""
     writer = _Writer(source, tokens, closing)
     pieces = writer.pieces(0, len(tokens), {}, None)
     parts = [piece.text for piece in pieces if piece.chooses]
-    return Wary(_joined(pieces), parts, writer.choices)
+    return Instrumented(_joined(pieces), parts, writer.choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,19 +168,19 @@ class _Writer:
         call = _Call(start, close, name, variable, begin, end)
         tail = f"{call.name}({variable}, {_joined([*condition, *rest])})"
         if results and not other and (call.name != "map" or rest):
-            watched = self._watched(call, of, tail, inner)
-            if watched is not None:
-                return _Piece(start, watched, chooses=True)
+            monitored = self._monitored(call, of, tail, inner)
+            if monitored is not None:
+                return _Piece(start, monitored, chooses=True)
         chooses = any(piece.chooses for piece in (*receiver, *condition, *rest))
         return _Piece(start, f"{of}.{tail}", chooses)
 
-    def _watched(self, call: _Call, of: str, tail: str, scopes: Scopes) -> str | None:
+    def _monitored(self, call: _Call, of: str, tail: str, scopes: Scopes) -> str | None:
         """A call on results with what notices whether it has something to go by; None where it chooses nothing."""
-        spoken = self._spoken(call.begin, call.end, call.variable)
-        if spoken & CHOOSING and not spoken & MEASURED and call.name != "all":
+        selected = self._selected_fields(call.begin, call.end, call.variable)
+        if selected & CHOOSING and not selected & MEASURED and call.name != "all":
             noticing = _CHOSEN if call.name in {"filter", "map"} else _FOUND
             return f"{noticing}({self._number(call)}, {of}.{tail})"
-        both = [part for part in self._parts(call) if self._is_mixed(self._spoken(*part, call.variable))]
+        both = [part for part in self._parts(call) if self._is_mixed(self._selected_fields(*part, call.variable))]
         if not both:
             return None
         number = self._number(call)
@@ -222,8 +222,8 @@ class _Writer:
             i = self._closing.get(i, i) + 1
         return found
 
-    def _spoken(self, begin: int, end: int, variable: str) -> set[str]:
-        """The fields of a variable that are spoken of."""
+    def _selected_fields(self, begin: int, end: int, variable: str) -> set[str]:
+        """The fields of a variable that are selected of."""
         return {
             self._field(i)
             for i in range(begin, end)

@@ -17,7 +17,7 @@ told apart by their exact text. Decisions of that time hold no edition.
 
 
 @dataclass(frozen=True)
-class Mentioned:
+class References:
     """What some expressions speak of, taken together: nothing else needs to be looked up."""
 
     expressions: tuple[Expression, ...] = ()
@@ -39,7 +39,7 @@ class Mentioned:
 
 
 @dataclass(frozen=True)
-class Case:
+class GateContext:
     """A version that wants to serve in an environment, as known at a sequence; `moment` is when it is asked about.
 
     `moment` is in microseconds since 1970 UTC: what expires, and what serves, goes by it.
@@ -50,12 +50,12 @@ class Case:
     environment: str
     upto: int
     moment: int
-    mentioned: Mentioned = field(default_factory=Mentioned)
+    references: References = field(default_factory=References)
     edition: int = EDITION
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Observation:
     """The value of a variable, and the ids of the records that it rests on."""
 
     value: object

@@ -4,24 +4,24 @@ Precedence: what no policy can allow is BLOCKED; else a rule that fails: BLOCKED
 INCOMPLETE; else a quorum that is not reached: BLOCKED.
 """
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from descentd.graph.inputs.acts import Decision
+from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import name
 from descentd.graph.model.records import Brief
-from descentd.graph.registration.acts import Decision
-from descentd.queries.governance.flags import REFUSING, reaching
-from descentd.queries.governance.gate.context import EDITION, Case, Mentioned
+from descentd.queries.governance.flags import REFUSING, flags_reaching
+from descentd.queries.governance.gate.context import EDITION, GateContext, References
 from descentd.queries.governance.gate.rules import GateOutcome, judge
 from descentd.queries.governance.gate.state_variables import reviews_of
-from descentd.queries.governance.gate.variables import see
-from descentd.queries.governance.policies import Policy, in_force, meant
+from descentd.queries.governance.gate.variables import observe
+from descentd.queries.governance.policies import Policy, likely_environment, policy_in_force
 from descentd.queries.governance.profiles import profiles
-from descentd.queries.governance.reviews import newest, quorum, vetoes
+from descentd.queries.governance.reviews import latest_decisions, quorum, vetoes
 from descentd.queries.registry import Registry, about, moment_of
-from descentd.queries.withdrawals import withdrawal
+from descentd.queries.retractions import retraction_of
 
 VERSION = frozenset({Kind.MODEL_VERSION})
 
@@ -64,76 +64,80 @@ async def gate(registry: Registry, of: str, environment: str, as_of: str | None 
     version = await registry.find(of, upto, VERSION, "of")
     with about("environment"):
         place = name(environment, "environment")
-    return await ask(registry, version, place, upto, moment_of(as_of))
+    return await evaluate(registry, version, place, upto, moment_of(as_of))
 
 
-async def ask(
+async def evaluate(
     registry: Registry, version: Brief, environment: str, upto: int, moment: int | None = None, edition: int = EDITION
 ) -> Gate:
     """Ask about a version as known at a sequence and a moment (microseconds since 1970 UTC; now unless given)."""
-    moment = time.time_ns() // 1000 if moment is None else moment
-    policy = await in_force(registry.store, environment, upto)
+    moment = clock.now() if moment is None else moment
+    policy = await policy_in_force(registry.store, environment, upto)
     asked = policy.rules if policy else ()
-    mentioned = Mentioned(tuple(rule.expression for rule in asked if rule.expression is not None))
-    case = Case(registry, version, environment, upto, moment, mentioned, edition)
-    never = [one async for one in _never(case, policy)]
-    sight = await see(case, policy)
+    references = References(tuple(rule.expression for rule in asked if rule.expression is not None))
+    context = GateContext(registry, version, environment, upto, moment, references, edition)
+    built_in = [one async for one in _built_in_blocks(context, policy)]
+    sight = await observe(context, policy)
     rules = [
         RuleOutcome(
             rule.name, *judge(rule, sight.seen, edition), sight.evidence(rule.expression) if rule.expression else ()
         )
         for rule in asked
     ]
-    people = await _quorum(case, policy)
-    return Gate(version, environment, _outcome(never, rules, people), policy, (*never, *rules, *people), upto, moment)
+    people = await _quorum(context, policy)
+    return Gate(
+        version, environment, _outcome(built_in, rules, people), policy, (*built_in, *rules, *people), upto, moment
+    )
 
 
-def _outcome(never: Sequence[RuleOutcome], rules: Sequence[RuleOutcome], people: Sequence[RuleOutcome]) -> GateOutcome:
-    if never or any(rule.outcome is GateOutcome.BLOCKED for rule in rules):
+def _outcome(
+    built_in: Sequence[RuleOutcome], rules: Sequence[RuleOutcome], people: Sequence[RuleOutcome]
+) -> GateOutcome:
+    if built_in or any(rule.outcome is GateOutcome.BLOCKED for rule in rules):
         return GateOutcome.BLOCKED
     if any(rule.outcome is not GateOutcome.PASSED for rule in rules):
         return GateOutcome.INCOMPLETE
     return GateOutcome.BLOCKED if any(rule.outcome is not GateOutcome.PASSED for rule in people) else GateOutcome.PASSED
 
 
-async def _never(case: Case, policy: Policy | None) -> AsyncIterator[RuleOutcome]:
+async def _built_in_blocks(context: GateContext, policy: Policy | None) -> AsyncIterator[RuleOutcome]:
     """What no policy can allow."""
     blocked = GateOutcome.BLOCKED
     if policy is None:
-        other = await meant(case.registry, case.environment, case.upto)
+        other = await likely_environment(context.registry, context.environment, context.upto)
         how = f"did you mean {other}" if other else "write one, and start the server with --policies FOLDER"
-        yield RuleOutcome("no-policy", blocked, f"There is no policy for {case.environment}: {how}.")
-    gone_itself = await withdrawal(case.registry, case.version, case.upto) if case.edition > 1 else None
+        yield RuleOutcome("no-policy", blocked, f"There is no policy for {context.environment}: {how}.")
+    gone_itself = await retraction_of(context.registry, context.version, context.upto) if context.edition > 1 else None
     if gone_itself is not None:
         yield RuleOutcome("retracted", blocked, gone_itself.sentence, (gone_itself.id,))
-    said = (await profiles(case.registry.store, [case.version.sequence], case.upto))[case.version.sequence]
+    said = (await profiles(context.registry.store, [context.version.sequence], context.upto))[context.version.sequence]
     if said.current is None:
         gone = (said.entries[-1].record.id,) if said.withdrawn else ()
         reason = "The safety profile was retracted" if gone else "There is no safety profile"
         yield RuleOutcome("no-profile", blocked, f"{reason}: say what it is for, and must not do.", gone)
-    for flag in await reaching(case.registry, case.version.sequence, case.upto):
+    for flag in await flags_reaching(context.registry, context.version.sequence, context.upto):
         if flag.action in REFUSING:
             yield RuleOutcome("flagged", blocked, f"It is flagged {flag.action.value}: {flag.reason}", (flag.id,))
-    for veto in vetoes(await reviews_of(case), case.environment):
+    for veto in vetoes(await reviews_of(context), context.environment):
         content = veto.entry.record.content
         yield RuleOutcome("no-go", blocked, f"{veto.person} said NO_GO: {content['reason']}", (veto.entry.record.id,))
 
 
-async def _quorum(case: Case, policy: Policy | None) -> Sequence[RuleOutcome]:
+async def _quorum(context: GateContext, policy: Policy | None) -> Sequence[RuleOutcome]:
     """Whether enough people said GO, where any are asked for."""
     if policy is None or policy.quorum == 0:
         return ()
-    held = await reviews_of(case)
-    reached = quorum(held, case.environment, policy)
+    states = await reviews_of(context)
+    reached = quorum(states, context.environment, policy)
     outcome = GateOutcome.PASSED if reached.reached else GateOutcome.BLOCKED
     people = f" ({', '.join(reached.people)})" if reached.people else ""
     message = f"{len(reached.people)} of {reached.needed} people said GO on what is known now{people}."
     if not reached.reached:
         lapsed = [
             f"{one.person}'s no longer holds: {one.void}"
-            for one in newest(held)
-            if one.void and one.environment == case.environment and one.decision is Decision.GO
+            for one in latest_decisions(states)
+            if one.void and one.environment == context.environment and one.decision is Decision.GO
         ]
         message = "; ".join([message.rstrip("."), *lapsed]) + "."
-    ids = [one.entry.record.id for one in held if one.void is None and one.environment == case.environment]
+    ids = [one.entry.record.id for one in states if one.void is None and one.environment == context.environment]
     return (RuleOutcome("quorum", outcome, message, tuple(ids)),)

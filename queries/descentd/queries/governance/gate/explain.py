@@ -4,33 +4,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from descentd.queries.governance.cel.expressions import Expression
+from descentd.queries.prose import of_slice, shortened
 
-_FEW: Final = 3
 
-
-def told(expression: Expression, variables: Mapping[str, Any]) -> str:
+def explain(expression: Expression, variables: Mapping[str, Any]) -> str:
     """What the variables of an expression were, shortly; empty where there is nothing to tell of them."""
-    parts = [_TOLD[name](variables[name]) for name in sorted(expression.variables) if name in _TOLD]
+    parts = [_EXPLANATIONS[name](variables[name]) for name in sorted(expression.variables) if name in _EXPLANATIONS]
     return "; ".join(part for part in parts if part)
 
 
-def _some(parts: Sequence[str]) -> str:
-    more = f" and {len(parts) - _FEW} more" if len(parts) > _FEW else ""
-    return ", ".join(parts[:_FEW]) + more
-
-
-def _of(slice: Mapping[str, str]) -> str:
-    return f" for {', '.join(f'{attribute} {value}' for attribute, value in slice.items())}" if slice else ""
-
-
 def _metrics(metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    found = [f"{name}{_of(one['slice'])} is {one['value']:.4g}" for name, results in metrics.items() for one in results]
-    return _some(found)
+    found = [
+        f"{name}{of_slice(one['slice'])} is {one['value']:.4g}" for name, results in metrics.items() for one in results
+    ]
+    return shortened(found)
 
 
 def _erosion(erosion: Mapping[str, Any]) -> str:
-    found = [f"{one['kind']} of {one['metric']}{_of(one['slice'])}" for one in erosion["findings"]]
-    return f"erosion is {erosion['verdict']}" + (f" ({_some(found)})" if found else "")
+    found = [f"{one['kind']} of {one['metric']}{of_slice(one['slice'])}" for one in erosion["findings"]]
+    return f"erosion is {erosion['verdict']}" + (f" ({shortened(found)})" if found else "")
 
 
 def _probes(probes: Mapping[str, int]) -> str:
@@ -38,15 +30,15 @@ def _probes(probes: Mapping[str, int]) -> str:
 
 
 def _flags(flags: Sequence[Mapping[str, str]]) -> str:
-    return _some([f"flagged {flag['action']}: {flag['reason']}" for flag in flags])
+    return shortened([f"flagged {flag['action']}: {flag['reason']}" for flag in flags])
 
 
 def _incidents(incidents: Sequence[Mapping[str, str]]) -> str:
-    return _some([f"open incident ({one['severity']}): {one['title']}" for one in incidents])
+    return shortened([f"open incident ({one['severity']}): {one['title']}" for one in incidents])
 
 
 def _drift(drift: Sequence[Mapping[str, str]]) -> str:
-    return _some([one["message"].rstrip(".") for one in drift])
+    return shortened([one["message"].rstrip(".") for one in drift])
 
 
 def _ancestry(ancestry: Mapping[str, Any]) -> str:
@@ -54,10 +46,11 @@ def _ancestry(ancestry: Mapping[str, Any]) -> str:
     above += [
         f"it came from {one['ref']}, which was retracted: {one['reason']}" for one in ancestry.get("retracted", ())
     ]
-    return _some([*above, *(f"inherited weakness: {one['title']}" for one in ancestry.get("vulnerabilities", ()))])
+    above += [f"inherited weakness: {one['title']}" for one in ancestry.get("vulnerabilities", ())]
+    return shortened(above)
 
 
-_TOLD: Final[Mapping[str, Callable[[Any], str]]] = {
+_EXPLANATIONS: Final[Mapping[str, Callable[[Any], str]]] = {
     "metrics": _metrics,
     "erosion": _erosion,
     "probes": _probes,

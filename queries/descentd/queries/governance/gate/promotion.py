@@ -16,14 +16,13 @@ from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import perform
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.gate.context import EDITION
-from descentd.queries.governance.gate.decide import VERSION, Gate, RuleOutcome, ask
+from descentd.queries.governance.gate.decide import VERSION, Gate, RuleOutcome, evaluate
 from descentd.queries.governance.gate.rules import GateOutcome
-from descentd.queries.governance.probes import origins
 from descentd.queries.registry import Registry
 
 _TRIES: Final = 5
 _CHUNK: Final = 1000
-_BESIDE: Final = frozenset(
+_IRRELEVANT: Final = frozenset(
     {
         Kind.CODE,
         Kind.CONFIG,
@@ -38,12 +37,12 @@ _BESIDE: Final = frozenset(
 )
 """Kinds of record that no gate says anything else for: what a version came from is in its content, for good."""
 
-_TOLD: Final = frozenset({Role.EVALUATES, Role.DESCRIBES, Role.AFFECTS, Role.DECIDES_ON})
+_STATING: Final = frozenset({Role.EVALUATES, Role.DESCRIBES, Role.AFFECTS, Role.DECIDES_ON})
 _ABOUT_ONE: Final = frozenset({Kind.EVALUATION, Kind.SAFETY_PROFILE, Kind.VULNERABILITY, Kind.REVIEW})
 """Kinds that matter only where they are about the version, or about something that it came from."""
 
 
-class _OvertakenError(Unavailable):
+class _OutdatedError(Unavailable):
     """Something that matters was recorded while the gate was asked."""
 
 
@@ -82,12 +81,12 @@ async def promote(registry: Registry, of: str, environment: str, person: str) ->
     for left in reversed(range(_TRIES)):
         upto = await registry.sequence()
         version = await registry.find(of, upto, VERSION, "of")
-        gate = await ask(registry, version, environment, upto)
+        gate = await evaluate(registry, version, environment, upto)
         decision, promotion = _records(gate, person)
-        relevant = frozenset({version.sequence, *await origins(registry, version.sequence, upto)})
+        relevant = frozenset({version.sequence, *await registry.origins(version.sequence, upto)})
         try:
             await _record(registry, gate, [decision, *promotion], relevant, person)
-        except _OvertakenError:
+        except _OutdatedError:
             if not left:
                 raise
             continue
@@ -125,8 +124,8 @@ async def _record(
     registry: Registry, gate: Gate, records: Sequence[Record], relevant: frozenset[int], person: str
 ) -> None:
     async def draft(reads: Reads) -> Sequence[Record]:
-        if await overtaken(reads, gate, relevant):
-            raise _OvertakenError(
+        if await outdated(reads, gate, relevant):
+            raise _OutdatedError(
                 f"What is known of {gate.version.ref} keeps changing while the gate is asked: try again."
             )
         return records
@@ -134,7 +133,7 @@ async def _record(
     await perform(registry.committer, person, draft)
 
 
-async def overtaken(reads: Reads, gate: Gate, relevant: frozenset[int]) -> bool:
+async def outdated(reads: Reads, gate: Gate, relevant: frozenset[int]) -> bool:
     """Whether something that may matter was recorded after the sequence that the gate was asked at."""
     after = gate.upto
     while True:
@@ -148,11 +147,11 @@ async def overtaken(reads: Reads, gate: Gate, relevant: frozenset[int]) -> bool:
 
 async def _matters(reads: Reads, since: Sequence[Brief], relevant: frozenset[int], gate: Gate) -> bool:
     about_one = [brief.sequence for brief in since if brief.kind in _ABOUT_ONE]
-    if any(brief.kind not in _BESIDE | _ABOUT_ONE for brief in since):
+    if any(brief.kind not in _IRRELEVANT | _ABOUT_ONE for brief in since):
         return True
     if any(brief.kind is Kind.EVALUATION for brief in since) and _compares(gate):
         return True
-    links = await reads.links(about_one, _TOLD, inward=False) if about_one else []
+    links = await reads.links(about_one, _STATING, inward=False) if about_one else []
     return any(link.target in relevant for link in links)
 
 
@@ -169,13 +168,13 @@ def blocked(gate: Gate, decision: str | None = None, field: str = "of") -> GateB
     """
     open_ = [rule for rule in gate.rules if rule.outcome is not GateOutcome.PASSED]
     told = "; ".join(f"{rule.name} ({rule.outcome.lower()}): {rule.message.rstrip('.')}" for rule in open_)
-    details: dict[str, Any] = {"outcome": gate.outcome.value, "rules": [_told(rule) for rule in gate.rules]}
+    details: dict[str, Any] = {"outcome": gate.outcome.value, "rules": [_details(rule) for rule in gate.rules]}
     if decision is not None:
         details["decision"] = decision
     return GateBlocked(f"{gate.version.ref} is not let into {gate.environment}: {told}.", field, details)
 
 
-def _told(rule: RuleOutcome) -> dict[str, Any]:
+def _details(rule: RuleOutcome) -> dict[str, Any]:
     return {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message}
 
 
@@ -188,7 +187,7 @@ async def replay(registry: Registry, decision: str) -> Replay:
     [entry] = await registry.store.entries([found.sequence])
     content = entry.record.content
     version = await registry.find(content["subject"], content["sequence"], VERSION)
-    again = await ask(
+    again = await evaluate(
         registry,
         version,
         content["environment"],

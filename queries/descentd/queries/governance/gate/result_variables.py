@@ -5,68 +5,70 @@ from collections.abc import Mapping, Sequence
 
 from descentd.graph.model.records import Brief
 from descentd.queries.evaluation.contamination import Contamination, contamination
-from descentd.queries.evaluation.parsing import Series
-from descentd.queries.evaluation.results import Found, Measured, measured
-from descentd.queries.governance.gate.context import Case, Sighting
+from descentd.queries.evaluation.evaluations import Found, Measured, measured
+from descentd.queries.evaluation.series import SeriesKey
+from descentd.queries.governance.gate.context import GateContext, Observation
 from descentd.queries.governance.gate.rules import Missing
 
 
-async def metrics(case: Case, serving: Sequence[Brief]) -> Mapping[str, Sighting]:
+async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str, Observation]:
     """The newest results of each metric that is spoken of; `serving` is what they are compared with, where they are.
 
     A metric without a result is absent, or Missing where all that there is was retracted.
     """
-    versions = [case.version.sequence, *(brief.sequence for brief in serving)]
-    found = await measured(case.registry, versions, case.upto)
-    wanted = case.mentioned.metrics
-    own = {series: one for series, one in found.newest(case.version.sequence).items() if series.metric in wanted}
-    data = await case.registry.store.resolve({s.protocol.data for s in own if s.protocol.data is not None})
-    touched = await _contamination(case, data)
+    versions = [context.version.sequence, *(brief.sequence for brief in serving)]
+    found = await measured(context.registry, versions, context.upto)
+    wanted = context.references.metrics
+    own = {
+        series: one for series, one in found.newest(context.version.sequence).items() if series.metric.name in wanted
+    }
+    data = await context.registry.store.resolve({s.protocol.data for s in own if s.protocol.data is not None})
+    touched = await _contamination(context, data)
     there = [found.newest(brief.sequence) for brief in serving]
     seen: defaultdict[str, list[object]] = defaultdict(list)
     evidence: defaultdict[str, list[str]] = defaultdict(list)
     for series, one in sorted(own.items(), key=lambda item: item[1].evaluation.sequence):
-        definition = found.metrics[series.metric]
+        definition = series.metric
         on = data.get(series.protocol.data or "")
-        seen[series.metric].append(
+        seen[series.metric.name].append(
             {
                 "value": float(one.result.value),
                 "badness": definition.badness(one.result.value),
-                "stderr": one.result.error(definition) if "stderr" in case.mentioned.fields else None,
+                "stderr": one.result.error(definition) if "stderr" in context.references.fields else None,
                 "n": one.result.n,
                 "slice": dict(series.slice),
                 "suite": series.protocol.suite,
                 "suite_version": series.protocol.version,
                 "data": on.ref if on else None,
-                "contaminated": touched.touches(case.version.sequence, on.sequence) if touched and on else None,
-                "delta_serving": _delta(series, one, there, found),
+                "contaminated": touched.touches(context.version.sequence, on.sequence) if touched and on else None,
+                "delta_serving": _delta(series, one, there),
             }
         )
-        evidence[series.metric].append(one.evaluation.id)
-    sightings = {name: Sighting(seen[name], tuple(dict.fromkeys(evidence[name]))) for name in seen}
-    return _retracted(case, found, wanted - seen.keys()) | sightings
+        evidence[series.metric.name].append(one.evaluation.id)
+    observations = {name: Observation(seen[name], tuple(dict.fromkeys(evidence[name]))) for name in seen}
+    return _retracted(context, found, wanted - seen.keys()) | observations
 
 
-async def _contamination(case: Case, data: Mapping[str, Brief]) -> Contamination | None:
-    if "contaminated" not in case.mentioned.fields:
+async def _contamination(context: GateContext, data: Mapping[str, Brief]) -> Contamination | None:
+    if "contaminated" not in context.references.fields:
         return None
     sequences = {brief.sequence for brief in data.values()}
-    return await contamination(case.registry, [case.version.sequence], sequences, case.upto)
+    return await contamination(context.registry, [context.version.sequence], sequences, context.upto)
 
 
-def _delta(series: Series, one: Found, there: Sequence[Mapping[Series, Found]], found: Measured) -> float | None:
+def _delta(series: SeriesKey, one: Found, there: Sequence[Mapping[SeriesKey, Found]]) -> float | None:
     """How much worse than what serves, in badness; of several that serve the best one. None: nothing to compare."""
-    definition = found.metrics[series.metric]
+    definition = series.metric
     bad = [definition.badness(results[series].result.value) for results in there if series in results]
     own = definition.badness(one.result.value)
     compared = [own - other for other in bad if own is not None and other is not None]
     return max(compared, default=None)
 
 
-def _retracted(case: Case, found: Measured, absent: frozenset[str]) -> dict[str, Sighting]:
+def _retracted(context: GateContext, found: Measured, absent: frozenset[str]) -> dict[str, Observation]:
     """The metrics of which there are retracted results alone."""
-    seen: dict[str, Sighting] = {}
-    for evaluation in found.evaluations.get(case.version.sequence, ()):
-        for name in {series.metric for series in evaluation.results} & absent:
-            seen[name] = Sighting(Missing(f"What was measured of {name} was retracted."), (evaluation.id,))
+    seen: dict[str, Observation] = {}
+    for evaluation in found.evaluations.get(context.version.sequence, ()):
+        for name in {series.metric.name for series in evaluation.results} & absent:
+            seen[name] = Observation(Missing(f"What was measured of {name} was retracted."), (evaluation.id,))
     return seen

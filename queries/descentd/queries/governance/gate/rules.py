@@ -1,4 +1,4 @@
-"""Judging a rule by what is known of a version: it holds, it fails, or something is missing, which never passes."""
+"""Judging a rule by what is known of a version: it holds, it fails, or something is missing, which built_in passes."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -8,8 +8,9 @@ from typing import Final
 
 from descentd.queries.governance.cel.expressions import Expression, Undecided
 from descentd.queries.governance.gate.context import EDITION
-from descentd.queries.governance.gate.explain import told
+from descentd.queries.governance.gate.explain import explain
 from descentd.queries.governance.policies import Rule
+from descentd.queries.prose import capitalized
 
 
 class GateOutcome(StrEnum):
@@ -27,14 +28,14 @@ class Missing:
     reason: str
 
 
-Seen = Mapping[str, object]
+Bindings = Mapping[str, object]
 """What an expression sees, by variable; `metrics` holds results by metric, each a mapping of fields."""
 
 _MEASURED: Final = frozenset({"value", "badness", "contaminated"})
 """Fields of a result that a rule may not speak of where they are not known: the others are null then, by nature."""
 
 
-def judge(rule: Rule, seen: Seen, edition: int = EDITION) -> tuple[GateOutcome, str]:
+def judge(rule: Rule, seen: Bindings, edition: int = EDITION) -> tuple[GateOutcome, str]:
     """What a rule comes to, and a sentence; the one place where something passes."""
     if rule.expression is None:
         return GateOutcome.INCOMPLETE, f"This server cannot read its expression: {rule.source}"
@@ -59,16 +60,16 @@ def judge(rule: Rule, seen: Seen, edition: int = EDITION) -> tuple[GateOutcome, 
     return GateOutcome.INCOMPLETE, f"It comes to {type(value).__name__}, which is neither true nor false."
 
 
-def _evaluated(expression: Expression, variables: Seen, edition: int) -> object:
+def _evaluated(expression: Expression, variables: Bindings, edition: int) -> object:
     return expression.evaluate(variables) if edition > 1 else expression.evaluate_as_first(variables)
 
 
-def _why(expression: Expression, variables: Seen) -> str:
-    seen = told(expression, variables)
-    return f"{seen[0].upper()}{seen[1:].rstrip('.')}." if seen else f"This does not hold: {expression.source}"
+def _why(expression: Expression, variables: Bindings) -> str:
+    seen = explain(expression, variables)
+    return capitalized(seen) if seen else f"This does not hold: {expression.source}"
 
 
-def _lacking(expression: Expression, seen: Seen) -> str | None:
+def _lacking(expression: Expression, seen: Bindings) -> str | None:
     """Why a rule has nothing to go by, where that is so."""
     for name in sorted(expression.variables):
         value = seen.get(name, Missing(f"Nothing is known of {name}."))
@@ -83,7 +84,7 @@ def _lacking(expression: Expression, seen: Seen) -> str | None:
     return None
 
 
-def _unknown(expression: Expression, seen: Seen) -> str | None:
+def _unknown(expression: Expression, seen: Bindings) -> str | None:
     """What the rule speaks of that is null by nature: the first field of a result."""
     for name, results, _ in _results(expression, seen):
         for one in results:
@@ -93,7 +94,7 @@ def _unknown(expression: Expression, seen: Seen) -> str | None:
     return None
 
 
-def _results(expression: Expression, seen: Seen) -> Iterator[tuple[str, list[Mapping[str, object]], str | None]]:
+def _results(expression: Expression, seen: Bindings) -> Iterator[tuple[str, list[Mapping[str, object]], str | None]]:
     """The results of each metric that an expression names, or why there are none."""
     metrics = seen.get("metrics")
     for name in sorted(expression.metrics):

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from descentd.graph.model.identity import Content
 from descentd.queries.erosion.report import assessed
-from descentd.queries.evaluation.results import newest_results
+from descentd.queries.evaluation.evaluations import newest_results
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.drift import DriftKind, drift
-from descentd.queries.governance.gate.context import Case, Sighting
+from descentd.queries.governance.gate.context import GateContext, Observation
 from descentd.queries.governance.gate.result_variables import metrics
-from descentd.queries.governance.gate.rules import Seen
+from descentd.queries.governance.gate.rules import Bindings
 from descentd.queries.governance.gate.state_variables import ancestry, flags, incidents, review, serving_there
 from descentd.queries.governance.policies import Policy
 from descentd.queries.governance.probes import ProbeStatus, probes_of
@@ -19,40 +19,42 @@ from descentd.queries.governance.profiles import profiles
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Observed:
     """What is seen, and the ids of the records behind each variable, and behind each metric."""
 
-    seen: Seen
-    variables: Mapping[str, Sighting]
-    metrics: Mapping[str, Sighting]
+    seen: Bindings
+    variables: Mapping[str, Observation]
+    metrics: Mapping[str, Observation]
 
     def evidence(self, expression: Expression) -> tuple[str, ...]:
         """What an expression rests on."""
         named = [self.variables[name] for name in sorted(expression.variables) if name in self.variables]
         named += [self.metrics[name] for name in sorted(expression.metrics) if name in self.metrics]
-        return tuple(dict.fromkeys(id for sighting in named for id in sighting.evidence))
+        return tuple(dict.fromkeys(id for observation in named for id in observation.evidence))
 
 
-async def see(case: Case, policy: Policy | None) -> Sight:
+async def observe(context: GateContext, policy: Policy | None) -> Observed:
     """Look up what is spoken of, and nothing else."""
-    wanted = case.mentioned.variables
-    variables = {name: await look(case) for name, look in LOOKS.items() if name in wanted}
+    wanted = context.references.variables
+    variables = {name: await look_up(context) for name, look_up in LOOKUPS.items() if name in wanted}
     if "review" in wanted:
-        variables["review"] = await review(case, policy)
-    seen: dict[str, object] = {name: sighting.value for name, sighting in variables.items()}
-    results: Mapping[str, Sighting] = {}
+        variables["review"] = await review(context, policy)
+    seen: dict[str, object] = {name: observation.value for name, observation in variables.items()}
+    results: Mapping[str, Observation] = {}
     if "metrics" in wanted:
-        results = await metrics(case, await serving_there(case) if "delta_serving" in case.mentioned.fields else ())
-        seen["metrics"] = {name: sighting.value for name, sighting in results.items()}
-    return Sight(seen, variables, results)
+        results = await metrics(
+            context, await serving_there(context) if "delta_serving" in context.references.fields else ()
+        )
+        seen["metrics"] = {name: observation.value for name, observation in results.items()}
+    return Observed(seen, variables, results)
 
 
-async def _version(case: Case) -> Sighting:
-    [entry] = await case.registry.store.entries([case.version.sequence])
+async def _version(context: GateContext) -> Observation:
+    [entry] = await context.registry.store.entries([context.version.sequence])
     content = entry.record.content
-    return Sighting(
+    return Observation(
         {
-            "ref": case.version.ref,
+            "ref": context.version.ref,
             "name": content["name"],
             "version": content["version"],
             "interventions": [
@@ -67,10 +69,12 @@ def _targets(intervention: Content) -> list[dict[str, Any]]:
     return [{"attribute": one["attribute"], "value": one.get("value")} for one in intervention.get("targets", ())]
 
 
-async def _profile(case: Case) -> Sighting:
-    said = (await profiles(case.registry.store, [case.version.sequence], case.upto))[case.version.sequence].current
+async def _profile(context: GateContext) -> Observation:
+    said = (await profiles(context.registry.store, [context.version.sequence], context.upto))[
+        context.version.sequence
+    ].current
     content = said.record.content if said else {}
-    current = "current" in case.mentioned.fields and said is not None and await _is_current(case)
+    current = "current" in context.references.fields and said is not None and await _is_current(context)
     value = {
         "present": said is not None,
         "current": current,
@@ -78,45 +82,45 @@ async def _profile(case: Case) -> Sighting:
         "guardrails": list(content.get("guardrails", ())),
         "known_biases": [{"value": None, **bias} for bias in content.get("knownBiases", ())],
     }
-    return Sighting(value, (said.record.id,) if said else ())
+    return Observation(value, (said.record.id,) if said else ())
 
 
-async def _is_current(case: Case) -> bool:
-    findings = (await drift(case.registry, [case.version.sequence], case.upto))[case.version.sequence]
+async def _is_current(context: GateContext) -> bool:
+    findings = (await drift(context.registry, [context.version.sequence], context.upto))[context.version.sequence]
     return all(one.kind is not DriftKind.STALE_PROFILE for one in findings)
 
 
-async def _erosion(case: Case) -> Sighting:
-    found, _ = await assessed(case.registry, case.version.sequence, case.upto)
+async def _erosion(context: GateContext) -> Observation:
+    found, _ = await assessed(context.registry, context.version.sequence, context.upto)
     findings = [
         {
             "kind": one.kind.value,
-            "metric": one.protocol.metric.name,
-            "category": one.protocol.metric.category.lower(),
-            "slice": dict(one.protocol.slice),
+            "metric": one.series.metric.name,
+            "category": one.series.metric.category.lower(),
+            "slice": dict(one.series.slice),
             "p": one.p,
             "q": one.q,
         }
         for one in found.findings
     ]
-    newest = await newest_results(case.registry, case.version.sequence, case.upto)
+    newest = await newest_results(context.registry, context.version.sequence, context.upto)
     evidence = sorted({one.evaluation.sequence: one.evaluation.id for one in newest.values()}.items())
-    return Sighting({"verdict": found.verdict.value, "findings": findings}, tuple(id for _, id in evidence))
+    return Observation({"verdict": found.verdict.value, "findings": findings}, tuple(id for _, id in evidence))
 
 
-async def _probes(case: Case) -> Sighting:
-    found = await probes_of(case.registry, case.version, case.upto)
+async def _probes(context: GateContext) -> Observation:
+    found = await probes_of(context.registry, context.version, context.upto)
     counts = {status.lower(): found.count(status) for status in ProbeStatus}
-    return Sighting(counts, tuple(id for one in found.items for id in (one.vulnerability.record.id, *one.evidence)))
+    return Observation(counts, tuple(id for one in found.items for id in (one.vulnerability.record.id, *one.evidence)))
 
 
-async def _drift(case: Case) -> Sighting:
-    findings = (await drift(case.registry, [case.version.sequence], case.upto))[case.version.sequence]
+async def _drift(context: GateContext) -> Observation:
+    findings = (await drift(context.registry, [context.version.sequence], context.upto))[context.version.sequence]
     value = [{"kind": one.kind.value, "message": one.message} for one in findings]
-    return Sighting(value, tuple(dict.fromkeys(id for one in findings for id in one.evidence)))
+    return Observation(value, tuple(dict.fromkeys(id for one in findings for id in one.evidence)))
 
 
-LOOKS: Final[Mapping[str, Callable[[Case], Awaitable[Sighting]]]] = {
+LOOKUPS: Final[Mapping[str, Callable[[GateContext], Awaitable[Observation]]]] = {
     "version": _version,
     "profile": _profile,
     "erosion": _erosion,

@@ -1,0 +1,92 @@
+"""What the arrays of the index are made of: one byte about each edge, one about each record, and room at the end."""
+
+from typing import Final, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
+from descentd.graph.model.reach import Tail
+
+Integers = NDArray[np.int32]
+Tags = NDArray[np.uint8]
+
+ROLE: Final = 0x1F
+"""The bits of an edge's tag that hold its role number."""
+CONDITIONAL: Final = 0x20
+"""Knowledge flows along this edge unless the source's population is documented completely."""
+EXPOSES: Final = 0x40
+"""Knowledge of data flows along this edge from its target to its source."""
+LEARNS: Final = 0x80
+"""`Edge.learns`."""
+
+TWIN: Final = 0x01
+"""This record is a partition that shares its digest with another."""
+PARTITIONED: Final = 0x02
+"""This record is a dataset that lists partitions."""
+LEARNED: Final = 0x04
+"""This record is a dataset without partitions that some version learned from."""
+
+VERSION: Final = KIND_NUMBER[Kind.MODEL_VERSION]
+PARTITION: Final = KIND_NUMBER[Kind.PARTITION]
+DATASET: Final = KIND_NUMBER[Kind.DATASET]
+
+DERIVED_FROM: Final = ROLE_NUMBER[Role.DERIVED_FROM]
+TRAINED_ON: Final = ROLE_NUMBER[Role.TRAINED_ON]
+INCLUDES: Final = ROLE_NUMBER[Role.INCLUDES]
+GENERATED_BY: Final = ROLE_NUMBER[Role.GENERATED_BY]
+
+
+def tag_edges(tail: Tail, kinds: Tags, flags: Tags) -> tuple[Integers, Integers, Tags]:
+    """Sources, targets and tags of a tail's edges, ascending by source; marks what is `PARTITIONED` in `flags`.
+
+    `kinds` and `flags` are indexed by sequence and reach to the tail's end. A dataset's derivations are repeated on
+    each of its partitions, where it is known how far they matter: from the dataset itself they expose only when it has
+    none.
+    """
+    sources, targets, roles, learns = tail.sources, tail.targets, tail.roles, tail.learns
+    if np.any(sources[1:] < sources[:-1]):
+        order = np.argsort(sources, kind="stable")
+        sources, targets, roles, learns = sources[order], targets[order], roles[order], learns[order]
+    flags[sources[roles == INCLUDES]] |= PARTITIONED
+    kind = kinds[sources]
+    derived = roles == DERIVED_FROM
+    conditional = derived & (kind == PARTITION)
+    exposes = derived & ((kind == VERSION) | ((kind == DATASET) & (flags[sources] & PARTITIONED == 0)))
+    exposes |= conditional | ((roles == TRAINED_ON) & learns) | (roles == INCLUDES) | (roles == GENERATED_BY)
+    tags = roles | learns * np.uint8(LEARNS) | exposes * np.uint8(EXPOSES) | conditional * np.uint8(CONDITIONAL)
+    return sources, targets, tags
+
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+class Growing(Generic[Scalar]):
+    """A one-dimensional array with room at its end.
+
+    One writer appends; readers hold a `view()`, whose items never move: a full buffer is replaced and not resized.
+    """
+
+    __slots__ = ("_buffer", "_length")
+
+    def __init__(self, dtype: type[Scalar], values: ArrayLike = ()) -> None:
+        self._buffer: NDArray[Scalar] = np.array(values, dtype=dtype)
+        self._length = len(self._buffer)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def extend(self, values: ArrayLike) -> None:
+        """Append `values`."""
+        added = np.asarray(values, dtype=self._buffer.dtype)
+        needed = self._length + len(added)
+        if needed > len(self._buffer):
+            buffer = np.zeros(needed + needed // 8 + 8, dtype=self._buffer.dtype)
+            buffer[: self._length] = self._buffer[: self._length]
+            self._buffer = buffer
+        self._buffer[self._length : needed] = added
+        self._length = needed
+
+    def view(self) -> NDArray[Scalar]:
+        """What is held now. Later appends do not show in it, later writes to its items do."""
+        return self._buffer[: self._length]

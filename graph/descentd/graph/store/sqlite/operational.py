@@ -1,0 +1,233 @@
+"""Tokens, accesses and deliveries in the registry's SQLite file, in tables that no record is found by."""
+# ruff: noqa: S608 - what is put together into queries is ours; what was given is bound
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import astuple
+from typing import Any, Final
+
+from descentd.graph.model.accounts import Access, AccessRole, Token
+from descentd.graph.store.operational import Arrival, Delivery, DeliveryState, DestinationState
+from descentd.graph.store.sqlite.reads import translated
+
+Transaction = Callable[[], AbstractAsyncContextManager[sqlite3.Connection]]
+
+TABLES: Final = """
+CREATE TABLE IF NOT EXISTS token (
+  id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, person TEXT NOT NULL, roles TEXT NOT NULL,
+  created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS access (
+  seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, person TEXT, credential TEXT, client TEXT NOT NULL,
+  route TEXT NOT NULL, operation TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL,
+  count INTEGER NOT NULL, refused INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS access_person ON access (person, seq);
+CREATE INDEX IF NOT EXISTS access_refused ON access (seq) WHERE refused = 1;
+CREATE TABLE IF NOT EXISTS arrival (
+  identity TEXT PRIMARY KEY, sent INTEGER NOT NULL, records TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS destination (
+  name TEXT PRIMARY KEY, position INTEGER NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS delivery (
+  destination TEXT NOT NULL, sequence INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL,
+  attempts INTEGER NOT NULL, at INTEGER NOT NULL, next_at INTEGER NOT NULL, status INTEGER, reason TEXT NOT NULL,
+  PRIMARY KEY (destination, sequence, type)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS delivery_newest ON delivery (sequence DESC, destination, type);
+CREATE INDEX IF NOT EXISTS delivery_open ON delivery (state, destination, sequence) WHERE state <> 'DELIVERED';
+"""
+_OWNED: Final = "SELECT id, hash, person, roles, created_at, expires_at, revoked_at FROM token"
+_ACCESS_COLUMNS: Final = "seq, at, person, credential, client, route, operation, outcome, detail, count"
+
+
+class SQLiteAccounts:
+    """Reads by one connection; `transaction` queues for the file's writer. Implements Accounts."""
+
+    def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
+        self._connection = connection
+        self._transaction = transaction
+
+    async def any_token(self) -> bool:
+        """See Accounts."""
+        return bool(self._read("SELECT EXISTS (SELECT 1 FROM token)")[0][0])
+
+    async def token(self, hash: bytes) -> Token | None:
+        """See Accounts."""
+        found = self._read(f"{_OWNED} WHERE hash = ?", hash)
+        return _token(found[0]) if found else None
+
+    async def tokens(self) -> list[Token]:
+        """See Accounts."""
+        return [_token(row) for row in self._read(f"{_OWNED} ORDER BY created_at, id")]
+
+    async def add_token(self, token: Token) -> None:
+        """See Accounts."""
+        roles = " ".join(sorted(token.roles))
+        times = (token.created_at, token.expires_at, token.revoked_at)
+        row = (token.id, token.hash, token.person, roles, *times)
+        await self._write("INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?)", [row])
+
+    async def revoke(self, ids: Collection[str], at: int) -> None:
+        """See Accounts."""
+        await self._write(
+            "UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [(at, id) for id in ids]
+        )
+
+    async def record_accesses(self, accesses: Sequence[Access]) -> None:
+        """See Accounts."""
+        rows = [(None, *astuple(access), access.refused) for access in accesses]
+        await self._write("INSERT INTO access VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    async def accesses(
+        self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
+    ) -> list[tuple[int, Access]]:
+        """See Accounts."""
+        conditions, values = ["TRUE"], []
+        for condition, value in (("seq < ?", before), ("person = ?", person)):
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        if refused is not None:
+            conditions.append(f"refused = {int(refused)}")  # written out, so that the partial index is used
+        query = f"SELECT {_ACCESS_COLUMNS} FROM access WHERE {' AND '.join(conditions)} ORDER BY seq DESC LIMIT ?"
+        return [(row[0], Access(*row[1:])) for row in self._read(query, *values, limit)]
+
+    def _read(self, query: str, *values: Any) -> list[Any]:
+        with translated():
+            return self._connection.execute(query, values).fetchall()
+
+    async def _write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        async with self._transaction() as writer:
+            writer.executemany(statement, rows)
+            await asyncio.to_thread(writer.execute, "COMMIT")
+
+
+def _token(row: Sequence[Any]) -> Token:
+    id, hash, person, roles, *times = row
+    return Token(id, hash, person, frozenset(map(AccessRole, roles.split())), *times)
+
+
+_TAKE: Final = """
+INSERT INTO arrival VALUES (?, ?, ?) ON CONFLICT (identity) DO UPDATE SET sent = max(sent, excluded.sent)
+"""
+
+
+class SQLiteInbox:
+    """Reads by one connection; `transaction` queues for the file's writer. Implements Inbox."""
+
+    def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
+        self._connection = connection
+        self._transaction = transaction
+
+    async def arrived(self, identity: str) -> Arrival | None:
+        """See Inbox."""
+        query = "SELECT identity, sent, records FROM arrival WHERE identity = ?"
+        with translated():
+            found = self._connection.execute(query, (identity,)).fetchone()
+        return None if found is None else Arrival(found[0], found[1], tuple(json.loads(found[2])))
+
+    async def take(self, arrival: Arrival) -> None:
+        """See Inbox."""
+        async with self._transaction() as writer:
+            writer.execute(_TAKE, (arrival.identity, arrival.sent, json.dumps(arrival.records)))
+            await asyncio.to_thread(writer.execute, "COMMIT")
+
+
+_COLUMNS: Final = "destination, sequence, type, id, state, attempts, at, next_at, status, reason"
+_SELECT: Final = f"SELECT {_COLUMNS} FROM delivery WHERE"
+_ORDER: Final = "ORDER BY sequence, type"
+_CLAIM: Final = """
+INSERT INTO destination VALUES (?1, ?5, ?2, ?4)
+ON CONFLICT (name) DO UPDATE SET holder = ?2, until = ?4 WHERE holder = ?2 OR until <= ?3
+RETURNING position
+"""
+_AGAIN: Final = "UPDATE delivery SET state = 'WAITING', attempts = 0, next_at = 0 WHERE destination = ? AND"
+
+
+class SQLiteOutbox:
+    """Reads by one connection; `transaction` queues for the file's writer. Implements Outbox."""
+
+    def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
+        self._connection = connection
+        self._transaction = transaction
+
+    async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
+        """See Outbox."""
+        found = self._read("SELECT holder, until FROM destination WHERE name = ?", destination)
+        if found and found[0][0] != holder and found[0][1] > now:
+            return None  # without a write, for whoever waits asks often
+        async with self._transaction() as writer:
+            claimed = writer.execute(_CLAIM, (destination, holder, now, until, start)).fetchone()
+            await _commit(writer)
+        return None if claimed is None else int(claimed[0])
+
+    async def release(self, destination: str, holder: str) -> None:
+        """See Outbox."""
+        async with self._transaction() as writer:
+            writer.execute("UPDATE destination SET until = 0 WHERE name = ? AND holder = ?", (destination, holder))
+            await _commit(writer)
+
+    async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
+        """See Outbox."""
+        moved = "UPDATE destination SET position = max(position, ?) WHERE name = ? AND holder = ?"
+        async with self._transaction() as writer:
+            if not writer.execute(moved, (position, destination, holder)).rowcount:
+                return False
+            if delivery is not None:
+                values = f"({', '.join('?' * len(_COLUMNS.split(', ')))})"
+                writer.execute(f"INSERT OR REPLACE INTO delivery ({_COLUMNS}) VALUES {values}", astuple(delivery))
+            await _commit(writer)
+        return True
+
+    async def waiting(self, destination: str) -> list[Delivery]:
+        """See Outbox."""
+        return self._deliveries(f"{_SELECT} state = 'WAITING' AND destination = ? {_ORDER}", destination)
+
+    async def between(self, destination: str, after: int, upto: int) -> list[Delivery]:
+        """See Outbox."""
+        query = f"{_SELECT} destination = ? AND sequence > ? AND sequence <= ? {_ORDER}"
+        return self._deliveries(query, destination, after, upto)
+
+    async def redeliver(self, destination: str, sequences: Collection[int] | None) -> list[int]:
+        """See Outbox."""
+        condition = "state = 'PARKED'" if sequences is None else "sequence IN (SELECT value FROM json_each(?))"
+        given = (destination,) if sequences is None else (destination, json.dumps(list(sequences)))
+        async with self._transaction() as writer:
+            marked = sorted({row[0] for row in writer.execute(f"{_AGAIN} {condition} RETURNING sequence", given)})
+            if sequences is not None and len(marked) < len(set(sequences)):
+                return []
+            await _commit(writer)
+        return marked
+
+    async def deliveries(
+        self, limit: int, destination: str | None = None, state: DeliveryState | None = None
+    ) -> list[Delivery]:
+        """See Outbox."""
+        given = {"destination = ?": destination, "state = ?": state}
+        wanted = {condition: value for condition, value in given.items() if value is not None}
+        conditions = " AND ".join(["TRUE", *wanted])
+        query = f"{_SELECT} {conditions} ORDER BY sequence DESC, destination, type LIMIT ?"
+        return self._deliveries(query, *wanted.values(), limit)
+
+    async def destinations(self) -> list[DestinationState]:
+        """See Outbox."""
+        return [
+            DestinationState(*row)
+            for row in self._read("SELECT name, position, holder, until FROM destination ORDER BY name")
+        ]
+
+    def _deliveries(self, query: str, *values: Any) -> list[Delivery]:
+        return [_delivery(row) for row in self._read(query, *values)]
+
+    def _read(self, query: str, *values: Any) -> list[Any]:
+        with translated():
+            return self._connection.execute(query, values).fetchall()
+
+
+async def _commit(writer: sqlite3.Connection) -> None:
+    await asyncio.to_thread(writer.execute, "COMMIT")
+
+
+def _delivery(row: Sequence[Any]) -> Delivery:
+    destination, sequence, type, id, state, *rest = row
+    return Delivery(destination, sequence, type, id, DeliveryState(state), *rest)

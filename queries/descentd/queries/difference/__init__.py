@@ -1,0 +1,1 @@
+"""How two versions differ: what changed, for whom, and what was measured."""

@@ -1,0 +1,122 @@
+"""Where every evaluated version of a registry stands: what is known of its erosion, and the order of the worst."""
+
+import asyncio
+import struct
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Final
+
+from descentd.graph.metrics import MetricCategory
+from descentd.queries.erosion.assess import registry_rates
+from descentd.queries.erosion.findings import ErosionVerdict, Span
+from descentd.queries.erosion.questions import ErosionKind
+from descentd.queries.evaluation.composites import Slice
+
+Rank = tuple[int, int, int, int, int]
+
+_NEVER: Final = 1 << 61
+"""Ranks what has no p behind whatever has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindingSummary:
+    """A finding in short."""
+
+    kind: ErosionKind
+    metric: str
+    category: MetricCategory
+    slice: Slice
+    p: float | None
+    q: float | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class VersionAssessment:
+    """A version's verdict and the p of "nothing got worse", None where no error is known.
+
+    `findings`, the gravest first, and the derivation that brought that one in, only where the verdict is ERODED.
+    """
+
+    version: int
+    verdict: ErosionVerdict
+    p: float | None
+    findings: Sequence[FindingSummary] = ()
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RankedVersion:
+    """An eroded version; `q` is the false discovery rate over the whole registry, `rank` its place as a key."""
+
+    standing: VersionAssessment
+    q: float | None
+    rank: Rank
+
+
+@dataclass
+class Ranking:
+    """The standings as of sequence `upto`. `pending` versions are still to be assessed as of sequence `seen`.
+
+    `stride` is how many of them the next step takes.
+    """
+
+    seen: int = 0
+    upto: int = 0
+    pending: set[int] = field(default_factory=set)
+    stride: int = 1
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _held: dict[int, VersionAssessment] = field(default_factory=dict)
+    _coming: dict[int, VersionAssessment] = field(default_factory=dict)
+    _ranked: Sequence[RankedVersion] | None = None
+
+    def look_at(self, versions: Set[int], upto: int) -> None:
+        """Have versions wait to be assessed as of a sequence."""
+        self.pending |= versions
+        self.seen = upto
+
+    def take(self, standings: Iterable[VersionAssessment]) -> None:
+        """Take in what was assessed; with the last that was waited for, all of it takes the place of what was held."""
+        for standing in standings:
+            self._coming[standing.version] = standing
+            self.pending.discard(standing.version)
+        if not self.pending:
+            self._held |= self._coming
+            self._coming.clear()
+            self._ranked = None
+            self.upto = self.seen
+
+    @property
+    def progress(self) -> str:
+        """How much of what waits to be assessed has been."""
+        return f"{len(self._coming):,} of {len(self._coming) + len(self.pending):,}"
+
+    @property
+    def ranked(self) -> Sequence[RankedVersion]:
+        """All eroded versions, the worst first: by registry q, those together that one derivation made worse."""
+        if self._ranked is None:
+            self._ranked = _rank([self._held[version] for version in sorted(self._held)])
+        return self._ranked
+
+
+def _rank(held: Sequence[VersionAssessment]) -> list[RankedVersion]:
+    rates = registry_rates([standing.p for standing in held])
+    eroded = [
+        (standing, q, (_order(q), _order(standing.p), standing.version))
+        for standing, q in zip(held, rates, strict=True)
+        if standing.verdict is ErosionVerdict.ERODED
+    ]
+    groups: dict[object, tuple[int, int, int]] = {}
+    for standing, _, own in eroded:
+        group = standing.span or standing.version
+        groups[group] = min(own, groups.get(group, own))
+    ranked = []
+    for standing, q, own in eroded:
+        first = groups[standing.span or standing.version]
+        ranked.append(RankedVersion(standing, q, (first[0], first[2], *own)))
+    return sorted(ranked, key=lambda one: one.rank)
+
+
+def _order(p: float | None) -> int:
+    """A number from 0 to 1 as an integer in the same order: the bits of a positive float."""
+    return _NEVER * 2 - 1 if p is None else int.from_bytes(struct.pack(">d", p))

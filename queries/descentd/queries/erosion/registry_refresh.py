@@ -1,0 +1,176 @@
+"""Keeping the standings of a registry level with its log.
+
+What is recorded changes the standing of the versions that it is about and of what descends from them, and only those
+are assessed again.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection, Iterator, Sequence
+from typing import Final
+
+import numpy as np
+
+from descentd.graph.metrics import MetricDefinition
+from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
+from descentd.graph.model.reach import Direction, Tail
+from descentd.queries.erosion.assess import assess
+from descentd.queries.erosion.findings import Assessment, ErosionVerdict
+from descentd.queries.erosion.messages import message
+from descentd.queries.erosion.registry_ranking import FindingSummary, Ranking, VersionAssessment
+from descentd.queries.evaluation.comparable import in_series, learned_from
+from descentd.queries.evaluation.evaluations import measured
+from descentd.queries.evaluation.labels import Labels, look_up_labels
+from descentd.queries.lineage.parents import lineage, parents_of
+from descentd.queries.registry import Registry
+
+STEP: Final = 2.0
+"""Seconds that a step should take: whoever gives up leaves what was done to the next."""
+
+LEAST: Final = 20
+MOST: Final = 2_000
+"""Versions that are assessed in a step: what is read of many at once is read once."""
+
+_SPAN: Final = 10_000
+"""Evaluations whose subjects are read at a time, so that nobody else waits long."""
+
+
+async def catch_up(registry: Registry) -> None:
+    """Bring the standings level with the log as it is now."""
+    upto = await registry.sequence()
+    while registry.cache(Ranking).upto < upto:
+        await advance(registry)
+
+
+async def advance(registry: Registry) -> bool:
+    """Go one step towards the end of the log; returns whether the standings had been level with it.
+
+    What comes while versions are being assessed waits until those are done, so that a log that grows all the time
+    cannot keep the standings from ever being of one moment.
+    """
+    standings = registry.cache(Ranking)
+    async with standings.lock:
+        if not standings.pending:
+            upto = await registry.sequence()
+            if standings.upto == upto:
+                return True
+            standings.look_at(await _touched_since(registry, standings.upto, upto), upto)
+        start = time.monotonic()
+        chunk = sorted(standings.pending)[: standings.stride]
+        standings.take(await _assessed(registry, chunk, standings.seen) if chunk else ())
+        fitting = STEP * len(chunk) / (time.monotonic() - start)
+        standings.stride = min(MOST, max(LEAST, int(fitting)))
+        return False
+
+
+async def _touched_since(registry: Registry, after: int, upto: int) -> set[int]:
+    """The evaluated versions whose standing what came after a sequence may have changed."""
+    if not after:
+        return await _evaluated_at_all(registry, upto)
+    return await _touched(registry, await registry.store.tail(after), upto)
+
+
+async def _evaluated_at_all(registry: Registry, upto: int) -> set[int]:
+    evaluations = (await registry.walk.everything(upto, Kind.EVALUATION)).tolist()
+    found: set[int] = set()
+    for start in range(0, len(evaluations), _SPAN):
+        span = evaluations[start : start + _SPAN]
+        found |= {link.target for link in await registry.store.links(span, {Role.EVALUATES}, inward=False)}
+    return found
+
+
+async def _touched(registry: Registry, tail: Tail, upto: int) -> set[int]:
+    """The evaluated versions whose standing the records of a tail may have changed."""
+    walk = registry.walk
+    if await _redefines(registry, _of_kind(tail, Kind.METRIC_DEFINITION)):
+        return await _evaluated(registry, (await walk.everything(upto, Kind.MODEL_VERSION)).tolist(), upto)
+    changed = set(_targets(tail, Role.EVALUATES))
+    changed |= await _subjects_of_retracted(registry, _of_kind(tail, Kind.RETRACTION))
+    # Data that has a twin from now on: whoever learned from the twin may be contaminated by what this came from, and
+    # whoever was evaluated on what the twin went into by having learned from what this came from.
+    same = set(tail.twins[:, 0].tolist())
+    changed |= same | await _evaluated_on(registry, same, upto)
+    if not changed:
+        return set()
+    reached = await walk.members(sorted(changed), Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
+    return await _evaluated(registry, {*changed, *reached.tolist()}, upto)
+
+
+async def _evaluated_on(registry: Registry, data: Collection[int], upto: int) -> set[int]:
+    """The versions that were evaluated on data, or on data that it went into."""
+    if not data:
+        return set()
+    walk, store = registry.walk, registry.store
+    on = set(data)
+    for kind in (Kind.PARTITION, Kind.DATASET):
+        on.update((await walk.members(sorted(data), Direction.DESCENDANTS, upto, kind)).tolist())
+    evaluations = await store.links(sorted(on), {Role.EVALUATED_ON}, inward=True)
+    about = await store.links(sorted({link.source for link in evaluations}), {Role.EVALUATES}, inward=False)
+    return {link.target for link in about}
+
+
+async def _subjects_of_retracted(registry: Registry, retractions: Sequence[int]) -> set[int]:
+    """The versions that were retracted, which findings say, and those that retracted evaluations are about."""
+    if not retractions:
+        return set()
+    store = registry.store
+    subjects = await store.links(retractions, {Role.ABOUT}, inward=False)
+    briefs = await store.briefs(sorted({link.target for link in subjects}))
+    about = await store.links([brief.sequence for brief in briefs], {Role.EVALUATES}, inward=False)
+    versions = {brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION}
+    return versions.union(link.target for link in about)
+
+
+async def _redefines(registry: Registry, definitions: Sequence[int]) -> bool:
+    """Whether new definitions make something of results that are there: those of composites do."""
+    entries = await registry.store.entries(definitions) if definitions else []
+    return any(MetricDefinition.of(entry.record.content).parts for entry in entries)
+
+
+async def _evaluated(registry: Registry, versions: Collection[int], upto: int) -> set[int]:
+    links = await registry.store.links(sorted(versions), {Role.EVALUATES}, inward=True)
+    return {link.target for link in links if link.source <= upto}
+
+
+def _targets(tail: Tail, role: Role) -> Iterator[int]:
+    return iter(np.unique(tail.targets[tail.roles == ROLE_NUMBER[role]]).tolist())
+
+
+def _of_kind(tail: Tail, kind: Kind) -> list[int]:
+    return [tail.after + 1 + int(place) for place in np.flatnonzero(tail.kinds == KIND_NUMBER[kind])]
+
+
+async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> list[VersionAssessment]:
+    """Assess some versions by what was measured along their ancestries, read together."""
+    parents = await parents_of(registry, versions, upto)
+    found = await measured(registry, sorted(parents), upto)
+    learned = await learned_from(registry, versions, found, upto)
+
+    def look() -> list[Assessment]:
+        return [assess(version, parents, in_series(found, learned, lineage(version, parents))) for version in versions]
+
+    assessments = await asyncio.to_thread(look)
+    eroded = [one for one in assessments if one.verdict is ErosionVerdict.ERODED]
+    spoken_of = {version for one in eroded for version in one.versions()}
+    series = {key for one in eroded for key in one.series}
+    called = await look_up_labels(registry, spoken_of, series, upto)
+    return [_standing(one, called.labels(one.series)) for one in assessments]
+
+
+def _standing(found: Assessment, labels: Labels) -> VersionAssessment:
+    if found.verdict is not ErosionVerdict.ERODED:
+        return VersionAssessment(found.head, found.verdict, found.p)
+    findings = [
+        FindingSummary(
+            one.kind,
+            one.series.metric.name,
+            one.series.metric.category,
+            one.series.slice,
+            one.p,
+            one.q,
+            message(one, labels),
+        )
+        for one in found.findings
+    ]
+    spans = found.findings[0].introduced_by
+    return VersionAssessment(found.head, found.verdict, found.p, findings, spans[0] if spans else None)

@@ -1,0 +1,110 @@
+"""The versions of a whole registry whose safety eroded, worst first, kept level with the log.
+
+Each version is listed by its own verdict, at its own 5 %: of so many, a part is false. So they are ranked by the
+false discovery rate over the whole registry, by which the top is not.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.graph.metrics import MetricCategory
+from descentd.graph.model.errors import Unavailable
+from descentd.graph.model.names import name, nfc
+from descentd.graph.model.records import Brief
+from descentd.queries.erosion.findings import ErosionVerdict
+from descentd.queries.erosion.questions import ErosionKind
+from descentd.queries.erosion.registry_ranking import FindingSummary, Ranking
+from descentd.queries.erosion.registry_refresh import catch_up
+from descentd.queries.pages import page
+from descentd.queries.registry import Registry, about
+
+PATIENCE: Final = 25.0
+"""Seconds that a question waits for what was recorded last to be assessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErosionFilter:
+    """Every condition that is given must hold: of the version, and of one and the same finding."""
+
+    name: str | None = None
+    name_prefix: str | None = None
+    category: tuple[MetricCategory, ...] | None = None
+    kinds: tuple[ErosionKind, ...] | None = None
+
+    def lets_through(self, finding: FindingSummary) -> bool:
+        """Whether a finding is one that is asked for."""
+        return (not self.category or finding.category in self.category) and (
+            not self.kinds or finding.kind in self.kinds
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Eroded:
+    """An eroded version with the findings that were asked for."""
+
+    record: Brief
+    verdict: ErosionVerdict
+    q: float | None
+    findings: Sequence[FindingSummary]
+    cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erosions:
+    """A page of eroded versions, as of sequence `upto`."""
+
+    items: Sequence[Eroded]
+    total: int
+    more: bool
+    upto: int
+
+
+async def erosions(registry: Registry, wanted: ErosionFilter | None, first: int | None, after: str | None) -> Erosions:
+    """The eroded versions of the registry, worst first.
+
+    As of now, or where that takes too long, of the newest moment at which every version had been assessed. Raises
+    InvalidInput, and Unavailable where there is no such moment yet.
+    """
+    asked = page(first, after, await registry.sequence(), ["erosions", wanted], 5)
+    conditions = wanted or ErosionFilter()
+    standings = registry.cache(Ranking)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await catch_up(registry)
+    except TimeoutError:
+        if not standings.upto:
+            raise Unavailable(
+                f"The evaluated versions are being assessed for the first time since this server started, and "
+                f"{standings.progress} are done: ask again in a minute."
+            ) from None
+    ranked, upto = standings.ranked, standings.upto
+    within = await _named(registry, conditions)
+    found = [
+        (one, findings)
+        for one in ranked
+        if (within is None or one.standing.version in within)
+        and (findings := [each for each in one.standing.findings if conditions.lets_through(each)])
+    ]
+    rest = [(one, findings) for one, findings in found if asked.after is None or one.rank > asked.after]
+    shown = rest[: asked.first]
+    records = await registry.store.briefs([one.standing.version for one, _ in shown])
+    items = [
+        Eroded(record, one.standing.verdict, one.q, findings, asked.cursor(*one.rank))
+        for record, (one, findings) in zip(records, shown, strict=True)
+    ]
+    return Erosions(items, len(found), len(rest) > asked.first, upto)
+
+
+async def _named(registry: Registry, wanted: ErosionFilter) -> frozenset[int] | None:
+    """The versions with the names that are asked for; None for all."""
+    sets: list[frozenset[int]] = []
+    if wanted.name is not None:
+        with about("filter.name"):
+            key = f"model:{name(wanted.name)}"
+        sets.append(frozenset((await registry.store.find_by_keys([key])).get(key, ())))
+    if wanted.name_prefix:
+        held = await registry.store.find_by_prefix(f"model:{nfc(wanted.name_prefix)}")
+        sets.append(frozenset(held.tolist()))
+    return frozenset.intersection(*sets) if sets else None

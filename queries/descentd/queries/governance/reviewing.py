@@ -1,0 +1,120 @@
+"""Recording a review: who may decide on a version, and what the decision is bound to.
+
+Approver is not registrant nor evaluator, compared by person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from descentd.graph.inputs.acts import Decision, ReviewInput
+from descentd.graph.model import clock
+from descentd.graph.model.accounts import person_key
+from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import instant, rfc3339
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.registration.acts import name_one, perform, repeated, signed
+from descentd.graph.store.base import Reads
+from descentd.queries.governance.evidence import evidence
+from descentd.queries.governance.flags import REFUSING, flags_reaching
+from descentd.queries.governance.policies import likely_environment, policy_in_force
+from descentd.queries.governance.reviews import Quorum, quorum, reviews
+from descentd.queries.registry import Registry
+from descentd.queries.retractions import retraction_of
+
+_VERSION: Final = frozenset({Kind.MODEL_VERSION})
+_LASTS: Final = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A review that was recorded, and how the quorum stands with it."""
+
+    record: Record
+    quorum: Quorum
+    upto: int
+
+
+async def review(registry: Registry, given: ReviewInput, person: str) -> Reviewed:
+    """Record a decision.
+
+    Raises NotFound and InvalidInput for what is named, Forbidden for a GO of who registered or evaluated the version,
+    GateBlocked for a version that is quarantined or decommissioned, and VersionConflict for a key of another act.
+    """
+    upto = await registry.sequence()
+    subject = await name_one(registry.store, given.subject, "subject", _VERSION)
+    content = given.content() | {"subject": subject.id}
+    record = await repeated(registry.store, Kind.REVIEW, person, content)
+    if record is None:
+        await _check(registry, subject, upto, given, person)
+        content |= await _basis(registry, subject.sequence, upto, given)
+
+        async def draft(reads: Reads) -> Sequence[Record]:
+            again = await repeated(reads, Kind.REVIEW, person, given.content() | {"subject": subject.id})
+            return [again or Record.of(Kind.REVIEW, signed(content, person))]
+
+        [record] = await perform(registry.committer, person, draft)
+    upto = await registry.sequence()
+    states = (await reviews(registry, [subject.sequence], upto))[subject.sequence]
+    policy = await policy_in_force(registry.store, given.environment, upto)
+    return Reviewed(record, quorum(states, given.environment, policy), upto)
+
+
+async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInput, person: str) -> None:
+    ref = version.ref
+    refusing = [flag for flag in await flags_reaching(registry, version.sequence, upto) if flag.action in REFUSING]
+    if refusing:
+        raise GateBlocked(
+            f"{ref} is flagged {refusing[0].action} ({refusing[0].reason}): clear the flag before it is reviewed.",
+            "subject",
+        )
+    if await policy_in_force(registry.store, given.environment, upto) is None:
+        other = await likely_environment(registry, given.environment, upto)
+        if other is not None:
+            raise InvalidInput(
+                f"No policy is for {given.environment}: did you mean {other}? Where it is another place, have its "
+                "policy laid down first.",
+                "environment",
+            )
+    if given.decision is not Decision.GO:
+        return
+    gone = await retraction_of(registry, version, upto)
+    if gone is not None:
+        raise GateBlocked(f"{gone.sentence} It cannot be approved: register and review another version.", "subject")
+    [entry] = await registry.store.entries([version.sequence])
+    if person_key(entry.recorded_by) == person_key(person):
+        raise Forbidden(f"{person} registered {ref} and cannot approve it: another person has to.", "decision")
+    for item in (await evidence(registry, [version.sequence], upto))[version.sequence].entries:
+        record = item.record
+        named = (item.recorded_by, record.content.get("evaluator", ""))
+        if record.kind is Kind.EVALUATION and person_key(person) in map(person_key, named):
+            raise Forbidden(f"{person} evaluated {ref} and cannot approve it: another person has to.", "decision")
+
+
+async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput) -> Content:
+    """What a decision is bound to: the evidence that it cites, the policy in force, and when it ends."""
+    counted = {entry.record.id for entry in (await evidence(registry, [version], upto))[version].counting(upto)}
+    for i, id in enumerate(given.evidence or ()):
+        if id not in counted:
+            if id not in await registry.store.resolve([id]):
+                raise NotFound(f"{id} is not registered: use the id of a item of evidence.", f"evidence[{i}]")
+            raise InvalidInput(f"{id} is no evidence about this version that counts: leave it out.", f"evidence[{i}]")
+    basis: Content = {"evidence": sorted(given.evidence or counted), "sequence": upto}
+    policy = await policy_in_force(registry.store, given.environment, upto)
+    if policy is not None:
+        basis |= {"policy": policy.id, "policyDigest": policy.digest}
+    expires = _expiry(given)
+    return basis | ({"expiresAt": expires} if expires else {})
+
+
+def _expiry(given: ReviewInput) -> str | None:
+    """When a decision ends: a veto only if it says so, anything else after 90 days."""
+    now = clock.now()
+    if given.expires_at is not None:
+        if instant(given.expires_at) <= now:
+            raise InvalidInput(f"expiresAt is {given.expires_at}, which has passed: give a later moment.", "expiresAt")
+        return given.expires_at
+    return None if given.decision is Decision.NO_GO else rfc3339(now + _LASTS // timedelta(microseconds=1))

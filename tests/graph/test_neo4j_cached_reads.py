@@ -1,0 +1,71 @@
+"""What was read once of Neo4j is not read again, and what is not there yet is asked for each time."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Record
+from descentd.graph.store.neo4j.batching import MOST
+from descentd.graph.store.neo4j.store import Neo4jStore
+from tests.support.histories import adding
+from tests.support.neo4j_server import Neo4jServer
+
+pytestmark = pytest.mark.anyio
+
+
+def version(number: int) -> Record:
+    return Record.of(Kind.MODEL_VERSION, {"name": "m", "version": str(number)})
+
+
+@pytest.fixture
+async def store(neo4j_empty: Neo4jServer) -> AsyncIterator[Neo4jStore]:
+    made = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
+    await made.open()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def asked(store: Neo4jStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that were sent."""
+    sent: list[str] = []
+    run = store._run
+
+    async def told(query: str, /, **parameters: Any) -> list[list[Any]]:
+        sent.append(query)
+        return await run(query, **parameters)
+
+    monkeypatch.setattr(store, "_run", told)
+    return sent
+
+
+async def test_a_record_comes_with_its_name_and_only_once(store: Neo4jStore, asked: list[str]) -> None:
+    one = version(1)
+    assert await store.resolve(["model:m@1"]) == {}
+    await store.write([adding(one)])
+    asked.clear()
+    brief = (await store.resolve(["model:m@1"]))["model:m@1"]
+    assert (brief.sequence, brief.id, brief.kind) == (1, one.id, Kind.MODEL_VERSION)
+    assert [entry.record for entry in await store.entries([1])] == [one]
+    assert await store.resolve(["model:m@1"]) == {"model:m@1": brief}
+    assert await store.briefs([1, 1]) == [brief, brief]
+    assert len(asked) == 1
+    assert await store.resolve([one.id]) == {one.id: brief}
+    assert len(asked) == 2
+    store.clear()
+    assert await store.resolve(["model:m@1", "model:m@2"]) == {"model:m@1": brief}
+    assert await store.entries([2, 1]) == await store.entries([1])
+
+
+async def test_many_at_once_push_nothing_out(store: Neo4jStore, asked: list[str]) -> None:
+    many = [version(number) for number in range(MOST + 1)]
+    await store.write([adding(*many)])
+    first = await store.entries([1])
+    found = await store.resolve([str(record.label) for record in many])
+    assert [brief.sequence for brief in found.values()] == [*range(1, MOST + 2)]
+    assert [entry.record for entry in await store.entries(range(1, MOST + 2))] == many
+    asked.clear()
+    assert await store.entries([1]) == first
+    assert asked == []
