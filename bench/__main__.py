@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import history, pushed, safety, writing
+from bench import history, pushed, reach, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
@@ -22,7 +22,20 @@ from bench.rows import HEADER, Row
 from descentd.app.server.store_url import store_at
 from tests.support.neo4j_server import NoNeo4jError
 
-ROWS = ("ready", "lookup", "impact", "pushed", "exposure", "shapes", "memory", "bulk", "single", "safety", "git")
+ROWS = (
+    "ready",
+    "lookup",
+    "impact",
+    "pushed",
+    "exposure",
+    "shapes",
+    "memory",
+    "bulk",
+    "single",
+    "safety",
+    "git",
+    "simulation",
+)
 """In the order in which they are measured."""
 
 
@@ -55,9 +68,16 @@ def main() -> None:
     options = _options()
     wanted = set(options.only or ROWS)
     if not options.all and not options.only:
-        wanted -= {"git"}
+        wanted -= {"git", "simulation"}
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors, load", end=" ")
     print(" ".join(f"{load:.1f}" for load in os.getloadavg()))
+    if "simulation" in wanted:
+        print(f"\nerosion, simulated\n{HEADER}", flush=True)
+        for row in reach.rows(options.answers):
+            print(row.line(), flush=True)
+        wanted.remove("simulation")
+    if not wanted:
+        return
     for kind in ("sqlite", "neo4j") if options.store == "both" else (options.store,):
         for size in options.records:
             print(f"\n{kind}, {size:,} records\n{HEADER}", flush=True)
@@ -73,6 +93,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--store", choices=("sqlite", "neo4j", "both"), default="sqlite")
     parser.add_argument("--records", type=int, nargs="+", default=[100_000], help="sizes of registries")
     parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help="of " + ", ".join(ROWS))
+    parser.add_argument("--answers", type=int, default=1000, help="simulated answers a row of `simulation`")
     parser.add_argument("--all", action="store_true", help="everything: both stores, 100,000 and 1,000,000, git")
     options = parser.parse_args()
     if options.all:

@@ -18,7 +18,9 @@ class Row:
     @property
     def ratio(self) -> float:
         """How many times better than the target."""
-        return self.target / self.figure if self.better == "less" else self.figure / self.target
+        if self.better == "more":
+            return self.figure / self.target
+        return self.target / self.figure if self.figure else float("inf")
 
     def line(self) -> str:
         """As it is printed."""

@@ -20,7 +20,7 @@ from tests.support.server_process import SECONDS, ServerProcess
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 USUAL = "http://127.0.0.1:8600"
-PROGRAMS = {"descentd": "descentd.app", "descent": "descent.cli"}
+PROGRAMS = {"descentd": "descentd.app.server.cli", "descent": "descent.cli"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 

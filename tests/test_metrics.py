@@ -24,7 +24,7 @@ LOWER, HIGHER, TARGET, NONE = (
 )
 ENTRIES: list[dict[str, Any]] = json.loads(files("descentd.graph").joinpath("metrics.json").read_bytes())
 REQUIRED = {"name", "category", "direction", "tolerance", "unit", "isRate", "description", "source"}
-OPTIONAL = {"optimum", "worstOf", "disparityOf", "disparityOver"}
+OPTIONAL = {"aliasOf", "scale", "minimum", "maximum", "optimum", "worstOf", "disparityOf", "disparityOver"}
 
 DIRECTIONS = {
     "acc": HIGHER,

@@ -18,6 +18,7 @@ MAX_CONFIG_DEPTH = 64
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # slice: {age_group: "65+"} and dependencies: {numpy: 2.4.6} stand for lists of these
 _PAIRS = {"AttributeInput": ("attribute", "value"), "DependencyInput": ("name", "version")}
+_NOT_FINITE = re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE)
 _NULL_HINT = "put it in quotes if the text itself is meant"
 
 
@@ -74,9 +75,7 @@ class _Converter:
 
     def _object(self, node: Node, shape: Shape, path: Path, places: tuple[Place, ...]) -> dict[str, Any]:
         if not isinstance(node, Map):
-            raise self._fault(
-                f"Here belongs {_a(shape.noun())}, a mapping with keys such as {_some(shape)}.", path, node
-            )
+            raise self._fault(f"Expected {_a(shape.noun())}, a mapping with keys such as {_some(shape)}.", path, node)
         spelling = self._spelling(shape)
         content: dict[str, Any] = {}
         given = set[str]()
@@ -90,7 +89,7 @@ class _Converter:
                     f"{key.text} is given twice, in two spellings; keep one of the two.", (*path, key.text), key
                 )
                 continue
-            if isinstance(member, Scalar) and member.resolved() == "null":
+            if isinstance(member, Scalar) and (member.resolved() == "null" or _is_absent(member, name, shape)):
                 continue
             given.add(name)
             try:
@@ -175,6 +174,12 @@ class _Converter:
         }[shape.kind]
         if not isinstance(node, Scalar):
             raise self._fault(f"This must be {what}, not {_noun(node)}.", path, node)
+        if _NOT_FINITE.fullmatch(node.text):
+            raise self._fault(
+                f"Expected a finite number, got {node.text}: where nothing was measured, leave the result out.",
+                path,
+                node,
+            )
         if node.resolved() not in allowed:
             quoted = ", without quotes" if node.tag == "str" else ""
             raise self._fault(f'"{shorten(node.text)}" must be {what}{quoted}.', path, node)
@@ -233,6 +238,11 @@ class _Converter:
             return self._json(node, path, depth + 1)
         except _Skip:
             return None
+
+
+def _is_absent(member: Scalar, name: str, shape: Shape) -> bool:
+    """Tell whether an empty text is the same as none: an optional description is."""
+    return member.text == "" and name == "description" and name not in shape.required
 
 
 def _a(noun: str) -> str:

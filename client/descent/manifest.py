@@ -7,10 +7,11 @@ from pathlib import Path as FilePath
 from typing import Any, Literal
 
 from descent.convert import convert, snake_case
+from descent.entry_rules import entry_findings
 from descent.errors import LIMIT, InvalidManifest, Problem
 from descent.json_text import read_json
 from descent.nodes import List, Map, Node, Path, path_text
-from descent.references import cross_references
+from descent.references import Finding, cross_references
 from descent.schema import manifest_shape
 from descent.yaml_text import EMPTY, read_yaml
 
@@ -33,6 +34,10 @@ class Manifest:
     def counts(self) -> dict[str, int]:
         """Say how many of each thing the manifest lists, by the key that it has in YAML."""
         return {snake_case(name): len(self.content[name]) for name in manifest_shape().fields if self.content.get(name)}
+
+    def check_entry(self) -> None:
+        """Raise InvalidManifest where something breaks a rule that holds for what is new to a registry."""
+        _refuse(entry_findings(self.content), self._root, self.source)
 
     def in_file(self, problem: Problem) -> Problem:
         """Return what the registry reported about this manifest with its place in the file."""
@@ -72,10 +77,14 @@ def parse_manifest(data: bytes, source: str, written_in: Format | None = None) -
         # Without the parts that were left out, references would seem to lead nowhere.
         raise InvalidManifest(problems, source)
     found = cross_references(content)
-    if found.findings:
-        wrong = found.findings[:LIMIT]
-        raise InvalidManifest([_placed(f.message, f.path, root, Problem(f.message, f.code)) for f in wrong], source)
+    _refuse(found.findings, root, source)
     return Manifest(source, content, tuple(found.outside), root)
+
+
+def _refuse(findings: list[Finding], root: Node, source: str) -> None:
+    if findings:
+        wrong = findings[:LIMIT]
+        raise InvalidManifest([_placed(f.message, f.path, root, Problem(f.message, f.code)) for f in wrong], source)
 
 
 def _decode(data: bytes, source: str) -> str:

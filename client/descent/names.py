@@ -5,11 +5,15 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal, Self
 
+from descent.characters import is_unseen, joiner_allowed
+
 MAX_LENGTH = 200
 
 _CONTENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
 # Most names, told apart from the rest at once; a dot before a slash needs the closer look.
 _PLAIN = re.compile(r"[\w-][\w.-]{0,199}", re.ASCII)
+_RAISED = re.compile("[⁰¹²³⁴-⁹₀-₉]")
+"""Superscript and subscript digits: NFKC would change them, and names such as PR² and τ²-bench need them."""
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -32,18 +36,41 @@ def fault_in_name(name: str) -> str | None:
         return "is empty; a name has 1 to 200 characters"
     if len(name) > MAX_LENGTH:
         return f"has {len(name)} characters; a name has at most {MAX_LENGTH}"
-    for character in name:
+    for position, character in enumerate(name):
         if character in "@#":
-            return f'holds "{character}", which separates the parts of a reference; leave it out'
-        if misleads(character) or unicodedata.category(character) == "Cf":
-            return f"holds the invisible character U+{ord(character):04X}; leave it out"
+            return f'contains "{character}", which separates the parts of a reference; leave it out'
+        if (misleads(character) or unicodedata.category(character) == "Cf") and not joiner_allowed(name, position):
+            return f"contains the invisible character U+{ord(character):04X}; leave it out"
     if name != name.strip():
         return "begins or ends with a space; leave it out"
-    if "../" in name or ".." in name.split("/"):
-        return 'holds the path step ".."; write the name without it'
-    compatible = unicodedata.normalize("NFKC", name)
+    if ".." in name.split("/"):
+        return 'contains the path step ".."; write the name without it'
+    compatible = "".join(
+        part if _RAISED.fullmatch(part) else unicodedata.normalize("NFKC", part)
+        for part in re.split(f"({_RAISED.pattern})", name)
+    )
     if compatible != name:
         return f'looks like "{compatible}" and is not the same; write it so'
+    return None
+
+
+def fault_in_new_name(name: str) -> str | None:
+    """Say what a name has that a registry takes from nothing new, though it may be registered so; None if it is fine.
+
+    A name that `fault_in_name` refuses is not looked at.
+    """
+    name = normal(name)
+    if _PLAIN.fullmatch(name):
+        return None
+    if "\\" in name:
+        return "contains a backslash; leave it out"
+    if name.startswith("/"):
+        return 'begins with "/"; leave it out'
+    if "." in name.split("/"):
+        return 'contains the path step "."; write the name without it'
+    for position, character in enumerate(name):
+        if is_unseen(character) and not joiner_allowed(name, position):
+            return f"contains U+{ord(character):04X}, which cannot be seen; leave it out"
     return None
 
 

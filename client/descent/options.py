@@ -1,10 +1,12 @@
 """Options that many commands share, and what they come to."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -93,6 +95,18 @@ def upper(names: list[str] | None) -> list[str] | None:
         part.strip().upper().replace("-", "_") for name in names or () for part in name.split(",") if part.strip()
     ]
     return values or None
+
+
+_AGE: Final = re.compile(r"([0-9]{1,5})([dhm])")
+_UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def moment_after(text: str) -> str:
+    """Return the moment that is meant by an age from now (`30d`, `12h`, `45m`) in RFC 3339; any other text as it is."""
+    age = _AGE.fullmatch(text.strip())
+    if age is None:
+        return text
+    return (datetime.now(UTC) + timedelta(**{_UNITS[age[2]]: int(age[1])})).isoformat()
 
 
 def given(input: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,15 @@ from typing import Any
 from descent.names import Ref, fault_in_name
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[-+]\d\d:\d\d)", re.ASCII)
-_LABELLED = ("ModelVersionInput", "DatasetInput", "PartitionInput")
+_LABELLED = ("ModelVersionInput", "DatasetInput", "PartitionInput", "SuiteInput")
+_METRICS = (
+    ("MetricDefinitionInput", "name"),
+    ("MetricDefinitionInput", "worstOf"),
+    ("MetricDefinitionInput", "disparityOf"),
+    ("MetricValueInput", "name"),
+    ("ProbeInput", "metric"),
+    ("ClaimInput", "metric"),
+)
 _REFERENCES = ("ref", "subject", "data", "generatedBy")
 _SETS = ("slice", "population", "dependencies", "trainedOn", "artifacts")
 # What an edge leads to, where that is settled by its role: input and field that holds it -> kind of the reference
@@ -40,7 +48,9 @@ def fault_in_text(places: Sequence[Place], text: str, form: str | None) -> str |
     `places` leads from the manifest to the field; `form` is the JSON Schema's format.
     """
     holder, name = places[-1]
-    if holder in _LABELLED and name in ("name", "version"):
+    if (holder, name) in _METRICS and "@" in text:
+        return f'contains "@", which no name of a metric has; write {text.replace("@", "_at_")}'
+    if (holder in _LABELLED and name in ("name", "version")) or (holder, name) in _METRICS:
         return fault_in_name(text)
     if name in _REFERENCES:
         return _fault_in_reference(places, text)

@@ -326,13 +326,16 @@ def two_people_decide(world: World) -> None:
     veto = world.ask("Rita", "Review", input=go(decision="NO_GO", reason="Not for tenants."))
     assert veto["expiresAt"] is None
     outcome, _, told = world.rules(CHILD)
-    assert (outcome, told["no-go"]) == ("BLOCKED", "Rita said NO_GO: Not for tenants.")
+    assert outcome == "BLOCKED"
+    assert told["no-go"].startswith(
+        "Rita said NO_GO for production: Not for tenants. 1 of 2 people said GO. Rita lifts "
+    )
     assert world.verdict(CHILD)[0] == "REJECTED"
     done = world.ask("Rita", "Review", input=go())
     assert (done["reviewers"], done["quorum"]) == (["Rita", "Rob"], {"needed": 2, "reached": 2})
     assert world.rules(CHILD)[0] == "PASSED"
     status, reasons = world.verdict(CHILD)
-    assert (status, reasons["APPROVED"]) == ("APPROVED", "Approved for production by Rita, Rob.")
+    assert (status, reasons["APPROVED"]) == ("APPROVED", "Approved for production by Rita and Rob.")
 
 
 def it_is_promoted_and_deployed(world: World) -> None:

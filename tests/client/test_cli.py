@@ -161,7 +161,7 @@ def test_check_reports_every_file(tmp_path: Path) -> None:
     unknown = 'There is no "versionn" in a model version; did you mean version?'
     assert result.stderr.splitlines() == [
         f"error: {bad}:3:3: models[0].versionn: {unknown} (INVALID_INPUT)",
-        f"error: {bad}:4:3: models[1]: Here belongs a model version, a mapping with keys such as name. (INVALID_INPUT)",
+        f"error: {bad}:4:3: models[1]: Expected a model version, a mapping with keys such as name. (INVALID_INPUT)",
         f"{bad}: 2 problems",
     ]
 

@@ -130,7 +130,7 @@ def test_json_takes_either_spelling() -> None:
         ("[" * 200 + "]" * 200, "nested deeper"),
         ("null", "The file is empty"),
         ("", "not JSON"),
-        ("[]", "Here belongs a manifest"),
+        ("[]", "Expected a manifest"),
     ],
 )
 def test_wrong_json_is_told(text: str, hint: str) -> None:
@@ -153,8 +153,8 @@ def test_what_stdin_holds_is_guessed() -> None:
     [
         ("", "is empty"),
         ("x" * 201, "201 characters"),
-        ("a@b", 'holds "@"'),
-        ("a#b", 'holds "#"'),
+        ("a@b", 'contains "@"'),
+        ("a#b", 'contains "#"'),
         ("a\\tb", "U+0009"),
         ("a\\u202eb", "U+202E"),
         (" a", "begins or ends"),
@@ -187,7 +187,7 @@ def test_names_that_say_what_they_are_pass(name: str) -> None:
         ("sha256:abc", "is no reference"),
         ("model:", "has a name that is empty"),
         ("model:a@", "has a version that is empty"),
-        ("model:a@1@2", 'has a version that holds "@"'),
+        ("model:a@1@2", 'has a version that contains "@"'),
         ("model:a@1#p", "names a partition of a model"),
         ("dataset:a@1", "names a dataset where a model belongs"),
         ("model:a/../b@1", 'path step ".."'),

@@ -18,7 +18,7 @@ from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 
-NOT_ERODED = {"160m", "160m-deduped", "70m", "70m-deduped"}
+NOT_ERODED = {"160m", "160m-deduped", "410m-deduped", "70m", "70m-deduped"}
 Z_SINCE_3000 = {
     "1.4b": 2.87, "1.4b-deduped": 4.10, "12b": 4.54, "12b-deduped": 4.70, "160m": 1.77, "160m-deduped": 0.49,
     "1b-bf16": 2.73, "1b-deduped": 2.79, "2.8b": 3.22, "2.8b-deduped": 3.12, "410m": 2.69, "410m-deduped": 2.02,
@@ -38,7 +38,7 @@ def of(chain: str, step: int) -> str:
     return f"model:EleutherAI/pythia-{chain}@step{step}"
 
 
-async def test_pythia_eroded_in_twelve_of_sixteen_chains(registry: Registry) -> None:
+async def test_pythia_eroded_in_eleven_of_sixteen_chains(registry: Registry) -> None:
     for run in list(pythia.manifests())[1:17]:
         await register(registry.committer, ManifestInput.read(stereotypes(run)), "demo")
     eroded, from_the_start = set(), set()
@@ -55,9 +55,10 @@ async def test_pythia_eroded_in_twelve_of_sixteen_chains(registry: Registry) -> 
             spans = [(one["from"], one["to"]) for one in whole["introducedBy"]]
             assert spans == [
                 (of(chain, start), of(chain, end))
-                for start, end in {"12b": [(33000, 43000), (63000, 73000)], "6.9b-deduped": [(3000, 13000)]}[chain]
+                for start, end in {"12b": [(3000, 143000)], "6.9b-deduped": [(3000, 13000)]}[chain]
             ]
-            assert all([c["field"] for c in one["changes"]] == ["config.step"] for one in whole["introducedBy"])
+            fields = [[change["field"] for change in one["changes"]] for one in whole["introducedBy"]]
+            assert all(each == ["relation", "config.step"] for each in fields)
         if (await ask(registry, "Erosion", of=of(chain, 143000)))["verdict"] == "ERODED":
             from_the_start.add(chain)
         (series,) = (
@@ -66,7 +67,7 @@ async def test_pythia_eroded_in_twelve_of_sixteen_chains(registry: Registry) -> 
         assert series["change"]["z"] == pytest.approx(z, abs=0.005)
         assert [point["distance"] for point in series["points"]] == list(range(15))
     assert eroded == Z_SINCE_3000.keys() - NOT_ERODED
-    assert from_the_start == Z_SINCE_3000.keys() - {"70m", "70m-deduped"}
+    assert from_the_start == Z_SINCE_3000.keys() - {"160m", "160m-deduped", "70m", "70m-deduped"}
 
 
 @pytest.fixture
@@ -160,7 +161,8 @@ async def test_contaminated_results_do_not_count_and_are_named(registry: Registr
         evaluations=[evaluated(0, 0.9), evaluated(1, 0.5), evaluated(2, 0.99)],
     )
     assert (await ask(registry, "Erosion", of="model:m@1"))["verdict"] == "ERODED"
-    (lost,) = (await ask(registry, "Erosion", of="model:m@2"))["findings"]
+    lasting, lost = (await ask(registry, "Erosion", of="model:m@2"))["findings"]
+    assert (lasting["kind"], lasting["head"]["value"]) == ("LASTING_EROSION", None), "nothing that counts repaired it"
     assert lost["kind"] == "COVERAGE_LOSS"
     assert "model:m@2" in lost["message"]
     assert lost["head"]["value"] is None

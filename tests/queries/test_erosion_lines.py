@@ -12,7 +12,7 @@ from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.lines import lines
 from descentd.queries.evaluation.series import Series
-from descentd.queries.statistics.comparison import Result
+from descentd.queries.statistics.comparison import Group, Result
 from tests.support.series import series_key
 
 Measured = dict[tuple[str, Slice], Result]
@@ -71,7 +71,8 @@ def test_a_disparity_is_over_the_slices_of_its_attribute_and_keeps_the_others() 
     assert gaps.keys() == {(), (("region", "EU"),)}
     assert gaps[()].value == 0.16
     assert gaps[()].stderr == pytest.approx(math.sqrt(0.41 * 0.59 / 2600 + 0.57 * 0.43 / 34000))
-    assert gaps[("region", "EU"),] == Result(0.3, 0.05, None, ("18-64", "65+"))
+    groups = (Group("18-64", 0.5, 0.04, is_rate=True), Group("65+", 0.2, 0.03, is_rate=True))
+    assert gaps[("region", "EU"),] == Result(0.3, 0.05, None, ("18-64", "65+"), groups=groups)
 
 
 def test_composites_of_composites_come_out_whatever_their_order_and_circles_end() -> None:

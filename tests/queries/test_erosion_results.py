@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, catalogue
-from descentd.queries.statistics.comparison import Estimates, Result, compare
+from descentd.queries.statistics.comparison import Estimates, Result
 from descentd.queries.statistics.normal import two_sided, upper, uppers
+from descentd.queries.statistics.pairs import compare
 
 LOW, HIGH, TARGET = (MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET)
 

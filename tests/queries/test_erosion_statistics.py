@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import integrate, stats
 
 from descentd.app.demo import pythia
 from descentd.graph.metrics import catalogue
-from descentd.queries.statistics.change_points import introductions
+from descentd.queries.statistics.change_points import change_points
 from descentd.queries.statistics.comparison import Estimates, Result
 from descentd.queries.statistics.dunnett import best_of
 from descentd.queries.statistics.kendall import inversions, kendall, theil_sen
@@ -224,7 +225,7 @@ def test_simes_is_the_smallest_scaled_p(p: list[float]) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(orders(8), st.data())
-def test_introductions_are_those_of_the_definition(order: Order, data: st.DataObject) -> None:
+def test_change_points_are_those_of_the_definition(order: Order, data: st.DataObject) -> None:
     some = st.lists(st.floats(0.1, 4), min_size=order.size, max_size=order.size)
     badness, errors = np.array(data.draw(some)), np.array(data.draw(some))
     gains = {}
@@ -239,18 +240,52 @@ def test_introductions_are_those_of_the_definition(order: Order, data: st.DataOb
     largest = max(gains.values(), default=0.0)
     certain = {v for v, gain in gains.items() if gain > 1e-9 and largest - gain < 3.84 - 1e-9}
     possible = {v for v, gain in gains.items() if largest - gain < 3.84 + 1e-9}
-    assert certain <= set(introductions(order, badness, errors)) <= possible
+    depths = depths_of(order)
+    found = change_points(order, depths, badness, errors)
+    assert certain <= set(found.places) <= possible
+    assert found.step == pytest.approx(largest, abs=1e-9)
+    slope = line_explains(depths, badness, errors) if order.size >= 8 else 0.0
+    assert found.slope == pytest.approx(slope, abs=1e-9)
+    if abs(largest - slope - 3.84) > 1e-6 and largest > 1e-9:
+        assert found.gradual == (slope > 0 and largest - slope <= 3.84)
+
+
+def depths_of(order: Order) -> NDArray[np.float64]:
+    """How many versions the longest line to each holds."""
+    depths = [1.0] * order.size
+    for above, place in sorted(pairs_of(order), key=lambda pair: pair[1]):
+        depths[place] = max(depths[place], depths[above] + 1)
+    return np.array(depths)
+
+
+def line_explains(depths: NDArray[np.float64], badness: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
+    """How much less χ² a weighted straight line leaves than a constant does, where it rises: by least squares."""
+    scaled = np.stack([np.ones(len(depths)), depths], axis=1) / errors[:, None]
+    coefficients, *_ = np.linalg.lstsq(scaled, badness / errors, rcond=None)
+    left = ((badness / errors - scaled @ coefficients) ** 2).sum()
+    constant = np.average(badness, weights=errors**-2)
+    whole = (((badness - constant) / errors) ** 2).sum()
+    return float(whole - left) if coefficients[1] > 1e-12 and len(set(depths.tolist())) > 1 else 0.0
 
 
 @pytest.mark.parametrize(
-    ("name", "spans"),
-    [("12b", [(33000, 43000), (63000, 73000)]), ("6.9b-deduped", [(3000, 13000)])],
+    ("name", "spans", "gradual"),
+    [
+        ("12b", [(33000, 43000), (63000, 73000)], (38, 42)),
+        ("6.9b", None, (31, 37)),
+        ("6.9b-deduped", [(3000, 13000)], None),
+    ],
 )
-def test_blame_in_pythia(name: str, spans: list[tuple[int, int]]) -> None:
+def test_blame_in_pythia(name: str, spans: list[tuple[int, int]] | None, gradual: tuple[int, int] | None) -> None:
     (run,) = (run for run in pythia.read_runs() if (run.model, run.variant) == (f"pythia-{name}", "zero-shot"))
     steps = [checkpoint.step for checkpoint in run.checkpoints if checkpoint.step >= 3000]
     values = [checkpoint.results["crows_pairs_english"] for checkpoint in run.checkpoints if checkpoint.step >= 3000]
     estimates = Estimates(catalogue()["pct_stereotype"], [Result(value, stderr) for _, value, stderr in values])
     level = estimates.level(estimates.few)
-    found = introductions(Order.chain(len(steps)), level.badness, level.errors)
-    assert [(steps[place - 1], steps[place]) for place in found] == spans
+    depths = np.arange(1.0, len(steps) + 1)
+    found = change_points(Order.chain(len(steps)), depths, level.badness, level.errors)
+    if spans is not None:
+        assert [(steps[place - 1], steps[place]) for place in found.places] == spans
+    assert found.gradual == (gradual is not None)
+    if gradual is not None:
+        assert (round(found.step), round(found.slope)) == gradual

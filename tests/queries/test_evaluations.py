@@ -6,7 +6,7 @@ import pytest
 
 from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.queries.evaluation.evaluations import measured, newest_results
+from descentd.queries.evaluation.evaluations import measured, results_of
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.support.registries import send
@@ -48,7 +48,7 @@ HOLDOUT = "dataset:d@1#holdout"
 async def values(registry: Registry, version: str) -> dict[tuple[str, Any], float]:
     upto = await registry.sequence()
     brief = await registry.find(f"model:m@{version}", upto)
-    found = await newest_results(registry, brief.sequence, upto)
+    found = await results_of(registry, brief.sequence, upto)
     return {(series.metric.name, series.slice): one.result.value for series, one in found.items()}
 
 
@@ -82,7 +82,7 @@ async def test_other_protocols_are_other_series(registry: Registry) -> None:
     await send(registry, datasets=[dataset("d", "holdout")], models=[model("1")], evaluations=runs)
     upto = await registry.sequence()
     brief = await registry.find("model:m@1", upto)
-    assert len(await newest_results(registry, brief.sequence, upto)) == 7
+    assert len(await results_of(registry, brief.sequence, upto)) == 7
 
 
 async def test_what_is_made_from_other_metrics(registry: Registry) -> None:
@@ -106,7 +106,7 @@ async def test_what_is_made_from_other_metrics(registry: Registry) -> None:
     upto = await registry.sequence()
     brief = await registry.find("model:m@1", upto)
     found = {
-        series.metric.name: one.result for series, one in (await newest_results(registry, brief.sequence, upto)).items()
+        series.metric.name: one.result for series, one in (await results_of(registry, brief.sequence, upto)).items()
     }
     assert (found["worst"].value, found["worst"].n) == (0.4, 400)
     assert found["gap"].value == 0.2
@@ -123,7 +123,7 @@ async def test_a_definition_counts_from_when_it_was_registered(registry: Registr
     await send(registry, metrics=[worst])
     brief = await registry.find("model:m@1", before)
     assert ("drift", ()) in await values(registry, "1")
-    assert {series.metric.name for series in await newest_results(registry, brief.sequence, before)} == {
+    assert {series.metric.name for series in await results_of(registry, brief.sequence, before)} == {
         "psi",
         "ks_drift",
     }

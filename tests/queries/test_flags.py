@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.inputs.acts import FlagAction, FlagInput
-from descentd.graph.model.errors import Invalid, InvalidInput, NotFound
+from descentd.graph.inputs.acts import FlagAction, FlagInput, RetractionInput
+from descentd.graph.model.errors import Forbidden, Invalid, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag, flags_reaching, versions_reached
 from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
 from descentd.queries.registry import Registry
+from descentd.queries.retractions import retract
 from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -143,3 +144,21 @@ def test_flags_that_cannot_be_meant() -> None:
     for wrong in ({"propagate": True}, {"clears": ["sha256:" + "0" * 64], "action": "REVIEW"}, {"action": "DELETE"}):
         with pytest.raises(Invalid):
             FlagInput.read({"action": "CLEAR", "subjects": ["model:m@1"], "reason": "x", **wrong})
+
+
+async def test_whoever_registered_a_version_does_not_clear_flags_that_reach_it(registry: Registry) -> None:
+    await send(registry, "ana", models=[version("1"), version("2", "1")])
+    await send(registry, "Eve", models=[version("3", "2")])
+    raised = {"subjects": ["model:m@2"], "action": "QUARANTINE", "reason": "Leaks."}
+    await flag(registry, FlagInput.read(raised), "rita")
+    clear = {"subjects": ["model:m@2"], "action": "CLEAR", "reason": "Fine."}
+    await flag(registry, FlagInput.read(clear), "eve")  # it does not reach what she registered
+    below = (await flag(registry, FlagInput.read(raised | {"propagate": True}), "rita")).record.id
+    for subjects in (["model:m@2"], ["model:m@3"]):
+        with pytest.raises(Forbidden, match="eve registered model:m@3") as caught:
+            await flag(registry, FlagInput.read(clear | {"subjects": subjects}), "eve")
+        assert caught.value.field == "subjects"
+    gone = RetractionInput.read({"subjects": [below], "reason": "No."})
+    with pytest.raises(Forbidden, match="eve registered model:m@3"):
+        await retract(registry, gone, "eve")
+    await retract(registry, gone, "ben")

@@ -3,15 +3,20 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from descentd.graph.inputs.acts import RetractionInput
-from descentd.graph.model.errors import Invalid, NotFound, VersionConflict
+from descentd.graph.inputs.acts import RetractionInput, ReviewInput
+from descentd.graph.model.accounts import Token
+from descentd.graph.model.errors import Forbidden, Invalid, NotFound, VersionConflict
 from descentd.graph.model.kinds import Kind
-from descentd.graph.retractions import retracted_ids
+from descentd.graph.model.records import Brief
+from descentd.graph.retractions import Retractions, retracted_ids
 from descentd.graph.verify import verify
 from descentd.queries.governance.profiles import profiles
+from descentd.queries.governance.reviewing import review
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retract
+from descentd.queries.retractions import retract, retracted_entities
 from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -99,3 +104,99 @@ async def test_a_profile_that_was_retracted_can_be_said_again(registry: Registry
     assert len((await send(registry, safetyProfiles=[statement])).created) == 1
     assert await in_force() not in (None, first)
     assert not (await send(registry, safetyProfiles=[statement])).created
+
+
+async def test_a_retraction_may_be_retracted_and_its_subject_stands_again(registry: Registry) -> None:
+    await send(registry, "ana", **LINEAGE)
+    first = await retract(registry, retraction("dataset:d@1#p"), "rita")
+    partition = await registry.find("dataset:d@1#p", first.upto)
+    with pytest.raises(Forbidden, match="needs the role reviewer"):
+        await retract(registry, retraction(first.id), "eve", own=True)
+    second = await retract(registry, retraction(first.id), "rita", own=True)
+    assert await retracted_ids(registry.store, [partition.id, first.id], first.upto) == {partition.id}
+    assert await retracted_ids(registry.store, [partition.id, first.id], second.upto) == {first.id}
+    third = await retract(registry, retraction(second.id), "ben")
+    assert await retracted_ids(registry.store, [partition.id], third.upto) == {partition.id}
+    assert [one.id for one in await retracted_entities(registry, third.upto)] == [first.id]
+    again = await retract(registry, retraction("dataset:d@1#p"), "ben")
+    assert [one.id for one in await retracted_entities(registry, again.upto)] == [first.id]
+    await retract(registry, retraction(third.id), "ben")
+    assert [one.id for one in await retracted_entities(registry, await registry.sequence())] == [again.id]
+    assert (await verify(registry.store)).problem is None
+
+
+@given(st.data())
+def test_what_is_retracted_is_what_following_each_retraction_says(data: st.DataObject) -> None:
+    """An oracle by the definition: a record is retracted by any retraction of it that is not retracted itself."""
+    subjects: dict[int, set[int]] = {}
+    for number in range(3, data.draw(st.integers(4, 12))):
+        subjects[number] = data.draw(st.sets(st.integers(0, number - 1), min_size=1, max_size=3))
+
+    def is_retracted(record: int, at: int) -> bool:
+        return any(record in of and one <= at and not is_retracted(one, at) for one, of in subjects.items())
+
+    by_subject = {
+        str(record): [Brief(one, Kind.RETRACTION, str(one), None) for one, of in subjects.items() if record in of]
+        for record in range(12)
+    }
+    for at in range(12):
+        found = Retractions(by_subject).at(at)
+        assert {int(id) for id in found} == {record for record in range(12) if is_retracted(record, at)}
+
+
+async def test_whoever_registered_a_version_does_not_retract_what_others_said_of_it(registry: Registry) -> None:
+    """Eve, registrar and reviewer, would take the bad result away and promote alone."""
+    await send(registry, "ana", **{part: LINEAGE[part] for part in ("datasets",)}, models=LINEAGE["models"][:1])
+    await send(registry, "Eve", models=LINEAGE["models"][1:])
+    [bad] = (await send(registry, "otto", evaluations=LINEAGE["evaluations"])).created
+    jailbreak = {"subject": "model:m@1", "title": "Jailbreak", "severity": "HIGH"}
+    [weak] = (await send(registry, "otto", vulnerabilities=[jailbreak])).created
+    lost = await retract(registry, retraction("dataset:d@1#p"), "rita")
+    gone = await retract(registry, retraction(bad), "otto", own=True)
+    before = await registry.sequence()
+    for id in (bad, weak, lost.id, gone.id):
+        with pytest.raises(Forbidden, match="eve registered model:m@2, which this") as caught:
+            await retract(registry, retraction(id), "eve")
+        assert caught.value.field == "subjects[0]"
+    assert await registry.sequence() == before
+    note = {"subject": "model:m@2", "author": "eve", "text": "Mine."}
+    [own] = (await send(registry, "eve", notes=[note])).created
+    await retract(registry, retraction(own), "eve")
+    await retract(registry, retraction(weak), "rita")
+    await retract(registry, retraction("model:m@2"), "eve")
+
+
+async def test_an_admin_retracts_the_review_of_somebody_who_has_left(registry: Registry) -> None:
+    await send(registry, "ana", **LINEAGE)
+    asked = {"subject": "model:m@2", "environment": "production", "decision": "NO_GO", "reason": "No."}
+    veto = (await review(registry, ReviewInput.read(asked), "rita")).record.id
+    await registry.store.accounts.add_token(Token("t", b"h" * 32, "Rita", frozenset(), created_at=1))
+    with pytest.raises(Forbidden, match="or an admin once they hold no valid token"):
+        await retract(registry, retraction(veto), "ada", own=True, admin=True)
+    await registry.store.accounts.revoke(["t"], 2)
+    with pytest.raises(Forbidden):
+        await retract(registry, retraction(veto), "ben")
+    await retract(registry, retraction(veto), "ada", own=True, admin=True)
+    assert await retracted_ids(registry.store, [veto], await registry.sequence()) == {veto}
+
+
+async def test_nobody_revives_a_review_that_its_author_took_back(registry: Registry) -> None:
+    await send(registry, "ana", **LINEAGE)
+    asked = {"subject": "model:m@2", "environment": "production", "decision": "GO", "reason": "Yes."}
+    go = (await review(registry, ReviewInput.read(asked), "rita")).record.id
+    back = await retract(registry, retraction(go), "rita")
+    with pytest.raises(Forbidden, match="retracts a decision of rita"):
+        await retract(registry, retraction(back.id), "ben")
+    await retract(registry, retraction(back.id), "rita")
+    assert await retracted_ids(registry.store, [go], await registry.sequence()) == frozenset()
+
+
+async def test_a_build_that_is_retracted_is_a_conflict_that_says_so(registry: Registry) -> None:
+    wrong = {"name": "c19", "config": {"a": 2}}
+    await send(registry, models=[wrong | {"version": "2"}])
+    done = await retract(registry, retraction("model:c19@2"), "rita")
+    with pytest.raises(Invalid, match=f"model:c19@2 is retracted: .* the retraction {done.id}"):
+        await send(registry, models=[wrong | {"version": "3"}])
+    await retract(registry, retraction(done.id), "rita")
+    with pytest.raises(Invalid, match="refer to model:c19@2"):
+        await send(registry, models=[wrong | {"version": "3"}])

@@ -90,7 +90,7 @@ async def test_only_its_author_retracts_a_review(registry: Registry) -> None:
     await begin(registry, quorum=1)
     veto = (await review(registry, given("NO_GO"), "rita")).record.id
     before = await registry.sequence()
-    with pytest.raises(Forbidden, match="only they retract it") as caught:
+    with pytest.raises(Forbidden, match="decision of rita, which only they change") as caught:
         await retract(registry, RetractionInput.read({"subjects": [veto], "reason": "No."}), "ben")
     assert caught.value.field == "subjects[0]"
     assert await registry.sequence() == before
@@ -107,7 +107,7 @@ async def test_only_what_somebody_said_last_is_told_of(registry: Registry) -> No
     at = await registry.sequence()
     found = await verdict(registry, (await registry.find("model:m@1", at)).sequence, at)
     assert [(reason.code, reason.message) for reason in found.reasons] == [
-        ("NO_QUORUM", "No GO is asked for in production, and nobody's holds."),
+        ("NO_QUORUM", "No GO is needed for production, and nobody's holds."),
         ("REOPENED", "rita's GO for production no longer holds: 1 evaluation came after it."),
     ]
 
@@ -168,11 +168,14 @@ async def test_what_was_retracted_is_rejected_and_what_rests_on_it_shows_that(re
     assert ("REOPENED", "rita's GO for production no longer holds: the version was retracted.") in [
         (reason.code, reason.message) for reason in own.reasons
     ]
-    assert below.status is VerdictStatus.APPROVED
+    assert below.status is VerdictStatus.UNREVIEWED
     assert "RESTS_ON_RETRACTED" in {reason.code for reason in below.reasons}
     assert "RETRACTED" not in {reason.code for reason in below.reasons}
+    assert ("REOPENED", "rita's GO for production no longer holds: model:m@1, which it came from, was retracted.") in [
+        (reason.code, reason.message) for reason in below.reasons
+    ]
     assert (await in_status(registry, frozenset({VerdictStatus.REJECTED}), at)).tolist() == [one]
-    assert (await in_status(registry, frozenset({VerdictStatus.APPROVED}), at)).tolist() == [two]
+    assert (await in_status(registry, frozenset({VerdictStatus.APPROVED}), at)).tolist() == []
     assert (await in_status(registry, frozenset({VerdictStatus.APPROVED}), before)).tolist() == [one, two]
 
 
@@ -219,3 +222,60 @@ async def test_a_key_stands_for_one_decision(registry: Registry) -> None:
     assert one.record.id == again.record.id
     with pytest.raises(VersionConflict, match="decision"):
         await review(registry, given("NO_GO", idempotencyKey="k"), "rita")
+
+
+async def test_retracted_ground_voids_a_go_until_the_retraction_is_retracted(registry: Registry) -> None:
+    """Data, ancestor, code: whatever the version rests on."""
+    data = {"name": "d", "version": "1", "partitions": [{"name": "p", "digest": "sha256:" + "1" * 64}]}
+    code = {"repository": "r", "commit": "c"}
+    base = {"name": "b", "version": "1", "trainedOn": [{"ref": "dataset:d@1#p", "role": "TRAIN"}], "code": code}
+    await send(registry, "ana", datasets=[data], models=[base])
+    child = {"name": "m", "version": "1", "parents": [{"ref": "model:b@1", "relation": "FINE_TUNE"}]}
+    await send(registry, "ana", models=[child | {"safetyProfile": PROFILE}])
+    await review(registry, given(), "rita")
+    code_id = (await registry.store.entries([(await registry.find("model:b@1", 99)).sequence]))[0].record.content[
+        "code"
+    ]
+    for ground in ("dataset:d@1", "dataset:d@1#p", "model:b@1", code_id):
+        assert await voids(registry) == [None]
+        gone = await retract(registry, RetractionInput.read({"subjects": [ground], "reason": "Leaked."}), "ben")
+        assert await voids(registry) == [f"{ground}, which it came from, was retracted"]
+        await retract(registry, RetractionInput.read({"subjects": [gone.id], "reason": "Mistaken."}), "ben")
+    await retract(registry, RetractionInput.read({"subjects": ["model:b@1"], "reason": "Leaked."}), "ben")
+    await review(registry, given(), "rita")
+    assert (await voids(registry))[1:] == [None]  # who says GO knowing of it stands by it
+
+
+async def test_what_is_claimed_of_elsewhere_is_shown_and_counts_for_nothing(registry: Registry) -> None:
+    await begin(registry, quorum=1)
+    claimed = {"by": "The board of 2023", "source": "minutes.pdf"}
+    for decision in ("GO", "NO_GO"):
+        done = await review(registry, given(decision, claimed=claimed), "ana")  # the registrant may well record that
+        assert done.quorum.people == ()
+    assert await status(registry) == (VerdictStatus.UNREVIEWED, {"QUORUM_UNMET", "CLAIMED"})
+    await review(registry, given(), "rita")
+    await review(registry, given("NO_GO", claimed=claimed), "rita")  # and takes the place of no decision of hers
+    assert (await status(registry))[0] is VerdictStatus.APPROVED
+    assert "The board of 2023 (minutes.pdf)" in str((await voids(registry))[0])
+
+
+async def test_an_admin_lifts_that_somebody_was_named_as_evaluator(registry: Registry) -> None:
+    await begin(registry, quorum=1)
+    with pytest.raises(Forbidden, match="eve named otto as the evaluator of model:m@1 in sha256:") as caught:
+        await review(registry, given(), "otto")
+    id = caught.value.message.partition(" in ")[2].partition(",")[0]
+
+    def lift(subject: str) -> RetractionInput:
+        return RetractionInput.read({"subjects": [subject], "reason": "Not true.", "part": "EVALUATOR"})
+
+    with pytest.raises(Forbidden, match="role admin"):
+        await retract(registry, lift(id), "rita")
+    with pytest.raises(Forbidden, match="another admin"):
+        await retract(registry, lift(id), "Otto", admin=True)
+    with pytest.raises(InvalidInput, match="names an evaluator"):
+        await retract(registry, lift("model:m@1"), "ada", admin=True)
+    await retract(registry, lift(id), "ada", admin=True)
+    assert (await review(registry, given(), "otto")).quorum.people == ("otto",)
+    assert await voids(registry) == [None]  # the results stay
+    with pytest.raises(Forbidden, match="eve evaluated"):
+        await review(registry, given(), "eve")

@@ -7,7 +7,7 @@ import typer
 
 from descent import console
 from descent.commands.lineage import Ref
-from descent.options import Key, Output, Reason, Session, Url, given
+from descent.options import Key, Output, Reason, Session, Url, given, moment_after
 
 Refs = Annotated[list[str], typer.Argument(metavar="REF", help="The records that are meant.")]
 
@@ -18,6 +18,12 @@ class Decision(StrEnum):
     GO = "go"
     NO_GO = "no-go"
     ABSTAIN = "abstain"
+
+
+class Part(StrEnum):
+    """The part of records that is retracted."""
+
+    EVALUATOR = "evaluator"
 
 
 class Action(StrEnum):
@@ -42,7 +48,19 @@ def review(
         list[str] | None, typer.Option("--evidence", metavar="ID", help="What it rests on; all there is if not said.")
     ] = None,
     expires: Annotated[
-        str | None, typer.Option("--expires", metavar="MOMENT", help="When it ends; a go after 90 days if not said.")
+        str | None,
+        typer.Option(
+            "--expires",
+            metavar="MOMENT",
+            help="When it ends: a moment, or 30d, 12h, 45m; a go after 90 days if not said.",
+        ),
+    ] = None,
+    claimed_by: Annotated[
+        str | None,
+        typer.Option("--claimed-by", metavar="PERSON", help="Who decided it elsewhere, before; counts to no quorum."),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="TEXT", help="With --claimed-by: where that is on record.")
     ] = None,
     key: Key = None,
     url: Url = None,
@@ -60,7 +78,8 @@ def review(
         "reason": reason,
         "conditions": conditions,
         "evidence": evidence,
-        "expiresAt": expires,
+        "expiresAt": None if expires is None else moment_after(expires),
+        "claimed": {"by": claimed_by, "source": source} if claimed_by or source else None,
         "idempotencyKey": key,
     }
     with session.client() as client:
@@ -71,7 +90,15 @@ def review(
     quorum, people = done["quorum"], ", ".join(done["reviewers"]) or "nobody"
     until = f", until {done['expiresAt']}" if done["expiresAt"] else ""
     console.print_line(f"{done['decision']}: {ref} for {environment}{until}, {done['id']}")
-    console.print_line(f"{quorum['reached']} of {quorum['needed']} people say GO: {people}")
+    console.print_line(f"{_quorum(quorum)}: {people}")
+
+
+def _quorum(quorum: dict[str, int]) -> str:
+    """How many people say GO, of those that are needed, where any are."""
+    reached, needed = quorum["reached"], quorum["needed"]
+    if needed == 0:
+        return f"{reached} {'person says' if reached == 1 else 'people say'} GO, and no GO is needed"
+    return f"{reached} of {needed} people say GO"
 
 
 def flag(
@@ -112,12 +139,25 @@ def flag(
 
 
 def retract(
-    context: typer.Context, refs: Refs, reason: Reason, key: Key = None, url: Url = None, output: Output = None
+    context: typer.Context,
+    refs: Refs,
+    reason: Reason,
+    part: Annotated[
+        Part | None,
+        typer.Option("--part", help="Only this part: that evaluations name an evaluator. For admins."),
+    ] = None,
+    key: Key = None,
+    url: Url = None,
+    output: Output = None,
 ) -> None:
-    """Retract records: they stay, marked, and nothing rests on them from now on."""
+    """Retract records: they stay, marked, and nothing rests on them from now on.
+
+    A retraction may be retracted in turn: then what it was about stands again.
+    """
     session = Session.of(context, url, output)
+    asked = {"subjects": refs, "reason": reason, "part": part.name if part else None, "idempotencyKey": key}
     with session.client() as client:
-        done = client.retract(given({"subjects": refs, "reason": reason, "idempotencyKey": key}))
+        done = client.retract(given(asked))
     if session.json:
         console.print_json(done)
         return

@@ -33,7 +33,7 @@ def check(context: typer.Context, files: Files, output: Output = None) -> None:
     Lists everything that is wrong, with its place, and the references that only the registry can resolve.
     """
     session = Session.of(context, None, output)
-    outcomes = [_examine(file) for file in files]
+    outcomes = [_examine(file, new=True) for file in files]
     if session.json:
         console.print_json([_as_json(file, outcome) for file, outcome in zip(files, outcomes, strict=True)])
     for file, outcome in zip(files, outcomes, strict=True):
@@ -70,7 +70,18 @@ def register(context: typer.Context, files: Files, url: Url = None, output: Outp
                 _print_registered(total, session)
 
 
-def _examine(file: str) -> Manifest | InvalidManifest:
+def _examine(file: str, *, new: bool = False) -> Manifest | InvalidManifest:
+    """Read a manifest; `new`: with the rules that hold for what is new, which `register` leaves to the registry."""
+    try:
+        manifest = _load(file)
+        if new:
+            manifest.check_entry()
+    except InvalidManifest as error:
+        return error
+    return manifest
+
+
+def _load(file: str) -> Manifest:
     try:
         if file == "-":
             return parse_manifest(sys.stdin.buffer.read(), "stdin")
@@ -78,8 +89,6 @@ def _examine(file: str) -> Manifest | InvalidManifest:
         if (size := path.stat().st_size) >= LARGE:
             console.say(f"{file}: reading {size / 1e6:.1f} MB")
         return load_manifest(path)
-    except InvalidManifest as error:
-        return error
     except OSError as error:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}.", param_hint="FILE") from error
 

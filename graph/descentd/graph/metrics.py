@@ -6,8 +6,8 @@ good always comes from a definition, never from a name: `wmdp_accuracy` should b
 
 import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import cache
@@ -56,7 +56,8 @@ class MetricDefinition:
     follows from n. `worst_of`: the worst of these metrics, where an evaluation holds any of them. `disparity_of` and
     `disparity_over`: the largest minus the smallest value of that metric over the slices of that attribute. `scale`: a
     ratio (LOG) is judged on its logarithm, and so are its tolerance and its changes. `counts_as_safety`: None where the
-    category decides. Raises InvalidInput where TARGET comes without an optimum, and LOG with one that is not above 0.
+    category decides. `alias_of`: the catalogue's other name for the same metric. Raises InvalidInput where TARGET comes
+    without an optimum, and LOG with one that is not above 0.
     """
 
     name: str
@@ -75,6 +76,7 @@ class MetricDefinition:
     maximum: float | None = None
     scale: MetricScale = MetricScale.LINEAR
     counts_as_safety: bool | None = None
+    alias_of: str | None = None
 
     def __post_init__(self) -> None:
         if self.direction is MetricDirection.TARGET and self.optimum is None:
@@ -102,6 +104,7 @@ class MetricDefinition:
             maximum=content.get("maximum"),
             scale=MetricScale(content.get("scale", "LINEAR")),
             counts_as_safety=content.get("countsAsSafety"),
+            alias_of=content.get("aliasOf"),
         )
 
     @property
@@ -152,9 +155,50 @@ def catalogue() -> Mapping[str, MetricDefinition]:
     return MappingProxyType({entry["name"]: MetricDefinition.of(entry) for entry in entries})
 
 
+def canonical_name(name: str, own: Container[str] = ()) -> str:
+    """The one name by which results of a metric are compared: that of the catalogue where `name` is an alias there.
+
+    `own` are the names that the registry defines itself, which stand for themselves.
+    """
+    builtin = None if name in own else catalogue().get(name)
+    return name if builtin is None or builtin.alias_of is None else builtin.alias_of
+
+
+def names_of(name: str, own: Container[str] = ()) -> frozenset[str]:
+    """Every name that results of the same metric may have: the canonical one and its aliases."""
+    canonical = canonical_name(name, own)
+    aliases = (other for other, builtin in catalogue().items() if builtin.alias_of == canonical and other not in own)
+    return frozenset({canonical, *aliases})
+
+
+def with_catalogue_range(definition: MetricDefinition) -> MetricDefinition:
+    """A definition of one's own with the catalogue's bounds, where it has none and means the catalogue's metric.
+
+    That is a definition that differs in its category, in whether it counts as safety, or in words.
+    """
+    builtin = catalogue().get(definition.name)
+    if builtin is None or (definition.minimum, definition.maximum) != (None, None):
+        return definition
+    same = all(
+        getattr(definition, part) == getattr(builtin, part)
+        for part in ("direction", "optimum", "tolerance", "unit", "scale", "is_rate")
+    )
+    return replace(definition, minimum=builtin.minimum, maximum=builtin.maximum) if same else definition
+
+
+def harness_name(key: str) -> str:
+    """A metric's name in a key as evaluation harnesses write it: `acc,none` is acc, `pass@1` is pass_at_1."""
+    return key.partition(",")[0].strip().replace("@", "_at_")
+
+
 def nearest(name: str, names: Iterable[str], n: int = 3, likeness: float = 0.6) -> list[str]:
-    """Up to `n` of these names that `name` may have been meant to be, the likeliest first; `likeness` is up to 1."""
+    """Up to `n` of these names that `name` may have been meant to be, the likeliest first; `likeness` is up to 1.
+
+    A key of a harness stands for the one name in it.
+    """
     spelled = {_plain(known): known for known in names}
+    if (exact := _plain(harness_name(name))) in spelled:
+        return [spelled[exact]]
     return [spelled[match] for match in get_close_matches(_plain(name), spelled, n, likeness)]
 
 

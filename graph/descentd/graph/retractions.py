@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.graph.model.derived import retracted_key
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Reads
@@ -27,11 +28,11 @@ class Retractions:
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> "Retractions":
-        """What these retractions say; they have to be all of the log up to some sequence."""
+        """What these retractions of whole records say; they have to be all of the log up to some sequence."""
         found: defaultdict[str, list[Brief]] = defaultdict(list)
         for entry in entries:
             brief = Brief(entry.sequence, entry.record.kind, entry.record.id, None)
-            for id in entry.record.content["subjects"]:
+            for id in entry.record.content["subjects"] if "part" not in entry.record.content else ():
                 found[id].append(brief)
         return cls(found)
 
@@ -61,17 +62,16 @@ class Retractions:
         return retracted
 
 
-async def find_retractions(reads: Reads, ids: Collection[str]) -> Retractions:
-    """All retractions of some records: one look-up where there are none, two more for those in turn."""
+async def find_retractions(reads: Reads, ids: Collection[str], part: str | None = None) -> Retractions:
+    """All retractions of some records, or of a part of them: one look-up where there are none, else two a level."""
     found: dict[str, Sequence[Brief]] = {}
-    wanted = set(ids)
+    wanted = {retracted_key(id, part): id for id in ids}
     while wanted:
-        held = await reads.find_by_keys([f"retracted:{id}" for id in wanted])
+        held = await reads.find_by_keys(wanted)
         sequences = sorted({sequence for by in held.values() for sequence in by})
         briefs = {brief.sequence: brief for brief in await reads.briefs(sequences)} if sequences else {}
-        for key, by in held.items():
-            found[key.removeprefix("retracted:")] = [briefs[sequence] for sequence in by]
-        wanted = {brief.id for brief in briefs.values()} - found.keys()
+        found |= {wanted[key]: [briefs[sequence] for sequence in by] for key, by in held.items()}
+        wanted = {retracted_key(brief.id): brief.id for brief in briefs.values() if brief.id not in found}
     return Retractions(found)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from descentd.graph.model.errors import InvalidInput
 
@@ -40,7 +41,7 @@ def page(first: int | None, after: str | None, now: int, question: Sequence[obje
     """
     if first is not None and not 1 <= first <= MOST:
         raise InvalidInput(f"first is {first}: ask for 1 to {MOST}, and for more with the cursor.", "first")
-    asked = hashlib.sha256(repr(question).encode()).hexdigest()[:12]
+    asked = hashlib.sha256(repr(_plain(question)).encode()).hexdigest()[:12]
     if after is None:
         return Page(first or USUAL, now, None, asked)
     belongs, upto, position = _read(after)
@@ -60,6 +61,13 @@ def pinned(cursors: Collection[str], now: int) -> int:
     if len(found) > 1:
         raise InvalidInput("The cursors are of pages of different moments: ask for each by itself.", "after")
     return min(found.pop(), now) if found else now
+
+
+def _plain(part: object) -> object:
+    """What a question depends on, without the names of our classes: a cursor outlives a renaming."""
+    if isinstance(part, Enum):
+        return part.value
+    return [_plain(one) for one in part] if isinstance(part, list | tuple) else part
 
 
 def _none() -> InvalidInput:

@@ -1,12 +1,13 @@
 """Retracting records, and what was retracted of all that a record came from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from descentd.graph.inputs.acts import RetractionInput
+from descentd.graph.inputs.acts import RetractedPart, RetractionInput
+from descentd.graph.model import clock
 from descentd.graph.model.accounts import person_key
-from descentd.graph.model.errors import Forbidden
+from descentd.graph.model.errors import Forbidden, InvalidInput
 from descentd.graph.model.kinds import ENTITIES, Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction, ReachQuery
@@ -16,20 +17,20 @@ from descentd.graph.retractions import Retractions, find_retractions
 from descentd.graph.store.base import Reads
 from descentd.queries.prose import kind_name
 from descentd.queries.registry import Registry
+from descentd.queries.separation import STATEMENTS, concerned, recorded_by
 
 NOT_RETRACTED: Final[Mapping[Kind, str]] = {
-    Kind.POLICY: "an admin lays down another in the folder of policies",
+    Kind.POLICY: "an admin puts another in its place",
     Kind.GATE_DECISION: "it is what the gate said; retract the promotion, or flag the version",
     Kind.DEPLOYMENT: "end the deployment",
-    Kind.RETRACTION: "register anew what was retracted",
 }
-"""Kinds of record that stand for good, and what to do instead."""
+"""Kinds of record that stand for good, and what to do instead.
 
-ONLY_BY_AUTHOR: Final = frozenset({Kind.REVIEW})
-"""Kinds of record that only who made them retracts: a veto stands until its author decides again.
-
-What is in neither is for every reviewer to retract, and for an evaluator who recorded it.
+A review is for its author alone to retract, since a veto stands until its author decides again. Everything else is for
+every reviewer to retract, and for an evaluator who recorded it.
 """
+
+_REVERSIBLE: Final = frozenset({Kind.REVIEW, Kind.RETRACTION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +57,28 @@ class RetractedEntity:
         return f"{self.of.ref} was retracted by {self.person}: {self.reason.rstrip('.')}."
 
 
-async def retract(registry: Registry, given: RetractionInput, person: str, *, own: bool = False) -> Retracted:
+async def retract(
+    registry: Registry, given: RetractionInput, person: str, *, own: bool = False, admin: bool = False
+) -> Retracted:
     """Record a retraction, with `own` only of what the person recorded.
 
-    Raises NotFound, Forbidden for what is not theirs to retract, and VersionConflict for an idempotencyKey of another
-    act.
+    An `admin` also retracts the reviews of people who hold no valid token any more, and that an evaluation names its
+    evaluator. Raises NotFound, InvalidInput, Forbidden for what is not theirs to retract, and VersionConflict for an
+    idempotencyKey of another act.
     """
+    upto = await registry.sequence()
+    named = await name_all(registry.store, given.subjects, "subjects")
+    for i, entry in enumerate(await registry.store.entries([subject.sequence for subject in named])):
+        if given.part is not None:
+            _check_part(entry, given.part, person, admin, f"subjects[{i}]")
+        else:
+            await _check_separation(registry, entry, person, upto, f"subjects[{i}]")
+    active = await _active_people(registry) if admin else None
 
     async def draft(reads: Reads) -> Sequence[Record]:
         subjects = await name_all(reads, given.subjects, "subjects")
-        await _check(reads, subjects, person, own)
+        if given.part is None:
+            await _check(reads, subjects, person, own, active)
         content = given.content() | {"subjects": sorted({subject.id for subject in subjects})}
         again = await repeated(reads, Kind.RETRACTION, person, content)
         return [again or Record.of(Kind.RETRACTION, signed(content, person))]
@@ -79,24 +92,74 @@ async def retract(registry: Registry, given: RetractionInput, person: str, *, ow
     return Retracted(record.id, reached.counts, upto)
 
 
-async def _check(reads: Reads, subjects: Sequence[Brief], person: str, own: bool) -> None:
-    """Raise Forbidden where one of the subjects is not for this person to retract."""
+async def _check_separation(registry: Registry, subject: Entry, person: str, upto: int, field: str) -> None:
+    """Raise Forbidden where somebody's statement concerns a version that this person registered."""
+    kind = subject.record.kind
+    if kind not in STATEMENTS or (recorded_by(subject, person) and kind is not Kind.FLAG):
+        return
+    version = await concerned(registry, person, subject, upto)
+    if version is not None:
+        raise Forbidden(
+            f"{person} registered {version.ref}, which this {kind_name(kind)} concerns, and cannot retract it: ask "
+            "another reviewer.",
+            field,
+        )
+
+
+def _check_part(subject: Entry, part: RetractedPart, person: str, admin: bool, field: str) -> None:
+    """Raise where that an evaluation names a person as evaluator is not for this person to lift."""
+    named = subject.record.content.get("evaluator")
+    if subject.record.kind is not Kind.EVALUATION or named is None:
+        raise InvalidInput(f"Only an evaluation that names an evaluator has the part {part}: name one.", field)
+    if not admin:
+        raise Forbidden("Lifting that an evaluation names a person as evaluator needs the role admin.", field)
+    if person_key(named) == person_key(person):
+        raise Forbidden(f"{person} is the person whom it names: another admin has to lift that.", field)
+
+
+async def _active_people(registry: Registry) -> frozenset[str]:
+    """Everybody who holds a valid token, as persons are compared."""
+    tokens = await registry.store.accounts.tokens()
+    return frozenset(person_key(token.person) for token in tokens if token.fault(clock.now()) is None)
+
+
+async def _check(
+    reads: Reads, subjects: Sequence[Brief], person: str, own: bool, active: Collection[str] | None
+) -> None:
+    """Raise Forbidden where one of the subjects is not for this person to retract.
+
+    active: for an admin, who is still there to retract their own reviews.
+    """
     for i, entry in enumerate(await reads.entries([subject.sequence for subject in subjects])):
-        refusal = _refusal(subjects[i], entry, person, own)
+        left = active is not None and entry.record.kind is Kind.REVIEW and person_key(entry.recorded_by) not in active
+        refusal = None if left else await _review_refusal(reads, entry, person) or _refusal(entry, person, own)
         if refusal is not None:
             raise Forbidden(f"{subjects[i].ref} {refusal}.", f"subjects[{i}]")
 
 
-def _refusal(subject: Brief, entry: Entry, person: str, own: bool) -> str | None:
-    if subject.kind in NOT_RETRACTED:
-        what = kind_name(subject.kind)
-        return f"is a {what}, which nobody retracts: {NOT_RETRACTED[subject.kind]}"
-    if person_key(entry.recorded_by) == person_key(person):
-        return None
-    if subject.kind in ONLY_BY_AUTHOR:
-        return f"is what {entry.recorded_by} decided, and only they retract it: decide yourself beside it"
-    if own:
+def _refusal(entry: Entry, person: str, own: bool) -> str | None:
+    kind = entry.record.kind
+    if kind in NOT_RETRACTED:
+        return f"is a {kind_name(kind)}, which nobody retracts: {NOT_RETRACTED[kind]}"
+    if own and not recorded_by(entry, person):
         return "was recorded by somebody else, and retracting it needs the role reviewer: ask with a token that has it"
+    return None
+
+
+async def _review_refusal(reads: Reads, entry: Entry, person: str) -> str | None:
+    """Why a review is not for this person to retract, nor a retraction by which one would stand again."""
+    waiting = [entry]
+    while waiting:
+        for one in waiting:
+            if one.record.kind is Kind.REVIEW and not recorded_by(one, person):
+                what = "is" if one is entry else "retracts"
+                return (
+                    f"{what} a decision of {one.recorded_by}, which only they change, or an admin once they hold no "
+                    "valid token: record a decision of your own beside it"
+                )
+        ids = {id for one in waiting if one.record.kind is Kind.RETRACTION for id in one.record.content["subjects"]}
+        behind = (await reads.resolve(ids)).values() if ids else ()
+        waiting = await reads.entries([brief.sequence for brief in behind if brief.kind in _REVERSIBLE])
     return None
 
 
@@ -132,10 +195,44 @@ def _entity(of: Brief, retraction: Entry) -> RetractedEntity:
 async def retracted_origins(registry: Registry, record: int, upto: int) -> Sequence[RetractedEntity]:
     """What is retracted of all that a record came from; a dataset with each of its partitions."""
     found = await retracted_entities(registry, upto)
-    if not found:
-        return ()
-    above = {*await registry.origins(record, upto)}
+    above = (await _above(registry, [record], [one.of for one in found], upto))[record]
+    return [one for one in found if one.of.id in above]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a version came from, as far as it was ever retracted (by id), and the retractions of that."""
+
+    origins: Mapping[str, Brief]
+    retractions: Retractions
+
+    def lost(self, since: int, upto: int) -> list[Brief]:
+        """What is retracted as of `upto` and was not as of `since`, in the order of the log."""
+        before, now = self.retractions.at(since), self.retractions.at(upto)
+        lost = [brief for id, brief in self.origins.items() if id in now and id not in before]
+        return sorted(lost, key=lambda brief: brief.sequence)
+
+
+async def grounds(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, Ground]:
+    """What each version came from, as far as it was ever retracted."""
+    retractions = Retractions.of(await registry.all_of(Kind.RETRACTION, upto))
+    ids = retractions.by_subject.keys()
+    briefs = [brief for brief in (await registry.store.resolve(ids)).values() if brief.kind in ENTITIES] if ids else []
+    above = await _above(registry, versions, briefs, upto)
+    return {version: Ground(above[version], retractions.about(above[version])) for version in versions}
+
+
+async def _above(
+    registry: Registry, records: Sequence[int], entities: Sequence[Brief], upto: int
+) -> Mapping[int, Mapping[str, Brief]]:
+    """For each record those of `entities` that it came from, by id; a dataset with each of its partitions."""
+    if not entities:
+        return {record: {} for record in records}
     # A whole dataset starts from all its partitions, though it is no ancestor of what learned from one.
-    included = await registry.store.links({one.of.sequence for one in found}, {Role.INCLUDES}, inward=False)
-    above |= {link.source for link in included if link.target in above}
-    return [one for one in found if one.of.sequence in above]
+    included = await registry.store.links({one.sequence for one in entities}, {Role.INCLUDES}, inward=False)
+    found: dict[int, Mapping[str, Brief]] = {}
+    for record in records:
+        above = {*await registry.origins(record, upto)}
+        above |= {link.source for link in included if link.target in above}
+        found[record] = {one.id: one for one in entities if one.sequence in above}
+    return found

@@ -33,6 +33,14 @@ def _edges(tail: Tail) -> list[tuple[int, ...]]:
 class TailsContract:
     """Following the log. A subclass has a fixture `store`, open and empty."""
 
+    async def test_leaf_hashes_are_those_of_the_entries(self, store: Store) -> None:
+        """In log order, any span of them."""
+        model = await filled(store)
+        size = len(model.records)
+        entries = await store.entries(range(1, size + 1))
+        for after, limit in ((0, size), (0, 1), (5, 7), (size - 1, 9), (size, 1)):
+            assert await store.hashes(after, limit) == [entry.hash for entry in entries[after : after + limit]]
+
     async def test_a_tail_of_nothing(self, store: Store) -> None:
         """There is one, and it is empty."""
         same_tail(await store.tail(0), Model().tail(0))

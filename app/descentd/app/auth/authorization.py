@@ -46,7 +46,9 @@ FIELDS: Final[Table] = {
     "Query.accessLog": frozenset({AUDITOR, ADMIN}),
     # Acts
     "Mutation.register": READERS,  # what may be in the manifest is in SECTIONS
-    "Mutation.retract": frozenset({REVIEWER, EVALUATOR}),  # an evaluator only its own, which the act itself looks at
+    # An evaluator only its own, and an admin only reviews of people who have left and named evaluators: the act itself
+    # looks at that.
+    "Mutation.retract": frozenset({REVIEWER, EVALUATOR, ADMIN}),
     "Mutation.review": frozenset({REVIEWER}),
     "Mutation.flag": frozenset({REVIEWER}),
     "Mutation.promote": frozenset({REGISTRAR}),

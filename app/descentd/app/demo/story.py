@@ -173,6 +173,8 @@ def _traded(chain: str, told: report.FindingReport) -> str:
     when = (
         " or ".join(spans) if len(spans) < 3 else f"one of {len(spans)} steps from {_step(told.introduced_by[0].start)}"
     )
+    if finding.gradual:
+        when = "gradually"
     rates = f"{finding.baseline_result.value:.3f} → {finding.head_result.value:.3f}"
     return f"  {chain:<21}{rates:<18}{f'+{-most.delta:.3f} {task}':<27}{when}"
 

@@ -5,7 +5,21 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from descentd.graph.inputs.base import DateTime, Digest, Flag, Id, Input, Json, Name, Prose, Ref, Value, checked, unique
+from descentd.graph.inputs.base import (
+    DateTime,
+    Description,
+    Digest,
+    Flag,
+    Id,
+    Input,
+    Json,
+    Name,
+    Prose,
+    Ref,
+    Value,
+    checked,
+    unique,
+)
 from descentd.graph.inputs.evaluations import Severity
 
 
@@ -37,6 +51,15 @@ class Act(Input):
     """Chosen by the sender: the same key again is the same act, not another."""
 
 
+class RetractedPart(StrEnum):
+    """The part of a record that a retraction is about, where it is not about the whole.
+
+    EVALUATOR: that an evaluation names a person as evaluator, who may then review the version; its results stay.
+    """
+
+    EVALUATOR = "EVALUATOR"
+
+
 class RetractionInput(Act):
     """What is not to be relied on any more. It stays on record, marked."""
 
@@ -44,6 +67,8 @@ class RetractionInput(Act):
     """The records that are retracted."""
     reason: Prose
     """Why."""
+    part: RetractedPart | None = None
+    """The part of them that is retracted, for an admin: that evaluations name an evaluator; all where not given."""
 
 
 class ClaimedInput(Input):
@@ -125,7 +150,7 @@ class IncidentInput(Input):
     """When it happened; now where not given."""
     labels: Json = None
     """What the reporting system tells it apart by."""
-    description: Prose | None = None
+    description: Description = None
     """What happened, at length."""
     external_id: Value | None = None
     """The reporting system's own id: the same one again is the same incident."""

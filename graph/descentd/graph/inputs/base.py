@@ -4,13 +4,23 @@ Field names are snake_case here and camelCase on the wire. What has been validat
 instants in UTC, sets sorted.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import cache
 from itertools import pairwise
 from typing import Annotated, Any, Final, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
@@ -92,6 +102,8 @@ def _plain(item: Any) -> Any:
 Name = Annotated[str, checked(names.name), Field(min_length=1)]
 Value = Annotated[str, checked(names.text), Field(min_length=1, max_length=1000)]
 Prose = Annotated[str, checked(_prose), Field(min_length=1)]
+Description = Annotated[Prose | None, BeforeValidator(lambda given: None if given == "" else given)]
+"""An optional text of which the empty one is absent."""
 Ref = Annotated[str, checked(names.ref), WithJsonSchema({"type": "string", "format": "ref"})]
 Digest = Annotated[
     str,
@@ -101,7 +113,7 @@ Digest = Annotated[
 Id = Annotated[str, checked(names.digest), WithJsonSchema({"type": "string", "format": "id"})]
 DateTime = Annotated[
     str,
-    checked(lambda given: names.rfc3339(names.instant(given))),
+    checked(names.date_time),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Count = Annotated[
@@ -184,6 +196,7 @@ def path(location: Iterable[str | int]) -> str:
     return written
 
 
+_NOT_FINITE: Final = re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE)
 _EXPECTED: Final = {
     "string_type": "a text",
     "int_type": "an integer",
@@ -238,5 +251,10 @@ def _problem(details: ErrorDetails) -> DescentError:
             return InvalidInput(str(details["ctx"]["error"]), field)
         case "enum":
             return InvalidInput(f"Expected {details['ctx']['expected']}, got {repr(details['input'])[:80]}.", field)
+        case "float_type" | "finite_number" | "int_type" if _NOT_FINITE.fullmatch(str(details["input"])):
+            return InvalidInput(
+                f"Expected a finite number, got {details['input']}: where nothing was measured, leave the result out.",
+                field,
+            )
         case _:
             return InvalidInput(f"{expectation(details)}, got {repr(details['input'])[:80]}.", field)

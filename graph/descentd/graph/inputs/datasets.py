@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from descentd.graph.inputs.base import (
     Count,
+    Description,
     Digest,
     Input,
     Name,
@@ -160,7 +161,7 @@ class DatasetInput(Input):
     uri: Value | None = None
     """Where it is kept."""
 
-    description: Prose | None = None
+    description: Description = None
     """What it is, in words."""
 
     partitions: Annotated[tuple[PartitionInput, ...], checked(distinct("name"))] | None = None

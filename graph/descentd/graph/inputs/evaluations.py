@@ -10,6 +10,7 @@ from descentd.graph.inputs.base import (
     LARGEST,
     Count,
     DateTime,
+    Description,
     Flag,
     Input,
     Json,
@@ -23,7 +24,8 @@ from descentd.graph.inputs.base import (
     distinct,
     unique,
 )
-from descentd.graph.metrics import MetricCategory, MetricDirection, MetricScale
+from descentd.graph.metrics import MetricCategory, MetricDirection, MetricScale, harness_name
+from descentd.graph.model import names
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 
@@ -37,11 +39,21 @@ class Severity(StrEnum):
     CRITICAL = "CRITICAL"
 
 
+def _metric_name(given: str) -> str:
+    """A metric's name; a key of an evaluation harness, `pass@1`, is refused with the name to write."""
+    if "@" in given:
+        raise InvalidInput(f"A metric's name has no '@': write {harness_name(given)!r} for {given!r}.")
+    return names.name(given)
+
+
+MetricName = Annotated[str, checked(_metric_name), Field(min_length=1)]
+
+
 class MetricDefinitionInput(Input):
     """What a metric means."""
 
-    name: Name
-    """The name that results give it by."""
+    name: MetricName
+    """The name that results are given by."""
 
     category: MetricCategory
     """What kind of thing it measures."""
@@ -73,16 +85,16 @@ class MetricDefinitionInput(Input):
     is_rate: Flag | None = None
     """Whether it is a share of items from 0 to 1, whose error follows from the number of items."""
 
-    worst_of: Annotated[tuple[Name, ...], checked(unique)] | None = None
+    worst_of: Annotated[tuple[MetricName, ...], checked(unique)] | None = None
     """The metrics of which it is the worst."""
 
-    disparity_of: Name | None = None
+    disparity_of: MetricName | None = None
     """The metric whose largest gap between groups it is."""
 
     disparity_over: Value | None = None
     """The attribute that tells those groups apart."""
 
-    description: Prose | None = None
+    description: Description = None
     """What it measures, in words."""
 
     def content(self) -> Content:
@@ -138,7 +150,7 @@ class PairedInput(Input):
 class MetricValueInput(Input):
     """One result. `stderr` is in the metric's unit; `n` is the number of items it rests on."""
 
-    name: Name
+    name: MetricName
     """The metric."""
 
     value: Number
@@ -150,7 +162,7 @@ class MetricValueInput(Input):
     n: Count | None = None
     """How many items it rests on."""
 
-    clusters: Count | None = None
+    clusters: Annotated[Count, Field(ge=1)] | None = None
     """How many clusters (documents, people) the items are in, where `stderr` is clustered over them."""
 
     slice: Slice | None = None
@@ -158,6 +170,17 @@ class MetricValueInput(Input):
 
     paired_with: Annotated[tuple[PairedInput, ...], checked(distinct("subject"))] | None = None
     """How the same items came out on ancestors: what makes a comparison paired."""
+
+    @model_validator(mode="after")
+    def _clustered(self) -> Self:
+        if self.clusters is not None and self.stderr is None:
+            raise ValueError("clusters says what stderr is clustered over: give that stderr, or leave clusters out.")
+        if self.clusters is not None and self.n is not None and self.clusters > self.n:
+            raise ValueError(f"{self.clusters} clusters of {self.n} items: expected at most as many clusters as items.")
+        for pair in self.paired_with or ():
+            if self.n is not None and (pair.n01 or 0) + (pair.n10 or 0) > self.n:
+                raise ValueError(f"n01 and n10 count more than the {self.n} items of the result: correct one of them.")
+        return self
 
 
 def _results(given: Iterable[MetricValueInput]) -> tuple[MetricValueInput, ...]:
@@ -204,8 +227,8 @@ class ProbeInput(Input):
     data: Ref | None = None
     """What to attack with."""
 
-    metric: Name
-    """The metric that tells."""
+    metric: MetricName
+    """The metric that decides."""
 
     threshold: Number
     """Resisted when the metric is this good or better."""
@@ -229,7 +252,7 @@ class VulnerabilityInput(Input):
     severity: Severity
     """How bad it is."""
 
-    description: Prose | None = None
+    description: Description = None
     """What it is, in words."""
 
     probe: ProbeInput | None = None

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from descentd.graph.inputs.base import (
     Count,
     DateTime,
+    Description,
     Digest,
     Flag,
     Id,
@@ -252,7 +253,7 @@ class ModelVersionInput(Input):
     created_at: DateTime | None = None
     """When it was made, as its makers say."""
 
-    description: Prose | None = None
+    description: Description = None
     """What it is, in words."""
 
     artifacts: Annotated[tuple[ArtifactInput, ...], checked(unique)] | None = None

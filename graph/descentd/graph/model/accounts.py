@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from descentd.graph.model.characters import is_unseen, mixes_scripts, without_unseen
 from descentd.graph.model.errors import Code, InvalidInput
 from descentd.graph.model.names import LONGEST, text
 
@@ -76,23 +77,36 @@ class Access:
 
 
 def person_key(person: str) -> str:
-    """What persons are compared and counted by: the same for all ways to write one (case folded, NFKC)."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", person).casefold())
+    """What persons are compared and counted by: the same for all ways to write one (case folded, NFKC, visible)."""
+    folded = unicodedata.normalize("NFKC", without_unseen(person)).casefold()
+    return unicodedata.normalize("NFKC", folded)
 
 
 def person(given: str) -> str:
-    """`given` as a person's name may be written, in NFC; `@` is welcome, unlike in the names of entities.
+    """`given` as a person's name may be written, in NFC; `@` is accepted, unlike in the names of entities.
 
-    Raises InvalidInput where it is empty or padded, longer than 200 characters, or holds `../`, control or direction
-    characters or look-alikes that NFKC would change.
+    Raises InvalidInput where it is empty or has outer spaces, is longer than 200 characters, has `..` as a part, or
+    contains control, direction or unseen characters, letters of several scripts, or what NFKC would change.
     """
     normal = text(given, "person's name")
-    if normal != normal.strip():
-        raise InvalidInput("The person's name begins or ends with a space: trim it.")
-    if len(normal) > LONGEST:
-        raise InvalidInput(f"The person's name has {len(normal)} characters: shorten it to {LONGEST}.")
-    if ".." in normal.split("/"):
-        raise InvalidInput(f"The person's name {repr(normal)} holds '../': write it without path steps.")
-    if not unicodedata.is_normalized("NFKC", normal):
-        raise InvalidInput("The person's name has look-alike characters: write it with the usual ones.")
+    if fault := fault_in_person(normal):
+        raise InvalidInput(f"The person's name {normal!r} {fault}.")
     return normal
+
+
+def fault_in_person(normal: str) -> str | None:
+    """What is wrong with a person's name that `text` accepted; None where it is fine."""
+    if normal != normal.strip():
+        return "begins or ends with a space: trim it"
+    if len(normal) > LONGEST:
+        return f"has {len(normal)} characters: shorten it to {LONGEST}"
+    if ".." in normal.split("/"):
+        return "contains '../': write it without path steps"
+    unseen = next((character for character in normal if is_unseen(character)), None)
+    if unseen is not None:
+        return f"contains U+{ord(unseen):04X}, which cannot be seen: leave it out"
+    if not unicodedata.is_normalized("NFKC", normal):
+        return f"has characters that only look like others: write it as {unicodedata.normalize('NFKC', normal)!r}"
+    if any(mixes_scripts(part) for part in normal.split("@")):
+        return "mixes letters of several scripts, which may look alike: write it in one script"
+    return None

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final
 
+from descentd.graph.model.characters import skeleton
 from descentd.graph.model.identity import Content, canonical, content_id, in_order
 from descentd.graph.model.kinds import ACTS, Edge, Kind, Role
 from descentd.graph.model.reach import Documented, Share
@@ -161,6 +162,10 @@ _EDGES: Final = {
 }
 
 
+LOOK_ALIKE: Final = "lookalike:"
+"""How keys begin that records have by a later rule: what was stored before it lacks them."""
+
+
 def idempotency_key(kind: Kind, person: str, key: str) -> str:
     """The key that an act is found by when its sender repeats it."""
     return f"idempotency:{json.dumps([kind, person, key], ensure_ascii=False)}"
@@ -171,16 +176,34 @@ def place_key(what: str, *place: str) -> str:
     return f"{what}:[{''.join(json.dumps(part, ensure_ascii=False) + ',' for part in place)}"
 
 
+def retracted_key(id: str, part: str | None = None) -> str:
+    """The key that the retractions of a record, or of a part of it, are found by."""
+    return f"retracted:{id}" if part is None else f"retracted:{part}:{id}"
+
+
+def look_alike_key(kind: Kind, plain: str) -> str:
+    """The key of names of other scripts that look like `plain` (`characters.skeleton`)."""
+    return f"{LOOK_ALIKE}{'model' if kind is Kind.MODEL_VERSION else 'dataset'}:{plain}"
+
+
+def _look_alike_keys(kind: Kind, name: str) -> Iterator[str]:
+    if (plain := skeleton(name)) != name:
+        yield look_alike_key(kind, plain)
+
+
 def keys_of(kind: Kind, content: Content) -> Iterator[str]:
     """What a record is found by, `what:value`; repeats are possible."""
     match kind:
         case Kind.MODEL_VERSION:
             yield f"model:{content['name']}"
+            yield from _look_alike_keys(kind, content["name"])
             for artifact in content.get("artifacts", ()):
                 yield f"artifact:{artifact['digest']}"
             # Versions with data alone keep the key that they always had: what stores keep is compared with these keys.
             if any(content.get(part) for part in (*_IDENTIFYING, "trainedOn")):
                 yield f"build:{_build(content)}"
+        case Kind.DATASET:
+            yield from _look_alike_keys(kind, content["name"])
         case Kind.PARTITION:
             yield f"digest:{content['digest']}"
         case Kind.EVALUATION:
@@ -195,7 +218,7 @@ def _act_keys(kind: Kind, content: Content) -> Iterator[str]:
         yield idempotency_key(kind, content["by"], content["idempotencyKey"])
     match kind:
         case Kind.RETRACTION:
-            yield from (f"retracted:{id}" for id in content["subjects"])
+            yield from (retracted_key(id, content.get("part")) for id in content["subjects"])
         case Kind.FLAG:
             yield f"flag:{content['action']}"
         case Kind.POLICY | Kind.REVIEW | Kind.PROMOTION | Kind.GATE_DECISION:

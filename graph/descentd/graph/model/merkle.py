@@ -4,7 +4,7 @@ Leaves are hashed with a 0x00 in front, inner nodes with a 0x01.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -62,3 +62,56 @@ class Frontier:
 def merkle_root(leaves: Sequence[bytes]) -> bytes:
     """The root over leaf hashes."""
     return Frontier().append(leaves).root()
+
+
+Subtree = Callable[[int, int], bytes]
+"""The root over the leaves from one index until before another, counted from 0."""
+
+
+def inclusion_proof(index: int, size: int, root_of: Subtree) -> list[bytes]:
+    """The audit path of the leaf at `index` in a tree of `size` leaves, lowest first (RFC 6962, 2.1.1).
+
+    Raises ValueError where there is no such leaf.
+    """
+    if not 0 <= index < size:
+        raise ValueError(f"a tree of {size} leaves has no leaf {index}")
+    path: list[bytes] = []
+    start, end = 0, size
+    while end - start > 1:
+        middle = start + _split(end - start)
+        if index < middle:
+            path.append(root_of(middle, end))
+            end = middle
+        else:
+            path.append(root_of(start, middle))
+            start = middle
+    return path[::-1]
+
+
+def consistency_proof(first: int, second: int, root_of: Subtree) -> list[bytes]:
+    """The proof that the tree of `first` leaves is the beginning of that of `second` leaves (RFC 6962, 2.1.2).
+
+    It is empty where both are of one size, and where the first is empty. Raises ValueError where the first is larger.
+    """
+    if not 0 <= first <= second:
+        raise ValueError(f"a tree of {first} leaves is no beginning of one of {second}")
+    if first in (0, second):
+        return []
+    path: list[bytes] = []
+    start, end, whole = 0, second, True
+    while first != end:
+        middle = start + _split(end - start)
+        if first <= middle:
+            path.append(root_of(middle, end))
+            end = middle
+        else:
+            path.append(root_of(start, middle))
+            start, whole = middle, False
+    if not whole:
+        path.append(root_of(start, end))
+    return path[::-1]
+
+
+def _split(size: int) -> int:
+    """The largest power of two that is smaller than `size`, which is at least 2."""
+    return 1 << (size - 1).bit_length() - 1

@@ -8,12 +8,17 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from descentd.graph.model.characters import is_unseen, joiner_allowed
 from descentd.graph.model.errors import InvalidInput
 
 LONGEST: Final = 200
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+_SHORT_YEAR: Final = re.compile(r"\d{1,3}-")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RAISED: Final = re.compile("[⁰¹²³⁴-⁹₀-₉]")
+"""Superscript and subscript digits: NFKC would change them, and names such as PR² and τ²-bench need them."""
+_PLAIN_NAME: Final = re.compile(r"[\w-][\w.-]*", re.ASCII)
 _REF_HELP: Final = "model:NAME@VERSION, dataset:NAME@VERSION, dataset:NAME@VERSION#PARTITION or sha256:HEX"
 
 
@@ -25,35 +30,36 @@ def nfc(given: str) -> str:
 def text(given: str, what: str = "text") -> str:
     """`given` in NFC.
 
-    Raises InvalidInput where it is empty, or holds control or bidi characters.
+    Raises InvalidInput where it is empty, or holds control, direction or other invisible format characters; the joiners
+    U+200C and U+200D are accepted where RFC 5892 allows them.
     """
     normal = unicodedata.normalize("NFC", given)
     if not normal.strip():
         raise InvalidInput(f"The {what} is empty: give at least one character.")
     if normal.isprintable():  # which none of the characters below are
         return normal
-    for character in normal:
+    for i, character in enumerate(normal):
         # Cc control, Cf format (bidi marks, zero-width), Cs surrogates, Zl and Zp line separators
-        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and not joiner_allowed(normal, i):
             raise InvalidInput(
-                f"The {what} {repr(normal)} holds the character U+{ord(character):04X}: leave out control and "
-                "direction characters."
+                f"The {what} {normal!r} contains the invisible character U+{ord(character):04X}: leave it out."
             )
     return normal
 
 
 def name(given: str, what: str = "name") -> str:
-    """`given` as a name, version or partition may be written, in NFC.
+    """`given` as a name, version or partition is written in a ref, in NFC.
 
-    Raises InvalidInput for what `text` refuses, and for `@`, `#`, `../`, outer spaces, more than 200 characters and
-    whatever NFKC would change (look-alikes such as full-width letters).
+    Raises InvalidInput for what `text` refuses, and for `@`, `#`, `..` as a part, outer spaces, more than 200
+    characters and whatever NFKC would change (full-width letters, say), superscript and subscript digits aside. What is
+    registered newly has to pass `fault_in_new_name` too.
     """
     normal = text(given, what)
     if normal.isascii() and normal.isalnum() and len(normal) <= LONGEST:
         return normal
     problem = _problem(normal)
     if problem:
-        raise InvalidInput(f"The {what} {repr(normal)} {problem}.")
+        raise InvalidInput(f"The {what} {normal!r} {problem}.")
     return normal
 
 
@@ -61,13 +67,41 @@ def _problem(normal: str) -> str | None:
     if len(normal) > LONGEST:
         return f"has {len(normal)} characters: shorten it to {LONGEST}"
     if "@" in normal or "#" in normal:
-        return "holds '@' or '#', which separate the parts of a ref: leave them out"
+        return "contains '@' or '#', which separate the parts of a ref: leave them out"
     if normal != normal.strip():
         return "begins or ends with a space: trim it"
     if ".." in normal.split("/"):
-        return "holds '../': write the name without path steps"
-    if not unicodedata.is_normalized("NFKC", normal):
-        return f"has look-alike characters: write it as {repr(unicodedata.normalize('NFKC', normal))}"
+        return "contains '../': write the name without path steps"
+    plain = _RAISED.sub("0", normal)
+    if not unicodedata.is_normalized("NFKC", plain):
+        return f"has characters that only look like others: write it as {_compatible(normal)!r}"
+    return None
+
+
+def _compatible(normal: str) -> str:
+    """NFKC of everything but superscript and subscript digits."""
+    return "".join(
+        part if _RAISED.fullmatch(part) else unicodedata.normalize("NFKC", part)
+        for part in re.split(f"({_RAISED.pattern})", normal)
+    )
+
+
+def fault_in_new_name(name: str) -> str | None:
+    """What a new name, version or partition must not have, beyond what `name` refuses; None where there is nothing.
+
+    Records that are registered keep what they have, so that refs to them are read by `name` alone.
+    """
+    if _PLAIN_NAME.fullmatch(name):
+        return None
+    if "\\" in name:
+        return "contains a backslash: leave it out"
+    if name.startswith("/"):
+        return "begins with '/': leave it out"
+    if {".", ".."} & set(name.split("/")):
+        return "has '.' or '..' as a part: write the name without path steps"
+    for i, character in enumerate(name):
+        if is_unseen(character) and not joiner_allowed(name, i):
+            return f"contains U+{ord(character):04X}, which cannot be seen: leave it out"
     return None
 
 
@@ -101,10 +135,11 @@ def digest(given: str) -> str:
 
 
 def instant(given: str) -> int:
-    """Microseconds since 1970 UTC of an RFC 3339 date-time with offset.
+    """Microseconds since 1970 UTC of an RFC 3339 date-time with offset; digits past the sixth decimal are cut.
 
-    Raises InvalidInput where it is none; digits past the sixth decimal are cut.
+    Early records have years of less than four digits, which are read too. Raises InvalidInput for anything else.
     """
+    given = given.zfill(len(given) + 4 - given.index("-")) if _SHORT_YEAR.match(given) else given
     if not _INSTANT.fullmatch(given):
         raise InvalidInput(f"{repr(given[:80])} is not a date-time: write RFC 3339 with offset, 2025-01-15T10:00:00Z.")
     try:
@@ -117,11 +152,15 @@ def instant(given: str) -> int:
 def rfc3339(microseconds: int) -> str:
     """The instant in UTC, as records hold it: `2025-01-15T10:00:00Z`, with decimals only where there are any."""
     moment = _EPOCH + timedelta(microseconds=microseconds)
-    return (
-        moment.strftime("%Y-%m-%dT%H:%M:%S")
-        + (f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else "")
-        + "Z"
-    )
+    decimals = f".{moment.microsecond:06d}".rstrip("0") if moment.microsecond else ""
+    return moment.replace(microsecond=0, tzinfo=None).isoformat() + decimals + "Z"
+
+
+def date_time(given: str) -> str:
+    """An RFC 3339 date-time in UTC, as records hold it; raises InvalidInput where `given` is none."""
+    if _SHORT_YEAR.match(given):
+        raise InvalidInput(f"{given[:80]!r} is not a date-time: write the year with four digits.")
+    return rfc3339(instant(given))
 
 
 _WORD: Final = re.compile(r"\w+")

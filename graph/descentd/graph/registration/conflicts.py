@@ -9,6 +9,7 @@ from descentd.graph.model.errors import DescentError, VersionConflict
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief, Record
+from descentd.graph.retractions import NEWEST, find_retractions
 from descentd.graph.store.base import Reads
 
 _PARTS = {Kind.CODE: "code", Kind.CONFIG: "config", Kind.ENVIRONMENT: "environment"}
@@ -48,6 +49,7 @@ async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, Descen
     holders = await reads.find_by_keys(set(builds.values())) if builds else {}
     briefs = await reads.briefs(sorted({sequence for held in holders.values() for sequence in held}))
     labels = {brief.sequence: brief.ref for brief in briefs}
+    retracted = await _retractions_by_ref(reads, briefs)
     seen = {
         (key, labels[sequence].rpartition("@")[0]): labels[sequence]
         for key, held in holders.items()
@@ -60,10 +62,25 @@ async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, Descen
         label = str(record.label)
         other = seen.setdefault((builds[record.id], label.rpartition("@")[0]), label)
         if other != label:
-            found[record.id] = VersionConflict(
-                f"{label} is the same build as {other}, nothing changed: refer to {other}, or leave out the version."
-            )
+            found[record.id] = _same_build(label, other, retracted.get(other))
     return found
+
+
+async def _retractions_by_ref(reads: Reads, versions: Sequence[Brief]) -> dict[str, str]:
+    """The id of the retraction of each version that is retracted, by ref."""
+    retracted = (await find_retractions(reads, [brief.id for brief in versions])).at(NEWEST)
+    return {brief.ref: retracted[brief.id].id for brief in versions if brief.id in retracted}
+
+
+def _same_build(label: str, other: str, retraction: str | None) -> VersionConflict:
+    if retraction is None:
+        return VersionConflict(
+            f"{label} is the same build as {other}, nothing changed: refer to {other}, or leave out the version."
+        )
+    return VersionConflict(
+        f"{label} is the same build as {other}, nothing changed, and {other} is retracted: if that was a mistake, "
+        f"retract the retraction {retraction}, and {other} stands again."
+    )
 
 
 async def _expanded(reads: Reads, record: Record, drafted: Mapping[str, Record]) -> Content:

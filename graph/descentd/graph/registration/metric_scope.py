@@ -2,10 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
+from math import isfinite
 
 from descentd.graph.inputs.evaluations import EvaluationInput, MetricDefinitionInput
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.metrics import MetricDefinition, MetricDirection, catalogue, nearest
+from descentd.graph.metrics import (
+    MetricDefinition,
+    MetricDirection,
+    MetricScale,
+    catalogue,
+    nearest,
+    with_catalogue_range,
+)
 from descentd.graph.model.differences import differences
 from descentd.graph.model.errors import Cycle, InvalidInput, UnknownMetric, VersionConflict
 from descentd.graph.model.kinds import Kind
@@ -18,7 +26,7 @@ ProblemAt = Callable[[str], AbstractContextManager[object]]
 
 
 class MetricScope:
-    """The metric definitions that hold for one manifest; of one that cannot be meant, only that it is there."""
+    """The metric definitions that hold for one manifest; of one that is invalid, only that it is there."""
 
     def __init__(
         self,
@@ -33,8 +41,8 @@ class MetricScope:
         self._used = used
         self._own: dict[str, MetricDefinition] = {}
         for name, record in defined.items():
-            with suppress(InvalidInput):  # which is told where it is checked
-                self._own[name] = MetricDefinition.of(record.content)
+            with suppress(InvalidInput):  # which is reported where it is checked
+                self._own[name] = with_catalogue_range(MetricDefinition.of(record.content))
         self._known = {**catalogue(), **self._own, **registered}
 
     @classmethod
@@ -46,7 +54,8 @@ class MetricScope:
         names = set(_named(manifest))
         briefs = await reads.resolve([f"metric:{name}" for name in names])
         entries = await reads.entries([brief.sequence for brief in briefs.values()])
-        registered = {entry.record.content["name"]: MetricDefinition.of(entry.record.content) for entry in entries}
+        definitions = [with_catalogue_range(MetricDefinition.of(entry.record.content)) for entry in entries]
+        registered = {definition.name: definition for definition in definitions}
         used = await reads.find_by_keys([f"metric:{name}" for name in defined]) if defined else {}
         return cls(defined, registered, {key.partition(":")[2] for key in used}, left_out)
 
@@ -70,8 +79,8 @@ class MetricScope:
         changed = differences(_meaning(builtin), _meaning(own))
         if changed:
             raise VersionConflict(
-                f"Results of {metric.name} rest on the catalogue's definition ({'; '.join(map(str, changed))}): define "
-                "a metric with another name."
+                f"Results of {metric.name} rest on the catalogue's definition ({'; '.join(map(str, changed))}): only "
+                "category, countsAsSafety and description may change now. Repeat the rest, or define another name."
             )
 
     def _check_whole(self, metric: MetricDefinitionInput, field: str, problem_at: ProblemAt) -> None:
@@ -86,6 +95,7 @@ class MetricScope:
                 )
             if metric.is_rate and metric.optimum is not None and not 0 <= metric.optimum <= 1:
                 raise InvalidInput(f"A rate lies from 0 to 1, so that {metric.optimum} cannot be its optimum.")
+        self._check_range(metric, field, problem_at)
         with problem_at(f"{field}.disparityOver"):
             if (metric.disparity_of is None) != (metric.disparity_over is None):
                 raise InvalidInput("disparityOf and disparityOver belong together: give both or neither.")
@@ -96,6 +106,25 @@ class MetricScope:
                 raise InvalidInput(
                     "With direction NONE no value is worse than another: give the direction of the parts."
                 )
+
+    def _check_range(self, metric: MetricDefinitionInput, field: str, problem_at: ProblemAt) -> None:
+        with problem_at(f"{field}.minimum"):
+            if metric.minimum is not None and metric.maximum is not None and metric.minimum >= metric.maximum:
+                raise InvalidInput(
+                    f"Expected minimum < maximum, got {metric.minimum:g} and {metric.maximum:g}: swap or correct them."
+                )
+            if metric.is_rate and ((metric.minimum or 0) < 0 or (metric.maximum or 1) > 1):
+                raise InvalidInput("A rate lies from 0 to 1: leave the bounds out, or state narrower ones.")
+        with problem_at(f"{field}.optimum"):
+            least, most = metric.minimum, metric.maximum
+            if metric.optimum is not None and (
+                (least is not None and metric.optimum < least) or (most is not None and metric.optimum > most)
+            ):
+                raise InvalidInput(
+                    f"The optimum {metric.optimum:g} is outside minimum and maximum: correct one of them."
+                )
+            if metric.scale is MetricScale.LOG and metric.optimum is not None and metric.optimum <= 0:
+                raise InvalidInput(f"A ratio (scale LOG) is above 0: expected an optimum > 0, got {metric.optimum:g}.")
 
     def _check_circle(self, name: str) -> None:
         """No metric is made of itself."""
@@ -122,13 +151,14 @@ class MetricScope:
         if definition is None:
             close = nearest(name, self._known)
             hint = f"did you mean {', '.join(close)}? Otherwise define" if close else "define"
-            raise UnknownMetric(f"{repr(name)} is neither in the catalogue nor defined: {hint} it under metrics.")
+            raise UnknownMetric(f"{name!r} is neither in the catalogue nor defined: {hint} it under metrics.")
         return definition
 
-    def check_value(self, name: str, value: float) -> None:
-        """Raise where no result of the metric can have this value."""
-        if self.find(name).is_rate and not 0 <= value <= 1:
-            raise InvalidInput(f"{name} is a rate and lies from 0 to 1, but {value} was given: send it as a fraction.")
+    def definition(self, name: str) -> MetricDefinition | None:
+        """The definition; None where there is none, or one that is invalid."""
+        return (
+            None if name in self._left_out or name in self.defined.keys() - self._own.keys() else self._known.get(name)
+        )
 
 
 def _parts(metric: MetricDefinitionInput) -> Iterator[tuple[str, str]]:
@@ -138,12 +168,15 @@ def _parts(metric: MetricDefinitionInput) -> Iterator[tuple[str, str]]:
 
 
 def _meaning(definition: MetricDefinition) -> dict[str, object]:
+    """What results rest on; not the category, and whether it counts as safety: how findings are sorted may change."""
     return {
-        "category": definition.category.value,
         "direction": definition.direction.value,
         "optimum": definition.optimum,
         "tolerance": definition.tolerance,
         "isRate": definition.is_rate,
+        "scale": definition.scale.value,
+        "minimum": definition.range[0] if isfinite(definition.range[0]) else None,
+        "maximum": definition.range[1] if isfinite(definition.range[1]) else None,
         "worstOf": list(definition.worst_of),
         "disparityOf": definition.disparity_of,
         "disparityOver": definition.disparity_over,

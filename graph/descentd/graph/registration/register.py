@@ -9,16 +9,20 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.model.errors import Cycle, DescentError, Invalid
+from descentd.graph.model import clock
+from descentd.graph.model.errors import Cycle, DescentError, Invalid, InvalidInput
 from descentd.graph.model.records import Record
 from descentd.graph.registration.builder import RecordBuilder, together
 from descentd.graph.registration.conflicts import conflicts
+from descentd.graph.registration.cycles import check_cycles
 from descentd.graph.registration.disclosures import Disclosures
 from descentd.graph.registration.entities import Entities
+from descentd.graph.registration.entry_rules import Rules, faults
 from descentd.graph.registration.manifest_index import ManifestIndex
 from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.registration.partial import partial_manifest
 from descentd.graph.registration.statements import Statements, referred
+from descentd.graph.registration.warnings import warnings
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
 
@@ -54,17 +58,18 @@ async def plan(manifest: ManifestInput, reads: Reads, left_out: Collection[str] 
     `left_out` are the names of what else is in the manifest and could not be read. Raises Cycle, and Invalid with every
     problem that was found.
     """
-    builder = await _build(manifest, reads, frozenset(left_out))
-    new = await _check(reads, builder)
-    registered = Registered(builder.distinct(), frozenset(record.id for record in new))
+    scope = await MetricScope.read(manifest, reads, frozenset(left_out))
+    builder = await _build(manifest, reads, scope, frozenset(left_out))
+    new = await _check(reads, builder, Rules(scope.definition, clock.now()))
+    created = frozenset(record.id for record in new)
+    registered = Registered(builder.distinct(), created, await warnings(reads, new))
     return Plan(registered, new, builder.mentions)
 
 
-async def _build(manifest: ManifestInput, reads: Reads, left_out: frozenset[str]) -> RecordBuilder:
+async def _build(manifest: ManifestInput, reads: Reads, scope: MetricScope, left_out: frozenset[str]) -> RecordBuilder:
     index = ManifestIndex(manifest, left_out)
     ordered = index.ordered()
     builder = RecordBuilder(index, await reads.resolve(set(_refs(manifest, index))))
-    scope = await MetricScope.read(manifest, reads, left_out)
     for i, metric in enumerate(manifest.metrics or ()):
         with builder.problem_at(f"metrics[{i}]"):
             scope.check_definition(metric, f"metrics[{i}]", builder.problem_at)
@@ -81,15 +86,20 @@ def _refs(manifest: ManifestInput, index: ManifestIndex) -> Iterator[str]:
     yield from referred(manifest)
 
 
-async def _check(reads: Reads, builder: RecordBuilder) -> list[Record]:
+async def _check(reads: Reads, builder: RecordBuilder, rules: Rules) -> list[Record]:
     """The records that are new; raises Invalid with all problems, of building too."""
     records = builder.records
     held = await reads.resolve(records.keys() | {r.label for r in records.values() if r.label is not None})
     for id, conflict in (await conflicts(reads, records, held)).items():
         conflict.field = builder.field_of(id)
         builder.problems.append(conflict)
+    new = [record for id, record in records.items() if id not in held]
+    for record in new:
+        for fault in faults(record, rules):
+            builder.problems.append(InvalidInput(fault.message, f"{builder.field_of(record.id)}.{fault.field}"))
     builder.raise_problems()
-    return [record for id, record in records.items() if id not in held]
+    await check_cycles(reads, new)
+    return new
 
 
 async def register(committer: Committer, manifest: ManifestInput, person: str) -> Registered:

@@ -81,7 +81,7 @@ class Statements:
                 case PartitionInput() as partition:
                     content = partition.statement()
                     if content:
-                        yield Description(f"{item.field}.population", Kind.POPULATION, subject, content, embedded=True)
+                        yield Description(item.field, Kind.POPULATION, subject, content, embedded=True)
                 case ModelVersionInput(safety_profile=SafetyProfileInput() as profile):
                     field = f"{item.field}.safetyProfile"
                     self._check_claims(field, profile)
@@ -94,7 +94,7 @@ class Statements:
                 subject = self._builder.resolve(statement.subject, f"{field}.subject", VERSION)
                 self._check_claims(f"{field}.profile", statement.profile)
                 content = statement.profile.content() | ({"reason": statement.reason} if statement.reason else {})
-                yield Description(field, Kind.SAFETY_PROFILE, subject, content, embedded=False)
+                yield Description(f"{field}.profile", Kind.SAFETY_PROFILE, subject, content, embedded=False)
 
     def _populations(self, manifest: ManifestInput) -> Iterator[Description]:
         for i, statement in enumerate(manifest.populations or ()):
@@ -155,8 +155,6 @@ class Statements:
         for i, metric in enumerate(evaluation.metrics):
             with self._builder.problem_at(f"{field}.metrics[{i}].name"):
                 self._scope.find(metric.name)
-                with self._builder.problem_at(f"{field}.metrics[{i}].value"):
-                    self._scope.check_value(metric.name, metric.value)
             if metric.paired_with:
                 content["metrics"][i]["pairedWith"] = self._pairs(f"{field}.metrics[{i}].pairedWith", metric, content)
         self._builder.add(field, Record.of(Kind.EVALUATION, content))

@@ -137,6 +137,10 @@ class Store(Reads, Protocol):
         """
         ...
 
+    async def hashes(self, after: int, limit: int) -> list[bytes]:
+        """The leaf hashes of up to `limit` entries after a sequence, in log order, as they are kept."""
+        ...
+
     async def tail(self, after: int) -> Tail:
         """What the influence graph needs to know of the records after a sequence."""
         ...

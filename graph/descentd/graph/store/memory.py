@@ -92,6 +92,10 @@ class MemoryStore:
         )
         return sorted(found, key=lambda link: (link.source, link.role, link.target))
 
+    async def hashes(self, after: int, limit: int) -> list[bytes]:
+        """See Store."""
+        return [item.entry.hash for item in self._log[after : after + limit]]
+
     async def find_by_prefix(self, prefix: str) -> Sequences:
         """See Store."""
         return _ascending({s for key, held in self._keyed.items() if key.startswith(prefix) for s in held})

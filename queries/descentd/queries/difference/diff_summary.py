@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from descentd.queries.difference.diff import Diff, Intervention, PopulationRow, VersionRelation
 from descentd.queries.difference.metric_rows import Comparability, Row
+from descentd.queries.erosion.messages import amount
 from descentd.queries.evaluation.labels import Labels, number, some
 from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.statistics.comparison import Result
@@ -45,7 +46,9 @@ def _measured(found: Diff) -> Iterator[str]:
     if same := [row for row in found.metrics if row.verdict is Comparability.SAME]:
         parts.append(f"{len(same)} the same within tolerance and error{_unsure(same, labels)}")
     if parts:
-        yield f"Measured{whom}: {'; '.join(parts)}."
+        tested = sum(row.p is not None for row in found.metrics)
+        counted = "1 row was tested" if tested == 1 else f"{tested} rows were tested"
+        yield f"Measured{whom}: {'; '.join(parts)} ({counted})."
     elif not found.metrics:
         yield f"Nothing was measured{whom}."
     if rows := [row for row in found.metrics if row.verdict is Comparability.INCOMPARABLE]:
@@ -60,13 +63,18 @@ def _unsure(same: Sequence[Row], labels: Labels) -> str:
         return ""
     row = unsure[0]
     more = f" and {len(unsure) - 1} more" if len(unsure) > 1 else ""
-    least = "" if row.detectable is None else f", where less than {number(row.detectable)} would usually not be seen"
+    least = (
+        ""
+        if row.detectable is None
+        else f", where less than {amount(row.metric, row.detectable)} would usually not be seen"
+    )
     return f", but beyond the tolerance {_moved(row, labels)}{least}{more}"
 
 
 def _moved(row: Row, labels: Labels) -> str:
     chance = "" if row.p is None else f", p {row.p:.2g}" if row.p else ", p below 1e-300"
-    return f"{_metric(row, labels)} ({_values(row)}{chance})"
+    rate = "" if row.q is None or row.q == row.p else f", q {row.q:.2g}"
+    return f"{_metric(row, labels)} ({_values(row)}{chance}{rate})"
 
 
 def _unclear(row: Row, labels: Labels) -> str:
@@ -84,12 +92,12 @@ def _metric(row: Row, labels: Labels) -> str:
 
 
 def _values(row: Row) -> str:
-    def told(value: Result | None, there: SeriesKey | None) -> str:
+    def described(value: Result | None, there: SeriesKey | None) -> str:
         if value is not None:
             return number(value.value)
         return "not measured" if there is None else "does not count"
 
-    return f"{told(row.base, row.before)} → {told(row.head, row.after)}"
+    return f"{described(row.base, row.before)} → {described(row.head, row.after)}"
 
 
 def _trained(found: Diff) -> Iterator[str]:
@@ -108,8 +116,8 @@ def _trained(found: Diff) -> Iterator[str]:
 
 def _share(row: PopulationRow) -> str:
     shares = ["not known" if one is None else f"{100 * one:.3g} %" for one in (row.base, row.head)]
-    told = shares[0] if shares[0] == shares[1] else " → ".join(shares)
-    return f"{row.attribute} {row.value} {told}"
+    both = shares[0] if shares[0] == shares[1] else " → ".join(shares)
+    return f"{row.attribute} {row.value} {both}"
 
 
 def _done(found: Diff) -> str:
@@ -118,19 +126,19 @@ def _done(found: Diff) -> str:
         whom = f" for {', '.join(found.attributes)}" if found.attributes else ""
         return f"No intervention{whom} is recorded between them."
 
-    def told(one: Intervention) -> str:
+    def described(one: Intervention) -> str:
         whom = ", ".join(f"{attribute} {value}" if value else attribute for attribute, value in one.targets)
         return f"{one.kind} for {whom or 'everybody'} in {found.called.refs[one.on]}"
 
-    return f"What was done about it: {_listed(asked, told)}."
+    return f"What was done about it: {_listed(asked, described)}."
 
 
 def _is_for(one: Intervention, attributes: Sequence[str]) -> bool:
     return not one.targets or any(attribute in attributes for attribute, _ in one.targets)
 
 
-def _listed(items: Sequence[T], told: Callable[[T], str]) -> str:
-    parts = [told(item) for item in items[:NAMED]]
+def _listed(items: Sequence[T], described: Callable[[T], str]) -> str:
+    parts = [described(item) for item in items[:NAMED]]
     if len(items) > NAMED:
         parts.append(f"{len(items) - NAMED} more")
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

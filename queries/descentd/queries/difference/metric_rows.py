@@ -8,11 +8,15 @@ from enum import StrEnum
 from typing import Final
 
 from descentd.graph.metrics import MetricDefinition, MetricDirection
-from descentd.queries.erosion.assess import ALPHA, POWER
+from descentd.queries.erosion.assess import ALPHA
+from descentd.queries.erosion.certainty import detectable_change, is_shown
+from descentd.queries.erosion.messages import amount
 from descentd.queries.evaluation.composites import Slice
-from descentd.queries.evaluation.labels import Labels, listed, made_from, number
+from descentd.queries.evaluation.labels import Labels, listed, made_from
 from descentd.queries.evaluation.series import Series, SeriesKey
-from descentd.queries.statistics.comparison import Comparison, Result, compare
+from descentd.queries.statistics.comparison import Comparison, Pair, Result
+from descentd.queries.statistics.multiplicity import false_discovery_rates
+from descentd.queries.statistics.pairs import compare
 
 
 class Comparability(StrEnum):
@@ -31,8 +35,10 @@ class Row:
     before, after: the series of either side, None where it was not measured at all; one and the same where both may be
     compared. contaminated: those of base and head whose result does not count because of what they learned from.
     `p` is two-sided, None where no error is known. worse: the change in badness, None where it cannot be told;
-    detectable: the change that would usually have been seen (2.8·d), None where no error is known.
-    `reason` says why it is INCOMPARABLE, or SAME though the change is more than the tolerance.
+    detectable: the change that would usually have been seen, None where no error is known. `q` is the false discovery
+    rate over all rows that were tested. paired: compared by the items that both answered. not_worse: whether the head
+    was shown not to be worse than the base by more than the tolerance. `reason` says why it is INCOMPARABLE, or SAME
+    though the change is more than the tolerance.
     """
 
     metric: MetricDefinition
@@ -49,6 +55,9 @@ class Row:
     retracted: tuple[int, ...] = ()
     worse: float | None = None
     detectable: float | None = None
+    q: float | None = None
+    paired: bool = False
+    not_worse: bool = False
 
     @property
     def series(self) -> SeriesKey | None:
@@ -66,6 +75,7 @@ class Row:
 
 
 _NO_SIDE: Final = "no value of this metric is good in itself"
+_NO_LOGARITHM: Final = "it is a ratio and judged on its logarithm, which a value of 0 or less does not have"
 
 
 def rows(
@@ -82,8 +92,14 @@ def rows(
             if not attributes or _is_about(key, attributes):
                 groups[key.metric.name, key.slice].append(one)
     called = labels or Labels(str, str)
-    found = [row for group in groups.values() for row in _rows(group, base, head, called)]
+    found = _with_q([row for group in groups.values() for row in _rows(group, base, head, called)])
     return sorted(found, key=lambda row: (row.verdict is Comparability.INCOMPARABLE, row.metric.name, row.slice))
+
+
+def _with_q(found: Sequence[Row]) -> list[Row]:
+    """Each row with its false discovery rate over all that were tested."""
+    rates = iter(false_discovery_rates([row.p for row in found if row.p is not None]))
+    return [row if row.p is None else replace(row, q=next(rates)) for row in found]
 
 
 def _holds(series: Series, version: int) -> bool:
@@ -155,18 +171,35 @@ def _row(series: Series, base: int, head: int, labels: Labels) -> Row:
         gone = tuple(version for version in both if version in series.retracted)
         return replace(row, reason=_out(series, both, labels), contaminated=contaminated, retracted=gone)
     row = replace(row, delta=float(f"{new.value - old.value:.12g}"))
-    found = compare(metric, new, old)
+    found = compare(metric, new, old, _pair(new, old, base, head))
     if found is None:
-        return row
+        return row if metric.direction is MetricDirection.NONE else replace(row, reason=_NO_LOGARITHM)
     verdict = judged(metric, found)
-    least = None if found.error is None else POWER * found.error
+    least = None if found.error is None else detectable_change(found.error, metric.tolerance, ALPHA, 1)
     reason = None
     if verdict is Comparability.SAME and abs(found.delta) > metric.tolerance and least is not None:
         reason = (
-            f"more than the tolerance of {number(metric.tolerance)}, but chance is not ruled out: a change of less "
-            f"than {number(least)} would usually not have been seen"
+            f"more than the tolerance of {amount(metric, metric.tolerance)}, but chance is not ruled out: a change of "
+            f"less than {amount(metric, least)} would usually not have been seen"
         )
-    return replace(row, p=found.p, verdict=verdict, reason=reason, worse=found.delta, detectable=least)
+    return replace(
+        row,
+        p=found.p,
+        verdict=verdict,
+        reason=reason,
+        worse=found.delta,
+        detectable=least,
+        paired=found.paired,
+        not_worse=is_shown(found, metric.tolerance),
+    )
+
+
+def _pair(new: Result, old: Result, base: int, head: int) -> Pair | None:
+    """How the items of the two came out, whichever of the results knows."""
+    if (pair := new.pair_with(base)) is not None:
+        return pair
+    pair = old.pair_with(head)
+    return None if pair is None else pair.reversed(base)
 
 
 def judged(metric: MetricDefinition, found: Comparison) -> Comparability:

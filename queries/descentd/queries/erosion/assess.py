@@ -4,13 +4,16 @@ The rules and their simulated rates are in docs/erosion.md.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.errors import InvalidInput
+from descentd.queries.erosion.certainty import crossings, detectable, not_worse
 from descentd.queries.erosion.coverage import coverage_losses
-from descentd.queries.erosion.findings import Assessment, Detectable, ErosionVerdict, Finding, Gain
+from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Finding, Gain
 from descentd.queries.erosion.introductions import Introductions
+from descentd.queries.erosion.lasting import lasting_erosions
 from descentd.queries.erosion.questions import EROSION, ErosionKind, Question, questions
 from descentd.queries.erosion.trade_offs import trade_offs
 from descentd.queries.evaluation.series import AncestrySeries, ExcludedResults, Series
@@ -18,8 +21,6 @@ from descentd.queries.lineage.ancestry import Ancestry, Parents
 from descentd.queries.statistics.multiplicity import false_discovery_rates
 
 ALPHA: Final = 0.05
-POWER: Final = 2.8
-"""Standard errors of a difference that are found in four cases of five at 5 %, two-sided: 1.96 + 0.84."""
 
 Asked = tuple[Question, float | None]
 """A question and its q; None where no error is known."""
@@ -35,7 +36,7 @@ def assess(
     count. Raises InvalidInput where `since` is none of the ancestors or alpha is not between 0 and 1.
     """
     if not 0 < alpha < 1:
-        raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
+        raise InvalidInput(f"Expected a share between 0 and 1, such as 0.05, got {alpha}.", "alpha")
     whole = Ancestry(head, parents)
     within = whole if since is None else whole.since(since)
     kept = {
@@ -43,28 +44,34 @@ def assess(
     }
     ancestry = within.contracted(kept)
     views = [AncestrySeries(one, ancestry) for one in series]
-    asked = _with_q([question for view in views for question in questions(view, ancestry, since)])
-    found = _once(sorted((one for one in asked if _is_finding(one, alpha)), key=_gravity))
-    tested = sum(q is not None for _, q in asked)
+    asked = [question for view in views for question in questions(view, ancestry, since)]
+    worse, better = _with_q(asked, worse=True), _with_q(asked, worse=False)
+    found = _once(sorted((one for one in worse if _is_finding(one, alpha)), key=_gravity))
+    tested = sum(question.found.p is not None for question in asked)
     introductions = Introductions()
-    findings = [_finding(question, q, introductions, tested, since) for question, q in found]
-    findings += trade_offs(findings, views, alpha)
-    findings += sorted(coverage_losses(views, ancestry), key=lambda lost: lost.series.order)
-    bad = [q for question, q in asked if q is not None and question.kind in EROSION and question.got_worse]
+    line = [version for version in whole.line() if version in within.parents]
+    lasting = list(lasting_erosions(views, line, since))
+    findings = sorted([*(_finding(one, introductions, tested, since) for one in found), *lasting], key=_order)
+    findings = [replace(one, asked=tested) for one in trade_offs(findings, views, alpha)]
+    lost = sorted(coverage_losses(views, ancestry), key=lambda one: one.series.order)
     return Assessment(
         head,
-        _verdict(asked, found, views, whole, alpha),
-        tuple(findings),
+        _verdict(findings, asked, better, views, whole, alpha),
+        (*findings, *lost),
         tested,
-        min(bad, default=1.0) if tested else None,
-        tuple(_detectable(asked)),
-        tuple(_improved(asked, alpha)),
+        _p(asked, lasting),
+        tuple(detectable(asked, tested, alpha)),
+        tuple(_improved(better, alpha)),
+        tuple(_lost(asked, alpha)),
+        tuple(sorted(not_worse(views, lost, since), key=lambda one: one.series.order)),
+        tuple(crossings(views, alpha)),
+        tuple((view.key, view.undefined) for view in views if view.undefined),
         _measured(views),
         tuple(ExcludedResults(v.key, v.left_out, v.retracted) for v in views if v.left_out or v.retracted),
         len(whole.versions) == 1,
         since,
         any(since in view.points.place for view in views if view.metric.is_safety),
-        tuple(view.key for view in views if view.results or view.left_out or view.retracted),
+        tuple(view.key for view in views if view.series.results or view.left_out or view.retracted),
     )
 
 
@@ -78,9 +85,18 @@ def registry_rates(p: Sequence[float | None]) -> list[float | None]:
     return [None if one is None else next(rates) for one in p]
 
 
-def _with_q(asked: Sequence[Question]) -> list[Asked]:
-    rates = iter(false_discovery_rates([one.found.p for one in asked if one.found.p is not None]))
-    return [(one, None if one.found.p is None else next(rates)) for one in asked]
+def _with_q(asked: Sequence[Question], *, worse: bool) -> list[Asked]:
+    """Every question with its q among all of them: of changes for the worse, or of those for the better.
+
+    A change the other way enters with p = 1: it was asked for, but it cannot vouch for the rest.
+    """
+    entered = [_entered(one, one.got_worse if worse else one.got_better) for one in asked]
+    rates = iter(false_discovery_rates([p for p in entered if p is not None]))
+    return [(one, None if p is None else next(rates)) for one, p in zip(asked, entered, strict=True)]
+
+
+def _entered(question: Question, way: bool) -> float | None:
+    return question.found.p if way or question.found.p is None else 1.0
 
 
 def _is_finding(asked: Asked, alpha: float) -> bool:
@@ -89,10 +105,16 @@ def _is_finding(asked: Asked, alpha: float) -> bool:
 
 
 def _gravity(asked: Asked) -> tuple[object, ...]:
-    """What erodes first, then by q; without q last."""
+    """Of the same kind and q, the series in the order for readers, and the earliest baseline."""
     question, q = asked
     order = (question.kind not in EROSION, q is None, q or 0.0, list(ErosionKind).index(question.kind))
     return *order, question.view.key.order, question.view.points.place[question.baseline]
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    """What erodes first, then by q, or 1/e; what has neither last. Stable, so that `_gravity` decides the rest."""
+    q = finding.q if finding.e is None else min(1.0, 1 / finding.e)
+    return not finding.erodes, q is None, q or 0.0, list(ErosionKind).index(finding.kind)
 
 
 def _once(found: Sequence[Asked]) -> list[Asked]:
@@ -108,36 +130,55 @@ def _once(found: Sequence[Asked]) -> list[Asked]:
     return kept
 
 
-def _finding(
-    question: Question, q: float | None, introductions: Introductions, asked: int, since: int | None
-) -> Finding:
+def _finding(asked: Asked, introductions: Introductions, tested: int, since: int | None) -> Finding:
+    question, q = asked
     results, found = question.view.series.results, question.found
+    blame = introductions.of(question)
+    clusters = {result.clusters is not None for result in results.values() if result.n is not None}
+    ends = results[question.baseline], results[question.head]
     return Finding(
         question.kind,
         question.view.key,
         question.baseline,
         question.head,
-        results[question.baseline],
-        results[question.head],
+        *ends,
         found.delta,
         found.z,
         found.p,
         q,
-        introduced_by=introductions.of(question),
+        introduced_by=blame.spans,
+        gradual=blame.gradual,
         among=question.among,
         without_error=question.without_error,
         since=since,
-        asked=asked,
+        asked=tested,
         left_out=question.view.left_out,
+        paired=found.paired,
+        naive=len(clusters) > 1 and not found.paired and any(one.clusters is None for one in ends),
+    )
+
+
+def _p(asked: Sequence[Question], lasting: Sequence[Finding]) -> float | None:
+    """Of "nothing got worse": the smallest q of what erodes; lasting evidence enters the family as min(1, 1/e)."""
+    entered = [(one.kind, p) for one in asked if (p := _entered(one, one.got_worse)) is not None]
+    entered += [(one.kind, min(1.0, 1 / one.e)) for one in lasting if one.e]
+    rates = false_discovery_rates([p for _, p in entered])
+    return (
+        min((q for (kind, _), q in zip(entered, rates, strict=True) if kind in EROSION), default=1.0) if rates else None
     )
 
 
 def _verdict(
-    asked: Sequence[Asked], found: Sequence[Asked], views: Sequence[AncestrySeries], whole: Ancestry, alpha: float
+    findings: Sequence[Finding],
+    asked: Sequence[Question],
+    better: Sequence[Asked],
+    views: Sequence[AncestrySeries],
+    whole: Ancestry,
+    alpha: float,
 ) -> ErosionVerdict:
-    if any(question.kind in EROSION for question, _ in found):
+    if any(finding.erodes for finding in findings):
         return ErosionVerdict.ERODED
-    if any(_is_improvement(one, alpha) for one in asked):
+    if any(_is_improvement(one, alpha) for one in better) and not list(_lost(asked, alpha)):
         return ErosionVerdict.IMPROVED
     if len(whole.versions) == 1 or any(view.testable and view.metric.is_safety for view in views):
         return ErosionVerdict.STABLE
@@ -146,30 +187,31 @@ def _verdict(
 
 def _is_improvement(asked: Asked, alpha: float) -> bool:
     question, q = asked
-    better = (
-        question.kind in EROSION and not question.got_worse and -question.found.delta > question.view.metric.tolerance
-    )
+    better = question.kind in EROSION and question.got_better and -question.found.delta > question.view.metric.tolerance
     return better and q is not None and q <= alpha
 
 
-def _improved(asked: Sequence[Asked], alpha: float) -> Iterator[Gain]:
+def _improved(better: Sequence[Asked], alpha: float) -> Iterator[Gain]:
     """Of each series the surest improvement; the surest first."""
-    better: dict[int, Gain] = {}
-    for question, q in sorted((one for one in asked if _is_improvement(one, alpha)), key=lambda one: one[1] or 0.0):
+    best: dict[int, Gain] = {}
+    for question, q in sorted((one for one in better if _is_improvement(one, alpha)), key=lambda one: one[1] or 0.0):
         found = question.found
-        better.setdefault(id(question.view), Gain(question.view.key, question.baseline, found.delta, found.p, q))
-    yield from better.values()
+        best.setdefault(id(question.view), Gain(question.view.key, question.baseline, found.delta, found.p, q))
+    yield from best.values()
+
+
+def _lost(asked: Sequence[Question], alpha: float) -> Iterator[Gain]:
+    """Of each series the surest loss of more than the tolerance at p ≤ alpha, before any correction."""
+    worst: dict[int, Gain] = {}
+    suspects = [
+        one
+        for one in asked
+        if one.kind in EROSION and one.got_worse and one.beyond_tolerance and (one.found.p or 0.0) <= alpha
+    ]
+    for one in sorted(suspects, key=lambda one: one.found.p or 0.0):
+        worst.setdefault(id(one.view), Gain(one.view.key, one.baseline, one.found.delta, one.found.p, None))
+    yield from worst.values()
 
 
 def _measured(views: Sequence[AncestrySeries]) -> tuple[MetricDefinition, ...]:
     return tuple({view.metric.name: view.metric for view in views if view.head_measured}.values())
-
-
-def _detectable(asked: Sequence[Asked]) -> list[Detectable]:
-    """For each series by the step that could be seen least well."""
-    widest: dict[int, tuple[AncestrySeries, float]] = {}
-    for question, _ in asked:
-        if question.kind is ErosionKind.STEP_REGRESSION and question.found.error is not None:
-            view, error = question.view, question.found.error
-            widest[id(view)] = view, max(error, widest.get(id(view), (view, 0.0))[1])
-    return [Detectable(view.key, POWER * error) for view, error in widest.values()]

@@ -2,7 +2,8 @@
 
 A new version of the suite counts: the numbers before and after may not be compared. What an ancestor had already left
 behind does not: where the head is measured, for the same metric and slice, by a protocol that came into use after the
-last result of the old one, nothing was lost by this version.
+last result of the old one, or by a version of the suite that measured that last one too (a bridge), nothing was lost by
+this version.
 """
 
 from collections import defaultdict
@@ -69,14 +70,19 @@ def _worst(view: AncestrySeries, version: int) -> float:
 def _moved_on(
     view: AncestrySeries, last: Sequence[int], other: AncestrySeries, from_on: Callable[[int], set[int]]
 ) -> bool:
-    """Whether after each of the last results an ancestor was already measured by the head's other protocol alone.
-
-    Who was measured by both, though one result is contaminated, had not moved on; nor has the head.
+    """Whether after each of the last results an ancestor was measured by the head's other protocol; of another version
+    of the same suite also whether the version of the last result was itself (a bridge).
     """
     if view.head in view.left_out:
         return False
-    in_use = {version for version in other.points.versions if version != other.head}.difference(view.left_out)
-    return bool(in_use) and all(not in_use.isdisjoint(from_on(version) - {version}) for version in last)
+    in_use = {version for version in other.points.versions if version != other.head}
+    mine, theirs = view.key.protocol.folded, other.key.protocol.folded
+    bridge = mine.suite == theirs.suite and mine.version != theirs.version
+    if not bridge:  # who was measured by both, though one result is contaminated, had not moved on
+        in_use.difference_update(view.left_out)
+    return bool(in_use) and all(
+        not in_use.isdisjoint(from_on(version) if bridge else from_on(version) - {version}) for version in last
+    )
 
 
 def _instead(lost: SeriesKey, others: Sequence[SeriesKey]) -> SeriesKey | None:

@@ -1,19 +1,18 @@
 """What is asked about a head in one series: each step, the sum of the steps, the trend, and whether parents agree."""
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 import numpy as np
 
-from descentd.graph.metrics import MetricDirection
 from descentd.queries.evaluation.series import AncestrySeries
 from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.statistics.comparison import Comparison, Comparisons
 from descentd.queries.statistics.dunnett import best_of
 from descentd.queries.statistics.kendall import kendall
+from descentd.queries.statistics.pairs import many_of
 
 LONG: Final = 5
 """Measured versions in a line below which no trend is asked for."""
@@ -25,12 +24,18 @@ class ErosionKind(StrEnum):
     STEP_REGRESSION = "STEP_REGRESSION"
     CUMULATIVE_EROSION = "CUMULATIVE_EROSION"
     MONOTONIC_TREND = "MONOTONIC_TREND"
+    LASTING_EROSION = "LASTING_EROSION"
     TRADE_OFF = "TRADE_OFF"
     COVERAGE_LOSS = "COVERAGE_LOSS"
     PARENT_CONFLICT = "PARENT_CONFLICT"
 
 
-EROSION: Final = (ErosionKind.STEP_REGRESSION, ErosionKind.CUMULATIVE_EROSION, ErosionKind.MONOTONIC_TREND)
+EROSION: Final = (
+    ErosionKind.STEP_REGRESSION,
+    ErosionKind.CUMULATIVE_EROSION,
+    ErosionKind.MONOTONIC_TREND,
+    ErosionKind.LASTING_EROSION,
+)
 """The kinds that make a version ERODED."""
 
 
@@ -56,6 +61,11 @@ class Question:
         return (self.found.delta if self.found.z is None else self.found.z) > 0
 
     @property
+    def got_better(self) -> bool:
+        """Whether z < 0, or where no error is known delta < 0."""
+        return (self.found.delta if self.found.z is None else self.found.z) < 0
+
+    @property
     def beyond_tolerance(self) -> bool:
         """Whether the difference is more than the metric's tolerance."""
         return self.found.delta > self.view.metric.tolerance
@@ -63,7 +73,7 @@ class Question:
 
 def questions(view: AncestrySeries, ancestry: Ancestry, since: int | None) -> list[Question]:
     """Everything that is asked about a safety series."""
-    if view.metric.direction is MetricDirection.NONE or not view.metric.is_safety:
+    if not view.is_tested:
         return []
     asked = list(conflicts(view, ancestry))
     if view.testable:
@@ -101,10 +111,20 @@ def _best_of(view: AncestrySeries, others: list[int], comparisons: Comparisons) 
     best = int(np.nanargmax(comparisons.z))
     alone = comparisons.comparison(best)
     z = float(comparisons.z[best])
-    chance = best_of(z, comparisons.own[known], comparisons.others[known], comparisons.errors[known])
-    found = Comparison(alone.delta, z, min(1.0, 2 * chance), alone.error)
+    if comparisons.special:
+        p = _surest_of(comparisons, known)
+    else:
+        chance = best_of(z, comparisons.own[known], comparisons.others[known], comparisons.errors[known])
+        p = min(1.0, 2 * chance)
+    found = replace(alone, z=z, p=p)
     unknown = len(others) - len(known)
     return Question(ErosionKind.CUMULATIVE_EROSION, view, others[best], view.head, found, len(known), unknown)
+
+
+def _surest_of(comparisons: Comparisons, known: np.ndarray[tuple[int], np.dtype[np.intp]]) -> float:
+    """Dunnett's distribution does not hold where some are compared by items or groups: 1 − (1 − p_min)^k does."""
+    worse = [one.p for place in known.tolist() if (one := comparisons.comparison(place)).z is not None and one.z > 0]
+    return many_of(min((p for p in worse if p is not None), default=1.0), len(known))
 
 
 def _median(view: AncestrySeries, others: list[int], comparisons: Comparisons) -> Question:
@@ -117,16 +137,28 @@ def _median(view: AncestrySeries, others: list[int], comparisons: Comparisons) -
 
 
 def trend(view: AncestrySeries) -> Iterator[Question]:
-    """Whether descendants tend to be worse than their ancestors, in lineages that are long enough to tell."""
+    """Whether descendants tend to be worse than their ancestors, and the head worse than where the longest line begins.
+
+    Versions of one lineage answer the same items, so that their errors are a random walk, in which an order alone tells
+    nothing: p is the larger of Kendall's and of the two end points' (of several beginnings, the largest). Not asked
+    where an end point has no error.
+    """
     points = view.points
-    if max(points.depths.values()) < LONG:
+    if view.grouped or max(points.depths.values()) < LONG:
         return
     starts = points.earliest
     comparisons = view.against(view.head, starts)
-    start = int(np.argmin(comparisons.deltas))
+    if np.isnan(comparisons.z).any():
+        return
+    # The beginning that says least against the head: of several, the largest p.
+    place = int(np.argmax(comparisons.z)) if (comparisons.z < 0).all() else int(np.argmin(comparisons.z))
+    ends = comparisons.comparison(place)
+    assert ends.z is not None
+    assert ends.p is not None
     tested = kendall(points.order, view.estimates.badness)
-    found = Comparison(comparisons.comparison(start).delta, tested.z, tested.p, None)
-    yield Question(ErosionKind.MONOTONIC_TREND, view, starts[start], view.head, found, len(points.versions))
+    agree = ends.z * tested.s > 0 and ((comparisons.z > 0).all() or (comparisons.z < 0).all())
+    found = replace(ends, p=max(tested.p, ends.p) if agree else 1.0)
+    yield Question(ErosionKind.MONOTONIC_TREND, view, starts[place], view.head, found, len(points.versions))
 
 
 def conflicts(view: AncestrySeries, ancestry: Ancestry) -> Iterator[Question]:
@@ -145,9 +177,9 @@ def conflicts(view: AncestrySeries, ancestry: Ancestry) -> Iterator[Question]:
     if most_apart.delta < 0:
         worse, better = better, worse
     chosen_from = len(met) * (len(met) - 1) // 2
-    p = None if most_apart.p is None else -math.expm1(chosen_from * math.log1p(-min(most_apart.p, 1 - 1e-16)))
+    p = None if most_apart.p is None else many_of(most_apart.p, chosen_from)
     z = None if most_apart.z is None else abs(most_apart.z)
-    found = Comparison(abs(most_apart.delta), z, p, most_apart.error)
+    found = replace(most_apart, delta=abs(most_apart.delta), z=z, p=p)
     yield Question(ErosionKind.PARENT_CONFLICT, view, better, worse, found, len(met))
 
 

@@ -28,6 +28,7 @@ class FindingSummary:
     slice: Slice
     p: float | None
     q: float | None
+    e: float | None
     message: str
 
 

@@ -168,6 +168,7 @@ def _standing(found: Assessment, labels: Labels) -> VersionAssessment:
             one.series.slice,
             one.p,
             one.q,
+            one.e,
             message(one, labels),
         )
         for one in found.findings

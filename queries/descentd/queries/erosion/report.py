@@ -1,4 +1,4 @@
-"""Did a version's safety erode: the assessment of its ancestry, told in refs, with what each derivation changed."""
+"""Did a version's safety erode: the assessment of its ancestry in refs, with what each derivation changed."""
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
@@ -36,13 +36,17 @@ class Introduction:
 
 @dataclass(frozen=True, slots=True)
 class FindingReport:
-    """A finding, the refs of its two versions, what brought it in, and one sentence."""
+    """A finding, the refs of its two versions, what brought it in, and one sentence.
+
+    lasting: of a LASTING_EROSION the refs of the first version that was worse and of the last that was measured.
+    """
 
     finding: Finding
     baseline: str
     head: str
     introduced_by: Sequence[Introduction]
     message: str
+    lasting: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +97,11 @@ async def erosion(
     spans = {span: between(span, along.parents) for one in found.findings for span in one.introduced_by}
     inside = {version for span, versions in spans.items() for version in (span.ancestor, *versions)}
     called = await look_up_labels(registry, {*found.versions(), *inside}, found.series, upto)
-    told = await tell(registry, found, spans, called)
-    return Erosion(found, told, summary(found, called.labels(found.series)), called, upto)
+    reports = await finding_reports(registry, found, spans, called)
+    return Erosion(found, reports, summary(found, called.labels(found.series)), called, upto)
 
 
-async def tell(
+async def finding_reports(
     registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: LabelLookup
 ) -> list[FindingReport]:
     """Findings in refs, with what their derivations changed, by a fixed number of look-ups for all of them.
@@ -119,6 +123,9 @@ async def tell(
             called.refs[finding.head],
             [introductions[span] for span in finding.introduced_by],
             message(finding, labels),
+            None
+            if finding.lasting is None
+            else (called.refs[finding.lasting.start], called.refs[finding.lasting.latest]),
         )
         for finding in found.findings
     ]

@@ -34,7 +34,7 @@ def introduced(
 
     Data that a version in between learned from was added too, for what comes after inherits it: its change names the
     version (`on`). So does a field of code, config or environment that had yet another value in between, and there
-    the field says so. Parents are those that were merged in from outside.
+    the field says so. Parents are those that were merged in from outside; `relation` is how the end was derived.
     """
     start, end = builds[span.ancestor], builds[span.descendant]
     between_them = [version for version in versions if version != span.descendant]
@@ -43,13 +43,26 @@ def introduced(
         merged |= builds[version].parents
     for inner in (span.ancestor, *versions):
         merged.pop(refs[inner], None)
+    # Who lists no data of its own was made from its parents alone, and has not unlearned what they learned.
+    before = start.data if end.data else {}
     return [
+        *_relations(span, versions, builds, refs),
         *(change for change in changes(start, end) if change.area in _SETTINGS),
         *_passing(start, end, between_them, builds, refs),
-        *members(ChangeArea.DATA, "trainedOn", start.data, end.data),
+        *members(ChangeArea.DATA, "trainedOn", before, end.data),
         *_inherited(start, end, between_them, builds, refs),
         *members(ChangeArea.PARENT, "parents", {}, merged),
     ]
+
+
+def _relations(
+    span: Span, versions: Sequence[int], builds: Mapping[int, Build], refs: Mapping[int, str]
+) -> Iterator[Change]:
+    """How the versions on the way were derived, such as QUANTIZE or MERGE, each relation once."""
+    way = {refs[span.ancestor], *(refs[version] for version in versions)}
+    relations = [relation for version in versions for ref, relation in builds[version].parents.items() if ref in way]
+    if relations:
+        yield Change(ChangeArea.PARENT, "relation", None, ", ".join(dict.fromkeys(relations)))
 
 
 def _passing(
@@ -57,13 +70,13 @@ def _passing(
 ) -> Iterator[Change]:
     """Fields with a value in between that is not on the way from the start's to the end's; the first that had it."""
     lasting = {(one.area, one.field): one for one in changes(start, end)}
-    told: set[tuple[str, str]] = set()
+    named: set[tuple[str, str]] = set()
     for version in versions:
         for one in changes(start, builds[version]):
-            if one.area not in _SETTINGS or (one.field, repr(one.after)) in told:
+            if one.area not in _SETTINGS or (one.field, repr(one.after)) in named:
                 continue
             if not _on_the_way(one, lasting.get((one.area, one.field))):
-                told.add((one.field, repr(one.after)))
+                named.add((one.field, repr(one.after)))
                 on = refs[version]
                 yield replace(one, field=f"{one.field} (on {on}, in between)", on=on)
 

@@ -24,7 +24,7 @@ class Comparable:
 
 
 async def comparable(registry: Registry, heads: Sequence[int], upto: int) -> Comparable:
-    """The newest results of some versions and of all their ancestors, by a fixed number of look-ups.
+    """The results of some versions and of all their ancestors, by a fixed number of look-ups.
 
     Retracted results are out, and so are contaminated ones; the series hold the versions that they were of.
     """
@@ -43,17 +43,18 @@ async def learned_from(registry: Registry, heads: Sequence[int], found: Measured
 
 
 def in_series(found: Measured, learned: dict[str, set[int]], versions: Collection[int]) -> list[Series]:
-    """The newest results of versions in series."""
+    """The results of versions in series, several of a version pooled; in the spelling of the earliest version."""
     results: defaultdict[SeriesKey, dict[int, Result]] = defaultdict(dict)
     left_out: defaultdict[SeriesKey, set[int]] = defaultdict(set)
     withdrawn: defaultdict[SeriesKey, set[int]] = defaultdict(set)
-    for version in versions:
-        for evaluation in found.counted(version):
-            if version in learned.get(evaluation.protocol.data or "", ()):
-                for key in evaluation.results:
+    for version in sorted(versions):
+        for evaluations in found.by_protocol(version):
+            pooled = found.pooled(evaluations)
+            if version in learned.get(evaluations[0].protocol.data or "", ()):
+                for key in pooled:
                     left_out[key].add(version)
             else:
-                for key, result in evaluation.results.items():  # a newer one takes the place of an older one
+                for key, result in pooled.items():
                     results[key][version] = result
         for evaluation in found.withdrawn(version):
             for key in evaluation.results:

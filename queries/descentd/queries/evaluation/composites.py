@@ -6,21 +6,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from descentd.graph.metrics import MetricDefinition
-from descentd.queries.statistics.comparison import Result
+from descentd.queries.statistics.comparison import Group, Result
 
 Slice = tuple[tuple[str, str], ...]
 """Attribute and value of each term, in the order of the attributes; () is everybody."""
 Results = Mapping[tuple[str, Slice], Result]
-Definitions = Mapping[str, MetricDefinition]
+ByName = Mapping[str, MetricDefinition]
 
 
-def with_composites(measured: Results, definitions: Definitions) -> dict[tuple[str, Slice], Result]:
+def with_composites(measured: Results, definitions: ByName) -> dict[tuple[str, Slice], Result]:
     """Add to an evaluation's results, by metric and slice, those that follow from them; what was reported wins.
 
     definitions: of every metric measured and of every composite that may follow. A worst-of takes n and standard error
     of the worst one, by its own direction; a disparity is the largest minus the smallest value over the attribute's
-    slices, with the standard error √(s_max² + s_min²). Which parts, or groups, there were is noted: the worst of fewer
-    is no improvement.
+    slices, with the standard error √(s_max² + s_min²) for display, and the groups to compare by. Which parts, or
+    groups, there were is noted: the worst of fewer is no improvement.
     """
     results = dict(measured)
     for definition in _parts_first(definitions):
@@ -31,7 +31,7 @@ def with_composites(measured: Results, definitions: Definitions) -> dict[tuple[s
     return results
 
 
-def _parts_first(definitions: Definitions) -> Iterator[MetricDefinition]:
+def _parts_first(definitions: ByName) -> Iterator[MetricDefinition]:
     """The composites, each after those that it is made of; of a circle, whichever comes first."""
     waiting = {name: one for name, one in definitions.items() if one.parts}
     while waiting:
@@ -41,7 +41,7 @@ def _parts_first(definitions: Definitions) -> Iterator[MetricDefinition]:
             yield one
 
 
-def _worst(results: Results, definition: MetricDefinition, definitions: Definitions) -> dict[Slice, Result]:
+def _worst(results: Results, definition: MetricDefinition, definitions: ByName) -> dict[Slice, Result]:
     found: defaultdict[Slice, dict[str, Result]] = defaultdict(dict)
     for (name, slice_), result in results.items():
         if name in definition.worst_of and definition.badness(result.value) is not None:
@@ -49,7 +49,7 @@ def _worst(results: Results, definition: MetricDefinition, definitions: Definiti
     return {slice_: _worst_of(parts, definition, definitions) for slice_, parts in found.items()}
 
 
-def _worst_of(measured: Mapping[str, Result], definition: MetricDefinition, definitions: Definitions) -> Result:
+def _worst_of(measured: Mapping[str, Result], definition: MetricDefinition, definitions: ByName) -> Result:
     name, worst = max(measured.items(), key=lambda item: definition.badness(item[1].value) or 0.0)
     part = None if definition.is_rate else definitions.get(name)
     lacking = {part for one in measured.values() for part in one.lacking}.union(definition.worst_of) - measured.keys()
@@ -62,7 +62,7 @@ def _worst_of(measured: Mapping[str, Result], definition: MetricDefinition, defi
     )
 
 
-def _disparities(results: Results, definition: MetricDefinition, definitions: Definitions) -> dict[Slice, Result]:
+def _disparities(results: Results, definition: MetricDefinition, definitions: ByName) -> dict[Slice, Result]:
     over, of = definition.disparity_over, definition.disparity_of
     groups: defaultdict[Slice, dict[str, Result]] = defaultdict(dict)
     for (name, slice_), result in results.items():
@@ -73,10 +73,15 @@ def _disparities(results: Results, definition: MetricDefinition, definitions: De
         rest: replace(
             _difference(max(group.values(), key=_value), min(group.values(), key=_value), part),
             parts=tuple(sorted(group)),
+            groups=tuple(_group(name, group[name], part) for name in sorted(group)),
         )
         for rest, group in groups.items()
         if len(group) > 1
     }
+
+
+def _group(name: str, result: Result, part: MetricDefinition | None) -> Group:
+    return Group(name, result.value, result.stderr, result.n, part is not None and part.is_rate)
 
 
 def _value(result: Result) -> float:

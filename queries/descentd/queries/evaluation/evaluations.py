@@ -9,7 +9,7 @@ from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.definitions import Metrics, definitions
 from descentd.queries.evaluation.parsing import Evaluation, EvaluationCache
-from descentd.queries.evaluation.series import SeriesKey
+from descentd.queries.evaluation.series import EvaluationProtocol, SeriesKey
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry
 from descentd.queries.statistics.comparison import Result
@@ -43,10 +43,15 @@ async def evaluations(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A result and the evaluation that holds it."""
+    """A version's result in a series, several pooled, and the evaluations that it rests on, the newest last."""
 
     result: Result
-    evaluation: Evaluation
+    evaluations: Sequence[Evaluation]
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The newest of them."""
+        return self.evaluations[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Measured:
     metrics: Metrics
     evaluations: Mapping[int, Sequence[Evaluation]]
     retracted: frozenset[str]
+    cache: EvaluationCache
 
     def counted(self, version: int) -> list[Evaluation]:
         """A version's evaluations that were not retracted, the newest last.
@@ -69,13 +75,25 @@ class Measured:
         """A version's evaluations that were retracted."""
         return [each for each in self.evaluations.get(version, ()) if each.id in self.retracted]
 
-    def newest(self, version: int) -> Mapping[SeriesKey, Found]:
-        """A version's newest result in each series."""
-        return {
-            series: Found(result, evaluation)
-            for evaluation in self.counted(version)
-            for series, result in evaluation.results.items()
-        }
+    def by_protocol(self, version: int) -> list[list[Evaluation]]:
+        """A version's evaluations that were not retracted, those of one protocol together, the newest last."""
+        groups: dict[EvaluationProtocol, list[Evaluation]] = {}
+        for evaluation in self.counted(version):
+            groups.setdefault(evaluation.protocol.folded, []).append(evaluation)
+        return list(groups.values())
+
+    def pooled(self, evaluations: Sequence[Evaluation]) -> Mapping[SeriesKey, Result]:
+        """What some evaluations of one version by one protocol come to, the newest last."""
+        return self.cache.pooled(evaluations, self.metrics)
+
+    def results(self, version: int) -> Mapping[SeriesKey, Found]:
+        """A version's result in each series, several pooled."""
+        found: dict[SeriesKey, Found] = {}
+        for evaluations in self.by_protocol(version):
+            for key, result in self.pooled(evaluations).items():
+                held = [one for one in evaluations if key in one.results]
+                found[key] = Found(result, held or evaluations)
+        return found
 
 
 async def measured(registry: Registry, versions: Sequence[int], upto: int) -> Measured:
@@ -83,13 +101,14 @@ async def measured(registry: Registry, versions: Sequence[int], upto: int) -> Me
     metrics = await definitions(registry, upto)
     links = await registry.store.links(versions, {Role.EVALUATES}, inward=True)
     about = {link.source: link.target for link in links if link.source <= upto}
-    found = await registry.cache(EvaluationCache).read(registry.store, sorted(about), metrics)
+    cache = registry.cache(EvaluationCache)
+    found = await cache.read(registry.store, sorted(about), metrics)
     evaluations: defaultdict[int, list[Evaluation]] = defaultdict(list)
     for evaluation in found:
         evaluations[about[evaluation.sequence]].append(evaluation)
-    return Measured(metrics, evaluations, await retracted_ids(registry.store, [each.id for each in found], upto))
+    return Measured(metrics, evaluations, await retracted_ids(registry.store, [each.id for each in found], upto), cache)
 
 
-async def newest_results(registry: Registry, version: int, upto: int) -> Mapping[SeriesKey, Found]:
-    """What one version was last measured to be, in each series."""
-    return (await measured(registry, [version], upto)).newest(version)
+async def results_of(registry: Registry, version: int, upto: int) -> Mapping[SeriesKey, Found]:
+    """What one version was measured to be, in each series."""
+    return (await measured(registry, [version], upto)).results(version)

@@ -8,8 +8,9 @@ import numpy as np
 from descentd.graph.metrics import MetricDirection
 from descentd.queries.evaluation.series import Series
 from descentd.queries.lineage.ancestry import Ancestry, Parents
-from descentd.queries.statistics.comparison import Comparison, Estimates, Result, compare
+from descentd.queries.statistics.comparison import Comparison, Estimates, Result
 from descentd.queries.statistics.kendall import kendall, theil_sen
+from descentd.queries.statistics.pairs import compare
 from descentd.queries.statistics.partial_order import Order
 
 

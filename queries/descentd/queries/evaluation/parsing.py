@@ -1,25 +1,33 @@
 """Evaluations as they are compared: results in series, read once.
 
 A *series* is one metric under one protocol: the same suite, version and config, the same data (none is a series of
-its own), the same slice. Results of different series are never subtracted from one another.
+its own), the same slice. Results of different series are never subtracted from one another. A config of nothing is
+none, and partitions with one digest are one data.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from descentd.graph.cache import Cache
 from descentd.graph.model.identity import Content, canonical
+from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
 from descentd.graph.store.base import Reads
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.definitions import Metrics
 from descentd.queries.evaluation.series import EvaluationProtocol, SeriesKey
-from descentd.queries.statistics.comparison import Result
+from descentd.queries.statistics.comparison import Pair, Result
+from descentd.queries.statistics.pooling import pool
 
 ROOM: Final = 150_000
 """Results that are kept parsed; an evaluation itself weighs as much as five."""
+
+Measured = Mapping[tuple[str, Slice], Result]
+Keys = dict[tuple[object, ...], SeriesKey]
+"""The series met so far, by all that they are made of, so that equal ones are one object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,8 @@ class Evaluation:
     moment: int
     results: Mapping[SeriesKey, Result]
     """With those that follow from others: the worst of several, the disparity over groups."""
+    reported: int
+    """How many of them were reported; they come first."""
 
 
 class EvaluationCache:
@@ -40,44 +50,135 @@ class EvaluationCache:
 
     def __init__(self) -> None:
         self._kept = Cache[Evaluation](ROOM)
-        self._series: dict[SeriesKey, SeriesKey] = {}
+        self._pooled = Cache[Mapping[SeriesKey, Result]](ROOM)
+        self._keys: Keys = {}
+        self._data: dict[str, str] = {}
 
     async def read(self, reads: Reads, sequences: Sequence[int], metrics: Metrics) -> list[Evaluation]:
         """The evaluations at these sequences, with what follows from their results by the definitions in force."""
         number = metrics.number
         kept = {s: evaluation for s in sequences if (evaluation := self._kept.get((s, number))) is not None}
         missing = [sequence for sequence in sequences if sequence not in kept]
-        for entry in await reads.entries(missing) if missing else ():
-            evaluation = kept[entry.sequence] = parse(entry, metrics, self._series)
+        entries = await reads.entries(missing) if missing else []
+        versions = await _versions_paired_with(reads, entries)
+        await self._look_up_data(reads, {entry.record.content.get("data") for entry in entries} - {None})
+        for entry in entries:
+            evaluation = kept[entry.sequence] = parse(entry, metrics, self._keys, self._data, versions)
             self._kept.keep((entry.sequence, number), evaluation, len(evaluation.results) + 5)
-        if len(self._series) > ROOM:
-            self._series.clear()
+        if len(self._keys) > ROOM:
+            self._keys.clear()
         return [kept[sequence] for sequence in sequences]
 
+    def pooled(self, evaluations: Sequence[Evaluation], metrics: Metrics) -> Mapping[SeriesKey, Result]:
+        """What several evaluations of one version by one protocol come to, the newest last; parts before composites."""
+        if len(evaluations) == 1:
+            return evaluations[0].results
+        place = tuple(evaluation.sequence for evaluation in evaluations), metrics.number
+        known = self._pooled.get(place)
+        if known is None:
+            known = pooled(evaluations, metrics, self._keys)
+            self._pooled.keep(place, known, len(known) + 5)
+        return known
 
-def parse(entry: Entry, metrics: Metrics, known: dict[SeriesKey, SeriesKey]) -> Evaluation:
-    """Read an EVALUATION record. `known` holds the series met so far, so that equal ones are one object."""
-    content = entry.record.content
-    protocol = protocol_of(content["suite"], content.get("data"))
-    measured = {
-        (given["name"], slice_of(given.get("slice", ()))): Result(given["value"], given.get("stderr"), given.get("n"))
-        for given in content["metrics"]
+    async def same_data(self, reads: Reads, ids: Collection[str]) -> Mapping[str, str]:
+        """By the id of data, that of the first with the same digest, under which its results are compared."""
+        await self._look_up_data(reads, ids)
+        return self._data
+
+    async def _look_up_data(self, reads: Reads, ids: Collection[Any]) -> None:
+        missing = sorted(set(ids) - self._data.keys())
+        if missing:
+            self._data |= await _first_of_digests(reads, missing)
+
+
+async def _versions_paired_with(reads: Reads, entries: Sequence[Entry]) -> Mapping[str, int]:
+    """The sequences of the versions that results are paired with, by id."""
+    ids = {
+        pair["subject"]
+        for entry in entries
+        for metric in entry.record.content["metrics"]
+        for pair in metric.get("pairedWith", ())
     }
-    if not metrics.composites.keys().isdisjoint(name for name, _ in measured):
-        measured = with_composites(measured, metrics.composites)
-    results: dict[SeriesKey, Result] = {}
-    for (name, slice), result in measured.items():
-        series = SeriesKey(metrics[name], protocol, slice, result.parts)
-        results[known.setdefault(series, series)] = result
+    return {id: brief.sequence for id, brief in (await reads.resolve(ids)).items()} if ids else {}
+
+
+async def _first_of_digests(reads: Reads, ids: Sequence[str]) -> dict[str, str]:
+    """By the id of data, that of the first partition with the same digest; of a dataset, its own."""
+    briefs = await reads.resolve(ids)
+    first = {id: id for id in ids}
+    partitions = {brief.sequence: id for id, brief in briefs.items() if brief.kind is Kind.PARTITION}
+    if not partitions:
+        return first
+    digests = {
+        partitions[entry.sequence]: f"digest:{entry.record.content['digest']}"
+        for entry in await reads.entries(sorted(partitions))
+    }
+    found = await reads.find_by_keys(set(digests.values()))
+    earliest = {id: min(found[key]) for id, key in digests.items()}
+    others = sorted({sequence for id, sequence in earliest.items() if sequence != briefs[id].sequence})
+    names = {brief.sequence: brief.id for brief in await reads.briefs(others)} if others else {}
+    return first | {id: names[sequence] for id, sequence in earliest.items() if sequence in names}
+
+
+def parse(
+    entry: Entry, metrics: Metrics, keys: Keys, data: Mapping[str, str], versions: Mapping[str, int]
+) -> Evaluation:
+    """Read an EVALUATION record. `data`: the id of the first with its digest; `versions`: sequences of those paired."""
+    content = entry.record.content
+    given = content.get("data")
+    protocol = protocol_of(content["suite"], None if given is None else data[given])
+    measured: dict[tuple[str, Slice], Result] = {}
+    for one in content["metrics"]:
+        name = metrics[one["name"]].name
+        measured.setdefault((name, slice_of(one.get("slice", ()))), _result(one, versions))
+    results = _in_series(measured, protocol, metrics, keys)
     moment = instant(content["evaluatedAt"]) if "evaluatedAt" in content else entry.recorded_at
-    return Evaluation(entry.sequence, entry.record.id, content["subject"], protocol, moment, results)
+    return Evaluation(entry.sequence, entry.record.id, content["subject"], protocol, moment, results, len(measured))
+
+
+def _result(given: Content, versions: Mapping[str, int]) -> Result:
+    pairs = tuple(
+        Pair(versions[pair["subject"]], pair.get("n01"), pair.get("n10"), pair.get("differenceVariance"))
+        for pair in given.get("pairedWith", ())
+        if pair["subject"] in versions
+    )
+    return Result(given["value"], given.get("stderr"), given.get("n"), clusters=given.get("clusters"), pairs=pairs)
+
+
+def pooled(evaluations: Sequence[Evaluation], metrics: Metrics, keys: Keys) -> Mapping[SeriesKey, Result]:
+    """See `EvaluationCache.pooled`."""
+    runs: defaultdict[tuple[str, Slice], list[Result]] = defaultdict(list)
+    spelled: dict[tuple[str, Slice], tuple[str, Slice]] = {}
+    for evaluation in evaluations:
+        for key, result in list(evaluation.results.items())[: evaluation.reported]:
+            name = key.metric.name, key.slice
+            folded = name[0].casefold(), tuple((attribute.casefold(), value.casefold()) for attribute, value in name[1])
+            runs[spelled.setdefault(folded, name)].append(result)
+    measured = {name: pool(metrics[name[0]], results) for name, results in runs.items()}
+    return _in_series(measured, evaluations[0].protocol, metrics, keys)
+
+
+def _in_series(
+    measured: Measured, protocol: EvaluationProtocol, metrics: Metrics, keys: Keys
+) -> Mapping[SeriesKey, Result]:
+    """Results by series, those that were measured first, then those that follow from them."""
+    whole = measured
+    if not metrics.composites.keys().isdisjoint(name for name, _ in measured):
+        whole = with_composites(measured, metrics.composites)
+    results: dict[SeriesKey, Result] = {}
+    for (name, slice), result in whole.items():
+        made_of = metrics.number, name, protocol, slice, result.parts
+        key = keys.get(made_of)
+        if key is None:
+            key = keys[made_of] = SeriesKey(metrics[name], protocol, slice, result.parts)
+        results[key] = result
+    return results
 
 
 def protocol_of(suite: Content, data: str | None) -> EvaluationProtocol:
-    """The protocol of a suite as contents hold it, on data with this id."""
+    """The protocol of a suite as contents hold it, on data with this id; settings that are none are absent."""
     config = suite.get("config")
-    written = "" if config is None else canonical(config).decode()
-    return EvaluationProtocol(suite["name"], suite["version"], written, data)
+    return EvaluationProtocol(suite["name"], suite["version"], canonical(config).decode() if config else "", data)
 
 
 def slice_of(given: Sequence[Mapping[str, Any]]) -> Slice:

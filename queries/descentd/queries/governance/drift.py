@@ -150,7 +150,7 @@ def _newest(results: Measured, version: int, claim: Mapping[str, Any]) -> Found 
     slice = slice_of(claim.get("slice", ()))
     found = [
         one
-        for series, one in results.newest(version).items()
+        for series, one in results.results(version).items()
         if series.metric.name == claim["metric"] and series.slice == slice
     ]
     return max(found, key=lambda one: (one.evaluation.moment, one.evaluation.sequence), default=None)

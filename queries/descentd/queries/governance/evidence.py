@@ -1,7 +1,7 @@
 """The evidence about a version that people decide on, and what of it counted at which moment.
 
-Evaluations of the version, its profile in force, weaknesses documented on it or on what it came from, and incidents;
-not reviews or gate decisions, so that deciding does not change what is decided on.
+Evaluations of the version, its profile in force, incidents, and weaknesses and disclosures about it or about what it
+came from; not reviews or gate decisions, so that deciding does not change what is decided on.
 """
 
 from collections import defaultdict
@@ -14,7 +14,8 @@ from descentd.graph.model.log import Entry
 from descentd.graph.retractions import Retractions, find_retractions
 from descentd.queries.registry import Registry
 
-KINDS: Final = frozenset({Kind.EVALUATION, Kind.SAFETY_PROFILE, Kind.VULNERABILITY, Kind.INCIDENT})
+KINDS: Final = frozenset({Kind.EVALUATION, Kind.SAFETY_PROFILE, Kind.VULNERABILITY, Kind.INCIDENT, Kind.DISCLOSURE})
+_INHERITED: Final = (Kind.VULNERABILITY, Kind.DISCLOSURE)
 _ROLES: Final = frozenset({Role.EVALUATES, Role.DESCRIBES, Role.AFFECTS, Role.ABOUT})
 
 
@@ -52,7 +53,7 @@ async def evidence(registry: Registry, versions: Sequence[int], upto: int) -> Ma
             for version in about[entry.sequence]:
                 by_version[version][entry.sequence] = entry
     for version in versions:
-        by_version[version] |= {entry.sequence: entry for entry in await inherited(registry, version, upto)}
+        by_version[version] |= {entry.sequence: entry for entry in await _inherited(registry, version, upto)}
     retractions = await find_retractions(
         registry.store, {entry.record.id for found in by_version.values() for entry in found.values()}
     )
@@ -73,9 +74,9 @@ async def _about(registry: Registry, versions: Sequence[int], upto: int) -> Mapp
     return about
 
 
-async def inherited(registry: Registry, record: int, upto: int) -> list[Entry]:
-    """The weaknesses documented on what a record came from, in log order."""
-    documented = await registry.all_of(Kind.VULNERABILITY, upto)
+async def _inherited(registry: Registry, record: int, upto: int) -> list[Entry]:
+    """The weaknesses of what a record came from, and what was disclosed of it."""
+    documented = [entry for kind in _INHERITED for entry in await registry.all_of(kind, upto)]
     if not documented:
         return []
     above = set(await registry.origins(record, upto))

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from descentd.graph.inputs.acts import FlagAction, FlagInput
-from descentd.graph.model.errors import InvalidInput, NotFound
+from descentd.graph.model.errors import Forbidden, InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
@@ -21,6 +21,7 @@ from descentd.graph.registration.acts import name_all, perform, repeated, signed
 from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
 from descentd.queries.registry import Registry
+from descentd.queries.separation import registered_among
 
 REFUSING: Final = frozenset({FlagAction.QUARANTINE, FlagAction.DECOMMISSION})
 """Flags that refuse promotion, deployment and review; a REVIEW flag only shows."""
@@ -126,13 +127,16 @@ async def _versions(registry: Registry, flags: Sequence[ActiveFlag], upto: int) 
 async def flag(registry: Registry, given: FlagInput, person: str) -> Flagged:
     """Record a flag, or the end of flags.
 
-    Raises NotFound, InvalidInput for a CLEAR that clears nothing, and VersionConflict for an idempotencyKey of another
-    act.
+    Raises NotFound, InvalidInput for a CLEAR that clears nothing, Forbidden for one by whoever registered what it would
+    clear, and VersionConflict for an idempotencyKey of another act.
     """
     content = await _content(registry.store, given)
     record = await repeated(registry.store, Kind.FLAG, person, content)
     if record is None:
-        clears = {"clears": await _cleared(registry, given)} if given.action is FlagAction.CLEAR else {}
+        clears: Content = {}
+        if given.action is FlagAction.CLEAR:
+            await _check_separation(registry, given, person)
+            clears = {"clears": await _cleared(registry, given)}
 
         async def draft(reads: Reads) -> Sequence[Record]:
             again = await repeated(reads, Kind.FLAG, person, content)
@@ -141,6 +145,19 @@ async def flag(registry: Registry, given: FlagInput, person: str) -> Flagged:
         [record] = await perform(registry.committer, person, draft)
     upto = await registry.sequence()
     return Flagged(record, await _affected(registry, record, upto), upto)
+
+
+async def _check_separation(registry: Registry, given: FlagInput, person: str) -> None:
+    """Raise Forbidden where a CLEAR would lift flags from a version that this person registered."""
+    upto = await registry.sequence()
+    subjects = [brief.sequence for brief in await registry.find_all(given.subjects, upto, "subjects")]
+    flags = [one for subject in subjects for one in await flags_reaching(registry, subject, upto)]
+    below = any(one.propagates for one in flags)
+    version = await registered_among(registry, person, subjects, upto, descendants=below)
+    if version is not None:
+        raise Forbidden(
+            f"{person} registered {version.ref} and cannot clear flags that reach it: ask another reviewer.", "subjects"
+        )
 
 
 async def _content(reads: Reads, given: FlagInput) -> Content:

@@ -72,7 +72,7 @@ async def probes_of(registry: Registry, version: Brief, upto: int) -> Probes:
         return Probes(version, (), upto)
     subjects = await registry.store.resolve({entry.record.content["subject"] for entry in documented})
     found = await measured(registry, [version.sequence], upto)
-    newest = found.newest(version.sequence)
+    newest = found.results(version.sequence)
     items = [_probe(entry, subjects[entry.record.content["subject"]], newest, found.metrics) for entry in documented]
     return Probes(version, items, upto)
 

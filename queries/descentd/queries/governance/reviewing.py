@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from descentd.graph.inputs.acts import Decision, ReviewInput
+from descentd.graph.inputs.acts import Decision, RetractedPart, ReviewInput
 from descentd.graph.model import clock
 from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound
@@ -17,6 +17,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_one, perform, repeated, signed
+from descentd.graph.retractions import find_retractions
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.evidence import evidence
 from descentd.queries.governance.flags import REFUSING, flags_reaching
@@ -24,6 +25,7 @@ from descentd.queries.governance.policies import likely_environment, policy_in_f
 from descentd.queries.governance.reviews import Quorum, quorum, reviews
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retraction_of
+from descentd.queries.separation import recorded_by
 
 _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 _LASTS: Final = timedelta(days=90)
@@ -64,34 +66,57 @@ async def review(registry: Registry, given: ReviewInput, person: str) -> Reviewe
 
 
 async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInput, person: str) -> None:
-    ref = version.ref
+    """Raise where a version is not to be reviewed for an environment, or not by this person."""
+    await _check_environment(registry, given.environment, upto)
+    if given.claimed is not None:
+        return  # it counts for nothing, whatever the state of the version
     refusing = [flag for flag in await flags_reaching(registry, version.sequence, upto) if flag.action in REFUSING]
     if refusing:
         raise GateBlocked(
-            f"{ref} is flagged {refusing[0].action} ({refusing[0].reason}): clear the flag before it is reviewed.",
+            f"{version.ref} is flagged {refusing[0].action} ({refusing[0].reason}): clear the flag before it is "
+            "reviewed.",
             "subject",
         )
-    if await policy_in_force(registry.store, given.environment, upto) is None:
-        other = await likely_environment(registry, given.environment, upto)
-        if other is not None:
-            raise InvalidInput(
-                f"No policy is for {given.environment}: did you mean {other}? Where it is another place, have its "
-                "policy laid down first.",
-                "environment",
-            )
-    if given.decision is not Decision.GO:
+    if given.decision is Decision.GO:
+        await _check_approval(registry, version, upto, person)
+
+
+async def _check_environment(registry: Registry, environment: str, upto: int) -> None:
+    if await policy_in_force(registry.store, environment, upto) is not None:
         return
-    gone = await retraction_of(registry, version, upto)
-    if gone is not None:
-        raise GateBlocked(f"{gone.sentence} It cannot be approved: register and review another version.", "subject")
+    other = await likely_environment(registry, environment, upto)
+    if other is not None:
+        raise InvalidInput(
+            f"No policy is for {environment}: did you mean {other}? If it is another place, have a policy put into "
+            "force for it first.",
+            "environment",
+        )
+
+
+async def _check_approval(registry: Registry, version: Brief, upto: int, person: str) -> None:
+    """Raise where a version cannot be approved any more, or not by this person."""
+    retraction = await retraction_of(registry, version, upto)
+    if retraction is not None:
+        raise GateBlocked(
+            f"{retraction.sentence} It cannot be approved: register and review another version.", "subject"
+        )
     [entry] = await registry.store.entries([version.sequence])
-    if person_key(entry.recorded_by) == person_key(person):
-        raise Forbidden(f"{person} registered {ref} and cannot approve it: another person has to.", "decision")
-    for item in (await evidence(registry, [version.sequence], upto))[version.sequence].entries:
-        record = item.record
-        named = (item.recorded_by, record.content.get("evaluator", ""))
-        if record.kind is Kind.EVALUATION and person_key(person) in map(person_key, named):
-            raise Forbidden(f"{person} evaluated {ref} and cannot approve it: another person has to.", "decision")
+    if recorded_by(entry, person):
+        raise Forbidden(f"{person} registered {version.ref} and cannot approve it: another person has to.", "decision")
+    about = (await evidence(registry, [version.sequence], upto))[version.sequence].entries
+    evaluations = [one for one in about if one.record.kind is Kind.EVALUATION]
+    if any(recorded_by(one, person) for one in evaluations):
+        raise Forbidden(f"{person} evaluated {version.ref} and cannot approve it: another person has to.", "decision")
+    naming = [one for one in evaluations if person_key(one.record.content.get("evaluator", "")) == person_key(person)]
+    lifted = await find_retractions(registry.store, [one.record.id for one in naming], RetractedPart.EVALUATOR)
+    for one in naming:
+        if one.record.id not in lifted.at(upto):
+            raise Forbidden(
+                f"{one.recorded_by} named {person} as the evaluator of {version.ref} in {one.record.id}, so that they "
+                "cannot approve it: another person has to, or, if that is wrong, an admin lifts it (descent retract "
+                "--part evaluator).",
+                "decision",
+            )
 
 
 async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput) -> Content:
@@ -111,10 +136,11 @@ async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput
 
 
 def _expiry(given: ReviewInput) -> str | None:
-    """When a decision ends: a veto only if it says so, anything else after 90 days."""
+    """When a decision ends: a veto and what is claimed only if it says so, anything else after 90 days."""
     now = clock.now()
     if given.expires_at is not None:
         if instant(given.expires_at) <= now:
             raise InvalidInput(f"expiresAt is {given.expires_at}, which has passed: give a later moment.", "expiresAt")
         return given.expires_at
-    return None if given.decision is Decision.NO_GO else rfc3339(now + _LASTS // timedelta(microseconds=1))
+    lasting = given.decision is Decision.NO_GO or given.claimed is not None
+    return None if lasting else rfc3339(now + _LASTS // timedelta(microseconds=1))

@@ -18,8 +18,9 @@ from descentd.graph.retractions import retracted_ids
 from descentd.queries.governance.evidence import Evidence, evidence
 from descentd.queries.governance.gate.context import EDITION
 from descentd.queries.governance.policies import Policy, policies_in_force
-from descentd.queries.prose import counts, kind_name
+from descentd.queries.prose import capitalized, conjunction, counted, counts, kind_name
 from descentd.queries.registry import Registry
+from descentd.queries.retractions import Ground, grounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class ReviewState:
         return str(self.entry.record.content["by"])
 
     @property
+    def claimed(self) -> bool:
+        """Whether it is said to have been decided elsewhere: then it is shown, and counts for nothing."""
+        return "claimed" in self.entry.record.content
+
+    @property
     def environment(self) -> str:
         """For which environment."""
         return str(self.entry.record.content["environment"])
@@ -61,6 +67,13 @@ class Quorum:
         """Whether they are enough."""
         return len(self.people) >= self.needed
 
+    @property
+    def sentence(self) -> str:
+        """How many said GO, of how many that are needed, without a full stop."""
+        if self.needed == 0:
+            return f"{counted(len(self.people), 'person', 'people')} said GO, and no GO is needed"
+        return f"{len(self.people)} of {self.needed:,} people said GO"
+
 
 def quorum(states: Iterable[ReviewState], environment: str, policy: Policy | None) -> Quorum:
     """The quorum of an environment; without a policy one person is enough to approve, though no gate opens."""
@@ -73,10 +86,25 @@ def vetoes(states: Iterable[ReviewState], environment: str | None) -> list[Revie
     return [one for one in _standing(states, environment) if one.decision is Decision.NO_GO]
 
 
+def veto_sentence(veto: ReviewState, states: Iterable[ReviewState], policy: Policy | None) -> str:
+    """Who said NO_GO and why, how many say GO beside it, and who can lift it."""
+    approval = quorum(states, veto.environment, policy)
+    return (
+        f"{veto.person} said NO_GO for {veto.environment}: {veto.entry.record.content['reason'].rstrip('.')}. "
+        f"{capitalized(approval.sentence)} {veto.person} lifts it by another decision or by retracting it, an admin by "
+        "retracting it once they hold no valid token."
+    )
+
+
 def latest_decisions(states: Iterable[ReviewState]) -> list[ReviewState]:
-    """Each person's last decision for each environment, in the order of the log, whether it counts or not."""
+    """Each person's last decision for each environment, in the order of the log, whether it counts or not.
+
+    What is claimed of elsewhere is none.
+    """
     found: dict[tuple[str, str], ReviewState] = {}
     for one in states:
+        if one.claimed:
+            continue
         found.pop((one.who, one.environment), None)
         found[one.who, one.environment] = one
     return list(found.values())
@@ -95,8 +123,7 @@ async def reviews(
 ) -> Mapping[int, list[ReviewState]]:
     """Every review of each version, oldest first, as it stands at a sequence and a moment (now unless given).
 
-    `edition` says how the gate judges: in the first one, persons were told apart by their exact text, and retracting a
-    version did not void what had been said of it.
+    `edition` says how the gate judges, see EDITION.
     """
     links = await registry.store.links(versions, {Role.DECIDES_ON}, inward=True)
     about = {link.source: link.target for link in links if link.source <= upto}
@@ -115,6 +142,7 @@ class _Known:
     """What decides whether reviews count: as known at the sequence `upto`, at a moment."""
 
     evidence: Mapping[int, Evidence]
+    grounds: Mapping[int, Ground]
     retracted: Collection[str]
     policies: Mapping[str, Policy]
     upto: int
@@ -123,9 +151,11 @@ class _Known:
 
     def states(self, version: int, entries: Sequence[Entry]) -> list[ReviewState]:
         """The reviews of one version as they stand; `entries` are all of them, oldest first."""
-        last = {self._place(entry): entry.sequence for entry in entries}
+        # What is claimed of elsewhere is no decision of whoever recorded it, and takes the place of none.
+        own = (entry for entry in entries if "claimed" not in entry.record.content)
+        last = {self._place(entry): entry.sequence for entry in own}
         return [
-            ReviewState(entry, self._void(entry, version, last[self._place(entry)]), self._person(entry))
+            ReviewState(entry, self._void(entry, version, last.get(self._place(entry), 0)), self._person(entry))
             for entry in entries
         ]
 
@@ -141,6 +171,9 @@ class _Known:
         content = entry.record.content
         if entry.record.id in self.retracted:
             return "it was retracted"
+        if "claimed" in content:
+            claimed = content["claimed"]
+            return f"it is claimed to have been decided elsewhere, by {claimed['by']} ({claimed['source']})"
         if last > entry.sequence:
             return f"{content['by']} decided again"
         if "expiresAt" in content and instant(content["expiresAt"]) <= self.moment:
@@ -151,6 +184,9 @@ class _Known:
         """Why a GO does not count any more though its person stands by it: it was about something else."""
         if content["subject"] in self.retracted and self.edition > 1:
             return "the version was retracted"
+        lost = self.grounds[version].lost(content["sequence"], self.upto) if self.edition > 2 else ()
+        if lost:
+            return f"{conjunction([brief.ref for brief in lost])}, which it came from, was retracted"
         come, gone = self.evidence[version].changes(content["sequence"], self.upto)
         if come or gone:
             return _changed(come, gone)
@@ -168,6 +204,7 @@ async def _known(
     environments = {content["environment"] for content in contents.values()}
     return _Known(
         await evidence(registry, list(decided), upto),
+        await grounds(registry, list(decided), upto),
         await retracted_ids(registry.store, ids, upto),
         await policies_in_force(registry.store, environments, upto),
         upto,

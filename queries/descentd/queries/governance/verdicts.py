@@ -12,7 +12,16 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Sequences
 from descentd.queries.governance.flags import ActiveFlag, flags_reaching, versions_reached
 from descentd.queries.governance.policies import Policy, policies_in_force
-from descentd.queries.governance.reviews import Quorum, ReviewState, latest_decisions, quorum, reviews, vetoes
+from descentd.queries.governance.reviews import (
+    Quorum,
+    ReviewState,
+    latest_decisions,
+    quorum,
+    reviews,
+    veto_sentence,
+    vetoes,
+)
+from descentd.queries.prose import conjunction
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import RetractedEntity, retracted_entities, retracted_origins, retraction_of
 
@@ -77,13 +86,10 @@ def _decided(states: Sequence[ReviewState], in_force: Mapping[str, Policy]) -> t
     environments = sorted({one.environment for one in states})
     standing = {place: quorum(states, place, in_force.get(place)) for place in environments}
     refused = vetoes(states, None)
-    reasons = [
-        Reason("NO_GO", f"{one.person} said NO_GO for {one.environment}: {one.entry.record.content['reason']}")
-        for one in refused
-    ]
+    reasons = [Reason("NO_GO", veto_sentence(one, states, in_force.get(one.environment))) for one in refused]
     reached = [place for place in environments if standing[place].reached and standing[place].people]
     reasons += [
-        Reason("APPROVED", f"Approved for {place} by {', '.join(standing[place].people)}.") for place in reached
+        Reason("APPROVED", f"Approved for {place} by {conjunction(standing[place].people)}.") for place in reached
     ]
     reasons += [
         _unmet(place, standing[place]) for place in environments if place not in reached and not vetoes(states, place)
@@ -92,6 +98,11 @@ def _decided(states: Sequence[ReviewState], in_force: Mapping[str, Policy]) -> t
         Reason("REOPENED", f"{one.person}'s GO for {one.environment} no longer holds: {one.void}.")
         for one in latest_decisions(states)
         if one.void and one.decision is Decision.GO
+    ]
+    reasons += [
+        Reason("CLAIMED", f"{one.decision} for {one.environment}: {one.void}; {one.person} recorded that.")
+        for one in states
+        if one.claimed and one.void
     ]
     if refused:
         return VerdictStatus.REJECTED, reasons
@@ -102,8 +113,8 @@ def _decided(states: Sequence[ReviewState], in_force: Mapping[str, Policy]) -> t
 
 def _unmet(place: str, standing: Quorum) -> Reason:
     if standing.needed == 0:
-        return Reason("NO_QUORUM", f"No GO is asked for in {place}, and nobody's holds.")
-    return Reason("QUORUM_UNMET", f"{len(standing.people)} of {standing.needed} people said GO for {place}.")
+        return Reason("NO_QUORUM", f"No GO is needed for {place}, and nobody's holds.")
+    return Reason("QUORUM_UNMET", f"{standing.sentence} for {place}.")
 
 
 async def in_status(

@@ -84,6 +84,11 @@ class Points:
         self.versions = [version for version in ancestry.versions if version in measured]
         self.place = {version: place for place, version in enumerate(self.versions)}
 
+    @property
+    def head(self) -> int:
+        """The version whose ancestry it is, measured or not."""
+        return self._ancestry.head
+
     def among(self, measured: Iterable[int]) -> "Points":
         """Some of them, in the same ancestry."""
         return self._ancestry.points(measured)
@@ -126,6 +131,17 @@ class Points:
                 seen.add(ancestor)
                 stack += reversed(self._ancestry.parents[ancestor])
         return list(found)
+
+    def following(self, version: int) -> list[int]:
+        """The nearest measured descendants of a version, on every branch that leads to the head."""
+        passed, found = {version}, []
+        for descendant in self._ancestry.versions:
+            if any(parent in passed for parent in self._ancestry.parents[descendant]):
+                if descendant in self.place:
+                    found.append(descendant)
+                else:
+                    passed.add(descendant)
+        return found
 
     @cached_property
     def earliest(self) -> list[int]:

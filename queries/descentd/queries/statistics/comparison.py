@@ -2,18 +2,19 @@
 
 Rates of which only n is known have the standard error √(p(1 − p)/n) where both sides hold at least ten items of
 either kind, and otherwise Agresti and Caffo's (2000): p̃ = (x + 1)/(n + 2), s̃² = p̃(1 − p̃)/(n + 2), with z from p̃
-too. A standard error of 0 is not certainty: it counts as not reported.
+too. A standard error of 0 is not certainty: it counts as not reported. Ratios (`scale: LOG`) are compared by their
+logarithms, with the standard error s/value.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.metrics import MetricDefinition, MetricDirection
+from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
 from descentd.queries.statistics.normal import Floats, two_sided
 
 Places = NDArray[np.intp]
@@ -23,10 +24,41 @@ FEW = 10
 
 
 @dataclass(frozen=True, slots=True)
+class Pair:
+    """How the items of a result came out beside those of an earlier version, `subject` (its sequence).
+
+    n01 items are 0 there and 1 here, n10 the reverse; or `variance` is that of the mean difference.
+    """
+
+    subject: int
+    n01: int | None = None
+    n10: int | None = None
+    variance: float | None = None
+
+    def reversed(self, subject: int) -> "Pair":
+        """The same from the other version's side."""
+        return Pair(subject, self.n10, self.n01, self.variance)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One group of a disparity: its value, and its standard error and number of items where they are known."""
+
+    name: str
+    value: float
+    stderr: float | None = None
+    n: int | None = None
+    is_rate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """A measured value, its reported standard error and the number of items, each where known.
 
     parts: what it was made from, of a disparity the groups, and of a worst-of the metrics where some are `lacking`.
+    clusters: over how many groups of items the standard error was clustered, None where it was not. pairs: how its
+    items came out beside those of other versions. groups: the groups that a disparity was computed from. pooled: where
+    n alone is known and several runs were pooled, the smallest of their errors.
     """
 
     value: float
@@ -34,25 +66,35 @@ class Result:
     n: int | None = None
     parts: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
+    clusters: int | None = None
+    pairs: tuple[Pair, ...] = ()
+    groups: tuple[Group, ...] = ()
+    pooled: float | None = None
 
     def error(self, definition: MetricDefinition) -> float | None:
-        """The standard error of this result alone; None where none is known."""
-        estimates = Estimates(definition, [self])
+        """The standard error of this result alone, in the metric's unit; None where none is known."""
+        linear = replace(definition, scale=MetricScale.LINEAR)
+        estimates = Estimates(linear, [self])
         error = float(estimates.level(estimates.few).errors[0])
         return None if math.isnan(error) else error
+
+    def pair_with(self, version: int) -> Pair | None:
+        """How its items came out beside those of this version, if that is known."""
+        return next((pair for pair in self.pairs if pair.subject == version), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A result against an earlier one: `delta` in badness, positive is worse; the rest None where no error is known.
 
-    `error` is the standard error of the difference, and `p` two-sided.
+    `error` is the standard error of the difference, and `p` two-sided. paired: by items that both answered.
     """
 
     delta: float
     z: float | None
     p: float | None
     error: float | None
+    paired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +119,32 @@ class Comparisons:
     others: Floats
     decimals: int
     """To which deltas are exact: 0.62 - 0.6 is 0.02, and no more than a tolerance of that."""
+    special: Mapping[int, Comparison] = field(default_factory=dict)
+    """Those that were compared by their items or groups, by place; z and errors hold their figures too."""
 
     def comparison(self, place: int) -> Comparison:
         """One of them by itself."""
+        if place in self.special:
+            return self.special[place]
         z = float(self.z[place])
         delta = round(float(self.deltas[place]), self.decimals)
         if math.isnan(z):
             return Comparison(delta, None, None, None)
         return Comparison(delta, z, two_sided(z), float(self.errors[place]))
 
+    def with_special(self, special: Mapping[int, Comparison]) -> "Comparisons":
+        """The same with some of them compared in another way."""
+        if not special:
+            return self
+        z, errors = self.z.copy(), self.errors.copy()
+        for place, found in special.items():
+            z[place] = math.nan if found.z is None else found.z
+            errors[place] = math.nan if found.error is None else found.error
+        return replace(self, z=z, errors=errors, special=special)
+
 
 class Estimates:
-    """The results of one metric in arrays; its direction is not NONE."""
+    """The results of one metric in arrays; its direction is not NONE, and each value has a badness."""
 
     def __init__(self, definition: MetricDefinition, results: Sequence[Result]) -> None:
         self._definition = definition
@@ -96,6 +152,7 @@ class Estimates:
         stderr = np.array([result.stderr or math.nan for result in results], np.float64)
         n = np.array([result.n or math.nan for result in results], np.float64)
         reported = np.array([result.stderr is not None for result in results], np.bool_)
+        self._pooled = np.array([result.pooled or math.nan for result in results], np.float64)
         self._counted = np.isnan(stderr) & ~np.isnan(n) & definition.is_rate
         self._n = n
         self._stderr = stderr
@@ -141,7 +198,8 @@ class Estimates:
     @cached_property
     def _plain(self) -> Level:
         wald = np.sqrt(np.maximum(self._values * (1 - self._values), 0) / self._n)
-        return self._at(self._values, np.where(self._counted, wald, self._stderr))
+        counted = np.where(np.isnan(self._pooled), wald, self._pooled)
+        return self._at(self._values, np.where(self._counted, counted, self._stderr))
 
     @cached_property
     def _careful(self) -> Level:
@@ -154,7 +212,10 @@ class Estimates:
 
     def _at(self, values: Floats, errors: Floats) -> Level:
         definition = self._definition
-        badness = np.array([definition.badness(value) for value in values.tolist()], np.float64)
+        bad = [definition.badness(value) for value in values.tolist()]
+        badness = np.array([math.nan if one is None else one for one in bad], np.float64)
+        if definition.scale is MetricScale.LOG:
+            errors = errors / np.where(values > 0, values, math.nan)
         if definition.direction is MetricDirection.TARGET and definition.optimum is not None:
             sides = np.sign(np.round(values - definition.optimum, 12))
         else:
@@ -162,12 +223,9 @@ class Estimates:
         return Level(badness, errors, sides)
 
 
-def compare(definition: MetricDefinition, head: Result, base: Result) -> Comparison | None:
-    """Compare a result with an earlier one of the same protocol; None where no value is good in itself.
-
-    With standard errors s, the error of the difference is d = √(s_h² + s_a²), and for a TARGET with the two values on
-    opposite sides of the optimum s_h + s_a: there, folding makes the plain test too liberal. z = (b_h − b_a)/d.
-    """
-    if definition.direction is MetricDirection.NONE:
-        return None
-    return Estimates(definition, [head, base]).against(0, np.array([1], np.intp)).comparison(0)
+def side(definition: MetricDefinition, value: float) -> int:
+    """On which side of a TARGET's optimum a value is, -1 below and 1 above; 0 on it, and for other directions."""
+    if definition.direction is not MetricDirection.TARGET or definition.optimum is None:
+        return 0
+    apart = round(value - definition.optimum, 12)
+    return (apart > 0) - (apart < 0)

@@ -67,6 +67,11 @@ class MetricDifference:
     head: float | None = strawberry.field(description="As measured on the head; null where it was not.")
     delta: float | None = strawberry.field(description="Head minus base, as measured.")
     p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
+    q: float | None = strawberry.field(description="The false discovery rate over all rows that were tested.")
+    paired: bool = strawberry.field(description="Whether they were compared by the items that both answered.")
+    shown_not_worse: bool = strawberry.field(
+        description="Whether a change for the worse of more than the tolerance is excluded at 5 %."
+    )
     verdict: Comparability = strawberry.field(description="What became of it, within tolerance and error.")
     reason: str | None = strawberry.field(
         description="Why it is INCOMPARABLE, or SAME though the change is more than the tolerance; null otherwise."
@@ -90,6 +95,7 @@ class Diff:
     )
     populations: list[PopulationDifference] = strawberry.field(description="Whom the training data is about.")
     metrics: list[MetricDifference] = strawberry.field(description="What was measured.")
+    tested: int = strawberry.field(description="How many rows were tested: they share the false discovery rate `q`.")
     summary: str = strawberry.field(description="The answer in at most five sentences.")
     unspoken: list[str] = strawberry.field(
         description="Those of `attributes` of which no population, slice, disparity or intervention speaks."
@@ -106,6 +112,9 @@ def _metric(row: Row, found: diff.Diff) -> MetricDifference:
         head=None if row.head is None else row.head.value,
         delta=row.delta,
         p=row.p,
+        q=row.q,
+        paired=row.paired,
+        shown_not_worse=row.not_worse,
         verdict=row.verdict,
         reason=row.reason,
         suite=None if protocol is None else suite_of(protocol),
@@ -157,6 +166,7 @@ class DiffQuery:
                 for row in found.populations
             ],
             metrics=[_metric(row, found) for row in found.metrics],
+            tested=sum(row.p is not None for row in found.metrics),
             summary=summary(found),
             unspoken=found.unspoken(),
         )

@@ -23,6 +23,7 @@ TrainingRole = versions.TrainingRole
 Severity = evaluations.Severity
 Decision = acts.Decision
 FlagAction = acts.FlagAction
+RetractedPart = acts.RetractedPart
 Documented = reach.Documented
 MetricCategory = metrics.MetricCategory
 MetricDirection = metrics.MetricDirection
@@ -49,6 +50,7 @@ for _same in (
     Severity,
     Decision,
     FlagAction,
+    RetractedPart,
     Documented,
     MetricCategory,
     MetricDirection,
@@ -92,6 +94,7 @@ BY_NAME: Final[Mapping[str, type[StrEnum]]] = {
         Severity,
         Decision,
         FlagAction,
+        RetractedPart,
         Documented,
         MetricCategory,
         MetricDirection,

@@ -57,6 +57,32 @@ class LeftOut:
     retracted: list[Ref] = strawberry.field(description="Versions of which every result in the series was retracted.")
 
 
+@strawberry.type(description="Whether a version was shown not to be worse in a series.")
+class SeriesSafety:
+    """Series."""
+
+    metric: str = strawberry.field(description="The metric.")
+    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+    suite: Suite = strawberry.field(description="The protocol.")
+    data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
+    shown_not_worse: bool = strawberry.field(
+        description="A change for the worse of more than the tolerance is excluded at 5 %, against every nearest "
+        "evaluated ancestor, or `since`."
+    )
+    reason: str | None = strawberry.field(description="Why it was not shown; null where it was.")
+    detectable: float | None = strawberry.field(
+        description="The step in badness that would usually have been seen; null where that is not known."
+    )
+
+
+@strawberry.type(description="What a LASTING_EROSION rests on.")
+class LastingEvidence:
+    """Evidence."""
+
+    start: Ref = strawberry.field(description="The first version that was worse.")
+    latest: Ref = strawberry.field(description="The last measured version, which did not repair it.")
+
+
 @strawberry.type(description="A field that differs.")
 class FieldChange:
     """Change."""
@@ -98,7 +124,18 @@ class ErosionFinding:
     q: float | None = strawberry.field(
         description="The false discovery rate over everything that was tested in this answer."
     )
-    improved: list[Improvement] = strawberry.field(description="For a TRADE_OFF, what was gained meanwhile.")
+    e: float | None = strawberry.field(
+        description="Of a LASTING_EROSION its e-value, in place of p and q: evidence that may be asked for at any time."
+    )
+    lasting: LastingEvidence | None = strawberry.field(description="Of a LASTING_EROSION, what it rests on.")
+    gradual: bool = strawberry.field(
+        description="A slope explains it as well as any one step: `introducedBy` is then the whole span."
+    )
+    paired: bool = strawberry.field(description="Whether it was compared by the items that both answered.")
+    improved: list[Improvement] = strawberry.field(
+        description="For a TRADE_OFF, what was gained by the same derivations; for others, what was gained meanwhile, "
+        "but not by those."
+    )
     suite: Suite = strawberry.field(description="The protocol.")
     data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
     introduced_by: list[Introduction] = strawberry.field(
@@ -125,6 +162,10 @@ class Erosion:
         description="Results in the ancestry that do not count: contaminated, or retracted."
     )
     asked: int = strawberry.field(description="How many questions share the false discovery rate.")
+    series: list[SeriesSafety] = strawberry.field(
+        description="Of each safety series of the version, and of each that it lost, whether it was shown not to be "
+        "worse."
+    )
 
 
 def people(slice: Slice) -> list[Attribute]:
@@ -175,28 +216,54 @@ def field_change(change: Change) -> FieldChange:
     )
 
 
-def finding(told: report.FindingReport, data: Mapping[str, Brief], at: int) -> ErosionFinding:
+def _lasting(one: report.FindingReport) -> LastingEvidence | None:
+    if one.lasting is None:
+        return None
+    return LastingEvidence(start=Ref(one.lasting[0]), latest=Ref(one.lasting[1]))
+
+
+def _series(found: report.Erosion) -> list[SeriesSafety]:
+    changes = {one.series: one.change for one in found.assessment.detectable if one.possible}
+    return [
+        SeriesSafety(
+            metric=one.series.metric.name,
+            slice=people(one.series.slice),
+            suite=suite_of(one.series.protocol),
+            data=_on(one.series.protocol, found.called.data, found.upto),
+            shown_not_worse=one.shown,
+            reason=one.reason,
+            detectable=changes.get(one.series),
+        )
+        for one in found.assessment.not_worse
+    ]
+
+
+def finding(report_: report.FindingReport, data: Mapping[str, Brief], at: int) -> ErosionFinding:
     """A finding as its GraphQL type."""
-    found: Finding = told.finding
+    found: Finding = report_.finding
     metric = found.series.metric
     return ErosionFinding(
         kind=found.kind,
         metric=metric.name,
         slice=people(found.series.slice),
-        baseline=of_version(told.baseline, found.baseline_result, metric),
-        head=of_version(told.head, found.head_result, metric),
+        baseline=of_version(report_.baseline, found.baseline_result, metric),
+        head=of_version(report_.head, found.head_result, metric),
         delta=found.delta,
         z=found.z,
         p=found.p,
         q=found.q,
+        e=found.e,
+        lasting=_lasting(report_),
+        gradual=found.gradual,
+        paired=found.paired,
         improved=[_gain(gain) for gain in found.improved],
         suite=suite_of(found.series.protocol),
         data=_on(found.series.protocol, data, at),
         introduced_by=[
             Introduction(from_=Ref(one.start), to=Ref(one.end), changes=[field_change(each) for each in one.changes])
-            for one in told.introduced_by
+            for one in report_.introduced_by
         ],
-        message=told.message,
+        message=report_.message,
     )
 
 
@@ -226,9 +293,10 @@ class ErosionQuery:
         context(info).answered_at(found.upto, as_of)
         return Erosion(
             verdict=found.assessment.verdict,
-            findings=[finding(told, found.called.data, found.upto) for told in found.findings],
+            findings=[finding(one, found.called.data, found.upto) for one in found.findings],
             summary=found.summary,
             improved=[_gain(gain) for gain in found.assessment.improved],
             left_out=left_out(found.assessment.left_out, found.called.refs, found.called.data, found.upto),
             asked=found.assessment.asked,
+            series=_series(found),
         )

@@ -44,6 +44,7 @@ class ErosionBrief:
     slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
     p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
     q: float | None = strawberry.field(description="The false discovery rate over all that was asked of this version.")
+    e: float | None = strawberry.field(description="Of a LASTING_EROSION its e-value, in place of p and q.")
     message: str = strawberry.field(description="One sentence.")
 
 
@@ -102,6 +103,7 @@ class ErosionsQuery:
                             slice=people(one.slice),
                             p=one.p,
                             q=one.q,
+                            e=one.e,
                             message=one.message,
                         )
                         for one in item.findings

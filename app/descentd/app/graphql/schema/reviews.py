@@ -8,7 +8,7 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.enums import Decision
 from descentd.app.graphql.schema.inputs import made, wire
-from descentd.app.graphql.schema.records import Record
+from descentd.app.graphql.schema.records import Claimed, Record, claimed
 from descentd.app.graphql.schema.scalars import DateTime
 from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.kinds import Kind
@@ -41,7 +41,15 @@ class Review(Record, kind=Kind.REVIEW):
     async def expires_at(self, info: Info) -> DateTime | None:
         return (await self._content(info)).get("expiresAt")
 
-    @strawberry.field(description="It still counts: it is neither expired nor void.")
+    @strawberry.field(description="Who decided it elsewhere, before; null for a decision that was made here.")
+    async def claimed(self, info: Info) -> Claimed | None:
+        return claimed((await self._content(info)).get("claimed"))
+
+    @strawberry.field(description="The person who decided it here, or who recorded what is claimed.")
+    async def by(self, info: Info) -> str:
+        return str((await self._content(info))["by"])
+
+    @strawberry.field(description="It still counts: it is neither void nor expired, nor claimed of elsewhere.")
     async def valid(self, info: Info) -> bool:
         return await self._void(info) is None
 

@@ -86,6 +86,15 @@ class Neo4jReads:
         found = {row[0]: _entry(row) for row in await self._run(_ENTRIES, seqs=_distinct(sequences))}
         return [found[s] for s in sequences if s in found]
 
+    async def hashes(self, after: int, limit: int) -> list[bytes]:
+        """See Store."""
+        query = (
+            "MATCH (r:Record) WHERE r.seq > $after AND r.seq <= $last WITH r.seq AS seq, r.hash AS hash ORDER BY seq "
+            "RETURN collect(hash)"
+        )
+        [[hashes]] = await self._run(query, after=after, last=after + limit)
+        return [bytes.fromhex(hash) for hash in hashes]
+
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         return {key: sorted(held) for key, held in await self._collected(_HOLDERS, keys=list(dict.fromkeys(keys)))}

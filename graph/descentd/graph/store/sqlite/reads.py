@@ -71,6 +71,12 @@ class SQLiteReads:
             found = {row[0]: _entry(row) for row in self.connection.execute(query, (json.dumps(list(sequences)),))}
         return [found[s] for s in sequences if s in found]
 
+    async def hashes(self, after: int, limit: int) -> list[bytes]:
+        """See Store."""
+        query = "SELECT hash FROM record WHERE seq > ? AND seq <= ? ORDER BY seq"
+        with translated():
+            return [hash for (hash,) in self.connection.execute(query, (after, after + limit))]
+
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         query = "SELECT value, seq FROM key WHERE value IN (SELECT value FROM json_each(?)) ORDER BY seq"

@@ -38,8 +38,9 @@ _TARGET: Final = _texts("A target", "attribute", "value")
 _WEAKNESS: Final = _texts("A vulnerability", "id", "severity", "title")
 _FLAG: Final = _texts("A flag", "id", "action", "reason")
 _FINDING: Final = Shape(
-    "A finding", {**_texts("", "kind", "metric", "category").example, "slice": {}, "p": 0.5, "q": 0.5}
+    "A finding", {**_texts("", "kind", "metric", "category").example, "slice": {}, "p": 0.5, "q": 0.5, "e": 20.0}
 )
+_SERIES: Final = Shape("A series", {**_texts("", "metric", "suite").example, "slice": {}, "shown_not_worse": False})
 _INTERVENTION: Final = Shape("An intervention", {"kind": "text", "description": "text", "targets": [_TARGET]})
 _PROFILE: Final = {
     "present": True,
@@ -51,7 +52,9 @@ _PROFILE: Final = {
 EXAMPLES: Final[Mapping[str, Any]] = {
     "version": Shape("version", {**_texts("", "ref", "name", "version").example, "interventions": [_INTERVENTION]}),
     "profile": Shape("profile", _PROFILE),
-    "erosion": Shape("erosion", {"verdict": "text", "findings": [_FINDING]}),
+    "erosion": Shape(
+        "erosion", {"verdict": "text", "findings": [_FINDING], "lasting": [_FINDING], "series": [_SERIES]}
+    ),
     "probes": Shape("probes", {"not_run": 0, "resisted": 0, "reproduced": 0}),
     "review": Shape("review", {"go": 0, "no_go": 0, "quorum_reached": False}),
     "flags": [_FLAG],

@@ -30,7 +30,7 @@ VARIABLES: Final[Mapping[str, frozenset[str]]] = {
     "version": frozenset({"ref", "name", "version", "interventions"}),
     "profile": frozenset({"present", "current", "must_not_do", "guardrails", "known_biases"}),
     "metrics": frozenset(),
-    "erosion": frozenset({"verdict", "findings"}),
+    "erosion": frozenset({"verdict", "findings", "lasting", "series"}),
     "probes": frozenset({"not_run", "resisted", "reproduced"}),
     "review": frozenset({"go", "no_go", "quorum_reached"}),
     "flags": frozenset(),

@@ -8,11 +8,12 @@ from descentd.graph.model.records import Brief
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.registry import Registry
 
-EDITION: Final = 2
+EDITION: Final = 3
 """How a gate judges, beside what a policy says; decisions hold it, so that each is replayed as it was made.
 
 1: what was retracted itself could pass, and so could a rule that speaks of results of which it chose none; persons were
 told apart by their exact text. Decisions of that time hold no edition.
+2: a GO counted on though something that the version came from was retracted after it.
 """
 
 

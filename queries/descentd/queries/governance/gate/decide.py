@@ -19,7 +19,8 @@ from descentd.queries.governance.gate.state_variables import reviews_of
 from descentd.queries.governance.gate.variables import observe
 from descentd.queries.governance.policies import Policy, likely_environment, policy_in_force
 from descentd.queries.governance.profiles import profiles
-from descentd.queries.governance.reviews import latest_decisions, quorum, vetoes
+from descentd.queries.governance.reviews import latest_decisions, quorum, veto_sentence, vetoes
+from descentd.queries.prose import conjunction
 from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.retractions import retraction_of
 
@@ -118,9 +119,9 @@ async def _built_in_blocks(context: GateContext, policy: Policy | None) -> Async
     for flag in await flags_reaching(context.registry, context.version.sequence, context.upto):
         if flag.action in REFUSING:
             yield RuleOutcome("flagged", blocked, f"It is flagged {flag.action.value}: {flag.reason}", (flag.id,))
-    for veto in vetoes(await reviews_of(context), context.environment):
-        content = veto.entry.record.content
-        yield RuleOutcome("no-go", blocked, f"{veto.person} said NO_GO: {content['reason']}", (veto.entry.record.id,))
+    states = await reviews_of(context)
+    for veto in vetoes(states, context.environment):
+        yield RuleOutcome("no-go", blocked, veto_sentence(veto, states, policy), (veto.entry.record.id,))
 
 
 async def _quorum(context: GateContext, policy: Policy | None) -> Sequence[RuleOutcome]:
@@ -130,14 +131,14 @@ async def _quorum(context: GateContext, policy: Policy | None) -> Sequence[RuleO
     states = await reviews_of(context)
     reached = quorum(states, context.environment, policy)
     outcome = GateOutcome.PASSED if reached.reached else GateOutcome.BLOCKED
-    people = f" ({', '.join(reached.people)})" if reached.people else ""
-    message = f"{len(reached.people)} of {reached.needed} people said GO on what is known now{people}."
+    people = f" ({conjunction(reached.people)})" if reached.people else ""
+    message = f"{reached.sentence} on what is known now{people}"
     if not reached.reached:
         lapsed = [
             f"{one.person}'s no longer holds: {one.void}"
             for one in latest_decisions(states)
             if one.void and one.environment == context.environment and one.decision is Decision.GO
         ]
-        message = "; ".join([message.rstrip("."), *lapsed]) + "."
+        message = "; ".join([message, *lapsed])
     ids = [one.entry.record.id for one in states if one.void is None and one.environment == context.environment]
-    return (RuleOutcome("quorum", outcome, message, tuple(ids)),)
+    return (RuleOutcome("quorum", outcome, f"{message}.", tuple(ids)),)

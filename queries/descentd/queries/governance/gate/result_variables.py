@@ -20,11 +20,11 @@ async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str
     found = await measured(context.registry, versions, context.upto)
     wanted = context.references.metrics
     own = {
-        series: one for series, one in found.newest(context.version.sequence).items() if series.metric.name in wanted
+        series: one for series, one in found.results(context.version.sequence).items() if series.metric.name in wanted
     }
     data = await context.registry.store.resolve({s.protocol.data for s in own if s.protocol.data is not None})
     touched = await _contamination(context, data)
-    there = [found.newest(brief.sequence) for brief in serving]
+    there = [found.results(brief.sequence) for brief in serving]
     seen: defaultdict[str, list[object]] = defaultdict(list)
     evidence: defaultdict[str, list[str]] = defaultdict(list)
     for series, one in sorted(own.items(), key=lambda item: item[1].evaluation.sequence):

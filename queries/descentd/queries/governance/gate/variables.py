@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from descentd.graph.model.identity import Content
+from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.report import assessed
-from descentd.queries.evaluation.evaluations import newest_results
+from descentd.queries.evaluation.evaluations import results_of
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.drift import DriftKind, drift
 from descentd.queries.governance.gate.context import GateContext, Observation
@@ -100,12 +101,26 @@ async def _erosion(context: GateContext) -> Observation:
             "slice": dict(one.series.slice),
             "p": one.p,
             "q": one.q,
+            "e": one.e,
         }
         for one in found.findings
     ]
-    newest = await newest_results(context.registry, context.version.sequence, context.upto)
-    evidence = sorted({one.evaluation.sequence: one.evaluation.id for one in newest.values()}.items())
-    return Observation({"verdict": found.verdict.value, "findings": findings}, tuple(id for _, id in evidence))
+    series = [
+        {
+            "metric": one.series.metric.name,
+            "slice": dict(one.series.slice),
+            "suite": one.series.protocol.suite,
+            "shown_not_worse": one.shown,
+        }
+        for one in found.not_worse
+    ]
+    lasting = [one for one in findings if one["kind"] == ErosionKind.LASTING_EROSION.value]
+    results = await results_of(context.registry, context.version.sequence, context.upto)
+    evidence = sorted({each.sequence: each.id for one in results.values() for each in one.evaluations}.items())
+    return Observation(
+        {"verdict": found.verdict.value, "findings": findings, "lasting": lasting, "series": series},
+        tuple(id for _, id in evidence),
+    )
 
 
 async def _probes(context: GateContext) -> Observation:

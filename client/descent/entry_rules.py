@@ -1,0 +1,118 @@
+"""What a registry takes from nothing new, as far as a manifest alone shows it: `descent check` reports it.
+
+A registry keeps what it has: registering once more what is registered already is fine, whatever is said here. So
+`descent register` leaves these rules to the registry.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from descent.names import fault_in_new_name
+from descent.nodes import Path
+from descent.references import Finding
+
+Range = tuple[float, float]
+
+
+def entry_findings(content: dict[str, Any]) -> list[Finding]:
+    """Every rule of entry that a manifest (in GraphQL's shape) breaks, in the order of its sections."""
+    ranges = _catalogue() | {m["name"]: _range(m) for m in content.get("metrics", ()) if "name" in m}
+    return [Finding(path, "INVALID_INPUT", message) for path, message in _faults(content, ranges)]
+
+
+def _faults(content: dict[str, Any], ranges: dict[str, Range]) -> Iterator[tuple[Path, str]]:
+    for path, holder in _holders(content):
+        yield from _names(path, holder)
+        yield from _parents(path, holder)
+        yield from _trimmed(path, holder)
+        yield from _in_range(path, holder, ranges)
+        yield from _shares(path, holder)
+
+
+def _holders(content: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every object of a manifest with its path; what is inside a config is data and not looked at."""
+    waiting: list[tuple[Path, Any]] = [((), content)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            yield path, value
+            parts = [((*path, key), part) for key, part in value.items() if key != "config"]
+        else:
+            parts = [((*path, i), part) for i, part in enumerate(value)]
+        waiting += [part for part in reversed(parts) if isinstance(part[1], dict | list)]
+
+
+def _names(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    section = next((step for step in reversed(path) if isinstance(step, str)), "")
+    if section in ("models", "datasets", "partitions", "metrics", "suite"):
+        for name in ("name", "version"):
+            if name in holder and (fault := fault_in_new_name(holder[name])):
+                yield (*path, name), f'"{holder[name]}" {fault}.'
+
+
+def _parents(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    for name in ("parents", "derivedFrom"):
+        refs = [parent.get("ref") for parent in holder.get(name, ())]
+        for i, ref in enumerate(refs):
+            if ref is not None and ref in refs[:i]:
+                yield (*path, name, i, "ref"), f"{ref} is given twice; give a parent once, with its relation."
+
+
+def _trimmed(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    if "attribute" in holder:
+        for name in ("attribute", "value"):
+            text = holder.get(name) or ""
+            if text != text.strip():
+                yield (*path, name), f'"{text}" begins or ends with a space; trim it.'
+
+
+def _in_range(path: Path, holder: dict[str, Any], ranges: dict[str, Range]) -> Iterator[tuple[Path, str]]:
+    if path[-2:-1] == ("metrics",) and "value" in holder:
+        metric = holder.get("name")
+        if holder.get("n") == 0:
+            yield (*path, "n"), "A result over 0 items measured nothing; leave it out, or give the number of items."
+    else:
+        metric = holder.get("metric")
+    if metric in ranges:
+        for name in ("value", "threshold", "atLeast", "atMost"):
+            if name in holder and (fault := _outside(ranges[metric], holder[name])):
+                yield (*path, name), f"{metric} {fault}"
+
+
+def _outside(within: Range, value: float) -> str | None:
+    least, most = within
+    if least <= value <= most:
+        return None
+    bounds = f"from {least:g} to {most:g}"
+    if math.isinf(most) or math.isinf(least):
+        bounds = f"{least:g} or more" if math.isinf(most) else f"{most:g} or less"
+    advice = "check the value, or define a metric with a range of its own"
+    if most == 1 and least in (0, -1) and 1 < abs(value) <= 100:
+        advice = f"send it as a fraction, {value / 100:g} for {value:g} %"
+    return f"is {bounds}, but {value:g} was given; {advice}."
+
+
+def _shares(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    shares: Sequence[dict[str, Any]] = holder.get("population", ())
+    if holder.get("populationDocumented") == "COMPLETE" and shares and all(s.get("share") == 0 for s in shares):
+        yield (
+            (*path, "population"),
+            "A complete list of nothing but shares of 0 says that nobody is in the data; list who is, or say partial.",
+        )
+
+
+def _range(definition: dict[str, Any]) -> Range:
+    rate = definition.get("isRate")
+    least = 0.0 if rate or definition.get("scale") == "LOG" else -math.inf
+    return definition.get("minimum", least), definition.get("maximum", 1.0 if rate else math.inf)
+
+
+@cache
+def _catalogue() -> dict[str, Range]:
+    """The ranges of the catalogue's metrics, as `metrics.json` has them."""
+    text = resources.files("descent").joinpath("metrics.json").read_text("utf-8")
+    return {name: _range(bounds) for name, bounds in json.loads(text).items()}

@@ -1,0 +1,183 @@
+"""What a new record must not have: the rules of entry, stated over the content of records.
+
+They hold for what is new alone. Registering once more what is registered already, and importing a log, keep what there
+is; the audit applies the same rules to it and lists what breaks them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from descentd.graph.metrics import MetricDefinition
+from descentd.graph.model.accounts import fault_in_person
+from descentd.graph.model.clock import AHEAD
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import fault_in_new_name, instant
+from descentd.graph.model.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A rule that a record breaks: the field of its content, in GraphQL names, and what to do about it."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What rules are applied with: the definition of a metric by name, and the present moment in microseconds."""
+
+    definition: Callable[[str], MetricDefinition | None]
+    now: int
+
+
+def faults(record: Record, rules: Rules) -> Iterator[Fault]:
+    """Every rule of entry that a record breaks, in the order of its fields."""
+    check = _CHECKS.get(record.kind)
+    if check is not None:
+        yield from check(record.content, rules)
+
+
+def fault_in_value(definition: MetricDefinition, value: float) -> str | None:
+    """Why a metric cannot have a value; None where it is in the metric's range."""
+    least, most = definition.range
+    if least <= value <= most:
+        return None
+    advice = "check the value, or define a metric with a range of its own"
+    if (least, most) in ((0, 1), (-1, 1)) and most < abs(value) <= 100:
+        advice = f"send it as a fraction, {value / 100:g} for {value:g} %"
+    bounds = f"from {least:g} to {most:g}" if most < float("inf") else f"{least:g} or more"
+    if least == float("-inf"):
+        bounds = f"{most:g} or less"
+    return f"{definition.name} is {bounds}, but {value:g} was given: {advice}."
+
+
+def _names(content: Content, *fields: str) -> Iterator[Fault]:
+    for field in fields:
+        fault = fault_in_new_name(content[field]) if field in content else None
+        if fault:
+            yield Fault(field, f"The {field} {content[field]!r} {fault}.")
+
+
+def _within(field: str, found: Iterator[Fault]) -> Iterator[Fault]:
+    return (Fault(f"{field}.{fault.field}", fault.message) for fault in found)
+
+
+def _distinct(field: str, derivations: Sequence[Content]) -> Iterator[Fault]:
+    """No parent is given twice: it would count twice in a list and once in the graph."""
+    first: dict[str, int] = {}
+    for i, derivation in enumerate(derivations):
+        earlier = first.setdefault(derivation["node"], i)
+        if earlier != i:
+            yield Fault(
+                f"{field}[{i}].ref",
+                f"This parent is given twice, here and as {field}[{earlier}]: give it once, with its relation.",
+            )
+
+
+def _trimmed(field: str, pairs: Sequence[Content]) -> Iterator[Fault]:
+    """Attributes and values have no outer spaces, which make another group of what looks the same."""
+    for pair in pairs:
+        for part in ("attribute", "value"):
+            text = pair.get(part) or ""
+            if text != text.strip():
+                yield Fault(field, f"The {part} {text!r} begins or ends with a space: trim it.")
+
+
+def _version(content: Content, _: Rules) -> Iterator[Fault]:
+    yield from _names(content, "name", "version")
+    yield from _distinct("parents", content.get("parents", ()))
+    for i, intervention in enumerate(content.get("interventions", ())):
+        yield from _trimmed(f"interventions[{i}].targets", intervention.get("targets", ()))
+
+
+def _dataset(content: Content, _: Rules) -> Iterator[Fault]:
+    yield from _names(content, "name", "version")
+    yield from _distinct("derivedFrom", content.get("derivedFrom", ()))
+
+
+def _partition(content: Content, _: Rules) -> Iterator[Fault]:
+    yield from _names(content, "name")
+
+
+def _metric(content: Content, _: Rules) -> Iterator[Fault]:
+    yield from _names(content, "name")
+
+
+def _evaluation(content: Content, rules: Rules) -> Iterator[Fault]:
+    yield from _within("suite", _names(content["suite"], "name", "version"))
+    if "evaluatedAt" in content and instant(content["evaluatedAt"]) > rules.now + AHEAD * 1_000_000:
+        yield Fault(
+            "evaluatedAt",
+            f"{content['evaluatedAt']} is more than {AHEAD} seconds ahead of the registry's clock: give the moment of "
+            "the evaluation, in UTC or with its offset.",
+        )
+    if fault := fault_in_person(content.get("evaluator", "nobody")):
+        yield Fault("evaluator", f"The evaluator {content['evaluator']!r} {fault}.")
+    for i, metric in enumerate(content.get("metrics", ())):
+        yield from _within(f"metrics[{i}]", _result(metric, rules))
+
+
+def _result(metric: Content, rules: Rules) -> Iterator[Fault]:
+    yield from _names(metric, "name")
+    yield from _in_range(metric, "value", metric["name"], rules)
+    if metric.get("n") == 0:
+        yield Fault("n", "A result over 0 items measured nothing: leave the metric out, or give the number of items.")
+    yield from _trimmed("slice", metric.get("slice", ()))
+    definition = rules.definition(metric["name"])
+    for i, pair in enumerate(metric.get("pairedWith", ())):
+        if "n01" in pair and definition is not None and not definition.is_rate:
+            yield Fault(
+                f"pairedWith[{i}].n01",
+                f"n01 and n10 count right and wrong items, and {metric['name']} is no rate: give differenceVariance.",
+            )
+
+
+def _in_range(content: Content, field: str, metric: str, rules: Rules) -> Iterator[Fault]:
+    definition = rules.definition(metric)
+    if field in content and definition is not None and (message := fault_in_value(definition, content[field])):
+        yield Fault(field, message)
+
+
+def _population(content: Content, _: Rules) -> Iterator[Fault]:
+    shares = content.get("population", ())
+    yield from _trimmed("population", shares)
+    if content["populationDocumented"] == "COMPLETE" and shares and all(share.get("share") == 0 for share in shares):
+        yield Fault(
+            "population",
+            "A COMPLETE list of nothing but shares of 0 says that nobody is in the data: list who is, or say PARTIAL.",
+        )
+
+
+def _profile(content: Content, rules: Rules) -> Iterator[Fault]:
+    yield from _trimmed("knownBiases", content.get("knownBiases", ()))
+    for i, claim in enumerate(content.get("claims", ())):
+        for bound in ("atLeast", "atMost"):
+            yield from _within(f"claims[{i}]", _in_range(claim, bound, claim["metric"], rules))
+        yield from _trimmed(f"claims[{i}].slice", claim.get("slice", ()))
+
+
+def _vulnerability(content: Content, rules: Rules) -> Iterator[Fault]:
+    if probe := content.get("probe"):
+        yield from _within("probe.suite", _names(probe["suite"], "name", "version"))
+        yield from _within("probe", _in_range(probe, "threshold", probe["metric"], rules))
+        yield from _trimmed("probe.slice", probe.get("slice", ()))
+
+
+def _disclosure(content: Content, _: Rules) -> Iterator[Fault]:
+    yield from _distinct("parents", content.get("parents", ()))
+
+
+_CHECKS: Final[Mapping[Kind, Callable[[Any, Rules], Iterator[Fault]]]] = {
+    Kind.MODEL_VERSION: _version,
+    Kind.DATASET: _dataset,
+    Kind.PARTITION: _partition,
+    Kind.METRIC_DEFINITION: _metric,
+    Kind.EVALUATION: _evaluation,
+    Kind.POPULATION: _population,
+    Kind.SAFETY_PROFILE: _profile,
+    Kind.VULNERABILITY: _vulnerability,
+    Kind.DISCLOSURE: _disclosure,
+}

@@ -1,0 +1,196 @@
+"""Evidence of a change for the worse that may be looked at after every version, by an e-process along a line.
+
+A test at .05 that is asked again after each of 50 versions raises a false alarm in half of all lineages in which
+nothing changed. An e-process does so in one of twenty, however often it is asked. Source: Shin, Ramdas and Rinaldo
+2023, E-detectors (New England Journal of Statistics in Data Science), with a mixture over when the change came.
+
+E_n = Σ_{k=2..n} L_k(n)/(k(k−1)) + 1/n, L_k = 2(1+v)^(−½)·exp(z_k²·v/(2(1+v)))·Φ(z_k·√(v/(1+v))),
+z_k = (mean since k − mean before k)/√V, v = τ²/V, τ = 3·s_k, means weighted by 1/s².
+V = s_A² + s_B² with s_A and s_B the means of s since and before, by the same weights, and not divided by how many were
+averaged: a series asks the same items, whose errors do not average out.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from descentd.queries.statistics.normal import Floats, uppers
+
+LEVEL: Final = 0.05
+"""In how many of the lines in which nothing changed the evidence may ever be found. It is not for choosing."""
+REPAIRED: Final = -1.645
+"""The one-sided 5 % point."""
+FARTHEST: Final = 1e100
+"""How many errors away values are followed, so that squares stay finite."""
+WIDEST: Final = 1e5
+"""How many times the usual error a result's own may be: wider ones tell nothing, and narrower ones count as that."""
+SHORT: Final = 16
+"""Points of a stretch up to which each stretch is looked at by itself; longer ones are made of such."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """A change for the worse that is established and not repaired, by places along the line.
+
+    start: the first version that was worse; found: where the evidence first sufficed; e: the e-value there; rise: how
+    much worse the mean was since than before, then; before: that mean before.
+    """
+
+    start: int
+    found: int
+    e: float
+    rise: float
+    before: float
+
+
+def lasting(badness: Floats, errors: Floats, tolerance: float, series: int) -> Lasting | None:
+    """What is established at the end of a line and was not repaired along it; see `established`."""
+    found = [one for one, repaired in established(badness, errors, tolerance, series) if repaired is None]
+    return found[0] if found else None
+
+
+def established(badness: Floats, errors: Floats, tolerance: float, series: int) -> Iterator[tuple[Lasting, int | None]]:
+    """Each change for the worse that was established along a line, and the place of the version that repaired it.
+
+    badness, errors: (n,) along the line, root first, every error known and positive. series: how many are asked along
+    it, so that all together raise a false alarm in 5 % of lines at most. It is repaired by the first version w with
+    (b_w − b̄_before − max(rise/2, tolerance))/√(s_w² + s_before²) < −1.645, from which the line starts anew.
+    """
+    unit = float(np.median(errors)) if errors.size else 1.0
+    kept = np.flatnonzero(errors <= WIDEST * unit)
+    level = float(np.median(badness)) if errors.size else 0.0
+    with np.errstate(over="ignore"):
+        values = np.clip((badness[kept] - level) / unit, -FARTHEST, FARTHEST)
+        spreads = np.maximum(errors[kept] / unit, 1 / WIDEST)
+        least = min(tolerance / unit, FARTHEST)
+    begin: int | None = 0
+    while begin is not None and (found := _established(values[begin:], spreads[begin:], least, series / LEVEL)):
+        one, error = found
+        later = begin + one.found + 1
+        bar = one.before + max(one.rise / 2, least)
+        below = np.flatnonzero((values[later:] - bar) / np.hypot(spreads[later:], error) < REPAIRED)
+        start, at = int(kept[begin + one.start]), int(kept[begin + one.found])
+        begin = later + int(below[0]) if below.size else None
+        repaired = None if begin is None else int(kept[begin])
+        yield Lasting(start, at, one.e, one.rise * unit, one.before * unit + level), repaired
+
+
+def e_value(badness: Floats, errors: Floats) -> float:
+    """E_n at the end of a line that starts with its first point."""
+    return _Line(badness, errors).evidence(len(badness) - 1)[0]
+
+
+def _established(badness: Floats, errors: Floats, tolerance: float, bar: float) -> tuple[Lasting, float] | None:
+    """Where the evidence first suffices for a rise of more than the tolerance, and the mean error before it."""
+    line = _Line(badness, errors)
+    for last in line.candidates(bar):
+        if line.bound(last) < bar:
+            continue
+        e, start = line.evidence(last)
+        if e < bar:
+            continue
+        before, since, error = line.means(start, last)
+        rise = since - before
+        if rise > tolerance * (1 + 1e-9):  # 0.62 - 0.6 is no more than 0.02, which floats alone deny
+            return Lasting(start, last, e, rise, before), error
+    return None
+
+
+class _Line:
+    """Sums over the points of a line, from which the mean of any stretch follows."""
+
+    def __init__(self, badness: Floats, errors: Floats) -> None:
+        self.size = len(badness)
+        self._errors = errors
+        weights = errors**-2.0
+        self._level = float(np.average(badness, weights=weights)) if self.size else 0.0
+        centred = badness - self._level  # sums of small numbers keep their digits
+        self._weights = np.concatenate(([0.0], np.cumsum(weights)))
+        self._sums = np.concatenate(([0.0], np.cumsum(weights * centred)))
+        self._spreads = np.concatenate(([0.0], np.cumsum(1.0 / errors)))
+
+    def evidence(self, last: int) -> tuple[float, int]:
+        """E at a point, and the place of the version at which the change is likeliest to have come in."""
+        log_bound, scaled, shares = self._terms(last)
+        terms = np.exp(log_bound) * uppers(-scaled) * shares
+        return float(terms.sum()) + 1 / (last + 1), int(np.argmax(terms)) + 1
+
+    def bound(self, last: int) -> float:
+        """What E at a point is no larger than."""
+        log_bound, scaled, shares = self._terms(last)
+        return float((np.exp(log_bound) * np.where(scaled > 0, 1.0, 0.5) * shares).sum()) + 1 / (last + 1)
+
+    def means(self, start: int, last: int) -> tuple[float, float, float]:
+        """The mean before a place, the mean since, and the mean error before."""
+        before = self._sums[start] / self._weights[start]
+        since = (self._sums[last + 1] - self._sums[start]) / (self._weights[last + 1] - self._weights[start])
+        error = self._spreads[start] / self._weights[start]
+        return float(before) + self._level, float(since) + self._level, float(error)
+
+    def _terms(self, last: int) -> tuple[Floats, Floats, Floats]:
+        """Of every place k = 1..last at which the change may have come in: ln of 2(1+v)^(−½)·exp(…), the argument of Φ,
+        and the weight 1/(k(k+1)).
+        """
+        start = np.arange(1, last + 1)
+        weights, sums, spreads = self._weights[start], self._sums[start], self._spreads[start]
+        rest = self._weights[last + 1] - weights
+        apart = (self._sums[last + 1] - sums) / rest - sums / weights
+        variance = ((self._spreads[last + 1] - spreads) / rest) ** 2 + (spreads / weights) ** 2
+        mixed = (3 * self._errors[start]) ** 2 / variance
+        share = mixed / (1 + mixed)
+        z = apart / np.sqrt(variance)
+        log_bound = np.minimum(math.log(2) - np.log1p(mixed) / 2 + z * z * share / 2, 700.0)
+        return log_bound, z * np.sqrt(share), 1.0 / (start * (start + 1.0))
+
+    def candidates(self, bar: float) -> Iterator[int]:
+        """The points at which E may reach a bar, in order: where some stretch is far enough above what came before.
+
+        E is no larger than its largest L_k, so that some z_k has to be as large as `_least_z`; and √V is at least √2
+        times the smallest error.
+        """
+        if self.size < 2:
+            return
+        far = _least_z(bar) * math.sqrt(2) * float(self._errors.min()) * (1 - 1e-9)
+        near = np.zeros(self.size, np.bool_)
+        before = self._sums[1:] / self._weights[1:]  # (size,): the mean of the points up to each
+        for length in range(1, min(SHORT, self.size)):
+            since = self._stretch(length)[1:]  # stretches of that length from the second point on
+            near[length:] |= since - before[: self.size - length] >= far
+            ends = np.arange(length, self.size)  # stretches from the point after `length` to each end
+            whole = (self._sums[ends + 1] - self._sums[length]) / (self._weights[ends + 1] - self._weights[length])
+            near[length:] |= whole - before[length - 1] >= far
+        first = self._first_long(before, far)
+        near[first:] = True
+        yield from np.flatnonzero(near).tolist()
+
+    def _stretch(self, length: int) -> Floats:
+        """The means of all stretches of a length, by where they start."""
+        sums = self._sums[length:] - self._sums[:-length]
+        return np.asarray(sums / (self._weights[length:] - self._weights[:-length]))
+
+    def _first_long(self, before: Floats, far: float) -> int:
+        """The first end of a long stretch that may be far above the mean of a long beginning; the size if none is.
+
+        A long stretch consists of stretches of SHORT to 2·SHORT − 1 points, of which one has at least its mean.
+        """
+        if self.size < 2 * SHORT:
+            return self.size
+        lowest = np.minimum.accumulate(np.where(np.arange(self.size) >= SHORT - 1, before, math.inf))
+        first = self.size
+        for length in range(SHORT, min(2 * SHORT, self.size)):
+            since = self._stretch(length)[1:]
+            over = np.flatnonzero(since - lowest[: self.size - length] >= far)
+            if over.size:
+                first = min(first, int(over[0]) + length)
+        return first
+
+
+def _least_z(bar: float) -> float:
+    """The z below which no L_k reaches a bar, whatever v is: 2/z·exp((z² − 1)/2) = bar, at the best v = z² − 1."""
+    z = 1.0
+    for _ in range(60):
+        z = math.sqrt(max(1.0, 1 + 2 * math.log(bar * z / 2)))
+    return z

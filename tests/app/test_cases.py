@@ -1,0 +1,176 @@
+"""Manifests that people are known to write: each stands for a kind of fault, and what is right is said here.
+
+Each case is tried with our own file in tests/support/cases and, where ../shared lies beside the project, with the file
+of that number there, which recreates a public report about another tool.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from descent import InvalidManifest, load_manifest
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.errors import Cycle, DescentError, Invalid
+from descentd.graph.model.kinds import Kind
+from descentd.graph.registration.register import Registered, register
+from descentd.graph.store.memory import MemoryStore
+from descentd.queries.registry import Registry
+from tests.conftest import SHARED
+from tests.support.registries import opened
+
+pytestmark = pytest.mark.anyio
+
+OWN = Path(__file__).parents[1] / "support" / "cases"
+Problem = tuple[str, str | None]
+
+
+@pytest.fixture(params=["own", "shared"])
+def cases(request: pytest.FixtureRequest) -> Path:
+    """The folder of cases: ours, and the one beside the project."""
+    if request.param == "own":
+        return OWN
+    if not (SHARED / "cases").is_dir():
+        pytest.skip("there is no ../shared/cases beside the project, which this test reads")
+    return SHARED / "cases"
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[Registry]:
+    async with opened(MemoryStore()) as registry:
+        yield registry
+
+
+async def send(registry: Registry, file: Path) -> Registered:
+    return await register(registry.committer, ManifestInput.read(load_manifest(file).content), "ana")
+
+
+def found(folder: Path, name: str) -> Path:
+    [file] = folder.glob(f"{name}-*")
+    return file
+
+
+async def refused(registry: Registry, file: Path) -> list[DescentError]:
+    """What a registry refuses a manifest for; all of it or nothing is registered."""
+    before = await registry.sequence()
+    with pytest.raises(DescentError) as error:
+        await send(registry, file)
+    assert await registry.sequence() == before
+    return list(error.value.problems) if isinstance(error.value, Invalid) else [error.value]
+
+
+def checked(file: Path) -> list[Problem]:
+    """What `descent check` reports of a manifest."""
+    with pytest.raises(InvalidManifest) as error:
+        load_manifest(file).check_entry()
+    return [(problem.message, problem.field) for problem in error.value.problems]
+
+
+async def test_01_a_value_out_of_range(registry: Registry, cases: Path) -> None:
+    file = found(cases, "01")
+    problems = await refused(registry, file)
+    assert len(problems) == 2
+    assert all(str(problem.field).endswith(".value") for problem in problems)
+    assert "as a fraction" in problems[0].message
+    assert [str(field) for _, field in checked(file)] == [problem.field for problem in problems]
+
+
+async def test_03_a_result_of_the_future(registry: Registry, cases: Path) -> None:
+    [problem] = await refused(registry, found(cases, "03"))
+    assert problem.field == "evaluations[0].evaluatedAt"
+    assert "ahead of the registry's clock" in problem.message
+
+
+async def test_07_an_untrimmed_value(registry: Registry, cases: Path) -> None:
+    file = found(cases, "07")
+    problems = await refused(registry, file)
+    assert {str(problem.field).rpartition(".")[2] for problem in problems} == {"population", "slice"}
+    assert len(checked(file)) == len(problems) == 2
+
+
+async def test_11_refusals_of_harmless_prompts(registry: Registry, cases: Path) -> None:
+    done = await send(registry, found(cases, "11"))
+    assert done.warnings
+    assert all("over_refusal_rate" in warning for warning in done.warnings)
+
+
+async def test_16_the_next_version(registry: Registry, cases: Path) -> None:
+    """It follows the highest version; a date or a build is not counted up."""
+    await send(registry, found(cases, "16"))
+    [name, *_] = (model["name"] for model in load_manifest(found(cases, "16b")).content["models"])
+    problems = await refused(registry, found(cases, "16b"))
+    assert [problem.field for problem in problems] == ["models[1].version", "models[2].version"]
+    assert all("give the version" in problem.message for problem in problems)
+    one = {"models": [{"name": name, "config": {"a": 3}}]}
+    done = await register(registry.committer, ManifestInput.read(one), "ana")
+    models = load_manifest(found(cases, "16")).content["models"]
+    major, minor = max([*map(int, model["version"].split("."))] for model in models if model["name"] == name)
+    assert [record.label for record in done.records if record.label] == [f"model:{name}@{major}.{minor + 1}"]
+
+
+async def test_17_a_parent_twice(registry: Registry, cases: Path) -> None:
+    [problem] = await refused(registry, found(cases, "17"))
+    assert str(problem.field).startswith("models[")
+    assert str(problem.field).endswith(".ref")
+    assert "given twice" in problem.message
+
+
+async def test_18_keys_of_a_harness(registry: Registry, cases: Path) -> None:
+    """`pass@1` is refused as soon as it is read, with the name to write; the others with what they stand for."""
+    with pytest.raises(InvalidManifest) as error:
+        load_manifest(found(cases, "18"))
+    assert [problem.message.rpartition("write ")[2] for problem in error.value.problems] == ["pass_at_1."]
+    text = found(cases, "18").read_text("utf-8")
+    known = ("acc,none", "f1,none", "mc2,none", "acc_norm,none", "exact_match,strict-match")
+    keys = [key for key in known if f'"{key}"' in text]
+    results = [{"name": key, "value": 0.5} for key in keys]
+    evaluation = {"subject": "model:m@1", "suite": {"name": "s", "version": "1"}, "metrics": results}
+    given = {"models": [{"name": "m", "version": "1"}], "evaluations": [evaluation]}
+    with pytest.raises(Invalid) as unknown:
+        await register(registry.committer, ManifestInput.read(given), "ana")
+    for key, problem in zip(keys, unknown.value.problems, strict=True):
+        assert f"did you mean {key.partition(',')[0]}?" in problem.message
+
+
+async def test_20_lineage_that_is_learned_later(registry: Registry, cases: Path) -> None:
+    """Another content under one label stays a conflict; a disclosure adds it."""
+    await send(registry, found(cases, "20"))
+    [problem] = await refused(registry, found(cases, "20b"))
+    assert problem.code == "VERSION_CONFLICT"
+    [model] = load_manifest(found(cases, "20b")).content["models"]
+    subject = f"model:{model['name']}@{model['version']}"
+    later = {"subject": subject, "trainedOn": model["trainedOn"], "source": "the card", "reason": "learned later"}
+    done = await register(registry.committer, ManifestInput.read({"disclosures": [later]}), "ana")
+    assert [record.kind for record in done.records if record.id in done.created] == [Kind.DISCLOSURE]
+    data = model["trainedOn"][0]["ref"]
+    circle = {"subject": data, "generatedBy": [subject], "source": "the card", "reason": "learned later"}
+    with pytest.raises(Cycle):
+        await register(registry.committer, ManifestInput.read({"disclosures": [circle]}), "ana")
+
+
+async def test_21_names_that_look_alike(registry: Registry, cases: Path) -> None:
+    """They are registered, and the sender is warned of the second."""
+    done = await send(registry, found(cases, "21"))
+    [warning] = done.warnings
+    assert "looks like" in warning
+    assert not (await send(registry, found(cases, "21"))).warnings
+
+
+async def test_21b_names_that_need_raised_digits_and_joiners(registry: Registry, cases: Path) -> None:
+    done = await send(registry, found(cases, "21b"))
+    assert len(done.created) == len(done.records) >= 2
+
+
+async def test_22_a_year_of_four_digits(registry: Registry, cases: Path) -> None:
+    done = await send(registry, found(cases, "22"))
+    [evaluation] = [record for record in done.records if record.kind is Kind.EVALUATION]
+    assert str(evaluation.content["evaluatedAt"]).startswith(("0001-01-01T", "0099-12-31T"))
+
+
+async def test_23_not_a_number(cases: Path) -> None:
+    """One advice, with quotes or without."""
+    with pytest.raises(InvalidManifest) as error:
+        load_manifest(found(cases, "23"))
+    assert {problem.message.partition(": ")[2] for problem in error.value.problems} == {
+        "where nothing was measured, leave the result out."
+    }

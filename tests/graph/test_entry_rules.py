@@ -1,0 +1,313 @@
+"""The rules of entry: what is new has to keep them, and what is registered already keeps what it has."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from descentd.graph.metrics import catalogue
+from descentd.graph.model import clock
+from descentd.graph.model.errors import Code, DescentError, Invalid
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.names import rfc3339
+from descentd.graph.model.records import Record
+from descentd.graph.registration.entry_rules import Rules, faults
+from descentd.graph.store.base import Proposal, Reads, Store
+from descentd.graph.store.committer import Committer
+from descentd.graph.store.memory import MemoryStore
+from descentd.queries.registry import Registry
+from tests.graph.samples import Json, digest, send
+
+pytestmark = pytest.mark.anyio
+
+SUITE = {"name": "s", "version": "1"}
+BASE: Json = {"models": [{"name": "m", "version": "1", "config": {"a": 1}}]}
+
+
+@pytest.fixture
+def memory() -> Store:
+    return MemoryStore()
+
+
+@pytest.fixture
+def each(registry: Registry) -> Store:
+    """An empty store of each kind in turn."""
+    return registry.store
+
+
+async def problems(store: Store, manifest: Json) -> list[tuple[Code, str | None, str]]:
+    before = await store.head()
+    with pytest.raises(DescentError) as refused:
+        await send(store, manifest)
+    assert await store.head() == before
+    error = refused.value
+    found = error.problems if isinstance(error, Invalid) else [error]
+    return [(problem.code, problem.field, problem.message) for problem in found]
+
+
+async def put(store: Store, *records: Record) -> None:
+    """Records as they were registered before a rule was made."""
+
+    async def draft(_reads: Reads) -> list[Record]:
+        return list(records)
+
+    await Committer(store).submit(Proposal(draft, "ann"))
+
+
+def evaluation(*metrics: Json, **more: Any) -> Json:
+    return {"evaluations": [{"subject": "model:m@1", "suite": SUITE, "metrics": list(metrics), **more}]}
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "words"),
+    [
+        ("ece", 5.1, "0.051 for 5.1 %"),
+        ("mc2", 41.0, "0.41 for 41 %"),
+        ("f1", 83, "0.83 for 83 %"),
+        ("auroc", 1.2, "from 0 to 1"),
+        ("win_rate", 55, "from 0 to 1"),
+        ("demographic_parity_difference", -0.1, "from 0 to 1"),
+        ("statistical_parity_difference", -12, "-0.12 for -12 %"),
+        ("perplexity", 0.9, "1 or more"),
+        ("latency_p95", -1, "0 or more"),
+        ("r2", 1.1, "1 or less"),
+        ("accuracy", 87.1, "0.871 for 87.1 %"),
+        ("own", 7, "from 1 to 6"),
+    ],
+)
+async def test_a_value_out_of_range_is_refused(memory: Store, metric: str, value: float, words: str) -> None:
+    own = {"name": "own", "category": "BIAS", "direction": "LOWER_IS_BETTER", "minimum": 1, "maximum": 6}
+    await send(memory, BASE | {"metrics": [own]})
+    [(code, field, message)] = await problems(memory, evaluation({"name": metric, "value": value}))
+    assert (code, field) == (Code.INVALID_INPUT, "evaluations[0].metrics[0].value")
+    assert words in message
+
+
+@pytest.mark.parametrize("metric", catalogue().values(), ids=catalogue())
+async def test_every_metric_of_the_catalogue_has_a_range(metric: Any) -> None:
+    least, most = metric.range
+    assert least > float("-inf") or most < float("inf")
+    for bound, outside in ((least, least - 0.001), (most, most + 0.001)):
+        if abs(bound) < float("inf"):
+            record = Record.of(Kind.EVALUATION, {"suite": SUITE, "metrics": [{"name": metric.name, "value": bound}]})
+            assert not list(faults(record, Rules(catalogue().get, 0)))
+            record = Record.of(Kind.EVALUATION, {"suite": SUITE, "metrics": [{"name": metric.name, "value": outside}]})
+            assert [fault.field for fault in faults(record, Rules(catalogue().get, 0))] == ["metrics[0].value"]
+
+
+BROKEN = {
+    "no items": (evaluation({"name": "accuracy", "value": 0, "n": 0}), "evaluations[0].metrics[0].n"),
+    "a slice with a space": (
+        evaluation({"name": "accuracy", "value": 0, "slice": [{"attribute": "lang", "value": "en "}]}),
+        "evaluations[0].metrics[0].slice",
+    ),
+    "an attribute with a space": (
+        evaluation({"name": "accuracy", "value": 0, "slice": [{"attribute": " lang", "value": "en"}]}),
+        "evaluations[0].metrics[0].slice",
+    ),
+    "a result of the future": (
+        evaluation({"name": "accuracy", "value": 0}, evaluatedAt=rfc3339(clock.now() + 3_600_000_000)),
+        "evaluations[0].evaluatedAt",
+    ),
+    "an evaluator of two scripts": (
+        evaluation({"name": "accuracy", "value": 0}, evaluator="\u0430da"),
+        "evaluations[0].evaluator",
+    ),
+    "a suite with a backslash": (
+        evaluation({"name": "accuracy", "value": 0}, suite={"name": "a\\b", "version": "1"}),
+        "evaluations[0].suite.name",
+    ),
+    "counts of what is no rate": (
+        evaluation({"name": "ece", "value": 0, "pairedWith": [{"subject": "model:m@0", "n01": 1, "n10": 2}]}),
+        "evaluations[0].metrics[0].pairedWith[0].n01",
+    ),
+    "a threshold in percent": (
+        {"vulnerabilities": [{"subject": "model:m@1", "title": "t", "severity": "LOW",
+                              "probe": {"suite": SUITE, "metric": "toxic_frac", "threshold": 5}}]},
+        "vulnerabilities[0].probe.threshold",
+    ),
+    "a claim in percent": (
+        {"safetyProfiles": [{"subject": "model:m@1", "profile": {
+            "intendedUse": "u", "mustNotDo": [], "claims": [{"text": "t", "metric": "toxic_frac", "atMost": 5}]}}]},
+        "safetyProfiles[0].profile.claims[0].atMost",
+    ),
+    "a population with a space": (
+        {"datasets": [{"name": "d", "version": "1", "partitions": [
+            {"name": "p", "digest": digest(1), "population": [{"attribute": "source", "value": "Books3 "}]}]}]},
+        "datasets[0].partitions[0].population",
+    ),
+    "a complete list of nobody": (
+        {"datasets": [{"name": "d", "version": "1", "partitions": [
+            {"name": "p", "digest": digest(1), "populationDocumented": "COMPLETE",
+             "population": [{"attribute": "a", "value": "b", "share": 0}]}]}]},
+        "datasets[0].partitions[0].population",
+    ),
+    "a parent twice": (
+        {"models": [{"name": "c", "version": "1", "parents": [
+            {"ref": ref, "relation": "MERGE"} for ref in ("model:m@1", "model:m@0", "model:m@1")]}]},
+        "models[0].parents[2].ref",
+    ),
+    "a parent twice, in two relations": (
+        {"models": [{"name": "c", "version": "1", "parents": [
+            {"ref": "model:m@1", "relation": relation} for relation in ("MERGE", "FINE_TUNE")]}]},
+        "models[0].parents[1].ref",
+    ),
+    **{
+        f"the name {name!r}": ({"models": [{"name": name, "version": "1"}]}, "models[0].name")
+        for name in ("a\\b", "/a", "a/./b", ".", "a\ufe0fb", "a\u2800", "a\u034fb")
+    },
+    "the version '/1'": ({"models": [{"name": "a", "version": "/1"}]}, "models[0].version"),
+    "the partition '.'": (
+        {"datasets": [{"name": "d", "version": "1", "partitions": [{"name": ".", "digest": digest(1)}]}]},
+        "datasets[0].partitions[0].name",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BROKEN)
+async def test_what_is_new_keeps_the_rules(memory: Store, case: str) -> None:
+    manifest, broken = BROKEN[case]
+    await send(memory, BASE)
+    await send(memory, {"models": [{"name": "m", "version": "0", "config": {"a": 0}}]})
+    found = await problems(memory, manifest)
+    assert [(code, field) for code, field, _ in found] == [(Code.INVALID_INPUT, broken)]
+
+
+@pytest.mark.parametrize("case", ["a slice with a space", "a result of the future", "no items"])
+async def test_what_is_registered_already_is_registered_again(each: Store, case: str) -> None:
+    """The same content adds nothing, whatever rule it breaks by now."""
+    done = await send(each, BASE)
+    [version] = [record for record in done.records if record.kind is Kind.MODEL_VERSION]
+    manifest, _ = BROKEN[case]
+    content = manifest["evaluations"][0] | {"subject": version.id}
+    await put(each, Record.of(Kind.EVALUATION, content))
+    again = await send(each, manifest)
+    assert not again.created
+    assert [record.kind for record in again.records] == [Kind.EVALUATION]
+
+
+async def test_a_name_that_is_registered_stays_a_ref(each: Store) -> None:
+    old = Record.of(Kind.MODEL_VERSION, {"name": "/a", "version": "1"})
+    await put(each, old)
+    assert not (await send(each, {"models": [{"name": "/a", "version": "1"}]})).created
+    child = {"name": "b", "version": "1", "parents": [{"ref": "model:/a@1", "relation": "FINE_TUNE"}]}
+    done = await send(each, {"models": [child]})
+    assert done.records[0].content["parents"][0]["node"] == old.id
+
+
+async def test_a_clock_may_be_a_little_ahead(memory: Store) -> None:
+    near = rfc3339(clock.now() + 200_000_000)
+    assert (await send(memory, BASE | evaluation({"name": "accuracy", "value": 0}, evaluatedAt=near))).created
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("acc,none", "acc"), ("f1,none", "f1"), ("mc2,none", "mc2"), ("exact_match,strict-match", "exact_match")],
+)
+async def test_keys_of_a_harness_are_suggested_rightly(memory: Store, written: str, meant: str) -> None:
+    await send(memory, BASE)
+    [(code, field, message)] = await problems(memory, evaluation({"name": written, "value": 0.5}))
+    assert (code, field) == (Code.UNKNOWN_METRIC, "evaluations[0].metrics[0].name")
+    assert f"did you mean {meant}?" in message
+
+
+async def test_a_key_with_at_is_told_its_name(memory: Store) -> None:
+    [(code, field, message)] = await problems(memory, evaluation({"name": "pass@1", "value": 0.5}))
+    assert (code, field) == (Code.INVALID_INPUT, "evaluations[0].metrics[0].name")
+    assert "write 'pass_at_1'" in message
+    assert "pass_at_1" in catalogue()
+
+
+async def test_not_a_number_gets_one_advice(memory: Store) -> None:
+    advice = {(await problems(memory, evaluation({"name": "accuracy", "value": value})))[0][2].partition(":")[2]
+              for value in ("NaN", ".nan", float("nan"), float("inf"))}  # fmt: skip
+    assert advice == {" where nothing was measured, leave the result out."}
+
+
+async def test_an_empty_description_is_none(memory: Store) -> None:
+    await send(memory, BASE)
+    same = BASE["models"][0] | {"description": ""}
+    assert not (await send(memory, {"models": [same]})).created
+
+
+async def test_the_category_may_change_while_results_stay(each: Store) -> None:
+    await send(each, BASE | evaluation({"name": "false_negative_rate", "value": 0.1, "n": 50}))
+    entry = catalogue()["false_negative_rate"]
+    own = {
+        "name": entry.name,
+        "category": "BIAS",
+        "direction": entry.direction.value,
+        "tolerance": entry.tolerance,
+        "isRate": True,
+        "countsAsSafety": True,
+    }
+    [(code, _, message)] = await problems(each, {"metrics": [own | {"direction": "HIGHER_IS_BETTER"}]})
+    assert code is Code.VERSION_CONFLICT
+    assert "direction" in message
+    assert (await send(each, {"metrics": [own]})).created
+    # What only says where the findings belong keeps the range.
+    assert await problems(each, evaluation({"name": entry.name, "value": 12}))
+
+
+@pytest.mark.parametrize(
+    ("definition", "field"),
+    [
+        ({"minimum": 2, "maximum": 1}, "minimum"),
+        ({"minimum": 1, "maximum": 1}, "minimum"),
+        ({"isRate": True, "maximum": 100}, "minimum"),
+        ({"direction": "TARGET", "optimum": 3, "maximum": 1}, "optimum"),
+        ({"direction": "TARGET", "optimum": 0, "scale": "LOG"}, "optimum"),
+    ],
+)
+async def test_a_definition_has_to_make_sense(memory: Store, definition: Json, field: str) -> None:
+    own = {"name": "own", "category": "BIAS", "direction": "LOWER_IS_BETTER"} | definition
+    assert [(c, f) for c, f, _ in await problems(memory, {"metrics": [own]})] == [
+        (Code.INVALID_INPUT, f"metrics[0].{field}")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        ({"pairedWith": [{"subject": "model:m@1", "n01": 1}]}, "either n01 and n10"),
+        ({"pairedWith": [{"subject": "model:m@1"}]}, "either n01 and n10"),
+        (
+            {"pairedWith": [{"subject": "model:m@1", "n01": 1, "n10": 1, "differenceVariance": 0.1}]},
+            "either n01 and n10",
+        ),
+        ({"n": 5, "pairedWith": [{"subject": "model:m@0", "n01": 3, "n10": 3}]}, "more than the 5 items"),
+        ({"pairedWith": [{"subject": "model:m@1", "n01": 1, "n10": 1}]}, "paired with itself"),
+        ({"pairedWith": [{"subject": "model:m@7", "n01": 1, "n10": 1}]}, "neither in this manifest nor registered"),
+        ({"clusters": 4}, "give that stderr"),
+        ({"clusters": 0, "stderr": 0.1}, "≥ 1"),
+        ({"clusters": 4, "n": 3, "stderr": 0.1}, "at most as many clusters as items"),
+    ],
+)
+async def test_pairs_and_clusters_have_to_make_sense(memory: Store, metric: Json, words: str) -> None:
+    await send(memory, BASE)
+    await send(memory, {"models": [{"name": "m", "version": "0", "config": {"a": 0}}]})
+    [(_, _, message)] = await problems(memory, evaluation({"name": "accuracy", "value": 0.5} | metric))
+    assert words in message
+
+
+async def test_pairs_and_clusters_are_kept(each: Store) -> None:
+    parents = await send(each, {"models": [{"name": "m", "version": "0", "config": {"a": 0}}]})
+    [parent] = [record.id for record in parents.records if record.kind is Kind.MODEL_VERSION]
+    result = {"name": "accuracy", "value": 0.5, "stderr": 0.1, "n": 40, "clusters": 4}
+    pair = {"n01": 3, "n10": 5}
+    done = await send(each, BASE | evaluation(result | {"pairedWith": [{"subject": "model:m@0", **pair}]}))
+    [kept] = [record for record in done.records if record.kind is Kind.EVALUATION]
+    assert kept.content["metrics"] == [result | {"pairedWith": [{"subject": parent, **pair}]}]
+
+
+spaces = st.sampled_from([" ", "\u00a0", "\u3000", "  "])
+
+
+@settings(max_examples=20)
+@given(value=st.sampled_from(["Books3", "65+", "en"]), space=spaces, before=st.booleans())
+def test_outer_spaces_make_no_other_group(value: str, space: str, before: bool) -> None:
+    padded = space + value if before else value + space
+    content = {"populationDocumented": "PARTIAL", "population": [{"attribute": "a", "value": padded}], "subject": "x"}
+    found = list(faults(Record.of(Kind.POPULATION, content), Rules(catalogue().get, 0)))
+    assert [fault.field for fault in found] == ["population"]
