@@ -16,7 +16,7 @@ LOCK := $(if $(UV),$(UV),.cache/uv/bin/uv) pip compile --quiet --universal --gen
 
 .PHONY: help
 help:  ## Say what there is to make
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: .venv/ready  ## Make .venv with descentd, descent and the tools that develop them
@@ -75,7 +75,21 @@ lock: $(if $(UV),,.cache/uv/bin/uv)  ## Resolve the dependencies again, after a 
 
 .PHONY: test
 test: setup  ## Test everything, on the embedded store and on a real Neo4j
-	$(BIN)/pytest --numprocesses $(if $(DESCENT_TEST_NEO4J_URI),0,auto) --dist loadscope
+	$(BIN)/pytest --numprocesses $(if $(DESCENT_TEST_NEO4J_URI),0,auto) --dist loadscope --durations 20 \
+		--ignore tests/peers
+
+.PHONY: test-thorough
+test-thorough: export DESCENT_TEST_EFFORT := thorough
+test-thorough: test  ## Test with four times the examples and kills, and kill a server a hundred times more
+	$(BIN)/python -m tests.app.kills --kills 100
+
+.PHONY: test-peers
+test-peers: setup  ## Test with what other people release: the newest Neo4j, by Java 21 or newer and Maven
+	$(BIN)/pytest tests/peers --durations 20
+
+.PHONY: test-pythons
+test-pythons: setup  ## Test the graph and the questions on other Pythons of this machine
+	$(BIN)/python -m tests.support.pythons
 
 .PHONY: neo4j
 neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687

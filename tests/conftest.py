@@ -1,24 +1,21 @@
 """What every test may ask for: a Neo4j, the shared folder, and the event loop that async tests run on."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from descentd.queries.registry import Registry
+from tests.support import effort
 from tests.support.neo4j_server import Neo4jServer, NoNeo4jError, find
 from tests.support.registries import STORES, opened, store_of
 
 SHARED = Path(__file__).parents[2] / "shared"
 NEO4J_USED = pytest.StashKey[str]()
 NEO4J_MISSING = pytest.StashKey[str]()
-
-# How long an example takes says more about what else the machine does than about the code.
-settings.register_profile("descent", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("descent")
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +32,16 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def neo4j_server(pytestconfig: pytest.Config) -> Iterator[Neo4jServer]:
+def find_neo4j() -> Callable[[], Neo4jServer]:
+    """How to come by a Neo4j that is not started yet; raises NoNeo4jError where none is to be had."""
+    return find
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(pytestconfig: pytest.Config, find_neo4j: Callable[[], Neo4jServer]) -> Iterator[Neo4jServer]:
     """The Neo4j of this session, as the test before left it; see `neo4j_clean`. Without one: skipped, failed in CI."""
     try:
-        server, missing = find(), ""
+        server, missing = find_neo4j(), ""
     except NoNeo4jError as problem:
         server, missing = None, str(problem)
     if server is None:
@@ -80,6 +83,34 @@ async def registry(store_kind: str, request: pytest.FixtureRequest, tmp_path: Pa
         yield found
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Deal out whole modules, but all that needs a Neo4j in two lots, so that no more than two are started."""
+    scheduler = LoadScopeScheduling(config, log)
+    scheduler._split_scope = share_of
+    return scheduler
+
+
+def share_of(test: str) -> str:
+    """With what a test is dealt out. Its name is all there is to tell by: what needs a Neo4j has to speak of one.
+
+    Servers on Neo4j are the smaller lot: with all in one, the other process was done in half the time.
+    """
+    module = test.partition("::")[0]
+    if "neo4j" not in test.lower():
+        return module
+    return "servers on neo4j" if module.startswith("tests/app/") else "neo4j"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Kill the Neo4j last: one that was killed has to learn anew what it knew about its queries."""
+    items.sort(key=lambda item: item.get_closest_marker("kills_neo4j") is not None)
+
+
+def pytest_report_header() -> str:
+    return f"effort: {effort.PROFILE}"
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let a process that runs a part of the tests tell which Neo4j it used, or why it had none."""
     told: dict[str, str] | None = getattr(session.config, "workeroutput", None)
@@ -101,4 +132,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(f"Neo4j: {used}")
     if missing := config.stash.get(NEO4J_MISSING, None):
         terminalreporter.write_sep("!", "THE NEO4J TESTS DID NOT RUN", red=True, bold=True)
-        terminalreporter.write_line(f"{missing}. Any one of the three will do.", red=True)
+        terminalreporter.write_line(f"{missing}.", red=True)

@@ -121,6 +121,7 @@ async def test_wiping_leaves_nothing(neo4j_clean: Neo4jServer) -> None:
     assert await ask(neo4j_clean, "SHOW INDEXES YIELD type WHERE type <> 'LOOKUP' RETURN count(*)") == 0
 
 
+@pytest.mark.kills_neo4j
 @pytest.mark.anyio
 async def test_data_survive_being_killed(neo4j_clean: Neo4jServer) -> None:
     if not neo4j_clean.can_be_killed:
@@ -132,6 +133,7 @@ async def test_data_survive_being_killed(neo4j_clean: Neo4jServer) -> None:
     assert await ask(neo4j_clean, "MATCH (n:Kept) RETURN n.value") == 7
 
 
+@pytest.mark.kills_neo4j
 @pytest.mark.anyio
 async def test_one_that_java_runs_ends_when_its_parent_does(neo4j_clean: Neo4jServer) -> None:
     if not isinstance(neo4j_clean, JavaNeo4j):

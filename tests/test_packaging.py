@@ -225,6 +225,7 @@ def test_every_target_is_explained() -> None:
     targets = re.findall(r"^\.PHONY: ([\w-]+)$", made, re.MULTILINE)
     shown = subprocess.run(["make"], cwd=ROOT, capture_output=True, check=True, text=True).stdout
     assert {"setup", "demo", "test", "check", "bench", "lock", "neo4j", "schema"} <= set(targets)
+    assert {"test-thorough", "test-peers", "test-pythons"} <= set(targets)
     assert re.findall(r"^  make (\S+) ", shown, re.MULTILINE) == targets
 
 
@@ -235,4 +236,4 @@ def test_ci_runs_what_a_change_has_to_pass() -> None:
     assert text.splitlines()[2:] != []
     assert "set -euo pipefail" in text
     assert "export CI=true" in text
-    assert re.search(r"for step in setup check test;", text)
+    assert re.search(r"for step in setup check test test-peers test-pythons;", text)

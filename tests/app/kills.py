@@ -7,7 +7,6 @@ import argparse
 import asyncio
 import random
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +21,8 @@ import httpx2
 from descentd.graph.model.kinds import Kind
 from descentd.graph.store.base import Store
 from descentd.graph.store.sqlite.store import SQLiteStore
-from tests.support.server_process import ServerProcess
+from tests.app.command_line import call
+from tests.support.server_process import PLAIN, ServerProcess
 
 REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $manifest) { created existing } }"
 WRITERS = 6
@@ -51,7 +51,7 @@ class Writers:
 
     def write(self, writer: int) -> None:
         try:
-            with httpx2.Client(base_url=self._url, timeout=60) as client:
+            with httpx2.Client(base_url=self._url, timeout=60, verify=PLAIN) as client:
                 for number in count():
                     # Every third one is sent by all writers, and so by several at once.
                     name = f"run{self._run}" if number % 3 == 0 else f"run{self._run}-{writer}"
@@ -80,8 +80,7 @@ class Writers:
 
 def check_verified(store: str) -> None:
     """Assert that `descentd verify` finds a store right."""
-    command = [sys.executable, "-m", "descentd.app", "verify", "--store", store]
-    verified = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    verified = call("verify", "--store", store)
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 

@@ -1,7 +1,6 @@
 """Who may do what: the table is complete, and servers keep to it for every role and every field."""
 
 from collections.abc import Collection, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -256,9 +255,9 @@ def test_webhooks_of_an_open_registry_take_what_comes(store_file: str) -> None:
             assert told.json()["records"][0]["kind"] == "INCIDENT"
 
 
-@pytest.fixture
-def registrars(tmp_path: Path) -> Iterator[tuple[ServerProcess, str]]:
-    store = f"sqlite:///{tmp_path / 'r.db'}"
+@pytest.fixture(scope="module")
+def registrars(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServerProcess, str]]:
+    store = f"sqlite:///{tmp_path_factory.mktemp('registrars') / 'r.db'}"
     token = new_token(store, "Ada", "registrar")
     with ServerProcess(store) as server:
         yield server, token

@@ -22,7 +22,7 @@ from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import InvalidInput, Unauthenticated
-from tests.app.tokens import descentd
+from tests.app.command_line import call
 from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.anyio
@@ -292,7 +292,7 @@ def test_a_file_of_keys_that_cannot_be_used_stops_the_start(tmp_path: Path, text
     if text is not None:
         file.write_text(text)
     told = {"DESCENT_OIDC_ISSUER": ISSUER, "DESCENT_OIDC_AUDIENCE": AUDIENCE, "DESCENT_OIDC_JWKS": str(file)}
-    done = descentd("serve", "--store", f"sqlite:///{tmp_path / 'r.db'}", "--port", "0", **told)
+    done = call("serve", "--store", f"sqlite:///{tmp_path / 'r.db'}", "--port", "0", **told)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert "DESCENT_OIDC_JWKS" in done.stderr
     assert reason in done.stderr

@@ -1,16 +1,15 @@
 """A real server that notifies: killed in the middle, two workers, and what the command line shows and does."""
 
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 
+from tests.app.command_line import call
 from tests.app.receiver import OTHER, SECRET, Receiver
 from tests.app.test_survival import address
-from tests.support.server_process import SECONDS, ServerProcess
+from tests.support.server_process import ServerProcess
 
 REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $manifest) { created } }"
 
@@ -46,8 +45,7 @@ def register(server: ServerProcess, *versions: str) -> None:
 
 
 def deliveries(*arguments: str, code: int = 0) -> str:
-    command = [sys.executable, "-m", "descentd.app", "deliveries", *arguments]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)
+    ran = call("deliveries", *arguments)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
 
@@ -121,18 +119,8 @@ def test_parked_deliveries_are_seen_and_made_again(tmp_path: Path) -> None:
     [("http://127.0.0.1:9/", "The url is http"), ("https://10.0.0.1/", "not public"), ("nonsense", "not understood")],
 )
 def test_a_file_that_is_wrong_stops_the_start(tmp_path: Path, url: str, said: str) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "descentd.app",
-        "serve",
-        "--port",
-        "0",
-        "--notify",
-        notify(tmp_path, url),
-    ]
     store = f"sqlite:///{tmp_path / 'registry.db'}"
-    ran = subprocess.run([*command, "--store", store], capture_output=True, text=True, check=False, timeout=SECONDS)
+    ran = call("serve", "--port", "0", "--notify", notify(tmp_path, url), "--store", store)
     assert ran.returncode == 2
     assert said in ran.stderr
     assert SECRET not in ran.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.app.command_line import call
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.server_process import ServerProcess
 
@@ -111,7 +112,7 @@ def test_what_was_acknowledged_outlives_a_killed_server(server: ServerProcess) -
     for ref in acknowledged:
         assert server.ask(ENTITY, ref=ref)["data"]["entity"] == {"ref": ref}
     server.stop()
-    assert run("verify", "--store", server.store).returncode == 0
+    assert call("verify", "--store", server.store).returncode == 0
 
 
 def test_every_worker_reads_what_any_acknowledged(store_file: str) -> None:
@@ -190,7 +191,7 @@ def test_workers_end_with_the_parent_that_was_killed(store_file: str) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
-    ran = run("serve", *options, DESCENT_STORE=f"sqlite:///{tmp_path / 'x.db'}")
+    ran = call("serve", *options, DESCENT_STORE=f"sqlite:///{tmp_path / 'x.db'}")
     assert ran.returncode == 2
     assert said in ran.stderr
     assert "secret" not in ran.stderr
@@ -200,10 +201,10 @@ def test_what_cannot_be_meant_is_a_usage_error(tmp_path: Path, options: tuple[st
 
 def test_a_wrong_environment_is_named_without_its_value() -> None:
     for name, value in (("WEBHOOK_SECRETS", "hunter"), ("NOTIFY_ALLOW", "[hunter]"), ("OIDC_ROLES", "hunter")):
-        ran = run("serve", **{f"DESCENT_{name}": value})
+        ran = call("serve", **{f"DESCENT_{name}": value})
         assert (ran.returncode, "hunter" in ran.stderr) == (2, False), ran.stderr
         assert f"DESCENT_{name}) cannot be used: Expected JSON, with texts in quotes." in ran.stderr
-    ran = run("serve", DESCENT_PORT="secret")
+    ran = call("serve", DESCENT_PORT="secret")
     assert "Expected an integer" in ran.stderr
     assert ran.returncode == 2
     assert "DESCENT_PORT" in ran.stderr
@@ -222,7 +223,7 @@ def test_a_file_that_is_no_registry_is_an_error(tmp_path: Path, content: bytes |
     path = tmp_path / "nowhere" / "x.db" if content is None else tmp_path / "x.db"
     if content is not None:
         path.write_bytes(content)
-    ran = run("serve", "--store", f"sqlite:///{path}", "--port", "0")
+    ran = call("serve", "--store", f"sqlite:///{path}", "--port", "0")
     assert ran.returncode == 1
     assert ran.stderr.startswith("descentd: ")
     assert "Traceback" not in ran.stderr
@@ -235,9 +236,9 @@ def test_verify(server: ServerProcess, tmp_path: Path) -> None:
     ran = run("verify", "--store", server.store)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.startswith("1 records are what was recorded; root ")
-    ran = run("verify", "--store", server.store, "--format", "json")
+    ran = call("verify", "--store", server.store, "--format", "json")
     assert '"problem": null' in ran.stdout
-    ran = run("verify", "--store", f"sqlite:///{tmp_path / 'absent.db'}")
+    ran = call("verify", "--store", f"sqlite:///{tmp_path / 'absent.db'}")
     assert ran.returncode == 1
     assert not (tmp_path / "absent.db").exists()
 
@@ -266,7 +267,8 @@ def test_requests_in_flight_are_answered_before_the_end(server: ServerProcess) -
     assert server.stop() == 0
 
 
-def test_a_database_that_is_down_is_waited_for(neo4j_empty: Neo4jServer) -> None:
+@pytest.mark.kills_neo4j
+def test_a_neo4j_that_is_down_is_waited_for(neo4j_empty: Neo4jServer) -> None:
     if not neo4j_empty.can_be_killed:
         pytest.skip("this Neo4j is not ours to kill")
     neo4j_empty.kill()

@@ -10,6 +10,7 @@ from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.kills import REGISTER, check_verified, kill_again_and_again, manifest
 from tests.graph.samples import registry
+from tests.support.effort import some_of
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.server_process import SECONDS, ServerProcess
 
@@ -48,16 +49,18 @@ def test_64_at_once_create_it_once(store: str) -> None:
 
 
 def test_kills_lose_nothing(tmp_path: Path) -> None:
+    kills = some_of(12)
     path = tmp_path / "registry.db"
     server = ServerProcess(f"sqlite:///{path}", "--workers", "2")
-    told = list(kill_again_and_again(server, lambda: SQLiteStore(path), kills=8))
-    assert len(told) == 8
+    told = list(kill_again_and_again(server, lambda: SQLiteStore(path), kills=kills))
+    assert len(told) == kills
 
 
 def test_kills_lose_nothing_on_neo4j(neo4j_empty: Neo4jServer) -> None:
+    kills = some_of(8)
     server = ServerProcess(address(neo4j_empty))
-    told = list(kill_again_and_again(server, lambda: Neo4jStore(neo4j_empty.uri, neo4j_empty.auth), kills=3))
-    assert len(told) == 3
+    told = list(kill_again_and_again(server, lambda: Neo4jStore(neo4j_empty.uri, neo4j_empty.auth), kills=kills))
+    assert len(told) == kills
 
 
 class Persistent:
@@ -109,7 +112,8 @@ class Persistent:
             assert not self.ended
 
 
-def test_a_database_that_is_killed_loses_nothing_acknowledged(neo4j_empty: Neo4jServer) -> None:
+@pytest.mark.kills_neo4j
+def test_a_neo4j_that_is_killed_loses_nothing_acknowledged(neo4j_empty: Neo4jServer) -> None:
     """Whoever writes or reads meanwhile is told UNAVAILABLE, and the same server goes on afterwards."""
     if not neo4j_empty.can_be_killed:
         pytest.skip("this Neo4j is not ours to kill")

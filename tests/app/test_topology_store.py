@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any, Final
 
-from tests.app.test_process import run, with_credentials
+from tests.app.command_line import call
+from tests.app.test_process import with_credentials
 from tests.graph.samples import digest, registry
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.server_process import Asking, ServerProcess
@@ -76,7 +77,7 @@ def answers(server: Asking) -> list[Any]:
     return [answer["data"] for answer in found]
 
 
-def test_each_worker_answers_what_the_index_answers(store_file: str, neo4j_empty: Neo4jServer) -> None:
+def test_each_worker_answers_from_neo4j_what_the_index_answers(store_file: str, neo4j_empty: Neo4jServer) -> None:
     address = with_credentials(neo4j_empty)
     with (
         ServerProcess(store_file) as index,
@@ -95,6 +96,6 @@ def test_each_worker_answers_what_the_index_answers(store_file: str, neo4j_empty
 
 def test_a_store_that_cannot_walk_is_refused(tmp_path: Path) -> None:
     for address in ("memory:", f"sqlite:///{tmp_path / 'registry.db'}"):
-        ended = run("serve", "--store", address, "--topology", "store")
+        ended = call("serve", "--store", address, "--topology", "store")
         assert ended.returncode == 2
         assert "Only Neo4j walks the graph by itself" in ended.stderr

@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import PLAIN, ServerProcess
 
 SECRET = "a-secret-of-at-least-24-bytes"
 DIGEST = "sha256:" + "a" * 64
@@ -65,7 +65,10 @@ def post(server: ServerProcess, route: str, body: Any, headers: dict[str, str] |
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     sent = signed(raw, id=f"d{time.monotonic_ns()}") if headers is None else headers
     return httpx2.post(
-        f"{server.url}/webhooks/{route}", content=raw, headers={"content-type": "application/json", **sent}
+        f"{server.url}/webhooks/{route}",
+        content=raw,
+        headers={"content-type": "application/json", **sent},
+        verify=PLAIN,
     )
 
 

@@ -9,6 +9,7 @@ from descentd.graph.model.reach import ExposureQuery, ExposureVerdict
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.graph.noted import fill
 from tests.graph.test_topology_exposure import ALL, Question, questions, versions
+from tests.support.effort import some_of
 from tests.support.learned import check_answers
 from tests.support.neo4j_server import Neo4jServer
 
@@ -24,7 +25,7 @@ async def store(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
     await store.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=some_of(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(questions())
 async def test_the_answer_is_what_the_closure_of_each_version_says(store: Neo4jStore, question: Question) -> None:
     log, cuts, population, upto = question

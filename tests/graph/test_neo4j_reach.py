@@ -12,12 +12,13 @@ from descentd.graph.model.reach import Direction, Reached, ReachQuery
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.graph.noted import fill
 from tests.graph.test_topology import topology_of
+from tests.support.effort import some_of
 from tests.support.lineages import check_derivation, origins_of, reached
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.strategies import Noted, logs
 
 pytestmark = pytest.mark.anyio
-slowly = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(max_examples=some_of(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from tests.graph.samples import send
 from tests.support.contract.model import Model
 from tests.support.contract.tails import same_tail
 from tests.support.contract.writes import records_of, same_reads
+from tests.support.effort import some_of
 from tests.support.manifests import HISTORIES, Manifest
 from tests.support.neo4j_server import Neo4jServer
 
@@ -66,7 +67,7 @@ def test_memory_and_sqlite() -> None:
 
 def test_memory_and_neo4j(neo4j_empty: Neo4jServer) -> None:
     @given(HISTORIES)
-    @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+    @settings(deadline=None, max_examples=some_of(8), suppress_health_check=[HealthCheck.too_slow])
     def alike(history: list[Manifest]) -> None:
         neo4j_empty.clear()
         expected = asyncio.run(told(MemoryStore(), history))

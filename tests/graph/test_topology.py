@@ -15,6 +15,7 @@ from descentd.graph.index import evidence as evidence_module
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
+from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, origins_of, reached, reached_around
 from tests.support.strategies import Noted, logs, tail
 
@@ -62,6 +63,7 @@ def questions(draw: st.DrawFn) -> tuple[list[Noted], list[int], list[int], int]:
     return log, cuts, origins, draw(st.integers(1, len(log)))
 
 
+@slowly
 @given(questions(), st.sampled_from(Direction), st.booleans())
 def test_reach_is_what_dijkstra_finds(
     question: tuple[list[Noted], list[int], list[int], int], direction: Direction, evidence: bool
@@ -75,6 +77,7 @@ def test_reach_is_what_dijkstra_finds(
     assert not page.more
 
 
+@slowly
 @given(questions())
 def test_ancestors_mirror_descendants(question: tuple[list[Noted], list[int], list[int], int]) -> None:
     log, _, (origin, *_), upto = question
@@ -94,6 +97,7 @@ def test_ancestors_mirror_descendants(question: tuple[list[Noted], list[int], li
             assert below.get(origin) == listed.get(record)
 
 
+@slowly
 @given(questions(), st.booleans())
 def test_every_item_has_a_shortest_derivation(
     question: tuple[list[Noted], list[int], list[int], int], evidence: bool
@@ -115,6 +119,7 @@ def test_every_item_has_a_shortest_derivation(
     assert not any(topology.via(origins, missing, upto, evidence=evidence))
 
 
+@slowly
 @given(
     questions(),
     st.sampled_from(Direction),
@@ -151,6 +156,7 @@ def test_pages_make_up_the_whole(
     assert found == wanted
 
 
+@slowly
 @given(questions(), st.sampled_from(Direction), st.sampled_from((Kind.MODEL_VERSION, Kind.PARTITION)))
 def test_members_are_all_of_one_kind(
     question: tuple[list[Noted], list[int], list[int], int], direction: Direction, kind: Kind
@@ -307,6 +313,7 @@ def test_questions_are_answered_while_records_arrive() -> None:
     assert not failures
 
 
+@slowly
 @given(questions(), st.data())
 def test_a_walk_around_records_finds_what_lies_not_only_behind_them(
     question: tuple[list[Noted], list[int], list[int], int], data: st.DataObject

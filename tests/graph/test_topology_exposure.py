@@ -21,6 +21,7 @@ from descentd.graph.model.reach import (
     Term,
 )
 from tests.graph.test_topology import topology_of
+from tests.support.effort import slowly
 from tests.support.learned import check_answers
 from tests.support.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
 
@@ -52,6 +53,7 @@ def versions(log: Sequence[Noted], upto: int) -> set[int]:
     return {place for place, noted in enumerate(log[:upto], 1) if noted.kind is Kind.MODEL_VERSION}
 
 
+@slowly
 @given(questions())
 def test_the_answer_is_what_the_closure_of_each_version_says(question: Question) -> None:
     log, cuts, population, upto = question
@@ -62,6 +64,7 @@ def test_the_answer_is_what_the_closure_of_each_version_says(question: Question)
         event(answer.verdict)
 
 
+@slowly
 @given(
     questions(),
     st.integers(1, 4),
@@ -100,6 +103,7 @@ def test_pages_make_up_the_whole(
     assert found == expected
 
 
+@slowly
 @given(questions())
 def test_what_was_asked_before_changes_no_answer(question: Question) -> None:
     log, cuts, population, _ = question

@@ -1,6 +1,9 @@
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.neo4j.configuration.Config;
 import org.neo4j.configuration.GraphDatabaseInternalSettings;
 import org.neo4j.configuration.GraphDatabaseSettings;
 import org.neo4j.configuration.connectors.BoltConnector;
@@ -9,6 +12,7 @@ import org.neo4j.configuration.connectors.ConnectorType;
 import org.neo4j.configuration.helpers.SocketAddress;
 import org.neo4j.dbms.api.DatabaseManagementService;
 import org.neo4j.dbms.api.DatabaseManagementServiceBuilder;
+import org.neo4j.graphdb.config.Setting;
 import org.neo4j.io.ByteUnit;
 import org.neo4j.kernel.internal.GraphDatabaseAPI;
 
@@ -46,12 +50,15 @@ public final class Neo4jServer {
 
     private static DatabaseManagementService open(Path home, int port) {
         SocketAddress address = new SocketAddress("127.0.0.1", port);
+        // A number of seconds in Neo4j 5, a duration since.
+        Setting<?> quiet = GraphDatabaseInternalSettings.netty_server_shutdown_quiet_period;
+        boolean lasts = Config.defaults().get(quiet) instanceof Duration;
         return new DatabaseManagementServiceBuilder(home)
                 .setConfig(GraphDatabaseSettings.auth_enabled, false)
                 .setConfig(GraphDatabaseSettings.udc_enabled, false)
                 .setConfig(GraphDatabaseSettings.pagecache_memory, ByteUnit.mebiBytes(512))
                 .setConfig(GraphDatabaseSettings.preallocate_logical_logs, false)
-                .setConfig(GraphDatabaseInternalSettings.netty_server_shutdown_quiet_period, 0)
+                .setConfig(Map.of(quiet, (Object) (lasts ? Duration.ZERO : 0)))
                 .setConfig(BoltConnector.enabled, true)
                 .setConfig(BoltConnector.server_bolt_telemetry_enabled, false)
                 .setConfig(BoltConnector.listen_address, address)

@@ -277,7 +277,7 @@ async def test_as_the_registry_knew_it(registry: Registry) -> None:
     assert (await ask(registry, asked, of="model:m@2", asOf=before))["verdict"] == "UNKNOWN"
 
 
-async def test_the_store_may_walk_by_itself(neo4j_empty: Neo4jServer) -> None:
+async def test_neo4j_may_walk_by_itself(neo4j_empty: Neo4jServer) -> None:
     store = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
     async with opened(store) as registry:
         await _walked_by_the_store(replace(registry, walk=store))

@@ -288,21 +288,26 @@ def find_java() -> str:
     java = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
     if not java:
         raise NoNeo4jError("there is no java")
-    # Says `jdk.compiler@17.0.15` and more, and fails where Java is too old to have modules or came without a compiler.
-    told = subprocess.run([java, "--describe-module", "jdk.compiler"], capture_output=True, text=True, check=False)
-    version = re.match(r"jdk\.compiler@(\d+)", told.stdout)
-    if not version or int(version[1]) < 17:
+    if version_of_java(java) < 17:
         raise NoNeo4jError(f"{java} is not a JDK of version 17 or later")
     return java
 
 
-def fetch_jars() -> Path:
+def version_of_java(java: str) -> int:
+    """Which JDK a `java` is of; 0 where it is too old to have modules, or came without a compiler."""
+    told = subprocess.run([java, "--describe-module", "jdk.compiler"], capture_output=True, text=True, check=False)
+    version = re.match(r"jdk\.compiler@(\d+)", told.stdout)  # it says `jdk.compiler@17.0.15` and more
+    return int(version[1]) if version else 0
+
+
+def fetch_jars(version: str | None = None) -> Path:
     """The folder of Neo4j's jars, fetched by Maven if this `pom.xml` has not been followed before.
 
-    Several processes may ask at once. Raises NoNeo4jError without Maven, or where Maven cannot fetch them.
+    They are of the version that it names where no other is given. Several processes may ask at once.
+    Raises NoNeo4jError without Maven, or where Maven cannot fetch them.
     """
     pom = SOURCES / "pom.xml"
-    version = ElementTree.parse(pom).findtext(".//{*}neo4j.version")
+    version = version or ElementTree.parse(pom).findtext(".//{*}neo4j.version")
     folder = CACHE / f"{version}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:8]}" / "lib"
     if folder.is_dir():
         return folder
@@ -314,7 +319,7 @@ def fetch_jars() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             partial = folder.with_name("partial")
-            goal = ["dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
+            goal = [f"-Dneo4j.version={version}", "dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
             command = [maven, "-q", "-B", "-f", str(pom), *goal]
             ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if ran.returncode:

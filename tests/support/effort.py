@@ -1,0 +1,24 @@
+"""How hard slow tests try: a quarter as hard as `make test-thorough`, unless `DESCENT_TEST_EFFORT` is thorough."""
+
+import os
+from typing import Final
+
+from hypothesis import HealthCheck, settings
+
+PROFILES: Final = {"ci": 4, "thorough": 1}
+"""Into how many parts each divides what a thorough run does, of which it does one."""
+PROFILE: Final = os.environ.get("DESCENT_TEST_EFFORT", "ci")
+
+
+def some_of(thorough: int) -> int:
+    """How many examples, runs or kills a slow test takes, which takes so many in a thorough run."""
+    return max(1, thorough // PROFILES[PROFILE])
+
+
+for _name in PROFILES:
+    # How long an example takes says more about what else the machine does than about the code.
+    settings.register_profile(_name, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(PROFILE)
+
+slowly = settings(max_examples=some_of(100))
+"""For a property that takes seconds. The quick ones try as many examples under each profile: Hypothesis' own number."""
