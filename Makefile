@@ -93,7 +93,7 @@ test-pythons: setup  ## Test the graph and the questions on other Pythons of thi
 
 .PHONY: neo4j
 neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687
-	$(BIN)/python -m tests.neo4j_server
+	$(BIN)/python -m tests.support.neo4j_server
 
 .PHONY: bench
 bench: setup  ## Measure what docs/performance.md has targets for: target, figure and ratio of each row
