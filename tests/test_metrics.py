@@ -13,7 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, catalogue, nearest
+from descentd.graph.metrics import (
+    MetricCategory,
+    MetricDefinition,
+    MetricDirection,
+    MetricScale,
+    canonical_name,
+    catalogue,
+    names_of,
+    nearest,
+)
 from descentd.graph.model.errors import InvalidInput
 
 LOWER, HIGHER, TARGET, NONE = (
@@ -124,6 +133,30 @@ def test_one_bibliographic_item_is_spelled_in_one_way() -> None:
         for key in re.findall(r"(?:arXiv|doi):\S+", entry["source"]):
             cited.setdefault(key.rstrip(";"), set()).add(entry["source"])
     assert {key: sources for key, sources in cited.items() if len(sources) > 1} == {}
+
+
+def test_aliases_are_one_metric_with_one_name() -> None:
+    """An alias leads to a name that is none, and both mean the same."""
+    meaning = ("category", "direction", "optimum", "tolerance", "unit", "is_rate", "scale", "range")
+    aliases = [metric for metric in catalogue().values() if metric.alias_of is not None]
+    assert {"roc_auc", "expected_calibration_error", "acc", "em", "mc1", "mc2"} <= {metric.name for metric in aliases}
+    for metric in aliases:
+        canonical = catalogue()[canonical_name(metric.name)]
+        assert canonical.alias_of is None
+        assert canonical_name(canonical.name) == canonical.name
+        assert names_of(metric.name) == names_of(canonical.name) >= {metric.name, canonical.name}
+        assert [getattr(metric, part) for part in meaning] == [getattr(canonical, part) for part in meaning]
+
+
+def test_what_a_registry_defines_itself_is_no_alias() -> None:
+    assert canonical_name("roc_auc", {"roc_auc"}) == "roc_auc"
+    assert names_of("auroc", {"roc_auc"}) == {"auroc"}
+    assert canonical_name("of nobody") == "of nobody"
+
+
+def test_ratios_are_judged_on_their_logarithm() -> None:
+    ratios = {name for name, metric in catalogue().items() if metric.scale is MetricScale.LOG}
+    assert ratios == {"disparate_impact", "demographic_parity_ratio", "equalized_odds_ratio"}
 
 
 def test_catalogue_cannot_be_changed() -> None:

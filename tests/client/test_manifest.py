@@ -1,6 +1,7 @@
 """Manifests as a whole: the contract's example, JSON, names, references among themselves, the schema itself."""
 
 import json
+import math
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from descent import InvalidManifest, Manifest, Problem, load_manifest, parse_manifest
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.metrics import catalogue
 
 DIGEST = "sha256:" + "a" * 64
 SCHEMA = json.loads(resources.files("descent").joinpath("manifest.schema.json").read_text("utf-8"))
@@ -350,3 +353,57 @@ def test_what_the_registry_reports_is_found_in_the_file(
     found = manifest.in_file(Problem("m", "UNKNOWN_REFERENCE", field))
     assert (found.field, found.line) == (written, line)
     assert found.code == "UNKNOWN_REFERENCE"
+
+
+# ---------------------------------------------------------------- what is new
+
+SUITE = {"name": "s", "version": "1"}
+
+
+def result(name: str, value: float, **more: Any) -> dict[str, Any]:
+    return {
+        "evaluations": [{"subject": "model:m@1", "suite": SUITE, "metrics": [{"name": name, "value": value, **more}]}]
+    }
+
+
+def parents(*refs: str) -> dict[str, Any]:
+    return {"models": [{"name": "a", "version": "1", "parents": [{"ref": ref, "relation": "MERGE"} for ref in refs]}]}
+
+
+OWN = {"metrics": [{"name": "own", "category": "BIAS", "direction": "LOWER_IS_BETTER", "maximum": 6}]}
+NOBODY = {"subject": "dataset:d@1#p", "populationDocumented": "COMPLETE", "reason": "r",
+          "population": [{"attribute": "a", "value": "b", "share": 0}]}  # fmt: skip
+WEAKNESS = {"subject": "model:m@1", "title": "t", "severity": "LOW",
+            "probe": {"suite": SUITE, "metric": "toxic_frac", "threshold": 5}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "field", "words"),
+    [
+        (result("f1", 83), "evaluations[0].metrics[0].value", "0.83 for 83 %"),
+        (OWN | result("own", 7), "evaluations[0].metrics[0].value", "6 or less"),
+        (result("f1", 0, n=0), "evaluations[0].metrics[0].n", "0 items"),
+        ({"models": [{"name": "a", "version": "/1"}]}, "models[0].version", "begins with"),
+        (parents("model:b@1", "model:c@1", "model:b@1"), "models[0].parents[2].ref", "given twice"),
+        ({"populations": [NOBODY]}, "populations[0].population", "nobody is in the data"),
+        ({"vulnerabilities": [WEAKNESS]}, "vulnerabilities[0].probe.threshold", "fraction"),
+    ],
+)
+def test_a_check_applies_the_rules_for_what_is_new(content: dict[str, Any], field: str, words: str) -> None:
+    manifest = read(json.dumps(content), "json")  # as it is sent: what is registered already may be so
+    with pytest.raises(InvalidManifest) as refused:
+        manifest.check_entry()
+    [problem] = refused.value.problems
+    assert (problem.field, problem.code) == (field, "INVALID_INPUT")
+    assert words in problem.message
+
+
+def test_ranges_are_those_of_the_catalogue() -> None:
+    ranges = json.loads(resources.files("descent").joinpath("metrics.json").read_text("utf-8"))
+    assert ranges.keys() == catalogue().keys()
+    for name, metric in catalogue().items():
+        assert (ranges[name].get("minimum", -math.inf), ranges[name].get("maximum", math.inf)) == metric.range
+
+
+def test_the_schema_is_that_of_the_inputs() -> None:
+    assert ManifestInput.model_json_schema(by_alias=True) == SCHEMA

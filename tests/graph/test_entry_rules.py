@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from descentd.graph.audit import audit
 from descentd.graph.metrics import catalogue
 from descentd.graph.model import clock
 from descentd.graph.model.errors import Code, DescentError, Invalid
@@ -16,6 +17,7 @@ from descentd.graph.registration.entry_rules import Rules, faults
 from descentd.graph.store.base import Proposal, Reads, Store
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
+from descentd.queries.evaluation.trend import trend
 from descentd.queries.registry import Registry
 from tests.graph.samples import Json, digest, send
 
@@ -46,13 +48,13 @@ async def problems(store: Store, manifest: Json) -> list[tuple[Code, str | None,
     return [(problem.code, problem.field, problem.message) for problem in found]
 
 
-async def put(store: Store, *records: Record) -> None:
+async def put(store: Store, *records: Record, person: str = "ann") -> None:
     """Records as they were registered before a rule was made."""
 
     async def draft(_reads: Reads) -> list[Record]:
         return list(records)
 
-    await Committer(store).submit(Proposal(draft, "ann"))
+    await Committer(store).submit(Proposal(draft, person))
 
 
 def evaluation(*metrics: Json, **more: Any) -> Json:
@@ -311,3 +313,41 @@ def test_outer_spaces_make_no_other_group(value: str, space: str, before: bool) 
     content = {"populationDocumented": "PARTIAL", "population": [{"attribute": "a", "value": padded}], "subject": "x"}
     found = list(faults(Record.of(Kind.POPULATION, content), Rules(catalogue().get, 0)))
     assert [fault.field for fault in found] == ["population"]
+
+
+async def test_the_audit_lists_what_is_older_than_a_rule(each: Store) -> None:
+    done = await send(each, BASE)
+    [version] = [record for record in done.records if record.kind is Kind.MODEL_VERSION]
+    assert not [one async for one in audit(each)]
+    old = [
+        Record.of(Kind.EVALUATION, BROKEN[case][0]["evaluations"][0] | {"subject": version.id})
+        for case in ("a slice with a space", "a result of the future", "no items")
+    ]
+    await put(each, *old, Record.of(Kind.MODEL_VERSION, {"name": "/a", "version": "1"}), person="\u0430da")
+    found = [(one.sequence - await each.sequence() + 4, one.field) async for one in audit(each)]
+    assert found == [
+        (1, "metrics[0].slice"),
+        (1, "recordedBy"),
+        (2, "evaluatedAt"),
+        (2, "recordedBy"),
+        (3, "metrics[0].n"),
+        (3, "recordedBy"),
+        (4, "name"),
+        (4, "recordedBy"),
+    ]
+
+
+async def test_what_is_older_than_a_rule_clears_nothing(registry: Registry) -> None:
+    """Results that break a rule stay on record and count in no answer, though one would be the newest or the best."""
+    await send(registry.store, {"models": [{"name": "m", "version": "1"}]} | evaluation({"name": "ece", "value": 0.2}))
+    subject = (await registry.store.resolve(["model:m@1"]))["model:m@1"].id
+    for metric, more in (
+        ({"name": "ece", "value": -3}, {}),
+        ({"name": "ece", "value": 0.01, "n": 0}, {}),
+        ({"name": "ece", "value": 0.01, "slice": [{"attribute": "lang", "value": "en "}]}, {}),
+        ({"name": "ece", "value": 0.01}, {"evaluatedAt": "2199-01-01T00:00:00Z"}),
+    ):
+        content = {"subject": subject, "suite": SUITE, "metrics": [metric], **more}
+        await put(registry.store, Record.of(Kind.EVALUATION, content))
+    found = await trend(registry, "model:m@1", "ece", None, None)
+    assert [point.result.value for _, line in found.lines for point in line.points] == [0.2]

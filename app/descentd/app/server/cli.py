@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import sys
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,8 @@ from descentd.app.auth.token_commands import Format, Store, tokens
 from descentd.app.notifications.commands import deliveries
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import existing_store
+from descentd.graph.audit import Broken
+from descentd.graph.audit import audit as audited
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.verify import Report
 from descentd.graph.verify import verify as checked
@@ -105,6 +108,32 @@ def verify(
     else:
         sys.stdout.write(f"{report.problem} The {report.records:,} records before it are right.\n")
     sys.exit(DONE if report.problem is None else FAILED)
+
+
+@app.command()
+def audit(
+    store: Store = None,
+    format: Annotated[Format, typer.Option(help="How the outcome is written.")] = Format.TEXT,
+) -> None:
+    """List the records that break a rule which was made after them; they clear nothing. 1 if there are any."""
+    found = asyncio.run(_audit(Settings.read(store=store).store))
+    for one in found:
+        if format is Format.JSON:
+            sys.stdout.write(json.dumps(asdict(one), ensure_ascii=False) + "\n")
+        else:
+            sys.stdout.write(f"{one.sequence} {one.ref}: {one.field}: {one.message}\n")
+    if not found and format is Format.TEXT:
+        sys.stdout.write("No record breaks a rule.\n")
+    sys.exit(FAILED if found else DONE)
+
+
+async def _audit(address: str) -> list[Broken]:
+    store = existing_store(address)
+    await store.open()
+    try:
+        return [one async for one in audited(store, _show_progress if sys.stderr.isatty() else None)]
+    finally:
+        await store.close()
 
 
 async def _verify(address: str) -> Report:

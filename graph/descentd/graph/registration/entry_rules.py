@@ -54,6 +54,21 @@ def fault_in_value(definition: MetricDefinition, value: float) -> str | None:
     return f"{definition.name} is {bounds}, but {value:g} was given: {advice}."
 
 
+def may_count(result: Content, definition: MetricDefinition) -> bool:
+    """Whether a result keeps the rules that answers rest on: what is older than a rule and breaks it clears nothing."""
+    least, most = definition.range
+    return (
+        least <= result["value"] <= most
+        and result.get("n") != 0
+        and all(part == part.strip() for pair in result.get("slice", ()) for part in pair.values())
+    )
+
+
+def of_the_future(evaluation: Content, now: int) -> bool:
+    """Whether an evaluation claims a moment that is more than `AHEAD` seconds after `now` (microseconds)."""
+    return "evaluatedAt" in evaluation and instant(evaluation["evaluatedAt"]) > now + AHEAD * 1_000_000
+
+
 def _names(content: Content, *fields: str) -> Iterator[Fault]:
     for field in fields:
         fault = fault_in_new_name(content[field]) if field in content else None
@@ -108,7 +123,7 @@ def _metric(content: Content, _: Rules) -> Iterator[Fault]:
 
 def _evaluation(content: Content, rules: Rules) -> Iterator[Fault]:
     yield from _within("suite", _names(content["suite"], "name", "version"))
-    if "evaluatedAt" in content and instant(content["evaluatedAt"]) > rules.now + AHEAD * 1_000_000:
+    if of_the_future(content, rules.now):
         yield Fault(
             "evaluatedAt",
             f"{content['evaluatedAt']} is more than {AHEAD} seconds ahead of the registry's clock: give the moment of "

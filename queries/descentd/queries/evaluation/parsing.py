@@ -15,6 +15,7 @@ from descentd.graph.model.identity import Content, canonical
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
+from descentd.graph.registration.entry_rules import may_count, of_the_future
 from descentd.graph.store.base import Reads
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.definitions import Metrics
@@ -123,12 +124,17 @@ async def _first_of_digests(reads: Reads, ids: Sequence[str]) -> dict[str, str]:
 def parse(
     entry: Entry, metrics: Metrics, keys: Keys, data: Mapping[str, str], versions: Mapping[str, int]
 ) -> Evaluation:
-    """Read an EVALUATION record. `data`: the id of the first with its digest; `versions`: sequences of those paired."""
+    """Read an EVALUATION record. `data`: the id of the first with its digest; `versions`: sequences of those paired.
+
+    A result that breaks a rule of entry, being older than the rule, is left out: it would clear what it should not.
+    """
     content = entry.record.content
     given = content.get("data")
     protocol = protocol_of(content["suite"], None if given is None else data[given])
     measured: dict[tuple[str, Slice], Result] = {}
-    for one in content["metrics"]:
+    for one in () if of_the_future(content, entry.recorded_at) else content["metrics"]:
+        if not may_count(one, metrics[one["name"]]):
+            continue
         name = metrics[one["name"]].name
         measured.setdefault((name, slice_of(one.get("slice", ()))), _result(one, versions))
     results = _in_series(measured, protocol, metrics, keys)
