@@ -16,7 +16,7 @@ from descentd.queries.evaluation.series import AncestrySeries, EvaluationProtoco
 from descentd.queries.lineage.ancestry import Ancestry
 
 
-def coverage_losses(views: Sequence[AncestrySeries], ancestry: Ancestry) -> Iterator[Finding]:
+def coverage_losses(views: Sequence[AncestrySeries], ancestry: Ancestry, *, bridges: bool = True) -> Iterator[Finding]:
     """One for each metric, slice, suite, config and data of a safety metric that the head is no longer measured by."""
     if not any(view.head_measured or ancestry.head in view.left_out for view in views):
         return
@@ -31,7 +31,7 @@ def coverage_losses(views: Sequence[AncestrySeries], ancestry: Ancestry) -> Iter
         if view.head_measured or not view.results or not view.metric.is_safety:
             continue
         last = view.nearest
-        if any(_moved_on(view, last, other, from_on) for other in alike[_measure(view)]):
+        if any(_moved_on(view, last, other, from_on, bridges=bridges) for other in alike[_measure(view)]):
             continue
         baseline = max(last, key=lambda version: (depths[version], _worst(view, version)))
         key = _unversioned(view.key)
@@ -68,7 +68,12 @@ def _worst(view: AncestrySeries, version: int) -> float:
 
 
 def _moved_on(
-    view: AncestrySeries, last: Sequence[int], other: AncestrySeries, from_on: Callable[[int], set[int]]
+    view: AncestrySeries,
+    last: Sequence[int],
+    other: AncestrySeries,
+    from_on: Callable[[int], set[int]],
+    *,
+    bridges: bool,
 ) -> bool:
     """Whether after each of the last results an ancestor was measured by the head's other protocol; of another version
     of the same suite also whether the version of the last result was itself (a bridge).
@@ -77,7 +82,7 @@ def _moved_on(
         return False
     in_use = {version for version in other.points.versions if version != other.head}
     mine, theirs = view.key.protocol.folded, other.key.protocol.folded
-    bridge = mine.suite == theirs.suite and mine.version != theirs.version
+    bridge = bridges and mine.suite == theirs.suite and mine.version != theirs.version
     if not bridge:  # who was measured by both, though one result is contaminated, had not moved on
         in_use.difference_update(view.left_out)
     return bool(in_use) and all(

@@ -8,10 +8,12 @@ from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.assess import ALPHA, assess
 from descentd.queries.erosion.findings import Assessment, Finding, Span
+from descentd.queries.erosion.first_edition import assess_by_first_edition
 from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.span_changes import between, introduced
 from descentd.queries.erosion.summary import summary
 from descentd.queries.evaluation.comparable import Comparable, comparable
+from descentd.queries.evaluation.editions import CURRENT, FIRST
 from descentd.queries.evaluation.evaluations import VERSION
 from descentd.queries.evaluation.labels import LabelLookup, look_up_labels
 from descentd.queries.lineage.builds import Change, builds_of
@@ -64,7 +66,13 @@ class Erosion:
 
 
 async def assessed(
-    registry: Registry, version: int, upto: int, *, alpha: float = ALPHA, since: int | None = None
+    registry: Registry,
+    version: int,
+    upto: int,
+    *,
+    alpha: float = ALPHA,
+    since: int | None = None,
+    edition: int = CURRENT,
 ) -> tuple[Assessment, Comparable]:
     """Assess a version at a sequence by everything that was measured along its ancestry.
 
@@ -72,7 +80,9 @@ async def assessed(
     """
     if not 0 < alpha < 1:
         raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
-    along = await comparable(registry, [version], upto)
+    along = await comparable(registry, [version], upto, edition)
+    if edition == FIRST:
+        return await asyncio.to_thread(assess_by_first_edition, version, along.parents, along.series), along
     grounds = version, since, alpha, along.metrics.number, _grounds(along)
     found = registry.cache(_Assessments).get(grounds)
     if found is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from descentd.queries.evaluation.contamination import Contamination, contamination
 from descentd.queries.evaluation.definitions import Metrics
+from descentd.queries.evaluation.editions import CURRENT
 from descentd.queries.evaluation.evaluations import Measured, measured
 from descentd.queries.evaluation.series import Series, SeriesKey
 from descentd.queries.lineage.ancestry import Parents
@@ -23,13 +24,13 @@ class Comparable:
     metrics: Metrics
 
 
-async def comparable(registry: Registry, heads: Sequence[int], upto: int) -> Comparable:
+async def comparable(registry: Registry, heads: Sequence[int], upto: int, edition: int = CURRENT) -> Comparable:
     """The results of some versions and of all their ancestors, by a fixed number of look-ups.
 
     Retracted results are out, and so are contaminated ones; the series hold the versions that they were of.
     """
     parents = await parents_of(registry, heads, upto)
-    found = await measured(registry, sorted(parents), upto)
+    found = await measured(registry, sorted(parents), upto, edition)
     learned = await learned_from(registry, heads, found, upto)
     return Comparable(parents, in_series(found, learned, parents), found.metrics)
 

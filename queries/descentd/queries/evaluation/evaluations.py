@@ -1,14 +1,16 @@
 """Evaluations: those of one version page by page, the results of many at once, and which one is the newest."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
+from descentd.graph.store.base import Reads
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.evaluation.definitions import Metrics, definitions
+from descentd.queries.evaluation.editions import CURRENT, FIRST
 from descentd.queries.evaluation.parsing import Evaluation, EvaluationCache
 from descentd.queries.evaluation.series import EvaluationProtocol, SeriesKey
 from descentd.queries.pages import page
@@ -45,7 +47,7 @@ async def evaluations(
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A version's result in a series, several pooled, and the evaluations that it rests on, the newest last."""
+    """A version's result in a series, several pooled, and the evaluations that count for it, the newest last."""
 
     result: Result
     evaluations: Sequence[Evaluation]
@@ -76,6 +78,7 @@ class Measured:
     evaluations: Mapping[int, Sequence[Evaluation]]
     retracted: frozenset[str]
     cache: EvaluationCache
+    edition: int = CURRENT
 
     def counted(self, version: int) -> list[Evaluation]:
         """A version's evaluations that were not retracted, the newest last.
@@ -91,6 +94,8 @@ class Measured:
 
     def by_protocol(self, version: int) -> list[list[Evaluation]]:
         """A version's evaluations that were not retracted, those of one protocol together, the newest last."""
+        if self.edition == FIRST:  # each by itself, so that the newest stands
+            return [[evaluation] for evaluation in self.counted(version)]
         groups: dict[EvaluationProtocol, list[Evaluation]] = {}
         for evaluation in self.counted(version):
             groups.setdefault(evaluation.protocol.folded, []).append(evaluation)
@@ -100,13 +105,18 @@ class Measured:
         """What some evaluations of one version by one protocol come to, the newest last."""
         return self.cache.pooled(evaluations, self.metrics)
 
+    async def same_data(self, reads: Reads, ids: Collection[str]) -> Mapping[str, str]:
+        """By the id of data, that under which its results are compared: of the first with the same digest."""
+        return {id: id for id in ids} if self.edition == FIRST else await self.cache.same_data(reads, ids)
+
     def results(self, version: int) -> Mapping[SeriesKey, Found]:
         """A version's result in each series, several pooled."""
         found: dict[SeriesKey, Found] = {}
         for evaluations in self.by_protocol(version):
             for key, result in self.pooled(evaluations).items():
-                held = [one for one in evaluations if key in one.results]
-                found[key] = Found(result, held or evaluations)
+                runs = [one for one in evaluations if key in one.results]
+                counted = [runs[place] for place in poolable(key.metric, [one.results[key] for one in runs])]
+                found[key] = Found(result, counted if runs else evaluations)
         return found
 
     def uses(self, version: int) -> Mapping[ResultPlace, ResultUse]:
@@ -127,19 +137,20 @@ class Measured:
         return found
 
 
-async def measured(registry: Registry, versions: Sequence[int], upto: int) -> Measured:
+async def measured(registry: Registry, versions: Sequence[int], upto: int, edition: int = CURRENT) -> Measured:
     """All evaluations of some versions as known at a sequence, by a fixed number of look-ups."""
     metrics = await definitions(registry, upto)
     links = await registry.store.links(versions, {Role.EVALUATES}, inward=True)
     about = {link.source: link.target for link in links if link.source <= upto}
     cache = registry.cache(EvaluationCache)
-    found = await cache.read(registry.store, sorted(about), metrics)
+    found = await cache.read(registry.store, sorted(about), metrics, edition)
     evaluations: defaultdict[int, list[Evaluation]] = defaultdict(list)
     for evaluation in found:
         evaluations[about[evaluation.sequence]].append(evaluation)
-    return Measured(metrics, evaluations, await retracted_ids(registry.store, [each.id for each in found], upto), cache)
+    gone = await retracted_ids(registry.store, [each.id for each in found], upto)
+    return Measured(metrics, evaluations, gone, cache, edition)
 
 
-async def results_of(registry: Registry, version: int, upto: int) -> Mapping[SeriesKey, Found]:
+async def results_of(registry: Registry, version: int, upto: int, edition: int = CURRENT) -> Mapping[SeriesKey, Found]:
     """What one version was measured to be, in each series."""
-    return (await measured(registry, [version], upto)).results(version)
+    return (await measured(registry, [version], upto, edition)).results(version)

@@ -7,7 +7,7 @@ none, and partitions with one digest are one data.
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from descentd.graph.cache import Cache
@@ -19,6 +19,7 @@ from descentd.graph.registration.entry_rules import may_count, of_the_future
 from descentd.graph.store.base import Reads
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.definitions import Metrics
+from descentd.queries.evaluation.editions import CURRENT, FIRST
 from descentd.queries.evaluation.series import EvaluationProtocol, SeriesKey
 from descentd.queries.statistics.comparison import Pair, Result
 from descentd.queries.statistics.pooling import pool
@@ -55,17 +56,23 @@ class EvaluationCache:
         self._keys: Keys = {}
         self._data: dict[str, str] = {}
 
-    async def read(self, reads: Reads, sequences: Sequence[int], metrics: Metrics) -> list[Evaluation]:
+    async def read(
+        self, reads: Reads, sequences: Sequence[int], metrics: Metrics, edition: int = CURRENT
+    ) -> list[Evaluation]:
         """The evaluations at these sequences, with what follows from their results by the definitions in force."""
-        number = metrics.number
-        kept = {s: evaluation for s in sequences if (evaluation := self._kept.get((s, number))) is not None}
+        rules = metrics.number, edition
+        kept = {s: evaluation for s in sequences if (evaluation := self._kept.get((s, *rules))) is not None}
         missing = [sequence for sequence in sequences if sequence not in kept]
         entries = await reads.entries(missing) if missing else []
         versions = await _versions_paired_with(reads, entries)
         await self._look_up_data(reads, {entry.record.content.get("data") for entry in entries} - {None})
         for entry in entries:
-            evaluation = kept[entry.sequence] = parse(entry, metrics, self._keys, self._data, versions)
-            self._kept.keep((entry.sequence, number), evaluation, len(evaluation.results) + 5)
+            if edition == FIRST:
+                evaluation = parse_by_first_edition(entry, metrics, self._keys)
+            else:
+                evaluation = parse(entry, metrics, self._keys, self._data, versions)
+            kept[entry.sequence] = evaluation
+            self._kept.keep((entry.sequence, *rules), evaluation, len(evaluation.results) + 5)
         if len(self._keys) > ROOM:
             self._keys.clear()
         return [kept[sequence] for sequence in sequences]
@@ -142,6 +149,21 @@ def parse(
     return Evaluation(entry.sequence, entry.record.id, content["subject"], protocol, moment, results, len(measured))
 
 
+def parse_by_first_edition(entry: Entry, metrics: Metrics, keys: Keys) -> Evaluation:
+    """Read an EVALUATION record as decisions of the first edition saw it: settings of nothing are settings, data is
+    identified by its record, and neither items nor groups are known.
+    """
+    content = entry.record.content
+    protocol = protocol_of(content["suite"], content.get("data"), FIRST)
+    measured = {
+        (one["name"], slice_of(one.get("slice", ()))): Result(one["value"], one.get("stderr"), one.get("n"))
+        for one in content["metrics"]
+    }
+    results = {key: replace(result, groups=()) for key, result in _in_series(measured, protocol, metrics, keys).items()}
+    moment = instant(content["evaluatedAt"]) if "evaluatedAt" in content else entry.recorded_at
+    return Evaluation(entry.sequence, entry.record.id, content["subject"], protocol, moment, results, len(measured))
+
+
 def _result(given: Content, versions: Mapping[str, int]) -> Result:
     pairs = tuple(
         Pair(versions[pair["subject"]], pair.get("n01"), pair.get("n10"), pair.get("differenceVariance"))
@@ -181,10 +203,11 @@ def _in_series(
     return results
 
 
-def protocol_of(suite: Content, data: str | None) -> EvaluationProtocol:
-    """The protocol of a suite as contents hold it, on data with this id; settings that are none are absent."""
+def protocol_of(suite: Content, data: str | None, edition: int = CURRENT) -> EvaluationProtocol:
+    """The protocol of a suite as contents hold it, on data with this id; settings of nothing are absent."""
     config = suite.get("config")
-    return EvaluationProtocol(suite["name"], suite["version"], canonical(config).decode() if config else "", data)
+    absent = config is None or (edition > FIRST and config == {})
+    return EvaluationProtocol(suite["name"], suite["version"], "" if absent else canonical(config).decode(), data)
 
 
 def slice_of(given: Sequence[Mapping[str, Any]]) -> Slice:

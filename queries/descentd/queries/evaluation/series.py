@@ -70,6 +70,11 @@ class SeriesKey:
             return True
         return self._identity == other._identity if isinstance(other, SeriesKey) else NotImplemented
 
+    def resembles(self, other: "SeriesKey") -> bool:
+        """Whether it is the same but for the data."""
+        protocol = other.protocol._replace(data=self.protocol.data)
+        return self == SeriesKey(other.metric, protocol, other.slice, other.parts)
+
     @property
     def order(self) -> tuple[str, Slice, str, str, str, str, tuple[str, ...]]:
         """Orders series for readers: by metric, slice, suite, version, config, data and parts."""

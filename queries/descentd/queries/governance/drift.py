@@ -10,6 +10,7 @@ from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.retractions import retracted_ids
+from descentd.queries.evaluation.editions import CURRENT
 from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import slice_of
 from descentd.queries.governance.profiles import Profiles, profiles, wording
@@ -37,7 +38,9 @@ class Drift:
     evidence: tuple[str, ...] = ()
 
 
-async def drift(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, Sequence[Drift]]:
+async def drift(
+    registry: Registry, versions: Sequence[int], upto: int, edition: int = CURRENT
+) -> Mapping[int, Sequence[Drift]]:
     """What is wrong with the documentation of each version as known at a sequence, by a fixed number of look-ups."""
     said = await profiles(registry.store, versions, upto)
     found: dict[int, list[Drift]] = {version: [] for version in versions}
@@ -48,9 +51,11 @@ async def drift(registry: Registry, versions: Sequence[int], upto: int) -> Mappi
             found[version].append(_missing(said[version]))
         else:
             documented[version] = current
-    for finder in (_stale, _copied, _contradicted):
+    for finder in (_stale, _copied):
         async for version, finding in finder(registry, documented, upto):
             found[version].append(finding)
+    async for version, finding in _contradicted(registry, documented, upto, edition):
+        found[version].append(finding)
     return found
 
 
@@ -126,13 +131,13 @@ def _files(version: Content) -> frozenset[str]:
 
 
 async def _contradicted(
-    registry: Registry, documented: Mapping[int, Entry], upto: int
+    registry: Registry, documented: Mapping[int, Entry], upto: int, edition: int
 ) -> AsyncIterator[tuple[int, Drift]]:
-    """A claim of the profile is bound to a metric, and its newest result is outside."""
+    """A claim of the profile is bound to a metric, and its result (several pooled) is outside."""
     claiming = [version for version, profile in documented.items() if profile.record.content.get("claims")]
     if not claiming:
         return
-    results = await measured(registry, claiming, upto)
+    results = await measured(registry, claiming, upto, edition)
     for version in claiming:
         profile = documented[version].record
         for claim in profile.content["claims"]:
@@ -151,7 +156,7 @@ def _newest(results: Measured, version: int, claim: Mapping[str, Any]) -> Found 
     found = [
         one
         for series, one in results.results(version).items()
-        if series.metric.name == claim["metric"] and series.slice == slice
+        if series.metric.name == results.metrics[claim["metric"]].name and series.slice == slice
     ]
     return max(found, key=lambda one: (one.evaluation.moment, one.evaluation.sequence), default=None)
 

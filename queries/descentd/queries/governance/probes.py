@@ -12,8 +12,8 @@ from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
-from descentd.queries.evaluation.definitions import Metrics
-from descentd.queries.evaluation.evaluations import Found, measured
+from descentd.queries.evaluation.editions import CURRENT
+from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import protocol_of, slice_of
 from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.registry import Registry
@@ -65,15 +65,17 @@ async def probes(registry: Registry, ref: str, as_of: str | None = None) -> Prob
     return await probes_of(registry, await registry.find(ref, upto, _VERSION), upto)
 
 
-async def probes_of(registry: Registry, version: Brief, upto: int) -> Probes:
+async def probes_of(registry: Registry, version: Brief, upto: int, edition: int = CURRENT) -> Probes:
     """What to attack a version with, and what came of it, as known at a sequence."""
     documented = await weaknesses(registry, version.sequence, upto)
     if not documented:
         return Probes(version, (), upto)
     subjects = await registry.store.resolve({entry.record.content["subject"] for entry in documented})
-    found = await measured(registry, [version.sequence], upto)
-    newest = found.results(version.sequence)
-    items = [_probe(entry, subjects[entry.record.content["subject"]], newest, found.metrics) for entry in documented]
+    found = await measured(registry, [version.sequence], upto, edition)
+    results = found.results(version.sequence)
+    on = {content["data"] for entry in documented if "data" in (content := entry.record.content.get("probe") or {})}
+    same = await found.same_data(registry.store, on)
+    items = [_probe(entry, subjects[entry.record.content["subject"]], results, found, same) for entry in documented]
     return Probes(version, items, upto)
 
 
@@ -88,31 +90,37 @@ async def weaknesses(registry: Registry, version: int, upto: int) -> list[Entry]
     return await registry.store.entries(left) if left else []
 
 
-def _probe(entry: Entry, on: Brief, newest: Mapping[SeriesKey, Found], metrics: Metrics) -> Probe:
+def _probe(
+    entry: Entry, on: Brief, results: Mapping[SeriesKey, Found], measured: Measured, data: Mapping[str, str]
+) -> Probe:
     content = entry.record.content.get("probe")
     if content is None:
         return Probe(entry, on, None, ProbeStatus.NOT_RUN, ())
-    found = answer(content, newest)
-    definition = metrics[content["metric"]]
+    found = _answer(content, results, measured, data)
+    definition = measured.metrics[content["metric"]]
     threshold = definition.badness(content["threshold"])
     badness = definition.badness(found.result.value) if found else None
     if found is None or badness is None or threshold is None:
         return Probe(entry, on, content, ProbeStatus.NOT_RUN, ())
     status = ProbeStatus.RESISTED if badness <= threshold else ProbeStatus.REPRODUCED
-    return Probe(entry, on, content, status, (found.evaluation.id,))
+    return Probe(entry, on, content, status, tuple(one.id for one in reversed(found.evaluations)))
 
 
-def answer(probe: Mapping[str, Any], newest: Mapping[SeriesKey, Found]) -> Found | None:
-    """The newest result under a probe's suite, of its metric and slice, and on its data where it names any."""
-    wanted = protocol_of(probe["suite"], probe.get("data"))
-    slice = slice_of(probe.get("slice", ()))
+def _answer(
+    probe: Mapping[str, Any], results: Mapping[SeriesKey, Found], measured: Measured, data: Mapping[str, str]
+) -> Found | None:
+    """The result under a probe's suite, of its metric and slice, and on its data where it names any.
+
+    data: by the id of data, that under which its results are compared. Of several on different data the newest.
+    """
+    on = probe.get("data")
+    protocol = protocol_of(probe["suite"], None if on is None else data[on], measured.edition)
+    metric, slice = measured.metrics[probe["metric"]], slice_of(probe.get("slice", ()))
     fitting = [
         found
-        for series, found in newest.items()
-        if series.metric.name == probe["metric"]
-        and not found.result.lacking
-        and series.slice == slice
-        and series.protocol[:3] == wanted[:3]
-        and wanted.data in (None, series.protocol.data)
+        for series, found in results.items()
+        if not found.result.lacking
+        and series.resembles(SeriesKey(metric, protocol, slice, series.parts))
+        and protocol.data in (None, series.protocol.data)
     ]
     return max(fitting, key=lambda found: (found.evaluation.moment, found.evaluation.sequence), default=None)

@@ -23,7 +23,8 @@ _GRAVITY: Final = (
 
 async def erosion(context: GateContext) -> Observation:
     """The verdict, the findings, those that last, and of each series whether it was shown not to be worse."""
-    found, _ = await assessed(context.registry, context.version.sequence, context.upto)
+    version, edition = context.version.sequence, context.statistics
+    found, _ = await assessed(context.registry, version, context.upto, edition=edition)
     value = await _assessment(context, found)
     value["lasting"] = [one for one in value["findings"] if one["kind"] == ErosionKind.LASTING_EROSION.value]
     series = [
@@ -38,7 +39,7 @@ async def erosion(context: GateContext) -> Observation:
     value["series"] = series or Missing("Nothing that was measured of it can be compared with an ancestor.")
     if "since_serving" in context.references.fields:
         value["since_serving"] = await _since_serving(context)
-    results = await results_of(context.registry, context.version.sequence, context.upto)
+    results = await results_of(context.registry, version, context.upto, edition)
     evidence = sorted({each.sequence: each.id for one in results.values() for each in one.evaluations}.items())
     return Observation(value, tuple(id for _, id in evidence))
 

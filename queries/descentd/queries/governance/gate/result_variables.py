@@ -17,7 +17,7 @@ async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str
     A metric without a result is absent, or Missing where all that there is was retracted.
     """
     versions = [context.version.sequence, *(brief.sequence for brief in serving)]
-    found = await measured(context.registry, versions, context.upto)
+    found = await measured(context.registry, versions, context.upto, context.statistics)
     wanted = context.references.metrics
     own = {
         series: one for series, one in found.results(context.version.sequence).items() if series.metric.name in wanted

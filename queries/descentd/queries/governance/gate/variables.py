@@ -96,18 +96,20 @@ async def _profile(context: GateContext) -> Observation:
 
 
 async def _is_current(context: GateContext) -> bool:
-    findings = (await drift(context.registry, [context.version.sequence], context.upto))[context.version.sequence]
+    version = context.version.sequence
+    findings = (await drift(context.registry, [version], context.upto, context.statistics))[version]
     return all(one.kind is not DriftKind.STALE_PROFILE for one in findings)
 
 
 async def _probes(context: GateContext) -> Observation:
-    found = await probes_of(context.registry, context.version, context.upto)
+    found = await probes_of(context.registry, context.version, context.upto, context.statistics)
     counts = {status.lower(): found.count(status) for status in ProbeStatus}
     return Observation(counts, tuple(id for one in found.items for id in (one.vulnerability.record.id, *one.evidence)))
 
 
 async def _drift(context: GateContext) -> Observation:
-    findings = (await drift(context.registry, [context.version.sequence], context.upto))[context.version.sequence]
+    version = context.version.sequence
+    findings = (await drift(context.registry, [version], context.upto, context.statistics))[version]
     value = [{"kind": one.kind.value, "message": one.message} for one in findings]
     return Observation(value, tuple(dict.fromkeys(id for one in findings for id in one.evidence)))
 

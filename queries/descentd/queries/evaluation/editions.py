@@ -1,0 +1,12 @@
+"""Editions of the statistics: which rules an answer was computed by, so that a decision can be evaluated again as made.
+
+1: the newest result of a version stood for it; settings of nothing differed from none, and data was identified by its
+   record; a trend stood by its order alone; improvements shared the family of the losses. Decisions of gates up to
+   edition 3 rest on it.
+2: docs/erosion.md as it is.
+"""
+
+from typing import Final
+
+FIRST: Final = 1
+CURRENT: Final = 2
