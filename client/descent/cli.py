@@ -29,6 +29,7 @@ from descent.commands import (
     pair,
     probes,
     production,
+    proofs,
     records,
     trace,
     trend,
@@ -81,6 +82,7 @@ app.command()(production.deploy)
 app.command("end-deployment")(production.end_deployment)
 app.command()(production.serving)
 app.command()(trace.trace)
+app.command()(proofs.prove)
 app.command()(incidents.incidents)
 app.command("report-incident")(incidents.report_incident)
 app.command("resolve-incident")(incidents.resolve_incident)

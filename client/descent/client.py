@@ -64,6 +64,10 @@ class Client(Transport):
         """List what was recorded about a record, in the order of the log."""
         return self._connection("History", {"of": of}, "history", None, limit)[1]
 
+    def proof(self, of: str, *, size: int | None = None) -> Json:
+        """Return the proof that a record is in the log of `size` entries (all); `proofs.check_proof` checks it."""
+        return self._ask("Proof", {"of": of, "size": size}, "proof")
+
     # ------------------------------------------------------------ lineage
 
     def lineage(

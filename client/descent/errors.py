@@ -5,6 +5,7 @@ DescentError
 ├── InvalidManifest                         a file that cannot be meant: found here, nothing was sent
 ├── Unreachable                             nobody answers at the address
 ├── Unintelligible                          somebody answers, but not a Descent server
+├── NotProved                               what is to be proved does not follow from the proof
 └── Refused                                 the registry's answer is no
     ├── InvalidInput        INVALID_INPUT
     ├── NotFound            NOT_FOUND
@@ -90,6 +91,10 @@ class Unreachable(DescentError):
 
 class Unintelligible(DescentError):
     """Somebody answers, but not in the way a Descent server does."""
+
+
+class NotProved(DescentError):
+    """What is to be proved does not follow from the proof: something was changed, or it is not a proof of this."""
 
 
 class Refused(DescentError):

@@ -28,6 +28,7 @@ FIELDS: Final[Table] = {
     "Query.modelVersions": READERS,
     "Query.search": READERS,
     "Query.history": READERS,
+    "Query.proof": READERS,
     "Query.populationVocabulary": READERS,
     "Query.lineage": READERS,
     "Query.impact": READERS,

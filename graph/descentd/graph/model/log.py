@@ -24,10 +24,15 @@ class Entry:
     recorded_by: str
 
     @property
-    def hash(self) -> bytes:
-        """The leaf hash over everything that the entry says; the record's content comes in by its id."""
+    def text(self) -> str:
+        """Everything that the entry says, a line each; the record's content comes in by its id."""
         parts = (self.sequence, self.transaction, self.recorded_at, self.record.id, self.recorded_by)
-        return leaf_hash("\n".join(("descent.entry.v1", *map(str, parts))).encode())
+        return "\n".join(("descent.entry.v1", *map(str, parts)))
+
+    @property
+    def hash(self) -> bytes:
+        """The leaf hash over the text."""
+        return leaf_hash(self.text.encode())
 
 
 @dataclass(frozen=True, slots=True)

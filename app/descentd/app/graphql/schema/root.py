@@ -20,6 +20,7 @@ from descentd.app.graphql.schema.lineage import LineageQuery
 from descentd.app.graphql.schema.lookup import LookupQuery
 from descentd.app.graphql.schema.me import MeQuery
 from descentd.app.graphql.schema.probes import ProbeQuery
+from descentd.app.graphql.schema.proofs import ProofQuery
 from descentd.app.graphql.schema.records import TYPES
 from descentd.app.graphql.schema.register import EventSubscription, RegisterMutation
 from descentd.app.graphql.schema.retractions import RetractionMutation
@@ -42,6 +43,7 @@ class Query(
     DriftQuery,
     AccessQuery,
     MeQuery,
+    ProofQuery,
     GateQuery,
     IncidentQuery,
     ServingQuery,
