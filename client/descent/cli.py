@@ -27,6 +27,7 @@ from descent.commands import (
     models,
     notes,
     pair,
+    policies,
     probes,
     production,
     proofs,
@@ -73,6 +74,8 @@ app.command()(diff.diff)
 app.command()(pair.pair)
 app.command()(gates.gate)
 app.command()(gates.promote)
+app.command()(policies.policies)
+app.add_typer(policies.policy, name="policy")
 app.command()(probes.probes)
 app.command()(drift.drift)
 app.command()(decisions.review)

@@ -167,6 +167,25 @@ class Client(Transport):
         """Ask whether a version may be let into an environment; records nothing."""
         return self._ask("Gate", {"of": of, "environment": environment}, "gate")
 
+    def policies(self, environment: str | None = None, *, history: bool = False, limit: int | None = 100) -> Connection:
+        """List the policies in force, or with `history` all that ever were, in log order."""
+        variables = {"environment": environment, "history": history}
+        return self._connection("Policies", variables, "policies", None, limit)[1]
+
+    def policy_trial(self, policy: str, name: str = "policy") -> Json:
+        """Return what a policy (the YAML text of its file) is: environment, digest, and whether it is in force.
+
+        Raises InvalidInput for one that would not be taken, with everything that is wrong as NAME:LINE: REASON.
+        """
+        return self._ask("PolicyTrial", {"policy": policy, "name": name}, "policyTrial")
+
+    def policy_outcomes(
+        self, policy: str, of: Sequence[str] | None = None, *, name: str = "policy", limit: int | None = 100
+    ) -> Connection:
+        """List what a policy would decide of versions, or of all there are: version, outcome and rules of each."""
+        variables = {"policy": policy, "name": name, "of": None if of is None else list(of)}
+        return self._connection("PolicyOutcomes", variables, "policyTrial", "outcomes", limit)[1]
+
     def gate_decision(self, id: str) -> Json:
         """Return a decision on record, and what it comes to when it is evaluated again (`replay`).
 

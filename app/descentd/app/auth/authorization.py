@@ -40,6 +40,8 @@ FIELDS: Final[Table] = {
     "Query.erosions": READERS,
     "Query.diff": READERS,
     "Query.gate": READERS,
+    "Query.policies": READERS,
+    "Query.policyTrial": frozenset({REGISTRAR, REVIEWER, ADMIN}),  # it runs what was sent
     "Query.serving": READERS,
     "Query.probes": READERS,
     "Query.documentationDrift": READERS,
@@ -53,6 +55,7 @@ FIELDS: Final[Table] = {
     "Mutation.review": frozenset({REVIEWER}),
     "Mutation.flag": frozenset({REVIEWER}),
     "Mutation.promote": frozenset({REGISTRAR}),
+    "Mutation.applyPolicies": frozenset({ADMIN}),
     "Mutation.deploy": frozenset({REGISTRAR}),
     "Mutation.endDeployment": frozenset({REGISTRAR}),
     "Mutation.reportIncident": frozenset({REGISTRAR}),

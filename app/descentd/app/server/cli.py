@@ -13,6 +13,7 @@ import typer
 
 from descentd.app.auth.token_commands import Format, Store, tokens
 from descentd.app.notifications.commands import deliveries
+from descentd.app.server.policy_commands import policies
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import existing_store
 from descentd.graph.audit import Broken
@@ -92,6 +93,7 @@ def demo(
 
 app.add_typer(tokens, name="token")
 app.add_typer(deliveries, name="deliveries")
+app.add_typer(policies, name="policies")
 
 
 @app.command()

@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
+
+import yaml
 
 from descentd.app.server.strict_yaml import Place, YAMLFile
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
+from descentd.graph.model.identity import Content
 from descentd.queries.governance.policies import PolicyInput
+
+_RULE: Final = ("name", "expression", "message")
 
 
 def read_policies(folder: Path) -> Sequence[PolicyInput]:
@@ -34,6 +40,19 @@ def read_policies(folder: Path) -> Sequence[PolicyInput]:
     if wrong:
         raise Invalid(wrong)
     return [policy for _, policy in found.values()]
+
+
+def read_policy(text: str, name: str) -> PolicyInput:
+    """The policy that a YAML text holds; raises Invalid with everything that is wrong, as NAME:LINE: REASON."""
+    return YAMLFile(name, "policy", _is_integer, text.encode()).read(PolicyInput)
+
+
+def policy_text(content: Content) -> str:
+    """A policy as the text of a file that has its meaning."""
+    rules = [{part: rule[part] for part in _RULE if part in rule} for rule in content["rules"]]
+    whole = {"environment": content["environment"], "quorum": content["quorum"], "rules": rules}
+    text: str = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 def _read(file: Path) -> tuple[PolicyInput, int]:

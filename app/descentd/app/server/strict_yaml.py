@@ -32,14 +32,19 @@ class Wrong(Exception):
 class YAMLFile:
     """The one document of a file, which is to be a `noun`; text is as it is written, integers are at some places."""
 
-    def __init__(self, file: Path, noun: str, is_integer: Callable[[Place], bool]) -> None:
-        """Raises Invalid, as FILE:LINE: REASON, for what is no such YAML."""
+    def __init__(
+        self, file: Path | str, noun: str, is_integer: Callable[[Place], bool], raw: bytes | None = None
+    ) -> None:
+        """Raises Invalid, as FILE:LINE: REASON, for what is no such YAML.
+
+        raw: what `file`, a name then, holds, where it was sent.
+        """
         self._file = file
         self._noun = noun
         self._is_integer = is_integer
         self._lines: dict[str, int] = {}
         try:
-            self._content = self._plain(_document(file, noun), ())
+            self._content = self._plain(_document(raw, Path(file), noun), ())
         except Wrong as wrong:
             raise Invalid([InvalidInput(f"{file}:{wrong.line}: {wrong.reason}")]) from None
 
@@ -82,9 +87,10 @@ class YAMLFile:
         raise Wrong(line, "This is neither a text nor a list nor a mapping.")
 
 
-def _document(file: Path, noun: str) -> yaml.Node:
+def _document(given: bytes | None, file: Path, noun: str) -> yaml.Node:
+    raw = given or b""
     try:
-        raw = file.read_bytes()
+        raw = file.read_bytes() if given is None else given
         if len(raw) > LARGEST:
             raise Wrong(1, f"The file has {len(raw):,} bytes, more than a {noun} needs ({LARGEST:,}).")
         documents = list(yaml.compose_all(raw.decode(), Loader=_LOADER))

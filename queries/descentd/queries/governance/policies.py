@@ -12,6 +12,7 @@ from descentd.graph.model.derived import place_key
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content, canonical, content_id, parse
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Record
 from descentd.graph.registration.acts import perform, signed
 from descentd.graph.retractions import NEWEST, retracted_ids
@@ -95,6 +96,11 @@ class Policy:
     rules: Sequence[Rule]
 
     @classmethod
+    def proposed(cls, given: PolicyInput) -> "Policy":
+        """A policy that is on no record, as it would be asked."""
+        return cls.of(Record.of(Kind.POLICY, given.content()))
+
+    @classmethod
     def of(cls, record: Record) -> "Policy":
         """Read a POLICY record."""
         return _read(record.id, record.body)
@@ -129,6 +135,33 @@ async def policy_in_force(reads: Reads, environment: str, upto: int) -> Policy |
 async def policies_in_force(reads: Reads, environments: Collection[str], upto: int) -> Mapping[str, Policy]:
     """The policies in force in these environments as of a sequence; those without one are left out."""
     return {place: Policy.of(record) for place, record in (await _newest(reads, environments, upto)).items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyState:
+    """A policy on record, and whether it is the one in force."""
+
+    entry: Entry
+    policy: Policy
+    in_force: bool
+
+
+async def policy_history(
+    registry: Registry, upto: int, environment: str | None = None, *, all: bool = True
+) -> list[PolicyState]:
+    """The policies on record as of a sequence, in log order: of one environment or of every, all or those in force."""
+    entries = await registry.all_of(Kind.POLICY, upto)
+    environments = {entry.record.content["environment"] for entry in entries}
+    in_force = {policy.id for policy in (await policies_in_force(registry.store, environments, upto)).values()}
+    states = [PolicyState(entry, Policy.of(entry.record), entry.record.id in in_force) for entry in entries]
+    return [one for one in states if environment in (None, one.policy.environment) and (all or one.in_force)]
+
+
+async def policy_by_digest(registry: Registry, digest: str, upto: int) -> Entry | None:
+    """The newest policy with a digest, as decisions name it; the one in force before any other."""
+    same = [one for one in await policy_history(registry, upto) if one.policy.digest == digest]
+    newest = max(same, key=lambda one: (one.in_force, one.entry.sequence), default=None)
+    return None if newest is None else newest.entry
 
 
 async def likely_environment(registry: Registry, environment: str, upto: int) -> str | None:

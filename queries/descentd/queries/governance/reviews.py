@@ -120,10 +120,11 @@ async def reviews(
     upto: int,
     moment: int | None = None,
     edition: int = EDITION,
+    proposed: Policy | None = None,
 ) -> Mapping[int, list[ReviewState]]:
     """Every review of each version, oldest first, as it stands at a sequence and a moment (now unless given).
 
-    `edition` says how the gate judges, see EDITION.
+    `edition` says how the gate judges, see EDITION; `proposed` is a policy taken for the one in force where it is for.
     """
     links = await registry.store.links(versions, {Role.DECIDES_ON}, inward=True)
     about = {link.source: link.target for link in links if link.source <= upto}
@@ -133,7 +134,7 @@ async def reviews(
             decided[about[entry.sequence]].append(entry)
     if not decided:
         return {version: [] for version in versions}
-    known = await _known(registry, decided, upto, clock.now() if moment is None else moment, edition)
+    known = await _known(registry, decided, upto, clock.now() if moment is None else moment, edition, proposed)
     return {version: known.states(version, decided.get(version, ())) for version in versions}
 
 
@@ -197,16 +198,22 @@ class _Known:
 
 
 async def _known(
-    registry: Registry, decided: Mapping[int, Sequence[Entry]], upto: int, moment: int, edition: int
+    registry: Registry,
+    decided: Mapping[int, Sequence[Entry]],
+    upto: int,
+    moment: int,
+    edition: int,
+    proposed: Policy | None,
 ) -> _Known:
     contents = {entry.record.id: entry.record.content for entries in decided.values() for entry in entries}
     ids = contents.keys() | {content["subject"] for content in contents.values()}
     environments = {content["environment"] for content in contents.values()}
+    in_force = await policies_in_force(registry.store, environments, upto)
     return _Known(
         await evidence(registry, list(decided), upto),
         await grounds(registry, list(decided), upto),
         await retracted_ids(registry.store, ids, upto),
-        await policies_in_force(registry.store, environments, upto),
+        in_force if proposed is None else {**in_force, proposed.environment: proposed},
         upto,
         moment,
         edition,

@@ -133,32 +133,6 @@ class Promotion(Record, kind=Kind.PROMOTION):
         return found
 
 
-@strawberry.type(description="A rule of a policy.")
-class PolicyRule:
-    """Rule of a policy."""
-
-    name: str = strawberry.field(description="What decisions call it.")
-    expression: str = strawberry.field(description="CEL that must come to true.")
-    message: str | None = strawberry.field(description="What it demands.")
-
-
-@strawberry.type(description="What a version must show before it may serve somewhere.")
-class Policy(Record, kind=Kind.POLICY):
-    """Policy."""
-
-    @strawberry.field(description="The environment.")
-    async def environment(self, info: Info) -> str:
-        return str((await self._content(info))["environment"])
-
-    @strawberry.field(description="How many people have to say GO.")
-    async def quorum(self, info: Info) -> Count:
-        return Count((await self._content(info))["quorum"])
-
-    @strawberry.field(description="All of these must hold.")
-    async def rules(self, info: Info) -> list[PolicyRule]:
-        return [PolicyRule(**{"message": None, **rule}) for rule in (await self._content(info))["rules"]]
-
-
 def rules(found: Sequence[decide.RuleOutcome], at: int) -> list[RuleOutcome]:
     """Outcomes as their GraphQL type."""
     return [

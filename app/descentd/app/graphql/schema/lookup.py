@@ -13,7 +13,10 @@ from descentd.app.graphql.schema.exposure import Filter
 from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import Count, DateTime, Ref
 from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.graph.model.errors import NotFound
 from descentd.graph.model.names import rfc3339
+from descentd.graph.model.records import Brief
+from descentd.queries.governance.policies import policy_by_digest
 from descentd.queries.lineage import history, search, versions
 
 
@@ -40,7 +43,7 @@ class HistoryConnection:
 class LookupQuery:
     """Looking records up."""
 
-    @strawberry.field(description="The record that a ref names.")
+    @strawberry.field(description="The record that a ref names; a policy also by its `policyDigest`.")
     async def entity(
         self,
         info: Info,
@@ -50,7 +53,13 @@ class LookupQuery:
         registry = context(info).registry
         at = await registry.sequence(as_of)
         context(info).answered_at(at, as_of)
-        found: Record = node(await registry.find(ref, at, field="ref"), at)
+        try:
+            found: Record = node(await registry.find(ref, at, field="ref"), at)
+        except NotFound:
+            policy = await policy_by_digest(registry, ref, at) if ref.startswith("sha256:") else None
+            if policy is None:
+                raise
+            return node(Brief(policy.sequence, policy.record.kind, policy.record.id, None), at)
         return found
 
     @strawberry.field(description="The versions that a filter lets through, in log order.")

@@ -19,6 +19,7 @@ from descentd.app.graphql.schema.incidents import IncidentMutation, IncidentQuer
 from descentd.app.graphql.schema.lineage import LineageQuery
 from descentd.app.graphql.schema.lookup import LookupQuery
 from descentd.app.graphql.schema.me import MeQuery
+from descentd.app.graphql.schema.policies import PolicyMutation, PolicyQuery
 from descentd.app.graphql.schema.probes import ProbeQuery
 from descentd.app.graphql.schema.proofs import ProofQuery
 from descentd.app.graphql.schema.records import TYPES
@@ -45,6 +46,7 @@ class Query(
     MeQuery,
     ProofQuery,
     GateQuery,
+    PolicyQuery,
     IncidentQuery,
     ServingQuery,
 ):
@@ -58,6 +60,7 @@ class Mutation(
     FlagMutation,
     ReviewMutation,
     PromotionMutation,
+    PolicyMutation,
     DeploymentMutation,
     IncidentMutation,
 ):

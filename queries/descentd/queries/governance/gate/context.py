@@ -7,6 +7,7 @@ from typing import Final
 from descentd.graph.model.records import Brief
 from descentd.queries.evaluation.editions import CURRENT, FIRST
 from descentd.queries.governance.cel.expressions import Expression
+from descentd.queries.governance.policies import Policy
 from descentd.queries.registry import Registry
 
 EDITION: Final = 4
@@ -53,7 +54,8 @@ class References:
 class GateContext:
     """A version that wants to serve in an environment, as known at a sequence; `moment` is when it is asked about.
 
-    `moment` is in microseconds since 1970 UTC: what expires, and what serves, goes by it.
+    `moment` is in microseconds since 1970 UTC: what expires, and what serves, goes by it. `proposed` is a policy to ask
+    by in place of the one in force.
     """
 
     registry: Registry
@@ -63,6 +65,7 @@ class GateContext:
     moment: int
     references: References = field(default_factory=References)
     edition: int = EDITION
+    proposed: Policy | None = None
 
     @property
     def statistics(self) -> int:

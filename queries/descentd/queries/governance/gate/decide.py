@@ -70,14 +70,23 @@ async def gate(registry: Registry, of: str, environment: str, as_of: str | None 
 
 
 async def evaluate(
-    registry: Registry, version: Brief, environment: str, upto: int, moment: int | None = None, edition: int = EDITION
+    registry: Registry,
+    version: Brief,
+    environment: str,
+    upto: int,
+    moment: int | None = None,
+    edition: int = EDITION,
+    proposed: Policy | None = None,
 ) -> Gate:
-    """Ask about a version as known at a sequence and a moment (microseconds since 1970 UTC; now unless given)."""
+    """Ask about a version as known at a sequence and a moment (microseconds since 1970 UTC; now unless given).
+
+    proposed: a policy of the environment to ask by in place of the one in force, as though it were that one.
+    """
     moment = clock.now() if moment is None else moment
-    policy = await policy_in_force(registry.store, environment, upto)
+    policy = proposed or await policy_in_force(registry.store, environment, upto)
     asked = policy.rules if policy else ()
     references = References(tuple(rule.expression for rule in asked if rule.expression is not None))
-    context = GateContext(registry, version, environment, upto, moment, references, edition)
+    context = GateContext(registry, version, environment, upto, moment, references, edition, proposed)
     built_in = [one async for one in _built_in_blocks(context, policy)]
     observed = await observe(context, policy)
     rules = [_judged(rule, observed, edition) for rule in asked]

@@ -21,7 +21,10 @@ from descentd.queries.retractions import retracted_origins
 async def reviews_of(context: GateContext) -> Sequence[ReviewState]:
     """All reviews of the version, as they stand."""
     version = context.version.sequence
-    return (await reviews(context.registry, [version], context.upto, context.moment, context.edition))[version]
+    found = await reviews(
+        context.registry, [version], context.upto, context.moment, context.edition, proposed=context.proposed
+    )
+    return found[version]
 
 
 async def review(context: GateContext, policy: Policy | None) -> Observation:
