@@ -50,7 +50,7 @@ class Manifest:
 def load_manifest(path: FilePath) -> Manifest:
     """Read a manifest's file; the ending .json, .yaml or .yml says what it is written in.
 
-    Raises OSError where the file cannot be read, InvalidManifest where it cannot be meant.
+    Raises OSError where the file cannot be read, InvalidManifest where it is invalid.
     """
     formats: dict[str, Format] = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
     return parse_manifest(path.read_bytes(), str(path), formats.get(path.suffix.lower()))

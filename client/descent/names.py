@@ -10,7 +10,7 @@ from descent.characters import is_unseen, joiner_allowed
 MAX_LENGTH = 200
 
 _CONTENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
-# Most names, told apart from the rest at once; a dot before a slash needs the closer look.
+# Most names are recognised at once; a dot before a slash needs the closer look.
 _PLAIN = re.compile(r"[\w-][\w.-]{0,199}", re.ASCII)
 _RAISED = re.compile("[⁰¹²³⁴-⁹₀-₉]")
 """Superscript and subscript digits: NFKC would change them, and names such as PR² and τ²-bench need them."""

@@ -149,7 +149,7 @@ class IncidentInput(Input):
     at: DateTime | None = None
     """When it happened; now where not given."""
     labels: Json = None
-    """What the reporting system tells it apart by."""
+    """The labels of the reporting system."""
     description: Description = None
     """What happened, at length."""
     external_id: Value | None = None

@@ -179,10 +179,10 @@ class AttributeInput(Input):
     """A value of an attribute, exact text after NFC."""
 
     attribute: Value
-    """What is told apart, `age_group`."""
+    """The attribute, `age_group`."""
 
     value: Value
-    """Who is meant, `65+`."""
+    """The value, `65+`."""
 
 
 Slice = Annotated[tuple[AttributeInput, ...], checked(single("attribute"))]

@@ -59,10 +59,10 @@ class PopulationShareInput(Input):
     """A value and its share of the rows: 0 is documented absent, no share is present."""
 
     attribute: Value
-    """What is told apart, `age_group`."""
+    """The attribute, `age_group`."""
 
     value: Value
-    """Who is meant, `65+`."""
+    """The value, `65+`."""
 
     share: Annotated[Number, Field(ge=0, le=1)] | None = None
     """From 0 to 1 of the rows; 0 is documented absent, none is present in an unknown share."""
@@ -118,7 +118,7 @@ class PartitionInput(Input):
         return self
 
     def statement(self) -> Content | None:
-        """The population statement that comes with the partition; None where nothing is said."""
+        """The population statement that comes with the partition; None where nothing is stated."""
         documented = _documented(self.population_documented, self.population or ())
         if documented is Documented.NONE:
             return None
@@ -135,10 +135,10 @@ class PopulationStatementInput(Input):
     """How completely `population` speaks for the attributes that it lists."""
 
     population: Shares
-    """Who or what is in it; takes the place of what was said before."""
+    """Who or what is in it; replaces what was stated before."""
 
     reason: Prose
-    """Why this is said now."""
+    """Why this is stated now."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

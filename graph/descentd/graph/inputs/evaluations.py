@@ -92,7 +92,7 @@ class MetricDefinitionInput(Input):
     """The metric whose largest gap between groups it is."""
 
     disparity_over: Value | None = None
-    """The attribute that tells those groups apart."""
+    """The attribute whose values are those groups."""
 
     description: Description = None
     """What it measures, in words."""
@@ -266,7 +266,7 @@ class NoteInput(Input):
     """What it is about."""
 
     author: Value
-    """Who says it."""
+    """The author."""
 
     text: Prose
-    """What is said."""
+    """The text."""

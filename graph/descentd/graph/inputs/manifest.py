@@ -27,10 +27,10 @@ class ManifestInput(Input):
     """Results."""
 
     safety_profiles: tuple[SafetyProfileStatementInput, ...] | None = None
-    """Profiles of versions, said later than the version."""
+    """Profiles of versions that are registered already."""
 
     populations: tuple[PopulationStatementInput, ...] | None = None
-    """Populations of partitions, said later than the partition."""
+    """Populations of partitions that are registered already."""
 
     vulnerabilities: tuple[VulnerabilityInput, ...] | None = None
     """Weaknesses that were found."""

@@ -105,10 +105,10 @@ class AttributeTargetInput(Input):
     """Whom an intervention is for."""
 
     attribute: Value
-    """What is told apart, `age_group`."""
+    """The attribute, `age_group`."""
 
     value: Value | None = None
-    """Who is meant; everybody whom the attribute tells apart where none is given."""
+    """The group; every group of the attribute where none is given."""
 
 
 class InterventionInput(Input):
@@ -128,10 +128,10 @@ class KnownBiasInput(Input):
     """A bias that is known and stays."""
 
     attribute: Value
-    """What is told apart, `age_group`."""
+    """The attribute, `age_group`."""
 
     value: Value | None = None
-    """Who is affected; everybody whom the attribute tells apart where none is given."""
+    """The group that is affected; every group of the attribute where none is given."""
 
     description: Prose
     """What the bias is, in words."""
@@ -141,10 +141,10 @@ class ProfileNoteInput(Input):
     """A remark in a profile."""
 
     author: Value
-    """Who says it."""
+    """The author."""
 
     text: Prose
-    """What is said."""
+    """The text."""
 
 
 class ClaimInput(Input):
@@ -206,7 +206,7 @@ class SafetyProfileStatementInput(Input):
     """Its profile from now on."""
 
     reason: Prose | None = None
-    """Why this is said now."""
+    """Why this is stated now."""
 
 
 class DisclosureInput(Input):

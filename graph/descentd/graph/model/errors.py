@@ -2,7 +2,7 @@
 
 ```
 DescentError
-├── InvalidInput        INVALID_INPUT       what was sent cannot be meant
+├── InvalidInput        INVALID_INPUT       the input is invalid
 ├── Invalid             several of these at once (its code is the first one's)
 ├── NotFound            NOT_FOUND           a query or an act names something that is not there
 ├── UnknownReference    UNKNOWN_REFERENCE   a manifest names something that is not there
@@ -56,7 +56,7 @@ class DescentError(Exception):
 
 
 class InvalidInput(DescentError):
-    """What was sent cannot be meant."""
+    """The input is invalid."""
 
     code = Code.INVALID_INPUT
 

@@ -1,4 +1,4 @@
-"""What can still be read of a manifest that is wrong in places, so that all of its problems are told at once."""
+"""What can still be read of a manifest that is wrong in places, so that all of its problems are reported at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What was registered and may be a mistake: said to the sender, and refused by nobody."""
+"""What was registered and may be a mistake: the sender is warned, and nothing is refused."""
 
 import re
 from collections import defaultdict
