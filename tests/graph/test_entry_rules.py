@@ -17,6 +17,7 @@ from descentd.graph.registration.entry_rules import Rules, faults
 from descentd.graph.store.base import Proposal, Reads, Store
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
+from descentd.graph.verify import verify
 from descentd.queries.evaluation.trend import trend
 from descentd.queries.registry import Registry
 from tests.graph.samples import Json, digest, send
@@ -351,3 +352,12 @@ async def test_what_is_older_than_a_rule_clears_nothing(registry: Registry) -> N
         await put(registry.store, Record.of(Kind.EVALUATION, content))
     found = await trend(registry, "model:m@1", "ece", None, None)
     assert [point.result.value for _, line in found.lines for point in line.points] == [0.2]
+
+
+async def test_what_was_stored_before_look_alikes_had_a_key_is_verified(each: Store) -> None:
+    old = Record.of(Kind.DATASET, {"name": "Ch\u0430t", "version": "1"})
+    assert old.keys
+    old.__dict__["keys"] = ()
+    await put(each, old)
+    assert (await verify(each)).problem is None
+    assert not (await send(each, {"datasets": [{"name": "Ch\u0430t", "version": "1"}]})).created

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from descent.names import Ref, fault_in_name
 from descent.names import fault_in_new_name as client_fault
+from descentd.graph.inputs.acts import ClaimedInput
 from descentd.graph.model.accounts import person, person_key
 from descentd.graph.model.characters import is_unseen, joiner_allowed, mixes_scripts, skeleton
-from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.errors import Invalid, InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import date_time, fault_in_new_name, instant, name, ref, rfc3339
 from descentd.graph.model.records import Record
@@ -141,3 +142,10 @@ def test_years_of_early_records_are_read() -> None:
     for early in ("1-01-01T00:00:00Z", "99-01-01T00:00:00Z"):
         with pytest.raises(InvalidInput, match="four digits"):
             date_time(early)
+
+
+@pytest.mark.parametrize("by", MIXED)
+def test_who_is_claimed_to_have_decided_is_a_person(by: str) -> None:
+    assert ClaimedInput.read({"by": "Ada", "source": "minutes of 2 May"}).by == "Ada"
+    with pytest.raises(Invalid, match="several scripts"):
+        ClaimedInput.read({"by": by, "source": "minutes of 2 May"})

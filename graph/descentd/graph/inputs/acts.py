@@ -21,6 +21,7 @@ from descentd.graph.inputs.base import (
     unique,
 )
 from descentd.graph.inputs.evaluations import Severity
+from descentd.graph.model.accounts import person
 
 
 class Decision(StrEnum):
@@ -74,7 +75,7 @@ class RetractionInput(Act):
 class ClaimedInput(Input):
     """That something happened elsewhere, before this registry was asked, and who says so."""
 
-    by: Value
+    by: Annotated[Value, checked(person)]
     """The person or team who decided or deployed then."""
     source: Prose
     """Where that is on record: a document, another system."""
