@@ -26,6 +26,10 @@ from descentd.app.server.settings import Settings
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import Forbidden, Invalid
+from descentd.graph.registration.metric_scope import turned_round
+from descentd.graph.registration.register import register
+from descentd.graph.store.committer import Committer
+from descentd.graph.store.memory import MemoryStore
 from tests.app.test_process import with_credentials
 from tests.app.tiny import SCHEMA
 from tests.app.tokens import new_token
@@ -284,3 +288,29 @@ def test_a_field_is_found_however_it_is_asked_for(registrars: tuple[ServerProces
     assert error["extensions"]["code"] == "FORBIDDEN"
     assert "admin or auditor" in error["message"]
     assert "data" not in answer.json()
+
+
+@pytest.mark.anyio
+async def test_only_an_admin_turns_a_metric_of_the_catalogue_round() -> None:
+    """An evaluator would do it before the first result, and toxicity would be good ever after."""
+    turned = {"name": "toxicity_score", "category": "TOXICITY", "direction": "HIGHER_IS_BETTER"}
+    plain = turned | {"direction": "LOWER_IS_BETTER"}
+    own = turned | {"name": "our_toxicity"}
+    store = MemoryStore()
+    for definition, allowed in ((turned, False), (plain, True), (own, True)):
+        manifest = ManifestInput.read({"metrics": [own | {"name": "first"}, definition]})
+        found = await turned_round(manifest, store)
+        assert found == ({} if allowed else {1: "toxicity_score"})
+        check_manifest(manifest, {AccessRole.ADMIN}, found)
+        if allowed:
+            check_manifest(manifest, {AccessRole.EVALUATOR}, found)
+        else:
+            with pytest.raises(Invalid) as caught:
+                check_manifest(manifest, {AccessRole.EVALUATOR}, found)
+            [problem] = caught.value.problems
+            assert (problem.field, type(problem)) == ("metrics[1].direction", Forbidden)
+            assert "needs the role admin" in problem.message
+    # What is on record already turns nothing round: sending it again is nobody's privilege.
+    manifest = ManifestInput.read({"metrics": [turned]})
+    await register(Committer(store), manifest, "ada")
+    assert await turned_round(manifest, store) == {}

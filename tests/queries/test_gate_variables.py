@@ -19,6 +19,7 @@ from tests.support.registries import send
 pytestmark = pytest.mark.anyio
 
 DAY = 86_400_000_000
+OLD = [{"attribute": "age", "value": "65+"}]
 OWN = PROFILE | {"intendedUse": "Rank loans for people over 65."}
 
 
@@ -161,3 +162,36 @@ async def test_reviews_of_the_version_and_of_what_it_came_from(registry: Registr
     seen = 'review.decisions.exists(d, d.by == "rita" && d.decision == "ABSTAIN" && d.age_days < 1.0)'
     assert await outcome(registry, seen) == "PASSED"
     assert await outcome(registry, seen, days=2) == "BLOCKED"
+
+
+RULES = (
+    'metrics["accuracy"].all(m, m.value > 0.5 && m.age_days < 90.0)',
+    'metrics["toxicity_score"].filter(m, m.suite == "fairness").all(m, m.badness < 0.5)',
+    'metrics["accuracy"].exists(m, "age" in m.slice && m.slice.age == "65+")',
+    '!metrics["accuracy"].exists(m, m.value < 0.1)',
+    "profile.present && profile.age_days < 365.0",
+    'version.has("artifacts")',
+    "training.datasets.size() > 0",
+    'erosion.verdict != "ERODED"',
+    "probes.reproduced == 0",
+)
+
+
+@pytest.mark.parametrize("source", RULES)
+async def test_a_rule_never_passes_more_when_evidence_is_removed(registry: Registry, source: str) -> None:
+    """Whatever was measured and documented is retracted piece by piece: what did not pass does not come to pass."""
+    await send(registry, **lineage(safetyProfile=OWN))
+    evidence: list[str] = []
+    for name, more in (("accuracy", {}), ("accuracy", {"slice": OLD}), ("toxicity_score", {"n": 100})):
+        for subject in (CHILD, PARENT):
+            evidence += (await send(registry, evaluations=[evaluation(subject, name, 0.6, **more)])).created
+    evidence += (await send(registry, safetyProfiles=[{"subject": CHILD, "profile": OWN, "reason": "Read."}])).created
+    before = await outcome(registry, source)
+    assert before in ("PASSED", "BLOCKED")
+    for id in evidence:
+        await retract(registry, RetractionInput.read({"subjects": [id], "reason": "Wrong."}), "rita")
+        now = await outcome(registry, source)
+        assert before == "PASSED" or now != "PASSED"
+        before = now
+    named = {name for name in ("accuracy", "toxicity_score", "profile.present") if name in source}
+    assert not named or before != "PASSED"

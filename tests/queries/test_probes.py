@@ -7,6 +7,7 @@ import pytest
 from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.queries.governance.probes import ProbeStatus, probes
+from descentd.queries.production.announcements import announcements
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.queries.governed import ATTACKS, CHILD, PARENT, evaluation, lineage, version, weakness
@@ -105,3 +106,31 @@ async def test_what_is_no_version_has_no_probes(registry: Registry) -> None:
         await probes(registry, "model:m@9")
     with pytest.raises(InvalidInput):
         await probes(registry, "dataset:d@1")
+
+
+async def test_a_weakness_documented_later_makes_probes_due_for_versions_that_are_there(registry: Registry) -> None:
+    await send(registry, **lineage())
+    await send(registry, models=[version("3", CHILD), version("9")])
+    await send(registry, evaluations=[evaluation("model:m@3", "attack_success_rate", 0.01, ATTACKS)])
+    types = {"vulnerability.registered", "probes.due"}
+
+    async def announced(*sections: dict[str, Any]) -> list[Any]:
+        for each in sections:
+            await send(registry, **each)
+        [entry] = await registry.store.entries([await registry.sequence()])
+        return [(one.type, one.content) for one in await announcements(registry, entry, types)]
+
+    probe: dict[str, Any] = {"metric": "attack_success_rate", "threshold": 0.1}
+    own, due = await announced({"vulnerabilities": [weakness("dataset:d@1#p", **probe)]})
+    assert own[0] == "vulnerability.registered"
+    assert due[0] == "probes.due"
+    assert (due[1]["versions"], due[1]["versionsTotal"]) == ([PARENT, CHILD], 2)  # 3 was tried, 9 does not inherit it
+    assert due[1]["probes"][0]["on"] == "dataset:d@1#p"
+    for ref in due[1]["versions"]:
+        assert len((await probes(registry, ref)).due) == 1
+    # None is due for whoever comes with it: its own registration says so. Nor without a probe.
+    later = {"vulnerabilities": [weakness("model:n@1", **probe)], "models": [{"name": "n", "version": "1"}]}
+    assert [type for type, _ in await announced(later)] == ["vulnerability.registered"]
+    assert [type for type, _ in await announced({"vulnerabilities": [weakness(PARENT, "Other")]})] == [
+        "vulnerability.registered"
+    ]

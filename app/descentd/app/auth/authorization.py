@@ -4,6 +4,7 @@ What is not in it is refused to everybody. A token holds the union of its roles,
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from descentd.graph.inputs.manifest import ManifestInput
@@ -125,13 +126,23 @@ def sections_of(held: Collection[AccessRole]) -> list[str]:
     return [section for section, wanted in SECTIONS.items() if wanted & frozenset(held)]
 
 
-def check_manifest(manifest: ManifestInput, held: Collection[AccessRole]) -> None:
-    """Raise Invalid with a Forbidden for each section of a manifest that is not for any of the roles held."""
+def check_manifest(
+    manifest: ManifestInput, held: Collection[AccessRole], turned: Mapping[int, str] = MappingProxyType({})
+) -> None:
+    """Raise Invalid with a Forbidden for each section of a manifest that is not for any of the roles held.
+
+    turned: the metrics of the catalogue that it turns round, by place: what every result of them means is for an admin.
+    """
     refusals = [
         refusal
         for section, wanted in SECTIONS.items()
         if _given(manifest, section)
         and (refusal := _refusal(f"Registering {section}", wanted, held, field=section)) is not None
+    ]
+    refusals += [
+        refusal
+        for i, name in turned.items()
+        if (refusal := _refusal(f"Turning {name} round", frozenset({ADMIN}), held, field=f"metrics[{i}].direction"))
     ]
     if refusals:
         raise Invalid(refusals)

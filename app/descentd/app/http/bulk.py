@@ -22,7 +22,9 @@ from descentd.app.server.metrics import Metrics
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
 from descentd.graph.registration.bulk import Outcome, register_each
+from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import with_all_problems
+from descentd.graph.store.base import Reads
 from descentd.queries.registry import Registry
 
 NDJSON: Final = "application/x-ndjson"
@@ -102,7 +104,7 @@ class Bulk:
         answers: asyncio.Queue[bytes | None],
     ) -> None:
         """Register a batch whose first line has a number, and answer it."""
-        read = [await self._permitted(manifest, principal) for manifest in read]
+        read = [await self._permitted(manifest, principal, registry.store) for manifest in read]
         manifests = [manifest for manifest in read if isinstance(manifest, ManifestInput)]
         outcomes: Iterator[Outcome]
         try:
@@ -122,12 +124,14 @@ class Bulk:
                 written.append(encode(answer) + b"\n")
         answers.put_nowait(b"".join(written))
 
-    async def _permitted(self, manifest: _Read, principal: Principal) -> _Read:
+    async def _permitted(self, manifest: _Read, principal: Principal, reads: Reads) -> _Read:
         """A manifest that may be registered, or what is wrong with it or with who sends it."""
         if not isinstance(manifest, ManifestInput):
             return manifest
         try:
-            await self._access_control.permit(principal, "bulk", partial(check_manifest, manifest, principal.roles))
+            turned = await turned_round(manifest, reads)
+            check = partial(check_manifest, manifest, principal.roles, turned)
+            await self._access_control.permit(principal, "bulk", check)
         except DescentError as error:
             return error
         return manifest

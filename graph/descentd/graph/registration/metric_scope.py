@@ -25,6 +25,21 @@ ProblemAt = Callable[[str], AbstractContextManager[object]]
 """Notes what is raised as a problem of a field."""
 
 
+async def turned_round(manifest: ManifestInput, reads: Reads) -> dict[int, str]:
+    """The names of catalogue metrics that a manifest gives another direction or optimum, by place in `metrics`.
+
+    A definition that is on record already turns nothing round.
+    """
+    turned = {
+        i: metric.name
+        for i, metric in enumerate(manifest.metrics or ())
+        if (builtin := catalogue().get(metric.name)) is not None
+        and (builtin.direction, builtin.optimum) != (metric.direction, metric.optimum)
+    }
+    known = await reads.resolve([f"metric:{name}" for name in turned.values()]) if turned else {}
+    return {i: name for i, name in turned.items() if f"metric:{name}" not in known}
+
+
 class MetricScope:
     """The metric definitions that hold for one manifest; of one that is invalid, only that it is there."""
 

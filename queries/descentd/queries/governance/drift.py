@@ -59,6 +59,12 @@ async def drift(
     return found
 
 
+async def is_current(registry: Registry, version: int, upto: int) -> bool:
+    """Whether a version has a safety profile and no evidence came after it: what "current" means everywhere."""
+    findings = (await drift(registry, [version], upto))[version]
+    return all(one.kind not in (DriftKind.MISSING_PROFILE, DriftKind.STALE_PROFILE) for one in findings)
+
+
 def _missing(said: Profiles) -> Drift:
     if not said.withdrawn:
         return Drift(DriftKind.MISSING_PROFILE, "There is no safety profile.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
+from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.editions import CURRENT
@@ -77,6 +78,38 @@ async def probes_of(registry: Registry, version: Brief, upto: int, edition: int 
     same = await found.same_data(registry.store, on)
     items = [_probe(entry, subjects[entry.record.content["subject"]], results, found, same) for entry in documented]
     return Probes(version, items, upto)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbesDue:
+    """The versions that a weakness which was documented later makes probes due for; `total` counts them all."""
+
+    probe: Mapping[str, Any]
+    versions: Sequence[Brief]
+    total: int
+
+
+async def due_for_existing(registry: Registry, weakness: Entry, first: int) -> ProbesDue | None:
+    """The versions that were there before a weakness and have to be tried for it, up to `first` of them in log order.
+
+    None where it came without a probe, or where there are none. Results that were there already count.
+    """
+    content = weakness.record.content
+    if "probe" not in content:
+        return None
+    subject = (await registry.store.resolve([content["subject"]]))[content["subject"]]
+    upto = weakness.sequence
+    below = await registry.walk.members([subject.sequence], Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
+    own = {subject.sequence} if subject.kind is Kind.MODEL_VERSION else set()
+    there = sorted(one for one in own.union(below.tolist()) if one < weakness.transaction)
+    found = await measured(registry, there, upto)
+    same = await found.same_data(registry.store, {content["probe"]["data"]} if "data" in content["probe"] else set())
+    due = [
+        one for one in there if _probe(weakness, subject, found.results(one), found, same).status is ProbeStatus.NOT_RUN
+    ]
+    if not due:
+        return None
+    return ProbesDue(content["probe"], await registry.store.briefs(due[:first]), len(due))
 
 
 async def weaknesses(registry: Registry, version: int, upto: int) -> list[Entry]:

@@ -9,13 +9,16 @@ from descentd.graph.model.kinds import KINDS, Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Brief
-from descentd.queries.governance.probes import Probe, probes_of
+from descentd.queries.governance.probes import Probe, due_for_existing, probes_of
 from descentd.queries.lineage.history import summary
 from descentd.queries.registry import Registry
 
 _VERSION: Final = "version.registered"
 PROBES_DUE: Final = "probes.due"
-"""A version was registered that inherits weaknesses and has to be tried for them."""
+"""A version inherits weaknesses and has to be tried for them: it was registered, or one of them was documented."""
+
+_LISTED: Final = 100
+"""Versions that one event names; it counts them all."""
 
 TYPES: Final[Mapping[Kind, str]] = {
     kind: _VERSION if kind is Kind.MODEL_VERSION else f"{kind.lower()}.registered" for kind in KINDS
@@ -45,16 +48,38 @@ def environment_of(entry: Entry) -> str | None:
 async def announcements(registry: Registry, entry: Entry, types: Collection[str]) -> Sequence[Announcement]:
     """The events of these types that an entry stands for, in the order in which they are told.
 
-    A version's say which probes are due as of the end of the transaction that registered it.
+    A version's say which probes are due as of the end of the transaction that registered it; a weakness that makes
+    probes due for versions that were there before it says for which.
     """
     told = TYPES[entry.record.kind]
     if told != _VERSION:
-        return [_announcement(entry, told, {})] if told in types else []
+        own = [_announcement(entry, told, {})] if told in types else []
+        return [*own, *(await _due_for_existing(registry, entry) if PROBES_DUE in types else ())]
     if not {_VERSION, PROBES_DUE} & set(types):
         return []
     due = await _due(registry, entry)
     plan = {"probes": [_plan(probe) for probe in due]}
     return [_announcement(entry, type, plan) for type in _version_types(due) if type in types]
+
+
+async def _due_for_existing(registry: Registry, entry: Entry) -> Sequence[Announcement]:
+    """The event that an inherited weakness has to be answered for by versions that are registered already."""
+    if entry.record.kind is not Kind.VULNERABILITY:
+        return ()
+    due = await due_for_existing(registry, entry, _LISTED)
+    if due is None:
+        return ()
+    content = entry.record.content
+    [on] = (await registry.store.resolve([content["subject"]])).values()
+    plan = {
+        "vulnerability": entry.record.id,
+        "title": content["title"],
+        "severity": content["severity"],
+        "on": on.ref,
+        **due.probe,
+    }
+    versions = {"versions": [brief.ref for brief in due.versions], "versionsTotal": due.total}
+    return [_announcement(entry, PROBES_DUE, {"probes": [plan], **versions})]
 
 
 def _version_types(due: Sequence[Probe]) -> Iterator[str]:

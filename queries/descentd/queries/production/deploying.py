@@ -14,6 +14,7 @@ from descentd.graph.model.names import instant
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_one, perform, repeated, signed
 from descentd.graph.store.base import Reads
+from descentd.queries.governance.drift import is_current
 from descentd.queries.governance.flags import REFUSING, flags_reaching
 from descentd.queries.governance.gate.decide import Gate, evaluate
 from descentd.queries.governance.gate.promotion import blocked
@@ -168,9 +169,16 @@ async def gate_then(registry: Registry, deployment: Deployment, then: Then) -> G
 
 
 async def profile_current(registry: Registry, deployment: Deployment, then: Then) -> bool:
-    """Whether a version had a profile, and none superseded it after the promotion that let it serve."""
+    """Whether a version had a profile that is current, and that none superseded after the promotion that let it serve.
+
+    Current as `drift` says: no evidence came after it.
+    """
     content = deployment.entry.record.content
-    found = await registry.store.resolve([content["promotion"], deployment.version])
-    version, promoted = found[deployment.version].sequence, found[content["promotion"]].sequence
+    named = [content[part] for part in ("promotion", "subject") if part in content]
+    found = await registry.store.resolve(named)
+    version = found[content["subject"]].sequence
     current = (await profiles(registry.store, [version], then.upto))[version].current
-    return current is not None and current.sequence <= promoted
+    promoted = found[content["promotion"]].sequence if "promotion" in content else None
+    if current is None or (promoted is not None and current.sequence > promoted):
+        return False
+    return await is_current(registry, version, then.upto)

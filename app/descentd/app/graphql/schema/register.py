@@ -16,6 +16,7 @@ from descentd.app.graphql.schema.scalars import Count, Ref
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import Invalid
 from descentd.graph.model.records import Brief
+from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import register, with_all_problems
 from descentd.queries.production.events import events
 
@@ -63,7 +64,7 @@ class RegisterMutation:
             read = ManifestInput.read(wire(manifest))
         except Invalid as wrong:
             raise await with_all_problems(registry.store, wrong) from None
-        check_manifest(read, context(info).roles)
+        check_manifest(read, context(info).roles, await turned_round(read, registry.store))
         done = await register(registry.committer, read, context(info).person)
         context(info).answered_at(await registry.sequence())
         created = len(done.created)

@@ -6,7 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
-from descentd.app.graphql.schema.enums import Relation, TrainingRole, VerdictStatus
+from descentd.app.graphql.schema.enums import KinRelation, Relation, TrainingRole, VerdictStatus
 from descentd.app.graphql.schema.flags import Flag
 from descentd.app.graphql.schema.records import Code, Config, Environment, Record, named, node
 from descentd.app.graphql.schema.reviews import Review
@@ -16,7 +16,17 @@ from descentd.graph.model.derived import build_of
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.flags import flags_reaching
+from descentd.queries.governance.kin import kin_incidents
 from descentd.queries.governance.verdicts import verdict
+
+
+@strawberry.type(description="An open incident of a version's kin.")
+class KinIncident:
+    """Incident of kin."""
+
+    incident: Record = strawberry.field(description="The incident.")
+    of: Record = strawberry.field(description="The version that it is about, or else its cause.")
+    relation: KinRelation = strawberry.field(description="How that is related to the version.")
 
 
 @strawberry.type(description="A parent and how the version was derived from it.")
@@ -180,6 +190,21 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
     async def flags(self, info: Info) -> list[Flag]:
         flags = await flags_reaching(context(info).registry, self.sequence, self.at)
         return [node(Brief(flag.sequence, Kind.FLAG, flag.id, None), self.at) for flag in flags]
+
+    @strawberry.field(
+        description="Open incidents of versions that share a cause with it, of ancestors and descendants."
+    )
+    async def kin_incidents(self, info: Info) -> list[KinIncident]:
+        version = await context(info).briefs.load(self.sequence)
+        found = await kin_incidents(context(info).registry, version, self.at)
+        return [
+            KinIncident(
+                incident=node(Brief(one.entry.sequence, Kind.INCIDENT, one.entry.record.id, None), self.at),
+                of=node(one.of, self.at),
+                relation=one.relation,
+            )
+            for one in found
+        ]
 
     @strawberry.field(description="Where it stands, over all environments.")
     async def verdict(self, info: Info) -> Verdict:

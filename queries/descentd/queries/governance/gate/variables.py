@@ -8,7 +8,7 @@ from descentd.graph.model.identity import Content
 from descentd.graph.model.names import instant
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.cel.schema import PARTS
-from descentd.queries.governance.drift import DriftKind, drift
+from descentd.queries.governance.drift import drift, is_current
 from descentd.queries.governance.gate.context import GateContext, Observation
 from descentd.queries.governance.gate.erosion_variables import erosion
 from descentd.queries.governance.gate.lineage_variables import kin, populations, training
@@ -83,7 +83,11 @@ async def _profile(context: GateContext) -> Observation:
         context.version.sequence
     ].current
     content = said.record.content if said else {}
-    current = "current" in context.references.fields and said is not None and await _is_current(context)
+    current = (
+        "current" in context.references.fields
+        and said is not None
+        and await is_current(context.registry, context.version.sequence, context.upto)
+    )
     value = {
         "present": said is not None,
         "current": current,
@@ -93,12 +97,6 @@ async def _profile(context: GateContext) -> Observation:
         "known_biases": [{"value": None, **bias} for bias in content.get("knownBiases", ())],
     }
     return Observation(value, (said.record.id,) if said else ())
-
-
-async def _is_current(context: GateContext) -> bool:
-    version = context.version.sequence
-    findings = (await drift(context.registry, [version], context.upto, context.statistics))[version]
-    return all(one.kind is not DriftKind.STALE_PROFILE for one in findings)
 
 
 async def _probes(context: GateContext) -> Observation:
