@@ -39,6 +39,7 @@ FIELDS: Final[Table] = {
     "Query.trend": READERS,
     "Query.erosion": READERS,
     "Query.erosions": READERS,
+    "Query.erosionGroups": READERS,
     "Query.diff": READERS,
     "Query.gate": READERS,
     "Query.policies": READERS,
