@@ -134,7 +134,6 @@ def _finding(asked: Asked, introductions: Introductions, tested: int, since: int
     question, q = asked
     results, found = question.view.series.results, question.found
     blame = introductions.of(question)
-    clusters = {result.clusters is not None for result in results.values() if result.n is not None}
     ends = results[question.baseline], results[question.head]
     return Finding(
         question.kind,
@@ -154,7 +153,7 @@ def _finding(asked: Asked, introductions: Introductions, tested: int, since: int
         asked=tested,
         left_out=question.view.left_out,
         paired=found.paired,
-        naive=len(clusters) > 1 and not found.paired and any(one.clusters is None for one in ends),
+        naive=question.view.clustered and not found.paired and any(one.clusters is None for one in ends),
     )
 
 

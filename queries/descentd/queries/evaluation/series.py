@@ -158,6 +158,11 @@ class AncestrySeries:
         return any(is_grouped(result) for result in self.results)
 
     @cached_property
+    def clustered(self) -> bool:
+        """Whether the error of any result is over clusters of items, so that the items are known to come in such."""
+        return any(result.clusters is not None for result in self.results)
+
+    @cached_property
     def nearest(self) -> list[int]:
         """The head's nearest measured ancestors."""
         return self.points.nearest(self.head)
