@@ -188,7 +188,7 @@ async def test_what_arrives_meanwhile_waits_until_all_standings_are_of_one_momen
     await chain(registry, "b", 0.8, 0.5)
     assert not await registry_refresh.advance(registry)
     assert registry.cache(Ranking).upto == then
-    eroded = [one.standing.version for one in registry.cache(Ranking).ranked]
+    eroded = [one.assessment.version for one in registry.cache(Ranking).ranked]
     assert [brief.ref for brief in await registry.store.briefs(eroded)] == ["model:a@1"]
     while not await registry_refresh.advance(registry):
         pass

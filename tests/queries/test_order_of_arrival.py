@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
 from descentd.queries.production.deployments import serving
-from descentd.queries.production.receipts import outcomes
+from descentd.queries.production.receipts import receipts
 from descentd.queries.production.reports import Report, ReportInput, take_report
 from descentd.queries.registry import Registry
 from tests.queries.test_production import begin, promote
@@ -73,7 +73,7 @@ async def test_a_later_end_ends_what_served_then_also_when_it_is_reported_after_
     await take_report(registry, report(1, "1"), "ana", None)
     claims: Reports = {(1, False): "1", (5, True): END, (3, False): "2"}
     assert await told(registry, claims, Random(1)) == [None, "1", "1", "2", "2", *[None] * 6]
-    [ended] = await outcomes(registry, [early.id])
+    [ended] = await receipts(registry, [early.id])
     assert (ended.kind, ended.status) == (Kind.DEPLOYMENT, "ENDED")
 
 
@@ -92,11 +92,11 @@ async def test_an_artifact_of_several_promoted_versions_is_ambiguous_and_not_the
     [artifact] = entry.record.content["artifacts"]
     await send(registry, models=[{"name": "twin", "version": "1", "artifacts": [artifact]}])
     what = Report(ReportInput.read({**PLACE, "deployed": artifact["digest"], "since": moment(1)}))
-    [only] = await outcomes(registry, [(await take_report(registry, what, "ana", None)).id])
+    [only] = await receipts(registry, [(await take_report(registry, what, "ana", None)).id])
     assert (only.kind, only.version) == (Kind.DEPLOYMENT, "model:m@1")  # the other one is not promoted there
     await promote(registry, "model:twin@1")
     elsewhere = what.given.model_copy(update={"endpoint": "/other"})
-    [both] = await outcomes(registry, [(await take_report(registry, Report(elsewhere), "ana", None)).id])
+    [both] = await receipts(registry, [(await take_report(registry, Report(elsewhere), "ana", None)).id])
     assert (both.kind, both.version) == (Kind.INCIDENT, None)
     [incident] = await registry.store.entries([(await registry.find(str(both.id), await registry.sequence())).sequence])
     assert "ambiguous" in incident.record.content["title"]

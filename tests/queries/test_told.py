@@ -14,7 +14,7 @@ from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.production.alerts import Alert, external_id, take_alert
 from descentd.queries.production.deploying import deploy
 from descentd.queries.production.incident_reports import report, resolve
-from descentd.queries.production.receipts import Outcome, outcomes
+from descentd.queries.production.receipts import Receipt, receipts
 from descentd.queries.production.reports import Report, ReportInput, take_report
 from descentd.queries.registry import Registry
 from tests.queries.test_production import DIGEST, JANUARY, MARCH, MAY, begin, given, promote, served
@@ -26,12 +26,12 @@ UNKNOWN = "sha256:" + "9" * 64
 NOW = "2025-06-01T00:00:00Z"
 
 
-async def told(registry: Registry, what: Alert | Report, key: str | None = None) -> Outcome:
+async def told(registry: Registry, what: Alert | Report, key: str | None = None) -> Receipt:
     if isinstance(what, Alert):
         taken = await take_alert(registry, what, "alerts", key)
     else:
         taken = await take_report(registry, what, "alerts", key)
-    [outcome] = await outcomes(registry, [taken.id])
+    [outcome] = await receipts(registry, [taken.id])
     return outcome
 
 
@@ -48,7 +48,7 @@ def alert(*, over: bool = False, **more: Any) -> Alert:
     return Alert(IncidentInput.read(fields), over, None)
 
 
-async def content(registry: Registry, outcome: Outcome) -> Mapping[str, Any]:
+async def content(registry: Registry, outcome: Receipt) -> Mapping[str, Any]:
     assert outcome.id is not None
     brief = await registry.find(outcome.id, await registry.sequence())
     return (await registry.store.entries([brief.sequence]))[0].record.content
@@ -101,7 +101,7 @@ async def test_what_keeps_on_serving_after_it_was_resolved_is_another_incident(r
         first = await told(registry, what)
         assert await told(registry, what) == first
         await resolve(registry, ResolutionInput.read({"incident": first.id, "reason": "Stopped."}), "ana")
-        [held] = await outcomes(registry, [first.id])
+        [held] = await receipts(registry, [first.id])
         assert held.status == "RESOLVED"
         again = await told(registry, what)
         assert (again.status, again.version) == ("OPEN", first.version)
@@ -144,7 +144,7 @@ async def test_a_delivery_that_was_cut_short_is_recorded_once(registry: Registry
     assert ended.status == "ENDED"
     back = await deploy(registry, given("2"), "ana")
     assert (await told(registry, removed(), "delivery:c:0")).id == ended.id
-    [held] = await outcomes(registry, [back.deployment.entry.record.id])
+    [held] = await receipts(registry, [back.deployment.entry.record.id])
     assert held.status == "SERVING"
     assert (await told(registry, alert(), "delivery:d:0")).id != alarm.id
     assert (await verify(registry.store)).problem is None
@@ -156,9 +156,9 @@ async def test_outcomes_are_what_the_registry_holds_now(registry: Registry) -> N
     two = await told(registry, serves("model:m@2", MARCH))
     alarm = await told(registry, alert(at=MAY))
     assert (alarm.version, alarm.affected) == ("model:m@2", {Kind.DEPLOYMENT: 1})
-    found = await outcomes(registry, [alarm.id, None, two.id, one.id, alarm.id])
+    found = await receipts(registry, [alarm.id, None, two.id, one.id, alarm.id])
     assert [each.status for each in found] == ["OPEN", "NOTHING_SERVED", "SERVING", "ENDED", "OPEN"]
-    assert await outcomes(registry, []) == []
+    assert await receipts(registry, []) == []
     assert (await told(registry, removed(MAY))).status == "ENDED"
     before = await registry.sequence()
     assert (await told(registry, removed(MAY))).status == "ENDED"
@@ -176,7 +176,7 @@ async def test_causes_are_counted_and_unknown_ones_kept(registry: Registry) -> N
         "The subject 'model:m@9' is no model version on record; the cause 'dataset:gone@1' is not on record: "
         "kept among the labels."
     )
-    [outcome] = await outcomes(registry, [taken.id])
+    [outcome] = await receipts(registry, [taken.id])
     kept = await content(registry, outcome)
     assert kept["labels"] == {"labels": ["a"], "subject": "model:m@9", "cause": "dataset:gone@1"}
     assert not kept.keys() & {"cause", "subject"}

@@ -1,4 +1,4 @@
-"""The door that every request passes: who asks is found out, what they may do is looked up, and both are noted."""
+"""Access control, which every request passes: the sender is authenticated and authorized, and both are logged."""
 
 from collections.abc import Callable, Sequence
 from textwrap import shorten
@@ -54,7 +54,7 @@ class AccessControl:
             raise
 
     async def permit(self, principal: Principal, operation: str, check: Callable[[], None]) -> None:
-        """Raise what `check` raises, and Unauthenticated where the caller's token is no longer good; both are noted."""
+        """Raise what `check` raises, and Unauthenticated where the token is no longer valid; both are logged."""
         try:
             await self._authenticator.confirm(principal)
             check()
@@ -95,10 +95,10 @@ def _access(principal: Principal, operation: str, outcome: str, detail: str = ""
 
 
 class AuthMiddleware:
-    """A route behind the door; `scope["descent.principal"]` says who came in.
+    """A route behind access control; `scope["descent.principal"]` is the authenticated sender.
 
     WebSockets may say who they are later, because browsers cannot send the header with them: whoever serves them has to
-    admit those without a caller.
+    admit those without a principal.
     """
 
     def __init__(self, app: ASGIApp, access_control: AccessControl, route: str, refuse: Refuse | None = None) -> None:
@@ -132,8 +132,8 @@ def _problem(_scope: Scope, error: DescentError) -> Response:
 
 
 def principal_of(scope: Scope) -> Principal:
-    """Who came in by the door."""
+    """The authenticated sender of a request; raises Internal where the route is not behind access control."""
     principal = scope.get("descent.principal")
     if not isinstance(principal, Principal):
-        raise Internal("The request did not come in by the door.")
+        raise Internal("The request did not pass access control.")
     return principal

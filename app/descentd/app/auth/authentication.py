@@ -56,7 +56,7 @@ class Authenticator:
         self._known: dict[bytes, tuple[Token, float]] = {}
 
     async def find(self, authorization: Sequence[str]) -> Principal:
-        """The caller that Authorization headers name, or `LOCAL` where there are none and the registry is open.
+        """The principal that Authorization headers name, or `LOCAL` where there are none and the registry is open.
 
         Raises InvalidCredentials, and Unavailable while the store cannot be asked.
         """
@@ -74,7 +74,7 @@ class Authenticator:
         raise InvalidCredentials(f"The token is none of this registry's: {_ASK}.")
 
     async def confirm(self, principal: Principal) -> None:
-        """Raise InvalidCredentials where a caller that was found before would not be found again."""
+        """Raise InvalidCredentials where a principal that was found before would not be found again."""
         if principal.hash is not None:
             _check(await self._token(principal.hash))
         elif principal.expires_at is not None and principal.expires_at <= now():
@@ -134,5 +134,5 @@ def _check(token: Token | None) -> Token:
 
 
 def with_request(principal: Principal, client: str, route: str) -> Principal:
-    """A caller with where the request came from and to."""
+    """A principal with the address that the request came from, and its route."""
     return replace(principal, client=client, route=route)

@@ -160,7 +160,7 @@ class Operations:
         return Operation(document.node, node.name.value if node.name else None, node.operation, fields)
 
     async def permit(self, operation: Operation, principal: Principal) -> None:
-        """Raise Forbidden where a caller may not ask for all of an operation, and Unauthenticated if not any more."""
+        """Raise Forbidden where a principal may not run all of it, and Unauthenticated where its token has ended."""
         await self._access_control.permit(
             principal, _fields(operation), lambda: check_fields(operation.fields, principal.roles, self._table)
         )

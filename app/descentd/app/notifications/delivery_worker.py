@@ -1,4 +1,4 @@
-"""Who delivers: a courier for each destination, by its position in the log, one process at a time."""
+"""Delivering: a worker for each destination, by its position in the log, one process at a time."""
 
 import asyncio
 import json
@@ -54,7 +54,7 @@ class DeliveryWorker:
 
     What could not be delivered is tried again before anything later is, until it is parked; what somebody asked to have
     delivered again goes first and holds nothing up. A claim in the store, which ends `lease` microseconds after it was
-    last prolonged, keeps other couriers away: an attempt must take less than half of that.
+    last prolonged, keeps other workers away: an attempt must take less than half of that.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class DeliveryWorker:
             pass
 
     async def _claimed(self, registry: Registry) -> bool:
-        """Whether this courier has the destination for long enough to make an attempt."""
+        """Whether this worker has the destination for long enough to make an attempt."""
         moment = self._clock()
         if self._until - moment > self._lease // 2:
             return True

@@ -1,4 +1,4 @@
-"""The couriers of one process: begun before it takes requests, and ended in order."""
+"""The delivery workers of one process: begun before it takes requests, and ended in order."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Dispatcher:
         destinations = destinations_of(settings)
         allowed = [host.lower() for host in settings.notify_allow]
         self._sender = HTTPSender(allowed, settings.notify_timeout) if destinations else None
-        self._couriers = [
+        self._workers = [
             DeliveryWorker(one, registry, self._sender.send, lease, metrics.delivered)
             for one in destinations
             if self._sender is not None
@@ -40,17 +40,17 @@ class Dispatcher:
 
     async def begin(self, registry: Registry) -> None:
         """Have every destination stand in the log before anybody adds to it."""
-        for courier in self._couriers:
-            await courier.begin(registry)
+        for worker in self._workers:
+            await worker.begin(registry)
 
     def start(self) -> None:
         """Deliver from now on."""
-        self._tasks = [asyncio.create_task(courier.run()) for courier in self._couriers]
+        self._tasks = [asyncio.create_task(worker.run()) for worker in self._workers]
 
     async def stop(self) -> None:
         """Let attempts that were begun end, and begin no other."""
-        for courier in self._couriers:
-            courier.end()
+        for worker in self._workers:
+            worker.end()
         await asyncio.gather(*self._tasks)
         if self._sender is not None:
             await self._sender.close()

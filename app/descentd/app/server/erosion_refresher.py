@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class ErosionRefresher:
-    """Keeps the standings of a registry level with its log. `registry` raises Unavailable while there is none.
+    """Keeps the ranking of eroded versions level with the log. `registry` raises Unavailable while there is none.
 
     `note` is told up to which sequence they are. It looks at the log's end every `look` seconds: other processes write
     to it too.

@@ -21,24 +21,24 @@ from descentd.app.http.errors import Refusal, problem_response
 from descentd.app.http.negotiation import read_body, require_content_type
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.webhooks import payloads
-from descentd.app.webhooks.payloads import Told
+from descentd.app.webhooks.payloads import Notice
 from descentd.app.webhooks.signatures import Signatures, Signed
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import DescentError, Unauthenticated
 from descentd.graph.store.operational import Arrival
 from descentd.queries.production.alerts import Alert, take_alert
-from descentd.queries.production.receipts import Outcome, Taken, outcomes
+from descentd.queries.production.receipts import Receipt, Recorded, receipts
 from descentd.queries.production.reports import take_report
 from descentd.queries.registry import Registry
 
-Read = Callable[[Headers, Any], Iterable[Told]]
+Read = Callable[[Headers, Any], Iterable[Notice]]
 """What a body tells, from its headers and its JSON."""
 
 _JSON: Final = ("application/json", "application/cloudevents+json", "application/cloudevents-batch+json")
 
 
-def _cloudevents(headers: Headers, body: Any) -> Iterable[Told]:
+def _cloudevents(headers: Headers, body: Any) -> Iterable[Notice]:
     return payloads.cloudevents(payloads.binary(headers, body) if "ce-type" in headers else body)
 
 
@@ -97,11 +97,11 @@ class Webhook:
             told = list(self._read(request.headers, strict_json.read(body)))
             taken = [await _take(registry, one, i, delivery) for i, one in enumerate(told)]
         else:
-            taken = [Taken(id) for id in delivery.before.records]
+            taken = [Recorded(id) for id in delivery.before.records]
         ids = tuple(one.id for one in taken)
         if delivery.signed is not None:
             await registry.store.inbox.take(Arrival(delivery.signed.identity, delivery.signed.sent, ids))
-        held = await outcomes(registry, ids)
+        held = await receipts(registry, ids)
         await self._access_control.note(delivery.principal, self._route)
         shown = [_shown(outcome, one.note) for outcome, one in zip(held, taken, strict=True)]
         return {"records": shown, "redelivered": delivery.before is not None}
@@ -135,14 +135,14 @@ class Webhook:
         return before
 
 
-async def _take(registry: Registry, told: Told, number: int, delivery: _Delivery) -> Taken:
+async def _take(registry: Registry, told: Notice, number: int, delivery: _Delivery) -> Recorded:
     key = None if delivery.signed is None else f"delivery:{delivery.signed.identity}:{number}"
     if isinstance(told, Alert):
         return await take_alert(registry, told, delivery.principal.person, key)
     return await take_report(registry, told, delivery.principal.person, key)
 
 
-def _shown(outcome: Outcome, note: str | None) -> dict[str, Any]:
+def _shown(outcome: Receipt, note: str | None) -> dict[str, Any]:
     return {
         "id": outcome.id,
         "kind": outcome.kind.value if outcome.kind else None,

@@ -19,7 +19,7 @@ from descentd.graph.model.names import instant, ref, rfc3339
 from descentd.queries.production.alerts import Alert, external_id
 from descentd.queries.production.reports import Report, ReportInput
 
-Told = Alert | Report
+Notice = Alert | Report
 Names = Mapping[str, str]
 """What the fields of an input are called in a payload."""
 Some = TypeVar("Some", bound=Input)
@@ -56,7 +56,7 @@ _INCIDENT_NAMES: Final = {
 _DIGEST: Final = re.compile(r"sha256[:-]([0-9a-f]{64})")
 
 
-def alertmanager(body: Any) -> Iterator[Told]:
+def alertmanager(body: Any) -> Iterator[Notice]:
     """The alerts of a notification; raises InvalidInput for another shape."""
     payload = _object(body, "")
     for i, given in enumerate(_list(payload, "alerts", "")):
@@ -82,7 +82,7 @@ def alertmanager(body: Any) -> Iterator[Told]:
         yield _alert(field, _ALERTMANAGER_NAMES, told, resolved=resolved, over=over)
 
 
-def plain(body: Any) -> Iterator[Told]:
+def plain(body: Any) -> Iterator[Notice]:
     """An alert or a deployment report, or a list of them, in the registry's own words.
 
     An alert has the shape of IncidentInput, and may add `status: resolved` with `resolvedAt`. A report says
@@ -103,7 +103,7 @@ def plain(body: Any) -> Iterator[Told]:
         yield _alert(field, {}, told, resolved=resolved, over=status == "resolved")
 
 
-def cloudevents(body: Any) -> Iterator[Told]:
+def cloudevents(body: Any) -> Iterator[Notice]:
     """The alerts and reports in an event or a batch of events; raises InvalidInput for one that tells neither."""
     events = body if isinstance(body, list) else [body]
     for i, given in enumerate(events):
@@ -134,7 +134,7 @@ def binary(headers: Mapping[str, str], data: Any) -> dict[str, Any]:
     return {**attributes, "data": data}
 
 
-def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Told]:
+def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Notice]:
     context = _object(event["context"], _at(field, "context"))
     subject = _object(event["subject"], _at(field, "subject"))
     content = _object(subject.get("content", {}), _at(field, "subject.content"))

@@ -50,14 +50,14 @@ class VersionAssessment:
 class RankedVersion:
     """An eroded version; `q` is the false discovery rate over the whole registry, `rank` its place as a key."""
 
-    standing: VersionAssessment
+    assessment: VersionAssessment
     q: float | None
     rank: Rank
 
 
 @dataclass
 class Ranking:
-    """The standings as of sequence `upto`. `pending` versions are still to be assessed as of sequence `seen`.
+    """The ranking as of sequence `upto`. `pending` versions are still to be assessed as of sequence `seen`.
 
     `stride` is how many of them the next step takes.
     """
@@ -76,11 +76,11 @@ class Ranking:
         self.pending |= versions
         self.seen = upto
 
-    def take(self, standings: Iterable[VersionAssessment]) -> None:
+    def take(self, assessments: Iterable[VersionAssessment]) -> None:
         """Take in what was assessed; with the last that was waited for, all of it takes the place of what was held."""
-        for standing in standings:
-            self._coming[standing.version] = standing
-            self.pending.discard(standing.version)
+        for assessment in assessments:
+            self._coming[assessment.version] = assessment
+            self.pending.discard(assessment.version)
         if not self.pending:
             self._held |= self._coming
             self._coming.clear()
@@ -101,20 +101,20 @@ class Ranking:
 
 
 def _rank(held: Sequence[VersionAssessment]) -> list[RankedVersion]:
-    rates = registry_rates([standing.p for standing in held])
+    rates = registry_rates([assessment.p for assessment in held])
     eroded = [
-        (standing, q, (_order(q), _order(standing.p), standing.version))
-        for standing, q in zip(held, rates, strict=True)
-        if standing.verdict is ErosionVerdict.ERODED
+        (assessment, q, (_order(q), _order(assessment.p), assessment.version))
+        for assessment, q in zip(held, rates, strict=True)
+        if assessment.verdict is ErosionVerdict.ERODED
     ]
     groups: dict[object, tuple[int, int, int]] = {}
-    for standing, _, own in eroded:
-        group = standing.span or standing.version
+    for assessment, _, own in eroded:
+        group = assessment.span or assessment.version
         groups[group] = min(own, groups.get(group, own))
     ranked = []
-    for standing, q, own in eroded:
-        first = groups[standing.span or standing.version]
-        ranked.append(RankedVersion(standing, q, (first[0], first[2], *own)))
+    for assessment, q, own in eroded:
+        first = groups[assessment.span or assessment.version]
+        ranked.append(RankedVersion(assessment, q, (first[0], first[2], *own)))
     return sorted(ranked, key=lambda one: one.rank)
 
 

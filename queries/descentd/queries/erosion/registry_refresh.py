@@ -1,4 +1,4 @@
-"""Keeping the standings of a registry level with its log.
+"""Keeping the ranking of a registry level with its log.
 
 What is recorded changes the standing of the versions that it is about and of what descends from them, and only those
 are assessed again.
@@ -36,30 +36,30 @@ _SPAN: Final = 10_000
 
 
 async def catch_up(registry: Registry) -> None:
-    """Bring the standings level with the log as it is now."""
+    """Bring the ranking level with the log as it is now."""
     upto = await registry.sequence()
     while registry.cache(Ranking).upto < upto:
         await advance(registry)
 
 
 async def advance(registry: Registry) -> bool:
-    """Go one step towards the end of the log; returns whether the standings had been level with it.
+    """Go one step towards the end of the log; returns whether the ranking had been level with it.
 
     What comes while versions are being assessed waits until those are done, so that a log that grows all the time
-    cannot keep the standings from ever being of one moment.
+    cannot keep the ranking from ever being of one moment.
     """
-    standings = registry.cache(Ranking)
-    async with standings.lock:
-        if not standings.pending:
+    ranking = registry.cache(Ranking)
+    async with ranking.lock:
+        if not ranking.pending:
             upto = await registry.sequence()
-            if standings.upto == upto:
+            if ranking.upto == upto:
                 return True
-            standings.look_at(await _touched_since(registry, standings.upto, upto), upto)
+            ranking.look_at(await _touched_since(registry, ranking.upto, upto), upto)
         start = time.monotonic()
-        chunk = sorted(standings.pending)[: standings.stride]
-        standings.take(await _assessed(registry, chunk, standings.seen) if chunk else ())
+        chunk = sorted(ranking.pending)[: ranking.stride]
+        ranking.take(await _assessed(registry, chunk, ranking.seen) if chunk else ())
         fitting = STEP * len(chunk) / (time.monotonic() - start)
-        standings.stride = min(MOST, max(LEAST, int(fitting)))
+        ranking.stride = min(MOST, max(LEAST, int(fitting)))
         return False
 
 

@@ -97,9 +97,9 @@ async def erosions(registry: Registry, wanted: ErosionFilter | None, first: int 
     found, upto = await _matching(registry, wanted)
     rest = [(one, findings) for one, findings in found if asked.after is None or one.rank > asked.after]
     shown = rest[: asked.first]
-    records = await registry.store.briefs([one.standing.version for one, _ in shown])
+    records = await registry.store.briefs([one.assessment.version for one, _ in shown])
     items = [
-        Eroded(record, one.standing.verdict, one.q, findings, asked.cursor(*one.rank))
+        Eroded(record, one.assessment.verdict, one.q, findings, asked.cursor(*one.rank))
         for record, (one, findings) in zip(records, shown, strict=True)
     ]
     return Erosions(items, len(found), len(rest) > asked.first, upto)
@@ -119,17 +119,17 @@ async def erosion_groups(
         groups.setdefault(one.rank[:2], []).append((one, findings))
     rest = [place for place in groups if asked.after is None or place > asked.after]
     shown = rest[: asked.first]
-    spans = [groups[place][0][0].standing.span for place in shown]
-    worst = [groups[place][0][0].standing.version for place in shown]
+    spans = [groups[place][0][0].assessment.span for place in shown]
+    worst = [groups[place][0][0].assessment.version for place in shown]
     named = {*worst, *(end for span in spans if span for end in (span.ancestor, span.descendant))}
     records = {brief.sequence: brief for brief in await registry.store.briefs(sorted(named))}
     items = [
         ErosionGroup(
             None if span is None else (records[span.ancestor], records[span.descendant]),
-            records[groups[place][0][0].standing.version],
+            records[groups[place][0][0].assessment.version],
             groups[place][0][0].q,
             groups[place][0][1],
-            frozenset(one.standing.version for one, _ in groups[place]),
+            frozenset(one.assessment.version for one, _ in groups[place]),
             asked.cursor(*place),
         )
         for place, span in zip(shown, spans, strict=True)
@@ -142,23 +142,23 @@ async def _matching(
 ) -> tuple[list[tuple[RankedVersion, Sequence[FindingSummary]]], int]:
     """The eroded versions that a filter lets through, with the findings asked for, and the sequence of the answer."""
     conditions = wanted or ErosionFilter()
-    standings = registry.cache(Ranking)
+    ranking = registry.cache(Ranking)
     try:
         async with asyncio.timeout(PATIENCE):
             await catch_up(registry)
     except TimeoutError:
-        if not standings.upto:
+        if not ranking.upto:
             raise Unavailable(
                 f"The evaluated versions are being assessed for the first time since this server started, and "
-                f"{standings.progress} are done: ask again in a minute."
+                f"{ranking.progress} are done: ask again in a minute."
             ) from None
-    ranked, upto = standings.ranked, standings.upto
+    ranked, upto = ranking.ranked, ranking.upto
     within = await _named(registry, conditions)
     found: list[tuple[RankedVersion, Sequence[FindingSummary]]] = [
         (one, findings)
         for one in ranked
-        if (within is None or one.standing.version in within)
-        and (findings := [each for each in one.standing.findings if conditions.lets_through(each)])
+        if (within is None or one.assessment.version in within)
+        and (findings := [each for each in one.assessment.findings if conditions.lets_through(each)])
     ]
     return found, upto
 

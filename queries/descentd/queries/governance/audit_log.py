@@ -9,7 +9,7 @@ from descentd.queries.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
-class Accesses:
+class AccessPage:
     """A page of the log of accesses, newest first, each with its cursor."""
 
     items: Sequence[tuple[Access, str]]
@@ -18,7 +18,7 @@ class Accesses:
 
 async def accesses(
     registry: Registry, person: str | None, refused: bool | None, first: int | None, after: str | None
-) -> Accesses:
+) -> AccessPage:
     """The accesses of a person (None: of everybody), and those that were or were not refused (None: both).
 
     Raises InvalidInput for a cursor that is none.
@@ -28,4 +28,4 @@ async def accesses(
     before = asked.after[0] if asked.after else None
     found = await registry.store.accounts.accesses(before, asked.first + 1, person, refused)
     items = [(access, asked.cursor(number)) for number, access in found[: asked.first]]
-    return Accesses(items, len(found) > asked.first)
+    return AccessPage(items, len(found) > asked.first)

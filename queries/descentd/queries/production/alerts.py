@@ -9,7 +9,7 @@ from descentd.graph.model.clock import timestamp
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
 from descentd.queries.production import incident_reports
-from descentd.queries.production.receipts import Taken
+from descentd.queries.production.receipts import Recorded
 from descentd.queries.registry import Registry
 
 _LONGEST: Final = 1000
@@ -31,7 +31,7 @@ def external_id(*parts: str) -> str:
     return whole if len(whole) <= _LONGEST else f"{parts[0]}:{hashlib.sha256(whole.encode()).hexdigest()}"
 
 
-async def take_alert(registry: Registry, told: Alert, person: str, key: str | None) -> Taken:
+async def take_alert(registry: Registry, told: Alert, person: str, key: str | None) -> Recorded:
     """Record an alert. One without an id of its own goes by `key`: the same one again is the same incident."""
     given, note = await _known_alone(registry, told.incident)
     if given.external_id is None:
@@ -43,7 +43,7 @@ async def take_alert(registry: Registry, told: Alert, person: str, key: str | No
         ended = max(told.resolved or timestamp(), reported.record.content["openedAt"], key=instant)
         over = {"incident": reported.record.id, "reason": reason, "resolvedAt": ended}
         await incident_reports.resolve(registry, ResolutionInput.read(over), person)
-    return Taken(reported.record.id, note)
+    return Recorded(reported.record.id, note)
 
 
 async def _known_alone(registry: Registry, told: IncidentInput) -> tuple[IncidentInput, str | None]:

@@ -16,7 +16,7 @@ NOTHING_SERVED: Final = "NOTHING_SERVED"
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Recorded:
     """The record that something told became, None where it needed none; `note` says what of it was not understood."""
 
     id: str | None
@@ -24,7 +24,7 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Receipt:
     """A record, the ref of the version that it is about, and how that stands now.
 
     `affected` counts by kind what else comes from an incident's cause, or else from its version.
@@ -37,10 +37,10 @@ class Outcome:
     affected: Mapping[Kind, int] = field(default_factory=dict)
 
 
-_NOTHING: Final = Outcome(None, None, None, NOTHING_SERVED)
+_NOTHING: Final = Receipt(None, None, None, NOTHING_SERVED)
 
 
-async def outcomes(registry: Registry, ids: Sequence[str | None]) -> list[Outcome]:
+async def receipts(registry: Registry, ids: Sequence[str | None]) -> list[Receipt]:
     """How incidents and deployments stand, in the order asked; None is what needed no record."""
     upto = await registry.sequence()
     briefs = await registry.store.resolve({id for id in ids if id is not None})
@@ -49,21 +49,21 @@ async def outcomes(registry: Registry, ids: Sequence[str | None]) -> list[Outcom
     deployments = await deployments_by_record(registry, [e for e in entries if e.record.kind is Kind.DEPLOYMENT], upto)
     about = {entry.record.content["subject"] for entry in entries if "subject" in entry.record.content}
     versions = await registry.store.resolve(about)
-    found: dict[str, Outcome] = {}
+    found: dict[str, Receipt] = {}
     for entry in entries:
         named = versions.get(entry.record.content.get("subject", ""))
         ref = None if named is None else named.ref
         if entry.record.kind is Kind.INCIDENT:
             status = IncidentStatus.RESOLVED if entry.sequence in over else IncidentStatus.OPEN
             counts = await affected(registry, entry.record.content, upto)
-            found[entry.record.id] = Outcome(entry.record.id, Kind.INCIDENT, ref, status, counts)
+            found[entry.record.id] = Receipt(entry.record.id, Kind.INCIDENT, ref, status, counts)
         else:
             found[entry.record.id] = _deployment(entry, deployments.get(entry.sequence), ref)
     return [_NOTHING if id is None else found[id] for id in ids]
 
 
-def _deployment(entry: Entry, deployment: Deployment | None, version: str | None) -> Outcome:
+def _deployment(entry: Entry, deployment: Deployment | None, version: str | None) -> Receipt:
     if deployment is None:
-        return Outcome(entry.record.id, Kind.DEPLOYMENT, None, NOTHING_SERVED)
+        return Receipt(entry.record.id, Kind.DEPLOYMENT, None, NOTHING_SERVED)
     status = "ENDED" if deployment.until <= instant(timestamp()) else "SERVING"
-    return Outcome(entry.record.id, Kind.DEPLOYMENT, version, status)
+    return Receipt(entry.record.id, Kind.DEPLOYMENT, version, status)

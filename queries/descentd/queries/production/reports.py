@@ -16,7 +16,7 @@ from descentd.graph.model.records import Brief
 from descentd.queries.production import deploying, incident_reports
 from descentd.queries.production.alerts import external_id
 from descentd.queries.production.deployments import at_place, promotions
-from descentd.queries.production.receipts import Taken
+from descentd.queries.production.receipts import Recorded
 from descentd.queries.prose import shortened
 from descentd.queries.registry import Registry
 
@@ -42,13 +42,13 @@ class Report:
     removed: bool = False
 
 
-async def take_report(registry: Registry, told: Report, person: str, key: str | None) -> Taken:
+async def take_report(registry: Registry, told: Report, person: str, key: str | None) -> Recorded:
     """Record a report: a deployment, its end, or an incident. The same `key` again is the same report."""
     given = told.given
     if told.removed:
         place = {"environment": given.environment, "endpoint": given.endpoint, "until": given.since}
         ending = EndDeploymentInput.read({**place, "reason": "Reported as removed."})
-        return Taken((await deploying.report_end(registry, ending, person, key)).id)
+        return Recorded((await deploying.report_end(registry, ending, person, key)).id)
     candidates = await _versions(registry, given)
     if len(candidates) != 1:
         return await _mismatch(registry, given, _unclear(given, candidates), None, person)
@@ -64,7 +64,7 @@ async def take_report(registry: Registry, told: Report, person: str, key: str | 
         done = await deploying.deploy(registry, DeploymentInput.read(wanted), person, serves=True)
     except GateBlocked as error:
         return await _mismatch(registry, given, f"Serving against the registry: {error.message}", version, person)
-    return Taken(done.deployment.entry.record.id)
+    return Recorded(done.deployment.entry.record.id)
 
 
 async def _versions(registry: Registry, given: ReportInput) -> list[Brief]:
@@ -103,7 +103,7 @@ def _unclear(given: ReportInput, candidates: Sequence[Brief]) -> str:
     return f"Serving, but which version is ambiguous: {given.deployed} is an artifact of {shown}"
 
 
-async def _mismatch(registry: Registry, given: ReportInput, title: str, version: Brief | None, person: str) -> Taken:
+async def _mismatch(registry: Registry, given: ReportInput, title: str, version: Brief | None, person: str) -> Recorded:
     """An incident about what serves: about its version, or about none, whatever the registry thinks serves there."""
     # What keeps on serving is reported again and again, and is one incident until it is over.
     parts = ("serving", given.environment, given.endpoint, given.deployed or "", given.since or "")
@@ -119,4 +119,4 @@ async def _mismatch(registry: Registry, given: ReportInput, title: str, version:
     }
     matched = version is not None
     done = await incident_reports.report(registry, IncidentInput.read(told), person, recurs=True, matched=matched)
-    return Taken(done.record.id)
+    return Recorded(done.record.id)

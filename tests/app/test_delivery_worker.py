@@ -57,7 +57,7 @@ def destination(url: str, *secrets: str, **other: Any) -> Destination:
     return Destination("ci", url, [signing.key(secret) for secret in secrets or (SECRET,)], **usual)
 
 
-async def courier(registry: Registry, sender: HTTPSender, clock: Clock, to: Destination) -> DeliveryWorker:
+async def delivery_worker(registry: Registry, sender: HTTPSender, clock: Clock, to: Destination) -> DeliveryWorker:
     made = DeliveryWorker(to, lambda: registry, sender.send, LEASE, clock=clock, chance=lambda: 0.0)
     await made.begin(registry)
     return made
@@ -79,8 +79,8 @@ async def test_the_whole_of_it(registry: Registry, sender: HTTPSender, clock: Cl
     await send(registry, **lineage(), vulnerabilities=[weakness(PARENT, metric="accuracy", threshold=0.5)])
     begin = await registry.store.sequence()
     with Receiver(statuses=[200, 500, 200, 503, 503, 503, 503]) as receiver:
-        made = await courier(registry, sender, clock, destination(receiver.url, SECRET, OTHER))
-        other = await courier(registry, sender, clock, destination(receiver.url))
+        made = await delivery_worker(registry, sender, clock, destination(receiver.url, SECRET, OTHER))
+        other = await delivery_worker(registry, sender, clock, destination(receiver.url))
         await send(registry, models=[version("3", CHILD)])
         await noted(registry, 1, 2)
         await other.round()
@@ -133,7 +133,7 @@ async def test_a_port_where_nobody_listens(registry: Registry, sender: HTTPSende
     await send(registry, **lineage())
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    made = await courier(registry, sender, clock, destination(f"http://127.0.0.1:{port}/"))
+    made = await delivery_worker(registry, sender, clock, destination(f"http://127.0.0.1:{port}/"))
     await noted(registry, 1, 2)
     await made.round()
     [(first, *rest)] = await states(registry)
@@ -149,10 +149,10 @@ async def test_another_takes_over_when_the_claim_has_ended(
 ) -> None:
     await send(registry, **lineage())
     with Receiver(statuses=[500]) as receiver:
-        one = await courier(registry, sender, clock, destination(receiver.url))
+        one = await delivery_worker(registry, sender, clock, destination(receiver.url))
         await noted(registry, 1, 2)
         await one.round()
-        other = await courier(registry, sender, clock, destination(receiver.url))
+        other = await delivery_worker(registry, sender, clock, destination(receiver.url))
         clock.wait(29)
         await other.round()
         assert len(receiver.received) == 1
@@ -195,7 +195,7 @@ async def test_what_was_sent_by_one_that_lost_its_claim_is_not_kept(
 async def test_gone_is_parked_at_once(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     await send(registry, **lineage())
     with Receiver(statuses=[410]) as receiver:
-        made = await courier(registry, sender, clock, destination(receiver.url))
+        made = await delivery_worker(registry, sender, clock, destination(receiver.url))
         await noted(registry, 1, 2)
         await made.round()
     assert [state for _, state, *_ in await states(registry)] == ["PARKED", "DELIVERED"]
@@ -205,7 +205,7 @@ async def test_gone_is_parked_at_once(registry: Registry, sender: HTTPSender, cl
 async def test_only_what_is_asked_for(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     with Receiver() as receiver:
         kinds = frozenset({"safety_profile.registered", "probes.due"})
-        made = await courier(registry, sender, clock, destination(receiver.url, kinds=kinds))
+        made = await delivery_worker(registry, sender, clock, destination(receiver.url, kinds=kinds))
         await send(registry, **lineage(), vulnerabilities=[weakness(PARENT, metric="accuracy", threshold=0.5)])
         await made.round()
         # What one transaction registers has the probes that it documents, whatever comes first in it.
@@ -221,7 +221,7 @@ async def test_only_environments_that_are_asked_for(registry: Registry, sender: 
     await send(registry, **lineage())
     with Receiver() as receiver:
         to = destination(receiver.url, environments=frozenset({"production"}))
-        made = await courier(registry, sender, clock, to)
+        made = await delivery_worker(registry, sender, clock, to)
         await said(registry, "staging")
         await said(registry, "production")
         await noted(registry, 1)
@@ -239,7 +239,7 @@ async def said(registry: Registry, environment: str) -> None:
 async def test_redelivery_holds_nothing_up(registry: Registry, sender: HTTPSender, clock: Clock) -> None:
     await send(registry, **lineage())
     with Receiver() as receiver:
-        made = await courier(registry, sender, clock, destination(receiver.url))
+        made = await delivery_worker(registry, sender, clock, destination(receiver.url))
         await noted(registry, 1)
         await made.round()
         [first] = [one.sequence for one in await registry.store.outbox.deliveries(9)]
@@ -279,7 +279,7 @@ async def test_one_that_died_before_it_could_note_an_answer(
             await dead.round()
         clock.wait(31)
         async with opened(store_of("sqlite", tmp_path, None)) as again:
-            made = await courier(again, sender, clock, destination(receiver.url))
+            made = await delivery_worker(again, sender, clock, destination(receiver.url))
             await made.round()
         ids = [one.id for one in receiver.received]
         assert ids[0] == ids[1] != ids[2]
