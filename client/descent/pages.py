@@ -84,11 +84,27 @@ def _warnings(record: Record) -> None:
     _table("Flags", ("action", "reason"), record["flags"])
     _table("Vulnerabilities", ("severity", "title"), record["vulnerabilities"])
     reviews = [
-        {**review, "valid": "valid" if review["valid"] else "void", "conditions": "; ".join(review["conditions"] or ())}
+        {
+            **review,
+            "by": _reviewer(review),
+            "valid": "valid" if review["valid"] else f"void: {review.get('void') or 'it has expired'}",
+            "conditions": "; ".join(review["conditions"] or ()),
+        }
         for review in record["reviews"]
     ]
-    _table("Reviews", ("environment", "decision", "valid", "expiresAt", "reason", "conditions"), reviews)
+    _table("Reviews", ("by", "environment", "decision", "valid", "expiresAt", "reason", "conditions"), reviews)
+    kin = [
+        {**one["incident"], "of": one["of"]["ref"], "relation": one["relation"].lower().replace("_", " ")}
+        for one in record.get("kinIncidents", ())
+    ]
+    _table("Open incidents of kin", ("of", "relation", "severity", "title", "id"), kin)
     _items("Notes", [f"{_writer(note)}: {note['text']}" for note in record["notes"]])
+
+
+def _reviewer(review: Record) -> str:
+    claimed = review.get("claimed")
+    who = str(review.get("recordedBy", ""))
+    return f"{claimed['by']} ({claimed['source']}), as {who} recorded" if claimed else who
 
 
 def _writer(note: Record) -> str:

@@ -106,7 +106,8 @@ def test_from_review_to_what_serves(people: People) -> None:
     done = people.json("reg", "deploy", CHILD, *PLACE, "--artifact", digest(2), "--since", "2026-01-01T00:00:00Z")
     assert (done["version"]["ref"], done["since"]) == (CHILD, "2026-01-01T00:00:00Z")
     [row] = people.done("rev", "serving").splitlines()[1:]
-    assert row.split() == ["production", "/score", CHILD, "2026-01-01T00:00:00Z", "met", "current"]
+    # An evaluation came after the profile: what drift calls stale is not current here either.
+    assert row.split() == ["production", "/score", CHILD, "2026-01-01T00:00:00Z", "met", "not", "current"]
     people.done("rev", "flag", CHILD, "--action", "review", "--reason", "Odd.")
     people.done("rev", "flag", CHILD, "--action", "quarantine", "--reason", "Leaks.")
     told = people.done("rev", "serving").splitlines()[2:]
@@ -244,6 +245,9 @@ def test_incidents(people: People) -> None:
     assert entity["affected"] == found["affected"]
     assert entity["profile"] is not None
     assert people.json("rev", "incidents", PARENT)["totalCount"] == 1
+    # It is a question to what came from the version too, and shown there.
+    [row] = [line for line in people.done("rev", "show", CHILD).splitlines() if "Scores drift" in line]
+    assert row.split()[:3] == [PARENT, "ancestor", "HIGH"]
     over = people.done("reg", "resolve-incident", found["id"], "--reason", "Rolled back.")
     assert over == f"RESOLVED: {found['id']}\n"
     assert "resolved" in people.done("rev", "show", found["id"])
