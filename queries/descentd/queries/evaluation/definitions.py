@@ -2,9 +2,12 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import replace
+from functools import cached_property
 from itertools import chain
 
-from descentd.graph.metrics import MetricDefinition, catalogue, nearest
+from descentd.graph.metrics import MetricDefinition, canonical_name, catalogue, nearest
 from descentd.graph.model.errors import UnknownMetric
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import SupportsReach
@@ -13,18 +16,35 @@ from descentd.queries.registry import Registry
 
 
 class Metrics:
-    """All definitions in force at one moment. `number` tells two such moments apart: how many were registered."""
+    """All definitions in force at one moment. `number` tells two such moments apart: how many were registered.
+
+    An alias of the catalogue means the metric that it is an alias of, and results of both are one series.
+    """
 
     def __init__(self, registered: Mapping[str, MetricDefinition]) -> None:
         self.number = len(registered)
-        self._known = {**catalogue(), **registered}
-        made = {name: parts for name, each in self._known.items() if (parts := each.parts)}
-        self.composites = {name: self._known[name] for name in {*made, *chain.from_iterable(made.values())}}
-        """The definitions of metrics that are made of others, and of those that they are made of."""
+        self._spelled = {**catalogue(), **registered}
+        canonical = {name: canonical_name(name, registered) for name in self._spelled}
+        plain = {name: _with_parts(one, canonical) for name, one in self._spelled.items() if canonical[name] == name}
+        self._known = {name: plain[canonical[name]] for name in self._spelled}
+        self.composites = _composites(plain)
+        """The definitions of metrics that are made of others, and of those that they are made of, by canonical name."""
 
     def __getitem__(self, name: str) -> MetricDefinition:
-        """The definition of a metric that the registry is known to hold results of."""
+        """The definition of a metric that the registry is known to hold results of; its name is the canonical one."""
         return self._known[name]
+
+    def canonical(self, name: str) -> str:
+        """The name by which results of a metric are compared, also of one that nobody defined."""
+        return self._known[name].name if name in self._known else name
+
+    @cached_property
+    def first_edition(self) -> "Metrics":
+        """The same where no name is an alias of another, as decisions of the first edition saw them."""
+        metrics = copy(self)
+        metrics._known = self._spelled
+        metrics.composites = _composites(self._spelled)
+        return metrics
 
     def find(self, name: str, field: str | None = None) -> MetricDefinition:
         """The definition; raises UnknownMetric with the nearest names."""
@@ -33,6 +53,20 @@ class Metrics:
             hint = f"did you mean {', '.join(close)}?" if close else "define it under metrics of a manifest."
             raise UnknownMetric(f"{repr(name)} is neither in the catalogue nor registered: {hint}", field)
         return self._known[name]
+
+
+def _with_parts(definition: MetricDefinition, canonical: Mapping[str, str]) -> MetricDefinition:
+    """A composite with its parts by their canonical names."""
+    if not definition.parts:
+        return definition
+    worst = tuple(dict.fromkeys(canonical.get(name, name) for name in definition.worst_of))
+    of = definition.disparity_of
+    return replace(definition, worst_of=worst, disparity_of=None if of is None else canonical.get(of, of))
+
+
+def _composites(known: Mapping[str, MetricDefinition]) -> dict[str, MetricDefinition]:
+    made = {name: parts for name, each in known.items() if (parts := each.parts)}
+    return {name: known[name] for name in {*made, *chain.from_iterable(made.values())}}
 
 
 class MetricDefinitions:

@@ -140,6 +140,8 @@ class Measured:
 async def measured(registry: Registry, versions: Sequence[int], upto: int, edition: int = CURRENT) -> Measured:
     """All evaluations of some versions as known at a sequence, by a fixed number of look-ups."""
     metrics = await definitions(registry, upto)
+    if edition == FIRST:
+        metrics = metrics.first_edition
     links = await registry.store.links(versions, {Role.EVALUATES}, inward=True)
     about = {link.source: link.target for link in links if link.source <= upto}
     cache = registry.cache(EvaluationCache)

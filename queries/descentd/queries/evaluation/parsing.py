@@ -195,7 +195,7 @@ def _in_series(
         whole = with_composites(measured, metrics.composites)
     results: dict[SeriesKey, Result] = {}
     for (name, slice), result in whole.items():
-        made_of = metrics.number, name, protocol, slice, result.parts
+        made_of = metrics.number, metrics[name].name, name, protocol, slice, result.parts
         key = keys.get(made_of)
         if key is None:
             key = keys[made_of] = SeriesKey(metrics[name], protocol, slice, result.parts)

@@ -18,7 +18,9 @@ async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str
     """
     versions = [context.version.sequence, *(brief.sequence for brief in serving)]
     found = await measured(context.registry, versions, context.upto, context.statistics)
-    wanted = context.references.metrics
+    wanted: defaultdict[str, list[str]] = defaultdict(list)
+    for name in context.references.metrics:
+        wanted[found.metrics.canonical(name)].append(name)
     own = {
         series: one for series, one in found.results(context.version.sequence).items() if series.metric.name in wanted
     }
@@ -30,24 +32,24 @@ async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str
     for series, one in sorted(own.items(), key=lambda item: item[1].evaluation.sequence):
         definition = series.metric
         on = data.get(series.protocol.data or "")
-        seen[series.metric.name].append(
-            {
-                "value": float(one.result.value),
-                "badness": definition.badness(one.result.value),
-                "stderr": one.result.error(definition) if "stderr" in context.references.fields else None,
-                "n": one.result.n,
-                "slice": dict(series.slice),
-                "suite": series.protocol.suite,
-                "suite_version": series.protocol.version,
-                "data": on.ref if on else None,
-                "contaminated": touched.touches(context.version.sequence, on.sequence) if touched and on else None,
-                "delta_serving": _delta(series, one, there),
-                "age_days": context.age_days(one.evaluation.moment),
-            }
-        )
-        evidence[series.metric.name] += [each.id for each in one.evaluations]
+        value = {
+            "value": float(one.result.value),
+            "badness": definition.badness(one.result.value),
+            "stderr": one.result.error(definition) if "stderr" in context.references.fields else None,
+            "n": one.result.n,
+            "slice": dict(series.slice),
+            "suite": series.protocol.suite,
+            "suite_version": series.protocol.version,
+            "data": on.ref if on else None,
+            "contaminated": touched.touches(context.version.sequence, on.sequence) if touched and on else None,
+            "delta_serving": _delta(series, one, there),
+            "age_days": context.age_days(one.evaluation.moment),
+        }
+        for name in wanted[series.metric.name]:  # a policy may call it by an alias
+            seen[name].append(value)
+            evidence[name] += [each.id for each in one.evaluations]
     observations = {name: Observation(seen[name], tuple(dict.fromkeys(evidence[name]))) for name in seen}
-    return _retracted(context, found, wanted - seen.keys()) | observations
+    return _retracted(context, found, context.references.metrics - seen.keys()) | observations
 
 
 async def _contamination(context: GateContext, data: Mapping[str, Brief]) -> Contamination | None:
@@ -70,6 +72,7 @@ def _retracted(context: GateContext, found: Measured, absent: frozenset[str]) ->
     """The metrics of which there are retracted results alone."""
     seen: dict[str, Observation] = {}
     for evaluation in found.evaluations.get(context.version.sequence, ()):
-        for name in {series.metric.name for series in evaluation.results} & absent:
+        measured_names = {series.metric.name for series in evaluation.results}
+        for name in {name for name in absent if found.metrics.canonical(name) in measured_names}:
             seen[name] = Observation(Missing(f"What was measured of {name} was retracted."), (evaluation.id,))
     return seen
