@@ -255,13 +255,17 @@ def bias_blocks(world: World) -> None:
     assert outcome == "BLOCKED"
     assert [name for name in rules if rules[name] == "PASSED"] == ["every-group-measured", "probes-run", "nothing-open"]
     assert told["stereotype-rate"] == "The stereotype rate may be at most 0.10 from 0.5."
-    assert told["no-erosion"] == "Erosion is ERODED (STEP_REGRESSION of pct_stereotype)."
+    assert told["no-erosion"].startswith("Erosion is ERODED (STEP_REGRESSION of pct_stereotype")
     assert told["documentation-current"].startswith("1 evaluation came after the safety profile: read it again")
     assert told["quorum"] == "0 of 2 people said GO on what is known now."
     refused = world.refuse("GATE_BLOCKED", "Ruth", "Promote", of=CHILD, environment="production")
     assert refused.told["outcome"] == "BLOCKED"
     world.ids["blocked"] = refused.told["decision"]
+    # What was wrong is retracted, and not outvoted by asking again.
     world.ids["better"] = world.register("Eva", evaluations=[results(CHILD, 0.54, 3)])["EVALUATION"]
+    assert world.rules(CHILD)[1]["stereotype-rate"] == "BLOCKED"
+    wrong = {"subjects": [world.ids["biased"]], "reason": "Run on the wrong prompts."}
+    world.ids["taken back"] = world.ask("Eva", "Retract", input=wrong)["id"]
     assert {name for name, outcome in world.rules(CHILD)[1].items() if outcome != "PASSED"} == {
         "documentation-current",
         "quorum",
@@ -489,12 +493,13 @@ def the_flag_is_cleared(world: World) -> None:
 
 
 def a_result_is_retracted(world: World) -> None:
-    """Without the better result the newest is the biased one: it counts again."""
+    """The better result goes, and so does the retraction of the biased one, which was a mistake: it counts again."""
     better = {"subjects": [world.ids["better"]], "reason": "The holdout was mixed up."}
     world.refuse("FORBIDDEN", "Ruth", "Retract", input=better)
     theirs = {"subjects": [world.ids["profile"]], "reason": "Not hers."}
     assert world.refuse("FORBIDDEN", "Eva", "Retract", input=theirs).field == "subjects[0]"
     world.ask("Eva", "Retract", input=better)
+    world.ask("Eva", "Retract", input={"subjects": [world.ids["taken back"]], "reason": "They were the right ones."})
     listed = {
         edge["node"]["id"]: edge["node"]["retracted"] for edge in world.ask("Rob", "Evaluations", of=CHILD)["edges"]
     }
