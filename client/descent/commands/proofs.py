@@ -1,13 +1,25 @@
 """`descent prove`: that a record is in the log, checked here."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from descent import console
 from descent.commands.lineage import Ref
+from descent.errors import NotProved
+from descent.notes import Checkpoint, open_checkpoint, read_keys
 from descent.options import Output, Session, Url
-from descent.proofs import check_proof
+from descent.proofs import check_proof, digest
+
+CheckpointFile = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", metavar="FILE", help="Prove it in the log of this signed checkpoint; needs --key."),
+]
+TrustedKeys = Annotated[
+    list[str] | None,
+    typer.Option("--key", metavar="KEY", help="A public key that is trusted, or a file with keys; may be repeated."),
+]
 
 
 def prove(
@@ -16,17 +28,24 @@ def prove(
     size: Annotated[
         int | None, typer.Option("--size", min=1, help="Prove it in the log of so many entries.  [default: all]")
     ] = None,
+    checkpoint: CheckpointFile = None,
+    keys: TrustedKeys = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
     """Prove that a record is in the log, and that this log is the beginning of the present one.
 
-    The proof is checked here, from the record's content up to the root.
+    The proof is checked here, from the record's content up to the root; with a checkpoint, up to who signed it.
     """
     session = Session.of(context, url, output)
+    signed = None if checkpoint is None else read_checkpoint(checkpoint, keys or [])
     with session.client() as client:
-        proof = client.proof(ref, size=size)
+        proof = client.proof(ref, size=size if signed is None else signed.tree.size)
     entry = check_proof(proof)
+    if signed is not None and digest(proof["root"]) != signed.tree.root:
+        raise NotProved.because(
+            f"The registry's log of {signed.tree.size} entries has another root than the checkpoint: it was rewritten."
+        )
     if session.json:
         console.print_json(proof)
         return
@@ -39,6 +58,17 @@ def prove(
             ("entry", f"{entry.sequence} of {proof['size']}"),
             ("root", proof["root"]),
             ("now", f"{proof['presentSize']} entries, root {proof['presentRoot']}"),
+            *([] if signed is None else [("signed by", ", ".join((signed.origin, *signed.witnesses)))]),
         ]
     )
     console.say("Checked: the content gives the id, the entry is in the log, and that log begins the present one.")
+
+
+def read_checkpoint(file: Path, keys: list[str]) -> Checkpoint:
+    """Return the checkpoint in a file, signed with one of the keys; raises NotProved."""
+    if not keys:
+        raise NotProved.because("A checkpoint is worth nothing without a key that is trusted: name one with --key.")
+    try:
+        return open_checkpoint(file.read_text("utf-8"), read_keys(keys))
+    except (OSError, UnicodeDecodeError):
+        raise NotProved.because(f"{file} cannot be read: check its path.") from None

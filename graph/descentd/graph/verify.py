@@ -59,12 +59,15 @@ class _WrongError(Exception):
     """What does not fit, as a sentence."""
 
 
-async def verify(store: Audited, progress: Callable[[int, int], None] | None = None) -> Report:
+async def verify(
+    store: Audited, progress: Callable[[int, int], None] | None = None, known: Sequence[tuple[int, bytes]] = ()
+) -> Report:
     """Compare everything that `store` holds with what follows from its records' content, up to the first misfit.
 
-    `progress` is called with how many records were compared, and of how many. Raises Unavailable.
+    `progress` is called with how many records were compared, and of how many. `known` are sizes that the log had and
+    the roots that it had then, from checkpoints: it has to continue all of them. Raises Unavailable.
     """
-    log = _Log()
+    log = _Log(known)
     try:
         if fault := await store.layout():
             raise _WrongError(f"The store is not laid out as Descent does it: {fault}.")
@@ -113,7 +116,8 @@ async def _look_up(store: Audited, chunk: list[Stored]) -> None:
 class _Log:
     """The log as far as it was right."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Sequence[tuple[int, bytes]]) -> None:
+        self._known = known
         self.sequence = 0
         self.frontier = Frontier()
         self._transaction = 0
@@ -124,6 +128,7 @@ class _Log:
     def compare(self, chunk: list[Stored], head: Head) -> None:
         """Take the next entries in, each as far as it fits."""
         for stored in chunk:
+            self.continues()
             self._entry(stored)
             try:
                 _record(stored)
@@ -154,8 +159,23 @@ class _Log:
         if entry.transaction == self._transaction and entry.recorded_at != self._recorded_at:
             _differs(stored, "recordedAt", entry.recorded_at, f"{self._recorded_at}, as in all of its transaction")
 
+    def continues(self) -> None:
+        """Compare with the roots that are known of a log of this size."""
+        for size, root in self._known:
+            if size == self.sequence and root != self.frontier.root():
+                raise _WrongError(
+                    f"The log was rewritten: its first {size} entries have the root {self.frontier.root().hex()}, but "
+                    f"the checkpoint has {root.hex()}."
+                )
+
     def end(self, head: Head) -> None:
-        """Compare with the head."""
+        """Compare with the head, and with checkpoints of a longer log."""
+        self.continues()
+        for size, _ in self._known:
+            if size > head.sequence:
+                raise _WrongError(
+                    f"The log was cut off: it has {head.sequence} entries, but the checkpoint has {size}."
+                )
         if self.sequence != head.sequence:
             raise _WrongError(f"The head ends the log with record {head.sequence}, but there are {self.sequence}.")
         if head.frontier != self.frontier:

@@ -70,6 +70,7 @@ ROUTES: Final[Table] = {
     "/bulk": READERS,  # what may be in the manifests is in SECTIONS
     # What is asked by machines without a token, tells nothing of what is registered, and has to answer also while the
     # store that knows the tokens is away.
+    "/checkpoint": PUBLIC,  # for witnesses; size and root say no more than /readyz does
     "/livez": PUBLIC,
     "/readyz": PUBLIC,
     "/version": PUBLIC,

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Annotated
 import typer
 
 from descentd.app.auth.token_commands import Format, Store, tokens
+from descentd.app.checkpoints.checkpoint import Checkpoint
+from descentd.app.checkpoints.commands import checkpoint, keygen, opened
 from descentd.app.notifications.commands import deliveries
 from descentd.app.server.policy_commands import policies
 from descentd.app.server.settings import Settings
@@ -94,15 +97,30 @@ def demo(
 app.add_typer(tokens, name="token")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(policies, name="policies")
+app.command()(keygen)
+app.command()(checkpoint)
 
 
 @app.command()
 def verify(
     store: Store = None,
     format: Annotated[Format, typer.Option(help="How the outcome is written.")] = Format.TEXT,
+    checkpoints: Annotated[
+        list[Path] | None,
+        typer.Option("--checkpoint", help="A signed checkpoint that the log has to continue.", metavar="FILE"),
+    ] = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option("--key", help="A public key of the registry, or its file.  [default: that of the settings]"),
+    ] = None,
+    witnesses: Annotated[
+        list[str] | None, typer.Option("--witness", help="A public key that has to have cosigned, or its file.")
+    ] = None,
 ) -> None:
     """Work out again everything that a store holds, and say whether it is what was recorded; 1 where it is not."""
-    report = asyncio.run(_verify(Settings.read(store=store).store))
+    settings = Settings.read(store=store)
+    known = opened(checkpoints, keys or [], witnesses or [], settings) if checkpoints else []
+    report = asyncio.run(_verify(settings.store, known))
     if format is Format.JSON:
         sys.stdout.write(json.dumps({"records": report.records, "root": report.root, "problem": report.problem}) + "\n")
     elif report.problem is None:
@@ -138,11 +156,12 @@ async def _audit(address: str) -> list[Broken]:
         await store.close()
 
 
-async def _verify(address: str) -> Report:
+async def _verify(address: str, known: Sequence[Checkpoint]) -> Report:
     store = existing_store(address)
     await store.open()
     try:
-        return await checked(store, _show_progress if sys.stderr.isatty() else None)
+        roots = [(checkpoint.size, checkpoint.root) for checkpoint in known]
+        return await checked(store, _show_progress if sys.stderr.isatty() else None, roots)
     finally:
         await store.close()
 

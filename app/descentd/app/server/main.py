@@ -16,6 +16,8 @@ from descentd.app.auth.audit_log import AuditLog
 from descentd.app.auth.authentication import Authenticator
 from descentd.app.auth.authorization import FIELDS, Table
 from descentd.app.auth.oidc import OIDCVerifier
+from descentd.app.checkpoints.signer import Signer
+from descentd.app.checkpoints.writer import CheckpointWriter
 from descentd.app.graphql.http import GraphQLEndpoint
 from descentd.app.graphql.limits import Limits
 from descentd.app.graphql.operations import Operations, root_fields
@@ -51,12 +53,18 @@ def create(
     lifespan = Lifespan(settings)
     access_control = _access_control(settings, lifespan)
     names = [field[0].upper() + field[1:] for field in root_fields(schema)]
-    paths = ["/graphql", "/bulk", "/livez", "/readyz", "/metrics", "/version"]
+    paths = ["/graphql", "/bulk", "/checkpoint", "/livez", "/readyz", "/metrics", "/version"]
     metrics = Metrics(names, paths, shared=settings.run_directory is not None)
     dispatcher = Dispatcher(settings, lambda: lifespan.registry, metrics)
     refresher = ErosionRefresher(lambda: lifespan.registry, metrics.assessed)
     operations = Operations(
         schema, Limits.of(settings), settings.request_timeout, lifespan, metrics, access_control, table
+    )
+    checkpoints = CheckpointWriter(
+        Signer.of(settings),
+        lambda: lifespan.registry,
+        settings.checkpoint_every,
+        writes=settings.checkpoints is not None,
     )
     health = Health(lifespan, metrics)
     graphql = GraphQLEndpoint(operations, lifespan, metrics, settings.body_limit)
@@ -69,6 +77,7 @@ def create(
             Route(path, Webhook(path, lifespan, access_control, signatures, settings.body_limit), methods=["POST"])
             for path in READERS
         ),
+        Route("/checkpoint", checkpoints.answer),
         Route("/livez", health.live),
         Route("/readyz", health.ready),
         Route("/metrics", health.metrics),
@@ -84,12 +93,14 @@ def create(
             await lifespan.start(when_ready, dispatcher.begin)
             dispatcher.start()
             refresher.start()
+            checkpoints.start()
             try:
                 yield
             finally:
                 lifespan.ending.set()
                 await refresher.stop()
                 await dispatcher.stop()
+                await checkpoints.stop()
                 await access_control.audit_log.close()
                 await lifespan.stop()
 

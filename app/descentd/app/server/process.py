@@ -15,6 +15,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from descentd.app.auth.oidc import OIDCVerifier
+from descentd.app.checkpoints.signer import Signer
 from descentd.app.notifications.dispatcher import destinations_of
 from descentd.app.server import logging
 from descentd.app.server.lifespan import Lifespan
@@ -53,6 +54,7 @@ def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _
 def _check(settings: Settings) -> None:
     Lifespan(settings)
     destinations_of(settings)
+    Signer.of(settings)
     if settings.oidc:
         OIDCVerifier(settings).check()
 

@@ -50,6 +50,24 @@ class Settings(BaseSettings):
     webhook_secrets: Annotated[tuple[str, ...], Field(repr=False)] = ()
     """What senders of webhooks sign with; several while one is being changed."""
 
+    signing_key: Annotated[str | None, Field(repr=False)] = None
+    """What checkpoints are signed with, as `descentd keygen` writes it."""
+
+    signing_key_file: Path | None = None
+    """The file that holds it, which counts first."""
+
+    checkpoint_keys: tuple[str, ...] = ()
+    """Public keys that checkpoints were signed with before."""
+
+    checkpoints: Path | None = None
+    """The folder that checkpoints are written into."""
+
+    checkpoints_copy: Path | None = None
+    """A second folder for them, best on another machine."""
+
+    checkpoint_every: Annotated[int, Field(ge=1)] = 1000
+    """How many entries come between two checkpoints."""
+
     body_limit: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     request_timeout: Annotated[float, Field(gt=0)] = 30.0
     shutdown_timeout: Annotated[int, Field(ge=1)] = 35

@@ -1,0 +1,1 @@
+"""Checkpoints: size and root of the log, signed, so that others can hold the registry to them."""

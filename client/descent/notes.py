@@ -1,0 +1,143 @@
+"""Signed checkpoints, verified here: C2SP's signed notes, checkpoints and cosignatures, with Ed25519.
+
+https://c2sp.org/signed-note, https://c2sp.org/tlog-checkpoint, https://c2sp.org/tlog-cosignature. Keys are written
+`NAME+ID+BASE64`, as `descentd keygen` prints them.
+"""
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from descent.errors import NotProved
+from descent.proofs import Tree
+
+SIGNATURE, COSIGNATURE = 1, 4
+"""The types of keys: one signs checkpoints, the other cosigns them at a time."""
+
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+_MOST = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A public key with the name of its owner."""
+
+    name: str
+    type: int
+    key: bytes
+
+    @classmethod
+    def parse(cls, written: str) -> "Key":
+        """Return the key that a text writes; raises NotProved for what is none."""
+        name, id, encoded = [*written.strip().split("+", 2), "", ""][:3]
+        raw = _decoded(encoded)
+        if _is_name(name) and len(raw) == 33 and raw[0] in {SIGNATURE, COSIGNATURE}:
+            key = cls(name, raw[0], raw[1:])
+            if key.id.hex() == id:
+                return key
+        raise NotProved.because("This is no public key: write NAME+ID+BASE64, as `descentd keygen` prints it.")
+
+    @property
+    def id(self) -> bytes:
+        """The four bytes that signatures name the key by."""
+        return hashlib.sha256(b"%s\n%c%s" % (self.name.encode(), self.type, self.key)).digest()[:4]
+
+    def verifies(self, signature: bytes, text: str) -> bool:
+        """Return whether a signature (without the key id) is of this key over the text of a note."""
+        message = text.encode()
+        if self.type == COSIGNATURE:
+            moment, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+            if moment >= 1 << 63:
+                return False
+            message = f"cosignature/v1\ntime {moment}\n{text}".encode()
+        try:
+            Ed25519PublicKey.from_public_bytes(self.key).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A log as its owner signed it, and the names of the witnesses that cosigned it."""
+
+    origin: str
+    tree: Tree
+    witnesses: tuple[str, ...] = ()
+
+
+def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
+    """Return the checkpoint of a signed note; raises NotProved.
+
+    One of `keys` has to have signed it, by the name that is its origin. Signatures of other keys are ignored, a
+    wrong one of a key that is given is not. Cosigning keys may be among `keys`: who of them cosigned is in `witnesses`.
+    """
+    text, signatures = _taken_apart(note)
+    signed: set[Key] = set()
+    for name, raw in signatures:
+        for key in keys:
+            if key.name == name and key.id == raw[:4]:
+                if not key.verifies(raw[4:], text):
+                    raise NotProved.because(f"The signature of {name} is wrong: the checkpoint was changed.")
+                signed.add(key)
+    origin, tree = _checkpoint(text)
+    if not any(key.type == SIGNATURE and key.name == origin for key in signed):
+        raise NotProved.because(f"The checkpoint is of {origin}, and none of the given keys of that name signed it.")
+    return Checkpoint(origin, tree, tuple(sorted(key.name for key in signed if key.type == COSIGNATURE)))
+
+
+def read_keys(given: Sequence[str]) -> list[Key]:
+    """Return the keys that texts write, or files that hold one a line; raises NotProved."""
+    written: list[str] = []
+    for text in given:
+        try:
+            file = Path(text)
+            written += file.read_text("utf-8").splitlines() if file.is_file() else [text]
+        except (OSError, ValueError):
+            written.append(text)
+    return [Key.parse(line) for line in written if line.strip()]
+
+
+def _checkpoint(text: str) -> tuple[str, Tree]:
+    lines = text.removesuffix("\n").split("\n")
+    if len(lines) >= 3 and all(lines) and _SIZE.fullmatch(lines[1]):
+        root = _decoded(lines[2])
+        if len(root) == hashlib.sha256().digest_size:
+            return lines[0], Tree(int(lines[1]), root)
+    raise NotProved.because("The note is no checkpoint: origin, size and root are expected, a line each.")
+
+
+def _taken_apart(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    text, separator, signatures = note.rpartition("\n\n")
+    lines = signatures.removesuffix("\n").split("\n")
+    whole = bool(separator and text) and signatures.endswith("\n") and len(lines) <= _MOST
+    if not whole or any(c < " " and c != "\n" for c in note):
+        raise NotProved.because("This is no signed note: text, an empty line and signatures are expected.")
+    return text + "\n", [_signature(line) for line in lines]
+
+
+def _signature(line: str) -> tuple[str, bytes]:
+    mark, name, encoded = [*line.split(" "), "", ""][:3]
+    raw = _decoded(encoded)
+    if mark != "—" or not _is_name(name) or line.count(" ") != 2 or len(raw) < 5:
+        raise NotProved.because("A line of the note's signatures is no signature: — NAME BASE64 is expected.")
+    return name, raw
+
+
+def _is_name(name: str) -> bool:
+    return bool(name) and "+" not in name and not any(c.isspace() or c < " " for c in name)
+
+
+def _decoded(encoded: str) -> bytes:
+    """Return the bytes; none for what is no Base64."""
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
