@@ -45,8 +45,8 @@ TREND = {
                "unit": "1", "tolerance": 0.01},
     "series": [
         {"suite": SUITE, "data": {"ref": "dataset:d@1#p"}, "slice": OLD,
-         "points": [{"ref": ref, "distance": i, "value": 0.4 - i / 10, "stderr": 0.01, "n": None,
-                     "badness": i / 10 - 0.4}
+         "points": [{"ref": ref, "distance": i, "value": 0.4 - i / 10, "newest": 0.4 - i / 5, "runs": i + 1,
+                     "stderr": 0.01, "n": None, "badness": i / 10 - 0.4}
                     for i, ref in enumerate(VERSIONS)],
          "slope": 0.1, "trendP": 1.0,
          "change": {"from": {"ref": VERSIONS[0], "value": 0.4}, "to": {"ref": VERSIONS[1], "value": 0.3},

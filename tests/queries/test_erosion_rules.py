@@ -69,7 +69,7 @@ def test_results_are_pooled_by_n_or_by_their_errors() -> None:
 
 
 def test_results_without_an_error_are_not_pooled_with_others_and_monitoring_takes_the_newest() -> None:
-    assert pool(metric(), [Result(0.2, 0.01), Result(0.9)]) == Result(0.2, 0.01)
+    assert pool(metric(), [Result(0.2, 0.01), Result(0.9)]) == Result(0.2, 0.01, newest=0.9)
     assert pool(metric(), [Result(0.2), Result(0.9)]) == Result(0.9)
     drift = metric(category=MetricCategory.DRIFT)
     assert pool(drift, [Result(0.2, 0.01), Result(0.9, 0.01)]) == Result(0.9, 0.01)

@@ -79,12 +79,13 @@ def _direction(about: dict[str, Any]) -> str:
 def _draw_series(series: dict[str, Any], protocol: str, about: dict[str, Any]) -> None:
     console.print_heading(f"{people(series['slice']) or 'everybody'}, {protocol}")
     points = series["points"]
-    headings = ("version", "value", "stderr", "n", "")
+    several = any(point["newest"] != point["value"] for point in points)
+    drawn = zip(points, draw(points, about["optimum"]), strict=True)
     rows = [
-        (point["ref"], number(point["value"]), number(point["stderr"]), point["n"], line)
-        for point, line in zip(points, draw(points, about["optimum"]), strict=True)
+        (point["ref"], number(point["value"]), number(point["stderr"]), point["n"], *_newest(point, several), line)
+        for point, line in drawn
     ]
-    console.print_table(headings, rows)
+    console.print_table(("version", "value", "stderr", "n", *(("newest",) if several else ()), ""), rows)
     change = series["change"]
     if change is None:
         single = len(points) < 2
@@ -95,6 +96,13 @@ def _draw_series(series: dict[str, Any], protocol: str, about: dict[str, Any]) -
         f"From first to last {number(abs(change['delta']))} {way}{_chance(change)}; "
         f"{number(series['slope'])} in badness a derivation, trend p {number(series['trendP'])}"
     )
+
+
+def _newest(point: dict[str, Any], several: bool) -> tuple[str, ...]:
+    """The newest of a version's results, where any version has several that are pooled."""
+    if not several:
+        return ()
+    return (f"{number(point['newest'])} of {point['runs']}" if point["newest"] != point["value"] else "",)
 
 
 def _chance(found: dict[str, Any]) -> str:

@@ -58,7 +58,8 @@ class Result:
     parts: what it was made from, of a disparity the groups, and of a worst-of the metrics where some are `lacking`.
     clusters: over how many groups of items the standard error was clustered, None where it was not. pairs: how its
     items came out beside those of other versions. groups: the groups that a disparity was computed from. pooled: where
-    n alone is known and several runs were pooled, the smallest of their errors.
+    n alone is known and several runs were pooled, the smallest of their errors. runs: how many were pooled; newest: the
+    value of the newest result, where that is not this one.
     """
 
     value: float
@@ -70,6 +71,8 @@ class Result:
     pairs: tuple[Pair, ...] = ()
     groups: tuple[Group, ...] = ()
     pooled: float | None = None
+    runs: int = 1
+    newest: float | None = None
 
     def error(self, definition: MetricDefinition) -> float | None:
         """The standard error of this result alone, in the metric's unit; None where none is known."""

@@ -34,7 +34,7 @@ def pool(definition: MetricDefinition, results: Sequence[Result]) -> Result:
     places = poolable(definition, results)
     chosen = [results[place] for place in places]
     if len(chosen) == 1:
-        return chosen[0]
+        return chosen[0] if places[0] == len(results) - 1 else replace(chosen[0], newest=results[-1].value)
     errors = [one.error(definition) or math.inf for one in chosen]
     log = definition.scale is MetricScale.LOG
     values = [math.log(one.value) if log else one.value for one in chosen]
@@ -56,6 +56,8 @@ def pool(definition: MetricDefinition, results: Sequence[Result]) -> Result:
         pairs=_pairs(chosen),
         groups=(),
         pooled=least if counted else None,
+        runs=len(chosen),
+        newest=results[-1].value,
     )
 
 

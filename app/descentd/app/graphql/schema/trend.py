@@ -40,7 +40,9 @@ class TrendPoint:
 
     ref: Ref = strawberry.field(description="The version.")
     distance: int = strawberry.field(description="Derivations from where the line begins.")
-    value: float = strawberry.field(description="As measured.")
+    value: float = strawberry.field(description="As measured; several results pooled.")
+    newest: float = strawberry.field(description="The newest of its results that were not retracted.")
+    runs: Count = strawberry.field(description="How many results are pooled.")
     stderr: float | None = strawberry.field(
         description="The standard error: as reported, or for a rate from n; null where none is known."
     )
@@ -121,6 +123,8 @@ def _series(found: trend.Trend, key: SeriesKey, line: Line) -> TrendSeries:
                 ref=Ref(found.refs[point.version]),
                 distance=point.distance,
                 value=point.result.value,
+                newest=point.result.value if point.result.newest is None else point.result.newest,
+                runs=Count(point.result.runs),
                 stderr=point.result.error(found.metric),
                 n=None if point.result.n is None else Count(point.result.n),
                 badness=point.badness,
