@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from descent.manifest import load_manifest
 from descentd.graph.inputs.manifest import ManifestInput
@@ -293,3 +294,26 @@ async def test_the_example(registry: Registry, shared: Path) -> None:
     ]  # fmt: skip
     assert "reweighing for age_group 65+" in about["summary"]
     assert len(sentences(about["summary"])) <= 5
+
+
+async def test_rows_are_counted_paired_and_shown_not_to_be_worse(registry: Registry) -> None:
+    models = [version("1"), version("2", "1")]
+    pair = {"subject": "model:m@1", "n01": 40, "n10": 15}
+
+    def run(name: str, *metrics: dict[str, Any]) -> dict[str, Any]:
+        return {"subject": f"model:m@{name}", "suite": {"name": "s", "version": "1"}, "metrics": list(metrics)}
+
+    before = [{"name": "toxic_frac", "value": 0.2, "n": 500}, {"name": "robust_accuracy", "value": 0.8, "n": 50_000}]
+    after = [{"name": "toxic_frac", "value": 0.25, "n": 500, "pairedWith": [pair]},
+             {"name": "robust_accuracy", "value": 0.8, "n": 50_000}]  # fmt: skip
+    await send(registry, models=models, evaluations=[run("1", *before), run("2", *after)])
+    text = """query($base: Ref!, $head: Ref!) { diff(base: $base, head: $head) {
+        tested metrics { name p q paired shownNotWorse verdict } } }"""
+    for base, head, verdict in (("1", "2", "WORSE"), ("2", "1", "BETTER")):
+        answer = await ask(registry, text, base=f"model:m@{base}", head=f"model:m@{head}")
+        rows = {row["name"]: row for row in answer["metrics"]}
+        assert answer["tested"] == 2
+        assert (rows["toxic_frac"]["paired"], rows["toxic_frac"]["verdict"]) == (True, verdict)
+        assert rows["toxic_frac"]["p"] == pytest.approx(stats.chi2.sf(25**2 / 55, 1))
+        assert rows["toxic_frac"]["q"] == pytest.approx(2 * rows["toxic_frac"]["p"])
+        assert rows["robust_accuracy"]["shownNotWorse"]

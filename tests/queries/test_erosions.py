@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.inputs.acts import RetractionInput
+from descentd.graph.inputs.acts import DeploymentInput, RetractionInput
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.erosion import registry_refresh, registry_report
 from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.production.deploying import deploy
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.support.registries import send
@@ -212,3 +213,34 @@ async def test_where_it_takes_too_long_the_last_whole_moment_answers(
     assert ([one.record.ref for one in late.items], late.upto) == (["model:a@1"], then)
     monkeypatch.undo()
     assert await listed(registry) == ["model:b@1", "model:a@1"]
+
+
+async def test_each_derivation_is_a_group_with_what_carries_it_and_where_it_serves(registry: Registry) -> None:
+    await chain(registry, "grave", 0.8, 0.6, 0.6, 0.6)
+    await chain(registry, "slight", 0.8, 0.77)
+    await chain(registry, "steady", 0.8, 0.8)
+    given = {"subject": "model:grave@3", "environment": "production", "endpoint": "scoring",
+             "claimed": {"by": "ana", "source": "the runbook"}}  # fmt: skip
+    await deploy(registry, DeploymentInput.read(given), "ana")
+    found = await ask(registry, "ErosionGroups")
+    assert found["totalCount"] == 2
+    grave, slight = (edge["node"] for edge in found["edges"])
+    assert (grave["from"]["ref"], grave["to"]["ref"]) == ("model:grave@0", "model:grave@1")
+    assert (grave["versionCount"], grave["findings"][0]["metric"]) == (3, "robust_accuracy")
+    assert [(one["environment"], one["version"]["ref"]) for one in grave["deployments"]] == [
+        ("production", "model:grave@3")
+    ]
+    assert (slight["versionCount"], slight["worst"]["ref"], slight["deployments"]) == (1, "model:slight@1", [])
+    first = await ask(registry, "ErosionGroups", first=1)
+    assert first["pageInfo"]["hasNextPage"]
+    rest = await ask(registry, "ErosionGroups", first=1, after=first["pageInfo"]["endCursor"])
+    assert [edge["node"]["worst"]["ref"] for edge in rest["edges"]] == ["model:slight@1"]
+    assert (await ask(registry, "ErosionGroups", filter={"name": "steady"}))["totalCount"] == 0
+
+
+async def test_a_list_of_versions_says_what_lasts(registry: Registry) -> None:
+    await chain(registry, "grave", 0.8, 0.6, 0.6)
+    text = "query { erosions(filter: {kinds: [LASTING_EROSION]}) { edges { node { ref } findings { kind p e } } } }"
+    edges = (await ask(registry, text))["edges"]
+    assert {edge["node"]["ref"] for edge in edges} == {"model:grave@1", "model:grave@2"}
+    assert all(one["p"] is None and one["e"] >= 20 for edge in edges for one in edge["findings"])

@@ -284,3 +284,27 @@ async def test_pages_of_evaluations_fit_together_while_more_arrive(registry: Reg
     await send(registry, datasets=[dataset("d", "p")])
     with pytest.raises(InvalidInput, match="name a model version"):
         await ask(registry, "Evaluations", of="dataset:d@1")
+
+
+async def test_every_result_says_whether_it_counts_and_what_it_comes_to(registry: Registry) -> None:
+    runs = [
+        evaluation("1", metric("toxic_frac", 0.15, n=5000), evaluatedAt="2025-01-01T00:00:00Z"),
+        evaluation("1", metric("toxic_frac", 0.10, n=10), evaluatedAt="2025-01-02T00:00:00Z"),
+        evaluation("1", metric("psi", 0.1), evaluatedAt="2025-01-03T00:00:00Z"),
+        evaluation("1", metric("psi", 0.2), evaluatedAt="2025-01-04T00:00:00Z"),
+    ]
+    await send(registry, models=[model("1")], evaluations=runs)
+    text = """query { evaluations(of: "model:m@1") { edges { node {
+        metrics { name value counts pooled pooledWith } } } } }"""
+    edges = (await ask(registry, text))["edges"]
+    rows = [tuple(one.values()) for edge in edges for one in edge["node"]["metrics"]]
+    pooled = pytest.approx((0.15 * 5000 + 0.10 * 10) / 5010)
+    assert rows == [
+        ("toxic_frac", 0.15, True, pooled, 1),
+        ("toxic_frac", 0.10, True, pooled, 1),
+        ("psi", 0.1, False, None, 0),
+        ("psi", 0.2, True, 0.2, 0),
+    ]
+    trend = """query { trend(of: "model:m@1", metric: "toxic_frac") { series { points { value newest runs } } } }"""
+    (point,) = (await ask(registry, trend))["series"][0]["points"]
+    assert point == {"value": pooled, "newest": 0.10, "runs": 2}
