@@ -72,7 +72,7 @@ def test_from_blocked_to_promoted(gated: ServerProcess, shared: Path) -> None:
         ("probes-run", "BLOCKED"),
     ]
     assert found["rules"][0]["message"] == "The stereotype rate may be at most 0.10 from 0.5."
-    assert found["rules"][1]["message"] == "1 probes not run, 0 reproduced."
+    assert found["rules"][1]["message"] == "1 probe not run, 0 reproduced, 0 resisted."
     assert [one["kind"] for one in found["rules"][0]["evidence"]] == ["EVALUATION"]
 
     refused = gated.ask(operation(shared, "Promote"), **place)
