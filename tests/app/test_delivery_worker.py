@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from descentd.app.notifications import signing
+from descentd.app.http import standard_webhooks
 from descentd.app.notifications.delivery_worker import BASE, LONGEST, SECOND, DeliveryWorker, pause
 from descentd.app.notifications.destinations import Destination
 from descentd.app.notifications.http_sender import HTTPSender
@@ -54,7 +54,7 @@ async def sender() -> AsyncIterator[HTTPSender]:
 
 def destination(url: str, *secrets: str, **other: Any) -> Destination:
     usual = {"kinds": frozenset(ALL_TYPES), "environments": None, "attempts": 4} | other
-    return Destination("ci", url, [signing.key(secret) for secret in secrets or (SECRET,)], **usual)
+    return Destination("ci", url, [standard_webhooks.key(secret) for secret in secrets or (SECRET,)], **usual)
 
 
 async def delivery_worker(registry: Registry, sender: HTTPSender, clock: Clock, to: Destination) -> DeliveryWorker:

@@ -167,11 +167,11 @@ BAD = {
     "changed": (changed, "not one that the identity provider signed"),
     "nonsense": (lambda: "a.b.c", "not one that the identity provider signed"),
     "dots": (lambda: "..", "not one that the identity provider signed"),
-    "encrypted": (lambda: "a.b.c.d.e", "none of this registry's"),
+    "encrypted": (lambda: "a.b.c.d.e", "not one of this registry's"),
     "nobody": (lambda: signed(sub=None), "names no person"),
     "a person with a line break": (lambda: signed(sub="ci\nadmin"), "names nobody"),
     "a person that is a list": (lambda: signed(sub=["ci"]), "not for this registry"),
-    "very long": (lambda: signed(padding="x" * 20_000), "holds no token"),
+    "very long": (lambda: signed(padding="x" * 20_000), "nothing after the token"),
 }
 
 

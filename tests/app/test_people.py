@@ -119,7 +119,7 @@ def test_one_person_is_written_in_one_way(store_file: str) -> None:
         (("create", "--person", "", "--role", "viewer"), "is empty"),
         (("create", "--person", "a\x1bb", "--role", "viewer"), "control"),
         (("create", "--person", "../x", "--role", "viewer"), "path steps"),
-        (("create", "--person", "a", "--role", "viewer", "--expires", "tomorrow"), "is no moment"),
+        (("create", "--person", "a", "--role", "viewer", "--expires", "tomorrow"), "Expected --expires as 90d"),
         (("create", "--person", "a", "--role", "viewer", "--expires", "1999-01-01T00:00:00Z"), "is over already"),
         (("create", "--person", "a"), "--role"),
         (("create", "--role", "viewer"), "--person"),
@@ -190,7 +190,7 @@ def test_from_open_to_closed_to_revoked_in_neo4j(neo4j_empty: Neo4jServer) -> No
 def test_beyond_this_machine_only_with_tokens(store_file: str) -> None:
     refused = call("serve", "--store", store_file, "--host", "0.0.0.0", "--port", "0")
     assert refused.returncode == 2
-    assert "holds no token" in refused.stderr
+    assert "has no token" in refused.stderr
     token = new_token(store_file, "Ada", "viewer")
     with ServerProcess(store_file, "--host", "0.0.0.0") as server:
         local = server.url.replace("0.0.0.0", "127.0.0.1")
@@ -202,20 +202,20 @@ def test_beyond_this_machine_only_with_tokens(store_file: str) -> None:
 
 GOOD = new_secret()
 WRONG = [
-    ("an unknown one", [f"Bearer {new_secret()}"], "not known here"),
+    ("an unknown one", [f"Bearer {new_secret()}"], "token is unknown"),
     ("a wrong checksum", [f"Bearer {GOOD[:-1]}{'0' if GOOD[-1] != '0' else '1'}"], "checksum is wrong"),
     ("cut short", [f"Bearer {GOOD[:-3]}"], "checksum is wrong"),
-    ("another scheme", ["Basic YTpi"], "write Bearer and the token"),
-    ("no token", ["Bearer"], "write Bearer and the token"),
-    ("an empty header", [""], "write Bearer and the token"),
-    ("two words", [f"Bearer {GOOD} {GOOD}"], "nothing else"),
-    ("not ASCII", ["Bearer d\xe9scent"], "nothing else"),
-    ("a tab", ["Bearer descent_\tx"], "nothing else"),
-    ("very long", ["Bearer descent_" + "x" * 40_000], "nothing else"),
+    ("another scheme", ["Basic YTpi"], "Expected Authorization: Bearer TOKEN."),
+    ("no token", ["Bearer"], "Expected Authorization: Bearer TOKEN."),
+    ("an empty header", [""], "Expected Authorization: Bearer TOKEN."),
+    ("two words", [f"Bearer {GOOD} {GOOD}"], "nothing after the token"),
+    ("not ASCII", ["Bearer d\xe9scent"], "nothing after the token"),
+    ("a tab", ["Bearer descent_\tx"], "nothing after the token"),
+    ("very long", ["Bearer descent_" + "x" * 40_000], "nothing after the token"),
     ("two headers", [f"Bearer {GOOD}", f"Bearer {GOOD}"], "several Authorization headers"),
-    ("no scheme", [GOOD], "write Bearer and the token"),
-    ("some other service's", ["Bearer ghp_0123456789"], "none of this registry's"),
-    ("a JWT where no provider is named", ["Bearer a.b.c"], "none of this registry's"),
+    ("no scheme", [GOOD], "Expected Authorization: Bearer TOKEN."),
+    ("some other service's", ["Bearer ghp_0123456789"], "not one of this registry's"),
+    ("a JWT where no provider is named", ["Bearer a.b.c"], "not one of this registry's"),
 ]
 
 

@@ -203,7 +203,7 @@ def test_a_wrong_environment_is_named_without_its_value() -> None:
     for name, value in (("WEBHOOK_SECRETS", "hunter"), ("NOTIFY_ALLOW", "[hunter]"), ("OIDC_ROLES", "hunter")):
         ran = call("serve", **{f"DESCENT_{name}": value})
         assert (ran.returncode, "hunter" in ran.stderr) == (2, False), ran.stderr
-        assert f"DESCENT_{name}) cannot be used: Expected JSON, with texts in quotes." in ran.stderr
+        assert f"DESCENT_{name}) cannot be used: Expected JSON, with text in quotes." in ran.stderr
     ran = call("serve", DESCENT_PORT="secret")
     assert "Expected an integer" in ran.stderr
     assert ran.returncode == 2
@@ -215,7 +215,7 @@ def test_a_taken_port_is_an_error(store_file: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = run("serve", "--store", store_file, "--port", str(taken.getsockname()[1]))
     assert ran.returncode == 1
-    assert "cannot be had (Address already in use)" in ran.stderr
+    assert "is not available (Address already in use)" in ran.stderr
 
 
 @pytest.mark.parametrize("content", [None, b"not a database, but long enough to be taken for one" * 100])

@@ -50,3 +50,10 @@ def test_refused(text: str) -> None:
 )
 def test_read(text: str) -> None:
     assert strict_json.read(text.encode()) == json.loads(text)
+
+
+def test_finding_a_key_that_occurs_twice_takes_linear_time() -> None:
+    """Quadratic time would be a quarter of an hour here, in which nobody else is answered."""
+    keys = ",".join(f'"{i:06}":1' for i in range(200_000))
+    with pytest.raises(InvalidInput, match="'199999' occurs twice"):
+        strict_json.read(f'{{{keys},"199999":1}}'.encode())

@@ -148,6 +148,42 @@ def test_a_replay_is_refused(server: ServerProcess) -> None:
     assert code(post(server, "alertmanager", raw, headers)) == (401, "UNAUTHENTICATED")
 
 
+def test_a_delivery_that_one_address_accepted_is_refused_at_the_others(server: ServerProcess) -> None:
+    body = {"title": "Sent once", "severity": "LOW", "environment": "e", "endpoint": "p"}
+    event = {"specversion": "1.0", "type": "x", "source": "/s", "id": "7", "data": body}
+    for route, others, sent in (
+        ("alerts", ("cloudevents", "alertmanager"), body),
+        ("cloudevents", ("alerts", "alertmanager"), event),
+    ):
+        raw = json.dumps(sent).encode()
+        for headers in (signed(raw, "here"), hub(raw)):
+            assert post(server, route, raw, headers).status_code == 200
+            before = server.ask("{ __typename }")["extensions"]["sequence"]
+            for other in others:
+                for replayed in (headers, signed(raw, "elsewhere"), hub(raw)):
+                    refused = post(server, other, raw, replayed)
+                    assert code(refused) == (401, "UNAUTHENTICATED")
+                    assert f"accepted at /webhooks/{route} already" in refused.json()["detail"]
+            assert server.ask("{ __typename }")["extensions"]["sequence"] == before
+
+
+def test_attributes_that_no_signature_covers_are_refused(server: ServerProcess) -> None:
+    raw = json.dumps({"title": "In 2021", "severity": "LOW", "environment": "e", "endpoint": "p"}).encode()
+    binary = {
+        "ce-specversion": "1.0",
+        "ce-type": "x",
+        "ce-source": "/s",
+        "ce-id": "1",
+        "ce-time": "2021-01-01T00:00:00Z",
+    }
+    before = server.ask("{ __typename }")["extensions"]["sequence"]
+    for signature in (signed(raw, "binary"), hub(raw)):
+        refused = post(server, "cloudevents", raw, signature | binary)
+        assert code(refused) == (401, "UNAUTHENTICATED")
+        assert "structured mode" in refused.json()["detail"]
+    assert server.ask("{ __typename }")["extensions"]["sequence"] == before
+
+
 def test_an_alert_whose_cause_is_unknown_is_kept_and_says_so(server: ServerProcess) -> None:
     told = {"title": "Odd data", "severity": "LOW", "environment": "e", "endpoint": "p", "cause": "dataset:gone@1"}
     answer = post(server, "alerts", told)

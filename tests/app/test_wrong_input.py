@@ -174,13 +174,13 @@ IMPACT = "query ($of: [Ref!]!) { impact(of: $of) { counts { count } } }"
 VARIABLES = [
     (SEARCH, {"kinds": ["NOTHING"]}, "kinds[0]", "'NOTHING'"),
     (SEARCH, {"kinds": ["CODE", "X"]}, "kinds[1]", "'X'"),
-    (IMPACT, {"of": ["model:m@1", True]}, "of[1]", "true is no text: send a string."),
-    (IMPACT, {"of": [{"a": None}]}, "of[0]", '{"a": null} is no text: send a string.'),
+    (IMPACT, {"of": ["model:m@1", True]}, "of[1]", "Expected text, got true."),
+    (IMPACT, {"of": [{"a": None}]}, "of[0]", 'Expected text, got {"a": null}.'),
     (
         REGISTER,
         {"manifest": {"datasets": [{"name": "d", "version": "1", "partitions": [{"name": "p", "rows": False}]}]}},
         "datasets[0].partitions[0].rows",
-        "false is no count: send an integer from 0 to 2^53 - 1.",
+        "Expected an integer from 0 to 2^53 - 1, got false.",
     ),
 ]
 

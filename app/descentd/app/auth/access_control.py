@@ -1,4 +1,4 @@
-"""Access control, which every request passes: the sender is authenticated and authorized, and both are logged."""
+"""Authentication and authorization of every request; what was refused, and what was done, goes to the access log."""
 
 from collections.abc import Callable, Sequence
 from textwrap import shorten
@@ -23,26 +23,29 @@ _LONGEST: Final = 300
 CHALLENGE: Final = {"WWW-Authenticate": "Bearer"}
 
 Refuse = Callable[[Scope, DescentError], Response]
-"""Makes the answer to a request that is not let through."""
+"""Makes the answer to a request that is refused."""
 
 
 class AccessControl:
-    """Everybody's way in."""
+    """Decides for each request who sends it and whether they may, and records that in the access log."""
 
     def __init__(self, authenticator: Authenticator, audit_log: AuditLog) -> None:
         self._authenticator = authenticator
         self.audit_log = audit_log
 
     async def admit(self, scope: Scope, route: str, authorization: Sequence[str]) -> Principal:
-        """Who comes with Authorization headers, and may come to a route; raises as `know` and `permit` do."""
+        """The principal of a request to a route, by its Authorization headers.
+
+        Raises what `know` and `permit` raise.
+        """
         principal = await self.know(scope, route, authorization)
         await self.permit(principal, "", lambda: check_route(route, principal.roles))
         return principal
 
     async def know(self, scope: Scope, route: str, authorization: Sequence[str]) -> Principal:
-        """Who comes with Authorization headers, whatever they may do.
+        """The principal that Authorization headers name, whatever they may do.
 
-        Raises Unauthenticated, which is in the log of accesses by then, and Unavailable.
+        Raises Unauthenticated, which is noted in the access log, and Unavailable.
         """
         client = (scope.get("client") or ("",))[0]
         try:
@@ -50,11 +53,14 @@ class AccessControl:
         except Unauthenticated as error:
             token = error.token if isinstance(error, InvalidCredentials) else None
             person, id = (token.person, token.id) if token is not None else (None, None)
-            await self._refused(Access(now(), person, id, client, route, "", error.code.value, error.message))
+            self._note_refusal(Access(now(), person, id, client, route, "", error.code.value, error.message))
             raise
 
     async def permit(self, principal: Principal, operation: str, check: Callable[[], None]) -> None:
-        """Raise what `check` raises, and Unauthenticated where the token is no longer valid; both are logged."""
+        """Raise what `check` raises, and Unauthenticated where the principal's token is not valid any more.
+
+        Both are in the access log before they are raised.
+        """
         try:
             await self._authenticator.confirm(principal)
             check()
@@ -66,7 +72,7 @@ class AccessControl:
             raise
 
     async def note(self, principal: Principal, operation: str, errors: Sequence[Shape] = ()) -> None:
-        """Note what somebody did, with the errors in GraphQL's shape that came of it; a refusal is kept then."""
+        """Add an operation to the access log, with its errors in GraphQL's shape; refusals are durable on return."""
         refusals = [error for error in errors if error["extensions"]["code"] in REFUSALS]
         if refusals:
             await self._refused(
@@ -77,13 +83,28 @@ class AccessControl:
         else:
             self.audit_log.note(_access(principal, operation, "OK"))
 
+    def refused_unknown(self, route: str, client: str, error: Unauthenticated) -> None:
+        """Note that a request of nobody known was refused.
+
+        It is durable within a second, not before the answer: strangers must not decide how often the store syncs.
+        """
+        self._note_refusal(Access(now(), None, None, client, route, "", error.code.value, error.message))
+
+    def _note_refusal(self, access: Access) -> None:
+        _warn(access)
+        self.audit_log.note(access)
+
     async def _refused(self, access: Access) -> None:
-        log.warning("refused", person=access.person, client=access.client, route=access.route, reason=access.detail)
+        _warn(access)
         await self.audit_log.keep(access)
 
 
+def _warn(access: Access) -> None:
+    log.warning("refused", person=access.person, client=access.client, route=access.route, reason=access.detail)
+
+
 def _detail(error: Shape) -> str:
-    """What an error is about, and says, shortly: the log is for finding out who asked for what."""
+    """The field and the message of an error in at most 300 characters: the log says who asked for what."""
     field = error["extensions"].get("field")
     return shorten(f"{field}: {error['message']}" if field else error["message"], _LONGEST, placeholder=" …")
 
@@ -95,23 +116,23 @@ def _access(principal: Principal, operation: str, outcome: str, detail: str = ""
 
 
 class AuthMiddleware:
-    """A route behind access control; `scope["descent.principal"]` is the authenticated sender.
+    """Lets only those requests through to a route that may use it; `scope["descent.principal"]` is who sends them.
 
-    WebSockets may say who they are later, because browsers cannot send the header with them: whoever serves them has to
-    admit those without a principal.
+    WebSockets may authenticate later, because browsers cannot send the header with them: their endpoint has to admit
+    those without a principal.
     """
 
     def __init__(self, app: ASGIApp, access_control: AccessControl, route: str, refuse: Refuse | None = None) -> None:
-        """Raises Internal for a route that is not in the table of who may do what."""
+        """Raises Internal for a route that is missing in `authorization.ROUTES`."""
         if route not in ROUTES:
-            raise Internal(f"The route {route} is in no table of who may do what: add it to authorization.ROUTES.")
+            raise Internal(f"No roles are defined for the route {route}: add it to authorization.ROUTES.")
         self._app = app
         self._access_control = access_control
         self._route = route
         self._refuse = refuse or _problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Authenticate and authorize one request, then pass it on."""
         given = Headers(scope=scope).getlist("authorization")
         later = scope["type"] == "websocket" and not given
         if ROUTES[self._route] != PUBLIC and not later:
@@ -132,8 +153,8 @@ def _problem(_scope: Scope, error: DescentError) -> Response:
 
 
 def principal_of(scope: Scope) -> Principal:
-    """The authenticated sender of a request; raises Internal where the route is not behind access control."""
+    """The principal that AuthMiddleware found; raises Internal where the request did not pass it."""
     principal = scope.get("descent.principal")
     if not isinstance(principal, Principal):
-        raise Internal("The request did not pass access control.")
+        raise Internal("The request was not authenticated.")
     return principal

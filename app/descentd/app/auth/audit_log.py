@@ -1,11 +1,12 @@
-"""The log of who asked for what: gathered for a second, equal accesses counted together, and written at once.
+"""The access log, who asked for what: gathered for a second, equal accesses counted together, and written at once.
 
-So it costs a request next to nothing, and nobody can make it grow faster than by the different things that people do in
-a second. A refusal is durable before it is answered, and so is an accepted write, which is in the log of records with
-who and when; of everything else a killed process may lose its last second.
+So it costs a request next to nothing, and nobody can make it grow faster than by `_DIFFERENT` rows a second. A refusal
+of a known person is durable before it is answered, and so is an accepted write, which is in the log of records with who
+and when; of everything else a killed process may lose its last second.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -19,8 +20,13 @@ from descentd.graph.store.operational import Accounts
 log = structlog.get_logger()
 
 _PERIOD: Final = 1.0
+_PAUSE: Final = 0.025
+"""Seconds from one write to the next, also while refusals wait for it: at most 40 synced writes a second."""
 _MOST: Final = 10_000
 """How many different accesses wait at most, while the store is away."""
+_DIFFERENT: Final = 100
+"""How many different accesses of one person and address a batch holds; what is beyond is counted in one row."""
+_BEYOND: Final = "and others within the same second"
 
 
 class _Batch:
@@ -28,15 +34,21 @@ class _Batch:
         self.accesses: dict[Access, tuple[int, int]] = {}
         """Each access without its time and count, and these."""
         self.written = asyncio.Event()
+        self._different: Counter[tuple[str | None, str]] = Counter()
+        """How many different accesses there are of a person and an address."""
 
     def add(self, access: Access) -> None:
         key = replace(access, at=0, count=0)
+        source = access.person, access.client
+        if key not in self.accesses and self._different[source] >= _DIFFERENT:
+            key = replace(key, operation="", detail=_BEYOND)
+        self._different[source] += key not in self.accesses
         at, count = self.accesses.get(key, (access.at, 0))
         self.accesses[key] = (at, count + access.count)
 
 
 class AuditLog:
-    """What one process has to add to the log of accesses. `people` raises Unavailable while there is no store."""
+    """The part of the access log that one process writes. `accounts` raises Unavailable while there is no store."""
 
     def __init__(self, accounts: Callable[[], Accounts]) -> None:
         self._accounts = accounts
@@ -57,12 +69,17 @@ class AuditLog:
     async def keep(self, access: Access) -> None:
         """Add an access and return once that is durable, or was tried."""
         self.note(access)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Return once what was added before is durable, or was tried."""
         batch = self._waiting
-        self._hurry.set()
-        await batch.written.wait()
+        if batch.accesses:
+            self._hurry.set()
+            await batch.written.wait()
 
     async def close(self) -> None:
-        """Write what waits, or try to."""
+        """Write what waits, or try to; nothing is added after this."""
         self._closing = True
         self._hurry.set()
         if self._task is not None:
@@ -80,6 +97,7 @@ class AuditLog:
             await self._write_batch(batch)
             if self._closing:
                 return
+            await asyncio.sleep(_PAUSE)
 
     async def _write_batch(self, batch: _Batch) -> None:
         given = [replace(key, at=at, count=count) for key, (at, count) in batch.accesses.items()]

@@ -1,4 +1,4 @@
-"""Who sends a request: found by the token that comes with it, once a second at most by asking the store."""
+"""Authentication: who sends a request, by the token in it. The store is asked about a token once a second at most."""
 
 import hmac
 import time
@@ -14,15 +14,15 @@ from descentd.graph.model.errors import Unauthenticated
 from descentd.graph.store.operational import Accounts
 
 FRESH: Final = 1.0
-"""For so many seconds a process goes by what the store said of a token: no revocation takes longer to be noticed."""
+"""Seconds for which a process reuses what the store answered about a token: a revocation takes no longer to act."""
 
 _LONGEST: Final = 16_384
-_ASK: Final = "have one made with `descentd token create`, and send it as Authorization: Bearer TOKEN"
+_ASK: Final = "create one with `descentd token create`, and send it as Authorization: Bearer TOKEN"
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. `credential` is the id of a token, `oidc`, or `local`; `expires_at` is in microseconds since 1970."""
+    """Who sends a request. `credential` is a token's id, `oidc` or `local`; `expires_at` is in microseconds."""
 
     person: str
     roles: frozenset[AccessRole]
@@ -34,11 +34,11 @@ class Principal:
 
 
 LOCAL: Final = Principal("local", frozenset(AccessRole), "local")
-"""Who asks while the registry is open to whoever is on this machine."""
+"""The principal of requests without a token, while the registry is open to everybody on this machine."""
 
 
 class InvalidCredentials(Unauthenticated):
-    """A request whose sender is not known, or is known and comes with a token that is not good any more."""
+    """A request without valid credentials; `token` is the expired or revoked token that came with it, if one did."""
 
     def __init__(self, message: str, token: Token | None = None) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class InvalidCredentials(Unauthenticated):
 
 
 class Authenticator:
-    """All who may ask. `closed` servers ask everybody for a token; others do once their store holds one."""
+    """Finds the principal of a request. A `closed` server always requires a token, others once their store has one."""
 
     def __init__(self, accounts: Callable[[], Accounts], verifier: OIDCVerifier | None, *, closed: bool) -> None:
         self._accounts = accounts
@@ -62,7 +62,7 @@ class Authenticator:
         """
         if not authorization:
             if await self.closed():
-                raise InvalidCredentials(f"This registry answers those with a token: {_ASK}.")
+                raise InvalidCredentials(f"This registry requires a token: {_ASK}.")
             return LOCAL
         secret = _secret(authorization)
         if secret.startswith(PREFIX):
@@ -70,20 +70,20 @@ class Authenticator:
         if self._verifier is not None and secret.count(".") == 2:
             return await self._by_identity(self._verifier, secret)
         if not await self.closed():
-            raise InvalidCredentials("The token is not known here: send the request without an Authorization header.")
-        raise InvalidCredentials(f"The token is none of this registry's: {_ASK}.")
+            raise InvalidCredentials("The token is unknown, and none is required: send no Authorization header.")
+        raise InvalidCredentials(f"The token is not one of this registry's: {_ASK}.")
 
     async def confirm(self, principal: Principal) -> None:
-        """Raise InvalidCredentials where a principal that was found before would not be found again."""
+        """Raise InvalidCredentials where the credentials of a principal are not valid any more."""
         if principal.hash is not None:
             _check(await self._token(principal.hash))
         elif principal.expires_at is not None and principal.expires_at <= now():
             raise InvalidCredentials("The token has expired: get a new one from your identity provider.")
         elif principal.credential == LOCAL.credential and await self.closed():
-            raise InvalidCredentials(f"This registry has been closed to those without a token: {_ASK}.")
+            raise InvalidCredentials(f"This registry requires a token since its first one was created: {_ASK}.")
 
     async def closed(self) -> bool:
-        """Whether everybody needs a token. What has been closed stays so: tokens are revoked and not removed."""
+        """Whether a token is required. Once it is, it stays so: tokens are revoked and never removed."""
         if not self._closed and time.monotonic() - self._asked >= FRESH:
             self._closed = await self._accounts().any_token()
             self._asked = time.monotonic()
@@ -92,7 +92,7 @@ class Authenticator:
     async def _by_token(self, secret: str) -> Principal:
         if not is_secret(secret):
             raise InvalidCredentials(
-                "The token is mistyped or cut short, for its checksum is wrong: copy it again, whole."
+                "The token's checksum is wrong, so it was mistyped or cut: copy it again, completely."
             )
         token = _check(await self._token(hash_of(secret)))
         return Principal(token.person, token.roles, token.id, hash=token.hash, expires_at=token.expires_at)
@@ -117,22 +117,20 @@ def _secret(authorization: Sequence[str]) -> str:
         raise InvalidCredentials("The request has several Authorization headers: send one.")
     scheme, _, secret = authorization[0].partition(" ")
     if scheme.lower() != "bearer" or not secret:
-        raise InvalidCredentials("The Authorization header is not understood: write Bearer and the token.")
+        raise InvalidCredentials("Expected Authorization: Bearer TOKEN.")
     if len(secret) > _LONGEST or not (secret.isascii() and secret.isprintable()) or " " in secret:
-        raise InvalidCredentials(
-            "The Authorization header holds no token: write Bearer and the token, and nothing else."
-        )
+        raise InvalidCredentials("Expected Authorization: Bearer TOKEN, and nothing after the token.")
     return secret
 
 
 def _check(token: Token | None) -> Token:
     if token is None:
-        raise InvalidCredentials(f"The token is not known here: check which registry it is for, or {_ASK}.")
+        raise InvalidCredentials(f"The token is unknown: check which registry it is for, or {_ASK}.")
     if (fault := token.fault(now())) is not None:
         raise InvalidCredentials(f"The token {fault}: ask for a new one.", token)
     return token
 
 
 def with_request(principal: Principal, client: str, route: str) -> Principal:
-    """A principal with the address that the request came from, and its route."""
+    """The principal with the address that a request came from, and its route."""
     return replace(principal, client=client, route=route)

@@ -1,6 +1,6 @@
-"""Who may do what: the one table, of every field that operations begin with and of every route.
+"""Authorization: which roles may use each root field of the schema, each route and each section of a manifest.
 
-What is not in it is refused to everybody. A token holds the union of its roles, and whoever has any role reads.
+What is not in these tables is refused to everybody. A token has the union of its roles; every role may read.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -161,12 +161,11 @@ def _refusal(what: str, wanted: Roles, held: Collection[AccessRole], field: str 
     if wanted & frozenset(held):
         return None
     if not wanted:
-        return Forbidden(f"{what} is open to nobody: it is in no table of who may do what.", field)
+        return Forbidden(f"{what} is not available to any role.", field)
     needed = (
         AccessRole.VIEWER.value
         if wanted == READERS
         else " or ".join(role.value for role in AccessRole if role in wanted)
     )
     having = ", ".join(role.value for role in AccessRole if role in held) or "none"
-    told = f"{what} needs the role {needed}, and this token has {having}: ask with one that has it."
-    return Forbidden(told, field)
+    return Forbidden(f"{what} needs the role {needed}, and this token has {having}: use a token with that role.", field)

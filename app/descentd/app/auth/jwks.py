@@ -42,7 +42,7 @@ class JWKS:
             self._path: Path | None = Path(source)
         elif parts.hostname is None or (parts.scheme == "http" and not is_loopback(parts.hostname)):
             raise InvalidInput(
-                "JWKS that come over http can be changed on the way: set DESCENT_OIDC_JWKS to an https address."
+                "A JWKS that is fetched over http can be changed on the way: set DESCENT_OIDC_JWKS to an https address."
             )
         else:
             self._path = None
@@ -53,7 +53,7 @@ class JWKS:
         self._lock = asyncio.Lock()
 
     def check(self) -> None:
-        """Raise InvalidInput where the keys are to be in a file, and cannot be had from it: nothing changes that."""
+        """Raise InvalidInput where the keys are to be read from a file and cannot be."""
         if self._path is None:
             return
         try:
@@ -77,7 +77,7 @@ class JWKS:
                 if self._wants(kid):  # nobody else has just done it
                     await self._fetch()
         if self._keys is None:
-            raise Unavailable("The keys of the identity provider cannot be had: try again in a moment.")
+            raise Unavailable("The keys of the identity provider could not be fetched: try again in a moment.")
         return self._keys
 
     def _wants(self, kid: str | None) -> bool:

@@ -38,7 +38,7 @@ class OIDCVerifier:
     """The tokens of one issuer for one audience."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises InvalidInput for settings that cannot be meant."""
+        """Raises InvalidInput for settings that are incomplete or contradict each other."""
         if not (settings.oidc_issuer and settings.oidc_audience and settings.oidc_jwks):
             raise InvalidInput(
                 "An identity provider is named by DESCENT_OIDC_ISSUER, _AUDIENCE and _JWKS: set all three."
@@ -47,7 +47,7 @@ class OIDCVerifier:
         if unknown or not settings.oidc_algorithms:
             raise InvalidInput(
                 f"DESCENT_OIDC_ALGORITHMS may hold {', '.join(sorted(ALGORITHMS))}: "
-                f"leave out {', '.join(map(ascii, sorted(unknown))) or 'none'}."
+                f"leave out {', '.join(map(repr, sorted(unknown))) or 'none'}."
             )
         self._keys = JWKS(settings.oidc_jwks, settings.oidc_refetch)
         self._registry = JWSRegistry(algorithms=settings.oidc_algorithms, strict_check_header=False)

@@ -142,7 +142,7 @@ def _expiry(given: str | None, moment: int) -> int | None:
         expires = moment + int(age[1]) * _MICROSECONDS[age[2]] if age else instant(given)
         rfc3339(expires)
     except (InvalidInput, OverflowError):
-        raise InvalidInput(f"--expires {repr(given)[:80]} is no moment: write 90d, or 2030-01-15T10:00:00Z.") from None
+        raise InvalidInput(f"Expected --expires as 90d or 2030-01-15T10:00:00Z, got {repr(given)[:80]}.") from None
     if expires <= moment:
         raise InvalidInput(f"--expires {given} is over already: give a moment to come.")
     return expires

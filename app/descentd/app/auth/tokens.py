@@ -1,7 +1,7 @@
-"""The secrets of tokens: `descent_`, 192 random bits, and a checksum, so that a mistyped one is told without a look-up.
+"""The secrets of tokens: `descent_`, 192 random bits, and a checksum by which a mistyped one is recognised.
 
-A registry keeps the SHA-256 of a secret and never the secret. A slow or salted hash, as passwords need, would add
-nothing: nobody guesses 192 random bits, and every request would pay for it.
+A registry stores the SHA-256 of a secret and never the secret. A slow or salted hash, as passwords need, would add
+nothing: nobody guesses 192 random bits, and every request would take longer.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ _SHAPE: Final = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECK}}}")
 
 
 def new_secret() -> str:
-    """A secret that nobody has had before: 47 letters and digits, and one underscore."""
+    """A new secret: 47 letters and digits, and one underscore."""
     random = _base62(secrets.randbits(_BITS), _RANDOM)
     return PREFIX + random + _checksum(random)
 
 
 def is_secret(given: str) -> bool:
-    """Whether a text can be a secret: of the right shape, with the checksum that belongs to it."""
+    """Whether a text has the form of a secret and a right checksum."""
     if not _SHAPE.fullmatch(given):
         return False
     random = given[len(PREFIX) : -_CHECK]
@@ -33,7 +33,7 @@ def is_secret(given: str) -> bool:
 
 
 def hash_of(secret: str) -> bytes:
-    """What is kept of a secret."""
+    """The SHA-256 of a secret, 32 bytes: what the store has of it."""
     return hashlib.sha256(secret.encode()).digest()
 
 

@@ -64,9 +64,9 @@ class GraphQLEndpoint:
     async def _answer(self, request: HTTPRequest) -> Response:
         kind = accepted(request.headers, (RESPONSE, JSON, EVENTS))
         if kind is None:
-            raise Refusal(InvalidInput(f"Answers are {RESPONSE}, {JSON} or {EVENTS}: accept one of these."), 406)
+            raise Refusal(InvalidInput(f"Expected Accept to name {RESPONSE}, {JSON} or {EVENTS}."), 406)
         if request.method != "POST":
-            raise Refusal(InvalidInput("Operations are sent by POST: use that."), 405, {"Allow": "POST"})
+            raise Refusal(InvalidInput("Expected POST: send operations by POST."), 405, {"Allow": "POST"})
         principal = principal_of(request.scope)
         require_content_type(request.headers, JSON)
         body = await read_body(request, self._limit)

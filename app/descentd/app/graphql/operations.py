@@ -50,6 +50,9 @@ from descentd.graph.registration.register import with_all_problems
 # Comparing fields of one name costs their number squared; graphql-core gives up at ten times this, after seconds.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
+_LOG_FIELD: Final = "Query.accessLog"
+"""Who reads the access log sees what this process has not written yet."""
+
 _KEPT: Final = 1_000_000
 """How many characters of documents are kept, parsed and validated."""
 
@@ -69,11 +72,11 @@ class Request:
             raise InvalidInput("A request is one JSON object: {query, variables, operationName}.")
         query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")
         if not isinstance(query, str) or not query.strip():
-            raise InvalidInput("The request holds no query: send a GraphQL document as text.", "query")
+            raise InvalidInput("The request has no query: send a GraphQL document as text.", "query")
         if name is not None and not isinstance(name, str):
-            raise InvalidInput("operationName is no text: send the operation's name.", "operationName")
+            raise InvalidInput("Expected operationName to be text: send the operation's name.", "operationName")
         if variables is not None and not isinstance(variables, dict):
-            raise InvalidInput("variables is no object: send the values by name.", "variables")
+            raise InvalidInput("Expected variables to be an object: send the values by name.", "variables")
         return cls(query, name or None, variables or {})
 
 
@@ -105,7 +108,7 @@ class RequestError(Exception):
 
 
 class Operations:
-    """All that can be asked of a schema."""
+    """Parses, checks and executes the operations of one schema."""
 
     def __init__(
         self,
@@ -171,6 +174,8 @@ class Operations:
         Raises Unavailable while there is no registry, and what `permit` raises.
         """
         await self.permit(operation, principal)
+        if _LOG_FIELD in operation.fields:
+            await self._access_control.audit_log.flush()
         context = Context(self._lifespan.registry, principal.person, principal.roles)
         answer = await self._answered(operation, variables, context)
         await self._access_control.note(principal, _fields(operation), answer.get("errors", ()))
@@ -181,7 +186,7 @@ class Operations:
             async with asyncio.timeout(self._timeout):
                 result = await self._execute(operation, variables, context)
         except TimeoutError:
-            sent = " What it was to register may have been: sending it again adds nothing." * (
+            sent = " What it registers may have been recorded: sending it again adds nothing." * (
                 operation.kind is OperationType.MUTATION
             )
             late = TooCostly(f"The operation took longer than {self._timeout:g} seconds: ask for less at once.{sent}")
@@ -189,12 +194,12 @@ class Operations:
         wrong = _wrong_manifest(operation, variables) if result.data is None else None
         if wrong is not None and all(error.path is None for error in result.errors or ()):
             # GraphQL looks at numbers and texts only, and goes no further where one of them is wrong.
-            told = graphql_errors(result.errors or ())
-            known = {problem["extensions"].get("field") for problem in told}
+            found = graphql_errors(result.errors or ())
+            known = {problem["extensions"].get("field") for problem in found}
             others = shaped(await with_all_problems(context.registry.store, wrong))
-            told += [problem for problem in others if problem["extensions"].get("field") not in known]
-            told.sort(key=lambda problem: position(problem["extensions"].get("field") or ""))
-            return self._counted({"errors": told[: Invalid.LIMIT]})
+            found += [problem for problem in others if problem["extensions"].get("field") not in known]
+            found.sort(key=lambda problem: position(problem["extensions"].get("field") or ""))
+            return self._counted({"errors": found[: Invalid.LIMIT]})
         return await self._answer(result, context)
 
     async def answers(
@@ -308,8 +313,8 @@ def _choice(document: DocumentNode, name: str | None) -> str:
     ]
     offered = f"name one of {', '.join(names[:20])}" if names else "add one"
     if name is None:
-        return f"The document holds no operation, or several of which none is chosen: {offered}."
-    return f"The document holds no operation {repr(name)[:80]}: {offered}."
+        return f"The document has no operation, or several and no operationName: {offered}."
+    return f"The document has no operation {repr(name)[:80]}: {offered}."
 
 
 def _wrong_manifest(operation: Operation, variables: Mapping[str, Any]) -> Invalid | None:

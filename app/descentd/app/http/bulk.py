@@ -53,7 +53,7 @@ class Bulk:
         request = Request(scope, receive)
         try:
             if request.method != "POST":
-                raise Refusal(InvalidInput("Manifests are sent by POST: use that."), 405, {"Allow": "POST"})
+                raise Refusal(InvalidInput("Expected POST: send manifests by POST."), 405, {"Allow": "POST"})
             principal = principal_of(scope)
             require_content_type(request.headers, NDJSON)
             registry = self._lifespan.registry

@@ -10,7 +10,15 @@ from graphql import GraphQLError
 from starlette.responses import JSONResponse, Response
 
 from descentd.app.server.logging import REQUEST_ID
-from descentd.graph.model.errors import Code, DescentError, GateBlocked, Internal, Invalid, InvalidInput, TooCostly
+from descentd.graph.model.errors import (
+    Code,
+    DescentError,
+    GateBlocked,
+    Internal,
+    Invalid,
+    InvalidInput,
+    TooCostly,
+)
 
 log = structlog.get_logger()
 
@@ -44,7 +52,7 @@ _TOKENS: Final = re.compile(r"more than (?P<most>\d+) tokens")
 
 
 class Refusal(Exception):
-    """A request that is refused before it is looked into: a DescentError with the HTTP status to answer it with."""
+    """A request that is refused before it is read: `problem` is answered with the HTTP `status` and `headers`."""
 
     def __init__(self, problem: DescentError, status: int | None = None, headers: Mapping[str, str] | None = None):
         super().__init__(problem.message)
@@ -54,12 +62,12 @@ class Refusal(Exception):
 
 
 def problems(error: DescentError) -> tuple[DescentError, ...]:
-    """Everything that an error reports."""
+    """The single problems that an error reports, at least one."""
     return error.problems if isinstance(error, Invalid) else (error,)
 
 
 def fault(error: BaseException) -> Internal:
-    """What a client is told of a fault of ours; the log has the rest under the same id."""
+    """The INTERNAL error for an unexpected exception, which is logged under the same correlation id."""
     id = REQUEST_ID.get() or "-"
     log.error("internal_error", exc_info=error)
     return Internal(f"Something went wrong on the server: report it with the correlation id {id}.")
@@ -78,7 +86,7 @@ def extensions(problem: DescentError) -> Shape:
 
 
 def shaped(error: DescentError) -> list[Shape]:
-    """An error in GraphQL's shape, an entry a problem."""
+    """An error in GraphQL's shape: a list with one entry for each problem."""
     return [{"message": problem.message, "extensions": extensions(problem)} for problem in problems(error)]
 
 
@@ -93,11 +101,11 @@ def _graphql_error(error: GraphQLError) -> Iterator[Shape]:
         where["locations"] = [location.formatted for location in error.locations]
     if error.path is not None:
         where["path"] = error.path
-    for problem in problems(_meant(error)):
+    for problem in problems(_cause(error)):
         yield {"message": problem.message, **where, "extensions": extensions(problem)}
 
 
-def _meant(error: GraphQLError) -> DescentError:
+def _cause(error: GraphQLError) -> DescentError:
     cause: BaseException = error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
@@ -117,14 +125,14 @@ def _meant(error: GraphQLError) -> DescentError:
 
 
 def _variable(name: str, path: str | None, reason: str) -> InvalidInput:
-    """What is wrong with a variable; its field is a path inside it, or its name, which the path into a list follows."""
+    """The error for a variable of the wrong type; `field` is the path inside it, after its name where it is a list."""
     field = (path or "").strip().removeprefix(".")
     if field.startswith("["):
         field = name + field
     if unknown := _UNKNOWN.search(reason):
         hint = f" {unknown['hint']}" if unknown["hint"] else ""
         inside = f"{field}.{unknown['field']}" if field else unknown["field"]
-        return InvalidInput(f"There is no field {repr(unknown['field'])} here: correct or remove it.{hint}", inside)
+        return InvalidInput(f"There is no field {repr(unknown['field'])[:80]}: correct or remove it.{hint}", inside)
     if required := _REQUIRED.search(reason):
         inside = f"{field}.{required['field']}" if field else required["field"]
         return InvalidInput(f"{required['field']} is required: add it.", inside)
@@ -136,7 +144,7 @@ def _variable(name: str, path: str | None, reason: str) -> InvalidInput:
 def problem_response(
     problem: DescentError, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An RFC 9457 problem."""
+    """An error as an RFC 9457 problem, `application/problem+json`; the status is that of its code unless given."""
     status = status or STATUS[problem.code]
     body: Shape = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     body |= {"detail": problem.message, **extensions(problem)}

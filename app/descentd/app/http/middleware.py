@@ -1,6 +1,6 @@
-"""What is done to every request: an id, safe headers, a line in the log, a count.
+"""Every request gets a request id, security headers, a line in the log and a count in the metrics.
 
-Requests from foreign pages, and those under a foreign name (DNS rebinding), are sent away.
+Requests from pages of other origins, and those with an unknown Host (DNS rebinding), are refused.
 """
 
 import re
@@ -37,9 +37,9 @@ _HEADERS: Final = {
 
 
 class RequestMiddleware:
-    """Outermost middleware. `hosts` are the names, beside those of this machine, that requests may ask for.
+    """Outermost middleware. `hosts` are the Host names that are accepted beside those of this machine.
 
-    `refusals` make the answers to what is sent away from a path; elsewhere it is a problem.
+    `refusals` make the answers to requests that are refused, by path; elsewhere the answer is an RFC 9457 problem.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Collection[str], refusals: Mapping[str, Refuse]) -> None:
@@ -77,7 +77,7 @@ class RequestMiddleware:
             if self._trusts(headers):
                 await self._app(scope, receive, sending)
             else:
-                await self._send_away(scope, receive, sending)
+                await self._refuse(scope, receive, sending)
         except Exception as error:
             if status or scope["type"] == "websocket":
                 raise
@@ -96,26 +96,27 @@ class RequestMiddleware:
             REQUEST_ID.reset(token)
 
     def _trusts(self, headers: Headers) -> bool:
-        """Whether a browser may have been led here by a foreign page: by its origin, or by a name that was rebound."""
+        """False where a page of another origin may be behind this: by its Origin, or by a Host that was rebound."""
         asked = _host(headers.get("host", ""))
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
             return False
         return is_loopback(asked) or asked in self._hosts
 
-    async def _send_away(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await receive()
-            await send({"type": "websocket.close", "code": 1008, "reason": "Foreign origin"})
+            await send({"type": "websocket.close", "code": 1008, "reason": "Origin or Host refused"})
             return
-        foreign = Forbidden(
-            "The request came under a foreign name or from a foreign page: ask by the server's own address."
+        refused = Forbidden(
+            "The request's Host or Origin is not this server's: use the server's own address, or add the name to "
+            "DESCENT_HOSTS."
         )
         refuse = self._refusals.get(scope["path"])
-        await (refuse(scope, foreign) if refuse else problem_response(foreign))(scope, receive, send)
+        await (refuse(scope, refused) if refuse else problem_response(refused))(scope, receive, send)
 
 
 def _host(given: str) -> str:
-    """A Host header without its port."""
+    """The host of a Host header in lower case, without the port."""
     host = given.lower()
     return host if host.endswith("]") else host.rpartition(":")[0] or host

@@ -1,24 +1,26 @@
-"""What routes ask of a request before they look into it: what it is, what it accepts, how large its body is."""
+"""Content negotiation and reading of bodies: media types, Accept, and how large a body may be."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from descentd.app.http.errors import Refusal
-from descentd.graph.model.errors import InvalidInput, TooCostly
+from descentd.graph.model.errors import InvalidInput, TooCostly, Unavailable
 
 
 def require_content_type(headers: Headers, *wanted: str) -> None:
-    """Raise Refusal unless the body is of a wanted type, in UTF-8."""
+    """Raise Refusal (415) unless the body is of a wanted media type, in UTF-8."""
     kind, _, parameters = headers.get("content-type", "").partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if kind.strip().lower() not in wanted or charset not in ("", "utf-8", "utf8"):
-        raise Refusal(InvalidInput(f"The body has to be {' or '.join(wanted)}: set Content-Type so."), 415)
+        raise Refusal(InvalidInput(f"Expected a body of type {' or '.join(wanted)} in UTF-8: set Content-Type."), 415)
 
 
 def accepted(headers: Headers, offered: Sequence[str]) -> str | None:
-    """The offered media type that a client likes best, the first where it does not mind, None where it takes none."""
+    """The offered media type that Accept prefers, the first where there is no Accept, None where none is acceptable."""
     ranges = [_range(one) for one in headers.get("accept", "").split(",") if one.strip()]
     if not ranges:
         return offered[0]
@@ -43,8 +45,44 @@ def _range(given: str) -> tuple[str, float]:
     return kind, 1.0
 
 
-async def read_body(request: Request, limit: int) -> bytes:
-    """The body; raises Refusal as soon as more than `limit` bytes are announced or have come."""
+Reserve = Callable[[int], None]
+"""Takes a number of bytes that are about to be kept; raises Unavailable where there is no room for them."""
+
+
+class ReadBudget:
+    """How many bytes of requests of strangers may be in memory at once: `total`, and `each` from one address."""
+
+    def __init__(self, total: int, each: int) -> None:
+        self._total = total
+        self._each = each
+        self._used: Counter[str] = Counter()
+
+    @contextmanager
+    def reserve(self, client: str) -> Iterator[Reserve]:
+        """What reserves room for the bytes of one request from an address; all of it is free again afterwards."""
+        mine = 0
+
+        def reserve(size: int) -> None:
+            nonlocal mine
+            if self._used[client] + size > self._each or self._used.total() + size > self._total:
+                raise Unavailable("Too many deliveries are being read at this moment: send this one again later.")
+            self._used[client] += size
+            mine += size
+
+        try:
+            yield reserve
+        finally:
+            self._used[client] -= mine
+            if not self._used[client]:
+                del self._used[client]
+
+
+async def read_body(request: Request, limit: int, reserve: Reserve = lambda _: None) -> bytes:
+    """The body of a request; `reserve` is asked for each chunk before it is kept.
+
+    Raises Refusal as soon as more than `limit` bytes are announced or have come, what `reserve` raises, and
+    ClientDisconnect.
+    """
     too_large = Refusal(
         TooCostly(f"The body is larger than {limit} bytes: send less at once, or a manifest a line to /bulk."), 413
     )
@@ -56,5 +94,6 @@ async def read_body(request: Request, limit: int) -> bytes:
         size += len(chunk)
         if size > limit:
             raise too_large
+        reserve(len(chunk))
         chunks.append(chunk)
     return b"".join(chunks)

@@ -1,4 +1,4 @@
-"""JSON as requests must be: strict where Python's reader is lenient."""
+"""A strict reader of JSON: it refuses what Python's own accepts or changes silently."""
 
 import json
 import math
@@ -35,7 +35,7 @@ def read(body: bytes, what: str = "The request") -> Any:
         place = f"line {error.lineno}, column {error.colno}"
         raise InvalidInput(f"{what} is not JSON ({error.msg}, {place}): correct it.") from None
     except ValueError:  # Python refuses to read integers of more than 4,300 digits
-        raise InvalidInput(f"{what} holds an integer of thousands of digits: write it as text.") from None
+        raise InvalidInput(f"{what} contains an integer of more than 4,300 digits: write it as text.") from None
     if text.count("[") + text.count("{") > DEEPEST:
         identity.check_depth(value, DEEPEST)
     if _SURROGATE.search(text):
@@ -47,15 +47,15 @@ def _check_surrogates(value: Any, what: str) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise InvalidInput(f"{what} holds half a character (a lone surrogate): send text as UTF-8.") from None
+        raise InvalidInput(f"{what} contains a lone surrogate (half a character): send text as UTF-8.") from None
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"The key {repr(twice)[:80]} is there twice in one object: keep one.")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise InvalidInput(f"The key {repr(twice)[:80]} occurs twice in one object: keep one.")
     return found
 
 
@@ -67,7 +67,7 @@ def _float(text: str) -> float:
 
 
 def _constant(text: str) -> NoReturn:
-    raise InvalidInput(f"{text} is no JSON number: leave the value out, or write it as text.")
+    raise InvalidInput(f"{text} is not a JSON number: leave the value out, or write it as text.")
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)

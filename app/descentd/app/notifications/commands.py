@@ -76,7 +76,7 @@ def redeliver(
 ) -> None:
     """Have entries delivered again by the server that runs on the store; all of them or none."""
     if parked == bool(sequences):
-        raise InvalidInput("Say what to deliver again: the sequences of entries, or --parked.")
+        raise InvalidInput("Expected either the sequences of entries to deliver again, or --parked.")
 
     async def marked(opened: Opened) -> list[int]:
         found = await opened.outbox.redeliver(destination, None if parked else sequences)
@@ -98,7 +98,7 @@ def _state(given: str) -> DeliveryState:
     try:
         return DeliveryState(given.upper())
     except ValueError:
-        raise InvalidInput(f"There is no state {repr(given)[:80]}: write waiting, delivered or parked.") from None
+        raise InvalidInput(f"Expected a state of waiting, delivered or parked, got {repr(given)[:80]}.") from None
 
 
 def _told(one: Delivery) -> str:

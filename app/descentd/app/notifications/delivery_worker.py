@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from descentd.app.notifications import signing
+from descentd.app.http import standard_webhooks
 from descentd.app.notifications.destinations import Destination
 from descentd.app.notifications.http_sender import Answer
 from descentd.graph.model.clock import now
@@ -182,7 +182,7 @@ class DeliveryWorker:
             return False
         body = json.dumps(told.content, ensure_ascii=False, separators=(",", ":")).encode()
         moment = self._clock()
-        signed = signing.headers(self._to.keys, told.id, moment // SECOND, body)
+        signed = standard_webhooks.headers(self._to.keys, told.id, moment // SECOND, body)
         named = {"content-type": "application/json", "user-agent": _AGENT, "accept": "*/*"}
         began = time.monotonic()
         answer = await self._send(self._to.url, {**named, **signed}, body)

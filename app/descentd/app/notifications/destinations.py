@@ -1,4 +1,4 @@
-"""Who is to be told what: the file that `descentd serve --notify` names."""
+"""The destinations of notifications: the file that `descentd serve --notify` names."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, Field
 
+from descentd.app.http import standard_webhooks
 from descentd.app.http.errors import problems
-from descentd.app.notifications import signing
 from descentd.app.notifications.ssrf_guard import is_public
 from descentd.app.server.strict_yaml import YAMLFile
 from descentd.graph.inputs.base import Count, Input, Name, checked, distinct, unique
@@ -27,11 +27,11 @@ _MOST_SECRETS: Final = 4
 def _secrets(given: Any) -> list[str]:
     # All of it by hand: pydantic's own words would repeat what was given.
     if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise ValueError("secrets is a list of texts: write one a line, each after a dash.")
+        raise ValueError("Expected secrets to be a list of texts: write one a line, each after a dash.")
     if not 1 <= len(given) <= _MOST_SECRETS:
-        raise ValueError(f"There are 1 to {_MOST_SECRETS} secrets, several while they are changed.")
+        raise ValueError(f"Expected 1 to {_MOST_SECRETS} secrets, several only while they are being changed.")
     try:
-        keys = [signing.key(one) for one in given]
+        keys = [standard_webhooks.key(one) for one in given]
     except InvalidInput as error:
         raise ValueError(error.message) from None
     if len(set(keys)) < len(keys):
@@ -47,7 +47,7 @@ def _kind(given: str) -> str:
 
 def _attempts(given: int) -> int:
     if not 1 <= given <= _MOST_ATTEMPTS:
-        raise InvalidInput(f"A delivery is tried 1 to {_MOST_ATTEMPTS} times: write such a number.")
+        raise InvalidInput(f"Expected attempts from 1 to {_MOST_ATTEMPTS}, got {given}.")
     return given
 
 
@@ -70,7 +70,7 @@ def _parts(url: str) -> SplitResult | None:
 
 
 class DestinationInput(Input):
-    """Somebody who is to be told."""
+    """A destination, as the file describes it."""
 
     name: Name
     """What logs and commands call it; deliveries go on where they were under the same name."""
@@ -79,7 +79,7 @@ class DestinationInput(Input):
     secrets: Annotated[tuple[str, ...], BeforeValidator(_secrets)]
     """What they are signed with, `whsec_` and base64."""
     kinds: Annotated[tuple[Annotated[str, checked(_kind)], ...], checked(unique), Field(min_length=1)] | None = None
-    """The kinds of events that it is told of; all where none is given."""
+    """The kinds of events that are sent; all where none is given."""
     environments: Annotated[tuple[Name, ...], checked(unique), Field(min_length=1)] | None = None
     """Of what is about an environment, only what is about one of these."""
     attempts: Annotated[Count, checked(_attempts)] = ATTEMPTS
@@ -90,12 +90,12 @@ class NotifyInput(Input):
     """The file as a whole."""
 
     destinations: Annotated[tuple[DestinationInput, ...], checked(distinct("name")), Field(min_length=1)]
-    """Everybody who is to be told."""
+    """All destinations."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Somebody who is told; `repr` shows neither where nor the keys."""
+    """A destination that is ready to be delivered to; `repr` shows neither its url nor its keys."""
 
     name: str
     url: str
@@ -133,7 +133,7 @@ def read_destinations(file: Path, allowed: Collection[str]) -> Sequence[Destinat
 def _destination(given: DestinationInput) -> Destination:
     kinds = frozenset(ALL_TYPES if given.kinds is None else given.kinds)
     environments = None if given.environments is None else frozenset(given.environments)
-    keys = [signing.key(secret) for secret in given.secrets]
+    keys = [standard_webhooks.key(secret) for secret in given.secrets]
     return Destination(given.name, given.url, keys, kinds, environments, given.attempts)
 
 

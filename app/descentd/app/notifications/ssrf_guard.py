@@ -73,8 +73,10 @@ class SSRFGuard(AsyncNetworkBackend):
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError:
-            raise ConnectError("the host's name is not known") from None
+            raise ConnectError("the host's name cannot be resolved") from None
         addresses = list(dict.fromkeys(ip_address(one[4][0]) for one in found))
         if host not in self._allowed and not all(map(is_public, addresses)):
-            raise RefusedAddress("the host is at an address that is not public: allow it by name, if it is meant")
+            raise RefusedAddress(
+                "the host is at an address that is not public: allow it by name in DESCENT_NOTIFY_ALLOW if it is meant"
+            )
         return addresses

@@ -1,4 +1,4 @@
-"""What operators and their tools ask a server: does it live, is it ready, what does it measure, what is it."""
+"""The endpoints for operators and their tools: liveness, readiness, metrics and version."""
 
 import platform
 from contextlib import suppress

@@ -34,7 +34,7 @@ from descentd.app.server.metrics import Metrics
 from descentd.app.server.settings import Settings
 from descentd.app.server.signals import on_termination
 from descentd.app.webhooks.endpoints import READERS, Webhook
-from descentd.app.webhooks.signatures import Signatures
+from descentd.app.webhooks.signatures import SignatureVerifier
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.store.operational import Accounts
 
@@ -48,7 +48,7 @@ def create(
     """The ASGI application, which calls `when_ready` with the number of records once it answers.
 
     `table` says who may ask for which field of `schema`. Raises InvalidInput where the settings name no store that can
-    be used, or cannot be meant.
+    be used, or contradict each other.
     """
     lifespan = Lifespan(settings)
     access_control = _access_control(settings, lifespan)
@@ -68,13 +68,13 @@ def create(
     )
     health = Health(lifespan, metrics)
     graphql = GraphQLEndpoint(operations, lifespan, metrics, settings.body_limit)
-    signatures = Signatures(settings.webhook_secrets)
+    verifier = SignatureVerifier(settings.webhook_secrets)
     routes: list[Route | WebSocketRoute] = [
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", WebSocketEndpoint(operations, access_control).connect),
         Route("/bulk", Bulk(lifespan, metrics, access_control, settings.body_limit)),
         *(
-            Route(path, Webhook(path, lifespan, access_control, signatures, settings.body_limit), methods=["POST"])
+            Route(path, Webhook(path, lifespan, access_control, verifier, settings.body_limit), methods=["POST"])
             for path in READERS
         ),
         Route("/checkpoint", checkpoints.answer),
@@ -128,6 +128,6 @@ def _access_control(settings: Settings, lifespan: Lifespan) -> AccessControl:
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return problem_response(NotFound("There is nothing at this address: check its path."))
-    problem = InvalidInput(f"{error.detail}: this address does not take {request.method}.")
+        return problem_response(NotFound("Nothing is served at this address: check its path."))
+    problem = InvalidInput(f"{error.detail}: {request.method} is not possible at this address.")
     return problem_response(problem, error.status_code, error.headers)

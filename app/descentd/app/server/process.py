@@ -1,6 +1,7 @@
-"""Running a server: the socket, the workers and the way down."""
+"""Running a server: its socket, its workers, and what each worker runs."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import structlog
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
 from descentd.app.auth.oidc import OIDCVerifier
@@ -20,7 +22,7 @@ from descentd.app.notifications.dispatcher import destinations_of
 from descentd.app.server import logging
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.settings import Settings
-from descentd.app.server.store_url import NEO4J, scheme, store_at
+from descentd.app.server.store_url import NEO4J, scheme, store_at, without_credentials
 from descentd.graph.model.errors import InvalidInput, Unavailable
 
 log = structlog.get_logger()
@@ -29,8 +31,8 @@ log = structlog.get_logger()
 def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _: None) -> None:
     """Serve until the process is told to end, with SIGINT or SIGTERM; `when_listening` is given the address.
 
-    Raises InvalidInput for settings that cannot be meant, and Unavailable where the port or the store's file cannot be
-    had. A database that does not answer is waited for instead.
+    Raises InvalidInput for settings that contradict each other, and Unavailable where the port or the store's file
+    is not available. A database that does not answer is waited for instead.
     """
     _check(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -40,10 +42,10 @@ def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _
         # First of all, because it says whether the address may be listened at.
         asyncio.run(_try_store(settings))
         listening = stack.enter_context(_listen(settings.host, settings.port))
-        told: dict[str, object] = {"port": listening.getsockname()[1]}
+        found: dict[str, object] = {"port": listening.getsockname()[1]}
         if settings.workers > 1:
-            told["run_directory"] = Path(stack.enter_context(TemporaryDirectory(prefix="descentd-")))
-        settings = settings.model_copy(update=told)
+            found["run_directory"] = Path(stack.enter_context(TemporaryDirectory(prefix="descentd-")))
+        settings = settings.model_copy(update=found)
         settings.hand_over()
         logging.configure(settings.log_format, settings.log_level)
         log.info("listening", url=settings.url, workers=settings.workers)
@@ -66,7 +68,7 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise Unavailable(
-            f"Port {port} of {host} cannot be had ({reason}): end what uses it, or name another."
+            f"Port {port} of {host} is not available ({reason}): stop what uses it, or choose another."
         ) from None
     listening.set_inheritable(True)
     return listening
@@ -75,8 +77,8 @@ def _listen(host: str, port: int) -> socket.socket:
 async def _try_store(settings: Settings) -> None:
     """Open a store that is a file, so that one that cannot be is found out now; workers then find it made.
 
-    Raises InvalidInput where nobody could be told from anybody else. A database that does not answer has no say in
-    that: beyond this machine everybody needs a token, and while it is away nobody's is known.
+    Raises InvalidInput where everybody in the network could use the registry without a token. Where a database does not
+    answer that is not checked: beyond this machine a token is required, and without the database none is valid.
     """
     needed = not (settings.loopback or settings.oidc)
     database = scheme(settings.store) in NEO4J
@@ -93,14 +95,14 @@ async def _try_store(settings: Settings) -> None:
         return
     if not known:
         raise InvalidInput(
-            "The registry holds no token, so it would be open to whoever reaches it: make one with `descentd token "
-            "create --store STORE --person NAME --role admin`, or use --host 127.0.0.1."
+            "The registry has no token, so it would be open to everybody who can reach it: create one with "
+            "`descentd token create --store STORE --person NAME --role admin`, or use --host 127.0.0.1."
         )
 
 
 def _run(settings: Settings, listening: socket.socket) -> None:
     config = uvicorn.Config(
-        "descentd.app.server.worker:from_environment",
+        "descentd.app.server.process:from_environment",
         factory=True,
         workers=settings.workers,
         loop="uvloop",
@@ -120,3 +122,32 @@ def _run(settings: Settings, listening: socket.socket) -> None:
         uvicorn.Server(config).run([listening])
     else:
         Multiprocess(config, [listening]).run()
+
+
+def from_environment() -> Starlette:
+    """The application of a worker, with the settings that `serve` put into the environment.
+
+    It is imported with the garbage collector off: what imports create lasts as long as the process, and going through
+    it again and again was a third of the time to start.
+    """
+    gc.disable()
+    from descentd.app.server.main import create
+
+    gc.enable()
+    sys.setswitchinterval(0.001)
+    settings = Settings.read()
+    logging.configure(settings.log_format, settings.log_level)
+    return create(settings, when_ready=lambda records: _ready(settings, records))
+
+
+def _ready(settings: Settings, records: int) -> None:
+    """Print once, whichever worker is first, that the server answers."""
+    gc.freeze()  # collecting what there is by now took a tenth of a second every few hundred requests
+    if settings.run_directory is not None:
+        try:
+            (settings.run_directory / "announced").touch(exist_ok=False)
+        except FileExistsError:
+            return
+    count = "1 record" if records == 1 else f"{records:,} records"
+    sys.stdout.write(f"Descent is ready at {settings.url}, with {count} in {without_credentials(settings.store)}\n")
+    sys.stdout.flush()

@@ -21,7 +21,7 @@ _NAMED: Final = re.compile(r'field "(\w+)"')
 
 
 class Settings(BaseSettings):
-    """Everything that a server is told; times are in seconds, sizes in bytes."""
+    """The settings of a server; times are in seconds, sizes in bytes."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -31,18 +31,18 @@ class Settings(BaseSettings):
     workers: Annotated[int, Field(ge=1, le=256)] = 1
     topology: Literal["memory", "store"] = "memory"
     hosts: tuple[str, ...] = ()
-    """Names that the server may be asked under, beside those of this machine."""
+    """Names in Host headers that are accepted beside those of this machine."""
     policies: Path | None = None
-    """The folder of the policies that are put into force at the start."""
+    """The folder of the policies that come into force at the start."""
 
     notify: Path | None = None
-    """The file that says who is told of what is recorded."""
+    """The file of the destinations that are notified of new records."""
 
     notify_allow: tuple[str, ...] = ()
-    """Hosts that may be told although their addresses are not public, and over http."""
+    """Hosts that may be notified although their addresses are not public, and over http."""
 
     notify_timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
-    """How long an attempt to tell somebody may take."""
+    """How long an attempt to deliver a notification may take."""
 
     log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -114,7 +114,7 @@ class Settings(BaseSettings):
             raise _unusable(name, expectation(first).rstrip(".")) from None
         except SettingsError as error:
             named = _NAMED.search(str(error))
-            raise _unusable(named[1] if named else "settings", "Expected JSON, with texts in quotes") from None
+            raise _unusable(named[1] if named else "settings", "Expected JSON, with text in quotes") from None
 
     @property
     def loopback(self) -> bool:

@@ -1,4 +1,4 @@
-"""Hearing early that the process is to end: streams would else keep a server from ever being done."""
+"""Notices early that the process is to end: open streams would otherwise keep a server running for ever."""
 
 import asyncio
 import multiprocessing
@@ -12,9 +12,9 @@ from typing import Any
 
 @contextmanager
 def on_termination(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the running loop when the process is told to end, and then do what was to be done on that signal.
+    """Call `stop` on the running loop on SIGINT or SIGTERM, and then run the handler that was there before.
 
-    A worker whose parent has died is told to end too: nobody else would.
+    A worker whose parent process died sends itself SIGTERM: nobody else would.
     """
     loop = asyncio.get_running_loop()
     before: dict[int, Any] = {}

@@ -1,7 +1,8 @@
 """POST /webhooks/alertmanager, /webhooks/cloudevents and /webhooks/alerts: signed, or with a token.
 
-A signed delivery is kept in the store's inbox once all that it told is recorded. Until then what it told goes by its
-identity, so that a server that is killed in between records nothing twice.
+A signed delivery is added to the store's inbox once everything in it is recorded. Until then what it holds is recorded
+under keys made from its identity, so that a server that is killed in between records nothing twice. A body that was
+accepted at one address is refused at the others, because signatures do not cover the address.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
@@ -18,13 +19,11 @@ from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import WEBHOOKS, check_webhook
 from descentd.app.http import strict_json
 from descentd.app.http.errors import Refusal, problem_response
-from descentd.app.http.negotiation import read_body, require_content_type
+from descentd.app.http.negotiation import ReadBudget, read_body, require_content_type
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.webhooks import payloads
 from descentd.app.webhooks.payloads import Notice
-from descentd.app.webhooks.signatures import Signatures, Signed
-from descentd.graph.model.accounts import Access
-from descentd.graph.model.clock import now
+from descentd.app.webhooks.signatures import SignatureVerifier, VerifiedSignature, body_identity
 from descentd.graph.model.errors import DescentError, Unauthenticated
 from descentd.graph.store.operational import Arrival
 from descentd.queries.production.alerts import Alert, take_alert
@@ -33,13 +32,20 @@ from descentd.queries.production.reports import take_report
 from descentd.queries.registry import Registry
 
 Read = Callable[[Headers, Any], Iterable[Notice]]
-"""What a body tells, from its headers and its JSON."""
+"""Reads the alerts and reports of a delivery from its headers and its JSON."""
+
+LARGEST: Final = 4 * 1024 * 1024
+"""Bytes of a delivery: one is read whole before its signature can be verified."""
+
+_UNVERIFIED: Final = ReadBudget(total=32 * 1024 * 1024, each=8 * 1024 * 1024)
+"""Bytes of all deliveries, and of those from one address, that are being read and not verified yet."""
 
 _JSON: Final = ("application/json", "application/cloudevents+json", "application/cloudevents-batch+json")
 
 
 def _cloudevents(headers: Headers, body: Any) -> Iterable[Notice]:
-    return payloads.cloudevents(payloads.binary(headers, body) if "ce-type" in headers else body)
+    event = payloads.binary(headers, body) if "ce-type" in headers else body
+    return payloads.cloudevents(event)
 
 
 READERS: Final[dict[str, Read]] = {
@@ -51,10 +57,10 @@ READERS: Final[dict[str, Read]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
-    """Who delivers; how it is signed, where it is; and the same delivery as it came before, where it did."""
+    """Who sent a delivery; its signature where it has one; and its arrival before, where it was sent before."""
 
     principal: Principal
-    signed: Signed | None = None
+    signature: VerifiedSignature | None = None
     before: Arrival | None = None
 
 
@@ -66,80 +72,98 @@ class Webhook:
         route: str,
         lifespan: Lifespan,
         access_control: AccessControl,
-        signatures: Signatures,
+        verifier: SignatureVerifier,
         body_limit: int,
     ) -> None:
         self._route = route
         self._read = READERS[route]
         self._lifespan = lifespan
         self._access_control = access_control
-        self._signatures = signatures
-        self._limit = body_limit
+        self._verifier = verifier
+        self._limit = min(body_limit, LARGEST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         request = Request(scope, receive)
         try:
-            await JSONResponse(await self._take(request))(scope, receive, send)
+            await JSONResponse(await self._accept(request))(scope, receive, send)
+        except ClientDisconnect:
+            return
         except Refusal as refusal:
             await problem_response(refusal.problem, refusal.status, refusal.headers)(scope, receive, send)
         except DescentError as error:
             challenge = CHALLENGE if isinstance(error, Unauthenticated) else None
             await problem_response(error, headers=challenge)(scope, receive, send)
 
-    async def _take(self, request: Request) -> dict[str, Any]:
-        body = await read_body(request, self._limit)
-        delivery = await self._delivery(request, body)
+    async def _accept(self, request: Request) -> dict[str, Any]:
+        delivery, body = await self._authenticate(request)
         require_content_type(request.headers, *_JSON)
         registry = self._lifespan.registry
         if delivery.before is None:
-            # All of it is read before any of it is recorded: a body that is wrong in part changes nothing.
-            told = list(self._read(request.headers, strict_json.read(body)))
-            taken = [await _take(registry, one, i, delivery) for i, one in enumerate(told)]
+            # Everything is read before anything is recorded: a body that is wrong in part changes nothing.
+            items = list(self._read(request.headers, strict_json.read(body)))
+            taken = [await _record(registry, item, i, delivery) for i, item in enumerate(items)]
         else:
             taken = [Recorded(id) for id in delivery.before.records]
         ids = tuple(one.id for one in taken)
-        if delivery.signed is not None:
-            await registry.store.inbox.take(Arrival(delivery.signed.identity, delivery.signed.sent, ids))
-        held = await receipts(registry, ids)
+        if (signature := delivery.signature) is not None:
+            for identity in (signature.body_identity, signature.identity):
+                await registry.store.inbox.take(Arrival(identity, signature.signed_at, ids))
+        found = await receipts(registry, ids)
         await self._access_control.note(delivery.principal, self._route)
-        shown = [_shown(outcome, one.note) for outcome, one in zip(held, taken, strict=True)]
-        return {"records": shown, "redelivered": delivery.before is not None}
+        records = [_shown(receipt, one.note) for receipt, one in zip(found, taken, strict=True)]
+        return {"records": records, "redelivered": delivery.before is not None}
 
-    async def _delivery(self, request: Request, body: bytes) -> _Delivery:
-        """Who sends a delivery, and whether it came before; raises Unauthenticated and Forbidden, noted by then."""
-        client = request.client.host if request.client else ""
+    async def _authenticate(self, request: Request) -> tuple[_Delivery, bytes]:
+        """Who sends a delivery, whether it came before, and its body, which is read last where a token says who sends.
+
+        Raises Unauthenticated and Forbidden, which are in the access log by then.
+        """
         authorization = request.headers.getlist("authorization")
         signed = "webhook-signature" in request.headers or "x-hub-signature-256" in request.headers
-        if authorization or not (signed or self._signatures.expected):
+        if authorization or not (signed or self._verifier.expected):
             principal = await self._access_control.know(request.scope, self._route, authorization)
             await self._access_control.permit(
                 principal, self._route, lambda: check_webhook(self._route, principal.roles)
             )
-            return _Delivery(principal)
-        person = self._route.rpartition("/")[2]
-        principal = Principal(person, WEBHOOKS[self._route], "signature", client, self._route)
+            return _Delivery(principal), await read_body(request, self._limit)
+        client = request.client.host if request.client else ""
+        principal = Principal(self._route.rpartition("/")[2], WEBHOOKS[self._route], "signature", client, self._route)
         try:
-            found = self._signatures.check(self._route, request.headers, body)
-            return _Delivery(principal, found, await self._before(found))
+            if not signed:
+                self._verifier.verify(self._route, request.headers, b"")  # raises, before the body is read
+            with _UNVERIFIED.reserve(client) as reserve:
+                body = await read_body(request, self._limit, reserve)
+                signature = self._verifier.verify(self._route, request.headers, body)
+            return _Delivery(principal, signature, await self._arrived_before(signature, body)), body
         except Unauthenticated as error:
-            refused = Access(now(), None, None, client, self._route, "", error.code.value, error.message)
-            await self._access_control.audit_log.keep(refused)
+            self._access_control.refused_unknown(self._route, client, error)
             raise
 
-    async def _before(self, signed: Signed) -> Arrival | None:
-        """The same delivery as it came before; raises Unauthenticated for a replay, which was not signed anew."""
-        before = await self._lifespan.registry.store.inbox.arrived(signed.identity)
-        if before is not None and 0 < signed.sent <= before.sent:
-            raise Unauthenticated("This delivery came before: deliver again with a timestamp and signature of now.")
+    async def _arrived_before(self, signature: VerifiedSignature, body: bytes) -> Arrival | None:
+        """The same delivery as it arrived before, None for a new one.
+
+        Raises Unauthenticated for a replay: one that was not signed anew, or that another address accepted.
+        """
+        inbox = self._lifespan.registry.store.inbox
+        for other in READERS:
+            if other != self._route and await inbox.arrived(body_identity(other, body)) is not None:
+                raise Unauthenticated(
+                    f"This delivery was accepted at {other} already: a signed delivery counts at one address only."
+                )
+        before = await inbox.arrived(signature.identity)
+        if before is not None and 0 < signature.signed_at <= before.sent:
+            raise Unauthenticated(
+                "This delivery was accepted already: to deliver it again, sign it with the current time."
+            )
         return before
 
 
-async def _take(registry: Registry, told: Notice, number: int, delivery: _Delivery) -> Recorded:
-    key = None if delivery.signed is None else f"delivery:{delivery.signed.identity}:{number}"
-    if isinstance(told, Alert):
-        return await take_alert(registry, told, delivery.principal.person, key)
-    return await take_report(registry, told, delivery.principal.person, key)
+async def _record(registry: Registry, item: Notice, number: int, delivery: _Delivery) -> Recorded:
+    key = None if delivery.signature is None else f"delivery:{delivery.signature.identity}:{number}"
+    if isinstance(item, Alert):
+        return await take_alert(registry, item, delivery.principal.person, key)
+    return await take_report(registry, item, delivery.principal.person, key)
 
 
 def _shown(outcome: Receipt, note: str | None) -> dict[str, Any]:

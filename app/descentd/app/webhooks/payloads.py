@@ -66,7 +66,7 @@ def alertmanager(body: Any) -> Iterator[Notice]:
         title = notes.get("summary") or notes.get("title") or labels.get("alertname")
         ended = alert.get("endsAt")
         mark = alert.get("fingerprint") or hashlib.sha256(canonical(labels)).hexdigest()[:16]
-        told = {
+        fields = {
             "title": title or "Alert without a name",
             "severity": _SEVERITIES.get(labels.get("severity", "").lower(), "MEDIUM"),
             "environment": _first(labels, _ENVIRONMENT),
@@ -79,7 +79,7 @@ def alertmanager(body: Any) -> Iterator[Notice]:
         }
         over = alert.get("status") == "resolved"
         resolved = ended if over and ended != _NEVER else None
-        yield _alert(field, _ALERTMANAGER_NAMES, told, resolved=resolved, over=over)
+        yield _alert(field, _ALERTMANAGER_NAMES, fields, resolved=resolved, over=over)
 
 
 def plain(body: Any) -> Iterator[Notice]:
@@ -91,16 +91,16 @@ def plain(body: Any) -> Iterator[Notice]:
     given = body if isinstance(body, list) else [body]
     for i, one in enumerate(given):
         field = f"[{i}]" if isinstance(body, list) else ""
-        told = dict(_object(one, field))
-        if "deployed" in told:
-            if told["deployed"] is None:
-                raise InvalidInput("deployed is a ref or a digest: say what serves.", _at(field, "deployed"))
-            yield _report(field, {}, told, removed=False)
+        fields = dict(_object(one, field))
+        if "deployed" in fields:
+            if fields["deployed"] is None:
+                raise InvalidInput("Expected deployed to be a ref or a digest, got null.", _at(field, "deployed"))
+            yield _report(field, {}, fields, removed=False)
             continue
-        status, resolved = told.pop("status", "firing"), told.pop("resolvedAt", None)
+        status, resolved = fields.pop("status", "firing"), fields.pop("resolvedAt", None)
         if status not in ("firing", "resolved"):
-            raise InvalidInput(f"status is {repr(status)[:40]}: write firing or resolved.", _at(field, "status"))
-        yield _alert(field, {}, told, resolved=resolved, over=status == "resolved")
+            raise InvalidInput(f"Expected firing or resolved, got {repr(status)[:40]}.", _at(field, "status"))
+        yield _alert(field, {}, fields, resolved=resolved, over=status == "resolved")
 
 
 def cloudevents(body: Any) -> Iterator[Notice]:
@@ -114,17 +114,17 @@ def cloudevents(body: Any) -> Iterator[Notice]:
             continue
         for part in ("specversion", "type", "source", "id"):
             if not isinstance(event.get(part), str) or not event[part]:
-                raise InvalidInput(f"A CloudEvent has {part}: add it.", _at(field, part))
+                raise InvalidInput(f"A CloudEvent needs {part}: add it.", _at(field, part))
         data = event.get("data")
         if isinstance(data, dict) and "context" in data and "subject" in data:
             yield from _cdevent(data, _at(field, "data"))
         elif isinstance(data, dict):
             mark = external_id("cloudevents", event["source"], event["id"])
             at = {"since": event.get("time")} if "deployed" in data else {"at": event.get("time")}
-            told = {**at, **data, **({} if "deployed" in data else {"externalId": mark})}
-            yield from plain({name: value for name, value in told.items() if value is not None})
+            fields = {**at, **data, **({} if "deployed" in data else {"externalId": mark})}
+            yield from plain({name: value for name, value in fields.items() if value is not None})
         else:
-            problem = "The event's data is no JSON object: send an alert or a CDEvent in it."
+            problem = "Expected the event's data to be a JSON object: an alert, a report or a CDEvent."
             raise InvalidInput(problem, _at(field, "data"))
 
 
@@ -144,16 +144,16 @@ def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Notice]:
     if kind in (*_BEGUN, *_ENDED):
         artifact = str(content.get("artifactId") or "")
         digest = _DIGEST.search(unquote(artifact))
-        told = {
+        fields = {
             "environment": environment or "unknown",
             "endpoint": subject.get("id", "unknown"),
             "deployed": (f"sha256:{digest[1]}" if digest else artifact or None) if kind in _BEGUN else None,
             "since": context.get("timestamp"),
         }
-        yield _report(field, _SERVICE_NAMES, told, removed=kind in _ENDED)
+        yield _report(field, _SERVICE_NAMES, fields, removed=kind in _ENDED)
     elif kind in _INCIDENT:
         over = kind == "incident.resolved"
-        told = {
+        fields = {
             "title": content.get("description") or "Incident without a description",
             "severity": "HIGH",
             "environment": environment,
@@ -162,18 +162,18 @@ def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Notice]:
             "labels": event.get("customData") if isinstance(event.get("customData"), dict) else None,
             "externalId": external_id("cdevents", str(subject.get("source", "")), str(subject.get("id", ""))),
         }
-        yield _alert(field, _INCIDENT_NAMES, told, resolved=context.get("timestamp") if over else None, over=over)
+        yield _alert(field, _INCIDENT_NAMES, fields, resolved=context.get("timestamp") if over else None, over=over)
     else:
         raise InvalidInput(
-            f"{repr(context.get('type'))[:80]} says nothing that is kept here: send "
+            f"{repr(context.get('type'))[:80]} is not an event that the registry records: send "
             f"{', '.join(f'dev.cdevents.{taken}' for taken in (*_BEGUN, *_ENDED, *_INCIDENT))}.",
             _at(field, "context.type"),
         )
 
 
-def _alert(field: str, names: Names, told: Mapping[str, Any], *, resolved: Any, over: bool) -> Alert:
+def _alert(field: str, names: Names, fields: Mapping[str, Any], *, resolved: Any, over: bool) -> Alert:
     """An alert; one that names neither version nor place is taken too, and stays unmatched."""
-    given = {name: value for name, value in told.items() if value is not None}
+    given = {name: value for name, value in fields.items() if value is not None}
     if "subject" not in given and not {"environment", "endpoint"} <= given.keys():
         given = {"environment": "unknown", "endpoint": "unknown", **given}
     incident = _read(IncidentInput, given, field, names)
@@ -184,15 +184,15 @@ def _alert(field: str, names: Names, told: Mapping[str, Any], *, resolved: Any, 
     return Alert(incident, over, ended)
 
 
-def _report(field: str, names: Names, told: Mapping[str, Any], *, removed: bool) -> Report:
-    given = {name: value for name, value in told.items() if value is not None}
+def _report(field: str, names: Names, fields: Mapping[str, Any], *, removed: bool) -> Report:
+    given = {name: value for name, value in fields.items() if value is not None}
     report = _read(ReportInput, given, field, names)
     _check_past(report.since, field, names.get("since", "since"))
     return Report(report, removed)
 
 
 def _read(kind: type[Some], given: Mapping[str, Any], field: str, names: Names) -> Some:
-    """An input; what is wrong with it is told of by the payload's names."""
+    """An input; what is wrong with it is fields of by the payload's names."""
     try:
         return kind.read(given)
     except Invalid as error:
@@ -210,7 +210,7 @@ def _check_past(moment: str | None, field: str, place: str) -> None:
 
 def _moment(given: Any, field: str) -> str:
     if not isinstance(given, str):
-        raise InvalidInput("A moment is text in RFC 3339: write 2025-01-15T10:00:00Z.", field)
+        raise InvalidInput("Expected a date-time as text, 2025-01-15T10:00:00Z.", field)
     try:
         return rfc3339(instant(given))
     except InvalidInput as error:
@@ -223,14 +223,14 @@ def _at(field: str, inside: str) -> str:
 
 def _object(given: Any, field: str) -> Mapping[str, Any]:
     if not isinstance(given, dict):
-        raise InvalidInput("Here belongs a JSON object: send one.", field or None)
+        raise InvalidInput("Expected a JSON object.", field or None)
     return given
 
 
 def _list(given: Mapping[str, Any], name: str, field: str) -> list[Any]:
     found = given.get(name)
     if not isinstance(found, list):
-        raise InvalidInput(f"{name} is a list: send one.", _at(field, name))
+        raise InvalidInput(f"Expected {name} to be a list.", _at(field, name))
     return found
 
 

@@ -1,12 +1,9 @@
 """Who sent a webhook: signatures over the raw body, by Standard Webhooks or as X-Hub-Signature-256.
 
-Standard Webhooks (its specification, version 1) signs `ID.TIMESTAMP.BODY` with HMAC-SHA256 and sends `v1,BASE64`,
-several of them while a secret is being changed; a secret may be written `whsec_BASE64`. X-Hub-Signature-256 signs the
-body alone, so that it tells nothing of when it was sent.
+X-Hub-Signature-256 signs the body alone: it does not say when the body was sent. Neither signature covers the address
+or other headers, so a delivery counts at the address where it arrived first and nowhere else.
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import time
@@ -16,31 +13,34 @@ from typing import Final
 
 from starlette.datastructures import Headers
 
+from descentd.app.http import standard_webhooks
 from descentd.graph.model.errors import InvalidInput, Unauthenticated
 
 TOLERANCE: Final = 300
 """Seconds by which the sender's clock and ours may differ, and a delivery may be late."""
-_SHORTEST: Final = 24
-_PREFIX: Final = "whsec_"
+
+_MISMATCH: Final = "The signature does not match the body: sign the raw bytes with the shared secret."
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """A delivery whose signature fits.
+class VerifiedSignature:
+    """A delivery with a valid signature.
 
-    `identity` is of the address, the sender's id where it is signed too, and the body: the same bytes have the same
-    one, whoever serves. `sent` is when it was signed (seconds since 1970 UTC), 0 where the signature does not say.
+    `identity` is the digest of the address, the sender's id where it is signed too, and the body: the same bytes have
+    the same one, whichever process serves. `body_identity` is that of the address and the body alone. `signed_at` is in
+    seconds since 1970 UTC, 0 where the signature does not say.
     """
 
     identity: str
-    sent: int
+    body_identity: str
+    signed_at: int
 
 
-class Signatures:
-    """The secrets that webhooks are signed with."""
+class SignatureVerifier:
+    """Verifies deliveries with the shared secrets of the settings."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        """Raises InvalidInput for a secret that is too short to be one."""
+        """Raises InvalidInput for a secret of fewer than 24 bytes, and for `whsec_` without base64."""
         self._keys = [_key(secret) for secret in secrets]
 
     @property
@@ -48,40 +48,51 @@ class Signatures:
         """Whether there is a secret that deliveries have to be signed with."""
         return bool(self._keys)
 
-    def check(self, route: str, headers: Headers, body: bytes) -> Signed:
-        """What is known of a delivery by its signature.
+    def verify(self, route: str, headers: Headers, body: bytes) -> VerifiedSignature:
+        """What the signature of a delivery proves.
 
-        Raises Unauthenticated for one that is not signed, or was signed more than `TOLERANCE` from now.
+        Raises Unauthenticated where there is no valid signature, where it was made more than `TOLERANCE` seconds from
+        now, and for CloudEvents in binary mode, whose attributes are in headers that no signature covers.
         """
         if not self._keys:
-            raise Unauthenticated("No webhook secret is set here: set DESCENT_WEBHOOK_SECRETS, or send a token.")
+            raise Unauthenticated("No webhook secret is configured: set DESCENT_WEBHOOK_SECRETS, or send a token.")
         if "webhook-signature" in headers:
-            return self._standard(route, headers, body)
-        if "x-hub-signature-256" in headers:
-            self._hub(headers["x-hub-signature-256"], body)
-            return Signed(_identity(route, "", body), 0)
-        raise Unauthenticated("The delivery is not signed: send webhook-signature, X-Hub-Signature-256 or a token.")
+            id, signed_at = self._standard(headers, body)
+        elif "x-hub-signature-256" in headers:
+            id, signed_at = self._hub(headers["x-hub-signature-256"], body), 0
+        else:
+            raise Unauthenticated("The delivery is not signed: send webhook-signature, X-Hub-Signature-256 or a token.")
+        if any(name.startswith("ce-") for name in headers):
+            raise Unauthenticated(
+                "The signature does not cover the ce- headers of a CloudEvent in binary mode: send the event in "
+                "structured mode (application/cloudevents+json), or with a token."
+            )
+        return VerifiedSignature(_identity(route, id, body), body_identity(route, body), signed_at)
 
-    def _standard(self, route: str, headers: Headers, body: bytes) -> Signed:
-        id, sent = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        if not id or not sent.isascii() or not sent.isdecimal() or len(sent) > 12:
+    def _standard(self, headers: Headers, body: bytes) -> tuple[str, int]:
+        id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        if not id or not timestamp.isascii() or not timestamp.isdecimal() or len(timestamp) > 12:
             raise Unauthenticated("A signed delivery needs webhook-id and webhook-timestamp (seconds since 1970).")
-        signed = b".".join((id.encode("latin-1"), sent.encode(), body))
-        given = [one.partition(",")[2] for one in headers["webhook-signature"].split() if one.startswith("v1,")]
-        expected = [base64.b64encode(hmac.digest(key, signed, "sha256")) for key in self._keys]
-        # Every pair is compared, so that the time taken tells nothing of which secret nearly fitted.
-        fits = [hmac.compare_digest(one.encode("latin-1"), right) for one in given for right in expected]
-        if not any(fits):
-            raise Unauthenticated("The signature does not fit the body: sign the raw bytes with the shared secret.")
-        if abs(time.time() - int(sent)) > TOLERANCE:
-            raise Unauthenticated(f"The delivery is more than {TOLERANCE} seconds off: send it again, signed anew.")
-        return Signed(_identity(route, id, body), int(sent))
+        if not standard_webhooks.matches(self._keys, headers["webhook-signature"], id, timestamp, body):
+            raise Unauthenticated(_MISMATCH)
+        if abs(time.time() - int(timestamp)) > TOLERANCE:
+            raise Unauthenticated(
+                f"The delivery was signed more than {TOLERANCE} seconds from now: send it again, signed anew."
+            )
+        return id, int(timestamp)
 
-    def _hub(self, given: str, body: bytes) -> None:
+    def _hub(self, given: str, body: bytes) -> str:
+        """The id of the delivery, which this signature does not cover: empty."""
         expected = [f"sha256={hmac.digest(key, body, 'sha256').hex()}".encode() for key in self._keys]
-        fits = [hmac.compare_digest(given.encode("latin-1"), right) for right in expected]
-        if not any(fits):
-            raise Unauthenticated("The signature does not fit the body: sign the raw bytes with the shared secret.")
+        matching = [hmac.compare_digest(given.encode("latin-1"), right) for right in expected]
+        if not any(matching):
+            raise Unauthenticated(_MISMATCH)
+        return ""
+
+
+def body_identity(route: str, body: bytes) -> str:
+    """The digest of an address and a body, in hexadecimal, whatever id the sender gave the delivery."""
+    return _identity(f"body {route}", "", body)
 
 
 def _identity(route: str, id: str, body: bytes) -> str:
@@ -89,13 +100,10 @@ def _identity(route: str, id: str, body: bytes) -> str:
 
 
 def _key(secret: str) -> bytes:
-    if secret.startswith(_PREFIX):
-        try:
-            key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-        except binascii.Error:
-            raise InvalidInput("A webhook secret that begins with whsec_ goes on in base64: copy it whole.") from None
-    else:
-        key = secret.encode()
-    if len(key) < _SHORTEST:
-        raise InvalidInput(f"A webhook secret has at least {_SHORTEST} bytes: make a longer one.")
+    key = standard_webhooks.decoded(secret) if secret.startswith(standard_webhooks.PREFIX) else secret.encode()
+    if len(key) < standard_webhooks.SHORTEST:
+        raise InvalidInput(
+            f"Expected a webhook secret of at least {standard_webhooks.SHORTEST} bytes, got {len(key)}: "
+            "generate another."
+        )
     return key

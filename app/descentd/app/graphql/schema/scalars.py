@@ -14,19 +14,19 @@ Count = NewType("Count", int)
 
 
 def _shown(value: Any) -> str:
-    """A value as its sender wrote it, or the beginning of that."""
-    return json.dumps(value)[:80]
+    """The beginning of a value, in JSON."""
+    return json.dumps(value, ensure_ascii=False)[:80]
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{_shown(value)} is no text: send a string.")
+        raise ValueError(f"Expected text, got {_shown(value)}.")
     return value
 
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
-        raise ValueError(f"{_shown(value)} is no count: send an integer from 0 to 2^53 - 1.")
+        raise ValueError(f"Expected an integer from 0 to 2^53 - 1, got {_shown(value)}.")
     return value
 
 
