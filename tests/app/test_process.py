@@ -159,8 +159,8 @@ def test_a_killed_worker_is_replaced_and_the_metrics_add_up(store_file: str) -> 
             assert server.ask(ENTITY, ref="model:m@1")["data"]["entity"] == {"ref": "model:m@1"}
         with server.client() as client:
             metrics = client.get("/metrics").text
-        assert 'descent_operation_seconds_count{operation="Register"} 1.0' in metrics
-        assert 'descent_operation_seconds_count{operation="Entity"} 20.0' in metrics
+        assert 'descent_operation_seconds_count{field="register"} 1.0' in metrics
+        assert 'descent_operation_seconds_count{field="entity"} 20.0' in metrics
         assert "descent_log_sequence 1.0" in metrics
 
 

@@ -212,7 +212,7 @@ def test_what_is_still_to_come_is_refused(server: ServerProcess) -> None:
         answer = post(server, route, body)
         assert code(answer) == (400, "INVALID_INPUT"), answer.text
         assert answer.json()["field"] == field
-        assert "ahead of this server's clock" in answer.json()["detail"]
+        assert "ahead of the registry's clock" in answer.json()["detail"]
     assert server.ask("{ __typename }")["extensions"]["sequence"] == before
     soon = datetime.fromtimestamp(time.time() + 200, UTC).isoformat()
     assert post(server, "alerts", good | {"at": soon}).status_code == 200

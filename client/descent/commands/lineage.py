@@ -40,16 +40,16 @@ def lineage(
 
 
 def _print_graph(graph: dict[str, Any]) -> None:
-    nodes = {node["id"]: node for node in graph["nodes"]}
+    nodes = {node["node"]["id"]: node for node in graph["nodes"]}
     links: dict[str, list[str]] = {node: [] for node in nodes}
     for edge in graph["edges"]:
         source, target = nodes[edge["source"]], nodes[edge["target"]]
         # Each edge is shown once, at the end that is farther from the record in question.
         if target["distance"] > source["distance"]:
-            links[target["id"]].append(f"←{edge['role']}- {source['ref']}")
+            links[edge["target"]].append(f"←{edge['role']}- {source['ref']}")
         else:
-            links[source["id"]].append(f"-{edge['role']}→ {target['ref']}")
-    rows = [(n["distance"], n["kind"], n["ref"], console.several(links[n["id"]])) for n in graph["nodes"]]
+            links[edge["source"]].append(f"-{edge['role']}→ {target['ref']}")
+    rows = [(n["distance"], n["kind"], n["ref"], console.several(links[n["node"]["id"]])) for n in graph["nodes"]]
     console.print_table(("distance", "kind", "ref", "edge"), rows)
 
 

@@ -11,11 +11,28 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Generic, TypeVar
 
 from descentd.graph.model.errors import InvalidInput
 
 MOST = 1000
 USUAL = 100
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[T]):
+    """A page of an answer: its items, each with its cursor, and whether more follow.
+
+    `upto` is the sequence that it was computed at, `total` how many items there are on all pages, where that is known.
+    """
+
+    items: Sequence[tuple[T, str]]
+    more: bool
+    upto: int
+    total: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +57,13 @@ def page(first: int | None, after: str | None, now: int, question: Sequence[obje
     a log that is longer than this one.
     """
     if first is not None and not 1 <= first <= MOST:
-        raise InvalidInput(f"first is {first}: ask for 1 to {MOST}, and for more with the cursor.", "first")
+        raise InvalidInput(f"Expected 1 to {MOST}, got {first}: ask for further items with `after`.", "first")
     asked = hashlib.sha256(repr(_plain(question)).encode()).hexdigest()[:12]
     if after is None:
         return Page(first or USUAL, now, None, asked)
     belongs, upto, position = _read(after)
     if belongs != asked:
-        raise InvalidInput("The cursor belongs to another question: start again without it.", "after")
+        raise InvalidInput("The cursor belongs to another question: leave `after` out for the first page.", "after")
     if upto > now or len(position) != keys:
         raise _none()
     return Page(first or USUAL, upto, tuple(position), asked)
@@ -59,7 +76,7 @@ def pinned(cursors: Collection[str], now: int) -> int:
     """
     found = {_read(cursor)[1] for cursor in cursors}
     if len(found) > 1:
-        raise InvalidInput("The cursors are of pages of different moments: ask for each by itself.", "after")
+        raise InvalidInput("The cursors belong to different moments: ask for each page by itself.", "after")
     return min(found.pop(), now) if found else now
 
 
@@ -71,7 +88,7 @@ def _plain(part: object) -> object:
 
 
 def _none() -> InvalidInput:
-    return InvalidInput("That is no cursor: use an endCursor as it was given.", "after")
+    return InvalidInput("The cursor is not valid: use an `endCursor` of an answer, unchanged.", "after")
 
 
 def _read(cursor: str) -> tuple[str, int, list[int]]:

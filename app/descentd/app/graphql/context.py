@@ -23,13 +23,21 @@ from descentd.queries.registry import Registry, moment_of
 
 
 class Context:
-    """One request, of a person with roles. `sequence` is the log position of its answer, once a resolver has asked."""
+    """One request, of a person with roles. `sequence` is the log position of its answer, once a resolver has asked.
 
-    def __init__(self, registry: Registry, person: str, roles: frozenset[AccessRole]) -> None:
+    `resume_after` is the position of the last event that a client received before it connected again.
+    """
+
+    def __init__(
+        self, registry: Registry, person: str, roles: frozenset[AccessRole], resume_after: str | None = None
+    ) -> None:
         self.registry = registry
         self.person = person
         self.roles = roles
+        self.resume_after = resume_after
         self.sequence: int | None = None
+        self.warnings: dict[str, None] = {}
+        """What the answer has to say beside its data, `extensions.warnings`; each once, in order."""
         self.entries: DataLoader[int, Entry] = DataLoader(self._entries)
         self.briefs: DataLoader[int, Brief] = DataLoader(self._briefs)
         self.named: DataLoader[str, Brief] = DataLoader(self._named)
@@ -60,6 +68,10 @@ class Context:
         moment = moment_of(as_of)
         if moment is not None:
             self.moments[sequence] = moment
+
+    def warn(self, text: str) -> None:
+        """Say something beside the data of the answer, in one sentence: it goes into `extensions.warnings`."""
+        self.warnings[text] = None
 
     async def _entries(self, sequences: list[int]) -> Sequence[Entry]:
         return await self.registry.store.entries(sequences)

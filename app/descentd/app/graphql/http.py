@@ -1,11 +1,13 @@
-"""POST /graphql: GraphQL over HTTP, and server-sent events for subscriptions.
+"""POST /graphql: GraphQL over HTTP; server-sent events for subscriptions, by GET too.
 
 Follows the GraphQL-over-HTTP draft: under `application/graphql-response+json` an operation that could not be run is
 a 4xx or 5xx; under `application/json` every well-formed request is answered with 200. Subscriptions are streamed in
-the "distinct connections mode" of the GraphQL over SSE protocol.
+the "distinct connections mode" of the GraphQL over SSE protocol; each event of the log has an id, with which an
+EventSource in a browser connects again (`Last-Event-ID`).
 """
 
 import asyncio
+import gzip
 import json
 import time
 from asyncio import FIRST_COMPLETED
@@ -20,10 +22,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from descentd.app.auth.access_control import CHALLENGE, principal_of
-from descentd.app.graphql.operations import Operations, Request, RequestError
+from descentd.app.graphql.operations import NOT_PERSISTED, Event, Operations, Request, RequestError
 from descentd.app.http import strict_json
 from descentd.app.http.errors import STATUS, Refusal, Shape, fault, shaped
-from descentd.app.http.negotiation import accepted, read_body, require_content_type
+from descentd.app.http.negotiation import accepted, accepts_gzip, read_body, require_content_type
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
 from descentd.graph.model.errors import Code, DescentError, InvalidInput, Unauthenticated
@@ -32,6 +34,9 @@ RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 _LARGE: Final = 256 * 1024
+"""Bytes from which reading and compressing are done in a thread."""
+_COMPRESSED: Final = 1400
+"""Bytes from which an answer is compressed: what is smaller fits into one packet anyhow."""
 _QUIET: Final = 12.0
 
 
@@ -65,21 +70,22 @@ class GraphQLEndpoint:
         kind = accepted(request.headers, (RESPONSE, JSON, EVENTS))
         if kind is None:
             raise Refusal(InvalidInput(f"Expected Accept to name {RESPONSE}, {JSON} or {EVENTS}."), 406)
-        if request.method != "POST":
-            raise Refusal(InvalidInput("Expected POST: send operations by POST."), 405, {"Allow": "POST"})
+        if request.method != "POST" and not (request.method == "GET" and kind == EVENTS):
+            message = f"Expected POST: only subscriptions are asked for by GET, with Accept: {EVENTS}."
+            raise Refusal(InvalidInput(message), 405, {"Allow": "POST"})
         principal = principal_of(request.scope)
-        require_content_type(request.headers, JSON)
-        body = await read_body(request, self._limit)
-        asked = Request.of(
-            await asyncio.to_thread(strict_json.read, body) if len(body) > _LARGE else strict_json.read(body)
-        )
+        given = _from_url(request) if request.method == "GET" else await self._from_body(request)
         start = time.perf_counter()
         try:
+            asked = Request.of(given)
             operation = await self._operations.prepare(asked)
-            request.scope["descent.operation"] = self._metrics.operation(operation.name)
+            request.scope["descent.operation"] = self._metrics.operation(operation.fields)
+            if request.method == "GET" and operation.kind is not OperationType.SUBSCRIPTION:
+                raise Refusal(InvalidInput("Expected a subscription: send all else by POST."), 405, {"Allow": "POST"})
             if kind == EVENTS:
                 await self._operations.permit(operation, principal)
-                return self._stream(self._operations.answers(operation, asked.variables, principal))
+                last = request.headers.get("last-event-id") or None
+                return self._stream(self._operations.answers(operation, asked.variables, principal, last))
             if operation.kind is OperationType.SUBSCRIPTION:
                 message = f"A subscription is a stream: accept {EVENTS}, or use a WebSocket with graphql-transport-ws."
                 raise Refusal(InvalidInput(message))
@@ -87,7 +93,12 @@ class GraphQLEndpoint:
         except RequestError as error:
             answer = {"errors": error.errors}
         self._metrics.answered(request.scope.get("descent.operation"), time.perf_counter() - start)
-        return _respond(answer, kind)
+        return await _respond(answer, kind, request.headers)
+
+    async def _from_body(self, request: HTTPRequest) -> Any:
+        require_content_type(request.headers, JSON)
+        body = await read_body(request, self._limit)
+        return await asyncio.to_thread(strict_json.read, body) if len(body) > _LARGE else strict_json.read(body)
 
     def refusal(self, scope: Scope, error: DescentError) -> Response:
         """The answer to a request that is not let in."""
@@ -122,7 +133,7 @@ class GraphQLEndpoint:
                     if answer is None:
                         yield b"event: complete\ndata:\n\n"
                         return
-                    yield b"event: next\ndata: " + encode(answer) + b"\n\n"
+                    yield _frame(answer)
         finally:
             ending.cancel()
             if following is not None:
@@ -131,11 +142,38 @@ class GraphQLEndpoint:
             await answers.aclose()
 
 
-def _respond(answer: Shape, kind: str) -> Response:
+def _from_url(request: HTTPRequest) -> dict[str, Any]:
+    """The parameters of a GET request in the shape of a body; raises InvalidInput where one is given twice."""
+    given: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise InvalidInput(f"The parameter {repr(name)[:80]} is given twice: give it once.")
+        given[name] = value
+    for name in ("variables", "extensions"):
+        if name in given:
+            given[name] = strict_json.read(given[name].encode(), f"The parameter {name}")
+    return given
+
+
+def _frame(answer: Shape) -> bytes:
+    """An answer as a server-sent event."""
+    position = answer.position if isinstance(answer, Event) else None
+    id = b"" if position is None else f"id: {position}\n".encode()
+    return id + b"event: next\ndata: " + encode(answer) + b"\n\n"
+
+
+async def _respond(answer: Shape, kind: str, headers: Headers) -> Response:
     status = 200
     if "data" not in answer and kind != JSON:
-        status = STATUS[Code(answer["errors"][0]["extensions"]["code"])]
-    return Response(encode(answer), status, media_type=RESPONSE if kind == EVENTS else kind)
+        code = answer["errors"][0]["extensions"]["code"]
+        status = 400 if code == NOT_PERSISTED else STATUS[Code(code)]
+    body = encode(answer)
+    added = {"Vary": "Accept-Encoding"}
+    if len(body) >= _COMPRESSED and accepts_gzip(headers):
+        added["Content-Encoding"] = "gzip"
+        large = len(body) > _LARGE
+        body = await asyncio.to_thread(gzip.compress, body, 1) if large else gzip.compress(body, 1)
+    return Response(body, status, added, media_type=RESPONSE if kind == EVENTS else kind)
 
 
 def encode(answer: Mapping[str, Any]) -> bytes:

@@ -50,11 +50,14 @@ from descentd.graph.registration.register import with_all_problems
 # Comparing fields of one name costs their number squared; graphql-core gives up at ten times this, after seconds.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
+NOT_PERSISTED: Final = "PERSISTED_QUERY_NOT_SUPPORTED"
+"""The one code outside our enum: clients that send hashes of queries look for it, and send the query then."""
+
 _LOG_FIELD: Final = "Query.accessLog"
 """Who reads the access log sees what this process has not written yet."""
 
-_KEPT: Final = 1_000_000
-"""How many characters of documents are kept, parsed and validated."""
+_KEPT: Final = 200_000
+"""How many characters of documents are kept, parsed and validated: as such, they take some 300 times that in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +70,16 @@ class Request:
 
     @classmethod
     def of(cls, given: Any) -> "Request":
-        """The request in the shape that all transports share; raises InvalidInput where it is not in that shape."""
+        """The request in the shape that all transports share.
+
+        Raises InvalidInput where it is not in that shape, and RequestError for the hash of a persisted query.
+        """
         if not isinstance(given, dict):
             raise InvalidInput("A request is one JSON object: {query, variables, operationName}.")
         query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")
+        extensions = given.get("extensions")
+        if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
+            raise RequestError([{"message": "PersistedQueryNotSupported", "extensions": {"code": NOT_PERSISTED}}])
         if not isinstance(query, str) or not query.strip():
             raise InvalidInput("The request has no query: send a GraphQL document as text.", "query")
         if name is not None and not isinstance(name, str):
@@ -97,6 +106,12 @@ class _Document:
 
     node: DocumentNode
     operations: dict[str | None, Operation] = field(default_factory=dict)
+
+
+class Event(Shape):
+    """An answer of a subscription; `position` is where a client may resume after it, None where it may not."""
+
+    position: str | None = None
 
 
 class RequestError(Exception):
@@ -203,14 +218,21 @@ class Operations:
         return await self._answer(result, context)
 
     async def answers(
-        self, operation: Operation, variables: Mapping[str, Any], principal: Principal
+        self,
+        operation: Operation,
+        variables: Mapping[str, Any],
+        principal: Principal,
+        resume_after: str | None = None,
     ) -> AsyncGenerator[Shape]:
-        """The answer to a query or mutation, or those to a subscription as they come. What fails is an answer too."""
+        """The answer to a query or mutation, or those to a subscription as they come. What fails is an answer too.
+
+        `resume_after` is the position of the last event that the client received, where it connects again.
+        """
         try:
             if operation.kind is not OperationType.SUBSCRIPTION:
                 yield await self.run(operation, variables, principal)
                 return
-            async with aclosing(self._events(operation, variables, principal)) as events:
+            async with aclosing(self._events(operation, variables, principal, resume_after)) as events:
                 async for answer in events:
                     yield answer
         except DescentError as error:
@@ -219,10 +241,10 @@ class Operations:
             yield self._counted({"errors": shaped(fault(error))})
 
     async def _events(
-        self, operation: Operation, variables: Mapping[str, Any], principal: Principal
+        self, operation: Operation, variables: Mapping[str, Any], principal: Principal, resume_after: str | None
     ) -> AsyncGenerator[Shape]:
         await self.permit(operation, principal)
-        context = Context(self._lifespan.registry, principal.person, principal.roles)
+        context = Context(self._lifespan.registry, principal.person, principal.roles, resume_after)
         await self._access_control.note(principal, _fields(operation))
         executor = Executor.build(
             *(self._schema._schema, operation.document, None, context, dict(variables), operation.name),
@@ -242,7 +264,11 @@ class Operations:
                 # Each event is resolved with look-ups of its own: a stream may last for weeks, and a token less.
                 await self.permit(operation, principal)
                 context = Context(self._lifespan.registry, principal.person, principal.roles)
-                yield await self._answer(await self._execute(operation, variables, context, event), context)
+                answer = Event(await self._answer(await self._execute(operation, variables, context, event), context))
+                answer.position = getattr(event, "cursor", None)
+                yield answer
+                # Where nothing has to be waited for, a replay of the log would otherwise leave no time for others.
+                await asyncio.sleep(0)
 
     async def _execute(
         self, operation: Operation, variables: Mapping[str, Any], context: Context, root: Any = None
@@ -268,6 +294,8 @@ class Operations:
                 with suppress(Unavailable):
                     context.sequence = await context.registry.store.sequence()
             answer["extensions"] = {"sequence": context.sequence}
+            if context.warnings:
+                answer["extensions"]["warnings"] = list(context.warnings)
         if context.sequence is not None:
             self._metrics.reached(context.sequence)
         return self._counted(answer)

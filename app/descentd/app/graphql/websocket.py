@@ -17,10 +17,13 @@ from descentd.graph.model.errors import DescentError, InvalidInput, TooCostly
 PROTOCOL: Final = "graphql-transport-ws"
 _PATIENCE: Final = 10.0
 _MOST: Final = 100
+"""Operations that run on one connection at a time."""
+_FIRST: Final = 16_384
+"""Bytes of the first message: until it is admitted, a stranger sends."""
 
 
-class Closing(Exception):
-    """The connection is to be closed with a code of the protocol."""
+class CloseConnection(Exception):
+    """The connection is to be closed with a code of the protocol; `reason` is shown to the client."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
@@ -36,7 +39,7 @@ class WebSocketEndpoint:
         self._access_control = access_control
 
     async def connect(self, socket: WebSocket) -> None:
-        """Serve one connection until either side ends it."""
+        """Serve one connection until either side closes it."""
         if PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(4406, "Subprotocol not acceptable")
@@ -52,18 +55,18 @@ class Connection:
         self._socket = socket
         self._operations = operations
         self._access_control = access_control
-        self._caller: Principal | None = socket.scope.get("descent.principal")
+        self._principal: Principal | None = socket.scope.get("descent.principal")
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
-        """Follow the protocol."""
+        """Handle messages until either side closes the connection, then cancel the operations that run."""
         try:
             await self._begin()
             while True:
                 await self._handle(await self._receive())
         except WebSocketDisconnect:
             pass
-        except Closing as closing:
+        except CloseConnection as closing:
             await self._socket.close(closing.code, closing.reason)
         finally:
             tasks = list(self._running.values())
@@ -74,36 +77,39 @@ class Connection:
     async def _begin(self) -> None:
         try:
             async with asyncio.timeout(_PATIENCE):
-                message = await self._receive()
+                message = await self._receive(_FIRST)
         except TimeoutError:
-            raise Closing(4408, "Connection initialisation timeout") from None
+            raise CloseConnection(4408, "Connection initialisation timeout") from None
         if message["type"] != "connection_init":
-            raise Closing(4401, "Unauthorized")
+            raise CloseConnection(4401, "Unauthorized")
         await self._admit(message.get("payload"))
         await self._send(type="connection_ack")
 
     async def _admit(self, payload: Any) -> None:
-        """Find out who came, by what the first message says where the headers said nothing."""
+        """Authenticate by the payload of the first message, where no Authorization header did."""
         given = payload if isinstance(payload, dict) else {}
         said = [value for name, value in given.items() if name.lower() == "authorization"]
-        if self._caller is not None and not said:
+        if self._principal is not None and not said:
             return
         try:
             if not all(isinstance(value, str) for value in said):
-                raise Closing(4400, "The authorization is a text")
-            self._caller = await self._access_control.admit(self._socket.scope, "/graphql", said)
+                raise CloseConnection(4400, "Expected the authorization as text")
+            self._principal = await self._access_control.admit(self._socket.scope, "/graphql", said)
         except DescentError as error:
-            raise Closing(4403, error.message[:120]) from None
+            raise CloseConnection(4403, error.message[:120]) from None
 
-    async def _receive(self) -> dict[str, Any]:
+    async def _receive(self, limit: int | None = None) -> dict[str, Any]:
         try:
-            message = strict_json.read((await self._socket.receive_text()).encode(), "The message")
+            text = await self._socket.receive_text()
+            if limit is not None and len(text) > limit:
+                raise CloseConnection(1009, f"The first message may have {limit} characters")
+            message = strict_json.read(text.encode(), "The message")
         except KeyError:
-            raise Closing(4400, "Messages are text") from None
+            raise CloseConnection(4400, "Expected messages as text") from None
         except InvalidInput as error:
-            raise Closing(4400, error.message[:120]) from None
+            raise CloseConnection(4400, error.message[:120]) from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise Closing(4400, "A message is an object with a type")
+            raise CloseConnection(4400, "Expected an object with a type")
         return message
 
     async def _send(self, **message: Any) -> None:
@@ -116,7 +122,7 @@ class Connection:
             case "pong":
                 pass
             case "connection_init":
-                raise Closing(4429, "Too many initialisation requests")
+                raise CloseConnection(4429, "Too many initialisation requests")
             case "subscribe":
                 await self._subscribe(message.get("id"), message.get("payload"))
             case "complete":
@@ -124,13 +130,13 @@ class Connection:
                 if task is not None:
                     task.cancel()
             case _:
-                raise Closing(4400, "There is no such type of message")
+                raise CloseConnection(4400, "Unknown type of message")
 
     async def _subscribe(self, id: Any, payload: Any) -> None:
         if not isinstance(id, str) or not id:
-            raise Closing(4400, "A subscription has an id, as text")
+            raise CloseConnection(4400, "Expected the id of a subscription as text")
         if id in self._running:
-            raise Closing(4409, f"Subscriber for {repr(id)[:80]} already exists")
+            raise CloseConnection(4409, f"Subscriber for {repr(id)[:80]} already exists")
         if len(self._running) >= _MOST:
             busy = TooCostly(f"{_MOST} operations run on this connection: end one, or open another connection.")
             await self._send(type="error", id=id, payload=shaped(busy))
@@ -138,12 +144,12 @@ class Connection:
         self._running[id] = asyncio.create_task(self._run(id, payload))
 
     async def _run(self, id: str, payload: Any) -> None:
-        assert self._caller is not None
+        assert self._principal is not None
         errors: list[Shape] | None = None
         try:
             request = Request.of(payload)
             operation = await self._operations.prepare(request)
-            async with aclosing(self._operations.answers(operation, request.variables, self._caller)) as answers:
+            async with aclosing(self._operations.answers(operation, request.variables, self._principal)) as answers:
                 async for answer in answers:
                     if "data" not in answer:
                         errors = answer["errors"]

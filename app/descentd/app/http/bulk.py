@@ -32,6 +32,36 @@ _BATCH: Final = 500
 """Lines that are read at a time, and may become one transaction."""
 
 
+_WAITING: Final = 16 * 1024 * 1024
+"""Bytes of answers to one request that may wait to be received."""
+
+
+class _Answers:
+    """The answers that wait to be sent, in order; whoever adds to them waits while they are too many."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self._size = 0
+        self._room = asyncio.Event()
+        self._room.set()
+
+    async def put(self, answer: bytes | None) -> None:
+        """Add an answer, None after the last."""
+        await self._room.wait()
+        self._queue.put_nowait(answer)
+        self._size += len(answer or b"")
+        if self._size >= _WAITING:
+            self._room.clear()
+
+    async def get(self) -> bytes | None:
+        """The next answer, or None after the last."""
+        answer = await self._queue.get()
+        self._size -= len(answer or b"")
+        if self._size < _WAITING:
+            self._room.set()
+        return answer
+
+
 _Read = ManifestInput | DescentError | None
 Manifests = list[_Read]
 
@@ -39,7 +69,9 @@ Manifests = list[_Read]
 class Bulk:
     """The ASGI application at /bulk; every line is one manifest in the shape of ManifestInput.
 
-    The body is read whether or not the answers are, which wait in memory: many clients send all before they read.
+    The body is read whether or not the answers are, since many clients send all before they read. Answers wait in
+    memory, up to `_WAITING` bytes; from then on no more is read until the client receives some, and one that receives
+    nothing for a minute is given up.
     """
 
     def __init__(self, lifespan: Lifespan, metrics: Metrics, access_control: AccessControl, line_limit: int) -> None:
@@ -65,7 +97,7 @@ class Bulk:
             return
         headers = [(b"content-type", NDJSON.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        answers: asyncio.Queue[bytes | None] = asyncio.Queue()
+        answers = _Answers()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._register(request, registry, principal, answers))
             while (answer := await answers.get()) is not None:
@@ -73,9 +105,7 @@ class Bulk:
         await send({"type": "http.response.body", "body": b""})
         await self._access_control.note(principal, "bulk")
 
-    async def _register(
-        self, request: Request, registry: Registry, principal: Principal, answers: asyncio.Queue[bytes | None]
-    ) -> None:
+    async def _register(self, request: Request, registry: Registry, principal: Principal, answers: _Answers) -> None:
         number = 1
         room = asyncio.Semaphore(1)  # while one batch is being written, the next one is read and checked
         async with asyncio.TaskGroup() as group:
@@ -92,8 +122,8 @@ class Bulk:
                 pass
             except DescentError as error:
                 await room.acquire()
-                answers.put_nowait(self._refused(number, error))
-        answers.put_nowait(None)
+                await answers.put(self._refused(number, error))
+        await answers.put(None)
 
     async def _write(
         self,
@@ -101,7 +131,7 @@ class Bulk:
         number: int,
         registry: Registry,
         principal: Principal,
-        answers: asyncio.Queue[bytes | None],
+        answers: _Answers,
     ) -> None:
         """Register a batch whose first line has a number, and answer it."""
         read = [await self._permitted(manifest, principal, registry.store) for manifest in read]
@@ -122,7 +152,7 @@ class Bulk:
             elif outcome is not None:
                 answer = {"line": line, "created": outcome.created, "existing": outcome.existing}
                 written.append(encode(answer) + b"\n")
-        answers.put_nowait(b"".join(written))
+        await answers.put(b"".join(written))
 
     async def _permitted(self, manifest: _Read, principal: Principal, reads: Reads) -> _Read:
         """A manifest that may be registered, or what is wrong with it or with who sends it."""

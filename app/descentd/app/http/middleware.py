@@ -3,6 +3,7 @@
 Requests from pages of other origins, and those with an unknown Host (DNS rebinding), are refused.
 """
 
+import asyncio
 import re
 import secrets
 import time
@@ -20,11 +21,15 @@ from descentd.app.http.errors import fault, problem_response
 from descentd.app.server.logging import REQUEST_ID
 from descentd.app.server.metrics import Metrics
 from descentd.app.server.settings import is_loopback
-from descentd.graph.model.errors import Forbidden
+from descentd.graph.model.errors import DescentError, Forbidden, InvalidInput
 
 log = structlog.get_logger()
 
 _SANE: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_PROBED: Final = frozenset({"/livez", "/readyz", "/metrics"})
+"""What probes and scrapers ask for all the time, by the address of a pod: under any Host, and logged at DEBUG."""
+_STALLED: Final = 60.0
+"""Seconds that a client may take to receive a piece of an answer before the connection is given up."""
 _AGAIN: Final = "1"
 """Seconds after which to ask again while the store is away: it is looked for all the time."""
 
@@ -49,71 +54,99 @@ class RequestMiddleware:
         self._hosts = frozenset(host.lower() for host in hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
+        """Serve one request, as ASGI has it."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        given = headers.get("x-request-id", "")
+        given = Headers(scope=scope).get("x-request-id", "")
         id = given if _SANE.fullmatch(given) else secrets.token_hex(8)
         token = REQUEST_ID.set(id)
-        start, status = time.perf_counter(), 0
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] in ("http.response.start", "websocket.http.response.start"):
-                status = message["status"]
-                answered = MutableHeaders(scope=message)
-                answered["X-Request-Id"] = id
-                for name, value in _HEADERS.items():
-                    answered.setdefault(name, value)
-                if status == HTTPStatus.SERVICE_UNAVAILABLE:
-                    answered.setdefault("Retry-After", _AGAIN)
-            elif message["type"] == "websocket.accept":
-                status = 101
-            await send(message)
-
+        answer = _Answer(send, id)
+        start = time.perf_counter()
         try:
-            if self._trusts(headers):
-                await self._app(scope, receive, sending)
-            else:
-                await self._refuse(scope, receive, sending)
+            await self._serve(scope, receive, answer.send)
         except Exception as error:
-            if status or scope["type"] == "websocket":
+            if answer.stalled:
+                log.warning("client_stalled", path=scope["path"], client=(scope.get("client") or ("",))[0])
+            elif answer.status or scope["type"] == "websocket":
                 raise
-            await problem_response(fault(error))(scope, receive, sending)
+            else:
+                await problem_response(fault(error))(scope, receive, answer.send)
         finally:
-            taken = time.perf_counter() - start
-            self._metrics.requested(scope["path"], status)
-            log.info(
-                "request",
-                method=scope.get("method", "WEBSOCKET"),
-                path=scope["path"],
-                status=status,
-                milliseconds=round(taken * 1000, 2),
-                operation=scope.get("descent.operation"),
-            )
+            self._note(scope, answer.status, time.perf_counter() - start)
             REQUEST_ID.reset(token)
 
-    def _trusts(self, headers: Headers) -> bool:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        if len(headers.getlist("host")) > 1:
+            several = InvalidInput("The request has several Host headers: send one.")
+            await self._refuse(scope, receive, send, several)
+        elif not self._trusts(headers, scope["path"]):
+            untrusted = Forbidden(
+                "The request's Host or Origin is not this server's: use the server's own address, or add the name to "
+                "DESCENT_HOSTS."
+            )
+            await self._refuse(scope, receive, send, untrusted)
+        else:
+            await self._app(scope, receive, send)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        self._metrics.requested(scope["path"], status)
+        note = log.debug if scope["path"] in _PROBED else log.info
+        note(
+            "request",
+            method=scope.get("method", "WEBSOCKET"),
+            path=scope["path"],
+            status=status,
+            milliseconds=round(seconds * 1000, 2),
+            operation=scope.get("descent.operation"),
+        )
+
+    def _trusts(self, headers: Headers, path: str) -> bool:
         """False where a page of another origin may be behind this: by its Origin, or by a Host that was rebound."""
         asked = _host(headers.get("host", ""))
         origin = headers.get("origin")
         if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
             return False
-        return is_loopback(asked) or asked in self._hosts
+        return path in _PROBED or is_loopback(asked) or asked in self._hosts
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, problem: DescentError) -> None:
         if scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": "Origin or Host refused"})
             return
-        refused = Forbidden(
-            "The request's Host or Origin is not this server's: use the server's own address, or add the name to "
-            "DESCENT_HOSTS."
-        )
         refuse = self._refusals.get(scope["path"])
-        await (refuse(scope, refused) if refuse else problem_response(refused))(scope, receive, send)
+        await (refuse(scope, problem) if refuse else problem_response(problem))(scope, receive, send)
+
+
+class _Answer:
+    """Sends one answer, with the headers that every answer has; `status` is 0 until it has begun."""
+
+    def __init__(self, send: Send, id: str) -> None:
+        self._send = send
+        self._id = id
+        self.status = 0
+        self.stalled = False
+        """The client did not receive a piece of the answer in time."""
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer; raises TimeoutError where the client does not receive it."""
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._id
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+            if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                headers.setdefault("Retry-After", _AGAIN)
+        elif message["type"] == "websocket.accept":
+            self.status = 101
+        try:
+            async with asyncio.timeout(_STALLED):
+                await self._send(message)
+        except TimeoutError:
+            self.stalled = True
+            raise
 
 
 def _host(given: str) -> str:

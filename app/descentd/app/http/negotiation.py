@@ -34,6 +34,12 @@ def accepted(headers: Headers, offered: Sequence[str]) -> str | None:
     return found
 
 
+def accepts_gzip(headers: Headers) -> bool:
+    """Whether Accept-Encoding names gzip, or anything, with a quality above 0."""
+    qualities = dict(_range(one) for one in headers.get("accept-encoding", "").split(",") if one.strip())
+    return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
 def _range(given: str) -> tuple[str, float]:
     kind, *parameters = (part.strip().lower() for part in given.split(";"))
     for parameter in parameters:

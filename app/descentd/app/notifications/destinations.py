@@ -139,7 +139,7 @@ def _destination(given: DestinationInput) -> Destination:
 
 def _discreet(problem: DescentError) -> InvalidInput:
     """A problem without what was given, which may be a secret in a wrong place."""
-    return InvalidInput(problem.message.partition("; given was ")[0].rstrip(".") + ".")
+    return InvalidInput(problem.message.partition(", got ")[0].rstrip(".") + ".")
 
 
 def _fault(url: str, allowed: frozenset[str]) -> str | None:

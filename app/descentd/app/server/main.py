@@ -52,9 +52,8 @@ def create(
     """
     lifespan = Lifespan(settings)
     access_control = _access_control(settings, lifespan)
-    names = [field[0].upper() + field[1:] for field in root_fields(schema)]
     paths = ["/graphql", "/bulk", "/checkpoint", "/livez", "/readyz", "/metrics", "/version"]
-    metrics = Metrics(names, paths, shared=settings.run_directory is not None)
+    metrics = Metrics(root_fields(schema), paths, shared=settings.run_directory is not None)
     dispatcher = Dispatcher(settings, lambda: lifespan.registry, metrics)
     refresher = ErosionRefresher(lambda: lifespan.registry, metrics.assessed)
     operations = Operations(

@@ -1,6 +1,6 @@
 """What Prometheus reads. With several workers, each writes to files that whichever is asked adds up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -16,18 +16,18 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5
 class Metrics:
     """The measures of one server. Label values come from fixed sets, so that nobody can make them grow."""
 
-    def __init__(self, operations: Iterable[str], routes: Iterable[str], *, shared: bool) -> None:
+    def __init__(self, fields: Iterable[str], routes: Iterable[str], *, shared: bool) -> None:
         self._registry = CollectorRegistry()
         self._shared = shared
-        self._operations = frozenset(operations)
+        self._fields = frozenset(fields)
         self._routes = frozenset(routes)
         self._requests = Counter(
             "descent_http_requests", "HTTP requests by route and status.", ["route", "status"], registry=self._registry
         )
         self._seconds = Histogram(
             "descent_operation_seconds",
-            "Time to answer a GraphQL operation.",
-            ["operation"],
+            "Time to answer a GraphQL operation, by the root field that it asks for.",
+            ["field"],
             buckets=_BUCKETS,
             registry=self._registry,
         )
@@ -51,13 +51,19 @@ class Metrics:
             multiprocess_mode="mostrecent",
         )
 
-    def operation(self, name: str | None) -> str:
-        """The name under which an operation is counted."""
-        return name if name in self._operations else "other"
+    def operation(self, fields: Sequence[str]) -> str:
+        """The label of an operation with these root fields (`Query.entity`): `entity`, or `several`.
 
-    def answered(self, operation: str | None, seconds: float) -> None:
-        """Count an operation."""
-        self._seconds.labels(self.operation(operation)).observe(seconds)
+        It is `other` for fields that the schema does not define, `__typename` for example.
+        """
+        if len(fields) > 1:
+            return "several"
+        name = "".join(fields).partition(".")[2]
+        return name if name in self._fields else "other"
+
+    def answered(self, label: str | None, seconds: float) -> None:
+        """Count an operation that took so many seconds; `label` is what `operation` gave, None where none was found."""
+        self._seconds.labels(label or "other").observe(seconds)
 
     def requested(self, path: str, status: int) -> None:
         """Count a request."""

@@ -13,7 +13,7 @@ from descentd.queries.evaluation.definitions import Metrics, definitions
 from descentd.queries.evaluation.editions import CURRENT, FIRST
 from descentd.queries.evaluation.parsing import Evaluation, EvaluationCache
 from descentd.queries.evaluation.series import EvaluationProtocol, SeriesKey
-from descentd.queries.pages import page
+from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
 from descentd.queries.statistics.comparison import Result
 from descentd.queries.statistics.pooling import poolable
@@ -21,19 +21,9 @@ from descentd.queries.statistics.pooling import poolable
 VERSION = frozenset({Kind.MODEL_VERSION})
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluations:
-    """A page of evaluations in log order, with the cursor of each."""
-
-    items: Sequence[tuple[Brief, str]]
-    total: int
-    more: bool
-    upto: int
-
-
 async def evaluations(
     registry: Registry, ref: str, first: int | None, after: str | None, as_of: str | None
-) -> Evaluations:
+) -> Listed[Brief]:
     """The evaluations of a version, retracted ones included; raises NotFound and InvalidInput."""
     asked = page(first, after, await registry.sequence(as_of), ["evaluations", ref, as_of])
     of = await registry.find(ref, asked.upto, VERSION)
@@ -42,7 +32,7 @@ async def evaluations(
     rest = [sequence for sequence in sequences if asked.after is None or sequence > asked.after[0]]
     shown = await registry.store.briefs(rest[: asked.first])
     items = [(brief, asked.cursor(brief.sequence)) for brief in shown]
-    return Evaluations(items, len(sequences), len(rest) > asked.first, asked.upto)
+    return Listed(items, len(rest) > asked.first, asked.upto, len(sequences))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,24 +1,13 @@
 """Who asked for what, and what was refused."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from descentd.graph.model.accounts import Access
-from descentd.queries.pages import page
+from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
-
-
-@dataclass(frozen=True, slots=True)
-class AccessPage:
-    """A page of the log of accesses, newest first, each with its cursor."""
-
-    items: Sequence[tuple[Access, str]]
-    more: bool
 
 
 async def accesses(
     registry: Registry, person: str | None, refused: bool | None, first: int | None, after: str | None
-) -> AccessPage:
+) -> Listed[Access]:
     """The accesses of a person (None: of everybody), and those that were or were not refused (None: both).
 
     Raises InvalidInput for a cursor that is none.
@@ -28,4 +17,4 @@ async def accesses(
     before = asked.after[0] if asked.after else None
     found = await registry.store.accounts.accesses(before, asked.first + 1, person, refused)
     items = [(access, asked.cursor(number)) for number, access in found[: asked.first]]
-    return AccessPage(items, len(found) > asked.first)
+    return Listed(items, len(found) > asked.first, 0)

@@ -1,13 +1,13 @@
 """What happened to a record: how it came in, and every statement about it since."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.queries.pages import page
+from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
 
 STATEMENTS = frozenset(
@@ -21,21 +21,11 @@ class Event:
 
     entry: Entry
     summary: str
-    cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """A page of events, oldest first."""
-
-    events: Sequence[Event]
-    more: bool
-    upto: int
 
 
 async def history(
     registry: Registry, ref: str, first: int | None, after: str | None, as_of: str | None = None
-) -> History:
+) -> Listed[Event]:
     """The history of a record; raises NotFound and InvalidInput."""
     asked = page(first, after, await registry.sequence(as_of), ["history", ref, as_of])
     of = await registry.find(ref, asked.upto)
@@ -43,8 +33,8 @@ async def history(
     sequences = sorted({of.sequence, *(link.source for link in links if link.source <= asked.upto)})
     rest = [sequence for sequence in sequences if asked.after is None or sequence > asked.after[0]]
     entries = await registry.store.entries(rest[: asked.first])
-    events = [Event(entry, summary(entry), asked.cursor(entry.sequence)) for entry in entries]
-    return History(events, len(rest) > asked.first, asked.upto)
+    events = [(Event(entry, summary(entry)), asked.cursor(entry.sequence)) for entry in entries]
+    return Listed(events, len(rest) > asked.first, asked.upto, len(sequences))
 
 
 def summary(entry: Entry) -> str:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,21 +10,11 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import words
 from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Brief
-from descentd.queries.pages import page
+from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
 
 _DIGEST = re.compile(r"(sha256:)?([0-9a-f]{4,64})", re.IGNORECASE)
 _LONGEST = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A page of what was found in log order, with the cursor of each."""
-
-    items: Sequence[tuple[Brief, str]]
-    total: int
-    more: bool
-    upto: int
 
 
 async def search(
@@ -35,7 +24,7 @@ async def search(
     first: int | None,
     after: str | None,
     as_of: str | None = None,
-) -> Found:
+) -> Listed[Brief]:
     """Records with a word that begins with each of the words of `text`, or with a digest that begins so.
 
     Raises InvalidInput where there is nothing to look for, or too much.
@@ -54,7 +43,8 @@ async def search(
         found = await _of_kinds(registry, found, kinds)
     rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found
     briefs = await registry.store.briefs([int(sequence) for sequence in rest[: asked.first]])
-    return Found([(b, asked.cursor(b.sequence)) for b in briefs], len(found), len(rest) > asked.first, asked.upto)
+    items = [(brief, asked.cursor(brief.sequence)) for brief in briefs]
+    return Listed(items, len(rest) > asked.first, asked.upto, len(found))
 
 
 async def _of_kinds(registry: Registry, found: Sequences, kinds: Sequence[Kind]) -> Sequences:

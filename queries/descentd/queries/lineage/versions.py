@@ -12,7 +12,7 @@ from descentd.graph.model.reach import Direction, Sequences
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.drift import Drift, drift
 from descentd.queries.governance.verdicts import VerdictStatus, in_status
-from descentd.queries.pages import page
+from descentd.queries.pages import Listed, page
 from descentd.queries.production.deployments import versions_serving
 from descentd.queries.registry import Registry, about, moment_of
 
@@ -37,26 +37,16 @@ class VersionFilter:
     recorded_before: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """A page of versions in log order, with the cursor of each."""
-
-    items: Sequence[tuple[Brief, str]]
-    total: int
-    more: bool
-    upto: int
-
-
 async def versions(
     registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
-) -> Versions:
+) -> Listed[Brief]:
     """The versions that a filter lets through; raises NotFound and InvalidInput."""
     asked = page(first, after, await registry.sequence(as_of), ["versions", wanted, as_of])
     found = await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))
     rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found
     shown = await registry.store.briefs([int(sequence) for sequence in rest[: asked.first]])
     items = [(brief, asked.cursor(brief.sequence)) for brief in shown]
-    return Versions(items, len(found), len(rest) > asked.first, asked.upto)
+    return Listed(items, len(rest) > asked.first, asked.upto, len(found))
 
 
 async def matching(registry: Registry, wanted: VersionFilter, upto: int, moment: int | None = None) -> Sequences:

@@ -14,8 +14,19 @@ _INTERVAL = 0.2
 
 
 async def events(registry: Registry, after: str | None, kinds: frozenset[Kind] | None) -> AsyncIterator[Entry]:
-    """Every entry after a cursor (of now where none is given), then each new one once it is durable."""
-    position = await registry.sequence() if after is None else _position(after)
+    """Every entry after a cursor (of now where none is given), then each new one once it is durable.
+
+    Raises InvalidInput for a cursor that is not a number, or is beyond the end of the log: that of a registry that was
+    restored from a backup, whose next entries are others than those that the cursor's owner has seen.
+    """
+    newest = await registry.sequence()
+    position = newest if after is None else _position(after)
+    if position > newest:
+        raise InvalidInput(
+            f"The cursor {after} is beyond the end of the log, {newest}: the registry may have been restored from a "
+            "backup. Read again from `0`, or leave `after` out.",
+            "after",
+        )
     while True:
         newest = await registry.sequence()
         while position < newest:
@@ -29,5 +40,5 @@ async def events(registry: Registry, after: str | None, kinds: frozenset[Kind] |
 
 def _position(cursor: str) -> int:
     if not cursor.isdecimal() or len(cursor) > 15:
-        raise InvalidInput("That is no cursor of an event: use one as it was given.", "after")
+        raise InvalidInput("Expected the `cursor` of an event, or `0`.", "after")
     return int(cursor)

@@ -1,7 +1,6 @@
 """Incidents on record: which are open, what each affects, and pages of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -11,7 +10,7 @@ from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction, ReachQuery
 from descentd.graph.model.records import Brief
-from descentd.queries.pages import page
+from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
 
 
@@ -22,19 +21,9 @@ class IncidentStatus(StrEnum):
     RESOLVED = "RESOLVED"
 
 
-@dataclass(frozen=True, slots=True)
-class Incidents:
-    """A page of incidents in log order, with the cursor of each."""
-
-    items: Sequence[tuple[Brief, str]]
-    total: int
-    more: bool
-    upto: int
-
-
 async def incidents(
     registry: Registry, of: str | None, first: int | None, after: str | None, as_of: str | None = None
-) -> Incidents:
+) -> Listed[Brief]:
     """A page of incidents about a record, whether as version or as cause, or of all; raises NotFound."""
     asked = page(first, after, await registry.sequence(as_of), ["incidents", of, as_of])
     opened = await registry.store.find_by_prefix("incident:opened")
@@ -46,7 +35,7 @@ async def incidents(
     rest = opened[np.searchsorted(opened, asked.after[0], "right") :] if asked.after else opened
     briefs = await registry.store.briefs(rest[: asked.first].tolist())
     items = [(brief, asked.cursor(brief.sequence)) for brief in briefs]
-    return Incidents(items, len(opened), len(rest) > asked.first, asked.upto)
+    return Listed(items, len(rest) > asked.first, asked.upto, len(opened))
 
 
 async def resolutions(registry: Registry, sequences: Sequence[int], upto: int) -> Mapping[int, Entry]:

@@ -71,4 +71,6 @@ class AccessQuery:
             )
             for one, cursor in found.items
         ]
-        return AccessConnection(page_info=page_info([edge.cursor for edge in edges], more=found.more), edges=edges)
+        return AccessConnection(
+            page_info=page_info([edge.cursor for edge in edges], more=found.more, after=after), edges=edges
+        )

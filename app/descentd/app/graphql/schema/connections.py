@@ -1,22 +1,28 @@
 """Pages of lists, as Relay connections: every cursor is a keyset cursor."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
 import strawberry
 from strawberry.types import Info
 from strawberry.types.nodes import SelectedField, Selection
 
+from descentd.app.graphql.schema.records import node
 from descentd.app.graphql.schema.scalars import Count
+from descentd.graph.model.records import Brief
+from descentd.queries.pages import Listed
 
 N = TypeVar("N")
+E = TypeVar("E")
 
 
-@strawberry.type(description="Where a page ends.")
+@strawberry.type(description="Where a page begins and ends, and whether there are others.")
 class PageInfo:
-    """Page."""
+    """PageInfo, as Relay's specification of connections has it."""
 
-    has_next_page: bool = strawberry.field(description="More follow.")
+    has_next_page: bool = strawberry.field(description="There are items after this page.")
+    has_previous_page: bool = strawberry.field(description="The page was asked for with `after`: it is not the first.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first item; null on an empty page.")
     end_cursor: str | None = strawberry.field(
         description="The cursor of the last item, for `after`; null on an empty page."
     )
@@ -24,24 +30,47 @@ class PageInfo:
 
 @strawberry.type(description="An item of a page.")
 class Edge(Generic[N]):
-    """Item."""
+    """An item and its cursor."""
 
-    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    cursor: str = strawberry.field(description="The position of the item, for `after`.")
     node: N = strawberry.field(description="The item.")
 
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[N]):
-    """List."""
+    """A page whose edges hold nothing but items and cursors."""
 
-    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
+    total_count: Count = strawberry.field(description="How many items there are on all pages, exactly.")
+    page_info: PageInfo = strawberry.field(description="Where the page begins and ends.")
     edges: list[Edge[N]] = strawberry.field(description="The items of this page.")
 
 
-def page_info(cursors: list[str], *, more: bool) -> PageInfo:
-    """The end of a page whose items have these cursors."""
-    return PageInfo(has_next_page=more, end_cursor=cursors[-1] if cursors else None)
+@strawberry.type
+class EdgeList(Generic[E]):
+    """What connections inherit whose edges say more than item and cursor."""
+
+    total_count: Count = strawberry.field(description="How many items there are on all pages, exactly.")
+    page_info: PageInfo = strawberry.field(description="Where the page begins and ends.")
+    edges: list[E] = strawberry.field(description="The items of this page.")
+
+
+def page_info(cursors: Sequence[str], *, more: bool, after: str | None) -> PageInfo:
+    """The PageInfo of the page after the cursor `after` whose items have these cursors; `more` items follow."""
+    return PageInfo(
+        has_next_page=more,
+        has_previous_page=after is not None,
+        start_cursor=cursors[0] if cursors else None,
+        end_cursor=cursors[-1] if cursors else None,
+    )
+
+
+def records_page(found: Listed[Brief], after: str | None) -> Connection[N]:
+    """A page of records, the one after the cursor `after`, as its GraphQL type."""
+    return Connection(
+        total_count=Count(found.total),
+        page_info=page_info([cursor for _, cursor in found.items], more=found.more, after=after),
+        edges=[Edge(cursor=cursor, node=node(brief, found.upto)) for brief, cursor in found.items],
+    )
 
 
 def cursors_below(info: Info, name: str) -> list[str]:
@@ -52,6 +81,17 @@ def cursors_below(info: Info, name: str) -> list[str]:
         for field in _fields(asked.selections)
         if field.name == name and field.arguments.get("after") is not None
     ]
+
+
+def fields_below(info: Info, name: str) -> set[str]:
+    """The names of the fields that are asked for directly below `name`, itself below the field that is resolved."""
+    return {
+        below.name
+        for asked in info.selected_fields
+        for field in _fields(asked.selections)
+        if field.name == name
+        for below in _fields(field.selections)
+    }
 
 
 def _fields(selections: list[Selection]) -> Iterator[SelectedField]:

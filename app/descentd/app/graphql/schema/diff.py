@@ -137,7 +137,7 @@ class DiffQuery:
             strawberry.argument(description="Only populations and slices of these; all unless given."),
         ] = None,
         as_of: AsOf = None,
-    ) -> Diff:
+    ) -> Diff | None:
         found = await diff.diff(context(info).registry, base, head, attributes, as_of)
         context(info).answered_at(found.upto, as_of)
         return Diff(

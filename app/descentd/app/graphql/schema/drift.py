@@ -5,7 +5,7 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First
-from descentd.app.graphql.schema.connections import PageInfo, page_info
+from descentd.app.graphql.schema.connections import EdgeList, page_info
 from descentd.app.graphql.schema.enums import DriftKind
 from descentd.app.graphql.schema.exposure import Filter
 from descentd.app.graphql.schema.records import node
@@ -32,12 +32,8 @@ class DriftEdge:
 
 
 @strawberry.type(description="A page of versions whose documentation has drifted, in log order.")
-class DriftConnection:
-    """Drift."""
-
-    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
-    edges: list[DriftEdge] = strawberry.field(description="The items of this page.")
+class DriftConnection(EdgeList[DriftEdge]):
+    """A page of DriftEdge."""
 
 
 @strawberry.type
@@ -53,7 +49,7 @@ class DriftQuery:
         context(info).answered_at(found.upto, as_of)
         return DriftConnection(
             total_count=Count(found.total),
-            page_info=page_info([item.cursor for item in found.items], more=found.more),
+            page_info=page_info([item.cursor for item in found.items], more=found.more, after=after),
             edges=[
                 DriftEdge(
                     cursor=item.cursor,

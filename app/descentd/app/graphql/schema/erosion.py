@@ -288,7 +288,7 @@ class ErosionQuery:
             strawberry.argument(description="The false discovery rate, between 0 and 1; 0.05 unless given."),
         ] = None,
         as_of: AsOf = None,
-    ) -> Erosion:
+    ) -> Erosion | None:
         found = await report.erosion(context(info).registry, of, since, alpha, as_of)
         context(info).answered_at(found.upto, as_of)
         return Erosion(

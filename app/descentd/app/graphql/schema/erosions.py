@@ -8,7 +8,7 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, First
-from descentd.app.graphql.schema.connections import PageInfo, page_info
+from descentd.app.graphql.schema.connections import EdgeList, page_info
 from descentd.app.graphql.schema.deployments import Deployment
 from descentd.app.graphql.schema.enums import ErosionKind, ErosionVerdict, MetricCategory
 from descentd.app.graphql.schema.erosion import people
@@ -70,12 +70,8 @@ class ErosionsEdge:
 
 
 @strawberry.type(description="A page of eroded versions, worst first; those that one derivation made worse together.")
-class ErosionsConnection:
-    """Versions."""
-
-    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
-    edges: list[ErosionsEdge] = strawberry.field(description="The items of this page.")
+class ErosionsConnection(EdgeList[ErosionsEdge]):
+    """A page of ErosionsEdge."""
 
 
 @strawberry.type(description="A derivation that made versions worse.")
@@ -104,12 +100,8 @@ class ErosionGroupEdge:
 
 
 @strawberry.type(description="A page of derivations that made versions worse, the worst first.")
-class ErosionGroupConnection:
-    """Groups."""
-
-    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
-    edges: list[ErosionGroupEdge] = strawberry.field(description="The items of this page.")
+class ErosionGroupConnection(EdgeList[ErosionGroupEdge]):
+    """A page of ErosionGroupEdge."""
 
 
 Filter = Annotated[ErosionFilter | None, strawberry.argument(description="Which are meant; all unless given.")]
@@ -161,7 +153,7 @@ class ErosionsQuery:
         context(info).answered_at(found.upto)
         return ErosionsConnection(
             total_count=Count(found.total),
-            page_info=page_info([item.cursor for item in found.items], more=found.more),
+            page_info=page_info([item.cursor for item in found.items], more=found.more, after=after),
             edges=[
                 ErosionsEdge(
                     cursor=item.cursor,
@@ -188,7 +180,7 @@ class ErosionsQuery:
         serving = await _serving(registry, found.upto)
         return ErosionGroupConnection(
             total_count=Count(found.total),
-            page_info=page_info([item.cursor for item in found.items], more=found.more),
+            page_info=page_info([item.cursor for item in found.items], more=found.more, after=after),
             edges=[
                 ErosionGroupEdge(cursor=item.cursor, node=_group(item, serving, found.upto)) for item in found.items
             ],

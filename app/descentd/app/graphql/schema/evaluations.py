@@ -7,9 +7,9 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First, Of
-from descentd.app.graphql.schema.connections import Connection, Edge, page_info
+from descentd.app.graphql.schema.connections import Connection, records_page
 from descentd.app.graphql.schema.lineage import Step, steps
-from descentd.app.graphql.schema.records import Record, named, node
+from descentd.app.graphql.schema.records import Record, named
 from descentd.app.graphql.schema.scalars import JSON, Count, DateTime
 from descentd.app.graphql.schema.statements import Attribute
 from descentd.graph.model.identity import parse
@@ -137,11 +137,7 @@ class EvaluationQuery:
     @strawberry.field(description="The evaluations of a version in log order, retracted ones included.")
     async def evaluations(
         self, info: Info, of: Of, first: First = None, after: After = None, as_of: AsOf = None
-    ) -> Connection[Evaluation]:
+    ) -> Connection[Evaluation] | None:
         found = await evaluations.evaluations(context(info).registry, of, first, after, as_of)
         context(info).answered_at(found.upto, as_of)
-        return Connection(
-            total_count=Count(found.total),
-            page_info=page_info([cursor for _, cursor in found.items], more=found.more),
-            edges=[Edge(cursor=cursor, node=node(brief, found.upto)) for brief, cursor in found.items],
-        )
+        return records_page(found, after)

@@ -7,7 +7,7 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First
-from descentd.app.graphql.schema.connections import PageInfo, cursors_below, page_info
+from descentd.app.graphql.schema.connections import EdgeList, cursors_below, page_info
 from descentd.app.graphql.schema.enums import ExposureKind, Joint, VerdictStatus
 from descentd.app.graphql.schema.lineage import Step, steps
 from descentd.app.graphql.schema.records import Record, node
@@ -92,12 +92,8 @@ class ExposureEdge:
 
 
 @strawberry.type(description="A page of versions by answer, direct exposure first, then in log order.")
-class ExposureConnection:
-    """Answers."""
-
-    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
-    edges: list[ExposureEdge] = strawberry.field(description="The items of this page.")
+class ExposureConnection(EdgeList[ExposureEdge]):
+    """A page of ExposureEdge."""
 
 
 @strawberry.type(description="Which versions learned from a population.")
@@ -117,7 +113,7 @@ class TrainedOn:
         page = await self.question.versions(self.verdicts, first, after)
         return ExposureConnection(
             total_count=Count(page.total),
-            page_info=page_info([item.cursor for item in page.items], more=page.more),
+            page_info=page_info([item.cursor for item in page.items], more=page.more, after=after),
             edges=[self._edge(item) for item in page.items],
         )
 
@@ -169,7 +165,7 @@ class ExposureQuery:
         ] = None,
         filter: Filter = None,
         as_of: AsOf = None,
-    ) -> TrainedOn:
+    ) -> TrainedOn | None:
         terms = exposure.population([(term.attribute, term.values) for term in population.all])
         wanted = filter.conditions() if filter else None
         cursors = cursors_below(info, "versions")

@@ -9,7 +9,7 @@ from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.enums import FlagAction
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
-from descentd.app.graphql.schema.records import Record
+from descentd.app.graphql.schema.records import Receipt, Record
 from descentd.graph.inputs.acts import FlagInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance import flags
@@ -35,10 +35,9 @@ class Flag(Record, kind=Kind.FLAG):
 
 
 @strawberry.type(description="A flag that was recorded.")
-class FlagDone:
+class FlagDone(Receipt):
     """Flag."""
 
-    id: strawberry.ID = strawberry.field(description="The content id of the flag.")
     reason: str = strawberry.field(description="Why.")
     action: FlagAction = strawberry.field(description="What it asks for.")
     propagates: bool = strawberry.field(description="Whether it reaches whatever descends from its subjects.")
@@ -60,6 +59,7 @@ class FlagMutation:
         content = done.record.content
         return FlagDone(
             id=strawberry.ID(done.record.id),
+            at=done.upto,
             reason=content["reason"],
             action=FlagAction(content["action"]),
             propagates=bool(content.get("propagate")),

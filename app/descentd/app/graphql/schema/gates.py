@@ -9,7 +9,7 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import AsOf, Of
 from descentd.app.graphql.schema.enums import GateOutcome
-from descentd.app.graphql.schema.records import Record, named, node
+from descentd.app.graphql.schema.records import Receipt, Record, named, node
 from descentd.app.graphql.schema.scalars import Count, Digest
 from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.model.identity import Content
@@ -55,10 +55,9 @@ class Gate:
 
 
 @strawberry.type(description="A version that was let into an environment.")
-class Promoted:
+class Promoted(Receipt):
     """Promotion that was recorded."""
 
-    id: strawberry.ID = strawberry.field(description="The content id of the promotion.")
     decision: strawberry.ID = strawberry.field(description="The content id of the decision of the gate.")
     outcome: GateOutcome = strawberry.field(description="PASSED: anything else is the error GATE_BLOCKED.")
     rules: list[RuleOutcome] = strawberry.field(description="What each rule came to.")
@@ -163,7 +162,7 @@ class GateQuery:
     """Questions to the gate."""
 
     @strawberry.field(description="Whether a version may be let into an environment; records nothing.")
-    async def gate(self, info: Info, of: Of, environment: Place, as_of: AsOf = None) -> Gate:
+    async def gate(self, info: Info, of: Of, environment: Place, as_of: AsOf = None) -> Gate | None:
         found = await decide.gate(context(info).registry, of, environment, as_of)
         context(info).answered_at(found.upto, as_of)
         return Gate(outcome=found.outcome, policy_digest=_digest(found), rules=rules(found.rules, found.upto))
@@ -182,6 +181,7 @@ class PromotionMutation:
         context(info).answered_at(done.upto)
         return Promoted(
             id=strawberry.ID(done.id),
+            at=done.upto,
             decision=strawberry.ID(done.decision),
             outcome=done.gate.outcome,
             rules=rules(done.gate.rules, done.upto),

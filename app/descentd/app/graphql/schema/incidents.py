@@ -7,13 +7,13 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First
-from descentd.app.graphql.schema.connections import Connection, Edge, page_info
+from descentd.app.graphql.schema.connections import Connection, records_page
 from descentd.app.graphql.schema.deployments import Deployment
 from descentd.app.graphql.schema.enums import IncidentStatus, Severity
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
-from descentd.app.graphql.schema.records import Record, named, node
-from descentd.app.graphql.schema.scalars import JSON, Count, DateTime, Ref
+from descentd.app.graphql.schema.records import Record, named
+from descentd.app.graphql.schema.scalars import JSON, DateTime, Ref
 from descentd.app.graphql.schema.statements import SafetyProfile
 from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
@@ -109,26 +109,6 @@ class Incident(Record, kind=Kind.INCIDENT):
         return None if entry is None else entry.record.content
 
 
-@strawberry.type(description="An incident that was recorded, with what it was found to be about.")
-class IncidentDone:
-    """Incident."""
-
-    id: strawberry.ID = strawberry.field(description="The content id of the incident.")
-    version: ModelVersion | None = strawberry.field(description="The version; null where none was found.")
-    profile: SafetyProfile | None = strawberry.field(description="Its profile as of then.")
-    affected: list[KindCount] = strawberry.field(
-        description="How many records of each kind come from the cause, or else from the version."
-    )
-
-
-@strawberry.type(description="An incident that is over.")
-class ResolutionDone:
-    """Resolution."""
-
-    id: strawberry.ID = strawberry.field(description="The content id of the incident.")
-    status: IncidentStatus = strawberry.field(description="RESOLVED.")
-
-
 @strawberry.type
 class IncidentMutation:
     """Reporting and resolving."""
@@ -136,27 +116,27 @@ class IncidentMutation:
     @strawberry.mutation(description="Record that something went wrong; what fits no version is kept too.")
     async def report_incident(
         self, info: Info, input: Annotated[Reporting, strawberry.argument(description="What, where and when.")]
-    ) -> IncidentDone:
+    ) -> Incident:
         done = await incident_reports.report(
             context(info).registry, IncidentInput.read(wire(input)), context(info).person
         )
         context(info).answered_at(done.upto)
-        content = done.record.content
-        return IncidentDone(
-            id=strawberry.ID(done.record.id),
-            version=await named(info, content["subject"], done.upto) if "subject" in content else None,
-            profile=await named(info, content["profile"], done.upto) if "profile" in content else None,
-            affected=kind_counts(done.affected),
-        )
+        return await _incident(info, done.record.id, done.upto)
 
     @strawberry.mutation(description="Record that an incident is over.")
     async def resolve_incident(
         self, info: Info, input: Annotated[Resolving, strawberry.argument(description="Which, and how.")]
-    ) -> ResolutionDone:
+    ) -> Incident:
         registry = context(info).registry
         record = await incident_reports.resolve(registry, ResolutionInput.read(wire(input)), context(info).person)
-        context(info).answered_at(await registry.sequence())
-        return ResolutionDone(id=strawberry.ID(record.content["supersedes"]), status=IncidentStatus.RESOLVED)
+        at = await registry.sequence()
+        context(info).answered_at(at)
+        return await _incident(info, record.content["supersedes"], at)
+
+
+async def _incident(info: Info, id: str, at: int) -> Incident:
+    found: Incident = await named(info, id, at)
+    return found
 
 
 @strawberry.type
@@ -171,11 +151,7 @@ class IncidentQuery:
         first: First = None,
         after: After = None,
         as_of: AsOf = None,
-    ) -> Connection[Incident]:
+    ) -> Connection[Incident] | None:
         found = await incidents.incidents(context(info).registry, of, first, after, as_of)
         context(info).answered_at(found.upto, as_of)
-        return Connection(
-            total_count=Count(found.total),
-            page_info=page_info([cursor for _, cursor in found.items], more=found.more),
-            edges=[Edge(cursor=cursor, node=node(brief, found.upto)) for brief, cursor in found.items],
-        )
+        return records_page(found, after)

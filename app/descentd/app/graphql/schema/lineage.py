@@ -8,7 +8,7 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First, Kinds, Of
-from descentd.app.graphql.schema.connections import PageInfo, cursors_below, page_info
+from descentd.app.graphql.schema.connections import EdgeList, cursors_below, page_info
 from descentd.app.graphql.schema.enums import Direction, RecordKind, Role
 from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import Count, Ref
@@ -19,12 +19,12 @@ from descentd.queries.lineage.paths import Derivation
 
 @strawberry.type(description="A record of a lineage.")
 class LineageNode:
-    """Node."""
+    """A record and its distance: without an id, since caches would take the distance for a fact about the record."""
 
-    id: strawberry.ID = strawberry.field(description="The content id.")
     ref: Ref = strawberry.field(description="The label where the record has one, else the id.")
     kind: RecordKind = strawberry.field(description="What it is about.")
     distance: int = strawberry.field(description="Derivations from the record in the middle.")
+    node: Record = strawberry.field(description="The record itself.")
 
 
 @strawberry.type(description="A derivation between two records of a lineage.")
@@ -84,12 +84,8 @@ class AffectedEdge:
 
 
 @strawberry.type(description="A page of affected records, nearest first.")
-class AffectedConnection:
-    """Affected records."""
-
-    total_count: Count = strawberry.field(description="How many there are in all, exactly.")
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
-    edges: list[AffectedEdge] = strawberry.field(description="The items of this page.")
+class AffectedConnection(EdgeList[AffectedEdge]):
+    """A page of AffectedEdge."""
 
 
 @strawberry.type(description="Everything that something influenced.")
@@ -110,7 +106,7 @@ class Impact:
         at = self.question.upto
         return AffectedConnection(
             total_count=Count(page.total),
-            page_info=page_info([item.cursor for item in page.items], more=page.more),
+            page_info=page_info([item.cursor for item in page.items], more=page.more, after=after),
             edges=[
                 AffectedEdge(
                     cursor=item.cursor, distance=item.distance, via=steps(item.via), node=node(item.record, at)
@@ -170,7 +166,7 @@ class LineageQuery:
             strawberry.argument(description="How many records at most, 1 to 10,000, nearest first; 500 unless given."),
         ] = None,
         as_of: AsOf = None,
-    ) -> Lineage:
+    ) -> Lineage | None:
         found, at = await lineage.lineage(context(info).registry, of, direction, depth, limit, as_of)
         context(info).answered_at(at, as_of)
         return Lineage(
@@ -178,9 +174,12 @@ class LineageQuery:
             total_count=Count(found.total),
             nodes=[
                 LineageNode(
-                    id=strawberry.ID(n.record.id), ref=Ref(n.record.ref), kind=n.record.kind, distance=n.distance
+                    ref=Ref(one.record.ref),
+                    kind=one.record.kind,
+                    distance=one.distance,
+                    node=node(one.record, at),
                 )
-                for n in found.nodes
+                for one in found.nodes
             ],
             edges=[
                 LineageEdge(source=strawberry.ID(e.source), target=strawberry.ID(e.target), role=e.role)
@@ -201,7 +200,7 @@ class LineageQuery:
             bool | None,
             strawberry.argument(description="Also evaluations of or on what is affected, and what cites them."),
         ] = None,
-    ) -> Impact:
+    ) -> Impact | None:
         question = await impact.impact(
             context(info).registry,
             of,
@@ -225,7 +224,7 @@ class LineageQuery:
             int | None, strawberry.argument(description="How many derivations to list, 1 to 1000; 10 unless given.")
         ] = None,
         as_of: AsOf = None,
-    ) -> Paths:
+    ) -> Paths | None:
         found = await paths.paths(context(info).registry, from_, to, first, as_of)
         context(info).answered_at(found.upto, as_of)
         return Paths(

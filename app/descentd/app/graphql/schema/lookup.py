@@ -7,14 +7,14 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First, Kinds, Of
-from descentd.app.graphql.schema.connections import Connection, Edge, PageInfo, page_info
+from descentd.app.graphql.schema.connections import Connection, Edge, EdgeList, page_info, records_page
 from descentd.app.graphql.schema.enums import RecordKind
 from descentd.app.graphql.schema.exposure import Filter
-from descentd.app.graphql.schema.records import Record, node
+from descentd.app.graphql.schema.records import Node, Record, node
 from descentd.app.graphql.schema.scalars import Count, DateTime, Ref
 from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.model.errors import NotFound
-from descentd.graph.model.names import rfc3339
+from descentd.graph.model.names import digest, rfc3339
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.policies import policy_by_digest
 from descentd.queries.lineage import history, search, versions
@@ -32,11 +32,8 @@ class HistoryEvent:
 
 
 @strawberry.type(description="A page of what happened to a record, oldest first.")
-class HistoryConnection:
-    """History."""
-
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
-    edges: list[Edge[HistoryEvent]] = strawberry.field(description="The items of this page.")
+class HistoryConnection(EdgeList[Edge[HistoryEvent]]):
+    """A page of HistoryEvents."""
 
 
 @strawberry.type
@@ -49,31 +46,35 @@ class LookupQuery:
         info: Info,
         ref: Annotated[Ref, strawberry.argument(description="The record that is meant.")],
         as_of: AsOf = None,
-    ) -> Record:
-        registry = context(info).registry
-        at = await registry.sequence(as_of)
-        context(info).answered_at(at, as_of)
+    ) -> Record | None:
         try:
-            found: Record = node(await registry.find(ref, at, field="ref"), at)
+            return await _found(info, ref, "ref", as_of)
         except NotFound:
+            registry = context(info).registry
+            at = await registry.sequence(as_of)
             policy = await policy_by_digest(registry, ref, at) if ref.startswith("sha256:") else None
             if policy is None:
                 raise
-            return node(Brief(policy.sequence, policy.record.kind, policy.record.id, None), at)
-        return found
+            found: Record = node(Brief(policy.sequence, policy.record.kind, policy.record.id, None), at)
+            return found
+
+    @strawberry.field(name="node", description="The record with an id, for clients that fetch objects again by id.")
+    async def node_(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The content id of the record.")],
+        as_of: AsOf = None,
+    ) -> Node | None:
+        return await _found(info, digest(id), "id", as_of)
 
     @strawberry.field(description="The versions that a filter lets through, in log order.")
     async def model_versions(
         self, info: Info, filter: Filter = None, first: First = None, after: After = None, as_of: AsOf = None
-    ) -> Connection[ModelVersion]:
+    ) -> Connection[ModelVersion] | None:
         wanted = filter.conditions() if filter else None
         found = await versions.versions(context(info).registry, wanted, first, after, as_of)
         context(info).answered_at(found.upto, as_of)
-        return Connection(
-            total_count=Count(found.total),
-            page_info=page_info([cursor for _, cursor in found.items], more=found.more),
-            edges=[Edge(cursor=cursor, node=node(brief, found.upto)) for brief, cursor in found.items],
-        )
+        return records_page(found, after)
 
     @strawberry.field(
         description="Records by name, by the beginning of a digest, or by the words of notes and profiles."
@@ -92,22 +93,27 @@ class LookupQuery:
     ) -> Connection[Record]:
         found = await search.search(context(info).registry, text, kinds, first, after, as_of)
         context(info).answered_at(found.upto, as_of)
-        return Connection(
-            total_count=Count(found.total),
-            page_info=page_info([cursor for _, cursor in found.items], more=found.more),
-            edges=[Edge(cursor=cursor, node=node(brief, found.upto)) for brief, cursor in found.items],
-        )
+        return records_page(found, after)
 
     @strawberry.field(description="How a record came in, and every statement about it since.")
     async def history(
         self, info: Info, of: Of, first: First = None, after: After = None, as_of: AsOf = None
-    ) -> HistoryConnection:
+    ) -> HistoryConnection | None:
         found = await history.history(context(info).registry, of, first, after, as_of)
         context(info).answered_at(found.upto, as_of)
         return HistoryConnection(
-            page_info=page_info([event.cursor for event in found.events], more=found.more),
-            edges=[Edge(cursor=event.cursor, node=_happened(event)) for event in found.events],
+            total_count=Count(found.total),
+            page_info=page_info([cursor for _, cursor in found.items], more=found.more, after=after),
+            edges=[Edge(cursor=cursor, node=_happened(event)) for event, cursor in found.items],
         )
+
+
+async def _found(info: Info, ref: str, field: str, as_of: str | None) -> Record:
+    registry = context(info).registry
+    at = await registry.sequence(as_of)
+    context(info).answered_at(at, as_of)
+    found: Record = node(await registry.find(ref, at, field=field), at)
+    return found
 
 
 def _happened(event: history.Event) -> HistoryEvent:

@@ -57,7 +57,7 @@ class ProbeQuery:
     @strawberry.field(
         description="What to attack a version with: the weaknesses documented on it and on what it came from."
     )
-    async def probes(self, info: Info, of: Of, as_of: AsOf = None) -> list[ProbeResult]:
+    async def probes(self, info: Info, of: Of, as_of: AsOf = None) -> list[ProbeResult] | None:
         found = await probes.probes(context(info).registry, of, as_of)
         context(info).answered_at(found.upto, as_of)
         return [await _result(info, one, found.upto) for one in found.items]

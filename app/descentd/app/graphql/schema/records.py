@@ -19,11 +19,17 @@ TYPES: Final[dict[Kind, type["Record"]]] = {}
 """The GraphQL type of each kind of record; each class adds itself."""
 
 
-@strawberry.interface(description="Anything that the registry holds: immutable, and named by what it contains.")
-class Record:
-    """A record as seen at the log position `at`."""
+@strawberry.interface(description="An object with an id by which it can be fetched again.")
+class Node:
+    """Node, as Relay's specification of global object identification has it."""
 
     id: strawberry.ID = strawberry.field(description="The content id, `sha256:` and 64 hexadecimal digits.")
+
+
+@strawberry.interface(description="Anything that the registry holds: immutable, and named by what it contains.")
+class Record(Node):
+    """A record as seen at the log position `at`."""
+
     ref: Ref = strawberry.field(description="The label where the record has one, else the id.")
     kind: RecordKind = strawberry.field(description="What it is about.")
     sequence: strawberry.Private[int]
@@ -99,6 +105,19 @@ class Claimed:
 def claimed(given: Content | None) -> Claimed | None:
     """What an act's content says of where it was claimed."""
     return None if given is None else Claimed(by=given["by"], source=given["source"])
+
+
+@strawberry.type
+class Receipt:
+    """What mutations return inherit from this: a receipt gives the id of its record, and the record itself."""
+
+    id: strawberry.ID = strawberry.field(description="The content id of the record; see `record`.")
+    at: strawberry.Private[int]
+
+    @strawberry.field(description="The record: caches that go by type and id know it by this, not by the receipt.")
+    async def record(self, info: Info) -> Record:
+        found: Record = await named(info, self.id, self.at)
+        return found
 
 
 @strawberry.type(description="The code that built a version.")

@@ -1,7 +1,7 @@
 """Registering manifests, and following the log as it grows."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import strawberry
 from strawberry.types import Info
@@ -9,10 +9,10 @@ from strawberry.types import Info
 from descentd.app.auth.authorization import check_manifest
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import Kinds
-from descentd.app.graphql.schema.enums import RecordKind
+from descentd.app.graphql.schema.connections import fields_below
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.records import Record, node
-from descentd.app.graphql.schema.scalars import Count, Ref
+from descentd.app.graphql.schema.scalars import Count
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import Invalid
 from descentd.graph.model.records import Brief
@@ -21,15 +21,8 @@ from descentd.graph.registration.register import register, with_all_problems
 from descentd.queries.production.events import events
 
 Manifest: Any = made(ManifestInput)
-
-
-@strawberry.type(description="A record of a manifest.")
-class RegisteredRecord:
-    """Record."""
-
-    id: strawberry.ID = strawberry.field(description="The content id.")
-    ref: Ref = strawberry.field(description="The label where the record has one, else the id.")
-    kind: RecordKind = strawberry.field(description="What it is about.")
+_AS_SENT: Final = {"id", "ref", "kind", "__typename"}
+"""What is known of a registered record without reading it again."""
 
 
 @strawberry.type(description="What a registration added.")
@@ -38,9 +31,7 @@ class Registration:
 
     created: Count = strawberry.field(description="How many records are new.")
     existing: Count = strawberry.field(description="How many were there already, content for content.")
-    records: list[RegisteredRecord] = strawberry.field(
-        description="Each distinct record once, in order of first mention."
-    )
+    records: list[Record] = strawberry.field(description="Each distinct record once, in order of first mention.")
 
 
 @strawberry.type(description="A new record in the log.")
@@ -66,15 +57,17 @@ class RegisterMutation:
             raise await with_all_problems(registry.store, wrong) from None
         check_manifest(read, context(info).roles, await turned_round(read, registry.store))
         done = await register(registry.committer, read, context(info).person)
-        context(info).answered_at(await registry.sequence())
+        at = await registry.sequence()
+        context(info).answered_at(at)
         created = len(done.created)
+        briefs = [Brief(0, record.kind, record.id, record.label) for record in done.records]
+        if fields_below(info, "records") - _AS_SENT:
+            recorded = await registry.store.resolve([brief.id for brief in briefs])
+            briefs = [recorded[brief.id] for brief in briefs]
         return Registration(
             created=Count(created),
             existing=Count(len(done.records) - created),
-            records=[
-                RegisteredRecord(id=strawberry.ID(r.id), ref=Ref(Brief(0, r.kind, r.id, r.label).ref), kind=r.kind)
-                for r in done.records
-            ],
+            records=[node(brief, at) for brief in briefs],
         )
 
 
@@ -88,10 +81,15 @@ class EventSubscription:
         info: Info,
         after: Annotated[
             str | None,
-            strawberry.argument(description="The `cursor` of an event, to go on after it; `0` is before the first."),
+            strawberry.argument(
+                description="The `cursor` of an event, to go on after it; "
+                "`0` is before the first. "
+                "A `Last-Event-ID` header counts in its place."
+            ),
         ] = None,
         kinds: Kinds = None,
     ) -> AsyncIterator[LogEvent]:
+        after = context(info).resume_after or after
         async for entry in events(context(info).registry, after, frozenset(kinds) if kinds else None):
             record = entry.record
             brief = Brief(entry.sequence, record.kind, record.id, record.label)

@@ -8,6 +8,7 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
+from descentd.app.graphql.schema.records import Receipt
 from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.accounts import AccessRole
 from descentd.queries import retractions
@@ -16,10 +17,9 @@ Retracting: Final[Any] = made(RetractionInput)
 
 
 @strawberry.type(description="What was retracted, and how much rested on it.")
-class RetractionDone:
+class RetractionDone(Receipt):
     """Retraction."""
 
-    id: strawberry.ID = strawberry.field(description="The content id of the retraction.")
     affected: list[KindCount] = strawberry.field(
         description="How many records of each kind come from what was retracted, or rest on it."
     )
@@ -38,4 +38,4 @@ class RetractionMutation:
         given = RetractionInput.read(wire(input))
         done = await retractions.retract(asked.registry, given, asked.person, own=own, admin=admin)
         context(info).answered_at(done.upto)
-        return RetractionDone(id=strawberry.ID(done.id), affected=kind_counts(done.affected))
+        return RetractionDone(id=strawberry.ID(done.id), at=done.upto, affected=kind_counts(done.affected))

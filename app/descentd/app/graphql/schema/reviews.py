@@ -8,7 +8,7 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.enums import Decision
 from descentd.app.graphql.schema.inputs import made, wire
-from descentd.app.graphql.schema.records import Claimed, Record, claimed
+from descentd.app.graphql.schema.records import Claimed, Receipt, Record, claimed
 from descentd.app.graphql.schema.scalars import DateTime
 from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.kinds import Kind
@@ -72,10 +72,9 @@ class Quorum:
 
 
 @strawberry.type(description="A decision that was recorded, and how the quorum stands with it.")
-class ReviewDone:
+class ReviewDone(Receipt):
     """Decision."""
 
-    id: strawberry.ID = strawberry.field(description="The content id of the review.")
     decision: Decision = strawberry.field(description="What was decided.")
     reviewers: list[str] = strawberry.field(description="The people whose GO counts.")
     quorum: Quorum = strawberry.field(description="How the quorum of the environment stands.")
@@ -97,6 +96,7 @@ class ReviewMutation:
         content = done.record.content
         return ReviewDone(
             id=strawberry.ID(done.record.id),
+            at=done.upto,
             decision=Decision(content["decision"]),
             reviewers=list(done.quorum.people),
             quorum=Quorum(needed=done.quorum.needed, reached=len(done.quorum.people)),

@@ -166,7 +166,7 @@ class TrendQuery:
         ] = None,
         since: Since = None,
         as_of: AsOf = None,
-    ) -> Trend:
+    ) -> Trend | None:
         wanted = None if slice is None else trend.slice_given([(term.attribute, term.value) for term in slice])
         found = await trend.trend(context(info).registry, of, metric, wanted, since, as_of)
         context(info).answered_at(found.upto, as_of)
