@@ -342,12 +342,16 @@ async def test_metrics_count_by_names_that_are_known() -> None:
         await post(client, "query Node { node { name } }")
         await post(client, "query Nonsense { node { name } }")
         await post(client, "query Maybe { maybe { name } }")
+        await post(client, "{ node { name } maybe { name } }")
+        await post(client, "{ __typename }")
         await client.get("/nonsense")
         metrics = (await client.get("/metrics")).text
-    assert 'descent_operation_seconds_count{field="node"} 1.0' in metrics
+    assert 'descent_operation_seconds_count{field="node"} 2.0' in metrics
+    assert 'descent_operation_seconds_count{field="maybe"} 1.0' in metrics
+    assert 'descent_operation_seconds_count{field="several"} 1.0' in metrics
     assert 'descent_operation_seconds_count{field="other"} 1.0' in metrics
-    assert 'descent_errors_total{code="GATE_BLOCKED"} 1.0' in metrics
-    assert 'descent_http_requests_total{route="/graphql",status="200"} 3.0' in metrics
+    assert 'descent_errors_total{code="GATE_BLOCKED"} 2.0' in metrics
+    assert 'descent_http_requests_total{route="/graphql",status="200"} 5.0' in metrics
     assert "onsense" not in metrics
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
+from descentd.app.graphql.pacing import Pace
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import Internal
 from descentd.graph.model.kinds import Role
@@ -35,6 +36,8 @@ class Context:
         self.person = person
         self.roles = roles
         self.resume_after = resume_after
+        self.pace: Pace | None = None
+        """What gives the list items of a query or mutation their turns."""
         self.sequence: int | None = None
         self.warnings: dict[str, None] = {}
         """What the answer has to say beside its data, `extensions.warnings`; each once, in order."""

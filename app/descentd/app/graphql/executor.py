@@ -16,6 +16,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLResolveInfo,
     Undefined,
     is_abstract_type,
     is_leaf_type,
@@ -25,6 +26,8 @@ from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.base import get_object_definition
 from strawberry.types.field import StrawberryField
+
+from descentd.app.graphql.pacing import Pace
 
 Read = Callable[[Any], Any]
 """From a value that a resolver returned to what is sent; raises _Unusual, or anything, where that cannot be."""
@@ -41,6 +44,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*args, **kwargs)
         # By identity of the selection, which is kept alive beside it.
         self._reads: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, Read | None]] = {}
+        self._pace: Pace | None = getattr(self.context_value, "pace", None)
 
     def execute_field(
         self,
@@ -50,7 +54,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         path: Path,
         position_context: Any,
     ) -> Any:
-        """See graphql-core."""
+        """The completed value of a field, or an awaitable of it, found by reading alone where it can be."""
         key = parent_type, id(field_details_list)
         found = self._reads.get(key)
         if found is None:
@@ -61,7 +65,37 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                 return read(source)
             except Exception:  # noqa: S110 - graphql-core meets it again below, and says where it was
                 pass
+        if self._pace is not None:
+            self._pace.count()
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+    def complete_list_item_value(
+        self,
+        item: Any,
+        complete_results: list[Any],
+        item_type: GraphQLOutputType,
+        field_details_list: FieldDetailsList,
+        info: GraphQLResolveInfo[Any],
+        item_path: Path,
+        position_context: Any,
+    ) -> bool:
+        """Add a completed item to the results, as graphql-core does; True where it is an awaitable.
+
+        In a large operation it is one that waits for its turn first.
+        """
+        given = item_type, field_details_list, info, item_path, position_context
+        pace = self._pace
+        if pace is None or not pace.crowded:
+            return super().complete_list_item_value(item, complete_results, *given)
+        complete = super().complete_list_item_value
+
+        async def in_turn() -> Any:
+            await pace.turn()
+            results: list[Any] = []
+            return await results[0] if complete(item, results, *given) else results[0]
+
+        complete_results.append(in_turn())
+        return True
 
     def _field(self, parent: GraphQLObjectType, selected: FieldDetailsList) -> Read | None:
         """How to read a field of an object, None where that takes more than reading."""

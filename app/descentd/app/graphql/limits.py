@@ -1,9 +1,11 @@
 """How large a GraphQL operation may be, found out before it is validated or run."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Self
+from typing import Any, Final, Self
 
 from graphql import (
     DocumentNode,
@@ -11,12 +13,17 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    VariableNode,
 )
 
 from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import TooCostly
+
+_LARGEST: Final = 10_000
+"""The largest page that any field has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +46,20 @@ class Limits:
     aliases: int
     selections: int
     tokens: int
+    cost: int
+    fields: int
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The limits that are set."""
-        return cls(settings.max_depth, settings.max_aliases, settings.max_selections, settings.max_tokens)
+        return cls(
+            settings.max_depth,
+            settings.max_aliases,
+            settings.max_selections,
+            settings.max_tokens,
+            settings.max_cost,
+            settings.max_fields,
+        )
 
     def check(self, document: DocumentNode, operation: OperationDefinitionNode) -> None:
         """Raise TooCostly where an operation of a document is past a limit.
@@ -63,6 +79,92 @@ class Limits:
             if value > most:
                 shown = value if value < 10**9 else "over 10^9"
                 raise TooCostly(f"The operation {what.format(shown)}, and {most} are answered: ask for less at once.")
+
+    def check_cost(
+        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    ) -> None:
+        """Raise TooCostly where the page sizes of an operation that passed `check`, multiplied, are past the limit."""
+        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        defaults = {
+            one.variable.name.value: int(one.default_value.value)
+            for one in operation.variable_definitions or ()
+            if isinstance(one.default_value, IntValueNode)
+        }
+        found = estimate(operation.selection_set, fragments, {**defaults, **variables})
+        if found > self.cost:
+            raise TooCostly(
+                f"The operation may cost {found} by its page sizes and questions, and {self.cost} is answered: ask for "
+                "smaller pages, or for less at once."
+            )
+
+
+WEIGHTS: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("trainedOn", "documentationDrift", "erosion", "diff", "gate", "serving"), 2_500),
+    **dict.fromkeys(("impact", "paths", "trend", "erosions", "probes", "search", "populationVocabulary"), 500),
+    "verdict": 20,
+}
+"""What a question costs beside the objects of its answer, each of which costs 1."""
+_USUAL: Final[Mapping[str, int]] = {
+    **dict.fromkeys(("modelVersions", "search", "affected", "versions", "evaluations", "erosions"), 100),
+    **dict.fromkeys(("documentationDrift", "incidents", "history", "accessLog"), 100),
+    "lineage": 500,
+}
+"""The page sizes of fields where none is given."""
+
+
+def estimate(
+    selected: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]
+) -> int:
+    """What a selection set may cost: its objects, as many as its page sizes multiply to, and its questions."""
+    total = 0
+    for selection in selected.selections:
+        match selection:
+            case FieldNode(name=name, selection_set=below):
+                total += WEIGHTS.get(name.value, 0)
+                if below is not None:
+                    total += _page_size(selection, variables) * (1 + estimate(below, fragments, variables))
+            case InlineFragmentNode(selection_set=below):
+                total += estimate(below, fragments, variables)
+            case FragmentSpreadNode(name=name) if name.value in fragments:
+                total += estimate(fragments[name.value].selection_set, fragments, variables)
+    return total
+
+
+def _page_size(field: FieldNode, variables: Mapping[str, Any]) -> int:
+    """How many items a field is asked for; what is out of range is refused later, and costs a page here."""
+    for argument in field.arguments or ():
+        if argument.name.value in ("first", "limit"):
+            given: Any = None
+            if isinstance(argument.value, IntValueNode):
+                given = int(argument.value.value)
+            elif isinstance(argument.value, VariableNode):
+                given = variables.get(argument.value.name.value)
+            if isinstance(given, int) and 0 < given <= _LARGEST:
+                return given
+    return _USUAL.get(field.name.value, 1)
+
+
+class Shares:
+    """Lets each person run so many operations at a time; further ones wait, in order."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._held: dict[str, tuple[asyncio.Semaphore, int]] = {}
+
+    @asynccontextmanager
+    async def of(self, person: str) -> AsyncIterator[None]:
+        """Runs its body once the person's share allows it."""
+        semaphore, users = self._held.get(person) or (asyncio.Semaphore(self._size), 0)
+        self._held[person] = semaphore, users + 1
+        try:
+            async with semaphore:
+                yield
+        finally:
+            _, users = self._held[person]
+            if users == 1:
+                del self._held[person]
+            else:
+                self._held[person] = semaphore, users - 1
 
 
 def measure(document: DocumentNode, operation: OperationDefinitionNode) -> Cost:

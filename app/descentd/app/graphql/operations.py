@@ -37,7 +37,8 @@ from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import Table, check_fields
 from descentd.app.graphql.context import Context
 from descentd.app.graphql.executor import Executor
-from descentd.app.graphql.limits import Limits
+from descentd.app.graphql.limits import Limits, Shares
+from descentd.app.graphql.pacing import Pace
 from descentd.app.http.errors import Shape, fault, graphql_errors, shaped
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
@@ -49,6 +50,9 @@ from descentd.graph.registration.register import with_all_problems
 
 # Comparing fields of one name costs their number squared; graphql-core gives up at ten times this, after seconds.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
+
+_SHARE: Final = 32
+"""Operations of one person that run at a time in a process; further ones wait."""
 
 NOT_PERSISTED: Final = "PERSISTED_QUERY_NOT_SUPPORTED"
 """The one code outside our enum: clients that send hashes of queries look for it, and send the query then."""
@@ -94,6 +98,7 @@ class Operation:
     """An operation that may be run: valid and within the limits."""
 
     document: DocumentNode
+    node: OperationDefinitionNode
     name: str | None
     kind: OperationType
     fields: tuple[str, ...]
@@ -143,6 +148,7 @@ class Operations:
         self._lifespan = lifespan
         self._metrics = metrics
         self._known = Cache[_Document](_KEPT)
+        self._shares = Shares(_SHARE)
 
     async def prepare(self, request: Request) -> Operation:
         """The operation of a request; raises RequestError. What was prepared lately costs nothing."""
@@ -175,7 +181,7 @@ class Operations:
             if errors:
                 raise RequestError(graphql_errors(errors))
         fields = tuple(f"{node.operation.value.title()}.{field}" for field in begins_with(document.node, node))
-        return Operation(document.node, node.name.value if node.name else None, node.operation, fields)
+        return Operation(document.node, node, node.name.value if node.name else None, node.operation, fields)
 
     async def permit(self, operation: Operation, principal: Principal) -> None:
         """Raise Forbidden where a principal may not run all of it, and Unauthenticated where its token has ended."""
@@ -189,22 +195,39 @@ class Operations:
         Raises Unavailable while there is no registry, and what `permit` raises.
         """
         await self.permit(operation, principal)
+        try:
+            self._limits.check_cost(operation.document, operation.node, variables)
+        except TooCostly as error:
+            return self._counted({"errors": shaped(error)})
         if _LOG_FIELD in operation.fields:
             await self._access_control.audit_log.flush()
         context = Context(self._lifespan.registry, principal.person, principal.roles)
-        answer = await self._answered(operation, variables, context)
+        async with self._shares.of(principal.person):
+            answer = await self._answered(operation, variables, context)
         await self._access_control.note(principal, _fields(operation), answer.get("errors", ()))
         return answer
 
     async def _answered(self, operation: Operation, variables: Mapping[str, Any], context: Context) -> Shape:
+        deadline = asyncio.timeout(self._timeout)
+        exceeded = False
+
+        def stop() -> None:
+            nonlocal exceeded
+            exceeded = True
+            deadline.reschedule(0)
+
+        context.pace = Pace(self._limits.fields, stop)
         try:
-            async with asyncio.timeout(self._timeout):
+            async with deadline:
                 result = await self._execute(operation, variables, context)
         except TimeoutError:
             sent = " What it registers may have been recorded: sending it again adds nothing." * (
                 operation.kind is OperationType.MUTATION
             )
-            late = TooCostly(f"The operation took longer than {self._timeout:g} seconds: ask for less at once.{sent}")
+            reached = f"took longer than {self._timeout:g} seconds"
+            if exceeded:
+                reached = f"resolved more than {self._limits.fields} fields"
+            late = TooCostly(f"The operation {reached}: ask for less at once.{sent}")
             return self._counted({"errors": shaped(late)})
         wrong = _wrong_manifest(operation, variables) if result.data is None else None
         if wrong is not None and all(error.path is None for error in result.errors or ()):

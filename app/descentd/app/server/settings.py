@@ -75,6 +75,11 @@ class Settings(BaseSettings):
     max_aliases: Annotated[int, Field(ge=0)] = 100
     max_tokens: Annotated[int, Field(ge=10)] = 10_000
     max_selections: Annotated[int, Field(ge=1)] = 2_000
+    max_cost: Annotated[int, Field(ge=1)] = 100_000
+    """What an operation may cost by its page sizes and questions, before it is run."""
+
+    max_fields: Annotated[int, Field(ge=1)] = 250_000
+    """How many fields an operation may resolve, beyond those that are merely read."""
 
     oidc_issuer: str | None = None
     """The identity provider whose tokens are taken, exactly as its tokens name it in `iss`."""

@@ -1,0 +1,189 @@
+"""Large operations: others have their turns while they run, and they end at a limit, if possible before they run."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+import strawberry
+from hypothesis import given
+from hypothesis import strategies as st
+from strawberry.types import Info
+
+from descentd.app.auth.authorization import READERS
+from descentd.app.graphql import pacing
+from descentd.app.graphql.context import context
+from descentd.app.graphql.limits import Shares
+from descentd.app.server.main import create
+from descentd.app.server.settings import Settings
+
+pytestmark = [
+    pytest.mark.anyio,
+    # graphql-core does not close the resolvers of fields that it cancels before it began with them.
+    pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+class Resolved:
+    """How many fields were resolved since somebody else had a turn, and at most."""
+
+    since = 0
+    most = 0
+
+    @classmethod
+    def count(cls) -> None:
+        cls.since += 1
+        cls.most = max(cls.most, cls.since)
+
+
+@strawberry.type
+class Item:
+    """Something with twelve others."""
+
+    number: int
+
+    @strawberry.field
+    async def name(self, info: Info) -> str:
+        Resolved.count()
+        context(info).answered_at(1)
+        await asyncio.sleep(0)
+        return f"n{self.number}"
+
+    @strawberry.field
+    async def items(self, broken: bool = False) -> list["Item"]:
+        Resolved.count()
+        if broken and self.number == 7:
+            raise RuntimeError("no")
+        return [Item(number=i) for i in range(12)]
+
+
+@strawberry.type
+class Query:
+    """Questions."""
+
+    @strawberry.field
+    async def many(self, first: int = 100) -> list[Item]:
+        return [Item(number=i) for i in range(first)]
+
+    @strawberry.field
+    async def lineage(self, limit: int = 500) -> Item:
+        return Item(number=limit)
+
+    @strawberry.field
+    async def trained_on(self) -> int:
+        return 1
+
+
+SCHEMA = strawberry.Schema(Query)
+TABLE = {f"Query.{field}": READERS for field in ("many", "lineage", "trainedOn", "__typename")}
+
+
+@asynccontextmanager
+async def serving(**settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    app = create(Settings(store="memory:", **settings), SCHEMA, table=TABLE)
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            yield client
+
+
+async def ask(client: httpx2.AsyncClient, query: str, **variables: Any) -> Any:
+    return (await client.post("/graphql", json={"query": query, "variables": variables})).json()
+
+
+async def test_a_large_operation_leaves_others_their_turns() -> None:
+    ended = asyncio.Event()
+
+    async def others() -> None:
+        while not ended.is_set():
+            Resolved.since = 0
+            await asyncio.sleep(0)
+
+    async with serving() as client:
+        Resolved.most = 0
+        turning = asyncio.create_task(others())
+        answer = await ask(client, "{ many(first: 20) { name items { name items { name items { name } } } } }")
+        ended.set()
+        await turning
+    assert len(answer["data"]["many"]) == 20
+    assert answer["data"]["many"][19]["items"][11]["items"][11]["items"][11] == {"name": "n11"}
+    assert Resolved.most < 4_000, "so many fields were resolved in one turn of 41,000"
+
+
+async def test_it_ends_at_the_limit_and_leaves_nothing_behind() -> None:
+    async with serving(max_fields=20_000) as client:
+        before = len(asyncio.all_tasks())
+        answer = await ask(client, "{ many { items { items { items { items { items { name } } } } } } }")
+        assert answer["errors"][0]["extensions"]["code"] == "TOO_COSTLY"
+        assert "more than 20000 fields" in answer["errors"][0]["message"]
+        assert len(asyncio.all_tasks()) <= before + 2
+        assert (await ask(client, "{ many(first: 1) { name } }"))["data"] == {"many": [{"name": "n0"}]}
+
+
+async def test_the_deadline_stops_what_only_computes() -> None:
+    async with serving(request_timeout=0.2, max_fields=10**9) as client:
+        answer = await ask(client, "{ many { items { items { items { items { items { items { name } } } } } } } }")
+    assert "longer than 0.2 seconds" in answer["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_turns_change_no_answer(broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "query ($b: Boolean!) { many(first: 15) { number items(broken: $b) { name items { number name } } } }"
+    answers = []
+    for at_once in (10**9, 0):
+        monkeypatch.setattr(pacing, "_AT_ONCE", at_once)
+        async with serving() as client:
+            answers.append(await ask(client, query, b=broken))
+    for answer in answers:
+        for error in answer.get("errors", ()):
+            del error["extensions"]["correlationId"], error["message"]
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "refused"),
+    [
+        ("{ " + " ".join(f"a{i}: lineage(limit: 10000) {{ number }}" for i in range(100)) + " }", {}, True),
+        ("{ " + " ".join(f"a{i}: trainedOn" for i in range(100)) + " }", {}, True),
+        ("query ($n: Int!) { lineage(limit: $n) { items { items { items { number } } } } }", {"n": 10_000}, False),
+        ("query ($n: Int = 1000) { many(first: $n) { items { ...F } } } fragment F on Item { number }", {}, False),
+        (
+            "query ($n: Int = 2000) { a: lineage(limit: $n) { ...F } } fragment F on Item { "
+            + " ".join(f"i{i}: items {{ number }}" for i in range(99))
+            + " }",
+            {},
+            True,
+        ),
+        ("{ lineage(limit: 1000000000) { number } }", {}, False),
+    ],
+)
+async def test_page_sizes_are_multiplied_before_anything_is_run(
+    query: str, variables: dict[str, Any], refused: bool
+) -> None:
+    async with serving() as client:
+        answer = await ask(client, query, **variables)
+    assert ("data" not in answer) == refused
+    if refused:
+        assert answer["errors"][0]["extensions"]["code"] == "TOO_COSTLY"
+        assert "100000 is answered" in answer["errors"][0]["message"]
+
+
+@given(st.lists(st.sampled_from("ab"), max_size=30), st.integers(1, 4))
+def test_everybody_has_a_share(people: list[str], size: int) -> None:
+    async def run() -> None:
+        shares, running = Shares(size), dict.fromkeys("ab", 0)
+
+        async def operation(person: str) -> None:
+            async with shares.of(person):
+                running[person] += 1
+                assert running[person] <= size
+                await asyncio.sleep(0)
+                running[person] -= 1
+
+        await asyncio.gather(*map(operation, people))
+        assert not shares._held
+
+    asyncio.run(run())
