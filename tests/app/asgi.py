@@ -19,7 +19,7 @@ class Client:
         self.taken = 0
         self.reading = asyncio.Event()
         self.reading.set()
-        fields = [(name.lower().encode(), value.encode()) for name, value in {"host": "localhost", **headers}.items()]
+        fields = [(name.lower().encode(), value.encode()) for name, value in [("host", "localhost"), *headers.items()]]
         about = {
             "type": kind,
             "asgi": {"version": "3.0"},

@@ -83,6 +83,9 @@ class Connection:
         if message["type"] != "connection_init":
             raise CloseConnection(4401, "Unauthorized")
         await self._admit(message.get("payload"))
+        admitted = self._socket.scope.get("descent.admitted")
+        if admitted is not None:
+            admitted()
         await self._send(type="connection_ack")
 
     async def _admit(self, payload: Any) -> None:

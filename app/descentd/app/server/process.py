@@ -20,6 +20,7 @@ from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.notifications.dispatcher import destinations_of
 from descentd.app.server import logging
+from descentd.app.server.connections import LimitedHTTP, LimitedWebSocket, raise_file_limit
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import NEO4J, scheme, store_at, without_credentials
@@ -106,8 +107,8 @@ def _run(settings: Settings, listening: socket.socket) -> None:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
-        ws="websockets-sansio",
+        http=LimitedHTTP,
+        ws=LimitedWebSocket,
         ws_max_size=settings.body_limit,
         ws_per_message_deflate=False,
         lifespan="on",
@@ -130,6 +131,7 @@ def from_environment() -> Starlette:
     It is imported with the garbage collector off: what imports create lasts as long as the process, and going through
     it again and again was a third of the time to start.
     """
+    raise_file_limit()
     gc.disable()
     from descentd.app.server.main import create
 
