@@ -48,7 +48,9 @@ class Provider:
             def do_GET(self) -> None:
                 provider.fetched += 1
                 body = json.dumps({"keys": [key.as_dict(private=False) for key in provider.keys]}).encode()
-                self.send_response(200 if self.path == "/jwks" else 302)
+                if self.path.endswith("/.well-known/openid-configuration"):
+                    body = json.dumps(provider.document).encode()
+                self.send_response(200 if self.path == "/jwks" or body.startswith(b'{"issuer"') else 302)
                 self.send_header("Location", "/jwks")
                 self.end_headers()
                 self.wfile.write(body)
@@ -58,6 +60,8 @@ class Provider:
 
         self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/jwks"
+        self.issuer = f"http://127.0.0.1:{self.server.server_port}/realm"
+        self.document = {"issuer": self.issuer, "jwks_uri": self.url}
 
 
 @pytest.fixture
@@ -82,7 +86,14 @@ def signed(key: Key = RSA, alg: str = "RS256", header: dict[str, Any] | None = N
 
 def settings(jwks: str, **other: Any) -> Settings:
     return Settings(
-        **{"store": "memory:", "oidc_issuer": ISSUER, "oidc_audience": AUDIENCE, "oidc_jwks": jwks, **other}
+        **{
+            "store": "memory:",
+            "oidc_issuer": ISSUER,
+            "oidc_audience": AUDIENCE,
+            "oidc_jwks": jwks,
+            "oidc_person_prefix": "",
+            **other,
+        }
     )
 
 
@@ -237,7 +248,8 @@ async def test_a_file_of_keys_holds_no_secrets(tmp_path: Path) -> None:
     ("claim", "mapping", "given", "roles"),
     [
         ("roles", {}, {"roles": ["reviewer", "boss"]}, {"reviewer"}),
-        ("roles", {}, {"roles": "viewer auditor"}, {"viewer", "auditor"}),
+        ("roles", {}, {"roles": "viewer auditor"}, set()),
+        ("roles", {}, {"roles": "auditor"}, {"auditor"}),
         ("roles", {}, {"roles": None}, set()),
         ("roles", {}, {"roles": {"admin": True}}, set()),
         ("roles", {"ml": ["registrar", "evaluator"]}, {"roles": ["ml", "admin"]}, {"registrar", "evaluator"}),
@@ -307,3 +319,46 @@ def test_a_server_process(provider: Provider, store_file: str) -> None:
             headers = {"Authorization": f"Bearer {token}"}
             assert client.post("/graphql", json={"query": REGISTER}, headers=headers).status_code == status
         assert client.post("/graphql", json={"query": REGISTER}).status_code == 401
+
+
+async def test_claims_are_compared_whole(provider: Provider) -> None:
+    """Where the subject gives the roles, a space in it is a character of a name that somebody chose."""
+    other = {"oidc_roles_claim": "sub", "oidc_roles": {"registrar": ["registrar"], "repo:a b": ["registrar"]}}
+    async with serving(provider.url, **other) as client:
+        for sub, allowed in (("x registrar", False), ("registrar y", False), ("registrar", True), ("repo:a b", True)):
+            errors = (await ask(client, signed(sub=sub), REGISTER)).json().get("errors")
+            assert (errors is None) == allowed, sub
+    async with serving(provider.url) as client:
+        refused = (await ask(client, signed(roles="viewer registrar"), REGISTER)).json()
+        assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+async def test_several_claims_can_be_required(provider: Provider) -> None:
+    required = {"repository_owner_id": ["123"], "environment": ["production", "staging"]}
+    fine: dict[str, Any] = {"repository_owner_id": "123", "environment": "staging"}
+    async with serving(provider.url, oidc_required_claims=required) as client:
+        assert (await ask(client, signed(**fine))).status_code == 200
+        for wrong in ({"repository_owner_id": "1234"}, {"environment": None}, {"environment": "production staging"}):
+            answer = await ask(client, signed(**(fine | wrong)))
+            assert answer.status_code == 401
+            assert next(iter(wrong)) in answer.json()["errors"][0]["message"]
+
+
+async def test_the_issuer_names_its_keys(provider: Provider) -> None:
+    other = {"oidc_jwks": None, "oidc_issuer": provider.issuer}
+    async with serving("", **other) as client:
+        assert (await ask(client, signed(iss=provider.issuer))).status_code == 200
+        assert (await ask(client, signed())).status_code == 401
+
+
+@pytest.mark.parametrize("wrong", [{"issuer": ISSUER}, {"jwks_uri": "http://keys.example/jwks"}, {"jwks_uri": None}])
+async def test_a_discovery_document_that_cannot_be_trusted_is_not(provider: Provider, wrong: dict[str, Any]) -> None:
+    provider.document |= wrong
+    async with serving("", oidc_jwks=None, oidc_issuer=provider.issuer) as client:
+        assert (await ask(client, signed(iss=provider.issuer))).status_code == 503
+
+
+async def test_people_of_different_sources_are_different_people(provider: Provider) -> None:
+    async with serving(provider.url, oidc_person_prefix=None) as client:
+        answer = await ask(client, signed(sub="ada@example.org"), "{ me { person } }")
+    assert answer.json()["data"]["me"]["person"] == "issuer.example:ada@example.org"

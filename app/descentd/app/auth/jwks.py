@@ -35,17 +35,17 @@ class JWKS:
     A key that is not known is looked for again at most once in `interval` seconds, whoever sends what.
     """
 
-    def __init__(self, source: str, interval: float) -> None:
-        """Raises InvalidInput for an address that keys must not be fetched from."""
-        parts = urlsplit(source)
-        if parts.scheme not in {"https", "http"}:
-            self._path: Path | None = Path(source)
-        elif parts.hostname is None or (parts.scheme == "http" and not is_loopback(parts.hostname)):
+    def __init__(self, source: str, interval: float, issuer: str | None = None) -> None:
+        """`source` is the JWKS; with an `issuer`, it is the issuer's discovery document, which says where the JWKS is.
+
+        Raises InvalidInput for an address that keys must not be fetched from.
+        """
+        self._path = None if urlsplit(source).scheme in {"https", "http"} else Path(source)
+        if self._path is None and not _is_safe(source):
             raise InvalidInput(
                 "A JWKS that is fetched over http can be changed on the way: set DESCENT_OIDC_JWKS to an https address."
             )
-        else:
-            self._path = None
+        self._issuer = issuer
         self._source = source
         self._interval = interval
         self._keys: KeySet | None = None
@@ -90,7 +90,7 @@ class JWKS:
     async def _fetch(self) -> None:
         self._tried = time.monotonic()
         try:
-            self._keys = _read(await asyncio.to_thread(self._load))
+            self._keys = _read(await asyncio.to_thread(self._load if self._issuer is None else self._discover))
             self._fetched = time.monotonic()
         except _FAULTS as error:
             log.warning("keys_not_fetched", source=self._source, reason=str(error)[:200])
@@ -98,16 +98,33 @@ class JWKS:
                 self._keys = None
 
     def _load(self) -> bytes:
-        if self._path is not None:
-            return self._path.read_bytes()
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
-        if is_loopback(urlsplit(self._source).hostname or ""):
-            handlers.append(urllib.request.ProxyHandler({}))
-        with urllib.request.build_opener(*handlers).open(self._source, timeout=_PATIENCE) as answer:
-            body: bytes = answer.read(_LARGEST + 1)
-        if len(body) > _LARGEST:
-            raise ValueError(f"it is larger than {_LARGEST} bytes")
-        return body
+        return _fetched(self._source) if self._path is None else self._path.read_bytes()
+
+    def _discover(self) -> bytes:
+        document = strict_json.read(_fetched(self._source), "The discovery document")
+        if document["issuer"] != self._issuer:
+            raise ValueError("the discovery document is another issuer's")
+        if not _is_safe(document["jwks_uri"]):
+            raise ValueError("the discovery document names keys at an address that is not https")
+        return _fetched(document["jwks_uri"])
+
+
+def _is_safe(url: str) -> bool:
+    """Whether keys may be fetched from an address: nobody can change them on the way."""
+    parts = urlsplit(url)
+    host = parts.hostname
+    return host is not None and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
+def _fetched(url: str) -> bytes:
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+    if is_loopback(urlsplit(url).hostname or ""):
+        handlers.append(urllib.request.ProxyHandler({}))
+    with urllib.request.build_opener(*handlers).open(url, timeout=_PATIENCE) as answer:
+        body: bytes = answer.read(_LARGEST + 1)
+    if len(body) > _LARGEST:
+        raise ValueError(f"it is larger than {_LARGEST} bytes")
+    return body
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -6,6 +6,7 @@ So CI registers under its own identity, with a token that lives for minutes and 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
@@ -39,17 +40,20 @@ class OIDCVerifier:
 
     def __init__(self, settings: Settings) -> None:
         """Raises InvalidInput for settings that are incomplete or contradict each other."""
-        if not (settings.oidc_issuer and settings.oidc_audience and settings.oidc_jwks):
-            raise InvalidInput(
-                "An identity provider is named by DESCENT_OIDC_ISSUER, _AUDIENCE and _JWKS: set all three."
-            )
+        if not (settings.oidc_issuer and settings.oidc_audience):
+            raise InvalidInput("An identity provider is named by DESCENT_OIDC_ISSUER and _AUDIENCE: set both.")
         unknown = set(settings.oidc_algorithms) - ALGORITHMS
         if unknown or not settings.oidc_algorithms:
             raise InvalidInput(
                 f"DESCENT_OIDC_ALGORITHMS may hold {', '.join(sorted(ALGORITHMS))}: "
                 f"leave out {', '.join(map(repr, sorted(unknown))) or 'none'}."
             )
-        self._keys = JWKS(settings.oidc_jwks, settings.oidc_refetch)
+        if settings.oidc_jwks:
+            self._keys = JWKS(settings.oidc_jwks, settings.oidc_refetch)
+        else:
+            self._keys = JWKS(discovery_url(settings.oidc_issuer), settings.oidc_refetch, settings.oidc_issuer)
+        self._required = settings.oidc_required_claims
+        self._prefix = person_prefix(settings)
         self._registry = JWSRegistry(algorithms=settings.oidc_algorithms, strict_check_header=False)
         self._person_claim = settings.oidc_person_claim
         self._roles_claim = settings.oidc_roles_claim
@@ -74,6 +78,7 @@ class OIDCVerifier:
             self._registry.get_alg(header["alg"])
             claims = jwt.decode(token, await self._keys.find(header.get("kid")), registry=self._registry).claims
             self._claims.validate(claims)
+            self._check_required(claims)
             return self._identity(claims)
         except ExpiredTokenError:
             raise Unauthenticated("The token has expired: get a new one from your identity provider.") from None
@@ -82,21 +87,38 @@ class OIDCVerifier:
         except (JoseError, ValueError):
             raise Unauthenticated("The token is not one that the identity provider signed: get a new one.") from None
 
+    def _check_required(self, claims: Mapping[str, Any]) -> None:
+        for name, accepted in self._required.items():
+            if not set(_texts(_look_up(claims, name))) & set(accepted):
+                raise Unauthenticated(f"The token's claim {name} is not one that this registry accepts.")
+
     def _identity(self, claims: Mapping[str, Any]) -> OIDCIdentity:
         given = _look_up(claims, self._person_claim)
         if not isinstance(given, str):
             raise Unauthenticated(f"The token's claim {self._person_claim} names no person: have it added.")
         try:
-            person = accounts.person(given)
+            person = accounts.person(self._prefix + given)
         except InvalidInput as error:
             raise Unauthenticated(f"The token's claim {self._person_claim} names nobody. {error.message}") from None
         expires = (int(claims["exp"]) + self._leeway) * 1_000_000
         return OIDCIdentity(person, self._roles_of(_look_up(claims, self._roles_claim)), expires)
 
     def _roles_of(self, given: Any) -> frozenset[AccessRole]:
-        values = given.split() if isinstance(given, str) and given not in self._roles else _texts(given)
-        roles = (self._roles.get(value, ()) if self._roles else _named(value) for value in values)
+        """The roles of a claim, whose texts are compared whole: a space may be part of what somebody else named."""
+        roles = (self._roles.get(value, ()) if self._roles else _named(value) for value in _texts(given))
         return frozenset(role for some in roles for role in some)
+
+
+def discovery_url(issuer: str) -> str:
+    """Where an issuer says which keys it has (OpenID Connect Discovery 1.0, section 4)."""
+    return f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+
+
+def person_prefix(settings: Settings) -> str:
+    """What the names of an issuer's people begin with, so that nobody else has them: its host, unless it is set."""
+    if settings.oidc_person_prefix is not None:
+        return settings.oidc_person_prefix
+    return f"{urlsplit(settings.oidc_issuer or '').hostname or settings.oidc_issuer}:"
 
 
 def _texts(given: Any) -> list[str]:

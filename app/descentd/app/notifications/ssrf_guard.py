@@ -2,16 +2,31 @@
 
 import asyncio
 import socket
-from collections.abc import Collection, Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from collections.abc import Collection, Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Final
 
 from httpcore2 import AnyIOBackend, AsyncNetworkBackend, AsyncNetworkStream, ConnectError, ConnectTimeout
 
 Address = IPv4Address | IPv6Address
 
-_METADATA: Final = frozenset({ip_address("168.63.129.16")})
-"""Public by its number, and answered by the machine's own host; the others of its kind are link-local or private."""
+_SPECIAL: Final[Sequence[IPv4Network | IPv6Network]] = tuple(
+    map(
+        ip_network,
+        (
+            # IANA IPv4 Special-Purpose Address Registry (RFC 6890 and its updates), multicast and reserved space
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24"),
+            *("192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
+            *("224.0.0.0/4", "240.0.0.0/4"),
+            # answered by the host of a virtual machine in Azure, and in Oracle's and Alibaba's clouds
+            *("168.63.129.16/32", "192.0.0.192/32", "100.100.100.200/32"),
+            # of IPv6, all that is not global unicast, and what is special in that
+            *("::/3", "4000::/2", "8000::/1", "2001::/23", "2001:db8::/32", "3fff::/20", "2620:4f:8000::/48"),
+        ),
+    )
+)
+"""What is not the public internet. An address in `64:ff9b::/96`, 6to4 or Teredo is judged by the IPv4 address in it."""
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _TRIED: Final = 3
@@ -23,16 +38,14 @@ class RefusedAddress(Exception):
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address, and the one that it may have within, is one of the public internet."""
+    """Whether an address is one of the public internet, by an explicit list of what is not."""
     if isinstance(address, IPv6Address):
-        within = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
-        if within is None and address in _NAT64:
-            within = IPv4Address(int(address) & 0xFFFFFFFF)
-        if within is not None:
-            return is_public(within)
-        if address.is_site_local:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved and address not in _METADATA
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
+        if inner is None and address in _NAT64:
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+    return not any(address.version == special.version and address in special for special in _SPECIAL)
 
 
 class SSRFGuard(AsyncNetworkBackend):

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     """What its tokens for this registry hold in `aud`."""
 
     oidc_jwks: str | None = None
-    """The address or the file of its public keys."""
+    """The address or the file of its public keys; where none is given, its discovery document names it."""
 
     oidc_algorithms: tuple[str, ...] = ("RS256", "ES256")
     oidc_leeway: Annotated[int, Field(ge=0, le=300)] = 60
@@ -96,6 +96,12 @@ class Settings(BaseSettings):
 
     oidc_refetch: Annotated[float, Field(ge=0)] = 30.0
     """How long to wait before its keys are fetched again for a token that was signed with an unknown one."""
+
+    oidc_required_claims: Mapping[str, tuple[str, ...]] = {}
+    """Claims that its tokens must have, each with the texts of which one must be there, whole."""
+
+    oidc_person_prefix: str | None = None
+    """What its people's names begin with, its host and a colon unless given: none is taken for the owner of a token."""
 
     oidc_person_claim: str = "sub"
     oidc_roles_claim: str = "roles"
