@@ -107,7 +107,9 @@ class PolicyTrial:
             for gate, cursor in found.items
         ]
         cursors = [cursor for _, cursor in found.items]
-        return Connection(total_count=Count(found.total), page_info=page_info(cursors, more=found.more), edges=edges)
+        return Connection(
+            total_count=Count(found.total), page_info=page_info(cursors, more=found.more, after=after), edges=edges
+        )
 
 
 @strawberry.type
@@ -138,7 +140,7 @@ class PolicyQuery:
         ]
         return Connection(
             total_count=Count(len(found)),
-            page_info=page_info([edge.cursor for edge in edges], more=len(rest) > asked.first),
+            page_info=page_info([edge.cursor for edge in edges], more=len(rest) > asked.first, after=after),
             edges=edges,
         )
 
