@@ -105,7 +105,7 @@ def test_every_section_of_a_manifest_is_in_the_table() -> None:
 
 
 def test_what_is_in_no_table_is_for_nobody() -> None:
-    with pytest.raises(Forbidden, match="open to nobody"):
+    with pytest.raises(Forbidden, match="not available to any role"):
         check_fields(["Query.secretField"], READERS)
     create(Settings(store="memory:"), SCHEMA)  # a schema none of whose fields are in the table
 

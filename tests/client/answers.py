@@ -176,9 +176,9 @@ LINEAGE: dict[str, Any] = {
     "complete": False,
     "totalCount": 9,
     "nodes": [
-        {"id": "sha256:" + "0" * 64, "ref": "model:credit-risk@4.1", "kind": "MODEL_VERSION", "distance": 0},
-        {"id": "sha256:" + "1" * 64, "ref": "model:credit-risk@4.0", "kind": "MODEL_VERSION", "distance": 1},
-        {"id": "sha256:" + "2" * 64, "ref": "model:credit-risk@4.2", "kind": "MODEL_VERSION", "distance": 1},
+        {"node": {"id": "sha256:" + "0" * 64}, "ref": "model:credit-risk@4.1", "kind": "MODEL_VERSION", "distance": 0},
+        {"node": {"id": "sha256:" + "1" * 64}, "ref": "model:credit-risk@4.0", "kind": "MODEL_VERSION", "distance": 1},
+        {"node": {"id": "sha256:" + "2" * 64}, "ref": "model:credit-risk@4.2", "kind": "MODEL_VERSION", "distance": 1},
     ],
     "edges": [
         {"source": "sha256:" + "0" * 64, "target": "sha256:" + "1" * 64, "role": "DERIVED_FROM"},

@@ -216,7 +216,7 @@ async def test_a_cursor_belongs_to_its_moment(registry: Registry, field: str, in
         if not wrong:
             await asked(now, made)
             continue
-        with pytest.raises(InvalidInput, match="no cursor"):
+        with pytest.raises(InvalidInput, match="cursor is not valid"):
             await asked(now, made)
 
 

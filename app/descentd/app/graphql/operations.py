@@ -221,6 +221,7 @@ class Operations:
             async with deadline:
                 result = await self._execute(operation, variables, context)
         except TimeoutError:
+            context.pace.end()
             sent = " What it registers may have been recorded: sending it again adds nothing." * (
                 operation.kind is OperationType.MUTATION
             )

@@ -24,6 +24,7 @@ class Pace:
         self._fields = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._released = False
+        self._ended = False
         self._a_turn = _MOST_A_TURN // 2
         self._at = 0.0
 
@@ -40,12 +41,21 @@ class Pace:
         return self._fields >= _AT_ONCE
 
     async def turn(self) -> None:
-        """Wait for a turn; for ever, once the limit is exceeded: the operation is about to be cancelled."""
+        """Wait for a turn; raises CancelledError once the operation has ended."""
+        if self._ended:
+            raise asyncio.CancelledError
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         if not self._released:
             self._schedule()
         await turn
+
+    def end(self) -> None:
+        """Cancel what still waits for a turn: graphql-core leaves some of it behind when an operation is cancelled."""
+        self._ended = True
+        for turn in self._waiting:
+            turn.cancel()
+        self._waiting.clear()
 
     def _schedule(self) -> None:
         self._released = True
@@ -54,8 +64,6 @@ class Pace:
 
     def _release(self) -> None:
         self._released = False
-        if self._exceeded is None:
-            return
         took = time.perf_counter() - self._at
         if took > _LONG:
             self._a_turn = max(1, self._a_turn // 2)
