@@ -16,6 +16,7 @@ from descent import console
 from descent.commands import (
     decisions,
     diff,
+    dossiers,
     drift,
     erosion,
     evaluations,
@@ -86,6 +87,8 @@ app.command("end-deployment")(production.end_deployment)
 app.command()(production.serving)
 app.command()(trace.trace)
 app.command()(proofs.prove)
+app.add_typer(dossiers.exports, name="export")
+app.command("verify-dossier")(dossiers.verify_dossier)
 app.command()(incidents.incidents)
 app.command("report-incident")(incidents.report_incident)
 app.command("resolve-incident")(incidents.resolve_incident)

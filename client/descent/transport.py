@@ -1,7 +1,7 @@
 """Operations sent over HTTP, and what became of them: answers, pages, errors."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata, resources
 from types import TracebackType
@@ -15,6 +15,7 @@ from descent.errors import InvalidInput, Problem, Unintelligible, Unreachable, r
 DEFAULT_URL = "http://127.0.0.1:8600"
 
 _CHUNK = 64 * 1024
+_AT_ONCE = 20
 
 Json = dict[str, Any]
 Progress = Callable[[int, int], None]
@@ -62,6 +63,27 @@ class Transport:
         answer = ask(page_size(limit), None)
         return answer, Connection(page(answer), lambda first, after: page(ask(first, after)), limit)
 
+    def batch(self, field: str, argument: str, refs: Sequence[str], selection: str, more: str = "") -> list[Json]:
+        """Return a field of the schema for many records, which it takes as `argument`, few requests for all of them."""
+        found: list[Json] = []
+        for start in range(0, len(refs), _AT_ONCE):
+            given = {f"r{number}": ref for number, ref in enumerate(refs[start : start + _AT_ONCE])}
+            fields = " ".join(f"{name}: {field}({argument}: ${name} {more}) {{ {selection} }}" for name in given)
+            query = f"query Batch({' '.join(f'${name}: Ref!' for name in given)}) {{ {fields} }}"
+            body = {"query": query, "operationName": "Batch", "variables": given}
+            answer = self._answer(self._post(json.dumps(body).encode(), None))
+            found += [answer[name] for name in given]
+        return found
+
+    def checkpoint(self) -> str | None:
+        """Return the signed checkpoint of the log, a C2SP note; None where the registry has no key to sign with."""
+        response = self._send("GET", "/checkpoint")
+        if response.status_code == httpx2.codes.NOT_FOUND:
+            return None
+        if response.status_code != httpx2.codes.OK:
+            raise self._unintelligible(f"signs no checkpoint ({response.status_code}): run `descentd verify`")
+        return response.text
+
     def _ask(self, operation: str, variables: Mapping[str, Any], field: str, progress: Progress | None = None) -> Json:
         """Send an operation and return the one field that it asks for."""
         given = {name: value for name, value in variables.items() if value is not None}
@@ -78,12 +100,16 @@ class Transport:
         return result
 
     def _post(self, data: bytes, progress: Progress | None) -> httpx2.Response:
+        return self._send(
+            "POST",
+            "/graphql",
+            content=data if progress is None else _chunks(data, progress),
+            headers={"Content-Length": str(len(data))},
+        )
+
+    def _send(self, method: str, path: str, **parts: Any) -> httpx2.Response:
         try:
-            return self._http.post(
-                f"{self.url}/graphql",
-                content=data if progress is None else _chunks(data, progress),
-                headers={"Content-Length": str(len(data))},
-            )
+            return self._http.request(method, f"{self.url}{path}", **parts)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
             raise Unreachable.because(f"{self._place()} is no address; write it like {DEFAULT_URL}.") from error
         except httpx2.ConnectError as error:

@@ -1,0 +1,73 @@
+"""`descent export dossier` and `descent verify-dossier`: all that is on record of a version, checkable without us."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from descent import console
+from descent.commands.lineage import Ref
+from descent.commands.proofs import TrustedKeys
+from descent.dossier.file import check, dump, export
+from descent.dossier.page import page
+from descent.dossier.views import names
+from descent.errors import NotProved
+from descent.notes import read_keys
+from descent.options import Output, Session, Url
+
+exports = typer.Typer(no_args_is_help=True, help="Write what is on record into files for others.")
+
+
+@exports.callback()
+def _exports() -> None:
+    """Write what is on record into files for others."""
+
+
+@exports.command("dossier")
+def export_dossier(
+    context: typer.Context,
+    ref: Ref,
+    file: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The JSON file.")] = Path("dossier.json"),
+    view: Annotated[str, typer.Option("--view", metavar="NAME", help="By whose clauses the page ends.")] = names()[0],
+    url: Url = None,
+    output: Output = None,
+) -> None:
+    """Write the dossier of a version: a JSON file that `verify-dossier` checks, and a page to print beside it."""
+    session = Session.of(context, url, output)
+    with session.client() as client:
+        dossier = export(client, ref)
+    shown = page(dossier, view)
+    try:
+        file.write_bytes(dump(dossier))
+        file.with_suffix(".html").write_text(shown, "utf-8")
+    except OSError as error:
+        raise NotProved.because(f"{file} cannot be written ({error.strerror}): name another with --output.") from None
+    console.print_line(str(file))
+    console.print_line(str(file.with_suffix(".html")))
+    if dossier["checkpoint"] is None:
+        console.warn("The registry signs no checkpoints, so nobody vouches for the root: see `descentd keygen`.")
+
+
+def verify_dossier(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The JSON file of a dossier.")],
+    keys: TrustedKeys = None,
+) -> None:
+    """Check a dossier without the registry: each record, its proof, who signed, and that it says only what they say."""
+    try:
+        written = file.read_bytes()
+    except OSError as error:
+        raise NotProved.because(f"{file} cannot be read ({error.strerror}): check its path.") from None
+    checked = check(written, read_keys(keys or []))
+    cosigned = checked.signed.witnesses if checked.signed else ()
+    console.print_pairs(
+        [
+            ("version", checked.ref),
+            ("id", checked.id),
+            ("records", f"{checked.records}, each proved in a log of {checked.tree.size} entries"),
+            ("root", checked.tree.root.hex()),
+            ("signed by", "not checked" if checked.signed is None else checked.signed.origin),
+            *([("cosigned by", ", ".join(cosigned))] if cosigned else []),
+        ]
+    )
+    if checked.signed is None:
+        console.warn("Who signed was not checked: name the registry's public key with --key.")

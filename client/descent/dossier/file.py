@@ -1,0 +1,144 @@
+"""A dossier as a file: putting it together, and checking it without the registry."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from descent.client import Client
+from descent.dossier.collect import collect, prove
+from descent.dossier.sections import Records, label, sections
+from descent.errors import DescentError, InvalidInput, NotProved, Problem
+from descent.notes import Checkpoint, Key, open_checkpoint
+from descent.proofs import LogEntry, Tree, check_inclusion, digest, digests, leaf_hash, record_id
+
+FORMAT = "descent.dossier.v1"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was proved of a dossier: the version, how many records, the log that they are in, and who signed it."""
+
+    ref: str
+    id: str
+    records: int
+    tree: Tree
+    signed: Checkpoint | None
+
+
+def export(client: Client, ref: str) -> Json:
+    """Return the dossier of a version; raises InvalidInput for what is no version."""
+    version = client.entity(ref)
+    if version["kind"] != "MODEL_VERSION":
+        raise InvalidInput([Problem(f"{ref} is no model version: name one, model:NAME@VERSION.", "INVALID_INPUT")])
+    found, complete = collect(client, version["id"])
+    note = client.checkpoint()
+    size = None if note is None else int(note.split("\n")[1])
+    proofs = prove(client, list(found), size)
+    if size is None and len({(each["size"], each["root"]) for each in proofs}) > 1:
+        # Somebody wrote meanwhile: all are proved once more, in the smallest of the logs.
+        proofs = prove(client, list(found), min(int(each["size"]) for each in proofs))
+    log = {"size": proofs[0]["size"], "root": proofs[0]["root"]}
+    records = [{name: each[name] for name in ("record", "entry", "body", "index", "inclusion")} for each in proofs]
+    for each in records:
+        each["record"] = {name: each["record"][name] for name in ("id", "kind", "ref")}
+    dossier: Json = {
+        "format": FORMAT,
+        "subject": version["id"],
+        "complete": complete,
+        **sections(Records(records), version["id"]),
+        "computed": _computed(client, ref),
+        "log": log,
+        "checkpoint": note,
+        "records": records,
+    }
+    return {**dossier, "digest": _digest(dossier)}
+
+
+def dump(dossier: Mapping[str, Any]) -> bytes:
+    """Return the file of a dossier: there is one way to write it, so that each byte counts."""
+    return (json.dumps(dossier, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def check(written: bytes, keys: Sequence[Key]) -> Checked:
+    """Check a dossier from each record's content to the root, and that it says nothing but what its records say.
+
+    With `keys`, one of them has to have signed the checkpoint. What the registry computed (`computed`) is held by the
+    file's digest alone. Raises NotProved.
+    """
+    dossier = _read(written)
+    try:
+        return _checked(dossier, keys)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise NotProved.because(f"The dossier is not laid out as {FORMAT} is ({error!r}).") from None
+
+
+def _checked(dossier: Json, keys: Sequence[Key]) -> Checked:
+    tree = Tree(int(dossier["log"]["size"]), digest(dossier["log"]["root"]))
+    signed = _signed(dossier["checkpoint"], tree, keys)
+    seen: set[str] = set()
+    for each in dossier["records"]:
+        _check_record(each, tree)
+        if each["record"]["id"] in seen:
+            raise NotProved.because(f"The record {each['record']['id']} is in the dossier twice.")
+        seen.add(each["record"]["id"])
+    subject = dossier["subject"]
+    if subject not in seen:
+        raise NotProved.because("The record of the version itself is not in the dossier.")
+    records = Records(dossier["records"])
+    for name, right in sections(records, subject).items():
+        if dossier[name] != right:
+            raise NotProved.because(f"What the dossier says under {name!r} is not what its records say.")
+    return Checked(records.ref(subject), subject, len(seen), tree, signed)
+
+
+def _check_record(each: Json, tree: Tree) -> None:
+    record, entry = each["record"], LogEntry.parse(each["entry"])
+    body = each["body"].encode()
+    ref = label(record["kind"], json.loads(body)) or record["id"]
+    if record_id(record["kind"], body) != record["id"] or entry.id != record["id"]:
+        raise NotProved.because(f"The content of {record['ref']} is not what its id was made of.")
+    if entry.sequence != each["index"] + 1 or record["ref"] not in (ref, record["id"]):
+        raise NotProved.because(f"{record['ref']} is not where or what the dossier says.")
+    check_inclusion(leaf_hash(each["entry"].encode()), each["index"], tree, digests(each["inclusion"]))
+
+
+def _signed(note: str | None, tree: Tree, keys: Sequence[Key]) -> Checkpoint | None:
+    if note is None:
+        if keys:
+            raise NotProved.because("The dossier holds no signed checkpoint: the registry had no key then.")
+        return None
+    if not keys:
+        return None
+    signed = open_checkpoint(note, keys)
+    if signed.tree != tree:
+        raise NotProved.because("The signed checkpoint is of another log than the records are proved in.")
+    return signed
+
+
+def _read(written: bytes) -> Json:
+    try:
+        dossier = json.loads(written)
+    except (ValueError, RecursionError):
+        raise NotProved.because("The file is no JSON.") from None
+    if not isinstance(dossier, dict) or dossier.get("format") != FORMAT:
+        raise NotProved.because(f"The file is no dossier of the format {FORMAT}.")
+    rest = {name: value for name, value in dossier.items() if name != "digest"}
+    if dossier.get("digest") != _digest(rest) or dump(dossier) != written:
+        raise NotProved.because("The file was changed after it was exported: its digest is another.")
+    return dossier
+
+
+def _digest(dossier: Mapping[str, Any]) -> str:
+    return "sha256:" + hashlib.sha256(dump(dossier)).hexdigest()
+
+
+def _computed(client: Client, ref: str) -> Json:
+    """Return what the registry works out from the records: an answer, and no record."""
+    try:
+        return {"erosion": client.erosion(ref)}
+    except DescentError as error:
+        return {"erosion": None, "reason": error.message}
