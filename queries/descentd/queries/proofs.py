@@ -1,16 +1,16 @@
 """Proofs that a record is in the log, and that an earlier log is the beginning of the present one (RFC 6962, 2.1).
 
 A tree of n leaves is proved with log2(n) hashes. What is needed of the leaves is the few hundred around the places that
-are asked about; the rest is known by the roots of full subtrees of 256 leaves, which never change once they are full.
+are asked about; the rest is known by the roots of full subtrees of 256 leaves and more, which never change.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from descentd.graph.model.errors import InvalidInput
-from descentd.graph.model.merkle import Frontier, Subtree, consistency_proof, inclusion_proof, merkle_root
+from descentd.graph.model.merkle import Frontier, Subtree, consistency_proof, inclusion_proof, merkle_root, node_hash
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Store
 from descentd.queries.registry import Registry
@@ -40,7 +40,9 @@ class LogTree:
     """The roots of full subtrees of a log, kept level with it."""
 
     def __init__(self) -> None:
-        self._roots: list[bytes] = []
+        self._levels: list[list[bytes]] = [[]]
+        """The roots over 256, 512, 1,024 … leaves."""
+
         self._lock = asyncio.Lock()
 
     async def roots(self, store: Store, places: Sequence[int], size: int) -> Subtree:
@@ -56,20 +58,39 @@ class LogTree:
             first, last = start // _FULL, end // _FULL
             if (end - 1) // _FULL == first and (first in leaves or end - start < _FULL):
                 return merkle_root(leaves[first][start - first * _FULL : end - first * _FULL])
-            # The range begins where a full subtree does: proofs split at powers of two.
             rest = leaves[last][: end - last * _FULL] if end % _FULL else []
-            above, below = Frontier().append(self._roots[first:last]), Frontier().append(rest)
-            return Frontier(above.size * _FULL + below.size, above.roots + below.roots).root()
+            below = Frontier().append(rest)
+            above = tuple(self._above(first, last))
+            return Frontier((last - first) * _FULL + below.size, above + below.roots).root()
 
         return root_of
 
+    def _above(self, first: int, last: int) -> Iterator[bytes]:
+        """The roots of the largest full subtrees over the smallest ones from `first` until before `last`.
+
+        The range begins where a subtree as large as it may begin: proofs split at powers of two.
+        """
+        for level in range((last - first).bit_length() - 1, -1, -1):
+            if (last - first) >> level & 1:
+                yield self._levels[level][first >> level]
+                first += 1 << level
+
     async def _catch_up(self, store: Store, size: int) -> None:
         async with self._lock:
-            while len(self._roots) < size // _FULL:
-                full = min(_READ, size // _FULL - len(self._roots))
-                leaves = await store.hashes(len(self._roots) * _FULL, full * _FULL)
-                self._roots += [merkle_root(leaves[i * _FULL : (i + 1) * _FULL]) for i in range(full)]
+            while (have := len(self._levels[0])) < size // _FULL:
+                full = min(_READ, size // _FULL - have)
+                leaves = await store.hashes(have * _FULL, full * _FULL)
+                for i in range(full):
+                    self._add(merkle_root(leaves[i * _FULL : (i + 1) * _FULL]))
                 await asyncio.sleep(0)  # others have their turn
+
+    def _add(self, root: bytes) -> None:
+        for level in self._levels:
+            level.append(root)
+            if len(level) % 2:
+                return
+            root = node_hash(level[-2], level[-1])
+        self._levels.append([root])
 
 
 async def prove(registry: Registry, of: str, size: int | None = None) -> Proof:

@@ -31,6 +31,7 @@ class Signer:
         self._keys = [key.public, *earlier]
         self._folders = folders
         self._last: Checkpoint | None = None
+        self._note = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Self | None:
@@ -90,9 +91,11 @@ class Signer:
 
     async def _signed(self, store: Store, tree: LogTree) -> tuple[str, Checkpoint]:
         head = await store.head()
+        root = head.frontier.root()
+        if self._last == (checkpoint := Checkpoint(self._key.name, head.sequence, root)):
+            return self._note, checkpoint  # whoever asks again costs nothing
         last = self._newest()
         root_of = await tree.roots(store, (min(last.size, head.sequence),) if last else (), head.sequence)
-        root = head.frontier.root()
         if root_of(0, head.sequence) != root:
             raise Unavailable("The root of the log is not that of its entries: run `descentd verify`.")
         if last is not None and (last.size > head.sequence or root_of(0, last.size) != last.root):
@@ -101,9 +104,8 @@ class Signer:
                 f"The log of {head.sequence} entries does not continue the last checkpoint, of {last.size}: entries "
                 "were taken away or changed, and nothing is signed. Run `descentd verify --checkpoint`."
             )
-        checkpoint = Checkpoint(self._key.name, head.sequence, root)
-        self._last = checkpoint
-        return self._key.sign(checkpoint.text), checkpoint
+        self._last, self._note = checkpoint, self._key.sign(checkpoint.text)
+        return self._note, checkpoint
 
     def _newest(self) -> Checkpoint | None:
         """What was signed last, by this process or, where there is a folder, by another."""
