@@ -35,6 +35,17 @@ def descentd(*arguments: str) -> str:
     return told.getvalue()
 
 
+def refused(*arguments: str) -> str:
+    """What a command that fails writes to stderr."""
+    told = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(told):
+        patch.setattr(sys, "argv", ["descentd", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module("descentd.app", run_name="__main__")
+    assert ended.value.code == 1
+    return told.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
 class Older:
     """A copy of a registry that an earlier commit wrote, served by today's code, and all its answers at first."""
@@ -73,6 +84,11 @@ def older(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         neo4j.wipe()
         fixture.put_neo4j(neo4j)
         store = address(neo4j)
+        assert "run `descentd upgrade` once" in refused("verify", "--store", store)
+        backup = tmp_path_factory.mktemp("backup") / "before.json.gz"
+        assert "Upgraded" in descentd("upgrade", "--store", store, "--backup", str(backup))
+        assert backup.stat().st_size > 10_000
+        assert "nothing to upgrade" in descentd("upgrade", "--store", store, "--backup", f"{backup}.2")
     answers = command_answers(store, descentd)
     given = fixture.given()
     own = given[kind]

@@ -25,11 +25,20 @@ def appended(sequence: int, noted: Noted) -> Appended:
             {"attribute": s.attribute, "value": s.value} | ({} if s.share is None else {"share": s.share})
             for s in noted.fact.shares
         ]
+    if noted.kind is Kind.CODE and noted.trained:
+        content["path"] = "train.py"
+    if noted.disclosure is not None and noted.disclosure.complete:
+        content["complete"] = True
     record = Record.of(Kind.NOTE, content)  # whose derived parts are those of a kind without any
     details = {(role, target): "" if learns else UNLEARNED.get(role, "") for role, target, learns in noted.edges}
     links = [Link(sequence, role, target, detail) for (role, target), detail in details.items()]
     if noted.fact is not None:
         links.append(Link(sequence, Role.DESCRIBES, noted.fact.partition))
+    if noted.disclosure is not None:
+        links += [Link(sequence, Role.ABOUT, subject) for subject in noted.disclosure.subjects]
+        if noted.disclosure.supersedes is not None:
+            links.append(Link(sequence, Role.SUPERSEDES, noted.disclosure.supersedes))
+    links += [Link(sequence, Role.ABOUT, subject) for subject in noted.retracts]
     digest = () if noted.digest is None else (f"digest:sha256:{noted.digest:064x}",)
     own = {"label": None, "keys": digest, "words": "", "edges": tuple(Edge(i.role, "", i.detail) for i in links)}
     record = Record(noted.kind, record.body)
@@ -43,7 +52,7 @@ async def fill(store: Neo4jStore, log: Sequence[Noted], cuts: Sequence[int] = ()
     store.clear()
 
     async def work(run):  # type: ignore[no-untyped-def]
-        await run("MATCH (n) WHERE NOT n:Log DETACH DELETE n")
+        await run("MATCH (n) WHERE NOT n:_Log DETACH DELETE n")
         for after, upto in pairwise(sorted({0, *cuts, len(items)})):
             await insert(run, items[after:upto], Head(upto, 1, Frontier()))
 

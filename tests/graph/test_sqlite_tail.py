@@ -93,7 +93,7 @@ async def test_packed_and_one_by_one(
     assert await store.write([Proposal(draft, "x")]) == [None]
     last = await store.sequence()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("descentd.graph.store.sqlite.store.reads._SPAN", 7)
+        patch.setattr("descentd.graph.store.sqlite.reads._SPAN", 7)
         for after in (0, 3, last - 1, last):
             if after < last:
                 assert same(store._long_tail(after, last), store._short_tail(after))

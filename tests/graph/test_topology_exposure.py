@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import (
+    DisclosureFact,
     Documented,
     Exposed,
     ExposureQuery,
     ExposureVerdict,
+    NearValue,
     PopulationFact,
     Share,
     Step,
@@ -147,7 +149,7 @@ def test_a_share_of_none_is_presence_and_of_0_absence(
 
 
 def test_complete_speaks_for_what_it_lists() -> None:
-    log = stated(Share("age", "65+", 0.4))
+    log = stated(Share("age", "65+", 0.4), Share("age", "under 18", 0.6))
     assert verdict_of(log, term("age", "18-64")).verdict is ExposureVerdict.NOT_TRAINED
     unknown = verdict_of(log, term("region", "EU"))
     assert unknown == Exposed(3, ExposureVerdict.UNKNOWN, None, 1, None, [Step(1, None), Step(3, Role.TRAINED_ON)])
@@ -187,3 +189,98 @@ def test_the_source_is_the_twin_whose_statement_matches() -> None:
 
 def test_an_unknown_attribute_is_no_error() -> None:
     assert verdict_of(stated(Share("age", "65+", 0.4)), term("shoe size", "46")).verdict is ExposureVerdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("shares", "values", "verdict"),
+    [
+        ((0.5, 0.495), ("fr",), ExposureVerdict.NOT_TRAINED),
+        ((0.5, 0.494), ("fr",), ExposureVerdict.UNKNOWN),
+        ((0.5, None), ("fr",), ExposureVerdict.NOT_TRAINED),
+        ((0.5, 0.0), ("de",), ExposureVerdict.NOT_TRAINED),
+        ((0.5, 0.0), ("de", "fr"), ExposureVerdict.UNKNOWN),
+        ((0.7, 0.7), ("fr",), ExposureVerdict.NOT_TRAINED),
+    ],
+)
+def test_shares_that_leave_room_clear_only_what_is_listed(
+    shares: tuple[float | None, ...], values: tuple[str, ...], verdict: ExposureVerdict
+) -> None:
+    log = stated(*(Share("lang", value, share) for value, share in zip(("en", "de"), shares, strict=True)))
+    assert verdict_of(log, term("lang", *values)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked"),
+    [
+        (("lang", "FR"), ("lang", "fr")),
+        (("lang", "straße"), ("lang", "STRASSE")),
+        (("lang", "\uff46\uff52"), ("lang", "fr")),
+        (("Lang", "fr"), ("lang", "fr")),
+    ],
+)
+def test_a_near_value_clears_nothing_and_is_named(listed: tuple[str, str], asked: tuple[str, str]) -> None:
+    log = stated(Share(*listed, 0.5), Share("lang", "en", 0.5))
+    topology = topology_of(log)
+    page = topology.exposure(ExposureQuery([term(*asked)], len(log)))
+    assert [(item.verdict, item.source) for item in page.items] == [(ExposureVerdict.UNKNOWN, 1)]
+    assert list(page.near) == [NearValue(*listed, 1)]
+    assert list(page.unlisted) == [asked]
+    exactly = topology.exposure(ExposureQuery([term(*listed)], len(log)))
+    assert (list(exactly.near), list(exactly.unlisted)) == ([], [])
+    before = topology.exposure(ExposureQuery([term(*asked)], 1))
+    assert (list(before.near), list(before.unlisted)) == ([], [asked])
+
+
+def test_a_near_value_that_is_documented_absent_clears() -> None:
+    log = stated(Share("lang", "FR", 0.0), Share("lang", "en", 1.0))
+    page = topology_of(log).exposure(ExposureQuery([term("lang", "fr")], len(log)))
+    assert page.items[0].verdict is ExposureVerdict.NOT_TRAINED
+    assert list(page.near) == [NearValue("lang", "FR", 1)]
+
+
+def test_what_is_documented_nowhere_is_said() -> None:
+    log = stated(Share("lang", "en", 1.0), Share("lang", "fr", 0.0))
+    page = topology_of(log).exposure(ExposureQuery([term("lang", "fr", "sw"), term("lang", "en")], len(log)))
+    assert list(page.unlisted) == [("lang", "sw")]
+
+
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_merge_that_was_also_trained_is_undocumented(trained: bool) -> None:
+    log = stated(Share("lang", "en", 1.0))
+    merged = ((Role.DERIVED_FROM, 3, False),)
+    log.append(Noted(Kind.MODEL_VERSION, merged, trained=trained))
+    log.append(Noted(Kind.MODEL_VERSION, (*merged, (Role.TRAINED_ON, 1, True)), trained=trained))
+    asked = term("lang", "fr")
+    assembled, listing = verdict_of(log, asked, version=4), verdict_of(log, asked, version=5)
+    assert listing.verdict is ExposureVerdict.NOT_TRAINED
+    assert assembled.verdict is (ExposureVerdict.UNKNOWN if trained else ExposureVerdict.NOT_TRAINED)
+    assert assembled.source == (4 if trained else None)
+
+
+def disclosed(*edges: tuple[Role, int, bool], subject: int, complete: bool, at: int) -> Noted:
+    return Noted(Kind.DISCLOSURE, edges, disclosure=DisclosureFact(at, (subject,), complete))
+
+
+def test_only_a_complete_disclosure_documents_a_version() -> None:
+    log = [*stated(Share("lang", "en", 1.0)), Noted(Kind.MODEL_VERSION)]
+    edge = (Role.TRAINED_ON, 1, True)
+    for complete, verdict in ((False, ExposureVerdict.UNKNOWN), (True, ExposureVerdict.NOT_TRAINED)):
+        more = [*log, disclosed(edge, subject=4, complete=complete, at=5)]
+        assert verdict_of(more, term("lang", "fr"), version=4).verdict is verdict
+        found = verdict_of(more, term("lang", "en"), version=4)
+        assert (found.verdict, found.direct, found.source) == (ExposureVerdict.TRAINED, True, 1)
+        assert found.via == [Step(1, None), Step(5, Role.TRAINED_ON), Step(4, Role.ABOUT, back=True)]
+        earlier = topology_of(more).exposure(ExposureQuery([term("lang", "en")], 4))
+        assert earlier.counts[ExposureVerdict.TRAINED] == 1
+        retracted = [*more, Noted(Kind.RETRACTION, retracts=(5,))]
+        assert verdict_of(retracted, term("lang", "en"), version=4).verdict is ExposureVerdict.UNKNOWN
+        again = [*retracted, Noted(Kind.RETRACTION, retracts=(6,))]
+        assert verdict_of(again, term("lang", "en"), version=4).verdict is ExposureVerdict.TRAINED
+
+
+def test_what_was_trained_after_all_is_no_mere_merge_any_more() -> None:
+    log = stated(Share("lang", "en", 1.0))
+    log.append(Noted(Kind.MODEL_VERSION, ((Role.DERIVED_FROM, 3, False),)))
+    log.append(disclosed((Role.TRAINED_ON, 1, True), subject=4, complete=False, at=5))
+    assert verdict_of(log, term("lang", "fr"), version=4).verdict is ExposureVerdict.UNKNOWN
+    assert verdict_of(log[:4], term("lang", "fr"), version=4).verdict is ExposureVerdict.NOT_TRAINED

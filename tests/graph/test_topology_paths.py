@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.errors import TooCostly
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
-from descentd.graph.model.reach import Derivations, Direction, Step, Tail
+from descentd.graph.model.reach import Derivations, Direction, DisclosureFact, Step, Tail
 from tests.graph.test_topology import chain_tail, topology_of
 from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, count_derivations, derivations, has_cycle, reached
@@ -136,3 +136,25 @@ def test_a_chain_of_5_000_and_a_short_cut() -> None:
     assert found.count == 2
     assert [step.sequence for step in found.paths[0]] == [1, 5_000]
     assert [step.sequence for step in found.paths[1]] == [*range(1, 501), *range(4_501, 5_001)]
+
+
+def test_a_derivation_passes_the_disclosure_that_states_it() -> None:
+    """Also to a subject that is earlier in the log than what it was disclosed to come from."""
+    log = [
+        Noted(Kind.MODEL_VERSION),
+        Noted(Kind.MODEL_VERSION, ((Role.DERIVED_FROM, 1, True),)),
+        Noted(Kind.MODEL_VERSION),
+        Noted(Kind.DISCLOSURE, ((Role.DERIVED_FROM, 3, True),), disclosure=DisclosureFact(4, (1,), False)),
+        Noted(Kind.DISCLOSURE, ((Role.DERIVED_FROM, 3, True),), disclosure=DisclosureFact(5, (2,), False, None)),
+    ]
+    topology = topology_of(log)
+    short = [Step(3, None), Step(5, Role.DERIVED_FROM), Step(2, Role.ABOUT, back=True)]
+    long = [
+        Step(3, None),
+        Step(4, Role.DERIVED_FROM),
+        Step(1, Role.ABOUT, back=True),
+        Step(2, Role.DERIVED_FROM),
+    ]
+    assert topology.paths(3, 2, 5, 5) == Derivations(2, [short, long])
+    assert topology.paths(3, 2, 4, 5) == Derivations(1, [long])
+    assert topology.paths(3, 2, 3, 5) == Derivations(0, [])

@@ -23,20 +23,26 @@ def adding(*records: Record, person: str = "tess") -> Proposal:
 
 
 class Histories:
-    """Records drawn at random, each referring to earlier ones; the same seed gives the same history."""
+    """Records drawn at random, each referring to earlier ones; the same seed gives the same history.
 
-    def __init__(self, seed: int, digests: int = 12) -> None:
+    `disclosing`: with configs, disclosures, and retractions of these, too.
+    """
+
+    def __init__(self, seed: int, digests: int = 12, *, disclosing: bool = False) -> None:
         self.random = random.Random(seed)
         self.digests = digests
         self.partitions: list[str] = []
         self.datasets: list[str] = []
         self.versions: list[str] = []
+        self.disclosing = disclosing
+        self.disclosures: list[str] = []
         self.number = 0
 
     def transactions(self, count: int) -> Iterator[list[Record]]:
         """`count` transactions of one or a few records."""
         makers = [self.dataset] * 4 + [self.version] * 8 + [self.population] * 4 + [self.evaluation] * 2
         makers += [self.note, self.vulnerability, self.profile, self.retraction]
+        makers += [self.disclosure, self.disclosure, self.disclosure, self.retraction] if self.disclosing else []
         for _ in range(count):
             yield list(
                 self.random.choice(makers if self.partitions and self.versions else [self.dataset, self.version])()
@@ -67,6 +73,10 @@ class Histories:
                 yield code
             else:
                 del content["code"]
+        if self.disclosing and self.random.random() < 0.3:
+            config = Record.of(Kind.CONFIG, {"parameters": {"seed": n} | ({} if n % 2 else {"learning_rate": 0.1})})
+            content["config"] = config.id
+            yield config
         content["parents"] = [
             {"node": node, "relation": relation}
             for node in self._some(self.versions, [0, 1, 1, 1, 2])
@@ -115,8 +125,26 @@ class Histories:
         yield Record.of(Kind.NOTE, {"subject": self.random.choice(self.versions), "author": "Zoë", "text": text})
 
     def retraction(self) -> Iterator[Record]:
-        content = {"subjects": self._some(self.versions, [1, 2]), "by": "Zoë", "reason": f"wrong {self._next()}"}
-        yield Record.of(Kind.RETRACTION, content)
+        of = (self.disclosing and self._next() % 2 and self.disclosures) or self.versions
+        subjects = self._some(of, [1, 2])
+        content = {"subjects": subjects, "by": "Zoë", "reason": f"wrong {self._next()}"}
+        retraction = Record.of(Kind.RETRACTION, content)
+        self.disclosures.append(retraction.id)
+        yield retraction
+
+    def disclosure(self) -> Iterator[Record]:
+        """About a version, or about a dataset; a cycle may come of it."""
+        content: dict[str, Any] = {"source": "mail", "reason": f"r{self._next()}", "complete": self.number % 2 == 0}
+        if self.random.random() < 0.5:
+            content["subject"] = self.random.choice(self.versions)
+            content["parents"] = [{"node": node, "relation": "MERGE"} for node in self._some(self.versions, [0, 1])]
+            content["trainedOn"] = [{"node": self.random.choice(self.partitions), "role": "TRAIN"}]
+        else:
+            content["subject"] = self.random.choice(self.datasets)
+            content["generatedBy"] = [self.random.choice(self.versions)]
+        record = Record.of(Kind.DISCLOSURE, content)
+        self.disclosures.append(record.id)
+        yield record
 
     def profile(self) -> Iterator[Record]:
         content = {"subject": self.random.choice(self.versions), "intendedUse": [f"triage {self._next()}"]}

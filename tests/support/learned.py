@@ -1,10 +1,11 @@
 """What a version learned from, worked out slowly: the backward closure of each version over the log itself."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Documented, Exposed, ExposureVerdict, PopulationFact, Step, Term
-from tests.support.lineages import twins_of
+from tests.support.lineages import arrows_of, twins_of
 from tests.support.strategies import Noted
 
 
@@ -39,11 +40,16 @@ def matches(log: Sequence[Noted], partition: int, population: Sequence[Term], up
     return all(any(meets(fact, term) for fact in said) for term in population)
 
 
+def stated_of(log: Sequence[Noted], record: int, upto: int) -> list[tuple[Role, int, bool]]:
+    """The edges that a record or a disclosure about it states, as (role, target, learns)."""
+    return [(role, target, learns) for source, role, target, learns, _ in arrows_of(log, upto) if source == record]
+
+
 def came_from(log: Sequence[Noted], record: int, upto: int) -> list[tuple[int, Role]]:
     """Where the knowledge in a record came from in one step, twins left out."""
     noted = log[record - 1]
     found: list[tuple[int, Role]] = []
-    for role, target, learns in noted.edges:
+    for role, target, learns in stated_of(log, record, upto):
         if (
             (role is Role.DERIVED_FROM and noted.kind is Kind.MODEL_VERSION)
             or (role is Role.TRAINED_ON and learns)
@@ -73,29 +79,70 @@ def sources_of(log: Sequence[Noted], version: int, upto: int) -> dict[int, int]:
     return distances
 
 
-def is_undocumented(log: Sequence[Noted], record: int, attributes: set[str], upto: int) -> bool:
-    """Whether what can be learned from a record itself is not known as far as some attributes go."""
+def speaks_of(fact: PopulationFact, term: Term) -> bool:
+    """Whether a complete statement says of each value of a term whether it is there."""
+    listed = {share.value: share.share for share in fact.shares if share.attribute == term.attribute}
+    counted = [amount for amount in listed.values() if amount is not None]
+    open = len(counted) == len(listed) and sum(counted) < 0.995
+    return bool(listed) and (not open or term.values <= listed.keys())
+
+
+def alike(some: str, other: str) -> bool:
+    """Whether two texts differ by case and compatibility forms at most."""
+    plain = [unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()) for text in (some, other)]
+    return plain[0] == plain[1]
+
+
+def nearly_meets(fact: PopulationFact, term: Term) -> bool:
+    """Whether a statement lists as present what is alike to what was asked for."""
+    return any(
+        share.share != 0 and alike(share.attribute, term.attribute) and any(alike(share.value, v) for v in term.values)
+        for share in fact.shares
+    )
+
+
+def is_documented(log: Sequence[Noted], version: int, upto: int) -> bool:
+    """Whether a version lists what it learned from, or came about without learning."""
+    own: list[tuple[Role, bool]] = []
+    complete: list[tuple[Role, bool]] = []
+    partly: list[tuple[Role, bool]] = []
+    for source, role, _, learns, by in arrows_of(log, upto):
+        if source == version:
+            disclosure = log[by - 1].disclosure if by else None
+            kept = own if disclosure is None else complete if disclosure.complete else partly
+            kept.append((role, learns))
+    if (Role.TRAINED_ON, True) in own + complete:
+        return True
+    if log[version - 1].trained or (Role.TRAINED_ON, True) in partly:
+        return False
+    if (Role.DERIVED_FROM, True) in own + complete + partly:
+        return False
+    return (Role.DERIVED_FROM, False) in own + complete
+
+
+def is_undocumented(log: Sequence[Noted], record: int, population: Sequence[Term], upto: int) -> bool:
+    """Whether what can be learned from a record itself is not known as far as what was asked for goes."""
     noted = log[record - 1]
     if noted.kind is Kind.PARTITION:
-        complete = [fact for fact in statements(log, record, upto) if fact.documented is Documented.COMPLETE]
-        return not complete or bool(attributes - {share.attribute for fact in complete for share in fact.shares})
+        said = statements(log, record, upto)
+        complete = [fact for fact in said if fact.documented is Documented.COMPLETE]
+        nearly = all(any(nearly_meets(fact, term) for fact in said) for term in population)
+        return nearly or not all(any(speaks_of(fact, term) for fact in complete) for term in population)
     if noted.kind is Kind.DATASET:
         learned = any(
             target == record and learns and role is Role.TRAINED_ON
-            for other in log[:upto]
-            for role, target, learns in other.edges
+            for _, role, target, learns, _ in arrows_of(log, upto)
         )
         return learned and not has_partitions(log, record)
     if noted.kind is Kind.MODEL_VERSION:
-        parents = [learns for role, _, learns in noted.edges if role is Role.DERIVED_FROM]
-        trained = any(role is Role.TRAINED_ON and learns for role, _, learns in noted.edges)
-        return not trained and (not parents or any(parents))
+        return not is_documented(log, record, upto)
     return False
 
 
 def is_direct(log: Sequence[Noted], version: int, population: Sequence[Term], upto: int) -> bool:
     """Whether a version was trained on a match itself."""
-    learned = {target for role, target, learns in log[version - 1].edges if role is Role.TRAINED_ON and learns}
+    stated = stated_of(log, version, upto)
+    learned = {target for role, target, learns in stated if role is Role.TRAINED_ON and learns}
     for dataset in tuple(learned):
         learned |= {target for role, target, _ in log[dataset - 1].edges if role is Role.INCLUDES}
     return any(log[record - 1].kind is Kind.PARTITION and matches(log, record, population, upto) for record in learned)
@@ -107,8 +154,7 @@ def check_answers(log: Sequence[Noted], found: Mapping[int, Exposed], population
         closure = sources_of(log, version, upto)
         partitions = {record for record in closure if log[record - 1].kind is Kind.PARTITION}
         matching = {record: closure[record] for record in partitions if matches(log, record, population, upto)}
-        attributes = {term.attribute for term in population}
-        missing = {record: closure[record] for record in closure if is_undocumented(log, record, attributes, upto)}
+        missing = {record: closure[record] for record in closure if is_undocumented(log, record, population, upto)}
         if matching:
             assert answer.verdict is ExposureVerdict.TRAINED
             assert answer.direct == is_direct(log, version, population, upto)
@@ -144,6 +190,13 @@ def check_flow(log: Sequence[Noted], via: Sequence[Step], upto: int) -> int:
         before, step = via[place - 1], via[place]
         if step.role is Role.SAME_DATA:
             assert step.sequence in twins_of(log, before.sequence, upto) - {before.sequence}
+        elif step.role is Role.ABOUT:
+            assert step.back
+        elif log[step.sequence - 1].disclosure is not None:
+            arrow = via[place + 1].sequence, step.role, before.sequence, step.sequence
+            assert arrow in {(source, role, target, by) for source, role, target, _, by in arrows_of(log, upto)}
+            assert (before.sequence, step.role) in came_from(log, via[place + 1].sequence, upto)
+            length += 1
         else:
             assert (before.sequence, step.role) in came_from(log, step.sequence, upto)
             length += 1

@@ -19,12 +19,35 @@ def twins_of(log: Sequence[Noted], record: int, upto: int) -> set[int]:
     return {place for place, noted in enumerate(log[:upto], 1) if noted.digest == digest}
 
 
+def is_retracted(log: Sequence[Noted], record: int, upto: int) -> bool:
+    """Whether a retraction of a record stands, that is, is not retracted itself."""
+    by = [place for place in range(record + 1, upto + 1) if record in log[place - 1].retracts]
+    return any(not is_retracted(log, retraction, upto) for retraction in by)
+
+
+def is_in_force(log: Sequence[Noted], disclosure: int, upto: int) -> bool:
+    """Whether a disclosure is there, not retracted, and not superseded by one that is not retracted."""
+    newer = [place for place, n in enumerate(log[:upto], 1) if n.disclosure and n.disclosure.supersedes == disclosure]
+    superseded = any(not is_retracted(log, place, upto) for place in newer)
+    return disclosure <= upto and not superseded and not is_retracted(log, disclosure, upto)
+
+
+def arrows_of(log: Sequence[Noted], upto: int) -> Iterator[tuple[int, Role, int, bool, int]]:
+    """(source, role, target, learns, disclosure) of all edges up to a sequence; disclosure is 0 for a record's own.
+
+    What a disclosure in force states is stated of its subjects; it has no edges itself.
+    """
+    for source, noted in enumerate(log[:upto], 1):
+        if noted.disclosure is None:
+            yield from ((source, role, target, learns, 0) for role, target, learns in noted.edges)
+        elif is_in_force(log, source, upto):
+            for subject in noted.disclosure.subjects:
+                yield from ((subject, role, target, learns, source) for role, target, learns in noted.edges)
+
+
 def edges_of(log: Sequence[Noted], upto: int, roles: Collection[Role]) -> Iterator[tuple[int, Role, int]]:
     """(source, role, target) of all edges up to a sequence."""
-    for source, noted in enumerate(log[:upto], 1):
-        for role, target, _ in noted.edges:
-            if role in roles:
-                yield source, role, target
+    return ((source, role, target) for source, role, target, *_ in arrows_of(log, upto) if role in roles)
 
 
 def origins_of(log: Sequence[Noted], named: Sequence[int], direction: Direction, upto: int) -> set[int]:
@@ -67,6 +90,7 @@ def reached(
 def check_derivation(log: Sequence[Noted], steps: Sequence[Step], upto: int, *, evidence: bool = False) -> int:
     """Assert that each step is there in the log; returns its length, steps between twins not counted."""
     assert steps[0].role is None
+    assert log[steps[-1].sequence - 1].disclosure is None
     length = 0
     for before, step in pairwise(steps):
         assert step.role is not None
@@ -75,8 +99,15 @@ def check_derivation(log: Sequence[Noted], steps: Sequence[Step], upto: int, *, 
             assert before.sequence != step.sequence
             assert step.sequence in twins_of(log, before.sequence, upto)
             assert before.role is not Role.SAME_DATA
+        elif step.role is Role.ABOUT:
+            disclosure = log[before.sequence - 1].disclosure
+            assert disclosure is not None
+            assert is_in_force(log, before.sequence, upto)
+            assert step.sequence in disclosure.subjects
+            assert step.back
         else:
             assert step.role in INFLUENCE or (evidence and step.role in EVIDENCE)
+            assert log[before.sequence - 1].disclosure is None
             assert (step.role, before.sequence) in {(role, target) for role, target, _ in log[step.sequence - 1].edges}
             length += 1
     return length
@@ -90,9 +121,11 @@ def derivations(  # noqa: C901 - one depth-first search, as plain as it can be
     named = {start} | {target for role, target, _ in log[start - 1].edges if role is Role.INCLUDES}
     if log[start - 1].kind is not Kind.DATASET:
         named = {start}
-    onward: dict[int, list[tuple[int, Role]]] = {record: [] for record in range(1, upto + 1)}
-    for source, role, target in edges_of(log, upto, INFLUENCE):
-        onward[target].append((source, role))
+    onward: dict[int, list[tuple[int, list[Step]]]] = {record: [] for record in range(1, upto + 1)}
+    for source, role, target, _, by in arrows_of(log, upto):
+        passed_by = [Step(by, role), Step(source, Role.ABOUT, back=True)] if by else [Step(source, role)]
+        if role in INFLUENCE:
+            onward[target].append((source, passed_by))
     found: list[list[Step]] = []
 
     def search(steps: list[Step], passed: frozenset[int]) -> None:
@@ -103,9 +136,9 @@ def derivations(  # noqa: C901 - one depth-first search, as plain as it can be
         if steps[-1].role is not Role.SAME_DATA and len(steps) > 1:
             for twin in twins_of(log, here, upto) - {here}:
                 search([*steps, Step(twin, Role.SAME_DATA)], passed)
-        for source, role in onward[here]:
+        for source, passing in onward[here]:
             if not {source} & (passed | origins) and end not in twins_of(log, here, upto):
-                search([*steps, Step(source, role)], passed | twins_of(log, source, upto))
+                search([*steps, *passing], passed | twins_of(log, source, upto))
 
     for origin in origins:
         if origin in named:

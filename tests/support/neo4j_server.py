@@ -37,7 +37,7 @@ from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable
 from testcontainers.core.container import DockerContainer
 
 URI_VARIABLE = "DESCENT_TEST_NEO4J_URI"
-IMAGE = "neo4j:5.26"
+IMAGE = "neo4j:5.26.30"
 SOURCES = Path(__file__).parents[1] / "neo4j"
 CACHE = Path(__file__).parents[2] / ".cache" / "neo4j"
 START_SECONDS = 180.0

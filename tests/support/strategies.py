@@ -6,18 +6,24 @@ from dataclasses import dataclass, field
 import numpy as np
 from hypothesis import strategies as st
 
-from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
-from descentd.graph.model.reach import Documented, PopulationFact, Share, Tail
+from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, ROLE_NUMBER, Kind, Role
+from descentd.graph.model.reach import DisclosureFact, Documented, PopulationFact, Share, Tail
 
 
 @dataclass(frozen=True)
 class Noted:
-    """One record of a log: its edges as (role, target, learns), a partition's digest, a population statement's fact."""
+    """One record of a log: its edges as (role, target, learns), a partition's digest, what a statement says.
+
+    `retracts` are the subjects of a retraction; `trained` says that code, or that of a version, speaks of training.
+    """
 
     kind: Kind
     edges: tuple[tuple[Role, int, bool], ...] = ()
     digest: int | None = None
     fact: PopulationFact | None = field(default=None, hash=False)
+    disclosure: DisclosureFact | None = None
+    retracts: tuple[int, ...] = ()
+    trained: bool = False
 
 
 def tail(log: Sequence[Noted], after: int, upto: int) -> Tail:
@@ -41,7 +47,32 @@ def tail(log: Sequence[Noted], after: int, upto: int) -> Tail:
         np.array([edge[3] for edge in edges], np.bool_),
         np.array(twins, np.int32).reshape(-1, 2),
         [noted.fact for noted in log[after:upto] if noted.fact is not None],
+        [noted.disclosure for noted in log[after:upto] if noted.disclosure is not None],
+        np.array(
+            [
+                (place, subject)
+                for place in range(after + 1, upto + 1)
+                for subject in sorted(log[place - 1].retracts)
+                if log[subject - 1].kind in {Kind.DISCLOSURE, Kind.RETRACTION}
+            ],
+            np.int32,
+        ).reshape(-1, 2),
+        np.array(sorted(_speaking(log, after, upto)), np.int32),
     )
+
+
+def _speaking(log: Sequence[Noted], after: int, upto: int) -> set[int]:
+    """The versions of a tail that are to be told of, because their code or config speaks of training."""
+    found: set[int] = set()
+    for place in range(after + 1, upto + 1):
+        noted = log[place - 1]
+        taught = any(role is Role.TRAINED_ON and learns for role, _, learns in noted.edges)
+        derived = [learns for role, _, learns in noted.edges if role is Role.DERIVED_FROM]
+        if noted.kind is Kind.MODEL_VERSION and not taught and derived and not any(derived):
+            found.add(place)
+        if noted.disclosure is not None:
+            found.update(noted.disclosure.subjects)
+    return {place for place in found if log[place - 1].trained}
 
 
 SHAPES: dict[Kind, tuple[tuple[Role, frozenset[Kind]], ...]] = {
@@ -80,9 +111,12 @@ KINDS = (
     Kind.EVALUATION,
     Kind.DEPLOYMENT,
     Kind.REVIEW,
+    Kind.DISCLOSURE,
+    Kind.DISCLOSURE,
+    Kind.RETRACTION,
 )
-ATTRIBUTES = ("age", "region")
-VALUES = ("a", "b", "c")
+ATTRIBUTES = ("age", "region", "Region")
+VALUES = ("a", "b", "c", "A", "\uff41")
 DOCUMENTED = (*(Documented.COMPLETE,) * 3, Documented.PARTIAL, Documented.NONE)
 
 
@@ -106,6 +140,15 @@ def logs(draw: st.DrawFn, most: int = 24, least: int = 1) -> list[Noted]:
             fact = draw(populations(sequence, draw(st.sampled_from(partitions)))) if partitions else None
             log.append(Noted(kind, fact=fact))
             continue
+        if kind is Kind.DISCLOSURE:
+            log.append(draw(disclosures(log)))
+            continue
+        if kind is Kind.RETRACTION:
+            stated = [place for place, noted in enumerate(log, 1) if noted.kind in {kind, Kind.DISCLOSURE}]
+            log.append(
+                Noted(kind, retracts=tuple(draw(st.sets(st.sampled_from(stated), max_size=2)) if stated else ()))
+            )
+            continue
         edges: list[tuple[Role, int, bool]] = []
         for role, kinds in SHAPES[kind]:
             targets = [place for place, noted in enumerate(log, 1) if noted.kind in kinds]
@@ -113,5 +156,49 @@ def logs(draw: st.DrawFn, most: int = 24, least: int = 1) -> list[Noted]:
             chosen = draw(st.sets(st.sampled_from(targets), min_size=least, max_size=3)) if targets else set()
             edges += [(role, target, draw(st.sampled_from((True, True, False)))) for target in sorted(chosen)]
         digest = draw(st.integers(0, 7)) if kind is Kind.PARTITION else None
-        log.append(Noted(kind, tuple(edges), digest))
+        speaks = kind is Kind.CODE and draw(st.booleans())
+        speaks |= any(role is Role.BUILT_FROM and log[target - 1].trained for role, target, _ in edges)
+        log.append(Noted(kind, tuple(edges), digest, trained=speaks))
     return log
+
+
+DISCLOSED: dict[Kind, tuple[tuple[Role, frozenset[Kind]], ...]] = {
+    Kind.MODEL_VERSION: SHAPES[Kind.MODEL_VERSION][:2],
+    Kind.DATASET: SHAPES[Kind.DATASET][1:],
+    Kind.PARTITION: SHAPES[Kind.PARTITION],
+}
+"""What may be disclosed about each kind of record."""
+
+
+@st.composite
+def disclosures(draw: st.DrawFn, log: Sequence[Noted]) -> Noted:
+    """A disclosure about an earlier record that closes no cycle but through twins."""
+    subjects = [place for place, noted in enumerate(log, 1) if noted.kind in DISCLOSED]
+    if not subjects:
+        return Noted(Kind.NOTE)
+    subject = draw(st.sampled_from(subjects))
+    of = log[subject - 1]
+    parts = [target for role, target, _ in of.edges if role is Role.INCLUDES] if of.kind is Kind.DATASET else []
+    below = _below(log, {subject, *parts})
+    edges: list[tuple[Role, int, bool]] = []
+    for role, kinds in DISCLOSED[of.kind]:
+        targets = [place for place, noted in enumerate(log, 1) if noted.kind in kinds and place not in below]
+        chosen = draw(st.sets(st.sampled_from(targets), max_size=2)) if targets else set()
+        edges += [(role, target, draw(st.sampled_from((True, True, False)))) for target in sorted(chosen)]
+    former = [noted.disclosure for noted in log if noted.disclosure and noted.disclosure.subjects[0] == subject]
+    superseded = draw(st.none() | st.sampled_from([fact.disclosure for fact in former])) if former else None
+    fact = DisclosureFact(len(log) + 1, (subject, *parts), draw(st.booleans()), superseded)
+    return Noted(Kind.DISCLOSURE, tuple(edges), disclosure=fact)
+
+
+def _below(log: Sequence[Noted], records: set[int]) -> set[int]:
+    """Some records and all that descends from them, by what was ever disclosed too."""
+    found = set(records)
+    while True:
+        more = set(found)
+        for place, noted in enumerate(log, 1):
+            if any(role in INFLUENCE and target in found for role, target, _ in noted.edges):
+                more.update(noted.disclosure.subjects if noted.disclosure else (place,))
+        if more == found:
+            return found
+        found = more

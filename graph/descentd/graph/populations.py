@@ -1,5 +1,7 @@
 """What an answer about a population is made of, whoever finds out which versions learned from what."""
 
+import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,8 +16,14 @@ DIRECT, INHERITED, NOT_TRAINED, UNKNOWN = range(4)
 """The verdicts with TRAINED in two, in the order in which they are listed."""
 PLACES: Final = ((0, 0), (0, 1), (1, 1), (2, 1))
 """ExposureVerdict and exposure of each, as cursors have them."""
+WHOLE: Final = 0.995
+"""Counted shares of an attribute that sum to less leave room for values that are not listed."""
 CLOSE: Final = 1e-9
 """Shares are decimal fractions in binary: sums are compared with this much tolerance."""
+
+
+Pair = tuple[str, str]
+"""An attribute and a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,32 @@ class Answers:
             listed += [(sequence, answer) for sequence in sequences[start : start + first + 1 - len(listed)].tolist()]
         total = sum(counts[verdict] for verdict in query.verdicts)
         return ExposurePage(counts, total, (), len(listed) > first), listed[:first]
+
+
+def fold(pair: Pair) -> Pair:
+    """An attribute and a value without what people overlook: case and compatibility forms."""
+    return folded(pair[0]), folded(pair[1])
+
+
+def folded(text: str) -> str:
+    """The same for all texts that differ by case or compatibility forms only (NFKC, case folding, NFKC)."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+
+
+def pairs_of(term: Term) -> list[Pair]:
+    """What a term asks for, in order."""
+    return [(term.attribute, value) for value in sorted(term.values)]
+
+
+def room(shares: Sequence[Share]) -> dict[str, bool]:
+    """For each attribute that is listed: whether what is counted of it leaves room for values that are not listed."""
+    amounts: defaultdict[str, list[float | None]] = defaultdict(list)
+    for share in shares:
+        amounts[share.attribute].append(share.share)
+    return {
+        attribute: None not in listed and sum(amount or 0.0 for amount in listed) < WHOLE - CLOSE
+        for attribute, listed in amounts.items()
+    }
 
 
 def met(population: Sequence[Term], shares: Sequence[Share]) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.kinds import EVIDENCE, INFLUENCE, Edge, Kind, Role
-from descentd.graph.model.reach import PopulationFact, Tail
+from descentd.graph.model.reach import DisclosureFact, PopulationFact, Tail
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link, Totals
 from tests.support.strategies import Noted, tail
@@ -62,7 +62,25 @@ class Model:
         links: dict[int, list[Link]] = {}
         for link in self.all_links():
             links.setdefault(link.source, []).append(link)
-        return [_noted(s, record, links.get(s, [])) for s, record in enumerate(self.records, 1)]
+        return [self._noted(s, record, links.get(s, [])) for s, record in enumerate(self.records, 1)]
+
+    def _noted(self, sequence: int, record: Record, links: Sequence[Link]) -> Noted:
+        walked = [link for link in links if link.role in INFLUENCE | EVIDENCE]
+        edges = tuple((link.role, link.target, Edge(link.role, "", link.detail).learns) for link in walked)
+        digest = int(record.content["digest"].removeprefix("sha256:"), 16) if record.kind is Kind.PARTITION else None
+        fact = disclosure = None
+        about = tuple(sorted(link.target for link in links if link.role is Role.ABOUT))
+        if record.kind is Kind.POPULATION:
+            subject = next(link.target for link in links if link.role is Role.DESCRIBES)
+            fact = PopulationFact(sequence, subject, *shares_of(record.content))
+        elif record.kind is Kind.DISCLOSURE:
+            superseded = next((link.target for link in links if link.role is Role.SUPERSEDES), None)
+            disclosure = DisclosureFact(sequence, about, record.content.get("complete") is True, superseded)
+        retracts = about if record.kind is Kind.RETRACTION else ()
+        # The zoo's configs speak of training by one parameter alone.
+        made_with = [self.records[link.target - 1] for link in links if link.role is Role.CONFIGURED_BY]
+        trained = any(b"learning_rate" in config.body for config in made_with)
+        return Noted(record.kind, edges, digest, fact, disclosure, retracts, trained)
 
     def tail(self, after: int) -> Tail:
         """See Store."""
@@ -81,14 +99,3 @@ def _is_found(record: Record, words: Sequence[str], digest: str | None) -> bool:
         return True
     digests = [record.id, *(k.partition(":")[2] for k in record.keys if k.startswith(("artifact:", "digest:")))]
     return digest is not None and any(one.startswith(digest) for one in digests)
-
-
-def _noted(sequence: int, record: Record, links: Sequence[Link]) -> Noted:
-    walked = [link for link in links if link.role in INFLUENCE | EVIDENCE]
-    edges = tuple((link.role, link.target, Edge(link.role, "", link.detail).learns) for link in walked)
-    digest = int(record.content["digest"].removeprefix("sha256:"), 16) if record.kind is Kind.PARTITION else None
-    fact = None
-    if record.kind is Kind.POPULATION:
-        subject = next(link.target for link in links if link.role is Role.DESCRIBES)
-        fact = PopulationFact(sequence, subject, *shares_of(record.content))
-    return Noted(record.kind, edges, digest, fact)

@@ -12,10 +12,12 @@ from tests.support.histories import Histories, adding
 ABSENT = ("model:nobody@1", "dataset:nobody@1#p", "sha256:" + "0" * 64, "", "metric:nobody", "sha256:")
 
 
-async def filled(store: Store, seed: int = 7, transactions: int = 60, together: int = 10) -> Model:
+async def filled(
+    store: Store, seed: int = 7, transactions: int = 60, together: int = 10, *, disclosing: bool = False
+) -> Model:
     """Put a random history into a store, `together` at a time; the model holds the same."""
     model = Model()
-    groups = list(Histories(seed).transactions(transactions))
+    groups = list(Histories(seed, disclosing=disclosing).transactions(transactions))
     for start in range(0, len(groups), together):
         part = groups[start : start + together]
         assert await store.write([adding(*records) for records in part]) == [None] * len(part)

@@ -22,7 +22,10 @@ def same_tail(some: Tail, other: Tail) -> None:
     assert some.twins.tolist() == other.twins.tolist()
     assert some.twins.shape[1:] == (2,)
     assert list(some.populations) == list(other.populations)
-    for part in ("kinds", "sources", "roles", "targets", "learns", "twins"):
+    assert list(some.disclosures) == list(other.disclosures)
+    assert some.retractions.tolist() == other.retractions.tolist()
+    assert some.trained.tolist() == other.trained.tolist()
+    for part in ("retractions", "trained", "kinds", "sources", "roles", "targets", "learns", "twins"):
         assert getattr(some, part).dtype == getattr(other, part).dtype, part
 
 
@@ -47,17 +50,18 @@ class TailsContract:
 
     async def test_short_tails_after_any_sequence(self, store: Store) -> None:
         """Record by record: edges with what they teach, twins with the earliest of them, population statements."""
-        model = await filled(store, seed=11, transactions=40)
+        model = await filled(store, seed=16, transactions=40, disclosing=True)
         last = len(model.records)
         assert len(model.tail(0).twins) > 1
         assert len(model.tail(0).populations) > 3
+        assert len(model.tail(0).disclosures) > 1
         for after in {*range(0, last, 5), last - 1, last}:
             same_tail(await store.tail(after), model.tail(after))
         assert not len((await store.tail(last)).kinds)
 
     async def test_long_tails(self, store: Store) -> None:
         """What is read in bulk is the same as what is read record by record."""
-        model = await filled(store, seed=12, transactions=1100, together=275)
+        model = await filled(store, seed=12, transactions=1100, together=275, disclosing=True)
         last = len(model.records)
         assert last > 1200
         for after in (0, 7, last - 1001, last - 1000, last - 999):

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from descentd.app.server.store_url import existing_store
 from descentd.graph.audit import Broken
 from descentd.graph.audit import audit as audited
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
+from descentd.graph.store.base import SupportsUpgrade
 from descentd.graph.verify import Report
 from descentd.graph.verify import verify as checked
 
@@ -164,6 +166,28 @@ async def _verify(address: str, known: Sequence[Checkpoint]) -> Report:
         return await checked(store, _show_progress if sys.stderr.isatty() else None, roots)
     finally:
         await store.close()
+
+
+@app.command()
+def upgrade(
+    store: Store = None,
+    backup: Annotated[
+        Path | None,
+        typer.Option(help="File for a backup.  [default: descent-backup-TIME.json.gz]", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Bring a registry that an earlier version wrote to this one's layout, after a backup; stop its servers first."""
+    kept = backup or Path(f"descent-backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json.gz")
+    if kept.exists():
+        raise InvalidInput(f"There is a file {kept} already: name another one.", "backup")
+    opened = existing_store(Settings.read(store=store).store)
+    shown = _show_upgraded if sys.stderr.isatty() else None
+    done = isinstance(opened, SupportsUpgrade) and asyncio.run(opened.upgrade(kept, shown))
+    sys.stdout.write(f"Upgraded; what it held before is in {kept}.\n" if done else "There is nothing to upgrade.\n")
+
+
+def _show_upgraded(done: int) -> None:
+    sys.stderr.write(f"\r{done:,} records")
 
 
 def _show_progress(done: int, all: int) -> None:

@@ -24,12 +24,15 @@ TWIN: Final = 0x01
 """This record is a partition that shares its digest with another."""
 PARTITIONED: Final = 0x02
 """This record is a dataset that lists partitions."""
+TRAINED: Final = 0x08
+"""This record is a version whose code or config speaks of training, as far as that matters (see `Tail.trained`)."""
 LEARNED: Final = 0x04
 """This record is a dataset without partitions that some version learned from."""
 
 VERSION: Final = KIND_NUMBER[Kind.MODEL_VERSION]
 PARTITION: Final = KIND_NUMBER[Kind.PARTITION]
 DATASET: Final = KIND_NUMBER[Kind.DATASET]
+DISCLOSURE: Final = KIND_NUMBER[Kind.DISCLOSURE]
 
 DERIVED_FROM: Final = ROLE_NUMBER[Role.DERIVED_FROM]
 TRAINED_ON: Final = ROLE_NUMBER[Role.TRAINED_ON]
@@ -40,22 +43,32 @@ GENERATED_BY: Final = ROLE_NUMBER[Role.GENERATED_BY]
 def tag_edges(tail: Tail, kinds: Tags, flags: Tags) -> tuple[Integers, Integers, Tags]:
     """Sources, targets and tags of a tail's edges, ascending by source; marks what is `PARTITIONED` in `flags`.
 
+    The edges of disclosures are left out: they count as their subjects'.
+
     `kinds` and `flags` are indexed by sequence and reach to the tail's end. A dataset's derivations are repeated on
     each of its partitions, where it is known how far they matter: from the dataset itself they expose only when it has
     none.
     """
     sources, targets, roles, learns = tail.sources, tail.targets, tail.roles, tail.learns
+    if tail.disclosures:
+        own = kinds[sources] != DISCLOSURE
+        sources, targets, roles, learns = sources[own], targets[own], roles[own], learns[own]
     if np.any(sources[1:] < sources[:-1]):
         order = np.argsort(sources, kind="stable")
         sources, targets, roles, learns = sources[order], targets[order], roles[order], learns[order]
     flags[sources[roles == INCLUDES]] |= PARTITIONED
-    kind = kinds[sources]
+    return sources, targets, tag(roles, learns, kinds[sources], flags[sources])
+
+
+def tag(roles: Tags, learns: NDArray[np.bool_], kinds: Tags, flags: Tags) -> Tags:
+    """The tags of edges with these roles from records of these kinds and with these flags."""
+    partitioned = flags & PARTITIONED != 0
     derived = roles == DERIVED_FROM
-    conditional = derived & (kind == PARTITION)
-    exposes = derived & ((kind == VERSION) | ((kind == DATASET) & (flags[sources] & PARTITIONED == 0)))
+    conditional = derived & (kinds == PARTITION)
+    exposes = derived & ((kinds == VERSION) | ((kinds == DATASET) & ~partitioned))
     exposes |= conditional | ((roles == TRAINED_ON) & learns) | (roles == INCLUDES) | (roles == GENERATED_BY)
-    tags = roles | learns * np.uint8(LEARNS) | exposes * np.uint8(EXPOSES) | conditional * np.uint8(CONDITIONAL)
-    return sources, targets, tags
+    tags: Tags = roles | learns * np.uint8(LEARNS) | exposes * np.uint8(EXPOSES) | conditional * np.uint8(CONDITIONAL)
+    return tags
 
 
 Scalar = TypeVar("Scalar", bound=np.generic)

@@ -7,6 +7,7 @@ from typing import Final
 
 from descentd.graph.index.arrays import ROLE
 from descentd.graph.index.breadth_first import Twins
+from descentd.graph.index.disclosures import Arrow
 from descentd.graph.model.kinds import ROLES, Role
 from descentd.graph.model.reach import Step
 
@@ -16,6 +17,16 @@ HALF: Final = LISTED // 2
 
 Before = Callable[[int], tuple[int, Role] | None]
 """The record before one on a shortest derivation to it and the role that joins them; None for an origin."""
+
+
+def at(subject: int, disclosure: int) -> int:
+    """The name of a disclosure where a derivation passes it on the way to one of its subjects."""
+    return subject << 32 | disclosure
+
+
+def sequence_of(node: int) -> int:
+    """The record that a node stands for."""
+    return abs(node) & 0xFFFFFFFF
 
 
 def lowest(arrows: Sequence[tuple[int, int]]) -> tuple[int, Role] | None:
@@ -28,26 +39,33 @@ def lowest(arrows: Sequence[tuple[int, int]]) -> tuple[int, Role] | None:
 
 def step_back(
     distance: Callable[[int], int | None],
-    arrows: Callable[[int], Sequence[tuple[int, int]]],
+    arrows: Callable[[int], Sequence[Arrow]],
     twins: Twins,
     upto: int,
 ) -> Before:
     """How to walk back along distances: to the lowest record that is one step nearer, by its lowest role.
 
-    `arrows` gives the (record, tag) pairs that lead to a record. Only where none of them is nearer is the step one from
-    a twin, the lowest that has such an arrow.
+    `arrows` gives those that lead to a record. Only where none of them is nearer is the step one from a twin, the
+    lowest that has such an arrow. A disclosure is passed by a step of its own, and only where the record itself does
+    not state as much.
     """
 
-    def nearer(record: int, wanted: int) -> tuple[int, Role] | None:
-        return lowest([arrow for arrow in arrows(record) if distance(arrow[0]) == wanted])
+    def nearer(record: int, wanted: int) -> tuple[int, int, int] | None:
+        nearest = [arrow for arrow in arrows(record) if distance(arrow[0]) == wanted]
+        return min(((target, tag & ROLE, by) for target, tag, by in nearest), default=None)
 
-    def before(record: int) -> tuple[int, Role] | None:
+    def before(node: int) -> tuple[int, Role] | None:
+        record = node >> 32 or node
         far = distance(record)
         if not far:
             return None
-        if arrow := nearer(record, far - 1):
-            return arrow
-        return next(twin for twin in twins.of(record, upto) if nearer(twin, far - 1)), Role.SAME_DATA
+        found = nearer(record, far - 1)
+        if found is None:
+            return next(twin for twin in twins.of(record, upto) if nearer(twin, far - 1)), Role.SAME_DATA
+        target, role, disclosure = found
+        if disclosure and node == record:
+            return at(record, disclosure), Role.ABOUT
+        return target, ROLES[role]
 
     return before
 
@@ -56,7 +74,7 @@ class Backtrace:
     """Derivations that share what they have in common: each record is walked through once, whoever asks.
 
     `lead` gives how a derivation begins that leaves from an origin. A record that is walked in
-    two ways has its negative as a second name.
+    two ways has its negative as a second name, and a disclosure on the way to a subject the name that `at` gives it.
     """
 
     def __init__(self, before: Before, lead: Callable[[int], Sequence[Step]]) -> None:
@@ -98,7 +116,8 @@ class Backtrace:
         step = self._steps.get(node)
         if step is None:
             before = self._to(node)
-            step = self._steps[node] = Step(abs(node), before and before[1])
+            role = before and before[1]
+            step = self._steps[node] = Step(sequence_of(node), role, back=role is Role.ABOUT)
         return step
 
     def _tail(self, node: int) -> list[Step]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from descentd.graph.index.arrays import Growing, Integers, Tags
+from descentd.graph.index.disclosures import NOTHING, Arrow, DisclosedEdges
 
 NARROW: Final = 64
 """A step from fewer records than this, with at most `NARROW_EDGES` edges, is taken one by one; above it, by arrays."""
@@ -71,12 +72,19 @@ class Edges:
     late_targets: Integers
     late_tags: Tags
     late: dict[int, list[int]]
+    disclosed: DisclosedEdges = NOTHING
+    """What was disclosed besides, in force at the question's sequence: its sources may be lower than its targets."""
 
     def targets(self, source: int) -> list[tuple[int, int]]:
-        """(target, tag) of each edge of `source`."""
+        """(target, tag) of each edge that `source` states itself."""
         rows = self.by_source
         start, end = int(rows.starts[source]), int(rows.starts[source + 1])
         return list(zip(rows.others[start:end].tolist(), rows.tags[start:end].tolist(), strict=True))
+
+    def arrows(self, source: int) -> list[Arrow]:
+        """(target, tag, disclosure) of each edge of `source`, with 0 for those that it states itself."""
+        own = [(target, tag, 0) for target, tag in self.targets(source)]
+        return [*own, *self.disclosed.by_source.get(source, ())]
 
     def sources(self, target: int) -> list[tuple[int, int]]:
         """(source, tag) of each edge to `target`, ascending by source, some perhaps later than the question's."""
@@ -90,13 +98,14 @@ class Edges:
         return found
 
     def of_records(self, targets: Integers) -> tuple[Integers, Tags]:
-        """Sources and tags of all edges to `targets`, which are ascending."""
+        """Sources and tags of all edges to `targets`, which are ascending; also of those that were disclosed."""
         inside = targets[: np.searchsorted(targets, self.base_size, "right")]
         positions = self.by_target.positions(inside)
         late = np.flatnonzero(np.isin(self.late_targets, targets))
+        more = np.flatnonzero(np.isin(self.disclosed.targets, targets))
         return (
-            np.concatenate((self.by_target.others[positions], self.late_sources[late])),
-            np.concatenate((self.by_target.tags[positions], self.late_tags[late])),
+            np.concatenate((self.by_target.others[positions], self.late_sources[late], self.disclosed.sources[more])),
+            np.concatenate((self.by_target.tags[positions], self.late_tags[late], self.disclosed.tags[more])),
         )
 
 
@@ -177,12 +186,13 @@ class Up:
 
     def __init__(self, edges: Edges) -> None:
         self._rows = edges.by_source
+        self._disclosed = edges.disclosed
         self._starts = edges.by_source.starts.data
         self._others = edges.by_source.others.data
 
     def few(self, frontier: Sequence[int]) -> list[int] | None:
         """See `Steps`."""
-        starts, others = self._starts, self._others
+        starts, others, disclosed = self._starts, self._others, self._disclosed.by_source
         found: list[int] = []
         for node in frontier:
             start = starts[node]
@@ -193,11 +203,17 @@ class Up:
                 return None
             elif end > start:
                 found += others[start:end].tolist()
+            if disclosed and node in disclosed:
+                found += [arrow[0] for arrow in disclosed[node]]
         return found
 
-    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:  # noqa: ARG002
+    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
         """See `Steps`."""
-        return self._rows.others[self._rows.positions(frontier)]
+        found = self._rows.others[self._rows.positions(frontier)]
+        disclosed = self._disclosed
+        if not disclosed.by_source:
+            return found
+        return np.concatenate((found, disclosed.targets[stamps[disclosed.sources] == stamp]))
 
 
 class Down:
@@ -211,6 +227,7 @@ class Down:
     def few(self, frontier: Sequence[int]) -> list[int] | None:
         """See `Steps`."""
         starts, others, last, late = self._starts, self._others, self._edges.base_size, self._edges.late
+        disclosed = self._edges.disclosed.by_target
         found: list[int] = []
         for node in frontier:
             if node <= last:
@@ -224,6 +241,8 @@ class Down:
                     found += others[start:end].tolist()
             if late and node in late:
                 found += [packed >> 8 for packed in late[node]]
+            if disclosed and node in disclosed:
+                found += [arrow[0] for arrow in disclosed[node]]
         return found
 
     def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
@@ -231,10 +250,12 @@ class Down:
         edges = self._edges
         known = frontier if edges.base_size == edges.size else frontier[frontier <= edges.base_size]
         positions = edges.by_target.positions(known)
-        if not len(edges.late_targets):
+        disclosed = edges.disclosed
+        if not len(edges.late_targets) and not disclosed.by_target:
             return edges.by_target.others[positions]
         late = edges.late_sources[stamps[edges.late_targets] == stamp]
-        return np.concatenate((edges.by_target.others[positions], late))
+        more = disclosed.sources[stamps[disclosed.targets] == stamp]
+        return np.concatenate((edges.by_target.others[positions], late, more))
 
 
 class Around:

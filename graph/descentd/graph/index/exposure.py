@@ -12,15 +12,30 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import CONDITIONAL, EXPOSES, INCLUDES, LEARNS, ROLE, TRAINED_ON, Integers
+from descentd.graph.documentation import Stated, is_documented
+from descentd.graph.index.arrays import (
+    CONDITIONAL,
+    DATASET,
+    EXPOSES,
+    INCLUDES,
+    LEARNS,
+    PARTITIONED,
+    ROLE,
+    TRAINED,
+    TRAINED_ON,
+    VERSION,
+    Integers,
+    Tags,
+)
 from descentd.graph.index.backtrace import Backtrace, step_back
 from descentd.graph.index.breadth_first import Twins, Walk, walk
+from descentd.graph.index.disclosures import Arrow
 from descentd.graph.index.edges import NARROW_EDGES, Edges
 from descentd.graph.index.populations import Facts
 from descentd.graph.index.sources import Sources
-from descentd.graph.model.kinds import Role
-from descentd.graph.model.reach import Exposed, ExposurePage, ExposureQuery, ExposureVerdict, Step, Term
-from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
+from descentd.graph.model.kinds import ROLES, Role
+from descentd.graph.model.reach import Exposed, ExposurePage, ExposureQuery, ExposureVerdict, NearValue, Step, Term
+from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, Pair, met, pairs_of, proven
 
 Mask = NDArray[np.bool_]
 
@@ -33,6 +48,32 @@ class Lineage:
     twins: Twins
     facts: Facts
     sources: Sources
+    kinds: Tags
+    flags: Tags
+
+    def undocumented(self, upto: int) -> Integers:
+        """The versions and datasets that are undocumented by themselves, by what was disclosed of them too."""
+        disclosed = self.edges.disclosed
+        seeds = self.sources.undocumented(upto)
+        if not disclosed.by_source:
+            return seeds
+        subjects = [subject for subject in disclosed.by_source if self.kinds[subject] == VERSION]
+        open = [subject for subject in subjects if not self._is_documented(subject)]
+        teaching = disclosed.targets[(disclosed.tags & ROLE == TRAINED_ON) & (disclosed.tags & LEARNS != 0)]
+        bare = teaching[(self.kinds[teaching] == DATASET) & (self.flags[teaching] & PARTITIONED == 0)]
+        others = seeds[~np.isin(seeds, subjects)]
+        return np.unique(np.concatenate((others, np.array(open, np.int32), bare)))
+
+    def _is_documented(self, version: int) -> bool:
+        own = [_stated(tag) for _, tag in self.edges.targets(version)]
+        disclosed = self.edges.disclosed
+        arrows = disclosed.by_source[version]
+        more = [(_stated(tag), disclosed.complete[disclosure]) for _, tag, disclosure in arrows]
+        return is_documented(own, more, trained=bool(self.flags[version] & TRAINED))
+
+
+def _stated(tag: int) -> Stated:
+    return ROLES[tag & ROLE], bool(tag & LEARNS)
 
 
 class Exposing:
@@ -52,6 +93,7 @@ class Exposing:
             self._edges.base_size,
             self._edges.late,
         )
+        disclosed = self._edges.disclosed.by_target
         found: list[int] = []
         for node in frontier:
             if node <= last:
@@ -66,6 +108,8 @@ class Exposing:
                 ]
             if late and node in late:
                 found += [packed >> 8 for packed in late[node] if packed & EXPOSES and self._flows(packed >> 8, packed)]
+            if disclosed and node in disclosed:
+                found += [source for source, tag, _ in disclosed[node] if tag & EXPOSES and self._flows(source, tag)]
         return found
 
     def _flows(self, source: int, tag: int) -> bool:
@@ -76,10 +120,13 @@ class Exposing:
         edges = self._edges
         positions = edges.by_target.positions(frontier[frontier <= edges.base_size])
         late = stamps[edges.late_targets] == stamp
+        disclosed = edges.disclosed
+        more = stamps[disclosed.targets] == stamp
         found: Integers = np.concatenate(
             (
                 self._open(edges.by_target.others[positions], edges.by_target.tags[positions]),
                 self._open(edges.late_sources[late], edges.late_tags[late]),
+                self._open(disclosed.sources[more], disclosed.tags[more]),
             )
         )
         return found
@@ -91,11 +138,11 @@ class Exposing:
         open: Integers = sources[flows]
         return open
 
-    def back(self, record: int) -> list[tuple[int, int]]:
-        """The (target, tag) pairs that knowledge came to `record` by."""
+    def back(self, record: int) -> list[Arrow]:
+        """The arrows that knowledge came to `record` by."""
         return [
-            (target, tag)
-            for target, tag in self._edges.targets(record)
+            (target, tag, disclosure)
+            for target, tag, disclosure in self._edges.arrows(record)
             if tag & EXPOSES and not (tag & CONDITIONAL and self._closed[record])
         ]
 
@@ -109,7 +156,7 @@ class Documentation:
         self.exposing = Exposing(lineage.edges, self.closed, upto)
         partitions = lineage.sources.partitions
         partitions = partitions[: np.searchsorted(partitions, upto, "right")]
-        seeds = np.concatenate((lineage.sources.undocumented(upto), partitions[~self.closed[partitions]]))
+        seeds = np.concatenate((lineage.undocumented(upto), partitions[~self.closed[partitions]]))
         self.undocumented = self.reach(seeds)
 
     @property
@@ -137,7 +184,8 @@ class Exposure:
         lineage, upto = documentation.lineage, documentation.upto
         matching = self._matching()
         self._trained = documentation.reach(matching)
-        self._lacking = documentation.reach(self._unlisted())
+        nearly = np.setdiff1d(self._matching(nearly=True), matching, assume_unique=True)
+        self._lacking = documentation.reach(np.union1d(self._unlisted(), nearly))
         versions = lineage.sources.versions
         versions = versions[: np.searchsorted(versions, upto, "right")]
         answers = np.full(len(versions), NOT_TRAINED, np.uint8)
@@ -153,19 +201,20 @@ class Exposure:
         """About how many bytes this occupies, apart from the documentation."""
         return self._trained.held + self._lacking.held + self._answers.held
 
-    def _matching(self) -> Integers:
-        """All members of the classes in which each term is met by some statement."""
+    def _matching(self, *, nearly: bool = False) -> Integers:
+        """All members of the classes in which each term is met by some statement; `nearly`: in other spellings too."""
         facts, upto = self._documentation.lineage.facts, self._documentation.upto
-        met = [self._documentation.classes(facts.matching(term, upto)) for term in self._population]
+        asked = [[*pairs_of(term), *(facts.near(term) if nearly else ())] for term in self._population]
+        met = [self._documentation.classes(facts.matching(pairs, upto)) for pairs in asked]
         return np.flatnonzero(np.logical_and.reduce(met)).astype(np.int32)
 
     def _unlisted(self) -> Integers:
-        """The partitions that are documented completely, but not for every attribute that is asked about."""
+        """The partitions that are documented completely, but not for everything that is asked about."""
         documentation = self._documentation
         lacking = documentation.closed.copy()
         listed = [
-            documentation.classes(documentation.lineage.facts.completed_for(attribute, documentation.upto))
-            for attribute in {term.attribute for term in self._population}
+            documentation.classes(documentation.lineage.facts.completed_for(term, documentation.upto))
+            for term in self._population
         ]
         lacking &= ~np.logical_and.reduce(listed)
         return np.flatnonzero(lacking).astype(np.int32)
@@ -183,8 +232,19 @@ class Exposure:
     def page(self, query: ExposureQuery) -> ExposurePage:
         """See `ExposureQuery`."""
         page, listed = self._answers.page(query)
-        items = _Evidence(self._documentation, self._population, self._trained, self._lacking)
-        return replace(page, items=[items.of(sequence, answer) for sequence, answer in listed])
+        evidence = _Evidence(self._documentation, self._population, self._trained, self._lacking)
+        items = [evidence.of(sequence, answer) for sequence, answer in listed]
+        return replace(page, items=items, near=self._near(), unlisted=self._nowhere())
+
+    def _near(self) -> list[NearValue]:
+        facts, upto = self._documentation.lineage.facts, self._documentation.upto
+        pairs = dict.fromkeys(pair for term in self._population for pair in facts.near(term))
+        return [NearValue(*pair, listed) for pair in pairs if (listed := facts.listed(pair, upto))]
+
+    def _nowhere(self) -> list[Pair]:
+        facts, upto = self._documentation.lineage.facts, self._documentation.upto
+        asked = dict.fromkeys(pair for term in self._population for pair in pairs_of(term))
+        return [pair for pair in asked if not facts.listed(pair, upto)]
 
 
 class _Evidence:

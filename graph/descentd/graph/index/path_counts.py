@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from descentd.graph.index.arrays import ROLE
-from descentd.graph.index.backtrace import cut
+from descentd.graph.index.backtrace import at, cut, sequence_of
 from descentd.graph.index.breadth_first import Twins
 from descentd.graph.index.edges import Edges
-from descentd.graph.index.shortest_paths import SAME_DATA, Shortest
+from descentd.graph.index.shortest_paths import ABOUT, SAME_DATA, Shortest
 from descentd.graph.model.errors import TooCostly
 from descentd.graph.model.kinds import ROLES
 from descentd.graph.model.reach import Derivations, Step
@@ -47,7 +47,7 @@ def derivations(
 
 def _steps(shortest: Shortest, rank: int) -> Iterator[Step]:
     for record, role in shortest.path(rank):
-        yield Step(record, None if role < 0 else ROLES[role])
+        yield Step(sequence_of(record), None if role < 0 else ROLES[role], back=role == ABOUT)
 
 
 class Between:
@@ -66,14 +66,17 @@ class Between:
         starts, others = self._edges.by_source.starts.data, self._edges.by_source.others.data
         twins_of = self._twins.classes.get
         origins, upto, floor = self._leads.keys(), self._upto, self._floor()
+        disclosed = self._edges.disclosed.by_source
         seen = dict.fromkeys(self._ends, 0)
         frontier, distance = list(self._ends), 0
         while frontier:
             distance += 1
             nearer: list[int] = []
             for node in frontier:
-                for place in range(starts[node], starts[node + 1]):
-                    target = others[place]
+                targets = others[starts[node] : starts[node + 1]].tolist()
+                if disclosed and node in disclosed:
+                    targets += [arrow[0] for arrow in disclosed[node]]
+                for target in targets:
                     if target in seen or target < floor:
                         continue
                     seen[target] = distance
@@ -88,9 +91,10 @@ class Between:
         return seen
 
     def _floor(self) -> int:
-        """No record before this one can be between: all is in log order unless a class of twins lies across."""
+        """No record before this one can be between: all is in log order unless twins or a disclosure lie across."""
         lowest = min(self._leads)
-        return 0 if self._twins.lie_across(lowest, self._upto) else lowest
+        across = self._twins.lie_across(lowest, self._upto) or self._edges.disclosed.lie_across(lowest)
+        return 0 if across else lowest
 
     def _contract(self) -> dict[int, int]:
         """The lowest twin of each record that has any, origins apart: they are counted one by one."""
@@ -103,7 +107,7 @@ class Between:
 
     def count(self) -> int:
         """How many derivations there are."""
-        if self._classes:
+        if self._classes or not self._edges.disclosed.by_source.keys().isdisjoint(self.remaining):
             self._count_classes()
         else:
             self._count_records()
@@ -132,7 +136,7 @@ class Between:
                 continue
             before[classes.get(record, record)] += [
                 classes.get(target, target)
-                for target, _ in self._edges.targets(record)
+                for target, _, _ in self._edges.arrows(record)
                 if target in self.remaining and target not in self._ends
             ]
         order = _topological(before)
@@ -166,9 +170,15 @@ class Between:
         return knot is None or knot != self._knots.get(source) or self.remaining[source] < self.remaining[target]
 
     def onward(self, record: int, tied: bool) -> Iterator[tuple[int, int]]:
-        """The (record, role) steps from `record`, entered from a twin where `tied`; from 0, those that begin."""
+        """The (record, role) steps from `record`, entered from a twin where `tied`; from 0, those that begin.
+
+        A disclosure is passed by two steps: to the name that it has on the way to its subject, and on to that.
+        """
         if not record:
             yield from ((origin, -1) for origin, lead in self._leads.items() if len(lead) == 1 and origin in self._ways)
+            return
+        if subject := record >> 32:
+            yield subject, ABOUT
             return
         if not tied:
             yield from ((twin, SAME_DATA) for twin in self._twins.of(record, self._upto) if self._joins(record, twin))
@@ -180,6 +190,13 @@ class Between:
             leads_on = source in self.remaining and source not in self._leads and target in self._ways
             if leads_on and self._passes(group, target):
                 yield source, tag & ROLE
+        for source, tag, disclosure in self._edges.disclosed.by_target.get(record, ()):
+            target = self._classes.get(source, source)
+            leads_on = source in self.remaining and source not in self._leads and target in self._ways
+            if leads_on and self._passes(group, target):
+                passed = at(source, disclosure)
+                self.remaining[passed] = self.remaining[source]
+                yield passed, tag & ROLE
 
     def _joins(self, record: int, twin: int) -> bool:
         if twin == record:

@@ -1,16 +1,19 @@
 """What partitions are documented to hold, by attribute and value, as of any sequence."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from descentd.graph.index.arrays import Growing, Integers
 from descentd.graph.model.reach import Documented, PopulationFact, Share, Term
+from descentd.graph.populations import Pair, fold, pairs_of, room
+
+K = TypeVar("K")
 
 NEVER: Final = np.iinfo(np.int32).max
 
@@ -36,11 +39,17 @@ class Facts:
     """The shares, not-a-number where not counted; `codes` are positions in `names`."""
     latest: Integers
     """The last fact about each record plus one, 0 where there is none; indexed by sequence."""
-    names: Sequence[tuple[str, str]]
-    present: Mapping[tuple[str, str], Growing[np.int32]]
+    names: Sequence[Pair]
+    present: Mapping[Pair, Growing[np.int32]]
     """The facts that list a value of an attribute with a share other than 0."""
-    listing: Mapping[str, Growing[np.int32]]
-    """The complete facts that list an attribute."""
+    absent: Mapping[Pair, Growing[np.int32]]
+    """The facts that list it with a share of 0."""
+    whole: Mapping[str, Growing[np.int32]]
+    """The complete facts that list an attribute and leave no room for other values of it."""
+    lacking: Mapping[str, Growing[np.int32]]
+    """The complete facts that list an attribute with shares that leave room for other values of it."""
+    alike: Mapping[Pair, Sequence[Pair]]
+    """All that is listed anywhere, by how it reads once folded."""
 
     def _in_force(self, numbers: Integers, upto: int) -> Integers:
         numbers = numbers[: np.searchsorted(numbers, len(self.statements))]
@@ -51,16 +60,38 @@ class Facts:
         chosen = self.complete & (self.statements <= upto) & (self.until > upto)
         return self.partitions[chosen]
 
-    def completed_for(self, attribute: str, upto: int) -> Integers:
-        """The partitions whose statement in force is complete and lists `attribute`."""
-        numbers = self.listing.get(attribute)
-        return self.partitions[:0] if numbers is None else self.partitions[self._in_force(numbers.view(), upto)]
+    def _found(self, index: Mapping[K, Growing[np.int32]], keys: Iterable[K], upto: int) -> Integers:
+        """The facts in force at a sequence under any of some keys, ascending."""
+        numbers = [self._in_force(index[key].view(), upto) for key in keys if key in index]
+        return np.unique(np.concatenate([self.statements[:0], *numbers]))
 
-    def matching(self, term: Term, upto: int) -> Integers:
-        """The partitions, ascending, whose statement in force lists one of the term's values as present."""
-        numbers = [self.present[key] for value in term.values if (key := (term.attribute, value)) in self.present]
-        chosen = [self.partitions[self._in_force(number.view(), upto)] for number in numbers]
-        return np.unique(np.concatenate([self.partitions[:0], *chosen]))
+    def completed_for(self, term: Term, upto: int) -> Integers:
+        """The partitions whose statement in force is complete and says whether each of the term's values is there.
+
+        Shares that leave room for other values say so only of those that are listed.
+        """
+        facts = self._found(self.whole, [term.attribute], upto)
+        open = self._found(self.lacking, [term.attribute], upto)
+        for value in term.values if len(open) else ():
+            open = np.intersect1d(open, self._listing((term.attribute, value), upto))
+        return self.partitions[np.concatenate((facts, open))]
+
+    def _listing(self, pair: Pair, upto: int) -> Integers:
+        return np.concatenate((self._found(self.present, [pair], upto), self._found(self.absent, [pair], upto)))
+
+    def matching(self, pairs: Iterable[Pair], upto: int) -> Integers:
+        """The partitions, ascending, whose statement in force lists one of some values as present."""
+        return np.unique(self.partitions[self._found(self.present, pairs, upto)])
+
+    def near(self, term: Term) -> list[Pair]:
+        """What is listed anywhere and reads as one of the term's values once folded, but is none of them."""
+        asked = set(pairs_of(term))
+        found = {pair for one in asked for pair in self.alike.get(fold(one), ())}
+        return sorted(found - asked)
+
+    def listed(self, pair: Pair, upto: int) -> int:
+        """How many partitions' statements in force list a value, as present or as absent."""
+        return len(self._listing(pair, upto))
 
     def shares(self, partition: int, upto: int) -> list[Share]:
         """What the statement in force about `partition` lists."""
@@ -84,10 +115,13 @@ class FactLog:
         self._complete, self._ends = Growing(np.bool_), Growing(np.int32)
         self._codes, self._amounts = Growing(np.int32), Growing(np.float64)
         self._latest = Growing(np.int32, (0,))
-        self._names: list[tuple[str, str]] = []
-        self._numbers: dict[tuple[str, str], int] = {}
-        self._present: dict[tuple[str, str], Growing[np.int32]] = {}
-        self._listing: dict[str, Growing[np.int32]] = {}
+        self._names: list[Pair] = []
+        self._numbers: dict[Pair, int] = {}
+        self._present: dict[Pair, Growing[np.int32]] = {}
+        self._absent: dict[Pair, Growing[np.int32]] = {}
+        self._whole: dict[str, Growing[np.int32]] = {}
+        self._lacking: dict[str, Growing[np.int32]] = {}
+        self._alike: dict[Pair, list[Pair]] = {}
 
     def extend(self, records: int, facts: Sequence[PopulationFact]) -> Facts:
         """Take in what the next `records` records say about populations."""
@@ -112,7 +146,10 @@ class FactLog:
             self._latest.view(),
             self._names,
             self._present,
-            self._listing,
+            self._absent,
+            self._whole,
+            self._lacking,
+            self._alike,
         )
 
     def _supersede(self, first: int, facts: Sequence[PopulationFact]) -> None:
@@ -128,8 +165,10 @@ class FactLog:
         self._previous.extend(previous)
 
     def _add_shares(self, first: int, facts: Sequence[PopulationFact]) -> None:
-        present: dict[tuple[str, str], list[int]] = defaultdict(list)
-        listing: dict[str, list[int]] = defaultdict(list)
+        present: dict[Pair, list[int]] = defaultdict(list)
+        absent: dict[Pair, list[int]] = defaultdict(list)
+        whole: dict[str, list[int]] = defaultdict(list)
+        lacking: dict[str, list[int]] = defaultdict(list)
         codes: list[int] = []
         amounts: list[float] = []
         ends: list[int] = []
@@ -138,23 +177,28 @@ class FactLog:
                 key = share.attribute, share.value
                 codes.append(self._number(key))
                 amounts.append(float("nan") if share.share is None else share.share)
-                if share.share != 0:
-                    present[key].append(number)
+                (absent if share.share == 0 else present)[key].append(number)
             if fact.documented is Documented.COMPLETE:
-                for attribute in {share.attribute for share in fact.shares}:
-                    listing[attribute].append(number)
+                for attribute, left in room(fact.shares).items():
+                    (lacking if left else whole)[attribute].append(number)
             ends.append(len(codes))
         self._ends.extend(np.array(ends, np.int64) + len(self._codes))
         self._codes.extend(codes)
         self._amounts.extend(amounts)
-        for key, numbers in present.items():
-            self._present.setdefault(key, Growing(np.int32)).extend(numbers)
-        for attribute, numbers in listing.items():
-            self._listing.setdefault(attribute, Growing(np.int32)).extend(numbers)
+        _extend(self._present, present)
+        _extend(self._absent, absent)
+        _extend(self._whole, whole)
+        _extend(self._lacking, lacking)
 
-    def _number(self, key: tuple[str, str]) -> int:
+    def _number(self, key: Pair) -> int:
         number = self._numbers.get(key)
         if number is None:
             number = self._numbers[key] = len(self._names)
             self._names.append(key)
+            self._alike.setdefault(fold(key), []).append(key)
         return number
+
+
+def _extend(index: dict[K, Growing[np.int32]], found: Mapping[K, Sequence[int]]) -> None:
+    for key, numbers in found.items():
+        index.setdefault(key, Growing(np.int32)).extend(numbers)

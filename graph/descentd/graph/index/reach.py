@@ -124,7 +124,7 @@ class Reach:
         return item if self._walk.distance(item) == distance else -item
 
     def _before(self) -> Before:
-        along = step_back(self._walk.distance, self._influence.targets, self._twins, self._upto)
+        along = step_back(self._walk.distance, self._influence.arrows, self._twins, self._upto)
         cited, evidence = self._cited, self._evidence
         if cited is None or evidence is None:
             return along

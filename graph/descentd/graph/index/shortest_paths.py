@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 
+from descentd.graph.index.backtrace import sequence_of
 from descentd.graph.model.kinds import ROLE_NUMBER, Role
 
 SAME_DATA = ROLE_NUMBER[Role.SAME_DATA]
+ABOUT = ROLE_NUMBER[Role.ABOUT]
+FREE = frozenset({SAME_DATA, ABOUT})
+"""Roles of steps that have length 0: to a twin, and from a disclosure to its subject."""
 
 Onward = Callable[[int, bool], Iterable[tuple[int, int]]]
 """The (record, role) steps that lead on from a record; the flag says that it was entered from a twin."""
 
 State = tuple[int, bool]
-Entry = tuple[int, int, int, int]
-"""The length of a path, the record and role of its first step, and the rank of its rest among those from there."""
+Entry = tuple[int, int, int, int, int]
+"""The length of a path, the record, role and node of its first step, and its rest's rank among those from there."""
 
 
 @dataclass(slots=True)
@@ -33,8 +37,8 @@ class _Found:
 class Shortest:
     """Paths from state (0, False) to whatever is 0 away from the end, by (length, records and roles).
 
-    `remaining` is the exact length of a shortest path from each record not entered from a twin; a step between twins
-    has length 0.
+    `remaining` is the exact length of a shortest path from each record not entered from a twin; steps that are `FREE`
+    have length 0.
     """
 
     def __init__(self, onward: Onward, remaining: Mapping[int, int], end: int) -> None:
@@ -50,7 +54,7 @@ class Shortest:
             self._advance(start)
         state = start
         while state[0] != self._end:
-            _, record, role, rank = self._at(state).paths[rank]
+            _, _, role, record, rank = self._at(state).paths[rank]
             yield record, role
             state = record, role == SAME_DATA
 
@@ -61,14 +65,14 @@ class Shortest:
             for record, role in self._onward(*state):
                 length = self._first(record, role)
                 if length is not None:
-                    found.others.append((length, record, role, 0))
+                    found.others.append((length, sequence_of(record), role, record, 0))
             heapify(found.others)
             found.take()
         return found
 
     def _first(self, record: int, role: int) -> int | None:
         """The length of the shortest path that begins with this step."""
-        if role >= 0 and role != SAME_DATA:
+        if role >= 0 and role not in FREE:
             return self._remaining[record] + 1
         if record == self._end:
             return 0
@@ -79,17 +83,17 @@ class Shortest:
         """Find the next path from `state`, for which each state along its last one may have to find its own next."""
         asked = [state]
         while True:
-            _, record, role, rank = self._at(asked[-1]).paths[-1]
+            _, _, role, record, rank = self._at(asked[-1]).paths[-1]
             behind = record, role == SAME_DATA
             if record == self._end or len(self._at(behind).paths) > rank + 1:
                 break
             asked.append(behind)
         for current in reversed(asked):
             found = self._at(current)
-            _, record, role, rank = found.paths[-1]
+            _, _, role, record, rank = found.paths[-1]
             if record != self._end:
                 rest = self._at((record, role == SAME_DATA)).paths
                 if len(rest) > rank + 1:
-                    length = rest[rank + 1][0] + (role != SAME_DATA and role >= 0)
-                    heappush(found.others, (length, record, role, rank + 1))
+                    length = rest[rank + 1][0] + (role not in FREE and role >= 0)
+                    heappush(found.others, (length, sequence_of(record), role, record, rank + 1))
             found.take()

@@ -12,6 +12,7 @@ from descentd.graph.index.arrays import (
     PARTITION,
     PARTITIONED,
     ROLE,
+    TRAINED,
     TRAINED_ON,
     VERSION,
     Growing,
@@ -47,11 +48,21 @@ class SourceLog:
         self._unexplained = Growing(np.int32)
         self._bare, self._learned = Growing(np.int32), Growing(np.int32)
 
-    def extend(self, after: int, kinds: Tags, flags: Tags, sources: Integers, targets: Integers, tags: Tags) -> Sources:
+    def extend(
+        self,
+        after: int,
+        kinds: Tags,
+        flags: Tags,
+        sources: Integers,
+        targets: Integers,
+        tags: Tags,
+        speaking: Integers,
+    ) -> Sources:
         """Take in the records after a sequence. `kinds` and `flags` are of all records, the edges of the new ones.
 
-        Marks in `flags` what was `LEARNED`.
+        Marks in `flags` what was `LEARNED`, and the versions `speaking` of training as `TRAINED`.
         """
+        flags[speaking] |= TRAINED
         fresh = kinds[after + 1 :]
         versions = np.flatnonzero(fresh == VERSION) + after + 1
         self._versions.extend(versions)
@@ -64,7 +75,8 @@ class SourceLog:
             mask[sources[chosen] - after - 1] = True
             return mask[versions - after - 1]
 
-        explained = having(trained) | (having(derived) & ~having(derived & learns))
+        assembled = having(derived) & ~having(derived & learns) & (flags[versions] & TRAINED == 0)
+        explained = having(trained) | assembled
         self._unexplained.extend(versions[~explained])
         whole = trained & (kinds[targets] == DATASET) & (flags[targets] & (PARTITIONED | LEARNED) == 0)
         bare, firsts = np.unique(targets[whole], return_index=True)

@@ -1,7 +1,7 @@
 """The influence graph of a registry, held in this process and fed by the log's tail."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
 
@@ -10,6 +10,7 @@ import numpy as np
 from descentd.graph.cache import Cache
 from descentd.graph.index.arrays import ROLE, TWIN, Growing, Integers, Tags, tag_edges
 from descentd.graph.index.breadth_first import Twins
+from descentd.graph.index.disclosures import DisclosedEdges, DisclosureLog, Disclosures
 from descentd.graph.index.edges import EdgeLog, Edges
 from descentd.graph.index.exposure import Documentation, Exposure, Lineage
 from descentd.graph.index.path_counts import derivations
@@ -33,6 +34,12 @@ ROOM: Final = 32 << 20
 """Bytes that finished reaches may occupy, for the pages that will be asked for next."""
 
 
+_NONE: Final = np.zeros(0, np.int32)
+NOTHING: Final = Tail(
+    0, _NONE.astype(np.uint8), _NONE, _NONE.astype(np.uint8), _NONE, _NONE.astype(np.bool_), _NONE.reshape(0, 2)
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All that one question looks at: swapped as a whole by `Topology.extend`."""
@@ -44,6 +51,8 @@ class Snapshot:
     twins: Twins
     facts: Facts
     sources: Sources
+    flags: Tags
+    disclosures: Disclosures
 
 
 class Topology:
@@ -63,6 +72,8 @@ class Topology:
         self._evidence = EdgeLog()
         self._facts = FactLog()
         self._sources = SourceLog()
+        self._disclosures = DisclosureLog()
+        self._disclosed = Cache[DisclosedEdges](ROOM // 4)
         self._reaches = Cache[Reach](ROOM)
         self._documentations = Cache[Documentation](ROOM)
         self._exposures = Cache[Exposure](ROOM)
@@ -74,7 +85,9 @@ class Topology:
             self._evidence.extend(0, *nothing),
             self._twins(),
             self._facts.extend(0, ()),
-            self._sources.extend(0, self._kinds.view(), self._flags.view(), *nothing),
+            self._sources.extend(0, self._kinds.view(), self._flags.view(), *nothing, NOTHING.trained),
+            self._flags.view(),
+            self._disclosures.extend(NOTHING, self._kinds.view()),
         )
 
     @property
@@ -104,7 +117,9 @@ class Topology:
                 evidence,
                 self._twins(),
                 self._facts.extend(records, tail.populations),
-                self._sources.extend(self.size, kinds, flags, sources, targets, tags),
+                self._sources.extend(self.size, kinds, flags, sources, targets, tags, tail.trained),
+                flags,
+                self._disclosures.extend(tail, kinds),
             )
 
     def _twins(self) -> Twins:
@@ -125,7 +140,12 @@ class Topology:
         now = self._now
         if upto > now.size:
             raise ValueError(f"The question is asked at {upto}, the topology ends at {now.size}: extend it first.")
-        return now
+        if not now.disclosures.facts:
+            return now
+        disclosed = self._disclosed.find(
+            upto, lambda: now.disclosures.at(upto, now.kinds, now.flags), lambda found: min(found.held, ROOM // 4)
+        )
+        return replace(now, influence=replace(now.influence, disclosed=disclosed))
 
     def _reach(
         self,
@@ -176,7 +196,7 @@ class Topology:
     def exposure(self, query: ExposureQuery) -> ExposurePage:
         """Which versions learned from a population; see `ExposureQuery`."""
         now, upto, terms = self._snapshot(query.upto), query.upto, tuple(query.population)
-        lineage = Lineage(now.influence, now.twins, now.facts, now.sources)
+        lineage = Lineage(now.influence, now.twins, now.facts, now.sources, now.kinds, now.flags)
 
         def find() -> Exposure:
             documentation = self._documentations.find(upto, lambda: Documentation(lineage, upto), _weigh)

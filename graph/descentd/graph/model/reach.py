@@ -5,7 +5,10 @@ later does not exist for it.
 
 A whole dataset as a cause starts from itself and all its partitions, a partition from itself and its twins (partitions
 with the same digest); these *origins* are at distance 0 and are not part of the answer. Twins met on the way are joined
-by a step of cost 0 with role SAME_DATA. Ancestors are the mirror image: `y` is an ancestor of `x` exactly where `x` is
+by a step of cost 0 with role SAME_DATA. What was disclosed about a version or a dataset counts as if its own record
+stated it, from the disclosure's sequence on, for as long as it is neither superseded nor retracted: a derivation passes
+the disclosure and goes on to its subject by a step of cost 0 with role ABOUT. Disclosures themselves are not listed.
+Ancestors are the mirror image: `y` is an ancestor of `x` exactly where `x` is
 reached from `y`; a dataset's partitions are its ancestors at distance 1 by INCLUDES.
 """
 
@@ -62,6 +65,30 @@ class PopulationFact(NamedTuple):
     shares: tuple[Share, ...]
 
 
+class DisclosureFact(NamedTuple):
+    """The disclosure at `disclosure` is about `subjects`: a version, or a dataset and each of its partitions.
+
+    Its edges are in the tail, as those of its own record. `complete` says that with it all training data of a version
+    is documented, `supersedes` which disclosure it takes the place of.
+    """
+
+    disclosure: int
+    subjects: tuple[int, ...]
+    complete: bool
+    supersedes: int | None = None
+
+
+class NearValue(NamedTuple):
+    """A documented value that differs from one that was asked for by case or compatibility forms only.
+
+    partitions: how many partitions' statements in force list it.
+    """
+
+    attribute: str
+    value: str
+    partitions: int
+
+
 @dataclass(frozen=True)
 class Tail:
     """All that the influence graph needs to know of the records after sequence `after`, in log order.
@@ -69,6 +96,9 @@ class Tail:
     `kinds[i]` is the kind number of record `after + 1 + i`. The edge arrays run in parallel: `sources[j]` came
     from `targets[j]` by role number `roles[j]` (influence and evidence roles only); `learns[j]` is `Edge.learns`.
     `twins` holds a row (sequence, sequence of the earliest partition with that digest) for each repeated digest.
+    `retractions` holds a row (retraction, its subject) where the subject is a disclosure or another retraction, and
+    `trained` the versions whose code or config speaks of training, among those that list no training data and were
+    derived from parents in ways that need none, and among the subjects of disclosures.
     """
 
     after: int
@@ -79,13 +109,17 @@ class Tail:
     learns: NDArray[np.bool_]
     twins: NDArray[np.int32]
     populations: Sequence[PopulationFact] = field(default_factory=tuple)
+    disclosures: Sequence[DisclosureFact] = field(default_factory=tuple)
+    retractions: NDArray[np.int32] = field(default_factory=lambda: np.zeros((0, 2), np.int32))
+    trained: NDArray[np.int32] = field(default_factory=lambda: np.zeros(0, np.int32))
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """A record on a derivation; `role` joins it to the one before it and is None on the first.
 
-    `back`: the one before it came from this one, and not the other way round.
+    `back`: the edge leads from the one before it to this one, and not the other way round; so it is with ABOUT, by
+    which a disclosure leads on to its subject.
     """
 
     sequence: int
@@ -182,12 +216,18 @@ class Exposed:
 
 @dataclass(frozen=True, slots=True)
 class ExposurePage:
-    """`counts` has all verdicts over the versions asked about; `items` come by (verdict, direct first, sequence)."""
+    """`counts` has all verdicts over the versions asked about; `items` come by (verdict, direct first, sequence).
+
+    `near` are documented values, whoever learned from them, that nearly are what was asked for; `unlisted` are the
+    attributes and values asked for that no partition is documented to hold or to lack.
+    """
 
     counts: Mapping[ExposureVerdict, int]
     total: int
     items: Sequence[Exposed]
     more: bool
+    near: Sequence[NearValue] = ()
+    unlisted: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

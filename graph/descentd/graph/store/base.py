@@ -6,7 +6,8 @@ labels and ids, edges, keys and words. Records are named by their log sequence, 
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from descentd.graph.model.errors import DescentError
 from descentd.graph.model.kinds import Edge, Role
@@ -86,6 +87,20 @@ class Proposal:
 
     draft: Callable[[Reads], Awaitable[Sequence[Record]]]
     person: str
+
+
+@runtime_checkable
+class SupportsUpgrade(Protocol):
+    """A store that can bring what an earlier version wrote to the layout that this one reads."""
+
+    async def upgrade(self, backup: Path, progress: Callable[[int], None] | None = None) -> bool:
+        """Upgrade the registry, which nobody has open, and write what it held to the file `backup` first.
+
+        False, and nothing is written, where it has the present layout. `progress` is called with the last sequence that
+        is done. What was broken off goes on when it is called again. Raises Unavailable where there is no registry that
+        can be upgraded, and FileExistsError where the backup is there.
+        """
+        ...
 
 
 class Store(Reads, Protocol):

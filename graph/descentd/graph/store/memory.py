@@ -4,6 +4,7 @@ import asyncio
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link, Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
 from descentd.graph.store.operational import Accounts, Inbox, MemoryAccounts, MemoryInbox, MemoryOutbox, Outbox
-from descentd.graph.store.tail import TailBuilder
+from descentd.graph.store.tail import MADE_WITH, RETRACTABLE, TailBuilder, disclosure_fact, speaking, suspects
 
 
 class MemoryStore:
@@ -116,7 +117,22 @@ class MemoryStore:
                 builder.twin(item.entry.sequence, self._keyed[f"digest:{record.content['digest']}"][0])
             elif record.kind is Kind.POPULATION:
                 builder.population(item.entry.sequence, item.links[0].target, record.body)
-        return builder.build()
+            elif record.kind is Kind.DISCLOSURE:
+                links = [(link.role, link.target) for link in item.links]
+                builder.disclosure(disclosure_fact(item.entry.sequence, links, record.body.decode()))
+            elif record.kind is Kind.RETRACTION:
+                for link in item.links:
+                    if self._brief(link.target).kind in RETRACTABLE:
+                        builder.retraction(item.entry.sequence, link.target)
+        tail = builder.build()
+        made_with = [
+            (version, record.kind, record.body.decode())
+            for version in suspects(tail)
+            for link in self._log[version - 1].links
+            if link.role in MADE_WITH
+            for record in [self._log[link.target - 1].entry.record]
+        ]
+        return replace(tail, trained=speaking(made_with))
 
     async def layout(self) -> None:
         """See Store."""

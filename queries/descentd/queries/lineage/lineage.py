@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model import reach
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import INFLUENCE, Role
@@ -72,10 +73,12 @@ async def lineage(
     briefs = await registry.store.briefs([of.sequence, *(sequence for sequence, _ in nearest)])
     nodes = [Node(brief, found.get(brief.sequence, 0)) for brief in briefs]
     nodes[0] = Node(of, 0)
-    return Lineage(len(nodes) == total, total, nodes, await _edges(registry, briefs)), upto
+    return Lineage(len(nodes) == total, total, nodes, await _edges(registry, briefs, upto)), upto
 
 
-async def _edges(registry: Registry, briefs: Sequence[Brief]) -> list[Joint]:
+async def _edges(registry: Registry, briefs: Sequence[Brief], upto: int) -> list[Joint]:
     ids = {brief.sequence: brief.id for brief in briefs}
     links = await registry.store.links(list(ids), INFLUENCE, inward=False)
-    return [Joint(ids[link.source], ids[link.target], link.role) for link in links if link.target in ids]
+    links += await disclosed_links(registry.store, list(ids), upto)
+    joints = [Joint(ids[link.source], ids[link.target], link.role) for link in links if link.target in ids]
+    return list(dict.fromkeys(joints))

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from descentd.graph.index.disclosures import retracted
 from descentd.graph.model.kinds import ROLES, Edge, Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Stored, Totals
+from descentd.graph.store.neo4j import disclosures
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.populations import STRAYS, said, shut
 from descentd.graph.store.neo4j.schema import KEPT, LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns, readable
@@ -17,35 +19,54 @@ MATCH (r:Record) WHERE r.seq > $after
 WITH r ORDER BY r.seq LIMIT $limit
 RETURN properties(r), labels(r),
   COLLECT {{ MATCH (r)-[e:{TYPES}]->(to) RETURN [type(e), to.id, e.detail, e.learns, e.shut] }},
-  COLLECT {{ MATCH (r)-[:HOLDS]->(k) RETURN k.value }},
-  COLLECT {{ MATCH (r)-[e:LISTS]->(a:Attribute) RETURN [a.name, a.value, e.share, e.shut] }},
-  COUNT {{ (r)-[:COMPLETES]->(:Complete) }}
+  COLLECT {{ MATCH (r)-[:_HOLDS]->(k) RETURN k.value }},
+  COLLECT {{ MATCH (r)-[e:_LISTS]->(a:_Attribute) RETURN [a.name, a.value, e.share, e.shut, a.folded] }},
+  COUNT {{ (r)-[:_COMPLETES]->(:_Complete) }}
+"""
+_VERSIONS: Final = """
+MATCH (v:ModelVersion) WHERE $after < v.seq <= $upto
+RETURN v.seq, COLLECT { MATCH (v)-[e:_LACKS]->() RETURN [e.since] + coalesce(e.shut, []) }
+"""
+_RETRACTED: Final = """
+MATCH (x) WHERE x.retracted IS NOT NULL RETURN x.seq, x.retracted
+"""
+_RETRACTIONS: Final = "MATCH (r:Retraction)-[:ABOUT]->(x) RETURN r.seq, x.seq ORDER BY r.seq"
+_DISCLOSED: Final = """
+MATCH (x)-[f:_FLOWS]->(y) WHERE f.by IS NOT NULL
+RETURN [x.seq, y.seq, f.source, f.target, f.role, f.learns, f.since, f.by], coalesce(f.off, []), coalesce(f.shut, [])
+"""
+_DISCLOSURES: Final = "MATCH (d:Disclosure)-[:ABOUT]->(x) RETURN collect(DISTINCT x.seq)"
+_FIRSTS: Final = """
+UNWIND $records AS s
+MATCH (r:Record {seq: s})
+OPTIONAL MATCH (r)-[:SAME_DATA]->(first)
+RETURN s, coalesce(first, r).seq
 """
 _EDGE: Final = ("detail", "learns", "shut")
 _PROPERTIES: Final = {
     "|".join(ROLES): _EDGE,
-    "HOLDS|PART|COMPLETES": (),
-    "FLOWS|RESTS": (*_EDGE, "source", "target", "role", "since"),
-    "LISTS": ("share", "shut"),
-    "STATED": ("since", "first", "shut"),
-    "LACKS": ("since", "shut"),
+    "_HOLDS|_PART|_COMPLETES": (),
+    "_FLOWS|_RESTS": (*_EDGE, "source", "target", "role", "since", "by", "off"),
+    "_LISTS": ("share", "shut"),
+    "_STATED": ("since", "first", "shut"),
+    "_LACKS": ("since", "shut"),
 }
 """The properties that relationships may have."""
 
 _NODE_PROPERTIES: Final = {
-    "Key": ("value", "first"),
-    "Log": ("one", "format", "seq", "recordedAt", "frontier", "locked"),
-    "Whole": ("seq",),
-    "Attribute": ("name", "value"),
-    "Complete": ("one",),
-    "Undocumented": ("one",),
+    "_Key": ("value", "first"),
+    "_Log": ("one", "format", "seq", "recordedAt", "frontier", "locked"),
+    "_Whole": ("seq",),
+    "_Attribute": ("name", "value", "folded"),
+    "_Complete": ("one",),
+    "_Undocumented": ("one",),
 }
 """Those of the nodes that are no records, which have one label each."""
 
 _COUNTS: Final = (
     "MATCH (r:Record) RETURN count(r) AS n",
     *(f"MATCH ()-[e:{role}]->() RETURN count(e) AS n" for role in ROLES if role is not Role.SAME_DATA),
-    "MATCH ()-[h:HOLDS]->() RETURN count(h) AS n",
+    "MATCH ()-[h:_HOLDS]->() RETURN count(h) AS n",
 )
 # What walks go by follows from the records; each finds one place where it does not.
 _STRAYS: Final = {
@@ -65,36 +86,37 @@ _STRAYS: Final = {
         WHERE size(foreign) > 0 OR size(labels(n)) > 1 RETURN coalesce(foreign[0], labels(n)) LIMIT 1"""
         for label, names in _NODE_PROPERTIES.items()
     },
-    "a key that nothing holds": "MATCH (k:Key) WHERE NOT EXISTS { (k)<-[:HOLDS]-(:Record) } RETURN k.value LIMIT 1",
+    "a key that nothing holds": "MATCH (k:_Key) WHERE NOT EXISTS { (k)<-[:_HOLDS]-(:Record) } RETURN k.value LIMIT 1",
     "a key that names a wrong record as its first": """
-        MATCH (k:Key)<-[:HOLDS]-(r:Record) WITH k, min(r.seq) AS first WHERE k.first IS NULL OR k.first <> first
+        MATCH (k:_Key)<-[:_HOLDS]-(r:Record) WITH k, min(r.seq) AS first WHERE k.first IS NULL OR k.first <> first
         RETURN k.value LIMIT 1""",
     "a partition that is not joined to its twins": """
-        MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH 'digest:'
+        MATCH (k:_Key)<-[:_HOLDS]-(r:Record) WHERE k.value STARTS WITH 'digest:'
         WITH r, k.first AS first, COLLECT { MATCH (r)-[:SAME_DATA]->(to) RETURN to.seq } AS joined
-        WHERE joined <> CASE WHEN first = r.seq THEN [] ELSE [first] END OR (first <> r.seq) <> (r:Twin)
-          OR r:Twinned <> EXISTS { (r)<-[:SAME_DATA]-() }
+        WHERE joined <> CASE WHEN first = r.seq THEN [] ELSE [first] END OR (first <> r.seq) <> (r:_Twin)
+          OR r:_Twinned <> EXISTS { (r)<-[:SAME_DATA]-() }
         RETURN r.seq LIMIT 1""",
     "a record that is joined to one that is no twin": """
-        MATCH (r)-[:SAME_DATA]->() WHERE NOT EXISTS { (r)-[:HOLDS]->(k:Key) WHERE k.value STARTS WITH 'digest:' }
+        MATCH (r)-[:SAME_DATA]->() WHERE NOT EXISTS { (r)-[:_HOLDS]->(k:_Key) WHERE k.value STARTS WITH 'digest:' }
         RETURN r.seq LIMIT 1""",
     "an edge of a twin that walks do not see": """
-        MATCH (t:Twin)-[e:MIRRORED]-(:Record)
+        MATCH (t:_Twin)-[e:MIRRORED]-(o:Record) WHERE NOT o:Disclosure
         WITH DISTINCT e, startNode(e) AS a, endNode(e) AS b
         OPTIONAL MATCH (a)-[:SAME_DATA]->(x)
         OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
         WITH e, a, b, coalesce(x, a) AS x, coalesce(y, b) AS y
-        WHERE NOT EXISTS { MATCH (x)-[f:FLOWS|RESTS]->(y) WHERE f.source = a.seq AND f.target = b.seq
+        WHERE NOT EXISTS { MATCH (x)-[f:_FLOWS|_RESTS]->(y) WHERE f.source = a.seq AND f.target = b.seq
           AND f.role = type(e) AND f.since = a.seq AND coalesce(f.shut, []) = coalesce(e.shut, []) }
         RETURN a.seq LIMIT 1""",
     "an edge that walks see and nothing states": """
-        MATCH (t:Twin)-[e:MIRRORED]-(:Record) WITH count(DISTINCT e) AS stated
-        MATCH ()-[f:FLOWS|RESTS]->() WITH stated, count(f) AS walked WHERE walked > stated RETURN walked""",
+        MATCH (t:_Twin)-[e:MIRRORED]-(o:Record) WHERE NOT o:Disclosure WITH count(DISTINCT e) AS stated
+        MATCH ()-[f:_FLOWS|_RESTS]->() WHERE f.by IS NULL
+        WITH stated, count(f) AS walked WHERE walked > stated RETURN walked""",
     "a dataset whose walks begin elsewhere than at its partitions": """
         MATCH (d:Record)-[:INCLUDES]->(p) OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
         WITH d, collect(DISTINCT coalesce(first, p).seq) + d.seq AS parts
         WITH d, COLLECT { UNWIND parts AS s RETURN s ORDER BY s } AS parts,
-          COLLECT { MATCH (:Whole {seq: d.seq})<-[:PART]-(o) RETURN o.seq ORDER BY o.seq } AS begun
+          COLLECT { MATCH (:_Whole {seq: d.seq})<-[:_PART]-(o) RETURN o.seq ORDER BY o.seq } AS begun
         WHERE parts <> begun RETURN d.seq LIMIT 1""",
     **STRAYS,
 }
@@ -144,7 +166,43 @@ def _created(statement: str) -> tuple[str, tuple[str, list[str], list[str]]]:
 
 async def audit(run: Run, after: int, limit: int) -> list[Stored]:
     """See Store."""
-    return [_stored(row) for row in await run(_AUDIT, after=after, limit=limit)]
+    rows = await run(_AUDIT, after=after, limit=limit)
+    wrong = await _undocumented(run, rows)
+    return [_stored(row, wrong) for row in rows]
+
+
+async def _undocumented(run: Run, rows: Sequence[Row]) -> set[Any]:
+    """The versions that are documented otherwise than their edges, and what was disclosed of them, say."""
+    sequences = [row[0].get("seq") for row in rows]
+    versions = [row[0].get("seq") for row in rows if "ModelVersion" in row[1]]
+    if not versions:
+        return set()
+    known = await disclosures.read(run, versions)
+    right = await disclosures.lacking(run, known, versions)
+    rows = await run(_VERSIONS, after=min(sequences) - 1, upto=max(sequences))
+    kept: dict[Any, Any] = {row[0]: row[1] for row in rows}
+    return {v for v in versions if kept.get(v) != ([] if right[v] is None else [[v, *(right[v] or [])]])}
+
+
+async def _misjudged(run: Run) -> str | None:
+    """What is marked otherwise than retractions say, or walked otherwise than disclosures say."""
+    pairs = [(row[0], row[1]) for row in await run(_RETRACTIONS)]
+    right = {(record, True) for record in retracted(pairs, disclosures.NEVER)}
+    if wrong := right ^ {(row[0], row[1]) for row in await run(_RETRACTED)}:
+        return f"a record that is marked otherwise than its retractions say ({min(wrong, key=str)[0]})"
+    known = await disclosures.read(run, (await run(_DISCLOSURES))[0][0])
+    records = {record for fact in known.facts for record in fact.subjects}
+    records |= {target for edges in known.stated.values() for _, target, _ in edges}
+    first: dict[int, int] = {row[0]: row[1] for row in await run(_FIRSTS, records=sorted(records))}
+    off = known.off()
+    stated = sorted(
+        [[first[s], first[to], s, to, role.value, learns, fact.disclosure, fact.disclosure], off[fact.disclosure]]
+        for fact in known.facts
+        for s in fact.subjects
+        for role, to, learns in known.stated[fact.disclosure]
+    )
+    walked = sorted([row[0], row[1]] for row in await run(_DISCLOSED))
+    return None if stated == walked else "an edge that was disclosed and is walked otherwise than it says"
 
 
 async def totals(run: Run) -> Totals:
@@ -153,15 +211,16 @@ async def totals(run: Run) -> Totals:
     for what, query in _STRAYS.items():
         if found := await run(query.replace("MIRRORED", MIRRORED)):
             return Totals(records, sum(edges), keys, f"{what} ({found[0][0]})")
-    return Totals(records, sum(edges), keys)
+    return Totals(records, sum(edges), keys, await _misjudged(run))
 
 
-def _stored(row: Row) -> Stored:
+def _stored(row: Row, undocumented: set[Any]) -> Stored:
     properties, labels, edges, keys, listed, complete = row
     sequence, transaction, kind, id, label, recorded_at, recorded_by, hash, body, words = map(properties.get, KEPT)
     faults = list(_faults(kind, labels, edges, hash))
     record = Record(Kind.NOTE if faults else Kind(kind), str(body).encode())
     faults += [] if faults else [*_misread(record, properties), *_misstated(record, edges, listed, complete)]
+    faults += ["it is documented otherwise than its edges say"] if not faults and sequence in undocumented else []
     kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, *_ in edges] if not faults else []
     return Stored(
         Entry(sequence, _integer(transaction), record, _integer(recorded_at), str(recorded_by)),
@@ -177,7 +236,7 @@ def _stored(row: Row) -> Stored:
 
 def _faults(kind: str, labels: Sequence[str], edges: Sequence[Row], hash: object) -> Iterator[str]:
     """What cannot be told of a record otherwise."""
-    marks = {"Record", "Twin", "Twinned"} if kind == Kind.PARTITION else {"Record"}
+    marks = {"Record", "_Twin", "_Twinned"} if kind == Kind.PARTITION else {"Record"}
     if kind not in LABELS or set(labels) - marks != {LABELS[Kind(kind)]}:
         yield f"its kind is {kind} and its labels are {', '.join(sorted(labels))}"
     for role, _, detail, learned, _ in edges:
@@ -195,7 +254,7 @@ def _misread(record: Record, properties: Mapping[str, Any]) -> list[str]:
         right = readable(record)
     except Exception:  # whatever a body that somebody else wrote may bring about; `verify` says what is wrong with it
         return []
-    shown = {name: value for name, value in properties.items() if name not in KEPT}
+    shown = {name: value for name, value in properties.items() if name not in KEPT and name != "retracted"}
     wrong = sorted(name for name in shown.keys() | right.keys() if shown.get(name) != right.get(name))
     return [f"its property {name} is not what its content says" for name in wrong]
 

@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 Row = list[Any]
 
 _AWAY: Final = "The database cannot be reached at the moment: send the request again in a few seconds."
+_READ_ONLY: Final = "The database may only be read here: nothing is recorded until Descent may write to it."
 _REFUSED: Final = "The database does not let Descent in: check the user, the password and the database's name."
 # Mistakes in our own Cypher or in the schema: they are no outage, and are not reported as one.
 _OURS: Final = ("Neo.ClientError.Statement.", "Neo.ClientError.Schema.", "Neo.ClientError.Procedure.")
@@ -146,6 +147,8 @@ def _translated() -> Iterator[None]:
         raise Unavailable("The address of the database or its settings are not understood by its driver.") from error
     except Neo4jError as error:
         code = error.code or ""
+        if "ReadOnly" in code or code == "Neo.ClientError.Security.Forbidden":
+            raise Unavailable(_READ_ONLY) from error
         if code.startswith(_OURS):
             raise
         raise Unavailable(_REFUSED if code.startswith("Neo.ClientError.Security.") else _AWAY) from error

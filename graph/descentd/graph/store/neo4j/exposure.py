@@ -1,6 +1,6 @@
 """Exposure to populations, walked by Neo4j itself from the nodes of `populations`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,45 +15,69 @@ from descentd.graph.model.reach import (
     ExposurePage,
     ExposureQuery,
     ExposureVerdict,
+    NearValue,
     Sequences,
     Share,
     Step,
     Term,
 )
-from descentd.graph.populations import DIRECT, INHERITED, NOT_TRAINED, UNKNOWN, Answers, met, proven
+from descentd.graph.populations import (
+    CLOSE,
+    DIRECT,
+    INHERITED,
+    NOT_TRAINED,
+    UNKNOWN,
+    WHOLE,
+    Answers,
+    Pair,
+    met,
+    pairs_of,
+    proven,
+)
 from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
+from descentd.graph.store.neo4j.disclosures import IN_FORCE
 from descentd.graph.store.neo4j.paths import ARROW, steps_along
+from descentd.graph.store.neo4j.populations import folded
 
-_SEEDS: Final = "LACKS|LISTS|STATED|COMPLETES"
-_TYPES: Final = f"DERIVED_FROM|TRAINED_ON|INCLUDES|GENERATED_BY|FLOWS|{_SEEDS}"
-_IN_FORCE: Final = "e.since <= $upto AND (e.shut IS NULL OR e.shut[0] > $upto)"
-_OPEN: Final = """all(e IN relationships(p) WHERE (e.since IS NULL OR e.since <= $upto)
+_SEEDS: Final = "_LACKS|_LISTS|_STATED|_COMPLETES"
+_TYPES: Final = f"DERIVED_FROM|TRAINED_ON|INCLUDES|GENERATED_BY|_FLOWS|{_SEEDS}"
+_STATEMENT: Final = "e.since <= $upto AND (e.shut IS NULL OR e.shut[0] > $upto)"
+_OPEN: Final = f"""all(e IN relationships(p) WHERE (e.since IS NULL OR e.since <= $upto) AND {IN_FORCE}
   AND (e.shut IS NULL OR none(i IN range(0, size(e.shut) - 1, 2) WHERE e.shut[i] <= $upto AND $upto < e.shut[i + 1]))
   AND (e.first IS NULL OR e.first IN $firsts = $among))"""
 
 _MATCHING: Final = f"""
 UNWIND $values AS value
-MATCH (:Attribute {{name: $name, value: value}})<-[l:LISTS]-(:Population)<-[e:STATED]-(first)
-WHERE l.shut IS NULL AND {_IN_FORCE}
+MATCH (:_Attribute {{name: value[0], value: value[1]}})<-[l:_LISTS]-(:Population)<-[e:_STATED]-(first)
+WHERE l.shut IS NULL AND {_STATEMENT}
 RETURN collect(DISTINCT first.seq)
 """
 _LISTED: Final = f"""
-MATCH (a:Attribute {{name: $name}})<-[:LISTS]-(s:Population)<-[e:STATED]-(first)
-WHERE a.value IS NOT NULL AND {_IN_FORCE} AND EXISTS {{ (s)-[:COMPLETES]->() }}
+MATCH (a:_Attribute {{name: $name}})<-[l:_LISTS]-(s:Population)<-[e:_STATED]-(first)
+WHERE a.value IS NOT NULL AND {_STATEMENT} AND EXISTS {{ (s)-[:_COMPLETES]->() }}
+WITH first, s, count(*) AS listed, count(l.share) AS counted, sum(l.share) AS total, collect(a.value) AS values
+WHERE counted < listed OR total >= {WHOLE - CLOSE} OR all(value IN $values WHERE value IN values)
 RETURN collect(DISTINCT first.seq)
 """
-_LEARNERS: Final = """
+# What is listed and reads like what was asked for, and how many partitions list it.
+_ALIKE: Final = f"""
+UNWIND $folded AS folded
+MATCH (a:_Attribute {{folded: folded}})<-[:_LISTS]-(s:Population)<-[e:_STATED]-() WHERE {_STATEMENT}
+RETURN a.name, a.value, count(DISTINCT s)
+"""
+_LEARNERS: Final = f"""
 UNWIND $firsts AS s
-MATCH (p:Record {seq: s})
-CALL (p) {
+MATCH (p:Record {{seq: s}})
+CALL (p) {{
   RETURN p AS data
   UNION ALL
-  MATCH (p)<-[e:INCLUDES|FLOWS]-(data:Dataset) WHERE coalesce(e.role, type(e)) = 'INCLUDES' RETURN data
-}
+  MATCH (p)<-[e:INCLUDES|_FLOWS]-(data:Dataset) WHERE coalesce(e.role, type(e)) = 'INCLUDES' RETURN data
+}}
 WITH DISTINCT data
-MATCH (data)<-[e:TRAINED_ON|FLOWS]-(v:ModelVersion)
+MATCH (data)<-[e:TRAINED_ON|_FLOWS]-(v:ModelVersion)
 WHERE v.seq <= $upto AND coalesce(e.role, type(e)) = 'TRAINED_ON' AND e.shut IS NULL
+  AND (e.since IS NULL OR e.since <= $upto) AND {IN_FORCE}
 RETURN collect(DISTINCT v.seq)
 """
 _STATEMENTS: Final = f"""
@@ -64,7 +88,7 @@ WITH s, coalesce(first, p) AS first
 CALL (first) {{ RETURN first AS twin UNION ALL MATCH (first)<-[:SAME_DATA]-(twin) RETURN twin }}
 WITH s, twin WHERE twin.seq <= $upto
 RETURN s, twin.seq, COLLECT {{
-  MATCH (twin)<-[:DESCRIBES]-(said:Population)<-[e:STATED]-() WHERE {_IN_FORCE} RETURN said.body
+  MATCH (twin)<-[:DESCRIBES]-(said:Population)<-[e:_STATED]-() WHERE {_STATEMENT} RETURN said.body
 }}
 """
 
@@ -110,18 +134,21 @@ class Seeds:
         return {"upto": upto, "firsts": self.firsts, "among": self.among, **self.parameters}
 
 
-UNDOCUMENTED: Final = Seeds("MATCH (d:Undocumented {one: 1})", 1, {})
+UNDOCUMENTED: Final = Seeds("MATCH (d:_Undocumented {one: 1})", 1, {})
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A population at a sequence, with what matches it and what is complete and does not speak of it."""
+    """A population at a sequence, with what matches it, what is complete and does not speak of it, and what is near."""
 
     population: tuple[Term, ...]
     upto: int
     matching: list[int]
     trained: Seeds
     lacking: Seeds
+    nearly: Seeds
+    near: Sequence[NearValue]
+    unlisted: Sequence[Pair]
 
 
 class Neo4jExposure:
@@ -143,7 +170,8 @@ class Neo4jExposure:
         terms, upto = tuple(query.population), query.upto
         question, answers = await self._exposures.get((terms, upto), lambda: self._answer(terms, upto))
         page, listed = answers.page(query)
-        return replace(page, items=await _items(self._connection.run, question, listed))
+        items = await _items(self._connection.run, question, listed)
+        return replace(page, items=items, near=question.near, unlisted=question.unlisted)
 
     async def _answer(self, population: tuple[Term, ...], upto: int) -> tuple[Question, Answers]:
         run = self._connection.run
@@ -152,7 +180,8 @@ class Neo4jExposure:
         versions = _ascending((await run(query, upto=upto))[0][0])
         answers = np.full(len(versions), NOT_TRAINED, np.uint8)
         undocumented = await self._undocumented.get(upto, lambda: _versions(run, UNDOCUMENTED, upto))
-        for found in (undocumented, await _versions(run, question.lacking, upto)):
+        nearly = await _versions(run, question.nearly, upto) if question.nearly.firsts else _ascending([])
+        for found in (undocumented, await _versions(run, question.lacking, upto), nearly):
             answers[np.searchsorted(versions, found)] = UNKNOWN
         if question.matching:
             answers[np.searchsorted(versions, await _versions(run, question.trained, upto))] = INHERITED
@@ -166,13 +195,40 @@ async def _question(run: Run, population: tuple[Term, ...], upto: int) -> Questi
         found = [set((await run(query, upto=upto, **parameters))[0][0]) for parameters in asked]
         return sorted(set.intersection(*found))
 
-    terms = [{"name": term.attribute, "values": sorted(term.values)} for term in population]
-    matching = await every(_MATCHING, terms)
-    listed = await every(_LISTED, [{"name": name} for name in sorted({term.attribute for term in population})])
-    pattern = "UNWIND $values AS value MATCH (d:Attribute {name: $name, value: value})"
-    trained = Seeds(pattern, 2, terms[0], matching)
-    lacking = Seeds("MATCH (d:Complete {one: 1})", 2, {}, listed, among=False)
-    return Question(population, upto, matching, trained, lacking)
+    asked = [pairs_of(term) for term in population]
+    alike = await _alike(run, [pair for pairs in asked for pair in pairs], upto)
+    loosely = [[*pairs, *_near(pairs, alike)] for pairs in asked]
+    matching = await every(_MATCHING, [{"values": _rows(pairs)} for pairs in asked])
+    nearly = await every(_MATCHING, [{"values": _rows(pairs)} for pairs in loosely]) if loosely != asked else matching
+    listed = await every(_LISTED, [{"name": t.attribute, "values": sorted(t.values)} for t in population])
+    pattern = "UNWIND $values AS value MATCH (d:_Attribute {name: value[0], value: value[1]})"
+    near = dict.fromkeys(pair for pairs in asked for pair in _near(pairs, alike))
+    return Question(
+        population,
+        upto,
+        matching,
+        trained=Seeds(pattern, 2, {"values": _rows(asked[0])}, matching),
+        lacking=Seeds("MATCH (d:_Complete {one: 1})", 2, {}, listed, among=False),
+        nearly=Seeds(pattern, 2, {"values": _rows(loosely[0])}, sorted(set(nearly) - set(matching))),
+        near=[NearValue(*pair, alike[pair]) for pair in near],
+        unlisted=[pair for pair in dict.fromkeys(p for pairs in asked for p in pairs) if pair not in alike],
+    )
+
+
+async def _alike(run: Run, pairs: Sequence[Pair], upto: int) -> dict[Pair, int]:
+    """All that is listed and reads like one of some attributes and values, with how many partitions list it."""
+    rows = await run(_ALIKE, folded=sorted({folded(*pair) for pair in pairs}), upto=upto)
+    return {(name, value): partitions for name, value, partitions in rows}
+
+
+def _near(pairs: Sequence[Pair], alike: Mapping[Pair, int]) -> list[Pair]:
+    """What is listed and reads like one of the pairs of a term, but is none of them."""
+    wanted = {folded(*pair) for pair in pairs}
+    return sorted(pair for pair in alike if pair not in pairs and folded(*pair) in wanted)
+
+
+def _rows(pairs: Sequence[Pair]) -> list[list[str]]:
+    return [list(pair) for pair in pairs]
 
 
 async def _versions(run: Run, seeds: Seeds, upto: int) -> Sequences:
@@ -218,12 +274,13 @@ async def _items(run: Run, question: Question, listed: Sequence[tuple[int, int]]
     stated = await _stated(run, sorted(sources), upto)
     undocumented = await _ways(run, UNDOCUMENTED, unknown, upto)
     lacking = await _ways(run, question.lacking, unknown, upto)
+    nearly = await _ways(run, question.nearly, unknown if question.nearly.firsts else (), upto)
 
     def item(version: int, answer: int) -> Exposed:
         if answer == NOT_TRAINED:
             return Exposed(version, ExposureVerdict.NOT_TRAINED, None, None, None, ())
         if answer == UNKNOWN:
-            near = [found[version] for found in (undocumented, lacking) if version in found]
+            near = [found[version] for found in (undocumented, lacking, nearly) if version in found]
             way = min(near, key=lambda way: way.length)
             source = way.source(version)
             return Exposed(

@@ -1,12 +1,12 @@
 """Tokens, accesses and deliveries in Neo4j, as nodes that nothing of the lineage is joined to.
 
 ```
-(:Token {id, hash, person, roles, createdAt, expiresAt, revokedAt})
-(:Access {seq, at, person, credential, client, route, operation, outcome, detail, count, refused})
-(:AccessLog {one: 1, seq})       the end of the log of accesses, and the lock of those who add to it
-(:Arrival {identity, sent, records})      records as JSON, for lists in Neo4j hold no null
-(:Destination {name, position, holder, until})     also the lock of those who deliver to it
-(:Delivery {destination, sequence, type, id, state, attempts, at, nextAt, status, reason})
+(:_Token {id, hash, person, roles, createdAt, expiresAt, revokedAt})
+(:_Access {seq, at, person, credential, client, route, operation, outcome, detail, count, refused})
+(:_AccessLog {one: 1, seq})       the end of the log of accesses, and the lock of those who add to it
+(:_Arrival {identity, sent, records})      records as JSON, for lists in Neo4j hold no null
+(:_Destination {name, position, holder, until})     also the lock of those who deliver to it
+(:_Delivery {destination, sequence, type, id, state, attempts, at, nextAt, status, reason})
 ```
 """
 
@@ -19,17 +19,17 @@ from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.operational import Arrival, Delivery, DeliveryState, DestinationState
 
 SCHEMA: Final = (
-    "CREATE CONSTRAINT token_hash IF NOT EXISTS FOR (t:Token) REQUIRE t.hash IS UNIQUE",
-    "CREATE CONSTRAINT access_log_one IF NOT EXISTS FOR (l:AccessLog) REQUIRE l.one IS UNIQUE",
-    "CREATE CONSTRAINT access_seq IF NOT EXISTS FOR (a:Access) REQUIRE a.seq IS UNIQUE",
-    "CREATE INDEX access_person IF NOT EXISTS FOR (a:Access) ON (a.person, a.seq)",
-    "CREATE INDEX access_refused IF NOT EXISTS FOR (a:Access) ON (a.refused, a.seq)",
-    "CREATE CONSTRAINT arrival_identity IF NOT EXISTS FOR (a:Arrival) REQUIRE a.identity IS UNIQUE",
-    "CREATE CONSTRAINT destination_name IF NOT EXISTS FOR (d:Destination) REQUIRE d.name IS UNIQUE",
-    """CREATE CONSTRAINT delivery_one IF NOT EXISTS FOR (d:Delivery)
+    "CREATE CONSTRAINT token_hash IF NOT EXISTS FOR (t:_Token) REQUIRE t.hash IS UNIQUE",
+    "CREATE CONSTRAINT access_log_one IF NOT EXISTS FOR (l:_AccessLog) REQUIRE l.one IS UNIQUE",
+    "CREATE CONSTRAINT access_seq IF NOT EXISTS FOR (a:_Access) REQUIRE a.seq IS UNIQUE",
+    "CREATE INDEX access_person IF NOT EXISTS FOR (a:_Access) ON (a.person, a.seq)",
+    "CREATE INDEX access_refused IF NOT EXISTS FOR (a:_Access) ON (a.refused, a.seq)",
+    "CREATE CONSTRAINT arrival_identity IF NOT EXISTS FOR (a:_Arrival) REQUIRE a.identity IS UNIQUE",
+    "CREATE CONSTRAINT destination_name IF NOT EXISTS FOR (d:_Destination) REQUIRE d.name IS UNIQUE",
+    """CREATE CONSTRAINT delivery_one IF NOT EXISTS FOR (d:_Delivery)
     REQUIRE (d.destination, d.sequence, d.type) IS UNIQUE""",
-    "CREATE INDEX delivery_sequence IF NOT EXISTS FOR (d:Delivery) ON (d.sequence)",
-    "CREATE INDEX delivery_state IF NOT EXISTS FOR (d:Delivery) ON (d.state, d.destination)",
+    "CREATE INDEX delivery_sequence IF NOT EXISTS FOR (d:_Delivery) ON (d.sequence)",
+    "CREATE INDEX delivery_state IF NOT EXISTS FOR (d:_Delivery) ON (d.state, d.destination)",
 )
 _OWNED: Final = "RETURN t.id, t.hash, t.person, t.roles, t.createdAt, t.expiresAt, t.revokedAt"
 _ACCESS_COLUMNS: Final = (
@@ -46,13 +46,13 @@ _ACCESS_COLUMNS: Final = (
 )
 # The end is read after it is locked, as in schema.LOCK.
 _RECORD: Final = """
-MERGE (l:AccessLog {one: 1}) ON CREATE SET l.seq = 0
+MERGE (l:_AccessLog {one: 1}) ON CREATE SET l.seq = 0
 SET l.locked = true
 WITH l, l.seq AS last
 SET l.seq = last + size($rows)
 WITH last
 UNWIND range(0, size($rows) - 1) AS i
-CREATE (a:Access) SET a = $rows[i], a.seq = last + i + 1
+CREATE (a:_Access) SET a = $rows[i], a.seq = last + i + 1
 """
 
 
@@ -64,17 +64,17 @@ class Neo4jAccounts:
 
     async def any_token(self) -> bool:
         """See Accounts."""
-        return bool((await self._connection.run("RETURN EXISTS { (:Token) }"))[0][0])
+        return bool((await self._connection.run("RETURN EXISTS { (:_Token) }"))[0][0])
 
     async def token(self, hash: bytes) -> Token | None:
         """See Accounts."""
-        found = await self._connection.run(f"MATCH (t:Token {{hash: $hash}}) {_OWNED}", hash=hash.hex())
+        found = await self._connection.run(f"MATCH (t:_Token {{hash: $hash}}) {_OWNED}", hash=hash.hex())
         return _token(found[0]) if found else None
 
     async def tokens(self) -> list[Token]:
         """See Accounts."""
         return [
-            _token(row) for row in await self._connection.run(f"MATCH (t:Token) {_OWNED} ORDER BY t.createdAt, t.id")
+            _token(row) for row in await self._connection.run(f"MATCH (t:_Token) {_OWNED} ORDER BY t.createdAt, t.id")
         ]
 
     async def add_token(self, token: Token) -> None:
@@ -89,11 +89,11 @@ class Neo4jAccounts:
             "revokedAt": token.revoked_at,
         }
         # MERGE, because a transaction that is tried again may have been committed the first time.
-        await self._write("MERGE (t:Token {hash: $token.hash}) SET t = $token", token=properties)
+        await self._write("MERGE (t:_Token {hash: $token.hash}) SET t = $token", token=properties)
 
     async def revoke(self, ids: Collection[str], at: int) -> None:
         """See Accounts."""
-        query = "MATCH (t:Token) WHERE t.id IN $ids AND t.revokedAt IS NULL SET t.revokedAt = $at"
+        query = "MATCH (t:_Token) WHERE t.id IN $ids AND t.revokedAt IS NULL SET t.revokedAt = $at"
         await self._write(query, ids=list(ids), at=at)
 
     async def record_accesses(self, accesses: Sequence[Access]) -> None:
@@ -111,7 +111,7 @@ class Neo4jAccounts:
         given = {"a.seq < $before": before, "a.person = $person": person, "a.refused = $refused": refused}
         conditions = " AND ".join(["true", *(condition for condition, value in given.items() if value is not None)])
         rows = await self._connection.run(
-            f"MATCH (a:Access) WHERE {conditions} "
+            f"MATCH (a:_Access) WHERE {conditions} "
             f"RETURN {', '.join(f'a.{column}' for column in _ACCESS_COLUMNS)} ORDER BY a.seq DESC LIMIT $limit",
             before=before,
             person=person,
@@ -131,7 +131,7 @@ def _token(row: Sequence[Any]) -> Token:
 
 # What is compared is read after it is locked, as in schema.LOCK.
 _TAKE: Final = """
-MERGE (a:Arrival {identity: $identity})
+MERGE (a:_Arrival {identity: $identity})
 ON CREATE SET a.sent = $sent, a.records = $records
 SET a.locked = true
 WITH a WHERE a.sent < $sent
@@ -147,7 +147,7 @@ class Neo4jInbox:
 
     async def arrived(self, identity: str) -> Arrival | None:
         """See Inbox."""
-        query = "MATCH (a:Arrival {identity: $identity}) RETURN a.identity, a.sent, a.records"
+        query = "MATCH (a:_Arrival {identity: $identity}) RETURN a.identity, a.sent, a.records"
         found = await self._connection.run(query, identity=identity)
         return Arrival(found[0][0], found[0][1], tuple(json.loads(found[0][2]))) if found else None
 
@@ -173,7 +173,7 @@ _RETURN: Final = f"RETURN {', '.join(f'd.{column}' for column in _DELIVERY_COLUM
 _ORDER: Final = "ORDER BY d.sequence, d.type"
 # What is decided on is read after it is locked, as in schema.LOCK.
 _CLAIM: Final = """
-MERGE (d:Destination {name: $destination})
+MERGE (d:_Destination {name: $destination})
 ON CREATE SET d.position = $start, d.holder = $holder, d.until = $until
 SET d.locked = true
 WITH d WHERE d.holder = $holder OR d.until <= $now
@@ -181,13 +181,13 @@ SET d.holder = $holder, d.until = $until
 RETURN d.position
 """
 _MOVE: Final = """
-MATCH (d:Destination {name: $destination}) SET d.locked = true
+MATCH (d:_Destination {name: $destination}) SET d.locked = true
 WITH d WHERE d.holder = $holder
 SET d.position = CASE WHEN d.position < $position THEN $position ELSE d.position END
 RETURN d.position
 """
 _KEEP: Final = """
-MERGE (d:Delivery {destination: $row.destination, sequence: $row.sequence, type: $row.type})
+MERGE (d:_Delivery {destination: $row.destination, sequence: $row.sequence, type: $row.type})
 SET d = $row
 """
 _AGAIN: Final = "SET d.state = 'WAITING', d.attempts = 0, d.nextAt = 0 RETURN DISTINCT d.sequence"
@@ -201,7 +201,7 @@ class Neo4jOutbox:
 
     async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
         """See Outbox."""
-        query = "MATCH (d:Destination {name: $destination}) RETURN d.holder <> $holder AND d.until > $now"
+        query = "MATCH (d:_Destination {name: $destination}) RETURN d.holder <> $holder AND d.until > $now"
         given = {"destination": destination, "holder": holder, "now": now}
         if await self._connection.run(query, **given) == [[True]]:
             return None  # without a write, for whoever waits asks often
@@ -210,7 +210,7 @@ class Neo4jOutbox:
 
     async def release(self, destination: str, holder: str) -> None:
         """See Outbox."""
-        query = "MATCH (d:Destination {name: $destination, holder: $holder}) SET d.until = 0"
+        query = "MATCH (d:_Destination {name: $destination, holder: $holder}) SET d.until = 0"
         await self._connection.write(lambda run: run(query, destination=destination, holder=holder))
 
     async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
@@ -227,17 +227,17 @@ class Neo4jOutbox:
 
     async def waiting(self, destination: str) -> list[Delivery]:
         """See Outbox."""
-        query = "MATCH (d:Delivery {state: 'WAITING', destination: $destination})"
+        query = "MATCH (d:_Delivery {state: 'WAITING', destination: $destination})"
         return await self._deliveries(f"{query} {_RETURN} {_ORDER}", destination=destination)
 
     async def between(self, destination: str, after: int, upto: int) -> list[Delivery]:
         """See Outbox."""
-        query = "MATCH (d:Delivery {destination: $destination}) WHERE d.sequence > $after AND d.sequence <= $upto"
+        query = "MATCH (d:_Delivery {destination: $destination}) WHERE d.sequence > $after AND d.sequence <= $upto"
         return await self._deliveries(f"{query} {_RETURN} {_ORDER}", destination=destination, after=after, upto=upto)
 
     async def redeliver(self, destination: str, sequences: Collection[int] | None) -> list[int]:
         """See Outbox."""
-        found = "MATCH (d:Delivery {destination: $destination}) WHERE"
+        found = "MATCH (d:_Delivery {destination: $destination}) WHERE"
         condition = "d.state = 'PARKED'" if sequences is None else "d.sequence IN $sequences"
         given = {"destination": destination, "sequences": None if sequences is None else list(sequences)}
 
@@ -257,7 +257,7 @@ class Neo4jOutbox:
         given = {"d.destination = $destination": destination, "d.state = $state": state}
         conditions = " AND ".join(["true", *(condition for condition, value in given.items() if value is not None)])
         return await self._deliveries(
-            f"MATCH (d:Delivery) WHERE {conditions} {_RETURN} ORDER BY d.sequence DESC, d.destination, d.type "
+            f"MATCH (d:_Delivery) WHERE {conditions} {_RETURN} ORDER BY d.sequence DESC, d.destination, d.type "
             "LIMIT $limit",
             destination=destination,
             state=state,
@@ -266,7 +266,7 @@ class Neo4jOutbox:
 
     async def destinations(self) -> list[DestinationState]:
         """See Outbox."""
-        query = "MATCH (d:Destination) RETURN d.name, d.position, d.holder, d.until ORDER BY d.name"
+        query = "MATCH (d:_Destination) RETURN d.name, d.position, d.holder, d.until ORDER BY d.name"
         return [DestinationState(*row) for row in await self._connection.run(query)]
 
     async def _deliveries(self, query: str, **parameters: Any) -> list[Delivery]:

@@ -15,14 +15,15 @@ from descentd.graph.model.kinds import INFLUENCE, KINDS, ROLES, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Sequences, Step
 from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
+from descentd.graph.store.neo4j.disclosures import IN_FORCE
 from descentd.graph.store.neo4j.schema import LABELS
 
-UP: Final = "|".join([role for role in ROLES if role in INFLUENCE] + ["FLOWS"])
+UP: Final = "|".join([role for role in ROLES if role in INFLUENCE] + ["_FLOWS"])
 """The types of relationships that lead to what a record came from."""
-DOWN: Final = UP + "|PART"
-THEN: Final = "all(e IN relationships(p) WHERE type(e) <> 'FLOWS' OR e.since <= $upto)"
-"""Whether all of a path was there at `$upto`; an edge of a twin may be later than both its ends."""
-_AROUND: Final = "all(n IN nodes(p) WHERE n:Whole OR NOT n.seq IN $avoided)"
+DOWN: Final = UP + "|_PART"
+THEN: Final = f"all(e IN relationships(p) WHERE type(e) <> '_FLOWS' OR (e.since <= $upto AND {IN_FORCE}))"
+"""Whether all of a path was there at `$upto`; an edge of a twin or a disclosure may be later than both its ends."""
+_AROUND: Final = "all(n IN nodes(p) WHERE n:_Whole OR NOT n.seq IN $avoided)"
 
 _ORIGINS: Final = """
 CALL () {
@@ -32,8 +33,8 @@ CALL () {
 }
 OPTIONAL MATCH (o)-[:SAME_DATA]->(first)
 WITH s, o, coalesce(first, o) AS first
-RETURN s, o.seq, first.seq,
-  CASE WHEN first:Twinned THEN COLLECT { MATCH (first)<-[:SAME_DATA]-(twin) RETURN twin.seq } ELSE [] END
+RETURN s, o.seq, first.seq, o:Disclosure,
+  CASE WHEN first:_Twinned THEN COLLECT { MATCH (first)<-[:SAME_DATA]-(twin) RETURN twin.seq } ELSE [] END
 """
 
 
@@ -68,7 +69,7 @@ class Origins:
         """
         arrow = f"<-[:{DOWN}*{least}..]-" if direction is Direction.DESCENDANTS else f"-[:{UP}*{least}..]->"
         if self.whole is not None:
-            start = f"MATCH p = (d:Whole {{seq: $start}}){arrow}(x)"
+            start = f"MATCH p = (d:_Whole {{seq: $start}}){arrow}(x)"
         elif len(self.starts) == 1:
             start = f"MATCH p = (d:Record {{seq: $start}}){arrow}(x)"
         else:
@@ -78,8 +79,8 @@ class Origins:
         return f"{start} WHERE {seen}{THEN}{past} WITH x, min(length(p)) AS k"
 
 
-BEYOND: Final = "k > $offset AND NOT x.seq IN $starts"
-"""Whether `x` is no origin."""
+BEYOND: Final = "k > $offset AND NOT x.seq IN $starts AND NOT x:Disclosure"
+"""Whether `x` is no origin, and is listed: what a disclosure states is walked at its subjects."""
 
 
 async def find_origins(run: Run, named: Sequence[int], direction: Direction, upto: int) -> Origins:
@@ -87,7 +88,8 @@ async def find_origins(run: Run, named: Sequence[int], direction: Direction, upt
     there = [int(s) for s in dict.fromkeys(named) if 1 <= s <= upto]
     whole = there if direction is Direction.DESCENDANTS else []
     rows = await run(_ORIGINS, named=there, whole=whole) if there else []
-    own = {origin: (first, sorted([first, *later])) for _, origin, first, later in rows}
+    own = {origin: (first, sorted([first, *later])) for _, origin, first, _, later in rows}
+    silent = {origin for _, origin, _, disclosure, _ in rows if disclosure}
     leads = {s: [Step(s, None)] for s in there if s in own}
     partitions = [origin for s, origin, *_ in rows if origin != s]
     for partition in partitions:
@@ -96,7 +98,7 @@ async def find_origins(run: Run, named: Sequence[int], direction: Direction, upt
         for twin in own[origin][1]:
             if twin <= upto:
                 leads.setdefault(twin, [Step(origin, None), Step(twin, Role.SAME_DATA)])
-    starts = sorted({first for first, _ in own.values()})
+    starts = sorted({first for origin, (first, _) in own.items() if origin not in silent})
     return Origins(leads, starts, there[0] if len(there) == 1 and partitions else None)
 
 
@@ -110,7 +112,7 @@ _TWINS: Final = "COUNT { (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto }"
 _PAST: Final = "(k > $k OR (k = $k AND {x}.seq > $q)) AND k <= $deepest"
 # What rests on what was reached (or on an origin), and what cites that, each one step behind.
 _EVIDENCE: Final = """
-MATCH (x)<-[:EVALUATES|EVALUATED_ON|RESTS]-(e) WHERE e.seq <= $upto
+MATCH (x)<-[:EVALUATES|EVALUATED_ON|_RESTS]-(e) WHERE e.seq <= $upto
 WITH e, min(k) + 1 AS k
 CALL (e, k) {
   RETURN e AS x, k AS l
@@ -135,7 +137,7 @@ class Neo4jReach:
         """See SupportsReach."""
         run, kinds, upto = self._connection.run, query.kinds, query.upto
         found = await find_origins(run, query.origins, query.direction, upto)
-        if not found.leads:
+        if not found.starts:
             return ReachPage({}, (), False)
         walked = _walked(found, query.direction, evidence=query.evidence)
 
@@ -166,14 +168,14 @@ class Neo4jReach:
         found = await find_origins(run, origins, direction, upto)
         avoided = (await find_origins(run, sorted(avoiding), Direction.ANCESTORS, upto)).leads
         sequences: list[int] = []
-        if found.leads.keys() - avoided.keys():
+        if found.starts and found.leads.keys() - avoided.keys():
             walk = found.walk(direction, around=bool(avoided))
             given = {"upto": upto, "avoided": list(avoided), **found.parameters}
-            query = f"{walk} WHERE {BEYOND} AND NOT x:Twin AND x:{LABELS[kind]} RETURN collect(x.seq)"
+            query = f"{walk} WHERE {BEYOND} AND NOT x:_Twin AND x:{LABELS[kind]} RETURN collect(x.seq)"
             sequences += (await run(query, **given))[0][0]
             if kind is Kind.PARTITION:
                 query = (
-                    f"{walk} WHERE {BEYOND} AND x:Twinned "
+                    f"{walk} WHERE {BEYOND} AND x:_Twinned "
                     "MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto RETURN collect(twin.seq)"
                 )
                 sequences += (await run(query, **given))[0][0]
@@ -196,8 +198,8 @@ def _walked(origins: Origins, direction: Direction, *, evidence: bool) -> str:
 
 async def _counts(run: Run, walked: str, origins: Origins, upto: int) -> Counts:
     query = (
-        f"{walked} WHERE {BEYOND} AND NOT x:Twin "
-        f"RETURN {_KIND}, count(*), sum(CASE WHEN x:Twinned THEN {_TWINS} ELSE 0 END)"
+        f"{walked} WHERE {BEYOND} AND NOT x:_Twin "
+        f"RETURN {_KIND}, count(*), sum(CASE WHEN x:_Twinned THEN {_TWINS} ELSE 0 END)"
     )
     counts: dict[Kind, int] = {}
     for name, found, twins in await run(query, upto=upto, **origins.parameters):
@@ -213,13 +215,13 @@ async def _page(run: Run, walked: str, origins: Origins, query: ReachQuery, *, p
     kinds = None if query.kinds is None else sorted(query.kinds)
     # Kinds are a parameter and no labels, so that there is one plan for all that may be asked for.
     listed = (
-        f"{walked} WHERE {BEYOND} AND x:Record AND NOT x:Twin AND ($kinds IS NULL OR x.kind IN $kinds) "
+        f"{walked} WHERE {BEYOND} AND x:Record AND NOT x:_Twin AND ($kinds IS NULL OR x.kind IN $kinds) "
         f"AND {_PAST.format(x='x')} WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
     )
     found = (await run(listed, kinds=kinds, **place, **origins.parameters))[0][0]
     if partitions:
         twins = (
-            f"{walked} WHERE {BEYOND} AND x:Twinned "
+            f"{walked} WHERE {BEYOND} AND x:_Twinned "
             f"MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto AND {_PAST.format(x='twin')} "
             "WITH twin, k ORDER BY k, twin.seq LIMIT $limit RETURN collect([k, twin.seq])"
         )

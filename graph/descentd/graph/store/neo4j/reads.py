@@ -28,10 +28,10 @@ _FOUND: Final = f"{_NAMED}RETURN collect([name, {_BRIEF}, {_ENTRY}])"
 _BRIEFS: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN collect([{_BRIEF}])"
 _ENTRIES: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN {_ENTRY}"
 _HOLDERS: Final = """
-UNWIND $keys AS key MATCH (k:Key {value: key})<-[:HOLDS]-(r:Record)
+UNWIND $keys AS key MATCH (k:_Key {value: key})<-[:_HOLDS]-(r:Record)
 WITH key, collect(r.seq) AS held RETURN collect([key, held])
 """
-_HOLDING: Final = "MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH $prefix RETURN collect(r.seq)"
+_HOLDING: Final = "MATCH (k:_Key)<-[:_HOLDS]-(r:Record) WHERE k.value STARTS WITH $prefix RETURN collect(r.seq)"
 _WORDS: Final = """
 CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()
 CALL db.index.fulltext.queryNodes('record_words', $query) YIELD node AS r
@@ -42,9 +42,9 @@ _DIGESTS: Final = """
 CALL () {
   MATCH (r:Record) WHERE r.id STARTS WITH $digest RETURN r
   UNION
-  MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH 'artifact:' + $digest RETURN r
+  MATCH (k:_Key)<-[:_HOLDS]-(r:Record) WHERE k.value STARTS WITH 'artifact:' + $digest RETURN r
   UNION
-  MATCH (k:Key)<-[:HOLDS]-(r:Record) WHERE k.value STARTS WITH 'digest:' + $digest RETURN r
+  MATCH (k:_Key)<-[:_HOLDS]-(r:Record) WHERE k.value STARTS WITH 'digest:' + $digest RETURN r
 }
 RETURN collect(r.seq)
 """

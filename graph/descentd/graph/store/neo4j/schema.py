@@ -2,17 +2,18 @@
 
     (:Record:ModelVersion {seq, tx, kind, id, label, recordedAt, recordedBy, hash, body, words, name, version …})
         -[:DERIVED_FROM|TRAINED_ON|… {detail, learns}]-> (:Record)        every edge, with a type a role
-        -[:HOLDS]-> (:Key {value, first})                                what it is found by
-    (:Log {one: 1, format, seq, recordedAt, frontier})                   the end of the log, and the lock of all writers
+        -[:_HOLDS]-> (:_Key {value, first})                              what it is found by
+    (:_Log {one: 1, format, seq, recordedAt, frontier})                  the end of the log, and the lock of all writers
 
 That is what is audited. Beside it stands what walking needs and what follows from the above:
 
-    (:Twin)-[:SAME_DATA]->(:Record)                     a partition and the earliest one with its digest
-    ()-[:FLOWS|RESTS {source, target, role, learns, since}]->()   an edge of a twin, once more between the earliest ones
-    (:Whole)<-[:PART]-()                                a dataset and its partitions, where a walk from it begins
+    (:_Twin)-[:SAME_DATA]->(:Record)                    a partition and the earliest one with its digest
+    ()-[:_FLOWS|_RESTS {source, target, role, learns, since}]->()   an edge of a twin, once more between the earliest
+    (:_Whole)<-[:_PART]-()                              a dataset and its partitions, where a walk from it begins
 
 so that a walk over the earliest partitions alone reaches what any of their twins would, at the same distance. What
-exposure needs besides is in `populations`.
+exposure needs besides is in `populations`, what was disclosed and retracted in `disclosures`. Labels and types that
+begin with an underscore are bookkeeping, and say nothing of models and data that the others do not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,15 +24,16 @@ from descentd.graph.model.log import Head
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
-from descentd.graph.store.neo4j import populations
+from descentd.graph.store.neo4j import disclosures, populations
 from descentd.graph.store.neo4j.connection import Run
+from descentd.graph.store.tail import RETRACTABLE
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 
-_BESIDE: Final = ("Token", "Access", "AccessLog", "Destination", "Delivery", "Arrival")
-NODES: Final = ("Record", "Key", "Log", "Whole", *_BESIDE, *populations.NODES)
+_BESIDE: Final = ("_Token", "_Access", "_AccessLog", "_Destination", "_Delivery", "_Arrival")
+NODES: Final = ("Record", "_Key", "_Log", "_Whole", *_BESIDE, *populations.NODES)
 """The labels of nodes, one of which each has."""
 
 KEPT: Final = ("seq", "tx", "kind", "id", "label", "recordedAt", "recordedBy", "hash", "body", "words")
@@ -42,38 +44,38 @@ _READABLE: Final = 500
 _JUDGED: Final = frozenset({Role.TRAINED_ON, Role.DERIVED_FROM})
 """Roles for which `learns` depends on the detail."""
 
-_MIRRORED: Final = dict.fromkeys(INFLUENCE, "FLOWS") | {Role.EVALUATES: "RESTS", Role.EVALUATED_ON: "RESTS"}
+_MIRRORED: Final = dict.fromkeys(INFLUENCE, "_FLOWS") | {Role.EVALUATES: "_RESTS", Role.EVALUATED_ON: "_RESTS"}
 
 MIRRORED: Final = "|".join(sorted(_MIRRORED))
 """The types of relationships of which walks see a copy where an end is a twin."""
 
-RELATIONSHIPS: Final = (*ROLES, "HOLDS", "PART", *sorted(set(_MIRRORED.values())), *populations.RELATIONSHIPS)
+RELATIONSHIPS: Final = (*ROLES, "_HOLDS", "_PART", *sorted(set(_MIRRORED.values())), *populations.RELATIONSHIPS)
 """All types of relationships."""
 
 # What is committed need not wait for the index of words, which doubled the time of a commit: whoever searches does.
 SCHEMA: Final = (
-    "CREATE CONSTRAINT log_one IF NOT EXISTS FOR (l:Log) REQUIRE l.one IS UNIQUE",
+    "CREATE CONSTRAINT log_one IF NOT EXISTS FOR (l:_Log) REQUIRE l.one IS UNIQUE",
     "CREATE CONSTRAINT record_seq IF NOT EXISTS FOR (r:Record) REQUIRE r.seq IS UNIQUE",
     "CREATE CONSTRAINT record_id IF NOT EXISTS FOR (r:Record) REQUIRE r.id IS UNIQUE",
     "CREATE CONSTRAINT record_label IF NOT EXISTS FOR (r:Record) REQUIRE r.label IS UNIQUE",
-    "CREATE CONSTRAINT key_value IF NOT EXISTS FOR (k:Key) REQUIRE k.value IS UNIQUE",
-    "CREATE CONSTRAINT whole_seq IF NOT EXISTS FOR (w:Whole) REQUIRE w.seq IS UNIQUE",
+    "CREATE CONSTRAINT key_value IF NOT EXISTS FOR (k:_Key) REQUIRE k.value IS UNIQUE",
+    "CREATE CONSTRAINT whole_seq IF NOT EXISTS FOR (w:_Whole) REQUIRE w.seq IS UNIQUE",
     """CREATE FULLTEXT INDEX record_words IF NOT EXISTS FOR (r:Record) ON EACH [r.words]
     OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace', `fulltext.eventually_consistent`: true}}""",
     *populations.SCHEMA,
 )
 FIRST: Final = """
-MERGE (l:Log {one: 1}) ON CREATE SET l.seq = 0, l.recordedAt = 0, l.frontier = '', l.format = $format
+MERGE (l:_Log {one: 1}) ON CREATE SET l.seq = 0, l.recordedAt = 0, l.frontier = '', l.format = $format
 RETURN l.format
 """
 # What is returned must not be read before the lock is there: `SET l.seq = l.seq` reads it first, and returns that.
-LOCK: Final = "MATCH (l:Log) SET l.locked = true WITH l RETURN l.seq, l.recordedAt, l.frontier"
-HEAD: Final = "MATCH (l:Log) RETURN l.seq, l.recordedAt, l.frontier"
+LOCK: Final = "MATCH (l:_Log) SET l.locked = true WITH l RETURN l.seq, l.recordedAt, l.frontier"
+HEAD: Final = "MATCH (l:_Log) RETURN l.seq, l.recordedAt, l.frontier"
 
 # One statement for what nearly every batch holds, since each costs a round trip while all other writers wait. What few
 # hold has statements of its own: to plan all in one took the better part of a second, again whenever statistics change.
 _INSERT: Final = """
-MATCH (l:Log) SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
+MATCH (l:_Log) SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
 WITH l
 CALL () {
   UNWIND $records AS row
@@ -82,18 +84,18 @@ CALL () {
 CALL () {
   UNWIND $keys AS row
   MATCH (r:Record {seq: row[0]})
-  MERGE (k:Key {value: row[1]}) ON CREATE SET k.first = row[0]
-  CREATE (r)-[:HOLDS]->(k)
+  MERGE (k:_Key {value: row[1]}) ON CREATE SET k.first = row[0]
+  CREATE (r)-[:_HOLDS]->(k)
   WITH row, r, k WHERE row[2] AND k.first < row[0]
   MATCH (first:Record {seq: k.first})
-  SET r:Twin, first:Twinned
+  SET r:_Twin, first:_Twinned
   CREATE (r)-[:SAME_DATA]->(first)
 }
 CALL () {
   UNWIND $edges AS row
   MATCH (a:Record {seq: row[0]}), (b:Record {seq: row[1]})
   CREATE (a)-[e:$(row[2])]->(b) SET e = row[3]
-  WITH a, b, row WHERE row[4] IS NOT NULL AND (a:Twin OR b:Twin)
+  WITH a, b, row WHERE row[4] IS NOT NULL AND (a:_Twin OR b:_Twin)
   OPTIONAL MATCH (a)-[:SAME_DATA]->(x)
   OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
   WITH row, coalesce(x, a) AS x, coalesce(y, b) AS y
@@ -101,15 +103,24 @@ CALL () {
   SET f = row[3], f.source = row[0], f.target = row[1], f.role = row[2], f.since = row[0]
 }
 """
+_MIRRORS: Final = """
+UNWIND $rows AS row
+MATCH (a:Record {seq: row[0]}), (b:Record {seq: row[1]}) WHERE a:_Twin OR b:_Twin
+OPTIONAL MATCH (a)-[:SAME_DATA]->(x)
+OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
+WITH row, coalesce(x, a) AS x, coalesce(y, b) AS y
+CREATE (x)-[f:$(row[4])]->(y)
+SET f = row[3], f.source = row[0], f.target = row[1], f.role = row[2], f.since = row[0]
+"""
 _WHOLES: Final = """
 UNWIND $rows AS row
 MATCH (d:Record {seq: row})
-CREATE (w:Whole {seq: row})<-[:PART]-(d)
+CREATE (w:_Whole {seq: row})<-[:_PART]-(d)
 WITH d, w
 MATCH (d)-[:INCLUDES]->(p)
 OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
 WITH DISTINCT w, coalesce(first, p) AS p
-CREATE (p)-[:PART]->(w)
+CREATE (p)-[:_PART]->(w)
 """
 
 
@@ -126,10 +137,26 @@ async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
             edges=[row for item in batch for row in _edges(item)],
             **end,
         )
-        wholes = [item.entry.sequence for item in batch if _is_whole(item)]
-        for statement, rows in ((_WHOLES, wholes), *populations.inserts(batch)):
-            if rows:
-                await run(statement, rows=rows)
+        await derive(run, batch)
+
+
+async def derive(run: Run, batch: Sequence[Appended]) -> None:
+    """Bring what walks go by level with some records that are in the graph with their edges."""
+    wholes = [item.entry.sequence for item in batch if _is_whole(item)]
+    unexplained = await populations.unexplained(run, batch)
+    for statement, rows in ((_WHOLES, wholes), *populations.inserts(batch, unexplained)):
+        if rows:
+            await run(statement, rows=rows)
+    of_kind = {kind: [i.entry.sequence for i in batch if i.entry.record.kind is kind] for kind in RETRACTABLE}
+    if any(of_kind.values()):
+        await disclosures.insert(run, of_kind[Kind.DISCLOSURE], of_kind[Kind.RETRACTION])
+        for statement, rows in populations.derivations(batch):
+            await run(statement, rows=rows)
+
+
+async def mirror(run: Run, batch: Sequence[Appended]) -> None:
+    """Copy the edges of twins among the earliest of them, as `insert` does for records that are new."""
+    await run(_MIRRORS, rows=[row for item in batch for row in _edges(item) if row[4] is not None])
 
 
 def _record(item: Appended) -> list[Any]:
@@ -171,7 +198,8 @@ def _is_whole(item: Appended) -> bool:
 def _edges(item: Appended) -> Iterator[list[Any]]:
     kind, whole = item.entry.record.kind, _is_whole(item)
     for link in item.links:
-        yield [*_edge(kind, link, whole=whole), _MIRRORED.get(link.role)]
+        # What a disclosure states is mirrored at its subjects: see `disclosures`.
+        yield [*_edge(kind, link, whole=whole), None if kind is Kind.DISCLOSURE else _MIRRORED.get(link.role)]
 
 
 def _edge(kind: Kind, link: Link, *, whole: bool) -> list[Any]:

@@ -5,7 +5,8 @@ never wait.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Final
 
 from neo4j.exceptions import ClientError
@@ -26,8 +27,18 @@ from descentd.graph.store.neo4j.reach import Neo4jReach
 from descentd.graph.store.neo4j.reads import find_by_prefix, read_head, search, sequence_at
 from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j.tail import read_tail
+from descentd.graph.store.neo4j.upgrade import OLDER, found_format, prepare, work_out
+from descentd.graph.store.neo4j.versions import check_version
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
+_OTHERS: Final = """
+MATCH (n) WHERE NOT n:Record AND none(label IN labels(n) WHERE label STARTS WITH '_') RETURN 1 LIMIT 1
+"""
+_NOT_OURS: Final = "The database holds nodes that are none of Descent's: give a registry a database of its own."
+_OLDER: Final = "The registry was written by an earlier version: run `descentd upgrade` once, then open it."
+_OTHER: Final = (
+    "The registry was written by a later version, in a format that this one does not know: use that version."
+)
 _NAME: Final = re.compile(r"(?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS")
 
 
@@ -61,16 +72,36 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         return Neo4jInbox(self._connection)
 
     async def open(self) -> None:
-        """See Store; also raises Unavailable where the database holds a registry of another format."""
+        """See Store; also raises Unavailable where the database holds a registry of another format or other nodes.
+
+        And where Neo4j is of a version that keeps none rightly. Nothing is written where nothing is missing.
+        """
         await self._connection.open()
         try:
+            format = await found_format(self._run)
+            await check_version(self._connection, trial=format is None)
+            if format not in (None, FORMAT):
+                raise Unavailable(_OLDER if format in OLDER else _OTHER)
+            if format is None and await self._run(_OTHERS):
+                raise Unavailable(_NOT_OURS)
             await self._create_schema()
-            [[found]] = await self._connection.write(lambda run: run(FIRST, format=FORMAT))
-            if found != FORMAT:
-                raise Unavailable("The database holds a registry in a format of another version: name another one.")
+            if format is None:
+                await self._connection.write(lambda run: run(FIRST, format=FORMAT))
         except BaseException:
             await self.close()
             raise
+
+    async def upgrade(self, backup: Path, progress: Callable[[int], None] | None = None) -> bool:
+        """See SupportsUpgrade."""
+        await self._connection.open()
+        try:
+            if not await prepare(self._connection, backup):
+                return False
+            await self._create_schema()
+            await work_out(self._connection, progress)
+            return True
+        finally:
+            await self.close()
 
     async def _create_schema(self) -> None:
         """Create the constraints (each is an index too) and indexes that are not there: each takes a transaction."""
@@ -110,7 +141,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         return (await self._sequence.load(("seq",)))["seq"]
 
     async def _read_sequence(self, _: Collection[str]) -> dict[str, int]:
-        return {"seq": int((await self._run("MATCH (l:Log) RETURN l.seq"))[0][0])}
+        return {"seq": int((await self._run("MATCH (l:_Log) RETURN l.seq"))[0][0])}
 
     async def sequence_at(self, moment: int) -> int:
         """See Store."""

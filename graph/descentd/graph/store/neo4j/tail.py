@@ -1,5 +1,6 @@
 """The log's tail from Neo4j: short ones record by record, long ones by a collected list of packed integers a type."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -9,8 +10,9 @@ from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, K
 from descentd.graph.model.reach import PopulationFact, Tail
 from descentd.graph.store.base import Link
 from descentd.graph.store.neo4j.connection import Run
+from descentd.graph.store.neo4j.populations import MADE_WITH_OF
 from descentd.graph.store.neo4j.schema import LABELS
-from descentd.graph.store.tail import WALKED, TailBuilder, population_facts
+from descentd.graph.store.tail import WALKED, TailBuilder, disclosure_fact, population_facts, speaking, suspects
 
 _SHORT: Final = 1_000
 _PACK: Final = 1 << 31
@@ -22,6 +24,14 @@ RETURN r.seq, r.kind, CASE WHEN r:Population THEN r.body END,
   COLLECT {{ MATCH (r)-[e:{"|".join(sorted(WALKED | {Role.DESCRIBES}))}]->(to:Record)
     RETURN [type(e), to.seq, coalesce(e.detail, '')] }},
   COLLECT {{ MATCH (r)-[:SAME_DATA]->(first) RETURN first.seq }}
+"""
+_DISCLOSED: Final = """
+MATCH (d:Disclosure) WHERE $after < d.seq <= $upto
+RETURN d.seq, d.body, COLLECT { MATCH (d)-[e:ABOUT|SUPERSEDES]->(to) RETURN [type(e), to.seq] } ORDER BY d.seq
+"""
+_RETRACTED: Final = """
+MATCH (r:Retraction)-[:ABOUT]->(to) WHERE $after < r.seq <= $upto AND (to:Disclosure OR to:Retraction)
+RETURN r.seq, to.seq ORDER BY r.seq, to.seq
 """
 _OF_KIND: Final = "MATCH (r:{label}) WHERE $after < r.seq <= $upto RETURN collect(r.seq)"
 _OF_ROLE: Final = (
@@ -37,9 +47,16 @@ RETURN collect([s.seq, p.seq, s.body])
 
 async def read_tail(run: Run, after: int, upto: int) -> Tail:
     """The records after `after` up to `upto`, which must have been read in an earlier transaction."""
-    if upto - after < _SHORT:
-        return await _short(run, after, upto)
-    return await _long(run, after, upto)
+    tail = await (_short if upto - after < _SHORT else _long)(run, after, upto)
+    facts = [
+        disclosure_fact(disclosure, [(Role(role), target) for role, target in links], body)
+        for disclosure, body, links in await run(_DISCLOSED, after=after, upto=upto)
+    ]
+    retractions = np.array(await run(_RETRACTED, after=after, upto=upto), np.int32).reshape(-1, 2)
+    tail = replace(tail, disclosures=facts, retractions=retractions)
+    asked = suspects(tail)
+    made_with = await run(MADE_WITH_OF, versions=asked) if asked else []
+    return replace(tail, trained=speaking((version, Kind(kind), body) for version, kind, body in made_with))
 
 
 async def _short(run: Run, after: int, upto: int) -> Tail:

@@ -6,6 +6,7 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import combinations
 from typing import Final
 
@@ -14,10 +15,19 @@ import numpy as np
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, UNTRAINED, Edge, Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.reach import Sequences, Tail
+from descentd.graph.model.reach import DisclosureFact, Sequences, Tail
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link
-from descentd.graph.store.tail import WALKED, TailBuilder, population_facts
+from descentd.graph.store.tail import (
+    MADE_WITH,
+    RETRACTABLE,
+    WALKED,
+    TailBuilder,
+    disclosure_fact,
+    population_facts,
+    speaking,
+    suspects,
+)
 
 _ENTRY: Final = "SELECT seq, tx, kind, content, recorded_at, recorded_by FROM record JOIN body USING (seq)"
 _SHORT: Final = 1000
@@ -137,13 +147,18 @@ class SQLiteReads:
         """See Store."""
         with self.snapshot():
             last = self.connection.execute("SELECT seq FROM head").fetchone()[0]
-            return self._short_tail(after) if last - after < _SHORT else self._long_tail(after, last)
+            tail = self._short_tail(after) if last - after < _SHORT else self._long_tail(after, last)
+            made_with = self.connection.execute(_MADE_WITH, (json.dumps(suspects(tail)),))
+            return replace(tail, trained=speaking((version, KINDS[kind], body) for version, kind, body in made_with))
 
     def _short_tail(self, after: int) -> Tail:
         builder = TailBuilder(after)
         execute = self.connection.execute
+        statements: list[int] = []
         for sequence, kind in execute("SELECT seq, kind FROM record WHERE seq > ? ORDER BY seq", (after,)).fetchall():
             builder.record(KINDS[kind])
+            if KINDS[kind] in RETRACTABLE:
+                statements.append(sequence)
             if KINDS[kind] is Kind.PARTITION:
                 builder.twin(sequence, execute(_EARLIEST, (sequence,)).fetchone()[0])
         for s, role, d, detail in execute(
@@ -152,7 +167,24 @@ class SQLiteReads:
             builder.edge(Link(s, ROLES[role], d, detail))
         for statement, partition, body in execute(_POPULATIONS, (_DESCRIBES, after)):
             builder.population(statement, partition, body.encode())
+        disclosures, retractions = self._disclosed(statements)
+        for fact in disclosures:
+            builder.disclosure(fact)
+        for sequence, subject in retractions:
+            builder.retraction(sequence, subject)
         return builder.build()
+
+    def _disclosed(self, statements: Sequence[int]) -> tuple[list[DisclosureFact], list[tuple[int, int]]]:
+        """What DISCLOSURE and RETRACTION records at these sequences say of lineage."""
+        disclosed: dict[int, tuple[str, list[tuple[Role, int]]]] = {}
+        retractions: list[tuple[int, int]] = []
+        for source, kind, body, role, target, of in self.connection.execute(_ABOUT, (json.dumps(list(statements)),)):
+            if KINDS[kind] is Kind.DISCLOSURE:
+                disclosed.setdefault(source, (body, []))[1].append((ROLES[role], target))
+            elif KINDS[of] in RETRACTABLE:
+                retractions.append((source, target))
+        facts = [disclosure_fact(source, links, body) for source, (body, links) in sorted(disclosed.items())]
+        return facts, sorted(retractions)
 
     def _long_tail(self, after: int, last: int) -> Tail:
         """As `_short_tail`, with the numbers packed into long texts: a row a record costs four times as much."""
@@ -165,6 +197,8 @@ class SQLiteReads:
         numbers = np.concatenate([_integers(execute(_PACKED, (*_READ, *span)).fetchone()[0]) for span in bounds])
         twins = execute(_TWINS, (after,)).fetchall()
         statements = (np.flatnonzero(kinds == KIND_NUMBER[Kind.POPULATION]) + after + 1).tolist()
+        retractable = [KIND_NUMBER[kind] for kind in RETRACTABLE]
+        disclosures, retractions = self._disclosed((np.flatnonzero(np.isin(kinds, retractable)) + after + 1).tolist())
         return Tail(
             after=after,
             kinds=kinds,
@@ -174,6 +208,8 @@ class SQLiteReads:
             learns=(numbers & 1).astype(np.bool_),
             twins=np.array(twins, dtype=np.int32).reshape(-1, 2),
             populations=population_facts(execute(_STATED, (json.dumps(statements), _DESCRIBES)).fetchall()),
+            disclosures=disclosures,
+            retractions=np.array(retractions, np.int32).reshape(-1, 2),
         )
 
 
@@ -192,6 +228,17 @@ _POPULATIONS: Final = (
 _STATED: Final = (
     "SELECT body.seq, dst, content FROM json_each(?) AS s CROSS JOIN body ON body.seq = s.value "
     "JOIN edge ON src = body.seq AND role = ?"
+)
+_TELLING: Final = f"{ROLE_NUMBER[Role.ABOUT]}, {ROLE_NUMBER[Role.SUPERSEDES]}"
+_ABOUT: Final = (
+    f"SELECT src, own.kind, iif(own.kind = {KIND_NUMBER[Kind.DISCLOSURE]}, content, NULL), role, dst, record.kind "
+    f"FROM json_each(?) AS s CROSS JOIN edge ON src = s.value AND role IN ({_TELLING}) "
+    "JOIN record AS own ON own.seq = src JOIN body ON body.seq = src JOIN record ON record.seq = dst"
+)
+_MADE_WITH: Final = (
+    "SELECT src, kind, content FROM json_each(?) AS s "
+    f"CROSS JOIN edge ON src = s.value AND role IN ({', '.join(str(ROLE_NUMBER[role]) for role in sorted(MADE_WITH))}) "
+    "JOIN record ON record.seq = dst JOIN body ON body.seq = dst"
 )
 _SPAN: Final = 250_000
 """How many records' edges come as one text."""

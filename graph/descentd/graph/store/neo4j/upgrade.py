@@ -1,0 +1,137 @@
+"""From an earlier layout of a registry in Neo4j to the one that `schema` describes.
+
+Records and their edges stay as they are; what follows from them is removed and worked out again. Each step may be
+repeated, so that an upgrade that was broken off is taken up by the next; nothing else opens the registry meanwhile.
+"""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from descentd.graph.model.errors import Unavailable
+from descentd.graph.model.kinds import KINDS, ROLES, Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Record
+from descentd.graph.store.base import Link
+from descentd.graph.store.batch import Appended
+from descentd.graph.store.neo4j.connection import Connection, Run
+from descentd.graph.store.neo4j.schema import FORMAT, TYPES, derive, mirror
+
+OLDER: Final = (2, -2)
+"""Formats that can be upgraded; a negative one is what an upgrade that was broken off left of it."""
+
+_BATCH: Final = 10_000
+_RENAMED: Final = (
+    *("Key", "Token", "Access", "AccessLog", "Destination", "Delivery", "Arrival"),
+    *("Twin", "Twinned", "Log"),  # the log last: it says where the upgrade is
+)
+_REMOVED: Final = ("Whole", "Attribute", "Complete", "Undocumented")
+_UNDERSCORED: Final = ("_Whole", "_Attribute", "_Complete", "_Undocumented")
+_FORMAT: Final = "MATCH (l:Log|_Log) RETURN l.format"
+_SET_FORMAT: Final = "MATCH (l:Log|_Log) SET l.format = $format"
+_RELABEL: Final = "MATCH (n:{0}) WITH n LIMIT {1} SET n:_{0} REMOVE n:{0} RETURN count(n)"
+_DELETE: Final = "MATCH (n:{0}) WITH n LIMIT {1} DETACH DELETE n RETURN count(n)"
+_DELETE_EDGES: Final = "MATCH ()-[e:{0}]->() WITH e LIMIT {1} DELETE e RETURN count(e)"
+_HOLDS: Final = "MATCH (r)-[h:HOLDS]->(k) WITH r, h, k LIMIT {1} CREATE (r)-[:_HOLDS]->(k) DELETE h RETURN count(h)"
+_OLD_SCHEMA: Final = """
+SHOW CONSTRAINTS YIELD name, labelsOrTypes WHERE any(label IN labelsOrTypes WHERE label IN $labels) RETURN name
+"""
+_OLD_INDEXES: Final = """
+SHOW INDEXES YIELD name, labelsOrTypes, owningConstraint
+WHERE owningConstraint IS NULL AND any(label IN labelsOrTypes WHERE label IN $labels) RETURN name
+"""
+_RECORDS: Final = f"""
+MATCH (r:Record) WHERE $after < r.seq <= $after + {_BATCH // 10}
+WITH r ORDER BY r.seq
+RETURN r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy,
+  COLLECT {{ MATCH (r)-[e:{TYPES}]->(to) RETURN [type(e), to.seq, coalesce(e.detail, '')] }}
+"""
+_BACKED_UP: Final = "MATCH (n) WHERE NOT n:Record RETURN labels(n), properties(n)"
+
+
+async def found_format(run: Run) -> int | None:
+    """The format of the registry that a database holds; None where it holds none."""
+    rows = await run(_FORMAT)
+    return rows[0][0] if rows else None
+
+
+async def prepare(connection: Connection, backup: Path) -> bool:
+    """Write what a registry of an older format holds to `backup`, and rename it; False where there is nothing to do.
+
+    Raises Unavailable where there is no registry, or one of a format that is not known.
+    """
+    format = await found_format(connection.run)
+    if format == FORMAT:
+        return False
+    if format not in OLDER:
+        held = "no registry" if format is None else f"a registry of format {format}, which this version does not know"
+        raise Unavailable(f"The database holds {held}: there is nothing to upgrade.")
+    if format > 0:
+        await _back_up(connection, backup)
+        await connection.write(lambda run: run(_SET_FORMAT, format=-format))
+    await _rename(connection)
+    return True
+
+
+async def work_out(connection: Connection, progress: Callable[[int], None] | None = None) -> None:
+    """Work out what walks go by from the records, once the schema is there, and let the registry be opened again."""
+    for label in _UNDERSCORED:
+        await _repeat(connection, _DELETE, label)
+    for types in ("_FLOWS", "_RESTS", "_STATED"):
+        await _repeat(connection, _DELETE_EDGES, types)
+    after = 0
+    while rows := await connection.run(_RECORDS, after=after):
+        items = [_item(row) for row in rows]
+
+        async def work(run: Run, items: list[Appended] = items) -> None:
+            await mirror(run, items)
+            await derive(run, items)
+
+        await connection.write(work)
+        after = items[-1].entry.sequence
+        if progress is not None:
+            progress(after)
+    await connection.write(lambda run: run(_SET_FORMAT, format=FORMAT))
+
+
+async def _rename(connection: Connection) -> None:
+    labels = [*_RENAMED, *_REMOVED]
+    for query, what in ((_OLD_SCHEMA, "CONSTRAINT"), (_OLD_INDEXES, "INDEX")):
+        for (name,) in await connection.run(query, labels=labels):
+            await connection.write(lambda run, name=name, what=what: run(f"DROP {what} `{name}` IF EXISTS"))  # type: ignore[misc]
+    for label in _REMOVED:
+        await _repeat(connection, _DELETE, label)
+    for type in ("FLOWS", "RESTS", "STATED"):
+        await _repeat(connection, _DELETE_EDGES, type)
+    await _repeat(connection, _HOLDS, "")
+    for label in _RENAMED:
+        await _repeat(connection, _RELABEL, label)
+
+
+async def _repeat(connection: Connection, query: str, name: str) -> None:
+    """Run a statement that works on some at a time until none is left."""
+    statement = query.format(name, _BATCH)
+    while (await connection.write(lambda run: run(statement)))[0][0]:
+        pass
+
+
+async def _back_up(connection: Connection, backup: Path) -> None:
+    """Write all records with their edges, and all nodes beside them, as lines of JSON."""
+    with gzip.open(backup, "xt", encoding="utf-8") as file:
+        for labels, properties in await connection.run(_BACKED_UP):
+            file.write(json.dumps({"labels": labels, "properties": properties}, default=str) + "\n")
+        after = 0
+        while rows := await connection.run(_RECORDS, after=after):
+            file.writelines(json.dumps({"record": row}) + "\n" for row in rows)
+            after = rows[-1][0]
+
+
+def _item(row: list[Any]) -> Appended:
+    sequence, transaction, kind, body, recorded_at, recorded_by, edges = row
+    if kind not in KINDS or any(role not in ROLES for role, *_ in edges):
+        raise Unavailable(f"Record {sequence} is of no known kind: restore the database from a backup.")
+    entry = Entry(sequence, transaction, Record(Kind(kind), body.encode()), recorded_at, recorded_by)
+    links = tuple(Link(sequence, Role(role), target, detail) for role, target, detail in sorted(edges))
+    return Appended(entry, links)

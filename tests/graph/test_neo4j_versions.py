@@ -1,0 +1,67 @@
+"""Which versions of Neo4j a registry is kept in."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from descentd.graph.model.errors import Unavailable
+from descentd.graph.store.neo4j.connection import Connection
+from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.store.neo4j.versions import check_version, is_in_doubt, keeps_labels_and_types, refusal
+from tests.support.neo4j_server import Neo4jServer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    "version", ["4.4.38", "5.25.1", "5.26.0", "5.26.3", "2025.01.0", "2025.07.0", "5.26", "", "unknown"]
+)
+def test_what_damages_registries_is_refused_with_the_remedy(version: str) -> None:
+    assert "upgrade it to 5.26.4 or later" in str(refusal(version))
+
+
+@pytest.mark.parametrize("version", ["5.26.4", "5.26.30", "5.26.4-aura", "2025.08.0", "2026.01.3", "2026.08.1"])
+def test_what_keeps_them_is_taken(version: str) -> None:
+    assert refusal(version) is None
+
+
+def test_only_some_versions_have_to_be_tried() -> None:
+    tried = [version for version in ("5.26.4", "2025.08.0", "2025.11.2", "2026.01.3") if is_in_doubt(version)]
+    assert tried == ["2025.08.0", "2025.11.2", "2026.01.3"]
+    assert not is_in_doubt("2026.02.0")
+
+
+@pytest.fixture
+async def connection(neo4j_server: Neo4jServer) -> AsyncIterator[Connection]:
+    neo4j_server.clear()
+    connection = Connection(neo4j_server.uri, neo4j_server.auth, None)
+    await connection.open()
+    yield connection
+    await connection.close()
+
+
+async def test_this_one_keeps_labels_and_types_and_types_apart(connection: Connection) -> None:
+    await check_version(connection, trial=True)
+    assert await keeps_labels_and_types(connection)
+    assert not await connection.run("MATCH (n) RETURN n LIMIT 1"), "the trial leaves nothing behind"
+
+
+async def test_a_version_that_mixes_labels_up_is_refused(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = "descentd.graph.store.neo4j.versions"
+    monkeypatch.setattr(f"{module}._VERSION", "RETURN '2025.11.2'")
+    await check_version(connection, trial=True)
+    mixed = "UNWIND $rows AS row CREATE (:_Trial:_TrialA {number: row[1]})"
+    monkeypatch.setattr(f"{module}._CREATE", mixed)
+    with pytest.raises(Unavailable, match="mixes up labels or types"):
+        await check_version(connection, trial=True)
+    await check_version(connection, trial=False)
+
+
+async def test_a_database_that_holds_other_nodes_is_refused(connection: Connection, neo4j_server: Neo4jServer) -> None:
+    await connection.write(lambda run: run("CREATE (:Customer {name: 'Ada'})"))
+    store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
+    with pytest.raises(Unavailable, match="a database of its own"):
+        await store.open()
+    assert await connection.run("MATCH (n) RETURN labels(n)") == [[["Customer"]]]
