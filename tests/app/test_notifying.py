@@ -96,7 +96,7 @@ def test_parked_deliveries_are_seen_and_made_again(tmp_path: Path) -> None:
             shown = deliveries("list", "--store", store, "--state", "parked")
             assert shown.startswith("1 version.registered to ci: parked at ")
             assert shown.endswith(" after 1 attempt (HTTP 500)\n")
-            assert "There is no state" in deliveries("list", "--store", store, "--state", "lost", code=2)
+            assert "Expected a state of waiting" in deliveries("list", "--store", store, "--state", "lost", code=2)
             assert "--parked" in deliveries("redeliver", "--store", store, "--destination", "ci", code=2)
             assert "Nothing" in deliveries("redeliver", "9", "--store", store, "--destination", "ci", code=1)
             again = deliveries("redeliver", "--parked", "--store", store, "--destination", "ci")

@@ -117,7 +117,7 @@ def test_one_person_is_written_in_one_way(store_file: str) -> None:
     [
         (("create", "--person", "a", "--role", "boss"), "There is no role 'boss'"),
         (("create", "--person", "", "--role", "viewer"), "is empty"),
-        (("create", "--person", "a\x1bb", "--role", "viewer"), "control"),
+        (("create", "--person", "a\x1bb", "--role", "viewer"), "U+001B"),
         (("create", "--person", "../x", "--role", "viewer"), "path steps"),
         (("create", "--person", "a", "--role", "viewer", "--expires", "tomorrow"), "Expected --expires as 90d"),
         (("create", "--person", "a", "--role", "viewer", "--expires", "1999-01-01T00:00:00Z"), "is over already"),

@@ -43,7 +43,7 @@ def test_what_a_person_sees(server: ServerProcess) -> None:
         assert client.get("/readyz").json() == {"ready": True, "sequence": 0}
         assert client.get("/version").json()["name"] == "descentd"
     assert server.stop() == 0
-    assert [entry["event"] for entry in server.log] == ["listening", "ready", *["request"] * 3]
+    assert [entry["event"] for entry in server.log] == ["listening", "ready", "request"]  # probes are logged at DEBUG
     assert not server.other
 
 
