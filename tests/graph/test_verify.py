@@ -159,6 +159,21 @@ async def test_what_was_added_is_found(lab: Lab, table: str, row: str) -> None:
     await lab.problem(f"INSERT INTO {table} " + (f"VALUES ({row})"))
 
 
+async def test_records_that_changed_places_are_found(original: Path, lab: Lab) -> None:
+    """Neighbours are swapped in every table, so that only the order of the log is wrong."""
+    last = len(rows(original, "record")[2])
+    for sequence in range(1, last):
+
+        def swap(connection: sqlite3.Connection, at: int = sequence) -> None:
+            columns = (("record", "seq"), ("body", "seq"), ("key", "seq"), ("edge", "src"), ("edge", "dst"))
+            for table, column in columns:
+                for old, new in ((at, -1), (at + 1, at), (-1, at + 1)):
+                    connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (new, old))
+
+        problem = (await lab.report(swap)).problem
+        assert problem is not None, sequence
+
+
 def out_of(connection: sqlite3.Connection, index: str, sql: str) -> None:
     """Run a statement while the schema does not know an index, which stays as it was."""
     [kept] = connection.execute("SELECT * FROM sqlite_schema WHERE name = ?", (index,)).fetchall()

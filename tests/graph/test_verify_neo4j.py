@@ -126,6 +126,26 @@ async def test_a_property_is_found_on_every_type_of_relationship(store: Neo4jSto
         assert "(note)" in problem
 
 
+async def test_one_of_each_type_and_each_label_is_missed(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    with neo4j_server.driver() as driver, driver.session() as session:
+        types = [row["t"] for row in session.run("MATCH ()-[e]->() RETURN DISTINCT type(e) AS t").data()]
+        labels = [row["l"] for row in session.run("MATCH (n) UNWIND labels(n) AS l RETURN DISTINCT l").data()]
+    for type in types:
+        tampering = f"MATCH ()-[e:{type}]->() WITH e LIMIT 1 DELETE e"
+        assert await problem_after(store, neo4j_server, tampering), type
+    assert {"Record", "Key", "Log", "Whole", "Attribute", "Complete", "Undocumented", "Twin"} <= set(labels)
+    for label in labels:
+        tampering = f"MATCH (n:{label}) WITH n LIMIT 1 DETACH DELETE n"
+        assert await problem_after(store, neo4j_server, tampering), label
+
+
+async def test_two_records_that_changed_places(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    tampering = (
+        "MATCH (a:Record {seq: 3}), (b:Record {seq: 4}) SET a.seq = -3 WITH a, b SET b.seq = 3 WITH a, b SET a.seq = 4"
+    )
+    assert await problem_after(store, neo4j_server, tampering)
+
+
 async def test_what_was_not_touched_is_right(store: Neo4jStore) -> None:
     assert (await verify(store)).problem is None
 
