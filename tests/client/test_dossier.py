@@ -110,7 +110,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess
 @pytest.fixture(scope="module")
 def dossier(registry: ServerProcess) -> dict[str, Any]:
     with Client(registry.url) as client:
-        return export(client, SUBJECT)
+        return export(client, SUBJECT, ["production"])
 
 
 def test_it_holds_what_is_on_record_and_says_what_is_not(dossier: dict[str, Any]) -> None:
@@ -135,6 +135,7 @@ def test_it_holds_what_is_on_record_and_says_what_is_not(dossier: dict[str, Any]
     assert counts == {"reviews": 1, "promotions": 1, "deployments": 1, "incidents": 1, "notes": 1, "flags": 0}
     assert dossier["reviews"][0]["content"]["claimed"]["source"] == "minutes of 2024-05-02"
     assert dossier["computed"]["erosion"]["verdict"]
+    assert [rule["name"] for rule in dossier["computed"]["gates"]["production"]["rules"]][:1] == ["measured"]
     assert "No code of the version is recorded." in dossier["notKnown"]
     assert "The population of dataset:loans@1#holdout is not documented." in dossier["notKnown"]
     assert "4 of 6 results have no standard error above 0 on record, so no interval." in dossier["notKnown"]

@@ -29,13 +29,17 @@ def export_dossier(
     ref: Ref,
     file: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The JSON file.")] = Path("dossier.json"),
     view: Annotated[str, typer.Option("--view", metavar="NAME", help="By whose clauses the page ends.")] = names()[0],
+    environments: Annotated[
+        list[str] | None,
+        typer.Option("--environment", "-e", metavar="NAME", help="Also what its gate says now; may be repeated."),
+    ] = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
     """Write the dossier of a version: a JSON file that `verify-dossier` checks, and a page to print beside it."""
     session = Session.of(context, url, output)
     with session.client() as client:
-        dossier = export(client, ref)
+        dossier = export(client, ref, environments or [])
     shown = page(dossier, view)
     try:
         file.write_bytes(dump(dossier))

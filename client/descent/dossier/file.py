@@ -29,8 +29,11 @@ class Checked:
     signed: Checkpoint | None
 
 
-def export(client: Client, ref: str) -> Json:
-    """Return the dossier of a version; raises InvalidInput for what is no version."""
+def export(client: Client, ref: str, environments: Sequence[str] = ()) -> Json:
+    """Return the dossier of a version, and what the gates of `environments` say of it now.
+
+    Raises InvalidInput for what is no version.
+    """
     version = client.entity(ref)
     if version["kind"] != "MODEL_VERSION":
         raise InvalidInput([Problem(f"{ref} is no model version: name one, model:NAME@VERSION.", "INVALID_INPUT")])
@@ -50,7 +53,7 @@ def export(client: Client, ref: str) -> Json:
         "subject": version["id"],
         "complete": complete,
         **sections(Records(records), version["id"]),
-        "computed": _computed(client, ref),
+        "computed": _computed(client, ref, environments),
         "log": log,
         "checkpoint": note,
         "records": records,
@@ -136,9 +139,10 @@ def _digest(dossier: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(dump(dossier)).hexdigest()
 
 
-def _computed(client: Client, ref: str) -> Json:
-    """Return what the registry works out from the records: an answer, and no record."""
+def _computed(client: Client, ref: str, environments: Sequence[str]) -> Json:
+    """Return what the registry works out from the records: answers, and no records."""
+    gates = {environment: client.gate(ref, environment) for environment in environments}
     try:
-        return {"erosion": client.erosion(ref)}
+        return {"erosion": client.erosion(ref), "gates": gates}
     except DescentError as error:
-        return {"erosion": None, "reason": error.message}
+        return {"erosion": None, "reason": error.message, "gates": gates}

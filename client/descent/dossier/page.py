@@ -1,7 +1,7 @@
 """A dossier as a page to read and to print: one HTML file, without scripts and without anything from elsewhere."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from html import escape
 from typing import Any
@@ -60,6 +60,8 @@ def page(dossier: Json, name: str) -> str:
         _heading("Findings, as the registry computes them"),
         "<p>Computed from the records by the registry; the proofs below do not cover it.</p>",
         *_findings(dossier["computed"].get("erosion")),
+        _heading("Gates now, as the registry computes them"),
+        _table(("environment", "outcome", "rule", "says"), _gates(dossier["computed"]["gates"])),
     ]
     for section, (heading, columns) in _SHOWN.items():
         parts += [
@@ -122,6 +124,12 @@ def _findings(erosion: Json | None) -> list[str]:
     if erosion is None:
         return ['<p class="none">Not computed.</p>']
     return [f"<p>{_text(erosion['verdict'])}</p>", _list([one["message"] for one in erosion["findings"]])]
+
+
+def _gates(gates: Json) -> Iterator[Sequence[str]]:
+    for environment, gate in gates.items():
+        for rule in gate["rules"]:
+            yield environment, gate["outcome"], f"{rule['name']}: {rule['outcome']}", rule["message"]
 
 
 def _statement(one: Json, columns: Sequence[str]) -> Sequence[str]:
