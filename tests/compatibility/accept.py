@@ -28,6 +28,7 @@ def answers_now(fixture: Fixture, kind: str, folder: Path, neo4j: Neo4jServer) -
         neo4j.wipe()
         fixture.put_neo4j(neo4j)
         store = address(neo4j)
+        descentd.run("upgrade", "--store", store, "--backup", str(folder / "backup.json.gz"))
     answers = command_answers(store, descentd.run)
     given = fixture.given()
     own = given[kind]
