@@ -55,6 +55,9 @@ At = Annotated[
 Place = Annotated[str, typer.Option("--environment", "-e", metavar="NAME", help="The environment.")]
 Endpoint = Annotated[str, typer.Option("--endpoint", "-p", metavar="NAME", help="The endpoint.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
+Source = Annotated[
+    str | None, typer.Option("--source", metavar="TEXT", help="With --claimed-by: where that is on record.")
+]
 Key = Annotated[
     str | None, typer.Option("--key", metavar="TEXT", help="Of your choice: the same key again is the same act.")
 ]
@@ -90,6 +93,11 @@ class Session:
 def limit_of(first: int, everything: bool) -> int | None:
     """Return how many rows are wanted; None for all."""
     return None if everything else first
+
+
+def claim(by: str | None, source: str | None) -> dict[str, str | None] | None:
+    """Return what is claimed from before, by whom and where that is on record; None where nothing is claimed."""
+    return {"by": by, "source": source} if by or source else None
 
 
 def upper(names: list[str] | None) -> list[str] | None:

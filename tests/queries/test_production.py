@@ -144,6 +144,16 @@ async def test_how_what_serves_stands(registry: Registry) -> None:
     assert await profile_current(registry, done.deployment, now)
 
 
+async def test_how_what_is_claimed_stands(registry: Registry) -> None:
+    await begin(registry)
+    claimed = {"by": "platform team", "source": "CHG-12"}
+    done = await deploy(registry, given("2", since=JANUARY, claimed=claimed), "ana")
+    now = Then(clock.now(), done.upto)
+    assert await gate_then(registry, done.deployment, now) is None
+    assert await profile_current(registry, done.deployment, now)
+    assert not await profile_current(registry, done.deployment, Then(instant(JANUARY), 0))
+
+
 async def test_an_incident_finds_what_was_serving_then(registry: Registry) -> None:
     await begin(registry)
     await deploy(registry, given("1", since=JANUARY), "ana")

@@ -7,7 +7,7 @@ import typer
 
 from descent import console
 from descent.commands.lineage import Ref
-from descent.options import Key, Output, Reason, Session, Url, given, moment_after
+from descent.options import Key, Output, Reason, Session, Source, Url, claim, given, moment_after
 
 Refs = Annotated[list[str], typer.Argument(metavar="REF", help="The records that are meant.")]
 
@@ -59,9 +59,7 @@ def review(
         str | None,
         typer.Option("--claimed-by", metavar="PERSON", help="Who decided it elsewhere, before; counts to no quorum."),
     ] = None,
-    source: Annotated[
-        str | None, typer.Option("--source", metavar="TEXT", help="With --claimed-by: where that is on record.")
-    ] = None,
+    source: Source = None,
     key: Key = None,
     url: Url = None,
     output: Output = None,
@@ -79,7 +77,7 @@ def review(
         "conditions": conditions,
         "evidence": evidence,
         "expiresAt": None if expires is None else moment_after(expires),
-        "claimed": {"by": claimed_by, "source": source} if claimed_by or source else None,
+        "claimed": claim(claimed_by, source),
         "idempotencyKey": key,
     }
     with session.client() as client:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from descent import console
-from descent.options import At, Endpoint, Key, Output, Place, Reason, Session, Url, given
+from descent.options import At, Endpoint, Key, Output, Place, Reason, Session, Source, Url, claim, given
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="model:NAME@VERSION, or an id.")]
 
@@ -69,6 +69,15 @@ def deploy(
         typer.Option("--artifact", metavar="DIGEST", help="The file that is deployed: refused if not the version's."),
     ] = None,
     since: Annotated[str | None, typer.Option("--since", metavar="MOMENT", help="Since when; now if not said.")] = None,
+    claimed_by: Annotated[
+        str | None,
+        typer.Option(
+            "--claimed-by",
+            metavar="PERSON",
+            help="Who says that it served, before this registry was asked: it needs no promotion, and meets no policy.",
+        ),
+    ] = None,
+    source: Source = None,
     key: Key = None,
     url: Url = None,
     output: Output = None,
@@ -84,6 +93,7 @@ def deploy(
         "endpoint": endpoint,
         "artifactDigest": artifact,
         "since": since,
+        "claimed": claim(claimed_by, source),
         "idempotencyKey": key,
     }
     with session.client() as client:
