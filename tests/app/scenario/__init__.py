@@ -1,0 +1,1 @@
+"""Two years of a lender and of a hospital, as their people live through them."""
