@@ -100,6 +100,11 @@ def claim(by: str | None, source: str | None) -> dict[str, str | None] | None:
     return {"by": by, "source": source} if by or source else None
 
 
+def claim_sentence(claimed: Mapping[str, Any]) -> str:
+    """Return who claims a deployment from before the registry was asked, and what that means."""
+    return f"claimed by {claimed['by']}, from before this registry was asked: {claimed['source']}"
+
+
 def upper(names: list[str] | None) -> list[str] | None:
     """Return enum values as GraphQL spells them; several may share one argument, separated by commas."""
     values = [

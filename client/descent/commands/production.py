@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from descent import console
-from descent.options import At, Endpoint, Key, Output, Place, Reason, Session, Source, Url, claim, given
+from descent.options import At, Endpoint, Key, Output, Place, Reason, Session, Source, Url, claim, claim_sentence, given
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="model:NAME@VERSION, or an id.")]
 
@@ -36,7 +36,7 @@ def serving(
             one["endpoint"],
             one["version"]["ref"],
             one["since"],
-            "met" if one["meetsPolicy"] else "not met",
+            _policy(one),
             "current" if one["profileCurrent"] else "not current",
         )
         for one in found
@@ -48,9 +48,18 @@ def serving(
         console.say("Nothing serves there." if at is None else f"Nothing served there at {at}.")
 
 
+def _policy(one: dict[str, Any]) -> str:
+    """Whether the policy is met; what is claimed was never held against one."""
+    if one["deployment"]["claimed"]:
+        return "claimed"
+    return "met" if one["meetsPolicy"] else "not met"
+
+
 def _print_why(one: dict[str, Any]) -> None:
-    """Write why the policy is not met, and which flags reach what serves."""
-    said = [f"{rule['name']} ({rule['outcome'].lower()}): {rule['message']}" for rule in one.get("unmet", ())]
+    """Write who claims it, why the policy is not met, and which flags reach what serves."""
+    claimed = one["deployment"]["claimed"]
+    said = [claim_sentence(claimed)] if claimed else []
+    said += [f"{rule['name']} ({rule['outcome'].lower()}): {rule['message']}" for rule in one.get("unmet", ())]
     flags = [f"flagged {flag['action']}: {flag['reason']}" for flag in one["version"].get("flags", ())]
     said += [flag for flag in flags if not any(flag in sentence for sentence in said)]
     if said:

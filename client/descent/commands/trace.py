@@ -1,13 +1,13 @@
 """`descent trace`: all that it takes to make a decision again that was made in production."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import typer
 
 from descent import console, pages
-from descent.options import At, Endpoint, Output, Place, Session, Url
+from descent.options import At, Endpoint, Output, Place, Session, Url, claim_sentence
 
 Found = dict[str, Any]
 
@@ -62,27 +62,31 @@ def _print(found: Found, at: str | None) -> None:
 
 
 def _print_approval(found: Found) -> None:
-    """Write who let it serve: the people whose GO counted then, and whoever promoted it."""
+    """Write who let it serve: who claims it, or whose GO counted then or when it was promoted, and who promoted it."""
     console.print_heading("Approved by")
     deployment = found["deployment"]
     if deployment["claimed"]:
-        claimed = deployment["claimed"]
-        console.print_item(f"claimed by {claimed['by']}, from before this registry was asked: {claimed['source']}")
+        console.print_item(claim_sentence(deployment["claimed"]))
+    links = [link["node"] for link in deployment["links"]]
+    promotions = [node for node in links if node["__typename"] == "Promotion"]
+    decisions = list(_decisions(found, promotions))
+    if not decisions and not deployment["claimed"]:
+        decisions = ["nobody, as far as reviews are on record" + (" then" if found["then"] else "")]
+    for sentence in decisions + [f"promoted by {node['recordedBy']} ({node['recordedAt']})" for node in promotions]:
+        console.print_item(sentence)
+
+
+def _decisions(found: Found, promotions: Sequence[Found]) -> Iterator[str]:
+    """The GO of each person that counted then, and those from before the promotion that did not count any more."""
     reviews = found["then"]["reviews"] if found["then"] else ()
-    decisions = [
-        f"{one['recordedBy']}: {one['decision']}, {one['reason']} ({one['recordedAt']})"
-        for one in reviews
-        if one["environment"] == found["environment"] and one["valid"] and one["decision"] == "GO"
-    ]
-    promotions = [
-        f"promoted by {node['recordedBy']} ({node['recordedAt']})"
-        for node in (link["node"] for link in deployment["links"])
-        if node["__typename"] == "Promotion"
-    ]
-    for sentence in decisions or ["nobody, as far as reviews are on record" + (" then" if found["then"] else "")]:
-        console.print_item(sentence)
-    for sentence in promotions:
-        console.print_item(sentence)
+    for one in reviews:
+        if one["environment"] != found["environment"] or one["decision"] != "GO" or one.get("claimed"):
+            continue
+        said = f"{one['recordedBy']}: GO, {one['reason']} ({one['recordedAt']})"
+        if one["valid"]:
+            yield said
+        elif any(not _later(one["recordedAt"], node["recordedAt"]) for node in promotions):
+            yield f"{said}; it no longer holds: {one['void']}"
 
 
 def _standing(found: Found, at: str | None) -> Iterator[str]:
@@ -98,7 +102,8 @@ def _standing(found: Found, at: str | None) -> Iterator[str]:
     if missing:
         yield f"Never recorded of it: {', '.join(missing)}."
     met = "PASSED" if found["meetsPolicy"] else "that it may not serve there"
-    yield f"By what {_said(at, 'is', 'was')} on record, the gate of {found['environment']} says {met}."
+    if not found["deployment"]["claimed"]:
+        yield f"By what {_said(at, 'is', 'was')} on record, the gate of {found['environment']} says {met}."
     if then is None:
         return
     if not found["profileCurrent"] and then["safetyProfile"] is not None:

@@ -46,7 +46,7 @@ rules:
       ancestry.flags.size() == 0 && incidents.filter(i, i.severity in ["high", "critical"]).size() == 0
   - name: sound-ground
     expression: ancestry.retracted.size() == 0
-    message: It rests on what was retracted.
+    message: Nothing that it came from may be retracted.
   - name: documentation-current
     expression: drift.size() == 0
 """,

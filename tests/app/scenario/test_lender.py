@@ -70,6 +70,11 @@ def test_what_served_before_there_was_a_registry(lender: Company) -> None:
     )
     assert "claimed by platform team, from before this registry was asked: CHG-540\n" in page
     assert "The version was not on record yet" in page
+    assert "gate" not in page  # it was never asked
+    assert "nobody" not in page
+    shown = lender.run("Paula", "serving", *place).out
+    assert "claimed by platform team, from before this registry was asked: CHG-1188" in shown
+    assert "not met" not in shown
 
 
 def test_the_next_version_follows_the_highest(lender: Company) -> None:
@@ -194,6 +199,12 @@ def test_a_no_go_outlives_its_author(lender: Company) -> None:
     for person in ("Rob", "Raj"):
         lender.review(person, ref("2.1"))
     lender.promote("Otto", ref("2.1"))
+    page = lender.run("Lars", "show", ref("2.2")).out
+    assert [line.split()[:4] for line in page.splitlines() if " has read it." in line] == [
+        ["Rene", "production", "NO_GO", "void:"],
+        ["Rob", "production", "GO", "valid"],
+        ["Rita", "production", "GO", "valid"],
+    ]
     # A GO for one environment is none for another.
     lender.review("Raj", ref("2.4"), "go", "staging")
     assert lender.promote("Otto", ref("2.4"), "staging").unmet() == {}
@@ -295,6 +306,13 @@ def test_the_rollback_is_reported_and_the_order_does_not_matter(lender: Company)
     }
     assert {at: lender.serves("/score", at) for at in served} == served
     assert lender.serves("/score") == ref("2.1")
+    # It was Rob and Raj who let it serve, though their GO holds no longer.
+    page = lender.run("Lars", "trace", *SCORE).out
+    assert [line[:8] for line in page.splitlines() if "; it no longer holds: 1 incident" in line] == [
+        " • Rob: ",
+        " • Raj: ",
+    ]
+    assert "nobody" not in page
     done = lender.ask("Raj", "flag", BAD, "--action", "quarantine", "--propagate", "--reason", "Leaked.")
     counted = {one["kind"]: one["count"] for one in done["affected"]}
     assert counted == {"MODEL_VERSION": 6, "DEPLOYMENT": 2, "DATASET": 1}  # two reports of 2.2, and bureau@7 whole
