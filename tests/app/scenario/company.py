@@ -129,6 +129,10 @@ class Company:
         records: list[Json] = answer.json()["records"]
         return records
 
+    def lay_down(self, folder: Path) -> None:
+        """Put the policies of a folder in force while the server runs."""
+        self._descentd("policies", "apply", str(folder), "--store", self.store)
+
     def leaves(self, person: str) -> None:
         """Revoke all tokens of somebody, as whoever runs the registry does."""
         listed = self._descentd("token", "list", "--store", self.store)

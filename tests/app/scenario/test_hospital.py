@@ -154,6 +154,11 @@ def test_what_went_wrong_on_the_ward(hospital: Company) -> None:
     assert [(one["id"], one["status"]) for one in listed["incidents"]] == [(found["id"], "OPEN")]
     [now] = hospital.ask("Dan", "serving", *PLACE)
     assert {one["name"] for one in now["unmet"]} == {"documentation-current", "quorum"}
+    # What it came from and what came of it have to ask themselves whether that is theirs, too.
+    kin: dict[str, list[str]] = {version: [] for version in ("triage 2.0", "triage 2.1", "icu 1", "triage 1.1")}
+    kin |= {"triage 1.0": ["DESCENDANT"], "sepsis 1": ["ANCESTOR"], "triage-int8 1.1": ["ANCESTOR"]}
+    shown = {version: hospital.ask("Dan", "show", ref(version))["kinIncidents"] for version in kin}
+    assert {version: [one["relation"] for one in found] for version, found in shown.items()} == kin
     status, reasons = hospital.verdict(of, "Liv")
     assert status == "UNREVIEWED"
     assert sorted(said.split("'")[0] for said in reasons["REOPENED"]) == ["Hana", "Heidi"]

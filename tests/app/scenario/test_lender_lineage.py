@@ -6,6 +6,7 @@ The chapters are in order and share one registry. Values, errors and counts were
 import json
 import math
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -145,3 +146,29 @@ def test_merged_lines_that_disagree(lender: Company) -> None:
     assert "MERGE" in json.dumps(step["introducedBy"]) + step["message"]
     conflict = kinds["PARENT_CONFLICT"]
     assert (conflict["baseline"]["ref"], conflict["head"]["ref"]) == (ref("2.4"), ref("2.7"))
+
+
+STRICTER = """\
+  - name: wrongful-declines
+    expression: metrics["wrongful_decline_rate"].all(m, m.value <= 0.07)
+"""
+
+
+def test_a_stricter_policy_is_tried_before_it_is_in_force(lender: Company, tmp_path: Path) -> None:
+    file = tmp_path / "sandbox.yaml"
+    file.write_text(
+        POLICIES["sandbox"] + STRICTER.replace("metrics[", 'erosion.findings.all(f, f.category != "Bias") && metrics[')
+    )
+    assert "bias" in lender.run("Raj", "policy", "check", str(file), code=1).err
+    file.write_text(POLICIES["sandbox"] + STRICTER)
+    before = lender.sequence()
+    said = lender.run("Raj", "policy", "check", str(file), "--all", code=3).out
+    # At most 0.07 and not flagged: 2.1, 2.5 to 2.9, the eight bits of 2.7, and the cards. Blocked: the eight that are
+    # flagged, 2.10, 3.2 and its eight bits. Nothing was measured of the other twelve.
+    assert said.splitlines()[-1] == "8 PASSED, 11 BLOCKED, 12 INCOMPLETE"
+    assert lender.sequence() == before
+    assert lender.gate(ref("3.2"), "sandbox", code=0).unmet() == {}
+    lender.lay_down(tmp_path)
+    assert lender.gate(ref("3.2"), "sandbox", code=3).unmet() == {"wrongful-declines": "BLOCKED"}
+    history = lender.ask("Paula", "policies", "-e", "sandbox", "--history")
+    assert sorted(one["inForce"] for one in history) == [False, True]
