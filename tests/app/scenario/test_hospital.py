@@ -5,12 +5,16 @@ The chapters are in order and share one registry. Every answer was worked out fr
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.app.scenario.company import Company, founded
 from tests.app.scenario.hospital import (
     DIALECT,
+    ICU,
+    NOTES_2021,
+    NOTES_2022,
     OLD,
     OLD_CAPITAL,
     PEOPLE,
@@ -33,12 +37,83 @@ def hospital(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield company
 
 
+def learned(hospital: Company, value: str) -> tuple[dict[str, str], dict[str, Any], str]:
+    """Each version's answer about an age group, what proves it, and what was said beside it."""
+    everything = ("--verdict", "trained", "--verdict", "not-trained", "--verdict", "unknown", "--all")
+    ran = hospital.run("Ann", "trained-on", f"age_group={value}", *everything, "--format", "json")
+    edges = ran.data["versions"]
+    verdicts = {edge["node"]["ref"]: " ".join(filter(None, (edge["verdict"], edge["exposure"]))) for edge in edges}
+    counts = {one["verdict"]: one["count"] for one in ran.data["counts"]}
+    assert counts == {v: sum(verdict.startswith(v) for verdict in verdicts.values()) for v in counts}
+    return verdicts, {edge["node"]["ref"]: edge["evidence"] for edge in edges}, ran.err
+
+
 def test_twelve_versions(hospital: Company) -> None:
     hospital.register("Mira", datasets=datasets(), models=models())
     assert hospital.ask("Nora", "models", "--all")["totalCount"] == 12
     spaced = {"name": "notes", "version": "2023", "partitions": [partition("ward", 120, {"over 65 ": 1.0})]}
     said = hospital.refused("INVALID_INPUT", "Mira", "register", "-", stdin=json.dumps({"datasets": [spaced]}))
     assert "datasets[0].partitions[0].population" in said
+
+
+def test_who_learned_from_patients_over_65(hospital: Company) -> None:
+    verdicts, evidence, _ = learned(hospital, OLD)
+    assert verdicts == {
+        ref("triage 1.0"): "TRAINED DIRECT",
+        ref("triage 1.1"): "TRAINED INHERITED",
+        ref("triage-int8 1.1"): "TRAINED INHERITED",
+        ref("sepsis 1"): "TRAINED INHERITED",
+        ref("triage 2.1"): "TRAINED INHERITED",  # by cases that triage 1.0 made up
+        ref("triage 2.0"): "UNKNOWN",  # the other clerk's spelling
+        ref("icu 1"): "NOT_TRAINED",
+        ref("icu-int8 1"): "NOT_TRAINED",
+        ref("icu-mix 1"): "NOT_TRAINED",
+        ref("icu 2"): "UNKNOWN",  # 40 of 100 letters are of nobody knows whom
+        ref("icu 3"): "UNKNOWN",  # nobody wrote down what it was tuned on
+        ref("icu-mix 2"): "UNKNOWN",  # assembled, and then trained on nobody knows what
+    }
+    assert evidence[ref("triage 2.1")]["partition"]["ref"] == NOTES_2021
+    assert [step["ref"] for step in evidence[ref("triage 2.1")]["via"]] == [
+        NOTES_2021, ref("triage 1.0"), "dataset:synthetic@1#cases", ref("triage 2.1"),
+    ]  # fmt: skip
+    assert evidence[ref("triage 2.0")]["partition"]["ref"] == NOTES_2022
+    assert evidence[ref("icu 3")]["partition"]["ref"] == ref("icu 3")
+
+
+def test_the_other_spelling_and_one_that_nobody_used(hospital: Company) -> None:
+    verdicts, _, _ = learned(hospital, OLD_CAPITAL)
+    assert verdicts == {
+        ref("triage 2.0"): "TRAINED DIRECT",
+        ref("triage 1.1"): "TRAINED DIRECT",
+        ref("triage 2.1"): "TRAINED INHERITED",
+        ref("triage-int8 1.1"): "TRAINED INHERITED",
+        ref("sepsis 1"): "TRAINED INHERITED",
+        ref("triage 1.0"): "UNKNOWN",
+        ref("icu 1"): "NOT_TRAINED",
+        ref("icu-int8 1"): "NOT_TRAINED",
+        ref("icu-mix 1"): "NOT_TRAINED",
+        ref("icu 2"): "UNKNOWN",
+        ref("icu 3"): "UNKNOWN",
+        ref("icu-mix 2"): "UNKNOWN",
+    }
+    _, _, said = learned(hospital, "65+")
+    assert "No partition documents age_group=65+" in said
+    assert all(value in said for value in (YOUNG, OLD, OLD_CAPITAL))
+
+
+def test_what_the_third_was_tuned_on_is_learned_later(hospital: Company) -> None:
+    """Ned finds the log of the tuning: it was the same stays in intensive care, and nothing else."""
+    told = {
+        "subject": ref("icu 3"),
+        "trainedOn": [{"ref": ICU, "role": "TRAIN"}],
+        "source": "The log of the tuning",
+        "reason": "Nobody had written it down.",
+    }
+    before = hospital.register("Ned", disclosures=[told])["DISCLOSURE"]
+    assert learned(hospital, OLD)[0][ref("icu 3")] == "UNKNOWN"  # there may have been more
+    hospital.register("Ned", disclosures=[told | {"complete": True, "supersedes": before}])
+    assert learned(hospital, OLD)[0][ref("icu 3")] == "NOT_TRAINED"
+    assert learned(hospital, YOUNG)[0][ref("icu 3")] == "TRAINED DIRECT"
 
 
 def test_how_the_training_data_changed(hospital: Company) -> None:

@@ -77,6 +77,30 @@ def test_bad_data_reach_what_is_merged_in_later(lender: Company) -> None:
     assert lender.gate(ref("3.1"), code=3).unmet()["sound-ground"] == "BLOCKED"
 
 
+def test_what_the_mini_learned_from_is_learned_later(lender: Company) -> None:
+    """The third mini was given the bad data too, as its build log shows; then the log turns out to be another's."""
+    reached = refs(lender.ask("Anna", "impact", BAD, *MODELS_ONLY)["affected"])
+    before = lender.moment()
+    disclosed = {
+        "subject": ref("scorer-mini 3"),
+        "trainedOn": [{"ref": BAD, "role": "TRAIN"}],
+        "source": "build log 4711",
+        "reason": "It was left out when it was registered.",
+    }
+    found = lender.register("Ines", disclosures=[disclosed])
+    more = {ref("scorer-mini 3"), ref("scorer-mini-int8 3")}
+    assert refs(lender.ask("Anna", "impact", BAD, *MODELS_ONLY)["affected"]) == reached | more
+    assert refs(lender.ask("Anna", "impact", BAD, *MODELS_ONLY, "--as-of", before)["affected"]) == reached
+    assert lender.ask("Anna", "paths", BAD, ref("scorer-mini-int8 3"))["count"] == "1"
+    assert {lender.verdict(version, "Anna")[0] for version in more} == {"FLAGGED"}
+    lender.ask("Rob", "retract", found["DISCLOSURE"], "--reason", "It is the log of another build.")
+    assert refs(lender.ask("Anna", "impact", BAD, *MODELS_ONLY)["affected"]) == reached
+    assert {lender.verdict(version, "Anna")[0] for version in more} == {"UNREVIEWED"}
+    # Nothing comes from what came from it.
+    circle = disclosed | {"subject": ref("2.0"), "trainedOn": [], "parents": [{"ref": ref("3.3"), "relation": "OTHER"}]}
+    lender.refused("CYCLE", "Ines", "register", "-", stdin=json.dumps({"disclosures": [circle]}))
+
+
 def test_who_learned_from_the_old(lender: Company) -> None:
     """All but the archive's two come from applications; nobody ever wrote down who is in the archive."""
     found = lender.ask("Anna", "trained-on", "age_group=65+", "--all")
