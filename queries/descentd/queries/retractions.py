@@ -17,7 +17,7 @@ from descentd.graph.retractions import Retractions, find_retractions
 from descentd.graph.store.base import Reads
 from descentd.queries.prose import kind_name
 from descentd.queries.registry import Registry
-from descentd.queries.separation import STATEMENTS, concerned, recorded_by
+from descentd.queries.separation_of_duties import STATEMENTS, concerned, recorded_by
 
 NOT_RETRACTED: Final[Mapping[Kind, str]] = {
     Kind.POLICY: "an admin puts another in its place",

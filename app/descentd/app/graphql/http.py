@@ -22,7 +22,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from descentd.app.auth.access_control import CHALLENGE, principal_of
-from descentd.app.graphql.operations import NOT_PERSISTED, Event, Operations, Request, RequestError
+from descentd.app.graphql.documents import NOT_PERSISTED, Request, RequestError
+from descentd.app.graphql.operations import Event, Operations
 from descentd.app.http import strict_json
 from descentd.app.http.errors import STATUS, Refusal, Shape, fault, shaped
 from descentd.app.http.negotiation import accepted, accepts_gzip, read_body, require_content_type
@@ -78,7 +79,7 @@ class GraphQLEndpoint:
         start = time.perf_counter()
         try:
             asked = Request.of(given)
-            operation = await self._operations.prepare(asked)
+            operation = await self._operations.documents.prepare(asked)
             request.scope["descent.operation"] = self._metrics.operation(operation.fields)
             if request.method == "GET" and operation.kind is not OperationType.SUBSCRIPTION:
                 raise Refusal(InvalidInput("Expected a subscription: send all else by POST."), 405, {"Allow": "POST"})

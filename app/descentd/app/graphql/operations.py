@@ -1,34 +1,21 @@
-"""GraphQL operations: read, limited, validated once, and run. Every transport goes through here.
+"""Running GraphQL operations. Every transport goes through here.
 
 Operations are run by graphql-core on the schema that Strawberry made, past Strawberry's own `Schema.execute`, which
 costs twice as much a request. So extensions of the Strawberry schema have no effect; what they do is done here.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
 from inspect import isawaitable
 from typing import Any, Final
 
 from graphql import (
-    DocumentNode,
     ExecutionResult,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLError,
-    InlineFragmentNode,
-    OperationDefinitionNode,
     OperationType,
-    SelectionSetNode,
     execute,
-    get_operation_ast,
-    parse,
-    validate,
 )
 from graphql.execution import create_source_event_stream
-from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry import Schema
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
@@ -36,81 +23,23 @@ from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import Table, check_fields
 from descentd.app.graphql.context import Context
+from descentd.app.graphql.documents import Documents, Operation
 from descentd.app.graphql.executor import Executor
 from descentd.app.graphql.limits import Limits, Shares
 from descentd.app.graphql.pacing import Pace
 from descentd.app.http.errors import Shape, fault, graphql_errors, shaped
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
-from descentd.graph.cache import Cache
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
+from descentd.graph.model.errors import DescentError, Invalid, TooCostly, Unavailable
 from descentd.graph.registration.builder import position
 from descentd.graph.registration.register import with_all_problems
-
-# Comparing fields of one name costs their number squared; graphql-core gives up at ten times this, after seconds.
-overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
 
 _SHARE: Final = 32
 """Operations of one person that run at a time in a process; further ones wait."""
 
-NOT_PERSISTED: Final = "PERSISTED_QUERY_NOT_SUPPORTED"
-"""The one code outside our enum: clients that send hashes of queries look for it, and send the query then."""
-
 _LOG_FIELD: Final = "Query.accessLog"
 """Who reads the access log sees what this process has not written yet."""
-
-_KEPT: Final = 200_000
-"""How many characters of documents are kept, parsed and validated: as such, they take some 300 times that in bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One operation as a client sent it."""
-
-    query: str
-    name: str | None
-    variables: dict[str, Any]
-
-    @classmethod
-    def of(cls, given: Any) -> "Request":
-        """The request in the shape that all transports share.
-
-        Raises InvalidInput where it is not in that shape, and RequestError for the hash of a persisted query.
-        """
-        if not isinstance(given, dict):
-            raise InvalidInput("A request is one JSON object: {query, variables, operationName}.")
-        query, name, variables = given.get("query"), given.get("operationName"), given.get("variables")
-        extensions = given.get("extensions")
-        if query is None and isinstance(extensions, dict) and "persistedQuery" in extensions:
-            raise RequestError([{"message": "PersistedQueryNotSupported", "extensions": {"code": NOT_PERSISTED}}])
-        if not isinstance(query, str) or not query.strip():
-            raise InvalidInput("The request has no query: send a GraphQL document as text.", "query")
-        if name is not None and not isinstance(name, str):
-            raise InvalidInput("Expected operationName to be text: send the operation's name.", "operationName")
-        if variables is not None and not isinstance(variables, dict):
-            raise InvalidInput("Expected variables to be an object: send the values by name.", "variables")
-        return cls(query, name or None, variables or {})
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation that may be run: valid and within the limits."""
-
-    document: DocumentNode
-    node: OperationDefinitionNode
-    name: str | None
-    kind: OperationType
-    fields: tuple[str, ...]
-    """What it begins with (`Query.entity`), each once, also what its variables may leave out."""
-
-
-@dataclass(slots=True)
-class _Document:
-    """A document that was parsed, and those of its operations that may be run; where there are any, it is valid."""
-
-    node: DocumentNode
-    operations: dict[str | None, Operation] = field(default_factory=dict)
 
 
 class Event(Shape):
@@ -119,16 +48,8 @@ class Event(Shape):
     position: str | None = None
 
 
-class RequestError(Exception):
-    """An operation that cannot be run; `errors` are in GraphQL's shape."""
-
-    def __init__(self, errors: list[Shape]) -> None:
-        super().__init__(errors[0]["message"])
-        self.errors = errors
-
-
 class Operations:
-    """Parses, checks and executes the operations of one schema."""
+    """Authorizes and executes the operations of one schema; `documents` prepares them."""
 
     def __init__(
         self,
@@ -140,6 +61,7 @@ class Operations:
         access_control: AccessControl,
         table: Table,
     ) -> None:
+        self.documents = Documents(schema, limits)
         self._schema = schema
         self._access_control = access_control
         self._table = table
@@ -147,41 +69,7 @@ class Operations:
         self._timeout = timeout
         self._lifespan = lifespan
         self._metrics = metrics
-        self._known = Cache[_Document](_KEPT)
         self._shares = Shares(_SHARE)
-
-    async def prepare(self, request: Request) -> Operation:
-        """The operation of a request; raises RequestError. What was prepared lately costs nothing."""
-        document = self._known.get(request.query)
-        if document is None:
-            # In a thread, because a large document takes long; others are answered meanwhile.
-            document = await asyncio.to_thread(self._read, request.query)
-            self._known.keep(request.query, document, len(request.query))
-        operation = document.operations.get(request.name)
-        if operation is None:
-            operation = document.operations[request.name] = await asyncio.to_thread(self._choose, document, request)
-        return operation
-
-    def _read(self, query: str) -> _Document:
-        try:
-            return _Document(parse(query, max_tokens=self._limits.tokens))
-        except GraphQLError as error:
-            raise RequestError(graphql_errors([error])) from None
-
-    def _choose(self, document: _Document, request: Request) -> Operation:
-        node = get_operation_ast(document.node, request.name)
-        try:
-            if node is None:
-                raise InvalidInput(_choice(document.node, request.name), "operationName")
-            self._limits.check(document.node, node)
-        except (InvalidInput, TooCostly) as error:
-            raise RequestError(shaped(error)) from None
-        if not document.operations:
-            errors = validate(self._schema._schema, document.node)
-            if errors:
-                raise RequestError(graphql_errors(errors))
-        fields = tuple(f"{node.operation.value.title()}.{field}" for field in begins_with(document.node, node))
-        return Operation(document.node, node, node.name.value if node.name else None, node.operation, fields)
 
     async def permit(self, operation: Operation, principal: Principal) -> None:
         """Raise Forbidden where a principal may not run all of it, and Unauthenticated where its token has ended."""
@@ -329,44 +217,9 @@ class Operations:
         return answer
 
 
-def root_fields(schema: Schema) -> list[str]:
-    """The fields that operations begin with; the public operations are named after them."""
-    roots = (schema._schema.query_type, schema._schema.mutation_type, schema._schema.subscription_type)
-    return [field for root in roots if root is not None for field in root.fields]
-
-
-def begins_with(document: DocumentNode, operation: OperationDefinitionNode) -> Iterator[str]:
-    """The root fields of a valid operation, each once, also where @skip or @include may leave them out."""
-    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
-    waiting: list[SelectionSetNode] = [operation.selection_set]
-    found: dict[str, None] = {}
-    while waiting:
-        for selection in waiting.pop().selections:
-            match selection:
-                case FieldNode(name=name):
-                    found[name.value] = None
-                case InlineFragmentNode(selection_set=below):
-                    waiting.append(below)
-                case FragmentSpreadNode(name=name) if name.value in fragments:
-                    waiting.append(fragments.pop(name.value).selection_set)  # each is looked into once
-    yield from found
-
-
 def _fields(operation: Operation) -> str:
     """What an operation begins with, as the log of accesses names it."""
     return " ".join(sorted(field.partition(".")[2] for field in operation.fields))
-
-
-def _choice(document: DocumentNode, name: str | None) -> str:
-    names = [
-        definition.name.value
-        for definition in document.definitions
-        if isinstance(definition, OperationDefinitionNode) and definition.name
-    ]
-    offered = f"name one of {', '.join(names[:20])}" if names else "add one"
-    if name is None:
-        return f"The document has no operation, or several and no operationName: {offered}."
-    return f"The document has no operation {repr(name)[:80]}: {offered}."
 
 
 def _wrong_manifest(operation: Operation, variables: Mapping[str, Any]) -> Invalid | None:

@@ -8,8 +8,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authentication import Principal
+from descentd.app.graphql.documents import Request, RequestError
 from descentd.app.graphql.http import encode
-from descentd.app.graphql.operations import Operations, Request, RequestError
+from descentd.app.graphql.operations import Operations
 from descentd.app.http import strict_json
 from descentd.app.http.errors import Shape, shaped
 from descentd.graph.model.errors import DescentError, InvalidInput, TooCostly
@@ -151,7 +152,7 @@ class Connection:
         errors: list[Shape] | None = None
         try:
             request = Request.of(payload)
-            operation = await self._operations.prepare(request)
+            operation = await self._operations.documents.prepare(request)
             async with aclosing(self._operations.answers(operation, request.variables, self._principal)) as answers:
                 async for answer in answers:
                     if "data" not in answer:

@@ -18,9 +18,10 @@ from descentd.app.auth.authorization import FIELDS, Table
 from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.checkpoints.writer import CheckpointWriter
+from descentd.app.graphql.documents import root_fields
 from descentd.app.graphql.http import GraphQLEndpoint
 from descentd.app.graphql.limits import Limits
-from descentd.app.graphql.operations import Operations, root_fields
+from descentd.app.graphql.operations import Operations
 from descentd.app.graphql.schema.root import schema as whole_schema
 from descentd.app.graphql.websocket import WebSocketEndpoint
 from descentd.app.http.bulk import Bulk

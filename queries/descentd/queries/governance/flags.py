@@ -21,7 +21,7 @@ from descentd.graph.registration.acts import name_all, perform, repeated, signed
 from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
 from descentd.queries.registry import Registry
-from descentd.queries.separation import registered_among
+from descentd.queries.separation_of_duties import registered_among
 
 REFUSING: Final = frozenset({FlagAction.QUARANTINE, FlagAction.DECOMMISSION})
 """Flags that refuse promotion, deployment and review; a REVIEW flag only shows."""

@@ -25,7 +25,7 @@ from descentd.queries.governance.policies import likely_environment, policy_in_f
 from descentd.queries.governance.reviews import Quorum, quorum, reviews
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retraction_of
-from descentd.queries.separation import recorded_by
+from descentd.queries.separation_of_duties import recorded_by
 
 _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 _LASTS: Final = timedelta(days=90)
