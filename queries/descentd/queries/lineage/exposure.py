@@ -1,15 +1,16 @@
 """Which versions learned from a population: yes, no, or nobody can tell, each with its ground."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import text
-from descentd.graph.model.reach import ExposureQuery, ExposureVerdict, Sequences, Term
+from descentd.graph.model.reach import ExposureQuery, ExposureVerdict, NearValue, Sequences, Term
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.paths import Derivation, name_steps
 from descentd.queries.lineage.versions import VersionFilter, matching
 from descentd.queries.pages import page, pinned
+from descentd.queries.prose import counted
 from descentd.queries.registry import Registry, about, moment_of
 
 USUAL = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
@@ -45,6 +46,26 @@ class Answers:
     items: Sequence[Answer]
     total: int
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a question is spelt beside what partitions document.
+
+    `near` are documented values that equal a value asked for after case folding and NFKC only; `unlisted` are the
+    attributes and values that no partition documents.
+    """
+
+    near: Sequence[NearValue]
+    unlisted: Sequence[tuple[str, str]]
+
+    def sentences(self) -> Iterator[str]:
+        """What there is to say of it, a sentence each."""
+        for one in self.near:
+            documented = f"{one.attribute} = {one.value} is documented ({counted(one.partitions, 'partition')})"
+            yield f"{documented}, which is nearly what was asked for: ask for it as well, or correct what documents it."
+        for attribute, value in self.unlisted:
+            yield f"No partition documents {attribute} = {value}: check its spelling with populationVocabulary."
 
 
 def population(terms: Sequence[tuple[str, Sequence[str]]]) -> tuple[Term, ...]:
@@ -87,6 +108,11 @@ class Exposure:
         """How many versions have each of the three answers."""
         found = await self._registry.walk.exposure(ExposureQuery(self._terms, self.upto, within=self._within, first=0))
         return found.counts
+
+    async def spelling(self) -> Spelling:
+        """What of the terms is documented in another spelling, and what is documented nowhere."""
+        found = await self._registry.walk.exposure(ExposureQuery(self._terms, self.upto, within=self._within, first=0))
+        return Spelling(found.near, found.unlisted)
 
     async def versions(self, verdicts: frozenset[ExposureVerdict], first: int | None, after: str | None) -> Answers:
         """A page of the versions with one of `verdicts`; raises InvalidInput for a page that cannot be."""

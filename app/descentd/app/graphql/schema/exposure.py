@@ -96,12 +96,24 @@ class ExposureConnection(EdgeList[ExposureEdge]):
     """A page of ExposureEdge."""
 
 
+@strawberry.type(description="A documented value that is nearly one that was asked for.")
+class NearValue:
+    """Near value."""
+
+    attribute: str = strawberry.field(description="The attribute.")
+    value: str = strawberry.field(description="The value as it is documented.")
+    partitions: Count = strawberry.field(description="How many partitions document it.")
+
+
 @strawberry.type(description="Which versions learned from a population.")
 class TrainedOn:
     """Exposure."""
 
     question: strawberry.Private[exposure.Exposure]
     verdicts: strawberry.Private[frozenset[ExposureVerdict]]
+    near: list[NearValue] = strawberry.field(
+        description="Documented values that are nearly what was asked for: equal after case folding and NFKC only."
+    )
 
     @strawberry.field(description="All three answers, exactly, over the filter.")
     async def counts(self) -> list[VerdictCount]:
@@ -171,7 +183,17 @@ class ExposureQuery:
         cursors = cursors_below(info, "versions")
         question = await exposure.exposure(context(info).registry, terms, wanted, as_of, cursors)
         context(info).answered_at(question.upto, as_of)
-        return TrainedOn(question=question, verdicts=frozenset(verdicts) if verdicts else exposure.USUAL)
+        spelling = await question.spelling()
+        for sentence in spelling.sentences():
+            context(info).warn(sentence)
+        return TrainedOn(
+            question=question,
+            verdicts=frozenset(verdicts) if verdicts else exposure.USUAL,
+            near=[
+                NearValue(attribute=one.attribute, value=one.value, partitions=Count(one.partitions))
+                for one in spelling.near
+            ],
+        )
 
     @strawberry.field(description="What may be asked for: a misspelt value must not look like an unknown one.")
     async def population_vocabulary(self, info: Info, as_of: AsOf = None) -> list[VocabularyAttribute]:

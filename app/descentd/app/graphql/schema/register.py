@@ -59,6 +59,8 @@ class RegisterMutation:
         done = await register(registry.committer, read, context(info).person)
         at = await registry.sequence()
         context(info).answered_at(at)
+        for warning in done.warnings:
+            context(info).warn(warning)
         created = len(done.created)
         briefs = [Brief(0, record.kind, record.id, record.label) for record in done.records]
         if fields_below(info, "records") - _AS_SENT:
