@@ -58,13 +58,13 @@ def test_it_tells_what_accuracy_was_paid_with(told: str) -> None:
     assert len(rows) == 8
     assert all(float(before) < float(after) for _, before, after, *_ in rows)
     assert {task for *_, task, _ in rows} == {"lambada_openai"}
-    assert ("pythia-12b", "33000-43000 or 63000-73000") in [(name, when) for name, *_, when in rows]
+    assert ("pythia-12b", "gradually") in [(name, when) for name, *_, when in rows]
 
 
-def test_it_ends_on_that_and_says_why_one_reads_of_twelve_chains_elsewhere(told: str) -> None:
+def test_it_ends_on_that_and_says_why_one_reads_of_eleven_chains_elsewhere(told: str) -> None:
     end = " ".join(told[told.index("Each chain was asked") :].split())
     assert end.startswith("Each chain was asked 33 questions")
-    assert end.endswith("of the whole rate alone, by 3 questions, it is 12 of 16 chains.")
+    assert end.endswith("of the whole rate alone, by 3 questions, it is 11 of 16 chains.")
 
 
 def test_a_gate_fails_for_reasons_one_can_read(told: str) -> None:

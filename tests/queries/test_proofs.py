@@ -23,6 +23,8 @@ SIZE = 1300
 @pytest.fixture(scope="module", params=STORES)
 async def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Registry]:
     server: Neo4jServer | None = request.getfixturevalue("neo4j_server") if request.param == "neo4j" else None
+    if server is not None:
+        server.clear()
     async with opened(store_of(request.param, tmp_path_factory.mktemp("proofs"), server)) as found:
         await found.store.write([adding(*(note(str(number)) for number in range(SIZE)))])
         yield found

@@ -33,6 +33,15 @@ SHARE = st.fixed_dictionaries(
     {"attribute": st.just("age"), "value": st.sampled_from(["65+", "18-64"])}, optional={"share": AMOUNTS}
 )
 SHARES = st.lists(SHARE, max_size=2, unique_by=lambda share: share["value"])
+
+
+def _holds_somebody(given: Manifest) -> bool:
+    """Whether a population is not refused for being a complete list of nothing but shares of 0."""
+    shares = given["population"]
+    complete = given["populationDocumented"] == "COMPLETE"
+    return not (complete and shares and all(share.get("share") == 0 for share in shares))
+
+
 PROFILES = st.fixed_dictionaries(
     {"intendedUse": TEXTS, "mustNotDo": st.lists(TEXTS, max_size=1)},
     optional={
@@ -84,7 +93,7 @@ SECTIONS = {
     "populations": st.fixed_dictionaries(
         {"subject": PARTITIONS, "populationDocumented": st.sampled_from(["COMPLETE", "PARTIAL"]), "population": SHARES}
         | {"reason": TEXTS}
-    ),
+    ).filter(_holds_somebody),
     "vulnerabilities": st.fixed_dictionaries(
         {"subject": MODELS | DATASETS, "title": TEXTS, "severity": st.just("LOW")}
     ),
