@@ -149,11 +149,13 @@ class StoreMachine(RuleBasedStateMachine):
             self._sent.append(manifest)
 
     def _next(self, name: str) -> str:
+        """The highest by its numbers, of equal ones the last, counted up to the first that is free."""
         taken = self._expected.versions.get(name, [])
-        newest = taken[-1] if taken else "0"
-        head, dot, last = newest.rpartition(".")
+        numbers = [([int(part) for part in version.split(".") if part.isdigit()], i) for i, version in enumerate(taken)]
+        highest = taken[max(numbers)[1]] if taken else "0"
+        head, dot, last = highest.rpartition(".")
         if not last.isdigit():
-            head, dot, last = newest, ".", "0"
+            head, dot, last = highest, ".", "0"
         number = int(last) + 1
         while f"{head}{dot}{number}" in taken:
             number += 1
