@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from descentd.graph.model.errors import DescentError, Invalid
 from descentd.graph.store.base import Store
@@ -22,6 +22,11 @@ from tests.support.contract.writes import records_of, same_reads
 from tests.support.effort import some_of
 from tests.support.manifests import HISTORIES, Manifest
 from tests.support.neo4j_server import Neo4jServer
+
+CONFLICT: list[Manifest] = [
+    {"datasets": [{"name": "a", "version": "1", "description": text}]} for text in ("This.", "That.")
+]
+"""One label, two contents: chance alone seldom comes to that."""
 
 
 async def told(store: Store, history: Sequence[Manifest]) -> list[Any]:
@@ -52,6 +57,7 @@ def test_memory_and_sqlite() -> None:
     seen = Counter[str]()
 
     @given(HISTORIES)
+    @example(CONFLICT)
     @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
     def alike(history: list[Manifest]) -> None:
         with TemporaryDirectory() as folder:
