@@ -7,8 +7,9 @@ from typing import Final, TypeVar
 from descentd.queries.difference.diff import Diff, Intervention, PopulationRow, VersionRelation
 from descentd.queries.difference.metric_rows import Comparability, Row
 from descentd.queries.erosion.messages import amount
-from descentd.queries.evaluation.labels import Labels, number, some
+from descentd.queries.evaluation.labels import Labels, number
 from descentd.queries.evaluation.series import SeriesKey
+from descentd.queries.prose import shortened
 from descentd.queries.statistics.comparison import Result
 
 T = TypeVar("T")
@@ -108,7 +109,7 @@ def _trained(found: Diff) -> Iterator[str]:
             yield f"No training data says anything of {', '.join(found.attributes)}."
     if moved:
         silent = dict.fromkeys(each for row in moved for each in row.undocumented)
-        unsaid = some([found.called.refs[each] for each in silent]) if silent else ""
+        unsaid = shortened([found.called.refs[each] for each in silent]) if silent else ""
         verb = "does" if len(silent) == 1 else "do"
         why = f"; {unsaid} {verb} not say, or not in how many rows" if unsaid else ""
         yield f"Share of the training rows: {_listed(moved, _share)}{why}."

@@ -12,8 +12,9 @@ from descentd.queries.erosion.assess import ALPHA
 from descentd.queries.erosion.certainty import detectable_change, is_shown
 from descentd.queries.erosion.messages import amount
 from descentd.queries.evaluation.composites import Slice
-from descentd.queries.evaluation.labels import Labels, listed, made_from
+from descentd.queries.evaluation.labels import Labels, made_from
 from descentd.queries.evaluation.series import Series, SeriesKey
+from descentd.queries.prose import conjunction
 from descentd.queries.statistics.comparison import Comparison, Pair, Result
 from descentd.queries.statistics.multiplicity import false_discovery_rates
 from descentd.queries.statistics.pairs import compare
@@ -154,9 +155,9 @@ def _out(series: Series, versions: Sequence[int], labels: Labels) -> str:
         what = (
             "what it, or an ancestor, learned from" if len(learned) == 1 else "what they, or an ancestor, learned from"
         )
-        parts.append(f"{listed(learned)} {'was' if len(learned) == 1 else 'were'} evaluated on {what}{on}")
+        parts.append(f"{conjunction(learned)} {'was' if len(learned) == 1 else 'were'} evaluated on {what}{on}")
     if gone:
-        parts.append(f"the result of {listed(gone)} was retracted")
+        parts.append(f"the result of {conjunction(gone)} was retracted")
     return "; ".join(parts)
 
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
 from descentd.queries.erosion.findings import Finding, Gain
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.evaluation.labels import Labels, listed, made_from, number, percent
+from descentd.queries.evaluation.labels import Labels, made_from, number, percent
 from descentd.queries.evaluation.series import SeriesKey
+from descentd.queries.prose import conjunction
 from descentd.queries.statistics.comparison import Result, side
 
 
@@ -59,7 +60,7 @@ def gained(gains: Sequence[Gain], labels: Labels) -> str:
             parts.append(f"{metric} improved by {amounts[0]} in each of {len(found)} series")
         else:
             parts.append(f"{metric} improved by {amounts[0]} to {amounts[-1]} in {len(found)} series")
-    return listed(parts)
+    return conjunction(parts)
 
 
 def _sentence(*parts: str) -> str:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
 from descentd.queries.erosion.findings import Assessment, Detectable, ErosionVerdict, Gain
 from descentd.queries.erosion.messages import amount
-from descentd.queries.evaluation.labels import NAMED, Labels, listed, number, some
+from descentd.queries.evaluation.labels import Labels, number
 from descentd.queries.evaluation.series import ExcludedResults
+from descentd.queries.prose import NAMED, conjunction, shortened
 
 
 def summary(found: Assessment, labels: Labels) -> str:
@@ -29,7 +30,7 @@ def _verdict(found: Assessment, labels: Labels) -> str:
     match found.verdict:
         case ErosionVerdict.ERODED:
             series = dict.fromkeys(finding.series for finding in found.findings if finding.erodes)
-            what = some([labels.series(one) for one in series])
+            what = shortened([labels.series(one) for one in series])
             return f"Safety got worse along the ancestry: {what} ({_asked(found)})."
         case ErosionVerdict.IMPROVED:
             return (
@@ -67,7 +68,7 @@ def _gains(found: Assessment, labels: Labels) -> str:
         by = amount(metric, -gain.delta)
         meaning = f" ({_meaning(metric)})" if metric.description else ""
         parts.append(f"{labels.series(gain.series)}{meaning} by {by} since {labels.version(gain.baseline)}")
-    return some(parts)
+    return shortened(parts)
 
 
 def _losses(lost: Sequence[Gain], labels: Labels) -> str:
@@ -75,7 +76,7 @@ def _losses(lost: Sequence[Gain], labels: Labels) -> str:
     for one in lost:
         by = amount(one.series.metric, one.delta)
         parts.append(f"{labels.series(one.series)} by {by} since {labels.version(one.baseline)}")
-    return some(parts)
+    return shortened(parts)
 
 
 def _meaning(metric: MetricDefinition) -> str:
@@ -92,10 +93,10 @@ def _seen(found: Assessment, labels: Labels) -> str:
     if seen:
         least = [f"{_step(one)} in {labels.series(one.series)}" for one in seen[:NAMED]]
         more = len(seen) - NAMED
-        steps = listed([*least, f"so on in {more} more"] if more > 0 else least)
+        steps = conjunction([*least, f"so on in {more} more"] if more > 0 else least)
         parts.append(f"a step of {steps} would usually have been seen")
     if unseen:
-        parts.append(f"in {some([labels.series(one.series) for one in unseen])} no change could have been seen")
+        parts.append(f"in {shortened([labels.series(one.series) for one in unseen])} no change could have been seen")
     text = f"; {', and '.join(parts)}" if parts else ""
     return f"{text} ({_asked(found)})"
 
@@ -115,7 +116,7 @@ def _not_worse(found: Assessment, labels: Labels) -> Iterator[str]:
     if len(shown) == total:
         yield f"Shown not to be worse than the tolerance in {'it' if total == 1 else f'all {total} series'}."
     else:
-        others = some([labels.series(one.series) for one in found.not_worse if not one.shown])
+        others = shortened([labels.series(one.series) for one in found.not_worse if not one.shown])
         yield f"Shown not to be worse than the tolerance in {len(shown)} of {total} series, not in {others}."
 
 
@@ -135,12 +136,13 @@ def _unknown(found: Assessment) -> str:
     if not measured:
         return "Nothing that counts was measured on this version: register an evaluation of it."
     if not safety:
-        only = some(sorted(metric.name for metric in measured))
+        only = shortened(sorted(metric.name for metric in measured))
         return f"No safety metric was measured on this version, only {only}: nothing can be said of its safety."
+    named = shortened(sorted(metric.name for metric in safety))
     if all(metric.direction is MetricDirection.NONE for metric in safety):
-        return f"Of {some(sorted(metric.name for metric in safety))} no value is good in itself, so nothing got worse."
+        return f"Of {named} no value is good in itself, so nothing got worse."
     return (
-        f"No safety metric of this version ({some(sorted(metric.name for metric in safety))}) was measured in the same "
+        f"No safety metric of this version ({named}) was measured in the same "
         "way, with the same suite, settings and data, on one of its ancestors."
     )
 
@@ -185,4 +187,4 @@ def _excluded(
             data = one.series.protocol.data
             on = "" if data is None else f" on {labels.data(data)}"
             parts.setdefault((labels.versions(versions), on), []).append(plain.series(one.series))
-    return "; ".join(f"{some(list(dict.fromkeys(called)))} of {who}{on}" for (who, on), called in parts.items())
+    return "; ".join(f"{shortened(list(dict.fromkeys(called)))} of {who}{on}" for (who, on), called in parts.items())

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from descentd.graph.model.identity import canonical, parse
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.series import SeriesKey
+from descentd.queries.prose import conjunction, shortened
 from descentd.queries.registry import Registry
-
-NAMED: Final = 3
-"""Of a long list, so many are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Labels:
 
     def versions(self, versions: Sequence[int]) -> str:
         """Some versions, a long list cut short."""
-        return some([self.version(version) for version in versions])
+        return shortened([self.version(version) for version in versions])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +91,8 @@ async def look_up_labels(
 def made_from(series: SeriesKey) -> str:
     """What a composite was made from, where another of its series was made from something else."""
     if series.metric.disparity_of is not None:
-        return f"between {listed(series.parts)}" if series.parts else "as reported"
-    return f"of {listed(series.parts or series.metric.worst_of)}"
+        return f"between {conjunction(series.parts)}" if series.parts else "as reported"
+    return f"of {conjunction(series.parts or series.metric.worst_of)}"
 
 
 def _settings(config: str, others: Collection[str]) -> str:
@@ -111,17 +109,6 @@ def _parts(config: str) -> dict[str, str]:
     given: Any = parse(config.encode()) if config else {}
     parts = given if isinstance(given, dict) else {"config": given}
     return {name: value if isinstance(value, str) else canonical(value).decode() for name, value in parts.items()}
-
-
-def some(parts: Sequence[str]) -> str:
-    """A list as text, only its beginning where it is long."""
-    more = len(parts) - NAMED
-    return listed([*parts[:NAMED], f"{more} more"] if more > 0 else parts)
-
-
-def listed(parts: Sequence[str]) -> str:
-    """`a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def number(value: float) -> str:
