@@ -1,6 +1,7 @@
 """Policies: what a version must show before it may serve in an environment, and which one is in force there."""
 
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,8 +47,8 @@ def _own_name(given: str) -> str:
 def _distinct(given: tuple["RuleInput", ...]) -> tuple["RuleInput", ...]:
     if not given:
         raise InvalidInput("A policy without rules demands nothing: write at least one.")
-    names = [rule.name for rule in given]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    rules = Counter(rule.name for rule in given)
+    twice = next((name for name, count in rules.items() if count > 1), None)
     if twice:
         raise InvalidInput(f"The rule {twice} is given twice: give each rule a name of its own.")
     return given

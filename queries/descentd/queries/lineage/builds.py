@@ -1,5 +1,6 @@
 """What a version was made of, as people read it, and what differs between two of them."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -129,7 +130,5 @@ def _joined(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
 def _by_name(artifacts: Sequence[Content]) -> dict[str, str]:
     """Digests by file name; by whole address where several files have one name."""
     names = [one["uri"].rstrip("/").rpartition("/")[2] for one in artifacts]
-    return {
-        name if names.count(name) == 1 else one["uri"]: one["digest"]
-        for name, one in zip(names, artifacts, strict=True)
-    }
+    files = Counter(names)
+    return {name if files[name] == 1 else one["uri"]: one["digest"] for name, one in zip(names, artifacts, strict=True)}
