@@ -89,6 +89,14 @@ class ReadsContract:
         assert await store.find_by_keys([*keys, "digest:none", ""]) == model.find_by_keys(keys)
         assert await store.find_by_keys([]) == {}
 
+    async def test_any_holder_is_one_of_a_keys_holders(self, store: Store, model: Model) -> None:
+        """Keys that nobody holds are left out."""
+        held = model.find_by_keys({key for record in model.records for key in record.keys})
+        chosen = await store.any_by_keys([*held, "digest:none", ""])
+        assert chosen.keys() == held.keys()
+        assert all(chosen[key] in held[key] for key in held)
+        assert await store.any_by_keys([]) == {}
+
     async def test_links_of_every_role_in_both_directions(self, store: Store, model: Model) -> None:
         """By source, role and target; each link once, however often its ends are asked for."""
         every = range(1, len(model.records) + 1)

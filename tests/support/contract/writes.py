@@ -216,7 +216,11 @@ async def same_reads(reads: Reads, model: Model) -> None:
     assert await reads.briefs(every) == [model.brief(s) for s in every[:-1]]
     assert [entry.record for entry in await reads.entries(every)] == model.records
     keys = {key for record in model.records for key in record.keys}
-    assert await reads.find_by_keys(keys) == model.find_by_keys(keys)
+    held = model.find_by_keys(keys)
+    assert await reads.find_by_keys(keys) == held
+    chosen = await reads.any_by_keys(keys)
+    assert chosen.keys() == held.keys()
+    assert all(chosen[key] in held[key] for key in held)
     roles = {link.role for link in model.all_links()}
     for inward in (True, False):
         assert await reads.links(every, roles, inward=inward) == model.links(every, roles, inward=inward)

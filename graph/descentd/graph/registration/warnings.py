@@ -55,8 +55,8 @@ async def _registered(reads: Reads, records: Sequence[Record]) -> list[tuple[str
             keys |= {f"model:{plain}", f"model:{record.content['name']}"}
         else:
             labels.add(f"dataset:{plain}@{record.content['version']}")
-    held = await reads.find_by_keys(keys)
-    briefs = [*await reads.briefs(sorted({found[0] for found in held.values() if found}))]
+    found = await reads.any_by_keys(keys)
+    briefs = [*await reads.briefs(sorted(set(found.values())))]
     briefs += (await reads.resolve(labels)).values() if labels else ()
     return [(sort, name) for brief in briefs for sort, _, name in [_parts(str(brief.label))]]
 

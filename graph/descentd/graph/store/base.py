@@ -73,6 +73,10 @@ class Reads(Protocol):
         """The records that hold each key, ascending."""
         ...
 
+    async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
+        """One record that holds each key, however many do: for what all holders of a key have in common."""
+        ...
+
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
         """Edges of these roles that leave the records, or arrive at them where `inward`; by source, role, target."""
         ...

@@ -91,6 +91,10 @@ class Batch:
                 held[key] = held.get(key, []) + self._keyed[key]
         return held
 
+    async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
+        """See Reads."""
+        return {key: self._keyed[key][0] for key in keys if key in self._keyed} | await self._reads.any_by_keys(keys)
+
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
         """See Reads."""
         old = [s for s in sequences if s <= self._start.sequence]

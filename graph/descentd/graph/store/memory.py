@@ -82,6 +82,10 @@ class MemoryStore:
         """See Reads."""
         return {key: list(self._keyed[key]) for key in keys if key in self._keyed}
 
+    async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
+        """See Reads."""
+        return {key: self._keyed[key][0] for key in keys if key in self._keyed}
+
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
         """See Reads."""
         found = (

@@ -164,6 +164,7 @@ class PrefetchedReads:
         self._briefs = CachingLoader(_by_sequence(reads.briefs))
         self._entries = CachingLoader(_by_sequence(reads.entries))
         self._holders = CachingLoader(reads.find_by_keys)
+        self._any_holder = CachingLoader(reads.any_by_keys)
         self._links: dict[tuple[frozenset[Role], bool], CachingLoader[int, list[Link]]] = {}
 
     async def prefetch(self, proposals: Sequence[Proposal]) -> None:
@@ -196,6 +197,10 @@ class PrefetchedReads:
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         return {key: list(held) for key, held in (await self._holders.load(keys)).items()}
+
+    async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
+        """See Reads."""
+        return await self._any_holder.load(keys)
 
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
         """See Reads."""

@@ -31,6 +31,11 @@ _HOLDERS: Final = """
 UNWIND $keys AS key MATCH (k:_Key {value: key})<-[:_HOLDS]-(r:Record)
 WITH key, collect(r.seq) AS held RETURN collect([key, held])
 """
+_ANY_HOLDER: Final = """
+UNWIND $keys AS key
+CALL (key) { MATCH (:_Key {value: key})<-[:_HOLDS]-(r:Record) RETURN r.seq AS held LIMIT 1 }
+RETURN collect([key, held])
+"""
 _HOLDING: Final = "MATCH (k:_Key)<-[:_HOLDS]-(r:Record) WHERE k.value STARTS WITH $prefix RETURN collect(r.seq)"
 _WORDS: Final = """
 CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()
@@ -98,6 +103,10 @@ class Neo4jReads:
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         """See Reads."""
         return {key: sorted(held) for key, held in await self._collected(_HOLDERS, keys=list(dict.fromkeys(keys)))}
+
+    async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
+        """See Reads."""
+        return dict(await self._collected(_ANY_HOLDER, keys=list(dict.fromkeys(keys))))
 
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
         """See Reads."""

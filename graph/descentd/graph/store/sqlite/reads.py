@@ -96,6 +96,14 @@ class SQLiteReads:
                 held[key].append(sequence)
         return dict(held)
 
+    async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
+        """See Reads."""
+        # A look-up in the index for each key: it never reads the others that hold it.
+        query = "SELECT k.value, (SELECT seq FROM key WHERE key.value = k.value LIMIT 1) FROM json_each(?) AS k"
+        with translated():
+            rows = self.connection.execute(query, (json.dumps(list(keys)),)).fetchall()
+        return {key: sequence for key, sequence in rows if sequence is not None}
+
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
         """See Reads."""
         here = "dst" if inward else "src"
