@@ -1,6 +1,6 @@
 """Authentication and authorization of every request; what was refused, and what was done, goes to the access log."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from textwrap import shorten
 from typing import Final
 
@@ -47,9 +47,20 @@ class AccessControl:
 
         Raises Unauthenticated, which is noted in the access log, and Unavailable.
         """
+        return await self._found(scope, route, self._authenticator.find(authorization))
+
+    async def recall(self, scope: Scope, route: str, credential: bytes | Principal) -> Principal:
+        """The principal of a browser's session, see `Authenticator.recall`; raises as `know` does."""
+        return await self._found(scope, route, self._authenticator.recall(credential))
+
+    async def closed(self) -> bool:
+        """Whether a token is required; raises Unavailable while the store cannot be asked."""
+        return await self._authenticator.closed()
+
+    async def _found(self, scope: Scope, route: str, finding: Awaitable[Principal]) -> Principal:
         client = (scope.get("client") or ("",))[0]
         try:
-            return with_request(await self._authenticator.find(authorization), client, route)
+            return with_request(await finding, client, route)
         except Unauthenticated as error:
             token = error.token if isinstance(error, InvalidCredentials) else None
             person, id = (token.person, token.id) if token is not None else (None, None)

@@ -73,6 +73,17 @@ class Authenticator:
             raise InvalidCredentials("The token is unknown, and none is required: send no Authorization header.")
         raise InvalidCredentials(f"The token is not one of this registry's: {_ASK}.")
 
+    async def recall(self, credential: bytes | Principal) -> Principal:
+        """The principal of a session: by the hash of its token, or as an identity provider vouched for it.
+
+        Raises InvalidCredentials where that is not valid any more, and Unavailable while the store cannot be asked.
+        """
+        if isinstance(credential, Principal):
+            await self.confirm(credential)
+            return credential
+        token = _check(await self._token(credential))
+        return Principal(token.person, token.roles, token.id, hash=token.hash, expires_at=token.expires_at)
+
     async def confirm(self, principal: Principal) -> None:
         """Raise InvalidCredentials where the credentials of a principal are not valid any more."""
         if principal.hash is not None:
@@ -94,8 +105,7 @@ class Authenticator:
             raise InvalidCredentials(
                 "The token's checksum is wrong, so it was mistyped or cut: copy it again, completely."
             )
-        token = _check(await self._token(hash_of(secret)))
-        return Principal(token.person, token.roles, token.id, hash=token.hash, expires_at=token.expires_at)
+        return await self.recall(hash_of(secret))
 
     async def _by_identity(self, verifier: OIDCVerifier, secret: str) -> Principal:
         identity = await verifier.verified(secret)

@@ -66,8 +66,20 @@ FIELDS: Final[Table] = {
     "Subscription.events": READERS,
 }
 
+PAGES: Final[Table] = {
+    "/": READERS,
+    "/search": FIELDS["Query.search"],
+    "/go": FIELDS["Query.entity"],
+    "/record/{ref:path}": FIELDS["Query.entity"],
+}
+"""The pages of the explorer, by their routes. What is done on a page is a root field of the schema, for its roles."""
+
 ROUTES: Final[Table] = {
     "/graphql": READERS,  # and then each field
+    # They find out who visits by themselves, because browsers come with sessions, and lead to the page for signing in.
+    **dict.fromkeys(PAGES, PUBLIC),
+    **dict.fromkeys(("/sign-in", "/sign-in/provider", "/sign-in/callback", "/sign-out"), PUBLIC),
+    "/static/{digest}/{name:path}": PUBLIC,  # what pages look like: nothing of what is registered
     "/bulk": READERS,  # what may be in the manifests is in SECTIONS
     # What is asked by machines without a token, tells nothing of what is registered, and has to answer also while the
     # store that knows the tokens is away.
@@ -115,6 +127,12 @@ def check_fields(fields: Iterable[str], held: Collection[AccessRole], table: Tab
 def check_route(path: str, held: Collection[AccessRole]) -> None:
     """Raise Forbidden where a route is not for any of the roles held."""
     if (refusal := _refusal(path, ROUTES.get(path, NOBODY), held)) is not None:
+        raise refusal
+
+
+def check_page(route: str, held: Collection[AccessRole]) -> None:
+    """Raise Forbidden where a page of the explorer is not for any of the roles held."""
+    if (refusal := _refusal("This page", PAGES.get(route, NOBODY), held)) is not None:
         raise refusal
 
 

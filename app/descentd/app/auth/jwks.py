@@ -41,7 +41,7 @@ class JWKS:
         Raises InvalidInput for an address that keys must not be fetched from.
         """
         self._path = None if urlsplit(source).scheme in {"https", "http"} else Path(source)
-        if self._path is None and not _is_safe(source):
+        if self._path is None and not is_safe(source):
             raise InvalidInput(
                 "A JWKS that is fetched over http can be changed on the way: set DESCENT_OIDC_JWKS to an https address."
             )
@@ -98,29 +98,34 @@ class JWKS:
                 self._keys = None
 
     def _load(self) -> bytes:
-        return _fetched(self._source) if self._path is None else self._path.read_bytes()
+        return fetched(self._source) if self._path is None else self._path.read_bytes()
 
     def _discover(self) -> bytes:
-        document = strict_json.read(_fetched(self._source), "The discovery document")
+        document = strict_json.read(fetched(self._source), "The discovery document")
         if document["issuer"] != self._issuer:
             raise ValueError("the discovery document is another issuer's")
-        if not _is_safe(document["jwks_uri"]):
+        if not is_safe(document["jwks_uri"]):
             raise ValueError("the discovery document names keys at an address that is not https")
-        return _fetched(document["jwks_uri"])
+        return fetched(document["jwks_uri"])
 
 
-def _is_safe(url: str) -> bool:
-    """Whether keys may be fetched from an address: nobody can change them on the way."""
+def is_safe(url: str) -> bool:
+    """Whether an identity provider's address can be relied on: nobody can read or change what goes there."""
     parts = urlsplit(url)
     host = parts.hostname
     return host is not None and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
 
 
-def _fetched(url: str) -> bytes:
+def fetched(asked: str | urllib.request.Request) -> bytes:
+    """The body that an address answers with, following nothing that leads elsewhere.
+
+    Raises OSError, HTTPException, and ValueError for one that is too large.
+    """
+    url = asked if isinstance(asked, str) else asked.full_url
     handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
     if is_loopback(urlsplit(url).hostname or ""):
         handlers.append(urllib.request.ProxyHandler({}))
-    with urllib.request.build_opener(*handlers).open(url, timeout=_PATIENCE) as answer:
+    with urllib.request.build_opener(*handlers).open(asked, timeout=_PATIENCE) as answer:
         body: bytes = answer.read(_LARGEST + 1)
     if len(body) > _LARGEST:
         raise ValueError(f"it is larger than {_LARGEST} bytes")

@@ -28,11 +28,15 @@ for, and not `none`."""
 
 @dataclass(frozen=True, slots=True)
 class OIDCIdentity:
-    """What a verified token says; `expires_at` is in microseconds since 1970 UTC."""
+    """What a verified token says; `expires_at` is in microseconds since 1970 UTC.
+
+    nonce: what the sign-in was begun with that it belongs to, None for a token that is of none.
+    """
 
     person: str
     roles: frozenset[AccessRole]
     expires_at: int
+    nonce: str | None = None
 
 
 class OIDCVerifier:
@@ -101,7 +105,9 @@ class OIDCVerifier:
         except InvalidInput as error:
             raise Unauthenticated(f"The token's claim {self._person_claim} names nobody. {error.message}") from None
         expires = (int(claims["exp"]) + self._leeway) * 1_000_000
-        return OIDCIdentity(person, self._roles_of(_look_up(claims, self._roles_claim)), expires)
+        nonce = claims.get("nonce")
+        roles = self._roles_of(_look_up(claims, self._roles_claim))
+        return OIDCIdentity(person, roles, expires, nonce if isinstance(nonce, str) else None)
 
     def _roles_of(self, given: Any) -> frozenset[AccessRole]:
         """The roles of a claim, whose texts are compared whole: a space may be part of what somebody else named."""

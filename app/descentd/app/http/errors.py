@@ -24,6 +24,9 @@ log = structlog.get_logger()
 
 Shape = dict[str, Any]
 
+PROBLEM: Final = "application/problem+json"
+"""The media type of RFC 9457."""
+
 STATUS: Final[Mapping[Code, int]] = {
     Code.INVALID_INPUT: 400,
     Code.NOT_FOUND: 404,
@@ -150,4 +153,4 @@ def problem_response(
     body |= {"detail": problem.message, **extensions(problem)}
     if isinstance(problem, Invalid):
         body["errors"] = [{"detail": one.message, **extensions(one)} for one in problem.problems]
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(body, status, headers, media_type=PROBLEM)

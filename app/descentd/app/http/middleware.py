@@ -91,7 +91,7 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        self._metrics.requested(scope["path"], status)
+        self._metrics.requested(scope.get("descent.route", scope["path"]), status)
         note = log.debug if scope["path"] in _PROBED else log.info
         note(
             "request",

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,10 +15,13 @@ from strawberry import Schema
 from descentd.app.auth.access_control import AccessControl, AuthMiddleware
 from descentd.app.auth.audit_log import AuditLog
 from descentd.app.auth.authentication import Authenticator
-from descentd.app.auth.authorization import FIELDS, Table
+from descentd.app.auth.authorization import FIELDS, PAGES, Table
 from descentd.app.auth.oidc import OIDCVerifier
+from descentd.app.auth.oidc_login import OIDCLogin
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.checkpoints.writer import CheckpointWriter
+from descentd.app.explorer.explorer import Explorer
+from descentd.app.explorer.signing_in import SigningIn
 from descentd.app.graphql.documents import root_fields
 from descentd.app.graphql.http import GraphQLEndpoint
 from descentd.app.graphql.limits import Limits
@@ -25,8 +29,9 @@ from descentd.app.graphql.operations import Operations
 from descentd.app.graphql.schema.root import schema as whole_schema
 from descentd.app.graphql.websocket import WebSocketEndpoint
 from descentd.app.http.bulk import Bulk
-from descentd.app.http.errors import problem_response
+from descentd.app.http.errors import PROBLEM, problem_response
 from descentd.app.http.middleware import RequestMiddleware
+from descentd.app.http.negotiation import accepted
 from descentd.app.notifications.dispatcher import Dispatcher
 from descentd.app.server.erosion_refresher import ErosionRefresher
 from descentd.app.server.health import Health
@@ -53,7 +58,7 @@ def create(
     """
     lifespan = Lifespan(settings)
     access_control = _access_control(settings, lifespan)
-    paths = ["/graphql", "/bulk", "/checkpoint", "/livez", "/readyz", "/metrics", "/version"]
+    paths = ["/graphql", "/bulk", "/checkpoint", "/livez", "/readyz", "/metrics", "/version", *PAGES]
     metrics = Metrics(root_fields(schema), paths, shared=settings.run_directory is not None)
     dispatcher = Dispatcher(settings, lambda: lifespan.registry, metrics)
     refresher = ErosionRefresher(lambda: lifespan.registry, metrics.assessed)
@@ -67,6 +72,7 @@ def create(
         writes=settings.checkpoints is not None,
     )
     health = Health(lifespan, metrics)
+    explorer = Explorer(settings, lifespan, access_control)
     graphql = GraphQLEndpoint(operations, lifespan, metrics, settings.body_limit)
     verifier = SignatureVerifier(settings.webhook_secrets)
     routes: list[Route | WebSocketRoute] = [
@@ -82,6 +88,8 @@ def create(
         Route("/readyz", health.ready),
         Route("/metrics", health.metrics),
         Route("/version", health.version),
+        *explorer.routes,
+        *SigningIn(explorer, access_control, OIDCLogin(settings) if settings.oidc_client_id else None).routes,
     ]
     refusals = {"/graphql": graphql.refusal}
     for route in routes:
@@ -109,9 +117,10 @@ def create(
         middleware=[
             Middleware(RequestMiddleware, metrics=metrics, hosts=(*settings.hosts, settings.host), refusals=refusals)
         ],
-        exception_handlers={HTTPException: _http_exception},
+        exception_handlers={HTTPException: partial(_http_exception, explorer)},
         lifespan=running,
     )
+    app.state.registry = lambda: lifespan.registry
     app.router.redirect_slashes = False
     return app
 
@@ -125,9 +134,11 @@ def _access_control(settings: Settings, lifespan: Lifespan) -> AccessControl:
     return AccessControl(Authenticator(accounts, verifier, closed=closed), AuditLog(accounts))
 
 
-async def _http_exception(request: Request, error: Exception) -> Response:
+async def _http_exception(explorer: Explorer, request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 404:
-        return problem_response(NotFound("Nothing is served at this address: check its path."))
+        nothing = NotFound("Nothing is served at this address: check its path.")
+        by_browser = accepted(request.headers, (PROBLEM, "text/html")) == "text/html"
+        return await explorer.problem(request, None, nothing) if by_browser else problem_response(nothing)
     problem = InvalidInput(f"{error.detail}: {request.method} is not possible at this address.")
     return problem_response(problem, error.status_code, error.headers)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -46,6 +47,8 @@ def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _
         found: dict[str, object] = {"port": listening.getsockname()[1]}
         if settings.workers > 1:
             found["run_directory"] = Path(stack.enter_context(TemporaryDirectory(prefix="descentd-")))
+        if settings.session_secret() is None:
+            found["session_key"] = secrets.token_urlsafe(32)  # of all workers, until this server ends
         settings = settings.model_copy(update=found)
         settings.hand_over()
         logging.configure(settings.log_format, settings.log_level)
@@ -58,6 +61,7 @@ def _check(settings: Settings) -> None:
     Lifespan(settings)
     destinations_of(settings)
     Signer.of(settings)
+    settings.session_secret()
     if settings.oidc:
         OIDCVerifier(settings).check()
 

@@ -1,5 +1,6 @@
 """What can be set, by environment variables that begin with DESCENT_ and by the options of `descentd serve`."""
 
+import hashlib
 import ipaddress
 import json
 import os
@@ -90,6 +91,15 @@ class Settings(BaseSettings):
     oidc_jwks: str | None = None
     """The address or the file of its public keys; where none is given, its discovery document names it."""
 
+    oidc_client_id: str | None = None
+    """What the identity provider knows this registry by; with it, people sign in there from their browsers."""
+
+    oidc_client_secret: Annotated[str | None, Field(repr=False)] = None
+    """What the registry proves that with, where the provider asks for it."""
+
+    oidc_scope: str = "openid"
+    """What is asked for about people who sign in; `openid` has to be in it."""
+
     oidc_algorithms: tuple[str, ...] = ("RS256", "ES256")
     oidc_leeway: Annotated[int, Field(ge=0, le=300)] = 60
     """How far its clock and ours may be apart."""
@@ -107,6 +117,18 @@ class Settings(BaseSettings):
     oidc_roles_claim: str = "roles"
     oidc_roles: Mapping[str, tuple[AccessRole, ...]] = {}
     """The roles that a value of that claim stands for; without any, the values that are names of roles count."""
+
+    session_key: Annotated[str | None, Field(repr=False, min_length=32)] = None
+    """What the sessions of browsers are signed with, the same for all workers; random at each start unless given."""
+
+    session_key_file: Path | None = None
+    """The file that holds it, in place of the key itself."""
+
+    session_lasts: Annotated[float, Field(ge=60)] = 12 * 3600.0
+    """How long a browser stays signed in."""
+
+    public_url: str | None = None
+    """Where browsers reach the server, where that is not its own address: behind a proxy that speaks https."""
 
     run_directory: Path | None = None
     """Where the workers of one server meet; `descentd serve` makes it."""
@@ -136,6 +158,23 @@ class Settings(BaseSettings):
     def oidc(self) -> bool:
         """Whether an identity provider is named."""
         return any((self.oidc_issuer, self.oidc_audience, self.oidc_jwks))
+
+    @property
+    def https(self) -> bool:
+        """Whether browsers come by https."""
+        return (self.public_url or "").lower().startswith("https://")
+
+    def session_secret(self) -> bytes | None:
+        """What sessions are signed with, None where no key is given; raises InvalidInput for a file without one."""
+        written = self.session_key
+        if self.session_key_file is not None:
+            try:
+                written = self.session_key_file.read_text("utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                raise _unusable("session_key_file", "it cannot be read: check its path and permissions") from None
+            if len(written) < 32:
+                raise _unusable("session_key_file", "expected a key of at least 32 characters")
+        return None if written is None else hashlib.sha256(written.encode()).digest()
 
     @property
     def url(self) -> str:

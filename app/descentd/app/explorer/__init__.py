@@ -1,0 +1,1 @@
+"""The explorer: pages for people, rendered here from the same questions that GraphQL answers."""

@@ -1,0 +1,35 @@
+"""Addresses of pages: the first segment is the view, the rest the ref, `#` written as `%23`."""
+
+import re
+from typing import Final
+from urllib.parse import quote, urlencode
+
+_PLAIN: Final = "/:@!$'()*,;~"
+"""Characters of refs that stay as they are in a path; `+` and `&` do not, since some programs read them otherwise."""
+
+_LOCAL: Final = re.compile(r"/(?![/\\])[!-~]*")
+
+
+def address(view: str, ref: str = "", **query: str | None) -> str:
+    """The address of a view: of a record where `ref` names one, with the parts of the query that are not None.
+
+    >>> address("record", "dataset:loans@2024-12#train-us")
+    '/record/dataset:loans@2024-12%23train-us'
+    """
+    path = f"/{view}/{_path(ref)}" if ref else f"/{view}"
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _path(ref: str) -> str:
+    # Browsers resolve `.` and `..` between slashes, so that the slashes of a name that has them are escaped.
+    steps = {"", ".", ".."} & set(ref.split("/"))
+    return quote(ref, safe=_PLAIN.replace("/", "") if steps else _PLAIN)
+
+
+def local(given: str | None) -> str:
+    """`given` where it is the address of a page of this server, otherwise that of the home page.
+
+    What leads to another host, `//evil.example` for one, is none: nobody is sent away from here by a link to here.
+    """
+    return given if given and _LOCAL.fullmatch(given) else "/"

@@ -1,0 +1,264 @@
+"""The explorer of a server: every page answered, with who visits, what they may, how long it takes and what went wrong.
+
+Pages ask the questions themselves, as the resolvers of GraphQL do, with the same authorization and under the same
+limits; none asks this server over HTTP.
+"""
+
+import asyncio
+import gzip
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from descentd.app.auth.access_control import AccessControl
+from descentd.app.auth.authorization import check_fields, check_page
+from descentd.app.explorer.address import address
+from descentd.app.explorer.catalogue import MENU, PAGES
+from descentd.app.explorer.forms import TOKEN, FormTokens, read_form
+from descentd.app.explorer.near import near
+from descentd.app.explorer.page import Act, Asked, Page, Sent, View
+from descentd.app.explorer.past import as_of_given
+from descentd.app.explorer.rendering import HEADERS, Rendering
+from descentd.app.explorer.sessions import Sessions
+from descentd.app.explorer.static import PATH as STATIC
+from descentd.app.explorer.static import StaticFiles
+from descentd.app.explorer.visitors import SignInRequired, Visitor, Visitors
+from descentd.app.explorer.words import Words
+from descentd.app.graphql.limits import Shares
+from descentd.app.http.errors import STATUS, Refusal, fault, problems, shaped
+from descentd.app.http.negotiation import accepts_gzip
+from descentd.app.server.lifespan import Lifespan
+from descentd.app.server.settings import Settings
+from descentd.graph.model.errors import (
+    DescentError,
+    Internal,
+    InvalidInput,
+    NotFound,
+    TooCostly,
+    Unauthenticated,
+    Unavailable,
+)
+from descentd.queries.registry import Registry, moment_of
+
+_SHARE: Final = 8
+"""Pages of one person that are made at a time in a process; further ones wait."""
+_COMPRESSED: Final = 1400
+_AGAIN: Final = 3
+"""Seconds after which a page that the store was away for is loaded again."""
+
+
+class Explorer:
+    """All pages. `routes` are theirs, and those of the files that they load."""
+
+    def __init__(self, settings: Settings, lifespan: Lifespan, access_control: AccessControl) -> None:
+        """Raises InvalidInput where the session key cannot be read."""
+        key = settings.session_secret() or secrets.token_bytes(32)
+        self.static = StaticFiles()
+        self.words = Words.of()
+        self.rendering = Rendering(self.words, self.static)
+        self.tokens = FormTokens(key)
+        self.sessions = Sessions(key, settings.session_lasts, secure=settings.https)
+        self.visitors = Visitors(self.sessions, access_control)
+        self.access_control = access_control
+        self._public_url = (settings.public_url or "").rstrip("/")
+        self._lifespan = lifespan
+        self._timeout = settings.request_timeout
+        self._shares = Shares(_SHARE)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry; raises Unavailable while it is not open."""
+        return self._lifespan.registry
+
+    @property
+    def routes(self) -> list[Route]:
+        """The routes of all pages, and of their files."""
+        return [Route(STATIC, self.static.answer), *(Route(page.path, _Endpoint(self, page)) for page in PAGES)]
+
+    def absolute(self, request: Request, path: str) -> str:
+        """The whole address of a path, as browsers reach it."""
+        return (self._public_url or f"{request.url.scheme}://{request.headers['host']}") + path
+
+    async def view(self, page: Page, asked: Asked) -> View | Response:
+        """What a page shows, within the limits; raises TooCostly where it takes too long, and what the page raises."""
+        async with self._shares.of(asked.principal.person):
+            try:
+                async with asyncio.timeout(self._timeout):
+                    return await page.show(asked)
+            except TimeoutError:
+                raise TooCostly(
+                    f"The page took longer than {self._timeout:g} seconds: narrow what it is about, or ask for less."
+                ) from None
+
+    async def act(self, act: Act, asked: Asked, fields: Mapping[str, str]) -> str:
+        """Do what a form asks for, and return the address that shows it; raises what the act raises."""
+        async with self._shares.of(asked.principal.person):
+            return await act.do(asked, fields)
+
+    def page(self, request: Request, visitor: Visitor | None, template: str, status: int, **values: Any) -> Response:
+        """A page as it is sent, with what all of them show."""
+        roles = visitor.principal.roles if visitor else frozenset()
+
+        def may(field: str) -> bool:
+            try:
+                check_fields([field], roles)
+            except DescentError:
+                return False
+            return True
+
+        common = {
+            "visitor": visitor,
+            "me": visitor.principal if visitor else None,
+            "may": may,
+            "token": lambda: self.tokens.new(visitor.session if visitor else ""),
+            "menu": MENU,
+            "here": "",
+            "asked": None,
+            "done": request.query_params.get("done", ""),
+            "again": None,
+            "sent": None,
+            "search": request.query_params.get("q", ""),
+        }
+        body = self.rendering.render(template, {**common, **values}).encode()
+        return respond(request, body, "text/html; charset=utf-8", status)
+
+    async def problem(
+        self, request: Request, visitor: Visitor | None, error: DescentError, status: int = 0
+    ) -> Response:
+        """The page that says what went wrong; raises nothing."""
+        suggested: Sequence[Any] = ()
+        if isinstance(error, NotFound) and visitor is not None and request.path_params.get("ref"):
+            try:
+                suggested = await near(self.registry, request.path_params["ref"])
+            except DescentError:
+                suggested = ()
+        return self.page(
+            request,
+            visitor,
+            "error.html",
+            status or STATUS[error.code],
+            problems=problems(error),
+            code=error.code.value.lower(),
+            suggested=suggested,
+            again=_AGAIN if isinstance(error, Unavailable) else None,
+        )
+
+
+class _Endpoint:
+    """The ASGI application of one page."""
+
+    def __init__(self, explorer: Explorer, page: Page) -> None:
+        self._explorer = explorer
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        request = Request(scope, receive)
+        scope["descent.route"] = self._page.path
+        visitor: Visitor | None = None
+        try:
+            visitor = await self._explorer.visitors.of(request, self._page.path)
+            response = await self._answer(request, visitor)
+        except ClientDisconnect:
+            return
+        except SignInRequired as required:
+            response = self._sign_in(request, required)
+        except Refusal as refusal:
+            response = await self._explorer.problem(request, visitor, refusal.problem, refusal.status)
+        except DescentError as error:
+            response = await self._explorer.problem(request, visitor, error)
+        except Exception as error:
+            response = await self._explorer.problem(request, visitor, fault(error))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, visitor: Visitor) -> Response:
+        page, principal = self._page, visitor.principal
+        await self._explorer.access_control.permit(
+            principal, f"page {page.name}", lambda: check_page(page.path, principal.roles)
+        )
+        if request.method == "POST" and page.acts:
+            return await self._act(request, visitor)
+        if request.method not in {"GET", "HEAD"}:
+            raise Refusal(InvalidInput("This page is only read: open it by its address."), 405, {"Allow": "GET"})
+        asked = await self._asked(request, visitor)
+        response = await self._shown(request, visitor, asked, 200)
+        await self._explorer.access_control.note(principal, f"page {page.name}")
+        return response
+
+    async def _asked(self, request: Request, visitor: Visitor) -> Asked:
+        registry = self._explorer.registry
+        query = {name: value for name, value in request.query_params.items() if value}
+        as_of = as_of_given(query.get("asOf")) if self._page.as_of else None
+        ref = request.path_params.get("ref", "")
+        path = address(self._page.path.split("/")[1], ref)
+        upto = await registry.sequence(as_of)
+        return Asked(registry, visitor.principal, self._explorer.words, path, ref, query, as_of, upto, moment_of(as_of))
+
+    async def _shown(self, request: Request, visitor: Visitor, asked: Asked, status: int) -> Response:
+        view = await self._explorer.view(self._page, asked)
+        if isinstance(view, Response):
+            for name, value in HEADERS.items():
+                view.headers.setdefault(name, value)
+            return view
+        if asked.query.get("format") == "csv":
+            return self._csv(request, view, asked.query.get("table"))
+        tables = {table.name: table for table in view.tables}
+        values = {"asked": asked, "here": self._page.name, "title": view.title, "tables": tables, "sent": asked.sent}
+        template = view.template or f"{self._page.name}.html"
+        return self._explorer.page(request, visitor, template, status, page=self._page, **values, **view.values)
+
+    def _csv(self, request: Request, view: View, name: str | None) -> Response:
+        tables = {table.name: table for table in view.tables}
+        if name is None and len(tables) == 1:
+            [name] = tables
+        if name not in tables:
+            known = ", ".join(tables) or "none"
+            raise InvalidInput(f"The page has no such table: ask by table= for one of {known}.", "table")
+        response = respond(request, tables[name].csv().encode(), "text/csv; charset=utf-8", 200)
+        response.headers["Content-Disposition"] = f'attachment; filename="{self._page.name}-{name}.csv"'
+        return response
+
+    async def _act(self, request: Request, visitor: Visitor) -> Response:
+        explorer, principal = self._explorer, visitor.principal
+        fields = await read_form(request)
+        key = explorer.tokens.check(visitor.session, fields.pop(TOKEN, ""))
+        name = fields.pop("act", "")
+        act = self._page.act(name)
+        if act is None:
+            raise InvalidInput("The form asks for something that this page does not do: open the page again.")
+        await explorer.access_control.permit(
+            principal, act.field.partition(".")[2], lambda: check_fields([act.field], principal.roles)
+        )
+        asked = await self._asked(request, visitor)
+        try:
+            where = await explorer.act(act, asked, {**fields, "key": key})
+        except (Unauthenticated, Unavailable, Internal):
+            raise
+        except DescentError as error:
+            await explorer.access_control.note(principal, act.field.partition(".")[2], shaped(error))
+            sent = Sent(name, fields, error)
+            return await self._shown(request, visitor, replace(asked, sent=sent), STATUS[error.code])
+        await explorer.access_control.note(principal, act.field.partition(".")[2])
+        return RedirectResponse(where, 303)
+
+    def _sign_in(self, request: Request, required: SignInRequired) -> Response:
+        """To the page for signing in, which leads back to this one, to which a form is sent too."""
+        query = f"?{request.url.query}" if request.url.query and request.method != "POST" else ""
+        here = request.scope.get("raw_path", b"").decode("ascii", "replace") or request.url.path
+        why = ("sent" if request.method == "POST" else "ended") if required.ended else None
+        return RedirectResponse(address("sign-in", next=here.partition("?")[0] + query, why=why), 303, dict(HEADERS))
+
+
+def respond(request: Request, body: bytes, kind: str, status: int) -> Response:
+    """A body with the headers of pages, compressed where that is worth it."""
+    headers = dict(HEADERS)
+    if len(body) >= _COMPRESSED and accepts_gzip(request.headers):
+        body = gzip.compress(body, 1)
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, status, headers, media_type=kind)

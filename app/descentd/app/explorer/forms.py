@@ -1,0 +1,71 @@
+"""Forms: what was filled in, and the tokens by which a form is known to be of a page of ours.
+
+A token is a random part and a signature over it and the session, another one in each page. Its random part is also the
+idempotency key of what the form does, so that a double click does it once.
+"""
+
+import hmac
+import secrets
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+
+from descentd.app.http.negotiation import read_body, require_content_type
+from descentd.graph.model.errors import Forbidden, InvalidInput
+
+_LONGEST: Final = 256 * 1024
+_FIELDS: Final = 100
+_FORM: Final = "application/x-www-form-urlencoded"
+
+TOKEN: Final = "token"  # noqa: S105 - the name of a field
+"""The field that holds the token."""
+
+
+class FormTokens:
+    """Makes and checks the tokens of forms, by the session key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def new(self, session: str) -> str:
+        """A token for a form of a page that is shown in a session."""
+        random = secrets.token_urlsafe(18)
+        return f"{random}.{self._signed(session, random)}"
+
+    def check(self, session: str, token: str) -> str:
+        """The random part of a token; raises Forbidden where it was not made for this session."""
+        random, _, signature = token.partition(".")
+        if not hmac.compare_digest(signature.encode(), self._signed(session, random).encode()):
+            raise Forbidden("The form is not of a page that this session was shown: open the page again and resend it.")
+        return random
+
+    def _signed(self, session: str, random: str) -> str:
+        return hmac.digest(self._key, f"form\n{session}\n{random}".encode(), "sha256").hex()
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """What was filled in, by field; of a field that is there several times the values are joined by line breaks.
+
+    Raises Refusal for a body that is no form or too large, InvalidInput for too many fields, and Forbidden where no
+    page of this server sent it: browsers say where a form comes from.
+    """
+    if request.headers.get("origin") is None and request.headers.get("sec-fetch-site") not in {None, "same-origin"}:
+        raise Forbidden("The form comes from another site: open the page here and send it from there.")
+    require_content_type(request.headers, _FORM)
+    body = await read_body(request, _LONGEST)
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS, errors="strict")
+    except ValueError:
+        raise InvalidInput("The form cannot be read: open the page again and resend it.") from None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        text = value.replace("\r\n", "\n")
+        fields[name] = f"{fields[name]}\n{text}" if name in fields else text
+    return fields
+
+
+def filled_in(fields: Mapping[str, str], name: str) -> str | None:
+    """What was filled in for a field, None where it was left empty."""
+    return fields.get(name, "").strip() or None

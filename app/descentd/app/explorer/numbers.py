@@ -1,0 +1,32 @@
+"""Numbers as people read them: as many digits as are known, with an interval where its width is."""
+
+import math
+from typing import Final
+
+Z95: Final = 1.959964
+"""Half the width of a 95 % interval, in standard errors."""
+
+
+def interval(value: float, error: float | None) -> str:
+    """A value with its 95 % interval, `0.627 ± 0.015`; with four significant digits where no error is known."""
+    if error is None or error <= 0 or not math.isfinite(error):
+        return f"{value:.4g}"
+    half = Z95 * error
+    places = _places(half)
+    return f"{value:.{places}f} ± {half:.{places}f}" if places <= 12 else f"{value:.4g} ± {half:.2g}"
+
+
+def change(delta: float, error: float | None) -> str:
+    """A change with its sign, to the digits that an error allows: `+0.13`, `−0.018`."""
+    places = _places(Z95 * error) if error is not None and error > 0 and math.isfinite(error) else None
+    text = f"{abs(delta):.4g}" if places is None or places > 12 else f"{abs(delta):.{places}f}"
+    if not float(text):
+        return "0"
+    return ("+" if delta > 0 else "−") + text
+
+
+def _places(half: float) -> int:
+    """Decimals that show a half width with one digit, with two where the first is a 1 or a 2."""
+    exponent = math.floor(math.log10(half))
+    first_digit = half * 10.0**-exponent
+    return max(0, -exponent + (first_digit < 3))

@@ -1,0 +1,113 @@
+"""What a page is: where it is, what it shows, and what may be done there."""
+
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import Markup, escape
+from starlette.responses import Response
+
+from descentd.app.auth.authentication import Principal
+from descentd.app.explorer.address import address
+from descentd.app.explorer.called import called_ref
+from descentd.app.explorer.table import Table
+from descentd.app.explorer.words import Words
+from descentd.graph.model.errors import DescentError
+from descentd.queries.pages import MOST
+from descentd.queries.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A form that was sent and could not be done: which act, what was filled in, and why not."""
+
+    act: str
+    fields: Mapping[str, str]
+    problem: DescentError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a page.
+
+    ref: the rest of the path, "" where the page has none; upto: the sequence that it is asked at; moment: what `asOf`
+    means (microseconds since 1970 UTC), None for now; path: the page's own address without its query.
+    """
+
+    registry: Registry
+    principal: Principal
+    words: Words
+    path: str
+    ref: str
+    query: Mapping[str, str]
+    as_of: str | None
+    upto: int
+    moment: int | None
+    sent: Sent | None = None
+
+    def most(self, shown: int) -> int:
+        """How many rows of a list are asked for: those that a page shows, and for CSV as many as there may be."""
+        return MOST if self.query.get("format") == "csv" else shown
+
+    def to(self, view: str, ref: str = "", **query: str | None) -> str:
+        """The address of another page as of the same moment."""
+        return address(view, ref, **query, asOf=self.query.get("asOf") or None)
+
+    def sentence(self, text: str, refs: Collection[str]) -> Markup:
+        """A sentence of ours in which each of these refs leads to its record, under its name."""
+        if not refs:
+            return escape(text)
+        known = "|".join(re.escape(ref) for ref in sorted(refs, key=len, reverse=True))
+        parts = re.split(f"({known})", text)
+        link = Markup('<a href="{}">{}</a>')
+        return Markup("").join(
+            link.format(self.to("record", part), called_ref(part)) if part in refs else part for part in parts
+        )
+
+    def again(self, **query: str | None) -> str:
+        """The address of this page with another query; what is None is left out of it."""
+        given = {name: value for name, value in {**self.query, **query}.items() if value is not None}
+        return f"{self.path}?{urlencode(given)}" if given else self.path
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page shows: its title, the values of its template and its tables, by which CSV is asked for."""
+
+    title: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    tables: Sequence[Table] = ()
+    template: str | None = None
+    """The template where it is not the one of the page's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that may be done on a page: `name` is in its form, `field` the root field of the schema that does it.
+
+    do: does it, by what was filled in, and returns the address that shows it.
+    """
+
+    name: str
+    field: str
+    do: Callable[[Asked, Mapping[str, str]], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: `path` is its route, `show` answers it, `acts` are what may be done there.
+
+    as_of: whether it can be asked about the past; the others say that they show now.
+    """
+
+    name: str
+    path: str
+    show: Callable[[Asked], Awaitable[View | Response]]
+    acts: Sequence[Act] = ()
+    as_of: bool = True
+
+    def act(self, name: str) -> Act | None:
+        """The act with a name."""
+        return next((act for act in self.acts if act.name == name), None)

@@ -1,0 +1,1 @@
+"""The pages, one module each; `PAGES` in `app/descentd/app/explorer/catalogue.py` lists them."""

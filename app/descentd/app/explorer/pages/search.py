@@ -1,0 +1,48 @@
+"""`/search?q=…`: records by name, by the beginning of a digest, or by the words of notes and profiles."""
+
+from starlette.responses import RedirectResponse, Response
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.names import ref
+from descentd.queries.lineage.search import search
+from descentd.queries.registry import about
+
+_SHOWN = 50
+_COLUMNS = (Column("record"), Column("kind"), Column("ref"))
+
+
+async def _show(asked: Asked) -> View | Response:
+    text = asked.query.get("q", "").strip()
+    if not text:
+        return View(asked.words("search.title"), {"text": "", "total": 0})
+    if (found := await _exactly(asked, text)) is not None:
+        return RedirectResponse(asked.to("record", found), 303)
+    with about("q"):
+        listed = await search(asked.registry, text, None, asked.most(_SHOWN), asked.query.get("after"), asked.as_of)
+    rows = [
+        (
+            Cell(called(one), asked.to("record", one.ref)),
+            Cell(asked.words(f"kind.{one.kind}")),
+            Cell(one.ref, tone="soft"),
+        )
+        for one, _ in listed.items
+    ]
+    more = asked.again(after=listed.items[-1][1]) if listed.more else None
+    table = Table("found", _COLUMNS, rows, listed.total, more)
+    return View(asked.words("search.titled", text=text), {"text": text, "total": listed.total}, [table])
+
+
+async def _exactly(asked: Asked, text: str) -> str | None:
+    """The ref of the record where the text is one."""
+    try:
+        normal = ref(text)
+    except InvalidInput:
+        return None
+    brief = (await asked.registry.store.resolve([normal])).get(normal)
+    return brief.ref if brief is not None and brief.sequence <= asked.upto else None
+
+
+PAGE = Page("search", "/search", _show)

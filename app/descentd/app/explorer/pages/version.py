@@ -1,0 +1,166 @@
+"""The page of a model version: what a lawyer, a risk officer and an engineer ask about it, the gravest first."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.page import Asked, View
+from descentd.app.explorer.pages.measured import measured_tables
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.model import clock
+from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Brief
+from descentd.queries.erosion.report import erosion
+from descentd.queries.governance.drift import drift
+from descentd.queries.governance.kin import kin_incidents
+from descentd.queries.governance.policies import policy_history
+from descentd.queries.governance.probes import probes_of
+from descentd.queries.governance.profiles import profiles
+from descentd.queries.governance.reviews import ReviewState, quorum, reviews
+from descentd.queries.governance.verdicts import verdict
+from descentd.queries.lineage.history import history
+from descentd.queries.pages import MOST
+from descentd.queries.production.deployments import Deployment, deployments_by_record
+from descentd.queries.production.incidents import open_incidents
+
+_EVENTS = 12
+"""Events of the history that are shown; the others are in its CSV."""
+
+
+async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
+    """The page of a version."""
+    registry, upto, content = asked.registry, asked.upto, entry.record.content
+    parts = await _parts(asked, content)
+    above = [parts.named[one["node"]] for one in content.get("parents", ())]
+    said = await profiles(registry.store, [brief.sequence, *(one.sequence for one in above)], upto)
+    before = said[above[0].sequence].current if above else None
+    current = said[brief.sequence].current
+    eroded = await erosion(registry, brief.ref, None, None, asked.as_of)
+    states = (await reviews(registry, [brief.sequence], upto, asked.moment))[brief.sequence]
+    served = await _deployments(asked, brief)
+    tried = await probes_of(registry, brief, upto)
+    kin = await kin_incidents(registry, brief, upto)
+    measured = await measured_tables(asked, brief, above)
+    values: dict[str, Any] = {
+        "brief": brief,
+        "entry": entry,
+        "content": content,
+        "parents": list(zip(content.get("parents", ()), above, strict=True)),
+        "parts": parts,
+        "profile": current,
+        "withdrawn": said[brief.sequence].withdrawn,
+        "profile_before": before,
+        "erosion": eroded,
+        "refs": {*eroded.called.refs.values()},
+        "standing": await verdict(registry, brief.sequence, upto, asked.moment),
+        "boards": await _boards(asked, states),
+        "reviewed": [one for one in states if one.void is None or one.claimed],
+        "serving": [one for one in served if one.serves_at(_now(asked))],
+        "served": served,
+        "probes": tried.items,
+        "drifts": (await drift(registry, [brief.sequence], upto))[brief.sequence],
+        "incidents": await open_incidents(registry, brief.sequence, upto),
+        "kin": kin,
+        "measured": measured,
+        "notes": await _notes(asked, brief),
+    }
+    tables = [*measured.tables, _people(asked, states), await _history(asked, brief)]
+    return View(called(brief), values, tables, template="version.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a version was made of: records by id, and the contents of its code, settings and environment."""
+
+    named: Mapping[str, Brief]
+    code: Content | None
+    config: Any
+    environment: Content | None
+
+
+async def _parts(asked: Asked, content: Content) -> Parts:
+    store = asked.registry.store
+    ids = {one["node"] for part in ("parents", "trainedOn") for one in content.get(part, ())}
+    own = [part for part in ("code", "config", "environment") if part in content]
+    named = await store.resolve({*ids, *(content[part] for part in own)}) if ids or own else {}
+    entries = await store.entries([named[content[part]].sequence for part in own]) if own else []
+    found = {part: entry.record.content for part, entry in zip(own, entries, strict=True)}
+    return Parts(named, found.get("code"), found.get("config", {}).get("parameters"), found.get("environment"))
+
+
+async def _boards(asked: Asked, states: Sequence[ReviewState]) -> list[dict[str, Any]]:
+    """For each environment with a policy: how many people have to say go, and how many do."""
+    in_force = await policy_history(asked.registry, asked.upto, all=False)
+    return [
+        {
+            "environment": one.policy.environment,
+            "quorum": quorum(states, one.policy.environment, one.policy),
+            "mine": any(
+                state.person == asked.principal.person
+                for state in states
+                if state.void is None and state.environment == one.policy.environment
+            ),
+        }
+        for one in in_force
+    ]
+
+
+async def _deployments(asked: Asked, brief: Brief) -> list[Deployment]:
+    """Where the version serves or served, the newest first."""
+    store = asked.registry.store
+    links = await store.links([brief.sequence], {Role.DEPLOYS}, inward=True)
+    entries = await store.entries(sorted(link.source for link in links if link.source <= asked.upto)) if links else []
+    found = await deployments_by_record(asked.registry, entries, asked.upto) if entries else {}
+    once = {one.entry.sequence: one for one in found.values()}
+    return sorted(once.values(), key=lambda one: -one.since)
+
+
+def _now(asked: Asked) -> int:
+    return clock.now() if asked.moment is None else asked.moment
+
+
+async def _notes(asked: Asked, brief: Brief) -> list[Entry]:
+    store = asked.registry.store
+    links = await store.links([brief.sequence], {Role.ABOUT}, inward=True)
+    entries = await store.entries(sorted(link.source for link in links if link.source <= asked.upto)) if links else []
+    return [entry for entry in entries if entry.record.kind is Kind.NOTE]
+
+
+def _people(asked: Asked, states: Sequence[ReviewState]) -> Table:
+    """Who decided what and why, the newest first, with why it does not count any more."""
+    t = asked.words
+    tones = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
+    rows = []
+    for one in reversed(states):
+        content = one.entry.record.content
+        conditions = " ".join(content.get("conditions", ()))
+        counts = Cell(t("review.counts")) if one.void is None else Cell(t("review.void"), tone="soft", note=one.void)
+        rows.append(
+            (
+                Cell(t(f"decision.{one.decision}"), tone=tones[one.decision] if one.void is None else "soft"),
+                Cell(one.person),
+                Cell(one.environment),
+                Cell(content["reason"], asked.to("record", one.entry.record.id), note=conditions),
+                Cell(t.day(one.entry.recorded_at)),
+                counts,
+            )
+        )
+    columns = [Column(key) for key in ("decision", "person", "environment", "why", "when", "counts")]
+    return Table("people", columns, rows)
+
+
+async def _history(asked: Asked, brief: Brief) -> Table:
+    found = await history(asked.registry, brief.ref, MOST, None, asked.as_of)
+    events = [event for event, _ in reversed(found.items)][: asked.most(_EVENTS)]
+    rows = [
+        (
+            Cell(asked.words.moment(event.entry.recorded_at)),
+            Cell(event.summary, asked.to("record", event.entry.record.id)),
+            Cell(event.entry.recorded_by),
+        )
+        for event in events
+    ]
+    return Table("history", [Column(key) for key in ("when", "what", "person")], rows, found.total)

@@ -1,0 +1,79 @@
+"""Rendering: Jinja2 with escaping always and nothing undefined, and the headers that every page has."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from descentd.app.explorer.address import address
+from descentd.app.explorer.called import called, called_ref, short
+from descentd.app.explorer.static import StaticFiles
+from descentd.app.explorer.words import Words
+
+HEADERS: Final = {
+    # Without inline script or style, eval, frames, plug-ins, and anything of another host.
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    # With no-referrer browsers would send forms with `Origin: null`.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Vary": "Accept-Encoding, Cookie",
+}
+
+
+class Rendering:
+    """The templates, with what all of them may use: `t` for words, `address`, `static`, and filters for names."""
+
+    def __init__(self, words: Words, static: StaticFiles) -> None:
+        self._environment = Environment(
+            loader=PackageLoader("descentd.app.explorer"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        self._environment.globals |= {
+            "t": words,
+            "address": address,
+            "static": static.address,
+            "language": words["language"],
+        }
+        self._environment.filters |= {
+            "called": called,
+            "called_ref": called_ref,
+            "short": short,
+            "day": words.day,
+            "moment": words.moment,
+            "paragraphs": paragraphs,
+            "settings": settings,
+        }
+
+    def render(self, template: str, values: Mapping[str, Any]) -> str:
+        """A template with values."""
+        return self._environment.get_template(template).render(values)
+
+    def templates(self) -> list[str]:
+        """The names of all templates."""
+        return self._environment.list_templates()
+
+
+def paragraphs(text: str) -> Markup:
+    """A text of somebody as it is, with its line breaks: never as markup, whatever is in it."""
+    return Markup("<br>").join(text.split("\n"))
+
+
+def settings(given: Any, most: int = 8) -> str:
+    """A configuration in a line, its first parts where it has many: `learning_rate 0.08, depth 7`."""
+    if not isinstance(given, dict):
+        return json.dumps(given, ensure_ascii=False)
+    parts = [
+        f"{name} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in given.items()
+    ]
+    return ", ".join([*parts[:most], "…"] if len(parts) > most else parts)

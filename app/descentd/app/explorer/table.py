@@ -1,0 +1,84 @@
+"""Tables: what a page shows in rows and columns, and the same as CSV."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column; `key` names its heading in the catalogue and in CSV. Numbers line up at the right."""
+
+    key: str
+    number: bool = False
+    heading: str | None = None
+    """The heading where it is no word of the catalogue, such as the name of a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell: its text, where it leads, and its tone (`bad`, `good`, `open` or `soft`).
+
+    chip: a word with the tone in front of the text; note: what is said below it in small; repeated: the text is that of
+    the row above, and is shown to screen readers and in CSV only.
+    """
+
+    text: str = ""
+    href: str | None = None
+    tone: str = ""
+    chip: str = ""
+    note: str = ""
+    repeated: bool = False
+
+    @property
+    def plain(self) -> str:
+        """All of it as a text, for CSV."""
+        return " ".join(part for part in (self.chip, self.text, self.note and f"({self.note})") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with a name that its CSV is asked for by; the caption is `table.NAME` in the catalogue.
+
+    total: how many rows there are, where not all of them are here; more: the address of the next rows.
+    """
+
+    name: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]] = field(default=())
+    total: int | None = None
+    more: str | None = None
+
+    def csv(self) -> str:
+        """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\r\n")
+        writer.writerow([_safe(column.heading or column.key) for column in self.columns])
+        writer.writerows([_safe(cell.plain) for cell in row] for row in self.rows)
+        return out.getvalue()
+
+
+def _safe(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: numbers stay as they are."""
+    return f"'{text}" if text.startswith(_FORMULA) and not _is_number(text) else text
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def repeated(texts: Sequence[str]) -> Iterator[bool]:
+    """Of each text whether it is the one before it again."""
+    before: str | None = None
+    for text in texts:
+        yield text == before
+        before = text

@@ -1,0 +1,67 @@
+"""The words of the pages: one catalogue of texts a language, looked up by keys such as `record.must_not`."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from descentd.graph.model.names import instant
+
+LANGUAGE: Final = "en"
+
+
+class Words:
+    """The texts of one language. A text may hold markup of ours; what is put into it is escaped."""
+
+    def __init__(self, texts: Mapping[str, Any]) -> None:
+        self._texts = dict(_flat(texts))
+        self._months = self["format.months"].split()
+
+    @classmethod
+    def of(cls, language: str = LANGUAGE) -> "Words":
+        """The catalogue of a language."""
+        catalogue = files("descentd.app.explorer").joinpath("texts", f"{language}.toml")
+        return cls(tomllib.loads(catalogue.read_text(encoding="utf-8")))
+
+    def __getitem__(self, key: str) -> str:
+        """A text as it is in the catalogue; raises KeyError."""
+        return self._texts[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._texts
+
+    def __call__(self, key: str, n: int | None = None, **values: object) -> Markup:
+        """A text with values in its braces, `{name}`; raises KeyError where either is missing.
+
+        n: how many there are, which chooses between `KEY.one` and `KEY.other` and is written in place of `{n}`.
+        """
+        if n is not None:
+            key = f"{key}.{'one' if n == 1 else 'other'}"
+            values = {"n": f"{n:,}", **values}
+        return Markup(self._texts[key]).format(**values)  # noqa: S704 - texts are ours, and values are escaped
+
+    def day(self, moment: int | str) -> str:
+        """A moment (microseconds since 1970 UTC, or RFC 3339) as a day: `20 July 2025`."""
+        at = _datetime(moment)
+        return self["format.day"].format(day=at.day, month=self._months[at.month - 1], year=at.year)
+
+    def moment(self, moment: int | str) -> str:
+        """A moment to the minute: `20 July 2025, 14:03 UTC`."""
+        at = _datetime(moment)
+        return self["format.moment"].format(day=self.day(moment), time=f"{at:%H:%M}")
+
+
+def _datetime(moment: int | str) -> datetime:
+    microseconds = moment if isinstance(moment, int) else instant(moment)
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC)
+
+
+def _flat(texts: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, value in texts.items():
+        if isinstance(value, str):
+            yield prefix + name, value
+        else:
+            yield from _flat(value, f"{prefix}{name}.")

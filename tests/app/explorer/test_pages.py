@@ -1,0 +1,169 @@
+"""Every page: who may see it, what it says, and that nothing that was registered is more than text on it."""
+
+import csv
+import io
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.routing import Route
+
+from descentd.app.auth.authorization import PAGES as TABLE
+from descentd.app.auth.authorization import check_page
+from descentd.app.explorer.catalogue import MENU, PAGES
+from descentd.graph.model.accounts import AccessRole
+from descentd.graph.model.errors import Forbidden
+from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
+from tests.app.explorer.visiting import Visit, tags, text_of, visiting
+
+pytestmark = pytest.mark.anyio
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}[x](javascript:alert(1))"
+
+
+@pytest.fixture
+async def bank() -> AsyncIterator[Visit]:
+    async with visiting() as visit:
+        await visit.register(**manifest())
+        yield visit
+
+
+def test_no_page_lacks_a_row_in_the_table_and_no_row_a_page() -> None:
+    assert {page.path for page in PAGES} == TABLE.keys()
+    assert len({page.name for page in PAGES}) == len(PAGES)
+    assert {page.name for page in PAGES} >= set(MENU)
+    for path, roles in TABLE.items():
+        Route(path, lambda: None)  # a path that can be routed
+        for role in AccessRole:
+            if role in roles:
+                check_page(path, [role])
+            else:
+                with pytest.raises(Forbidden):
+                    check_page(path, [role])
+
+
+async def test_home_says_what_there_is(bank: Visit) -> None:
+    page = await bank.get("/")
+    assert page.status_code == 200
+    assert "3 model versions, 1 datasets and 3 evaluations" in text_of(page.text)
+
+
+async def test_a_version_is_a_card(bank: Visit) -> None:
+    said = text_of((await bank.get(f"/record/{THIRD}")).text)
+    for sentence in (
+        "bank/scorer 2.0",
+        "fine-tuned from bank/scorer 1.1",
+        "Must not Decline an application without a person looking at it. Score anybody under 18.",
+        "▼ Safety got worse",
+        "◷ Not decided",
+        "Serves nowhere.",
+        "age group 65+",
+        "Not tried: Stated incomes above 400,000 raise the score",
+        "reweighing",
+    ):
+        assert sentence in said, sentence
+
+
+async def test_numbers_have_intervals(bank: Visit) -> None:
+    rows = csv.reader(io.StringIO((await bank.get(f"/record/{THIRD}?format=csv&table=measured")).text))
+    table = list(rows)
+    assert table[0] == ["metric", "group", "1.1", "2.0", "change"]
+    # 0.560 ± 1.96 √(0.56 · 0.44 / 4000) = 0.0154
+    assert ["0.627 ± 0.015", "0.560 ± 0.015"] in [row[2:4] for row in table]
+
+
+async def test_every_table_of_a_page_is_csv(bank: Visit) -> None:
+    page = (await bank.get(f"/record/{THIRD}")).text
+    links = [str(a["href"]) for _, a in tags(page, "a") if a.get("class") == "csv"]
+    assert len(links) >= 3
+    for link in links:
+        answer = await bank.get(link)
+        assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert len(list(csv.reader(io.StringIO(answer.text)))) > 1
+    unknown = await bank.get(f"/record/{THIRD}?format=csv&table=nothing")
+    assert unknown.status_code == 400
+
+
+async def test_what_is_hostile_is_text(bank: Visit) -> None:
+    name = "<img src=x onerror=alert(1)>"
+    profile = {"intendedUse": HOSTILE, "mustNotDo": [HOSTILE], "guardrails": [HOSTILE]}
+    await bank.register(
+        models=[{"name": name, "version": "1", "safetyProfile": profile, "description": HOSTILE}],
+        notes=[{"subject": f"model:{name}@1", "author": HOSTILE, "text": HOSTILE}],
+    )
+    page = await bank.get("/record/model:%3Cimg%20src=x%20onerror=alert(1)%3E@1")
+    assert page.status_code == 200
+    assert not tags(page.text, "img")
+    assert not [value for _, attributes in tags(page.text) for value in attributes if value and value.startswith("on")]
+    assert "49" not in text_of(page.text).replace(str(page.text), "")
+    assert HOSTILE in text_of(page.text)
+    unknown = await bank.get("/record/model:%3Cscript%3Ealert(1)%3C%2Fscript%3E@1")
+    assert unknown.status_code == 404
+    assert [str(attributes["src"]).startswith("/static/") for _, attributes in tags(unknown.text, "script")] == [True]
+
+
+async def test_an_unknown_ref_offers_the_nearest(bank: Visit) -> None:
+    page = await bank.get("/record/model:bank/scorer@2.1")
+    assert page.status_code == 404
+    offered = [str(a["href"]) for _, a in tags(page.text, "a") if str(a["href"]).startswith("/record/")]
+    assert offered
+    assert set(offered) <= {f"/record/{ref}" for ref in (FIRST, SECOND, THIRD)}
+    misspelt = await bank.get("/record/model:bank/scorre@2.0")
+    assert f"/record/{THIRD}" in misspelt.text
+
+
+async def test_a_page_can_be_of_the_past(bank: Visit) -> None:
+    page = await bank.get(f"/record/{THIRD}?asOf=2001-01-01")
+    assert page.status_code == 404
+    now = await bank.get(f"/record/{THIRD}?asOf=2999-01-01")
+    assert "as of 1 January 2999" in text_of(now.text)
+    assert "asOf=2999-01-01" in now.text  # and so do the pages that it leads to
+    wrong = await bank.get(f"/record/{THIRD}?asOf=yesterday")
+    assert wrong.status_code == 400
+
+
+async def test_pages_are_strict_about_what_they_load(bank: Visit) -> None:
+    page = await bank.get("/")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["cache-control"] == "no-store"
+    loaded = [str(a.get("href") or a.get("src")) for _, a in tags(page.text, "link", "script")]
+    assert loaded
+    for address in loaded:
+        assert address.startswith("/static/")
+        file = await bank.get(address)
+        assert file.status_code == 200
+        assert "immutable" in file.headers["cache-control"]
+        again = await bank.get(address, **{"If-None-Match": file.headers["etag"]})
+        assert again.status_code == 304
+    assert not [a for _, a in tags(page.text) if "style" in a]
+
+
+async def test_search_finds_and_leads_on(bank: Visit) -> None:
+    found = await bank.get("/search?q=scorer")
+    assert "3 records were found for “scorer”" in text_of(found.text)
+    assert (await bank.get(f"/search?q={THIRD}")).headers["location"] == f"/record/{THIRD}"
+    assert (await bank.get(f"/go?ref={THIRD}")).headers["location"] == f"/record/{THIRD}"
+    assert (await bank.get("/search?q=%3Cb%3E")).status_code in {200, 400}
+
+
+async def test_a_note_is_written_once(bank: Visit) -> None:
+    path = f"/record/{THIRD}"
+    done = await bank.send(path, "note", text="Looks right to me.\nAnd to <b>others</b>.")
+    assert done.status_code == 303
+    page = await bank.get(done.headers["location"].partition("#")[0])
+    assert "Looks right to me." in text_of(page.text)
+    assert "<b>others" not in page.text
+    assert "The note is recorded." in text_of(page.text)
+
+
+async def test_a_form_of_nobody_is_refused(bank: Visit) -> None:
+    path = f"/record/{THIRD}"
+    without = await bank.post(path, act="note", text="x")
+    assert without.status_code == 403
+    foreign = await bank.client.post(path, data={"act": "note"}, headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    empty = await bank.send(path, "note", text=" ")
+    assert empty.status_code == 400
+    assert "The note is empty" in text_of(empty.text)
