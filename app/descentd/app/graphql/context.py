@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from strawberry.dataloader import DataLoader
 from strawberry.types import Info
@@ -41,26 +42,58 @@ class Context:
         self.sequence: int | None = None
         self.warnings: dict[str, None] = {}
         """What the answer has to say beside its data, `extensions.warnings`; each once, in order."""
-        self.entries: DataLoader[int, Entry] = DataLoader(self._entries)
-        self.briefs: DataLoader[int, Brief] = DataLoader(self._briefs)
-        self.named: DataLoader[str, Brief] = DataLoader(self._named)
-        """By id or label, which must be registered."""
-        self.retracted: DataLoader[tuple[str, int], bool] = DataLoader(self._retracted)
-        """By id and log position, whether the record was retracted."""
-        self.reviews: DataLoader[tuple[int, int], list[ReviewState]] = DataLoader(self._reviews)
-        """By version and log position, its reviews as they stand."""
-        self.deployments: DataLoader[tuple[int, int], Deployment | None] = DataLoader(self._deployments)
-        """By deployment and log position."""
-        self.resolutions: DataLoader[tuple[int, int], Entry | None] = DataLoader(self._resolutions)
-        """By incident and log position."""
         self.moments: dict[int, int] = {}
         """The moments that log positions stand for where `asOf` was asked, in microseconds; else it is now."""
-        self.statements: DataLoader[int, list[tuple[Role, int]]] = DataLoader(self._statements)
-        self.contaminations: DataLoader[tuple[int, int, int], Derivation | None] = DataLoader(self._contaminations)
-        """By log position, version and data, how the version learned from the data, where it did."""
 
-        self.result_uses: DataLoader[tuple[int, int], Mapping[ResultPlace, ResultUse]] = DataLoader(self._result_uses)
+    @cached_property
+    def entries(self) -> DataLoader[int, Entry]:
+        """By log position."""
+        return DataLoader(self._entries)
+
+    @cached_property
+    def briefs(self) -> DataLoader[int, Brief]:
+        """By log position."""
+        return DataLoader(self._briefs)
+
+    @cached_property
+    def named(self) -> DataLoader[str, Brief]:
+        """By id or label, which must be registered."""
+        return DataLoader(self._named)
+
+    @cached_property
+    def retracted(self) -> DataLoader[tuple[str, int], bool]:
+        """By id and log position, whether the record was retracted."""
+        return DataLoader(self._retracted)
+
+    @cached_property
+    def reviews(self) -> DataLoader[tuple[int, int], list[ReviewState]]:
+        """By version and log position, its reviews as they stand."""
+        return DataLoader(self._reviews)
+
+    @cached_property
+    def deployments(self) -> DataLoader[tuple[int, int], Deployment | None]:
+        """By deployment and log position."""
+        return DataLoader(self._deployments)
+
+    @cached_property
+    def resolutions(self) -> DataLoader[tuple[int, int], Entry | None]:
+        """By incident and log position."""
+        return DataLoader(self._resolutions)
+
+    @cached_property
+    def statements(self) -> DataLoader[int, list[tuple[Role, int]]]:
+        """By log position, the statements about a record with their roles, in order of the log."""
+        return DataLoader(self._statements)
+
+    @cached_property
+    def contaminations(self) -> DataLoader[tuple[int, int, int], Derivation | None]:
+        """By log position, version and data, how the version learned from the data, where it did."""
+        return DataLoader(self._contaminations)
+
+    @cached_property
+    def result_uses(self) -> DataLoader[tuple[int, int], Mapping[ResultPlace, ResultUse]]:
         """By log position and version, which of its results count, and what they come to."""
+        return DataLoader(self._result_uses)
 
     def answered_at(self, sequence: int, as_of: str | None = None) -> None:
         """Note the log position of a part of the answer, and the `asOf` that it stands for.

@@ -52,6 +52,7 @@ class SQLiteStore(SQLiteReads):
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._names = [f"{path}{suffix}" for suffix in ("", "-wal", "-shm", "-lock")]
         self._lock = asyncio.Lock()
 
     @property
@@ -98,8 +99,7 @@ class SQLiteStore(SQLiteReads):
 
     def _identities(self) -> list[tuple[int, int]]:
         """Device and inode of each file that the registry is in, as their names lead to them now."""
-        found = (self._path.with_name(self._path.name + suffix).stat() for suffix in ("", "-wal", "-shm", "-lock"))
-        return [(status.st_dev, status.st_ino) for status in found]
+        return [(status.st_dev, status.st_ino) for status in map(os.stat, self._names)]
 
     def _check_files(self) -> None:
         """Raise Unavailable where a file was removed or replaced: what is written would be lost with the old one."""
