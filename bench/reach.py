@@ -21,7 +21,7 @@ from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Findin
 from descentd.queries.erosion.questions import EROSION
 from descentd.queries.evaluation.series import EvaluationProtocol, Series, SeriesKey
 from descentd.queries.statistics.comparison import Pair, Result
-from descentd.queries.statistics.lasting import established
+from descentd.queries.statistics.e_process import established
 from descentd.queries.statistics.pooling import pool
 
 Dice = np.random.Generator

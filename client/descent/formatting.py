@@ -1,8 +1,13 @@
-"""How values, suites, slices and numbers are written in tables and sentences."""
+"""How values, suites, slices, numbers and series are written in tables, sentences and drawings of characters."""
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+
+WIDTH: Final = 40
+"""Characters of the line that a result is drawn on."""
+CERTAIN: Final = 1.96
+"""Standard errors to either side that contain the true value in 95 % of cases."""
 
 
 def value(given: Any) -> str:
@@ -53,3 +58,29 @@ def protocols(series: Sequence[dict[str, Any]]) -> list[str]:
         f"{suite(one['suite'])} {settings(one['suite']['config'])}{on(one['data'])}" if keys.count(key) > 1 else name
         for one, key, name in zip(series, keys, plain, strict=True)
     ]
+
+
+def draw(points: Sequence[dict[str, Any]], optimum: float | None = None, width: int = WIDTH) -> list[str]:
+    """Draw the results of a series: a line of `width` characters for each point, all on one scale.
+
+    A point has a `value`, and a `stderr` or None.
+    `●` is the value, `─` its 95 % interval, `┊` the optimum of a metric that has one.
+    """
+    spans = [(point["value"], CERTAIN * (point["stderr"] or 0.0)) for point in points]
+    marks = [value + side * reach for value, reach in spans for side in (-1, 1)]
+    marks += [] if optimum is None else [optimum]
+    low, high = min(marks), max(marks)
+
+    def column(value: float) -> int:
+        return width // 2 if high == low else round((value - low) / (high - low) * (width - 1))
+
+    drawn = []
+    for value, reach in spans:
+        cells = ["·"] * width
+        if optimum is not None:
+            cells[column(optimum)] = "┊"
+        for place in range(column(value - reach), column(value + reach) + 1):
+            cells[place] = "─"
+        cells[column(value)] = "●"
+        drawn.append("".join(cells))
+    return drawn

@@ -14,7 +14,7 @@ from descentd.app.notifications.http_sender import HTTPSender
 from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.clock import now
 from descentd.graph.registration.register import Registered
-from descentd.queries.governance.reviewing import review
+from descentd.queries.governance.record_review import review
 from descentd.queries.production.announcements import ALL_TYPES
 from descentd.queries.registry import Registry
 from tests.app.receiver import OTHER, SECRET, Receiver

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from descent.cli import app
-from descent.drawing import draw
+from descent.formatting import draw
 from tests.client.registry import Registry
 
 OLD = [{"attribute": "age_group", "value": "65+"}]

@@ -6,14 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from descentd.graph.audit import audit
 from descentd.graph.metrics import catalogue
 from descentd.graph.model import clock
 from descentd.graph.model.errors import Code, DescentError, Invalid
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Record
-from descentd.graph.registration.entry_rules import Rules, faults
+from descentd.graph.registration.entry_rules import Rules, broken_rules, faults
 from descentd.graph.store.base import Proposal, Reads, Store
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
@@ -319,13 +318,13 @@ def test_outer_spaces_make_no_other_group(value: str, space: str, before: bool) 
 async def test_the_audit_lists_what_is_older_than_a_rule(each: Store) -> None:
     done = await send(each, BASE)
     [version] = [record for record in done.records if record.kind is Kind.MODEL_VERSION]
-    assert not [one async for one in audit(each)]
+    assert not [one async for one in broken_rules(each)]
     old = [
         Record.of(Kind.EVALUATION, BROKEN[case][0]["evaluations"][0] | {"subject": version.id})
         for case in ("a slice with a space", "a result of the future", "no items")
     ]
     await put(each, *old, Record.of(Kind.MODEL_VERSION, {"name": "/a", "version": "1"}), person="\u0430da")
-    found = [(one.sequence - await each.sequence() + 4, one.field) async for one in audit(each)]
+    found = [(one.sequence - await each.sequence() + 4, one.field) async for one in broken_rules(each)]
     assert found == [
         (1, "metrics[0].slice"),
         (1, "recordedBy"),

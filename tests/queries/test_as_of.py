@@ -15,11 +15,11 @@ from descentd.graph.registration.acts import perform, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.gate import decide
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviewing import review
+from descentd.queries.governance.record_review import review
 from descentd.queries.governance.verdicts import VerdictStatus
 from descentd.queries.lineage.versions import VersionFilter, versions
-from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incident_reports import report
+from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.record_incident import report
 from descentd.queries.registry import Registry
 from tests.queries.governed import CHILD, PARENT, PROFILE, lineage, version
 from tests.support.registries import send

@@ -18,7 +18,7 @@ from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.questions import EROSION, ErosionKind
 from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
-from descentd.queries.statistics.lasting import e_value, lasting
+from descentd.queries.statistics.e_process import e_value, lasting
 from tests.support.series import series_key
 
 ALPHA = 0.05

@@ -9,7 +9,7 @@ from descentd.graph.inputs.acts import DeploymentInput, RetractionInput
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.erosion import registry_refresh, registry_report
 from descentd.queries.erosion.registry_ranking import Ranking
-from descentd.queries.production.deploying import deploy
+from descentd.queries.production.record_deployment import deploy
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.support.registries import send

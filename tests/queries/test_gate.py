@@ -21,9 +21,9 @@ from descentd.queries.governance.gate.decide import Gate, gate
 from descentd.queries.governance.gate.decide import evaluate as asked
 from descentd.queries.governance.gate.promotion import promote, replay
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviewing import review
-from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incident_reports import report
+from descentd.queries.governance.record_review import review
+from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.record_incident import report
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.queries.governed import CHILD, PARENT, PROFILE, SUITE, evaluation, lineage, version, weakness

@@ -8,9 +8,9 @@ from descentd.graph.inputs.acts import DeploymentInput, IncidentInput, Resolutio
 from descentd.queries.governance.gate.decide import RuleOutcome, evaluate
 from descentd.queries.governance.gate.promotion import promote
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviewing import review
-from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incident_reports import report, resolve
+from descentd.queries.governance.record_review import review
+from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.record_incident import report, resolve
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.queries.governed import CHILD, PARENT, PROFILE, digest, evaluation, lineage, version

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
+from descentd.queries.production.deployment_reports import Report, ReportInput, take_report
 from descentd.queries.production.deployments import serving
-from descentd.queries.production.receipts import receipts
-from descentd.queries.production.reports import Report, ReportInput, take_report
+from descentd.queries.production.webhook_receipts import receipts
 from descentd.queries.registry import Registry
 from tests.queries.test_production import begin, promote
 from tests.support.registries import opened, send, store_of

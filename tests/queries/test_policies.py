@@ -21,7 +21,7 @@ from descentd.queries.governance.policies import (
     policy_in_force,
     register_policies,
 )
-from descentd.queries.governance.reviewing import review
+from descentd.queries.governance.record_review import review
 from descentd.queries.registry import Registry
 from tests.queries.governed import CHILD, PARENT, PROFILE, evaluation, lineage, version
 from tests.support.registries import send

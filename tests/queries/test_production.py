@@ -15,10 +15,10 @@ from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.production.deploying import Then, deploy, end, gate_then, profile_current
 from descentd.queries.production.deployments import serving, versions_serving
-from descentd.queries.production.incident_reports import report, resolve
 from descentd.queries.production.incidents import incidents, open_incidents
+from descentd.queries.production.record_deployment import Then, deploy, end, gate_then, profile_current
+from descentd.queries.production.record_incident import report, resolve
 from descentd.queries.registry import Registry
 from tests.support.registries import send
 

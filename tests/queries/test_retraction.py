@@ -14,7 +14,7 @@ from descentd.graph.model.records import Brief
 from descentd.graph.retractions import Retractions, retracted_ids
 from descentd.graph.verify import verify
 from descentd.queries.governance.profiles import profiles
-from descentd.queries.governance.reviewing import review
+from descentd.queries.governance.record_review import review
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract, retracted_entities
 from tests.support.registries import send

@@ -8,7 +8,7 @@ from descentd.graph.inputs.acts import FlagInput, RetractionInput, ReviewInput
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, VersionConflict
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.reviewing import review
+from descentd.queries.governance.record_review import review
 from descentd.queries.governance.reviews import reviews
 from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
 from descentd.queries.registry import Registry

@@ -6,8 +6,7 @@ import typer
 
 from descent import console
 from descent.commands.lineage import Ref
-from descent.drawing import draw
-from descent.formatting import number, people, protocols
+from descent.formatting import draw, number, people, protocols
 from descent.options import Output, Session, Since, Url
 
 

@@ -1,4 +1,4 @@
-"""Authentication and authorization of every request; what was refused, and what was done, goes to the access log."""
+"""Access control of requests: the middleware that authenticates, authorizes by the tables and writes the access log."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from textwrap import shorten

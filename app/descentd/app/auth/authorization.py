@@ -1,4 +1,4 @@
-"""Authorization: which roles may use each root field of the schema, each route and each section of a manifest.
+"""Authorization tables: which roles may use each root field of the schema, each route and each section of a manifest.
 
 What is not in these tables is refused to everybody. A token has the union of its roles; every role may read.
 """

@@ -20,9 +20,8 @@ from descentd.app.notifications.commands import deliveries
 from descentd.app.server.policy_commands import policies
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import existing_store
-from descentd.graph.audit import Broken
-from descentd.graph.audit import audit as audited
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
+from descentd.graph.registration.entry_rules import BrokenRule, broken_rules
 from descentd.graph.store.base import SupportsUpgrade
 from descentd.graph.verify import Report
 from descentd.graph.verify import verify as checked
@@ -149,11 +148,11 @@ def audit(
     sys.exit(FAILED if found else DONE)
 
 
-async def _audit(address: str) -> list[Broken]:
+async def _audit(address: str) -> list[BrokenRule]:
     store = existing_store(address)
     await store.open()
     try:
-        return [one async for one in audited(store, _show_progress if sys.stderr.isatty() else None)]
+        return [one async for one in broken_rules(store, _show_progress if sys.stderr.isatty() else None)]
     finally:
         await store.close()
 

@@ -27,8 +27,8 @@ from descentd.app.webhooks.signatures import SignatureVerifier, VerifiedSignatur
 from descentd.graph.model.errors import DescentError, Unauthenticated
 from descentd.graph.store.operational import Arrival
 from descentd.queries.production.alerts import Alert, take_alert
-from descentd.queries.production.receipts import Receipt, Recorded, receipts
-from descentd.queries.production.reports import take_report
+from descentd.queries.production.deployment_reports import take_report
+from descentd.queries.production.webhook_receipts import Receipt, Recorded, receipts
 from descentd.queries.registry import Registry
 
 Read = Callable[[Headers, Any], Iterable[Notice]]

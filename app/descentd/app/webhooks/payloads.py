@@ -17,7 +17,7 @@ from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.identity import canonical
 from descentd.graph.model.names import instant, ref, rfc3339
 from descentd.queries.production.alerts import Alert, external_id
-from descentd.queries.production.reports import Report, ReportInput
+from descentd.queries.production.deployment_reports import Report, ReportInput
 
 Notice = Alert | Report
 Names = Mapping[str, str]

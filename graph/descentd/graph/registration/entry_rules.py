@@ -1,26 +1,42 @@
-"""What a new record must not have: the rules of entry, stated over the content of records.
+"""The rules of entry: what the content of a new record must not have, and which registered records break a rule.
 
-They hold for what is new alone. Registering once more what is registered already, and importing a log, keep what there
-is; the audit applies the same rules to it and lists what breaks them.
+The rules hold for new records only. Registering identical content again and importing a log keep what is there, also
+where it breaks a rule that was made later; `broken_rules` lists such records.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from descentd.graph.metrics import MetricDefinition
+from descentd.graph.metrics import MetricDefinition, catalogue, with_catalogue_range
 from descentd.graph.model.accounts import fault_in_person
 from descentd.graph.model.clock import AHEAD
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Entry
 from descentd.graph.model.names import fault_in_new_name, instant
 from descentd.graph.model.records import Record
+from descentd.graph.store.base import Store
+
+_CHUNK: Final = 1000
+"""Entries that are read at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """A rule that a record breaks: the field of its content, in GraphQL names, and what to do about it."""
 
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRule:
+    """A rule that a registered record breaks; `ref` is the record's label where it has one, else its id."""
+
+    sequence: int
+    kind: Kind
+    ref: str
     field: str
     message: str
 
@@ -201,3 +217,31 @@ _CHECKS: Final[Mapping[Kind, Callable[[Any, Rules], Iterator[Fault]]]] = {
     Kind.VULNERABILITY: _vulnerability,
     Kind.DISCLOSURE: _disclosure,
 }
+
+
+async def broken_rules(store: Store, progress: Callable[[int, int], None] | None = None) -> AsyncIterator[BrokenRule]:
+    """Every rule of entry that a registered record breaks, in the order of the log.
+
+    Moments are compared with the moment at which the record was registered. `progress` is called with the number of
+    records that were read and the number that there are. Raises Unavailable while the store cannot be reached.
+    """
+    definitions: dict[str, MetricDefinition] = dict(catalogue())
+    last = await store.sequence()
+    for first in range(1, last + 1, _CHUNK):
+        sequences = range(first, min(first + _CHUNK, last + 1))
+        for entry in await store.entries(sequences):
+            if entry.record.kind is Kind.METRIC_DEFINITION:
+                definition = with_catalogue_range(MetricDefinition.of(entry.record.content))
+                definitions[definition.name] = definition
+            for fault in _faults_of_entry(entry, Rules(definitions.get, entry.recorded_at)):
+                ref = entry.record.label or entry.record.id
+                yield BrokenRule(entry.sequence, entry.record.kind, ref, fault.field, fault.message)
+        if progress:
+            progress(sequences[-1], last)
+
+
+def _faults_of_entry(entry: Entry, rules: Rules) -> list[Fault]:
+    found = list(faults(entry.record, rules))
+    if fault := fault_in_person(entry.recorded_by):
+        found.append(Fault("recordedBy", f"The person's name {entry.recorded_by!r} {fault}."))
+    return found

@@ -1,4 +1,7 @@
-"""Building a Tail record by record, for stores that have no quicker way and for short tails."""
+"""The tail of the log: what the influence index needs of the newest entries, built record by record.
+
+Stores that have a faster way use it for short tails only.
+"""
 
 import json
 from collections.abc import Iterable, Sequence

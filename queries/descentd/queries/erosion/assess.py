@@ -13,7 +13,7 @@ from descentd.queries.erosion.certainty import crossings, detectable, not_worse
 from descentd.queries.erosion.coverage import coverage_losses
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Finding, Gain
 from descentd.queries.erosion.introductions import Introductions
-from descentd.queries.erosion.lasting import lasting_erosions
+from descentd.queries.erosion.lasting_erosion import lasting_erosions
 from descentd.queries.erosion.questions import EROSION, ErosionKind, Question, questions
 from descentd.queries.erosion.trade_offs import trade_offs
 from descentd.queries.evaluation.series import AncestrySeries, ExcludedResults, Series

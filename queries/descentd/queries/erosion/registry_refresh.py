@@ -21,7 +21,7 @@ from descentd.queries.erosion.registry_ranking import FindingSummary, Ranking, V
 from descentd.queries.evaluation.comparable import in_series, learned_from
 from descentd.queries.evaluation.evaluations import measured
 from descentd.queries.evaluation.labels import Labels, look_up_labels
-from descentd.queries.lineage.parents import lineage, parents_of
+from descentd.queries.lineage.ancestry import parents_of, with_ancestors
 from descentd.queries.registry import Registry
 
 STEP: Final = 2.0
@@ -147,7 +147,10 @@ async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> l
     learned = await learned_from(registry, versions, found, upto)
 
     def look() -> list[Assessment]:
-        return [assess(version, parents, in_series(found, learned, lineage(version, parents))) for version in versions]
+        return [
+            assess(version, parents, in_series(found, learned, with_ancestors(version, parents)))
+            for version in versions
+        ]
 
     assessments = await asyncio.to_thread(look)
     eroded = [one for one in assessments if one.verdict is ErosionVerdict.ERODED]

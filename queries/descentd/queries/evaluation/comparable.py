@@ -9,8 +9,7 @@ from descentd.queries.evaluation.definitions import Metrics
 from descentd.queries.evaluation.editions import CURRENT
 from descentd.queries.evaluation.evaluations import Measured, measured
 from descentd.queries.evaluation.series import Series, SeriesKey
-from descentd.queries.lineage.ancestry import Parents
-from descentd.queries.lineage.parents import parents_of
+from descentd.queries.lineage.ancestry import Parents, parents_of
 from descentd.queries.registry import Registry
 from descentd.queries.statistics.comparison import Result
 

@@ -1,4 +1,6 @@
-"""Reviews: a person's decision on a version for an environment, bound to the evidence and policy it was made on.
+"""The state of reviews: which of a version's recorded decisions count, whether the quorum is met, who vetoes.
+
+A review is a person's decision on a version for an environment, bound to the evidence and the policy that it rests on.
 
 New evidence, a retraction or another policy voids a GO, never a NO_GO, which stands until that person decides again.
 """

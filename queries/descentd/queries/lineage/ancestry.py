@@ -1,9 +1,13 @@
-"""A version's ancestry as the graph that it is, and the measured versions in it."""
+"""The ancestry of a version: parents as the registry records them, their graph, and the measured versions in it."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.reach import Direction
+from descentd.queries.registry import Registry
 from descentd.queries.statistics.partial_order import Order
 
 Parents = Mapping[int, Sequence[int]]
@@ -154,3 +158,48 @@ class Points:
                 longest[parent] = max(longest.get(parent, 0), through)
         most = max((longest[start] for start in self.versions), default=0)
         return [start for start in self.versions if longest[start] == most]
+
+
+async def parents_of(registry: Registry, heads: Sequence[int], upto: int) -> dict[int, Sequence[int]]:
+    """The parents of some versions and of all their ancestors, by a fixed number of look-ups; the first named first.
+
+    Every one of them is a key, those without parents too. Data passes influence on as well, but a model that made some
+    of it is no parent: only derivations count.
+    """
+    reached = await registry.walk.members(heads, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)
+    links = await registry.store.links(sorted({*reached.tolist(), *heads}), {Role.DERIVED_FROM}, inward=False)
+    targets: defaultdict[int, list[int]] = defaultdict(list)
+    for link in links:
+        targets[link.source].append(link.target)
+    parents: dict[int, Sequence[int]] = {}
+    waiting = list(heads)
+    while waiting:
+        version = waiting.pop()
+        if version not in parents:
+            parents[version] = targets.get(version, ())
+            waiting += parents[version]
+    merges = [version for version, named in parents.items() if len(named) > 1]
+    parents |= zip(merges, await _in_order(registry, merges), strict=True)
+    return parents
+
+
+def with_ancestors(version: int, parents: Parents) -> set[int]:
+    """A version and all versions that it was derived from."""
+    found: set[int] = set()
+    waiting = [version]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found.add(each)
+            waiting += parents.get(each, ())
+    return found
+
+
+async def _in_order(registry: Registry, versions: Sequence[int]) -> list[list[int]]:
+    """The parents of versions in the order in which they were named, each once."""
+    if not versions:
+        return []
+    contents = [entry.record.content for entry in await registry.store.entries(versions)]
+    named = [list(dict.fromkeys(parent["node"] for parent in content["parents"])) for content in contents]
+    briefs = await registry.store.resolve({id for ids in named for id in ids})
+    return [[briefs[id].sequence for id in ids] for ids in named]

@@ -8,8 +8,8 @@ from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
 from descentd.graph.model.clock import timestamp
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
-from descentd.queries.production import incident_reports
-from descentd.queries.production.receipts import Recorded
+from descentd.queries.production import record_incident
+from descentd.queries.production.webhook_receipts import Recorded
 from descentd.queries.registry import Registry
 
 _LONGEST: Final = 1000
@@ -36,13 +36,13 @@ async def take_alert(registry: Registry, told: Alert, person: str, key: str | No
     given, note = await _known_alone(registry, told.incident)
     if given.external_id is None:
         given = given.model_copy(update={"external_id": key})
-    reported = await incident_reports.report(registry, given, person)
+    reported = await record_incident.report(registry, given, person)
     if told.over:
         reason = "The system that reported it says that it is over."
         # A clock that ran backwards must not keep an incident open.
         ended = max(told.resolved or timestamp(), reported.record.content["openedAt"], key=instant)
         over = {"incident": reported.record.id, "reason": reason, "resolvedAt": ended}
-        await incident_reports.resolve(registry, ResolutionInput.read(over), person)
+        await record_incident.resolve(registry, ResolutionInput.read(over), person)
     return Recorded(reported.record.id, note)
 
 

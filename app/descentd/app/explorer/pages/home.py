@@ -14,9 +14,9 @@ from descentd.graph.model.kinds import Kind
 from descentd.queries.erosion.registry_report import ErosionGroup, erosion_groups
 from descentd.queries.governance.drift import drift
 from descentd.queries.governance.gate.rules import GateOutcome
-from descentd.queries.production.deploying import Then, gate_then
 from descentd.queries.production.deployments import serving
 from descentd.queries.production.incidents import resolutions
+from descentd.queries.production.record_deployment import Then, gate_then
 from descentd.queries.prose import conjunction
 
 _PLACES: Final = 12

@@ -15,10 +15,10 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.report import erosion
 from descentd.queries.governance.drift import drift
-from descentd.queries.governance.kin import kin_incidents
 from descentd.queries.governance.policies import policy_history
 from descentd.queries.governance.probes import probes_of
 from descentd.queries.governance.profiles import profiles
+from descentd.queries.governance.related_incidents import kin_incidents
 from descentd.queries.governance.reviews import ReviewState, quorum, reviews
 from descentd.queries.governance.verdicts import verdict
 from descentd.queries.lineage.history import history

@@ -20,8 +20,8 @@ from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.gate.decide import Gate
 from descentd.queries.governance.gate.rules import GateOutcome
-from descentd.queries.production import deploying, deployments
-from descentd.queries.production.deploying import Then, gate_then, profile_current
+from descentd.queries.production import deployments, record_deployment
+from descentd.queries.production.record_deployment import Then, gate_then, profile_current
 from descentd.queries.registry import moment_of
 
 Deploying: Final[Any] = made(DeploymentInput)
@@ -159,7 +159,7 @@ class DeploymentMutation:
         self, info: Info, input: Annotated[Deploying, strawberry.argument(description="What, and where.")]
     ) -> Deployment:
         given = DeploymentInput.read(wire(input))
-        done = await deploying.deploy(context(info).registry, given, context(info).person)
+        done = await record_deployment.deploy(context(info).registry, given, context(info).person)
         return _node(info, done)
 
     @strawberry.mutation(description="Record that what serves at an endpoint ends.")
@@ -167,11 +167,11 @@ class DeploymentMutation:
         self, info: Info, input: Annotated[Ending, strawberry.argument(description="Where, and why.")]
     ) -> Deployment:
         given = EndDeploymentInput.read(wire(input))
-        done = await deploying.end(context(info).registry, given, context(info).person)
+        done = await record_deployment.end(context(info).registry, given, context(info).person)
         return _node(info, done)
 
 
-def _node(info: Info, done: deploying.Deployed) -> Deployment:
+def _node(info: Info, done: record_deployment.Deployed) -> Deployment:
     context(info).answered_at(done.upto)
     entry = done.deployment.entry
     found: Deployment = node(Brief(entry.sequence, Kind.DEPLOYMENT, entry.record.id, None), done.upto)

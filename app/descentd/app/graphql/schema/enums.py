@@ -11,7 +11,7 @@ from descentd.graph.inputs import acts, datasets, evaluations, versions
 from descentd.graph.model import kinds, reach
 from descentd.queries.difference import diff, metric_rows
 from descentd.queries.erosion import findings, questions
-from descentd.queries.governance import drift, kin, probes, verdicts
+from descentd.queries.governance import drift, probes, related_incidents, verdicts
 from descentd.queries.governance.gate import rules as gate_rules
 from descentd.queries.lineage import builds, lineage
 from descentd.queries.production import incidents
@@ -40,7 +40,7 @@ ChangeArea = builds.ChangeArea
 Comparability = metric_rows.Comparability
 VersionRelation = diff.VersionRelation
 IncidentStatus = incidents.IncidentStatus
-KinRelation = kin.KinRelation
+KinRelation = related_incidents.KinRelation
 
 strawberry.enum(RecordKind, name="RecordKind", description=kinds.Kind.__doc__)
 strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.ExposureVerdict.__doc__)

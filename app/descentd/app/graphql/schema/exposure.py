@@ -15,8 +15,8 @@ from descentd.app.graphql.schema.scalars import Count, DateTime, Digest, Ref
 from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.model.reach import ExposureVerdict
 from descentd.queries.lineage import exposure
+from descentd.queries.lineage.population_vocabulary import Vocabulary
 from descentd.queries.lineage.versions import VersionFilter
-from descentd.queries.lineage.vocabulary import Vocabulary
 
 
 @strawberry.input(description="An attribute and the values of which any will do.")

@@ -19,7 +19,7 @@ from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
-from descentd.queries.production import incident_reports, incidents
+from descentd.queries.production import incidents, record_incident
 
 Reporting: Final[Any] = made(IncidentInput)
 Resolving: Final[Any] = made(ResolutionInput)
@@ -117,7 +117,7 @@ class IncidentMutation:
     async def report_incident(
         self, info: Info, input: Annotated[Reporting, strawberry.argument(description="What, where and when.")]
     ) -> Incident:
-        done = await incident_reports.report(
+        done = await record_incident.report(
             context(info).registry, IncidentInput.read(wire(input)), context(info).person
         )
         context(info).answered_at(done.upto)
@@ -128,7 +128,7 @@ class IncidentMutation:
         self, info: Info, input: Annotated[Resolving, strawberry.argument(description="Which, and how.")]
     ) -> Incident:
         registry = context(info).registry
-        record = await incident_reports.resolve(registry, ResolutionInput.read(wire(input)), context(info).person)
+        record = await record_incident.resolve(registry, ResolutionInput.read(wire(input)), context(info).person)
         at = await registry.sequence()
         context(info).answered_at(at)
         return await _incident(info, record.content["supersedes"], at)

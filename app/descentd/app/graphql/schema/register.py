@@ -18,7 +18,7 @@ from descentd.graph.model.errors import Invalid
 from descentd.graph.model.records import Brief
 from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import register, with_all_problems
-from descentd.queries.production.events import events
+from descentd.queries.production.announcements import events
 
 Manifest: Any = made(ManifestInput)
 _AS_SENT: Final = {"id", "ref", "kind", "__typename"}

@@ -12,7 +12,7 @@ from descentd.app.graphql.schema.records import Claimed, Receipt, Record, claime
 from descentd.app.graphql.schema.scalars import DateTime
 from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.kinds import Kind
-from descentd.queries.governance import reviewing
+from descentd.queries.governance import record_review
 
 Reviewing: Final[Any] = made(ReviewInput)
 
@@ -91,7 +91,7 @@ class ReviewMutation:
     async def review(
         self, info: Info, input: Annotated[Reviewing, strawberry.argument(description="What, and why.")]
     ) -> ReviewDone:
-        done = await reviewing.review(context(info).registry, ReviewInput.read(wire(input)), context(info).person)
+        done = await record_review.review(context(info).registry, ReviewInput.read(wire(input)), context(info).person)
         context(info).answered_at(done.upto)
         content = done.record.content
         return ReviewDone(

@@ -16,7 +16,7 @@ from descentd.graph.model.derived import build_of
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.flags import flags_reaching
-from descentd.queries.governance.kin import kin_incidents
+from descentd.queries.governance.related_incidents import kin_incidents
 from descentd.queries.governance.verdicts import verdict
 
 

@@ -1,4 +1,4 @@
-"""What Neo4j keeps, told as it is: somebody may have been at it with Cypher."""
+"""What `verify` checks: all that Neo4j stores, read as it is, because somebody may have changed it by Cypher."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

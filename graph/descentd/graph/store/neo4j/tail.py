@@ -1,4 +1,7 @@
-"""The log's tail from Neo4j: short ones record by record, long ones by a collected list of packed integers a type."""
+"""The tail of the log, read from Neo4j: what the influence index needs of the newest entries.
+
+A short tail is read record by record, a long one as one list of packed integers for each type of relationship.
+"""
 
 from dataclasses import replace
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What a registry's SQLite file keeps, told as it is: somebody may have been at it with SQL."""
+"""What `verify` checks: all that the SQLite file stores, read as it is, because somebody may have changed it by SQL."""
 
 import sqlite3
 from collections import defaultdict

@@ -15,27 +15,6 @@ from descentd.graph.store.sqlite.reads import translated
 
 Transaction = Callable[[], AbstractAsyncContextManager[sqlite3.Connection]]
 
-TABLES: Final = """
-CREATE TABLE IF NOT EXISTS token (
-  id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, person TEXT NOT NULL, roles TEXT NOT NULL,
-  created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER) STRICT;
-CREATE TABLE IF NOT EXISTS access (
-  seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, person TEXT, credential TEXT, client TEXT NOT NULL,
-  route TEXT NOT NULL, operation TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL,
-  count INTEGER NOT NULL, refused INTEGER NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS access_person ON access (person, seq);
-CREATE INDEX IF NOT EXISTS access_refused ON access (seq) WHERE refused = 1;
-CREATE TABLE IF NOT EXISTS arrival (
-  identity TEXT PRIMARY KEY, sent INTEGER NOT NULL, records TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS destination (
-  name TEXT PRIMARY KEY, position INTEGER NOT NULL, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS delivery (
-  destination TEXT NOT NULL, sequence INTEGER NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL, state TEXT NOT NULL,
-  attempts INTEGER NOT NULL, at INTEGER NOT NULL, next_at INTEGER NOT NULL, status INTEGER, reason TEXT NOT NULL,
-  PRIMARY KEY (destination, sequence, type)) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS delivery_newest ON delivery (sequence DESC, destination, type);
-CREATE INDEX IF NOT EXISTS delivery_open ON delivery (state, destination, sequence) WHERE state <> 'DELIVERED';
-"""
 _OWNED: Final = "SELECT id, hash, person, roles, created_at, expires_at, revoked_at FROM token"
 _ACCESS_COLUMNS: Final = "seq, at, person, credential, client, route, operation, outcome, detail, count"
 

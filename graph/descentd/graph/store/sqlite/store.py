@@ -1,8 +1,7 @@
 """The embedded store: one SQLite file in WAL mode, synced at every commit.
 
 Reads run in the caller's thread: they take microseconds and in WAL mode never wait for a writer. Writers, in this
-process or another, queue for a lock file, because SQLite's own busy handler is not fair. The layout is `_SCHEMA`;
-tokens, deliveries and what arrived have tables of their own, in `operational`.
+process or another, queue for a lock file, because SQLite's own busy handler is not fair. The tables are in `schema`.
 """
 
 import asyncio
@@ -12,7 +11,6 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final
 
 from descentd.graph.model.errors import DescentError, Unavailable
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
@@ -22,29 +20,9 @@ from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 from descentd.graph.store.sqlite.audit import audit, layout, totals
-from descentd.graph.store.sqlite.operational import TABLES, SQLiteAccounts, SQLiteInbox, SQLiteOutbox
+from descentd.graph.store.sqlite.operational import SQLiteAccounts, SQLiteInbox, SQLiteOutbox
 from descentd.graph.store.sqlite.reads import SQLiteReads, translated
-
-FORMAT: Final = 1
-_APPLICATION: Final = 0x44455343  # "DESC": `file` shows it, and what is not ours is refused
-
-_SCHEMA: Final = """
-CREATE TABLE record (
-  seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, id TEXT NOT NULL UNIQUE, label TEXT UNIQUE,
-  tx INTEGER NOT NULL, recorded_at INTEGER NOT NULL, recorded_by TEXT NOT NULL, hash BLOB NOT NULL) STRICT;
-CREATE TABLE body (seq INTEGER PRIMARY KEY, content TEXT NOT NULL) STRICT;
-CREATE TABLE edge (
-  dst INTEGER NOT NULL, role INTEGER NOT NULL, src INTEGER NOT NULL, detail TEXT NOT NULL,
-  PRIMARY KEY (dst, role, src)) STRICT, WITHOUT ROWID;
-CREATE INDEX edge_out ON edge (src, role, dst, detail);
-CREATE TABLE key (value TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (value, seq)) STRICT, WITHOUT ROWID;
-CREATE INDEX key_of ON key (seq);
-CREATE VIRTUAL TABLE word USING fts5(words, tokenize = "unicode61 remove_diacritics 0");
-CREATE TABLE head (
-  one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, recorded_at INTEGER NOT NULL, frontier TEXT NOT NULL
-) STRICT;
-INSERT INTO head VALUES (1, 0, 0, '');
-"""
+from descentd.graph.store.sqlite.schema import APPLICATION_ID, FORMAT, OPERATIONAL_TABLES, TABLES
 
 
 class SQLiteStore(SQLiteReads):
@@ -114,14 +92,14 @@ class SQLiteStore(SQLiteReads):
 
     def _create(self) -> None:
         marks = tuple(self._writer.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
-        if marks == (_APPLICATION, FORMAT):
-            self._writer.executescript(TABLES)  # which files of earlier versions lack
+        if marks == (APPLICATION_ID, FORMAT):
+            self._writer.executescript(OPERATIONAL_TABLES)  # files of earlier versions may lack some
             return
         if self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             raise Unavailable("The file is no registry of a format that this version reads: name another file.")
         self._writer.executescript(
-            f"BEGIN IMMEDIATE; {_SCHEMA} {TABLES}"
-            f"PRAGMA application_id = {_APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+            f"BEGIN IMMEDIATE; {TABLES}"
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
         )
 
     async def close(self) -> None:
@@ -154,7 +132,7 @@ class SQLiteStore(SQLiteReads):
 
     async def layout(self) -> str | None:
         """See Store."""
-        return await asyncio.to_thread(layout, self.connection, _SCHEMA + TABLES)
+        return await asyncio.to_thread(layout, self.connection, TABLES)
 
     async def audit(self, after: int, limit: int) -> list[Stored]:
         """See Store."""

@@ -1,4 +1,4 @@
-"""What expressions of policies may speak of: variables, their fields, and the words that fields are among."""
+"""The schema of the variables that policy expressions may use: their fields, and the values that a field may have."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from descentd.graph.model.reach import ExposureVerdict
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.governance.drift import DriftKind
-from descentd.queries.governance.kin import KinRelation
+from descentd.queries.governance.related_incidents import KinRelation
 
 
 @dataclass(frozen=True, slots=True)

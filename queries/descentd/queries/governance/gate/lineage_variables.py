@@ -9,7 +9,7 @@ from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Direction, ExposureQuery, Term
 from descentd.queries.governance.gate.context import GateContext, Observation
 from descentd.queries.governance.gate.rules import Missing
-from descentd.queries.governance.kin import kin_incidents
+from descentd.queries.governance.related_incidents import kin_incidents
 
 
 async def training(context: GateContext) -> Observation:

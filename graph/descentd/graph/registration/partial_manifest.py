@@ -1,4 +1,4 @@
-"""What can still be read of a manifest that is wrong in places, so that all of its problems are reported at once."""
+"""The valid elements of an invalid manifest: they are checked too, so that all problems are reported at once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,10 @@ Element = TypeVar("Element", bound=Input)
 
 @dataclass(frozen=True, slots=True)
 class PartialManifest:
-    """`places` are where the elements of each section (in wire names) stood; `left_out` is called so by others."""
+    """The valid elements of a manifest.
+
+    `places` are their positions in each section (in wire names), `left_out` the names of the elements that are invalid.
+    """
 
     manifest: ManifestInput
     places: Mapping[str, list[int]]
@@ -45,7 +48,7 @@ class PartialManifest:
 
 
 def partial_manifest(given: object) -> PartialManifest:
-    """The elements of a manifest that are right in themselves, and of evaluations whatever is."""
+    """The elements of a manifest that are valid by themselves, and of an invalid evaluation its valid results."""
     sections: dict[str, tuple[Input, ...]] = {}
     places: dict[str, list[int]] = {}
     left_out: set[str] = set()

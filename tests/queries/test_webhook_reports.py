@@ -12,10 +12,10 @@ from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.production.alerts import Alert, external_id, take_alert
-from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incident_reports import report, resolve
-from descentd.queries.production.receipts import Receipt, receipts
-from descentd.queries.production.reports import Report, ReportInput, take_report
+from descentd.queries.production.deployment_reports import Report, ReportInput, take_report
+from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.record_incident import report, resolve
+from descentd.queries.production.webhook_receipts import Receipt, receipts
 from descentd.queries.registry import Registry
 from tests.queries.test_production import DIGEST, JANUARY, MARCH, MAY, begin, given, promote, served
 

@@ -1,6 +1,6 @@
-"""Reports from outside of what serves are compared with the registry.
+"""Webhooks that report what serves, compared with what the registry promoted.
 
-Something that serves and is unknown, or is not what the registry promoted there, is an incident by itself.
+Something that serves and is unknown, or is not what was promoted there, is recorded as an incident.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from descentd.graph.model.errors import GateBlocked
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
 from descentd.graph.model.records import Brief
-from descentd.queries.production import deploying, incident_reports
+from descentd.queries.production import record_deployment, record_incident
 from descentd.queries.production.alerts import external_id
 from descentd.queries.production.deployments import at_place, promotions
-from descentd.queries.production.receipts import Recorded
+from descentd.queries.production.webhook_receipts import Recorded
 from descentd.queries.prose import shortened
 from descentd.queries.registry import Registry
 
@@ -48,7 +48,7 @@ async def take_report(registry: Registry, told: Report, person: str, key: str | 
     if told.removed:
         place = {"environment": given.environment, "endpoint": given.endpoint, "until": given.since}
         ending = EndDeploymentInput.read({**place, "reason": "Reported as removed."})
-        return Recorded((await deploying.report_end(registry, ending, person, key)).id)
+        return Recorded((await record_deployment.report_end(registry, ending, person, key)).id)
     candidates = await _versions(registry, given)
     if len(candidates) != 1:
         return await _mismatch(registry, given, _unclear(given, candidates), None, person)
@@ -61,7 +61,7 @@ async def take_report(registry: Registry, told: Report, person: str, key: str | 
         "idempotencyKey": key,
     }
     try:
-        done = await deploying.deploy(registry, DeploymentInput.read(wanted), person, serves=True)
+        done = await record_deployment.deploy(registry, DeploymentInput.read(wanted), person, serves=True)
     except GateBlocked as error:
         return await _mismatch(registry, given, f"Serving against the registry: {error.message}", version, person)
     return Recorded(done.deployment.entry.record.id)
@@ -118,5 +118,5 @@ async def _mismatch(registry: Registry, given: ReportInput, title: str, version:
         "externalId": external_id(*parts),
     }
     matched = version is not None
-    done = await incident_reports.report(registry, IncidentInput.read(told), person, recurs=True, matched=matched)
+    done = await record_incident.report(registry, IncidentInput.read(told), person, recurs=True, matched=matched)
     return Recorded(done.record.id)

@@ -1,4 +1,4 @@
-"""LASTING_EROSION: what is established along the line of first parents, however often it is asked for."""
+"""LASTING_EROSION: erosion that an e-process establishes along the first parents, however often it is asked for."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from descentd.queries.erosion.findings import Finding, LastingEvidence, Span
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.series import AncestrySeries
-from descentd.queries.statistics.lasting import lasting
+from descentd.queries.statistics.e_process import lasting
 
 
 def lasting_erosions(

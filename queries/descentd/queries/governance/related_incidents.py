@@ -1,6 +1,6 @@
-"""Incidents of kin: what went wrong with versions that share a cause, ancestors and descendants.
+"""Related incidents: those of ancestors, of descendants, and of versions that share the cause.
 
-They are a question to a version, not a finding about it: whether it would do the same is for somebody to say.
+They are a question to a version, not a finding about it: a person has to judge whether it would fail in the same way.
 """
 
 from collections.abc import Sequence

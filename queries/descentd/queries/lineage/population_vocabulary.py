@@ -1,4 +1,4 @@
-"""Which attributes and values populations speak of, so that a misspelt value does not look like an unknown one."""
+"""The attributes and values in the documentation of populations: a misspelt value must not look undocumented."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Evidence of a change for the worse that may be looked at after every version, by an e-process along a line.
+"""An e-process along a line of versions: evidence of a change for the worse that may be tested after every version.
 
 A test at .05 that is asked again after each of 50 versions raises a false alarm in half of all lineages in which
 nothing changed. An e-process does so in one of twenty, however often it is asked. Source: Shin, Ramdas and Rinaldo

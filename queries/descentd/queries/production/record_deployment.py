@@ -1,4 +1,4 @@
-"""Deploying and ending deployments, and how what serves complies with policy and documentation."""
+"""Recording that a version serves at an endpoint, and that it no longer does; whether it complies with its policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

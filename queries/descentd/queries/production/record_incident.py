@@ -1,4 +1,4 @@
-"""Reporting and resolving incidents: each is linked to what was serving then and to its profile as of then."""
+"""Recording incidents and their resolution: an incident names the version that served then, and its profile then."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the registry holds of what systems outside told it."""
+"""Receipts of webhooks: which record each became, and the present state of that record."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
