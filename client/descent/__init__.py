@@ -1,4 +1,4 @@
-"""Descent's Python client: the questions to a registry of model lineages, and the manifests that fill it."""
+"""Python client of Descent: asks a registry of model lineages, and reads and sends the manifests that fill it."""
 
 from descent.client import Client, Exposure, Impact
 from descent.connection import Connection

@@ -1,14 +1,14 @@
-"""Characters that mislead in names: unseen ones, and joiners out of place.
+"""Misleading characters in names: invisible ones, and joiners where they have no effect.
 
 Python's unicodedata has neither the property Default_Ignorable_Code_Point nor joining types, so the parts of Unicode
-16 that names need are written down here.
+16 that names need are written here.
 """
 
 import re
 import unicodedata
 from typing import Final
 
-# DerivedCoreProperties.txt, Default_Ignorable_Code_Point; and the blank Braille pattern, which shows nothing either.
+# DerivedCoreProperties.txt, Default_Ignorable_Code_Point; and the blank Braille pattern, which is invisible too.
 _UNSEEN: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
@@ -30,14 +30,14 @@ _DUAL_JOINING: Final = re.compile(
 
 
 def is_unseen(character: str) -> bool:
-    """Whether a character shows nothing: it is default-ignorable, or blank and no plain space."""
+    """Return whether a character is invisible: it is default-ignorable, or blank without being the plain space."""
     return bool(_UNSEEN.match(character)) or (character != " " and unicodedata.category(character) == "Zs")
 
 
 def joiner_allowed(text: str, i: int) -> bool:
-    """Whether the character at `i` is a joiner where RFC 5892 (appendix A.1 and A.2, CONTEXTJ) allows it.
+    """Return whether the character at `i` is a joiner in a place where RFC 5892 allows it (A.1 and A.2, CONTEXTJ).
 
-    After a virama, as Indic scripts need it; a non-joiner also between Arabic letters that would join, as in Persian.
+    That is after a virama (Indic scripts); for a non-joiner also between Arabic letters that would join (Persian).
     """
     if text[i] not in _JOINERS or i == 0:
         return False

@@ -1,4 +1,4 @@
-"""`descent`, the command line: puts the commands together and turns errors into exit codes.
+"""`descent`, the command line: collects the commands and turns errors into exit codes.
 
 Data goes to stdout, progress and errors to stderr. Exit codes: 0 done, 1 error, 2 usage, 3 gate blocked, 4 evidence
 missing.
@@ -41,12 +41,12 @@ from descent.options import Output, Session, Url
 
 
 class _Group(TyperGroup):
-    """Ends a command that raises one of our errors with its sentence and its exit code."""
+    """Ends a command that raises a DescentError with its message on stderr and its exit code."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             outcome = super().invoke(ctx)
-            # Here a pipe that was closed (`| head`) ends the command quietly; at the interpreter's end it would not.
+            # Without this, the interpreter would print an error at its exit when the pipe is closed (`| head`).
             sys.stdout.flush()
         except DescentError as error:
             for problem in error.problems:
@@ -106,12 +106,12 @@ def descent(
     url: Url = None,
     output: Output = None,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Ask a registry of model lineages, and register what is to be kept in it.
+    """Ask a registry of model lineages, and register records in it.
 
-    The registry is found by --url or DESCENT_URL, and asked with the token in DESCENT_TOKEN.
+    --url or DESCENT_URL is the address of the registry, DESCENT_TOKEN the token that is sent.
     """
     context.obj = Session(url, output)
 
@@ -119,7 +119,7 @@ def descent(
 def main() -> None:
     """Run the command line."""
     for stream in (sys.stdout, sys.stderr):
-        # An arrow that the terminal's encoding lacks must not end a command.
+        # A command must not fail because the encoding of the terminal has no arrows.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     app()

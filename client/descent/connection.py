@@ -1,4 +1,4 @@
-"""Answers that come in pages."""
+"""Connections: answers that are fetched page by page."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -7,18 +7,18 @@ from typing import Any
 from descent.errors import Unintelligible
 
 PAGE = 1000
-"""The most edges that a registry gives at once."""
+"""The largest number of edges in one page."""
 
 Page = dict[str, Any]
 Fetch = Callable[[int, str | None], Page]
-"""Asks for so many edges after a cursor."""
+"""Fetches so many edges after a cursor (None: from the start)."""
 
 
 class Connection:
-    """The edges of a list, fetched a page at a time while one iterates.
+    """The edges of a list; iterating fetches one page after the other.
 
-    The first page is there from the start, `total` is exact (None where the registry does not count), and all pages
-    are of the registry as it was at the first. `limit` ends the iteration early; None goes to the end.
+    The first page is fetched already. `total` is exact, or None if the registry does not count. All pages show the
+    registry as it was at the first page. After `limit` edges the iteration ends; None means all edges.
     """
 
     def __init__(self, first: Page, fetch: Fetch, limit: int | None) -> None:
@@ -28,12 +28,12 @@ class Connection:
 
     @property
     def total(self) -> int | None:
-        """How many edges there are, whatever the limit."""
+        """The number of edges, regardless of the limit; None if the registry does not count them."""
         total: int | None = self._first.get("totalCount")
         return total
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield the edges, each a dict in GraphQL's names."""
+        """Yield the edges, each a dict with the field names of GraphQL."""
         return islice(self._edges(), self.limit)
 
     def _edges(self) -> Iterator[dict[str, Any]]:
@@ -45,10 +45,12 @@ class Connection:
             if not info["hasNextPage"] or (self.limit is not None and seen >= self.limit):
                 return
             if not page["edges"] or info["endCursor"] is None:
-                raise Unintelligible.because("The registry promises another page and gives no way to it; report this.")
+                raise Unintelligible.because(
+                    "The registry announced another page without a cursor for it: report this."
+                )
             page = self._fetch(page_size(None if self.limit is None else self.limit - seen), info["endCursor"])
 
 
 def page_size(wanted: int | None) -> int:
-    """Return how many edges to ask for when so many are wanted; None wants all."""
+    """Return how many edges to ask for at once if so many are wanted (None: all)."""
     return PAGE if wanted is None else min(max(wanted, 1), PAGE)

@@ -1,7 +1,7 @@
-"""What the command line writes: data to stdout, everything else to stderr.
+"""Output of the command line: data to stdout, everything else to stderr.
 
-On a terminal tables have rules and colour and fold long references; elsewhere they are aligned text, one row a line,
-nothing cut off.
+On a terminal, tables have rules and colours and wrap long references; otherwise they are aligned text, one line for
+each row, and nothing is cut off.
 """
 
 import json
@@ -28,19 +28,19 @@ STYLES = {
     "CRITICAL": "bold red", "HIGH": "red", "QUARANTINE": "red", "DECOMMISSION": "bold red",
     "OPEN": "red", "not met": "red", "not current": "yellow",
 }  # fmt: skip
-"""Colours for the words that one looks for first."""
+"""Colours of the words that readers look for first."""
 
 _DIGESTS = ("id", "digest")
-"""Columns that a terminal shows the beginning of: nobody reads sixty-four digits, and search finds the rest."""
+"""Columns of which a terminal shows only the beginning: nobody reads 64 digits, and search finds the rest."""
 
 
 def printable(text: str) -> str:
-    """Return text that no terminal takes for a command: control and bidi characters as escapes."""
+    """Return text that is safe to print on a terminal: control and bidi characters are escaped."""
     return "".join(f"\\u{ord(c):04x}" if misleads(c) and c not in "\t\n" else c for c in text)
 
 
 def stdout() -> Console:
-    """Return the console for data; wide enough for anything where nobody watches."""
+    """Return the console for data; its width is unlimited if stdout is not a terminal."""
     return Console(file=sys.stdout, highlight=False, markup=False, width=None if sys.stdout.isatty() else 1_000_000)
 
 
@@ -50,7 +50,7 @@ def stderr() -> Console:
 
 
 def print_json(data: Any) -> None:
-    """Write data for programs."""
+    """Print data as JSON, for programs."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=not utf8) + "\n")
 
@@ -74,7 +74,7 @@ def print_item(text: str) -> None:
 
 
 def print_pairs(pairs: Iterable[Sequence[str]]) -> None:
-    """Write names and what they stand for, one pair a line."""
+    """Print names with their values, one pair on each line."""
     rows = [[f"  {printable(name)}", printable(value)] for name, value in pairs]
     width = max(cell_len(name) for name, _ in rows)
     for name, value in rows:
@@ -110,10 +110,10 @@ def _print_aligned(rows: list[list[str]]) -> None:
 
 
 def derivation(via: Sequence[dict[str, Any]]) -> str:
-    """Write a derivation down, the cause first: `dataset:d@1#p ←TRAINED_ON- model:m@1`.
+    """Return a derivation as text, the cause first: `dataset:d@1#p ←TRAINED_ON- model:m@1`.
 
-    An arrow points to what something came from, also where a step leads back: `#sample -DERIVED_FROM→ #train`.
-    On a terminal every step has a line, so that long ones stay legible.
+    An arrow points to the record that something was made from, also in a step back: `#sample -DERIVED_FROM→ #train`.
+    On a terminal every step has its own line, so that long derivations stay legible.
     """
     between = "\n" if sys.stdout.isatty() else " "
     text = ""
@@ -126,12 +126,12 @@ def derivation(via: Sequence[dict[str, Any]]) -> str:
 
 
 def several(parts: Sequence[str]) -> str:
-    """Write several things into one cell: a line each on a terminal, else with commas."""
+    """Return several texts as one cell: one line for each on a terminal, otherwise with commas."""
     return ("\n" if sys.stdout.isatty() else ", ").join(parts)
 
 
 def report(problem: Problem, source: str | None = None) -> None:
-    """Write an error to stderr: where, what and its code, on one line."""
+    """Print an error to stderr on one line: its place, its message and its code."""
     place = ":".join(str(part) for part in (source, problem.line, problem.column) if part is not None)
     where = "".join(f"{part}: " for part in (place, problem.field) if part)
     code = f" ({problem.code})" if problem.code else ""
@@ -140,29 +140,29 @@ def report(problem: Problem, source: str | None = None) -> None:
 
 
 def warn(text: str) -> None:
-    """Write to stderr what does not end the command and should be seen."""
+    """Print a warning to stderr; the command goes on."""
     stderr().print(Text.assemble(("warning: ", "yellow"), printable(text)))
 
 
 def say_rest(shown: int, total: int | None) -> None:
-    """Say that there is more than what was shown."""
+    """Print how many rows were shown of how many, if not all were shown."""
     if total is not None and shown < total:
         say(f"{shown} of {total}; --all shows all.")
 
 
 def say_if_nothing(total: int | None) -> None:
-    """Say that a table is empty because nothing was found."""
+    """Print that nothing was found, if a table would be empty."""
     if total == 0:
         say("Nothing was found.")
 
 
 def say(text: str) -> None:
-    """Write a line of progress to stderr."""
+    """Print a line of progress to stderr."""
     stderr().print(Text(printable(text)))
 
 
 def exit_code(error: DescentError) -> int:
-    """Return what the process ends with: 1 error, 3 gate blocked, 4 evidence missing."""
+    """Return the exit code for an error: 3 gate blocked, 4 evidence missing, 1 anything else."""
     if not isinstance(error, GateBlocked):
         return 1
     return 4 if error.problems[0].extensions.get("outcome") == "INCOMPLETE" else 3

@@ -1,8 +1,8 @@
-"""From a file's nodes to ManifestInput, by the schema.
+"""Conversion of the nodes of a file to ManifestInput, by the schema.
 
-The schema decides what a scalar is: a text field takes it as written (NO, 1.10, 010, 12:30, dates), a number field
-reads it as YAML 1.2's core schema does, and a config is JSON of that core schema. Only keys that the schema knows are
-converted, to GraphQL's names; keys inside config, slice and dependencies are data.
+The schema decides the type of a scalar: in a text field it is the text as written (NO, 1.10, 010, 12:30, dates), in a
+number field it is read by the core schema of YAML 1.2, and a config is JSON by that core schema. Only keys that the
+schema knows are converted, to the names of GraphQL; keys inside config, slice and dependencies are data.
 """
 
 import difflib
@@ -16,25 +16,25 @@ from descent.schema import Shape
 MAX_CONFIG_DEPTH = 64
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# slice: {age_group: "65+"} and dependencies: {numpy: 2.4.6} stand for lists of these
+# slice: {age_group: "65+"} and dependencies: {numpy: 2.4.6} are short for lists of these inputs
 _PAIRS = {"AttributeInput": ("attribute", "value"), "DependencyInput": ("name", "version")}
 _NOT_FINITE = re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE)
-_NULL_HINT = "put it in quotes if the text itself is meant"
+_NULL_HINT = "put it in quotes if you mean the text"
 
 
 class _Skip(Exception):
-    """What stands here was reported, and there is nothing to convert it to."""
+    """A value is invalid and cannot be converted; the problem was reported."""
 
 
 def snake_case(name: str) -> str:
-    """Return a GraphQL name as YAML writes it: trainedOn is trained_on."""
+    """Return a GraphQL name in snake_case, as in YAML: trained_on for trainedOn."""
     return re.sub(r"[A-Z]", lambda match: "_" + match[0].lower(), name)
 
 
 def convert(root: Node, shape: Shape, report: Report, *, graphql_names: bool) -> dict[str, Any]:
-    """Return a manifest in GraphQL's shape; whatever is wrong is reported and left out.
+    """Return a manifest in the shape of GraphQL; invalid parts are reported and left out.
 
-    `graphql_names` takes keys and enum values in GraphQL's spelling as well, which JSON files may use.
+    With `graphql_names`, keys and enum values may have the spelling of GraphQL too, as in JSON files.
     """
     return _Converter(report, graphql_names=graphql_names).manifest(root, shape)
 
@@ -102,7 +102,7 @@ class _Converter:
         return content
 
     def _spelling(self, shape: Shape) -> dict[str, str]:
-        """Return GraphQL's name for each key that an object may have."""
+        """Return the GraphQL name for each key that an object may have."""
         if shape.name not in self.spellings:
             spelling = {snake_case(name): name for name in shape.fields}
             if self.graphql_names:
@@ -132,7 +132,7 @@ class _Converter:
             return self._pairs(node, shape.item, path)
         if not isinstance(node, List):
             short = " or a mapping of names to values" if shape.item.name in _PAIRS else ""
-            raise self._fault(f"This must be a list{short}; put the one thing that is here into a list.", path, node)
+            raise self._fault(f"Expected a list{short}: put the single item into a list.", path, node)
         items = []
         for position, item in enumerate(node.items):
             try:
@@ -142,7 +142,7 @@ class _Converter:
         duplicate = duplicate_in_set(places[-1][1], items) if places else None
         if duplicate is not None and len(items) == len(node.items):
             self.report(
-                "This is in the list twice; leave one of the two out.", (*path, duplicate), node.items[duplicate]
+                "This item is in the list twice: remove one of them.", (*path, duplicate), node.items[duplicate]
             )
         return items
 
@@ -197,7 +197,7 @@ class _Converter:
     def _whole(self, text: str, path: Path, node: Node) -> str:
         if wrong := _SURROGATE.search(text):
             raise self._fault(
-                f"The text holds half a character, U+{ord(wrong[0]):04X}; write the whole one.", path, node
+                f"The text contains the lone surrogate U+{ord(wrong[0]):04X}: write the whole character.", path, node
             )
         return text
 
@@ -225,7 +225,9 @@ class _Converter:
         if isinstance(node, Scalar):
             return self._core(node, path)
         if depth > MAX_CONFIG_DEPTH:
-            raise self._fault(f"A config is nested at most {MAX_CONFIG_DEPTH} levels deep; flatten it.", path, node)
+            raise self._fault(
+                f"A config may have at most {MAX_CONFIG_DEPTH} levels of nesting: flatten it.", path, node
+            )
         if isinstance(node, List):
             return [self._member(item, (*path, position), depth) for position, item in enumerate(node.items)]
         members = {}
@@ -241,7 +243,7 @@ class _Converter:
 
 
 def _is_absent(member: Scalar, name: str, shape: Shape) -> bool:
-    """Tell whether an empty text is the same as none: an optional description is."""
+    """Return whether an empty text is the same as an absent one: that of an optional description is."""
     return member.text == "" and name == "description" and name not in shape.required
 
 
@@ -262,9 +264,9 @@ def _constraint_sentence(error: Any, value: Any) -> str:
     text = f'"{shorten(str(value))}"'
     match error.validator:
         case "pattern" if "sha256" in str(error.validator_value):
-            return f'{text} is no digest; write "sha256:" and 64 hexadecimal digits in lower case.'
+            return f'{text} is not a digest: write "sha256:" and 64 hexadecimal digits in lower case.'
         case "minLength":
-            return "This is empty; write something, or leave it out."
+            return "This text is empty: write one, or leave the key out."
         case "maxLength":
             return f"{text} has {len(value)} characters; write at most {error.validator_value}."
         case "minimum":

@@ -1,7 +1,7 @@
-"""What a registry takes from nothing new, as far as a manifest alone shows it: `descent check` reports it.
+"""The rules of entry that a manifest can be checked by offline: `descent check` reports what breaks them.
 
-A registry keeps what it has: registering once more what is registered already is fine, whatever is said here. So
-`descent register` leaves these rules to the registry.
+They hold for new records only. Registering the same content again is allowed even if it breaks a rule, so `descent
+register` leaves these rules to the registry.
 """
 
 import json
@@ -19,7 +19,7 @@ Range = tuple[float, float]
 
 
 def entry_findings(content: dict[str, Any]) -> list[Finding]:
-    """Every rule of entry that a manifest (in GraphQL's shape) breaks, in the order of its sections."""
+    """Yield a finding for each rule of entry that a manifest (in the shape of GraphQL) breaks, in its order."""
     ranges = _catalogue() | {m["name"]: _range(m) for m in content.get("metrics", ()) if "name" in m}
     return [Finding(path, "INVALID_INPUT", message) for path, message in _faults(content, ranges)]
 
@@ -34,7 +34,7 @@ def _faults(content: dict[str, Any], ranges: dict[str, Range]) -> Iterator[tuple
 
 
 def _holders(content: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every object of a manifest with its path; what is inside a config is data and not looked at."""
+    """Yield every object of a manifest with its path, except those inside a config, which are data."""
     waiting: list[tuple[Path, Any]] = [((), content)]
     while waiting:
         path, value = waiting.pop()
@@ -59,7 +59,7 @@ def _parents(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         refs = [parent.get("ref") for parent in holder.get(name, ())]
         for i, ref in enumerate(refs):
             if ref is not None and ref in refs[:i]:
-                yield (*path, name, i, "ref"), f"{ref} is given twice; give a parent once, with its relation."
+                yield (*path, name, i, "ref"), f"{ref} is given twice: give each parent once, with its relation."
 
 
 def _trimmed(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -67,14 +67,14 @@ def _trimmed(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         for name in ("attribute", "value"):
             text = holder.get(name) or ""
             if text != text.strip():
-                yield (*path, name), f'"{text}" begins or ends with a space; trim it.'
+                yield (*path, name), f'"{text}" begins or ends with a space: remove it.'
 
 
 def _in_range(path: Path, holder: dict[str, Any], ranges: dict[str, Range]) -> Iterator[tuple[Path, str]]:
     if path[-2:-1] == ("metrics",) and "value" in holder:
         metric = holder.get("name")
         if holder.get("n") == 0:
-            yield (*path, "n"), "A result over 0 items measured nothing; leave it out, or give the number of items."
+            yield (*path, "n"), "A result over 0 items measures nothing: leave it out, or give the number of items."
     else:
         metric = holder.get("metric")
     if metric in ranges:
@@ -90,7 +90,7 @@ def _outside(within: Range, value: float) -> str | None:
     bounds = f"from {least:g} to {most:g}"
     if math.isinf(most) or math.isinf(least):
         bounds = f"{least:g} or more" if math.isinf(most) else f"{most:g} or less"
-    advice = "check the value, or define a metric with a range of its own"
+    advice = "check the value, or define a metric with another range"
     if most == 1 and least in (0, -1) and 1 < abs(value) <= 100:
         advice = f"send it as a fraction, {value / 100:g} for {value:g} %"
     return f"is {bounds}, but {value:g} was given; {advice}."
@@ -101,7 +101,7 @@ def _shares(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     if holder.get("populationDocumented") == "COMPLETE" and shares and all(s.get("share") == 0 for s in shares):
         yield (
             (*path, "population"),
-            "A complete list of nothing but shares of 0 says that nobody is in the data; list who is, or say partial.",
+            "A complete list in which all shares are 0 says that nobody is in the data: list who is, or say partial.",
         )
 
 
@@ -113,6 +113,6 @@ def _range(definition: dict[str, Any]) -> Range:
 
 @cache
 def _catalogue() -> dict[str, Range]:
-    """The ranges of the catalogue's metrics, as `metrics.json` has them."""
+    """Return the range of each metric of the catalogue, from `metrics.json`."""
     text = resources.files("descent").joinpath("metrics.json").read_text("utf-8")
     return {name: _range(bounds) for name, bounds in json.loads(text).items()}

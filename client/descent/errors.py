@@ -1,12 +1,12 @@
-"""What may go wrong, as users of the client see it.
+"""The errors that the client raises.
 
 ```
 DescentError
-├── InvalidManifest                         a file that cannot be meant: found here, nothing was sent
-├── Unreachable                             nobody answers at the address
-├── Unintelligible                          somebody answers, but not a Descent server
-├── NotProved                               what is to be proved does not follow from the proof
-└── Refused                                 the registry's answer is no
+├── InvalidManifest                         a file is invalid: found by the client, nothing was sent
+├── Unreachable                             no server answers at the address
+├── Unintelligible                          the server that answers is not a Descent server
+├── NotProved                               a proof does not prove what it should
+└── Refused                                 the registry refuses
     ├── InvalidInput        INVALID_INPUT
     ├── NotFound            NOT_FOUND
     ├── UnknownReference    UNKNOWN_REFERENCE
@@ -27,16 +27,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 LIMIT = 100
-"""How many problems one error reports; whoever has more has one cause for most of them."""
+"""The most problems that one error reports; more of them mostly have a single cause."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and where.
+    """One problem and its place.
 
-    `field` is a path: as the file writes it (`models[1].trained_on[0].ref`) for what was found in a file, in GraphQL
-    names (`models[1].trainedOn[0].ref`) for what the registry reports. `line` and `column` count from 1 and are known
-    for YAML only.
+    `field` is a path: with the keys of the file (`models[1].trained_on[0].ref`) if the client found it in a file, with
+    GraphQL names (`models[1].trainedOn[0].ref`) if the registry reports it. `line` and `column` start at 1; they are
+    None for anything but YAML.
     """
 
     message: str
@@ -48,7 +48,7 @@ class Problem:
 
 
 class DescentError(Exception):
-    """Base of every error that the client raises on purpose; `problems` holds at least one."""
+    """Base of all errors that the client raises on purpose; `problems` has at least one element."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         if not problems:
@@ -58,12 +58,12 @@ class DescentError(Exception):
 
     @classmethod
     def because(cls, message: str) -> Self:
-        """Return the error for one problem that has no place in any input."""
+        """Return the error for one problem that belongs to no field of an input."""
         return cls([Problem(message)])
 
     @property
     def message(self) -> str:
-        """What the first problem is and what to do about it."""
+        """What the first problem is, and what to do about it."""
         return self.problems[0].message
 
     @property
@@ -73,12 +73,12 @@ class DescentError(Exception):
 
     @property
     def field(self) -> str | None:
-        """The part of the input that the first problem is in."""
+        """The path of the input field that the first problem is in; None if there is none."""
         return self.problems[0].field
 
 
 class InvalidManifest(DescentError):
-    """A file that cannot be meant: found here, nothing was sent."""
+    """A file is invalid: the client found it, nothing was sent."""
 
     def __init__(self, problems: Sequence[Problem], source: str) -> None:
         super().__init__(problems)
@@ -86,31 +86,31 @@ class InvalidManifest(DescentError):
 
 
 class Unreachable(DescentError):
-    """Nobody answers at the address, or not in time."""
+    """No server answers at the address, or not in time."""
 
 
 class Unintelligible(DescentError):
-    """Somebody answers, but not in the way a Descent server does."""
+    """The server that answers is not a Descent server, or breaks its protocol."""
 
 
 class NotProved(DescentError):
-    """What is to be proved does not follow from the proof: something was changed, or it is not a proof of this."""
+    """A proof does not prove what it should: something was changed, or the proof belongs to something else."""
 
 
 class Refused(DescentError):
-    """The registry's answer is no."""
+    """The registry refuses a request."""
 
     answers_to: ClassVar[str | None] = None
 
 
 class InvalidInput(Refused):
-    """What was sent cannot be meant."""
+    """The request is invalid."""
 
     answers_to = "INVALID_INPUT"
 
 
 class NotFound(Refused):
-    """The question names something that the registry does not hold."""
+    """The request names a record that the registry does not have."""
 
     answers_to = "NOT_FOUND"
 
@@ -122,43 +122,43 @@ class UnknownReference(Refused):
 
 
 class UnknownMetric(Refused):
-    """A metric is neither in the catalogue nor defined."""
+    """A metric is neither in the catalogue nor defined in the manifest or the registry."""
 
     answers_to = "UNKNOWN_METRIC"
 
 
 class VersionConflict(Refused):
-    """One label, two contents; or one content under two labels of a name."""
+    """A label is registered with other content, or the same build under another label of the same name."""
 
     answers_to = "VERSION_CONFLICT"
 
 
 class Cycle(Refused):
-    """Something would descend from itself."""
+    """A record would be derived from itself."""
 
     answers_to = "CYCLE"
 
 
 class GateBlocked(Refused):
-    """A policy refuses; the problem's `extensions` hold its outcome and rules."""
+    """A gate refuses; the problem's `extensions` have the outcome and the rules."""
 
     answers_to = "GATE_BLOCKED"
 
 
 class Forbidden(Refused):
-    """The token's owner may not do this."""
+    """The owner of the token may not do this."""
 
     answers_to = "FORBIDDEN"
 
 
 class Unauthenticated(Refused):
-    """There is no token, or none that the registry knows."""
+    """The request has no token, or one that is not valid."""
 
     answers_to = "UNAUTHENTICATED"
 
 
 class TooCostly(Refused):
-    """The question is too large to answer within the limits."""
+    """The answer would exceed the registry's limits."""
 
     answers_to = "TOO_COSTLY"
 
@@ -170,7 +170,7 @@ class Unavailable(Refused):
 
 
 class Internal(Refused):
-    """A fault of the registry; its log has the details under the id that the message names."""
+    """A fault of the registry; its log has the details under the correlation id in the message."""
 
     answers_to = "INTERNAL"
 
@@ -179,5 +179,5 @@ _BY_CODE = {kind.answers_to: kind for kind in Refused.__subclasses__()}
 
 
 def refusal(problems: Sequence[Problem]) -> Refused:
-    """Return the error for what a registry reported: its class is that of the first problem's code."""
+    """Return the error for the problems that a registry reported; its class belongs to the code of the first."""
     return _BY_CODE.get(problems[0].code, Refused)(problems)

@@ -11,14 +11,14 @@ CERTAIN: Final = 1.96
 
 
 def value(given: Any) -> str:
-    """Write a JSON value as it is read: text plain, nothing as a dash."""
+    """Write a JSON value: text without quotes, null as a dash."""
     if given is None:
         return "-"
     return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False)
 
 
 def share(given: float | None) -> str:
-    """Write a share of the rows in per cent."""
+    """Write a share (0 to 1) as a percentage; None as "unknown"."""
     return "unknown" if given is None else f"{100 * given:.3g} %"
 
 
@@ -36,7 +36,7 @@ def settings(config: Any) -> str:
 
 
 def on(data: dict[str, Any] | None) -> str:
-    """Write what was evaluated on, where that was said."""
+    """Write the data of an evaluation as ` on REF`; empty if it names none."""
     return f" on {data['ref']}" if data else ""
 
 
@@ -46,12 +46,12 @@ def people(slice: Sequence[dict[str, str]]) -> str:
 
 
 def number(value: float | None) -> str | None:
-    """Write a number with the digits that tell something."""
+    """Write a number with four significant digits."""
     return None if value is None else f"{value:.4g}"
 
 
 def protocols(series: Sequence[dict[str, Any]]) -> list[str]:
-    """How each was measured; with the settings of the suite where others differ from it by these alone."""
+    """Write the protocol of each series; with the settings of its suite if other series differ only in these."""
     plain = [f"{suite(one['suite'])}{on(one['data'])}" for one in series]
     keys = [(one.get("name"), people(one["slice"]), name) for one, name in zip(series, plain, strict=True)]
     return [
@@ -63,8 +63,8 @@ def protocols(series: Sequence[dict[str, Any]]) -> list[str]:
 def draw(points: Sequence[dict[str, Any]], optimum: float | None = None, width: int = WIDTH) -> list[str]:
     """Draw the results of a series: a line of `width` characters for each point, all on one scale.
 
-    A point has a `value`, and a `stderr` or None.
-    `●` is the value, `─` its 95 % interval, `┊` the optimum of a metric that has one.
+    A point has a `value`, and a `stderr` or None. `●` is the value, `─` its 95 % interval, `┊` the optimum of a metric
+    that has one.
     """
     spans = [(point["value"], CERTAIN * (point["stderr"] or 0.0)) for point in points]
     marks = [value + side * reach for value, reach in spans for side in (-1, 1)]

@@ -1,4 +1,4 @@
-"""JSON text as a tree of nodes: RFC 8259 to the letter, no key twice, no NaN."""
+"""JSON text as a tree of nodes: strictly RFC 8259, without duplicate keys and without NaN."""
 
 import json
 from typing import Any
@@ -10,9 +10,9 @@ _CONSTANTS = {"NaN": ".nan", "Infinity": ".inf", "-Infinity": "-.inf"}
 
 
 def read_json(text: str, source: str, report: Report) -> Node:
-    """Read a JSON text; duplicate keys are reported and reading goes on.
+    """Return the root node of a JSON text; duplicate keys are reported.
 
-    Raises InvalidManifest for what is not JSON or nested without measure.
+    Raises InvalidManifest if it is not JSON or is nested too deeply.
     """
     try:
         value = json.loads(
@@ -20,7 +20,7 @@ def read_json(text: str, source: str, report: Report) -> Node:
             object_pairs_hook=_Object,
             parse_int=lambda digits: Scalar(digits, "int"),
             parse_float=lambda digits: Scalar(digits, "float"),
-            # Python reads these although JSON has none; by YAML's names they are refused where they stand.
+            # Python reads these although JSON has none; under the names of YAML they are refused with their place.
             parse_constant=lambda name: Scalar(_CONSTANTS[name], "float"),
         )
         return _node(value, (), report)
@@ -33,7 +33,7 @@ def read_json(text: str, source: str, report: Report) -> Node:
 
 
 class _Object:
-    """An object's members as they came; a dict would have lost the first of two with one name."""
+    """The members of an object in their order; a dict would lose the first of two with the same name."""
 
     __slots__ = ("members",)
 

@@ -1,4 +1,4 @@
-"""A manifest: the file that a team keeps beside its model and that `descent register` sends."""
+"""A manifest: the file that a team stores with its model and that `descent register` sends."""
 
 import json
 import re
@@ -20,9 +20,9 @@ Format = Literal["yaml", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What one file registers.
+    """The manifest in one file.
 
-    `content` is ManifestInput in GraphQL's shape, ready to be sent; `outside` are the references that only the
+    `content` is ManifestInput in the shape of GraphQL, ready to be sent; `outside` are the references that only the
     registry can resolve.
     """
 
@@ -32,15 +32,15 @@ class Manifest:
     _root: Node = field(repr=False)
 
     def counts(self) -> dict[str, int]:
-        """Say how many of each thing the manifest lists, by the key that it has in YAML."""
+        """Return the number of elements of each section, by its key in YAML."""
         return {snake_case(name): len(self.content[name]) for name in manifest_shape().fields if self.content.get(name)}
 
     def check_entry(self) -> None:
-        """Raise InvalidManifest where something breaks a rule that holds for what is new to a registry."""
+        """Raise InvalidManifest if the manifest breaks a rule that holds for new records."""
         _refuse(entry_findings(self.content), self._root, self.source)
 
     def in_file(self, problem: Problem) -> Problem:
-        """Return what the registry reported about this manifest with its place in the file."""
+        """Return a problem that the registry reported about this manifest, with its place in the file."""
         if problem.field is None:
             return problem
         path = tuple(int(index) if index else name for name, index in re.findall(r"([^][.]+)|\[(\d+)\]", problem.field))
@@ -48,19 +48,19 @@ class Manifest:
 
 
 def load_manifest(path: FilePath) -> Manifest:
-    """Read a manifest's file; the ending .json, .yaml or .yml says what it is written in.
+    """Read the file of a manifest; the extension .json, .yaml or .yml decides its format.
 
-    Raises OSError where the file cannot be read, InvalidManifest where it is invalid.
+    Raises OSError if the file cannot be read, and InvalidManifest if it is invalid.
     """
     formats: dict[str, Format] = {".json": "json", ".yaml": "yaml", ".yml": "yaml"}
     return parse_manifest(path.read_bytes(), str(path), formats.get(path.suffix.lower()))
 
 
 def parse_manifest(data: bytes, source: str, written_in: Format | None = None) -> Manifest:
-    """Read a manifest; without `written_in`, what is well-formed JSON is JSON and anything else YAML.
+    """Read a manifest; without `written_in`, well-formed JSON is read as JSON and anything else as YAML.
 
-    YAML has keys in snake_case and enum values in lower case; JSON may also have GraphQL's names. Raises
-    InvalidManifest with everything that is wrong, up to 100 problems.
+    YAML has keys in snake_case and enum values in lower case; JSON may also have the names of GraphQL. Raises
+    InvalidManifest with all problems, at most 100.
     """
     text = _decode(data, source)
     written_in = written_in or _guess(text)
@@ -74,7 +74,7 @@ def parse_manifest(data: bytes, source: str, written_in: Format | None = None) -
         raise InvalidManifest([Problem(EMPTY, "INVALID_INPUT")], source)
     content = convert(root, manifest_shape(), report, graphql_names=written_in == "json")
     if problems:
-        # Without the parts that were left out, references would seem to lead nowhere.
+        # Without the parts that were left out, references to them would look unknown.
         raise InvalidManifest(problems, source)
     found = cross_references(content)
     _refuse(found.findings, root, source)
@@ -92,7 +92,7 @@ def _decode(data: bytes, source: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = f"Byte 0x{data[error.start]:02x} is no UTF-8; save the file as UTF-8."
+        message = f"Byte 0x{data[error.start]:02x} is not UTF-8: save the file as UTF-8."
         raise InvalidManifest([Problem(message, "INVALID_INPUT", None, line)], source) from error
 
 
@@ -112,7 +112,7 @@ def _problem(message: str, path: Path, node: Node | None, code: str | None = "IN
 
 
 def _placed(message: str, path: Path, root: Node, problem: Problem) -> Problem:
-    """Follow a path in GraphQL's names through the file as far as it leads, and put the problem there."""
+    """Follow a path with GraphQL names through the file as far as possible, and return the problem with that place."""
     node, written = root, Path()
     for step in path:
         found = _step(node, step)
@@ -128,7 +128,7 @@ def _step(node: Node, step: str | int) -> tuple[str | int, Node] | None:
     if isinstance(node, List) and isinstance(step, int) and step < len(node.items):
         return step, node.items[step]
     if isinstance(node, Map) and isinstance(step, int) and step < len(node.pairs):
-        # a list that was written as a mapping of names to values
+        # a list that the file writes as a mapping of names to values
         key, value = node.pairs[step]
         return key.text, value
     if isinstance(node, Map):

@@ -1,4 +1,4 @@
-"""What names and references may look like."""
+"""The rules for names, and references by label."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from descent.characters import is_unseen, joiner_allowed
 MAX_LENGTH = 200
 
 _CONTENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
-# Most names are recognised at once; a dot before a slash needs the closer look.
+# Most names match this and need no other check; names with a slash do not.
 _PLAIN = re.compile(r"[\w-][\w.-]{0,199}", re.ASCII)
 _RAISED = re.compile("[⁰¹²³⁴-⁹₀-₉]")
 """Superscript and subscript digits: NFKC would change them, and names such as PR² and τ²-bench need them."""
@@ -18,17 +18,17 @@ _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 
 def normal(text: str) -> str:
-    """Return the form that names are compared in (NFC)."""
+    """Return the form in which names are compared (NFC)."""
     return unicodedata.normalize("NFC", text)
 
 
 def misleads(character: str) -> bool:
-    """Tell whether a character is unseen and changes what is seen: control, bidi, line separator, half a character."""
+    """Return whether a character is invisible but changes the text: control, bidi, line separator, lone surrogate."""
     return character in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def fault_in_name(name: str) -> str | None:
-    """Say what is wrong with a name, a version or a partition's name; None if it is fine."""
+    """Return what is wrong with the name of a model, dataset, version or partition; None if it is valid."""
     if _PLAIN.fullmatch(name):
         return None
     name = normal(name)
@@ -55,9 +55,9 @@ def fault_in_name(name: str) -> str | None:
 
 
 def fault_in_new_name(name: str) -> str | None:
-    """Say what a name has that a registry takes from nothing new, though it may be registered so; None if it is fine.
+    """Return what is wrong with the name of a new record, although older records may have it; None if it is valid.
 
-    A name that `fault_in_name` refuses is not looked at.
+    `fault_in_name` must have accepted the name.
     """
     name = normal(name)
     if _PLAIN.fullmatch(name):
@@ -78,7 +78,7 @@ def fault_in_new_name(name: str) -> str | None:
 class Ref:
     """A reference by label, `model:NAME@VERSION` or `dataset:NAME@VERSION#PARTITION`, in normal form.
 
-    `version` is None for `model:NAME`, which inside a manifest is the one version of that name in it.
+    `version` is None for `model:NAME`, which in a manifest means the only version of that name in it.
     """
 
     kind: Literal["model", "dataset"]
@@ -93,9 +93,9 @@ class Ref:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read a reference; None for a content id (`sha256:…`), which names its record by itself.
+        """Return the reference that a text writes; None for a content id (`sha256:…`), which has no parts.
 
-        Raises ValueError with what is wrong.
+        Raises ValueError with what is wrong with it.
         """
         text = normal(text)
         if _CONTENT_ID.fullmatch(text):

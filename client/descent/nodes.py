@@ -1,7 +1,7 @@
-"""The tree that YAML and JSON are read into, before anybody knows what its scalars mean.
+"""The tree of nodes that YAML and JSON are read into, before the types of its scalars are known.
 
-`version: 1.10` is the text "1.10" and `depth: 1.10` inside a config is a number; only the schema can tell. So scalars
-stay text here, with a tag where the file itself says what they are, and places are kept for messages.
+`version: 1.10` is the text "1.10", and `depth: 1.10` inside a config is a number: only the schema decides. So scalars
+are text here, with a tag if the file itself gives their type. Nodes have their places, for messages.
 """
 
 import math
@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 MAX_DEPTH = 128
-"""Levels of nesting that are read; the deepest config that a registry takes (64) fits in with room."""
+"""The most levels of nesting that are read; a registry accepts configs of 64 levels."""
 
 MAX_INTEGER = 2**53 - 1
-"""The largest integer that every JSON reader agrees on, and so the largest that a content id can cover."""
+"""The largest integer that every JSON reader reads exactly, and so the largest that a content id can cover."""
 
 Tag = Literal["str", "int", "float", "bool", "null"]
 
 
 @dataclass(slots=True)
 class Scalar:
-    """Text as written. `tag` is None for a plain YAML scalar, whose meaning depends on the field that it is in."""
+    """Text as written. `tag` is None for a plain YAML scalar, whose type depends on the field that it is in."""
 
     text: str
     tag: Tag | None
@@ -29,13 +29,13 @@ class Scalar:
     column: int = 0
 
     def resolved(self) -> Tag:
-        """Say what the scalar is in YAML 1.2's core schema."""
+        """Return the tag of the scalar by the core schema of YAML 1.2."""
         return self.tag or core_tag(self.text)
 
 
 @dataclass(slots=True)
 class List:
-    """Items in order."""
+    """A list of nodes."""
 
     items: "list[Node]" = field(default_factory=list)
     line: int = 0
@@ -44,7 +44,7 @@ class List:
 
 @dataclass(slots=True)
 class Map:
-    """Keys and values in order; no key twice, merge keys resolved."""
+    """A mapping in the order of the file, without duplicate keys and with merge keys resolved."""
 
     pairs: "list[tuple[Scalar, Node]]" = field(default_factory=list)
     line: int = 0
@@ -54,13 +54,13 @@ class Map:
 Node = Scalar | List | Map
 Path = tuple[str | int, ...]
 Report = Callable[[str, Path, Node | None], None]
-"""What readers call with a sentence, the path and the node that is to blame."""
+"""Readers call it for each problem, with the message, the path and the node."""
 
 _PLAIN_KEY = re.compile(r"[\w-]+")
 
 
 def path_text(path: Path) -> str:
-    """Write a path down: `models[1].config["learning rate"]`."""
+    """Return a path as text: `models[1].config["learning rate"]`."""
     text = ""
     for step in path:
         if isinstance(step, int):
@@ -88,22 +88,20 @@ _PATTERNS = dict(_CORE)
 
 
 def core_tag(text: str) -> Tag:
-    """Say what a plain scalar is in YAML 1.2's core schema: no dates, no base 60, no yes and no."""
+    """Return the tag of a plain scalar by the core schema of YAML 1.2: no dates, no base 60, no yes and no."""
     return next((tag for tag, pattern in _CORE if pattern.fullmatch(text)), "str")
 
 
 def core_value(scalar: Scalar) -> str | int | float | bool | None:
-    """Return a scalar's value in YAML 1.2's core schema.
+    """Return the value of a scalar by the core schema of YAML 1.2.
 
-    Raises ValueError, with a sentence, for a number that JSON cannot hold and for text that is not what its tag says.
+    Raises ValueError with a message for a number that JSON cannot represent, and for text that its tag does not allow.
     """
     tag, text = scalar.resolved(), scalar.text
     if tag == "str":
         return text
     if scalar.tag is not None and not _agrees(tag, text):
-        raise ValueError(
-            f'is tagged !!{tag}, and "{shorten(text)}" is no such thing; drop the tag or correct the value'
-        )
+        raise ValueError(f'is tagged !!{tag}, and "{shorten(text)}" is not one: remove the tag or correct the value')
     if tag == "null":
         return None
     if tag == "bool":
@@ -116,7 +114,7 @@ def _agrees(tag: Tag, text: str) -> bool:
 
 
 def _integer(text: str) -> int:
-    # Python refuses to convert thousands of digits, and nothing of more than twenty is within bounds anyway.
+    # Python refuses to convert thousands of digits; a number of more than twenty is out of bounds anyway.
     digits = text.lstrip("+-").lstrip("0ox") or "0"
     if len(digits) <= 20:
         base = {"0o": 8, "0x": 16}.get(text[:2], 10)
@@ -129,14 +127,14 @@ def _integer(text: str) -> int:
 
 
 def _float(text: str) -> float:
-    # Only YAML's own spellings of infinity and not-a-number hold letters other than an exponent's.
+    # Of all numbers, only YAML's infinity and not-a-number contain a letter other than e.
     value = math.inf if re.search("[a-df-z]", text, re.IGNORECASE) else float(text)
     if math.isfinite(value):
         return value
-    raise ValueError(f"is {shorten(text)}, which is no finite number; leave it out, or write it as text, in quotes")
+    raise ValueError(f"is {shorten(text)}, which is not a finite number: leave it out, or write it as text, in quotes")
 
 
 def shorten(text: str, limit: int = 60) -> str:
-    """Return text that is fit for a message: one line, not too long."""
+    """Return text for a message: on one line, and at most `limit` characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -1,4 +1,4 @@
-"""Signed checkpoints, verified here: C2SP's signed notes, checkpoints and cosignatures, with Ed25519.
+"""Verifying signed checkpoints: C2SP's signed notes, checkpoints and cosignatures, with Ed25519.
 
 https://c2sp.org/signed-note, https://c2sp.org/tlog-checkpoint, https://c2sp.org/tlog-cosignature. Keys are written
 `NAME+ID+BASE64`, as `descentd keygen` prints them.
@@ -19,7 +19,7 @@ from descent.errors import NotProved
 from descent.proofs import Tree
 
 SIGNATURE, COSIGNATURE = 1, 4
-"""The types of keys: one signs checkpoints, the other cosigns them at a time."""
+"""The types of keys: one signs checkpoints, the other cosigns them with a time."""
 
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _MOST = 100
@@ -35,22 +35,22 @@ class Key:
 
     @classmethod
     def parse(cls, written: str) -> "Key":
-        """Return the key that a text writes; raises NotProved for what is none."""
+        """Return the key that a text writes; raises NotProved if it is not a public key."""
         name, id, encoded = [*written.strip().split("+", 2), "", ""][:3]
         raw = _decoded(encoded)
         if _is_name(name) and len(raw) == 33 and raw[0] in {SIGNATURE, COSIGNATURE}:
             key = cls(name, raw[0], raw[1:])
             if key.id.hex() == id:
                 return key
-        raise NotProved.because("This is no public key: write NAME+ID+BASE64, as `descentd keygen` prints it.")
+        raise NotProved.because("This is not a public key: write NAME+ID+BASE64, as `descentd keygen` prints it.")
 
     @property
     def id(self) -> bytes:
-        """The four bytes that signatures name the key by."""
+        """The four bytes by which signatures name the key."""
         return hashlib.sha256(b"%s\n%c%s" % (self.name.encode(), self.type, self.key)).digest()[:4]
 
     def verifies(self, signature: bytes, text: str) -> bool:
-        """Return whether a signature (without the key id) is of this key over the text of a note."""
+        """Return whether a signature (without the key id) of a note's text was made with this key."""
         message = text.encode()
         if self.type == COSIGNATURE:
             moment, signature = int.from_bytes(signature[:8], "big"), signature[8:]
@@ -66,7 +66,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A log as its owner signed it, and the names of the witnesses that cosigned it."""
+    """The signed state of a log, and the names of the witnesses that cosigned it."""
 
     origin: str
     tree: Tree
@@ -76,8 +76,8 @@ class Checkpoint:
 def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
     """Return the checkpoint of a signed note; raises NotProved.
 
-    One of `keys` has to have signed it, by the name that is its origin. Signatures of other keys are ignored, a
-    wrong one of a key that is given is not. Cosigning keys may be among `keys`: who of them cosigned is in `witnesses`.
+    One of `keys`, with the origin of the checkpoint as its name, must have signed it. Signatures of other keys are
+    ignored; an invalid signature of one of `keys` is an error. Those of `keys` that cosigned are its `witnesses`.
     """
     text, signatures = _taken_apart(note)
     signed: set[Key] = set()
@@ -85,7 +85,7 @@ def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
         for key in keys:
             if key.name == name and key.id == raw[:4]:
                 if not key.verifies(raw[4:], text):
-                    raise NotProved.because(f"The signature of {name} is wrong: the checkpoint was changed.")
+                    raise NotProved.because(f"The signature of {name} is invalid: the checkpoint was changed.")
                 signed.add(key)
     origin, tree = _checkpoint(text)
     if not any(key.type == SIGNATURE and key.name == origin for key in signed):
@@ -94,7 +94,7 @@ def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
 
 
 def read_keys(given: Sequence[str]) -> list[Key]:
-    """Return the keys that texts write, or files that hold one a line; raises NotProved."""
+    """Return keys, each given as text or as a file with one key on each line; raises NotProved."""
     written: list[str] = []
     for text in given:
         try:
@@ -111,7 +111,7 @@ def _checkpoint(text: str) -> tuple[str, Tree]:
         root = _decoded(lines[2])
         if len(root) == hashlib.sha256().digest_size:
             return lines[0], Tree(int(lines[1]), root)
-    raise NotProved.because("The note is no checkpoint: origin, size and root are expected, a line each.")
+    raise NotProved.because("The note is not a checkpoint: expected origin, size and root on one line each.")
 
 
 def _taken_apart(note: str) -> tuple[str, list[tuple[str, bytes]]]:
@@ -119,7 +119,7 @@ def _taken_apart(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     lines = signatures.removesuffix("\n").split("\n")
     whole = bool(separator and text) and signatures.endswith("\n") and len(lines) <= _MOST
     if not whole or any(c < " " and c != "\n" for c in note):
-        raise NotProved.because("This is no signed note: text, an empty line and signatures are expected.")
+        raise NotProved.because("This is not a signed note: expected text, an empty line and signatures.")
     return text + "\n", [_signature(line) for line in lines]
 
 
@@ -127,7 +127,7 @@ def _signature(line: str) -> tuple[str, bytes]:
     mark, name, encoded = [*line.split(" "), "", ""][:3]
     raw = _decoded(encoded)
     if mark != "—" or not _is_name(name) or line.count(" ") != 2 or len(raw) < 5:
-        raise NotProved.because("A line of the note's signatures is no signature: — NAME BASE64 is expected.")
+        raise NotProved.because("A signature line of the note is invalid: expected — NAME BASE64.")
     return name, raw
 
 
@@ -136,7 +136,7 @@ def _is_name(name: str) -> bool:
 
 
 def _decoded(encoded: str) -> bytes:
-    """Return the bytes; none for what is no Base64."""
+    """Return the bytes that Base64 encodes; empty if the text is not Base64."""
     try:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):

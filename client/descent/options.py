@@ -1,4 +1,4 @@
-"""Options that many commands share, and what they come to."""
+"""Options that many commands share, and the session that they describe."""
 
 import os
 import re
@@ -24,50 +24,52 @@ class Format(StrEnum):
 Url = Annotated[
     str | None, typer.Option("--url", metavar="URL", help=f"Address of the registry; DESCENT_URL, or {DEFAULT_URL}.")
 ]
-Output = Annotated[Format | None, typer.Option("--format", help="How data is written; as tables if not said.")]
+Output = Annotated[Format | None, typer.Option("--format", help="How data is written.  [default: table]")]
 AsOf = Annotated[
     str | None,
-    typer.Option("--as-of", metavar="MOMENT", help="As the registry knew it then, like 2025-01-15T10:00:00Z."),
+    typer.Option("--as-of", metavar="MOMENT", help="As recorded at this moment, for example 2025-01-15T10:00:00Z."),
 ]
-Since = Annotated[
-    str | None, typer.Option("--since", metavar="REF", help="Only this ancestor and what descends from it.")
-]
-First = Annotated[int, typer.Option("--first", metavar="N", min=1, help="How many rows.")]
-All = Annotated[bool, typer.Option("--all", help="All rows, however many.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="REF", help="Only this ancestor and its descendants.")]
+First = Annotated[int, typer.Option("--first", metavar="N", min=1, help="How many rows to show.")]
+All = Annotated[bool, typer.Option("--all", help="Show all rows.")]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only versions of this model.")]
 NamePrefix = Annotated[
-    str | None, typer.Option("--name-prefix", metavar="TEXT", help="Only models whose name begins so.")
+    str | None, typer.Option("--name-prefix", metavar="TEXT", help="Only models whose name begins with this text.")
 ]
 DerivedFrom = Annotated[
-    str | None, typer.Option("--derived-from", metavar="REF", help="Only what descends from this version.")
+    str | None, typer.Option("--derived-from", metavar="REF", help="Only descendants of this version.")
 ]
 ServingIn = Annotated[
-    str | None, typer.Option("--serving-in", metavar="NAME", help="Only what serves in this environment.")
+    str | None, typer.Option("--serving-in", metavar="NAME", help="Only versions that serve in this environment.")
 ]
 Kinds = Annotated[
     list[str] | None,
-    typer.Option("--kinds", metavar="KIND,…", help="Only records of these kinds, like model_version,deployment."),
+    typer.Option(
+        "--kinds", metavar="KIND,…", help="Only records of these kinds, for example model_version,deployment."
+    ),
 ]
 At = Annotated[
     str | None,
-    typer.Option("--at", metavar="MOMENT", help="Then, like 2025-01-15T10:00:00Z; now if not said."),
+    typer.Option("--at", metavar="MOMENT", help="The moment, for example 2025-01-15T10:00:00Z.  [default: now]"),
 ]
 Place = Annotated[str, typer.Option("--environment", "-e", metavar="NAME", help="The environment.")]
 Endpoint = Annotated[str, typer.Option("--endpoint", "-p", metavar="NAME", help="The endpoint.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why.")]
 Source = Annotated[
-    str | None, typer.Option("--source", metavar="TEXT", help="With --claimed-by: where that is on record.")
+    str | None,
+    typer.Option("--source", metavar="TEXT", help="With --claimed-by: where the evidence of it can be found."),
 ]
 Key = Annotated[
-    str | None, typer.Option("--key", metavar="TEXT", help="Of your choice: the same key again is the same act.")
+    str | None,
+    typer.Option("--key", metavar="TEXT", help="A key of your choice; the same key again does not record it twice."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Where the registry is and how its answers are written.
+    """The address of the registry, and how its answers are written.
 
-    An option after the command counts before the same option in front of it, and that before the environment.
+    An option after the command takes precedence over the same option before it, and that one over the environment.
     """
 
     url: str | None = None
@@ -75,17 +77,17 @@ class Session:
 
     @classmethod
     def of(cls, context: typer.Context, url: str | None, output: Format | None) -> "Session":
-        """Return what a command's own options and those in front of it come to."""
+        """Return the session that the options after and before a command describe."""
         outer = context.obj or cls()
         return cls(url or outer.url, output or outer.output)
 
     @property
     def json(self) -> bool:
-        """Whether data is written for programs."""
+        """Whether data is written as JSON."""
         return self.output is Format.JSON
 
     def client(self, timeout: float = 60.0) -> Client:
-        """Return a client of the registry, with the token of the environment."""
+        """Return a client of the registry, with the token from DESCENT_TOKEN."""
         url = self.url or os.environ.get("DESCENT_URL") or DEFAULT_URL
         return Client(url, token=os.environ.get("DESCENT_TOKEN"), timeout=timeout)
 
@@ -96,17 +98,17 @@ def limit_of(first: int, everything: bool) -> int | None:
 
 
 def claim(by: str | None, source: str | None) -> dict[str, str | None] | None:
-    """Return what is claimed from before, by whom and where that is on record; None where nothing is claimed."""
+    """Return the claim that a deployment is older than the registry; None if nothing is claimed."""
     return {"by": by, "source": source} if by or source else None
 
 
 def claim_sentence(claimed: Mapping[str, Any]) -> str:
-    """Return who claims a deployment from before the registry was asked, and what that means."""
-    return f"claimed by {claimed['by']}, from before this registry was asked: {claimed['source']}"
+    """Return a sentence that says who claims a deployment, and where the evidence of it is."""
+    return f"claimed by {claimed['by']}, from before this registry was in use: {claimed['source']}"
 
 
 def upper(names: list[str] | None) -> list[str] | None:
-    """Return enum values as GraphQL spells them; several may share one argument, separated by commas."""
+    """Return enum values in upper case, as in GraphQL; one argument may have several, separated by commas."""
     values = [
         part.strip().upper().replace("-", "_") for name in names or () for part in name.split(",") if part.strip()
     ]
@@ -118,7 +120,7 @@ _UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 def moment_after(text: str) -> str:
-    """Return the moment that is meant by an age from now (`30d`, `12h`, `45m`) in RFC 3339; any other text as it is."""
+    """Return the moment after a duration from now (`30d`, `12h`, `45m`) in RFC 3339; any other text unchanged."""
     age = _AGE.fullmatch(text.strip())
     if age is None:
         return text
@@ -126,5 +128,5 @@ def moment_after(text: str) -> str:
 
 
 def given(input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was said of an input, without what was left out."""
+    """Return the fields of an input without those that are None."""
     return {name: value for name, value in input.items() if value is not None}

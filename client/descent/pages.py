@@ -1,4 +1,4 @@
-"""One record as a page that a risk officer reads from top to bottom."""
+"""The page of one record, which a risk officer can read from top to bottom."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -12,20 +12,20 @@ Record = dict[str, Any]
 
 
 def print_page(record: Record) -> None:
-    """Write the page of any record, as the Entity operation returns it."""
+    """Print the page of a record of any kind, given the answer of the operation Entity."""
     console.print_line(record["ref"], "bold")
     console.print_line(f"{record['kind']}, recorded {record['recordedAt']} by {record['recordedBy']}", "dim")
     if record["id"] != record["ref"]:
         console.print_line(record["id"], "dim")
     if record.get("retracted"):
-        console.print_line("Retracted: nothing is to rest on it any more.", "red")
-    _items("It rests on what was retracted", [one["ref"] for one in record.get("retractedOrigins", ())])
+        console.print_line("Retracted: nothing may rely on it any more.", "red")
+    _items("It relies on retracted records", [one["ref"] for one in record.get("retractedOrigins", ())])
     for part in _PARTS.get(record["__typename"], (_content,)):
         part(record)
 
 
 def _content(record: Record) -> None:
-    """Write everything that a record holds, other records by their refs."""
+    """Print the whole content of a record, with the refs of the records that it names."""
     refs = {link["node"]["id"]: link["node"]["ref"] for link in record["links"]}
     console.print_heading("Content")
     for line in yaml.safe_dump(_by_refs(record["content"], refs), allow_unicode=True, sort_keys=False).splitlines():
@@ -66,11 +66,13 @@ def _verdict(record: Record) -> None:
 
 
 def print_profile(record: Record) -> None:
-    """Write what a version is for and what it must not do, or that nobody has said so."""
+    """Print the intended use of a version and what it must not be used for, or that no profile is recorded."""
     profile = record["safetyProfile"]
     if profile is None:
         console.print_heading("Safety profile")
-        console.print_line("None: nobody has said what this version is for and what it must not do.", "yellow")
+        console.print_line(
+            "None recorded: the intended use of this version, and what it must not do, are not known.", "yellow"
+        )
         return
     console.print_heading("Intended use")
     console.print_line(profile["intendedUse"])
@@ -97,7 +99,7 @@ def _warnings(record: Record) -> None:
         {**one["incident"], "of": one["of"]["ref"], "relation": one["relation"].lower().replace("_", " ")}
         for one in record.get("kinIncidents", ())
     ]
-    _table("Open incidents of kin", ("of", "relation", "severity", "title", "id"), kin)
+    _table("Open incidents of related versions", ("of", "relation", "severity", "title", "id"), kin)
     _items("Notes", [f"{_writer(note)}: {note['text']}" for note in record["notes"]])
 
 
@@ -122,7 +124,7 @@ def _origin(record: Record) -> None:
 
 
 def print_build(record: Record) -> None:
-    """Write how a version was made: code, parameters, environment and files."""
+    """Print how a version was built: code, parameters, environment and files."""
     code, config, environment = record["code"], record["config"], record["environment"]
     path = f" {code['path']}" if code and code.get("path") else ""
     _pairs("Code", [(code["repository"], code["commit"] + path)] if code else [])
@@ -169,7 +171,7 @@ def _incident(record: Record) -> None:
     told = [("severity", record["severity"]), ("status", record["status"])]
     told += [("environment", record["happenedIn"]), ("endpoint", record["endpoint"])]
     told += [("opened", record["openedAt"]), ("resolved", record["resolvedAt"])]
-    told += [("version", record["about"]["ref"] if record["about"] else "unmatched: it fits nothing on record")]
+    told += [("version", record["about"]["ref"] if record["about"] else "unmatched: no version served there")]
     told += [(part, record[part]["id"]) for part in ("profile", "deployment") if record[part]]
     told += [("cause", record["cause"]["ref"])] if record["cause"] else []
     _pairs("Incident", [(name, value) for name, value in told if value is not None])
@@ -180,7 +182,7 @@ def _incident(record: Record) -> None:
     elif labels is not None:
         _items("Labels", [_json(labels)])
     counts = [(one["kind"], str(one["count"])) for one in record["affected"]]
-    _pairs("What else comes from the cause, or else from the version", counts)
+    _pairs("Descendants of the cause, or of the version if no cause is named", counts)
 
 
 def _json(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Two versions item by item: what a result says of its own items, and of those that an ancestor answered too.
+"""Comparing two versions item by item: the result of a version, paired with that of an ancestor on the same items.
 
 The standard error of a mean over items in clusters is s² = n⁻²·Σ_c(Σ_{i∈c}(y_i − ȳ))², of the difference the same of
 the differences (Miller 2024, Adding Error Bars to Evals).
@@ -18,7 +18,7 @@ Slice = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item's value; slice: the group that it is about; cluster: the items that it belongs together with."""
+    """The value of one item. `slice` is the group that it is about; items of one `cluster` are not independent."""
 
     name: str
     value: float
@@ -27,11 +27,11 @@ class Item:
 
     @classmethod
     def read(cls, line: str, place: str) -> "Item":
-        """Read a line of NDJSON; raises InvalidManifest, naming the place."""
+        """Return the item on a line of NDJSON; raises InvalidManifest with the `place` in its message."""
         try:
             given = json.loads(line, parse_constant=lambda name: name)
         except (json.JSONDecodeError, RecursionError) as error:
-            raise _refused(f"{place}: this is not JSON.") from error
+            raise _refused(f"{place}: expected JSON.") from error
         if not isinstance(given, dict) or not given.keys() <= {"item", "value", "slice", "cluster"}:
             raise _refused(f'{place}: expected an object with "item", "value" and perhaps "slice" and "cluster".')
         name, value = given.get("item"), given.get("value")
@@ -49,11 +49,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class PairedResult:
-    """What a version's items come to in one slice, and beside an ancestor's.
+    """The result of a version in one slice, paired with that of an ancestor.
 
-    stderr is None for right and wrong items without clusters, whose error follows from n. n01 items are 0 on the
-    ancestor and 1 here, n10 the reverse; or `variance` is that of the mean difference. alone: how many items only one
-    of the two has, which are not compared.
+    stderr is None if all items are 0 or 1 and there are no clusters: then it follows from n. n01 items are 0 for the
+    ancestor and 1 for the version, n10 items the reverse; otherwise `variance` is that of the mean difference. `alone`
+    is the number of items that only one of the two has, which are not compared.
     """
 
     slice: Slice
@@ -67,7 +67,7 @@ class PairedResult:
     alone: int
 
     def metric(self, name: str, subject: str) -> dict[str, Any]:
-        """As a manifest says it, with the ancestor's ref."""
+        """Return the metric of an evaluation in a manifest, paired with the ancestor's ref."""
         pair: dict[str, Any] = {"subject": subject}
         if self.variance is None:
             pair |= {"n01": self.n01, "n10": self.n10}
@@ -79,9 +79,9 @@ class PairedResult:
 
 
 def pair_items(before: Iterable[Item], after: Iterable[Item]) -> list[PairedResult]:
-    """Pair the items of an ancestor with those of a version, slice by slice.
+    """Return the paired result of each slice, given the items of an ancestor and of a version.
 
-    Raises InvalidManifest where an item is given twice in a slice, or where a slice has no item in common.
+    Raises InvalidManifest if an item is given twice in a slice, or if a slice has no item in common.
     """
     earlier, later = _by_slice(before, "the first file"), _by_slice(after, "the second file")
     return [_paired(slice, earlier.get(slice, {}), items) for slice, items in later.items()]
@@ -123,7 +123,7 @@ def _paired(slice: Slice, earlier: Mapping[str, Item], later: Mapping[str, Item]
 
 
 def _variance(values: Sequence[float], clusters: Sequence[str]) -> float:
-    """Of the mean: n⁻²·Σ_c(Σ_{i∈c}(y_i − ȳ))²."""
+    """Return the variance of the mean of items in clusters: n⁻²·Σ_c(Σ_{i∈c}(y_i − ȳ))²."""
     mean = math.fsum(values) / len(values)
     sums: defaultdict[str, float] = defaultdict(float)
     for value, cluster in zip(values, clusters, strict=True):

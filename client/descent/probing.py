@@ -1,4 +1,4 @@
-"""Running a probe: a command that is told what to try by its environment, and answers with results on stdout."""
+"""Running a probe: a command that reads its task from environment variables and prints results to stdout."""
 
 import json
 import os
@@ -12,17 +12,17 @@ from descent.errors import DescentError, InvalidManifest, Problem
 from descent.manifest import parse_manifest
 
 MOST: Final = 16 * 1024 * 1024
-"""Bytes that a command may answer with."""
+"""The most bytes that a command may print to stdout."""
 
 Json = dict[str, Any]
 
 
 class ProbeFailed(DescentError):
-    """A command that ended badly, did not end, or did not answer in the way that is asked of it."""
+    """The command of a probe failed, did not end in time, or did not print results in the expected form."""
 
 
 def environment(version: str, found: Mapping[str, Any]) -> dict[str, str]:
-    """What a probe's command is told: this process's environment without the registry's token, and the probe."""
+    """Return the environment for a probe's command: that of this process without the token, and the probe."""
     probe = found["probe"]
     inherited = {name: value for name, value in os.environ.items() if name != "DESCENT_TOKEN"}
     return inherited | {
@@ -39,13 +39,12 @@ def environment(version: str, found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def run(version: str, found: Mapping[str, Any], timeout: float) -> Json:
-    """Run the command of a probe by the shell, and return the manifest that its answer makes.
+    """Run the command of a probe in a shell, and return the manifest of its results.
 
-    Its stderr goes where ours does. Raises ProbeFailed, where it did not end by itself after the whole group of its
-    processes was killed.
+    The command inherits stderr. Raises ProbeFailed; after a timeout, the command's whole process group is killed first.
     """
     command = found["probe"]["command"]
-    process = subprocess.Popen(  # noqa: S602 - the command is shown first, and run only where that was asked for
+    process = subprocess.Popen(  # noqa: S602 - the command is shown first, and run only with --exec
         command, shell=True, stdout=subprocess.PIPE, env=environment(version, found), start_new_session=True
     )
     try:
@@ -59,21 +58,21 @@ def run(version: str, found: Mapping[str, Any], timeout: float) -> Json:
     if process.returncode != 0:
         raise ProbeFailed.because(f"It ended with {process.returncode}.")
     if len(answer) > MOST:
-        raise ProbeFailed.because(f"It wrote {len(answer):,} bytes, more than {MOST:,}.")
+        raise ProbeFailed.because(f"It printed {len(answer):,} bytes, more than {MOST:,}.")
     return manifest(version, found["probe"], answer)
 
 
 def manifest(version: str, probe: Mapping[str, Any], answer: bytes) -> Json:
-    """The manifest, in GraphQL's names, that a command's answer stands for; raises ProbeFailed where there is none.
+    """Return the manifest, with GraphQL names, of the results that a command printed; raises ProbeFailed.
 
-    The answer is JSON: a number; `{"value": …}` with `n` and `stderr` where known; `{"metrics": […]}`; or a whole
-    manifest of evaluations. What it leaves out is the version, the suite, the data, the metric and the slice of the
-    probe, and now; a version or a suite that is another is refused.
+    A command prints JSON: a number; `{"value": …}` with `n` and `stderr` if known; `{"metrics": […]}`; or a whole
+    manifest of evaluations. Version, suite, data, metric, slice and time that are left out are those of the probe, and
+    now. Another version or suite than that of the probe is refused.
     """
     try:
         given = json.loads(answer)
     except (ValueError, RecursionError) as error:
-        raise ProbeFailed.because("What it wrote to stdout is not JSON: results alone belong there.") from error
+        raise ProbeFailed.because("Its stdout is not JSON: print nothing but results there.") from error
     asked = {"name": probe["suite"]["name"], "version": probe["suite"]["version"]}
     if probe["suite"]["config"] is not None:
         asked["config"] = probe["suite"]["config"]
@@ -84,7 +83,9 @@ def manifest(version: str, probe: Mapping[str, Any], answer: bytes) -> Json:
     evaluations = [usual | ({} if "evaluated_at" in one else now) | one for one in _evaluations(given, probe)]
     for one in evaluations:
         if one["subject"] != version or one["suite"] != asked:
-            raise ProbeFailed.because(f"Its results are of {one['subject']} under {one['suite']}, not what was asked.")
+            raise ProbeFailed.because(
+                f"Its results are for {one['subject']} in {one['suite']}, which is not what the probe asks for."
+            )
     try:
         written = json.dumps({"evaluations": evaluations}, allow_nan=False).encode()
         return parse_manifest(written, "the answer", "json").content
@@ -108,6 +109,4 @@ def _evaluations(given: Any, probe: Mapping[str, Any]) -> list[Json]:
             slice = {part["attribute"]: part["value"] for part in probe["slice"]}
             return [{"metrics": [{"name": probe["metric"], "slice": slice} | given]}]
         case _:
-            raise ProbeFailed.because(
-                'It answered with something else than a number, {"value": …} or {"metrics": […]}.'
-            )
+            raise ProbeFailed.because('Expected a number, {"value": …} or {"metrics": […]} on its stdout.')

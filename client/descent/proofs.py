@@ -1,4 +1,4 @@
-"""Checking what a registry proves, without it: hashes alone, no network and no code of the server.
+"""Verifying the proofs of a registry by hashes only: without the network and without code of the server.
 
 A log is a Merkle tree (RFC 6962, section 2.1). The two checks follow the algorithms of RFC 9162, sections 2.1.3.2 and
 2.1.4.2. A record's id is the hash of its content, and its entry in the log names the id.
@@ -24,7 +24,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """What the text of an entry says; `recorded_at` is in microseconds since 1970 UTC."""
+    """The fields of a log entry, from its text; `recorded_at` is in microseconds since 1970 UTC."""
 
     sequence: int
     transaction: int
@@ -34,14 +34,14 @@ class LogEntry:
 
     @classmethod
     def parse(cls, text: str) -> "LogEntry":
-        """Take the text apart; raises NotProved for what is none."""
+        """Return the entry with this text; raises NotProved if it is not the text of an entry."""
         tag, *parts = text.split("\n", 5)
         if tag != "descent.entry.v1" or len(parts) != 5:
-            raise NotProved.because("The text of the log entry is not of the format descent.entry.v1.")
+            raise NotProved.because("The text of the log entry does not have the format descent.entry.v1.")
         try:
             return cls(int(parts[0]), int(parts[1]), int(parts[2]), parts[3], parts[4])
         except ValueError:
-            raise NotProved.because("The text of the log entry holds no numbers where they have to be.") from None
+            raise NotProved.because("The text of the log entry has no numbers where numbers are expected.") from None
 
 
 def leaf_hash(leaf: bytes) -> bytes:
@@ -55,7 +55,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def record_id(kind: str, body: bytes) -> str:
-    """Return the id of a record with this content, which is RFC 8785 JSON."""
+    """Return the id of a record, `sha256:HEX`, given its kind and its content as RFC 8785 JSON."""
     return "sha256:" + hashlib.sha256(b"descent.record.v1:%s\n" % kind.encode() + body).hexdigest()
 
 
@@ -77,13 +77,13 @@ def check_inclusion(leaf: bytes, index: int, tree: Tree, path: Sequence[bytes]) 
     if last != 0:
         raise NotProved.because("The inclusion proof is too short for the size of the log.")
     if found != tree.root:
-        raise NotProved.because("The inclusion proof leads to another root: the entry is not in this log.")
+        raise NotProved.because("The inclusion proof gives another root: the entry is not in this log.")
 
 
 def check_consistency(first: Tree, second: Tree, path: Sequence[bytes]) -> None:
     """Check that a tree is the beginning of another (RFC 9162, 2.1.4.2); raises NotProved.
 
-    Two trees of one size are consistent where their roots are equal; the empty one is the beginning of any.
+    Two trees of the same size must have the same root. The empty tree is the beginning of every tree.
     """
     if first.size > second.size:
         raise NotProved.because(f"A log of {first.size} entries cannot be the beginning of one of {second.size}.")
@@ -92,7 +92,7 @@ def check_consistency(first: Tree, second: Tree, path: Sequence[bytes]) -> None:
     elif first.size == 0:
         proved = not path and first.root == EMPTY_ROOT
     else:
-        # Where the first tree is full, its root is the first of the hashes and left out of the proof.
+        # If the first tree is full, its root is the first of the hashes, and the proof leaves it out.
         full = first.size & (first.size - 1) == 0
         proved = _roots(first.size, second.size, [first.root, *path] if full else path) == (first.root, second.root)
     if not proved:
@@ -103,7 +103,7 @@ def check_consistency(first: Tree, second: Tree, path: Sequence[bytes]) -> None:
 
 
 def _roots(first: int, second: int, hashes: Sequence[bytes]) -> tuple[bytes, bytes] | None:
-    """Return the roots of both trees that a consistency proof leads to; None where its length is wrong."""
+    """Return the roots of both trees that follow from a consistency proof; None if it has the wrong length."""
     place, last = first - 1, second - 1
     while place & 1:
         place, last = place >> 1, last >> 1
@@ -124,16 +124,16 @@ def _roots(first: int, second: int, hashes: Sequence[bytes]) -> tuple[bytes, byt
 
 
 def check_proof(proof: Mapping[str, Any]) -> LogEntry:
-    """Check all that the answer to the operation Proof says, and return the entry that it proves; raises NotProved.
+    """Check the whole answer of the operation Proof, and return the entry that it proves; raises NotProved.
 
-    That the root is the log's is not known by this: compare it with a checkpoint.
+    This does not show that the root is the registry's: compare it with a signed checkpoint.
     """
     record, body, text = proof["record"], str(proof["body"]), str(proof["entry"])
     entry = LogEntry.parse(text)
     if record_id(str(record["kind"]), body.encode()) != record["id"]:
-        raise NotProved.because("The content is not what the record's id was made of.")
+        raise NotProved.because("The content does not match the record's id: it was changed.")
     if entry.id != record["id"] or entry.sequence != int(proof["index"]) + 1:
-        raise NotProved.because("The log entry is of another record, or of another place in the log.")
+        raise NotProved.because("The log entry belongs to another record, or to another position in the log.")
     leaf = leaf_hash(text.encode())
     if leaf != digest(proof["leaf"]):
         raise NotProved.because("The leaf is not the hash of the log entry.")
@@ -145,16 +145,16 @@ def check_proof(proof: Mapping[str, Any]) -> LogEntry:
 
 
 def digest(written: object) -> bytes:
-    """Return the hash that 64 hexadecimal digits stand for; raises NotProved."""
+    """Return the 32 bytes of a hash in hexadecimal digits; raises NotProved."""
     try:
         found = bytes.fromhex(str(written))
     except ValueError:
         found = b""
     if len(found) != hashlib.sha256().digest_size:
-        raise NotProved.because(f"{str(written)[:80]} is no hash: 64 hexadecimal digits are expected.")
+        raise NotProved.because(f"{str(written)[:80]} is not a hash: expected 64 hexadecimal digits.")
     return found
 
 
 def digests(written: Sequence[object]) -> list[bytes]:
-    """Return hashes as `digest` reads them; raises NotProved."""
+    """Return the 32 bytes of each hash, as `digest` does; raises NotProved."""
     return [digest(each) for each in written]

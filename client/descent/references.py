@@ -1,4 +1,4 @@
-"""What the records of one manifest say about each other: labels given twice, references that lead nowhere, circles."""
+"""Checking the references in one manifest: labels given twice, references to nothing, and cycles."""
 
 import difflib
 import json
@@ -12,13 +12,13 @@ from descent.nodes import Path
 _REFERENCES = ("subject", "data")
 _DERIVATIONS = ("parents", "trainedOn", "derivedFrom", "generatedBy")
 _SETS = ("slice", "dependencies", "trainedOn", "artifacts")
-# Statements about a record are outside of its content, so two entries may differ in them and still be one record.
+# Statements about a record are not part of its content, so two entries of one record may differ in them.
 _STATEMENTS = ("safetyProfile", "population", "populationDocumented")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing wrong, at a path in GraphQL's names."""
+    """One problem, with its code and its path in GraphQL names."""
 
     path: Path
     code: str
@@ -27,10 +27,10 @@ class Finding:
 
 @dataclass(slots=True)
 class CrossReferences:
-    """What came out of following every reference.
+    """The result of following every reference.
 
-    `outside` holds, in order of first mention, what the manifest names and does not hold: only the registry can tell
-    whether it is there.
+    `outside` has, in order of first mention, the references to records that are not in the manifest: only the registry
+    knows whether they exist.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -38,7 +38,7 @@ class CrossReferences:
 
 
 def cross_references(content: dict[str, Any]) -> CrossReferences:
-    """Follow every reference of a manifest (in GraphQL's shape, its references well-formed) within the manifest."""
+    """Follow every reference of a manifest, given in the shape of GraphQL and with well-formed references."""
     result = CrossReferences()
     entities = list(_entities(content))
     labels = _Labels()
@@ -67,7 +67,7 @@ def cross_references(content: dict[str, Any]) -> CrossReferences:
 def _entities(content: dict[str, Any]) -> Iterator[tuple[Path, str, dict[str, Any]]]:
     for position, model in enumerate(content.get("models", ())):
         if "name" in model:
-            # Models without a version are numbered by the registry, each by itself.
+            # The registry numbers each model without a version separately.
             version = f"@{normal(model['version'])}" if "version" in model else f" (models[{position}])"
             yield ("models", position), f"model:{normal(model['name'])}{version}", model
     for position, dataset in enumerate(content.get("datasets", ())):
@@ -82,7 +82,7 @@ def _entities(content: dict[str, Any]) -> Iterator[tuple[Path, str, dict[str, An
 
 
 class _Labels:
-    """The manifest's entities by label, and what a reference means among them."""
+    """The entities of a manifest by their labels, to resolve references to them."""
 
     def __init__(self) -> None:
         self.entities: dict[str, dict[str, Any]] = {}
@@ -94,11 +94,13 @@ class _Labels:
             if label.startswith("model:"):
                 self.versions.setdefault(normal(entity["name"]), []).append(label)
         elif _content(self.entities[label]) != _content(entity):
-            message = f"{label} is here twice with different content; give one of the two another name, or remove it."
+            message = (
+                f"{label} is defined twice with different content; give one of the two another name, or remove it."
+            )
             result.findings.append(Finding(path, "VERSION_CONFLICT", message))
 
     def meant(self, text: str) -> str:
-        """Return the label that a reference means; raises LookupError with code and message where it can mean none."""
+        """Return the label that a reference means; raises LookupError with a code and a message if it means none."""
         ref = Ref.parse(text)
         if ref is None:
             return text
@@ -126,7 +128,7 @@ class _Labels:
 
 
 def _content(value: Any, key: str = "") -> Any:
-    """Return what two entries of one label must agree in."""
+    """Return the part of an entry that must be equal in two entries of the same label."""
     if key == "config":
         return value
     if isinstance(value, dict):
@@ -141,7 +143,7 @@ def _content(value: Any, key: str = "") -> Any:
 def _mentions(
     content: dict[str, Any], entities: list[tuple[Path, str, dict[str, Any]]]
 ) -> Iterator[tuple[Path, str, str | None]]:
-    """Find every reference, where it stands and, for a derivation, the label of what is derived by it."""
+    """Yield every reference with its path and, for a derivation, the label of the derived record."""
     for path, label, entity in entities:
         for place, text in _derivations(entity, path):
             yield place, text, label
@@ -173,7 +175,7 @@ def _derivations(holder: dict[str, Any], path: Path) -> Iterator[tuple[Path, str
 
 
 def _circles(edges: dict[str, list[tuple[str, Path]]]) -> Iterator[Finding]:
-    """Find derivations that lead back to where they came from; one finding for each that closes a circle."""
+    """Yield a finding for each derivation that closes a cycle."""
     done = set[str]()
     for start, derivations in edges.items():
         trail: dict[str, Iterator[tuple[str, Path]]] = {} if start in done else {start: iter(derivations)}
@@ -192,6 +194,6 @@ def _circles(edges: dict[str, list[tuple[str, Path]]]) -> Iterator[Finding]:
 def _circle_sentence(trail: list[str]) -> str:
     circle = trail[trail.index(trail[-1]) :]
     if len(circle) == 2:
-        return f"{circle[0]} would be derived from itself; name what it was made from."
+        return f"{circle[0]} would be derived from itself; name the record that it was made from."
     shown = circle if len(circle) <= 8 else [*circle[:4], "…", *circle[-3:]]
     return f"Nothing can be derived from what was derived from it: {' ← '.join(reversed(shown))}; remove one of these."

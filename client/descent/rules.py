@@ -1,4 +1,4 @@
-"""What a manifest's values must be beyond their type: names, references, moments, sets without duplicates."""
+"""The rules for values of a manifest that their types do not express: names, references, moments, sets."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _METRICS = (
 )
 _REFERENCES = ("ref", "subject", "data", "generatedBy")
 _SETS = ("slice", "population", "dependencies", "trainedOn", "artifacts")
-# What an edge leads to, where that is settled by its role: input and field that holds it -> kind of the reference
+# The kind of record that a reference must name, by its input and field
 _LEADS_TO = {
     ("ModelVersionInput", "parents"): "model",
     ("ModelVersionInput", "trainedOn"): "dataset",
@@ -43,13 +43,13 @@ Place = tuple[str, str]
 
 
 def fault_in_text(places: Sequence[Place], text: str, form: str | None) -> str | None:
-    """Say what is wrong with the text of a field; None if it is fine.
+    """Return what is wrong with the text of a field; None if it is valid.
 
-    `places` leads from the manifest to the field; `form` is the JSON Schema's format.
+    `places` leads from the manifest to the field; `form` is the format in the JSON Schema.
     """
     holder, name = places[-1]
     if (holder, name) in _METRICS and "@" in text:
-        return f'contains "@", which no name of a metric has; write {text.replace("@", "_at_")}'
+        return f'contains "@", which is not allowed in the name of a metric; write {text.replace("@", "_at_")}'
     if (holder in _LABELLED and name in ("name", "version")) or (holder, name) in _METRICS:
         return fault_in_name(text)
     if name in _REFERENCES:
@@ -69,23 +69,23 @@ def _fault_in_reference(places: Sequence[Place], text: str) -> str | None:
         wanted = (
             "model:NAME@VERSION" if expected == "model" else "dataset:NAME@VERSION or dataset:NAME@VERSION#PARTITION"
         )
-        return f"names a {ref.kind} where a {expected} belongs; write {wanted}"
+        return f"names a {ref.kind}, but a {expected} is expected; write {wanted}"
     return None
 
 
 def _fault_in_moment(text: str) -> str | None:
     how = "write it like 2025-01-15T10:00:00Z"
     if not _MOMENT.fullmatch(text):
-        return f"is no moment with date, time and offset; {how}"
+        return f"is not a moment with date, time and offset; {how}"
     try:
         datetime.fromisoformat(text.upper())
     except ValueError:
-        return f"is no moment of the calendar; {how}"
+        return f"is not a moment of the calendar; {how}"
     return None
 
 
 def duplicate_in_set(name: str, items: Sequence[Any]) -> int | None:
-    """Return the position of the first item of a set that was there before; None if all differ."""
+    """Return the position of the first item that is equal to an earlier one; None if all differ."""
     if name not in _SETS:
         return None
     seen = set[str]()

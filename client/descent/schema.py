@@ -1,6 +1,6 @@
-"""The manifest's JSON Schema as the shapes that a file is read by.
+"""The JSON Schema of a manifest, as the shapes by which a file is converted.
 
-`manifest.schema.json` is ManifestInput in GraphQL names, in the layout that pydantic gives to a model's schema. A field
+`manifest.schema.json` describes ManifestInput with GraphQL names, in the structure that pydantic generates. A field
 that is not required may be null, which is the same as leaving it out.
 """
 
@@ -23,7 +23,7 @@ _CONSTRAINTS = {
 
 @dataclass(slots=True)
 class Shape:
-    """What one place of a manifest takes.
+    """The expected value at one place of a manifest.
 
     `name` is an input's or enum's name in GraphQL (`ModelVersionInput`); `fields` and `required` are an object's, in
     GraphQL names; `item` is an array's; `values` are an enum's, in upper case; `constraints` check anything else.
@@ -39,7 +39,7 @@ class Shape:
     constraints: Draft202012Validator | None = None
 
     def noun(self) -> str:
-        """Name the thing in a sentence: `model version`."""
+        """The noun for a sentence: `model version` for ModelVersionInput."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name.removesuffix("Input")).lower()
 
 
@@ -56,7 +56,7 @@ def shape_of(schema: dict[str, Any]) -> Shape:
 
 
 class _Shapes:
-    """Shapes by the name of their definition, each made once, so that one may hold itself."""
+    """Shapes by the names of their definitions; each is made once, so that a shape may contain itself."""
 
     def __init__(self, definitions: dict[str, Any]) -> None:
         self.definitions = definitions
@@ -100,5 +100,5 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _python_pattern(pattern: str) -> str:
-    """Return a pattern whose last `$` is the very end, as in ECMA 262; Python's lets a line feed follow."""
+    """Return a pattern whose last `$` matches the end only, as in ECMA 262; Python's allows a line feed after it."""
     return re.sub(r"(?<!\\)\$$", r"\\Z", pattern)

@@ -1,4 +1,4 @@
-"""Operations sent over HTTP, and what became of them: answers, pages, errors."""
+"""Sending operations over HTTP, and reading answers, pages and errors."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +19,11 @@ _AT_ONCE = 20
 
 Json = dict[str, Any]
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are sent and the bytes that there are."""
+"""Called with the number of bytes sent, and the number of all bytes."""
 
 
 class Transport:
-    """A connection to one registry, by which saved operations are sent; a context manager."""
+    """Sends saved operations to one registry; a context manager."""
 
     def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None, timeout: float = 60.0) -> None:
         """Prepare to talk to the registry at `url` (no connection is made yet); `timeout` is in seconds."""
@@ -46,13 +46,13 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         self._http.close()
 
     def _connection(
         self, operation: str, variables: Mapping[str, Any], field: str, inner: str | None, limit: int | None
     ) -> tuple[Json, Connection]:
-        """Return a field's first answer and the connection that it is, or that its field `inner` is."""
+        """Return the first answer of a field, and the connection in it: the field itself, or its field `inner`."""
 
         def ask(first: int, after: str | None) -> Json:
             return self._ask(operation, {**variables, "first": first, "after": after}, field)
@@ -64,7 +64,7 @@ class Transport:
         return answer, Connection(page(answer), lambda first, after: page(ask(first, after)), limit)
 
     def batch(self, field: str, argument: str, refs: Sequence[str], selection: str, more: str = "") -> list[Json]:
-        """Return a field of the schema for many records, which it takes as `argument`, few requests for all of them."""
+        """Return the answer of a field for each of many records, given as its `argument`; a request asks for many."""
         found: list[Json] = []
         for start in range(0, len(refs), _AT_ONCE):
             given = {f"r{number}": ref for number, ref in enumerate(refs[start : start + _AT_ONCE])}
@@ -76,7 +76,7 @@ class Transport:
         return found
 
     def checkpoint(self) -> str | None:
-        """Return the signed checkpoint of the log, a C2SP note; None where the registry has no key to sign with."""
+        """Return the signed checkpoint of the log, a C2SP note; None if the registry has no key."""
         response = self._send("GET", "/checkpoint")
         if response.status_code == httpx2.codes.NOT_FOUND:
             return None
@@ -85,13 +85,13 @@ class Transport:
         return response.text
 
     def _ask(self, operation: str, variables: Mapping[str, Any], field: str, progress: Progress | None = None) -> Json:
-        """Send an operation and return the one field that it asks for."""
+        """Send an operation, and return the field of its answer."""
         given = {name: value for name, value in variables.items() if value is not None}
         body = {"query": sent(operation), "operationName": operation, "variables": given}
         try:
             data = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
         except ValueError as error:
-            message = "NaN and infinity cannot be sent; leave them out, or send them as text."
+            message = "NaN and infinity cannot be sent: leave them out, or send them as text."
             raise InvalidInput([Problem(message, "INVALID_INPUT")]) from error
         answer = self._answer(self._post(data, progress))
         if field not in answer or answer[field] is None:
@@ -111,18 +111,21 @@ class Transport:
         try:
             return self._http.request(method, f"{self.url}{path}", **parts)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise Unreachable.because(f"{self._place()} is no address; write it like {DEFAULT_URL}.") from error
+            raise Unreachable.because(f"{self._place()} is not an address: write it like {DEFAULT_URL}.") from error
         except httpx2.ConnectError as error:
-            message = f"Nobody answers at {self._place()}; start `descentd serve`, or set DESCENT_URL to where it runs."
+            message = (
+                f"No server answers at {self._place()}: start `descentd serve`, or set DESCENT_URL to the address of "
+                "the server."
+            )
             raise Unreachable.because(message) from error
         except httpx2.TimeoutException as error:
             message = (
-                f"{self._place()} did not answer in time; try again, with a longer timeout if the manifest is large."
+                f"{self._place()} did not answer in time: try again, with a longer timeout if the manifest is large."
             )
             raise Unreachable.because(message) from error
         except httpx2.RequestError as error:
             message = (
-                f"The connection to {self._place()} broke off ({error}); try again: registering twice adds nothing."
+                f"The connection to {self._place()} was lost ({error}): try again; registering twice adds nothing."
             )
             raise Unreachable.because(message) from error
 
@@ -140,11 +143,11 @@ class Transport:
 
     def _unintelligible(self, what: str) -> Unintelligible:
         return Unintelligible.because(
-            f"{self._place()} {what}; check that DESCENT_URL is the address of a Descent server."
+            f"{self._place()} {what}: check that DESCENT_URL is the address of a Descent server."
         )
 
     def _place(self) -> str:
-        """Return the address without the password that it may hold."""
+        """Return the address without the password in it, if it has one."""
         scheme, slashes, rest = self.url.partition("//")
         return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
@@ -157,12 +160,12 @@ def saved(operation: str) -> str:
 
 @cache
 def sent(operation: str) -> str:
-    """Return the text that is sent for an operation: the saved one, with the fragment that adds fields to it if any."""
+    """Return the text that is sent for an operation: the saved one, with the fragment that adds fields to it."""
     text = saved(operation)
     additions = resources.files("descent").joinpath("additions", f"{operation}.graphql")
     if not additions.is_file():
         return text
-    # The second brace opens the selection of the root field: variables have none.
+    # The second brace opens the selection of the root field: the definitions of variables have no braces.
     head, root, rest = text.split("{", 2)
     return f"{head}{{{root}{{\n    ...Additions{rest}\n{additions.read_text('utf-8')}"
 
@@ -176,7 +179,7 @@ def _chunks(data: bytes, progress: Progress) -> Iterator[bytes]:
 def _problem(error: Any) -> Problem:
     extensions = error.get("extensions") or {}
     return Problem(
-        message=str(error.get("message", "The registry refused without a reason.")),
+        message=str(error.get("message", "The registry refused and gave no reason.")),
         code=extensions.get("code"),
         field=extensions.get("field"),
         extensions=extensions,

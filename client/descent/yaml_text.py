@@ -1,7 +1,7 @@
 """YAML text as a tree of nodes.
 
-PyYAML's parser gives the events; what they are composed to is ours, because its own composer follows the depth of the
-data with recursion and keeps neither duplicate keys apart nor written tags from implied ones.
+PyYAML's parser gives the events. The composer is our own, because that of PyYAML recurses along the depth of the data,
+accepts duplicate keys, and does not distinguish explicit tags from implicit ones.
 """
 
 import re
@@ -14,7 +14,7 @@ from descent.errors import InvalidManifest, Problem
 from descent.nodes import MAX_DEPTH, List, Map, Node, Path, Report, Scalar, Tag, path_text, shorten
 
 MAX_ALIASED = 1_000_000
-"""How many nodes all aliases together may stand for: far more than a shared profile, far less than a billion laughs."""
+"""The most nodes that all aliases together may expand to: enough for a shared profile, and no "billion laughs"."""
 
 _SHOWN_DEPTH = 12
 EMPTY = "The file is empty; a manifest lists datasets, models, evaluations or other things to register."
@@ -26,15 +26,14 @@ _SCALAR_TAGS: dict[str, Tag] = {
     "!": "str",
     **{_CORE_PREFIX + tag: tag for tag in ("str", "int", "float", "bool", "null")},
 }
-# libyaml where PyYAML was built with it: ten times as fast, the same events
+# libyaml if PyYAML was built with it: ten times as fast, with the same events
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(text: str, source: str, report: Report) -> Node:
-    """Read the one document of a file.
+    """Return the root node of the only document in a file; duplicate keys and unknown tags are reported.
 
-    Duplicate keys and tags that are not YAML's own are reported and reading goes on. Raises InvalidManifest for what
-    is not YAML, for no document or more than one, and for aliases or nesting without measure.
+    Raises InvalidManifest if it is not YAML, has no document or several, or exceeds the limits of aliases or nesting.
     """
     composer = _Composer(source, report)
     if wrong := _UNPRINTABLE.search(text):
@@ -59,7 +58,7 @@ def read_yaml(text: str, source: str, report: Report) -> Node:
 
 @dataclass(slots=True)
 class _Measured:
-    """A node with what it stands for once its aliases are written out."""
+    """A node, and the number of nodes that it has when its aliases are expanded."""
 
     node: Node
     size: int = 1
@@ -68,7 +67,7 @@ class _Measured:
 
 @dataclass(slots=True)
 class _Frame:
-    """A list or map that is still open."""
+    """A list or map whose end has not been read yet."""
 
     measured: _Measured
     anchor: str | None
@@ -82,7 +81,7 @@ class _Frame:
 
 
 class _Composer:
-    """Puts events together; keeps its own stack, so that depth costs nothing."""
+    """Composes nodes from events, with a stack of its own instead of recursion."""
 
     def __init__(self, source: str, report: Report) -> None:
         self.source = source
@@ -139,10 +138,10 @@ class _Composer:
             raise self.refuse(f"There is no anchor &{event.anchor} before the alias *{event.anchor}.", event.start_mark)
         target = self.anchors[event.anchor]
         if target is None:
-            raise self.refuse(f"The alias *{event.anchor} stands inside what it stands for.", event.start_mark)
+            raise self.refuse(f"The alias *{event.anchor} is inside the node that it refers to.", event.start_mark)
         self.aliased += target.size
         if self.aliased > MAX_ALIASED:
-            message = f"The aliases stand for more than {MAX_ALIASED:,} values; write out less, or split the manifest."
+            message = f"The aliases expand to more than {MAX_ALIASED:,} values; use fewer, or split the manifest."
             raise self.refuse(message, event.start_mark)
         if len(self.stack) + target.height > MAX_DEPTH:
             raise self._too_deep(event)
@@ -173,7 +172,7 @@ class _Composer:
         self._add(frame.measured, event.start_mark)
 
     def _add(self, child: _Measured, mark: Any) -> None:
-        """Put a finished node where it belongs: the root, an item, a key or a value."""
+        """Add a finished node to the open list or map, or make it the root."""
         if not self.stack:
             self.root = child.node
             return
@@ -204,12 +203,12 @@ class _Composer:
         into.pairs.append((key, value))
 
     def _merge(self, frame: _Frame, value: Node) -> None:
-        """Remember what `<<` brings in; keys of the map itself, and of maps named first, come before it."""
+        """Add the keys that `<<` merges; keys of the map itself, and of maps that are named earlier, win."""
         known = set[str]()
         for part in value.items if isinstance(value, List) else [value]:
             if not isinstance(part, Map):
                 self.report(
-                    "A merge key << takes a mapping or a list of mappings, mostly as *alias.", self.path(), value
+                    "The merge key << needs a mapping or a list of mappings, mostly as *alias.", self.path(), value
                 )
                 return
             frame.merged += [pair for pair in part.pairs if pair[0].text not in known]

@@ -556,5 +556,10 @@ def everything_can_be_looked_up(world: World) -> None:
     place = ("-e", "production", "-p", "/score", "--at", world.moments["deployed"])
     ran = descent(world.server.url, "trace", *place, DESCENT_TOKEN=world.tokens["Rob"])
     assert ran.returncode == 0, ran.stderr
-    for said in (digest(2), "depth", "says PASSED", "Intended use\nRank consumer loans.\n"):
+    for said in (
+        digest(2),
+        "depth",
+        "It passed the gate of production, by what was recorded.",
+        "Intended use\nRank consumer loans.\n",
+    ):
         assert said in ran.stdout

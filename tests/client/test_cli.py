@@ -72,7 +72,7 @@ def test_nobody_answers() -> None:
     result = run("search", "m", "--url", "http://127.0.0.1:9")
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.startswith("error: Nobody answers at http://127.0.0.1:9; start `descentd serve`")
+    assert result.stderr.startswith("error: No server answers at http://127.0.0.1:9: start `descentd serve`")
 
 
 # ---------------------------------------------------------------- exit codes
@@ -142,7 +142,7 @@ def test_check_says_what_is_there(tmp_path: Path) -> None:
     path = write(tmp_path / "m.yaml", MANIFEST)
     result = run("check", path)
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{path}: valid, 1 model\n  to be found in the registry:\n    dataset:d@1\n"
+    assert result.stdout == f"{path}: valid, 1 model\n  the registry must have:\n    dataset:d@1\n"
 
 
 def test_check_the_example(shared: Path) -> None:
@@ -366,7 +366,7 @@ def test_show_a_version(full: Registry) -> None:
 def test_show_a_version_without_profile_says_so(registry: Registry) -> None:
     bare = {**answers.VERSION, "safetyProfile": None, "code": None, "config": None, "environment": None}
     registry.on("Entity", {"entity": bare})
-    assert "None: nobody has said what this version is for" in run("show", "model:m@1", registry=registry).stdout
+    assert "None recorded: the intended use of this version" in run("show", "model:m@1", registry=registry).stdout
 
 
 def test_show_says_what_was_retracted(registry: Registry) -> None:
@@ -374,8 +374,8 @@ def test_show_says_what_was_retracted(registry: Registry) -> None:
         "Entity", {"entity": {**answers.DATASET, "retracted": True, "retractedOrigins": [{"ref": "dataset:d@1"}]}}
     )
     lines = run("show", "dataset:loans@2024-12", registry=registry).stdout.splitlines()
-    assert "Retracted: nothing is to rest on it any more." in lines
-    assert lines[lines.index("It rests on what was retracted") + 1].endswith("dataset:d@1")
+    assert "Retracted: nothing may rely on it any more." in lines
+    assert lines[lines.index("It relies on retracted records") + 1].endswith("dataset:d@1")
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,10 @@ def test_it_holds_what_is_on_record_and_says_what_is_not(dossier: dict[str, Any]
     assert [rule["name"] for rule in dossier["computed"]["gates"]["production"]["rules"]][:1] == ["measured"]
     assert "No code of the version is recorded." in dossier["notKnown"]
     assert "The population of dataset:loans@1#holdout is not documented." in dossier["notKnown"]
-    assert "4 of 6 results have no standard error above 0 on record, so no interval." in dossier["notKnown"]
+    assert (
+        "4 of 6 results have no recorded standard error above 0, so there is no interval for them."
+        in dossier["notKnown"]
+    )
     refs = {one["record"]["ref"] for one in dossier["records"]}
     assert "model:credit@3" not in refs, "a descendant is no part of it"
     assert "dataset:other@1" not in refs
@@ -256,7 +259,7 @@ def test_the_command_line_and_a_machine_that_has_the_client_alone(registry: Serv
 
 
 def test_only_a_version_has_a_dossier(registry: ServerProcess) -> None:
-    with Client(registry.url) as client, pytest.raises(InvalidInput, match="no model version"):
+    with Client(registry.url) as client, pytest.raises(InvalidInput, match="not a model version"):
         export(client, "dataset:loans@1")
 
 

@@ -92,7 +92,7 @@ def test_from_review_to_what_serves(people: People) -> None:
     said = people.done(
         "rev", "review", CHILD, "go", "-e", "production", "--reason", "Fine.", "--condition", "Watch it."
     )
-    assert "1 of 1 people say GO: rev" in said
+    assert "1 of 1 needed people have said GO: rev" in said
     said = people.done("reg", "promote", CHILD, "-e", "production")
     promotion, decision = (line.split()[-1] for line in said.splitlines()[-2:])
     assert f"PASSED: {CHILD} is promoted to production, {promotion}\ndecision {decision}\n" in said
@@ -134,14 +134,15 @@ def test_a_trace_says_all_that_it_takes(people: People) -> None:
 
     early = people.done("rev", "trace", *place, "--at", "2026-02-02T00:00:00Z")
     assert f"{PARENT} served at /trace in production, since 2026-02-01T00:00:00Z" in early
-    for said in ("The version was not on record yet", "That it served was not on record yet", "may not serve there"):
+    for said in ("The version was not registered yet", "The deployment was not recorded yet", "did not pass the gate"):
         assert said in early
     assert "Intended use" not in early
     then = people.done("rev", "trace", *place, "--at", unrevised)
     assert "Intended use\nRank loans.\n" in then
-    assert "the gate of production says PASSED" in then
-    assert "Never recorded of it: config, environment, code." in then
-    assert "not on record yet" not in then
+    assert "It passed the gate of production, by what was recorded." in then
+    assert "Never recorded: config, environment, code." in then
+    assert "not registered yet" not in then
+    assert "not recorded yet" not in then
     assert "rev: GO, " in then
     assert "promoted by reg (" in then
     assert f"TRAIN  dataset:d@1#p  {digest(100)}" in then
@@ -194,7 +195,7 @@ def test_who_may_not_register_something_is_told_who_may(people: People) -> None:
 def test_everybody_may_note_and_quote(people: People) -> None:
     own = people.done("rev", "note", PARENT, "Ask the data team.")
     assert own.startswith("sha256:")
-    assert "on record already" in people.run("rev", "note", PARENT, "Ask the data team.").stderr
+    assert "recorded before" in people.run("rev", "note", PARENT, "Ask the data team.").stderr
     people.done("rev", "note", PARENT, "We never checked.", "--quoting", "data team")
     page = people.done("reg", "show", PARENT)
     assert "rev: Ask the data team." in page
@@ -232,7 +233,7 @@ def test_incidents(people: People) -> None:
     again = people.done("reg", "report-incident", "Scores drift", *told)
     assert again.startswith(f"{found['id']}: about {PARENT}, profile sha256:")
     unmatched = people.done("reg", "report-incident", "Odd", "--severity", "low", "-e", "x", "-p", "y")
-    assert "it fits nothing on record" in unmatched
+    assert "no version served there" in unmatched
     rows = [line.split() for line in people.done("rev", "incidents").splitlines()[1:]]
     assert [row[1:3] for row in rows] == [["HIGH", "OPEN"], ["LOW", "OPEN"]]
     assert [row[-4:-1] for row in rows] == [[PARENT, "production", "/incidents"], ["unmatched", "x", "y"]]
@@ -240,7 +241,7 @@ def test_incidents(people: People) -> None:
     for said in ("Scores drift", "HIGH", "OPEN", "production", "/incidents", PARENT, "region", "eu", "MODEL_VERSION"):
         assert said in shown
     odd = unmatched.partition(":")[0] + ":" + unmatched.split(":")[1]
-    assert "unmatched: it fits nothing on record" in people.done("rev", "show", odd)
+    assert "unmatched: no version served there" in people.done("rev", "show", odd)
     entity = people.json("rev", "show", found["id"])
     assert entity["affected"] == found["affected"]
     assert entity["profile"] is not None

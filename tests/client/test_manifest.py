@@ -114,14 +114,14 @@ def test_json_takes_either_spelling() -> None:
     [
         ('{"models": [{"name": "m", "version": 1.10}]}', "put it in quotes"),
         ('{"models": [{"name": "m", "version": true}]}', "put it in quotes"),
-        ('{"models": [{"name": "m", "config": NaN}]}', "no finite number"),
-        ('{"models": [{"name": "m", "config": {"a": -Infinity}}]}', "no finite number"),
-        ('{"models": [{"name": "m", "config": {"a": 1e400}}]}', "no finite number"),
+        ('{"models": [{"name": "m", "config": NaN}]}', "not a finite number"),
+        ('{"models": [{"name": "m", "config": {"a": -Infinity}}]}', "not a finite number"),
+        ('{"models": [{"name": "m", "config": {"a": 1e400}}]}', "not a finite number"),
         ('{"models": [{"name": "m", "config": {"a": 9007199254740992}}]}', "beyond 2^53 - 1"),
         ('{"models": [{"name": "m", "config": {"a": 1, "a": 2}}]}', "given twice"),
         ('{"models": [{"name": "m", "trainedOn": [], "trained_on": []}]}', "two spellings"),
-        ('{"models": [{"name": "\\ud83d"}]}', "half a character"),
-        ('{"models": [{"name": "m", "config": {"\\udc00": 1}}]}', "half a character"),
+        ('{"models": [{"name": "\\ud83d"}]}', "lone surrogate"),
+        ('{"models": [{"name": "m", "config": {"\\udc00": 1}}]}', "lone surrogate"),
         (
             '{"models": [{"name": "m", "parents": [{"ref": "model:b@1", "relation": "Fine_Tune"}]}]}',
             "did you mean fine_tune",
@@ -192,7 +192,7 @@ def test_names_that_say_what_they_are_pass(name: str) -> None:
         ("model:a@", "has a version that is empty"),
         ("model:a@1@2", 'has a version that contains "@"'),
         ("model:a@1#p", "names a partition of a model"),
-        ("dataset:a@1", "names a dataset where a model belongs"),
+        ("dataset:a@1", "names a dataset, but a model is expected"),
         ("model:a/../b@1", 'path step ".."'),
     ],
 )
@@ -221,7 +221,7 @@ def test_moments_pass_as_written(moment: str) -> None:
 @pytest.mark.parametrize("digest", ["sha256:abc", "a" * 64, "sha256:" + "A" * 64, "md5:" + "a" * 32, DIGEST + "\\n"])
 def test_a_digest_is_exact(digest: str) -> None:
     (problem,) = refused(models(f'name: m, version: "1", artifacts: [{{uri: x, digest: "{digest}"}}]'))
-    assert "is no digest" in problem.message
+    assert "is not a digest" in problem.message
 
 
 def test_a_set_holds_nothing_twice() -> None:

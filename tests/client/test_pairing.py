@@ -74,7 +74,7 @@ def test_slices_are_paired_by_themselves() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("no", "this is not JSON"),
+        ("no", "expected JSON"),
         ("[]", "expected an object"),
         ('{"item": "1", "value": 1, "weight": 2}', "expected an object"),
         ('{"item": true, "value": 1}', "a text or a whole number"),

@@ -128,14 +128,14 @@ def test_a_trend_says_why_there_is_none(registry: Registry) -> None:
         registry.on("Trend", {"trend": {**TREND, "series": [], **more}})
         return run(registry, "trend", "model:m@2", "recall", "--slice", "lang=xx")
 
-    assert "but in: age_group=65+; everybody." in say().stderr
+    assert "in other slices only: age_group=65+; everybody." in say().stderr
     assert "never measured" in say(slices=[]).stderr
     learned = {"slice": [], "suite": SUITE, "data": {"ref": "dataset:d@1#p"}, "contaminated": VERSIONS, "retracted": []}
     shown = say(leftOut=[learned])
-    assert "model:m@2: everybody, fairness-suite 1.3 on dataset:d@1#p: measured on what it" in shown.stdout
+    assert "model:m@2: everybody, fairness-suite 1.3 on dataset:d@1#p: measured on data that it" in shown.stdout
     assert "no result counts" in shown.stderr
     neutral = TREND["series"][0] | {"change": None}  # type: ignore[index]
-    assert "No value of it is good in itself" in say(series=[neutral]).stdout
+    assert "No value is better than another" in say(series=[neutral]).stdout
 
 
 def test_series_that_differ_in_settings_alone_are_told_apart(registry: Registry) -> None:
@@ -172,7 +172,7 @@ def test_many_findings_of_a_kind_are_one_sentence_and_a_table(registry: Registry
     registry.on("Erosion", {"erosion": answer})
     shown = run(registry, "erosion", "model:m@2").stdout
     assert shown.count(MESSAGE) == 1
-    assert "3 series; the gravest: " in shown
+    assert "3 series; the worst: " in shown
     assert "gradually, model:m@1 → model:m@2" in shown
     assert "e 812  one of 2 derivations" in shown
     assert "no: no error is known  0.05" in shown
@@ -197,7 +197,7 @@ def test_results_that_do_not_count_say_so(registry: Registry) -> None:
     registry.on("Evaluations", {"evaluations": page(pooled, without)})
     shown = run(registry, "evaluations", "model:m@2").stdout
     assert "yes, 0.39 with 2 more" in shown
-    assert "no: others have a known error or are newer" in shown
+    assert "no: other results have a standard error or are newer" in shown
 
 
 def test_erosions_of_the_whole_registry(registry: Registry) -> None:
@@ -225,7 +225,7 @@ def test_diff(registry: Registry, output: str) -> None:
         ["age_group", "65+", "7", "%", "unknown", "dataset:d@1#p"]
     ]
     assert "WORSE" in result.stdout
-    assert "speaks of region" in result.stderr
+    assert "mentions region" in result.stderr
 
 
 def test_a_diff_tells_apart_what_differs_in_settings_alone_and_gives_reasons(registry: Registry) -> None:

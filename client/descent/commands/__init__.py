@@ -1,1 +1,1 @@
-"""The commands, one noun a module."""
+"""The commands of `descent`, one module for each noun."""

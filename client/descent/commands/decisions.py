@@ -9,11 +9,11 @@ from descent import console
 from descent.commands.lineage import Ref
 from descent.options import Key, Output, Reason, Session, Source, Url, claim, given, moment_after
 
-Refs = Annotated[list[str], typer.Argument(metavar="REF", help="The records that are meant.")]
+Refs = Annotated[list[str], typer.Argument(metavar="REF", help="The records.")]
 
 
 class Decision(StrEnum):
-    """What a reviewer says."""
+    """The decision of a reviewer."""
 
     GO = "go"
     NO_GO = "no-go"
@@ -27,7 +27,7 @@ class Part(StrEnum):
 
 
 class Action(StrEnum):
-    """What a flag asks for, or that flags end."""
+    """What a flag demands; CLEAR ends flags."""
 
     REVIEW = "review"
     QUARANTINE = "quarantine"
@@ -38,35 +38,45 @@ class Action(StrEnum):
 def review(
     context: typer.Context,
     ref: Ref,
-    decision: Annotated[Decision, typer.Argument(metavar="go|no-go|abstain", help="What you decide.")],
-    environment: Annotated[str, typer.Option("--environment", "-e", metavar="NAME", help="Where it is to serve.")],
+    decision: Annotated[Decision, typer.Argument(metavar="go|no-go|abstain", help="Your decision.")],
+    environment: Annotated[
+        str, typer.Option("--environment", "-e", metavar="NAME", help="The environment that you decide for.")
+    ],
     reason: Reason,
     conditions: Annotated[
-        list[str] | None, typer.Option("--condition", metavar="TEXT", help="What has to hold for it; repeats.")
+        list[str] | None,
+        typer.Option("--condition", metavar="TEXT", help="A condition of the decision; may be repeated."),
     ] = None,
     evidence: Annotated[
-        list[str] | None, typer.Option("--evidence", metavar="ID", help="What it rests on; all there is if not said.")
+        list[str] | None,
+        typer.Option(
+            "--evidence", metavar="ID", help="A record that you rely on; may be repeated.  [default: all evidence]"
+        ),
     ] = None,
     expires: Annotated[
         str | None,
         typer.Option(
             "--expires",
             metavar="MOMENT",
-            help="When it ends: a moment, or 30d, 12h, 45m; a go after 90 days if not said.",
+            help="When it expires: a moment, or 30d, 12h, 45m.  [default for go: 90d]",
         ),
     ] = None,
     claimed_by: Annotated[
         str | None,
-        typer.Option("--claimed-by", metavar="PERSON", help="Who decided it elsewhere, before; counts to no quorum."),
+        typer.Option(
+            "--claimed-by",
+            metavar="PERSON",
+            help="Who made this decision elsewhere, earlier; it does not count for the quorum.",
+        ),
     ] = None,
     source: Source = None,
     key: Key = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Decide on a version for an environment, on the evidence as it is now.
+    """Decide whether a version may serve in an environment, on the present evidence.
 
-    A go is void once the evidence or the policy changes; a no-go stands until you decide again.
+    A GO becomes void when the evidence or the policy changes; a NO_GO stays until you decide again.
     """
     session = Session.of(context, url, output)
     asked = {
@@ -92,23 +102,23 @@ def review(
 
 
 def _quorum(quorum: dict[str, int]) -> str:
-    """How many people say GO, of those that are needed, where any are."""
+    """Write how many people said GO, and how many are needed if a policy demands any."""
     reached, needed = quorum["reached"], quorum["needed"]
     if needed == 0:
-        return f"{reached} {'person says' if reached == 1 else 'people say'} GO, and no GO is needed"
-    return f"{reached} of {needed} people say GO"
+        return f"{reached} {'person has' if reached == 1 else 'people have'} said GO, none is needed"
+    return f"{reached} of {needed} needed people have said GO"
 
 
 def flag(
     context: typer.Context,
     refs: Refs,
-    action: Annotated[Action, typer.Option("--action", help="What it asks for; clear ends flags.")],
+    action: Annotated[Action, typer.Option("--action", help="What the flag demands; clear ends flags.")],
     reason: Reason,
     propagate: Annotated[
-        bool, typer.Option("--propagate", help="It reaches whatever descends from them, now and later.")
+        bool, typer.Option("--propagate", help="Flag all descendants too, present and future ones.")
     ] = False,
     clears: Annotated[
-        list[str] | None, typer.Option("--clears", metavar="ID", help="With clear: only these flags; repeats.")
+        list[str] | None, typer.Option("--clears", metavar="ID", help="With clear: only this flag; may be repeated.")
     ] = None,
     key: Key = None,
     url: Url = None,
@@ -142,15 +152,15 @@ def retract(
     reason: Reason,
     part: Annotated[
         Part | None,
-        typer.Option("--part", help="Only this part: that evaluations name an evaluator. For admins."),
+        typer.Option("--part", help="Only this part: the evaluator that evaluations name. For admins."),
     ] = None,
     key: Key = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Retract records: they stay, marked, and nothing rests on them from now on.
+    """Retract records: they stay, marked as retracted, and no answer relies on them from now on.
 
-    A retraction may be retracted in turn: then what it was about stands again.
+    A retraction can be retracted too: then its records are valid again.
     """
     session = Session.of(context, url, output)
     asked = {"subjects": refs, "reason": reason, "part": part.name if part else None, "idempotencyKey": key}
@@ -164,6 +174,6 @@ def retract(
 
 
 def print_affected(counts: list[dict[str, Any]]) -> None:
-    """Write how many records of each kind are affected."""
+    """Print how many records of each kind are affected."""
     if counts:
         console.print_table(("affected", "kind"), [(one["count"], one["kind"]) for one in counts])

@@ -1,4 +1,4 @@
-"""`descent diff`: how two versions differ, for whom, and what was done about it."""
+"""`descent diff`: how two versions differ, for which groups, and what was done about it."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -12,8 +12,8 @@ from descent.options import Output, Session, Url
 
 def diff(
     context: typer.Context,
-    base: Annotated[str, typer.Argument(metavar="BASE", help="The version that is compared with.")],
-    head: Annotated[str, typer.Argument(metavar="HEAD", help="The version that is asked about.")],
+    base: Annotated[str, typer.Argument(metavar="BASE", help="The earlier version.")],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help="The later version.")],
     attributes: Annotated[
         list[str] | None,
         typer.Option("--attributes", metavar="NAME,…", help="Only populations and slices of these, like age_group."),
@@ -21,7 +21,7 @@ def diff(
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Say how two versions differ, for whom, and what was done about it."""
+    """Show how two versions differ, for which groups, and what was done about it."""
     session = Session.of(context, url, output)
     wanted = [part.strip() for name in attributes or () for part in name.split(",") if part.strip()] or None
     with session.client() as client:
@@ -61,11 +61,11 @@ def diff(
             ("metric", "slice", "measured by", "before", "after", "change", "p", "q", "verdict", ""), rows
         )
     for name in found["unspoken"]:
-        console.warn(f"Nothing that is recorded of either version speaks of {name}: check its spelling.")
+        console.warn(f"No record of either version mentions {name}: check the spelling.")
 
 
 def _measured_by(metrics: Sequence[dict[str, Any]]) -> list[str]:
-    """How each row was measured; nothing where its two sides were measured differently."""
+    """Write the protocol of each row; empty where the two versions were measured by different protocols."""
     known = [m for m in metrics if m["suite"]]
     written = iter(protocols(known))
     return [next(written) if m["suite"] else "" for m in metrics]

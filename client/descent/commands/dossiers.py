@@ -1,4 +1,4 @@
-"""`descent export dossier` and `descent verify-dossier`: all that is on record of a version, checkable without us."""
+"""`descent export dossier` and `descent verify-dossier`: all that is recorded about a version, verifiable offline."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`descent drift`: versions whose documentation no longer says what is known."""
+"""`descent drift`: versions whose documentation is missing, copied, out of date or contradicted."""
 
 import typer
 

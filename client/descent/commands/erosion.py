@@ -1,4 +1,4 @@
-"""`descent erosion` and `descent erosions`: what got worse, which derivation did it, and where it serves."""
+"""`descent erosion` and `descent erosions`: which metrics got worse, by which derivation, and where it serves."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from descent.formatting import number, people, protocols, value
 from descent.options import All, First, Output, Session, Since, Url, limit_of, upper
 
 SINGLE = 2
-"""Findings of a kind up to which each is a sentence; more are a table."""
+"""Up to so many findings of one kind are printed as sentences; more are printed as a table."""
 
 
 def erosion(
@@ -19,12 +19,13 @@ def erosion(
     ref: Ref,
     since: Since = None,
     alpha: Annotated[
-        float | None, typer.Option("--alpha", metavar="SHARE", help="False discoveries allowed; 0.05 unless given.")
+        float | None,
+        typer.Option("--alpha", metavar="SHARE", help="Accepted rate of false discoveries.  [default: 0.05]"),
     ] = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Say what got worse along a version's ancestry, which derivation did it, and what was gained meanwhile."""
+    """Show which metrics got worse along a version's ancestry, by which derivation, and which improved meanwhile."""
     session = Session.of(context, url, output)
     with session.client() as client:
         found = client.erosion(ref, since=since, alpha=alpha)
@@ -48,7 +49,7 @@ def _print_finding(finding: dict[str, Any]) -> None:
     console.print_line(finding["message"])
     for one in finding["introducedBy"]:
         changes = "; ".join(_change(change) for change in one["changes"])
-        console.print_item(f"{one['from']} → {one['to']}: {changes or 'nothing that is recorded changed'}")
+        console.print_item(f"{one['from']} → {one['to']}: {changes or 'no recorded change'}")
 
 
 def _change(change: dict[str, Any]) -> str:
@@ -58,8 +59,8 @@ def _change(change: dict[str, Any]) -> str:
 
 
 def _print_table(findings: Sequence[dict[str, Any]]) -> None:
-    """One sentence for the gravest, and a row for each: thirteen sentences that are nearly alike are not read."""
-    console.print_line(f"{len(findings)} series; the gravest: {findings[0]['message']}")
+    """Print a sentence for the worst finding and a row for each: nobody reads many sentences that are nearly equal."""
+    console.print_line(f"{len(findings)} series; the worst: {findings[0]['message']}")
     rows = [
         (
             finding["metric"],
@@ -75,7 +76,7 @@ def _print_table(findings: Sequence[dict[str, Any]]) -> None:
         )
         for finding, protocol in zip(findings, protocols(findings), strict=True)
     ]
-    headings = ("metric", "slice", "measured by", "since", "was", "is", "worse by", "p", "q", "brought in by")
+    headings = ("metric", "slice", "measured by", "since", "was", "is", "worse by", "p", "q", "introduced by")
     console.print_table(headings, rows)
 
 
@@ -87,7 +88,7 @@ def _introduced(finding: dict[str, Any]) -> str:
 
 
 def _print_series(series: Sequence[dict[str, Any]]) -> None:
-    """Whether it was shown, series by series, that the version is not worse."""
+    """Print for each series whether the version was shown not to be worse than its ancestors."""
     if not series:
         return
     console.print_heading("Shown not to be worse than the tolerance")
@@ -101,13 +102,15 @@ def _print_series(series: Sequence[dict[str, Any]]) -> None:
         )
         for one, protocol in zip(series, protocols(series), strict=True)
     ]
-    console.print_table(("metric", "slice", "measured by", "shown", "step that would be seen"), rows)
+    console.print_table(("metric", "slice", "measured by", "shown", "smallest step that would be detected"), rows)
 
 
 def erosions(
     context: typer.Context,
     name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only versions of this model.")] = None,
-    prefix: Annotated[str | None, typer.Option("--name-prefix", metavar="TEXT", help="How the name begins.")] = None,
+    prefix: Annotated[
+        str | None, typer.Option("--name-prefix", metavar="TEXT", help="Only versions of models whose name begins so.")
+    ] = None,
     category: Annotated[
         list[str] | None, typer.Option("--category", metavar="CATEGORY,…", help="Only metrics like bias,toxicity.")
     ] = None,
@@ -115,14 +118,14 @@ def erosions(
         list[str] | None, typer.Option("--kinds", metavar="KIND,…", help="Only findings like step_regression.")
     ] = None,
     versions: Annotated[
-        bool, typer.Option("--versions", help="Every eroded version, and not each derivation once.")
+        bool, typer.Option("--versions", help="List every eroded version instead of each derivation once.")
     ] = False,
     first: First = 100,
     everything: All = False,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """List the derivations of the whole registry that made safety worse, worst first, with what carries them."""
+    """List the derivations of the whole registry that made safety worse, worst first, with the versions they affect."""
     session = Session.of(context, url, output)
     given = {"name": name, "namePrefix": prefix, "category": upper(category), "kinds": upper(kinds)}
     wanted = {key: one for key, one in given.items() if one is not None}

@@ -1,4 +1,4 @@
-"""`descent evaluations`: what a version was measured to be, and which results count."""
+"""`descent evaluations`: the results of a version, and which of them count."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ def evaluations(
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """List the evaluations of a version, and which of them are not to be relied on."""
+    """List the evaluations of a version, and mark those that do not count."""
     session = Session.of(context, url, output)
     with session.client() as client:
         found = client.evaluations(ref, limit=limit_of(first, everything))
@@ -40,7 +40,7 @@ def evaluations(
 
 
 def _suites(nodes: Sequence[dict[str, Any]]) -> list[str]:
-    """How each was run; with the settings of a suite that was run with several."""
+    """Write the suite of each evaluation, with its settings if the suite was run with several."""
     known: dict[str, set[str]] = {}
     for node in nodes:
         known.setdefault(suite(node["suite"]), set()).add(settings(node["suite"]["config"]))
@@ -49,7 +49,7 @@ def _suites(nodes: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _results(node: dict[str, Any], protocol: str) -> Iterator[tuple[object, ...]]:
-    """A row a result; what does not count says why, and what was pooled with others says what they come to."""
+    """Return a row for each result: why it does not count, or the pooled value if it was pooled with other results."""
     data = node["data"]["ref"] if node["data"] else None
     for metric in node["metrics"]:
         yield (
@@ -71,7 +71,7 @@ def _counts(node: dict[str, Any], metric: dict[str, Any]) -> str:
         for word, so in (
             ("retracted", node["retracted"]),
             ("contaminated", node["contamination"]["contaminated"]),
-            ("others have a known error or are newer", not metric["counts"]),
+            ("other results have a standard error or are newer", not metric["counts"]),
         )
         if so
     ]

@@ -16,7 +16,7 @@ Term = tuple[str, list[str]]
 
 
 class Verdict(StrEnum):
-    """Three answers, never silence."""
+    """The three answers about a version; every version gets one of them."""
 
     TRAINED = "trained"
     NOT_TRAINED = "not_trained"
@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 
 def _verdict(text: str) -> Verdict:
-    """Take `not-trained` as well as `not_trained`, as people write either."""
+    """Return the verdict that a text names; `not-trained` and `not_trained` are the same."""
     try:
         return Verdict(text.lower().replace("-", "_"))
     except ValueError:
@@ -37,7 +37,7 @@ def trained_on(
         list[str],
         typer.Argument(
             metavar="ATTRIBUTE=VALUE,…",
-            help="Every attribute, any of its values, in one and the same partition; \\, is a comma within a value.",
+            help="A partition must have every attribute with any of its values; write \\, for a comma in a value.",
         ),
     ],
     verdict: Annotated[
@@ -56,7 +56,7 @@ def trained_on(
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Show which versions learned from a population, and how that is known."""
+    """Show which versions learned from a population, with the evidence for it."""
     session = Session.of(context, url, output)
     terms = [_term(text) for text in population]
     with session.client() as client:
@@ -81,7 +81,7 @@ def _term(text: str) -> Term:
     parts = [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:[^,\\]|\\.)+", values)]
     if not attribute or not equals or not parts:
         raise typer.BadParameter(
-            f"{text} is no term; write ATTRIBUTE=VALUE, like age_group=65+.", param_hint="population"
+            f"{text} is not a term: write ATTRIBUTE=VALUE, for example age_group=65+.", param_hint="population"
         )
     return attribute, parts
 
@@ -94,7 +94,7 @@ def _row(edge: dict[str, Any]) -> tuple[str | None, ...]:
 
 
 def _warn_of_misspelling(client: Client, terms: Sequence[Term]) -> None:
-    """Say which of the terms nobody ever documented: a misspelt value must not look like an unknown one."""
+    """Warn about each term that no partition documents: a misspelt value must not look like an unknown population."""
     vocabulary = {
         normal(name): {normal(value) for value in values} for name, values in client.population_vocabulary().items()
     }

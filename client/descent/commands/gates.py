@@ -1,4 +1,4 @@
-"""`descent gate` and `descent promote`: may a version serve, and letting it."""
+"""`descent gate` and `descent promote`: whether a version may serve, and promoting it."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -22,20 +22,22 @@ def gate(
     decision: Annotated[
         str | None,
         typer.Option(
-            "--replay", metavar="ID", help="Evaluate a decision, or that of a promotion, again as of what it saw."
+            "--replay",
+            metavar="ID",
+            help="Evaluate a recorded decision, or that of a promotion, again on the evidence that it was made on.",
         ),
     ] = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Ask whether a version may serve in an environment; exits with 3 where it is blocked, 4 where evidence is missing.
+    """Ask whether a version may serve in an environment. Nothing is recorded.
 
-    Nothing is recorded.
+    Exits with 3 if it is blocked, with 4 if evidence is missing.
     """
     session = Session.of(context, url, output)
     if decision is not None:
         if ref is not None or environment is not None:
-            raise typer.BadParameter("--replay takes a decision alone: it knows its version and environment.")
+            raise typer.BadParameter("--replay needs no version and no --environment: the decision names both.")
         _replay(session, decision)
         return
     if ref is None or environment is None:
@@ -61,7 +63,7 @@ def _replay(session: Session, decision: str) -> None:
         place = f"{found['version']['ref']} for {found['environment']}"
         console.print_line(f"{again['outcome']}: {place}, decided {found['recordedAt']} by {found['recordedBy']}")
     if not again["same"]:
-        console.warn(f"The decision on record says {found['outcome']}, and not rule by rule the same.")
+        console.warn(f"The recorded decision is {found['outcome']}, and the outcomes of its rules differ.")
         raise typer.Exit(1)
     raise typer.Exit(ENDS[again["outcome"]])
 
@@ -73,9 +75,9 @@ def promote(
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Let a version into an environment, if its gate says so; the decision is recorded either way.
+    """Promote a version to an environment if it passes the gate; the decision is recorded in any case.
 
-    Exits with 3 where it is blocked, 4 where evidence is missing.
+    Exits with 3 if it is blocked, with 4 if evidence is missing.
     """
     session = Session.of(context, url, output)
     with session.client() as client:
@@ -99,7 +101,7 @@ def promote(
 
 
 def print_rules(rules: Sequence[dict[str, Any]]) -> None:
-    """Write what each rule came to, the values that it saw, and how much it rests on."""
+    """Print the outcome of each rule, the values that it used, and the number of records that it relies on."""
     headings = ("rule", "outcome", "message", "saw", "evidence")
     rows = [
         (rule["name"], rule["outcome"], rule["message"], rule.get("saw"), _rests_on(rule.get("evidence")))
@@ -107,7 +109,7 @@ def print_rules(rules: Sequence[dict[str, Any]]) -> None:
     ]
     if any("evidence" in rule for rule in rules):
         console.print_table(headings, rows)
-    elif rows:  # an error tells of no evidence
+    elif rows:  # the extensions of an error list no evidence
         console.print_table(headings[:4], [row[:4] for row in rows])
 
 

@@ -11,7 +11,7 @@ from descent.options import All, First, Output, Reason, Session, Url, given, lim
 
 
 class Severity(StrEnum):
-    """How bad it is."""
+    """The severity of an incident."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -21,15 +21,13 @@ class Severity(StrEnum):
 
 def incidents(
     context: typer.Context,
-    ref: Annotated[
-        str | None, typer.Argument(metavar="REF", help="Only about this, as version or cause; all if not said.")
-    ] = None,
+    ref: Annotated[str | None, typer.Argument(metavar="REF", help="Only incidents with this version or cause.")] = None,
     first: First = 100,
     everything: All = False,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """List incidents, also those that fitted no version."""
+    """List incidents, also those that could not be related to a version."""
     session = Session.of(context, url, output)
     with session.client() as client:
         found = client.incidents(ref, limit=limit_of(first, everything))
@@ -57,31 +55,37 @@ def incidents(
 
 def report_incident(
     context: typer.Context,
-    title: Annotated[str, typer.Argument(metavar="TITLE", help="What happened, in a line.")],
-    severity: Annotated[Severity, typer.Option("--severity", help="How bad it is.")],
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="What happened, in one line.")],
+    severity: Annotated[Severity, typer.Option("--severity", help="The severity.")],
     environment: Annotated[
-        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Where it happened.")
+        str | None, typer.Option("--environment", "-e", metavar="NAME", help="The environment where it happened.")
     ] = None,
-    endpoint: Annotated[str | None, typer.Option("--endpoint", "-p", metavar="NAME", help="At which endpoint.")] = None,
-    of: Annotated[str | None, typer.Option("--of", metavar="VERSION", help="The version, where that is known.")] = None,
+    endpoint: Annotated[
+        str | None, typer.Option("--endpoint", "-p", metavar="NAME", help="The endpoint where it happened.")
+    ] = None,
+    of: Annotated[str | None, typer.Option("--of", metavar="VERSION", help="The version, if it is known.")] = None,
     cause: Annotated[
-        str | None, typer.Option("--cause", metavar="REF", help="What caused it, a dataset for example.")
+        str | None, typer.Option("--cause", metavar="REF", help="The record that caused it, for example a dataset.")
     ] = None,
-    at: Annotated[str | None, typer.Option("--at", metavar="MOMENT", help="When it happened; now if not said.")] = None,
-    description: Annotated[str | None, typer.Option("--description", metavar="TEXT", help="At length.")] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="MOMENT", help="When it happened.  [default: now]")] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", help="A longer description.")
+    ] = None,
     labels: Annotated[
-        list[str] | None, typer.Option("--label", metavar="NAME=VALUE", help="What tells it apart; repeats.")
+        list[str] | None,
+        typer.Option("--label", metavar="NAME=VALUE", help="A label of the incident; may be repeated."),
     ] = None,
     external: Annotated[
-        str | None, typer.Option("--external-id", metavar="ID", help="Your own id: once more is the same incident.")
+        str | None,
+        typer.Option("--external-id", metavar="ID", help="Your own id: sent again, it is the same incident."),
     ] = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Report that something went wrong: of a version, or of whatever served at an endpoint then."""
+    """Report an incident of a version, or of the version that served at an endpoint at that time."""
     session = Session.of(context, url, output)
     if of is None and (environment is None or endpoint is None):
-        raise typer.BadParameter("Say what it is about: --of a version, or --environment and --endpoint.")
+        raise typer.BadParameter("Say what the incident is about: give --of, or --environment and --endpoint.")
     asked = {
         "title": title,
         "severity": severity.name,
@@ -99,8 +103,8 @@ def report_incident(
     if session.json:
         console.print_json(done)
         return
-    about = f"about {done['version']['ref']}" if done["version"] else "it fits nothing on record"
-    profile = f"profile {done['profile']['id']}" if done["profile"] else "no profile on record then"
+    about = f"about {done['version']['ref']}" if done["version"] else "no version served there"
+    profile = f"profile {done['profile']['id']}" if done["profile"] else "no profile recorded then"
     console.print_line(f"{done['id']}: {about}{', ' + profile if done['version'] else ''}")
     print_affected(done["affected"])
 
@@ -116,7 +120,7 @@ def resolve_incident(
     context: typer.Context,
     incident: Annotated[str, typer.Argument(metavar="ID", help="The incident's id.")],
     reason: Reason,
-    at: Annotated[str | None, typer.Option("--at", metavar="MOMENT", help="When it was over; now if not said.")] = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="MOMENT", help="When it was over.  [default: now]")] = None,
     url: Url = None,
     output: Output = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""`descent lineage`, `impact` and `paths`: what came from what."""
+"""`descent lineage`, `impact` and `paths`: which records were derived from which."""
 
 from typing import Annotated, Any
 
@@ -15,18 +15,18 @@ Ref = Annotated[
 def lineage(
     context: typer.Context,
     ref: Ref,
-    ancestors: Annotated[bool, typer.Option("--ancestors", help="What it came from.")] = False,
-    descendants: Annotated[bool, typer.Option("--descendants", help="What came from it.")] = False,
-    both: Annotated[bool, typer.Option("--both", help="Ancestors and descendants (unless one is asked for).")] = False,
+    ancestors: Annotated[bool, typer.Option("--ancestors", help="Only ancestors.")] = False,
+    descendants: Annotated[bool, typer.Option("--descendants", help="Only descendants.")] = False,
+    both: Annotated[bool, typer.Option("--both", help="Ancestors and descendants; the default.")] = False,
     depth: Annotated[
-        int | None, typer.Option("--depth", metavar="N", min=0, help="At most so many steps away.")
+        int | None, typer.Option("--depth", metavar="N", min=0, help="At most so many derivations away.")
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="At most so many records.")] = None,
     as_of: AsOf = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Show what a record came from and what came from it, nearest first."""
+    """Show the ancestors and descendants of a record, nearest first."""
     session = Session.of(context, url, output)
     direction = "BOTH" if both or ancestors == descendants else "ANCESTORS" if ancestors else "DESCENDANTS"
     with session.client() as client:
@@ -55,16 +55,18 @@ def _print_graph(graph: dict[str, Any]) -> None:
 
 def impact(
     context: typer.Context,
-    refs: Annotated[list[str], typer.Argument(metavar="REF", help="The causes; what any of them affects is listed.")],
+    refs: Annotated[
+        list[str], typer.Argument(metavar="REF", help="The causes; everything that any of them affects is listed.")
+    ],
     kinds: Kinds = None,
     first: First = 100,
     everything: All = False,
     as_of: AsOf = None,
-    evidence: Annotated[bool, typer.Option("--evidence", help="Evaluations of what is affected as well.")] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Evaluations of affected versions too.")] = False,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Show what is affected by records, each with the derivation that proves it."""
+    """Show what records affect, each affected record with the derivation that proves it."""
     session = Session.of(context, url, output)
     with session.client() as client:
         found = client.impact(
@@ -92,12 +94,12 @@ def _with_place(node: dict[str, Any]) -> str:
 def paths(
     context: typer.Context,
     ancestor: Annotated[str, typer.Argument(metavar="FROM", help="The ancestor.")],
-    descendant: Annotated[str, typer.Argument(metavar="TO", help="What came from it.")],
+    descendant: Annotated[str, typer.Argument(metavar="TO", help="The descendant.")],
     first: First = 10,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Show by which derivations one record came from another."""
+    """Show the derivations that lead from an ancestor to a descendant."""
     session = Session.of(context, url, output)
     with session.client() as client:
         found = client.paths(ancestor, descendant, limit=first)

@@ -1,4 +1,4 @@
-"""`descent check` and `descent register`: what is done with manifests."""
+"""`descent check` and `descent register`: validating manifests, and registering them."""
 
 import re
 import sys
@@ -19,10 +19,10 @@ from descent.manifest import Manifest, load_manifest, parse_manifest
 from descent.options import Output, Session, Url
 
 REGISTER_TIMEOUT = 900.0
-"""Seconds that a registry may take for one manifest; a large one is a single transaction."""
+"""Seconds to wait for the answer to one manifest: also a large one is a single transaction."""
 
 LARGE = 1_000_000
-"""Bytes from which on a manifest's progress is told also where nobody watches."""
+"""Bytes from which on progress is printed also if stderr is not a terminal."""
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Manifests in YAML or JSON; - reads from stdin.")]
 
@@ -30,7 +30,7 @@ Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Manifests in Y
 def check(context: typer.Context, files: Files, output: Output = None) -> None:
     """Validate manifests without a registry.
 
-    Lists everything that is wrong, with its place, and the references that only the registry can resolve.
+    Lists all problems with their places, and the references that only the registry can resolve.
     """
     session = Session.of(context, None, output)
     outcomes = [_examine(file, new=True) for file in files]
@@ -48,7 +48,7 @@ def check(context: typer.Context, files: Files, output: Output = None) -> None:
 def register(context: typer.Context, files: Files, url: Url = None, output: Output = None) -> None:
     """Register manifests: each file is one transaction, all of it or nothing.
 
-    Every file is checked before the first is sent. Registering again what is registered adds nothing.
+    All files are checked before the first is sent. Registering the same content again adds nothing.
     """
     session = Session.of(context, url, output)
     outcomes = [_examine(file) for file in files]
@@ -65,13 +65,16 @@ def register(context: typer.Context, files: Files, url: Url = None, output: Outp
                     for key, value in _send(client, manifest).items():
                         total[key] += value
         finally:
-            # What is registered stays so, whatever became of the files after it.
+            # A manifest that was registered stays registered if a later file fails.
             if total["records"] or sys.exc_info()[0] is None:
                 _print_registered(total, session)
 
 
 def _examine(file: str, *, new: bool = False) -> Manifest | InvalidManifest:
-    """Read a manifest; `new`: with the rules that hold for what is new, which `register` leaves to the registry."""
+    """Return the manifest in a file, or the error that lists its problems.
+
+    With `new`, the rules that hold for new records only are checked too; `register` leaves those to the registry.
+    """
     try:
         manifest = _load(file)
         if new:
@@ -121,13 +124,13 @@ def _as_json(file: str, outcome: Manifest | InvalidManifest) -> dict[str, Any]:
 def _print_checked(file: str, manifest: Manifest) -> None:
     console.print_line(f"{file}: valid, {_summary(manifest)}")
     if manifest.outside:
-        console.print_line("  to be found in the registry:")
+        console.print_line("  the registry must have:")
         for ref in manifest.outside:
             console.print_line(f"    {ref}")
 
 
 def _summary(manifest: Manifest) -> str:
-    return ", ".join(_counted(count, name) for name, count in manifest.counts().items()) or "nothing in it"
+    return ", ".join(_counted(count, name) for name, count in manifest.counts().items()) or "empty"
 
 
 def _counted(count: int, name: str) -> str:
@@ -155,7 +158,7 @@ def _send(client: Client, manifest: Manifest) -> dict[str, Any]:
 
 @contextmanager
 def _progress(source: str) -> Iterator[Any]:
-    """Show how much is sent: a bar on a terminal, else a line at each quarter of a large manifest."""
+    """Show how much is sent: a bar on a terminal, otherwise a line at each quarter of a large manifest."""
     if not sys.stderr.isatty():
         yield _Lines(source)
         return
@@ -172,7 +175,7 @@ def _progress(source: str) -> Iterator[Any]:
 
 
 class _Lines:
-    """Progress where nobody watches: a log wants few lines."""
+    """Progress if stderr is not a terminal: few lines, as a log needs them."""
 
     def __init__(self, source: str) -> None:
         self.source = source

@@ -1,4 +1,4 @@
-"""`descent models`: the model versions of a registry, and which of them."""
+"""`descent models`: the model versions of a registry, filtered."""
 
 from typing import Annotated
 
@@ -34,17 +34,17 @@ def models(
     serving_in: ServingIn = None,
     derived_from: DerivedFrom = None,
     trained_on: Annotated[
-        str | None, typer.Option("--trained-on", metavar="REF", help="Only what learned from this data.")
+        str | None, typer.Option("--trained-on", metavar="REF", help="Only versions that learned from this data.")
     ] = None,
     artifact: Annotated[
-        str | None, typer.Option("--artifact", metavar="DIGEST", help="Only versions with this file.")
+        str | None, typer.Option("--artifact", metavar="DIGEST", help="Only versions with an artifact of this digest.")
     ] = None,
     first: First = 100,
     everything: All = False,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """List model versions in the order in which they were registered."""
+    """List model versions in the order of their registration."""
     session = Session.of(context, url, output)
     wanted = given(
         {

@@ -1,4 +1,4 @@
-"""`descent note`: a remark about a record, by whoever writes it or quoted."""
+"""`descent note`: writing a note about a record, or quoting somebody else's."""
 
 from typing import Annotated
 
@@ -12,14 +12,14 @@ from descent.options import Output, Session, Url
 def note(
     context: typer.Context,
     ref: Ref,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What is to be noted.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text of the note.")],
     quoting: Annotated[
-        str | None, typer.Option("--quoting", metavar="PERSON", help="Whose words they are, if they are not yours.")
+        str | None, typer.Option("--quoting", metavar="PERSON", help="Who wrote the text, if it was not you.")
     ] = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Write a note about a record; it is recorded as yours, and shows whom it quotes."""
+    """Write a note about a record. It is recorded in your name; a text of another --author is shown as a quotation."""
     session = Session.of(context, url, output)
     with session.client() as client:
         author = quoting or client.me()["person"]
@@ -29,4 +29,4 @@ def note(
     else:
         [recorded] = done["records"]
         console.print_line(recorded["id"])
-    console.say("Noted." if done["created"] else "This note is on record already.")
+    console.say("Noted." if done["created"] else "This note was recorded before.")

@@ -1,4 +1,4 @@
-"""`descent pair`: how the items of two versions came out beside each other, for the manifest of the later one."""
+"""`descent pair`: comparing two versions item by item, for the manifest of the later one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,22 +18,22 @@ def pair(
         Path, typer.Argument(metavar="B.ndjson", help="The items of the version.", exists=True, dir_okay=False)
     ],
     subject: Annotated[
-        str, typer.Option("--subject", metavar="REF", help="The ancestor, as the manifest is to name it.")
+        str, typer.Option("--subject", metavar="REF", help="The reference of the ancestor, for the manifest.")
     ] = "model:NAME@VERSION",
     metric: Annotated[
         str, typer.Option("--metric", metavar="NAME", help="The metric that the values are of.")
     ] = "accuracy",
 ) -> None:
-    """Compute from the items of two versions what a result says of them: value, n, stderr, clusters and paired_with.
+    """Compute a result from the items of two versions: value, n, stderr, clusters and paired_with.
 
-    A line is an item, {"item": "q17", "value": 1}, with "slice" and "cluster" where there are any. What is written is
-    the metrics of an evaluation of the later version, as JSON, which a YAML manifest takes too.
+    Each line of the files is an item, {"item": "q17", "value": 1}, with "slice" and "cluster" if it has any. The output
+    is JSON, the metrics of an evaluation of the later version; it can be pasted into a YAML manifest too.
     """
     found = pair_items(_items(before), _items(after))
     console.print_json([one.metric(metric, subject) for one in found])
     alone = sum(one.alone for one in found)
     if alone:
-        console.warn(f"{alone} {'item is' if alone == 1 else 'items are'} in one file only, and not compared.")
+        console.warn(f"{alone} {'item is' if alone == 1 else 'items are'} in one file only and not compared.")
 
 
 def _items(file: Path) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""`descent policies` and `descent policy check`: what is in force, and what another policy would decide."""
+"""`descent policies` and `descent policy check`: the policies in force, and what another policy would decide."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -25,21 +25,22 @@ def _policy() -> None:
 @policy.command()
 def check(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy, in YAML.", exists=True, dir_okay=False)],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy in YAML.", exists=True, dir_okay=False)],
     against: Annotated[
-        list[str] | None, typer.Option("--against", metavar="VERSION", help="What it would decide of this; repeats.")
+        list[str] | None,
+        typer.Option("--against", metavar="VERSION", help="Show the decision for this version; may be repeated."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="What it would decide of every version.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show the decision for every version.")] = False,
     url: Url = None,
     output: Output = None,
 ) -> None:
     """Say whether a policy is valid and, with --against or --all, what it would decide; nothing is recorded.
 
-    A GO that was given under another policy counts as void, as it would be then. Exits with 0 where it is valid and all
-    PASSED, 1 where it is invalid, 3 where something is BLOCKED, else 4 where something is INCOMPLETE.
+    A GO that was given under another policy counts as void, as it would if this policy were in force. Exits with 1 if
+    the policy is invalid, with 3 if a version is BLOCKED, else with 4 if one is INCOMPLETE, else with 0.
     """
     if against and everything:
-        raise typer.BadParameter("--all tries every version: leave out --against, or leave out --all.")
+        raise typer.BadParameter("Give either --against or --all, not both.")
     session = Session.of(context, url, output)
     text = _text(file)
     counts: Counter[str] = Counter()
@@ -66,7 +67,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_text("utf-8")
     except UnicodeDecodeError as error:
-        console.warn(f"{file}: byte {error.start} is not UTF-8; save the file as UTF-8.")
+        console.warn(f"{file}: byte {error.start} is not UTF-8: save the file as UTF-8.")
         raise typer.Exit(_INVALID) from error
 
 
@@ -75,7 +76,7 @@ def _outcomes(client: Client, text: str, file: Path, against: list[str] | None) 
 
 
 def _print_outcome(found: dict[str, Any], *, as_json: bool) -> None:
-    """Write what it would decide of one version, and why where it does not pass."""
+    """Print what the policy would decide for one version, and the reasons if it does not pass."""
     if as_json:
         console.print_json(found)
         return
@@ -91,12 +92,12 @@ def policies(
     environment: Annotated[
         str | None, typer.Option("--environment", "-e", metavar="NAME", help="Only the policy of this environment.")
     ] = None,
-    history: Annotated[bool, typer.Option("--history", help="Those that are no longer in force too.")] = False,
-    text: Annotated[bool, typer.Option("--text", help="As the text of a file that has its meaning.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Policies that are no longer in force too.")] = False,
+    text: Annotated[bool, typer.Option("--text", help="Print each policy as a YAML file.")] = False,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Show the policies in force: what each demands, in words or with --text as a file, and since when."""
+    """Show the policies in force: the rules of each, in words or with --text as a file, and when it was recorded."""
     session = Session.of(context, url, output)
     with session.client() as client:
         found = [edge["node"] for edge in client.policies(environment, history=history, limit=None)]

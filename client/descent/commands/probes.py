@@ -1,4 +1,4 @@
-"""`descent probes`: what to attack a version with, and running it."""
+"""`descent probes`: the probes that a version has to pass, and running them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -14,29 +14,31 @@ from descent.probing import ProbeFailed, run
 
 RUN = "run"
 RESULTS = "evaluations"
-"""The section of a manifest that results of probes are in."""
+"""The section of a manifest that contains the results of probes."""
 
 
 def probes(
     context: typer.Context,
     what: Annotated[
-        str, typer.Argument(metavar="VERSION|run", help="model:NAME@VERSION or an id lists; run runs those --of it.")
+        str,
+        typer.Argument(metavar="VERSION|run", help="The version whose probes are listed; or the word run, with --of."),
     ],
     of: Annotated[str | None, typer.Option("--of", metavar="VERSION", help="With run: the version.")] = None,
     execute: Annotated[
-        bool, typer.Option("--exec", help="With run: run the commands; without, they are only shown.")
+        bool, typer.Option("--exec", help="With run: execute the commands; without --exec they are only shown.")
     ] = False,
-    again: Annotated[bool, typer.Option("--again", help="With run: also what has a result already.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="With run: also probes that have a result already.")] = False,
     timeout: Annotated[
-        float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="With run: how long each may take.")
+        float,
+        typer.Option("--timeout", metavar="SECONDS", min=0.1, help="With run: the seconds that each command may take."),
     ] = 3600.0,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """List the weaknesses that a version has to answer for, or run their probes: `descent probes run --of VERSION`.
+    """List the vulnerabilities that a version must be tested for, or run the tests: `descent probes run --of VERSION`.
 
-    Commands come from the registry: look at them before --exec. Their results are registered as evaluations. Exits with
-    1 where one failed.
+    The commands come from the registry: read them before --exec. Results are registered as evaluations. Exits with 1
+    if a command failed.
     """
     session = Session.of(context, url, output)
     if (what == RUN) != (of is not None):
@@ -59,7 +61,7 @@ def probes(
 
 
 def _check_may_register(client: Client) -> None:
-    """Raise Forbidden where results could not be registered: commands take long, and do what cannot be undone."""
+    """Raise Forbidden if the results could not be registered: commands take long and may have permanent effects."""
     me = client.me()
     if RESULTS not in me["registers"]:
         message = (
@@ -83,7 +85,7 @@ def _runnable(found: Sequence[dict[str, Any]], *, again: bool) -> list[dict[str,
 
 
 def _run(client: Client, version: str, wanted: Sequence[dict[str, Any]], timeout: float, *, execute: bool) -> int:
-    """Run commands one after another, or show them; returns how many failed."""
+    """Run the commands one after another, or show them; return the number of commands that failed."""
     failed = 0
     for i, one in enumerate(wanted, 1):
         console.say(f"{i}/{len(wanted)} {one['vulnerability']['title']}: {one['probe']['command']}")
@@ -101,7 +103,7 @@ def _run(client: Client, version: str, wanted: Sequence[dict[str, Any]], timeout
         else:
             console.say(f"{i}/{len(wanted)} registered {done['records'][0]['id']}")
     if wanted and not execute:
-        console.say("Nothing was run; --exec runs these commands.")
+        console.say("Nothing was run. Add --exec to run these commands.")
     return failed
 
 

@@ -13,16 +13,16 @@ Version = Annotated[str, typer.Argument(metavar="VERSION", help="model:NAME@VERS
 def serving(
     context: typer.Context,
     environment: Annotated[
-        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Only there; everywhere if not said.")
+        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Only in this one.  [default: all]")
     ] = None,
     endpoint: Annotated[
-        str | None, typer.Option("--endpoint", "-p", metavar="NAME", help="Only there; everywhere if not said.")
+        str | None, typer.Option("--endpoint", "-p", metavar="NAME", help="Only in this one.  [default: all]")
     ] = None,
     at: At = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """List what serves, or served at a moment, and how it stood then by what was on record."""
+    """List the versions that serve, or served at a moment, each with its state as it was recorded then."""
     session = Session.of(context, url, output)
     with session.client() as client:
         found = client.serving(environment, endpoint, at=at)
@@ -49,14 +49,14 @@ def serving(
 
 
 def _policy(one: dict[str, Any]) -> str:
-    """Whether the policy is met; what is claimed was never held against one."""
+    """Return whether the policy is met; a claimed deployment was never checked against one."""
     if one["deployment"]["claimed"]:
         return "claimed"
     return "met" if one["meetsPolicy"] else "not met"
 
 
 def _print_why(one: dict[str, Any]) -> None:
-    """Write who claims it, why the policy is not met, and which flags reach what serves."""
+    """Print who claims the deployment, why it does not meet the policy, and which flags reach the version."""
     claimed = one["deployment"]["claimed"]
     said = [claim_sentence(claimed)] if claimed else []
     said += [f"{rule['name']} ({rule['outcome'].lower()}): {rule['message']}" for rule in one.get("unmet", ())]
@@ -75,15 +75,21 @@ def deploy(
     endpoint: Endpoint,
     artifact: Annotated[
         str | None,
-        typer.Option("--artifact", metavar="DIGEST", help="The file that is deployed: refused if not the version's."),
+        typer.Option(
+            "--artifact",
+            metavar="DIGEST",
+            help="Digest of the deployed file; refused if the version has no such artifact.",
+        ),
     ] = None,
-    since: Annotated[str | None, typer.Option("--since", metavar="MOMENT", help="Since when; now if not said.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="MOMENT", help="Since when it serves.  [default: now]")
+    ] = None,
     claimed_by: Annotated[
         str | None,
         typer.Option(
             "--claimed-by",
             metavar="PERSON",
-            help="Who says that it served, before this registry was asked: it needs no promotion, and meets no policy.",
+            help="Who claims that it served before this registry was in use: no promotion needed, no policy checked.",
         ),
     ] = None,
     source: Source = None,
@@ -91,9 +97,9 @@ def deploy(
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Record that a promoted version serves at an endpoint; this ends what served there.
+    """Record that a promoted version serves at an endpoint; this ends the deployment that was there.
 
-    Exits with 3 where its gate blocks or it is not promoted there, 4 where evidence is missing.
+    Exits with 3 if its gate blocks it or it is not promoted there, with 4 if evidence is missing.
     """
     session = Session.of(context, url, output)
     asked = {
@@ -119,11 +125,13 @@ def end_deployment(
     environment: Place,
     endpoint: Endpoint,
     reason: Reason,
-    until: Annotated[str | None, typer.Option("--until", metavar="MOMENT", help="Until when; now if not said.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="MOMENT", help="Until when it served.  [default: now]")
+    ] = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Record that what serves at an endpoint ends."""
+    """Record that the deployment at an endpoint has ended."""
     session = Session.of(context, url, output)
     asked = {"environment": environment, "endpoint": endpoint, "reason": reason, "until": until}
     with session.client() as client:

@@ -1,4 +1,4 @@
-"""`descent prove`: that a record is in the log, checked here."""
+"""`descent prove`: proving that a record is in the log; the client checks the proof itself."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,9 @@ from descent.proofs import check_proof, digest
 
 CheckpointFile = Annotated[
     Path | None,
-    typer.Option("--checkpoint", metavar="FILE", help="Prove it in the log of this signed checkpoint; needs --key."),
+    typer.Option(
+        "--checkpoint", metavar="FILE", help="Prove that it is in the log of this signed checkpoint; needs --key."
+    ),
 ]
 TrustedKeys = Annotated[
     list[str] | None,
@@ -26,7 +28,8 @@ def prove(
     context: typer.Context,
     ref: Ref,
     size: Annotated[
-        int | None, typer.Option("--size", min=1, help="Prove it in the log of so many entries.  [default: all]")
+        int | None,
+        typer.Option("--size", min=1, help="Prove that it is among the first so many entries.  [default: all]"),
     ] = None,
     checkpoint: CheckpointFile = None,
     keys: TrustedKeys = None,
@@ -35,7 +38,8 @@ def prove(
 ) -> None:
     """Prove that a record is in the log, and that this log is the beginning of the present one.
 
-    The proof is checked here, from the record's content up to the root; with a checkpoint, up to who signed it.
+    This program checks the proof itself, from the content of the record to the root; with --checkpoint also the
+    signature of the root.
     """
     session = Session.of(context, url, output)
     signed = None if checkpoint is None else read_checkpoint(checkpoint, keys or [])
@@ -61,13 +65,15 @@ def prove(
             *([] if signed is None else [("signed by", ", ".join((signed.origin, *signed.witnesses)))]),
         ]
     )
-    console.say("Checked: the content gives the id, the entry is in the log, and that log begins the present one.")
+    console.say(
+        "Checked: the content gives the id, the entry is in the log, and that log is the beginning of the present one."
+    )
 
 
 def read_checkpoint(file: Path, keys: list[str]) -> Checkpoint:
-    """Return the checkpoint in a file, signed with one of the keys; raises NotProved."""
+    """Return the checkpoint in a file; raises NotProved unless one of the keys signed it."""
     if not keys:
-        raise NotProved.because("A checkpoint is worth nothing without a key that is trusted: name one with --key.")
+        raise NotProved.because("A checkpoint proves nothing without a trusted key: name one with --key.")
     try:
         return open_checkpoint(file.read_text("utf-8"), read_keys(keys))
     except (OSError, UnicodeDecodeError):

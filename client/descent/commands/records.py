@@ -20,7 +20,7 @@ def search(
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Find records by name, digest, or the words of their notes and profiles."""
+    """Find records by name, by the beginning of a digest, or by words in their notes and profiles."""
     session = Session.of(context, url, output)
     with session.client() as client:
         found = client.search(text, kinds=upper(kinds), limit=limit_of(first, everything))
@@ -36,12 +36,12 @@ def search(
 def show(
     context: typer.Context,
     ref: Ref,
-    history: Annotated[bool, typer.Option("--history", help="Also what was recorded about it, in order.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Also the log entries about it, in order.")] = False,
     as_of: AsOf = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Show everything about one record on a page."""
+    """Show all that is recorded about one record on one page."""
     session = Session.of(context, url, output)
     with session.client() as client:
         entity = client.entity(ref, as_of=as_of)

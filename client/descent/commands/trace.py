@@ -1,4 +1,4 @@
-"""`descent trace`: all that it takes to make a decision again that was made in production."""
+"""`descent trace`: all that is needed to reproduce a decision that was made in production."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -20,10 +20,10 @@ def trace(
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Show what decided at an endpoint, now or at a moment: version, files, parameters, code, data, profile as of then.
+    """Show what served at an endpoint, now or at a moment: version, files, parameters, code, data, and profile.
 
-    What served goes by what deployments claim; policy and profile go by what was on record at that moment. Exits with 1
-    where nothing served.
+    The version is the one that deployments say served at that moment; policy and profile are those that were recorded
+    at that moment. Exits with 1 if nothing served.
     """
     session = Session.of(context, url, output)
     with session.client() as client:
@@ -56,13 +56,13 @@ def _print(found: Found, at: str | None) -> None:
     console.print_heading("Data")
     console.print_table(("role", "ref", "digest", "rows", "uri"), _data(version))
     if not version["trainedOn"]:
-        console.print_line("None is on record for the version itself.")
+        console.print_line("None is recorded for the version itself.")
     if found["then"] is not None:
         pages.print_profile(found["then"])
 
 
 def _print_approval(found: Found) -> None:
-    """Write who let it serve: who claims it, or whose GO counted then or when it was promoted, and who promoted it."""
+    """Print who claims the deployment, or whose GO counted then or at its promotion, and who promoted it."""
     console.print_heading("Approved by")
     deployment = found["deployment"]
     if deployment["claimed"]:
@@ -71,13 +71,13 @@ def _print_approval(found: Found) -> None:
     promotions = [node for node in links if node["__typename"] == "Promotion"]
     decisions = list(_decisions(found, promotions))
     if not decisions and not deployment["claimed"]:
-        decisions = ["nobody, as far as reviews are on record" + (" then" if found["then"] else "")]
+        decisions = ["nobody: no review is recorded" + (" then" if found["then"] else "")]
     for sentence in decisions + [f"promoted by {node['recordedBy']} ({node['recordedAt']})" for node in promotions]:
         console.print_item(sentence)
 
 
 def _decisions(found: Found, promotions: Sequence[Found]) -> Iterator[str]:
-    """The GO of each person that counted then, and those from before the promotion that did not count any more."""
+    """Return the GO of each person that counted then, and each GO before the promotion that no longer counted."""
     reviews = found["then"]["reviews"] if found["then"] else ()
     for one in reviews:
         if one["environment"] != found["environment"] or one["decision"] != "GO" or one.get("claimed"):
@@ -86,24 +86,24 @@ def _decisions(found: Found, promotions: Sequence[Found]) -> Iterator[str]:
         if one["valid"]:
             yield said
         elif any(not _later(one["recordedAt"], node["recordedAt"]) for node in promotions):
-            yield f"{said}; it no longer holds: {one['void']}"
+            yield f"{said}; no longer valid: {one['void']}"
 
 
 def _standing(found: Found, at: str | None) -> Iterator[str]:
-    """How the version stood by what was on record, and what was not on record then, or is not now."""
+    """Return sentences about what was recorded then, what was recorded later, and what was never recorded."""
     version, then = found["version"], found["then"]
     if then is None:
-        yield f"The version was not on record yet: it was registered at {version['recordedAt']}."
+        yield f"The version was not registered yet: it was registered at {version['recordedAt']}."
     elif then["safetyProfile"] is None and version["safetyProfile"] is not None:
-        yield f"No safety profile was on record yet: the present one is of {version['safetyProfile']['recordedAt']}."
+        yield f"No safety profile was recorded yet: the present one is of {version['safetyProfile']['recordedAt']}."
     if at is not None and _later(found["deployment"]["recordedAt"], at):
-        yield f"That it served was not on record yet: it was recorded at {found['deployment']['recordedAt']}."
+        yield f"The deployment was not recorded yet: it was recorded at {found['deployment']['recordedAt']}."
     missing = [part for part in ("artifacts", "config", "environment", "code") if not version[part]]
     if missing:
-        yield f"Never recorded of it: {', '.join(missing)}."
-    met = "PASSED" if found["meetsPolicy"] else "that it may not serve there"
+        yield f"Never recorded: {', '.join(missing)}."
+    met = _said(at, "passes", "passed") if found["meetsPolicy"] else _said(at, "does not pass", "did not pass")
     if not found["deployment"]["claimed"]:
-        yield f"By what {_said(at, 'is', 'was')} on record, the gate of {found['environment']} says {met}."
+        yield f"It {met} the gate of {found['environment']}, by what {_said(at, 'is', 'was')} recorded."
     if then is None:
         return
     if not found["profileCurrent"] and then["safetyProfile"] is not None:
@@ -121,13 +121,13 @@ def _later(recorded: str, moment: str) -> bool:
 
 
 def _data(version: Found) -> Iterator[tuple[object, ...]]:
-    """A row for each partition that it learned from; a whole dataset is all its partitions."""
+    """Return a row for each partition that the version learned from; a whole dataset gives all its partitions."""
     for source in version["trainedOn"]:
         node = source["node"]
         if "digest" in node:
             yield source["role"], node["ref"], node["digest"], node["rows"], node["uri"]
             continue
         if not node["partitions"]:
-            yield source["role"], node["ref"], "none on record", None, node["uri"]
+            yield source["role"], node["ref"], "none recorded", None, node["uri"]
         for part in node["partitions"]:
             yield source["role"], part["ref"], part["digest"], part["rows"], part["uri"]

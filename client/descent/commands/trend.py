@@ -1,4 +1,4 @@
-"""`descent trend`: one metric along a version's first parents."""
+"""`descent trend`: a metric of a version and its first parents over time."""
 
 from typing import Annotated, Any
 
@@ -13,16 +13,19 @@ from descent.options import Output, Session, Since, Url
 def trend(
     context: typer.Context,
     ref: Ref,
-    metric: Annotated[str, typer.Argument(metavar="METRIC", help="The metric, like accuracy.")],
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help="The metric, for example accuracy.")],
     slice: Annotated[
-        list[str] | None, typer.Option("--slice", metavar="ATTRIBUTE=VALUE", help="Only this slice; several are one.")
+        list[str] | None,
+        typer.Option(
+            "--slice", metavar="ATTRIBUTE=VALUE", help="Only this slice; repeat for a slice by several attributes."
+        ),
     ] = None,
-    everybody: Annotated[bool, typer.Option("--everybody", help="Only what is about all people or items.")] = False,
+    everybody: Annotated[bool, typer.Option("--everybody", help="Only results about all people or items.")] = False,
     since: Since = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Draw a metric along a version's first parents, root first, a series for each way that it was measured."""
+    """Draw a metric of a version and its first parents, root first, with a series for each protocol."""
     session = Session.of(context, url, output)
     terms = [_term(term) for term in slice] if slice else () if everybody else None
     with session.client() as client:
@@ -31,7 +34,7 @@ def trend(
         console.print_json(found)
         return
     about = found["metric"]
-    console.print_line(f"{about['name']}: {_direction(about)}; up to {about['tolerance']:g} of a change is nothing")
+    console.print_line(f"{about['name']}: {_direction(about)}; up to {about['tolerance']:g} of change is tolerated")
     apart = protocols(found["series"])
     for series, protocol in zip(found["series"], apart, strict=True):
         _draw_series(series, protocol, about)
@@ -39,7 +42,7 @@ def trend(
         console.print_heading("What does not count")
     for one, protocol in zip(found["leftOut"], protocols(found["leftOut"]), strict=True):
         for versions, why in (
-            (one["contaminated"], "measured on what it, or an ancestor, learned from"),
+            (one["contaminated"], "measured on data that it or an ancestor learned from"),
             (one["retracted"], "retracted"),
         ):
             for version in versions:
@@ -49,12 +52,12 @@ def trend(
 
 
 def _never(found: dict[str, Any], left_out: bool) -> str:
-    """Why there is nothing to draw."""
+    """Return a sentence that says why there is nothing to draw."""
     if left_out:
-        return "It was measured on this line, but no result counts."
+        return "The metric was measured on this line, but no result counts."
     slices = "; ".join(people(one["slice"]) or "everybody" for one in found["slices"])
-    return f"It was not measured in this slice on this line, but in: {slices}." if slices else (
-        "It was never measured on this line."
+    return f"On this line the metric was measured in other slices only: {slices}." if slices else (
+        "The metric was never measured on this line."
     )  # fmt: skip
 
 
@@ -70,7 +73,7 @@ def _direction(about: dict[str, Any]) -> str:
         "LOWER_IS_BETTER": "lower is better",
         "HIGHER_IS_BETTER": "higher is better",
         "TARGET": f"best at {about['optimum']}",
-        "NONE": "no value is good in itself",
+        "NONE": "no value is better than another",
     }
     return f"{about['category'].lower()}, {words[about['direction']]}"
 
@@ -88,21 +91,21 @@ def _draw_series(series: dict[str, Any], protocol: str, about: dict[str, Any]) -
     change = series["change"]
     if change is None:
         single = len(points) < 2
-        console.print_line("One point: no trend." if single else "No value of it is good in itself: no trend.")
+        console.print_line("One point: no trend." if single else "No value is better than another: no trend.")
         return
     way = "worse" if change["delta"] > 0 else "better" if change["delta"] < 0 else "the same"
     console.print_line(
         f"From first to last {number(abs(change['delta']))} {way}{_chance(change)}; "
-        f"{number(series['slope'])} in badness a derivation, trend p {number(series['trendP'])}"
+        f"{number(series['slope'])} of badness per derivation, trend p {number(series['trendP'])}"
     )
 
 
 def _newest(point: dict[str, Any], several: bool) -> tuple[str, ...]:
-    """The newest of a version's results, where any version has several that are pooled."""
+    """Return the newest result of a version, and how many were pooled; None if no version has several."""
     if not several:
         return ()
     return (f"{number(point['newest'])} of {point['runs']}" if point["newest"] != point["value"] else "",)
 
 
 def _chance(found: dict[str, Any]) -> str:
-    return ", no error known" if found["p"] is None else f" (z {found['z']:.2f}, p {number(found['p'])})"
+    return ", no standard error known" if found["p"] is None else f" (z {found['z']:.2f}, p {number(found['p'])})"

@@ -1,1 +1,1 @@
-"""The dossier of a version: what is on record about it, in one file that is checked without the registry."""
+"""The dossier of a version: all that is recorded about it, in one file that can be verified without the registry."""

@@ -1,7 +1,7 @@
-"""Which records belong to the dossier of a version, and the proof of each.
+"""Collecting the records of a version's dossier, and the proof of each.
 
-From the version and the statements about it, everything that they come from or cite; of other versions and of data, the
-statements that say how much is known of them and whether they stand.
+A dossier contains the version, the statements about it, and all records that these come from or cite. Of other versions
+and of data it contains the statements that document them or retract them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +11,7 @@ from descent.client import Client
 from descent.transport import Json
 
 MOST = 2000
-"""Records of one dossier; what is left out is counted."""
+"""The most records of one dossier; how many are left out is said."""
 
 _FOLLOWED = {
     "DERIVED_FROM", "TRAINED_ON", "INCLUDES", "GENERATED_BY", "BUILT_FROM", "CONFIGURED_BY", "RAN_IN",
@@ -23,7 +23,7 @@ _STATEMENTS = {
     "DATASET": {"POPULATION", *_STANDING},
     "PARTITION": {"POPULATION", *_STANDING},
 }
-"""What is looked for about a record that is not the dossier's subject; about statements, whether they stand."""
+"""The kinds of statement that are collected about other records; about statements, only retractions."""
 
 _BESIDE = {"RETRACTION", "INCIDENT", "DEPLOYMENT", "FLAG"}
 _WITHOUT_HISTORY = {"CODE", "CONFIG", "ENVIRONMENT", "METRIC_DEFINITION", "POPULATION", "DISCLOSURE"}

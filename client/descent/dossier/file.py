@@ -1,4 +1,4 @@
-"""A dossier as a file: putting it together, and checking it without the registry."""
+"""The file of a dossier: writing it, and verifying it without the registry."""
 
 import hashlib
 import json
@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was proved of a dossier: the version, how many records, the log that they are in, and who signed it."""
+    """The result of verifying a dossier: its version, the number of records, their log, and who signed it."""
 
     ref: str
     id: str
@@ -30,19 +30,19 @@ class Checked:
 
 
 def export(client: Client, ref: str, environments: Sequence[str] = ()) -> Json:
-    """Return the dossier of a version, and what the gates of `environments` say of it now.
+    """Return the dossier of a version, with the present decisions of the gates of `environments`.
 
-    Raises InvalidInput for what is no version.
+    Raises InvalidInput if `ref` is not a model version.
     """
     version = client.entity(ref)
     if version["kind"] != "MODEL_VERSION":
-        raise InvalidInput([Problem(f"{ref} is no model version: name one, model:NAME@VERSION.", "INVALID_INPUT")])
+        raise InvalidInput([Problem(f"{ref} is not a model version: write model:NAME@VERSION.", "INVALID_INPUT")])
     found, complete = collect(client, version["id"])
     note = client.checkpoint()
     size = None if note is None else int(note.split("\n")[1])
     proofs = prove(client, list(found), size)
     if size is None and len({(each["size"], each["root"]) for each in proofs}) > 1:
-        # Somebody wrote meanwhile: all are proved once more, in the smallest of the logs.
+        # The log grew in the meantime: all records are proved again, in the smallest of the logs.
         proofs = prove(client, list(found), min(int(each["size"]) for each in proofs))
     log = {"size": proofs[0]["size"], "root": proofs[0]["root"]}
     records = [{name: each[name] for name in ("record", "entry", "body", "index", "inclusion")} for each in proofs]
@@ -62,21 +62,21 @@ def export(client: Client, ref: str, environments: Sequence[str] = ()) -> Json:
 
 
 def dump(dossier: Mapping[str, Any]) -> bytes:
-    """Return the file of a dossier: there is one way to write it, so that each byte counts."""
+    """Return the bytes of a dossier's file; the same dossier always gives the same bytes."""
     return (json.dumps(dossier, indent=1, ensure_ascii=False) + "\n").encode()
 
 
 def check(written: bytes, keys: Sequence[Key]) -> Checked:
-    """Check a dossier from each record's content to the root, and that it says nothing but what its records say.
+    """Verify a dossier: each record from its content to the root, and that its sections follow from the records.
 
-    With `keys`, one of them has to have signed the checkpoint. What the registry computed (`computed`) is held by the
-    file's digest alone. Raises NotProved.
+    With `keys`, one of them must have signed the checkpoint. The part `computed`, which the registry computed, is
+    protected by the digest of the file only. Raises NotProved.
     """
     dossier = _read(written)
     try:
         return _checked(dossier, keys)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise NotProved.because(f"The dossier is not laid out as {FORMAT} is ({error!r}).") from None
+        raise NotProved.because(f"The dossier does not have the structure of {FORMAT} ({error!r}).") from None
 
 
 def _checked(dossier: Json, keys: Sequence[Key]) -> Checked:
@@ -94,7 +94,7 @@ def _checked(dossier: Json, keys: Sequence[Key]) -> Checked:
     records = Records(dossier["records"])
     for name, right in sections(records, subject).items():
         if dossier[name] != right:
-            raise NotProved.because(f"What the dossier says under {name!r} is not what its records say.")
+            raise NotProved.because(f"The section {name!r} of the dossier does not follow from its records.")
     return Checked(records.ref(subject), subject, len(seen), tree, signed)
 
 
@@ -103,22 +103,24 @@ def _check_record(each: Json, tree: Tree) -> None:
     body = each["body"].encode()
     ref = label(record["kind"], json.loads(body)) or record["id"]
     if record_id(record["kind"], body) != record["id"] or entry.id != record["id"]:
-        raise NotProved.because(f"The content of {record['ref']} is not what its id was made of.")
+        raise NotProved.because(f"The content of {record['ref']} does not match its id: it was changed.")
     if entry.sequence != each["index"] + 1 or record["ref"] not in (ref, record["id"]):
-        raise NotProved.because(f"{record['ref']} is not where or what the dossier says.")
+        raise NotProved.because(
+            f"{record['ref']} has another position in the log, or another kind, than the dossier says."
+        )
     check_inclusion(leaf_hash(each["entry"].encode()), each["index"], tree, digests(each["inclusion"]))
 
 
 def _signed(note: str | None, tree: Tree, keys: Sequence[Key]) -> Checkpoint | None:
     if note is None:
         if keys:
-            raise NotProved.because("The dossier holds no signed checkpoint: the registry had no key then.")
+            raise NotProved.because("The dossier contains no signed checkpoint: the registry had no key then.")
         return None
     if not keys:
         return None
     signed = open_checkpoint(note, keys)
     if signed.tree != tree:
-        raise NotProved.because("The signed checkpoint is of another log than the records are proved in.")
+        raise NotProved.because("The signed checkpoint belongs to another log than the proofs of the records.")
     return signed
 
 
@@ -126,9 +128,9 @@ def _read(written: bytes) -> Json:
     try:
         dossier = json.loads(written)
     except (ValueError, RecursionError):
-        raise NotProved.because("The file is no JSON.") from None
+        raise NotProved.because("The file is not JSON.") from None
     if not isinstance(dossier, dict) or dossier.get("format") != FORMAT:
-        raise NotProved.because(f"The file is no dossier of the format {FORMAT}.")
+        raise NotProved.because(f"The file is not a dossier of the format {FORMAT}.")
     rest = {name: value for name, value in dossier.items() if name != "digest"}
     if dossier.get("digest") != _digest(rest) or dump(dossier) != written:
         raise NotProved.because("The file was changed after it was exported: its digest is another.")
@@ -140,7 +142,7 @@ def _digest(dossier: Mapping[str, Any]) -> str:
 
 
 def _computed(client: Client, ref: str, environments: Sequence[str]) -> Json:
-    """Return what the registry works out from the records: answers, and no records."""
+    """Return the answers that the registry computes from the records: findings of erosion, and decisions of gates."""
     gates = {environment: client.gate(ref, environment) for environment in environments}
     try:
         return {"erosion": client.erosion(ref), "gates": gates}

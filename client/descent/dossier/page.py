@@ -1,4 +1,4 @@
-"""A dossier as a page to read and to print: one HTML file, without scripts and without anything from elsewhere."""
+"""The page of a dossier, to read and to print: one HTML file without scripts and without external resources."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,8 +76,10 @@ def page(dossier: Json, name: str) -> str:
 
 def _facts(dossier: Json) -> str:
     signed = dossier["checkpoint"]
-    who = "signed by nobody: the registry had no key" if signed is None else f"signed as {signed.split(chr(10))[0]}"
-    whole = "" if dossier["complete"] else " There were more records than a dossier holds: the rest was left out."
+    who = "not signed: the registry had no key" if signed is None else f"signed as {signed.split(chr(10))[0]}"
+    whole = (
+        "" if dossier["complete"] else " There are more records than a dossier may contain: the others were left out."
+    )
     return (
         f"<p>{len(dossier['records'])} records, each proved in a log of {dossier['log']['size']} entries, "
         f"{_text(who)}.{whole} "
@@ -147,7 +149,7 @@ def _clauses(name: str, dossier: Json) -> str:
 
 
 def _text(text: str) -> str:
-    """Return text for HTML, without characters that change the direction or the look of what is around them."""
+    """Return text escaped for HTML, without characters that change the direction or the look of other text."""
     return escape(printable(text))
 
 

@@ -1,7 +1,7 @@
-"""What a dossier says, worked out from the records that are in it and from nothing else.
+"""The sections of a dossier, computed from the records in it and from nothing else.
 
-Whoever verifies a dossier works it out again from the proven records: nothing can be said that they do not hold. What
-is not on record is named as such, and nothing is put in its place.
+Whoever verifies a dossier computes them again from the proven records, so a section cannot say what no record says.
+What was never recorded is named as missing; nothing is assumed in its place.
 """
 
 import json
@@ -18,7 +18,7 @@ _NORMAL = 1.959963984540054
 
 
 class Records:
-    """The records of a dossier, by id, in the order of the log."""
+    """The records of a dossier by their ids, in the order of the log."""
 
     def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
         self._content = {each["record"]["id"]: json.loads(each["body"]) for each in records}
@@ -51,7 +51,7 @@ class Records:
         return str(self._kinds[id])
 
     def statement(self, id: str) -> Json:
-        """Return a statement as sections show it: who recorded it, when, whether it was retracted, and its content."""
+        """Return a statement as sections show it: who recorded it, when, whether it is retracted, and its content."""
         entry = self._entries[id]
         return {
             "id": id,
@@ -62,14 +62,14 @@ class Records:
         }
 
     def retracted(self, id: str) -> bool:
-        """Return whether a retraction of a record is in the dossier that was not itself retracted."""
+        """Return whether the dossier contains a retraction of the record that was not retracted itself."""
         return any(
             not self.retracted(each) for each in self.about(id, "RETRACTION") if "part" not in self._content[each]
         )
 
 
 def label(kind: str, content: Json) -> str | None:
-    """Return the label that follows from a content."""
+    """Return the label that a record with this content has."""
     if kind == "MODEL_VERSION":
         return f"model:{content['name']}@{content['version']}"
     if kind == "DATASET":
@@ -78,7 +78,7 @@ def label(kind: str, content: Json) -> str | None:
 
 
 def sections(records: Records, subject: str) -> Json:
-    """Return what a dossier says of a version."""
+    """Return the sections of a version's dossier by their names."""
     evaluations = records.about(subject, "EVALUATION")
     profiles = records.about(subject, "SAFETY_PROFILE")
     policies = records.all("POLICY")
@@ -167,13 +167,13 @@ def _results(records: Records, id: str) -> Iterator[Json]:
 
 
 def _interval(metric: Json) -> list[float] | None:
-    """Return the normal interval of 95 % that a recorded standard error gives; none where none was recorded."""
+    """Return the 95 % interval by the normal distribution; None if no standard error was recorded."""
     error = metric.get("stderr")
     return None if not error else [metric["value"] - _NORMAL * error, metric["value"] + _NORMAL * error]
 
 
 def _gaps(content: Json, id: str) -> Iterator[Json]:
-    """Return how far apart groups are in one evaluation that one attribute alone tells apart."""
+    """Return the largest difference between groups in each evaluation whose slices have a single attribute."""
     groups: defaultdict[tuple[str, str], list[tuple[float, str]]] = defaultdict(list)
     for metric in content["metrics"]:
         terms = metric.get("slice", [])
@@ -187,7 +187,7 @@ def _gaps(content: Json, id: str) -> Iterator[Json]:
 
 
 def _gaps_in_knowledge(records: Records, subject: str, found: Json) -> Iterator[str]:
-    """Say what is not on record, a sentence each."""
+    """Return a sentence for each thing that was never recorded."""
     version = records.content(subject)
     for part, words in (("trainedOn", "training data"), ("artifacts", "model file"), ("code", "code")):
         if not version.get(part):
@@ -202,9 +202,9 @@ def _gaps_in_knowledge(records: Records, subject: str, found: Json) -> Iterator[
     without = sum(result["interval"] is None for result in found["evaluations"])
     if without:
         of = len(found["evaluations"])
-        yield f"{without} of {of} results have no standard error above 0 on record, so no interval."
+        yield f"{without} of {of} results have no recorded standard error above 0, so there is no interval for them."
     if not found["subgroupGaps"]:
-        yield "No evaluation on record compares groups of one attribute."
+        yield "No recorded evaluation compares groups by one attribute."
 
 
 def _untrained(found: Json) -> list[Json]:
@@ -214,5 +214,5 @@ def _untrained(found: Json) -> list[Json]:
 def _undocumented(found: Json) -> Iterator[str]:
     for one in found["data"]:
         if one["kind"] == "PARTITION" and one["populationDocumented"] != "COMPLETE":
-            known = {"PARTIAL": "documented in part", "NONE": "not documented, as was stated"}
+            known = {"PARTIAL": "documented in part", "NONE": "declared as not documented"}
             yield f"The population of {one['ref']} is {known.get(one['populationDocumented'], 'not documented')}."

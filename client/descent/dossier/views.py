@@ -1,6 +1,6 @@
-"""Views of a dossier by the clauses of a regulation: what is recorded, what is declared, and what is not held here.
+"""Views of a dossier by the clauses of a regulation: what is recorded, what is declared, and what is not in a registry.
 
-A view is a data file: clauses, the sections of a dossier that speak to each, and who holds what is in none.
+A view is a data file: clauses, the sections of a dossier that answer each, and who has what no section answers.
 """
 
 from collections.abc import Mapping
@@ -27,14 +27,14 @@ def names() -> list[str]:
 def view(name: str) -> Json:
     """Return a view; raises InvalidInput where there is none of that name."""
     if name not in names():
-        message = f"There is no view {name}: there is {', '.join(names())}."
+        message = f"There is no view {name}. The views are {', '.join(names())}."
         raise InvalidInput([Problem(message, "INVALID_INPUT", "view")])
     found: Json = yaml.safe_load(_folder().joinpath(name + SUFFIX).read_text("utf-8"))
     return found
 
 
 def rows(name: str, dossier: Mapping[str, Any]) -> list[Json]:
-    """Return for each clause of a view its text, its state, the sections that speak to it, and who holds the rest."""
+    """Return for each clause of a view its text, its state, the sections that answer it, and who has the rest."""
     return [_row(clause, dossier) for clause in view(name)["clauses"]]
 
 

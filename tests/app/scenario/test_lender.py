@@ -68,12 +68,12 @@ def test_what_served_before_there_was_a_registry(lender: Company) -> None:
     assert page.startswith(
         "model:scorer@1.1 served at /score in production, since 2023-03-01T00:00:00Z until 2024-02-01T00:00:00Z\n"
     )
-    assert "claimed by platform team, from before this registry was asked: CHG-540\n" in page
-    assert "The version was not on record yet" in page
+    assert "claimed by platform team, from before this registry was in use: CHG-540\n" in page
+    assert "The version was not registered yet" in page
     assert "gate" not in page  # it was never asked
     assert "nobody" not in page
     shown = lender.run("Paula", "serving", *place).out
-    assert "claimed by platform team, from before this registry was asked: CHG-1188" in shown
+    assert "claimed by platform team, from before this registry was in use: CHG-1188" in shown
     assert "not met" not in shown
 
 
@@ -308,7 +308,7 @@ def test_the_rollback_is_reported_and_the_order_does_not_matter(lender: Company)
     assert lender.serves("/score") == ref("2.1")
     # It was Rob and Raj who let it serve, though their GO holds no longer.
     page = lender.run("Lars", "trace", *SCORE).out
-    assert [line[:8] for line in page.splitlines() if "; it no longer holds: 1 incident" in line] == [
+    assert [line[:8] for line in page.splitlines() if "; no longer valid: 1 incident" in line] == [
         " • Rob: ",
         " • Raj: ",
     ]
