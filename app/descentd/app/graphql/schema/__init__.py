@@ -1,1 +1,1 @@
-"""The GraphQL schema, one noun a module."""
+"""The GraphQL schema, one module for each noun."""

@@ -7,12 +7,12 @@ import strawberry
 from descentd.app.graphql.schema.enums import RecordKind
 from descentd.app.graphql.schema.scalars import DateTime, Ref
 
-First = Annotated[int | None, strawberry.argument(description="How many items, 1 to 1000; 100 unless given.")]
+First = Annotated[int | None, strawberry.argument(description="The number of items, 1 to 1000; 100 by default.")]
 After = Annotated[
-    str | None, strawberry.argument(description="The `endCursor` of the page before; from the start unless given.")
+    str | None, strawberry.argument(description="The `endCursor` of the previous page; the first page by default.")
 ]
 AsOf = Annotated[
-    DateTime | None, strawberry.argument(description="The moment of record time that is meant; now unless given.")
+    DateTime | None, strawberry.argument(description="Answer with what was recorded up to this moment; now by default.")
 ]
-Of = Annotated[Ref, strawberry.argument(description="The record that is asked about.")]
+Of = Annotated[Ref, strawberry.argument(description="The record.")]
 Kinds = Annotated[list[RecordKind] | None, strawberry.argument(description="Only records of these kinds.")]

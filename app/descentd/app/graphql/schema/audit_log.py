@@ -1,4 +1,4 @@
-"""The log of accesses, for auditors."""
+"""The access log, for auditors."""
 
 from typing import Annotated
 
@@ -13,26 +13,28 @@ from descentd.graph.model.names import rfc3339
 from descentd.queries.governance.audit_log import accesses
 
 
-@strawberry.type(description="Something that was asked for, once or several times within a second.")
+@strawberry.type(description="An access: one or several equal requests within a second.")
 class Access:
     """Access."""
 
-    at: DateTime = strawberry.field(description="When, the first time.")
-    person: str | None = strawberry.field(description="Who; null where nobody was known.")
+    at: DateTime = strawberry.field(description="The time of the first of them.")
+    person: str | None = strawberry.field(description="The person; null if the request was not authenticated.")
     credential: str | None = strawberry.field(description="The id of the token, `oidc`, `local` or `command line`.")
-    client: str = strawberry.field(description="The address that it came from.")
-    route: str = strawberry.field(description="Where it came in, `/graphql`.")
-    operation: str = strawberry.field(description="The fields that it began with; empty where it did not get so far.")
-    outcome: str = strawberry.field(description="OK, or the code of the error that was answered.")
-    detail: str = strawberry.field(description="Why it was refused, or what a command did.")
-    count: Count = strawberry.field(description="How many times.")
+    client: str = strawberry.field(description="The network address of the client.")
+    route: str = strawberry.field(description="The route, for example `/graphql`.")
+    operation: str = strawberry.field(
+        description="The root fields of the operation; empty if the request was refused before they were known."
+    )
+    outcome: str = strawberry.field(description="OK, or the code of the error in the answer.")
+    detail: str = strawberry.field(description="The reason of a refusal, or what a command did.")
+    count: Count = strawberry.field(description="The number of equal requests.")
 
 
-@strawberry.type(description="A page of the log of accesses, newest first.")
+@strawberry.type(description="A page of the access log, newest first.")
 class AccessConnection:
     """Accesses."""
 
-    page_info: PageInfo = strawberry.field(description="Where the page ends.")
+    page_info: PageInfo = strawberry.field(description="The cursors of the page, and whether there are more.")
     edges: list[Edge[Access]] = strawberry.field(description="The items of this page.")
 
 
@@ -41,14 +43,15 @@ class AccessQuery:
     """Auditing."""
 
     @strawberry.field(
-        description="Who asked for what, newest first: all, or a person's, or only what was or was not refused."
+        description="The access log, newest first: all accesses, or those of a person, or only those that were or "
+        "were not refused."
     )
     async def access_log(
         self,
         info: Info,
-        person: Annotated[str | None, strawberry.argument(description="Only what this person asked for.")] = None,
+        person: Annotated[str | None, strawberry.argument(description="Only accesses of this person.")] = None,
         refused: Annotated[
-            bool | None, strawberry.argument(description="Only what was refused; false: only what was not.")
+            bool | None, strawberry.argument(description="true: only refused accesses; false: only the others.")
         ] = None,
         first: First = None,
         after: After = None,

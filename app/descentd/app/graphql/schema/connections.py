@@ -16,12 +16,14 @@ N = TypeVar("N")
 E = TypeVar("E")
 
 
-@strawberry.type(description="Where a page begins and ends, and whether there are others.")
+@strawberry.type(description="The cursors at the start and the end of a page, and whether there are other pages.")
 class PageInfo:
     """PageInfo, as Relay's specification of connections has it."""
 
     has_next_page: bool = strawberry.field(description="There are items after this page.")
-    has_previous_page: bool = strawberry.field(description="The page was asked for with `after`: it is not the first.")
+    has_previous_page: bool = strawberry.field(
+        description="There are items before this page: it was requested with `after`."
+    )
     start_cursor: str | None = strawberry.field(description="The cursor of the first item; null on an empty page.")
     end_cursor: str | None = strawberry.field(
         description="The cursor of the last item, for `after`; null on an empty page."
@@ -38,24 +40,24 @@ class Edge(Generic[N]):
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[N]):
-    """A page whose edges hold nothing but items and cursors."""
+    """A page whose edges have an item and a cursor, and nothing else."""
 
-    total_count: Count = strawberry.field(description="How many items there are on all pages, exactly.")
-    page_info: PageInfo = strawberry.field(description="Where the page begins and ends.")
+    total_count: Count = strawberry.field(description="The exact number of items on all pages.")
+    page_info: PageInfo = strawberry.field(description="The cursors of the page, and whether there are other pages.")
     edges: list[Edge[N]] = strawberry.field(description="The items of this page.")
 
 
 @strawberry.type
 class EdgeList(Generic[E]):
-    """What connections inherit whose edges say more than item and cursor."""
+    """Base of connections whose edges have more fields than item and cursor."""
 
-    total_count: Count = strawberry.field(description="How many items there are on all pages, exactly.")
-    page_info: PageInfo = strawberry.field(description="Where the page begins and ends.")
+    total_count: Count = strawberry.field(description="The exact number of items on all pages.")
+    page_info: PageInfo = strawberry.field(description="The cursors of the page, and whether there are other pages.")
     edges: list[E] = strawberry.field(description="The items of this page.")
 
 
 def page_info(cursors: Sequence[str], *, more: bool, after: str | None) -> PageInfo:
-    """The PageInfo of the page after the cursor `after` whose items have these cursors; `more` items follow."""
+    """The PageInfo of the page after the cursor `after`; its items have these cursors, and `more`: others follow."""
     return PageInfo(
         has_next_page=more,
         has_previous_page=after is not None,
@@ -74,7 +76,7 @@ def records_page(found: Listed[Brief], after: str | None) -> Connection[N]:
 
 
 def cursors_below(info: Info, name: str) -> list[str]:
-    """The cursors after which pages of `name` are asked for, directly below the field that is being resolved."""
+    """The `after` arguments with which the field `name` is selected, directly below the field being resolved."""
     return [
         field.arguments["after"]
         for asked in info.selected_fields
@@ -84,7 +86,7 @@ def cursors_below(info: Info, name: str) -> list[str]:
 
 
 def fields_below(info: Info, name: str) -> set[str]:
-    """The names of the fields that are asked for directly below `name`, itself below the field that is resolved."""
+    """The names of the fields that are selected below `name`, itself directly below the field being resolved."""
     return {
         below.name
         for asked in info.selected_fields
@@ -95,7 +97,7 @@ def fields_below(info: Info, name: str) -> set[str]:
 
 
 def _fields(selections: list[Selection]) -> Iterator[SelectedField]:
-    """The fields of a selection, those in fragments too."""
+    """The fields of a selection, including those in fragments."""
     for selection in selections:
         if isinstance(selection, SelectedField):
             yield selection

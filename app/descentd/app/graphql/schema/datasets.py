@@ -16,9 +16,11 @@ from descentd.graph.model.reach import Documented as Level
 class PopulationShare:
     """Share."""
 
-    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
-    value: str = strawberry.field(description="The exact text.")
-    share: float | None = strawberry.field(description="From 0 (documented absent) to 1; null: present, not counted.")
+    attribute: str = strawberry.field(description="The attribute, for example `age_group`.")
+    value: str = strawberry.field(description="The value, as exact text.")
+    share: float | None = strawberry.field(
+        description="The share of the rows, from 0 (documented as absent) to 1; null: present, but not counted."
+    )
 
 
 @strawberry.type(description="A version of a dataset.")
@@ -33,19 +35,19 @@ class Dataset(Record, kind=Kind.DATASET):
     def version(self) -> str:
         return self.ref.rpartition("@")[2]
 
-    @strawberry.field(description="The licence that it is under.")
+    @strawberry.field(description="The licence of the dataset.")
     async def license(self, info: Info) -> str | None:
         return (await self._content(info)).get("license")
 
-    @strawberry.field(description="Where it is kept.")
+    @strawberry.field(description="The address at which the data is stored.")
     async def uri(self, info: Info) -> str | None:
         return (await self._content(info)).get("uri")
 
-    @strawberry.field(description="What it is.")
+    @strawberry.field(description="A description.")
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")
 
-    @strawberry.field(description="Its parts, all of them: none is added later.")
+    @strawberry.field(description="All its partitions; none can be added later.")
     async def partitions(self, info: Info) -> list["Partition"]:
         return [await named(info, id, self.at) for id in (await self._content(info)).get("partitions", ())]
 
@@ -54,7 +56,7 @@ class Dataset(Record, kind=Kind.DATASET):
 class Partition(Record, kind=Kind.PARTITION):
     """Partition."""
 
-    @strawberry.field(description="How many rows it has.")
+    @strawberry.field(description="The number of rows.")
     async def rows(self, info: Info) -> Count | None:
         return (await self._content(info)).get("rows")
 
@@ -62,21 +64,21 @@ class Partition(Record, kind=Kind.PARTITION):
     async def digest(self, info: Info) -> Digest:
         return Digest((await self._content(info))["digest"])
 
-    @strawberry.field(description="Where it is kept.")
+    @strawberry.field(description="The address at which the data is stored.")
     async def uri(self, info: Info) -> str | None:
         return (await self._content(info)).get("uri")
 
-    @strawberry.field(description="The dataset that it is part of.")
+    @strawberry.field(description="The dataset that it belongs to.")
     async def dataset(self, info: Info) -> Dataset:
         label = (await self._content(info))["dataset"]
         dataset: Dataset = await named(info, label, self.at)
         return dataset
 
-    @strawberry.field(description="How much of its population is documented.")
+    @strawberry.field(description="Whether its population is documented completely, partially or not at all.")
     async def population_documented(self, info: Info) -> Documented:
         return (await self._population(info))[0]
 
-    @strawberry.field(description="Whom the data is about, as far as it is documented.")
+    @strawberry.field(description="The documented values of its population, with their shares.")
     async def population(self, info: Info) -> list[PopulationShare]:
         return (await self._population(info))[1]
 

@@ -1,4 +1,4 @@
-"""Deployments: what serves where, and served when."""
+"""Deployments: which version serves, or served, at which endpoint."""
 
 import asyncio
 from typing import Annotated, Any, Final
@@ -30,17 +30,17 @@ Ending: Final[Any] = made(EndDeploymentInput)
 
 @strawberry.type(description="A version that serves, or served, at an endpoint.")
 class Deployment(Record, kind=Kind.DEPLOYMENT):
-    """Deployment; a record that ends one tells of the one that it ends."""
+    """Deployment; a record that ends a deployment has the fields of the one that it ends."""
 
-    @strawberry.field(description="Where it serves.")
+    @strawberry.field(description="The environment in which it serves.")
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
-    @strawberry.field(description="At which endpoint of the environment.")
+    @strawberry.field(description="The endpoint in the environment.")
     async def endpoint(self, info: Info) -> str:
         return str((await self._content(info))["endpoint"])
 
-    @strawberry.field(description="The version that serves; null for the report of an end at which nothing served.")
+    @strawberry.field(description="The version that serves; null if an end was reported where nothing served.")
     async def version(self, info: Info) -> ModelVersion | None:
         deployment = await self._deployment(info)
         if deployment is None:
@@ -48,12 +48,14 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
         found: ModelVersion = await named(info, deployment.version, self.at)
         return found
 
-    @strawberry.field(description="Since when; null for the report of an end at which nothing served.")
+    @strawberry.field(description="Since when it serves; null if an end was reported where nothing served.")
     async def since(self, info: Info) -> DateTime | None:
         deployment = await self._deployment(info)
         return None if deployment is None else DateTime(rfc3339(deployment.since))
 
-    @strawberry.field(description="Until when: its end, or the next deployment at that endpoint; null while it serves.")
+    @strawberry.field(
+        description="Until when it served: its end, or the next deployment at that endpoint; null while it serves."
+    )
     async def until(self, info: Info) -> DateTime | None:
         deployment = await self._deployment(info)
         ended = (await self._content(info)).get("until") if deployment is None else deployment.ended
@@ -75,22 +77,23 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
 class Serving:
     """Serving."""
 
-    environment: str = strawberry.field(description="Where it serves.")
-    endpoint: str = strawberry.field(description="At which endpoint of the environment.")
-    since: DateTime = strawberry.field(description="Since when.")
+    environment: str = strawberry.field(description="The environment in which it serves.")
+    endpoint: str = strawberry.field(description="The endpoint in the environment.")
+    since: DateTime = strawberry.field(description="Since when it serves.")
     version: ModelVersion = strawberry.field(description="The version that serves.")
-    deployment: Deployment = strawberry.field(description="The deployment by which it serves.")
+    deployment: Deployment = strawberry.field(description="The record of the deployment.")
     facts: strawberry.Private[deployments.Deployment]
     then: strawberry.Private[Then]
     asked: strawberry.Private["asyncio.Task[Gate | None] | None"] = None
 
-    @strawberry.field(description="Whether the gate would let it in, by what was on record at that moment.")
+    @strawberry.field(description="Whether it passes the gate of the environment, by what was recorded at that moment.")
     async def meets_policy(self, info: Info) -> bool:
         asked = await self._asked(info)
         return asked is not None and asked.outcome is GateOutcome.PASSED
 
     @strawberry.field(
-        description="The rules that are not met, by what was on record at that moment; none while it was not on record."
+        description="The rules that are not met, by what was recorded at that moment; empty if the version was not "
+        "registered then."
     )
     async def unmet(self, info: Info) -> list[RuleOutcome]:
         asked = await self._asked(info)
@@ -103,7 +106,7 @@ class Serving:
             self.asked = asyncio.ensure_future(gate_then(context(info).registry, self.facts, self.then))
         return await self.asked
 
-    @strawberry.field(description="There is a profile on record then, and none superseded it since the promotion.")
+    @strawberry.field(description="A safety profile was recorded then, and none superseded it since the promotion.")
     async def profile_current(self, info: Info) -> bool:
         return await profile_current(context(info).registry, self.facts, self.then)
 
@@ -112,14 +115,18 @@ class Serving:
 class ServingQuery:
     """Asking what serves."""
 
-    @strawberry.field(description="What serves, or served at a moment, by what deployments claim of themselves.")
+    @strawberry.field(
+        description="The versions that serve, or served at a moment, by the times that deployments give for themselves."
+    )
     async def serving(
         self,
         info: Info,
-        environment: Annotated[str | None, strawberry.argument(description="Only there; all unless given.")] = None,
-        endpoint: Annotated[str | None, strawberry.argument(description="Only there; all unless given.")] = None,
+        environment: Annotated[
+            str | None, strawberry.argument(description="Only in this one; in all by default.")
+        ] = None,
+        endpoint: Annotated[str | None, strawberry.argument(description="Only in this one; in all by default.")] = None,
         at: Annotated[
-            DateTime | None, strawberry.argument(description="The moment; that of asOf, or now, unless given.")
+            DateTime | None, strawberry.argument(description="The moment; that of asOf, or now, by default.")
         ] = None,
         as_of: AsOf = None,
     ) -> list[Serving]:
@@ -154,17 +161,23 @@ async def _serving(info: Info, facts: deployments.Deployment, then: Then, upto: 
 class DeploymentMutation:
     """Deploying."""
 
-    @strawberry.mutation(description="Record that a promoted version serves; this ends what served at that endpoint.")
+    @strawberry.mutation(
+        description="Record that a promoted version serves; this ends the deployment at that endpoint."
+    )
     async def deploy(
-        self, info: Info, input: Annotated[Deploying, strawberry.argument(description="What, and where.")]
+        self,
+        info: Info,
+        input: Annotated[Deploying, strawberry.argument(description="The version, the environment and the endpoint.")],
     ) -> Deployment:
         given = DeploymentInput.read(wire(input))
         done = await record_deployment.deploy(context(info).registry, given, context(info).person)
         return _node(info, done)
 
-    @strawberry.mutation(description="Record that what serves at an endpoint ends.")
+    @strawberry.mutation(description="Record that the deployment at an endpoint has ended.")
     async def end_deployment(
-        self, info: Info, input: Annotated[Ending, strawberry.argument(description="Where, and why.")]
+        self,
+        info: Info,
+        input: Annotated[Ending, strawberry.argument(description="The environment, the endpoint and the reason.")],
     ) -> Deployment:
         given = EndDeploymentInput.read(wire(input))
         done = await record_deployment.end(context(info).registry, given, context(info).person)

@@ -1,4 +1,4 @@
-"""Diff: how two versions differ, for whom, and what was done about it."""
+"""Diff: how two versions differ, for which groups, and what was done about it."""
 
 from typing import Annotated
 
@@ -23,82 +23,97 @@ from descentd.queries.difference.metric_rows import Row
 class VersionChange:
     """Change."""
 
-    area: ChangeArea = strawberry.field(description="What part of the version it is in.")
-    field: str = strawberry.field(description="Its dotted path, `config.learning_rate`.")
-    before: JSON | None = strawberry.field(description="On the base; null where it is not there.")
-    after: JSON | None = strawberry.field(description="On the head; null where it is not there.")
+    area: ChangeArea = strawberry.field(description="The part of the version that it is in.")
+    field: str = strawberry.field(description="Its dotted path, for example `config.learning_rate`.")
+    before: JSON | None = strawberry.field(description="The value in the base; null if it has none.")
+    after: JSON | None = strawberry.field(description="The value in the head; null if it has none.")
 
 
-@strawberry.type(description="Something that was done for somebody between two versions.")
+@strawberry.type(description="An intervention for a group between two versions.")
 class InterventionBetween:
     """Intervention."""
 
-    kind: str = strawberry.field(description="What was done, `reweighing`.")
-    targets: list[AttributeTarget] = strawberry.field(description="For whom.")
-    description: str = strawberry.field(description="How, and why.")
-    on: ModelVersion = strawberry.field(description="The version that it was done in making of.")
+    kind: str = strawberry.field(description="The kind of intervention, for example `reweighing`.")
+    targets: list[AttributeTarget] = strawberry.field(description="The groups that it is for.")
+    description: str = strawberry.field(description="What was done, and why.")
+    on: ModelVersion = strawberry.field(description="The version in whose making it was done.")
 
 
-@strawberry.type(description="A value and its share of the training rows, inherited data counted in.")
+@strawberry.type(description="A value and its share of the training rows, inherited data included.")
 class PopulationDifference:
     """Population."""
 
-    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
-    value: str = strawberry.field(description="The exact text.")
+    attribute: str = strawberry.field(description="The attribute, for example `age_group`.")
+    value: str = strawberry.field(description="The value, as exact text.")
     base_share: float | None = strawberry.field(
-        description="Of the base's training rows, from 0 to 1; null where not all of them are documented."
+        description="Its share of the base's training rows, from 0 to 1; null if not all of them are documented."
     )
     head_share: float | None = strawberry.field(
-        description="Of the head's training rows, from 0 to 1; null where not all of them are documented."
+        description="Its share of the head's training rows, from 0 to 1; null if not all of them are documented."
     )
     undocumented: list[Ref] = strawberry.field(
-        description="What would have to say more for the shares to be known, the first on either side; empty where "
-        "both are."
+        description="The first record on each side that must be documented before the share is known; empty if both "
+        "shares are known."
     )
 
 
-@strawberry.type(description="A metric on both sides.")
+@strawberry.type(description="A metric of both versions.")
 class MetricDifference:
     """Metric."""
 
     name: str = strawberry.field(description="The metric.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
-    base: float | None = strawberry.field(description="As measured on the base; null where it was not.")
-    head: float | None = strawberry.field(description="As measured on the head; null where it was not.")
-    delta: float | None = strawberry.field(description="Head minus base, as measured.")
-    p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
-    q: float | None = strawberry.field(description="The false discovery rate over all rows that were tested.")
-    paired: bool = strawberry.field(description="Whether they were compared by the items that both answered.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the result is about; empty: all."
+    )
+    base: float | None = strawberry.field(
+        description="The value for the base, in the unit of the metric; null if it was not measured."
+    )
+    head: float | None = strawberry.field(
+        description="The value for the head, in the unit of the metric; null if it was not measured."
+    )
+    delta: float | None = strawberry.field(description="Head minus base, in the unit of the metric.")
+    p: float | None = strawberry.field(
+        description="The two-sided p-value of the change; null if no standard error is known."
+    )
+    q: float | None = strawberry.field(
+        description="The p-value adjusted for the false discovery rate over all rows that were tested (Benjamini and "
+        "Hochberg)."
+    )
+    paired: bool = strawberry.field(
+        description="Whether the two were compared item by item, on the items that both answered."
+    )
     shown_not_worse: bool = strawberry.field(
         description="Whether a change for the worse of more than the tolerance is excluded at 5 %."
     )
-    verdict: Comparability = strawberry.field(description="What became of it, within tolerance and error.")
+    verdict: Comparability = strawberry.field(
+        description="Whether it is better, worse or the same, within tolerance and error."
+    )
     reason: str | None = strawberry.field(
-        description="Why it is INCOMPARABLE, or SAME though the change is more than the tolerance; null otherwise."
+        description="Why it is INCOMPARABLE, or SAME although the change exceeds the tolerance; null otherwise."
     )
     suite: Suite | None = strawberry.field(
-        description="The protocol; null where the two sides were measured differently, of which `reason` tells."
+        description="The suite of both; null if the two were measured by different protocols, which `reason` says."
     )
     data: Record | None = strawberry.field(
-        description="What both were evaluated on; null where that was not said, or differs."
+        description="The data that both were evaluated on; null if it was not recorded, or differs."
     )
 
 
-@strawberry.type(description="How two versions differ; what may be compared comes first.")
+@strawberry.type(description="How two versions differ; comparable metrics come first.")
 class Diff:
     """Difference."""
 
     relation: VersionRelation = strawberry.field(description="How the two are related.")
-    changes: list[VersionChange] = strawberry.field(description="By area, then by field.")
+    changes: list[VersionChange] = strawberry.field(description="The changes, by area and then by field.")
     interventions: list[InterventionBetween] = strawberry.field(
-        description="What was done in making any version that only one of the two comes from, or is."
+        description="The interventions in the making of every version that is in the ancestry of only one of the two."
     )
-    populations: list[PopulationDifference] = strawberry.field(description="Whom the training data is about.")
-    metrics: list[MetricDifference] = strawberry.field(description="What was measured.")
-    tested: int = strawberry.field(description="How many rows were tested: they share the false discovery rate `q`.")
+    populations: list[PopulationDifference] = strawberry.field(description="The populations of the training data.")
+    metrics: list[MetricDifference] = strawberry.field(description="The metrics of both versions.")
+    tested: int = strawberry.field(description="The number of rows that were tested, over which `q` is computed.")
     summary: str = strawberry.field(description="The answer in at most five sentences.")
     unspoken: list[str] = strawberry.field(
-        description="Those of `attributes` of which no population, slice, disparity or intervention speaks."
+        description="Those of `attributes` that no population, slice, disparity or intervention mentions."
     )
 
 
@@ -126,15 +141,15 @@ def _metric(row: Row, found: diff.Diff) -> MetricDifference:
 class DiffQuery:
     """Questions about differences."""
 
-    @strawberry.field(description="How two versions differ, for whom, and what was done about it.")
+    @strawberry.field(description="How two versions differ, for which groups, and what was done about it.")
     async def diff(
         self,
         info: Info,
-        base: Annotated[Ref, strawberry.argument(description="The version that is compared with.")],
-        head: Annotated[Ref, strawberry.argument(description="The version that is asked about.")],
+        base: Annotated[Ref, strawberry.argument(description="The earlier version.")],
+        head: Annotated[Ref, strawberry.argument(description="The later version.")],
         attributes: Annotated[
             list[str] | None,
-            strawberry.argument(description="Only populations and slices of these; all unless given."),
+            strawberry.argument(description="Only populations and slices of these attributes; all by default."),
         ] = None,
         as_of: AsOf = None,
     ) -> Diff | None:

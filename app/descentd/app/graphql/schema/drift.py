@@ -1,4 +1,4 @@
-"""Drift of documentation: profiles that are missing, old, copied or contradicted."""
+"""Drift of documentation: safety profiles that are missing, out of date, copied or contradicted."""
 
 import strawberry
 from strawberry.types import Info
@@ -18,17 +18,17 @@ from descentd.queries.lineage.versions import documentation_drift
 class DriftFinding:
     """Finding."""
 
-    kind: DriftKind = strawberry.field(description="What is wrong.")
-    message: str = strawberry.field(description="A sentence.")
+    kind: DriftKind = strawberry.field(description="What is wrong with it.")
+    message: str = strawberry.field(description="An explanation in one sentence.")
 
 
 @strawberry.type(description="A version whose documentation has drifted.")
 class DriftEdge:
     """Version."""
 
-    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    cursor: str = strawberry.field(description="The position of the item, for `after`.")
     node: ModelVersion = strawberry.field(description="The version.")
-    findings: list[DriftFinding] = strawberry.field(description="What is wrong.")
+    findings: list[DriftFinding] = strawberry.field(description="What is wrong with it.")
 
 
 @strawberry.type(description="A page of versions whose documentation has drifted, in log order.")
@@ -40,7 +40,7 @@ class DriftConnection(EdgeList[DriftEdge]):
 class DriftQuery:
     """Questions about documentation."""
 
-    @strawberry.field(description="The versions whose safety profile is missing, old, copied or contradicted.")
+    @strawberry.field(description="The versions whose safety profile is missing, out of date, copied or contradicted.")
     async def documentation_drift(
         self, info: Info, filter: Filter = None, first: First = None, after: After = None, as_of: AsOf = None
     ) -> DriftConnection:

@@ -72,7 +72,7 @@ for _same in (
     strawberry.enum(_same, description=_same.__doc__)
 
 
-@strawberry.enum(description="Whether a version learned from data itself or through what it descends from.")
+@strawberry.enum(description="Whether a version learned from data itself, or an ancestor of it did.")
 class ExposureKind(StrEnum):
     """Direct or inherited."""
 
@@ -80,7 +80,7 @@ class ExposureKind(StrEnum):
     INHERITED = "INHERITED"
 
 
-@strawberry.enum(description="Whether several terms are bound to meet in the same rows.")
+@strawberry.enum(description="Whether several terms must hold together in some rows (PROVEN), or may (POSSIBLE).")
 class Joint(StrEnum):
     """By the shares that the partition documents."""
 

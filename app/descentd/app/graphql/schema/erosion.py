@@ -1,4 +1,4 @@
-"""Erosion: what got worse along a version's ancestry, since when, by which derivation, and what was gained."""
+"""Erosion: which metrics got worse along a version's ancestry, by which derivation, and which improved."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -23,14 +23,16 @@ from descentd.queries.lineage.builds import Change
 from descentd.queries.statistics.comparison import Result
 
 
-@strawberry.type(description="A version and what it was measured to be.")
+@strawberry.type(description="A version and its result.")
 class VersionResult:
     """Result of a version."""
 
     ref: Ref = strawberry.field(description="The version.")
-    value: float | None = strawberry.field(description="As measured; null where it was not.")
+    value: float | None = strawberry.field(
+        description="The value, in the unit of the metric; null if it was not measured."
+    )
     stderr: float | None = strawberry.field(
-        description="The standard error: as reported, or for a rate from n; null where none is known."
+        description="The standard error: as reported, or for a rate computed from n; null if it is not known."
     )
 
 
@@ -39,22 +41,24 @@ class Improvement:
     """Gain."""
 
     metric: str = strawberry.field(description="The metric.")
-    delta: float = strawberry.field(description="Its change in badness, so below 0.")
-    p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
+    delta: float = strawberry.field(description="Its change in badness, which is below 0.")
+    p: float | None = strawberry.field(description="The two-sided p-value; null if no standard error is known.")
 
 
-@strawberry.type(description="Results in a series that do not count.")
+@strawberry.type(description="Results of a series that do not count.")
 class LeftOut:
     """Left out."""
 
     metric: str = strawberry.field(description="The metric.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
-    suite: Suite = strawberry.field(description="The protocol.")
-    data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
-    contaminated: list[Ref] = strawberry.field(
-        description="Versions that, or an ancestor of which, learned from what they were evaluated on."
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the results are about; empty: all."
     )
-    retracted: list[Ref] = strawberry.field(description="Versions of which every result in the series was retracted.")
+    suite: Suite = strawberry.field(description="The protocol.")
+    data: Record | None = strawberry.field(description="The data of the evaluation; null if it was not recorded.")
+    contaminated: list[Ref] = strawberry.field(
+        description="Versions that were evaluated on data from which they or an ancestor learned."
+    )
+    retracted: list[Ref] = strawberry.field(description="Versions whose results in the series were all retracted.")
 
 
 @strawberry.type(description="Whether a version was shown not to be worse in a series.")
@@ -62,20 +66,22 @@ class SeriesSafety:
     """Series."""
 
     metric: str = strawberry.field(description="The metric.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the results are about; empty: all."
+    )
     suite: Suite = strawberry.field(description="The protocol.")
-    data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
+    data: Record | None = strawberry.field(description="The data of the evaluation; null if it was not recorded.")
     shown_not_worse: bool = strawberry.field(
-        description="A change for the worse of more than the tolerance is excluded at 5 %, against every nearest "
+        description="A change for the worse by more than the tolerance is excluded at 5 %, against every nearest "
         "evaluated ancestor, or `since`."
     )
-    reason: str | None = strawberry.field(description="Why it was not shown; null where it was.")
+    reason: str | None = strawberry.field(description="Why it was not shown; null if it was shown.")
     detectable: float | None = strawberry.field(
-        description="The step in badness that would usually have been seen; null where that is not known."
+        description="The smallest step in badness that would usually have been detected; null if it is not known."
     )
 
 
-@strawberry.type(description="What a LASTING_EROSION rests on.")
+@strawberry.type(description="The evidence of a LASTING_EROSION.")
 class LastingEvidence:
     """Evidence."""
 
@@ -88,13 +94,13 @@ class FieldChange:
     """Change."""
 
     field: str = strawberry.field(
-        description="Its dotted path, `config.learning_rate`, with the version in brackets where only one in between "
+        description="Its dotted path, for example `config.learning_rate`, with a version in brackets if only that one "
         "had the value."
     )
-    before: JSON | None = strawberry.field(description="What it was; null where it was not there.")
-    after: JSON | None = strawberry.field(description="What it became; null where it is not there.")
+    before: JSON | None = strawberry.field(description="The value before; null if there was none.")
+    after: JSON | None = strawberry.field(description="The value after; null if there is none.")
     on: Ref | None = strawberry.field(
-        description="The version in between that alone shows it; null for what differs between `from` and `to`."
+        description="The version in between that alone has the change; null if `from` and `to` differ."
     )
 
 
@@ -103,43 +109,53 @@ class Introduction:
     """Derivation."""
 
     from_: Ref = strawberry.field(name="from", description="The ancestor.")
-    to: Ref = strawberry.field(description="What came of it.")
-    changes: list[FieldChange] = strawberry.field(description="What changed in it.")
+    to: Ref = strawberry.field(description="The version that was derived from it.")
+    changes: list[FieldChange] = strawberry.field(description="The changes between the two.")
 
 
-@strawberry.type(description="Something that got worse, or that can no longer be told.")
+@strawberry.type(description="A metric that got worse, or that is no longer measured.")
 class ErosionFinding:
     """Finding."""
 
-    kind: ErosionKind = strawberry.field(description="What was found.")
+    kind: ErosionKind = strawberry.field(description="The kind of finding.")
     metric: str = strawberry.field(description="The metric.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
-    baseline: VersionResult = strawberry.field(description="What it is compared with.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the results are about; empty: all."
+    )
+    baseline: VersionResult = strawberry.field(description="The version that it is compared with, and its result.")
     head: VersionResult = strawberry.field(
-        description="The version; in a PARENT_CONFLICT the worse of the merged lines."
+        description="The version that was assessed; for a PARENT_CONFLICT the worse of the merged parents."
     )
     delta: float | None = strawberry.field(description="The change in badness: above 0 is worse.")
-    z: float | None = strawberry.field(description="Above 0 is worse; null where no error is known.")
-    p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
+    z: float | None = strawberry.field(
+        description="The standardised change; above 0 is worse; null if no standard error is known."
+    )
+    p: float | None = strawberry.field(description="The two-sided p-value; null if no standard error is known.")
     q: float | None = strawberry.field(
-        description="The false discovery rate over everything that was tested in this answer."
+        description="The p-value adjusted for the false discovery rate over all tests of this answer (Benjamini and "
+        "Hochberg)."
     )
     e: float | None = strawberry.field(
-        description="Of a LASTING_EROSION its e-value, in place of p and q: evidence that may be asked for at any time."
+        description="The e-value of a LASTING_EROSION, which replaces p and q: evidence that stays valid however "
+        "often it is asked for."
     )
-    lasting: LastingEvidence | None = strawberry.field(description="Of a LASTING_EROSION, what it rests on.")
+    lasting: LastingEvidence | None = strawberry.field(
+        description="The evidence of a LASTING_EROSION; null for other kinds."
+    )
     gradual: bool = strawberry.field(
-        description="A slope explains it as well as any one step: `introducedBy` is then the whole span."
+        description="A gradual change explains it as well as a single step: `introducedBy` is then the whole span."
     )
-    paired: bool = strawberry.field(description="Whether it was compared by the items that both answered.")
+    paired: bool = strawberry.field(
+        description="Whether it was compared item by item, on the items that both versions answered."
+    )
     improved: list[Improvement] = strawberry.field(
-        description="For a TRADE_OFF, what was gained by the same derivations; for others, what was gained meanwhile, "
-        "but not by those."
+        description="For a TRADE_OFF, the metrics that the same derivations improved; otherwise those that other "
+        "derivations improved."
     )
     suite: Suite = strawberry.field(description="The protocol.")
-    data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
+    data: Record | None = strawberry.field(description="The data of the evaluation; null if it was not recorded.")
     introduced_by: list[Introduction] = strawberry.field(
-        description="The derivation that brought it in; several where the results cannot tell them apart."
+        description="The derivation that introduced it; several if the results cannot distinguish them."
     )
     message: str = strawberry.field(description="One sentence.")
 
@@ -149,22 +165,23 @@ class Erosion:
     """Erosion."""
 
     verdict: ErosionVerdict = strawberry.field(
-        description="UNKNOWN: nothing comparable was measured; STABLE also without ancestors."
+        description="UNKNOWN: nothing comparable was measured. A version without ancestors is STABLE."
     )
-    findings: list[ErosionFinding] = strawberry.field(description="The gravest first.")
+    findings: list[ErosionFinding] = strawberry.field(description="The findings, the worst first.")
     summary: str = strawberry.field(
-        description="The verdict in a few sentences: what could have been seen, what improved, what does not count."
+        description="The verdict in a few sentences: what could have been detected, what improved, and which results "
+        "do not count."
     )
     improved: list[Improvement] = strawberry.field(
-        description="Safety metrics that are better for sure, the surest first, whatever the verdict."
+        description="Safety metrics that improved significantly, the most certain first, whatever the verdict."
     )
     left_out: list[LeftOut] = strawberry.field(
         description="Results in the ancestry that do not count: contaminated, or retracted."
     )
-    asked: int = strawberry.field(description="How many questions share the false discovery rate.")
+    asked: int = strawberry.field(description="The number of tests over which the false discovery rate is controlled.")
     series: list[SeriesSafety] = strawberry.field(
-        description="Of each safety series of the version, and of each that it lost, whether it was shown not to be "
-        "worse."
+        description="For each safety series of the version, and each that it lost, whether the version was shown not "
+        "to be worse."
     )
 
 
@@ -176,7 +193,7 @@ def people(slice: Slice) -> list[Attribute]:
 def left_out(
     found: Sequence[ExcludedResults], refs: Mapping[int, str], data: Mapping[str, Brief], at: int
 ) -> list[LeftOut]:
-    """What does not count as its GraphQL type."""
+    """Results that do not count, as their GraphQL type."""
     return [
         LeftOut(
             metric=one.series.metric.name,
@@ -269,7 +286,7 @@ def finding(report_: report.FindingReport, data: Mapping[str, Brief], at: int) -
 
 Since = Annotated[
     Ref | None,
-    strawberry.argument(description="An ancestor: only it and what descends from it counts; all unless given."),
+    strawberry.argument(description="An ancestor: only it and its descendants count; the whole ancestry by default."),
 ]
 
 
@@ -277,7 +294,9 @@ Since = Annotated[
 class ErosionQuery:
     """Questions about erosion."""
 
-    @strawberry.field(description="What got worse along a version's ancestry, and which derivation did it.")
+    @strawberry.field(
+        description="Which metrics got worse along a version's ancestry, and which derivation introduced it."
+    )
     async def erosion(
         self,
         info: Info,
@@ -285,7 +304,9 @@ class ErosionQuery:
         since: Since = None,
         alpha: Annotated[
             float | None,
-            strawberry.argument(description="The false discovery rate, between 0 and 1; 0.05 unless given."),
+            strawberry.argument(
+                description="The accepted rate of false discoveries, between 0 and 1; 0.05 by default."
+            ),
         ] = None,
         as_of: AsOf = None,
     ) -> Erosion | None:

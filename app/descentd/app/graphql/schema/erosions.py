@@ -25,34 +25,38 @@ from descentd.queries.production import deployments
 from descentd.queries.registry import Registry
 
 
-@strawberry.input(description="Which erosions are meant; every condition that is given must hold.")
+@strawberry.input(description="Selects eroded versions; every condition that is given must hold.")
 class ErosionFilter:
     """Filter."""
 
     name: str | None = strawberry.field(default=None, description="The model's name.")
-    name_prefix: str | None = strawberry.field(default=None, description="How the model's name begins.")
+    name_prefix: str | None = strawberry.field(default=None, description="The beginning of the model's name.")
     category: list[MetricCategory] | None = strawberry.field(
         default=None, description="Only findings about metrics of these categories."
     )
     kinds: list[ErosionKind] | None = strawberry.field(default=None, description="Only findings of these kinds.")
 
     def conditions(self) -> registry_report.ErosionFilter:
-        """The filter as the question takes it."""
+        """The filter as the type of the queries package."""
         category = None if self.category is None else tuple(self.category)
         kinds = None if self.kinds is None else tuple(self.kinds)
         return registry_report.ErosionFilter(self.name, self.name_prefix, category, kinds)
 
 
-@strawberry.type(description="Something that got worse, in short.")
+@strawberry.type(description="A finding of erosion, in short.")
 class ErosionBrief:
     """Finding."""
 
-    kind: ErosionKind = strawberry.field(description="What was found.")
+    kind: ErosionKind = strawberry.field(description="The kind of finding.")
     metric: str = strawberry.field(description="The metric.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
-    p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
-    q: float | None = strawberry.field(description="The false discovery rate over all that was asked of this version.")
-    e: float | None = strawberry.field(description="Of a LASTING_EROSION its e-value, in place of p and q.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the results are about; empty: all."
+    )
+    p: float | None = strawberry.field(description="The two-sided p-value; null if no standard error is known.")
+    q: float | None = strawberry.field(
+        description="The p-value adjusted for the false discovery rate over all tests of this version."
+    )
+    e: float | None = strawberry.field(description="The e-value of a LASTING_EROSION, which replaces p and q.")
     message: str = strawberry.field(description="One sentence.")
 
 
@@ -60,16 +64,21 @@ class ErosionBrief:
 class ErosionsEdge:
     """Version."""
 
-    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    cursor: str = strawberry.field(description="The position of the item, for `after`.")
     node: ModelVersion = strawberry.field(description="The version.")
-    verdict: ErosionVerdict = strawberry.field(description="ERODED, for itself alone.")
+    verdict: ErosionVerdict = strawberry.field(description="Always ERODED: the verdict on this version by itself.")
     registry_q: float | None = strawberry.field(
-        description="The false discovery rate over the whole registry, by which they are ranked."
+        description="The p-value of the version over all its tests, adjusted for the false discovery rate over the "
+        "whole registry."
     )
-    findings: list[ErosionBrief] = strawberry.field(description="What was asked for, the gravest first.")
+    findings: list[ErosionBrief] = strawberry.field(
+        description="The findings that the filter selects, the worst first."
+    )
 
 
-@strawberry.type(description="A page of eroded versions, worst first; those that one derivation made worse together.")
+@strawberry.type(
+    description="A page of eroded versions, worst first; versions that the same derivation made worse are together."
+)
 class ErosionsConnection(EdgeList[ErosionsEdge]):
     """A page of ErosionsEdge."""
 
@@ -81,21 +90,23 @@ class ErosionGroup:
     from_: ModelVersion | None = strawberry.field(
         name="from", description="The ancestor of the derivation; null where no derivation is known."
     )
-    to: ModelVersion | None = strawberry.field(description="What came of it; null where no derivation is known.")
-    worst: ModelVersion = strawberry.field(description="The version for which it is surest.")
-    registry_q: float | None = strawberry.field(
-        description="The false discovery rate of that version over the whole registry, by which groups are ranked."
+    to: ModelVersion | None = strawberry.field(
+        description="The version that was derived from it; null where no derivation is known."
     )
-    findings: list[ErosionBrief] = strawberry.field(description="What was found of that version, the gravest first.")
-    version_count: Count = strawberry.field(description="How many evaluated versions carry it.")
-    deployments: list[Deployment] = strawberry.field(description="Where those serve now.")
+    worst: ModelVersion = strawberry.field(description="The version for which the erosion is most certain.")
+    registry_q: float | None = strawberry.field(
+        description="The `q` of that version over the whole registry; groups are ranked by it."
+    )
+    findings: list[ErosionBrief] = strawberry.field(description="The findings about that version, the worst first.")
+    version_count: Count = strawberry.field(description="The number of evaluated versions that have the erosion.")
+    deployments: list[Deployment] = strawberry.field(description="The present deployments of those versions.")
 
 
 @strawberry.type(description="A place in a list of groups.")
 class ErosionGroupEdge:
     """Edge."""
 
-    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    cursor: str = strawberry.field(description="The position of the item, for `after`.")
     node: ErosionGroup = strawberry.field(description="The group.")
 
 
@@ -104,7 +115,7 @@ class ErosionGroupConnection(EdgeList[ErosionGroupEdge]):
     """A page of ErosionGroupEdge."""
 
 
-Filter = Annotated[ErosionFilter | None, strawberry.argument(description="Which are meant; all unless given.")]
+Filter = Annotated[ErosionFilter | None, strawberry.argument(description="Selects versions; all by default.")]
 
 
 def _brief(one: FindingSummary) -> ErosionBrief:
@@ -114,7 +125,7 @@ def _brief(one: FindingSummary) -> ErosionBrief:
 
 
 async def _serving(registry: Registry, upto: int) -> list[tuple[int, Brief]]:
-    """Every version that serves somewhere now, by sequence, and the deployment by which it does."""
+    """The present deployments of every version that serves somewhere, by the sequence of the version."""
     there = await deployments.serving(registry, None, None, clock.now(), upto)
     versions = await registry.store.resolve({one.version for one in there}) if there else {}
     return [
@@ -167,8 +178,8 @@ class ErosionsQuery:
         )
 
     @strawberry.field(
-        description="The derivations that made versions of the registry worse, each once, with how many carry it and "
-        "where those serve."
+        description="The derivations that made versions of the registry worse, each once, with the number of versions "
+        "that have the erosion and where they serve."
     )
     async def erosion_groups(
         self, info: Info, filter: Filter = None, first: First = None, after: After = None

@@ -1,4 +1,4 @@
-"""Evaluations: what a version was measured to be, on what, and whether that can be relied on."""
+"""Evaluations: the results of a version, the data that they were measured on, and whether they count."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class Suite:
 
     name: str = strawberry.field(description="The suite's name.")
     version: str = strawberry.field(description="Its version.")
-    config: JSON | None = strawberry.field(description="How it was run.")
+    config: JSON | None = strawberry.field(description="The settings that it was run with, as JSON.")
 
 
 def suite_of(protocol: EvaluationProtocol) -> Suite:
@@ -41,13 +41,15 @@ class MetricValue:
     """Result."""
 
     name: str = strawberry.field(description="The metric.")
-    value: float = strawberry.field(description="As measured.")
+    value: float = strawberry.field(description="The value, in the unit of the metric.")
     stderr: float | None = strawberry.field(description="The standard error, in the metric's unit, as reported.")
     error: float | None = strawberry.field(
         description="The standard error that counts: as reported, or for a rate from n; null where none is known."
     )
-    n: Count | None = strawberry.field(description="How many items it rests on.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+    n: Count | None = strawberry.field(description="The number of items that were evaluated.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the result is about; empty: all."
+    )
     clusters: Count | None = strawberry.field(
         description="Over how many groups of items the standard error is clustered; null where it is not."
     )
@@ -56,12 +58,14 @@ class MetricValue:
         "contaminated is in `contamination`."
     )
     pooled: float | None = strawberry.field(
-        description="What it comes to with the others; null where it does not count."
+        description="The pooled value of this result and the others; null if it does not count."
     )
-    pooled_with: Count = strawberry.field(description="How many other results of the version it is pooled with.")
+    pooled_with: Count = strawberry.field(
+        description="The number of other results of the version that it is pooled with."
+    )
 
 
-@strawberry.type(description="Whether results rest on data that the version had learned from.")
+@strawberry.type(description="Whether results were measured on data that the version had learned from.")
 class Contamination:
     """Contamination."""
 
@@ -79,7 +83,7 @@ class Contamination:
 class Evaluation(Record, kind=Kind.EVALUATION):
     """Evaluation."""
 
-    @strawberry.field(description="When it was run, as its author says.")
+    @strawberry.field(description="When it was run, as stated by its author.")
     async def evaluated_at(self, info: Info) -> DateTime | None:
         return (await self._content(info)).get("evaluatedAt")
 
@@ -88,13 +92,15 @@ class Evaluation(Record, kind=Kind.EVALUATION):
         suite = (await self._content(info))["suite"]
         return Suite(name=suite["name"], version=suite["version"], config=suite.get("config"))
 
-    @strawberry.field(description="What it was run on; null where that was not said.")
+    @strawberry.field(description="The data that it was run on; null if it was not recorded.")
     async def data(self, info: Info) -> Record | None:
         id = (await self._content(info)).get("data")
         found: Record | None = None if id is None else await named(info, id, self.at)
         return found
 
-    @strawberry.field(description="Whether it was run on data that the version, or an ancestor, learned from.")
+    @strawberry.field(
+        description="Whether it was run on data that the version or an ancestor learned from; null if not."
+    )
     async def contamination(self, info: Info) -> Contamination:
         content = await self._content(info)
         if "data" not in content:

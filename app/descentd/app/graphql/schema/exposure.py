@@ -1,4 +1,4 @@
-"""Which versions learned from a population, and what may be asked for."""
+"""Exposure: which versions learned from a population, and which populations are documented."""
 
 from typing import Annotated
 
@@ -19,55 +19,53 @@ from descentd.queries.lineage.population_vocabulary import Vocabulary
 from descentd.queries.lineage.versions import VersionFilter
 
 
-@strawberry.input(description="An attribute and the values of which any will do.")
+@strawberry.input(description="An attribute with one of several values.")
 class PopulationTermInput:
     """Term."""
 
-    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
-    values: list[str] = strawberry.field(description="Exact texts; any of them will do.")
+    attribute: str = strawberry.field(description="The attribute, for example `age_group`.")
+    values: list[str] = strawberry.field(description="The values, as exact text; a partition needs one of them.")
 
 
-@strawberry.input(description="People or items, by what data says of them.")
+@strawberry.input(description="A population: people or items, by the documented attributes of data.")
 class PopulationInput:
     """Population."""
 
-    all: list[PopulationTermInput] = strawberry.field(description="Every term must hold in one and the same partition.")
+    all: list[PopulationTermInput] = strawberry.field(description="The terms; a partition must have all of them.")
 
 
-@strawberry.input(description="Which versions are meant; every condition that is given must hold.")
+@strawberry.input(description="Selects versions; every condition that is given must hold.")
 class ModelVersionFilter:
     """Filter."""
 
     name: str | None = strawberry.field(default=None, description="The model's name.")
-    name_prefix: str | None = strawberry.field(default=None, description="How the model's name begins.")
-    status: list[VerdictStatus] | None = strawberry.field(default=None, description="Where the version stands.")
+    name_prefix: str | None = strawberry.field(default=None, description="The beginning of the model's name.")
+    status: list[VerdictStatus] | None = strawberry.field(default=None, description="The verdict on the version.")
     serving_in: str | None = strawberry.field(default=None, description="An environment in which the version serves.")
-    derived_from: Ref | None = strawberry.field(default=None, description="A version that it descends from.")
-    trained_on: Ref | None = strawberry.field(default=None, description="Data that it, or an ancestor, learned from.")
-    artifact: Digest | None = strawberry.field(default=None, description="The digest of one of its files.")
-    recorded_after: DateTime | None = strawberry.field(default=None, description="Recorded later than this.")
-    recorded_before: DateTime | None = strawberry.field(default=None, description="Recorded earlier than this.")
+    derived_from: Ref | None = strawberry.field(default=None, description="A version that is an ancestor of it.")
+    trained_on: Ref | None = strawberry.field(default=None, description="Data that it or an ancestor learned from.")
+    artifact: Digest | None = strawberry.field(default=None, description="The digest of one of its artifacts.")
+    recorded_after: DateTime | None = strawberry.field(default=None, description="Recorded after this moment.")
+    recorded_before: DateTime | None = strawberry.field(default=None, description="Recorded before this moment.")
 
     def conditions(self) -> VersionFilter:
-        """The filter as the questions take it."""
+        """The filter as the type of the queries package."""
         status = tuple(self.status) if self.status else None
         return VersionFilter(**{**vars(self), "status": status})
 
 
-Filter = Annotated[
-    ModelVersionFilter | None, strawberry.argument(description="Which versions are meant; all of them unless given.")
-]
+Filter = Annotated[ModelVersionFilter | None, strawberry.argument(description="Selects versions; all by default.")]
 
 
-@strawberry.type(description="How many versions have an answer.")
+@strawberry.type(description="The number of versions with one of the three answers.")
 class VerdictCount:
     """Count."""
 
     verdict: ExposureVerdict = strawberry.field(description="The answer.")
-    count: Count = strawberry.field(description="How many versions have it.")
+    count: Count = strawberry.field(description="The number of versions with it.")
 
 
-@strawberry.type(description="What an answer rests on.")
+@strawberry.type(description="The evidence for an answer.")
 class ExposureEvidence:
     """Evidence."""
 
@@ -75,7 +73,7 @@ class ExposureEvidence:
         description="The source: a partition; for UNKNOWN also an undocumented dataset or version."
     )
     joint: Joint | None = strawberry.field(
-        description="Whether the terms are bound to meet in the same rows, by their shares."
+        description="Whether the shares of the terms prove that they hold together in some rows."
     )
     via: list[Step] = strawberry.field(description="A derivation from the source to the version, both ends included.")
 
@@ -84,7 +82,7 @@ class ExposureEvidence:
 class ExposureEdge:
     """Answer."""
 
-    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
+    cursor: str = strawberry.field(description="The position of the item, for `after`.")
     verdict: ExposureVerdict = strawberry.field(description="Whether it learned from the population.")
     exposure: ExposureKind | None = strawberry.field(description="Null unless TRAINED.")
     evidence: ExposureEvidence | None = strawberry.field(description="Null for NOT_TRAINED.")
@@ -96,13 +94,13 @@ class ExposureConnection(EdgeList[ExposureEdge]):
     """A page of ExposureEdge."""
 
 
-@strawberry.type(description="A documented value that is nearly one that was asked for.")
+@strawberry.type(description="A documented value that is similar to a requested one.")
 class NearValue:
     """Near value."""
 
     attribute: str = strawberry.field(description="The attribute.")
-    value: str = strawberry.field(description="The value as it is documented.")
-    partitions: Count = strawberry.field(description="How many partitions document it.")
+    value: str = strawberry.field(description="The documented value.")
+    partitions: Count = strawberry.field(description="The number of partitions that document it.")
 
 
 @strawberry.type(description="Which versions learned from a population.")
@@ -112,15 +110,15 @@ class TrainedOn:
     question: strawberry.Private[exposure.Exposure]
     verdicts: strawberry.Private[frozenset[ExposureVerdict]]
     near: list[NearValue] = strawberry.field(
-        description="Documented values that are nearly what was asked for: equal after case folding and NFKC only."
+        description="Documented values that equal a requested value only after case folding and NFKC."
     )
 
-    @strawberry.field(description="All three answers, exactly, over the filter.")
+    @strawberry.field(description="The exact numbers of the three answers, over the versions that the filter selects.")
     async def counts(self) -> list[VerdictCount]:
         counts = await self.question.counts()
         return [VerdictCount(verdict=verdict, count=Count(counts.get(verdict, 0))) for verdict in ExposureVerdict]
 
-    @strawberry.field(description="The versions with the answers that were asked for.")
+    @strawberry.field(description="The versions with the requested answers.")
     async def versions(self, first: First = None, after: After = None) -> ExposureConnection:
         page = await self.question.versions(self.verdicts, first, after)
         return ExposureConnection(
@@ -146,15 +144,15 @@ class TrainedOn:
         )
 
 
-@strawberry.type(description="A value that populations hold.")
+@strawberry.type(description="A documented value of an attribute.")
 class VocabularyValue:
     """Value."""
 
     value: str = strawberry.field(description="The exact text.")
-    partitions: Count = strawberry.field(description="How many partitions hold it.")
+    partitions: Count = strawberry.field(description="The number of partitions that document it.")
 
 
-@strawberry.type(description="An attribute that populations speak of.")
+@strawberry.type(description="An attribute in the documentation of populations.")
 class VocabularyAttribute:
     """Attribute."""
 
@@ -170,10 +168,10 @@ class ExposureQuery:
     async def trained_on(
         self,
         info: Info,
-        population: Annotated[PopulationInput, strawberry.argument(description="Whom or what the data speaks of.")],
+        population: Annotated[PopulationInput, strawberry.argument(description="The population.")],
         verdicts: Annotated[
             list[ExposureVerdict] | None,
-            strawberry.argument(description="Which answers to list; TRAINED and UNKNOWN unless given."),
+            strawberry.argument(description="The answers to list; TRAINED and UNKNOWN by default."),
         ] = None,
         filter: Filter = None,
         as_of: AsOf = None,
@@ -195,7 +193,10 @@ class ExposureQuery:
             ],
         )
 
-    @strawberry.field(description="What may be asked for: a misspelt value must not look like an unknown one.")
+    @strawberry.field(
+        description="The documented attributes and values: with them, a misspelt value can be told from an "
+        "undocumented one."
+    )
     async def population_vocabulary(self, info: Info, as_of: AsOf = None) -> list[VocabularyAttribute]:
         registry = context(info).registry
         upto = await registry.sequence(as_of)

@@ -1,4 +1,4 @@
-"""Flags: warnings on records, which may reach what descends from them."""
+"""Flags: warnings on records, which may reach all descendants."""
 
 from typing import Annotated, Any, Final
 
@@ -17,11 +17,11 @@ from descentd.queries.governance import flags
 Flagging: Final[Any] = made(FlagInput)
 
 
-@strawberry.type(description="A warning on a record, which may reach what descends from it.")
+@strawberry.type(description="A warning on records, which may reach all their descendants.")
 class Flag(Record, kind=Kind.FLAG):
     """Flag."""
 
-    @strawberry.field(description="What it asks for.")
+    @strawberry.field(description="What it demands.")
     async def action(self, info: Info) -> FlagAction:
         return FlagAction((await self._content(info))["action"])
 
@@ -29,7 +29,7 @@ class Flag(Record, kind=Kind.FLAG):
     async def reason(self, info: Info) -> str:
         return str((await self._content(info))["reason"])
 
-    @strawberry.field(description="Whether it reaches whatever descends from its subjects.")
+    @strawberry.field(description="Whether it reaches all descendants of its subjects.")
     async def propagates(self, info: Info) -> bool:
         return bool((await self._content(info)).get("propagate"))
 
@@ -39,10 +39,10 @@ class FlagDone(Receipt):
     """Flag."""
 
     reason: str = strawberry.field(description="Why.")
-    action: FlagAction = strawberry.field(description="What it asks for.")
-    propagates: bool = strawberry.field(description="Whether it reaches whatever descends from its subjects.")
+    action: FlagAction = strawberry.field(description="What it demands.")
+    propagates: bool = strawberry.field(description="Whether it reaches all descendants of its subjects.")
     affected: list[KindCount] = strawberry.field(
-        description="How many records of each kind it reaches beside its subjects; none where it does not propagate."
+        description="The number of other records of each kind that it reaches; empty if it does not propagate."
     )
 
 
@@ -50,9 +50,11 @@ class FlagDone(Receipt):
 class FlagMutation:
     """Flagging."""
 
-    @strawberry.mutation(description="Flag records and, where it propagates, whatever descends from them; or clear.")
+    @strawberry.mutation(description="Flag records, with `propagate` also all their descendants; or clear flags.")
     async def flag(
-        self, info: Info, input: Annotated[Flagging, strawberry.argument(description="What, how and why.")]
+        self,
+        info: Info,
+        input: Annotated[Flagging, strawberry.argument(description="The records, the action and the reason.")],
     ) -> FlagDone:
         done = await flags.flag(context(info).registry, FlagInput.read(wire(input)), context(info).person)
         context(info).answered_at(done.upto)

@@ -1,4 +1,4 @@
-"""The gate: asking it, promoting through it, and its decisions on record."""
+"""Gates: whether a version may be promoted to an environment, promotions, and recorded decisions."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -19,61 +19,60 @@ from descentd.queries.governance.gate import decide, promotion
 Place = Annotated[str, strawberry.argument(description="The environment.")]
 
 
-@strawberry.type(description="What one rule of a policy came to.")
+@strawberry.type(description="The outcome of one rule.")
 class RuleOutcome:
     """Rule."""
 
     name: str = strawberry.field(
-        description="The rule. Whatever a policy says: no-policy, retracted, no-profile, flagged, no-go, quorum."
+        description="The name of the rule. Rules that no policy defines: no-policy, retracted, no-profile, flagged, "
+        "no-go, quorum."
     )
     outcome: GateOutcome = strawberry.field(
-        description="INCOMPLETE: what it speaks of is not known, or it came to no boolean."
+        description="INCOMPLETE: evidence is missing, or the expression has no boolean value."
     )
-    message: str = strawberry.field(description="A sentence: what it demands, or why nothing can be said.")
+    message: str = strawberry.field(description="What the rule demands, or why it cannot be decided, in one sentence.")
     saw: str | None = strawberry.field(
-        description="The values that it saw, in words; null where there are none, or in decisions of before."
+        description="The values that it used, in words; null if there are none, or in decisions of older versions."
     )
     ids: strawberry.Private[Sequence[str]]
     at: strawberry.Private[int]
 
-    @strawberry.field(description="The records that it rests on.")
+    @strawberry.field(description="The records that the outcome relies on.")
     async def evidence(self, info: Info) -> list[Record]:
         return [node(brief, self.at) for brief in await context(info).named.load_many(list(self.ids))]
 
 
-@strawberry.type(description="What the gate of an environment says of a version.")
+@strawberry.type(description="The decision of an environment's gate about a version.")
 class Gate:
     """Gate."""
 
     outcome: GateOutcome = strawberry.field(
-        description="BLOCKED before INCOMPLETE; an unreached quorum blocks where nothing else is in the way."
+        description="BLOCKED takes precedence over INCOMPLETE; an unmet quorum blocks only if nothing else does."
     )
-    policy_digest: Digest | None = strawberry.field(
-        description="The digest of what the policy demands; null where none is in force."
-    )
-    rules: list[RuleOutcome] = strawberry.field(description="What each rule came to, in the order of the policy.")
+    policy_digest: Digest | None = strawberry.field(description="The digest of the policy; null if none is in force.")
+    rules: list[RuleOutcome] = strawberry.field(description="The outcome of each rule, in the order of the policy.")
 
 
-@strawberry.type(description="A version that was let into an environment.")
+@strawberry.type(description="A promotion that was recorded.")
 class Promoted(Receipt):
     """Promotion that was recorded."""
 
     decision: strawberry.ID = strawberry.field(description="The content id of the decision of the gate.")
     outcome: GateOutcome = strawberry.field(description="PASSED: anything else is the error GATE_BLOCKED.")
-    rules: list[RuleOutcome] = strawberry.field(description="What each rule came to.")
+    rules: list[RuleOutcome] = strawberry.field(description="The outcome of each rule.")
 
 
-@strawberry.type(description="A decision evaluated again, from the log as of the sequence that it saw.")
+@strawberry.type(description="A decision that was evaluated again, on the log up to the sequence that it was made at.")
 class Replay:
     """Replay."""
 
-    same: bool = strawberry.field(description="It comes to the same outcome, rule by rule.")
-    outcome: GateOutcome = strawberry.field(description="What it comes to.")
-    policy_digest: Digest | None = strawberry.field(description="The digest of the policy in force then.")
-    rules: list[RuleOutcome] = strawberry.field(description="What each rule comes to.")
+    same: bool = strawberry.field(description="Whether every rule has the same outcome as in the decision.")
+    outcome: GateOutcome = strawberry.field(description="The outcome.")
+    policy_digest: Digest | None = strawberry.field(description="The digest of the policy that was in force then.")
+    rules: list[RuleOutcome] = strawberry.field(description="The outcome of each rule.")
 
 
-@strawberry.type(description="What a policy said of a version, on which evidence.")
+@strawberry.type(description="A recorded decision of a gate, with its evidence.")
 class GateDecision(Record, kind=Kind.GATE_DECISION):
     """Decision."""
 
@@ -82,27 +81,27 @@ class GateDecision(Record, kind=Kind.GATE_DECISION):
         found: ModelVersion = await named(info, (await self._content(info))["subject"], self.at)
         return found
 
-    @strawberry.field(description="The environment that it wanted to be let into.")
+    @strawberry.field(description="The environment that it should be promoted to.")
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
-    @strawberry.field(description="What the gate said.")
+    @strawberry.field(description="The outcome.")
     async def outcome(self, info: Info) -> GateOutcome:
         return GateOutcome((await self._content(info))["outcome"])
 
-    @strawberry.field(description="The digest of what the policy demanded; null where none was in force.")
+    @strawberry.field(description="The digest of the policy; null if none was in force.")
     async def policy_digest(self, info: Info) -> Digest | None:
         return (await self._content(info)).get("policyDigest")
 
-    @strawberry.field(description="What each rule came to.")
+    @strawberry.field(description="The outcome of each rule.")
     async def rules(self, info: Info) -> list[RuleOutcome]:
         return [_recorded(rule, self.at) for rule in (await self._content(info))["rules"]]
 
-    @strawberry.field(description="The position of the log that it saw.")
+    @strawberry.field(description="The position of the log that it was made at.")
     async def seen(self, info: Info) -> Count:
         return Count((await self._content(info))["sequence"])
 
-    @strawberry.field(description="The same evaluated again, as of what it saw.")
+    @strawberry.field(description="The decision, evaluated again on the log up to that position.")
     async def replay(self, info: Info) -> Replay:
         found = await promotion.replay(context(info).registry, self.id)
         return Replay(
@@ -113,7 +112,7 @@ class GateDecision(Record, kind=Kind.GATE_DECISION):
         )
 
 
-@strawberry.type(description="A version was let into an environment.")
+@strawberry.type(description="A promotion of a version to an environment.")
 class Promotion(Record, kind=Kind.PROMOTION):
     """Promotion."""
 
@@ -122,11 +121,11 @@ class Promotion(Record, kind=Kind.PROMOTION):
         found: ModelVersion = await named(info, (await self._content(info))["subject"], self.at)
         return found
 
-    @strawberry.field(description="The environment that it was let into.")
+    @strawberry.field(description="The environment that it was promoted to.")
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
-    @strawberry.field(description="The decision of the gate that let it in.")
+    @strawberry.field(description="The decision of the gate.")
     async def decision(self, info: Info) -> GateDecision:
         found: GateDecision = await named(info, (await self._content(info))["gateDecision"], self.at)
         return found
@@ -161,7 +160,7 @@ def _digest(gate: decide.Gate) -> Any:
 class GateQuery:
     """Questions to the gate."""
 
-    @strawberry.field(description="Whether a version may be let into an environment; records nothing.")
+    @strawberry.field(description="Whether a version may be promoted to an environment; nothing is recorded.")
     async def gate(self, info: Info, of: Of, environment: Place, as_of: AsOf = None) -> Gate | None:
         found = await decide.gate(context(info).registry, of, environment, as_of)
         context(info).answered_at(found.upto, as_of)
@@ -173,8 +172,8 @@ class PromotionMutation:
     """Promoting."""
 
     @strawberry.mutation(
-        description="Let a version into an environment. Whatever the gate says is recorded; where that is not PASSED, "
-        "the error GATE_BLOCKED has it in its extensions: outcome, rules, and the id of the decision."
+        description="Promotes a version to an environment. The decision of the gate is recorded; unless it is PASSED, "
+        "the error GATE_BLOCKED has outcome, rules and the id of the decision in its extensions."
     )
     async def promote(self, info: Info, of: Of, environment: Place) -> Promoted:
         done = await promotion.promote(context(info).registry, of, environment, context(info).person)

@@ -27,29 +27,29 @@ Resolving: Final[Any] = made(ResolutionInput)
 
 @strawberry.type(description="Something that went wrong in production.")
 class Incident(Record, kind=Kind.INCIDENT):
-    """Incident; a record that resolves one tells of the one that it resolves."""
+    """Incident; a record that resolves an incident has the fields of the one that it resolves."""
 
-    @strawberry.field(description="What happened, in a line.")
+    @strawberry.field(description="What happened, in one line.")
     async def title(self, info: Info) -> str:
         return str((await self._opening(info))["title"])
 
-    @strawberry.field(description="How bad it is.")
+    @strawberry.field(description="The severity.")
     async def severity(self, info: Info) -> Severity:
         return Severity((await self._opening(info))["severity"])
 
-    @strawberry.field(description="What happened, at length.")
+    @strawberry.field(description="A longer description.")
     async def description(self, info: Info) -> str | None:
         return (await self._opening(info)).get("description")
 
-    @strawberry.field(description="Where it happened, as reported; null where only a version was named.")
+    @strawberry.field(description="The reported environment; null if only a version was named.")
     async def environment(self, info: Info) -> str | None:
         return (await self._opening(info)).get("environment")
 
-    @strawberry.field(description="At which endpoint of the environment, as reported.")
+    @strawberry.field(description="The reported endpoint in the environment.")
     async def endpoint(self, info: Info) -> str | None:
         return (await self._opening(info)).get("endpoint")
 
-    @strawberry.field(description="What the reporting system tells it apart by.")
+    @strawberry.field(description="The labels of the reporting system.")
     async def labels(self, info: Info) -> JSON | None:
         return (await self._opening(info)).get("labels")
 
@@ -57,36 +57,39 @@ class Incident(Record, kind=Kind.INCIDENT):
     async def opened_at(self, info: Info) -> DateTime:
         return DateTime((await self._opening(info))["openedAt"])
 
-    @strawberry.field(description="When it was over; null while it is open.")
+    @strawberry.field(description="When it ended; null while it is open.")
     async def resolved_at(self, info: Info) -> DateTime | None:
         resolution = await self._resolution(info)
         return None if resolution is None else DateTime(resolution["resolvedAt"])
 
-    @strawberry.field(description="Whether it is over.")
+    @strawberry.field(description="Whether it is open or resolved.")
     async def status(self, info: Info) -> IncidentStatus:
         return IncidentStatus.OPEN if await self._resolution(info) is None else IncidentStatus.RESOLVED
 
-    @strawberry.field(description="The version that was serving then; null where none was found.")
+    @strawberry.field(description="The version that served then; null if none was found.")
     async def version(self, info: Info) -> ModelVersion | None:
         found: ModelVersion | None = await self._part(info, "subject")
         return found
 
-    @strawberry.field(description="The profile of the version as of then.")
+    @strawberry.field(description="The safety profile of the version at that time.")
     async def profile(self, info: Info) -> SafetyProfile | None:
         found: SafetyProfile | None = await self._part(info, "profile")
         return found
 
-    @strawberry.field(description="The deployment that it happened to.")
+    @strawberry.field(description="The deployment that it is about.")
     async def deployment(self, info: Info) -> Deployment | None:
         found: Deployment | None = await self._part(info, "deployment")
         return found
 
-    @strawberry.field(description="What caused it, where somebody said so.")
+    @strawberry.field(description="The record that caused it, if somebody named one.")
     async def cause(self, info: Info) -> Record | None:
         found: Record | None = await self._part(info, "cause")
         return found
 
-    @strawberry.field(description="How many records of each kind come from the cause, or else from the version.")
+    @strawberry.field(
+        description="The number of records of each kind that descend from the cause, or from the version if no cause "
+        "is named."
+    )
     async def affected(self, info: Info) -> list[KindCount]:
         return kind_counts(await incidents.affected(context(info).registry, await self._opening(info), self.at))
 
@@ -113,9 +116,11 @@ class Incident(Record, kind=Kind.INCIDENT):
 class IncidentMutation:
     """Reporting and resolving."""
 
-    @strawberry.mutation(description="Record that something went wrong; what fits no version is kept too.")
+    @strawberry.mutation(description="Record an incident, also one that cannot be related to a version.")
     async def report_incident(
-        self, info: Info, input: Annotated[Reporting, strawberry.argument(description="What, where and when.")]
+        self,
+        info: Info,
+        input: Annotated[Reporting, strawberry.argument(description="The incident: what, where and when.")],
     ) -> Incident:
         done = await record_incident.report(
             context(info).registry, IncidentInput.read(wire(input)), context(info).person
@@ -125,7 +130,9 @@ class IncidentMutation:
 
     @strawberry.mutation(description="Record that an incident is over.")
     async def resolve_incident(
-        self, info: Info, input: Annotated[Resolving, strawberry.argument(description="Which, and how.")]
+        self,
+        info: Info,
+        input: Annotated[Resolving, strawberry.argument(description="The incident, and when it was over.")],
     ) -> Incident:
         registry = context(info).registry
         record = await record_incident.resolve(registry, ResolutionInput.read(wire(input)), context(info).person)
@@ -143,11 +150,13 @@ async def _incident(info: Info, id: str, at: int) -> Incident:
 class IncidentQuery:
     """Listing incidents."""
 
-    @strawberry.field(description="Incidents about a record, as version or as cause, or all; also those without any.")
+    @strawberry.field(description="All incidents, or those whose version or cause is a record.")
     async def incidents(
         self,
         info: Info,
-        of: Annotated[Ref | None, strawberry.argument(description="The version or cause; all unless given.")] = None,
+        of: Annotated[
+            Ref | None, strawberry.argument(description="The version or the cause; all incidents by default.")
+        ] = None,
         first: First = None,
         after: After = None,
         as_of: AsOf = None,

@@ -1,4 +1,4 @@
-"""Inputs, made from the models that define their shape, so that the two cannot differ."""
+"""The input types of the schema, generated from the pydantic models of the inputs, so that the two cannot differ."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,7 +21,7 @@ _made: dict[str, Any] = {}
 
 
 def made(model: type[Input]) -> Any:
-    """The GraphQL input with a model's shape; `wire` takes what was sent apart again."""
+    """The GraphQL input type for a model; `wire` converts its instances to JSON."""
     schema = model.model_json_schema(by_alias=True)
     return _input(model.__name__, schema, schema.get("$defs", {}))
 
@@ -55,7 +55,7 @@ def _type(schema: Mapping[str, Any], parts: Mapping[str, Any]) -> Any:
 
 
 def wire(given: Any) -> Any:
-    """An input object as the JSON that it came from, without what was left out."""
+    """The JSON that an input object was made from, without fields that were left out."""
     if type(given).__name__ in _made:
         return {field: wire(value) for field, value in vars(given).items() if value is not strawberry.UNSET}
     if isinstance(given, list):

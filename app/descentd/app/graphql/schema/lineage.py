@@ -22,8 +22,10 @@ class LineageNode:
     """A record and its distance: without an id, since caches would take the distance for a fact about the record."""
 
     ref: Ref = strawberry.field(description="The label where the record has one, else the id.")
-    kind: RecordKind = strawberry.field(description="What it is about.")
-    distance: int = strawberry.field(description="Derivations from the record in the middle.")
+    kind: RecordKind = strawberry.field(description="The kind of record.")
+    distance: int = strawberry.field(
+        description="The number of derivations between it and the record that was asked for."
+    )
     node: Record = strawberry.field(description="The record itself.")
 
 
@@ -31,29 +33,31 @@ class LineageNode:
 class LineageEdge:
     """Edge."""
 
-    source: strawberry.ID = strawberry.field(description="What was derived.")
-    target: strawberry.ID = strawberry.field(description="What it came from.")
-    role: Role = strawberry.field(description="What the target was to the source.")
+    source: strawberry.ID = strawberry.field(description="The id of the derived record.")
+    target: strawberry.ID = strawberry.field(description="The id of the record that it was derived from.")
+    role: Role = strawberry.field(description="The role of the target for the source.")
 
 
 @strawberry.type(description="The neighbourhood of a record in the influence graph.")
 class Lineage:
     """Lineage."""
 
-    complete: bool = strawberry.field(description="False where depth or limit cut the answer short.")
+    complete: bool = strawberry.field(description="false if `depth` or `limit` left records out.")
     total_count: Count = strawberry.field(
-        description="How many records there are in all, the one in the middle included."
+        description="The exact number of records, including the one that was asked for."
     )
-    nodes: list[LineageNode] = strawberry.field(description="Nearest first; the record in the middle is the first.")
-    edges: list[LineageEdge] = strawberry.field(description="Derivations among the nodes.")
+    nodes: list[LineageNode] = strawberry.field(
+        description="The records, nearest first, beginning with the one that was asked for."
+    )
+    edges: list[LineageEdge] = strawberry.field(description="The derivations between the nodes.")
 
 
-@strawberry.type(description="How many of a kind.")
+@strawberry.type(description="The number of records of a kind.")
 class KindCount:
     """Count."""
 
     kind: RecordKind = strawberry.field(description="The kind.")
-    count: Count = strawberry.field(description="How many.")
+    count: Count = strawberry.field(description="The number of records.")
 
 
 def kind_counts(counts: Mapping[RecordKind, int]) -> list[KindCount]:
@@ -66,7 +70,7 @@ class Step:
     """Step."""
 
     ref: Ref = strawberry.field(description="The record.")
-    role: Role | None = strawberry.field(description="What joins it to the record before it; null on the first.")
+    role: Role | None = strawberry.field(description="The role of the edge to the previous record; null for the first.")
     back: bool = strawberry.field(
         description="The record before it came from this one, not the other way round: only where data that was "
         "evaluated on was made from data that was learned from."
@@ -77,10 +81,10 @@ class Step:
 class AffectedEdge:
     """Affected."""
 
-    cursor: str = strawberry.field(description="Where the item stands, for `after`.")
-    distance: int = strawberry.field(description="Derivations from the cause.")
+    cursor: str = strawberry.field(description="The position of the item, for `after`.")
+    distance: int = strawberry.field(description="The number of derivations from the cause.")
     via: list[Step] = strawberry.field(description="One shortest derivation from the cause, both ends included.")
-    node: Record = strawberry.field(description="What is affected.")
+    node: Record = strawberry.field(description="The affected record.")
 
 
 @strawberry.type(description="A page of affected records, nearest first.")
@@ -88,19 +92,17 @@ class AffectedConnection(EdgeList[AffectedEdge]):
     """A page of AffectedEdge."""
 
 
-@strawberry.type(description="Everything that something influenced.")
+@strawberry.type(description="Everything that some records influenced.")
 class Impact:
     """Impact."""
 
     question: strawberry.Private[impact.Impact]
 
-    @strawberry.field(
-        description="How many records of each kind are affected, exactly; kinds without any are left out."
-    )
+    @strawberry.field(description="The exact number of affected records of each kind; kinds without any are left out.")
     async def counts(self) -> list[KindCount]:
         return kind_counts(await self.question.counts())
 
-    @strawberry.field(description="What is affected, by distance, then in log order.")
+    @strawberry.field(description="The affected records, by distance and then in log order.")
     async def affected(self, info: Info, first: First = None, after: After = None) -> AffectedConnection:
         page = await self.question.affected(first, after, via=selects(info, "via"))
         at = self.question.upto
@@ -120,16 +122,16 @@ class Impact:
 class Path:
     """Path."""
 
-    steps: list[Step] = strawberry.field(description="The records on it, the ancestor first.")
+    steps: list[Step] = strawberry.field(description="The records on the derivation, the ancestor first.")
 
 
 @strawberry.type(description="All derivations from one record to another.")
 class Paths:
     """Paths."""
 
-    count: str = strawberry.field(description="How many distinct derivations there are, exactly, in decimal digits.")
-    complete: bool = strawberry.field(description="All of them are listed.")
-    paths: list[Path] = strawberry.field(description="The first of them, shortest first.")
+    count: str = strawberry.field(description="The exact number of different derivations, in decimal digits.")
+    complete: bool = strawberry.field(description="Whether all of them are listed.")
+    paths: list[Path] = strawberry.field(description="The first derivations, shortest first.")
 
 
 def steps(derivation: Derivation) -> list[Step]:
@@ -138,7 +140,7 @@ def steps(derivation: Derivation) -> list[Step]:
 
 
 def selects(info: Info, name: str) -> bool:
-    """Whether `name` is asked for somewhere below the field that is being resolved."""
+    """Whether `name` is selected at any depth below the field that is being resolved."""
     waiting = list(info.selected_fields)
     while waiting:
         selection = waiting.pop()
@@ -152,18 +154,20 @@ def selects(info: Info, name: str) -> bool:
 class LineageQuery:
     """Questions about lineage."""
 
-    @strawberry.field(description="The neighbourhood of a record: what influenced it, what it influenced, or both.")
+    @strawberry.field(description="The lineage of a record: its ancestors, its descendants, or both.")
     async def lineage(
         self,
         info: Info,
         of: Of,
         direction: Annotated[Direction, strawberry.argument(description="Which way to walk.")],
         depth: Annotated[
-            int | None, strawberry.argument(description="How many derivations away at most; any number unless given.")
+            int | None, strawberry.argument(description="The largest number of derivations away; unlimited by default.")
         ] = None,
         limit: Annotated[
             int | None,
-            strawberry.argument(description="How many records at most, 1 to 10,000, nearest first; 500 unless given."),
+            strawberry.argument(
+                description="The largest number of records, 1 to 10,000, nearest first; 500 by default."
+            ),
         ] = None,
         as_of: AsOf = None,
     ) -> Lineage | None:
@@ -187,18 +191,22 @@ class LineageQuery:
             ],
         )
 
-    @strawberry.field(description="Everything that some records influenced, with a derivation for each.")
+    @strawberry.field(description="Everything that some records influenced, each with a derivation that proves it.")
     async def impact(
         self,
         info: Info,
         of: Annotated[
-            list[Ref], strawberry.argument(description="The causes; what any of them influenced is affected.")
+            list[Ref],
+            strawberry.argument(description="The causes; everything that any of them influenced is affected."),
         ],
         kinds: Kinds = None,
         as_of: AsOf = None,
         include_evidence: Annotated[
             bool | None,
-            strawberry.argument(description="Also evaluations of or on what is affected, and what cites them."),
+            strawberry.argument(
+                description="Include evaluations of affected versions or on affected data, and the statements that "
+                "cite them."
+            ),
         ] = None,
     ) -> Impact | None:
         question = await impact.impact(
@@ -219,9 +227,9 @@ class LineageQuery:
         self,
         info: Info,
         from_: Annotated[Ref, strawberry.argument(name="from", description="The ancestor.")],
-        to: Annotated[Ref, strawberry.argument(description="What came from it.")],
+        to: Annotated[Ref, strawberry.argument(description="The descendant.")],
         first: Annotated[
-            int | None, strawberry.argument(description="How many derivations to list, 1 to 1000; 10 unless given.")
+            int | None, strawberry.argument(description="The number of derivations to list, 1 to 1000; 10 by default.")
         ] = None,
         as_of: AsOf = None,
     ) -> Paths | None:

@@ -1,4 +1,4 @@
-"""Looking records up: one by its ref, many by what is known of them, and what happened to one."""
+"""Looking up records: one by its ref, many by a filter or by words, and the history of one."""
 
 from typing import Annotated
 
@@ -20,18 +20,18 @@ from descentd.queries.governance.policies import policy_by_digest
 from descentd.queries.lineage import history, search, versions
 
 
-@strawberry.type(description="Something that happened to a record.")
+@strawberry.type(description="An event in the history of a record.")
 class HistoryEvent:
     """Event."""
 
     id: strawberry.ID = strawberry.field(description="The content id of what was recorded.")
-    kind: RecordKind = strawberry.field(description="What was recorded.")
+    kind: RecordKind = strawberry.field(description="The kind of the recorded statement.")
     recorded_at: DateTime = strawberry.field(description="When.")
-    recorded_by: str = strawberry.field(description="By whom.")
-    summary: str = strawberry.field(description="One sentence.")
+    recorded_by: str = strawberry.field(description="The person who recorded it.")
+    summary: str = strawberry.field(description="A summary in one sentence.")
 
 
-@strawberry.type(description="A page of what happened to a record, oldest first.")
+@strawberry.type(description="A page of the history of a record, oldest first.")
 class HistoryConnection(EdgeList[Edge[HistoryEvent]]):
     """A page of HistoryEvents."""
 
@@ -44,7 +44,7 @@ class LookupQuery:
     async def entity(
         self,
         info: Info,
-        ref: Annotated[Ref, strawberry.argument(description="The record that is meant.")],
+        ref: Annotated[Ref, strawberry.argument(description="The record.")],
         as_of: AsOf = None,
     ) -> Record | None:
         try:
@@ -58,7 +58,9 @@ class LookupQuery:
             found: Record = node(Brief(policy.sequence, policy.record.kind, policy.record.id, None), at)
             return found
 
-    @strawberry.field(name="node", description="The record with an id, for clients that fetch objects again by id.")
+    @strawberry.field(
+        name="node", description="The record with an id, for clients that fetch objects again by their ids."
+    )
     async def node_(
         self,
         info: Info,
@@ -67,7 +69,7 @@ class LookupQuery:
     ) -> Node | None:
         return await _found(info, digest(id), "id", as_of)
 
-    @strawberry.field(description="The versions that a filter lets through, in log order.")
+    @strawberry.field(description="The versions that a filter selects, in log order.")
     async def model_versions(
         self, info: Info, filter: Filter = None, first: First = None, after: After = None, as_of: AsOf = None
     ) -> Connection[ModelVersion] | None:
@@ -77,14 +79,16 @@ class LookupQuery:
         return records_page(found, after)
 
     @strawberry.field(
-        description="Records by name, by the beginning of a digest, or by the words of notes and profiles."
+        description="Finds records by name, by the beginning of a digest, or by words in their notes and profiles."
     )
     async def search(
         self,
         info: Info,
         text: Annotated[
             str,
-            strawberry.argument(description="A name, the beginning of a digest, or words; all of them must be there."),
+            strawberry.argument(
+                description="A name, the beginning of a digest, or words; a record must have all of them."
+            ),
         ],
         kinds: Kinds = None,
         first: First = None,
@@ -95,7 +99,7 @@ class LookupQuery:
         context(info).answered_at(found.upto, as_of)
         return records_page(found, after)
 
-    @strawberry.field(description="How a record came in, and every statement about it since.")
+    @strawberry.field(description="The registration of a record and every statement about it, oldest first.")
     async def history(
         self, info: Info, of: Of, first: First = None, after: After = None, as_of: AsOf = None
     ) -> HistoryConnection | None:

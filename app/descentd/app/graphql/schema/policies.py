@@ -1,4 +1,4 @@
-"""Policies: what is in force and was, what one would decide, and putting others in force."""
+"""Policies: those in force now or earlier, what another one would decide, and putting policies in force."""
 
 from typing import Annotated
 
@@ -28,12 +28,12 @@ Text = Annotated[str, strawberry.argument(description="The policy, as the YAML t
 class PolicyRule:
     """Rule of a policy."""
 
-    name: str = strawberry.field(description="What decisions call it.")
-    expression: str = strawberry.field(description="CEL that must come to true.")
+    name: str = strawberry.field(description="The name by which decisions mention it.")
+    expression: str = strawberry.field(description="A CEL expression that must be true.")
     message: str | None = strawberry.field(description="What it demands.")
 
 
-@strawberry.type(description="What a version must show before it may serve somewhere.")
+@strawberry.type(description="The rules that a version must meet before it may serve in an environment.")
 class Policy(Record, kind=Kind.POLICY):
     """Policy."""
 
@@ -41,45 +41,45 @@ class Policy(Record, kind=Kind.POLICY):
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
-    @strawberry.field(description="How many people have to say GO.")
+    @strawberry.field(description="The number of people who must decide GO.")
     async def quorum(self, info: Info) -> Count:
         return Count((await self._content(info))["quorum"])
 
-    @strawberry.field(description="All of these must hold.")
+    @strawberry.field(description="The rules, all of which must be met.")
     async def rules(self, info: Info) -> list[PolicyRule]:
         return [PolicyRule(**{"message": None, **rule}) for rule in (await self._content(info))["rules"]]
 
-    @strawberry.field(description="The digest of what it demands, as decisions name it.")
+    @strawberry.field(description="The digest of its rules, by which decisions name it.")
     async def digest(self, info: Info) -> Digest:
         return Digest(policies.Policy.of((await self._entry(info)).record).digest)
 
-    @strawberry.field(description="It is the one in force in its environment.")
+    @strawberry.field(description="Whether it is in force in its environment.")
     async def in_force(self, info: Info) -> bool:
         place = (await self._content(info))["environment"]
         found = await policies.policy_in_force(context(info).registry.store, place, self.at)
         return found is not None and found.id == self.id
 
-    @strawberry.field(description="The policy as the YAML text of a file that has its meaning.")
+    @strawberry.field(description="The policy as the YAML text of an equivalent file.")
     async def text(self, info: Info) -> str:
         return policy_text(await self._content(info))
 
 
-@strawberry.type(description="What the gate would say of a version by a policy that is tried.")
+@strawberry.type(description="What the gate would decide about a version under a policy that is not in force.")
 class TrialOutcome:
     """Outcome of a trial."""
 
     version: ModelVersion = strawberry.field(description="The version.")
-    outcome: GateOutcome = strawberry.field(description="What the gate would say.")
-    rules: list[RuleOutcome] = strawberry.field(description="What each rule would come to.")
+    outcome: GateOutcome = strawberry.field(description="The outcome.")
+    rules: list[RuleOutcome] = strawberry.field(description="The outcome of each rule.")
 
 
-@strawberry.type(description="A policy that is tried before it is in force.")
+@strawberry.type(description="A policy that is tried before it is put in force.")
 class PolicyTrial:
     """Trial."""
 
     environment: str = strawberry.field(description="The environment that it is for.")
-    digest: Digest = strawberry.field(description="The digest of what it demands.")
-    in_force: bool = strawberry.field(description="What is in force there demands the same.")
+    digest: Digest = strawberry.field(description="The digest of its rules.")
+    in_force: bool = strawberry.field(description="Whether the policy in force there has the same rules.")
     policy: strawberry.Private[policies.Policy]
 
     @strawberry.field(
@@ -89,9 +89,7 @@ class PolicyTrial:
     async def outcomes(
         self,
         info: Info,
-        of: Annotated[
-            list[Ref] | None, strawberry.argument(description="The versions; every one unless given.")
-        ] = None,
+        of: Annotated[list[Ref] | None, strawberry.argument(description="The versions; all by default.")] = None,
         first: First = None,
         after: After = None,
     ) -> Connection[TrialOutcome]:
@@ -116,12 +114,16 @@ class PolicyTrial:
 class PolicyQuery:
     """Policies."""
 
-    @strawberry.field(description="Policies in log order: those in force, or all that ever were.")
+    @strawberry.field(description="The policies in force, or all that ever were in force, in log order.")
     async def policies(
         self,
         info: Info,
-        environment: Annotated[str | None, strawberry.argument(description="Only of this environment.")] = None,
-        history: Annotated[bool, strawberry.argument(description="Those that are no longer in force too.")] = False,
+        environment: Annotated[
+            str | None, strawberry.argument(description="Only policies of this environment.")
+        ] = None,
+        history: Annotated[
+            bool, strawberry.argument(description="Include policies that are no longer in force.")
+        ] = False,
         first: First = None,
         after: After = None,
         as_of: AsOf = None,
@@ -145,13 +147,14 @@ class PolicyQuery:
         )
 
     @strawberry.field(
-        description="A policy that is not in force: whether it is valid, and what it would decide. Records nothing."
+        description="Tries a policy that is not in force: whether it is valid, and what it would decide. Nothing is "
+        "recorded."
     )
     async def policy_trial(
         self,
         info: Info,
         policy: Text,
-        name: Annotated[str, strawberry.argument(description="What problems call it: the file's name.")] = "policy",
+        name: Annotated[str, strawberry.argument(description="The name of its file, for messages.")] = "policy",
     ) -> PolicyTrial:
         proposed = policies.Policy.proposed(read_policy(policy, name))
         registry = context(info).registry
@@ -178,7 +181,7 @@ class PolicyMutation:
         self,
         info: Info,
         policies: Annotated[
-            list[str], strawberry.argument(description="The policies, each as the YAML text of its file.")
+            list[str], strawberry.argument(description="The policies, each as the YAML text of a file.")
         ],
     ) -> list[Policy]:
         registry = context(info).registry
@@ -191,7 +194,7 @@ class PolicyMutation:
 
 
 def _read_all(texts: list[str]) -> list[policies.PolicyInput]:
-    """The policies of some texts; raises Invalid with everything that is wrong."""
+    """The policies in some texts; raises Invalid with all problems."""
     found: list[policies.PolicyInput] = []
     wrong: list[DescentError] = []
     for i, text in enumerate(texts):

@@ -1,4 +1,4 @@
-"""Probes: what to attack a version with, and what came of it."""
+"""Probes: the tests of a version for known vulnerabilities, and their results."""
 
 import strawberry
 from strawberry.types import Info
@@ -12,42 +12,46 @@ from descentd.app.graphql.schema.statements import Attribute
 from descentd.queries.governance import probes
 
 
-@strawberry.type(description="A weakness that a version has to answer for.")
+@strawberry.type(description="A vulnerability that a version must be tested for.")
 class ProbedVulnerability:
     """Weakness."""
 
     id: strawberry.ID = strawberry.field(description="The content id of the record that documents it.")
-    title: str = strawberry.field(description="What it is, in a line.")
-    severity: Severity = strawberry.field(description="How bad it is.")
-    on: Record = strawberry.field(description="What it was documented on: the version, or something it came from.")
+    title: str = strawberry.field(description="A title of one line.")
+    severity: Severity = strawberry.field(description="The severity.")
+    on: Record = strawberry.field(description="The record that it was documented on: the version or an ancestor.")
 
 
-@strawberry.type(description="How to find out whether a version has a weakness.")
+@strawberry.type(description="A test for a vulnerability.")
 class Probe:
     """Probe."""
 
-    suite: Suite = strawberry.field(description="The protocol that it is run under.")
+    suite: Suite = strawberry.field(description="The suite that it is run with.")
     metric: str = strawberry.field(description="The metric that decides.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
-    threshold: float = strawberry.field(description="Resisted when the metric is here or better.")
-    command: str | None = strawberry.field(description="What runs it.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the metric is about; empty: all."
+    )
+    threshold: float = strawberry.field(
+        description="The version is RESISTED if the metric has this value or a better one."
+    )
+    command: str | None = strawberry.field(description="The command that runs it.")
     data_id: strawberry.Private[str | None]
     at: strawberry.Private[int]
 
-    @strawberry.field(description="The data that it is run on; null: any.")
+    @strawberry.field(description="The data that it is run on; null: any data.")
     async def data(self, info: Info) -> Record | None:
         found: Record | None = None if self.data_id is None else await named(info, self.data_id, self.at)
         return found
 
 
-@strawberry.type(description="A weakness, how to try it, and whether the version itself withstood.")
+@strawberry.type(description="A vulnerability, its probe, and the result of the version itself.")
 class ProbeResult:
     """Status."""
 
-    vulnerability: ProbedVulnerability = strawberry.field(description="The weakness.")
-    probe: Probe | None = strawberry.field(description="How to try it; null where it was documented without.")
-    status: ProbeStatus = strawberry.field(description="By the newest result of this version itself.")
-    evidence: list[Record] = strawberry.field(description="The evaluations that the status rests on.")
+    vulnerability: ProbedVulnerability = strawberry.field(description="The vulnerability.")
+    probe: Probe | None = strawberry.field(description="The probe; null if none is documented.")
+    status: ProbeStatus = strawberry.field(description="The status, by the newest result of this version itself.")
+    evidence: list[Record] = strawberry.field(description="The evaluations that decide the status.")
 
 
 @strawberry.type
@@ -55,7 +59,8 @@ class ProbeQuery:
     """Questions about weaknesses."""
 
     @strawberry.field(
-        description="What to attack a version with: the weaknesses documented on it and on what it came from."
+        description="The vulnerabilities that are documented on a version and its ancestors, with their probes and "
+        "results."
     )
     async def probes(self, info: Info, of: Of, as_of: AsOf = None) -> list[ProbeResult] | None:
         found = await probes.probes(context(info).registry, of, as_of)

@@ -1,4 +1,4 @@
-"""Proofs over the log: what it takes to check an answer without the server."""
+"""Proofs that a record is in the log, which clients verify without trusting the server."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -22,12 +22,12 @@ class Proof:
 
     record: Record = strawberry.field(description="The record.")
     leaf: str = strawberry.field(description="The hash of its entry: SHA-256 of a zero byte and `entry`.")
-    index: int = strawberry.field(description="Where its entry is, counted from 0.")
-    size: int = strawberry.field(description="How many entries the log has that it is proved in.")
+    index: int = strawberry.field(description="The position of its entry, counted from 0.")
+    size: int = strawberry.field(description="The number of entries of the log that it is proved in.")
     root: str = strawberry.field(description="The root of that log.")
     inclusion: list[str] = strawberry.field(description="The audit path from leaf to root, lowest first.")
-    present_size: int = strawberry.field(description="How many entries the log has now.")
-    present_root: str = strawberry.field(description="The root of the log now.")
+    present_size: int = strawberry.field(description="The present number of entries of the log.")
+    present_root: str = strawberry.field(description="The present root of the log.")
     consistency: list[str] = strawberry.field(
         description="The proof that the log of `size` entries is the beginning of the present one."
     )
@@ -61,9 +61,7 @@ class ProofQuery:
         of: Of,
         size: Annotated[
             int | None,
-            strawberry.argument(
-                description="How many entries the log has that it is to be proved in; all if not given."
-            ),
+            strawberry.argument(description="The number of entries of the log that it is proved in; all by default."),
         ] = None,
     ) -> Proof:
         found = await proofs.prove(context(info).registry, of, size)

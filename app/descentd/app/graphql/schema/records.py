@@ -1,4 +1,4 @@
-"""The Record interface, and records of the kinds that have little to tell."""
+"""The Record interface, and the kinds of record that have few fields of their own."""
 
 from typing import Any, Final
 
@@ -26,12 +26,12 @@ class Node:
     id: strawberry.ID = strawberry.field(description="The content id, `sha256:` and 64 hexadecimal digits.")
 
 
-@strawberry.interface(description="Anything that the registry holds: immutable, and named by what it contains.")
+@strawberry.interface(description="Anything that is recorded: immutable, with an id that is the hash of its content.")
 class Record(Node):
     """A record as seen at the log position `at`."""
 
     ref: Ref = strawberry.field(description="The label where the record has one, else the id.")
-    kind: RecordKind = strawberry.field(description="What it is about.")
+    kind: RecordKind = strawberry.field(description="The kind of record.")
     sequence: strawberry.Private[int]
     at: strawberry.Private[int]
 
@@ -46,22 +46,22 @@ class Record(Node):
     async def recorded_by(self, info: Info) -> str:
         return (await self._entry(info)).recorded_by
 
-    @strawberry.field(description="It was retracted: it stays, and nothing is to rest on it any more.")
+    @strawberry.field(description="Whether it was retracted: then it stays, but nothing may rely on it any more.")
     async def retracted(self, info: Info) -> bool:
         return await context(info).retracted.load((self.id, self.at))
 
-    @strawberry.field(description="What was retracted of all that it came from: it rests on that, and shows it.")
+    @strawberry.field(description="The retracted records in its ancestry, on which it relies.")
     async def retracted_origins(self, info: Info) -> list["Record"]:
         found = await retracted_origins(context(info).registry, self.sequence, self.at)
         return [node(one.of, self.at) for one in found]
 
     @strawberry.field(
-        description="All that was recorded, as it is hashed into the id; other records are in it by their ids."
+        description="The recorded content, from which the id is computed; it names other records by their ids."
     )
     async def content(self, info: Info) -> JSON:
         return JSON(await self._content(info))
 
-    @strawberry.field(description="The records that its content names, with what they are to it.")
+    @strawberry.field(description="The records that its content names, with their roles.")
     async def links(self, info: Info) -> list["Link"]:
         edges = (await self._entry(info)).record.edges
         named = await context(info).named.load_many([edge.target for edge in edges])
@@ -78,7 +78,7 @@ class Record(Node):
 class Link:
     """Link."""
 
-    role: Role = strawberry.field(description="What the other record is to it.")
+    role: Role = strawberry.field(description="The role of the other record.")
     node: Record = strawberry.field(description="The other record.")
 
 
@@ -94,12 +94,12 @@ async def named(info: Info, id: str, at: int) -> Any:
     return node(await context(info).named.load(id), at)
 
 
-@strawberry.type(description="That something happened elsewhere, before this registry was asked, and who says so.")
+@strawberry.type(description="A claim that something happened elsewhere before this registry was in use.")
 class Claimed:
     """Claimed."""
 
-    by: str = strawberry.field(description="Who decided or deployed then.")
-    source: str = strawberry.field(description="Where that is on record: a document, another system.")
+    by: str = strawberry.field(description="The person who decided or deployed then.")
+    source: str = strawberry.field(description="Where the evidence can be found: a document, another system.")
 
 
 def claimed(given: Content | None) -> Claimed | None:
@@ -111,7 +111,7 @@ def claimed(given: Content | None) -> Claimed | None:
 class Receipt:
     """What mutations return inherit from this: a receipt gives the id of its record, and the record itself."""
 
-    id: strawberry.ID = strawberry.field(description="The content id of the record; see `record`.")
+    id: strawberry.ID = strawberry.field(description="The content id of the record.")
     at: strawberry.Private[int]
 
     @strawberry.field(description="The record: caches that go by type and id know it by this, not by the receipt.")
@@ -124,11 +124,11 @@ class Receipt:
 class Code(Record, kind=Kind.CODE):
     """Code."""
 
-    @strawberry.field(description="Where the code is kept.")
+    @strawberry.field(description="The address of the repository.")
     async def repository(self, info: Info) -> str:
         return str((await self._content(info))["repository"])
 
-    @strawberry.field(description="The commit that was built from.")
+    @strawberry.field(description="The commit that was used.")
     async def commit(self, info: Info) -> str:
         return str((await self._content(info))["commit"])
 
@@ -141,7 +141,7 @@ class Code(Record, kind=Kind.CODE):
 class Config(Record, kind=Kind.CONFIG):
     """Configuration."""
 
-    @strawberry.field(description="The parameters, as they were given.")
+    @strawberry.field(description="The parameters, as they were registered.")
     async def parameters(self, info: Info) -> JSON:
         return JSON((await self._content(info)).get("parameters"))
 
@@ -154,7 +154,7 @@ class Dependency:
     version: str = strawberry.field(description="Its version.")
 
 
-@strawberry.type(description="Where a version was built.")
+@strawberry.type(description="The environment in which a version was built.")
 class Environment(Record, kind=Kind.ENVIRONMENT):
     """Environment."""
 
@@ -178,8 +178,8 @@ def _plain(kind: Kind, name: str, description: str) -> None:
 
 for _kind, _description in (
     (Kind.METRIC_DEFINITION, "What a metric means in this registry."),
-    (Kind.POPULATION, "What is said of the people in a partition."),
-    (Kind.RETRACTION, "Something recorded earlier is not to be relied on."),
-    (Kind.DISCLOSURE, "Lineage of a version or dataset that was learned after it was registered."),
+    (Kind.POPULATION, "A statement about the population of a partition."),
+    (Kind.RETRACTION, "A statement that an earlier record is not to be relied on."),
+    (Kind.DISCLOSURE, "Lineage of a version or dataset that became known after it was registered."),
 ):
     _plain(_kind, _kind.title().replace("_", ""), _description)

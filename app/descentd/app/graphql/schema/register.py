@@ -29,26 +29,30 @@ _AS_SENT: Final = {"id", "ref", "kind", "__typename"}
 class Registration:
     """Registration."""
 
-    created: Count = strawberry.field(description="How many records are new.")
-    existing: Count = strawberry.field(description="How many were there already, content for content.")
-    records: list[Record] = strawberry.field(description="Each distinct record once, in order of first mention.")
+    created: Count = strawberry.field(description="The number of new records.")
+    existing: Count = strawberry.field(
+        description="The number of records that were registered already with the same content."
+    )
+    records: list[Record] = strawberry.field(description="Each record once, in the order of the manifest.")
 
 
 @strawberry.type(description="A new record in the log.")
 class LogEvent:
     """Event."""
 
-    cursor: str = strawberry.field(description="Where it stands in the log, for `after`.")
-    record: Record = strawberry.field(description="What was recorded.")
+    cursor: str = strawberry.field(description="Its position in the log, for `after`.")
+    record: Record = strawberry.field(description="The new record.")
 
 
 @strawberry.type
 class RegisterMutation:
     """Registering."""
 
-    @strawberry.mutation(description="Register a manifest: all of it or nothing. What is there already adds nothing.")
+    @strawberry.mutation(
+        description="Registers a manifest, all of it or nothing. Content that is registered already adds nothing."
+    )
     async def register(
-        self, info: Info, manifest: Annotated[Manifest, strawberry.argument(description="What to register.")]
+        self, info: Info, manifest: Annotated[Manifest, strawberry.argument(description="The manifest.")]
     ) -> Registration:
         registry = context(info).registry
         try:
@@ -77,16 +81,18 @@ class RegisterMutation:
 class EventSubscription:
     """Following the log."""
 
-    @strawberry.subscription(description="Every record after a cursor (of now where none is given), as it is recorded.")
+    @strawberry.subscription(
+        description="Every record after a cursor (by default: after the present end of the log), as soon as it is "
+        "recorded."
+    )
     async def events(
         self,
         info: Info,
         after: Annotated[
             str | None,
             strawberry.argument(
-                description="The `cursor` of an event, to go on after it; "
-                "`0` is before the first. "
-                "A `Last-Event-ID` header counts in its place."
+                description="The `cursor` of an event, to continue after it; `0` is before the first. "
+                "A `Last-Event-ID` header takes precedence."
             ),
         ] = None,
         kinds: Kinds = None,

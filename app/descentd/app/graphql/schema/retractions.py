@@ -1,4 +1,4 @@
-"""Retracting records: they stay, marked, and what rested on them shows that."""
+"""Retractions: retracted records stay, are marked, and nothing relies on them any more."""
 
 from typing import Annotated, Any, Final
 
@@ -16,12 +16,12 @@ from descentd.queries import retractions
 Retracting: Final[Any] = made(RetractionInput)
 
 
-@strawberry.type(description="What was retracted, and how much rested on it.")
+@strawberry.type(description="A retraction that was recorded, and the number of records that it affects.")
 class RetractionDone(Receipt):
     """Retraction."""
 
     affected: list[KindCount] = strawberry.field(
-        description="How many records of each kind come from what was retracted, or rest on it."
+        description="The number of records of each kind that descend from a retracted record or rely on it."
     )
 
 
@@ -29,9 +29,9 @@ class RetractionDone(Receipt):
 class RetractionMutation:
     """Retracting."""
 
-    @strawberry.mutation(description="Retract records: nothing is removed, but nothing rests on them from now on.")
+    @strawberry.mutation(description="Retracts records: nothing is removed, but no answer relies on them from now on.")
     async def retract(
-        self, info: Info, input: Annotated[Retracting, strawberry.argument(description="What, and why.")]
+        self, info: Info, input: Annotated[Retracting, strawberry.argument(description="The records, and the reason.")]
     ) -> RetractionDone:
         asked = context(info)
         own, admin = AccessRole.REVIEWER not in asked.roles, AccessRole.ADMIN in asked.roles

@@ -1,4 +1,4 @@
-"""Reviews: people's decisions on versions."""
+"""Reviews: the decisions of people on versions."""
 
 from typing import Annotated, Any, Final
 
@@ -17,7 +17,7 @@ from descentd.queries.governance import record_review
 Reviewing: Final[Any] = made(ReviewInput)
 
 
-@strawberry.type(description="A person's decision on a version, on exact evidence.")
+@strawberry.type(description="A person's decision on a version, bound to the evidence at that time.")
 class Review(Record, kind=Kind.REVIEW):
     """Review."""
 
@@ -25,7 +25,7 @@ class Review(Record, kind=Kind.REVIEW):
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
-    @strawberry.field(description="What was decided.")
+    @strawberry.field(description="The decision.")
     async def decision(self, info: Info) -> Decision:
         return Decision((await self._content(info))["decision"])
 
@@ -33,27 +33,27 @@ class Review(Record, kind=Kind.REVIEW):
     async def reason(self, info: Info) -> str:
         return str((await self._content(info))["reason"])
 
-    @strawberry.field(description="What has to hold for it to hold.")
+    @strawberry.field(description="The conditions of the decision.")
     async def conditions(self, info: Info) -> list[str]:
         return list((await self._content(info)).get("conditions", ()))
 
-    @strawberry.field(description="When it ends; null for a veto that stands until its author decides again.")
+    @strawberry.field(description="When it expires; null for a NO_GO, which stays until its author decides again.")
     async def expires_at(self, info: Info) -> DateTime | None:
         return (await self._content(info)).get("expiresAt")
 
-    @strawberry.field(description="Who decided it elsewhere, before; null for a decision that was made here.")
+    @strawberry.field(description="Who made it elsewhere, earlier; null for a decision that was made in this registry.")
     async def claimed(self, info: Info) -> Claimed | None:
         return claimed((await self._content(info)).get("claimed"))
 
-    @strawberry.field(description="The person who decided it here, or who recorded what is claimed.")
+    @strawberry.field(description="The person who made it here, or who recorded the claim.")
     async def by(self, info: Info) -> str:
         return str((await self._content(info))["by"])
 
-    @strawberry.field(description="It still counts: it is neither void nor expired, nor claimed of elsewhere.")
+    @strawberry.field(description="Whether it counts: it is not void, not expired, and not a claim.")
     async def valid(self, info: Info) -> bool:
         return await self._void(info) is None
 
-    @strawberry.field(description="Why it does not count any more; null while it does.")
+    @strawberry.field(description="Why it does not count any more; null while it counts.")
     async def void(self, info: Info) -> str | None:
         return await self._void(info)
 
@@ -63,23 +63,23 @@ class Review(Record, kind=Kind.REVIEW):
         return next(one.void for one in states if one.entry.sequence == self.sequence)
 
 
-@strawberry.type(description="How many people have to say GO, and how many do.")
+@strawberry.type(description="The number of people who must decide GO, and of those who have.")
 class Quorum:
     """Quorum."""
 
-    needed: int = strawberry.field(description="People who have to say GO.")
-    reached: int = strawberry.field(description="People who say GO on the evidence as it is now.")
+    needed: int = strawberry.field(description="The number of people who must decide GO.")
+    reached: int = strawberry.field(description="The number of people whose GO counts on the present evidence.")
 
 
-@strawberry.type(description="A decision that was recorded, and how the quorum stands with it.")
+@strawberry.type(description="A decision that was recorded, and the quorum with it.")
 class ReviewDone(Receipt):
     """Decision."""
 
-    decision: Decision = strawberry.field(description="What was decided.")
+    decision: Decision = strawberry.field(description="The decision.")
     reviewers: list[str] = strawberry.field(description="The people whose GO counts.")
-    quorum: Quorum = strawberry.field(description="How the quorum of the environment stands.")
+    quorum: Quorum = strawberry.field(description="The quorum of the environment.")
     expires_at: DateTime | None = strawberry.field(
-        description="When it ends; null for a veto that stands until its author decides again."
+        description="When it expires; null for a NO_GO, which stays until its author decides again."
     )
 
 
@@ -87,9 +87,13 @@ class ReviewDone(Receipt):
 class ReviewMutation:
     """Reviewing."""
 
-    @strawberry.mutation(description="Decide on a version for an environment, on the evidence as it is now.")
+    @strawberry.mutation(description="Records a decision on a version for an environment, on the present evidence.")
     async def review(
-        self, info: Info, input: Annotated[Reviewing, strawberry.argument(description="What, and why.")]
+        self,
+        info: Info,
+        input: Annotated[
+            Reviewing, strawberry.argument(description="The version, the environment, the decision and the reason.")
+        ],
     ) -> ReviewDone:
         done = await record_review.review(context(info).registry, ReviewInput.read(wire(input)), context(info).person)
         context(info).answered_at(done.upto)

@@ -1,4 +1,4 @@
-"""The schema: what each noun offers, put together."""
+"""The root types of the schema, composed of the fields of each noun."""
 
 from typing import Final
 
@@ -30,7 +30,7 @@ from descentd.app.graphql.schema.scalars import CONFIG
 from descentd.app.graphql.schema.trend import TrendQuery
 
 
-@strawberry.type(description="Questions; `asOf` asks as the registry knew it at a moment of record time.")
+@strawberry.type(description="Questions to the registry; `asOf` answers with what was recorded up to a moment.")
 class Query(
     LookupQuery,
     LineageQuery,
@@ -53,7 +53,7 @@ class Query(
     """Questions."""
 
 
-@strawberry.type(description="What adds records. Nothing is overwritten or removed.")
+@strawberry.type(description="Operations that add records. Nothing is overwritten or removed.")
 class Mutation(
     RegisterMutation,
     RetractionMutation,
@@ -67,7 +67,7 @@ class Mutation(
     """Additions."""
 
 
-@strawberry.type(description="What goes on.")
+@strawberry.type(description="Streams of new records.")
 class Subscription(EventSubscription):
     """Streams."""
 

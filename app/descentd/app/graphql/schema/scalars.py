@@ -1,4 +1,4 @@
-"""The scalars of the schema. They pass text through: what may be in it is checked where it is used, once."""
+"""The scalars of the schema. They accept any text: its content is checked once, where it is used."""
 
 import json
 from typing import Any, Final, NewType

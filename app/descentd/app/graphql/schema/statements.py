@@ -1,4 +1,4 @@
-"""What is said about versions and data: profiles, notes and weaknesses."""
+"""Statements about versions and data: safety profiles, notes and vulnerabilities."""
 
 import strawberry
 from strawberry.types import Info
@@ -13,55 +13,59 @@ from descentd.graph.model.kinds import Kind
 class Attribute:
     """Attribute."""
 
-    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
-    value: str = strawberry.field(description="The exact text.")
+    attribute: str = strawberry.field(description="The attribute, for example `age_group`.")
+    value: str = strawberry.field(description="The value, as exact text.")
 
 
-@strawberry.type(description="A bias that is known and stays.")
+@strawberry.type(description="A known bias that was not removed.")
 class KnownBias:
     """Bias."""
 
-    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
-    value: str | None = strawberry.field(description="Whom it concerns; null: everybody with the attribute.")
-    description: str = strawberry.field(description="What it is.")
+    attribute: str = strawberry.field(description="The attribute, for example `age_group`.")
+    value: str | None = strawberry.field(description="The group that it concerns; null: all values of the attribute.")
+    description: str = strawberry.field(description="A description.")
 
 
-@strawberry.type(description="A remark and who made it.")
+@strawberry.type(description="A remark and its author.")
 class ProfileNote:
     """Remark in a profile."""
 
-    author: str = strawberry.field(description="Who made it.")
-    text: str = strawberry.field(description="What it says.")
+    author: str = strawberry.field(description="The author.")
+    text: str = strawberry.field(description="The text.")
 
 
 @strawberry.type(description="A statement bound to a number: contradicted when the newest result is outside.")
 class Claim:
     """Claim."""
 
-    text: str = strawberry.field(description="What is claimed.")
+    text: str = strawberry.field(description="The claim, as text.")
     metric: str = strawberry.field(description="The metric that it is bound to.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that it is about; empty: all."
+    )
     at_least: float | None = strawberry.field(description="The lower bound.")
     at_most: float | None = strawberry.field(description="The upper bound.")
 
 
-@strawberry.type(description="What a version is for, what it must not do, and what is known against it.")
+@strawberry.type(
+    description="The safety profile of a version: its intended use, uses that are out of scope, and known biases."
+)
 class SafetyProfile(Record, kind=Kind.SAFETY_PROFILE):
     """Profile."""
 
-    @strawberry.field(description="What the version is for.")
+    @strawberry.field(description="The intended use.")
     async def intended_use(self, info: Info) -> str:
         return str((await self._content(info))["intendedUse"])
 
-    @strawberry.field(description="Out-of-scope uses.")
+    @strawberry.field(description="Uses that are out of scope.")
     async def must_not_do(self, info: Info) -> list[str]:
         return list((await self._content(info)).get("mustNotDo", ()))
 
-    @strawberry.field(description="What keeps it within its use.")
+    @strawberry.field(description="Safeguards that keep it within its intended use.")
     async def guardrails(self, info: Info) -> list[str]:
         return list((await self._content(info)).get("guardrails", ()))
 
-    @strawberry.field(description="Biases that are known and stay.")
+    @strawberry.field(description="Known biases that were not removed.")
     async def known_biases(self, info: Info) -> list[KnownBias]:
         biases = (await self._content(info)).get("knownBiases", ())
         return [KnownBias(**{"value": None, **bias}) for bias in biases]
@@ -92,32 +96,32 @@ class SafetyProfile(Record, kind=Kind.SAFETY_PROFILE):
 class Note(Record, kind=Kind.NOTE):
     """Note."""
 
-    @strawberry.field(description="Who is said to have made it; `recordedBy` wrote it down.")
+    @strawberry.field(description="The author of the text; `recordedBy` is the person who recorded it.")
     async def author(self, info: Info) -> str:
         return str((await self._content(info))["author"])
 
-    @strawberry.field(description="It quotes somebody else than the person who recorded it.")
+    @strawberry.field(description="Whether its author is somebody else than the person who recorded it.")
     async def quotation(self, info: Info) -> bool:
         entry = await self._entry(info)
         return person_key(str(entry.record.content["author"])) != person_key(entry.recorded_by)
 
-    @strawberry.field(description="What it says.")
+    @strawberry.field(description="The text.")
     async def text(self, info: Info) -> str:
         return str((await self._content(info))["text"])
 
 
-@strawberry.type(description="A weakness that was found.")
+@strawberry.type(description="A vulnerability that was found.")
 class Vulnerability(Record, kind=Kind.VULNERABILITY):
     """Weakness."""
 
-    @strawberry.field(description="What it is, in a line.")
+    @strawberry.field(description="A title of one line.")
     async def title(self, info: Info) -> str:
         return str((await self._content(info))["title"])
 
-    @strawberry.field(description="How bad it is.")
+    @strawberry.field(description="The severity.")
     async def severity(self, info: Info) -> Severity:
         return Severity((await self._content(info))["severity"])
 
-    @strawberry.field(description="What it is, at length.")
+    @strawberry.field(description="A longer description.")
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")

@@ -1,4 +1,4 @@
-"""Trends: a metric along one line of descent."""
+"""Trends: a metric along the first parents of a version."""
 
 from typing import Annotated, Any, Final
 
@@ -27,66 +27,70 @@ class Metric:
     """Metric."""
 
     name: str = strawberry.field(description="Its name.")
-    category: MetricCategory = strawberry.field(description="What it is about.")
-    direction: MetricDirection = strawberry.field(description="Which way is good.")
-    optimum: float | None = strawberry.field(description="With direction TARGET, the best value.")
-    unit: str = strawberry.field(description="Its unit after UCUM, `1` where there is none.")
-    tolerance: float = strawberry.field(description="Up to this much of a change is nothing, in the unit.")
+    category: MetricCategory = strawberry.field(description="Its category.")
+    direction: MetricDirection = strawberry.field(description="Whether lower or higher values are better, or a target.")
+    optimum: float | None = strawberry.field(description="The best value, if the direction is TARGET.")
+    unit: str = strawberry.field(description="Its unit in UCUM; `1` if it has none.")
+    tolerance: float = strawberry.field(description="The largest change that is tolerated, in the unit.")
 
 
-@strawberry.type(description="A version of the line and what it was measured to be.")
+@strawberry.type(description="A version of the line and its result.")
 class TrendPoint:
     """Point."""
 
     ref: Ref = strawberry.field(description="The version.")
-    distance: int = strawberry.field(description="Derivations from where the line begins.")
-    value: float = strawberry.field(description="As measured; several results pooled.")
+    distance: int = strawberry.field(description="The number of derivations from the beginning of the line.")
+    value: float = strawberry.field(description="The value, in the unit of the metric; several results are pooled.")
     newest: float = strawberry.field(description="The newest of its results that were not retracted.")
-    runs: Count = strawberry.field(description="How many results are pooled.")
+    runs: Count = strawberry.field(description="The number of pooled results.")
     stderr: float | None = strawberry.field(
         description="The standard error: as reported, or for a rate from n; null where none is known."
     )
-    n: Count | None = strawberry.field(description="How many items it rests on.")
+    n: Count | None = strawberry.field(description="The number of items that were evaluated.")
     badness: float | None = strawberry.field(
-        description="Larger is worse, whatever the direction; null where no value is good in itself."
+        description="The badness: larger is worse, whatever the direction; null if no value is better than another."
     )
 
 
-@strawberry.type(description="An end of a change.")
+@strawberry.type(description="The first or last point of a change.")
 class TrendEnd:
     """End."""
 
     ref: Ref = strawberry.field(description="The version.")
-    value: float = strawberry.field(description="As measured.")
+    value: float = strawberry.field(description="The value, in the unit of the metric.")
 
 
-@strawberry.type(description="The first point of a series against the last.")
+@strawberry.type(description="The change from the first point of a series to the last.")
 class TrendChange:
     """Change."""
 
     from_: TrendEnd = strawberry.field(name="from", description="The first point.")
     to: TrendEnd = strawberry.field(description="The last point.")
     delta: float = strawberry.field(description="The change in badness: above 0 is worse.")
-    z: float | None = strawberry.field(description="Above 0 is worse; null where no error is known.")
-    p: float | None = strawberry.field(description="Two-sided; null where no error is known.")
+    z: float | None = strawberry.field(
+        description="The standardised change; above 0 is worse; null if no standard error is known."
+    )
+    p: float | None = strawberry.field(description="The two-sided p-value; null if no standard error is known.")
 
 
-@strawberry.type(description="Results that may be compared: one protocol, one slice.")
+@strawberry.type(description="Comparable results: one protocol and one slice.")
 class TrendSeries:
     """Series."""
 
     suite: Suite = strawberry.field(description="The protocol.")
-    data: Record | None = strawberry.field(description="What was evaluated on; null where that was not said.")
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
-    points: list[TrendPoint] = strawberry.field(description="Root first, along first parents.")
+    data: Record | None = strawberry.field(description="The data of the evaluation; null if it was not recorded.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the results are about; empty: all."
+    )
+    points: list[TrendPoint] = strawberry.field(description="The points along first parents, root first.")
     slope: float | None = strawberry.field(
-        description="Theil and Sen's, in badness per derivation; null with fewer than two points."
+        description="The slope of Theil and Sen, in badness per derivation; null if there are fewer than two points."
     )
     trend_p: float | None = strawberry.field(
-        description="Mann and Kendall's, two-sided; null with fewer than two points."
+        description="The two-sided p-value of the Mann-Kendall test; null if there are fewer than two points."
     )
     change: TrendChange | None = strawberry.field(
-        description="The first point against the last; null with fewer than two points."
+        description="The change from the first point to the last; null if there are fewer than two points."
     )
 
 
@@ -94,22 +98,24 @@ class TrendSeries:
 class TrendSlice:
     """Slice."""
 
-    slice: list[Attribute] = strawberry.field(description="The people or items that it is about; empty: all.")
+    slice: list[Attribute] = strawberry.field(
+        description="The slice: the people or items that the results are about; empty: all."
+    )
 
 
-@strawberry.type(description="A metric along one line of descent.")
+@strawberry.type(description="A metric along the first parents of a version.")
 class Trend:
     """Trend."""
 
-    metric: Metric = strawberry.field(description="What the metric means.")
+    metric: Metric = strawberry.field(description="The definition of the metric.")
     series: list[TrendSeries] = strawberry.field(
         description="One for each protocol and slice; different ones are never compared."
     )
     left_out: list[LeftOut] = strawberry.field(
-        description="Results on this line that do not count: contaminated, or retracted."
+        description="Results on this line that do not count, because they are contaminated or retracted."
     )
     slices: list[TrendSlice] = strawberry.field(
-        description="Every slice that the metric was measured in on this line, whichever were asked for."
+        description="Every slice in which the metric was measured on this line, also those that were not asked for."
     )
 
 
@@ -154,7 +160,9 @@ def _change(found: trend.Trend, line: Line) -> TrendChange | None:
 class TrendQuery:
     """Questions about trends."""
 
-    @strawberry.field(description="A metric along a version's first parents, in each series that may be compared.")
+    @strawberry.field(
+        description="A metric along a version's first parents, with a series for each protocol and slice."
+    )
     async def trend(
         self,
         info: Info,
@@ -162,7 +170,7 @@ class TrendQuery:
         metric: Annotated[str, strawberry.argument(description="The metric's name.")],
         slice: Annotated[
             list[SliceTerm] | None,
-            strawberry.argument(description="Only this slice; every slice unless given, [] for all people or items."),
+            strawberry.argument(description="Only this slice; every slice by default; [] means all people or items."),
         ] = None,
         since: Since = None,
         as_of: AsOf = None,

@@ -1,4 +1,4 @@
-"""Model versions: what they are, what they came from, and what is said about them."""
+"""Model versions: their build, their parents and training data, and the statements about them."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ from descentd.queries.governance.related_incidents import kin_incidents
 from descentd.queries.governance.verdicts import verdict
 
 
-@strawberry.type(description="An open incident of a version's kin.")
+@strawberry.type(description="An open incident of a related version.")
 class KinIncident:
-    """Incident of kin."""
+    """Related incident."""
 
     incident: Record = strawberry.field(description="The incident.")
-    of: Record = strawberry.field(description="The version that it is about, or else its cause.")
-    relation: KinRelation = strawberry.field(description="How that is related to the version.")
+    of: Record = strawberry.field(description="The version that it is about, or its cause if no version is known.")
+    relation: KinRelation = strawberry.field(description="How that record is related to the version.")
 
 
 @strawberry.type(description="A parent and how the version was derived from it.")
@@ -34,10 +34,10 @@ class Parent:
     """Parent."""
 
     relation: Relation = strawberry.field(description="How the version was derived.")
-    node: "ModelVersion" = strawberry.field(description="What it was derived from.")
+    node: "ModelVersion" = strawberry.field(description="The parent.")
 
 
-@strawberry.type(description="Data that a version learned from, or retrieves from.")
+@strawberry.type(description="Data that a version learned from, or retrieves at run time.")
 class TrainingData:
     """Training data."""
 
@@ -45,46 +45,46 @@ class TrainingData:
     node: Record = strawberry.field(description="The dataset or partition.")
 
 
-@strawberry.type(description="A file of a version.")
+@strawberry.type(description="An artifact: a file of a version.")
 class Artifact:
     """Artifact."""
 
-    uri: str = strawberry.field(description="Where it is kept.")
-    digest: Digest = strawberry.field(description="What it is.")
+    uri: str = strawberry.field(description="The address at which it is stored.")
+    digest: Digest = strawberry.field(description="A description.")
     size: Count | None = strawberry.field(description="Bytes.")
     media_type: str | None = strawberry.field(description="Its media type.")
 
 
-@strawberry.type(description="Whom an intervention is for.")
+@strawberry.type(description="A group that an intervention is for.")
 class AttributeTarget:
     """Target."""
 
-    attribute: str = strawberry.field(description="What is told apart, `age_group`.")
-    value: str | None = strawberry.field(description="The value; null: everybody with the attribute.")
+    attribute: str = strawberry.field(description="The attribute, for example `age_group`.")
+    value: str | None = strawberry.field(description="The value; null: all values of the attribute.")
 
 
-@strawberry.type(description="Something that was done for somebody.")
+@strawberry.type(description="A measure for the benefit of some groups.")
 class Intervention:
     """Intervention."""
 
-    kind: str = strawberry.field(description="What was done, `reweighing`.")
-    targets: list[AttributeTarget] = strawberry.field(description="For whom.")
-    description: str = strawberry.field(description="How, and why.")
+    kind: str = strawberry.field(description="The kind of intervention, for example `reweighing`.")
+    targets: list[AttributeTarget] = strawberry.field(description="The groups that it is for.")
+    description: str = strawberry.field(description="What was done, and why.")
 
 
-@strawberry.type(description="Why a version stands where it does.")
+@strawberry.type(description="A reason for a verdict.")
 class VerdictReason:
     """Reason."""
 
     code: str = strawberry.field(description="A stable code.")
-    message: str = strawberry.field(description="A sentence.")
+    message: str = strawberry.field(description="An explanation in one sentence.")
 
 
-@strawberry.type(description="Where a version stands.")
+@strawberry.type(description="The verdict on a version.")
 class Verdict:
     """Verdict."""
 
-    status: VerdictStatus = strawberry.field(description="Approved, rejected, flagged, or not reviewed.")
+    status: VerdictStatus = strawberry.field(description="Whether it is approved, rejected, flagged or not reviewed.")
     reasons: list[VerdictReason] = strawberry.field(description="Why.")
 
 
@@ -100,11 +100,11 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
     def version(self) -> str:
         return self.ref.rpartition("@")[2]
 
-    @strawberry.field(description="When it was made, as its maker says.")
+    @strawberry.field(description="When it was built, as stated by whoever registered it.")
     async def created_at(self, info: Info) -> DateTime | None:
         return (await self._content(info)).get("createdAt")
 
-    @strawberry.field(description="What it is.")
+    @strawberry.field(description="A description.")
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")
 
@@ -117,7 +117,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
             for parent, brief in zip(parents, nodes, strict=True)
         ]
 
-    @strawberry.field(description="Data that it learned from, or retrieves from.")
+    @strawberry.field(description="Data that it learned from, or retrieves at run time.")
     async def trained_on(self, info: Info) -> list[TrainingData]:
         data = (await self._content(info)).get("trainedOn", ())
         nodes = await context(info).named.load_many([one["node"] for one in data])
@@ -134,18 +134,18 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
     async def config(self, info: Info) -> Config | None:
         return await self._part(info, "config")
 
-    @strawberry.field(description="Where it was built.")
+    @strawberry.field(description="The environment in which it was built.")
     async def environment(self, info: Info) -> Environment | None:
         return await self._part(info, "environment")
 
-    @strawberry.field(description="Its files.")
+    @strawberry.field(description="Its artifacts.")
     async def artifacts(self, info: Info) -> list[Artifact]:
         return [
             Artifact(uri=one["uri"], digest=one["digest"], size=one.get("size"), media_type=one.get("mediaType"))
             for one in (await self._content(info)).get("artifacts", ())
         ]
 
-    @strawberry.field(description="What was done for somebody in making it.")
+    @strawberry.field(description="The interventions in its making.")
     async def interventions(self, info: Info) -> list[Intervention]:
         return [
             Intervention(
@@ -158,7 +158,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
             for one in (await self._content(info)).get("interventions", ())
         ]
 
-    @strawberry.field(description="Other labels on exactly this build.")
+    @strawberry.field(description="Other versions with exactly the same build.")
     async def same_build(self, info: Info) -> list["ModelVersion"]:
         build = build_of(await self._content(info))
         if build is None:
@@ -168,21 +168,21 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         others = [sequence for sequence in held if sequence != self.sequence and sequence <= self.at]
         return [node(brief, self.at) for brief in await store.briefs(others)]
 
-    @strawberry.field(description="The profile in force; null where there is none.")
+    @strawberry.field(description="The safety profile in force; null if there is none.")
     async def safety_profile(self, info: Info) -> SafetyProfile | None:
         profiles: list[SafetyProfile] = await self._said(info, Role.DESCRIBES, Kind.SAFETY_PROFILE)
         # Where the newest was retracted none is in force: the one before was superseded.
         return profiles[-1] if profiles and not await profiles[-1].retracted(info) else None
 
-    @strawberry.field(description="Remarks about this version.")
+    @strawberry.field(description="The notes about this version.")
     async def notes(self, info: Info) -> list[Note]:
         return await self._said(info, Role.ABOUT, Kind.NOTE)
 
-    @strawberry.field(description="Weaknesses documented on this version.")
+    @strawberry.field(description="The vulnerabilities that are documented on this version.")
     async def vulnerabilities(self, info: Info) -> list[Vulnerability]:
         return await self._said(info, Role.AFFECTS, Kind.VULNERABILITY)
 
-    @strawberry.field(description="Decisions of people on this version.")
+    @strawberry.field(description="The reviews of this version.")
     async def reviews(self, info: Info) -> list[Review]:
         return await self._said(info, Role.DECIDES_ON, Kind.REVIEW)
 
@@ -192,7 +192,8 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         return [node(Brief(flag.sequence, Kind.FLAG, flag.id, None), self.at) for flag in flags]
 
     @strawberry.field(
-        description="Open incidents of versions that share a cause with it, of ancestors and descendants."
+        description="The open incidents of related versions: of ancestors, descendants, and versions that share a "
+        "cause."
     )
     async def kin_incidents(self, info: Info) -> list[KinIncident]:
         version = await context(info).briefs.load(self.sequence)
@@ -206,7 +207,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
             for one in found
         ]
 
-    @strawberry.field(description="Where it stands, over all environments.")
+    @strawberry.field(description="The verdict on it over all environments.")
     async def verdict(self, info: Info) -> Verdict:
         found = await verdict(context(info).registry, self.sequence, self.at, context(info).moments.get(self.at))
         reasons = [VerdictReason(code=reason.code, message=reason.message) for reason in found.reasons]
