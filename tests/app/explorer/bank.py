@@ -2,7 +2,17 @@
 
 from typing import Any
 
+from descentd.app.server.policy_files import read_policy
+from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput, ReviewInput
+from descentd.queries.governance.flags import flag
+from descentd.queries.governance.gate.promotion import promote
+from descentd.queries.governance.policies import register_policies
+from descentd.queries.governance.reviewing import review
+from descentd.queries.production.deploying import deploy
+from descentd.queries.production.incident_reports import report
+from descentd.queries.registry import Registry
 from tests.queries.governed import digest
+from tests.support.registries import send
 
 Json = dict[str, Any]
 
@@ -114,3 +124,26 @@ def _evaluation(subject: str, accuracy: float, adversarial: float, selected: flo
             },
         ],
     }
+
+
+async def fill(registry: Registry) -> None:
+    """Register everything, and let people decide: 1.0 serves and had an incident, 1.1 was refused, 2.0 waits."""
+    await send(registry, **manifest())
+    await register_policies(registry, [read_policy(POLICY, "production.yaml")])
+    place = {"environment": "production", "endpoint": "scoring"}
+    go = {"subject": FIRST, "environment": "production", "decision": "GO", "reason": "Rates are as they were."}
+    await review(registry, ReviewInput.read(go | {"conditions": ["Look again in spring."]}), "rita")
+    await promote(registry, FIRST, "production", "ana")
+    await deploy(registry, DeploymentInput.read({"subject": FIRST, **place}), "ana")
+    no = {"subject": SECOND, "environment": "production", "decision": "NO_GO", "reason": "Nobody looked at appeals."}
+    await review(registry, ReviewInput.read(no), "rob")
+    wrong = {"title": "Declined applications without reasons", "severity": "HIGH", **place}
+    await report(registry, IncidentInput.read(wrong), "otto")
+    await flag(
+        registry,
+        FlagInput.read({"subjects": [f"{LOANS}#holdout"], "action": "REVIEW", "reason": "Ask where it is from."}),
+        "rita",
+    )
+    await send(
+        registry, "lars", notes=[{"subject": THIRD, "author": "risk team", "text": "Ask for a test of appeals."}]
+    )

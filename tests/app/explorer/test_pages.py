@@ -12,7 +12,8 @@ from descentd.app.auth.authorization import check_page
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import Forbidden
-from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
+from descentd.graph.model.kinds import Kind
+from tests.app.explorer.bank import FIRST, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -44,7 +45,7 @@ def test_no_page_lacks_a_row_in_the_table_and_no_row_a_page() -> None:
 async def test_home_says_what_there_is(bank: Visit) -> None:
     page = await bank.get("/")
     assert page.status_code == 200
-    assert "3 model versions, 1 datasets and 3 evaluations" in text_of(page.text)
+    assert "3 model versions, 1 dataset, 3 evaluations" in text_of(page.text)
 
 
 async def test_a_version_is_a_card(bank: Visit) -> None:
@@ -167,3 +168,30 @@ async def test_a_form_of_nobody_is_refused(bank: Visit) -> None:
     empty = await bank.send(path, "note", text=" ")
     assert empty.status_code == 400
     assert "The note is empty" in text_of(empty.text)
+
+
+async def test_every_record_has_a_page() -> None:
+    async with visiting() as visit:
+        await fill(visit.registry)
+        kinds = set()
+        for entry in await visit.registry.store.entries(range(1, 1 + await visit.registry.sequence())):
+            page = await visit.get(f"/record/{entry.record.id}")
+            assert page.status_code == 200, text_of(page.text)
+            kinds.add(entry.record.kind)
+            content = entry.record.content
+            said = text_of(page.text)
+            for part in ("title", "reason", "text", "intendedUse", "repository"):
+                assert content.get(part, "") in said, (entry.record.kind, part)
+        assert len(kinds) >= 15
+
+
+async def test_an_incident_is_resolved_by_who_may() -> None:
+    async with visiting() as visit:
+        await fill(visit.registry)
+        [incident] = await visit.registry.all_of(Kind.INCIDENT, await visit.registry.sequence())
+        path = f"/record/{incident.record.id}"
+        done = await visit.send(path, "resolve", reason="Reasons are sent again.")
+        assert done.status_code == 303
+        said = text_of((await visit.get(done.headers["location"])).text)
+        assert "✓ Resolved" in said
+        assert "Incident resolved by local" in said

@@ -101,7 +101,9 @@ class Explorer:
         async with self._shares.of(asked.principal.person):
             return await act.do(asked, fields)
 
-    def page(self, request: Request, visitor: Visitor | None, template: str, status: int, **values: Any) -> Response:
+    def page(
+        self, request: Request, visitor: Visitor | None, template: str, status: int, values: Mapping[str, Any]
+    ) -> Response:
         """A page as it is sent, with what all of them show."""
         roles = visitor.principal.roles if visitor else frozenset()
 
@@ -143,10 +145,12 @@ class Explorer:
             visitor,
             "error.html",
             status or STATUS[error.code],
-            problems=problems(error),
-            code=error.code.value.lower(),
-            suggested=suggested,
-            again=_AGAIN if isinstance(error, Unavailable) else None,
+            {
+                "problems": problems(error),
+                "code": error.code.value.lower(),
+                "suggested": suggested,
+                "again": _AGAIN if isinstance(error, Unavailable) else None,
+            },
         )
 
 
@@ -209,9 +213,16 @@ class _Endpoint:
         if asked.query.get("format") == "csv":
             return self._csv(request, view, asked.query.get("table"))
         tables = {table.name: table for table in view.tables}
-        values = {"asked": asked, "here": self._page.name, "title": view.title, "tables": tables, "sent": asked.sent}
+        values = {
+            "page": self._page,
+            "asked": asked,
+            "here": self._page.name,
+            "title": view.title,
+            "tables": tables,
+            "sent": asked.sent,
+        }
         template = view.template or f"{self._page.name}.html"
-        return self._explorer.page(request, visitor, template, status, page=self._page, **values, **view.values)
+        return self._explorer.page(request, visitor, template, status, {**values, **view.values})
 
     def _csv(self, request: Request, view: View, name: str | None) -> Response:
         tables = {table.name: table for table in view.tables}

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from starlette.responses import Response
 
 from descentd.app.auth.authentication import Principal
@@ -17,6 +17,9 @@ from descentd.app.explorer.words import Words
 from descentd.graph.model.errors import DescentError
 from descentd.queries.pages import MOST
 from descentd.queries.registry import Registry
+
+_REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().]"
+"""A ref within a sentence, without spaces in its names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,16 @@ class Asked:
         """The address of another page as of the same moment."""
         return address(view, ref, **query, asOf=self.query.get("asOf") or None)
 
-    def sentence(self, text: str, refs: Collection[str]) -> Markup:
-        """A sentence of ours in which each of these refs leads to its record, under its name."""
-        if not refs:
-            return escape(text)
-        known = "|".join(re.escape(ref) for ref in sorted(refs, key=len, reverse=True))
-        parts = re.split(f"({known})", text)
+    def sentence(self, text: str, refs: Collection[str] = ()) -> Markup:
+        """A sentence of ours in which refs lead to their records, under their names.
+
+        refs: those that may be in it, where a name with spaces could be; others are recognised by their form.
+        """
+        known = "|".join([*(re.escape(ref) for ref in sorted(refs, key=len, reverse=True)), _REF])
         link = Markup('<a href="{}">{}</a>')
         return Markup("").join(
-            link.format(self.to("record", part), called_ref(part)) if part in refs else part for part in parts
+            link.format(self.to("record", part), called_ref(part)) if place % 2 else part
+            for place, part in enumerate(re.split(f"({known})", text))
         )
 
     def again(self, **query: str | None) -> str:

@@ -63,11 +63,13 @@ class SigningIn:
             None,
             "sign-in.html",
             200 if error is None else STATUS[error.code],
-            then=local(then),
-            why=why,
-            problem=error,
-            provider=self._provider and address("sign-in/provider", next=local(then)),
-            token=lambda: self._explorer.tokens.new(_FORM),
+            {
+                "then": local(then),
+                "why": why,
+                "problem": error,
+                "provider": self._provider and address("sign-in/provider", next=local(then)),
+                "token": lambda: self._explorer.tokens.new(_FORM),
+            },
         )
 
     async def _to_provider(self, request: Request) -> Response:

@@ -1,7 +1,7 @@
 """The words of the pages: one catalogue of texts a language, looked up by keys such as `record.must_not`."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any, Final
@@ -32,6 +32,11 @@ class Words:
 
     def __contains__(self, key: str) -> bool:
         return key in self._texts
+
+    @property
+    def known(self) -> Collection[str]:
+        """The keys of all texts."""
+        return self._texts.keys()
 
     def __call__(self, key: str, n: int | None = None, **values: object) -> Markup:
         """A text with values in its braces, `{name}`; raises KeyError where either is missing.

@@ -8,7 +8,7 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.numbers import change, interval
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.table import Cell, Column, Table, repeated
-from descentd.graph.metrics import MetricDefinition
+from descentd.graph.metrics import MetricDefinition, MetricDirection
 from descentd.graph.model import clock
 from descentd.graph.model.records import Brief
 from descentd.queries.difference.metric_rows import Comparability, Row, rows
@@ -165,6 +165,8 @@ def _value(asked: Asked, result: Result | None, metric: MetricDefinition) -> Cel
 
 def _verdict(asked: Asked, row: Row) -> Cell:
     t = asked.words
+    if row.metric.direction is MetricDirection.NONE and row.delta is not None:
+        return Cell(change(row.delta, None if row.head is None else row.head.error(row.metric)), tone="soft")
     chip = t(f"comparability.{row.verdict}")
     if row.delta is None:
         return Cell(tone=_VERDICTS[row.verdict], chip=chip, note=row.reason or "")

@@ -1,18 +1,34 @@
 """`/record/REF`: everything that is known of one record, each kind in the words that fit it."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 from descentd.app.auth.authorization import check_manifest
 from descentd.app.explorer.called import called
 from descentd.app.explorer.forms import filled_in
 from descentd.app.explorer.page import Act, Asked, Page, View
+from descentd.app.explorer.pages.events import history_table, notes_about
+from descentd.app.explorer.pages.kinds import Fact, facts, ids_in
+from descentd.app.explorer.pages.parts import tables_of
 from descentd.app.explorer.pages.version import version_card
+from descentd.app.explorer.table import Cell
+from descentd.app.server.policy_files import policy_text
+from descentd.graph.inputs.acts import ResolutionInput
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import ENTITIES, Kind
+from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.graph.registration.register import register
-from descentd.queries.governance.policies import policy_by_digest
+from descentd.queries.governance.policies import policies_in_force, policy_by_digest
+from descentd.queries.lineage.history import summary
+from descentd.queries.production.incident_reports import resolve
+from descentd.queries.production.incidents import resolutions
+from descentd.queries.retractions import retraction_of
+
+_TITLED: Final = {Kind.INCIDENT: "title", Kind.VULNERABILITY: "title"}
+_DRAWN: Final = ENTITIES - {Kind.CODE, Kind.CONFIG, Kind.ENVIRONMENT}
 
 
 async def _show(asked: Asked) -> View:
@@ -20,7 +36,45 @@ async def _show(asked: Asked) -> View:
     [entry] = await asked.registry.store.entries([brief.sequence])
     if brief.kind is Kind.MODEL_VERSION:
         return await version_card(asked, brief, entry)
-    return View(called(brief), {"brief": brief, "entry": entry}, template="record.html")
+    content = entry.record.content
+    ids = ids_in(content)
+    named = await asked.registry.store.resolve(ids) if ids else {}
+    values = {
+        "brief": brief,
+        "entry": entry,
+        "content": content,
+        "summary": summary(entry),
+        "facts": [*facts(asked, brief.kind, content, named), *_text(entry)],
+        "status": await _status(asked, brief, entry),
+        "gone": await retraction_of(asked.registry, brief, asked.upto),
+        "notes": await notes_about(asked, brief),
+        "drawn": brief.kind in _DRAWN,
+        "whole": json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True),
+    }
+    tables = [*await tables_of(asked, brief, entry, named), await history_table(asked, brief)]
+    title = content.get(_TITLED.get(brief.kind, ""), called(brief))
+    return View(title, values, tables, template="record.html")
+
+
+def _text(entry: Entry) -> Sequence[Fact]:
+    """A policy as the text of its file."""
+    if entry.record.kind is not Kind.POLICY:
+        return ()
+    return [Fact("text", [Cell(policy_text(entry.record.content))], code=True)]
+
+
+async def _status(asked: Asked, brief: Brief, entry: Entry) -> tuple[str, str, str] | None:
+    """Whether what a record is about goes on: a tone, a key of the catalogue, and a sentence where there is one."""
+    content = entry.record.content
+    if brief.kind is Kind.INCIDENT and "supersedes" not in content:
+        over = await resolutions(asked.registry, [brief.sequence], asked.upto)
+        return ("good", "record.resolved", summary(over[brief.sequence])) if over else ("bad", "record.open", "")
+    if brief.kind is Kind.POLICY:
+        found = await policies_in_force(asked.registry.store, [content["environment"]], asked.upto)
+        policy = found.get(content["environment"])
+        holds = policy is not None and policy.id == brief.id
+        return ("good", "record.in_force", "") if holds else ("open", "record.not_in_force", "")
+    return None
 
 
 async def _find(asked: Asked) -> Brief:
@@ -48,4 +102,20 @@ async def _write_note(asked: Asked, fields: Mapping[str, str]) -> str:
     return asked.to("record", asked.ref, done="note") + "#notes"
 
 
-PAGE = Page("record", "/record/{ref:path}", _show, acts=(Act("note", "Mutation.register", _write_note),))
+async def _resolve(asked: Asked, fields: Mapping[str, str]) -> str:
+    """Record that the incident of this page is over."""
+    reason = filled_in(fields, "reason")
+    if reason is None:
+        raise InvalidInput("Nothing says how it was resolved: write a sentence.", "reason")
+    brief = await _find(asked)
+    given = ResolutionInput.read({"incident": brief.id, "reason": reason})
+    await resolve(asked.registry, given, asked.principal.person)
+    return asked.to("record", asked.ref, done="resolve")
+
+
+PAGE = Page(
+    "record",
+    "/record/{ref:path}",
+    _show,
+    acts=(Act("note", "Mutation.register", _write_note), Act("resolve", "Mutation.resolveIncident", _resolve)),
+)

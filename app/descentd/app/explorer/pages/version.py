@@ -6,14 +6,15 @@ from typing import Any
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, View
+from descentd.app.explorer.pages.events import history_table, notes_about
 from descentd.app.explorer.pages.measured import measured_tables
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model import clock
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
-from descentd.queries.erosion.report import erosion
+from descentd.queries.erosion.report import FindingReport, erosion
 from descentd.queries.governance.drift import drift
 from descentd.queries.governance.policies import policy_history
 from descentd.queries.governance.probes import probes_of
@@ -21,13 +22,8 @@ from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.related_incidents import kin_incidents
 from descentd.queries.governance.reviews import ReviewState, quorum, reviews
 from descentd.queries.governance.verdicts import verdict
-from descentd.queries.lineage.history import history
-from descentd.queries.pages import MOST
 from descentd.queries.production.deployments import Deployment, deployments_by_record
 from descentd.queries.production.incidents import open_incidents
-
-_EVENTS = 12
-"""Events of the history that are shown; the others are in its CSV."""
 
 
 async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
@@ -54,6 +50,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "withdrawn": said[brief.sequence].withdrawn,
         "profile_before": before,
         "erosion": eroded,
+        "worse": _by_series(eroded.findings),
         "refs": {*eroded.called.refs.values()},
         "standing": await verdict(registry, brief.sequence, upto, asked.moment),
         "boards": await _boards(asked, states),
@@ -65,9 +62,9 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "incidents": await open_incidents(registry, brief.sequence, upto),
         "kin": kin,
         "measured": measured,
-        "notes": await _notes(asked, brief),
+        "notes": await notes_about(asked, brief),
     }
-    tables = [*measured.tables, _people(asked, states), await _history(asked, brief)]
+    tables = [*measured.tables, _people(asked, states), await history_table(asked, brief)]
     return View(called(brief), values, tables, template="version.html")
 
 
@@ -118,15 +115,16 @@ async def _deployments(asked: Asked, brief: Brief) -> list[Deployment]:
     return sorted(once.values(), key=lambda one: -one.since)
 
 
+def _by_series(findings: Sequence[FindingReport]) -> list[list[FindingReport]]:
+    """The findings of each series together, the gravest first: most of them say the same in other ways."""
+    groups: dict[object, list[FindingReport]] = {}
+    for report in findings:
+        groups.setdefault(report.finding.series, []).append(report)
+    return list(groups.values())
+
+
 def _now(asked: Asked) -> int:
     return clock.now() if asked.moment is None else asked.moment
-
-
-async def _notes(asked: Asked, brief: Brief) -> list[Entry]:
-    store = asked.registry.store
-    links = await store.links([brief.sequence], {Role.ABOUT}, inward=True)
-    entries = await store.entries(sorted(link.source for link in links if link.source <= asked.upto)) if links else []
-    return [entry for entry in entries if entry.record.kind is Kind.NOTE]
 
 
 def _people(asked: Asked, states: Sequence[ReviewState]) -> Table:
@@ -150,17 +148,3 @@ def _people(asked: Asked, states: Sequence[ReviewState]) -> Table:
         )
     columns = [Column(key) for key in ("decision", "person", "environment", "why", "when", "counts")]
     return Table("people", columns, rows)
-
-
-async def _history(asked: Asked, brief: Brief) -> Table:
-    found = await history(asked.registry, brief.ref, MOST, None, asked.as_of)
-    events = [event for event, _ in reversed(found.items)][: asked.most(_EVENTS)]
-    rows = [
-        (
-            Cell(asked.words.moment(event.entry.recorded_at)),
-            Cell(event.summary, asked.to("record", event.entry.record.id)),
-            Cell(event.entry.recorded_by),
-        )
-        for event in events
-    ]
-    return Table("history", [Column(key) for key in ("when", "what", "person")], rows, found.total)

@@ -1,0 +1,37 @@
+"""What happened to a record, and the notes about it: parts of every record's page."""
+
+from typing import Final
+
+from descentd.app.explorer.page import Asked
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Brief
+from descentd.queries.lineage.history import history
+from descentd.queries.pages import MOST
+
+_EVENTS: Final = 12
+"""Events that are shown; the others are in the CSV."""
+
+
+async def history_table(asked: Asked, brief: Brief) -> Table:
+    """What happened to a record, the newest first."""
+    found = await history(asked.registry, brief.ref, MOST, None, asked.as_of)
+    events = [event for event, _ in reversed(found.items)][: asked.most(_EVENTS)]
+    rows = [
+        (
+            Cell(asked.words.moment(event.entry.recorded_at)),
+            Cell(event.summary, asked.to("record", event.entry.record.id)),
+            Cell(event.entry.recorded_by),
+        )
+        for event in events
+    ]
+    return Table("history", [Column(key) for key in ("when", "what", "person")], rows, found.total)
+
+
+async def notes_about(asked: Asked, brief: Brief) -> list[Entry]:
+    """The notes about a record, oldest first."""
+    store = asked.registry.store
+    links = await store.links([brief.sequence], {Role.ABOUT}, inward=True)
+    entries = await store.entries(sorted(link.source for link in links if link.source <= asked.upto)) if links else []
+    return [entry for entry in entries if entry.record.kind is Kind.NOTE]
