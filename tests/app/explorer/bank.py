@@ -7,9 +7,9 @@ from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.gate.promotion import promote
 from descentd.queries.governance.policies import register_policies
-from descentd.queries.governance.reviewing import review
-from descentd.queries.production.deploying import deploy
-from descentd.queries.production.incident_reports import report
+from descentd.queries.governance.record_review import review
+from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.record_incident import report
 from descentd.queries.registry import Registry
 from tests.queries.governed import digest
 from tests.support.registries import send

@@ -71,6 +71,17 @@ PAGES: Final[Table] = {
     "/search": FIELDS["Query.search"],
     "/go": FIELDS["Query.entity"],
     "/record/{ref:path}": FIELDS["Query.entity"],
+    "/gate/{ref:path}": FIELDS["Query.gate"],
+    "/reviews": FIELDS["Query.gate"],
+    "/serving": FIELDS["Query.serving"],
+    "/incidents": FIELDS["Query.incidents"],
+    "/erosions": FIELDS["Query.erosionGroups"],
+    "/drift": FIELDS["Query.documentationDrift"],
+    "/policies": FIELDS["Query.policies"],
+    "/population": FIELDS["Query.trainedOn"],
+    "/impact/{ref:path}": FIELDS["Query.impact"],
+    "/diff/{ref:path}": FIELDS["Query.diff"],
+    "/trend/{ref:path}": FIELDS["Query.trend"],
 }
 """The pages of the explorer, by their routes. What is done on a page is a root field of the schema, for its roles."""
 

@@ -4,9 +4,41 @@ from collections.abc import Sequence
 from typing import Final
 
 from descentd.app.explorer.page import Page
-from descentd.app.explorer.pages import go, home, record, search
+from descentd.app.explorer.pages import (
+    diff,
+    drift,
+    erosions,
+    gate,
+    go,
+    home,
+    impact,
+    incidents,
+    policies,
+    population,
+    record,
+    reviews,
+    search,
+    serving,
+    trend,
+)
 
-PAGES: Final[Sequence[Page]] = (home.PAGE, search.PAGE, go.PAGE, record.PAGE)
+PAGES: Final[Sequence[Page]] = (
+    home.PAGE,
+    search.PAGE,
+    go.PAGE,
+    record.PAGE,
+    gate.PAGE,
+    reviews.PAGE,
+    serving.PAGE,
+    incidents.PAGE,
+    erosions.PAGE,
+    drift.PAGE,
+    policies.PAGE,
+    population.PAGE,
+    impact.PAGE,
+    diff.PAGE,
+    trend.PAGE,
+)
 
-MENU: Final = ()
+MENU: Final[Sequence[str]] = ("serving", "erosions", "population", "incidents", "reviews", "drift", "policies")
 """The views that every page leads to, in order; `menu.VIEW` in the catalogue of texts is what they are called."""

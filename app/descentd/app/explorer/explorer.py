@@ -260,7 +260,7 @@ class _Endpoint:
 
     def _sign_in(self, request: Request, required: SignInRequired) -> Response:
         """To the page for signing in, which leads back to this one, to which a form is sent too."""
-        query = f"?{request.url.query}" if request.url.query and request.method != "POST" else ""
+        query = f"?{request.url.query}" if request.url.query else ""
         here = request.scope.get("raw_path", b"").decode("ascii", "replace") or request.url.path
         why = ("sent" if request.method == "POST" else "ended") if required.ended else None
         return RedirectResponse(address("sign-in", next=here.partition("?")[0] + query, why=why), 303, dict(HEADERS))

@@ -7,17 +7,17 @@ import numpy as np
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.incidents import incidents_table
+from descentd.app.explorer.pages.reviews import waiting_table
+from descentd.app.explorer.pages.serving import now_of, serving_table
 from descentd.app.explorer.table import Cell, Column, Table
-from descentd.graph.model import clock
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
 from descentd.queries.erosion.registry_report import ErosionGroup, erosion_groups
 from descentd.queries.governance.drift import drift
-from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.governance.probes import probes_of
+from descentd.queries.governance.waiting import waiting
 from descentd.queries.production.deployments import serving
-from descentd.queries.production.incidents import resolutions
-from descentd.queries.production.record_deployment import Then, gate_then
-from descentd.queries.prose import conjunction
 
 _PLACES: Final = 12
 _GROUPS: Final = 4
@@ -25,49 +25,34 @@ _INCIDENTS: Final = 6
 _NEWEST: Final = 200
 """Versions whose documentation is looked at, and incidents that are looked through, for those that are open."""
 _UNDOCUMENTED: Final = 6
+_WAITING: Final = 6
+_TRIED: Final = 20
+"""The newest versions, whose probes are looked at."""
 _PATIENCE: Final = 0.02
 """Seconds that the page waits for the list of what got worse, which is worked out beside it all the time."""
 
 
 async def _show(asked: Asked) -> View:
-    tables = [await _serving(asked), await _incidents(asked), await _undocumented(asked)]
+    registry = asked.registry
+    there = await serving(registry, None, None, now_of(asked), asked.upto)
+    places = there[: asked.most(_PLACES)]
+    found = await waiting(registry, asked.principal.person, asked.upto)
+    mine = [one for one in found if one.mine]
+    tables = [
+        await serving_table(asked, places, len(there), asked.to("serving") if len(there) > len(places) else None),
+        await incidents_table(
+            asked, asked.most(_INCIDENTS), every=False, looked_through=_NEWEST, more=asked.to("incidents")
+        ),
+        waiting_table(asked, "mine", mine[: asked.most(_WAITING)], len(mine), asked.to("reviews")),
+        await _probes_due(asked),
+        await _undocumented(asked),
+    ]
     groups = await _groups(asked)
     counts = {
-        kind: len(await asked.registry.walk.everything(asked.upto, kind))
+        kind: len(await registry.walk.everything(asked.upto, kind))
         for kind in (Kind.MODEL_VERSION, Kind.DATASET, Kind.EVALUATION)
     }
     return View(asked.words("home.title"), {"groups": groups, "counts": counts}, tables)
-
-
-async def _serving(asked: Asked) -> Table:
-    registry, t = asked.registry, asked.words
-    then = Then(clock.now(), asked.upto)
-    there = await serving(registry, None, None, then.moment, asked.upto)
-    shown = there[: asked.most(_PLACES)]
-    versions = await registry.store.resolve({one.version for one in shown}) if shown else {}
-    rows = []
-    for one in shown:
-        gate = await gate_then(registry, one, then)
-        if gate is None:
-            meets = Cell(t("serving.claimed"), tone="soft")
-        elif gate.outcome is GateOutcome.PASSED:
-            meets = Cell(t("serving.meets"), tone="good")
-        else:
-            unmet = conjunction([rule.name for rule in gate.rules if rule.outcome is not GateOutcome.PASSED])
-            meets = Cell(t("serving.unmet"), tone="bad", note=unmet)
-        version = versions[one.version]
-        environment, endpoint = one.place
-        rows.append(
-            (
-                Cell(environment),
-                Cell(endpoint),
-                Cell(called(version), asked.to("record", version.ref)),
-                Cell(t.day(one.since)),
-                meets,
-            )
-        )
-    columns = [Column(key) for key in ("environment", "endpoint", "version", "since", "policy")]
-    return Table("serving", columns, rows, len(there), asked.to("serving") if len(there) > len(rows) else None)
 
 
 async def _groups(asked: Asked) -> list[ErosionGroup] | None:
@@ -80,30 +65,25 @@ async def _groups(asked: Asked) -> list[ErosionGroup] | None:
     return sorted(found.items, key=lambda group: -group.worst.sequence)[:_GROUPS]
 
 
-async def _incidents(asked: Asked) -> Table:
+async def _probes_due(asked: Asked) -> Table:
+    """Weaknesses that the newest versions were not tried for."""
     registry, t = asked.registry, asked.words
-    opened = await registry.store.find_by_prefix("incident:opened")
-    newest = opened[opened <= asked.upto][-_NEWEST:].tolist()
-    over = await resolutions(registry, newest, asked.upto) if newest else {}
-    waiting = [sequence for sequence in reversed(newest) if sequence not in over]
-    entries = await registry.store.entries(waiting[: asked.most(_INCIDENTS)]) if waiting else []
-    subjects = {entry.record.content["subject"] for entry in entries if "subject" in entry.record.content}
-    versions = await registry.store.resolve(subjects) if subjects else {}
+    if not len(await registry.walk.everything(asked.upto, Kind.VULNERABILITY)):
+        return Table("due", ())
+    newest = (await registry.walk.everything(asked.upto, Kind.MODEL_VERSION))[-_TRIED:].tolist()
     rows = []
-    for entry in entries:
-        content = entry.record.content
-        version = versions.get(content.get("subject", ""))
-        rows.append(
-            (
-                Cell(content["title"], asked.to("record", entry.record.id)),
-                Cell(t(f"severity.{content['severity']}"), tone="bad" if content["severity"] != "LOW" else "open"),
-                Cell(called(version), asked.to("record", version.ref)) if version else Cell(t("incident.no_version")),
-                Cell(t.day(content["openedAt"])),
+    for brief in reversed(await registry.store.briefs(newest)):
+        for one in (await probes_of(registry, brief, asked.upto)).due:
+            weakness = one.vulnerability.record
+            rows.append(
+                (
+                    Cell(called(brief), asked.to("record", brief.ref)),
+                    Cell(weakness.content["title"], asked.to("record", weakness.id)),
+                    Cell(t(f"severity.{weakness.content['severity']}")),
+                )
             )
-        )
-    columns = [Column(key) for key in ("incident", "severity", "version", "since")]
-    more = asked.to("incidents") if len(waiting) > len(rows) else None
-    return Table("incidents", columns, rows, len(waiting), more)
+    columns = [Column(key) for key in ("version", "weakness", "severity")]
+    return Table("due", columns, rows[: asked.most(_WAITING)], len(rows))
 
 
 async def _undocumented(asked: Asked) -> Table:

@@ -111,15 +111,19 @@ def _numbers(
     names = [f"{row.metric.name} {_protocol(row, data)}" for row in found]
     table = []
     for row, again in zip(found, repeated(names), strict=True):
-        cells = [_metric(asked, row, data, again=again), Cell(_group(asked, row))]
+        key = row.after or row.before
+        apart = "" if key is None else settings_apart(key, [one.after or one.before for one in found])
+        cells = [_metric(asked, row, data, again=again), Cell(group_of(asked, row), note=apart)]
         if base is not None:
-            cells.append(_value(asked, row.base, row.metric))
-        cells.append(_value(asked, row.head, row.metric))
+            cells.append(value_cell(asked, row.base, row.metric))
+        cells.append(value_cell(asked, row.head, row.metric))
         if base is not None:
-            cells.append(_verdict(asked, row))
+            cells.append(verdict_cell(asked, row))
         if serves is not None:
             other = beside.get(_place(row))
-            cells += [_value(asked, other.base, row.metric), _verdict(asked, other)] if other else [Cell(), Cell()]
+            cells += (
+                [value_cell(asked, other.base, row.metric), verdict_cell(asked, other)] if other else [Cell(), Cell()]
+            )
         table.append(cells)
     return Table("measured", columns, table)
 
@@ -151,19 +155,40 @@ def _protocol(row: Row, data: Mapping[str, str]) -> str:
     return f"{key.protocol.suite} {key.protocol.version}{on}"
 
 
-def _group(asked: Asked, row: Row) -> str:
+def settings_apart(key: SeriesKey, among: Sequence[SeriesKey | None]) -> str:
+    """In which settings of its suite a series differs from others of its metric and group: `task winogrande`."""
+    own = key.protocol.settings
+    others = [
+        one.protocol.settings
+        for one in among
+        if one is not None and (one.metric.name, one.slice) == (key.metric.name, key.slice) and one != key
+    ]
+    if not (others and isinstance(own, dict)):
+        return ""
+    apart = [
+        name
+        for name, value in own.items()
+        if any(not isinstance(other, dict) or other.get(name) != value for other in others)
+    ]
+    return ", ".join(f"{name} {own[name]}" for name in apart)
+
+
+def group_of(asked: Asked, row: Row) -> str:
+    """For whom a result is, in words."""
     if not row.slice:
         return asked.words("measured.everybody")
     return ", ".join(f"{attribute.replace('_', ' ')} {value}" for attribute, value in row.slice)
 
 
-def _value(asked: Asked, result: Result | None, metric: MetricDefinition) -> Cell:
+def value_cell(asked: Asked, result: Result | None, metric: MetricDefinition) -> Cell:
+    """A result with its interval, or that there is none."""
     if result is None:
         return Cell(asked.words("measured.not"), tone="soft")
     return Cell(interval(result.value, result.error(metric)))
 
 
-def _verdict(asked: Asked, row: Row) -> Cell:
+def verdict_cell(asked: Asked, row: Row) -> Cell:
+    """Whether it got better or worse, and by how much."""
     t = asked.words
     if row.metric.direction is MetricDirection.NONE and row.delta is not None:
         return Cell(change(row.delta, None if row.head is None else row.head.error(row.metric)), tone="soft")
@@ -190,7 +215,7 @@ def _statistics(asked: Asked, found: Sequence[Row]) -> Table:
     rows = [
         (
             Cell(row.metric.name),
-            Cell(_group(asked, row)),
+            Cell(group_of(asked, row)),
             Cell(change(row.delta, None)),
             Cell("" if row.p is None else f"{row.p:.2g}"),
             Cell("" if row.q is None else f"{row.q:.2g}"),

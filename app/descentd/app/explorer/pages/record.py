@@ -23,8 +23,8 @@ from descentd.graph.model.records import Brief
 from descentd.graph.registration.register import register
 from descentd.queries.governance.policies import policies_in_force, policy_by_digest
 from descentd.queries.lineage.history import summary
-from descentd.queries.production.incident_reports import resolve
 from descentd.queries.production.incidents import resolutions
+from descentd.queries.production.record_incident import resolve
 from descentd.queries.retractions import retraction_of
 
 _TITLED: Final = {Kind.INCIDENT: "title", Kind.VULNERABILITY: "title"}

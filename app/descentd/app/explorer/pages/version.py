@@ -8,7 +8,7 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, View
 from descentd.app.explorer.pages.events import history_table, notes_about
 from descentd.app.explorer.pages.measured import measured_tables
-from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.pages.people import people_table
 from descentd.graph.model import clock
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Role
@@ -64,7 +64,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "measured": measured,
         "notes": await notes_about(asked, brief),
     }
-    tables = [*measured.tables, _people(asked, states), await history_table(asked, brief)]
+    tables = [*measured.tables, people_table(asked, states), await history_table(asked, brief)]
     return View(called(brief), values, tables, template="version.html")
 
 
@@ -125,26 +125,3 @@ def _by_series(findings: Sequence[FindingReport]) -> list[list[FindingReport]]:
 
 def _now(asked: Asked) -> int:
     return clock.now() if asked.moment is None else asked.moment
-
-
-def _people(asked: Asked, states: Sequence[ReviewState]) -> Table:
-    """Who decided what and why, the newest first, with why it does not count any more."""
-    t = asked.words
-    tones = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
-    rows = []
-    for one in reversed(states):
-        content = one.entry.record.content
-        conditions = " ".join(content.get("conditions", ()))
-        counts = Cell(t("review.counts")) if one.void is None else Cell(t("review.void"), tone="soft", note=one.void)
-        rows.append(
-            (
-                Cell(t(f"decision.{one.decision}"), tone=tones[one.decision] if one.void is None else "soft"),
-                Cell(one.person),
-                Cell(one.environment),
-                Cell(content["reason"], asked.to("record", one.entry.record.id), note=conditions),
-                Cell(t.day(one.entry.recorded_at)),
-                counts,
-            )
-        )
-    columns = [Column(key) for key in ("decision", "person", "environment", "why", "when", "counts")]
-    return Table("people", columns, rows)

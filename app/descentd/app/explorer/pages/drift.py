@@ -1,0 +1,29 @@
+"""`/drift`: versions whose safety profile is missing, old, copied, or contradicted by results."""
+
+from typing import Final
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.queries.lineage.versions import VersionFilter, documentation_drift
+
+_SHOWN: Final = 50
+
+
+async def _show(asked: Asked) -> View:
+    wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=asked.query.get("environment"))
+    found = await documentation_drift(asked.registry, wanted, asked.most(_SHOWN), asked.query.get("after"), asked.as_of)
+    rows = [
+        (
+            Cell(called(one.version), asked.to("record", one.version.ref)),
+            Cell("; ".join(asked.words(f"drift.{finding.kind}") for finding in one.findings)),
+            Cell(" ".join(finding.message for finding in one.findings)),
+        )
+        for one in found.items
+    ]
+    more = asked.again(after=found.items[-1].cursor) if found.more else None
+    columns = [Column(key) for key in ("version", "missing", "why")]
+    return View(asked.words("drift.title"), {}, [Table("drift", columns, rows, found.total, more)])
+
+
+PAGE = Page("drift", "/drift", _show)

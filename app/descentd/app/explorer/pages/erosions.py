@@ -1,0 +1,62 @@
+"""`/erosions`: what got worse in the whole registry, by the derivation that brought it in, the worst first."""
+
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.metrics import MetricCategory
+from descentd.graph.model.errors import InvalidInput
+from descentd.queries.erosion.questions import ErosionKind
+from descentd.queries.erosion.registry_report import ErosionFilter, ErosionGroup, erosion_groups
+
+_SHOWN: Final = 25
+
+E = TypeVar("E", bound=StrEnum)
+
+
+async def _show(asked: Asked) -> View:
+    query = asked.query
+    wanted = ErosionFilter(
+        name_prefix=query.get("name"),
+        category=_chosen(MetricCategory, query.get("category"), "category"),
+        kinds=_chosen(ErosionKind, query.get("kind"), "kind"),
+    )
+    found = await erosion_groups(asked.registry, wanted, asked.most(_SHOWN), query.get("after"))
+    more = asked.again(after=found.items[-1].cursor) if found.more else None
+    columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
+    table = Table("erosions", columns, [_row(asked, group) for group in found.items], found.total, more)
+    values = {"categories": list(MetricCategory), "kinds": list(ErosionKind)}
+    return View(asked.words("erosions.title"), values, [table])
+
+
+def _row(asked: Asked, group: ErosionGroup) -> tuple[Cell, ...]:
+    first, t = group.findings[0], asked.words
+    others = len({(one.metric, one.slice) for one in group.findings}) - 1
+    note = str(t("erosions.others", n=others)) if others else ""
+    if group.span is None:
+        span = Cell(t("erosions.unknown"), tone="soft")
+    else:
+        before, after = group.span
+        to = asked.to("diff", before.ref, head=after.ref)
+        span = Cell(t("erosions.span", before=called(before), after=called(after)), to)
+    return (
+        span,
+        Cell(first.message.partition(";")[0].rstrip(".") + ".", chip=t("comparability.WORSE"), tone="bad", note=note),
+        Cell(called(group.worst), asked.to("record", group.worst.ref)),
+        Cell(f"{len(group.versions):,}"),
+    )
+
+
+def _chosen(kinds: type[E], given: str | None, field: str) -> tuple[E, ...] | None:
+    """The one of an enumeration that a filter names; raises InvalidInput for any other."""
+    if given is None:
+        return None
+    try:
+        return (kinds(given),)
+    except ValueError:
+        raise InvalidInput(f"There is no {field} {given[:80]!r}: choose one of the list.", field) from None
+
+
+PAGE = Page("erosions", "/erosions", _show, as_of=False)

@@ -1,0 +1,74 @@
+"""`/gate/REF?environment=`: may a version serve there, what is in the way, and saying go or no-go."""
+
+from collections.abc import Mapping
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.forms import filled_in
+from descentd.app.explorer.page import Act, Asked, Page, View
+from descentd.app.explorer.pages.parts import outcome_cells
+from descentd.app.explorer.pages.people import people_table
+from descentd.app.explorer.table import Column, Table
+from descentd.graph.inputs.acts import ReviewInput
+from descentd.graph.model.errors import InvalidInput
+from descentd.queries.governance.gate.decide import gate
+from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.governance.policies import policy_history
+from descentd.queries.governance.record_review import review
+from descentd.queries.governance.reviews import reviews
+from descentd.queries.separation_of_duties import recorded_by
+
+
+async def _show(asked: Asked) -> View:
+    registry, upto = asked.registry, asked.upto
+    brief = await registry.find(asked.ref, upto, field="of")
+    environments = sorted({one.policy.environment for one in await policy_history(registry, upto, all=False)})
+    environment = asked.query.get("environment")
+    if environment is None and len(environments) == 1:
+        [environment] = environments
+    values = {"brief": brief, "environments": environments, "environment": environment}
+    if environment is None:
+        return View(asked.words("gate.choose", version=called(brief)), values, template="gate-choose.html")
+    found = await gate(registry, asked.ref, environment, asked.as_of)
+    states = (await reviews(registry, [brief.sequence], upto, asked.moment))[brief.sequence]
+    [entry] = await registry.store.entries([brief.sequence])
+    rules = [
+        outcome_cells(
+            asked, {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message, "saw": rule.saw}
+        )
+        for rule in found.rules
+    ]
+    columns = [Column(key) for key in ("rule", "outcome", "why", "saw")]
+    values |= {
+        "gate": found,
+        "blocking": [rule for rule in found.rules if rule.outcome is not GateOutcome.PASSED],
+        "own": recorded_by(entry, asked.principal.person),
+    }
+    tables = [
+        Table("outcomes", columns, rules),
+        people_table(asked, [one for one in states if one.environment == found.environment]),
+    ]
+    title = asked.words("gate.title", version=called(brief), environment=found.environment)
+    return View(title, values, tables)
+
+
+async def _review(asked: Asked, fields: Mapping[str, str]) -> str:
+    """Record a decision of the person who is signed in."""
+    decision, reason = filled_in(fields, "decision"), filled_in(fields, "reason")
+    if decision is None:
+        raise InvalidInput("Nothing says what you decide: choose go, no-go or abstain.", "decision")
+    if reason is None:
+        raise InvalidInput("A decision needs a reason: write a sentence.", "reason")
+    environment = asked.query.get("environment") or fields.get("environment", "")
+    given = {
+        "subject": asked.ref,
+        "environment": environment,
+        "decision": decision,
+        "reason": reason,
+        "conditions": [line.strip() for line in fields.get("conditions", "").split("\n") if line.strip()],
+        "idempotencyKey": fields["key"],
+    }
+    await review(asked.registry, ReviewInput.read(given), asked.principal.person)
+    return asked.to("gate", asked.ref, environment=environment, done="review")
+
+
+PAGE = Page("gate", "/gate/{ref:path}", _show, acts=(Act("review", "Mutation.review", _review),))

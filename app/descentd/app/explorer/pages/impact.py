@@ -1,0 +1,97 @@
+"""`/impact/REF`: what comes from a record, what of that serves, and flagging all of it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.forms import filled_in
+from descentd.app.explorer.page import Act, Asked, Page, View
+from descentd.app.explorer.pages.population import way
+from descentd.app.explorer.pages.serving import now_of
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.inputs.acts import FlagAction, FlagInput
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import Kind
+from descentd.queries.governance.flags import flag
+from descentd.queries.lineage.impact import impact
+from descentd.queries.pages import MOST
+from descentd.queries.production.deployments import deployments_by_record
+
+_SHOWN: Final = 50
+
+
+async def _show(asked: Asked) -> View:
+    registry = asked.registry
+    brief = await registry.find(asked.ref, asked.upto, field="of")
+    question = await impact(registry, [asked.ref], None, asked.as_of, evidence=False)
+    counts = await question.counts()
+    rest = [kind for kind in counts if kind is not Kind.DEPLOYMENT]
+    others = await impact(registry, [asked.ref], rest or [Kind.MODEL_VERSION], asked.as_of, evidence=False)
+    found = await others.affected(asked.most(_SHOWN), asked.query.get("after"), via=True)
+    rows = [
+        (
+            Cell(called(one.record), asked.to("record", one.record.ref)),
+            Cell(asked.words(f"kind.{one.record.kind}")),
+            Cell(f"{one.distance:,}"),
+            Cell(way(one.via)),
+        )
+        for one in found.items
+    ]
+    more = asked.again(after=found.items[-1].cursor) if found.more else None
+    columns = [Column("record"), Column("kind"), Column("steps", number=True), Column("how")]
+    tables = [await _deployed(asked, counts), Table("affected", columns, rows, found.total, more)]
+    values = {"brief": brief, "counts": counts, "actions": [one for one in FlagAction if one is not FlagAction.CLEAR]}
+    return View(asked.words("impact.title", of=called(brief)), values, tables)
+
+
+async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
+    """What comes from it and serves, with how it does."""
+    registry, t = asked.registry, asked.words
+    columns = [Column(key) for key in ("version", "environment", "endpoint", "since", "how")]
+    if not counts.get(Kind.DEPLOYMENT):
+        return Table("deployed", columns)
+    question = await impact(registry, [asked.ref], [Kind.DEPLOYMENT], asked.as_of, evidence=False)
+    found = (await question.affected(MOST, None, via=True)).items
+    entries = await registry.store.entries([one.record.sequence for one in found])
+    deployments = await deployments_by_record(registry, entries, asked.upto)
+    moment = now_of(asked)
+    serving = [
+        (one, deployments[one.record.sequence])
+        for one, entry in zip(found, entries, strict=True)
+        if "since" in entry.record.content
+        and one.record.sequence in deployments
+        and deployments[one.record.sequence].serves_at(moment)
+    ]
+    versions = await registry.store.resolve({each.version for _, each in serving}) if serving else {}
+    rows = [
+        (
+            Cell(called(versions[each.version]), asked.to("record", versions[each.version].ref)),
+            Cell(each.place[0]),
+            Cell(each.place[1]),
+            Cell(t.day(each.since)),
+            Cell(way(one.via[:-1])),
+        )
+        for one, each in serving[: asked.most(_SHOWN)]
+    ]
+    return Table("deployed", columns, rows, len(serving))
+
+
+async def _flag(asked: Asked, fields: Mapping[str, str]) -> str:
+    """Flag the record and, where that is asked for, whatever comes from it."""
+    reason = filled_in(fields, "reason")
+    if reason is None:
+        raise InvalidInput("A flag needs a reason: write a sentence.", "reason")
+    if fields.get("confirmed") != "yes":
+        raise InvalidInput("Say that you have looked at what it reaches: tick the box.", "confirmed")
+    given = {
+        "subjects": [asked.ref],
+        "action": fields.get("action", ""),
+        "reason": reason,
+        "propagate": fields.get("propagate") == "yes",
+        "idempotencyKey": fields["key"],
+    }
+    await flag(asked.registry, FlagInput.read(given), asked.principal.person)
+    return asked.to("impact", asked.ref, done="flag")
+
+
+PAGE = Page("impact", "/impact/{ref:path}", _show, acts=(Act("flag", "Mutation.flag", _flag),))

@@ -1,0 +1,33 @@
+"""`/policies`: what a version must show before it may serve, by environment, with what was in force before."""
+
+from typing import Final
+
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.queries.governance.policies import PolicyState, policy_history
+
+_SHOWN: Final = 50
+
+
+async def _show(asked: Asked) -> View:
+    states = await policy_history(asked.registry, asked.upto)
+    in_force = sorted((one for one in states if one.in_force), key=lambda one: one.policy.environment)
+    tables = [_before(asked, [one for one in reversed(states) if not one.in_force])]
+    return View(asked.words("policies.title"), {"in_force": in_force}, tables)
+
+
+def _before(asked: Asked, states: list[PolicyState]) -> Table:
+    rows = [
+        (
+            Cell(one.policy.environment, asked.to("record", one.policy.id)),
+            Cell(asked.words.day(one.entry.recorded_at)),
+            Cell(one.entry.recorded_by),
+            Cell(", ".join(rule.name for rule in one.policy.rules)),
+        )
+        for one in states[: asked.most(_SHOWN)]
+    ]
+    columns = [Column(key) for key in ("environment", "day", "person", "rules")]
+    return Table("before", columns, rows, len(states))
+
+
+PAGE = Page("policies", "/policies", _show)

@@ -1,0 +1,117 @@
+"""`/population`: which versions learned from whom or what, with the data that shows it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from descentd.app.explorer.called import called, called_ref
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.serving import now_of
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.reach import ExposureVerdict
+from descentd.queries.lineage.exposure import Answer, exposure, population
+from descentd.queries.lineage.paths import Derivation
+from descentd.queries.lineage.population_vocabulary import Vocabulary
+from descentd.queries.lineage.versions import VersionFilter
+from descentd.queries.production.deployments import serving
+
+_SHOWN: Final = 50
+_STEPS: Final = 6
+"""Steps of a derivation that are shown."""
+_TONES: Final = {ExposureVerdict.TRAINED: "bad", ExposureVerdict.NOT_TRAINED: "good", ExposureVerdict.UNKNOWN: "open"}
+
+
+async def _show(asked: Asked) -> View:
+    registry, query, t = asked.registry, asked.query, asked.words
+    vocabulary = await registry.cache(Vocabulary).read(registry.store, registry.walk, asked.upto)
+    there = await serving(registry, None, None, now_of(asked), asked.upto)
+    environments = sorted({one.place[0] for one in there})
+    attribute, value = query.get("attribute", "").strip(), query.get("value", "").strip()
+    if not attribute and "=" in value:
+        attribute, _, value = (part.strip() for part in value.partition("="))
+    values: dict[str, object] = {
+        "vocabulary": vocabulary,
+        "environments": environments,
+        "environment": query.get("environment"),
+        "attribute": attribute,
+        "value": value,
+        "counts": None,
+    }
+    if not value:
+        return View(t("population.title"), values, [_vocabulary_table(asked, vocabulary)])
+    attribute = attribute or _attribute_of(vocabulary, value)
+    wanted = VersionFilter(serving_in=query["environment"]) if "environment" in query else None
+    question = await exposure(registry, population([(attribute, [value])]), wanted, asked.as_of)
+    verdict = _verdict(query.get("verdict"))
+    found = await question.versions(frozenset({verdict}), asked.most(_SHOWN), query.get("after"))
+    places: dict[str, list[str]] = {}
+    for one in there:
+        places.setdefault(one.version, []).append(" ".join(one.place))
+    rows = [_row(asked, answer, places) for answer in found.items]
+    more = asked.again(after=found.items[-1].cursor) if found.more else None
+    columns = [Column(key) for key in ("version", "answer", "shown_by", "serves")]
+    values |= {
+        "attribute": attribute,
+        "counts": await question.counts(),
+        "verdict": verdict,
+        "spelling": list((await question.spelling()).sentences()),
+    }
+    tables = [Table("learned", columns, rows, found.total, more)]
+    return View(t("population.titled", attribute=attribute, value=value), values, tables)
+
+
+def _row(asked: Asked, answer: Answer, places: Mapping[str, list[str]]) -> tuple[Cell, ...]:
+    t = asked.words
+    direct = "" if answer.direct is None else str(t("population.direct" if answer.direct else "population.inherited"))
+    ground = answer.ground
+    shown = Cell()
+    if ground is not None:
+        shown = Cell(called(ground.source), asked.to("record", ground.source.ref), note=way(ground.via))
+    return (
+        Cell(called(answer.record), asked.to("record", answer.record.ref)),
+        Cell(t(f"population.{answer.verdict}"), tone=_TONES[answer.verdict], note=direct),
+        shown,
+        Cell(", ".join(places.get(answer.record.id, ()))),
+    )
+
+
+def way(via: Derivation) -> str:
+    """A derivation in a line, its middle left out where it is long."""
+    names = [called_ref(step.ref) for step in via]
+    if len(names) > _STEPS:
+        half = _STEPS // 2
+        names = [*names[:half], f"… {len(names) - _STEPS} more …", *names[-half:]]
+    return " → ".join(names) if len(names) > 1 else ""
+
+
+def _attribute_of(vocabulary: Mapping[str, Mapping[str, int]], value: str) -> str:
+    """The attribute that has a value; raises InvalidInput where none or several have."""
+    having = [attribute for attribute, values in vocabulary.items() if value in values]
+    if len(having) != 1:
+        raise InvalidInput("Choose which attribute has that value, as `age_group`.", "attribute")
+    return having[0]
+
+
+def _verdict(given: str | None) -> ExposureVerdict:
+    try:
+        return ExposureVerdict(given or ExposureVerdict.TRAINED)
+    except ValueError:
+        raise InvalidInput("Expected TRAINED, NOT_TRAINED or UNKNOWN: use the links of the page.", "verdict") from None
+
+
+def _vocabulary_table(asked: Asked, vocabulary: Mapping[str, Mapping[str, int]]) -> Table:
+    rows = [
+        (
+            Cell(attribute),
+            Cell(value, asked.to("population", attribute=attribute, value=value)),
+            Cell(f"{count:,}"),
+        )
+        for attribute, values in vocabulary.items()
+        for value, count in values.items()
+    ]
+    columns = [Column("attribute"), Column("value"), Column("partitions", number=True)]
+    shown = asked.most(500)
+    return Table("vocabulary", columns, rows[:shown], len(rows))
+
+
+PAGE = Page("population", "/population", _show)

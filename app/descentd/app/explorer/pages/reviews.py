@@ -1,0 +1,70 @@
+"""`/reviews`: what waits for a decision, first what waits for whoever looks."""
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.model.kinds import Kind
+from descentd.queries.governance.waiting import Waiting, waiting
+
+_SHOWN = 50
+_DECISIONS = 20
+_TONES = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
+
+
+async def _show(asked: Asked) -> View:
+    found = await waiting(asked.registry, asked.principal.person, asked.upto, asked.moment)
+    mine = [one for one in found if one.mine]
+    others = [one for one in found if not one.mine]
+    most = asked.most(_SHOWN)
+    tables = [
+        waiting_table(asked, "mine", mine[:most], len(mine)),
+        waiting_table(asked, "others", others[:most], len(others)),
+        await _decisions(asked),
+    ]
+    return View(asked.words("reviews.title"), {"mine": mine}, tables)
+
+
+def waiting_table(asked: Asked, name: str, found: list[Waiting], total: int, more: str | None = None) -> Table:
+    """Versions that wait, each with where, how many have said go, and where to decide."""
+    t = asked.words
+    rows = [
+        (
+            Cell(called(one.version), asked.to("record", one.version.ref)),
+            Cell(one.environment, note=str(t("reviews.serves")) if one.serves else ""),
+            Cell(t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people))),
+            Cell("; ".join(one.lapsed)),
+            Cell(t("reviews.decide"), asked.to("gate", one.version.ref, environment=one.environment)),
+        )
+        for one in found
+    ]
+    columns = [Column(key) for key in ("version", "environment", "said_go", "lapsed", "decide")]
+    return Table(name, columns, rows, total, more if total > len(rows) else None)
+
+
+async def _decisions(asked: Asked) -> Table:
+    """The newest decisions of anybody."""
+    registry, t = asked.registry, asked.words
+    held = await registry.walk.everything(asked.upto, Kind.REVIEW)
+    newest = held[-asked.most(_DECISIONS) :].tolist()[::-1]
+    entries = await registry.store.entries(newest) if newest else []
+    subjects = {entry.record.content["subject"] for entry in entries}
+    versions = await registry.store.resolve(subjects) if subjects else {}
+    rows = []
+    for entry in entries:
+        content = entry.record.content
+        version = versions[content["subject"]]
+        rows.append(
+            (
+                Cell(t(f"decision.{content['decision']}"), tone=_TONES[content["decision"]]),
+                Cell(content["by"]),
+                Cell(called(version), asked.to("record", version.ref)),
+                Cell(content["environment"]),
+                Cell(content["reason"], asked.to("record", entry.record.id)),
+                Cell(t.day(entry.recorded_at)),
+            )
+        )
+    columns = [Column(key) for key in ("decision", "person", "version", "environment", "why", "day")]
+    return Table("decisions", columns, rows, len(held))
+
+
+PAGE = Page("reviews", "/reviews", _show)

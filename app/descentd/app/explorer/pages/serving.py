@@ -1,0 +1,68 @@
+"""`/serving`: what serves where, and whether it meets its policy and is documented."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.model import clock
+from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.production.deployments import Deployment, serving
+from descentd.queries.production.record_deployment import Then, gate_then, profile_current
+from descentd.queries.prose import conjunction
+
+_SHOWN: Final = 50
+
+
+async def _show(asked: Asked) -> View:
+    there = await serving(asked.registry, None, None, now_of(asked), asked.upto)
+    environments = sorted({one.place[0] for one in there})
+    wanted = asked.query.get("environment")
+    chosen = [one for one in there if wanted in (None, one.place[0])]
+    table = await serving_table(asked, chosen[: asked.most(_SHOWN)], len(chosen))
+    return View(asked.words("serving.title"), {"environments": environments, "environment": wanted}, [table])
+
+
+def now_of(asked: Asked) -> int:
+    """The moment that a page is about."""
+    return clock.now() if asked.moment is None else asked.moment
+
+
+async def serving_table(asked: Asked, shown: Sequence[Deployment], total: int, more: str | None = None) -> Table:
+    """Deployments, each with what the gate says of it now and whether its documentation is current."""
+    registry, t = asked.registry, asked.words
+    then = Then(now_of(asked), asked.upto)
+    versions = await registry.store.resolve({one.version for one in shown}) if shown else {}
+    rows = []
+    for one in shown:
+        version = versions[one.version]
+        environment, endpoint = one.place
+        current = await profile_current(registry, one, then)
+        rows.append(
+            (
+                Cell(environment),
+                Cell(endpoint, asked.to("record", one.entry.record.id)),
+                Cell(called(version), asked.to("record", version.ref)),
+                Cell(t.day(one.since)),
+                await _meets(asked, one, then, version.ref),
+                Cell(t("serving.current")) if current else Cell(t("serving.outdated"), tone="open"),
+            )
+        )
+    columns = [Column(key) for key in ("environment", "endpoint", "version", "since", "policy", "profile")]
+    return Table("serving", columns, rows, total, more)
+
+
+async def _meets(asked: Asked, one: Deployment, then: Then, ref: str) -> Cell:
+    t = asked.words
+    gate = await gate_then(asked.registry, one, then)
+    if gate is None:
+        return Cell(t("serving.claimed"), tone="soft")
+    to = asked.to("gate", ref, environment=one.place[0])
+    if gate.outcome is GateOutcome.PASSED:
+        return Cell(t("serving.meets"), to, tone="good")
+    unmet = conjunction([rule.name for rule in gate.rules if rule.outcome is not GateOutcome.PASSED])
+    return Cell(t("serving.unmet"), to, tone="bad", note=unmet)
+
+
+PAGE = Page("serving", "/serving", _show)

@@ -1,0 +1,128 @@
+"""`/trend/REF?metric=`: one metric along the ancestry, as charts and as tables."""
+
+from typing import Final
+
+from descentd.app.explorer.called import called, called_ref
+from descentd.app.explorer.chart import Chart, Dot, chart
+from descentd.app.explorer.numbers import Z95, interval
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.measured import metric_words
+from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.metrics import MetricDefinition
+from descentd.graph.model.errors import InvalidInput
+from descentd.queries.erosion.report import Erosion, FindingReport, erosion
+from descentd.queries.evaluation.evaluations import results_of
+from descentd.queries.evaluation.labels import Labels
+from descentd.queries.evaluation.lines import Line
+from descentd.queries.evaluation.series import SeriesKey
+from descentd.queries.evaluation.trend import Trend, slice_given, trend
+
+_CHARTS: Final = 12
+"""Series that are drawn; all of them are in the table."""
+
+
+async def _show(asked: Asked) -> View:
+    registry, query = asked.registry, asked.query
+    brief = await registry.find(asked.ref, asked.upto, field="of")
+    metric = query.get("metric", "").strip()
+    if not metric:
+        measured = {key.metric.name: key.metric for key in await results_of(registry, brief.sequence, asked.upto)}
+        values = {"brief": brief, "metrics": [(name, metric_words(one)) for name, one in sorted(measured.items())]}
+        return View(asked.words("trend.choose", of=called(brief)), values, template="trend-choose.html")
+    slice = _slice(query.get("slice"))
+    found = await trend(registry, asked.ref, metric, slice, query.get("since"), asked.as_of)
+    eroded = await erosion(registry, asked.ref, query.get("since"), None, asked.as_of)
+    labels = Labels(found.refs.__getitem__, lambda id: found.data[id].ref, [key for key, _ in found.lines])
+    series = [
+        (_named(asked, key, labels), _chart(found, key, line), line, _worse(eroded, key))
+        for key, line in found.lines[:_CHARTS]
+    ]
+    values = {
+        "brief": brief,
+        "metric": found.metric,
+        "name": metric_words(found.metric),
+        "series": series,
+        "left": max(0, len(found.lines) - _CHARTS),
+        "slices": [_spelt(one) for one in found.slices],
+        "slice": query.get("slice"),
+        "refs": {*found.refs.values(), *eroded.called.refs.values()},
+    }
+    title = asked.words("trend.title", metric=metric_words(found.metric), of=called(brief))
+    return View(title, values, [_points(asked, found, labels)])
+
+
+def _slice(given: str | None) -> tuple[tuple[str, str], ...] | None:
+    """A slice as addresses have it, `age_group=65+`; empty for everybody, None for all slices."""
+    if given is None:
+        return None
+    if given == "everybody":
+        return ()
+    terms = [part.partition("=") for part in given.split(",")]
+    if not all(equals for _, equals, _ in terms):
+        raise InvalidInput("Expected a slice as attribute=value, or everybody.", "slice")
+    return slice_given([(attribute.strip(), value.strip()) for attribute, _, value in terms])
+
+
+def _spelt(slice: tuple[tuple[str, str], ...]) -> str:
+    return ",".join(f"{attribute}={value}" for attribute, value in slice) or "everybody"
+
+
+def _named(asked: Asked, key: SeriesKey, labels: Labels) -> str:
+    whom = ", ".join(f"{attribute.replace('_', ' ')} {value}" for attribute, value in key.slice)
+    apart = labels.distinction(key)
+    return " · ".join(part for part in (whom or asked.words("measured.everybody"), apart) if part)
+
+
+def _chart(found: Trend, key: SeriesKey, line: Line) -> Chart:
+    dots = []
+    for point in line.points:
+        error = point.result.error(key.metric)
+        half = None if error is None else Z95 * error
+        dots.append(Dot(point.distance, point.result.value, half, called_ref(found.refs[point.version])))
+    return chart(dots, _limits(key.metric, dots))
+
+
+def _limits(metric: MetricDefinition, dots: list[Dot]) -> list[float]:
+    """Where the tolerance ends, seen from where the line begins: on the side, or sides, that are worse."""
+    if not dots or not metric.tolerance or metric.scale.value == "LOG":
+        return []
+    start, tolerance = dots[0].value, metric.tolerance
+    match metric.direction.value:
+        case "LOWER_IS_BETTER":
+            return [start + tolerance]
+        case "HIGHER_IS_BETTER":
+            return [start - tolerance]
+        case "TARGET" if metric.optimum is not None:
+            away = abs(start - metric.optimum) + tolerance
+            return [metric.optimum - away, metric.optimum + away]
+        case _:
+            return []
+
+
+def _worse(eroded: Erosion, key: SeriesKey) -> list[FindingReport]:
+    return [report for report in eroded.findings if report.finding.series == key and report.finding.erodes][:1]
+
+
+def _points(asked: Asked, found: Trend, labels: Labels) -> Table:
+    rows = [
+        (
+            Cell(_named(asked, key, labels)),
+            Cell(called_ref(found.refs[point.version]), asked.to("record", found.refs[point.version])),
+            Cell(f"{point.distance:,}"),
+            Cell(interval(point.result.value, point.result.error(key.metric))),
+            Cell("" if point.result.n is None else f"{point.result.n:,}"),
+        )
+        for key, line in found.lines
+        for point in line.points
+    ]
+    columns = [
+        Column("group"),
+        Column("version"),
+        Column("steps", number=True),
+        Column("value", number=True),
+        Column("items", number=True),
+    ]
+    return Table("points", columns, rows)
+
+
+PAGE = Page("trend", "/trend/{ref:path}", _show)

@@ -1,0 +1,104 @@
+"""What waits for a decision: versions that are documented and that too few people have said GO for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.graph.model.accounts import person_key
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Brief
+from descentd.queries.governance.flags import REFUSING, versions_reached
+from descentd.queries.governance.policies import policy_history
+from descentd.queries.governance.reviews import Quorum, ReviewState, latest_decisions, quorum, reviews, vetoes
+from descentd.queries.production.deployments import versions_serving
+from descentd.queries.registry import Registry
+from descentd.queries.retractions import retracted_entities
+from descentd.queries.separation_of_duties import recorded_by
+
+_PROFILES: Final = 500
+"""The newest safety profiles whose versions are looked at: what was documented before them waits for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A version that waits for a decision for an environment; `mine`: the person who asks may decide, and has not.
+
+    lapsed: why decisions for it do not hold any more, a sentence's part each, with the person before it.
+    """
+
+    version: Brief
+    environment: str
+    quorum: Quorum
+    mine: bool
+    serves: bool
+    lapsed: Sequence[str]
+
+
+async def waiting(registry: Registry, person: str, upto: int, moment: int | None = None) -> list[Waiting]:
+    """What waits as known at a sequence and a moment (now unless given), the newest version first.
+
+    Of each model the newest version that has a safety profile, and whatever serves or was decided on already. What is
+    vetoed, retracted, quarantined or to be taken out of service waits for nobody.
+    """
+    policies = [one.policy for one in await policy_history(registry, upto, all=False) if one.policy.quorum]
+    serving = {
+        policy.environment: set((await versions_serving(registry, policy.environment, upto, moment)).tolist())
+        for policy in policies
+    }
+    decided = await _decided(registry, upto)
+    documented = await _documented(registry, upto)
+    candidates = {*documented, *decided, *(one for versions in serving.values() for one in versions)}
+    candidates -= set((await versions_reached(registry, upto, REFUSING)).tolist())
+    candidates -= {one.of.sequence for one in await retracted_entities(registry, upto)}
+    if not (policies and candidates):
+        return []
+    order = sorted(candidates, reverse=True)
+    states = await reviews(registry, order, upto, moment)
+    entries = {entry.sequence: entry for entry in await registry.store.entries(order)}
+    found = []
+    for brief in await registry.store.briefs(order):
+        for policy in policies:
+            place, own = policy.environment, states[brief.sequence]
+            stands = quorum(own, place, policy)
+            there = brief.sequence in serving[place]
+            asked = brief.sequence in documented or there or any(one.environment == place for one in own)
+            if asked and not stands.reached and not vetoes(own, place):
+                mine = not recorded_by(entries[brief.sequence], person) and not _has_decided(own, place, person)
+                found.append(Waiting(brief, place, stands, mine, there, _lapsed(own, place)))
+    return found
+
+
+def _has_decided(states: Sequence[ReviewState], environment: str, person: str) -> bool:
+    key = person_key(person)
+    return any(one.void is None and one.environment == environment and person_key(one.person) == key for one in states)
+
+
+def _lapsed(states: Sequence[ReviewState], environment: str) -> list[str]:
+    return [
+        f"{one.person}'s {one.decision} no longer holds: {one.void}"
+        for one in latest_decisions(states)
+        if one.void and one.environment == environment
+    ]
+
+
+async def _documented(registry: Registry, upto: int) -> set[int]:
+    """Of each model the newest version among those that have one of the newest safety profiles."""
+    held = await registry.walk.everything(upto, Kind.SAFETY_PROFILE)
+    newest = held[-_PROFILES:].tolist()
+    entries = await registry.store.entries(newest) if newest else []
+    subjects = {entry.record.content["subject"] for entry in entries}
+    briefs = (await registry.store.resolve(subjects)).values() if subjects else ()
+    latest: dict[str, int] = {}
+    for brief in briefs:
+        name = brief.ref.rpartition("@")[0]
+        latest[name] = max(brief.sequence, latest.get(name, 0))
+    return set(latest.values())
+
+
+async def _decided(registry: Registry, upto: int) -> set[int]:
+    """The versions that the newest reviews are about."""
+    held = await registry.walk.everything(upto, Kind.REVIEW)
+    newest = held[-_PROFILES:].tolist()
+    entries = await registry.store.entries(newest) if newest else []
+    subjects = {entry.record.content["subject"] for entry in entries}
+    return {brief.sequence for brief in (await registry.store.resolve(subjects)).values()} if subjects else set()
