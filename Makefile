@@ -91,6 +91,10 @@ test-peers: setup  ## Test with what other people release: the newest Neo4j, by 
 test-pythons: setup  ## Test the graph and the questions on other Pythons of this machine
 	$(BIN)/python -m tests.support.pythons
 
+.PHONY: attack
+attack: setup  ## Attack a server in every way on the checklist, and count what was answered rightly
+	$(BIN)/python -m tests.attack
+
 .PHONY: neo4j
 neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687
 	$(BIN)/python -m tests.support.neo4j_server

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import history, pushed, reach, safety, writing
+from bench import fairness, history, pushed, reach, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
@@ -30,6 +30,7 @@ ROWS = (
     "exposure",
     "shapes",
     "memory",
+    "fairness",
     "bulk",
     "single",
     "safety",
@@ -68,7 +69,7 @@ def main() -> None:
     options = _options()
     wanted = set(options.only or ROWS)
     if not options.all and not options.only:
-        wanted -= {"git", "simulation"}
+        wanted -= {"fairness", "git", "simulation"}
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors, load", end=" ")
     print(" ".join(f"{load:.1f}" for load in os.getloadavg()))
     if "simulation" in wanted:
@@ -111,7 +112,9 @@ def _measure(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
                 store = stack.enter_context(Database(CACHE / f"neo4j-{path(size).stem}")).uri
                 asyncio.run(_fill_once(store, landmarks))
             yield from _questions(kind, store, landmarks, wanted)
-    if wanted & set(ROWS[7:]):
+    if "fairness" in wanted and kind == "sqlite":
+        yield from fairness.rows(landmarks)
+    if wanted & set(ROWS[8:]):
         yield from _writing(kind, size, wanted)
 
 

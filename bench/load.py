@@ -35,12 +35,14 @@ class Answers:
         return sorted(self.latencies)[min(int(len(self.latencies) * share), len(self.latencies) - 1)]
 
 
-def ask(url: str, query: str, variables: Sequence[dict[str, Any]], clients: int = 1) -> Answers:
+def ask(
+    url: str, query: str, variables: Sequence[dict[str, Any]], clients: int = 1, token: str | None = None
+) -> Answers:
     """Send an operation with each of `variables`, spread over clients of which each waits for its answer.
 
     Raises RuntimeError where an answer is none.
     """
-    asked = json.dumps({"url": url, "query": query, "variables": variables, "clients": clients})
+    asked = json.dumps({"url": url, "query": query, "variables": variables, "clients": clients, "token": token})
     command = [sys.executable, "-m", "bench.load"]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -51,9 +53,10 @@ def ask(url: str, query: str, variables: Sequence[dict[str, Any]], clients: int 
 class _Client:
     """One connection, on which requests are sent one after the other."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, token: str | None) -> None:
+        authorization = "" if token is None else f"Authorization: Bearer {token}\r\n"
         self._head = (
-            f"POST /graphql HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n"
+            f"POST /graphql HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: application/json\r\n{authorization}"
             "Accept: application/graphql-response+json\r\nContent-Length: "
         ).encode()
 
@@ -80,7 +83,7 @@ async def _run(asked: dict[str, Any]) -> dict[str, Any]:
     bodies = [json.dumps({"query": asked["query"], "variables": v}).encode() for v in asked["variables"]]
     waiting, latencies = iter(bodies), list[float]()
     start = time.perf_counter()
-    clients = [_Client(host, port).run(host, port, waiting, latencies) for _ in range(asked["clients"])]
+    clients = [_Client(host, port, asked["token"]).run(host, port, waiting, latencies) for _ in range(asked["clients"])]
     answers = await asyncio.gather(*clients)
     seconds = time.perf_counter() - start
     return {"seconds": seconds, "latencies": latencies, "last": json.loads(max(answers, key=len))}

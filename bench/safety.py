@@ -56,7 +56,7 @@ def write_policy(folder: Path) -> Path:
 
 def rows(server: Server, erosion: float, gate: float) -> Iterator[Row]:
     """A chain of versions that are evaluated each; `erosion` and `gate` are promised, in ms."""
-    send(server.url, _manifests())
+    send(server.url, lineage())
     first = ask(server.url, EROSION, [{"of": _ref(ANCESTORS)}])
     again = ask(server.url, EROSION, [{"of": _ref(ANCESTORS)}] * ROUNDS)
     found = len(again.last["data"]["erosion"]["findings"])
@@ -74,7 +74,7 @@ def _ref(number: int) -> str:
     return f"model:lineage@{number}"
 
 
-def _manifests() -> Iterator[Content]:
+def lineage() -> Iterator[Content]:
     """A version each, with its profile, and its results: each metric wanders within a few of its standard errors."""
     rates = [name for name, definition in catalogue().items() if definition.is_rate and name != "accuracy"]
     names = ["accuracy", *rates][:METRICS]

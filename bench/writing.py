@@ -23,7 +23,7 @@ REGISTER = "mutation Register($manifest: ManifestInput!) { register(manifest: $m
 RAW_BATCH = 10_000
 
 
-def send(url: str, found: Iterable[Content]) -> tuple[int, float]:
+def send(url: str, found: Iterable[Content], token: str | None = None) -> tuple[int, float]:
     """Register manifests over /bulk; how many records are new, and in how many seconds. All must be accepted."""
     file = CACHE / "bulk.ndjson"
     with file.open("wb") as lines:
@@ -31,6 +31,8 @@ def send(url: str, found: Iterable[Content]) -> tuple[int, float]:
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
     headers = {"Content-Type": "application/x-ndjson", "Content-Length": str(file.stat().st_size)}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
     start = time.perf_counter()
     with file.open("rb") as body:
         connection.request("POST", "/bulk", body, headers)

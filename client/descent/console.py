@@ -50,9 +50,10 @@ def stderr() -> Console:
 
 
 def print_json(data: Any) -> None:
-    """Print data as JSON, for programs."""
+    """Print data as JSON, for programs; characters that control a terminal are printed as JSON escapes."""
     utf8 = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
-    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=not utf8) + "\n")
+    text = json.dumps(data, indent=2, ensure_ascii=not utf8)
+    sys.stdout.write("".join(json.dumps(c)[1:-1] if misleads(c) and c != "\n" else c for c in text) + "\n")
 
 
 def print_line(text: str = "", style: str = "") -> None:

@@ -79,6 +79,15 @@ def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
     One of `keys`, with the origin of the checkpoint as its name, must have signed it. Signatures of other keys are
     ignored; an invalid signature of one of `keys` is an error. Those of `keys` that cosigned are its `witnesses`.
     """
+    text, signed = open_note(note, keys)
+    origin, tree = _checkpoint(text)
+    if not any(key.type == SIGNATURE and key.name == origin for key in signed):
+        raise NotProved.because(f"The checkpoint is of {origin}, and none of the given keys of that name signed it.")
+    return Checkpoint(origin, tree, tuple(sorted(key.name for key in signed if key.type == COSIGNATURE)))
+
+
+def open_note(note: str, keys: Sequence[Key]) -> tuple[str, set[Key]]:
+    """Return the text of a note and which of `keys` signed it; raises NotProved where a signature of one is wrong."""
     text, signatures = _taken_apart(note)
     signed: set[Key] = set()
     for name, raw in signatures:
@@ -87,10 +96,7 @@ def open_checkpoint(note: str, keys: Sequence[Key]) -> Checkpoint:
                 if not key.verifies(raw[4:], text):
                     raise NotProved.because(f"The signature of {name} is invalid: the checkpoint was changed.")
                 signed.add(key)
-    origin, tree = _checkpoint(text)
-    if not any(key.type == SIGNATURE and key.name == origin for key in signed):
-        raise NotProved.because(f"The checkpoint is of {origin}, and none of the given keys of that name signed it.")
-    return Checkpoint(origin, tree, tuple(sorted(key.name for key in signed if key.type == COSIGNATURE)))
+    return text, signed
 
 
 def read_keys(given: Sequence[str]) -> list[Key]:

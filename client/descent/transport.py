@@ -75,6 +75,21 @@ class Transport:
             found += [answer[name] for name in given]
         return found
 
+    def stated(self, query: str, variables: Mapping[str, Any]) -> Json:
+        """Return the answer to a query as the registry signed it: `question`, `answer` (both JSON texts) and `note`.
+
+        `note` is None where the registry has no key to sign with.
+        """
+        asked = {"query": query, "operationName": None, "variables": dict(variables)}
+        response = self._post(json.dumps({**asked, "extensions": {"signed": True}}).encode(), None)
+        data = self._answer(response)
+        statement = (response.json().get("extensions") or {}).get("statement")
+        if statement is None:
+            return {"question": json.dumps(asked), "answer": json.dumps(data, ensure_ascii=False), "note": None}
+        if json.loads(statement["question"]) != asked or json.loads(statement["answer"]) != data:
+            raise self._unintelligible("signed another answer than it gave")
+        return {name: statement[name] for name in ("question", "answer", "note")}
+
     def checkpoint(self) -> str | None:
         """Return the signed checkpoint of the log, a C2SP note; None if the registry has no key."""
         response = self._send("GET", "/checkpoint")

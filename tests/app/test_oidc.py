@@ -1,5 +1,6 @@
 """Tokens of an identity provider: those for this registry are taken, and nothing else is."""
 
+import asyncio
 import base64
 import hmac
 import http.server
@@ -23,6 +24,7 @@ from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import InvalidInput, Unauthenticated
 from tests.app.command_line import call
+from tests.app.tokens import new_token
 from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.anyio
@@ -112,6 +114,10 @@ async def ask(client: httpx2.AsyncClient, token: str | None, query: str = WHO) -
 
 
 REGISTER = 'mutation { register(manifest: {models: [{name: "m", version: "1"}]}) { records { id } } }'
+REVIEW = (
+    'mutation { review(input: {subject: "model:m@1", environment: "production", decision: GO, reason: "Seen."}) '
+    "{ id } }"
+)
 
 
 async def test_who_is_vouched_for_registers_under_that_name(provider: Provider) -> None:
@@ -362,3 +368,45 @@ async def test_people_of_different_sources_are_different_people(provider: Provid
     async with serving(provider.url, oidc_person_prefix=None) as client:
         answer = await ask(client, signed(sub="ada@example.org"), "{ me { person } }")
     assert answer.json()["data"]["me"]["person"] == "issuer.example:ada@example.org"
+
+
+async def test_whoever_started_a_job_is_the_person_who_did_what_it_does(provider: Provider) -> None:
+    """Ada's job registers a version: neither she nor another job of hers decides on it, and Bo does."""
+    job: dict[str, Any] = {"sub": "repo:org/models:ref:refs/heads/main", "roles": ["registrar", "reviewer"]}
+    async with serving(provider.url, oidc_person_prefix=None) as client:
+        assert (await ask(client, signed(**job, actor="ada"), REGISTER)).json()["data"]["register"]["records"]
+        entity = (await ask(client, signed(), '{ entity(ref: "model:m@1") { recordedBy } }')).json()
+        assert entity["data"]["entity"] == {"recordedBy": "issuer.example:ada"}
+        for own in (signed(**job, actor="ada"), signed(**job, actor="Ada"), signed(sub="ada", roles=["reviewer"])):
+            [error] = (await ask(client, own, REVIEW)).json()["errors"]
+            assert error["extensions"]["code"] == "FORBIDDEN", error
+        for other in (signed(**job, actor="bo"), signed(sub="cy", roles=["reviewer"])):
+            assert "errors" not in (await ask(client, other, REVIEW)).json()
+        log = (
+            await ask(client, signed(roles=["auditor"]), LOG.replace("first: 1", 'person: "issuer.example:bo"'))
+        ).json()
+        [edge] = log["data"]["accessLog"]["edges"]
+        assert edge["node"]["credential"] == "oidc issuer.example:repo:org/models:ref:refs/heads/main"
+
+
+@pytest.mark.parametrize("actor", [["ada"], "", "a\nb", 7, {"login": "ada"}])
+async def test_an_actor_that_names_nobody_is_not_passed_over(provider: Provider, actor: Any) -> None:
+    """Otherwise the job would act as itself, and whoever started it could review what it registered."""
+    async with serving(provider.url) as client:
+        assert (await ask(client, signed(actor=actor), REGISTER)).status_code == 401
+
+
+async def test_the_claim_of_the_actor_is_configured(provider: Provider) -> None:
+    async with serving(provider.url, oidc_actor_claim="ci.user") as client:
+        mine = await ask(client, signed(ci={"user": "ada"}, actor="bo"), "{ me { person } }")
+        assert mine.json()["data"]["me"]["person"] == "ada"
+    async with serving(provider.url, oidc_actor_claim="") as client:
+        assert (await ask(client, signed(actor="bo"), "{ me { person } }")).json()["data"]["me"]["person"] == "ci"
+
+
+async def test_a_namesake_from_another_source_is_another_person(provider: Provider, store_file: str) -> None:
+    """The owner of a token called ada is not the ada whom an issuer knows, and may decide on what she registered."""
+    own = await asyncio.to_thread(new_token, store_file, "ada", "reviewer")
+    async with serving(provider.url, oidc_person_prefix=None, store=store_file) as client:
+        assert "errors" not in (await ask(client, signed(actor="ada"), REGISTER)).json()
+        assert "errors" not in (await ask(client, own, REVIEW)).json()

@@ -4,8 +4,10 @@ import base64
 import hashlib
 import hmac
 import json
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,56 @@ def test_a_delivery_that_one_address_accepted_is_refused_at_the_others(server: S
                     assert code(refused) == (401, "UNAUTHENTICATED")
                     assert f"accepted at /webhooks/{route} already" in refused.json()["detail"]
             assert server.ask("{ __typename }")["extensions"]["sequence"] == before
+
+
+def test_one_body_at_two_addresses_at_the_same_moment_counts_once(tmp_path: Path) -> None:
+    """Both addresses can read it, two processes answer, and neither knows what the other is about to record."""
+    at = "2026-01-02T03:04:05Z"
+    place = {"environment": "e", "endpoint": "p"}
+
+    def both(i: int) -> bytes:
+        event = {"specversion": "1.0", "type": "x", "source": "/s", "id": str(i), "time": at}
+        alert = {"labels": {"alertname": f"a{i}", **place}, "startsAt": at, "fingerprint": str(i)}
+        return json.dumps({**event, "data": {"title": f"e{i}", "severity": "LOW", **place}, "alerts": [alert]}).encode()
+
+    secrets = json.dumps([SECRET])
+    address = f"sqlite:///{tmp_path / 'r.db'}"
+    with ServerProcess(address, "--workers", "2", DESCENT_WEBHOOK_SECRETS=secrets) as server:
+        for i in range(20):
+            raw = both(i)
+            together = threading.Barrier(2)
+
+            def deliver(route: str, raw: bytes = raw, together: threading.Barrier = together) -> int:
+                headers = signed(raw, f"{route}-{time.monotonic_ns()}")
+                together.wait()
+                return post(server, route, raw, headers).status_code
+
+            with ThreadPoolExecutor(2) as pool:
+                assert sorted(pool.map(deliver, ("alertmanager", "cloudevents"))) == [200, 401]
+        assert server.ask("{ incidents { totalCount } }")["data"]["incidents"]["totalCount"] == 20
+
+
+def test_a_resolved_alert_closes_only_what_its_own_sender_opened(server: ServerProcess) -> None:
+    alert = ALERT["alerts"][0] | {"fingerprint": "owned", "annotations": {"summary": "Owned"}}
+    answer = post(server, "alertmanager", ALERT | {"alerts": [alert]})
+    [opened] = answer.json()["records"]
+    mark = f"alertmanager:owned:{alert['startsAt']}"
+    place = {"environment": "production", "endpoint": "/score"}
+    foreign = {"title": "Owned", "severity": "LOW", "externalId": mark, "status": "resolved", **place}
+    [refused] = post(server, "alerts", foreign).json()["records"]
+    assert (refused["id"], refused["status"]) == (opened["id"], "OPEN")
+    assert "reported by alertmanager" in refused["note"]
+    event = {"specversion": "1.0", "type": "x", "source": "/s", "id": "9", "data": foreign}
+    [other] = post(server, "cloudevents", event).json()["records"]
+    assert other["id"] != opened["id"], "an event goes by its own source and id"
+    [found] = [one for one in incidents(server) if one["id"] == opened["id"]]
+    assert found["status"] == "OPEN"
+    over = ALERT | {"alerts": [alert | {"status": "resolved", "endsAt": "2026-01-02T01:00:00Z"}]}
+    [closed] = post(server, "alertmanager", over).json()["records"]
+    assert (closed["id"], closed["status"]) == (opened["id"], "RESOLVED")
+    own = {"title": "Own", "severity": "LOW", "externalId": "own", **place}
+    assert post(server, "alerts", own).json()["records"][0]["status"] == "OPEN"
+    assert post(server, "alerts", own | {"status": "resolved"}).json()["records"][0]["status"] == "RESOLVED"
 
 
 def test_attributes_that_no_signature_covers_are_refused(server: ServerProcess) -> None:

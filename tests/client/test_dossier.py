@@ -17,6 +17,7 @@ from descent.client import Client
 from descent.dossier import views
 from descent.dossier.file import check, dump, export
 from descent.dossier.page import page
+from descent.dossier.stated import computed
 from descent.errors import InvalidInput, NotProved
 from descent.notes import Key
 from descentd.app.checkpoints.signed_note import SigningKey
@@ -154,6 +155,9 @@ def test_it_is_proved_and_signed(dossier: dict[str, Any]) -> None:
     assert checked.signed is not None
     assert checked.signed.origin == KEY.name
     assert checked.signed.tree == checked.tree
+    assert {one.origin for one in checked.stated} == {KEY.name}
+    assert len(checked.stated) == 2
+    assert check(dump(dossier), []).stated == []
     with pytest.raises(NotProved, match="none of the given keys"):
         check(dump(dossier), [Key.parse(str(SigningKey.generate(KEY.name).public))])
 
@@ -185,6 +189,24 @@ def first(one: dict[str, Any], kind: str) -> dict[str, Any]:
     return next(each for each in one["records"] if each["record"]["kind"] == kind)
 
 
+def answer_otherwise(one: dict[str, Any], number: int, field: str, note: object = "", **values: str) -> None:
+    """Change an answer of the registry, or its note, wherever the dossier repeats it."""
+    stated = one["stated"][number]
+    answer = json.loads(stated["answer"])
+    answer[field].update(values)
+    stated |= {"answer": json.dumps(answer), "note": stated["note"] if note == "" else note}
+    one["computed"] = computed(one["stated"])
+
+
+def ask_otherwise(one: dict[str, Any], number: int, **variables: str) -> None:
+    """Change what a question was about, wherever the dossier repeats it."""
+    stated = one["stated"][number]
+    question = json.loads(stated["question"])
+    question["variables"].update(variables)
+    stated["question"] = json.dumps(question)
+    one["computed"] = computed(one["stated"])
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -210,6 +232,23 @@ def first(one: dict[str, Any], kind: str) -> dict[str, Any]:
         lambda one: one.update(checkpoint=None),
         lambda one: one.update(checkpoint=KEY.sign(f"{KEY.name}\n1\n{'A' * 43}=\n")),
         lambda one: one.update(checkpoint=one["checkpoint"].replace("example.org", "example.com")),
+        lambda one: one["computed"]["erosion"].update(verdict="IMPROVED"),
+        lambda one: one["computed"]["gates"].clear(),
+        lambda one: one["computed"]["gates"].update(staging=one["computed"]["gates"]["production"]),
+        lambda one: one["stated"].append(one["stated"][0] | {"about": "other"}),
+        lambda one: answer_otherwise(one, 0, "erosion", verdict="IMPROVED"),
+        lambda one: answer_otherwise(one, 1, "gate", outcome="BLOCKED"),
+        lambda one: answer_otherwise(one, 0, "erosion", note=None),
+        lambda one: answer_otherwise(one, 0, "erosion", note=one["stated"][1]["note"]),
+        lambda one: answer_otherwise(one, 0, "erosion", note=one["checkpoint"]),
+        lambda one: answer_otherwise(
+            one, 0, "erosion", note=one["stated"][0]["note"].replace("answer.v1", "answer.v2")
+        ),
+        lambda one: ask_otherwise(one, 0, of=digest(7)),
+        lambda one: ask_otherwise(one, 1, environment="staging"),
+        lambda one: one["stated"][0].update(
+            question=one["stated"][0]["question"].replace("erosion(of", "e: erosion(of")
+        ),
         lambda one: one.update(records={}),
         lambda one: one.pop("records"),
         lambda one: one.update(format="other"),
@@ -223,7 +262,7 @@ def test_what_is_forged_with_the_right_digest_is_refused(
 
 
 @pytest.mark.parametrize(
-    "written", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": "descent.dossier.v1"}', b"[" * 99999]
+    "written", [b"", b"{", b"[]", b"null", b"\xff", b'{"format": "descent.dossier.v2"}', b"[" * 99999]
 )
 def test_what_is_no_dossier(written: bytes) -> None:
     with pytest.raises(NotProved):
@@ -249,13 +288,25 @@ def test_the_command_line_and_a_machine_that_has_the_client_alone(registry: Serv
         command = [sys.executable, "-c", alone, "verify-dossier", str(file), *options]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
-    assert verify("--key", str(key)).returncode == 0
+    verified = verify("--key", str(key))
+    assert (verified.returncode, f"the word of {KEY.name} at entry" in verified.stdout) == (0, True)
     unsigned = verify()
     assert (unsigned.returncode, "Who signed was not checked" in unsigned.stderr) == (0, True)
     content = file.read_bytes()
     file.write_bytes(content.replace(b"Wrong split", b"Wrong splat"))
     changed = verify("--key", str(key))
     assert (changed.returncode, "was changed" in changed.stderr) == (1, True)
+
+
+def test_a_registry_without_a_key_states_what_nobody_signed(tmp_path: Path) -> None:
+    with ServerProcess(f"sqlite:///{tmp_path / 'r.db'}") as server, Client(server.url) as client:
+        client.register(manifest())
+        dossier = export(client, SUBJECT)
+        assert {one["note"] for one in dossier["stated"]} == {None}
+        assert check(dump(dossier), []).stated == []
+        with pytest.raises(NotProved):
+            check(dump(dossier), [PUBLIC])
+        assert "nobody signed it" in page(dossier, "eu-ai-act-annex-iv")
 
 
 def test_only_a_version_has_a_dossier(registry: ServerProcess) -> None:

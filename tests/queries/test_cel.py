@@ -3,7 +3,8 @@
 import pytest
 
 from descentd.graph.model.errors import InvalidInput
-from descentd.queries.governance.cel.expressions import Undecided, compiled
+from descentd.queries.governance.cel.engine import Undecided
+from descentd.queries.governance.cel.expressions import compiled
 
 RESULTS = {"metrics": {"x": [{"badness": 1.0, "stderr": None, "slice": {"age_group": "65+"}}]}}
 

@@ -8,7 +8,7 @@ import typer
 from descent import console
 from descent.commands.lineage import Ref
 from descent.commands.proofs import TrustedKeys
-from descent.dossier.file import check, dump, export
+from descent.dossier.file import Checked, check, dump, export
 from descent.dossier.page import page
 from descent.dossier.views import names
 from descent.errors import NotProved
@@ -71,7 +71,19 @@ def verify_dossier(
             ("root", checked.tree.root.hex()),
             ("signed by", "not checked" if checked.signed is None else checked.signed.origin),
             *([("cosigned by", ", ".join(cosigned))] if cosigned else []),
+            ("computed", _computed(checked)),
         ]
     )
     if checked.signed is None:
         console.warn("Who signed was not checked: name the registry's public key with --key.")
+
+
+def _computed(checked: Checked) -> str:
+    """Return what was found out about the answers that are no records."""
+    if not checked.stated:
+        return "erosion and gates are the registry's word, and who gave it was not checked"
+    sizes = sorted({one.tree.size for one in checked.stated})
+    by = ", ".join(sorted({one.origin for one in checked.stated}))
+    return (
+        f"erosion and gates are the word of {by} at entry {', '.join(map(str, sizes))}, signed, and proved by no record"
+    )

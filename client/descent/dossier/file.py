@@ -7,26 +7,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from descent.client import Client
+from descent.dossier import stated
 from descent.dossier.collect import collect, prove
 from descent.dossier.sections import Records, label, sections
-from descent.errors import DescentError, InvalidInput, NotProved, Problem
+from descent.dossier.stated import Statement
+from descent.errors import InvalidInput, NotProved, Problem
 from descent.notes import Checkpoint, Key, open_checkpoint
 from descent.proofs import LogEntry, Tree, check_inclusion, digest, digests, leaf_hash, record_id
 
-FORMAT = "descent.dossier.v1"
+FORMAT = "descent.dossier.v2"
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The result of verifying a dossier: its version, the number of records, their log, and who signed it."""
+    """The result of verifying a dossier: its version, the number of records, their log, and who signed it.
+
+    `stated` are the answers in `computed`, which no record proves, with who signed them; empty without keys.
+    """
 
     ref: str
     id: str
     records: int
     tree: Tree
     signed: Checkpoint | None
+    stated: Sequence[Statement]
 
 
 def export(client: Client, ref: str, environments: Sequence[str] = ()) -> Json:
@@ -37,6 +43,7 @@ def export(client: Client, ref: str, environments: Sequence[str] = ()) -> Json:
     version = client.entity(ref)
     if version["kind"] != "MODEL_VERSION":
         raise InvalidInput([Problem(f"{ref} is not a model version: write model:NAME@VERSION.", "INVALID_INPUT")])
+    answers = stated.ask(client, version["id"], environments)
     found, complete = collect(client, version["id"])
     note = client.checkpoint()
     size = None if note is None else int(note.split("\n")[1])
@@ -53,7 +60,8 @@ def export(client: Client, ref: str, environments: Sequence[str] = ()) -> Json:
         "subject": version["id"],
         "complete": complete,
         **sections(Records(records), version["id"]),
-        "computed": _computed(client, ref, environments),
+        "computed": stated.computed(answers),
+        "stated": answers,
         "log": log,
         "checkpoint": note,
         "records": records,
@@ -69,8 +77,8 @@ def dump(dossier: Mapping[str, Any]) -> bytes:
 def check(written: bytes, keys: Sequence[Key]) -> Checked:
     """Verify a dossier: each record from its content to the root, and that its sections follow from the records.
 
-    With `keys`, one of them must have signed the checkpoint. The part `computed`, which the registry computed, is
-    protected by the digest of the file only. Raises NotProved.
+    With `keys`, one of them must have signed the checkpoint, and each answer that the registry computed (`computed`).
+    Raises NotProved.
     """
     dossier = _read(written)
     try:
@@ -95,7 +103,13 @@ def _checked(dossier: Json, keys: Sequence[Key]) -> Checked:
     for name, right in sections(records, subject).items():
         if dossier[name] != right:
             raise NotProved.because(f"The section {name!r} of the dossier does not follow from its records.")
-    return Checked(records.ref(subject), subject, len(seen), tree, signed)
+    answers = dossier["stated"]
+    signed_answers = list(stated.check(answers, subject, keys))
+    if any(each.tree.size == tree.size and each.tree != tree for each in signed_answers):
+        raise NotProved.because("The registry computed from another log than the records are proved in.")
+    if dossier["computed"] != stated.computed(answers):
+        raise NotProved.because("What the dossier says under 'computed' is not what the registry stated.")
+    return Checked(records.ref(subject), subject, len(seen), tree, signed, signed_answers)
 
 
 def _check_record(each: Json, tree: Tree) -> None:
@@ -139,12 +153,3 @@ def _read(written: bytes) -> Json:
 
 def _digest(dossier: Mapping[str, Any]) -> str:
     return "sha256:" + hashlib.sha256(dump(dossier)).hexdigest()
-
-
-def _computed(client: Client, ref: str, environments: Sequence[str]) -> Json:
-    """Return the answers that the registry computes from the records: findings of erosion, and decisions of gates."""
-    gates = {environment: client.gate(ref, environment) for environment in environments}
-    try:
-        return {"erosion": client.erosion(ref), "gates": gates}
-    except DescentError as error:
-        return {"erosion": None, "reason": error.message, "gates": gates}

@@ -57,10 +57,10 @@ def page(dossier: Json, name: str) -> str:
         ),
         _heading("Differences between groups"),
         _table(("metric", "attribute", "lowest", "highest", "gap"), map(_gap, dossier["subgroupGaps"])),
-        _heading("Findings, as the registry computes them"),
-        "<p>Computed from the records by the registry; the proofs below do not cover it.</p>",
-        *_findings(dossier["computed"].get("erosion")),
-        _heading("Gates now, as the registry computes them"),
+        _heading("Findings, as the registry stated them"),
+        _stated(dossier["stated"]),
+        *_findings(dossier["computed"]["erosion"]),
+        _heading("Gates, as the registry stated them"),
         _table(("environment", "outcome", "rule", "says"), _gates(dossier["computed"]["gates"])),
     ]
     for section, (heading, columns) in _SHOWN.items():
@@ -85,6 +85,12 @@ def _facts(dossier: Json) -> str:
         f"{_text(who)}.{whole} "
         "Check the JSON file beside this page with <code>descent verify-dossier</code>; this page is for reading.</p>"
     )
+
+
+def _stated(stated: Sequence[Json]) -> str:
+    signed = [one["note"].split("\n") for one in stated if one["note"] is not None]
+    who = "nobody signed it" if not signed else f"signed as {signed[0][1]} at {signed[0][2]}, entry {signed[0][3]}"
+    return f"<p>Computed from the records by the registry and no record itself; {_text(who)}.</p>"
 
 
 def _profile(profile: Json | None) -> list[str]:

@@ -22,7 +22,10 @@ _ASK: Final = "create one with `descentd token create`, and send it as Authoriza
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sends a request. `credential` is a token's id, `oidc` or `local`; `expires_at` is in microseconds."""
+    """Who sends a request. `expires_at` is in microseconds since 1970 UTC.
+
+    `credential` is a token's id, `oidc`, `oidc JOB` for a person who started a CI job, or `local`.
+    """
 
     person: str
     roles: frozenset[AccessRole]
@@ -109,7 +112,8 @@ class Authenticator:
 
     async def _by_identity(self, verifier: OIDCVerifier, secret: str) -> Principal:
         identity = await verifier.verified(secret)
-        return Principal(identity.person, identity.roles, "oidc", expires_at=identity.expires_at)
+        credential = "oidc" if identity.job is None else f"oidc {identity.job}"
+        return Principal(identity.person, identity.roles, credential, expires_at=identity.expires_at)
 
     async def _token(self, hash: bytes) -> Token | None:
         token, since = self._known.get(hash, (None, 0.0))

@@ -1,6 +1,7 @@
 """People and machines that an identity provider vouches for: OpenID Connect tokens, signed and for this registry.
 
-So CI registers under its own identity, with a token that lives for minutes and no secret that is stored.
+So CI registers with a token that lives for minutes and no secret that is stored. A job that says who started it acts as
+that person: otherwise whoever starts a job that registers a version could review the version.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,12 +32,14 @@ class OIDCIdentity:
     """What a verified token says; `expires_at` is in microseconds since 1970 UTC.
 
     nonce: what the sign-in was begun with that it belongs to, None for a token that is of none.
+    job: the subject of a CI job's token, where `person` is who started it; None where no actor is named.
     """
 
     person: str
     roles: frozenset[AccessRole]
     expires_at: int
     nonce: str | None = None
+    job: str | None = None
 
 
 class OIDCVerifier:
@@ -60,6 +63,7 @@ class OIDCVerifier:
         self._prefix = person_prefix(settings)
         self._registry = JWSRegistry(algorithms=settings.oidc_algorithms, strict_check_header=False)
         self._person_claim = settings.oidc_person_claim
+        self._actor_claim = settings.oidc_actor_claim
         self._roles_claim = settings.oidc_roles_claim
         self._roles = settings.oidc_roles
         self._claims = JWTClaimsRegistry(
@@ -97,17 +101,23 @@ class OIDCVerifier:
                 raise Unauthenticated(f"The token's claim {name} is not one that this registry accepts.")
 
     def _identity(self, claims: Mapping[str, Any]) -> OIDCIdentity:
-        given = _look_up(claims, self._person_claim)
-        if not isinstance(given, str):
-            raise Unauthenticated(f"The token's claim {self._person_claim} names no person: have it added.")
-        try:
-            person = accounts.person(self._prefix + given)
-        except InvalidInput as error:
-            raise Unauthenticated(f"The token's claim {self._person_claim} names nobody. {error.message}") from None
+        person = self._person(claims, self._person_claim)
+        job = None
+        if self._actor_claim and _look_up(claims, self._actor_claim) is not None:
+            job, person = person, self._person(claims, self._actor_claim)
         expires = (int(claims["exp"]) + self._leeway) * 1_000_000
         nonce = claims.get("nonce")
         roles = self._roles_of(_look_up(claims, self._roles_claim))
-        return OIDCIdentity(person, roles, expires, nonce if isinstance(nonce, str) else None)
+        return OIDCIdentity(person, roles, expires, nonce if isinstance(nonce, str) else None, job)
+
+    def _person(self, claims: Mapping[str, Any], claim: str) -> str:
+        given = _look_up(claims, claim)
+        if not isinstance(given, str):
+            raise Unauthenticated(f"The token's claim {claim} names no person: have it added.")
+        try:
+            return accounts.person(self._prefix + given)
+        except InvalidInput as error:
+            raise Unauthenticated(f"The token's claim {claim} names nobody. {error.message}") from None
 
     def _roles_of(self, given: Any) -> frozenset[AccessRole]:
         """The roles of a claim, whose texts are compared whole: a space may be part of what somebody else named."""

@@ -89,6 +89,20 @@ class Signer:
                 log.error("checkpoint_not_copied", reason=reason)
         return note
 
+    async def root(self, store: Store, tree: LogTree, size: int) -> bytes:
+        """The root of the first `size` entries of the log, once it is sure that it continues the last checkpoint.
+
+        Raises Unavailable where it does not.
+        """
+        _, checkpoint = await self._signed(store, tree)
+        if size == checkpoint.size:
+            return checkpoint.root
+        return (await tree.roots(store, (size,), checkpoint.size))(0, size)
+
+    def sign_text(self, text: str) -> str:
+        """The note of a text, signed. The text must be none that could be taken for a checkpoint."""
+        return self._key.sign(text)
+
     async def _signed(self, store: Store, tree: LogTree) -> tuple[str, Checkpoint]:
         head = await store.head()
         root = head.frontier.root()

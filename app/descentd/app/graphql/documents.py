@@ -39,11 +39,12 @@ _KEPT: Final = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One operation as a client sent it."""
+    """One operation as a client sent it; `signed` asks for an answer that is signed."""
 
     query: str
     name: str | None
     variables: dict[str, Any]
+    signed: bool = False
 
     @classmethod
     def of(cls, given: Any) -> "Request":
@@ -63,7 +64,8 @@ class Request:
             raise InvalidInput("Expected operationName to be text: send the operation's name.", "operationName")
         if variables is not None and not isinstance(variables, dict):
             raise InvalidInput("Expected variables to be an object: send the values by name.", "variables")
-        return cls(query, name or None, variables or {})
+        signed = isinstance(extensions, dict) and extensions.get("signed") is True
+        return cls(query, name or None, variables or {}, signed)
 
 
 @dataclass(frozen=True, slots=True)

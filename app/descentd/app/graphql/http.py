@@ -91,6 +91,8 @@ class GraphQLEndpoint:
                 message = f"A subscription is a stream: accept {EVENTS}, or use a WebSocket with graphql-transport-ws."
                 raise Refusal(InvalidInput(message))
             answer = await self._operations.run(operation, asked.variables, principal)
+            if asked.signed:
+                await self._operations.sign(asked, operation, answer)
         except RequestError as error:
             answer = {"errors": error.errors}
         self._metrics.answered(request.scope.get("descent.operation"), time.perf_counter() - start)

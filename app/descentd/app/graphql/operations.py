@@ -5,6 +5,7 @@ costs twice as much a request. So extensions of the Strawberry schema have no ef
 """
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from inspect import isawaitable
@@ -22,8 +23,9 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import Table, check_fields
+from descentd.app.checkpoints.answers import AnswerSigner
 from descentd.app.graphql.context import Context
-from descentd.app.graphql.documents import Documents, Operation
+from descentd.app.graphql.documents import Documents, Operation, Request
 from descentd.app.graphql.executor import Executor
 from descentd.app.graphql.limits import Limits, Shares
 from descentd.app.graphql.pacing import Pace
@@ -60,6 +62,7 @@ class Operations:
         metrics: Metrics,
         access_control: AccessControl,
         table: Table,
+        answers: AnswerSigner,
     ) -> None:
         self.documents = Documents(schema, limits)
         self._schema = schema
@@ -70,6 +73,7 @@ class Operations:
         self._lifespan = lifespan
         self._metrics = metrics
         self._shares = Shares(_SHARE)
+        self._answers = answers
 
     async def permit(self, operation: Operation, principal: Principal) -> None:
         """Raise Forbidden where a principal may not run all of it, and Unauthenticated where its token has ended."""
@@ -94,6 +98,20 @@ class Operations:
             answer = await self._answered(operation, variables, context)
         await self._access_control.note(principal, _fields(operation), answer.get("errors", ()))
         return answer
+
+    async def sign(self, request: Request, operation: Operation, answer: Shape) -> None:
+        """Add `extensions.statement` to the answer to a query: question, answer and the signed note over both.
+
+        Nothing is added where there are errors, or no key. Raises Unavailable where the log does not continue what was
+        signed before.
+        """
+        if operation.kind is not OperationType.QUERY or "errors" in answer or answer["extensions"]["sequence"] is None:
+            return
+        asked = {"query": request.query, "operationName": request.name, "variables": request.variables}
+        question, data = (json.dumps(one, ensure_ascii=False, allow_nan=False) for one in (asked, answer["data"]))
+        note = await self._answers.sign(question, data, answer["extensions"]["sequence"])
+        if note is not None:
+            answer["extensions"]["statement"] = {"question": question, "answer": data, "note": note}
 
     async def _answered(self, operation: Operation, variables: Mapping[str, Any], context: Context) -> Shape:
         deadline = asyncio.timeout(self._timeout)

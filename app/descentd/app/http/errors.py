@@ -51,6 +51,8 @@ _REQUIRED: Final = re.compile(r"to include required field '(?P<field>\w+)'")
 _ENCOUNTERED: Final = re.compile(r"but encountered error '(?P<reason>.*)'; found: ", re.DOTALL)
 _FOUND: Final = re.compile(r", found: .*\.$", re.DOTALL)
 _ABORTED: Final = re.compile(r"Validation aborted|nested too deeply")
+_PLACES: Final = 10
+"""Places of one error."""
 _TOKENS: Final = re.compile(r"more than (?P<most>\d+) tokens")
 
 
@@ -94,8 +96,21 @@ def shaped(error: DescentError) -> list[Shape]:
 
 
 def graphql_errors(errors: Iterable[GraphQLError]) -> list[Shape]:
-    """The errors of an operation in GraphQL's shape, at most `Invalid.LIMIT`."""
-    return [shape for error in errors for shape in _graphql_error(error)][: Invalid.LIMIT]
+    """The errors of an operation in GraphQL's shape, at most `Invalid.LIMIT`.
+
+    What is wrong with a document in several places, in the same words, is one error with the first of its places.
+    """
+    found: list[Shape] = []
+    alike: dict[tuple[str, str | None], Shape] = {}
+    for error in errors:
+        for shape in _graphql_error(error):
+            key = shape["message"], shape["extensions"].get("field")
+            first = alike.setdefault(key, shape) if "path" not in shape and "locations" in shape else shape
+            if first is shape:
+                found.append(shape)
+            elif len(first["locations"]) < _PLACES:
+                first["locations"] += shape["locations"]
+    return found[: Invalid.LIMIT]
 
 
 def _graphql_error(error: GraphQLError) -> Iterator[Shape]:

@@ -18,6 +18,7 @@ from descentd.app.auth.authentication import Authenticator
 from descentd.app.auth.authorization import FIELDS, PAGES, Table
 from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.auth.oidc_login import OIDCLogin
+from descentd.app.checkpoints.answers import AnswerSigner
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.checkpoints.writer import CheckpointWriter
 from descentd.app.explorer.explorer import Explorer
@@ -62,11 +63,13 @@ def create(
     metrics = Metrics(root_fields(schema), paths, shared=settings.run_directory is not None)
     dispatcher = Dispatcher(settings, lambda: lifespan.registry, metrics)
     refresher = ErosionRefresher(lambda: lifespan.registry, metrics.assessed)
+    signer = Signer.of(settings)
+    answers = AnswerSigner(signer, lambda: lifespan.registry)
     operations = Operations(
-        schema, Limits.of(settings), settings.request_timeout, lifespan, metrics, access_control, table
+        schema, Limits.of(settings), settings.request_timeout, lifespan, metrics, access_control, table, answers
     )
     checkpoints = CheckpointWriter(
-        Signer.of(settings),
+        signer,
         lambda: lifespan.registry,
         settings.checkpoint_every,
         writes=settings.checkpoints is not None,

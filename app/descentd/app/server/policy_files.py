@@ -11,6 +11,8 @@ from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.identity import Content
 from descentd.queries.governance.policies import PolicyInput
 
+LONGEST: Final = 200_000
+"""Characters of a policy that is sent: reading them takes a second."""
 _RULE: Final = ("name", "expression", "message")
 
 
@@ -44,6 +46,8 @@ def read_policies(folder: Path) -> Sequence[PolicyInput]:
 
 def read_policy(text: str, name: str) -> PolicyInput:
     """The policy that a YAML text holds; raises Invalid with everything that is wrong, as NAME:LINE: REASON."""
+    if len(text) > LONGEST:
+        raise Invalid([InvalidInput(f"{name}:1: The policy has {len(text)} characters: shorten it to {LONGEST}.")])
     return YAMLFile(name, "policy", _is_integer, text.encode()).read(PolicyInput)
 
 

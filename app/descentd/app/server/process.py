@@ -26,6 +26,7 @@ from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import NEO4J, scheme, store_at, without_credentials
 from descentd.graph.model.errors import InvalidInput, Unavailable
+from descentd.queries.governance.cel.sandbox import SANDBOX
 
 log = structlog.get_logger()
 
@@ -126,6 +127,7 @@ def _run(settings: Settings, listening: socket.socket) -> None:
     if settings.workers == 1:
         uvicorn.Server(config).run([listening])
     else:
+        SANDBOX.close()  # which read the policies; each worker has one of its own
         Multiprocess(config, [listening]).run()
 
 

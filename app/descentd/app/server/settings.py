@@ -114,6 +114,9 @@ class Settings(BaseSettings):
     """What its people's names begin with, its host and a colon unless given: none is taken for the owner of a token."""
 
     oidc_person_claim: str = "sub"
+    oidc_actor_claim: str = "actor"
+    """Who started a CI job, in its token: what the job does counts as that person's. Empty: not looked at."""
+
     oidc_roles_claim: str = "roles"
     oidc_roles: Mapping[str, tuple[AccessRole, ...]] = {}
     """The roles that a value of that claim stands for; without any, the values that are names of roles count."""

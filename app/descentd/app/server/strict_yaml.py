@@ -11,6 +11,8 @@ from descentd.graph.inputs.base import Input, path
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 
 LARGEST: Final = 1024 * 1024
+_MOST_NODES: Final = 20_000
+"""Values in a file: an alias stands for as many as what it names, so few bytes may stand for any number."""
 _TAGS: Final = frozenset(
     f"tag:yaml.org,2002:{tag}" for tag in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map")
 )
@@ -43,6 +45,7 @@ class YAMLFile:
         self._noun = noun
         self._is_integer = is_integer
         self._lines: dict[str, int] = {}
+        self._nodes = 0
         try:
             self._content = self._plain(_document(raw, Path(file), noun), ())
         except Wrong as wrong:
@@ -72,6 +75,9 @@ class YAMLFile:
     def _plain(self, node: yaml.Node, place: Place) -> Any:
         """A node as JSON."""
         line = node.start_mark.line + 1
+        self._nodes += 1
+        if self._nodes > _MOST_NODES:
+            raise Wrong(line, f"The file has more than {_MOST_NODES:,} values, aliases put in: leave some out.")
         self._lines.setdefault(path(place), line)
         if len(place) > 4:
             raise Wrong(line, f"This is nested deeper than a {self._noun} is.")

@@ -1,8 +1,9 @@
 """POST /webhooks/alertmanager, /webhooks/cloudevents and /webhooks/alerts: signed, or with a token.
 
 A signed delivery is added to the store's inbox once everything in it is recorded. Until then what it holds is recorded
-under keys made from its identity, so that a server that is killed in between records nothing twice. A body that was
-accepted at one address is refused at the others, because signatures do not cover the address.
+under keys made from its identity, so that a server that is killed in between records nothing twice. A body counts at
+one address only, because signatures do not cover the address: before anything of it is recorded, the address is written
+to the inbox, where the first one stays, whichever process serves.
 """
 
 from collections.abc import Callable, Iterable
@@ -23,7 +24,7 @@ from descentd.app.http.negotiation import ReadBudget, read_body, require_content
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.webhooks import payloads
 from descentd.app.webhooks.payloads import Notice
-from descentd.app.webhooks.signatures import SignatureVerifier, VerifiedSignature, body_identity
+from descentd.app.webhooks.signatures import SignatureVerifier, VerifiedSignature, earlier_body_identity
 from descentd.graph.model.errors import DescentError, Unauthenticated
 from descentd.graph.store.operational import Arrival
 from descentd.queries.production.alerts import Alert, take_alert
@@ -102,13 +103,14 @@ class Webhook:
         if delivery.before is None:
             # Everything is read before anything is recorded: a body that is wrong in part changes nothing.
             items = list(self._read(request.headers, strict_json.read(body)))
+            if delivery.signature is not None:
+                await self._bind(delivery)
             taken = [await _record(registry, item, i, delivery) for i, item in enumerate(items)]
         else:
             taken = [Recorded(id) for id in delivery.before.records]
         ids = tuple(one.id for one in taken)
         if (signature := delivery.signature) is not None:
-            for identity in (signature.body_identity, signature.identity):
-                await registry.store.inbox.take(Arrival(identity, signature.signed_at, ids))
+            await registry.store.inbox.take(Arrival(signature.identity, signature.signed_at, ids))
         found = await receipts(registry, ids)
         await self._access_control.note(delivery.principal, self._route)
         records = [_shown(receipt, one.note) for receipt, one in zip(found, taken, strict=True)]
@@ -146,17 +148,36 @@ class Webhook:
         Raises Unauthenticated for a replay: one that was not signed anew, or that another address accepted.
         """
         inbox = self._lifespan.registry.store.inbox
+        bound = await inbox.arrived(signature.body_identity)
+        if bound is not None and bound.records != (self._route,):
+            raise _accepted_at(bound.records[0])
         for other in READERS:
-            if other != self._route and await inbox.arrived(body_identity(other, body)) is not None:
-                raise Unauthenticated(
-                    f"This delivery was accepted at {other} already: a signed delivery counts at one address only."
-                )
+            if other != self._route and await inbox.arrived(earlier_body_identity(other, body)) is not None:
+                raise _accepted_at(other)
         before = await inbox.arrived(signature.identity)
         if before is not None and 0 < signature.signed_at <= before.sent:
             raise Unauthenticated(
                 "This delivery was accepted already: to deliver it again, sign it with the current time."
             )
         return before
+
+    async def _bind(self, delivery: _Delivery) -> None:
+        """Bind the body of a signed delivery to this address; raises Unauthenticated where another one was first.
+
+        Of one body that is delivered at two addresses at the same moment, the store keeps the address that comes first.
+        """
+        signature, inbox = delivery.signature, self._lifespan.registry.store.inbox
+        assert signature is not None
+        await inbox.take(Arrival(signature.body_identity, signature.signed_at, (self._route,)))
+        bound = await inbox.arrived(signature.body_identity)
+        if bound is not None and bound.records != (self._route,):
+            raise _accepted_at(bound.records[0])
+
+
+def _accepted_at(address: str | None) -> Unauthenticated:
+    return Unauthenticated(
+        f"This delivery was accepted at {address} already: a signed delivery counts at one address only."
+    )
 
 
 async def _record(registry: Registry, item: Notice, number: int, delivery: _Delivery) -> Recorded:

@@ -27,8 +27,8 @@ class VerifiedSignature:
     """A delivery with a valid signature.
 
     `identity` is the digest of the address, the sender's id where it is signed too, and the body: the same bytes have
-    the same one, whichever process serves. `body_identity` is that of the address and the body alone. `signed_at` is in
-    seconds since 1970 UTC, 0 where the signature does not say.
+    the same one, whichever process serves. `body_identity` is that of the body alone, at whatever address. `signed_at`
+    is in seconds since 1970 UTC, 0 where the signature does not say.
     """
 
     identity: str
@@ -67,7 +67,7 @@ class SignatureVerifier:
                 "The signature does not cover the ce- headers of a CloudEvent in binary mode: send the event in "
                 "structured mode (application/cloudevents+json), or with a token."
             )
-        return VerifiedSignature(_identity(route, id, body), body_identity(route, body), signed_at)
+        return VerifiedSignature(_identity(route, id, body), _identity("body", "", body), signed_at)
 
     def _standard(self, headers: Headers, body: bytes) -> tuple[str, int]:
         id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
@@ -90,8 +90,8 @@ class SignatureVerifier:
         return ""
 
 
-def body_identity(route: str, body: bytes) -> str:
-    """The digest of an address and a body, in hexadecimal, whatever id the sender gave the delivery."""
+def earlier_body_identity(route: str, body: bytes) -> str:
+    """What an earlier server kept of a body that it accepted at an address."""
     return _identity(f"body {route}", "", body)
 
 

@@ -56,8 +56,8 @@ class Token:
 class Access:
     """One or, where `count` is more, several equal accesses within a second; `at` is the first one's moment.
 
-    `person` and `credential` (a token's id, `oidc`, `local` or `command line`) are None where nobody is known;
-    `outcome` is OK or the code of the error that was answered, and `detail` says more of refusals and of commands.
+    `person` and `credential` (a token's id, `oidc`, `oidc JOB`, `local`, `command line`) are None where nobody is
+    known; `outcome` is OK or the code of the error that was answered, `detail` says more of refusals and of commands.
     """
 
     at: int

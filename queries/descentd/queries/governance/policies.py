@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Final
 
+from descentd.graph.cache import Cache
 from descentd.graph.inputs.base import Count, Input, Name, Prose, checked
 from descentd.graph.metrics import nearest
 from descentd.graph.model.derived import place_key
@@ -20,6 +20,7 @@ from descentd.graph.retractions import NEWEST, retracted_ids
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.cel.checks import check
 from descentd.queries.governance.cel.expressions import Expression, compiled
+from descentd.queries.governance.cel.sandbox import in_turn
 from descentd.queries.registry import Registry
 
 PERSON: Final = "descentd"
@@ -27,6 +28,9 @@ PERSON: Final = "descentd"
 
 BUILT_IN: Final = frozenset({"no-policy", "retracted", "no-profile", "flagged", "no-go", "quorum"})
 """Rules that no policy can leave out, by the names that decisions give them."""
+
+MOST_RULES: Final = 200
+"""Rules of a policy."""
 
 _DIGITS: Final = re.compile(r"\d+")
 _LIKENESS: Final = 0.8
@@ -47,6 +51,8 @@ def _own_name(given: str) -> str:
 def _distinct(given: tuple["RuleInput", ...]) -> tuple["RuleInput", ...]:
     if not given:
         raise InvalidInput("A policy without rules demands nothing: write at least one.")
+    if len(given) > MOST_RULES:
+        raise InvalidInput(f"The policy has {len(given)} rules, and {MOST_RULES} are asked: leave some out.")
     rules = Counter(rule.name for rule in given)
     twice = next((name for name, count in rules.items() if count > 1), None)
     if twice:
@@ -98,23 +104,34 @@ class Policy:
 
     @classmethod
     def proposed(cls, given: PolicyInput) -> "Policy":
-        """A policy that is on no record, as it would be asked."""
+        """A policy that is on no record, as it would be asked; see `of`."""
         return cls.of(Record.of(Kind.POLICY, given.content()))
 
     @classmethod
     def of(cls, record: Record) -> "Policy":
-        """Read a POLICY record."""
-        return _read(record.id, record.body)
+        """Read a POLICY record. Its rules are compiled, which may take long where it is not among those read last."""
+        return _KNOWN.find(record.id, lambda: _read(record.id, record.body), lambda _: 1)
 
 
-@lru_cache(maxsize=256)
+_KNOWN: Final[Cache[Policy]] = Cache(256)
+"""Policies that were read last."""
+
+
+async def _policies_of(records: Sequence[Record]) -> list[Policy]:
+    """Policies of records; those that are not known yet are compiled while others are answered."""
+    new = [record for record in records if _KNOWN.get(record.id) is None]
+    if new:
+        await in_turn(lambda: [Policy.of(record) for record in new])
+    return [Policy.of(record) for record in records]
+
+
 def _read(id: str, body: bytes) -> Policy:
     content = parse(body)
     rules = [
         Rule(rule["name"], rule["expression"], rule.get("message"), _compiled(rule["expression"]))
         for rule in content["rules"]
     ]
-    return Policy(id, _digest(content), content["environment"], content["quorum"], rules)
+    return Policy(id, policy_digest(content), content["environment"], content["quorum"], rules)
 
 
 def _compiled(source: str) -> Expression | None:
@@ -124,7 +141,8 @@ def _compiled(source: str) -> Expression | None:
         return None
 
 
-def _digest(content: Content) -> str:
+def policy_digest(content: Content) -> str:
+    """The digest of what a policy's content demands."""
     return content_id(Kind.POLICY, canonical({part: content[part] for part in _OWN}))
 
 
@@ -135,7 +153,8 @@ async def policy_in_force(reads: Reads, environment: str, upto: int) -> Policy |
 
 async def policies_in_force(reads: Reads, environments: Collection[str], upto: int) -> Mapping[str, Policy]:
     """The policies in force in these environments as of a sequence; those without one are left out."""
-    return {place: Policy.of(record) for place, record in (await _newest(reads, environments, upto)).items()}
+    newest = await _newest(reads, environments, upto)
+    return dict(zip(newest, await _policies_of(list(newest.values())), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +173,8 @@ async def policy_history(
     entries = await registry.all_of(Kind.POLICY, upto)
     environments = {entry.record.content["environment"] for entry in entries}
     in_force = {policy.id for policy in (await policies_in_force(registry.store, environments, upto)).values()}
-    states = [PolicyState(entry, Policy.of(entry.record), entry.record.id in in_force) for entry in entries]
+    read = await _policies_of([entry.record for entry in entries])
+    states = [PolicyState(entry, policy, policy.id in in_force) for entry, policy in zip(entries, read, strict=True)]
     return [one for one in states if environment in (None, one.policy.environment) and (all or one.in_force)]
 
 
@@ -200,7 +220,7 @@ async def register_policies(registry: Registry, policies: Sequence[PolicyInput],
             content = policy.content()
             before = in_force.get(policy.environment)
             if before is not None:
-                if _digest(before.content) == _digest(content):
+                if policy_digest(before.content) == policy_digest(content):
                     continue
                 content["supersedes"] = before.id
             new.append(Record.of(Kind.POLICY, signed(content, person)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
+from descentd.graph.model.accounts import person_key
 from descentd.graph.model.clock import timestamp
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
@@ -32,12 +33,19 @@ def external_id(*parts: str) -> str:
 
 
 async def take_alert(registry: Registry, told: Alert, person: str, key: str | None) -> Recorded:
-    """Record an alert. One without an id of its own goes by `key`: the same one again is the same incident."""
+    """Record an alert. One without an id of its own goes by `key`: the same one again is the same incident.
+
+    An alert that is over ends the incident only where the same sender (`person`) opened it: others may know an id.
+    """
     given, note = await _known_alone(registry, told.incident)
     if given.external_id is None:
         given = given.model_copy(update={"external_id": key})
     reported = await record_incident.report(registry, given, person)
-    if told.over:
+    opened_by = str(reported.record.content["by"])
+    if told.over and person_key(opened_by) != person_key(person):
+        refused = f"The incident was reported by {opened_by}, and a resolved alert of another sender does not close it."
+        note = refused if note is None else f"{note} {refused}"
+    elif told.over:
         reason = "The system that reported it says that it is over."
         # A clock that ran backwards must not keep an incident open.
         ended = max(told.resolved or timestamp(), reported.record.content["openedAt"], key=instant)

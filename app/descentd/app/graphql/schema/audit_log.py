@@ -19,7 +19,10 @@ class Access:
 
     at: DateTime = strawberry.field(description="The time of the first of them.")
     person: str | None = strawberry.field(description="The person; null if the request was not authenticated.")
-    credential: str | None = strawberry.field(description="The id of the token, `oidc`, `local` or `command line`.")
+    credential: str | None = strawberry.field(
+        description="The id of the token, `oidc` (followed by the CI job, if the person started one), `local` or "
+        "`command line`."
+    )
     client: str = strawberry.field(description="The network address of the client.")
     route: str = strawberry.field(description="The route, for example `/graphql`.")
     operation: str = strawberry.field(

@@ -1,6 +1,6 @@
 """Policies: those in force now or earlier, what another one would decide, and putting policies in force."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import strawberry
 from strawberry.types import Info
@@ -18,9 +18,12 @@ from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
 from descentd.queries.governance import policies
+from descentd.queries.governance.cel.sandbox import in_turn
 from descentd.queries.governance.gate.trial import try_policy
 from descentd.queries.pages import page
 
+MOST_POLICIES: Final = 50
+"""Policies that are put in force at once."""
 Text = Annotated[str, strawberry.argument(description="The policy, as the YAML text of its file.")]
 
 
@@ -51,7 +54,7 @@ class Policy(Record, kind=Kind.POLICY):
 
     @strawberry.field(description="The digest of its rules, by which decisions name it.")
     async def digest(self, info: Info) -> Digest:
-        return Digest(policies.Policy.of((await self._entry(info)).record).digest)
+        return Digest(policies.policy_digest(await self._content(info)))
 
     @strawberry.field(description="Whether it is in force in its environment.")
     async def in_force(self, info: Info) -> bool:
@@ -156,7 +159,7 @@ class PolicyQuery:
         policy: Text,
         name: Annotated[str, strawberry.argument(description="The name of its file, for messages.")] = "policy",
     ) -> PolicyTrial:
-        proposed = policies.Policy.proposed(read_policy(policy, name))
+        proposed = await in_turn(lambda: policies.Policy.proposed(read_policy(policy, name)))
         registry = context(info).registry
         at = await registry.sequence()
         context(info).answered_at(at)
@@ -185,7 +188,7 @@ class PolicyMutation:
         ],
     ) -> list[Policy]:
         registry = context(info).registry
-        given = _read_all(policies)
+        given = await in_turn(lambda: _read_all(policies))
         ids = await _register(info, given)
         at = await registry.sequence()
         context(info).answered_at(at)
@@ -195,6 +198,8 @@ class PolicyMutation:
 
 def _read_all(texts: list[str]) -> list[policies.PolicyInput]:
     """The policies in some texts; raises Invalid with all problems."""
+    if len(texts) > MOST_POLICIES:
+        raise InvalidInput(f"{len(texts)} policies are too many at once: send up to {MOST_POLICIES}.", "policies")
     found: list[policies.PolicyInput] = []
     wrong: list[DescentError] = []
     for i, text in enumerate(texts):

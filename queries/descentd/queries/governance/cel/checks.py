@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from descentd.graph.model.errors import InvalidInput
-from descentd.queries.governance.cel.expressions import Undecided, compiled, suggestion
+from descentd.queries.governance.cel.engine import Undecided
+from descentd.queries.governance.cel.expressions import compiled, suggestion
 from descentd.queries.governance.cel.schema import EXAMPLES, EXPOSURE, LITERAL, PART, RESULT, Shape, Vocabulary
 from descentd.queries.governance.cel.tokens import CONSTANTS, MACROS, PLAIN, Token, at, closing_of, tokenized
 from descentd.queries.prose import conjunction

@@ -7,12 +7,13 @@ on: `metrics` is indexed by literals only, so that a metric without a result is 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import import_module
+from functools import lru_cache
 from typing import Any, Final
 
 from descentd.graph.metrics import nearest
 from descentd.graph.model.errors import InvalidInput
+from descentd.queries.governance.cel.engine import Undecided, first_line
+from descentd.queries.governance.cel.sandbox import SANDBOX, Allowance, Exceeded
 from descentd.queries.governance.cel.schema import VARIABLES
 from descentd.queries.governance.cel.tokens import (
     CONSTANTS,
@@ -25,7 +26,7 @@ from descentd.queries.governance.cel.tokens import (
     receiver_of,
     tokenized,
 )
-from descentd.queries.governance.cel.vacuity import Instrumented, Monitor, instrument, nonempty, with_extremes
+from descentd.queries.governance.cel.vacuity import Instrumented, instrument
 
 FUNCTIONS: Final = frozenset(
     {"size", "contains", "startsWith", "endsWith", "matches", "int", "double", "string", "has"}
@@ -51,82 +52,43 @@ class Expression:
     populations: frozenset[tuple[str, str]]
     fields: frozenset[str]
 
-    def evaluate(self, variables: Mapping[str, object]) -> object:
+    def evaluate(self, variables: Mapping[str, object], allowance: Allowance | None = None) -> object:
         """What it comes to.
 
-        Raises Undecided where it comes to an error, or to anything but false while nothing that it speaks of was there.
+        Raises Undecided where it comes to an error, where it takes more than an allowance, or where it comes to
+        anything but false while nothing that it speaks of was there. Waits for another process: see `sandbox.in_turn`.
         """
-        monitor = Monitor(self.instrumented.choices)
-        metrics = variables.get("metrics")
-        if self.instrumented.choices and isinstance(metrics, Mapping):
-            variables = {**variables, "metrics": with_extremes(metrics)}
-        context = _engine().Context(dict(variables), {**monitor.functions(), "has": _has})
-        for part in self.instrumented.parts:
-            if part != self.instrumented.text:
-                _notice(part, context, monitor)
-        try:
-            value = _run(self.instrumented.text, context)
-        except Undecided as error:
-            raise Undecided(monitor.reasons[0] if monitor.reasons else str(error)) from None
-        if monitor.reasons and value is not False:
-            raise Undecided(monitor.reasons[0])
-        return value
+        whole = self.instrumented
+        return _evaluated("evaluate", (whole.text, whole.parts, whole.choices, dict(variables)), allowance)
 
-    def evaluate_as_first(self, variables: Mapping[str, object]) -> object:
+    def evaluate_as_first(self, variables: Mapping[str, object], allowance: Allowance | None = None) -> object:
         """What it came to in the first edition of the gate; raises Undecided where it came to an error."""
-        return _run(_as_first(self.source), _engine().Context(dict(variables), {"nonempty_": nonempty, "has": _has}))
+        return _evaluated("evaluate_as_first", (_as_first(self.source), dict(variables)), allowance)
 
 
-def _has(version: Mapping[str, Any], part: str) -> bool:
-    """Whether a version's own record holds a part: `version.has("code")`."""
-    return part in version["parts"]
-
-
-def _notice(part: str, context: Any, monitor: Monitor) -> None:
-    """Ask a part by itself, of which the whole might not ask."""
+def _evaluated(do: str, given: Sequence[Any], allowance: Allowance | None) -> object:
     try:
-        _run(part, context)
-    except Undecided as error:
-        monitor.reasons.append(str(error))
+        answer = SANDBOX.run(do, given, allowance)
+    except Exceeded as error:
+        exceeded = Undecided(str(error))
+        exceeded.mistaken = True
+        raise exceeded from None
+    if "undecided" in answer:
+        undecided = Undecided(answer["undecided"])
+        undecided.mistaken = answer["mistaken"]
+        raise undecided
+    return answer["value"]
 
 
-def _run(source: str, context: Any) -> object:
+def _compile(texts: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """The functions and variables of the first of some expressions; raises InvalidInput where one does not compile."""
     try:
-        return _program(source).execute(context)
-    except Exception as error:
-        text = str(error)
-        undecided = Undecided(_explained(error, text))
-        undecided.mistaken = text.startswith(("Undefined", "Unsupported operation"))
-        raise undecided from None
-
-
-def _explained(error: Exception, text: str) -> str:
-    """What an error of the engine means to who wrote the rule."""
-    if isinstance(error, KeyError):
-        name = str(error.args[0])
-        return f'there is no {name} where it looks for one: ask first whether it is there, "{name}" in …'
-    if text.startswith("No such overload"):
-        return "it compares or asks something that is null, or of another type: write … != null && before it"
-    if text.startswith("Undefined variable or function: '"):
-        return f"{text.split(chr(39))[1]} cannot be called like that: check what it is given"
-    return _first_line(error)
-
-
-@lru_cache(maxsize=4096)
-def _program(source: str) -> Any:
-    return _engine().compile(source)
-
-
-@cache
-def _engine() -> Any:
-    """The CEL library, not before there is a policy: it loads a command line with it, which takes longer than we do."""
-    return import_module("cel")
-
-
-class Undecided(Exception):
-    """An expression came to an error instead of a value; `mistaken` where no evidence at all would make it one."""
-
-    mistaken = False
+        answer = SANDBOX.run("compile", [list(texts)])
+    except Exceeded as error:
+        raise InvalidInput(f"The expression cannot be compiled: {error}.") from None
+    if "error" in answer:
+        raise InvalidInput(f"The expression is not CEL: {_placed(answer['error'])}.")
+    return answer
 
 
 @lru_cache(maxsize=1024)
@@ -138,17 +100,14 @@ def compiled(source: str) -> Expression:
         )
     tokens = list(tokenized(source))
     closing = closing_of(tokens)
-    try:
-        program = _engine().compile(source)
-    except Exception as error:
-        raise InvalidInput(f"The expression is not CEL: {_first_line(error)}.") from None
-    for function in program.functions():
+    program = _compile([source])
+    for function in program["functions"]:
         if function in MACROS:
             raise InvalidInput(f"{function} takes a name and a condition, as in list.{function}(x, x > 0).")
         if function[0].isalpha() and function not in FUNCTIONS:
             raise InvalidInput(f"There is no function {function}: {suggestion(function, FUNCTIONS | MACROS)}.")
     free, bound = _names(tokens, closing)
-    unread = set(program.variables()) - free - bound
+    unread = set(program["variables"]) - free - bound
     if unread:
         raise InvalidInput(f"The expression names {', '.join(sorted(unread))} in a way that cannot be followed.")
     metrics, populations = frozenset(_metrics(tokens)), frozenset(_populations(tokens))
@@ -156,8 +115,7 @@ def compiled(source: str) -> Expression:
     fields = {token.text for before, token in pairs(tokens) if before.text == "." and token.kind == "word"}
     fields |= {found[1] for token in tokens if (found := PLAIN.fullmatch(token.text))}
     instrumented = instrument(source, tokens, closing)
-    for text in (instrumented.text, *instrumented.parts):
-        _program(text)
+    _compile([instrumented.text, *instrumented.parts])
     return Expression(source, instrumented, frozenset(free), metrics, populations, frozenset(fields))
 
 
@@ -254,9 +212,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     return f"did you mean {', '.join(close)}" if close else f"it is one of {', '.join(sorted(known))}"
 
 
-def _first_line(error: Exception) -> str:
-    text = str(error)
+def _placed(text: str) -> str:
+    """What the compiler complains of, with the place."""
     found = _REASON.search(text)
-    if found:
-        return f"line {found[1]}, column {found[2]}: {found[3]}".rstrip(".")
-    return text.split("\n", maxsplit=1)[0].split(". ", maxsplit=1)[0].strip().rstrip(".") or type(error).__name__
+    return f"line {found[1]}, column {found[2]}: {found[3]}".rstrip(".") if found else first_line(text)

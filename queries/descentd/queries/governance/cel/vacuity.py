@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from descentd.graph.model.errors import InvalidInput
 from descentd.queries.governance.cel.tokens import MACROS, PLAIN, Token, at, receiver_of
 
 CHOOSING: Final = frozenset({"slice", "suite", "suite_version", "data", "age_days"})
@@ -22,6 +23,8 @@ _HIGH, _LOW = "with_high_", "with_low_"
 _ALL_HIGH: Final[Mapping[str, object]] = {"n": 1 << 62, "contaminated": True}
 _ALL_LOW: Final[Mapping[str, object]] = {"n": -1, "contaminated": False}
 _HUGE: Final = 1e308
+_LONGEST: Final = 50_000
+"""Characters of an expression in other words: macros within macros are put three times each."""
 _NONEMPTY, _CHOSEN, _FOUND, _RESTED = "nonempty_", "chosen_", "found_", "rested_"
 
 
@@ -84,7 +87,10 @@ def with_extremes(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def instrument(source: str, tokens: Sequence[Token], closing: Mapping[int, int]) -> Instrumented:
-    """Put an expression into words that notice where nothing is chosen."""
+    """Put an expression into words that notice where nothing is chosen.
+
+    Raises InvalidInput where these would be too many: of conditions within conditions they grow threefold a level.
+    """
     writer = _Writer(source, tokens, closing)
     pieces = writer.pieces(0, len(tokens), {}, None)
     parts = [piece.text for piece in pieces if piece.chooses]
@@ -124,6 +130,7 @@ class _Writer:
         self._closing = closing
         self._opening = {end: start for start, end in closing.items()}
         self.choices: list[str] = []
+        self._written = 0
 
     def pieces(self, begin: int, end: int, scopes: Scopes, other: tuple[str, str] | None) -> list[_Piece]:
         """The tokens from `begin` to before `end`, each call of a macro as one piece.
@@ -170,9 +177,17 @@ class _Writer:
         if results and not other and (call.name != "map" or rest):
             monitored = self._monitored(call, of, tail, inner)
             if monitored is not None:
-                return _Piece(start, monitored, chooses=True)
+                return self._piece(start, monitored, True)
         chooses = any(piece.chooses for piece in (*receiver, *condition, *rest))
-        return _Piece(start, f"{of}.{tail}", chooses)
+        return self._piece(start, f"{of}.{tail}", chooses)
+
+    def _piece(self, start: int, text: str, chooses: bool) -> _Piece:
+        self._written += len(text)
+        if self._written > _LONGEST:
+            raise InvalidInput(
+                "The expression has too many conditions within conditions on results: make it several rules."
+            )
+        return _Piece(start, text, chooses)
 
     def _monitored(self, call: _Call, of: str, tail: str, scopes: Scopes) -> str | None:
         """A call on results with what notices whether it has something to go by; None where it chooses nothing."""

@@ -4,6 +4,7 @@ Precedence: what no policy can allow is BLOCKED; else a rule that fails: BLOCKED
 INCOMPLETE; else a quorum that is not reached: BLOCKED.
 """
 
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import name
 from descentd.graph.model.records import Brief
+from descentd.queries.governance.cel.sandbox import Allowance, in_turn
 from descentd.queries.governance.flags import REFUSING, flags_reaching
 from descentd.queries.governance.gate.context import EDITION, GateContext, References
 from descentd.queries.governance.gate.rules import GateOutcome, judge
@@ -89,17 +91,23 @@ async def evaluate(
     context = GateContext(registry, version, environment, upto, moment, references, edition, proposed)
     built_in = [one async for one in _built_in_blocks(context, policy)]
     observed = await observe(context, policy)
-    rules = [_judged(rule, observed, edition) for rule in asked]
+    rules = await in_turn(lambda: _judged(asked, observed, edition)) if asked else []
     people = await _quorum(context, policy)
     return Gate(
         version, environment, _outcome(built_in, rules, people), policy, (*built_in, *rules, *people), upto, moment
     )
 
 
-def _judged(rule: Rule, observed: Observed, edition: int) -> RuleOutcome:
-    found = judge(rule, observed.seen, edition)
-    evidence = observed.evidence(rule.expression) if rule.expression else ()
-    return RuleOutcome(rule.name, found.outcome, found.message, evidence, found.saw)
+def _judged(rules: Sequence[Rule], observed: Observed, edition: int) -> list[RuleOutcome]:
+    """What rules come to, within the processor time that a policy has."""
+    allowance, outcomes = Allowance(), []
+    for rule in rules:
+        begin = time.thread_time()
+        found = judge(rule, observed.seen, edition, allowance)
+        allowance.left -= time.thread_time() - begin
+        evidence = observed.evidence(rule.expression) if rule.expression else ()
+        outcomes.append(RuleOutcome(rule.name, found.outcome, found.message, evidence, found.saw))
+    return outcomes
 
 
 def _outcome(

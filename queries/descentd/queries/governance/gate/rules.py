@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from descentd.queries.governance.cel.expressions import Expression, Undecided
+from descentd.queries.governance.cel.engine import Undecided
+from descentd.queries.governance.cel.expressions import Expression
+from descentd.queries.governance.cel.sandbox import SPENT, Allowance
 from descentd.queries.governance.gate.context import EDITION
 from descentd.queries.governance.gate.explain import explain
 from descentd.queries.governance.policies import Rule
@@ -44,10 +46,15 @@ class Judgement:
     saw: str = ""
 
 
-def judge(rule: Rule, seen: Bindings, edition: int = EDITION) -> Judgement:
-    """What a rule comes to; the one place where something passes."""
+def judge(rule: Rule, seen: Bindings, edition: int = EDITION, allowance: Allowance | None = None) -> Judgement:
+    """What a rule comes to; the one place where something passes.
+
+    allowance: the processor time that is left to the rules of its policy. What would take more is INCOMPLETE.
+    """
     if rule.expression is None:
         return Judgement(GateOutcome.INCOMPLETE, f"This server cannot read its expression: {rule.source}")
+    if allowance is not None and allowance.left <= 0:
+        return Judgement(GateOutcome.INCOMPLETE, f"It cannot be decided: {SPENT}.")
     lacking = _lacking(rule.expression, seen)
     if lacking:
         return Judgement(GateOutcome.INCOMPLETE, lacking)
@@ -58,7 +65,7 @@ def judge(rule: Rule, seen: Bindings, edition: int = EDITION) -> Judgement:
         return Judgement(GateOutcome.INCOMPLETE, "A number that it speaks of is not a number (NaN).")
     saw = explain(rule.expression, variables)
     try:
-        value = _evaluated(rule.expression, variables, edition)
+        value = _evaluated(rule.expression, variables, edition, allowance)
     except Undecided as error:
         unknown = _unknown(rule.expression, seen)
         reason = f"{unknown} is not known, and {error}" if unknown and "null" in str(error) else str(error)
@@ -72,8 +79,9 @@ def judge(rule: Rule, seen: Bindings, edition: int = EDITION) -> Judgement:
     return Judgement(GateOutcome.INCOMPLETE, message, saw)
 
 
-def _evaluated(expression: Expression, variables: Bindings, edition: int) -> object:
-    return expression.evaluate(variables) if edition > 1 else expression.evaluate_as_first(variables)
+def _evaluated(expression: Expression, variables: Bindings, edition: int, allowance: Allowance | None) -> object:
+    evaluate = expression.evaluate if edition > 1 else expression.evaluate_as_first
+    return evaluate(variables, allowance)
 
 
 def _lacking(expression: Expression, seen: Bindings) -> str | None:

@@ -1,0 +1,1 @@
+"""Attacks on a server, and what answers them rightly: `make attack` runs all of them."""
