@@ -84,7 +84,7 @@ test-thorough: test  ## Test with four times the examples and kills, and kill a 
 	$(BIN)/python -m tests.app.kills --kills 100
 
 .PHONY: test-peers
-test-peers: setup  ## Test with what other people release: the newest Neo4j, by Java 21 or newer and Maven
+test-peers: setup  ## Test with what other people release: the newest Neo4j, by Java 21 or newer and Maven; nginx, where it is installed
 	$(BIN)/pytest tests/peers --durations 20
 
 .PHONY: test-pythons

@@ -103,7 +103,7 @@ def _(target: Target) -> None:
     for path in ("/graphql", "/graphiql", "/playground", "/console", "/altair"):
         answer = target.http.get(path, headers={"accept": "text/html"})
         assert answer.status_code in {401, 404, 405, 406}, (path, answer.status_code)
-        assert "<html" not in answer.text
+        assert "graphiql" not in answer.text.lower().replace(path, "")
 
 
 @attack("graphql-cop: the schema is not shown to strangers")
