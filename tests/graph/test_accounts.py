@@ -101,7 +101,9 @@ class TestSQLite(InSQLite, PeopleContract):
         await other.close()
 
     async def test_a_file_from_before_there_were_tokens(self, store: SQLiteStore) -> None:
-        store._writer.executescript("DROP TABLE token; DROP TABLE access")
+        store._writer.executescript(
+            "DROP TABLE token; DROP TABLE access; DROP TABLE event; DROP TABLE chain; PRAGMA user_version = 1"
+        )
         await store.close()
         await store.open()
         await store.accounts.add_token(ADA)

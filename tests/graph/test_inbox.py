@@ -35,7 +35,7 @@ class InboxContract:
         assert await store.inbox.arrived(ONE.identity) == Arrival(ONE.identity, 9, ONE.records)
 
     async def test_many_at_once(self, store: Store) -> None:
-        await asyncio.gather(*(store.inbox.take(Arrival("d" * 64, sent, ("sha256:1",))) for sent in range(8)))
+        await asyncio.gather(*(store.inbox.take(Arrival("d" * 64, sent, ("sha256:1",))) for sent in range(1, 8)))
         assert await store.inbox.arrived("d" * 64) == Arrival("d" * 64, 7, ("sha256:1",))
 
     async def test_they_are_no_part_of_the_lineage(self, store: Store) -> None:
@@ -61,7 +61,7 @@ class TestSQLite(InSQLite, InboxContract):
         await other.close()
 
     async def test_a_file_from_before_deliveries_were_kept(self, store: SQLiteStore) -> None:
-        store._writer.executescript("DROP TABLE arrival")
+        store._writer.executescript("DROP TABLE arrival; DROP TABLE event; DROP TABLE chain; PRAGMA user_version = 1")
         await store.close()
         await store.open()
         await store.inbox.take(ONE)

@@ -127,7 +127,9 @@ class TestSQLite(InSQLite, OutboxContract):
         await other.close()
 
     async def test_a_file_from_before_there_were_deliveries(self, store: SQLiteStore) -> None:
-        store._writer.executescript("DROP TABLE destination; DROP TABLE delivery")
+        store._writer.executescript(
+            "DROP TABLE destination; DROP TABLE delivery; DROP TABLE event; DROP TABLE chain; PRAGMA user_version = 1"
+        )
         await store.close()
         await store.open()
         await kept(store, delivery(1))

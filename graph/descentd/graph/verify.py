@@ -17,6 +17,8 @@ from descentd.graph.model.log import Head
 from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Stored, Totals
+from descentd.graph.store.journal import Journal
+from descentd.graph.verify_chains import ChainError, Closed, KnownEvent, verify_chains
 
 _CHUNK: Final = 1000
 _LONGEST: Final = 200
@@ -54,18 +56,28 @@ class Audited(Protocol):
         """How many records, edges and keys there are, and what is astray."""
         ...
 
+    @property
+    def journal(self) -> Journal:
+        """The chains of events of what is beside the log."""
+        ...
+
 
 class _WrongError(Exception):
     """What does not fit, as a sentence."""
 
 
 async def verify(
-    store: Audited, progress: Callable[[int, int], None] | None = None, known: Sequence[tuple[int, bytes]] = ()
+    store: Audited,
+    progress: Callable[[int, int], None] | None = None,
+    known: Sequence[tuple[int, bytes]] = (),
+    events: Sequence[KnownEvent] = (),
+    closed: Closed | None = None,
 ) -> Report:
     """Compare everything that `store` holds with what follows from its records' content, up to the first misfit.
 
-    `progress` is called with how many records were compared, and of how many. `known` are sizes that the log had and
-    the roots that it had then, from checkpoints: it has to continue all of them. Raises Unavailable.
+    And what is kept beside the log with its chains of events. `progress` is called with how many records were compared,
+    and of how many. `known` are sizes that the log had and the roots that it had then, from checkpoints: it has to
+    continue all of them. `events` and `closed` are for `verify_chains`. Raises Unavailable.
     """
     log = _Log(known)
     try:
@@ -83,8 +95,9 @@ async def verify(
             totals = await store.totals()
             if await _head(store) == head:  # else somebody wrote meanwhile, and the totals count that too
                 log.count(totals)
+                await verify_chains(store.journal, events, closed)
                 return Report(log.sequence, log.frontier.root().hex(), None)
-    except _WrongError as wrong:
+    except (_WrongError, ChainError) as wrong:
         return Report(log.sequence, log.frontier.root().hex(), str(wrong))
 
 

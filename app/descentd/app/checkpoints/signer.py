@@ -1,23 +1,29 @@
 """What signs checkpoints: never two roots of one size, and never a log that does not continue the last checkpoint."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 import structlog
 
+from descentd.app.checkpoints.chain_notes import ChainHeads, closed_by, closing_text, open_chain_heads
 from descentd.app.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from descentd.app.checkpoints.folders import Folders
 from descentd.app.checkpoints.signed_note import SigningKey, VerifyingKey, keys_of
 from descentd.app.server.settings import Settings
+from descentd.graph.model.chain import Chain
 from descentd.graph.model.errors import InvalidInput, NotFound, Unavailable
 from descentd.graph.store.base import Store
+from descentd.graph.verify_chains import NAMES, Closed, KnownEvent
 from descentd.queries.proofs import LogTree
 
 log = structlog.get_logger()
 
 LATEST: Final = "checkpoint"
 """The file of the last checkpoint; beside it is one for each, with its size as suffix."""
+
+CHAINS: Final = "chains"
+"""The file of the last note about the chains of events; beside it is one for each, with the number of all events."""
 
 
 class Signer:
@@ -29,9 +35,10 @@ class Signer:
     def __init__(self, key: SigningKey, earlier: Sequence[VerifyingKey] = (), folders: Sequence[Path] = ()) -> None:
         self._key = key
         self._keys = [key.public, *earlier]
-        self._folders = folders
+        self._folders = Folders(folders)
         self._last: Checkpoint | None = None
         self._note = ""
+        self._last_heads: ChainHeads | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self | None:
@@ -62,12 +69,6 @@ class Signer:
         """What its checkpoints are verified with."""
         return self._key.public
 
-    @property
-    def written(self) -> int:
-        """The size of the last checkpoint in the folder; raises Unavailable where that cannot be read."""
-        last = self._kept()
-        return last.size if last else 0
-
     async def sign(self, store: Store, tree: LogTree) -> str:
         """The signed checkpoint of the log as of now; `tree` is what is known of it.
 
@@ -76,17 +77,18 @@ class Signer:
         """
         return (await self._signed(store, tree))[0]
 
-    async def write(self, store: Store, tree: LogTree) -> str:
-        """As `sign`; it is also written into the folders. Raises Unavailable where the first cannot be written."""
-        note, checkpoint = await self._signed(store, tree)
-        for place, folder in enumerate(self._folders):
-            try:
-                _write(folder, checkpoint.size, note)
-            except OSError as error:
-                reason = error.strerror or "it cannot be written"
-                if place == 0:
-                    raise Unavailable(f"The checkpoint cannot be written ({reason}): check its folder.") from error
-                log.error("checkpoint_not_copied", reason=reason)
+    async def write(self, store: Store, tree: LogTree, least: int = 0) -> str:
+        """As `sign`; it is also written into the folders.
+
+        Nothing is written and returned where fewer than `least` entries came since the last, which another process may
+        have written. Raises Unavailable where the first folder cannot be written.
+        """
+        async with self._folders.lock():
+            last = self._kept()
+            if 0 <= await store.sequence() - (last.size if last else 0) < least:
+                return ""
+            note, checkpoint = await self._signed(store, tree)
+            self._folders.put(LATEST, checkpoint.size, note)
         return note
 
     async def root(self, store: Store, tree: LogTree, size: int) -> bytes:
@@ -103,12 +105,67 @@ class Signer:
         """The note of a text, signed. The text must be none that could be taken for a checkpoint."""
         return self._key.sign(text)
 
+    async def write_chains(self, store: Store, least: int = 0) -> str:
+        """The signed ends of the chains of events, written into the folders too; nothing where fewer than `least` came.
+
+        Raises Unavailable where a chain does not continue the last note: somebody took events away or changed them.
+        """
+        async with self._folders.lock():
+            head = await store.head()
+            heads = await store.journal.heads()
+            if missing := [NAMES[chain] for chain in Chain if chain not in heads]:
+                raise Unavailable(f"The end of {missing[0]} is missing: run `descentd verify`.")
+            ends = {chain: (heads[chain].number, heads[chain].hash) for chain in Chain}
+            found = ChainHeads(self._key.name, (head.sequence, head.frontier.root()), ends)
+            last = self._newest_heads()
+            if 0 <= found.total - (last.total if last else 0) < least:
+                return ""
+            for known in last.events if last else ():
+                await self._check_continued(store, known)
+            self._last_heads, note = found, self._key.sign(found.text)
+            self._folders.put(CHAINS, found.total, note)
+        return note
+
+    def close(self, chain: Chain, number: int, hash: bytes) -> str:
+        """The signed note that a chain was forgotten upto an event."""
+        return self._key.sign(closing_text(self._key.name, chain, number, hash))
+
+    @property
+    def closed(self) -> Closed:
+        """What is wrong with such notes, which this key or an earlier one has to have signed."""
+        return closed_by(self._keys)
+
+    async def _check_continued(self, store: Store, known: KnownEvent) -> None:
+        head = (await store.journal.heads())[known.chain]
+        if known.number < head.base:
+            fault = self.closed(known.chain, head.base, head.base_hash, head.closing)
+        elif known.number == head.base:
+            fault = None if known.hash == head.base_hash else "it was rewritten"
+        else:
+            found = await store.journal.events(known.chain, known.number - 1, 1)
+            fault = None if found and found[0].hash == known.hash else "events were taken away or changed"
+        if fault:
+            log.error("chains_refused", chain=known.chain.value, last=known.number)
+            raise Unavailable(
+                f"{NAMES[known.chain]} does not continue the last signed note: {fault}. Nothing is signed: run "
+                "`descentd verify --checkpoint`."
+            )
+
+    def _newest_heads(self) -> ChainHeads | None:
+        written = self._folders.latest(CHAINS)
+        if written is None:
+            return self._last_heads
+        try:
+            return open_chain_heads(written, self._keys)
+        except InvalidInput as error:
+            raise Unavailable(f"The last note about the chains in the folder is not ours. {error.message}") from None
+
     async def _signed(self, store: Store, tree: LogTree) -> tuple[str, Checkpoint]:
+        last = self._newest()  # first of all: another process may sign what comes after this
         head = await store.head()
         root = head.frontier.root()
         if self._last == (checkpoint := Checkpoint(self._key.name, head.sequence, root)):
             return self._note, checkpoint  # whoever asks again costs nothing
-        last = self._newest()
         root_of = await tree.roots(store, (min(last.size, head.sequence),) if last else (), head.sequence)
         if root_of(0, head.sequence) != root:
             raise Unavailable("The root of the log is not that of its entries: run `descentd verify`.")
@@ -127,14 +184,9 @@ class Signer:
         return max(found, key=lambda one: one.size, default=None)
 
     def _kept(self) -> Checkpoint | None:
-        if not self._folders:
+        written = self._folders.latest(LATEST)
+        if written is None:
             return None
-        try:
-            written = (self._folders[0] / LATEST).read_text("utf-8")
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError):
-            raise Unavailable("The last checkpoint cannot be read: check its folder.") from None
         try:
             return open_checkpoint(written, self._keys)[0]
         except InvalidInput as error:
@@ -149,14 +201,3 @@ def checkpoint_signer(signer: Signer | None) -> Signer:
     if signer is None:
         raise NotFound("This registry signs no checkpoints: set DESCENT_SIGNING_KEY_FILE, see `descentd keygen`.")
     return signer
-
-
-def _write(folder: Path, size: int, note: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (f"{LATEST}.{size}", LATEST):
-        partial = folder / f".{name}.{os.getpid()}"
-        with partial.open("w", encoding="utf-8") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(folder / name)

@@ -20,6 +20,8 @@ log = structlog.get_logger()
 class CheckpointWriter:
     """Writes one whenever `every` entries came since the last; `registry` raises Unavailable while there is none.
 
+    And with it, or when as many events of what is beside the log came, a note about their chains.
+
     It looks at the log's end every `look` seconds: other processes write to it too.
     """
 
@@ -65,8 +67,8 @@ class CheckpointWriter:
     async def _write(self, least: int) -> None:
         try:
             registry, signer = self._registry(), checkpoint_signer(self._signer)
-            if await registry.store.sequence() - signer.written >= least:
-                await signer.write(registry.store, registry.cache(LogTree))
+            written = await signer.write(registry.store, registry.cache(LogTree), least)
+            await signer.write_chains(registry.store, 1 if written else least)
         except DescentError as error:
             log.warning("checkpoint_not_written", reason=error.message)
         except Exception as error:

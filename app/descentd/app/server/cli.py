@@ -4,7 +4,6 @@ import asyncio
 import gc
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
@@ -14,10 +13,10 @@ from typing import Annotated
 import typer
 
 from descentd.app.auth.token_commands import Format, Store, tokens
-from descentd.app.checkpoints.checkpoint import Checkpoint
-from descentd.app.checkpoints.commands import checkpoint, keygen, opened
+from descentd.app.checkpoints.commands import Known, checkpoint, keygen, opened
 from descentd.app.notifications.commands import deliveries
 from descentd.app.server.policy_commands import policies
+from descentd.app.server.retention import prune
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import existing_store
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
@@ -100,6 +99,7 @@ app.add_typer(deliveries, name="deliveries")
 app.add_typer(policies, name="policies")
 app.command()(keygen)
 app.command()(checkpoint)
+app.command()(prune)
 
 
 @app.command()
@@ -108,7 +108,9 @@ def verify(
     format: Annotated[Format, typer.Option(help="How the outcome is written.")] = Format.TEXT,
     checkpoints: Annotated[
         list[Path] | None,
-        typer.Option("--checkpoint", help="A signed checkpoint that the log has to continue.", metavar="FILE"),
+        typer.Option(
+            "--checkpoint", help="A checkpoint, or a note about chains, that has to be continued.", metavar="FILE"
+        ),
     ] = None,
     keys: Annotated[
         list[str] | None,
@@ -120,7 +122,7 @@ def verify(
 ) -> None:
     """Work out again everything that a store holds, and say whether it is what was recorded; 1 where it is not."""
     settings = Settings.read(store=store)
-    known = opened(checkpoints, keys or [], witnesses or [], settings) if checkpoints else []
+    known = opened(checkpoints or [], keys or [], witnesses or [], settings)
     report = asyncio.run(_verify(settings.store, known))
     if format is Format.JSON:
         sys.stdout.write(json.dumps({"records": report.records, "root": report.root, "problem": report.problem}) + "\n")
@@ -157,12 +159,12 @@ async def _audit(address: str) -> list[BrokenRule]:
         await store.close()
 
 
-async def _verify(address: str, known: Sequence[Checkpoint]) -> Report:
+async def _verify(address: str, known: Known) -> Report:
     store = existing_store(address)
     await store.open()
     try:
-        roots = [(checkpoint.size, checkpoint.root) for checkpoint in known]
-        return await checked(store, _show_progress if sys.stderr.isatty() else None, roots)
+        progress = _show_progress if sys.stderr.isatty() else None
+        return await checked(store, progress, known.roots, known.events, known.closed)
     finally:
         await store.close()
 

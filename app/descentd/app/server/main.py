@@ -38,6 +38,7 @@ from descentd.app.server.erosion_refresher import ErosionRefresher
 from descentd.app.server.health import Health
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
+from descentd.app.server.retention import Retention
 from descentd.app.server.settings import Settings
 from descentd.app.server.signals import on_termination
 from descentd.app.webhooks.endpoints import READERS, Webhook
@@ -68,6 +69,8 @@ def create(
     operations = Operations(
         schema, Limits.of(settings), settings.request_timeout, lifespan, metrics, access_control, table, answers
     )
+    signer = Signer.of(settings)
+    retention = Retention(settings, lambda: lifespan.registry, signer)
     checkpoints = CheckpointWriter(
         signer,
         lambda: lifespan.registry,
@@ -105,14 +108,16 @@ def create(
             dispatcher.start()
             refresher.start()
             checkpoints.start()
+            retention.start()
             try:
                 yield
             finally:
                 lifespan.ending.set()
                 await refresher.stop()
                 await dispatcher.stop()
-                await checkpoints.stop()
+                await retention.stop()
                 await access_control.audit_log.close()
+                await checkpoints.stop()
                 await lifespan.stop()
 
     app = Starlette(

@@ -69,6 +69,15 @@ class Settings(BaseSettings):
     checkpoint_every: Annotated[int, Field(ge=1)] = 1000
     """How many entries come between two checkpoints."""
 
+    retain_access_log: Annotated[int, Field(ge=0, le=36_500)] = 365
+    """Days for which accesses are kept; 0 for ever, here and below."""
+
+    retain_arrivals: Annotated[int, Field(ge=0, le=36_500)] = 30
+    """Days for which it is known which signed webhook deliveries came."""
+
+    retain_deliveries: Annotated[int, Field(ge=0, le=36_500)] = 90
+    """Days for which it is known which deliveries to destinations arrived."""
+
     body_limit: Annotated[int, Field(ge=1024)] = 16 * 1024 * 1024
     request_timeout: Annotated[float, Field(gt=0)] = 30.0
     shutdown_timeout: Annotated[int, Field(ge=1)] = 35

@@ -14,6 +14,7 @@ from descentd.graph.model.kinds import Edge, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief, Record
+from descentd.graph.store.journal import Journal
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
 
@@ -123,6 +124,11 @@ class Store(Reads, Protocol):
     @property
     def inbox(self) -> Inbox:
         """Which deliveries from outside came, while it is open."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """The chains of events of these, while it is open."""
         ...
 
     async def open(self) -> None:

@@ -15,7 +15,9 @@ from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link, Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
-from descentd.graph.store.operational import Accounts, Inbox, MemoryAccounts, MemoryInbox, MemoryOutbox, Outbox
+from descentd.graph.store.journal import Journal, MemoryJournal
+from descentd.graph.store.memory_operational import MemoryAccounts, MemoryInbox, MemoryOutbox
+from descentd.graph.store.operational import Accounts, Inbox, Outbox
 from descentd.graph.store.tail import MADE_WITH, RETRACTABLE, TailBuilder, disclosure_fact, speaking, suspects
 
 
@@ -29,9 +31,10 @@ class MemoryStore:
         self._keyed: defaultdict[str, list[int]] = defaultdict(list)
         self._inward: defaultdict[int, list[Link]] = defaultdict(list)
         self._lock = asyncio.Lock()
-        self._accounts = MemoryAccounts()
-        self._outbox = MemoryOutbox()
-        self._inbox = MemoryInbox()
+        self._journal = MemoryJournal()
+        self._accounts = MemoryAccounts(self._journal)
+        self._outbox = MemoryOutbox(self._journal)
+        self._inbox = MemoryInbox(self._journal)
 
     @property
     def accounts(self) -> Accounts:
@@ -47,6 +50,11 @@ class MemoryStore:
     def inbox(self) -> Inbox:
         """See Store."""
         return self._inbox
+
+    @property
+    def journal(self) -> Journal:
+        """See Store."""
+        return self._journal
 
     async def open(self) -> None:
         """Nothing to connect to."""

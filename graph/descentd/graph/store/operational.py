@@ -4,7 +4,7 @@ None of it is part of the lineage, and no record's content names it.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
@@ -90,60 +90,12 @@ class Accounts(Protocol):
         ...
 
 
-class MemoryAccounts:
-    """Plain lists. Implements Accounts."""
-
-    def __init__(self) -> None:
-        self._tokens: dict[str, Token] = {}
-        self._accesses: list[Access] = []
-
-    async def any_token(self) -> bool:
-        """See Accounts."""
-        return bool(self._tokens)
-
-    async def token(self, hash: bytes) -> Token | None:
-        """See Accounts."""
-        return next((token for token in self._tokens.values() if token.hash == hash), None)
-
-    async def tokens(self) -> list[Token]:
-        """See Accounts."""
-        return sorted(self._tokens.values(), key=lambda token: (token.created_at, token.id))
-
-    async def add_token(self, token: Token) -> None:
-        """See Accounts."""
-        self._tokens[token.id] = token
-
-    async def revoke(self, ids: Collection[str], at: int) -> None:
-        """See Accounts."""
-        for id in ids:
-            token = self._tokens.get(id)
-            if token is not None and token.revoked_at is None:
-                self._tokens[id] = replace(token, revoked_at=at)
-
-    async def record_accesses(self, accesses: Sequence[Access]) -> None:
-        """See Accounts."""
-        self._accesses += accesses
-
-    async def accesses(
-        self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
-    ) -> list[tuple[int, Access]]:
-        """See Accounts."""
-        found = [
-            (number, access)
-            for number, access in enumerate(self._accesses, 1)
-            if (before is None or number < before)
-            and (person is None or access.person == person)
-            and (refused is None or access.refused == refused)
-        ]
-        return found[::-1][:limit]
-
-
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A delivery that was taken. `identity` tells it from all others, whoever serves and however often it comes.
 
-    `sent` is when its sender signed it last (seconds since 1970 UTC), 0 where signatures do not say; `records` are the
-    ids of what it told, in its order, None for what needed no record.
+    `sent` is when its sender signed it last (seconds since 1970 UTC), 0 where a signature that says no time was taken;
+    `records` are the ids of what it told, in its order, None for what needed no record.
     """
 
     identity: str
@@ -159,24 +111,8 @@ class Inbox(Protocol):
         ...
 
     async def take(self, arrival: Arrival) -> None:
-        """Keep a delivery, durably. Of one that is there only `sent` changes, and never goes back."""
+        """Keep a delivery, durably. Of one that is there only `sent` changes: never back, but to 0, which it stays."""
         ...
-
-
-class MemoryInbox:
-    """A plain dict. Implements Inbox."""
-
-    def __init__(self) -> None:
-        self._arrivals: dict[str, Arrival] = {}
-
-    async def arrived(self, identity: str) -> Arrival | None:
-        """See Inbox."""
-        return self._arrivals.get(identity)
-
-    async def take(self, arrival: Arrival) -> None:
-        """See Inbox."""
-        known = self._arrivals.get(arrival.identity, arrival)
-        self._arrivals[arrival.identity] = Arrival(known.identity, max(known.sent, arrival.sent), known.records)
 
 
 class Outbox(Protocol):
@@ -227,77 +163,3 @@ class Outbox(Protocol):
     async def destinations(self) -> list[DestinationState]:
         """All destinations that were ever claimed, by name."""
         ...
-
-
-class MemoryOutbox:
-    """Plain dicts. Implements Outbox."""
-
-    def __init__(self) -> None:
-        self._destinations: dict[str, DestinationState] = {}
-        self._deliveries: dict[tuple[str, int, str], Delivery] = {}
-
-    async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
-        """See Outbox."""
-        known = self._destinations.get(destination, DestinationState(destination, start, holder, until))
-        if known.holder != holder and known.until > now:
-            return None
-        self._destinations[destination] = replace(known, holder=holder, until=until)
-        return known.position
-
-    async def release(self, destination: str, holder: str) -> None:
-        """See Outbox."""
-        known = self._destinations.get(destination)
-        if known is not None and known.holder == holder:
-            self._destinations[destination] = replace(known, until=0)
-
-    async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
-        """See Outbox."""
-        known = self._destinations.get(destination)
-        if known is None or known.holder != holder:
-            return False
-        self._destinations[destination] = replace(known, position=max(position, known.position))
-        if delivery is not None:
-            self._deliveries[delivery.destination, delivery.sequence, delivery.type] = delivery
-        return True
-
-    async def waiting(self, destination: str) -> list[Delivery]:
-        """See Outbox."""
-        return [one for one in self._of(destination) if one.state is DeliveryState.WAITING]
-
-    async def between(self, destination: str, after: int, upto: int) -> list[Delivery]:
-        """See Outbox."""
-        return [one for one in self._of(destination) if after < one.sequence <= upto]
-
-    async def redeliver(self, destination: str, sequences: Collection[int] | None) -> list[int]:
-        """See Outbox."""
-        found = {
-            key: one
-            for key, one in self._deliveries.items()
-            if one.destination == destination
-            and (one.state is DeliveryState.PARKED if sequences is None else one.sequence in sequences)
-        }
-        marked = sorted({one.sequence for one in found.values()})
-        if sequences is not None and len(marked) < len(set(sequences)):
-            return []
-        for key, one in found.items():
-            self._deliveries[key] = replace(one, state=DeliveryState.WAITING, attempts=0, next_at=0)
-        return marked
-
-    async def deliveries(
-        self, limit: int, destination: str | None = None, state: DeliveryState | None = None
-    ) -> list[Delivery]:
-        """See Outbox."""
-        found = [
-            one
-            for one in self._deliveries.values()
-            if destination in (None, one.destination) and state in (None, one.state)
-        ]
-        return sorted(found, key=lambda one: (-one.sequence, one.destination, one.type))[:limit]
-
-    async def destinations(self) -> list[DestinationState]:
-        """See Outbox."""
-        return sorted(self._destinations.values(), key=lambda one: one.name)
-
-    def _of(self, destination: str) -> list[Delivery]:
-        found = [one for one in self._deliveries.values() if one.destination == destination]
-        return sorted(found, key=lambda one: (one.sequence, one.type))

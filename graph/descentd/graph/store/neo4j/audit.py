@@ -5,12 +5,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from descentd.graph.index.disclosures import retracted
+from descentd.graph.model.chain import Chain
 from descentd.graph.model.kinds import ROLES, Edge, Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Stored, Totals
-from descentd.graph.store.neo4j import disclosures
+from descentd.graph.store.changes import ACCESS
+from descentd.graph.store.neo4j import disclosures, operational
 from descentd.graph.store.neo4j.connection import Row, Run
+from descentd.graph.store.neo4j.journal import EVENT
 from descentd.graph.store.neo4j.populations import STRAYS, said, shut
 from descentd.graph.store.neo4j.schema import KEPT, LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns, readable
 
@@ -60,6 +63,13 @@ _NODE_PROPERTIES: Final = {
     "_Attribute": ("name", "value", "folded"),
     "_Complete": ("one",),
     "_Undocumented": ("one",),
+    "_Token": ("id", "hash", "person", "roles", "createdAt", "expiresAt", "revokedAt"),
+    "_Access": ("seq", "at", "hash", *ACCESS),
+    "_Arrival": ("identity", "sent", "records", "locked"),
+    "_Destination": ("name", "position", "holder", "until", "locked"),
+    "_Delivery": operational.DELIVERY_COLUMNS,
+    "_Event": ("chain", *EVENT),
+    "_Chain": ("name", "number", "hash", "base", "baseHash", "closing", "locked"),
 }
 """Those of the nodes that are no records, which have one label each."""
 
@@ -112,6 +122,14 @@ _STRAYS: Final = {
         MATCH (t:_Twin)-[e:MIRRORED]-(o:Record) WHERE NOT o:Disclosure WITH count(DISTINCT e) AS stated
         MATCH ()-[f:_FLOWS|_RESTS]->() WHERE f.by IS NULL
         WITH stated, count(f) AS walked WHERE walked > stated RETURN walked""",
+    "an entry of a log that is in none": f"""
+        MATCH (e:_Event) WHERE NOT e.chain IN {[chain.value for chain in Chain if chain is not Chain.ACCESSES]}
+        OR e.chain IS NULL OR valueType(e.number) <> 'INTEGER NOT NULL' RETURN e.number LIMIT 1""",
+    "an access that is not in its log": """
+        MATCH (a:_Access) WHERE valueType(a.seq) <> 'INTEGER NOT NULL' RETURN a.seq LIMIT 1""",
+    "an end of a log that is none": f"""
+        MATCH (c:_Chain) WHERE c.name IS NULL OR NOT c.name IN {[chain.value for chain in Chain]}
+        RETURN c.name LIMIT 1""",
     "a dataset whose walks begin elsewhere than at its partitions": """
         MATCH (d:Record)-[:INCLUDES]->(p) OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
         WITH d, collect(DISTINCT coalesce(first, p).seq) + d.seq AS parts

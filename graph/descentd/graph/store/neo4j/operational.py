@@ -1,9 +1,7 @@
-"""Tokens, accesses and deliveries in Neo4j, as nodes that nothing of the lineage is joined to.
+"""Tokens and deliveries in Neo4j, as nodes that nothing of the lineage is joined to; accesses are in `journal`.
 
 ```
 (:_Token {id, hash, person, roles, createdAt, expiresAt, revokedAt})
-(:_Access {seq, at, person, credential, client, route, operation, outcome, detail, count, refused})
-(:_AccessLog {one: 1, seq})       the end of the log of accesses, and the lock of those who add to it
 (:_Arrival {identity, sent, records})      records as JSON, for lists in Neo4j hold no null
 (:_Destination {name, position, holder, until})     also the lock of those who deliver to it
 (:_Delivery {destination, sequence, type, id, state, attempts, at, nextAt, status, reason})
@@ -12,24 +10,26 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from descentd.graph.model.accounts import Access, AccessRole, Token
-from descentd.graph.store.neo4j.connection import Connection, Run
+from descentd.graph.model.chain import Chain
+from descentd.graph.store.changes import arrival_change, delivery_change, destination_row, last_sent, token_change
+from descentd.graph.store.neo4j import journal
+from descentd.graph.store.neo4j.connection import Connection, Row, Run
+from descentd.graph.store.neo4j.journal import add_accesses, add_events, lock
 from descentd.graph.store.operational import Arrival, Delivery, DeliveryState, DestinationState
 
 SCHEMA: Final = (
     "CREATE CONSTRAINT token_hash IF NOT EXISTS FOR (t:_Token) REQUIRE t.hash IS UNIQUE",
-    "CREATE CONSTRAINT access_log_one IF NOT EXISTS FOR (l:_AccessLog) REQUIRE l.one IS UNIQUE",
-    "CREATE CONSTRAINT access_seq IF NOT EXISTS FOR (a:_Access) REQUIRE a.seq IS UNIQUE",
-    "CREATE INDEX access_person IF NOT EXISTS FOR (a:_Access) ON (a.person, a.seq)",
-    "CREATE INDEX access_refused IF NOT EXISTS FOR (a:_Access) ON (a.refused, a.seq)",
     "CREATE CONSTRAINT arrival_identity IF NOT EXISTS FOR (a:_Arrival) REQUIRE a.identity IS UNIQUE",
     "CREATE CONSTRAINT destination_name IF NOT EXISTS FOR (d:_Destination) REQUIRE d.name IS UNIQUE",
     """CREATE CONSTRAINT delivery_one IF NOT EXISTS FOR (d:_Delivery)
     REQUIRE (d.destination, d.sequence, d.type) IS UNIQUE""",
     "CREATE INDEX delivery_sequence IF NOT EXISTS FOR (d:_Delivery) ON (d.sequence)",
     "CREATE INDEX delivery_state IF NOT EXISTS FOR (d:_Delivery) ON (d.state, d.destination)",
+    *journal.SCHEMA,
 )
 _OWNED: Final = "RETURN t.id, t.hash, t.person, t.roles, t.createdAt, t.expiresAt, t.revokedAt"
 _ACCESS_COLUMNS: Final = (
@@ -44,16 +44,6 @@ _ACCESS_COLUMNS: Final = (
     "detail",
     "count",
 )
-# The end is read after it is locked, as in schema.LOCK.
-_RECORD: Final = """
-MERGE (l:_AccessLog {one: 1}) ON CREATE SET l.seq = 0
-SET l.locked = true
-WITH l, l.seq AS last
-SET l.seq = last + size($rows)
-WITH last
-UNWIND range(0, size($rows) - 1) AS i
-CREATE (a:_Access) SET a = $rows[i], a.seq = last + i + 1
-"""
 
 
 class Neo4jAccounts:
@@ -88,21 +78,28 @@ class Neo4jAccounts:
             "expiresAt": token.expires_at,
             "revokedAt": token.revoked_at,
         }
-        # MERGE, because a transaction that is tried again may have been committed the first time.
-        await self._write("MERGE (t:_Token {hash: $token.hash}) SET t = $token", token=properties)
+
+        async def work(run: Run) -> None:
+            # MERGE, because a transaction that is tried again may have been committed the first time.
+            await run("MERGE (t:_Token {hash: $token.hash}) SET t = $token", token=properties)
+            await add_events(run, Chain.TOKENS, [token_change(token)])
+
+        await self._connection.write(work)
 
     async def revoke(self, ids: Collection[str], at: int) -> None:
         """See Accounts."""
-        query = "MATCH (t:_Token) WHERE t.id IN $ids AND t.revokedAt IS NULL SET t.revokedAt = $at"
-        await self._write(query, ids=list(ids), at=at)
+        query = f"MATCH (t:_Token) WHERE t.id IN $ids AND t.revokedAt IS NULL SET t.revokedAt = $at {_OWNED}"
+
+        async def work(run: Run) -> None:
+            await lock(run, Chain.TOKENS)
+            revoked = [_token(row) for row in await run(query, ids=list(ids), at=at)]
+            await add_events(run, Chain.TOKENS, map(token_change, revoked))
+
+        await self._connection.write(work)
 
     async def record_accesses(self, accesses: Sequence[Access]) -> None:
         """See Accounts."""
-        rows = [
-            {column: getattr(access, column) for column in _ACCESS_COLUMNS[1:]} | {"refused": access.refused}
-            for access in accesses
-        ]
-        await self._write(_RECORD, rows=rows)
+        await self._connection.write(lambda run: add_accesses(run, accesses))
 
     async def accesses(
         self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
@@ -120,23 +117,14 @@ class Neo4jAccounts:
         )
         return [(row[0], Access(*row[1:])) for row in rows]
 
-    async def _write(self, query: str, **parameters: Any) -> None:
-        await self._connection.write(lambda run: run(query, **parameters))
-
 
 def _token(row: Sequence[Any]) -> Token:
     id, hash, person, roles, *times = row
     return Token(id, bytes.fromhex(hash), person, frozenset(map(AccessRole, roles)), *times)
 
 
-# What is compared is read after it is locked, as in schema.LOCK.
-_TAKE: Final = """
-MERGE (a:_Arrival {identity: $identity})
-ON CREATE SET a.sent = $sent, a.records = $records
-SET a.locked = true
-WITH a WHERE a.sent < $sent
-SET a.sent = $sent
-"""
+_ARRIVED: Final = "MATCH (a:_Arrival {identity: $identity}) RETURN a.identity, a.sent, a.records"
+_TAKE: Final = "MERGE (a:_Arrival {identity: $identity}) SET a.sent = $sent, a.records = $records"
 
 
 class Neo4jInbox:
@@ -147,17 +135,28 @@ class Neo4jInbox:
 
     async def arrived(self, identity: str) -> Arrival | None:
         """See Inbox."""
-        query = "MATCH (a:_Arrival {identity: $identity}) RETURN a.identity, a.sent, a.records"
-        found = await self._connection.run(query, identity=identity)
-        return Arrival(found[0][0], found[0][1], tuple(json.loads(found[0][2]))) if found else None
+        return await _arrived(self._connection.run, identity)
 
     async def take(self, arrival: Arrival) -> None:
         """See Inbox."""
-        given = {"identity": arrival.identity, "sent": arrival.sent, "records": json.dumps(arrival.records)}
-        await self._connection.write(lambda run: run(_TAKE, **given))
+
+        async def work(run: Run) -> None:
+            await lock(run, Chain.ARRIVALS)
+            known = await _arrived(run, arrival.identity)
+            kept = arrival if known is None else replace(known, sent=last_sent(known.sent, arrival.sent))
+            if kept != known:
+                await run(_TAKE, identity=kept.identity, sent=kept.sent, records=json.dumps(kept.records))
+                await add_events(run, Chain.ARRIVALS, [arrival_change(kept)])
+
+        await self._connection.write(work)
 
 
-_DELIVERY_COLUMNS: Final = (
+async def _arrived(run: Run, identity: str) -> Arrival | None:
+    found = await run(_ARRIVED, identity=identity)
+    return Arrival(found[0][0], found[0][1], tuple(json.loads(found[0][2]))) if found else None
+
+
+DELIVERY_COLUMNS: Final = (
     "destination",
     "sequence",
     "type",
@@ -169,7 +168,7 @@ _DELIVERY_COLUMNS: Final = (
     "status",
     "reason",
 )
-_RETURN: Final = f"RETURN {', '.join(f'd.{column}' for column in _DELIVERY_COLUMNS)}"
+_RETURN: Final = f"RETURN {', '.join(f'd.{column}' for column in DELIVERY_COLUMNS)}"
 _ORDER: Final = "ORDER BY d.sequence, d.type"
 # What is decided on is read after it is locked, as in schema.LOCK.
 _CLAIM: Final = """
@@ -180,17 +179,17 @@ WITH d WHERE d.holder = $holder OR d.until <= $now
 SET d.holder = $holder, d.until = $until
 RETURN d.position
 """
-_MOVE: Final = """
+_HOLD: Final = """
 MATCH (d:_Destination {name: $destination}) SET d.locked = true
 WITH d WHERE d.holder = $holder
-SET d.position = CASE WHEN d.position < $position THEN $position ELSE d.position END
 RETURN d.position
 """
+_MOVE: Final = "MATCH (d:_Destination {name: $destination}) SET d.position = $position"
 _KEEP: Final = """
 MERGE (d:_Delivery {destination: $row.destination, sequence: $row.sequence, type: $row.type})
 SET d = $row
 """
-_AGAIN: Final = "SET d.state = 'WAITING', d.attempts = 0, d.nextAt = 0 RETURN DISTINCT d.sequence"
+_AGAIN: Final = f"SET d.state = 'WAITING', d.attempts = 0, d.nextAt = 0 {_RETURN}"
 
 
 class Neo4jOutbox:
@@ -205,7 +204,16 @@ class Neo4jOutbox:
         given = {"destination": destination, "holder": holder, "now": now}
         if await self._connection.run(query, **given) == [[True]]:
             return None  # without a write, for whoever waits asks often
-        claimed = await self._connection.write(lambda run: run(_CLAIM, **given, until=until, start=start))
+
+        async def work(run: Run) -> list[Row]:
+            known = "MATCH (d:_Destination {name: $destination}) RETURN 1"
+            if not await run(known, destination=destination):
+                await lock(run, Chain.DELIVERIES)
+                if not await run(known, destination=destination):
+                    await add_events(run, Chain.DELIVERIES, [destination_row(destination, start)])
+            return await run(_CLAIM, **given, until=until, start=start)
+
+        claimed = await self._connection.write(work)
         return int(claimed[0][0]) if claimed else None
 
     async def release(self, destination: str, holder: str) -> None:
@@ -217,8 +225,17 @@ class Neo4jOutbox:
         """See Outbox."""
 
         async def work(run: Run) -> bool:
-            if not await run(_MOVE, destination=destination, holder=holder, position=position):
+            held = await run(_HOLD, destination=destination, holder=holder)
+            if not held:
                 return False
+            changes = []
+            if position > held[0][0]:
+                changes.append(destination_row(destination, position))
+                await run(_MOVE, destination=destination, position=position)
+            if delivery is not None:
+                changes.append(delivery_change(delivery))
+            if changes:
+                await add_events(run, Chain.DELIVERIES, changes)
             if delivery is not None:
                 await run(_KEEP, row=_row(delivery))
             return True
@@ -242,11 +259,14 @@ class Neo4jOutbox:
         given = {"destination": destination, "sequences": None if sequences is None else list(sequences)}
 
         async def work(run: Run) -> list[int]:
+            await lock(run, Chain.DELIVERIES)
             if sequences is not None:
                 [[there]] = await run(f"{found} {condition} RETURN count(DISTINCT d.sequence)", **given)
                 if there < len(set(sequences)):
                     return []
-            return sorted(row[0] for row in await run(f"{found} {condition} {_AGAIN}", **given))
+            again = [_delivery(row) for row in await run(f"{found} {condition} {_AGAIN}", **given)]
+            await add_events(run, Chain.DELIVERIES, map(delivery_change, again))
+            return sorted({one.sequence for one in again})
 
         return await self._connection.write(work)
 
@@ -275,7 +295,7 @@ class Neo4jOutbox:
 
 def _row(delivery: Delivery) -> dict[str, Any]:
     names = {"nextAt": "next_at"}
-    return {column: getattr(delivery, names.get(column, column)) for column in _DELIVERY_COLUMNS}
+    return {column: getattr(delivery, names.get(column, column)) for column in DELIVERY_COLUMNS}
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:

@@ -28,11 +28,14 @@ from descentd.graph.store.neo4j import disclosures, populations
 from descentd.graph.store.neo4j.connection import Run
 from descentd.graph.store.tail import RETRACTABLE
 
-FORMAT: Final = 3
+FORMAT: Final = 4
+UNCHAINED: Final = 3
+"""The format of earlier versions, which kept no chains of events and is otherwise the same."""
+
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 
-_BESIDE: Final = ("_Token", "_Access", "_AccessLog", "_Destination", "_Delivery", "_Arrival")
+_BESIDE: Final = ("_Token", "_Access", "_Destination", "_Delivery", "_Arrival", "_Event", "_Chain")
 NODES: Final = ("Record", "_Key", "_Log", "_Whole", *_BESIDE, *populations.NODES)
 """The labels of nodes, one of which each has."""
 

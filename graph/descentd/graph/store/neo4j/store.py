@@ -16,18 +16,20 @@ from descentd.graph.model.log import Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import settle
+from descentd.graph.store.journal import Journal
 from descentd.graph.store.neo4j import operational
 from descentd.graph.store.neo4j.audit import audit, layout, totals
 from descentd.graph.store.neo4j.batching import BatchLoader, CachedReads, PrefetchedReads
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.exposure import Neo4jExposure
+from descentd.graph.store.neo4j.journal import Neo4jJournal, begin
 from descentd.graph.store.neo4j.operational import Neo4jAccounts, Neo4jInbox, Neo4jOutbox
 from descentd.graph.store.neo4j.paths import Neo4jPaths
 from descentd.graph.store.neo4j.reach import Neo4jReach
 from descentd.graph.store.neo4j.reads import find_by_prefix, read_head, search, sequence_at
-from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, insert
+from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, UNCHAINED, insert
 from descentd.graph.store.neo4j.tail import read_tail
-from descentd.graph.store.neo4j.upgrade import OLDER, found_format, prepare, work_out
+from descentd.graph.store.neo4j.upgrade import OLDER, chained, found_format, prepare, work_out
 from descentd.graph.store.neo4j.versions import check_version
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
@@ -71,6 +73,11 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         """See Store."""
         return Neo4jInbox(self._connection)
 
+    @property
+    def journal(self) -> Journal:
+        """See Store."""
+        return Neo4jJournal(self._connection)
+
     async def open(self) -> None:
         """See Store; also raises Unavailable where the database holds a registry of another format or other nodes.
 
@@ -80,13 +87,15 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         try:
             format = await found_format(self._run)
             await check_version(self._connection, trial=format is None)
-            if format not in (None, FORMAT):
+            if format not in (None, FORMAT, UNCHAINED):
                 raise Unavailable(_OLDER if format in OLDER else _OTHER)
             if format is None and await self._run(_OTHERS):
                 raise Unavailable(_NOT_OURS)
             await self._create_schema()
             if format is None:
-                await self._connection.write(lambda run: run(FIRST, format=FORMAT))
+                await self._connection.write(_first)
+            elif format == UNCHAINED:
+                await chained(self._connection)
         except BaseException:
             await self.close()
             raise
@@ -99,6 +108,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
                 return False
             await self._create_schema()
             await work_out(self._connection, progress)
+            await chained(self._connection)
             return True
         finally:
             await self.close()
@@ -185,3 +195,9 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
             return outcomes
 
         return await self._connection.write(work)
+
+
+async def _first(run: Run) -> None:
+    """Write what an empty registry has."""
+    await begin(run)
+    await run(FIRST, format=FORMAT)

@@ -17,7 +17,8 @@ from descentd.graph.model.records import Record
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
 from descentd.graph.store.neo4j.connection import Connection, Run
-from descentd.graph.store.neo4j.schema import FORMAT, TYPES, derive, mirror
+from descentd.graph.store.neo4j.journal import adopt
+from descentd.graph.store.neo4j.schema import FORMAT, TYPES, UNCHAINED, derive, mirror
 
 OLDER: Final = (2, -2)
 """Formats that can be upgraded; a negative one is what an upgrade that was broken off left of it."""
@@ -63,7 +64,7 @@ async def prepare(connection: Connection, backup: Path) -> bool:
     Raises Unavailable where there is no registry, or one of a format that is not known.
     """
     format = await found_format(connection.run)
-    if format == FORMAT:
+    if format in (FORMAT, UNCHAINED):  # which opening it brings to the present one
         return False
     if format not in OLDER:
         held = "no registry" if format is None else f"a registry of format {format}, which this version does not know"
@@ -76,7 +77,7 @@ async def prepare(connection: Connection, backup: Path) -> bool:
 
 
 async def work_out(connection: Connection, progress: Callable[[int], None] | None = None) -> None:
-    """Work out what walks go by from the records, once the schema is there, and let the registry be opened again."""
+    """Work out what walks go by from the records, once the schema is there; what is left to do is `chained`."""
     for label in _UNDERSCORED:
         await _repeat(connection, _DELETE, label)
     for types in ("_FLOWS", "_RESTS", "_STATED"):
@@ -93,6 +94,12 @@ async def work_out(connection: Connection, progress: Callable[[int], None] | Non
         after = items[-1].entry.sequence
         if progress is not None:
             progress(after)
+    await connection.write(lambda run: run(_SET_FORMAT, format=UNCHAINED))
+
+
+async def chained(connection: Connection) -> None:
+    """Chain what a registry without chains keeps; its constraints and indexes are there."""
+    await adopt(connection)
     await connection.write(lambda run: run(_SET_FORMAT, format=FORMAT))
 
 

@@ -2,14 +2,15 @@
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from typing import Any, Final
 
 from descentd.graph.model.kinds import KINDS, ROLES, Edge, Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Stored, Totals
+from descentd.graph.store.sqlite.reads import any_text
 
 _RECORDS: Final = (
     "SELECT seq, tx, kind, content, recorded_at, recorded_by, id, label, hash, words FROM record "
@@ -23,6 +24,8 @@ UNION ALL SELECT 'edge', src FROM edge WHERE src NOT IN (SELECT seq FROM record)
 UNION ALL SELECT 'key', seq FROM key WHERE seq NOT IN (SELECT seq FROM record)
 UNION ALL SELECT 'word', rowid FROM word WHERE words = '' OR rowid NOT IN (SELECT seq FROM record)
 UNION ALL SELECT 'head', one FROM head WHERE one <> 1
+UNION ALL SELECT 'event', number FROM event WHERE chain NOT IN ('tokens', 'arrivals', 'deliveries')
+UNION ALL SELECT 'chain', name FROM chain WHERE name NOT IN ('accesses', 'tokens', 'arrivals', 'deliveries')
 LIMIT 1
 """
 
@@ -46,7 +49,7 @@ def layout(connection: sqlite3.Connection, script: str) -> str | None:
         right = {name: _spaced(sql) for name, sql in fresh.execute(_SCHEMA)}
         settings = fresh.execute("SELECT k, v FROM word_config").fetchall()
     try:
-        with _any_text(connection):
+        with any_text(connection):
             kept = {name: _spaced(sql) for name, sql in connection.execute(_SCHEMA)}
             for name in [*right, *kept]:
                 if kept.get(name) != right.get(name):
@@ -73,7 +76,7 @@ def _spaced(sql: str | None) -> str:
 
 def audit(connection: sqlite3.Connection, after: int, limit: int) -> list[Stored]:
     """See Store."""
-    with _any_text(connection):
+    with any_text(connection):
         rows = connection.execute(_RECORDS, (after, limit)).fetchall()
         span = (after, rows[-1][0] if rows else after)
         edges: defaultdict[int, list[tuple[int, str | None, str]]] = defaultdict(list)
@@ -89,7 +92,7 @@ def totals(connection: sqlite3.Connection) -> Totals:
     """See Store; in a transaction that may write, because that is how FTS5 checks its index."""
     query = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM edge), (SELECT count(*) FROM key)"
     records, edges, keys = connection.execute(query).fetchone()
-    with _any_text(connection):
+    with any_text(connection):
         stray = connection.execute(_STRAYS).fetchone()
     if stray is not None:
         return Totals(records, edges, keys, f"row {stray[1]} of the table {stray[0]}")
@@ -109,20 +112,6 @@ def _astray_in_search(connection: sqlite3.Connection) -> str | None:
     except sqlite3.DatabaseError:
         return "an entry of the search index"
     return None if missed is None else f"an entry of the search index that does not lead to the word {missed[0]}"
-
-
-@contextmanager
-def _any_text(connection: sqlite3.Connection) -> Iterator[None]:
-    """Read texts that are not UTF-8 too; they come out unlike any that is."""
-    connection.text_factory = _decoded
-    try:
-        yield
-    finally:
-        connection.text_factory = str
-
-
-def _decoded(kept: bytes) -> str:
-    return kept.decode(errors="surrogateescape")
 
 
 def _stored(row: Sequence[Any], edges: list[tuple[int, str | None, str]], keys: list[str]) -> Stored:

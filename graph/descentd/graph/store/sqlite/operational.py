@@ -6,11 +6,14 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from typing import Any, Final
 
 from descentd.graph.model.accounts import Access, AccessRole, Token
+from descentd.graph.model.chain import Chain
+from descentd.graph.store.changes import arrival_change, delivery_change, destination_row, last_sent, token_change
 from descentd.graph.store.operational import Arrival, Delivery, DeliveryState, DestinationState
+from descentd.graph.store.sqlite.journal import add_accesses, add_events
 from descentd.graph.store.sqlite.reads import translated
 
 Transaction = Callable[[], AbstractAsyncContextManager[sqlite3.Connection]]
@@ -44,18 +47,25 @@ class SQLiteAccounts:
         roles = " ".join(sorted(token.roles))
         times = (token.created_at, token.expires_at, token.revoked_at)
         row = (token.id, token.hash, token.person, roles, *times)
-        await self._write("INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?)", [row])
+        async with self._transaction() as writer:
+            writer.execute("INSERT INTO token VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            add_events(writer, Chain.TOKENS, [token_change(token)])
+            await _commit(writer)
 
     async def revoke(self, ids: Collection[str], at: int) -> None:
         """See Accounts."""
-        await self._write(
-            "UPDATE token SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", [(at, id) for id in ids]
-        )
+        revoked = f"{_OWNED} WHERE revoked_at IS NULL AND id IN (SELECT value FROM json_each(?))"
+        async with self._transaction() as writer:
+            tokens = [replace(_token(row), revoked_at=at) for row in writer.execute(revoked, (json.dumps(list(ids)),))]
+            writer.executemany("UPDATE token SET revoked_at = ? WHERE id = ?", [(at, token.id) for token in tokens])
+            add_events(writer, Chain.TOKENS, map(token_change, tokens))
+            await _commit(writer)
 
     async def record_accesses(self, accesses: Sequence[Access]) -> None:
         """See Accounts."""
-        rows = [(None, *astuple(access), access.refused) for access in accesses]
-        await self._write("INSERT INTO access VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        async with self._transaction() as writer:
+            add_accesses(writer, accesses)
+            await _commit(writer)
 
     async def accesses(
         self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
@@ -75,20 +85,10 @@ class SQLiteAccounts:
         with translated():
             return self._connection.execute(query, values).fetchall()
 
-    async def _write(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-        async with self._transaction() as writer:
-            writer.executemany(statement, rows)
-            await asyncio.to_thread(writer.execute, "COMMIT")
-
 
 def _token(row: Sequence[Any]) -> Token:
     id, hash, person, roles, *times = row
     return Token(id, hash, person, frozenset(map(AccessRole, roles.split())), *times)
-
-
-_TAKE: Final = """
-INSERT INTO arrival VALUES (?, ?, ?) ON CONFLICT (identity) DO UPDATE SET sent = max(sent, excluded.sent)
-"""
 
 
 class SQLiteInbox:
@@ -100,16 +100,25 @@ class SQLiteInbox:
 
     async def arrived(self, identity: str) -> Arrival | None:
         """See Inbox."""
-        query = "SELECT identity, sent, records FROM arrival WHERE identity = ?"
         with translated():
-            found = self._connection.execute(query, (identity,)).fetchone()
-        return None if found is None else Arrival(found[0], found[1], tuple(json.loads(found[2])))
+            return _arrived(self._connection, identity)
 
     async def take(self, arrival: Arrival) -> None:
         """See Inbox."""
         async with self._transaction() as writer:
-            writer.execute(_TAKE, (arrival.identity, arrival.sent, json.dumps(arrival.records)))
-            await asyncio.to_thread(writer.execute, "COMMIT")
+            known = _arrived(writer, arrival.identity)
+            kept = arrival if known is None else replace(known, sent=last_sent(known.sent, arrival.sent))
+            if kept != known:
+                row = (kept.identity, kept.sent, json.dumps(kept.records))
+                writer.execute("INSERT OR REPLACE INTO arrival VALUES (?, ?, ?)", row)
+                add_events(writer, Chain.ARRIVALS, [arrival_change(kept)])
+                await _commit(writer)
+
+
+def _arrived(connection: sqlite3.Connection, identity: str) -> Arrival | None:
+    query = "SELECT identity, sent, records FROM arrival WHERE identity = ?"
+    found = connection.execute(query, (identity,)).fetchone()
+    return None if found is None else Arrival(found[0], found[1], tuple(json.loads(found[2])))
 
 
 _COLUMNS: Final = "destination, sequence, type, id, state, attempts, at, next_at, status, reason"
@@ -136,6 +145,8 @@ class SQLiteOutbox:
         if found and found[0][0] != holder and found[0][1] > now:
             return None  # without a write, for whoever waits asks often
         async with self._transaction() as writer:
+            if not writer.execute("SELECT 1 FROM destination WHERE name = ?", (destination,)).fetchone():
+                add_events(writer, Chain.DELIVERIES, [destination_row(destination, start)])
             claimed = writer.execute(_CLAIM, (destination, holder, now, until, start)).fetchone()
             await _commit(writer)
         return None if claimed is None else int(claimed[0])
@@ -148,14 +159,22 @@ class SQLiteOutbox:
 
     async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
         """See Outbox."""
-        moved = "UPDATE destination SET position = max(position, ?) WHERE name = ? AND holder = ?"
+        held = "SELECT position FROM destination WHERE name = ? AND holder = ?"
         async with self._transaction() as writer:
-            if not writer.execute(moved, (position, destination, holder)).rowcount:
+            found = writer.execute(held, (destination, holder)).fetchone()
+            if found is None:
                 return False
+            changes = []
+            if position > found[0]:
+                writer.execute("UPDATE destination SET position = ? WHERE name = ?", (position, destination))
+                changes.append(destination_row(destination, position))
             if delivery is not None:
                 values = f"({', '.join('?' * len(_COLUMNS.split(', ')))})"
                 writer.execute(f"INSERT OR REPLACE INTO delivery ({_COLUMNS}) VALUES {values}", astuple(delivery))
-            await _commit(writer)
+                changes.append(delivery_change(delivery))
+            if changes:
+                add_events(writer, Chain.DELIVERIES, changes)
+                await _commit(writer)
         return True
 
     async def waiting(self, destination: str) -> list[Delivery]:
@@ -172,9 +191,11 @@ class SQLiteOutbox:
         condition = "state = 'PARKED'" if sequences is None else "sequence IN (SELECT value FROM json_each(?))"
         given = (destination,) if sequences is None else (destination, json.dumps(list(sequences)))
         async with self._transaction() as writer:
-            marked = sorted({row[0] for row in writer.execute(f"{_AGAIN} {condition} RETURNING sequence", given)})
+            found = [_delivery(row) for row in writer.execute(f"{_AGAIN} {condition} RETURNING {_COLUMNS}", given)]
+            marked = sorted({one.sequence for one in found})
             if sequences is not None and len(marked) < len(set(sequences)):
                 return []
+            add_events(writer, Chain.DELIVERIES, map(delivery_change, found))
             await _commit(writer)
         return marked
 

@@ -45,6 +45,20 @@ def translated() -> Iterator[None]:
         raise Unavailable(f"The store cannot be read or written ({error}): try again, then check the disk.") from error
 
 
+@contextmanager
+def any_text(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read texts that are not UTF-8 too; they come out unlike any that is."""
+    connection.text_factory = _decoded
+    try:
+        yield
+    finally:
+        connection.text_factory = str
+
+
+def _decoded(kept: bytes) -> str:
+    return kept.decode(errors="surrogateescape")
+
+
 class SQLiteReads:
     """Look-ups on one connection. Implements Reads."""
 

@@ -7,12 +7,15 @@ head             the end of the log: sequence, time and the frontier of the Merk
 token, access    credentials, and who asked for what
 arrival          webhooks that came in, by which a repeated one is recognised
 destination, delivery    webhooks that go out
+event, chain     the events of tokens, arrivals and deliveries, and where each hash chain ends (an access is an event)
 """
 
 from typing import Final
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """SQLite's user_version of a registry's file."""
+UNCHAINED: Final = 1
+"""That of earlier versions, which kept no chains of events and may lack tables for what is beside the log."""
 APPLICATION_ID: Final = 0x44455343
 """SQLite's application_id: "DESC", which the program `file` shows. A file with another one is refused."""
 
@@ -41,7 +44,7 @@ CREATE TABLE IF NOT EXISTS token (
 CREATE TABLE IF NOT EXISTS access (
   seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, person TEXT, credential TEXT, client TEXT NOT NULL,
   route TEXT NOT NULL, operation TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL,
-  count INTEGER NOT NULL, refused INTEGER NOT NULL) STRICT;
+  count INTEGER NOT NULL, refused INTEGER NOT NULL, hash BLOB NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS access_person ON access (person, seq);
 CREATE INDEX IF NOT EXISTS access_refused ON access (seq) WHERE refused = 1;
 CREATE TABLE IF NOT EXISTS arrival (
@@ -54,6 +57,13 @@ CREATE TABLE IF NOT EXISTS delivery (
   PRIMARY KEY (destination, sequence, type)) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS delivery_newest ON delivery (sequence DESC, destination, type);
 CREATE INDEX IF NOT EXISTS delivery_open ON delivery (state, destination, sequence) WHERE state <> 'DELIVERED';
+CREATE TABLE IF NOT EXISTS event (
+  chain TEXT NOT NULL, number INTEGER NOT NULL, at INTEGER NOT NULL, item TEXT NOT NULL, content TEXT NOT NULL,
+  hash BLOB NOT NULL, PRIMARY KEY (chain, number)) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS event_item ON event (chain, item, number);
+CREATE TABLE IF NOT EXISTS chain (
+  name TEXT PRIMARY KEY, number INTEGER NOT NULL, hash BLOB NOT NULL, base INTEGER NOT NULL, base_hash BLOB NOT NULL,
+  closing TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
 TABLES: Final = _RECORD_TABLES + OPERATIONAL_TABLES

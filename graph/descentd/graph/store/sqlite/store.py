@@ -9,20 +9,24 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
+from dataclasses import fields
 from pathlib import Path
 
+from descentd.graph.model.accounts import Access
 from descentd.graph.model.errors import DescentError, Unavailable
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.merkle import Frontier
 from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.journal import Journal
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 from descentd.graph.store.sqlite.audit import audit, layout, totals
+from descentd.graph.store.sqlite.journal import SQLiteJournal, adopt, begin
 from descentd.graph.store.sqlite.operational import SQLiteAccounts, SQLiteInbox, SQLiteOutbox
 from descentd.graph.store.sqlite.reads import SQLiteReads, translated
-from descentd.graph.store.sqlite.schema import APPLICATION_ID, FORMAT, OPERATIONAL_TABLES, TABLES
+from descentd.graph.store.sqlite.schema import APPLICATION_ID, FORMAT, OPERATIONAL_TABLES, TABLES, UNCHAINED
 
 
 class SQLiteStore(SQLiteReads):
@@ -48,24 +52,31 @@ class SQLiteStore(SQLiteReads):
         """See Store."""
         return SQLiteInbox(self.connection, self._transaction)
 
+    @property
+    def journal(self) -> Journal:
+        """See Store."""
+        return SQLiteJournal(self.connection, self._transaction)
+
     async def open(self) -> None:
         """Open the file and create what is missing; raises Unavailable where it is no registry of ours."""
-        try:
-            _create_private(self._path)  # the files that SQLite puts beside it get its mode
-            self.connection = self._connect()
-            self._writer = self._connect()
-            lock = self._path.with_name(self._path.name + "-lock")
-            _create_private(lock)
-            self._lockfile = lock.open("a")
-            fcntl.flock(self._lockfile, fcntl.LOCK_EX)
+        with ExitStack() as opened:
             try:
+                _create_private(self._path)  # the files that SQLite puts beside it get its mode
+                self.connection = opened.enter_context(closing(self._connect()))
+                self._writer = opened.enter_context(closing(self._connect()))
+                lock = self._path.with_name(self._path.name + "-lock")
+                _create_private(lock)
+                self._lockfile = opened.enter_context(lock.open("a"))
+                fcntl.flock(self._lockfile, fcntl.LOCK_EX)
                 self._create()
                 self._files = self._identities()
-            finally:
                 fcntl.flock(self._lockfile, fcntl.LOCK_UN)
-        except (sqlite3.Error, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise Unavailable(f"The store file cannot be opened ({reason}): check its path and permissions.") from error
+            except (sqlite3.Error, OSError) as error:
+                reason = error.strerror if isinstance(error, OSError) else error
+                raise Unavailable(
+                    f"The store file cannot be opened ({reason}): check its path and permissions."
+                ) from error
+            opened.pop_all()
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=512)
@@ -93,14 +104,33 @@ class SQLiteStore(SQLiteReads):
     def _create(self) -> None:
         marks = tuple(self._writer.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
         if marks == (APPLICATION_ID, FORMAT):
-            self._writer.executescript(OPERATIONAL_TABLES)  # files of earlier versions may lack some
             return
-        if self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        if marks == (APPLICATION_ID, UNCHAINED):
+            self._upgrade()
+        elif self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             raise Unavailable("The file is no registry of a format that this version reads: name another file.")
-        self._writer.executescript(
-            f"BEGIN IMMEDIATE; {TABLES}"
-            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {FORMAT}; COMMIT;"
-        )
+        else:
+            self._writer.executescript(f"BEGIN IMMEDIATE; {TABLES}")
+            begin(self._writer)
+            for mark in (f"application_id = {APPLICATION_ID}", f"user_version = {FORMAT}"):
+                self._writer.execute(f"PRAGMA {mark}")
+            self._writer.execute("COMMIT")
+
+    def _upgrade(self) -> None:
+        """Chain what an earlier version kept, in one transaction. The access log is written anew, with hashes."""
+        there = self._writer.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'access'").fetchone()[0]
+        old = "DROP INDEX access_person; DROP INDEX access_refused; ALTER TABLE access RENAME TO access_1;"
+        try:
+            self._writer.executescript(f"BEGIN IMMEDIATE; {old if there else ''} {OPERATIONAL_TABLES}")
+            columns = ", ".join(field.name for field in fields(Access))
+            kept = self._writer.execute(f"SELECT {columns} FROM access_1 ORDER BY seq") if there else ()  # noqa: S608
+            adopt(self._writer, (Access(*row) for row in kept))
+            self._writer.execute("DROP TABLE IF EXISTS access_1")
+            self._writer.execute(f"PRAGMA user_version = {FORMAT}")
+            self._writer.execute("COMMIT")
+        finally:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
 
     async def close(self) -> None:
         """See Store."""
