@@ -131,7 +131,7 @@ def test_what_is_no_note_or_signed_otherwise(written: str) -> None:
 def test_what_is_no_key(written: str) -> None:
     with pytest.raises(InvalidInput, match="no key"):
         VerifyingKey.parse(written)
-    with pytest.raises(NotProved, match="no public key"):
+    with pytest.raises(NotProved, match="not a public key"):
         notes.Key.parse(written)
     with pytest.raises(InvalidInput) as error:
         SigningKey.parse(written.replace("+AYEK", "+AXEK"))
