@@ -12,6 +12,7 @@ from tests.graph.test_topology_exposure import ALL, Question, questions, version
 from tests.support.effort import some_of
 from tests.support.learned import check_answers
 from tests.support.neo4j_server import Neo4jServer
+from tests.support.proofs import check_sources
 
 pytestmark = pytest.mark.anyio
 
@@ -35,6 +36,7 @@ async def test_the_answer_is_what_the_closure_of_each_version_says(store: Neo4jS
     found = {item.sequence: item for item in page.items}
     assert found.keys() == versions(log, upto)
     check_answers(log, found, population, upto)
+    check_sources(log, found, population, upto)
     if len(page.items) > 1:
         last = page.items[0]
         place = list(ExposureVerdict).index(last.verdict), 0 if last.direct else 1, last.sequence

@@ -155,13 +155,18 @@ async def test_a_page_sorts_no_more_than_it_lists(filled: Filled) -> None:
         assert "Sort" not in found
 
 
-async def test_shortest_derivations_are_searched_from_both_ends(filled: Filled) -> None:
+async def test_what_a_page_has_in_common_is_read_once(filled: Filled) -> None:
+    """Each step is a statement for all items, and few are taken: neither items nor the length of a chain add any."""
     early = int((await filled.store.everything(200, Kind.PARTITION))[0])
-    page = await filled.store.reach(ReachQuery([early], Direction.DESCENDANTS, filled.upto, first=50))
-    filled.asked.clear()
-    await filled.store.via([early], [item.sequence for item in page.items], filled.upto)
-    [(query, given)] = [(query, given) for query, given in filled.asked if "shortestPath" in query]
-    assert "ShortestPath" in await filled.operators(query, given)
+    for cause, first in ((early, 50), (early, 5), (filled.chain, 50)):
+        page = await filled.store.reach(ReachQuery([cause], Direction.DESCENDANTS, filled.upto, first=first))
+        filled.asked.clear()
+        found = await filled.store.via([cause], [item.sequence for item in page.items], filled.upto)
+        assert len(found) == first
+        assert len(filled.asked) <= 13
+        for query, given in filled.asked:
+            operators = await filled.operators(query, given)
+            assert not {"AllNodesScan", "NodeByLabelScan"} & set(operators), query
 
 
 async def test_several_starts_are_unwound(filled: Filled) -> None:

@@ -15,6 +15,7 @@ from tests.graph.test_topology import topology_of
 from tests.support.effort import some_of
 from tests.support.lineages import check_derivation, origins_of, reached
 from tests.support.neo4j_server import Neo4jServer
+from tests.support.proofs import check_proofs
 from tests.support.strategies import Noted, logs
 
 pytestmark = pytest.mark.anyio
@@ -91,6 +92,8 @@ async def test_every_item_has_a_shortest_derivation(
         assert check_derivation(log, steps, upto, evidence=evidence) == expected[item]
         assert steps[0].sequence in starts
         assert steps[-1].sequence == item
+    found = await store.via(origins, items, upto, evidence=evidence)
+    check_proofs(log, origins, dict(zip(items, found, strict=True)), upto, evidence=evidence)
     known = expected.keys() | origins_of(log, origins, Direction.DESCENDANTS, upto)
     missing = sorted(set(range(1, len(log) + 1)) - known)
     assert not any(await store.via(origins, missing, upto, evidence=evidence))

@@ -17,6 +17,7 @@ from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Ro
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
 from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, origins_of, reached, reached_around
+from tests.support.proofs import check_proofs
 from tests.support.strategies import Noted, logs, tail
 
 
@@ -113,6 +114,8 @@ def test_every_item_has_a_shortest_derivation(
         assert check_derivation(log, steps, upto, evidence=evidence) == expected[item]
         assert steps[0].sequence in starts
         assert steps[-1].sequence == item
+    found = topology.via(origins, items, upto, evidence=evidence)
+    check_proofs(log, origins, dict(zip(items, found, strict=True)), upto, evidence=evidence)
     missing = sorted(
         set(range(1, len(log) + 1)) - expected.keys() - origins_of(log, origins, Direction.DESCENDANTS, upto)
     )

@@ -25,6 +25,7 @@ from descentd.graph.model.reach import (
 from tests.graph.test_topology import topology_of
 from tests.support.effort import slowly
 from tests.support.learned import check_answers
+from tests.support.proofs import check_sources
 from tests.support.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
 
 ALL = frozenset(ExposureVerdict)
@@ -62,6 +63,7 @@ def test_the_answer_is_what_the_closure_of_each_version_says(question: Question)
     found = answers(topology_of(log, cuts), population, upto)
     assert found.keys() == versions(log, upto)
     check_answers(log, found, population, upto)
+    check_sources(log, found, population, upto)
     for answer in found.values():
         event(answer.verdict)
 

@@ -37,6 +37,7 @@ from tests.support.lineages import (
     reached_around,
     twins_of,
 )
+from tests.support.proofs import check_proofs, check_sources
 from tests.support.strategies import Noted
 from tests.support.zoo import VERSIONS
 
@@ -181,7 +182,7 @@ class ReachContract:
         assert set(as_pairs(pinned.items)) < set(as_pairs(later.items))
 
     async def test_every_item_has_a_shortest_derivation(self, walks: SupportsReach, log: Log) -> None:
-        """Each step is there, the first is the cause, and there are as many steps as the distance says."""
+        """Each step is there, the first is the cause, and of all that are as short it is the one of the rule."""
         for origins in causes(log, 1):
             for upto in moments(log):
                 for evidence in (False, True):
@@ -193,6 +194,7 @@ class ReachContract:
                         assert check_derivation(log, steps, upto, evidence=evidence) == expected[item]
                         assert steps[0].sequence in starts
                         assert steps[-1].sequence == item
+                    check_proofs(log, origins, dict(zip(items, found, strict=True)), upto, evidence=evidence)
                     known = expected.keys() | origins_of(log, origins, Direction.DESCENDANTS, upto)
                     missing = [record for record in range(1, len(log) + 1) if record not in known][::9]
                     assert not any(await walks.via(origins, missing, upto, evidence=evidence))
@@ -226,6 +228,7 @@ class ReachContract:
                 assert sorted(item.sequence for item in page.items) == of_kind(log, Kind.MODEL_VERSION, upto)
                 assert page.counts == {v: sum(item.verdict is v for item in page.items) for v in ExposureVerdict}
                 check_answers(log, {item.sequence: item for item in page.items[::8]}, population, upto)
+                check_sources(log, {item.sequence: item for item in page.items[::4]}, population, upto)
                 seen.update((item.verdict, item.direct) for item in page.items)
         assert len(seen) == 4
 

@@ -112,14 +112,18 @@ class Reach:
         found = self._listed.records[self._listed.ends[0] :]
         return np.sort(found[self._kinds[found] == KIND_NUMBER[kind]]).astype(np.int64)
 
+    def distance(self, record: int) -> int | None:
+        """How far a record is: 0 for an origin, None for what is not reached."""
+        return self._listed.distance(record)
+
     def via(self, items: Sequence[int]) -> list[list[Step]]:
-        """A shortest derivation to each of `items`; none to what was not reached."""
+        """The derivation that proves each of `items`, see `backtrace`; none to what was not reached."""
         trails = Backtrace(self._before(), self._leads.__getitem__)
         return [[] if (state := self._state(item)) is None else trails.to(state) for item in items]
 
     def _state(self, item: int) -> int | None:
         """`item`, or its negative where evidence came nearer to it than influence: the two are walked apart."""
-        if (distance := self._listed.distance(item)) is None:
+        if (distance := self.distance(item)) is None:
             return None
         return item if self._walk.distance(item) == distance else -item
 

@@ -15,7 +15,7 @@ from descentd.graph.index.edges import EdgeLog, Edges
 from descentd.graph.index.exposure import Documentation, Exposure, Lineage
 from descentd.graph.index.path_counts import derivations
 from descentd.graph.index.populations import FactLog, Facts
-from descentd.graph.index.reach import Reach, find_origins
+from descentd.graph.index.reach import Leads, Reach, find_origins
 from descentd.graph.index.sources import SourceLog, Sources
 from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, Kind
 from descentd.graph.model.reach import (
@@ -175,6 +175,12 @@ class Topology:
     ) -> Sequence[Sequence[Step]]:
         """A shortest derivation to each of `items`, empty where there is none; see `SupportsReach.via`."""
         return self._reach(origins, Direction.DESCENDANTS, upto, evidence=evidence).via(items)
+
+    def reach_from(self, leads: Leads, upto: int, *, evidence: bool = False) -> Reach:
+        """What some origins reach whose leads are given."""
+        now = self._snapshot(upto)
+        rests = now.evidence if evidence else None
+        return Reach(now.influence, rests, now.kinds, now.twins, leads, Direction.DESCENDANTS, upto)
 
     def members(
         self,

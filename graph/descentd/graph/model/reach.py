@@ -251,6 +251,10 @@ class SupportsReach(Protocol):
     ) -> Sequence[Sequence[Step]]:
         """One shortest derivation from an origin to each of `items` (descendants), both included.
 
+        Of several it is the one that is found from the item back, each time to the record with the lowest sequence that
+        is one step nearer, by the first of its roles; what a record states goes before what was disclosed of it, and
+        only a record without such a step is come to from a twin, the lowest that has one.
+
         It starts at the cause that was named; from a dataset, at the partition that it runs from.
         """
         ...

@@ -1,12 +1,12 @@
 """Exposure to populations, walked by Neo4j itself from the nodes of `populations`."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from descentd.graph.index.backtrace import HALF
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.identity import parse
 from descentd.graph.model.kinds import Role
@@ -34,18 +34,28 @@ from descentd.graph.populations import (
     pairs_of,
     proven,
 )
+from descentd.graph.store.neo4j.ancestry import THERE, Ancestry, read_ancestry
 from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.disclosures import IN_FORCE
-from descentd.graph.store.neo4j.paths import ARROW, steps_along
 from descentd.graph.store.neo4j.populations import folded
 
 _SEEDS: Final = "_LACKS|_LISTS|_STATED|_COMPLETES"
-_TYPES: Final = f"DERIVED_FROM|TRAINED_ON|INCLUDES|GENERATED_BY|_FLOWS|{_SEEDS}"
+_KNOWLEDGE: Final = "DERIVED_FROM|TRAINED_ON|INCLUDES|GENERATED_BY|_FLOWS"
+"""The types of relationships along which knowledge flows; see `_FLOWING`."""
+_TYPES: Final = f"{_KNOWLEDGE}|{_SEEDS}"
 _STATEMENT: Final = "e.since <= $upto AND (e.shut IS NULL OR e.shut[0] > $upto)"
-_OPEN: Final = f"""all(e IN relationships(p) WHERE (e.since IS NULL OR e.since <= $upto) AND {IN_FORCE}
-  AND (e.shut IS NULL OR none(i IN range(0, size(e.shut) - 1, 2) WHERE e.shut[i] <= $upto AND $upto < e.shut[i + 1]))
-  AND (e.first IS NULL OR e.first IN $firsts = $among))"""
+_FLOWING: Final = f"""{THERE}
+  AND (e.shut IS NULL OR none(i IN range(0, size(e.shut) - 1, 2) WHERE e.shut[i] <= $upto AND $upto < e.shut[i + 1]))"""
+_OPEN: Final = f"all(e IN relationships(p) WHERE {_FLOWING} AND (e.first IS NULL OR e.first IN $firsts = $among))"
+# Of some records, those that are undocumented by themselves, and the partitions that are documented completely.
+_SEEDS_AMONG: Final = f"""
+UNWIND $seqs AS seq
+MATCH (x:Record {{seq: seq}})
+WITH x, EXISTS {{ MATCH (x)-[e:_LACKS]->() WHERE {_FLOWING} }} AS lacking,
+  EXISTS {{ MATCH (x)-[e:_STATED]->(s:Population) WHERE {_STATEMENT} AND EXISTS {{ (s)-[:_COMPLETES]->() }} }} AS whole
+RETURN collect(CASE WHEN lacking THEN x.seq END), collect(CASE WHEN whole THEN x.seq END)
+"""
 
 _MATCHING: Final = f"""
 UNWIND $values AS value
@@ -114,23 +124,8 @@ class Seeds:
             "WITH DISTINCT x WHERE x:ModelVersion RETURN collect(x.seq)"
         )
 
-    @property
-    def shortest(self) -> str:
-        """A query for a shortest way to each of `$items`: its length and its arrows, the middle left out."""
-        return f"""
-        UNWIND $items AS item
-        MATCH (x:Record {{seq: item}})
-        {self.pattern}
-        MATCH p = shortestPath((x)-[:{_TYPES}*1..]->(d)) WHERE {_OPEN}
-        WITH item, p ORDER BY length(p)
-        WITH item, collect(p)[0] AS p
-        WITH item, length(p) AS n,
-          reverse([e IN relationships(p) WHERE NOT type(e) IN split('{_SEEDS}', '|')]) AS arrows
-        RETURN item, n, [e IN arrows[..{HALF + 1}] | {ARROW}], [e IN arrows[{HALF + 1}..][-{HALF + 1}..] | {ARROW}]
-        """
-
     def given(self, upto: int) -> dict[str, Any]:
-        """The parameters of both."""
+        """Its parameters."""
         return {"upto": upto, "firsts": self.firsts, "among": self.among, **self.parameters}
 
 
@@ -239,60 +234,65 @@ def _ascending(found: list[int]) -> Sequences:
     return np.sort(np.array(found, dtype=np.int64))
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A shortest way from where knowledge flowed from; `arrows` before and behind what was left out of the middle."""
-
-    length: int
-    head: list[Any]
-    tail: list[Any]
-
-    def source(self, version: int) -> int:
-        """The record that knowledge flowed from."""
-        return int(self.head[0][1]) if self.head else version
-
-    def steps(self, lead: Sequence[Step], version: int) -> list[Step]:
-        """The derivation that leads on from `lead`."""
-        if not self.head:
-            return list(lead)
-        whole = self.length == len(self.head) + len(self.tail)
-        return steps_along(lead, version, self.head, self.tail, whole=whole)
-
-
-async def _ways(run: Run, seeds: Seeds, items: Sequence[int], upto: int) -> dict[int, _Way]:
-    rows = await run(seeds.shortest, items=items, **seeds.given(upto)) if items else []
-    return {item: _Way(length - seeds.steps, head, tail) for item, length, head, tail in rows}
-
-
 async def _items(run: Run, question: Question, listed: Sequence[tuple[int, int]]) -> list[Exposed]:
     """The answers on one page with their evidence."""
-    trained = [version for version, answer in listed if answer in (DIRECT, INHERITED)]
-    unknown = [version for version, answer in listed if answer == UNKNOWN]
-    upto = question.upto
-    ways = await _ways(run, question.trained, trained, upto)
-    sources = {way.source(version) for version, way in ways.items()}
-    stated = await _stated(run, sorted(sources), upto)
-    undocumented = await _ways(run, UNDOCUMENTED, unknown, upto)
-    lacking = await _ways(run, question.lacking, unknown, upto)
-    nearly = await _ways(run, question.nearly, unknown if question.nearly.firsts else (), upto)
+    proved = [version for version, answer in listed if answer != NOT_TRAINED]
+    evidence = await _evidence(run, question, proved) if proved else None
 
     def item(version: int, answer: int) -> Exposed:
-        if answer == NOT_TRAINED:
+        if evidence is None or answer == NOT_TRAINED:
             return Exposed(version, ExposureVerdict.NOT_TRAINED, None, None, None, ())
+        via = evidence.via[version]
+        source = via[0].sequence
         if answer == UNKNOWN:
-            near = [found[version] for found in (undocumented, lacking, nearly) if version in found]
-            way = min(near, key=lambda way: way.length)
-            source = way.source(version)
-            return Exposed(
-                version, ExposureVerdict.UNKNOWN, None, source, None, way.steps([Step(source, None)], version)
-            )
-        way = ways[version]
-        lead = _lead(question.population, way.source(version), stated[way.source(version)])
-        is_proven = proven(question.population, list(stated[way.source(version)].values()))
-        steps = way.steps(lead, version)
-        return Exposed(version, ExposureVerdict.TRAINED, answer == DIRECT, lead[0].sequence, is_proven, steps)
+            return Exposed(version, ExposureVerdict.UNKNOWN, None, source, None, via)
+        return Exposed(version, ExposureVerdict.TRAINED, answer == DIRECT, source, evidence.proven[source], via)
 
     return [item(version, answer) for version, answer in listed]
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What proves the answers about some versions, and of each source of a match whether its shares prove it."""
+
+    via: Mapping[int, Sequence[Step]]
+    proven: Mapping[int, bool]
+
+
+async def _evidence(run: Run, question: Question, versions: Sequence[int]) -> _Evidence:
+    upto, population = question.upto, question.population
+    ancestry = await read_ancestry(run, versions, upto, types=_KNOWLEDGE, condition=_FLOWING)
+    lacking, complete = (await run(_SEEDS_AMONG, seqs=ancestry.records, upto=upto))[0]
+    undocumented = _from_themselves(ancestry.spread(lacking))
+    unlisted = _from_themselves(ancestry.spread({*complete} - {*question.lacking.firsts} | {*question.nearly.firsts}))
+    trained = _from_themselves(ancestry.spread(question.matching))
+    via = await asyncio.to_thread(_nearest, ancestry, (undocumented, unlisted), versions)
+    nearest = await asyncio.to_thread(ancestry.prove, trained, versions)
+    begin = sorted({steps[0].sequence for _, steps in nearest if steps})
+    stated = await _stated(run, begin, upto)
+    leads = trained | {partition: _lead(population, partition, stated[partition]) for partition in begin}
+    found = await asyncio.to_thread(ancestry.prove, leads, versions)
+    via |= {version: steps for version, (_, steps) in zip(versions, found, strict=True) if steps}
+    is_proven = {
+        leads[partition][0].sequence: proven(population, list(stated[partition].values())) for partition in begin
+    }
+    return _Evidence(via, is_proven)
+
+
+def _from_themselves(records: Sequence[int]) -> dict[int, list[Step]]:
+    return {record: [Step(record, None)] for record in records}
+
+
+def _nearest(
+    ancestry: Ancestry, seeds: Sequence[Mapping[int, Sequence[Step]]], versions: Sequence[int]
+) -> dict[int, Sequence[Step]]:
+    """The shorter derivation to each version from the first or the second seeds; the first where both are as long."""
+    found: dict[int, tuple[int, Sequence[Step]]] = {}
+    for leads in seeds:
+        for version, (distance, steps) in zip(versions, ancestry.prove(leads, versions), strict=True):
+            if steps and (version not in found or distance < found[version][0]):
+                found[version] = distance, steps
+    return {version: steps for version, (_, steps) in found.items()}
 
 
 async def _stated(run: Run, partitions: Sequence[int], upto: int) -> dict[int, dict[int, Sequence[Share]]]:
