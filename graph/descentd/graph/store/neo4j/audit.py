@@ -16,6 +16,7 @@ from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.journal import EVENT
 from descentd.graph.store.neo4j.populations import STRAYS, said, shut
 from descentd.graph.store.neo4j.schema import KEPT, LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns, readable
+from descentd.graph.store.neo4j.times import comparable, moment_of
 
 _AUDIT: Final = f"""
 MATCH (r:Record) WHERE r.seq > $after
@@ -58,7 +59,7 @@ _PROPERTIES: Final = {
 
 _NODE_PROPERTIES: Final = {
     "_Key": ("value", "first"),
-    "_Log": ("one", "format", "seq", "recordedAt", "frontier", "locked"),
+    "_Log": ("one", "format", "seq", "recordedAt", "frontier", "locked", "tried"),
     "_Whole": ("seq",),
     "_Attribute": ("name", "value", "folded"),
     "_Complete": ("one",),
@@ -241,7 +242,7 @@ def _stored(row: Row, undocumented: set[Any]) -> Stored:
     faults += ["it is documented otherwise than its edges say"] if not faults and sequence in undocumented else []
     kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, *_ in edges] if not faults else []
     return Stored(
-        Entry(sequence, _integer(transaction), record, _integer(recorded_at), str(recorded_by)),
+        Entry(sequence, _integer(transaction), record, _moment(recorded_at), str(recorded_by)),
         str(id),
         label,
         b"" if faults else bytes.fromhex(hash),
@@ -269,10 +270,11 @@ def _faults(kind: str, labels: Sequence[str], edges: Sequence[Row], hash: object
 def _misread(record: Record, properties: Mapping[str, Any]) -> list[str]:
     """The properties that say to people what the content does not."""
     try:
-        right = readable(record)
+        right = {name: comparable(value) for name, value in readable(record).items()}
     except Exception:  # whatever a body that somebody else wrote may bring about; `verify` says what is wrong with it
         return []
-    shown = {name: value for name, value in properties.items() if name not in KEPT and name != "retracted"}
+    rest = {name for name in properties if name not in KEPT and name != "retracted"}
+    shown = {name: comparable(properties[name]) for name in rest}
     wrong = sorted(name for name in shown.keys() | right.keys() if shown.get(name) != right.get(name))
     return [f"its property {name} is not what its content says" for name in wrong]
 
@@ -290,6 +292,11 @@ def _misstated(record: Record, edges: Sequence[Row], listed: Sequence[Row], comp
         by_statements = record.kind is Kind.PARTITION and role == Role.DERIVED_FROM
         if not by_statements and closed != shut(record.kind, Edge(Role(role), "", detail or ""), whole=whole):
             yield f"its edge {role} says of knowledge what its detail does not"
+
+
+def _moment(kept: Any) -> int:
+    moment = moment_of(kept)
+    return -1 if moment is None else moment
 
 
 def _integer(kept: Any) -> int:

@@ -13,9 +13,10 @@ from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.schema import HEAD
+from descentd.graph.store.neo4j.times import microseconds, zoned
 
 _BRIEF: Final = "r.seq, r.kind, r.id, r.label"
-_ENTRY: Final = "r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy"
+_ENTRY: Final = f"r.seq, r.tx, r.kind, r.body, {microseconds('r.recordedAt')}, r.recordedBy"
 _NAMED: Final = """
 CALL () {
   UNWIND $ids AS name MATCH (r:Record {id: name}) RETURN name, r
@@ -141,7 +142,7 @@ async def sequence_at(run: Run, moment: int) -> int:
     low, high = 0, (await read_head(run)).sequence
     while low < high:
         probes = sorted({low + -(-(high - low) * i // _PROBES) for i in range(1, _PROBES + 1)})
-        low = max(low, (await run(_AT, seqs=probes, moment=moment))[0][0])
+        low = max(low, (await run(_AT, seqs=probes, moment=zoned(moment)))[0][0])
         high = next((probe for probe in probes if probe > low), high + 1) - 1
     return low
 

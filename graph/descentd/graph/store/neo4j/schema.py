@@ -5,7 +5,8 @@
         -[:_HOLDS]-> (:_Key {value, first})                              what it is found by
     (:_Log {one: 1, format, seq, recordedAt, frontier})                  the end of the log, and the lock of all writers
 
-That is what is audited. Beside it stands what walking needs and what follows from the above:
+Times are datetimes: see `times`. That is what is audited. Beside it stands what walking needs and what follows from the
+above:
 
     (:_Twin)-[:SAME_DATA]->(:Record)                    a partition and the earliest one with its digest
     ()-[:_FLOWS|_RESTS {source, target, role, learns, since}]->()   an edge of a twin, once more between the earliest
@@ -26,12 +27,10 @@ from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
 from descentd.graph.store.neo4j import disclosures, populations
 from descentd.graph.store.neo4j.connection import Run
+from descentd.graph.store.neo4j.times import shown, zoned
 from descentd.graph.store.tail import RETRACTABLE
 
-FORMAT: Final = 4
-UNCHAINED: Final = 3
-"""The format of earlier versions, which kept no chains of events and is otherwise the same."""
-
+FORMAT: Final = 5
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 
@@ -115,6 +114,7 @@ WITH row, coalesce(x, a) AS x, coalesce(y, b) AS y
 CREATE (x)-[f:$(row[4])]->(y)
 SET f = row[3], f.source = row[0], f.target = row[1], f.role = row[2], f.since = row[0]
 """
+_SHOW: Final = "UNWIND $rows AS row MATCH (r:Record {seq: row[0]}) SET r += row[1]"
 _WHOLES: Final = """
 UNWIND $rows AS row
 MATCH (d:Record {seq: row})
@@ -162,6 +162,11 @@ async def mirror(run: Run, batch: Sequence[Appended]) -> None:
     await run(_MIRRORS, rows=[row for item in batch for row in _edges(item) if row[4] is not None])
 
 
+async def show(run: Run, batch: Sequence[Appended]) -> None:
+    """Set the properties of records that are in the graph, as `insert` does for those that are new."""
+    await run(_SHOW, rows=[[item.entry.sequence, _record(item)[1]] for item in batch])
+
+
 def _record(item: Appended) -> list[Any]:
     entry = item.entry
     record = entry.record
@@ -171,7 +176,7 @@ def _record(item: Appended) -> list[Any]:
         "kind": record.kind.value,
         "id": record.id,
         "label": record.label,
-        "recordedAt": entry.recorded_at,
+        "recordedAt": zoned(entry.recorded_at),
         "recordedBy": entry.recorded_by,
         "hash": entry.hash.hex(),
         "body": record.body.decode(),
@@ -184,7 +189,7 @@ def readable(record: Record) -> dict[str, Any]:
     """Properties that a record has for people in Browser or Bloom; nothing but `verify` reads them back."""
     references = {edge.target for edge in record.edges}
     return {
-        name: value
+        name: shown(name, value) if isinstance(value, str) else value
         for name, value in record.content.items()
         if name not in KEPT
         and (

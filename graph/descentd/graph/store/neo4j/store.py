@@ -27,9 +27,9 @@ from descentd.graph.store.neo4j.operational import Neo4jAccounts, Neo4jInbox, Ne
 from descentd.graph.store.neo4j.paths import Neo4jPaths
 from descentd.graph.store.neo4j.reach import Neo4jReach
 from descentd.graph.store.neo4j.reads import find_by_prefix, read_head, search, sequence_at
-from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, UNCHAINED, insert
+from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j.tail import read_tail
-from descentd.graph.store.neo4j.upgrade import OLDER, chained, found_format, prepare, work_out
+from descentd.graph.store.neo4j.upgrade import OLDER, found_format, prepare, work_out
 from descentd.graph.store.neo4j.versions import check_version
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
@@ -87,15 +87,13 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         try:
             format = await found_format(self._run)
             await check_version(self._connection, trial=format is None)
-            if format not in (None, FORMAT, UNCHAINED):
+            if format not in (None, FORMAT):
                 raise Unavailable(_OLDER if format in OLDER else _OTHER)
             if format is None and await self._run(_OTHERS):
                 raise Unavailable(_NOT_OURS)
             await self._create_schema()
             if format is None:
                 await self._connection.write(_first)
-            elif format == UNCHAINED:
-                await chained(self._connection)
         except BaseException:
             await self.close()
             raise
@@ -108,7 +106,6 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
                 return False
             await self._create_schema()
             await work_out(self._connection, progress)
-            await chained(self._connection)
             return True
         finally:
             await self.close()

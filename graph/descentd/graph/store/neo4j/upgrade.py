@@ -18,9 +18,10 @@ from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.journal import adopt
-from descentd.graph.store.neo4j.schema import FORMAT, TYPES, UNCHAINED, derive, mirror
+from descentd.graph.store.neo4j.schema import FORMAT, TYPES, derive, mirror, show
+from descentd.graph.store.neo4j.times import moment_of
 
-OLDER: Final = (2, -2)
+OLDER: Final = (2, 3, 4, -2, -3, -4)
 """Formats that can be upgraded; a negative one is what an upgrade that was broken off left of it."""
 
 _BATCH: Final = 10_000
@@ -64,7 +65,7 @@ async def prepare(connection: Connection, backup: Path) -> bool:
     Raises Unavailable where there is no registry, or one of a format that is not known.
     """
     format = await found_format(connection.run)
-    if format in (FORMAT, UNCHAINED):  # which opening it brings to the present one
+    if format == FORMAT:
         return False
     if format not in OLDER:
         held = "no registry" if format is None else f"a registry of format {format}, which this version does not know"
@@ -77,7 +78,10 @@ async def prepare(connection: Connection, backup: Path) -> bool:
 
 
 async def work_out(connection: Connection, progress: Callable[[int], None] | None = None) -> None:
-    """Work out what walks go by from the records, once the schema is there; what is left to do is `chained`."""
+    """Bring all else to the present layout, once the schema is there, and let the registry be opened again.
+
+    What people and walks go by follows from the records; what is kept beside the log is chained where it is not yet.
+    """
     for label in _UNDERSCORED:
         await _repeat(connection, _DELETE, label)
     for types in ("_FLOWS", "_RESTS", "_STATED"):
@@ -87,6 +91,7 @@ async def work_out(connection: Connection, progress: Callable[[int], None] | Non
         items = [_item(row) for row in rows]
 
         async def work(run: Run, items: list[Appended] = items) -> None:
+            await show(run, items)
             await mirror(run, items)
             await derive(run, items)
 
@@ -94,11 +99,6 @@ async def work_out(connection: Connection, progress: Callable[[int], None] | Non
         after = items[-1].entry.sequence
         if progress is not None:
             progress(after)
-    await connection.write(lambda run: run(_SET_FORMAT, format=UNCHAINED))
-
-
-async def chained(connection: Connection) -> None:
-    """Chain what a registry without chains keeps; its constraints and indexes are there."""
     await adopt(connection)
     await connection.write(lambda run: run(_SET_FORMAT, format=FORMAT))
 
@@ -139,6 +139,10 @@ def _item(row: list[Any]) -> Appended:
     sequence, transaction, kind, body, recorded_at, recorded_by, edges = row
     if kind not in KINDS or any(role not in ROLES for role, *_ in edges):
         raise Unavailable(f"Record {sequence} is of no known kind: restore the database from a backup.")
-    entry = Entry(sequence, transaction, Record(Kind(kind), body.encode()), recorded_at, recorded_by)
+    # Formats before 4 kept microseconds; where an upgrade was broken off, some records have their time already.
+    moment = recorded_at if isinstance(recorded_at, int) else moment_of(recorded_at)
+    if moment is None:
+        raise Unavailable(f"Record {sequence} has no time: restore the database from a backup.")
+    entry = Entry(sequence, transaction, Record(Kind(kind), body.encode()), moment, recorded_by)
     links = tuple(Link(sequence, Role(role), target, detail) for role, target, detail in sorted(edges))
     return Appended(entry, links)

@@ -1,0 +1,53 @@
+"""Times as Neo4j keeps them: ZONED DATETIME in UTC, by which Cypher can compare, subtract and truncate.
+
+The registry counts in microseconds since 1970 UTC, and records hold RFC 3339 with up to nine decimals; neither loses
+anything by it, and the content of a record stays the text that it is.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from neo4j.time import DateTime
+
+NAMED: Final = frozenset({"at", "createdAt", "evaluatedAt", "expiresAt", "resolvedAt", "since", "until"})
+"""The fields of records' content that hold a time."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_WRITTEN: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
+
+
+def microseconds(expression: str) -> str:
+    """Cypher for the microseconds since 1970 UTC of a time."""
+    return f"{expression}.epochSeconds * 1000000 + {expression}.microsecond"
+
+
+def zoned(moment: int) -> datetime:
+    """The time of microseconds since 1970 UTC; what is past the year 9999 is its end."""
+    try:
+        return _EPOCH + timedelta(microseconds=moment)
+    except OverflowError:
+        return _LAST
+
+
+def moment_of(kept: Any) -> int | None:
+    """The microseconds since 1970 UTC of a property; None where it is no time in UTC that we may have written."""
+    if not isinstance(kept, DateTime) or kept.utcoffset() != timedelta(0) or kept.nanosecond % 1000:
+        return None
+    return (kept.to_native() - _EPOCH) // timedelta(microseconds=1)
+
+
+def shown(name: str, value: str) -> str | DateTime:
+    """The property that people see of a field: a time to the nanosecond where it holds one, else the text."""
+    found = _WRITTEN.fullmatch(value) if name in NAMED else None
+    if found is None:
+        return value  # the times of early records may have years of fewer digits
+    *parts, decimals = found.groups()
+    year, month, day, hour, minute, second = map(int, parts)
+    return DateTime(year, month, day, hour, minute, second, int((decimals or "").ljust(9, "0")), tzinfo=UTC)
+
+
+def comparable(value: Any) -> Any:
+    """A property as it can be compared: times by what they are written as, for equal ones may differ in their zone."""
+    return value.iso_format() if isinstance(value, DateTime) else value
