@@ -306,8 +306,8 @@ async def fill_more(store: Store) -> None:
 
 
 class TestNeo4j(InNeo4j, ChainContract):
-    async def test_a_registry_without_chains_is_chained_when_it_is_opened(
-        self, store: Neo4jStore, neo4j_empty: Neo4jServer
+    async def test_a_registry_without_chains_is_chained_when_it_is_upgraded(
+        self, store: Neo4jStore, neo4j_empty: Neo4jServer, tmp_path: Path
     ) -> None:
         await fill(store)
         await store.close()
@@ -317,6 +317,7 @@ class TestNeo4j(InNeo4j, ChainContract):
             session.run("CREATE (:_AccessLog {one: 1, seq: 3})").consume()
             session.run("MATCH (l:_Log) SET l.format = 3").consume()
             session.run("CREATE CONSTRAINT access_log_one FOR (l:_AccessLog) REQUIRE l.one IS UNIQUE").consume()
+        assert await store.upgrade(tmp_path / "backup.json.gz")
         await store.open()
         assert await numbers(store) == [3, 2, 3, 5]
         assert await problem(store) is None

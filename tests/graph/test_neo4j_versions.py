@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 
 from descentd.graph.model.errors import Unavailable
+from descentd.graph.store.neo4j import versions
 from descentd.graph.store.neo4j.connection import Connection
 from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.store.neo4j.versions import check_version, is_in_doubt, keeps_labels_and_types, refusal
+from descentd.graph.verify import verify
 from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
@@ -41,22 +43,33 @@ async def connection(neo4j_server: Neo4jServer) -> AsyncIterator[Connection]:
 
 
 async def test_this_one_keeps_labels_and_types_and_types_apart(connection: Connection) -> None:
-    await check_version(connection, trial=True)
+    assert await check_version(connection)
     assert await keeps_labels_and_types(connection)
     assert not await connection.run("MATCH (n) RETURN n LIMIT 1"), "the trial leaves nothing behind"
 
 
-async def test_a_version_that_mixes_labels_up_is_refused(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
+MODULE = "descentd.graph.store.neo4j.versions"
+MIXED = "UNWIND $rows AS row CREATE (:_Trial:_TrialA {number: row[1]})"
+
+
+async def test_a_version_in_doubt_is_tried_when_it_is_met_for_the_first_time(
+    connection: Connection, neo4j_server: Neo4jServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = "descentd.graph.store.neo4j.versions"
-    monkeypatch.setattr(f"{module}._VERSION", "RETURN '2025.11.2'")
-    await check_version(connection, trial=True)
-    mixed = "UNWIND $rows AS row CREATE (:_Trial:_TrialA {number: row[1]})"
-    monkeypatch.setattr(f"{module}._CREATE", mixed)
-    with pytest.raises(Unavailable, match="mixes up labels or types"):
-        await check_version(connection, trial=True)
-    await check_version(connection, trial=False)
+    """Where a registry is made, and again where the server of one that exists is of another version by now."""
+    right = versions._CREATE
+    store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
+    for version in ("2025.11.2", "2026.01.3"):
+        monkeypatch.setattr(f"{MODULE}._VERSION", f"RETURN '{version}'")
+        monkeypatch.setattr(f"{MODULE}._CREATE", MIXED)
+        with pytest.raises(Unavailable, match=f"This Neo4j {version} mixes up labels or types"):
+            await store.open()
+        monkeypatch.setattr(f"{MODULE}._CREATE", right)
+        await store.open()
+        await store.close()
+        monkeypatch.setattr(f"{MODULE}._CREATE", MIXED)
+        await store.open()  # it was tried
+        assert (await verify(store)).problem is None
+        await store.close()
 
 
 async def test_a_database_that_holds_other_nodes_is_refused(connection: Connection, neo4j_server: Neo4jServer) -> None:

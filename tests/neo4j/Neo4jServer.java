@@ -2,6 +2,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import org.neo4j.configuration.Config;
 import org.neo4j.configuration.GraphDatabaseInternalSettings;
@@ -20,22 +21,25 @@ import org.neo4j.kernel.internal.GraphDatabaseAPI;
  * One Neo4j of the real kernel, with Cypher and Bolt, for tests and development: on the loopback only, without
  * authentication and without usage reports.
  *
- * <pre>java -cp 'lib/*' Neo4jServer.java DATA_DIR PORT [--until-stdin-closes]</pre>
+ * <pre>java -cp 'lib/*' Neo4jServer.java DATA_DIR PORT [--until-stdin-closes] [--read-only]</pre>
  *
  * Port 0 takes a free one. When it is ready it prints {@code ready bolt://127.0.0.1:PORT} on stdout, and nothing else
  * there. It stops cleanly on SIGTERM and, if asked, when its stdin closes, which is what happens when its parent dies.
  */
 public final class Neo4jServer {
     public static void main(String[] args) throws IOException {
-        boolean untilStdinCloses = args.length == 3 && args[2].equals("--until-stdin-closes");
-        if (args.length != 2 && !untilStdinCloses) {
-            System.err.println("usage: java -cp 'lib/*' Neo4jServer.java DATA_DIR PORT [--until-stdin-closes]");
+        List<String> options = List.of(args).subList(Math.min(2, args.length), args.length);
+        boolean untilStdinCloses = options.contains("--until-stdin-closes");
+        boolean readOnly = options.contains("--read-only");
+        if (args.length < 2 || options.size() != (untilStdinCloses ? 1 : 0) + (readOnly ? 1 : 0)) {
+            System.err.println(
+                    "usage: java -cp 'lib/*' Neo4jServer.java DATA_DIR PORT [--until-stdin-closes] [--read-only]");
             System.exit(2);
         }
         PrintStream out = System.out;
         System.setOut(System.err);
 
-        DatabaseManagementService service = open(Path.of(args[0]).toAbsolutePath(), Integer.parseInt(args[1]));
+        DatabaseManagementService service = open(Path.of(args[0]).toAbsolutePath(), Integer.parseInt(args[1]), readOnly);
         Runtime.getRuntime().addShutdownHook(new Thread(service::shutdown));
         out.println("ready bolt://127.0.0.1:" + boltPort(service));
         out.flush();
@@ -48,7 +52,7 @@ public final class Neo4jServer {
         }
     }
 
-    private static DatabaseManagementService open(Path home, int port) {
+    private static DatabaseManagementService open(Path home, int port, boolean readOnly) {
         SocketAddress address = new SocketAddress("127.0.0.1", port);
         // A number of seconds in Neo4j 5, a duration since.
         Setting<?> quiet = GraphDatabaseInternalSettings.netty_server_shutdown_quiet_period;
@@ -56,6 +60,7 @@ public final class Neo4jServer {
         return new DatabaseManagementServiceBuilder(home)
                 .setConfig(GraphDatabaseSettings.auth_enabled, false)
                 .setConfig(GraphDatabaseSettings.udc_enabled, false)
+                .setConfig(GraphDatabaseSettings.read_only_database_default, readOnly)
                 .setConfig(GraphDatabaseSettings.pagecache_memory, ByteUnit.mebiBytes(512))
                 .setConfig(GraphDatabaseSettings.preallocate_logical_logs, false)
                 .setConfig(Map.of(quiet, (Object) (lasts ? Duration.ZERO : 0)))

@@ -214,7 +214,8 @@ class DockerNeo4j(Neo4jServer):
 class JavaNeo4j(Neo4jServer):
     """One that Java runs here, from jars that Maven fetched; it ends with the process that started it.
 
-    Without `data` (a folder) they are temporary, and `stop` drops them. Port 0 takes a free one, and keeps it.
+    Without `data` (a folder) they are temporary, and `stop` drops them. Port 0 takes a free one, and keeps it. Where it
+    is `read_only` when it starts, its database may only be read.
     `options` are of the JVM.
     """
 
@@ -228,6 +229,7 @@ class JavaNeo4j(Neo4jServer):
         self._port = port
         self._temporary: TemporaryDirectory[str] | None = None
         self.process: subprocess.Popen[str] | None = None
+        self.read_only = False
 
     @classmethod
     def prepare(cls, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED) -> Self:
@@ -241,9 +243,10 @@ class JavaNeo4j(Neo4jServer):
         data = self._data or Path(self._temporary.name if self._temporary else "")
         data.mkdir(parents=True, exist_ok=True)
         log = data / "console.log"
+        options = ["--read-only"] if self.read_only else []
         with log.open("w") as console:
             self.process = subprocess.Popen(
-                [*self._command, str(data), str(self._port), "--until-stdin-closes"],
+                [*self._command, str(data), str(self._port), "--until-stdin-closes", *options],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=console,

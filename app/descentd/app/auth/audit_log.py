@@ -2,19 +2,20 @@
 
 So it costs a request next to nothing, and nobody can make it grow faster than by `_DIFFERENT` rows a second. A refusal
 of a known person is durable before it is answered, and so is an accepted write, which is in the log of records with who
-and when; of everything else a killed process may lose its last second.
+and when; of everything else a killed process may lose its last second. Where the store may only be read, accesses are
+written to the server's log.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Final
 
 import structlog
 
 from descentd.graph.model.accounts import Access
-from descentd.graph.model.errors import DescentError
+from descentd.graph.model.errors import DescentError, ReadOnly
 from descentd.graph.store.operational import Accounts
 
 log = structlog.get_logger()
@@ -103,6 +104,9 @@ class AuditLog:
         given = [replace(key, at=at, count=count) for key, (at, count) in batch.accesses.items()]
         try:
             await self._accounts().record_accesses(given)
+        except ReadOnly:
+            for access in given:
+                log.warning("access", **asdict(access))
         except DescentError as error:
             log.error("accesses_not_written", reason=error.message, accesses=len(given))
             for access in given:

@@ -107,7 +107,7 @@ class DeliveryWorker:
     async def round(self) -> None:
         """Make all attempts that are due."""
         registry = self._registry()
-        if not await self._claimed(registry):
+        if registry.store.read_only or not await self._claimed(registry):
             return
         for waiting in await registry.store.outbox.waiting(self._to.name):
             if waiting.sequence <= self._position and self._is_due(waiting) and not self._ending.is_set():

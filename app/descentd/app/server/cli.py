@@ -152,7 +152,7 @@ def audit(
 
 async def _audit(address: str) -> list[BrokenRule]:
     store = existing_store(address)
-    await store.open()
+    await store.open(repair=False)
     try:
         return [one async for one in broken_rules(store, _show_progress if sys.stderr.isatty() else None)]
     finally:
@@ -161,7 +161,7 @@ async def _audit(address: str) -> list[BrokenRule]:
 
 async def _verify(address: str, known: Known) -> Report:
     store = existing_store(address)
-    await store.open()
+    await store.open(repair=False)  # what is missing is to be reported
     try:
         progress = _show_progress if sys.stderr.isatty() else None
         return await checked(store, progress, known.roots, known.events, known.closed)

@@ -25,9 +25,15 @@ class Health:
         return JSONResponse({"live": True})
 
     async def ready(self, _request: Request) -> Response:
-        """200 once questions can be answered, 503 while the store cannot be reached."""
+        """200 once questions can be answered, 503 while the store cannot be reached.
+
+        `readOnly` is there where nothing can be recorded, because the store may only be read.
+        """
         try:
-            return JSONResponse({"ready": True, "sequence": await self._lifespan.sequence()})
+            answer = {"ready": True, "sequence": await self._lifespan.sequence()}
+            if self._lifespan.registry.store.read_only:
+                answer["readOnly"] = True
+            return JSONResponse(answer)
         except Unavailable as error:
             return problem_response(error)
 

@@ -14,7 +14,7 @@ from descentd.app.server.policy_files import read_policies
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import NEO4J, scheme, store_at, without_credentials
 from descentd.graph.index.lineage_index import LineageIndex
-from descentd.graph.model.errors import InvalidInput, Unavailable
+from descentd.graph.model.errors import InvalidInput, ReadOnly, Unavailable
 from descentd.graph.model.reach import SupportsReach
 from descentd.graph.store.committer import Committer
 from descentd.queries.governance.policies import register_policies
@@ -112,17 +112,21 @@ class Lifespan:
         records = 0
 
         async def put_policies() -> None:
+            if self._policies:
+                for id in await register_policies(registry, self._policies):
+                    log.info("policy_registered", id=id)
+
+        async def count() -> None:
             nonlocal records
-            for id in await register_policies(registry, self._policies):
-                log.info("policy_registered", id=id)
             records = await store.sequence()
 
         async def begin() -> None:
             if self._begin is not None:
                 await self._begin(registry)
 
-        await self._until_it_works(begin)
-        await self._until_it_works(put_policies)
+        for step in (begin, put_policies):
+            await self._until_it_works(self._unless_read_only(step))
+        await self._until_it_works(count)
         self._registry = registry
         self._tried.set()
         log.info("ready", store=self._address, records=records)
@@ -131,6 +135,17 @@ class Lifespan:
             await loading
             self._registry = replace(registry, walk=index)
             log.info("index_loaded", store=self._address)
+
+    def _unless_read_only(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """`step` as far as it may be done: a registry that may only be read is served for reading."""
+
+        async def done() -> None:
+            try:
+                await step()
+            except ReadOnly as error:
+                log.warning("read_only", store=self._address, reason=error.message)
+
+        return done
 
     def _loaded(self, index: LineageIndex) -> Callable[[], Awaitable[None]]:
         async def load() -> None:

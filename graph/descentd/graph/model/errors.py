@@ -130,6 +130,10 @@ class Unavailable(DescentError):
     code = Code.UNAVAILABLE
 
 
+class ReadOnly(Unavailable):
+    """The store may only be read: what was asked for would be recorded."""
+
+
 class Internal(DescentError):
     """A fault of ours; the log has the details under the correlation id that the message names."""
 

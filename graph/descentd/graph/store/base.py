@@ -131,8 +131,16 @@ class Store(Reads, Protocol):
         """The chains of events of these, while it is open."""
         ...
 
-    async def open(self) -> None:
-        """Connect, and create what is missing."""
+    @property
+    def read_only(self) -> bool:
+        """Whether it may only be read, as far as is known while it is open: what is written then raises ReadOnly."""
+        ...
+
+    async def open(self, *, repair: bool = True) -> None:
+        """Connect, and create what is missing, or leave everything as it is where nothing is to be repaired.
+
+        Raises Unavailable where there is no registry then.
+        """
         ...
 
     async def close(self) -> None:

@@ -56,7 +56,12 @@ class MemoryStore:
         """See Store."""
         return self._journal
 
-    async def open(self) -> None:
+    @property
+    def read_only(self) -> bool:
+        """See Store."""
+        return False
+
+    async def open(self, *, repair: bool = True) -> None:
         """Nothing to connect to."""
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """Speaking to a Neo4j: one driver, managed transactions, bookmarks, and errors that give nothing away."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +15,7 @@ from neo4j.exceptions import (
     SessionExpired,
 )
 
-from descentd.graph.model.errors import InvalidInput, Unavailable
+from descentd.graph.model.errors import InvalidInput, ReadOnly, Unavailable
 
 Result = TypeVar("Result")
 Row = list[Any]
@@ -27,6 +27,10 @@ _REFUSED: Final = "The database does not let Descent in: check the user, the pas
 _OURS: Final = ("Neo.ClientError.Statement.", "Neo.ClientError.Schema.", "Neo.ClientError.Procedure.")
 
 
+class _UndoneError(Exception):
+    """Ends a transaction of which nothing is to be kept."""
+
+
 class Run(Protocol):
     """Runs a statement and returns its rows, whole."""
 
@@ -36,13 +40,17 @@ class Run(Protocol):
 
 
 class Connection:
-    """A driver for one database. Every method raises Unavailable where the database cannot be reached."""
+    """A driver for one database. Every method raises Unavailable where the database cannot be reached.
+
+    `read_only` says whether it let us write when that was last tried; what is written then raises ReadOnly.
+    """
 
     def __init__(self, uri: str, auth: tuple[str, str] | None, database: str | None) -> None:
         self._uri, inside = _address(uri)
         self._auth = auth or inside
         self._database = database
         self._driver: AsyncDriver | None = None
+        self.read_only = False
 
     async def open(self) -> None:
         """Make the driver; it connects when it is first used."""
@@ -97,11 +105,30 @@ class Connection:
 
         Unavailable also stands for a commit whose outcome was not heard.
         """
-        with _translated():
-            async with self._opened().session(
-                database=self._database, bookmark_manager=self._bookmarks, fetch_size=-1
-            ) as session:
-                return await session.execute_write(lambda transaction: work(_in(transaction)))
+        try:
+            with _translated():
+                async with self._opened().session(
+                    database=self._database, bookmark_manager=self._bookmarks, fetch_size=-1
+                ) as session:
+                    result = await session.execute_write(lambda transaction: work(_in(transaction)))
+        except ReadOnly:
+            self.read_only = True
+            raise
+        self.read_only = False
+        return result
+
+    async def try_out(self, work: Callable[[Run], Awaitable[Result]]) -> Result:
+        """What `work` returned, which nothing is kept of; raises ReadOnly where nothing may be written."""
+        found: list[Result] = []
+
+        async def undone(run: Run) -> None:
+            found[:] = [await work(run)]
+            raise _UndoneError
+
+        with suppress(_UndoneError):
+            await self.write(undone)
+        self.read_only = False
+        return found[0]
 
     def _opened(self) -> AsyncDriver:
         if self._driver is None:
@@ -148,7 +175,7 @@ def _translated() -> Iterator[None]:
     except Neo4jError as error:
         code = error.code or ""
         if "ReadOnly" in code or code == "Neo.ClientError.Security.Forbidden":
-            raise Unavailable(_READ_ONLY) from error
+            raise ReadOnly(_READ_ONLY) from error
         if code.startswith(_OURS):
             raise
         raise Unavailable(_REFUSED if code.startswith("Neo.ClientError.Security.") else _AWAY) from error

@@ -11,7 +11,7 @@ from typing import Final
 
 from neo4j.exceptions import ClientError
 
-from descentd.graph.model.errors import DescentError, Unavailable
+from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
 from descentd.graph.model.log import Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.store.base import Proposal, Stored, Totals
@@ -30,7 +30,7 @@ from descentd.graph.store.neo4j.reads import find_by_prefix, read_head, search, 
 from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j.tail import read_tail
 from descentd.graph.store.neo4j.upgrade import OLDER, found_format, prepare, work_out
-from descentd.graph.store.neo4j.versions import check_version
+from descentd.graph.store.neo4j.versions import check_version, is_in_doubt, try_version
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
 _OTHERS: Final = """
@@ -41,7 +41,13 @@ _OLDER: Final = "The registry was written by an earlier version: run `descentd u
 _OTHER: Final = (
     "The registry was written by a later version, in a format that this one does not know: use that version."
 )
+_NONE: Final = "The database holds no registry: check its address and name."
+_TRIED: Final = "MATCH (l:_Log) RETURN l.tried"
+_TRY: Final = "MATCH (l:_Log) SET l.tried = $version"
 _NAME: Final = re.compile(r"(?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS")
+
+_STATEMENTS: Final = {name: each for each in (*SCHEMA, *operational.SCHEMA) for name in _NAME.findall(each)}
+"""The statements that create constraints and indexes, by name."""
 
 
 class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
@@ -78,25 +84,59 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         """See Store."""
         return Neo4jJournal(self._connection)
 
-    async def open(self) -> None:
+    @property
+    def read_only(self) -> bool:
+        """See Store."""
+        return self._connection.read_only
+
+    async def open(self, *, repair: bool = True) -> None:
         """See Store; also raises Unavailable where the database holds a registry of another format or other nodes.
 
         And where Neo4j is of a version that keeps none rightly. Nothing is written where nothing is missing.
         """
         await self._connection.open()
         try:
+            version = await check_version(self._connection)
             format = await found_format(self._run)
-            await check_version(self._connection, trial=format is None)
             if format not in (None, FORMAT):
                 raise Unavailable(_OLDER if format in OLDER else _OTHER)
             if format is None and await self._run(_OTHERS):
                 raise Unavailable(_NOT_OURS)
-            await self._create_schema()
-            if format is None:
-                await self._connection.write(_first)
+            if format is None and not repair:
+                raise Unavailable(_NONE)
+            if repair:
+                await self._prepare(version, new=format is None)
         except BaseException:
             await self.close()
             raise
+
+    async def _prepare(self, version: str, *, new: bool) -> None:
+        """Create what is missing, on a version that is tried first where it is in doubt."""
+        if not await self._may_write():
+            if missing := await self._missing():
+                raise ReadOnly(
+                    f"The constraint or index {missing[0]} is missing, and the database may only be read: "
+                    "open the registry once where Descent may write."
+                )
+            return
+        tried = is_in_doubt(version) and (new or (await self._run(_TRIED))[0][0] != version)
+        if tried:
+            await try_version(self._connection, version)
+        await self._create_schema()
+        if new:
+            await self._connection.write(_first)
+        if tried:
+            await self._connection.write(lambda run: run(_TRY, version=version))
+
+    async def _may_write(self) -> bool:
+        """Whether the database lets us write, by what is undone: its settings and our privileges may forbid it."""
+        try:
+            await self._connection.try_out(lambda run: run(LOCK))
+        except ReadOnly:
+            return False
+        except Unavailable:
+            pass  # a cluster without a leader can be read meanwhile, and writes say what is the matter
+        return True
 
     async def upgrade(self, backup: Path, progress: Callable[[int], None] | None = None) -> bool:
         """See SupportsUpgrade."""
@@ -112,13 +152,16 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
 
     async def _create_schema(self) -> None:
         """Create the constraints (each is an index too) and indexes that are not there: each takes a transaction."""
-        there = {name for name, state in await self._run("SHOW INDEXES YIELD name, state") if state == "ONLINE"}
-        wanted = {name: each for each in (*SCHEMA, *operational.SCHEMA) for name in _NAME.findall(each)}
-        missing = [statement for name, statement in wanted.items() if name not in there]
-        for statement in missing:
-            await self._create(statement)
+        missing = await self._missing()
+        for name in missing:
+            await self._create(_STATEMENTS[name])
         if missing:
             await self._run("CALL db.awaitIndexes(300)")
+
+    async def _missing(self) -> list[str]:
+        """The names of the constraints and indexes that are not there."""
+        there = {name for name, state in await self._run("SHOW INDEXES YIELD name, state") if state == "ONLINE"}
+        return [name for name in _STATEMENTS if name not in there]
 
     async def _create(self, statement: str) -> None:
         try:

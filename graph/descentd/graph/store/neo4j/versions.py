@@ -2,11 +2,10 @@
 
 5.26.0 to 5.26.3 give relationships that one statement creates each other's types, where these are parameters: what was
 BUILT_FROM is CONFIGURED_BY, and walks miss it. `keeps_labels_and_types` finds that on 5.26.0. What is in doubt is tried
-when a registry is made, in a transaction that is rolled back.
+when a registry is opened on a version for the first time, in a transaction that is rolled back.
 """
 
 import re
-from contextlib import suppress
 from typing import Any, Final
 
 from descentd.graph.model.errors import Unavailable
@@ -40,10 +39,6 @@ _ROWS: Final[list[tuple[str, int, str]]] = [
 ]
 
 
-class _RollBackError(Exception):
-    """Ends the transaction of a trial."""
-
-
 def parsed(version: str) -> tuple[int, ...]:
     """A version as numbers, (5, 26, 30) or (2026, 8, 1); empty where it is written in no known way."""
     found = re.match(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
@@ -67,35 +62,31 @@ def is_in_doubt(version: str) -> bool:
     return CALENDAR_FLOOR <= parsed(version) < SURE
 
 
-async def check_version(connection: Connection, *, trial: bool) -> None:
-    """Raise Unavailable where the server is of a version that keeps no registry rightly.
-
-    trial: whether a version in doubt may be tried, which takes the right to write.
-    """
+async def check_version(connection: Connection) -> str:
+    """The version of the server; raises Unavailable where it is known to keep no registry rightly."""
     version = str((await connection.run(_VERSION))[0][0])
-    problem = refusal(version)
-    tried = problem is None and trial and is_in_doubt(version)
-    if tried and not await keeps_labels_and_types(connection):
-        problem = (
+    if (problem := refusal(version)) is not None:
+        raise Unavailable(problem)
+    return version
+
+
+async def try_version(connection: Connection, version: str) -> None:
+    """Raise Unavailable where a trial shows that the server, which is in doubt, keeps no registry rightly."""
+    if not await keeps_labels_and_types(connection):
+        raise Unavailable(
             f"This Neo4j {version} mixes up labels or types that are given as parameters: "
             "upgrade it to 2026.02 or later, or to 5.26.4 or later, before it is used."
         )
-    if problem is not None:
-        raise Unavailable(problem)
 
 
 async def keeps_labels_and_types(connection: Connection) -> bool:
     """Whether nodes and relationships that are created together have the label and type that each was given."""
-    found: list[Any] = []
 
-    async def work(run: Run) -> None:
+    async def work(run: Run) -> list[Any]:
         await run(_CREATE, rows=[list(row) for row in _ROWS])
-        found.extend(await run(_READ))
-        raise _RollBackError
+        return await run(_READ)
 
-    with suppress(_RollBackError):
-        await connection.write(work)
-    return found == [
+    return await connection.try_out(work) == [
         [number, label == "_TrialA", label == "_TrialB", [type] if number < len(_ROWS) else []]
         for label, number, type in _ROWS
     ]

@@ -99,6 +99,13 @@ def totals(connection: sqlite3.Connection) -> Totals:
     return Totals(records, edges, keys, _astray_in_search(connection))
 
 
+def totals_of_copy(connection: sqlite3.Connection) -> Totals:
+    """As `totals`, of a temporary copy: for a file that may only be read."""
+    with closing(sqlite3.connect("")) as copy:
+        connection.backup(copy)
+        return totals(copy)
+
+
 def _astray_in_search(connection: sqlite3.Connection) -> str | None:
     """What of the search index is otherwise than the words that are kept.
 

@@ -11,10 +11,12 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 from descentd.graph.model.accounts import Access
-from descentd.graph.model.errors import DescentError, Unavailable
+from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.merkle import Frontier
@@ -22,11 +24,14 @@ from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
-from descentd.graph.store.sqlite.audit import audit, layout, totals
+from descentd.graph.store.sqlite.audit import audit, layout, totals, totals_of_copy
+from descentd.graph.store.sqlite.files import identities, may_write, names, open_read_only, unchanged
 from descentd.graph.store.sqlite.journal import SQLiteJournal, adopt, begin
 from descentd.graph.store.sqlite.operational import SQLiteAccounts, SQLiteInbox, SQLiteOutbox
 from descentd.graph.store.sqlite.reads import SQLiteReads, translated
 from descentd.graph.store.sqlite.schema import APPLICATION_ID, FORMAT, OPERATIONAL_TABLES, TABLES, UNCHAINED
+
+_NO_REGISTRY: Final = "The file is no registry of a format that this version reads: name another file."
 
 
 class SQLiteStore(SQLiteReads):
@@ -34,7 +39,8 @@ class SQLiteStore(SQLiteReads):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._names = [f"{path}{suffix}" for suffix in ("", "-wal", "-shm", "-lock")]
+        self.read_only = False
+        self._identify = partial(identities, names(path))
         self._lock = asyncio.Lock()
 
     @property
@@ -57,10 +63,18 @@ class SQLiteStore(SQLiteReads):
         """See Store."""
         return SQLiteJournal(self.connection, self._transaction)
 
-    async def open(self) -> None:
-        """Open the file and create what is missing; raises Unavailable where it is no registry of ours."""
+    async def open(self, *, repair: bool = True) -> None:
+        """See Store; raises Unavailable where the file is no registry of ours.
+
+        A file that may only be read, or is in a folder where nothing can be made beside it, is opened for reading.
+        """
+        self.read_only = self._path.is_file() and not may_write(self._path)
         with ExitStack() as opened:
             try:
+                if self.read_only:
+                    self._open_read_only(opened)
+                    opened.pop_all()
+                    return
                 _create_private(self._path)  # the files that SQLite puts beside it get its mode
                 self.connection = opened.enter_context(closing(self._connect()))
                 self._writer = opened.enter_context(closing(self._connect()))
@@ -68,8 +82,8 @@ class SQLiteStore(SQLiteReads):
                 _create_private(lock)
                 self._lockfile = opened.enter_context(lock.open("a"))
                 fcntl.flock(self._lockfile, fcntl.LOCK_EX)
-                self._create()
-                self._files = self._identities()
+                self._create(repair=repair)
+                self._files = self._identify()
                 fcntl.flock(self._lockfile, fcntl.LOCK_UN)
             except (sqlite3.Error, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
@@ -86,29 +100,50 @@ class SQLiteStore(SQLiteReads):
         )
         return connection
 
-    def _identities(self) -> list[tuple[int, int]]:
-        """Device and inode of each file that the registry is in, as their names lead to them now."""
-        return [(status.st_dev, status.st_ino) for status in map(os.stat, self._names)]
+    def _open_read_only(self, opened: ExitStack) -> None:
+        connection, alone = open_read_only(self._path)
+        self.connection = self._writer = opened.enter_context(closing(connection))
+        self._identify = partial(unchanged, self._path) if alone else partial(identities, [str(self._path)])
+        self._files = self._identify()
+        marks = self._marks()
+        if marks == (APPLICATION_ID, UNCHAINED):
+            raise ReadOnly(
+                "The file was written by an earlier version and may only be read: open the registry once where Descent "
+                "may write to it."
+            )
+        if marks != (APPLICATION_ID, FORMAT):
+            raise Unavailable(_NO_REGISTRY)
 
     def _check_files(self) -> None:
         """Raise Unavailable where a file was removed or replaced: what is written would be lost with the old one."""
         try:
-            there = self._identities()
+            there = self._identify()
         except OSError:
             there = []
+        if there != self._files and self.read_only:
+            raise Unavailable(
+                "The store's file was changed by others while it was open for reading only: start the server again."
+            )
         if there != self._files:
             raise Unavailable(
                 "The store's file was removed or replaced while it was open: put it back, then start the server again."
             )
 
-    def _create(self) -> None:
-        marks = tuple(self._writer.execute(f"PRAGMA {p}").fetchone()[0] for p in ("application_id", "user_version"))
+    def _marks(self) -> tuple[int, int]:
+        """What says that a file is a registry, and of which format."""
+        application, format = (
+            int(self._writer.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
+        )
+        return application, format
+
+    def _create(self, *, repair: bool) -> None:
+        marks = self._marks()
         if marks == (APPLICATION_ID, FORMAT):
             return
         if marks == (APPLICATION_ID, UNCHAINED):
             self._upgrade()
-        elif self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            raise Unavailable("The file is no registry of a format that this version reads: name another file.")
+        elif not repair or self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+            raise Unavailable(_NO_REGISTRY)
         else:
             self._writer.executescript(f"BEGIN IMMEDIATE; {TABLES}")
             begin(self._writer)
@@ -136,7 +171,8 @@ class SQLiteStore(SQLiteReads):
         """See Store."""
         self.connection.close()
         self._writer.close()
-        self._lockfile.close()
+        if not self.read_only:
+            self._lockfile.close()
 
     async def head(self) -> Head:
         """See Store."""
@@ -171,6 +207,8 @@ class SQLiteStore(SQLiteReads):
 
     async def totals(self) -> Totals:
         """See Store. Writers wait meanwhile."""
+        if self.read_only:
+            return await asyncio.to_thread(totals_of_copy, self.connection)
         async with self._transaction():
             return await asyncio.to_thread(totals, self._writer)
 
@@ -184,6 +222,8 @@ class SQLiteStore(SQLiteReads):
 
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[sqlite3.Connection]:
+        if self.read_only:
+            raise ReadOnly("The store's file may only be read here: nothing is recorded until Descent may write to it.")
         async with self._lock:
             await asyncio.to_thread(fcntl.flock, self._lockfile, fcntl.LOCK_EX)
             try:
