@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from descentd.graph.index import breadth_first, edges
 from descentd.graph.index import evidence as evidence_module
 from descentd.graph.index.topology import Topology
-from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
+from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
 from tests.support.effort import slowly
-from tests.support.lineages import check_derivation, origins_of, reached, reached_around
+from tests.support.lineages import check_derivation, edges_of, origins_of, reached, reached_around
 from tests.support.proofs import check_proofs
 from tests.support.strategies import Noted, logs, tail
 
@@ -346,3 +346,21 @@ def test_records_without_edges_may_come_after_the_last_merge() -> None:
         Tail(2, alone.kinds, *(first.sources[:0], first.roles[:0], first.targets[:0], first.learns[:0]), first.twins)
     )
     assert topology.members([1, 3], Direction.DESCENDANTS, 3, Kind.MODEL_VERSION).tolist() == [2]
+
+
+@given(questions())
+def test_neighbours_are_what_a_step_leads_to(question: tuple[list[Noted], list[int], list[int], int]) -> None:
+    log, cuts, origins, upto = question
+    topology = topology_of(log, cuts)
+    kinds = frozenset({Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION})
+    steps = [(source, target) for source, _, target in edges_of(log, upto, INFLUENCE) if target <= upto]
+    for direction in Direction:
+        found = topology.neighbours(origins, direction, upto, kinds, 2)
+        for origin in origins:
+            beside = {
+                *(target for source, target in steps if source == origin and direction is Direction.ANCESTORS),
+                *(source for source, target in steps if target == origin and direction is Direction.DESCENDANTS),
+            }
+            expected = sorted(one for one in beside if log[one - 1].kind in kinds)
+            assert found[origin].total == len(expected)
+            assert list(found[origin].first) == expected[:2]

@@ -82,6 +82,7 @@ PAGES: Final[Table] = {
     "/impact/{ref:path}": FIELDS["Query.impact"],
     "/diff/{ref:path}": FIELDS["Query.diff"],
     "/trend/{ref:path}": FIELDS["Query.trend"],
+    "/lineage/{ref:path}": FIELDS["Query.lineage"],
 }
 """The pages of the explorer, by their routes. What is done on a page is a root field of the schema, for its roles."""
 

@@ -97,6 +97,20 @@ class Edges:
             found += [(packed >> 8, packed & 0xFF) for packed in late]
         return found
 
+    def above(self, record: int) -> Integers:
+        """What a record came from, ascending, each once."""
+        starts = self.by_source.starts
+        own = self.by_source.others[starts[record] : starts[record + 1]]
+        return _once(own, [arrow[0] for arrow in self.disclosed.by_source.get(record, ())])
+
+    def below(self, record: int) -> Integers:
+        """What came of a record, ascending, each once; some perhaps later than the question's."""
+        starts = self.by_target.starts
+        last = starts[record + 1] if record <= self.base_size else 0
+        own = self.by_target.others[starts[record] if last else 0 : last]
+        late = [packed >> 8 for packed in self.late.get(record, ())]
+        return _once(own, late + [arrow[0] for arrow in self.disclosed.by_target.get(record, ())])
+
     def of_records(self, targets: Integers) -> tuple[Integers, Tags]:
         """Sources and tags of all edges to `targets`, which are ascending; also of those that were disclosed."""
         inside = targets[: np.searchsorted(targets, self.base_size, "right")]
@@ -107,6 +121,10 @@ class Edges:
             np.concatenate((self.by_target.others[positions], self.late_sources[late], self.disclosed.sources[more])),
             np.concatenate((self.by_target.tags[positions], self.late_tags[late], self.disclosed.tags[more])),
         )
+
+
+def _once(own: Integers, more: Sequence[int]) -> Integers:
+    return np.unique(np.concatenate((own, np.array(more, np.int32))))
 
 
 class EdgeLog:

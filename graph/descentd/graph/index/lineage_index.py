@@ -1,7 +1,7 @@
 """The influence graph in this process, kept level with a store: SupportsReach for every store."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from descentd.graph.index.topology import Topology
@@ -11,6 +11,7 @@ from descentd.graph.model.reach import (
     Direction,
     ExposurePage,
     ExposureQuery,
+    Neighbours,
     ReachPage,
     ReachQuery,
     Sequences,
@@ -86,3 +87,10 @@ class LineageIndex:
         """See SupportsReach."""
         await self.catch_up(upto)
         return await asyncio.to_thread(self._topology.paths, start, end, upto, first)
+
+    async def neighbours(
+        self, records: Sequence[int], direction: Direction, upto: int, kinds: frozenset[Kind], first: int
+    ) -> Mapping[int, Neighbours]:
+        """See SupportsNeighbours."""
+        await self.catch_up(upto)
+        return self._topology.neighbours(records, direction, upto, kinds, first)

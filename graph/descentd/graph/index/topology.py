@@ -1,6 +1,6 @@
 """The influence graph of a registry, held in this process and fed by the log's tail."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
@@ -15,7 +15,7 @@ from descentd.graph.index.edges import EdgeLog, Edges
 from descentd.graph.index.exposure import Documentation, Exposure, Lineage
 from descentd.graph.index.path_counts import derivations
 from descentd.graph.index.populations import FactLog, Facts
-from descentd.graph.index.reach import Leads, Reach, find_origins
+from descentd.graph.index.reach import Leads, Reach, find_origins, wanted
 from descentd.graph.index.sources import SourceLog, Sources
 from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, Kind
 from descentd.graph.model.reach import (
@@ -23,6 +23,7 @@ from descentd.graph.model.reach import (
     Direction,
     ExposurePage,
     ExposureQuery,
+    Neighbours,
     ReachPage,
     ReachQuery,
     Sequences,
@@ -198,6 +199,20 @@ class Topology:
         """All records of one kind, ascending."""
         kinds = self._snapshot(upto).kinds[1 : upto + 1]
         return (np.flatnonzero(kinds == KIND_NUMBER[kind]) + 1).astype(np.int64)
+
+    def neighbours(
+        self, records: Sequence[int], direction: Direction, upto: int, kinds: frozenset[Kind], first: int
+    ) -> Mapping[int, Neighbours]:
+        """What lies one step away; see `SupportsNeighbours`."""
+        now, hits = self._snapshot(upto), wanted(kinds)
+        beside = now.influence.above if direction is Direction.ANCESTORS else now.influence.below
+        found: dict[int, Neighbours] = {}
+        for record in records:
+            others = beside(record).astype(np.int64) if record <= upto else np.zeros(0, np.int64)
+            others = others[others <= upto]
+            others = others[hits[now.kinds[others]]]
+            found[record] = Neighbours(len(others), others[:first].tolist())
+        return found
 
     def exposure(self, query: ExposureQuery) -> ExposurePage:
         """Which versions learned from a population; see `ExposureQuery`."""

@@ -238,6 +238,25 @@ class Derivations:
     paths: Sequence[Sequence[Step]]
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The records one step away: how many there are, and the first of them in log order."""
+
+    total: int
+    first: Sequence[int]
+
+
+@runtime_checkable
+class SupportsNeighbours(Protocol):
+    """Somebody who knows who is beside a record without listing all who are."""
+
+    async def neighbours(
+        self, records: Sequence[int], direction: Direction, upto: int, kinds: frozenset[Kind], first: int
+    ) -> Mapping[int, Neighbours]:
+        """By record, what lies one step of influence away, of these kinds. Twins and partitions are not stepped to."""
+        ...
+
+
 @runtime_checkable
 class SupportsReach(Protocol):
     """Somebody who walks the influence graph: the topology in this process, or a store that can do it itself."""

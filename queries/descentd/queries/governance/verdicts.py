@@ -10,6 +10,7 @@ import numpy as np
 from descentd.graph.inputs.acts import Decision, FlagAction
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Sequences
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.governance.flags import ActiveFlag, flags_reaching, versions_reached
 from descentd.queries.governance.policies import Policy, policies_in_force
 from descentd.queries.governance.reviews import (
@@ -115,6 +116,27 @@ def _unmet(place: str, standing: Quorum) -> Reason:
     if standing.needed == 0:
         return Reason("NO_QUORUM", f"No GO is needed for {place}, and nobody's holds.")
     return Reason("QUORUM_UNMET", f"{standing.sentence} for {place}.")
+
+
+async def verdict_statuses(
+    registry: Registry, versions: Sequence[int], upto: int, moment: int | None = None
+) -> Mapping[int, VerdictStatus]:
+    """Where each of some versions stands, by a fixed number of look-ups."""
+    flagged = set((await versions_reached(registry, upto, _ALL)).tolist())
+    states = await reviews(registry, versions, upto, moment)
+    environments = {one.environment for found in states.values() for one in found}
+    in_force = await policies_in_force(registry.store, environments, upto)
+    ids = {brief.sequence: brief.id for brief in await registry.store.briefs(versions)}
+    gone = await retracted_ids(registry.store, list(ids.values()), upto)
+    found: dict[int, VerdictStatus] = {}
+    for version in versions:
+        if version in flagged:
+            found[version] = VerdictStatus.FLAGGED
+        elif ids[version] in gone:
+            found[version] = VerdictStatus.REJECTED
+        else:
+            found[version] = _decided(states[version], in_force)[0]
+    return found
 
 
 async def in_status(

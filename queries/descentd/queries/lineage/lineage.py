@@ -80,12 +80,12 @@ async def lineage(
 async def _edges(registry: Registry, briefs: Sequence[Brief], upto: int) -> list[Joint]:
     ids = {brief.sequence: brief.id for brief in briefs}
     links = await registry.store.links(list(ids), INFLUENCE, inward=False)
-    links += await _disclosed_links(registry.store, list(ids), upto)
+    links += await disclosed_links(registry.store, list(ids), upto)
     joints = [Joint(ids[link.source], ids[link.target], link.role) for link in links if link.target in ids]
     return list(dict.fromkeys(joints))
 
 
-async def _disclosed_links(reads: Reads, sequences: Collection[int], upto: int) -> list[Link]:
+async def disclosed_links(reads: Reads, sequences: Collection[int], upto: int) -> list[Link]:
     """The edges that the disclosures in force at a sequence add to some records, each with the record as its source."""
     about = await reads.links(sequences, {Role.ABOUT}, inward=True)
     briefs = await reads.briefs(sorted({link.source for link in about if link.source <= upto}))

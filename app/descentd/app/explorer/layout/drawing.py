@@ -1,0 +1,187 @@
+"""A layered drawing of a lineage: from sizes and ways to places and lines.
+
+The four steps of Sugiyama, Tagawa and Toda 1981: layers, bends in long ways, the order within layers, coordinates.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from descentd.app.explorer.layout.coordinates import coordinates
+from descentd.app.explorer.layout.crossings import COUNTED, crossings, order_rows
+from descentd.app.explorer.layout.grids import Grid, Size, find_grids
+from descentd.app.explorer.layout.layers import Way, assign_layers
+from descentd.app.explorer.layout.proper import ProperGraph, proper_graph
+from descentd.app.explorer.layout.routes import Points, Stop, route, spread
+
+WIDEST: Final = 1.6
+"""Nodes of a layer at most, in units of the root of their number: a drawing is about as high as it is wide."""
+LEAST_WIDE: Final = 10
+
+
+class Flow(StrEnum):
+    """Which way time runs."""
+
+    RIGHT = "right"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """Room in pixels: between neighbours of a layer, between layers (for what is written on lines), at the edge."""
+
+    across: float = 22.0
+    along: float = 112.0
+    margin: float = 16.0
+
+
+class Box(NamedTuple):
+    """A rectangle by its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A grid of nodes: the frame around them, and who they are."""
+
+    box: Box
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """boxes: by node; lines: each once; line_of: by way, which of them stands for it (of ways into a frame, one each).
+
+    layers: by node, what is in one frame in one layer; crossings: of lines between layers, None where there are so many
+    lines that they are not counted.
+    """
+
+    boxes: list[Box]
+    lines: list[Points]
+    line_of: list[int]
+    frames: list[Frame]
+    layers: list[int]
+    crossings: int | None
+    width: float
+    height: float
+
+
+def draw(
+    sizes: Sequence[Size],
+    ways: Sequence[Way],
+    flow: Flow = Flow.RIGHT,
+    *,
+    alone: Collection[int] = (),
+    spacing: Spacing | None = None,
+) -> Drawing:
+    """Draw nodes of these sizes (width, height) with ways (parent, child), parents first in the direction of `flow`.
+
+    alone: nodes that are in no frame. The same is drawn the same way every time.
+    """
+    room = spacing or Spacing()
+    grids = find_grids(sizes, ways, alone)
+    place_of, units = _units(len(sizes), grids)
+    unit_sizes = [one.size if isinstance(one, Grid) else sizes[one] for one in units]
+    unit_ways = [(place_of[parent], place_of[child]) for parent, child in ways]
+    distinct = list(dict.fromkeys(way for way in unit_ways if way[0] != way[1]))
+    numbers = {way: number for number, way in enumerate(distinct)}
+    widest = max(LEAST_WIDE, round(WIDEST * len(units) ** 0.5))
+    layering = assign_layers(len(units), distinct, widest)
+    graph = proper_graph(len(units), distinct, layering)
+    rows = order_rows(graph)
+    side = 1 if flow is Flow.RIGHT else 0
+    across = coordinates(graph, rows, [size[side] for size in unit_sizes], room.across)
+    stops, length = _stops(graph, rows, across, unit_sizes, side, room)
+    lines = _lines(graph, stops, layering.turned, flow)
+    unit_boxes = [_box(stops[unit], unit_sizes[unit], flow) for unit in range(len(units))]
+    boxes, frames = _unpacked(len(sizes), units, unit_boxes)
+    breadth = max((stop.across + stop.extent / 2 for stop in stops), default=0.0) + room.margin
+    return Drawing(
+        boxes,
+        lines,
+        [numbers.get(way, -1) for way in unit_ways],
+        frames,
+        [layering.layers[unit] for unit in place_of],
+        crossings(rows, graph.down) if len(graph.up) <= COUNTED else None,
+        length if flow is Flow.RIGHT else breadth,
+        breadth if flow is Flow.RIGHT else length,
+    )
+
+
+def _units(count: int, grids: Sequence[Grid]) -> tuple[list[int], list[int | Grid]]:
+    """What is placed: nodes by themselves, and grids; and by node which of these it is or is in."""
+    of = [-1] * count
+    units: list[int | Grid] = []
+    first = {grid.members[0]: grid for grid in grids}
+    inside = {node for grid in grids for node in grid.members}
+    for node in range(count):
+        if node in first:
+            for member in first[node].members:
+                of[member] = len(units)
+            units.append(first[node])
+        elif node not in inside:
+            of[node] = len(units)
+            units.append(node)
+    return of, units
+
+
+def _stops(
+    graph: ProperGraph, rows: list[list[int]], across: Sequence[float], sizes: Sequence[Size], side: int, room: Spacing
+) -> tuple[list[Stop], float]:
+    """Where nodes and bends are, and how long the drawing is."""
+    stops = [Stop(0, 0, 0)] * len(graph.up)
+    extents = [size[side] for size in sizes]
+    lengths = [size[1 - side] for size in sizes]
+    edge = min((at - extents[node] / 2 for node, at in enumerate(across[: graph.count])), default=0.0)
+    edge = min([edge, *across[graph.count :]])
+    start = room.margin
+    for row in rows:
+        longest = max(lengths[node] if node < graph.count else 0.0 for node in row)
+        for node in row:
+            at = round(across[node] - edge + room.margin, 2)
+            if node < graph.count:
+                before = start + (longest - lengths[node]) / 2
+                stops[node] = Stop(at, before, before + lengths[node], extents[node])
+            else:
+                stops[node] = Stop(at, start, start + longest)
+        start += longest + room.along
+    return stops, start - room.along + room.margin if rows else 2 * room.margin
+
+
+def _lines(graph: ProperGraph, stops: Sequence[Stop], against: Collection[int], flow: Flow) -> list[Points]:
+    trails = graph.trails
+    leaving = spread(stops, [(trail[0], trail[1]) for trail in trails])
+    arriving = spread(stops, [(trail[-1], trail[-2]) for trail in trails])
+    right = flow is Flow.RIGHT
+    lines = [
+        route(stops, trail, start, end, right=right)
+        for trail, start, end in zip(trails, leaving, arriving, strict=True)
+    ]
+    for place in against:
+        lines[place] = lines[place][::-1]
+    return lines
+
+
+def _box(stop: Stop, size: Size, flow: Flow) -> Box:
+    across, along = stop.across - stop.extent / 2, stop.start
+    x, y = (along, across) if flow is Flow.RIGHT else (across, along)
+    return Box(round(x, 2), round(y, 2), *size)
+
+
+def _unpacked(count: int, units: Sequence[int | Grid], unit_boxes: Sequence[Box]) -> tuple[list[Box], list[Frame]]:
+    boxes = [Box(0, 0, 0, 0)] * count
+    frames = []
+    for unit, box in zip(units, unit_boxes, strict=True):
+        if isinstance(unit, int):
+            boxes[unit] = box
+            continue
+        frames.append(Frame(box, unit.members))
+        for place, node in enumerate(unit.members):
+            x, y = unit.corner(place)
+            boxes[node] = Box(round(box.x + x, 2), round(box.y + y, 2), *unit.cell)
+    return boxes, frames

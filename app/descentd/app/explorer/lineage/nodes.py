@@ -1,0 +1,169 @@
+"""The nodes of a figure: what is written on them, how large they are, and where they lead."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.app.explorer.layout.drawing import Box
+from descentd.app.explorer.lineage.parts import MARKER, Marker, Node, Row, Seen
+from descentd.app.explorer.lineage.shapes import outline
+from descentd.app.explorer.lineage.wording import (
+    MARKS,
+    VERDICT_MARKS,
+    cut,
+    name_and_rest,
+    number,
+    standing_words,
+    width_of,
+)
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.reach import Direction
+from descentd.queries.lineage.selection.folding import Fold
+from descentd.queries.lineage.selection.select import Member
+from descentd.queries.overview.shifts import Outcome
+from descentd.queries.overview.standing import Standing
+
+SIZES: Final = {"name": 15.0, "data": 13.5, "sub": 12.5}
+PADDING: Final = 14.0
+INSET: Final = 10.0
+"""What the points of other shapes than a version's take at each side."""
+NARROWEST: Final = 96.0
+LINE: Final = 17.0
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A node before it has a place. `rows` are (text, style)."""
+
+    place: int
+    kind: Kind
+    rows: tuple[tuple[str, str], ...]
+    mark: str
+    size: tuple[float, float]
+
+
+def draft(place: int, seen: Seen) -> Draft:
+    """What is written on a node, and how large that makes it."""
+    fold = seen.folded.folds.get(place)
+    member = seen.folded.singles.get(place)
+    standing = seen.standings.get(place) if member else None
+    mark = _mark(standing) if standing else ""
+    if fold:
+        kind, rows = fold.kind, _fold_rows(fold, seen)
+    else:
+        assert member is not None
+        kind, rows = member.brief.kind, _record_rows(member, standing, seen)
+    widths = [width_of(text, SIZES[style], bold=style != "sub") for text, style in rows]
+    widths[0] += 17 * len(mark.replace(" ", "")) + 8 if mark else 0
+    width = max(NARROWEST, max(widths) + 2 * (PADDING + _inset(kind)))
+    return Draft(place, kind, rows, mark, (round(width, 1), LINE * len(rows) + 18))
+
+
+def finished(one: Draft, box: Box, seen: Seen) -> Node:
+    """A node at its place."""
+    fold = seen.folded.folds.get(one.place)
+    standing = None if fold else seen.standings.get(one.place)
+    style = [one.kind.lower().replace("_", "-")]
+    style += ["folded"] if fold else []
+    style += ["retracted"] if standing and standing.retracted else []
+    style += ["worse"] if standing and standing.worse else []
+    style += ["middle"] if one.place == seen.selection.middle else []
+    style += ["selected"] if one.place == (seen.view.at or seen.selection.middle) else []
+    top = box.y + (box.height - LINE * len(one.rows)) / 2 + LINE - 4.5
+    rows = tuple(Row(text, row, round(top + i * LINE, 1)) for i, (text, row) in enumerate(one.rows))
+    if fold:
+        address = f"{seen.view.but(inside=fold.number, find='').address}#inside"
+        says, more = _fold_says(fold, seen), seen.view.unfolding(fold.number).address
+        markers: tuple[Marker, ...] = ()
+    else:
+        member = seen.folded.singles[one.place]
+        address, says, more = seen.asked.to("record", member.brief.ref), _says(member, standing, seen), None
+        markers = _markers(member, box, seen)
+    x = round(box.x + PADDING + _inset(one.kind), 1)
+    return Node(
+        one.place,
+        box,
+        outline(one.kind, box),
+        " ".join(style),
+        rows,
+        x,
+        one.mark,
+        says,
+        address,
+        bool(fold),
+        more,
+        markers,
+    )
+
+
+def _inset(kind: Kind) -> float:
+    return 0.0 if kind is Kind.MODEL_VERSION else INSET
+
+
+def _mark(standing: Standing) -> str:
+    """How a record stands in signs: its verdict, and that it got worse."""
+    verdict = VERDICT_MARKS[standing.verdict] if standing.verdict is not None else ""
+    verdict = "✕" if standing.retracted else verdict
+    return f"{MARKS[Outcome.WORSE]} {verdict}".strip() if standing.worse else verdict
+
+
+def _fold_rows(fold: Fold, seen: Seen) -> tuple[tuple[str, str], ...]:
+    words = seen.asked.words
+    name = fold.name.rpartition("/")[2]
+    return (words["lineage.fold"].format(n=f"{len(fold.members):,}"), "name"), (cut(name), "sub")
+
+
+def _record_rows(member: Member, standing: Standing | None, seen: Seen) -> tuple[tuple[str, str], ...]:
+    brief, words = member.brief, seen.asked.words
+    name, rest = name_and_rest(brief)
+    if brief.kind is not Kind.MODEL_VERSION:
+        kind = words[f"kind.{brief.kind}"]
+        if brief.label is None:
+            return (kind, "data"), (rest, "sub")
+        if brief.kind is Kind.PARTITION:
+            return (cut(rest), "data"), (cut(name), "sub")
+        return (cut(f"{name} {rest}"), "data"), (kind.lower(), "sub")
+    last = []
+    if seen.shifts.metric is not None:
+        value = seen.shifts.values.get(brief.sequence)
+        last.append(f"? {words['lineage.not_measured']}" if value is None else number(value.value))
+    if standing is not None:
+        last += [words["lineage.status.RETRACTED"]] if standing.retracted else []
+        last += [words["lineage.status.SERVING"]] if standing.serving else []
+    rows = (cut(rest or name), "name"), (cut(name), "sub")
+    return (*rows, (" · ".join(last), "sub")) if last else rows
+
+
+def _fold_says(fold: Fold, seen: Seen) -> str:
+    kind = seen.asked.words[f"kind.{fold.kind}"].lower()
+    return str(seen.asked.words["lineage.fold_says"]).format(n=f"{len(fold.members):,}", kind=kind, name=fold.name)
+
+
+def _says(member: Member, standing: Standing | None, seen: Seen) -> str:
+    brief, words = member.brief, seen.asked.words
+    parts = [f"{brief.ref}, {words[f'kind.{brief.kind}'].lower()}"]
+    parts += standing_words(words, standing) if standing else []
+    metric = seen.shifts.metric
+    if metric is not None and brief.kind is Kind.MODEL_VERSION:
+        value = seen.shifts.values.get(brief.sequence)
+        parts.append(f"{metric.name} {words['lineage.not_measured'] if value is None else number(value.value)}")
+    for hidden, key in ((member.above, "above"), (member.below, "below")):
+        parts += [words[f"lineage.not_drawn_{key}"].format(n=f"{hidden:,}")] if hidden else []
+    return "; ".join(parts)
+
+
+def _markers(member: Member, box: Box, seen: Seen) -> tuple[Marker, ...]:
+    """At the lower corners: at the left what is above it, at the right what is below."""
+    found = []
+    for hidden, direction in ((member.above, Direction.ANCESTORS), (member.below, Direction.DESCENDANTS)):
+        if not hidden:
+            continue
+        above = direction is Direction.ANCESTORS
+        text = f"+{hidden:,}"
+        width = round(width_of(text, SIZES["sub"]) + 16, 1)
+        x = box.x + 6 if above else box.x + box.width - width - 6
+        key = "lineage.show_above" if above else "lineage.show_below"
+        says = seen.asked.words[key].format(n=f"{hidden:,}", name=member.brief.ref)
+        address = seen.view.opening(member.brief.sequence, direction).address
+        y = round(box.y + box.height - MARKER / 2, 1)
+        found.append(Marker(round(x, 1), y, width, text, says, address, "above" if above else "below"))
+    return tuple(found)

@@ -1,0 +1,101 @@
+"""What a figure consists of: nodes and lines with their places, and what they are made from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from descentd.app.explorer.layout.drawing import Box
+from descentd.app.explorer.lineage.view import View
+from descentd.app.explorer.page import Asked
+from descentd.queries.lineage.selection.folding import Folded
+from descentd.queries.lineage.selection.select import Selection
+from descentd.queries.overview.shifts import Shifts
+from descentd.queries.overview.standing import Standing
+
+MARKER: Final = 20.0
+"""The height of a marker, half of which lies below its node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything that a figure shows: what is selected, after filters, and what is known of it.
+
+    hidden: how many records the filters hide; blamed: the derivations (parent, child) by which safety got worse.
+    """
+
+    asked: Asked
+    view: View
+    selection: Selection
+    folded: Folded
+    standings: Mapping[int, Standing]
+    shifts: Shifts
+    hidden: int
+    blamed: frozenset[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """A way to see more: how many neighbours are not drawn, where that is written, and the address that shows them."""
+
+    x: float
+    y: float
+    width: float
+    text: str
+    says: str
+    address: str
+    way: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of text in a node."""
+
+    text: str
+    style: str
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A record, or a fold of several. `says` is all of it in words; `x` is where its texts begin."""
+
+    place: int
+    box: Box
+    outline: str
+    style: str
+    rows: tuple[Row, ...]
+    x: float
+    mark: str
+    says: str
+    address: str
+    fold: bool
+    more: str | None
+    markers: tuple[Marker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line by the places of its ends: its path, what is written above and below its middle, what it says in words."""
+
+    parent: int
+    child: int
+    path: str
+    style: str
+    x: float
+    y: float
+    shift: str
+    relation: str
+    says: str
+    points: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure in pixels; frames are the outlines of grids, links all pairs of places that are joined."""
+
+    nodes: Sequence[Node]
+    lines: Sequence[Line]
+    frames: Sequence[Box]
+    links: Sequence[tuple[int, int]]
+    width: float
+    height: float

@@ -1,0 +1,79 @@
+"""What is written on a drawing: numbers, marks, and what records and derivations are called."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+from descentd.app.explorer.words import Words
+from descentd.graph.model.records import Brief
+from descentd.queries.governance.verdicts import VerdictStatus
+from descentd.queries.overview.shifts import Outcome, Shift
+from descentd.queries.overview.standing import Standing, Status
+
+VERDICT_MARKS: Final = {
+    VerdictStatus.APPROVED: "✓",
+    VerdictStatus.REJECTED: "✕",
+    VerdictStatus.FLAGGED: "⚑",
+    VerdictStatus.UNREVIEWED: "◷",
+}
+MARKS: Final = {Outcome.BETTER: "▲", Outcome.WORSE: "▼", Outcome.SAME: "■", Outcome.CHANGED: "◆"}
+
+MINUS: Final = "−"
+_NARROW: Final = frozenset("il.,:;|'!ftjr ()[]-")
+
+
+def relation_words(words: Words, relations: Sequence[str]) -> str:
+    """Relations as they are written on a line: `fine-tuned, merged`; one that is not known in its own letters."""
+    keys = (f"lineage.relation.{one}" for one in relations)
+    return ", ".join(
+        dict.fromkeys(words[key] if key in words else key.rpartition(".")[2].lower().replace("_", " ") for key in keys)
+    )
+
+
+def standing_words(words: Words, standing: Standing) -> list[str]:
+    """All that holds of a record, in words."""
+    found = [words[f"lineage.status.{Status(standing.verdict)}"]] if standing.verdict is not None else []
+    found += [words["lineage.status.RETRACTED"]] if standing.retracted else []
+    found += [words["lineage.serving_in"].format(environments=", ".join(standing.serving))] if standing.serving else []
+    found += [words["lineage.status.WORSE"]] if standing.worse else []
+    return found
+
+
+def signed(value: float) -> str:
+    """A change with its sign: `+0.012`, `−0.4`."""
+    text = f"{abs(value):.3g}"
+    return f"{MINUS if value < 0 else '+'}{text}" if float(text) else "±0"
+
+
+def number(value: float) -> str:
+    """A value with four significant digits and a proper minus."""
+    return f"{value:.4g}".replace("-", MINUS)
+
+
+def shift_text(shift: Shift) -> str:
+    """What a shift is, as it is written on a line: `▼ −0.013`."""
+    return f"{MARKS[shift.outcome]} {signed(shift.delta)}"
+
+
+def name_and_rest(brief: Brief) -> tuple[str, str]:
+    """The last part of a name, and what tells the record from others of that name: version or partition."""
+    if brief.label is None:
+        return "", brief.id.removeprefix("sha256:")[:10]
+    name, _, version = brief.ref.partition(":")[2].partition("@")
+    version, _, part = version.partition("#")
+    short = name.rpartition("/")[2]
+    return (f"{short} {version}", part) if part else (short, version)
+
+
+def width_of(text: str, size: float, *, bold: bool = False) -> float:
+    """How wide a text may be in a sans serif font of a size in pixels: wider ones, as DejaVu, are reckoned with."""
+    units = sum(
+        1.05 if unicodedata.east_asian_width(c) in "WF" else 0.4 if c in _NARROW else 0.74 if c.isupper() else 0.645
+        for c in text
+    )
+    return units * size * (1.08 if bold else 1.0)
+
+
+def cut(text: str, most: int = 26) -> str:
+    """A text that is not longer than a box can hold: both ends are kept."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most - most // 2 - 1) :]}"

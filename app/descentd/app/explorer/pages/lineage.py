@@ -1,0 +1,110 @@
+"""`/lineage/REF`: the drawing of a lineage, the table of the same, and what narrows or widens both."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.responses import Response
+
+from descentd.app.explorer.called import called
+from descentd.app.explorer.layout.cached import Drawings
+from descentd.app.explorer.layout.drawing import Flow
+from descentd.app.explorer.lineage.controls import controls
+from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
+from descentd.app.explorer.lineage.figure import figure
+from descentd.app.explorer.lineage.overview import LARGE, overview
+from descentd.app.explorer.lineage.parts import Seen
+from descentd.app.explorer.lineage.picture import picture
+from descentd.app.explorer.lineage.view import View as Drawn
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.graph.model.kinds import Kind
+from descentd.queries.lineage.selection.folding import Fold, fold, shown
+from descentd.queries.lineage.selection.select import Selection, select
+from descentd.queries.overview.shifts import Shifts, shifts
+from descentd.queries.overview.standing import Standing, standings
+
+_DRAWINGS: Final = Drawings()
+_LISTED: Final = 30
+"""Members of a fold that are listed at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """A fold that is looked into: those of its members that match, and how many do."""
+
+    fold: Fold
+    members: list[tuple[str, str, str]]
+    found: int
+
+
+async def _show(asked: Asked) -> View | Response:
+    view = Drawn.read(asked.ref, asked.query)
+    seen = await _seen(asked, view)
+    drawn = figure(seen, _DRAWINGS)
+    brief = seen.selection.members[seen.selection.middle].brief
+    match asked.query.get("format"):
+        case "svg":
+            return picture(seen, drawn, f"lineage-{brief.id[7:15]}.svg")
+        case "json":
+            return overview(seen, drawn)
+    table = every_derivation(seen) if asked.query.get("format") == "csv" else drawn_lines(seen)
+    values: Mapping[str, Any] = {
+        "brief": brief,
+        "seen": seen,
+        "view": view,
+        "figure": drawn,
+        "large": len(drawn.nodes) > LARGE,
+        "controls": controls(seen),
+        "inside": _inside(seen),
+        "right": view.flow is Flow.RIGHT,
+    }
+    return View(asked.words("lineage.title", name=called(brief)), values, [table])
+
+
+async def _seen(asked: Asked, view: Drawn) -> Seen:
+    registry = asked.registry
+    selection = await select(registry, asked.ref, view.choice, asked.as_of)
+    briefs = [member.brief for member in selection.members.values()]
+    standing = await standings(registry, briefs, selection.upto, asked.as_of)
+    left = shown(selection, view.wanted, {one: found.statuses for one, found in standing.items() if found.verdict})
+    folded = fold(left, view.pulled, dict(view.unfolded), off=not view.folds)
+    return Seen(
+        asked,
+        view,
+        left,
+        folded,
+        standing,
+        await _shifts(asked, view, left, standing),
+        len(selection.members) - len(left.members),
+        frozenset(
+            (found.worse.span.ancestor, found.worse.span.descendant)
+            for found in standing.values()
+            if found.worse is not None and found.worse.span is not None
+        ),
+    )
+
+
+async def _shifts(asked: Asked, view: Drawn, left: Selection, standing: Mapping[int, Standing]) -> Shifts:
+    versions = {one for one, member in left.members.items() if member.brief.kind is Kind.MODEL_VERSION}
+    pairs = {(link.parent, link.child) for link in left.links if link.parent in versions and link.child in versions}
+    nearest = sorted((one for one in versions if standing[one].worse), key=lambda one: left.members[one].steps)
+    likely = [finding.metric for one in nearest[:1] if (worse := standing[one].worse) for finding in worse.findings]
+    return await shifts(asked.registry, versions, pairs, view.metric, view.slice, left.upto, likely)
+
+
+def _inside(seen: Seen) -> _Inside | None:
+    """The fold that is searched, with the addresses that pull its members out."""
+    found = next((one for one in seen.folded.folds.values() if one.number == seen.view.inside), None)
+    if found is None:
+        return None
+    text = seen.view.find.casefold()
+    briefs = [seen.selection.members[one].brief for one in found.members]
+    matching = [brief for brief in briefs if text in brief.ref.casefold()]
+    listed = [
+        (called(brief), seen.asked.to("record", brief.ref), seen.view.pulling(brief.sequence).address)
+        for brief in matching[:_LISTED]
+    ]
+    return _Inside(found, listed, len(matching))
+
+
+PAGE = Page("lineage", "/lineage/{ref:path}", _show)

@@ -1,0 +1,213 @@
+// The overview of a large lineage on a canvas: the places come from the server, here they are drawn, moved and enlarged.
+
+const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
+const COLORS = ["--sheet", "--faint", "--ink", "--soft", "--line", "--bad", "--good", "--link"];
+
+export class Overview extends HTMLElement {
+  async connectedCallback() {
+    if (this.canvas) return;
+    this.said = document.createElement("p");
+    this.said.setAttribute("role", "status");
+    this.said.textContent = this.dataset.working;
+    this.append(this.said);
+    try {
+      const answer = await fetch(this.dataset.from);
+      if (!answer.ok) throw new Error(answer.statusText);
+      this.begin(await answer.json());
+      this.said.textContent = "";
+    } catch {
+      this.said.textContent = this.dataset.failed;
+    }
+  }
+
+  begin(data) {
+    this.data = data;
+    this.canvas = document.createElement("canvas");
+    this.canvas.setAttribute("role", "img");
+    this.canvas.setAttribute("aria-label", `${data.nodes.length} nodes, ${data.lines.length} lines`);
+    this.canvas.tabIndex = 0;
+    this.prepend(this.canvas);
+    this.context = this.canvas.getContext("2d", { alpha: false });
+    this.sort();
+    this.follow();
+    new ResizeObserver(() => this.resize()).observe(this.canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.resize());
+  }
+
+  // Lines and nodes by style, each as one path: a style is set once a frame. Nodes by stripes, to find what is seen.
+  sort() {
+    const { styles, nodes, lines } = this.data;
+    this.lines = new Map();
+    for (const [style, ...points] of lines) {
+      const kind = /blamed|worse/.test(styles[style]) ? "bad" : /better/.test(styles[style]) ? "good" : "soft";
+      if (!this.lines.has(kind)) this.lines.set(kind, new Path2D());
+      trace(this.lines.get(kind), points, this.data.right);
+    }
+    this.boxes = new Map();
+    for (const [x, y, width, height, style] of nodes) {
+      const kind = styles[style].includes("selected") ? "selected" : styles[style].includes("worse") ? "bad"
+        : styles[style].includes("model-version") ? "version" : "data";
+      if (!this.boxes.has(kind)) this.boxes.set(kind, new Path2D());
+      this.boxes.get(kind).rect(x, y, width, height);
+    }
+    this.order = nodes.map((node, i) => i).sort((a, b) => nodes[a][0] - nodes[b][0]);
+    this.widest = nodes.reduce((most, node) => Math.max(most, node[2]), 0);
+  }
+
+  resize() {
+    const style = getComputedStyle(this);
+    this.color = Object.fromEntries(COLORS.map((name) => [name.slice(2), style.getPropertyValue(name).trim()]));
+    this.font = style.fontFamily;
+    const ratio = devicePixelRatio || 1;
+    this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
+    this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
+    this.ratio = ratio;
+    if (!this.view) this.fit();
+    this.later();
+  }
+
+  fit() {
+    const { clientWidth, clientHeight } = this.canvas;
+    const scale = Math.min(clientWidth / this.data.width, clientHeight / this.data.height, 1);
+    const x = (clientWidth - this.data.width * scale) / 2, y = (clientHeight - this.data.height * scale) / 2;
+    this.view = { scale, x, y };
+  }
+
+  later() {
+    this.waiting ??= requestAnimationFrame(() => {
+      this.waiting = null;
+      this.draw();
+    });
+  }
+
+  draw() {
+    const { context, color, ratio } = this;
+    const { scale, x, y } = this.view;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.fillStyle = color.sheet;
+    context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
+    const thin = 1 / scale;
+    for (const kind of ["soft", "good", "bad"]) {
+      if (!this.lines.has(kind)) continue;
+      context.lineWidth = kind === "soft" ? Math.min(1.2, thin) : Math.max(2.5, 1.5 * thin);
+      context.strokeStyle = color[kind === "soft" && scale < 0.3 ? "line" : kind];
+      context.stroke(this.lines.get(kind));
+    }
+    for (const [kind, path] of this.boxes) {
+      context.fillStyle = kind === "data" ? color.faint : kind === "bad" && scale < 0.2 ? color.bad : color.sheet;
+      if (scale < 0.2 && kind !== "bad") context.fillStyle = kind === "selected" ? color.link : color.soft;
+      context.fill(path);
+      if (scale >= 0.2) {
+        context.lineWidth = kind === "selected" ? 4 : 1.4;
+        context.strokeStyle = { selected: color.link, bad: color.bad, data: color.soft, version: color.ink }[kind];
+        context.stroke(path);
+      }
+    }
+    if (22 * scale >= SMALLEST) this.write();
+  }
+
+  write() {
+    const { context, color } = this;
+    context.fillStyle = color.ink;
+    context.font = `600 14px ${this.font}`;
+    for (const i of this.seen()) {
+      const [x, y, , , , text] = this.data.nodes[i];
+      context.fillText(text, x + 14, y + 22);
+    }
+  }
+
+  *seen() {
+    const { scale, x, y } = this.view;
+    const left = -x / scale, right = left + this.canvas.clientWidth / scale;
+    const top = -y / scale, bottom = top + this.canvas.clientHeight / scale;
+    const { nodes } = this.data;
+    for (let at = this.first(left - this.widest); at < this.order.length; at++) {
+      const node = nodes[this.order[at]];
+      if (node[0] > right) return;
+      if (node[1] < bottom && node[1] + node[3] > top) yield this.order[at];
+    }
+  }
+
+  first(x) {
+    let low = 0, high = this.order.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.data.nodes[this.order[middle]][0] < x) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  at(event) {
+    const { scale, x, y } = this.view;
+    const px = (event.offsetX - x) / scale, py = (event.offsetY - y) / scale;
+    for (let at = this.first(px - this.widest); at < this.order.length; at++) {
+      const node = this.data.nodes[this.order[at]];
+      if (node[0] > px) return null;
+      if (px <= node[0] + node[2] && py >= node[1] && py <= node[1] + node[3]) return node;
+    }
+    return null;
+  }
+
+  zoom(by, px, py) {
+    const scale = Math.min(3, Math.max(0.002, this.view.scale * by));
+    const part = scale / this.view.scale;
+    this.view = { scale, x: px - (px - this.view.x) * part, y: py - (py - this.view.y) * part };
+    this.later();
+  }
+
+  follow() {
+    const { canvas } = this;
+    let from = null, moved = false;
+    canvas.addEventListener("pointerdown", (event) => {
+      from = { x: event.clientX - this.view.x, y: event.clientY - this.view.y };
+      moved = false;
+      canvas.setPointerCapture(event.pointerId);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (from) {
+        const x = event.clientX - from.x, y = event.clientY - from.y;
+        moved ||= Math.hypot(x - this.view.x, y - this.view.y) > 3;
+        this.view = { ...this.view, x, y };
+        this.later();
+      } else {
+        const node = this.at(event);
+        this.said.textContent = node ? node[7] : "";
+        canvas.style.cursor = node ? "pointer" : "";
+      }
+    });
+    canvas.addEventListener("pointerup", (event) => {
+      from = null;
+      const node = moved ? null : this.at(event);
+      if (node) location.assign(node[6]);
+    });
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      this.zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, event.offsetX, event.offsetY);
+    }, { passive: false });
+    canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] }[event.key];
+      if (step) this.view = { ...this.view, x: this.view.x + step[0], y: this.view.y + step[1] };
+      else if (event.key === "+") this.zoom(1.25, canvas.clientWidth / 2, canvas.clientHeight / 2);
+      else if (event.key === "-") this.zoom(0.8, canvas.clientWidth / 2, canvas.clientHeight / 2);
+      else if (event.key === "0") this.fit();
+      else return;
+      event.preventDefault();
+      this.later();
+    });
+  }
+}
+
+function trace(path, points, right) {
+  let [x, y] = points;
+  path.moveTo(x, y);
+  for (let i = 2; i < points.length; i += 2) {
+    const toX = points[i], toY = points[i + 1];
+    if ((i / 2 - 1) % 2) path.lineTo(toX, toY);
+    else if (right) path.bezierCurveTo((x + toX) / 2, y, (x + toX) / 2, toY, toX, toY);
+    else path.bezierCurveTo(x, (y + toY) / 2, toX, (y + toY) / 2, toX, toY);
+    x = toX;
+    y = toY;
+  }
+}

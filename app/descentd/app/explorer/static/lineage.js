@@ -1,0 +1,269 @@
+// The drawing of a lineage: walking along its lines by keyboard, showing more in place, moving and enlarging it, and
+// saving it as a picture. Without this module all of it works by links and forms.
+import { Overview } from "./lineage-overview.js";
+
+const ALONG = { right: { ArrowLeft: "up", ArrowRight: "down", ArrowUp: "before", ArrowDown: "after" } };
+ALONG.down = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "before", ArrowRight: "after" };
+const DRAG = 4;
+
+class LineageDrawing extends HTMLElement {
+  connectedCallback() {
+    this.svg = this.querySelector("svg.lineage");
+    this.scroller = this.querySelector(".scroll");
+    if (!this.svg || this.dataset.ready) return;
+    this.nodes = new Map();
+    for (const link of this.svg.querySelectorAll("a[data-place]")) this.nodes.set(link.dataset.place, link);
+    this.up = new Map();
+    this.down = new Map();
+    for (const pair of this.dataset.links ? this.dataset.links.split(",") : []) {
+      const [parent, child] = pair.split(" ");
+      if (!this.nodes.has(parent) || !this.nodes.has(child)) continue;
+      put(this.up, child, parent);
+      put(this.down, parent, child);
+    }
+    this.size = { width: this.svg.width.baseVal.value, height: this.svg.height.baseVal.value };
+    this.scale = 1;
+    this.roam();
+    this.svg.addEventListener("keydown", (event) => this.key(event));
+    this.svg.addEventListener("focusin", (event) => this.focused(event.target));
+    this.move();
+    this.dataset.ready = "yes";
+    this.reveal(this.current(), "instant");
+  }
+
+  // One node is reached by Tab, the others by arrow keys; markers stay reachable beside the node in focus.
+  roam(place) {
+    const current = place ?? this.current()?.dataset.place;
+    for (const [of, link] of this.nodes) link.setAttribute("tabindex", of === current ? "0" : "-1");
+    for (const marker of this.svg.querySelectorAll("a.marker")) {
+      marker.setAttribute("tabindex", marker.dataset.of === current ? "0" : "-1");
+    }
+  }
+
+  current() {
+    return this.svg.querySelector('a[aria-current="true"]') ?? this.nodes.values().next().value;
+  }
+
+  focused(target) {
+    const link = target.closest?.("a[data-place]");
+    if (!link) return;
+    this.roam(link.dataset.place);
+    for (const line of this.svg.querySelectorAll(".line.near")) line.classList.remove("near");
+    for (const line of this.svg.querySelectorAll(".line")) {
+      if (line.dataset.ends.split(" ").includes(link.dataset.place)) line.classList.add("near");
+    }
+  }
+
+  key(event) {
+    const link = event.target.closest("a[data-place]");
+    if (!link || event.altKey || event.ctrlKey || event.metaKey) return;
+    const way = ALONG[this.dataset.flow]?.[event.key];
+    if (way) {
+      const next = this.next(link, way);
+      event.preventDefault();
+      if (next) {
+        next.focus({ preventScroll: true });
+        this.reveal(next);
+      }
+    } else if (event.key === "+") {
+      event.preventDefault();
+      const below = this.svg.querySelector(`a.marker[data-of="${link.dataset.place}"][data-way="below"]`);
+      const marker = below ?? this.svg.querySelector(`a.marker[data-of="${link.dataset.place}"]`);
+      const address = link.dataset.more ?? marker?.getAttribute("href");
+      if (address) go(address, link.dataset.place);
+    }
+  }
+
+  // Up and down follow lines, to the nearest end; before and after go along the layer, in the order of the drawing.
+  next(link, way) {
+    const here = center(link);
+    const right = this.dataset.flow === "right";
+    const across = (point) => (right ? point.y : point.x);
+    if (way === "up" || way === "down") {
+      const ends = (this[way].get(link.dataset.place) ?? []).map((place) => this.nodes.get(place));
+      return nearest(ends, (end) => Math.abs(across(center(end)) - across(here)));
+    }
+    const along = (point) => (right ? point.x : point.y);
+    const beside = [...this.nodes.values()].filter((other) => {
+      const apart = across(center(other)) - across(here);
+      return other !== link && (way === "after" ? apart > 1 : apart < -1);
+    });
+    return nearest(
+      beside,
+      (other) => Math.abs(across(center(other)) - across(here)) + 4 * Math.abs(along(center(other)) - along(here)),
+    );
+  }
+
+  reveal(link, behavior) {
+    if (!link || !this.scroller) return;
+    const at = center(link);
+    const { clientWidth, clientHeight } = this.scroller;
+    const still = behavior === "instant" || matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.scroller.scrollTo({
+      left: at.x * this.scale - clientWidth / 2,
+      top: at.y * this.scale - clientHeight / 2,
+      behavior: still ? "instant" : "smooth",
+    });
+  }
+
+  zoom(by) {
+    const before = this.scale;
+    this.scale = Math.min(4, Math.max(0.1, this.scale * by));
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.scroller;
+    this.svg.setAttribute("width", this.size.width * this.scale);
+    this.svg.setAttribute("height", this.size.height * this.scale);
+    const part = this.scale / before;
+    this.scroller.scrollLeft = (scrollLeft + clientWidth / 2) * part - clientWidth / 2;
+    this.scroller.scrollTop = (scrollTop + clientHeight / 2) * part - clientHeight / 2;
+  }
+
+  fit() {
+    const { clientWidth, clientHeight } = this.scroller;
+    this.zoom(Math.min(clientWidth / this.size.width, clientHeight / this.size.height, 1) / this.scale);
+  }
+
+  // The drawing is moved by dragging it; a drag that ends on a node opens nothing.
+  move() {
+    let from = null;
+    this.scroller.addEventListener("pointerdown", (event) => {
+      if (event.button || event.pointerType !== "mouse") return;
+      from = { x: event.clientX, y: event.clientY, left: this.scroller.scrollLeft, top: this.scroller.scrollTop };
+    });
+    addEventListener("pointermove", (event) => {
+      if (!from) return;
+      const x = event.clientX - from.x, y = event.clientY - from.y;
+      if (!this.dataset.moving && Math.hypot(x, y) < DRAG) return;
+      this.dataset.moving = "yes";
+      this.scroller.scrollLeft = from.left - x;
+      this.scroller.scrollTop = from.top - y;
+    });
+    addEventListener("pointerup", () => {
+      from = null;
+      setTimeout(() => delete this.dataset.moving);
+    });
+    this.svg.addEventListener("dragstart", (event) => event.preventDefault());
+    this.svg.addEventListener("click", (event) => {
+      if (this.dataset.moving) event.preventDefault();
+    }, true);
+    this.scroller.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey) return;
+      event.preventDefault();
+      this.zoom(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+    }, { passive: false });
+  }
+
+  async png() {
+    const answer = await fetch(this.dataset.svg);
+    if (!answer.ok) throw new Error(answer.statusText);
+    const address = URL.createObjectURL(new Blob([await answer.text()], { type: "image/svg+xml" }));
+    try {
+      const image = new Image();
+      image.src = address;
+      await image.decode();
+      // Twice the size, as far as canvases may be that large.
+      const scale = Math.min(2, 16000 / image.width, 16000 / image.height);
+      const canvas = document.createElement("canvas");
+      canvas.width = Math.round(image.width * scale);
+      canvas.height = Math.round(image.height * scale);
+      const context = canvas.getContext("2d");
+      context.fillStyle = "#fff";
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      context.drawImage(image, 0, 0, canvas.width, canvas.height);
+      const picture = await new Promise((done) => canvas.toBlob(done, "image/png"));
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(picture);
+      link.download = `${this.dataset.name.replace(/[^\p{L}\p{N}.@-]+/gu, "-")}.png`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    } finally {
+      URL.revokeObjectURL(address);
+    }
+  }
+}
+
+function put(map, key, value) {
+  if (map.has(key)) map.get(key).push(value);
+  else map.set(key, [value]);
+}
+
+function nearest(links, distance) {
+  let best = null;
+  for (const link of links) if (!best || distance(link) < distance(best)) best = link;
+  return best;
+}
+
+function center(link) {
+  const box = link.querySelector(".body").getBBox();
+  return { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+}
+
+// Show another view in place: the page of its address takes the place of this one, and the focus stays where it was.
+let loading = null;
+async function go(address, place, { push = true } = {}) {
+  const page = document.querySelector("lineage-page");
+  loading?.abort();
+  loading = new AbortController();
+  page.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(address, { signal: loading.signal, headers: { Accept: "text/html" } });
+    const made = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const other = made.querySelector("lineage-page");
+    if (!answer.ok || !other) {
+      location.assign(address);
+      return;
+    }
+    const drawing = page.querySelector("lineage-drawing");
+    const scale = drawing?.scale ?? 1;
+    page.replaceWith(document.importNode(other, true));
+    if (push) history.pushState({ lineage: true }, "", address);
+    document.title = made.title;
+    wire();
+    const fresh = document.querySelector("lineage-drawing");
+    if (fresh && scale !== 1) fresh.zoom(scale);
+    const link = place === undefined ? null : fresh?.nodes.get(String(place));
+    if (link) {
+      link.focus({ preventScroll: true });
+      fresh.reveal(link, "instant");
+    } else if (location.hash) {
+      document.querySelector(location.hash)?.scrollIntoView();
+    }
+  } catch (error) {
+    if (error.name !== "AbortError") location.assign(address);
+  } finally {
+    document.querySelector("lineage-page")?.removeAttribute("aria-busy");
+  }
+}
+
+function wire() {
+  const page = document.querySelector("lineage-page");
+  const drawing = page.querySelector("lineage-drawing");
+  page.addEventListener("click", (event) => {
+    if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const link = event.target.closest("a[data-go], a.marker, .folded > a[data-place]");
+    if (!link) return;
+    event.preventDefault();
+    go(link.getAttribute("href"), link.dataset.of);
+  });
+  page.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-go]")) return;
+    event.preventDefault();
+    const given = [...new FormData(event.target)].filter(([, value]) => value !== "");
+    go(`${location.pathname}?${new URLSearchParams(given)}${event.target.closest("#inside") ? "#inside" : ""}`);
+  });
+  page.addEventListener("change", (event) => {
+    if (event.target.matches("form[data-go] select")) event.target.form.requestSubmit();
+  });
+  if (!drawing) return;
+  const png = page.querySelector("[data-png]"), zoom = page.querySelector("[data-zoom]");
+  png.hidden = zoom.hidden = false;
+  png.addEventListener("click", () => drawing.png().catch(() => { png.textContent = drawing.dataset.failed; }));
+  for (const button of zoom.querySelectorAll("[data-by]")) {
+    button.addEventListener("click", () => drawing.zoom(Number(button.dataset.by)));
+  }
+  zoom.querySelector("[data-fit]").addEventListener("click", () => drawing.fit());
+}
+
+customElements.define("lineage-drawing", LineageDrawing);
+customElements.define("lineage-overview", Overview);
+wire();
+addEventListener("popstate", () => go(location.href, undefined, { push: false }));

@@ -1,0 +1,295 @@
+"""Which records of a lineage are drawn: some steps each way from one of them, and on from those that were opened.
+
+What this costs follows from how many are drawn, not from how many there are.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import INFLUENCE, Kind, Role
+from descentd.graph.model.reach import Direction
+from descentd.graph.model.records import Brief
+from descentd.queries.lineage.lineage import disclosed_links
+from descentd.queries.lineage.selection.beside import beside
+from descentd.queries.registry import Registry
+
+MOST: Final = 10_000
+"""Records that are drawn at most."""
+EACH: Final = 60
+"""Neighbours of one record that are drawn at once, unless another number is asked for."""
+FARTHEST: Final = 1_000
+"""Steps from the record in the middle, at most."""
+PATHS: Final = 50
+"""Derivations between two records that are drawn, the shortest."""
+OPENED: Final = 200
+"""Records that may be opened."""
+
+KINDS: Final = frozenset({Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION})
+"""What is drawn unless other kinds are asked for."""
+
+
+class Side(StrEnum):
+    """Where a record lies, as seen from the one in the middle; BESIDE is neither ancestor nor descendant."""
+
+    MIDDLE = "MIDDLE"
+    ABOVE = "ABOVE"
+    BELOW = "BELOW"
+    BESIDE = "BESIDE"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A record whose neighbours in a direction are drawn too, `pages` times as many as are drawn at once."""
+
+    record: int
+    direction: Direction
+    pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to draw: so many steps `above` and `below`, of these kinds, and what was opened.
+
+    each: how many neighbours of a record are drawn at once; to: the ref of another record, of which only the
+    derivations to or from it are drawn. Raises InvalidInput for numbers out of range.
+    """
+
+    above: int = 1
+    below: int = 1
+    each: int = EACH
+    kinds: frozenset[Kind] = KINDS
+    opened: tuple[Opened, ...] = ()
+    to: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, steps in (("above", self.above), ("below", self.below)):
+            if not 0 <= steps <= FARTHEST:
+                raise InvalidInput(f"Expected 0 to {FARTHEST:,} steps, got {steps:,}.", name)
+        if not 1 <= self.each <= MOST:
+            raise InvalidInput(f"Expected 1 to {MOST:,} neighbours, got {self.each:,}.", "each")
+        if len(self.opened) > OPENED:
+            raise InvalidInput(f"Expected at most {OPENED} opened records, got {len(self.opened):,}.", "open")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A record that is drawn, and how many of its neighbours are not.
+
+    `steps` is the distance from the one in the middle by what is drawn.
+    """
+
+    brief: Brief
+    side: Side
+    steps: int
+    above: int = 0
+    below: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A derivation among what is drawn: what was there first, and what was made of it.
+
+    relations: what the child's record calls it (`FINE_TUNE`), or the role where it has no name; disclosed: it became
+    known after the child was registered.
+    """
+
+    parent: int
+    child: int
+    role: Role
+    relations: tuple[str, ...]
+    disclosed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is drawn around the record `middle`, by sequence.
+
+    complete: False where there were more than `MOST`; derivations: of a drawing of the ways to another record, how many
+    of them there are, and `end` that record.
+    """
+
+    middle: int
+    members: Mapping[int, Member]
+    links: Sequence[Link]
+    upto: int
+    complete: bool = True
+    derivations: int | None = None
+    drawn_derivations: int = 0
+    end: int | None = None
+
+
+async def select(registry: Registry, ref: str, choice: Choice, as_of: str | None = None) -> Selection:
+    """Select what is drawn; raises NotFound and InvalidInput."""
+    upto = await registry.sequence(as_of)
+    of = await registry.find(ref, upto)
+    drawn = _Drawn(registry, choice, upto, {of.sequence: of}, {of.sequence: (Side.MIDDLE, 0)})
+    count, listed, end = None, 0, None
+    if choice.to is None:
+        await drawn.around(of.sequence)
+    else:
+        count, listed, end = await drawn.between(of, choice.to)
+    await drawn.open()
+    links = await links_among(registry, drawn.briefs, upto)
+    members = await _members(drawn, links)
+    return Selection(of.sequence, members, links, upto, drawn.complete, count, listed, end)
+
+
+@dataclass
+class _Drawn:
+    """What has been selected so far."""
+
+    registry: Registry
+    choice: Choice
+    upto: int
+    briefs: dict[int, Brief]
+    places: dict[int, tuple[Side, int]]
+    complete: bool = True
+
+    async def around(self, middle: int) -> None:
+        """So many steps each way."""
+        for direction, side, steps in (
+            (Direction.ANCESTORS, Side.ABOVE, self.choice.above),
+            (Direction.DESCENDANTS, Side.BELOW, self.choice.below),
+        ):
+            frontier = [middle]
+            for distance in range(1, steps + 1):
+                frontier = await self.step(frontier, direction, side, distance, self.choice.each)
+                if not frontier:
+                    break
+
+    async def between(self, of: Brief, to: str) -> tuple[int, int, int]:
+        """The shortest derivations between two records: how many there are, how many were taken, and the other end."""
+        other = await self.registry.find(to, self.upto, field="to")
+        ends = sorted((of, other), key=lambda brief: brief.sequence)
+        count = 0
+        for start, end in (ends, ends[::-1]):
+            found = await self.registry.walk.paths(start.sequence, end.sequence, self.upto, PATHS)
+            if found.count:
+                count = found.count
+                break
+        for path in found.paths:
+            for place, step in enumerate(path):
+                # From a dataset a derivation may start at one of its partitions, so the end itself need not be on it.
+                steps = place if start is of else len(path) - 1 - place
+                side = Side.BELOW if start is of else Side.ABOVE
+                self.places.setdefault(step.sequence, (side, max(1, steps)))
+        self.places.setdefault(other.sequence, (Side.BESIDE, 1))
+        await self._read()
+        for one in [one for one, brief in self.briefs.items() if brief.kind is Kind.DISCLOSURE]:
+            self.places.pop(one)
+            self.briefs.pop(one)
+        return count, len(found.paths), other.sequence
+
+    async def step(
+        self, frontier: Sequence[int], direction: Direction, side: Side, distance: int, first: int
+    ) -> list[int]:
+        """Take the neighbours of `frontier` in; those that are new."""
+        found = await beside(self.registry, frontier, direction, self.upto, self.choice.kinds, first)
+        new = list(dict.fromkeys(one for of in frontier for one in found[of].first if one not in self.places))
+        if direction is Direction.DESCENDANTS:
+            new += [one for one in await self._by_partitions(frontier, distance, first) if one not in new]
+        room = MOST - len(self.places)
+        self.complete &= len(new) <= room
+        for one in new[:room]:
+            self.places[one] = side, distance
+        await self._read()
+        return new[:room]
+
+    async def _by_partitions(self, frontier: Sequence[int], distance: int, first: int) -> list[int]:
+        """What learned from a partition of a dataset in the frontier; these partitions are drawn too."""
+        datasets = [one for one in frontier if self.briefs[one].kind is Kind.DATASET]
+        if not datasets or Kind.PARTITION not in self.choice.kinds or Kind.MODEL_VERSION not in self.choice.kinds:
+            return []
+        parts = await beside(
+            self.registry, datasets, Direction.ANCESTORS, self.upto, frozenset({Kind.PARTITION}), first
+        )
+        held = sorted({part for found in parts.values() for part in found.first})
+        learned = await beside(
+            self.registry, held, Direction.DESCENDANTS, self.upto, frozenset({Kind.MODEL_VERSION}), first
+        )
+        for part in held:
+            if learned[part].first:
+                self.places.setdefault(part, (Side.BESIDE, distance))
+        return list(dict.fromkeys(one for part in held for one in learned[part].first if one not in self.places))
+
+    async def open(self) -> None:
+        """Take in the neighbours of what was opened, in the order in which it was opened; what is not drawn stays."""
+        for opened in self.choice.opened:
+            if opened.record not in self.places:
+                continue
+            side, steps = self.places[opened.record]
+            onwards = Side.ABOVE if opened.direction is Direction.ANCESTORS else Side.BELOW
+            reached = onwards if side in (onwards, Side.MIDDLE) else Side.BESIDE
+            drawn = len(self.places)
+            first = self.choice.each * opened.pages
+            while len(self.places) == drawn:
+                # The first of them may be drawn already: to open what is known has to show something new.
+                found = await beside(
+                    self.registry, [opened.record], opened.direction, self.upto, self.choice.kinds, first
+                )
+                await self.step([opened.record], opened.direction, reached, steps + 1, first)
+                if len(found[opened.record].first) < first or first >= MOST:
+                    break
+                first *= 2
+
+    async def _read(self) -> None:
+        missing = [one for one in self.places if one not in self.briefs]
+        if missing:
+            self.briefs |= {brief.sequence: brief for brief in await self.registry.store.briefs(sorted(missing))}
+
+
+async def links_among(registry: Registry, briefs: Mapping[int, Brief], upto: int) -> list[Link]:
+    """The derivations among some records, also those that were disclosed, and which partitions are equal."""
+    own = await registry.store.links(sorted(briefs), INFLUENCE, inward=False)
+    disclosed = await disclosed_links(registry.store, sorted(briefs), upto)
+    found: dict[tuple[int, int, Role], Link] = {}
+    for links, later in ((own, False), (disclosed, True)):
+        for link in links:
+            if link.target in briefs and link.source in briefs and link.source != link.target:
+                relations = tuple(filter(None, link.detail.split(","))) or (link.role,)
+                made = Link(link.target, link.source, link.role, relations, later)
+                found.setdefault((link.target, link.source, link.role), made)
+    return [*found.values(), *await _same_data(registry, briefs)]
+
+
+async def _same_data(registry: Registry, briefs: Mapping[int, Brief]) -> list[Link]:
+    partitions = sorted(one for one, brief in briefs.items() if brief.kind is Kind.PARTITION)
+    if len(partitions) < 2:
+        return []
+    of: defaultdict[str, list[int]] = defaultdict(list)
+    for entry in await registry.store.entries(partitions):
+        of[str(entry.record.content.get("digest"))].append(entry.sequence)
+    return [
+        Link(first, twin, Role.SAME_DATA, (Role.SAME_DATA,))
+        for digest, (first, *twins) in of.items()
+        if digest != "None"
+        for twin in twins
+    ]
+
+
+async def _members(drawn: _Drawn, links: Collection[Link]) -> dict[int, Member]:
+    """What is drawn, nearest first, with how many neighbours of each are not."""
+    linked: dict[Direction, defaultdict[int, set[int]]] = {way: defaultdict(set) for way in Direction}
+    for link in links:
+        if link.role is not Role.SAME_DATA:
+            linked[Direction.ANCESTORS][link.child].add(link.parent)
+            linked[Direction.DESCENDANTS][link.parent].add(link.child)
+    hidden: dict[Direction, dict[int, int]] = {}
+    for way in Direction:
+        found = await beside(drawn.registry, sorted(drawn.places), way, drawn.upto, drawn.choice.kinds, 0)
+        shown = {
+            one: sum(drawn.briefs[other].kind in drawn.choice.kinds for other in linked[way][one])
+            for one in drawn.places
+        }
+        hidden[way] = {one: max(0, found[one].total - shown[one]) for one in drawn.places}
+    ordered = sorted(drawn.places.items(), key=lambda item: (item[1][1], item[0]))
+    return {
+        one: Member(
+            drawn.briefs[one], side, steps, hidden[Direction.ANCESTORS][one], hidden[Direction.DESCENDANTS][one]
+        )
+        for one, (side, steps) in ordered
+    }

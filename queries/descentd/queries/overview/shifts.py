@@ -1,0 +1,134 @@
+"""How a metric moved on each of some derivations, and what it was measured to be on both sides."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from descentd.graph.metrics import MetricDefinition
+from descentd.queries.evaluation.comparable import in_series, learned_from
+from descentd.queries.evaluation.composites import Slice
+from descentd.queries.evaluation.evaluations import measured
+from descentd.queries.evaluation.series import Series, SeriesKey
+from descentd.queries.registry import Registry
+from descentd.queries.statistics.comparison import Comparison, Result
+from descentd.queries.statistics.pairs import compare
+
+CHANCE: Final = 0.05
+"""p below which chance does not explain a shift of one derivation, looked at by itself."""
+MOST: Final = 2_000
+"""Versions whose results are read; of more nothing is."""
+
+
+class Outcome(StrEnum):
+    """What a shift means. CHANGED: of a metric of which no value is good in itself."""
+
+    BETTER = "BETTER"
+    WORSE = "WORSE"
+    SAME = "SAME"
+    CHANGED = "CHANGED"
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A metric before and after a derivation, in one series. `found` is None where no value is good in itself."""
+
+    series: SeriesKey
+    before: Result
+    after: Result
+    found: Comparison | None
+
+    @property
+    def delta(self) -> float:
+        """By how much the value changed."""
+        return self.after.value - self.before.value
+
+    @property
+    def outcome(self) -> Outcome:
+        """Better or worse where it is more than the tolerance and more than chance explains."""
+        if self.found is None:
+            return Outcome.CHANGED if self.delta else Outcome.SAME
+        tolerance = self.series.metric.tolerance
+        if abs(self.found.delta) <= tolerance or (self.found.p is not None and self.found.p >= CHANCE):
+            return Outcome.SAME
+        return Outcome.WORSE if self.found.delta > 0 else Outcome.BETTER
+
+
+@dataclass(frozen=True, slots=True)
+class Shifts:
+    """The shifts of one metric, by (parent, child), and each version's value in the series that most were measured in.
+
+    metric: None where nothing was measured; metrics: all that there are to choose from; slices: those of the metric;
+    series: those that the shifts are in, in order of how many versions were measured in them.
+    """
+
+    metric: MetricDefinition | None = None
+    slice: Slice = ()
+    metrics: Sequence[MetricDefinition] = ()
+    slices: Sequence[Slice] = ()
+    series: Sequence[SeriesKey] = ()
+    by_derivation: Mapping[tuple[int, int], Shift] = field(default_factory=dict)
+    values: Mapping[int, Result] = field(default_factory=dict)
+    too_many: bool = False
+
+
+async def shifts(
+    registry: Registry,
+    versions: Collection[int],
+    derivations: Collection[tuple[int, int]],
+    metric: str | None,
+    slice: Slice,
+    upto: int,
+    likely: Sequence[str] = (),
+) -> Shifts:
+    """How a metric moved on derivations (parent, child) between some versions.
+
+    metric: None for the first of `likely` that was measured, else the safety metric that most were measured by. Raises
+    UnknownMetric for a name that is neither defined nor in the catalogue.
+    """
+    if len(versions) > MOST:
+        return Shifts(too_many=True)
+    found = await measured(registry, sorted(versions), upto)
+    named = None if metric is None else found.metrics.find(metric, "metric")
+    series = in_series(found, await learned_from(registry, sorted(versions), found, upto), versions)
+    counts: Counter[str] = Counter()
+    for one in series:
+        counts[one.key.metric.name] = max(counts[one.key.metric.name], len(one.results))
+    definitions = {one.key.metric.name: one.key.metric for one in series if one.results}
+    chosen = named or _usual(definitions, counts, likely)
+    if chosen is None:
+        return Shifts()
+    of_metric = [one for one in series if one.key.metric.name == chosen.name and one.results]
+    asked = sorted((one for one in of_metric if one.key.slice == slice), key=lambda one: -len(one.results))
+    return Shifts(
+        chosen,
+        slice,
+        sorted(definitions.values(), key=lambda one: (not one.is_safety, one.name)),
+        list(dict.fromkeys(one.key.slice for one in of_metric)),
+        [one.key for one in asked],
+        _moved(asked, derivations),
+        {version: result for one in reversed(asked) for version, result in one.results.items()},
+    )
+
+
+def _usual(
+    definitions: Mapping[str, MetricDefinition], counts: Mapping[str, int], likely: Sequence[str]
+) -> MetricDefinition | None:
+    for name in likely:
+        if name in definitions:
+            return definitions[name]
+    ranked = sorted(definitions.values(), key=lambda one: (not one.is_safety, -counts[one.name], one.name))
+    return ranked[0] if ranked else None
+
+
+def _moved(series: Sequence[Series], derivations: Collection[tuple[int, int]]) -> dict[tuple[int, int], Shift]:
+    found: dict[tuple[int, int], Shift] = {}
+    for parent, child in derivations:
+        for one in series:
+            before, after = one.results.get(parent), one.results.get(child)
+            if before is not None and after is not None:
+                comparison = compare(one.key.metric, after, before, after.pair_with(parent))
+                found[parent, child] = Shift(one.key, before, after, comparison)
+                break
+    return found

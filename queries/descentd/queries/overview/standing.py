@@ -1,0 +1,95 @@
+"""Where each of some records stands: what reviews and flags say, what serves, what was retracted, what got worse."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from descentd.graph.model import clock
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.records import Brief
+from descentd.graph.retractions import retracted_ids
+from descentd.queries.erosion.registry_ranking import Ranking, VersionAssessment
+from descentd.queries.governance.verdicts import VerdictStatus, verdict_statuses
+from descentd.queries.production.deployments import deployments_by_record
+from descentd.queries.registry import Registry, moment_of
+
+
+class Status(StrEnum):
+    """What may hold of a version; several may at once."""
+
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    UNREVIEWED = "UNREVIEWED"
+    FLAGGED = "FLAGGED"
+    RETRACTED = "RETRACTED"
+    SERVING = "SERVING"
+    WORSE = "WORSE"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a record stands.
+
+    verdict: None of what is no version; serving: the environments; worse: what is known of its erosion, None where
+    nothing got worse or nobody looked yet.
+    """
+
+    verdict: VerdictStatus | None
+    retracted: bool = False
+    serving: tuple[str, ...] = ()
+    worse: VersionAssessment | None = None
+
+    @property
+    def statuses(self) -> frozenset[Status]:
+        """All that holds of it."""
+        found = set() if self.verdict is None else {Status(self.verdict)}
+        found |= {Status.RETRACTED} if self.retracted else set()
+        found |= {Status.SERVING} if self.serving else set()
+        found |= {Status.WORSE} if self.worse else set()
+        return frozenset(found)
+
+
+async def standings(
+    registry: Registry, briefs: Sequence[Brief], upto: int, as_of: str | None = None
+) -> Mapping[int, Standing]:
+    """Where each of some records stands, as known at a sequence, by a fixed number of look-ups.
+
+    What got worse is known as of now only, and only of what has been assessed.
+    """
+    versions = [brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION]
+    moment = moment_of(as_of)
+    verdicts = await verdict_statuses(registry, versions, upto, moment) if versions else {}
+    gone = await retracted_ids(registry.store, [brief.id for brief in briefs], upto)
+    serving = await _serving(registry, versions, upto, moment) if versions else {}
+    worse = worsened(registry) if as_of is None else {}
+    return {
+        brief.sequence: Standing(
+            verdicts.get(brief.sequence),
+            brief.id in gone,
+            serving.get(brief.sequence, ()),
+            worse.get(brief.sequence),
+        )
+        for brief in briefs
+    }
+
+
+def worsened(registry: Registry) -> Mapping[int, VersionAssessment]:
+    """The versions whose safety got worse, as far as the registry has been assessed."""
+    return {one.assessment.version: one.assessment for one in registry.cache(Ranking).ranked}
+
+
+async def _serving(
+    registry: Registry, versions: Sequence[int], upto: int, moment: int | None
+) -> Mapping[int, tuple[str, ...]]:
+    links = await registry.store.links(versions, {Role.DEPLOYS}, inward=True)
+    of = {link.source: link.target for link in links if link.source <= upto}
+    if not of:
+        return {}
+    entries = await registry.store.entries(sorted(of))
+    then = clock.now() if moment is None else moment
+    places: defaultdict[int, set[str]] = defaultdict(set)
+    for sequence, deployment in (await deployments_by_record(registry, entries, upto)).items():
+        if deployment.serves_at(then):
+            places[of[sequence]].add(deployment.place[0])
+    return {version: tuple(sorted(found)) for version, found in places.items()}
