@@ -19,7 +19,12 @@ th, td { text-align: left; vertical-align: top; padding: .2rem .5rem; border-bot
 td { overflow-wrap: anywhere }
 .none { color: #666; font-style: italic } code, pre { font: .8rem ui-monospace, monospace; overflow-wrap: anywhere }
 pre { white-space: pre-wrap }
-@media print { body { margin: 0; max-width: none } a { color: inherit } }
+@media screen and (max-width: 42rem) {
+  thead { display: none } table, tbody, tr, td { display: block } tr { border-bottom: 1px solid #999; padding: .4rem 0 }
+  td { border: 0; padding: .1rem 0 } td:empty { display: none }
+  td::before { content: attr(data-heading) ": "; color: #666 }
+}
+@media print { body { margin: 0; max-width: none; font-size: 9.5pt } thead { display: table-header-group } }
 """
 _SHOWN = {
     "reviews": (
@@ -70,7 +75,8 @@ def page(dossier: Json, name: str) -> str:
         ]
     parts += [_heading(view(name)["title"]), _clauses(name, dossier)]
     title = _text(f"Dossier of {dossier['version']['ref']}")
-    head = f'<meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
+    meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    head = f"{meta}<title>{title}</title><style>{_STYLE}</style>"
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(parts) + "\n</body></html>\n"
 
 
@@ -102,7 +108,11 @@ def _profile(profile: Json | None) -> list[str]:
 
 def _ancestor(one: Json) -> Sequence[str]:
     parents = ", ".join(f"{each['ref']} ({each['relation']})" for each in one["parents"])
-    return one["ref"] + (" (retracted)" if one["retracted"] else ""), parents, ", ".join(one["digests"])
+    return (
+        one["ref"] + (" (retracted)" if one["retracted"] else ""),
+        parents or "none",
+        ", ".join(one["digests"]) or "none recorded",
+    )
 
 
 def _data(one: Json) -> Sequence[str]:
@@ -169,9 +179,16 @@ def _list(items: Sequence[str]) -> str:
 
 
 def _table(headings: Sequence[str], found: Iterable[Sequence[str]]) -> str:
-    body = "".join(f"<tr>{''.join(f'<td>{_text(cell)}</td>' for cell in row)}</tr>" for row in found)
+    """Return a table; on a narrow screen each cell stands on its own line behind its heading."""
+    marks = [f'data-heading="{_text(heading)}"' for heading in headings]
+    body = "".join(
+        f"<tr>{''.join(f'<td {mark}>{_text(cell)}</td>' for mark, cell in zip(marks, row, strict=True))}</tr>"
+        for row in found
+    )
     head = "".join(f"<th>{_text(heading)}</th>" for heading in headings)
-    return f"<table><tr>{head}</tr>{body}</table>" if body else '<p class="none">Nothing is recorded.</p>'
+    if not body:
+        return '<p class="none">Nothing is recorded.</p>'
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _shown(value: Any) -> str:
