@@ -1,8 +1,8 @@
 """Rows about fairness: how late a second caller's look-ups are while one caller asks the costliest questions there are.
 
 The costly questions are as large as their limits let them be, several at a time, again and again. Both callers have a
-token, and the registry is a copy, because tokens close the one that other rows are measured on. The server still assesses
-erosion in the background, as after any start.
+token, and the registry is a copy, because tokens close the one that other rows are measured on. The server still
+assesses erosion in the background, as after any start.
 """
 
 import asyncio
