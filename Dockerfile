@@ -1,4 +1,4 @@
-# The server alone. The demo, the client and the tests are not in it.
+# The server, with its demo; the client and the tests are not in it.
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /src
 COPY requirements-server.txt ./

@@ -153,7 +153,9 @@ def test_a_wheel_holds_all_that_is_in_its_packages_and_no_more(
     }
     files = {path.relative_to(unpacked[name]).as_posix() for path in unpacked[name].rglob("*") if path.is_file()}
     assert sources | also <= files
-    assert {path.name for path in unpacked[name].iterdir()} == {package, f"{name.replace('-', '_')}-0.1.0.dist-info"}
+    about = unpacked[name] / f"{name.replace('-', '_')}-0.1.0.dist-info"
+    assert {path.name for path in unpacked[name].iterdir()} == {package, about.name}
+    assert (about / "licenses" / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 def test_the_demo_runs_from_the_wheel_alone(unpacked: dict[str, Path], tmp_path: Path) -> None:

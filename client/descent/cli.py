@@ -5,7 +5,6 @@ missing.
 """
 
 import sys
-from importlib import metadata
 from io import TextIOWrapper
 from typing import Annotated, Any
 
@@ -55,7 +54,14 @@ class _Group(TyperGroup):
         return outcome
 
 
-app = typer.Typer(cls=_Group, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    cls=_Group,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,  # colours of help texts would take half of the time to print one
+    context_settings={"max_content_width": 120},
+)
 
 app.command()(manifests.register)
 app.command()(manifests.check)
@@ -96,6 +102,8 @@ app.command("resolve-incident")(incidents.resolve_incident)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib import metadata
+
         console.print_line(f"descent {metadata.version('descent-client')}")
         raise typer.Exit
 

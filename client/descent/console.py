@@ -1,22 +1,19 @@
 """Output of the command line: data to stdout, everything else to stderr.
 
 On a terminal, tables have rules and colours and wrap long references; otherwise they are aligned text, one line for
-each row, and nothing is cut off.
+each row, and nothing is cut off. rich is imported where it is used, so that `--help` answers sooner.
 """
 
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
-
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from descent.errors import DescentError, GateBlocked, Problem
 from descent.names import misleads
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STYLES = {
     "TRAINED": "red", "NOT_TRAINED": "green", "UNKNOWN": "yellow",
@@ -39,13 +36,17 @@ def printable(text: str) -> str:
     return "".join(f"\\u{ord(c):04x}" if misleads(c) and c not in "\t\n" else c for c in text)
 
 
-def stdout() -> Console:
+def stdout() -> "Console":
     """Return the console for data; its width is unlimited if stdout is not a terminal."""
+    from rich.console import Console
+
     return Console(file=sys.stdout, highlight=False, markup=False, width=None if sys.stdout.isatty() else 1_000_000)
 
 
-def stderr() -> Console:
+def stderr() -> "Console":
     """Return the console for progress and errors."""
+    from rich.console import Console
+
     return Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -57,18 +58,23 @@ def print_json(data: Any) -> None:
 
 
 def print_line(text: str = "", style: str = "") -> None:
-    """Write one line of data."""
+    """Print one line of data."""
+    from rich.text import Text
+
     stdout().print(Text(printable(text), style), soft_wrap=not sys.stdout.isatty())
 
 
 def print_heading(text: str) -> None:
-    """Write the heading of a part of a page."""
+    """Print the heading of a part of a page."""
     print_line()
     print_line(text, "bold")
 
 
 def print_item(text: str) -> None:
-    """Write one item of a list on a page, its further lines indented."""
+    """Print one item of a list on a page; its further lines are indented."""
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table.grid(padding=(0, 1))
     table.add_row(Text(" •"), Text(printable(text)))
     stdout().print(table) if sys.stdout.isatty() else print_line(f" • {text}")
@@ -76,6 +82,8 @@ def print_item(text: str) -> None:
 
 def print_pairs(pairs: Iterable[Sequence[str]]) -> None:
     """Print names with their values, one pair on each line."""
+    from rich.cells import cell_len
+
     rows = [[f"  {printable(name)}", printable(value)] for name, value in pairs]
     width = max(cell_len(name) for name, _ in rows)
     for name, value in rows:
@@ -83,7 +91,11 @@ def print_pairs(pairs: Iterable[Sequence[str]]) -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table; None is an empty cell."""
+    """Print a table; None is an empty cell."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     cells = [["" if cell is None else printable(str(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         _print_aligned([list(headings), *cells])
@@ -103,6 +115,8 @@ def _brief(digest: str) -> str:
 
 
 def _print_aligned(rows: list[list[str]]) -> None:
+    from rich.cells import cell_len
+
     rows = [[" ".join(cell.split()) for cell in row] for row in rows]
     widths = [max(cell_len(row[position]) for row in rows) for position in range(len(rows[0]))]
     for row in rows:
@@ -133,6 +147,8 @@ def several(parts: Sequence[str]) -> str:
 
 def report(problem: Problem, source: str | None = None) -> None:
     """Print an error to stderr on one line: its place, its message and its code."""
+    from rich.text import Text
+
     place = ":".join(str(part) for part in (source, problem.line, problem.column) if part is not None)
     where = "".join(f"{part}: " for part in (place, problem.field) if part)
     code = f" ({problem.code})" if problem.code else ""
@@ -142,6 +158,8 @@ def report(problem: Problem, source: str | None = None) -> None:
 
 def warn(text: str) -> None:
     """Print a warning to stderr; the command goes on."""
+    from rich.text import Text
+
     stderr().print(Text.assemble(("warning: ", "yellow"), printable(text)))
 
 
@@ -159,6 +177,8 @@ def say_if_nothing(total: int | None) -> None:
 
 def say(text: str) -> None:
     """Print a line of progress to stderr."""
+    from rich.text import Text
+
     stderr().print(Text(printable(text)))
 
 

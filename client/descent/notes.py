@@ -12,9 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from descent.errors import NotProved
 from descent.proofs import Tree
 
@@ -51,6 +48,9 @@ class Key:
 
     def verifies(self, signature: bytes, text: str) -> bool:
         """Return whether a signature (without the key id) of a note's text was made with this key."""
+        from cryptography.exceptions import InvalidSignature  # here, because most commands verify nothing
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
         message = text.encode()
         if self.type == COSIGNATURE:
             moment, signature = int.from_bytes(signature[:8], "big"), signature[8:]

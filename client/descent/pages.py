@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from descent import console
 
 Record = dict[str, Any]
@@ -28,6 +26,8 @@ def _content(record: Record) -> None:
     """Print the whole content of a record, with the refs of the records that it names."""
     refs = {link["node"]["id"]: link["node"]["ref"] for link in record["links"]}
     console.print_heading("Content")
+    import yaml  # here, because most commands print no page
+
     for line in yaml.safe_dump(_by_refs(record["content"], refs), allow_unicode=True, sort_keys=False).splitlines():
         console.print_line(f"  {line}")
 

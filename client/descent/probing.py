@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from descent.errors import DescentError, InvalidManifest, Problem
-from descent.manifest import parse_manifest
 
 MOST: Final = 16 * 1024 * 1024
 """The most bytes that a command may print to stdout."""
@@ -88,6 +87,8 @@ def manifest(version: str, probe: Mapping[str, Any], answer: bytes) -> Json:
             )
     try:
         written = json.dumps({"evaluations": evaluations}, allow_nan=False).encode()
+        from descent.manifest import parse_manifest  # here, because most commands read no manifest
+
         return parse_manifest(written, "the answer", "json").content
     except InvalidManifest as error:
         raise ProbeFailed(

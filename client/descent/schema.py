@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from jsonschema import Draft202012Validator
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
 
 Kind = Literal["any", "object", "array", "enum", "string", "integer", "number", "boolean"]
 
@@ -36,7 +37,7 @@ class Shape:
     item: "Shape | None" = None
     values: tuple[str, ...] = ()
     format: str | None = None
-    constraints: Draft202012Validator | None = None
+    constraints: "Draft202012Validator | None" = None
 
     def noun(self) -> str:
         """The noun for a sentence: `model version` for ModelVersionInput."""
@@ -88,6 +89,8 @@ class _Shapes:
             shape.kind, shape.format = schema["type"], schema.get("format")
         constraints = {key: value for key, value in schema.items() if key in _CONSTRAINTS}
         if constraints:
+            from jsonschema import Draft202012Validator  # here, because commands that read no manifest start sooner
+
             if "pattern" in constraints:
                 constraints["pattern"] = _python_pattern(constraints["pattern"])
             shape.constraints = Draft202012Validator(constraints)

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib import metadata, resources
+from http import HTTPStatus
+from importlib import resources
 from types import TracebackType
-from typing import Any, Self
-
-import httpx2
+from typing import TYPE_CHECKING, Any, Self
 
 from descent.connection import Connection, Page, page_size
 from descent.errors import InvalidInput, Problem, Unintelligible, Unreachable, refusal
+
+if TYPE_CHECKING:
+    import httpx2
 
 DEFAULT_URL = "http://127.0.0.1:8600"
 
@@ -27,6 +29,10 @@ class Transport:
 
     def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None, timeout: float = 60.0) -> None:
         """Prepare to talk to the registry at `url` (no connection is made yet); `timeout` is in seconds."""
+        from importlib import metadata
+
+        import httpx2  # here, because it takes longer to import than all else of a command together
+
         self.url = url.rstrip("/")
         headers = {
             "Accept": "application/graphql-response+json",
@@ -93,9 +99,9 @@ class Transport:
     def checkpoint(self) -> str | None:
         """Return the signed checkpoint of the log, a C2SP note; None if the registry has no key."""
         response = self._send("GET", "/checkpoint")
-        if response.status_code == httpx2.codes.NOT_FOUND:
+        if response.status_code == HTTPStatus.NOT_FOUND:
             return None
-        if response.status_code != httpx2.codes.OK:
+        if response.status_code != HTTPStatus.OK:
             raise self._unintelligible(f"signs no checkpoint ({response.status_code}): run `descentd verify`")
         return response.text
 
@@ -114,7 +120,7 @@ class Transport:
         result: Json = answer[field]
         return result
 
-    def _post(self, data: bytes, progress: Progress | None) -> httpx2.Response:
+    def _post(self, data: bytes, progress: Progress | None) -> "httpx2.Response":
         return self._send(
             "POST",
             "/graphql",
@@ -122,7 +128,9 @@ class Transport:
             headers={"Content-Length": str(len(data))},
         )
 
-    def _send(self, method: str, path: str, **parts: Any) -> httpx2.Response:
+    def _send(self, method: str, path: str, **parts: Any) -> "httpx2.Response":
+        import httpx2
+
         try:
             return self._http.request(method, f"{self.url}{path}", **parts)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
@@ -144,7 +152,7 @@ class Transport:
             )
             raise Unreachable.because(message) from error
 
-    def _answer(self, response: httpx2.Response) -> Json:
+    def _answer(self, response: "httpx2.Response") -> Json:
         try:
             answer = response.json()
         except ValueError as error:
@@ -152,7 +160,7 @@ class Transport:
         if isinstance(answer, dict) and answer.get("errors"):
             raise refusal([_problem(error) for error in answer["errors"]])
         data = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(data, dict) or response.status_code != httpx2.codes.OK:
+        if not isinstance(data, dict) or response.status_code != HTTPStatus.OK:
             raise self._unintelligible(f"answered {response.status_code} without GraphQL")
         return data
 

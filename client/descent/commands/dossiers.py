@@ -10,17 +10,17 @@ from descent.commands.lineage import Ref
 from descent.commands.proofs import TrustedKeys
 from descent.dossier.file import Checked, check, dump, export
 from descent.dossier.page import page
-from descent.dossier.views import names
+from descent.dossier.views import DEFAULT
 from descent.errors import NotProved
 from descent.notes import read_keys
 from descent.options import Output, Session, Url
 
-exports = typer.Typer(no_args_is_help=True, help="Write what is on record into files for others.")
+exports = typer.Typer(no_args_is_help=True, help="Write recorded information to files for others.")
 
 
 @exports.callback()
 def _exports() -> None:
-    """Write what is on record into files for others."""
+    """Write recorded information to files for others."""
 
 
 @exports.command("dossier")
@@ -28,15 +28,17 @@ def export_dossier(
     context: typer.Context,
     ref: Ref,
     file: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The JSON file.")] = Path("dossier.json"),
-    view: Annotated[str, typer.Option("--view", metavar="NAME", help="By whose clauses the page ends.")] = names()[0],
+    view: Annotated[str, typer.Option("--view", metavar="NAME", help="The view whose clauses end the page.")] = DEFAULT,
     environments: Annotated[
         list[str] | None,
-        typer.Option("--environment", "-e", metavar="NAME", help="Also what its gate says now; may be repeated."),
+        typer.Option(
+            "--environment", "-e", metavar="NAME", help="Include the present decision of this gate; may be repeated."
+        ),
     ] = None,
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Write the dossier of a version: a JSON file that `verify-dossier` checks, and a page to print beside it."""
+    """Write the dossier of a version: a JSON file for `verify-dossier`, and a page to read and print."""
     session = Session.of(context, url, output)
     with session.client() as client:
         dossier = export(client, ref, environments or [])
@@ -49,14 +51,14 @@ def export_dossier(
     console.print_line(str(file))
     console.print_line(str(file.with_suffix(".html")))
     if dossier["checkpoint"] is None:
-        console.warn("The registry signs no checkpoints, so nobody vouches for the root: see `descentd keygen`.")
+        console.warn("The registry signs no checkpoints, so the root of its log is not signed: see `descentd keygen`.")
 
 
 def verify_dossier(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The JSON file of a dossier.")],
     keys: TrustedKeys = None,
 ) -> None:
-    """Check a dossier without the registry: each record, its proof, who signed, and that it says only what they say."""
+    """Verify a dossier without the registry: its records, their proofs and signature, and that it follows from them."""
     try:
         written = file.read_bytes()
     except OSError as error:

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from descent import console
 from descent.client import Client
 from descent.errors import DescentError, InvalidManifest
-from descent.manifest import Manifest, load_manifest, parse_manifest
 from descent.options import Output, Session, Url
+
+if TYPE_CHECKING:
+    from descent.manifest import Manifest
 
 REGISTER_TIMEOUT = 900.0
 """Seconds to wait for the answer to one manifest: also a large one is a single transaction."""
@@ -61,7 +62,7 @@ def register(context: typer.Context, files: Files, url: Url = None, output: Outp
     with session.client(REGISTER_TIMEOUT) as client:
         try:
             for manifest in outcomes:
-                if isinstance(manifest, Manifest):
+                if not isinstance(manifest, InvalidManifest):
                     for key, value in _send(client, manifest).items():
                         total[key] += value
         finally:
@@ -70,7 +71,7 @@ def register(context: typer.Context, files: Files, url: Url = None, output: Outp
                 _print_registered(total, session)
 
 
-def _examine(file: str, *, new: bool = False) -> Manifest | InvalidManifest:
+def _examine(file: str, *, new: bool = False) -> "Manifest | InvalidManifest":
     """Return the manifest in a file, or the error that lists its problems.
 
     With `new`, the rules that hold for new records only are checked too; `register` leaves those to the registry.
@@ -84,7 +85,9 @@ def _examine(file: str, *, new: bool = False) -> Manifest | InvalidManifest:
     return manifest
 
 
-def _load(file: str) -> Manifest:
+def _load(file: str) -> "Manifest":
+    from descent.manifest import load_manifest, parse_manifest  # here, because most commands read no manifest
+
     try:
         if file == "-":
             return parse_manifest(sys.stdin.buffer.read(), "stdin")
@@ -106,8 +109,8 @@ def _report(error: InvalidManifest) -> None:
 # ---------------------------------------------------------------- check
 
 
-def _as_json(file: str, outcome: Manifest | InvalidManifest) -> dict[str, Any]:
-    if isinstance(outcome, Manifest):
+def _as_json(file: str, outcome: "Manifest | InvalidManifest") -> dict[str, Any]:
+    if not isinstance(outcome, InvalidManifest):
         return {
             "file": file,
             "valid": True,
@@ -121,7 +124,7 @@ def _as_json(file: str, outcome: Manifest | InvalidManifest) -> dict[str, Any]:
     return {"file": file, "valid": False, "counts": {}, "outside": [], "problems": problems}
 
 
-def _print_checked(file: str, manifest: Manifest) -> None:
+def _print_checked(file: str, manifest: "Manifest") -> None:
     console.print_line(f"{file}: valid, {_summary(manifest)}")
     if manifest.outside:
         console.print_line("  the registry must have:")
@@ -129,7 +132,7 @@ def _print_checked(file: str, manifest: Manifest) -> None:
             console.print_line(f"    {ref}")
 
 
-def _summary(manifest: Manifest) -> str:
+def _summary(manifest: "Manifest") -> str:
     return ", ".join(_counted(count, name) for name, count in manifest.counts().items()) or "empty"
 
 
@@ -141,7 +144,7 @@ def _counted(count: int, name: str) -> str:
 # ---------------------------------------------------------------- register
 
 
-def _send(client: Client, manifest: Manifest) -> dict[str, Any]:
+def _send(client: Client, manifest: "Manifest") -> dict[str, Any]:
     started = time.monotonic()
     console.say(f"{manifest.source}: {_summary(manifest)}")
     try:
@@ -162,6 +165,8 @@ def _progress(source: str) -> Iterator[Any]:
     if not sys.stderr.isatty():
         yield _Lines(source)
         return
+    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console.stderr(), transient=True) as bar:
         task = bar.add_task(f"sending {console.printable(source)}", total=None)

@@ -8,12 +8,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from descent.errors import InvalidInput, Problem
 
 Json = dict[str, Any]
 SUFFIX = ".yaml"
+DEFAULT = "eu-ai-act-annex-iv"
 
 RECORDED, DECLARED, MISSING, NOT_HELD = "recorded", "declared", "held here, but not recorded", "not held here"
 
@@ -29,6 +28,8 @@ def view(name: str) -> Json:
     if name not in names():
         message = f"There is no view {name}. The views are {', '.join(names())}."
         raise InvalidInput([Problem(message, "INVALID_INPUT", "view")])
+    import yaml  # here, because most commands read no view
+
     found: Json = yaml.safe_load(_folder().joinpath(name + SUFFIX).read_text("utf-8"))
     return found
 

@@ -8,19 +8,20 @@ import secrets
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
 from descentd.app.auth.tokens import hash_of, new_secret
-from descentd.app.server.settings import Settings
-from descentd.app.server.store_url import with_store
 from descentd.graph.model import accounts
 from descentd.graph.model.accounts import Access, AccessRole, Token
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.store.operational import Accounts
+
+if TYPE_CHECKING:
+    from descentd.graph.store.base import Store as Opened
 
 Result = TypeVar("Result")
 
@@ -64,14 +65,13 @@ def create(
         moment,
         _expiry(expires, moment),
     )
-    address = Settings.read(store=store).store
 
     async def keep(kept: Accounts) -> None:
         await _check_spelling(token.person, kept)
         await kept.add_token(token)
         await kept.record_accesses([_command("token create", _described(token))])
 
-    asyncio.run(_with_people(address, keep, new=True))
+    _at_accounts(store, keep, new=True)
     sys.stderr.write(f"Token {_described(token)}. It is shown this once:\n")
     sys.stdout.write(secret + "\n")
 
@@ -82,7 +82,7 @@ def list_(
     format: Annotated[Format, typer.Option(help="How the tokens are written.")] = Format.TEXT,
 ) -> None:
     """List the tokens, oldest first, with those that are no longer good."""
-    found = asyncio.run(_with_people(Settings.read(store=store).store, lambda kept: kept.tokens()))
+    found = _at_accounts(store, lambda kept: kept.tokens())
     if format is Format.JSON:
         sys.stdout.write(json.dumps([_shape(token) for token in found], ensure_ascii=False) + "\n")
         return
@@ -107,12 +107,26 @@ def revoke(
         await kept.record_accesses([_command("token revoke", _described(token)) for token in of])
         return of
 
-    for token in asyncio.run(_with_people(Settings.read(store=store).store, revoked)):
+    for token in _at_accounts(store, revoked):
         sys.stdout.write(f"Revoked {token.id} of {token.person}\n")
 
 
-async def _with_people(address: str, work: Callable[[Accounts], Awaitable[Result]], *, new: bool = False) -> Result:
-    return await with_store(address, lambda store: work(store.accounts), new=new)
+def at_store(url: str | None, work: Callable[["Opened"], Awaitable[Result]], *, new: bool = False) -> Result:
+    """The result of `work` on the store at `url` (None: that of the settings), which is created if it may be `new`.
+
+    Raises what `Settings.read` and `with_store` raise. Both are imported here, so that `--help` does without.
+    """
+    from descentd.app.server.settings import Settings
+    from descentd.app.server.store_url import with_store
+
+    async def done(store: "Opened") -> Result:
+        return await work(store)
+
+    return asyncio.run(with_store(Settings.read(store=url).store, done, new=new))
+
+
+def _at_accounts(url: str | None, work: Callable[[Accounts], Awaitable[Result]], *, new: bool = False) -> Result:
+    return at_store(url, lambda store: work(store.accounts), new=new)
 
 
 async def _check_spelling(person: str, kept: Accounts) -> None:

@@ -1,22 +1,21 @@
 """`descentd deliveries`: what became of deliveries, and having them delivered again."""
 
-import asyncio
 import getpass
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from descentd.app.auth.token_commands import Format, Store
-from descentd.app.server.settings import Settings
-from descentd.app.server.store_url import with_store
+from descentd.app.auth.token_commands import Format, Store, at_store
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import rfc3339
-from descentd.graph.store.base import Store as Opened
 from descentd.graph.store.operational import Delivery, DeliveryState, DestinationState
+
+if TYPE_CHECKING:
+    from descentd.graph.store.base import Store as Opened
 
 deliveries = typer.Typer(no_args_is_help=True, help="List deliveries to destinations, and have them made again.")
 
@@ -36,10 +35,10 @@ def list_(
     """List deliveries, newest entry first."""
     wanted = None if state is None else _state(state)
 
-    async def found(opened: Opened) -> list[Delivery]:
+    async def found(opened: "Opened") -> list[Delivery]:
         return await opened.outbox.deliveries(limit, destination, wanted)
 
-    listed = asyncio.run(with_store(Settings.read(store=store).store, found))
+    listed = at_store(store, found)
     if format is Format.JSON:
         sys.stdout.write(json.dumps([_shape(one) for one in listed], ensure_ascii=False) + "\n")
         return
@@ -53,10 +52,10 @@ def destinations(
 ) -> None:
     """List destinations, and how far each has been told."""
 
-    async def found(opened: Opened) -> tuple[list[DestinationState], int]:
+    async def found(opened: "Opened") -> tuple[list[DestinationState], int]:
         return await opened.outbox.destinations(), await opened.sequence()
 
-    known, newest = asyncio.run(with_store(Settings.read(store=store).store, found))
+    known, newest = at_store(store, found)
     if format is Format.JSON:
         listed = [{"name": one.name, "position": one.position, "behind": newest - one.position} for one in known]
         sys.stdout.write(json.dumps(listed, ensure_ascii=False) + "\n")
@@ -78,7 +77,7 @@ def redeliver(
     if parked == bool(sequences):
         raise InvalidInput("Expected either the sequences of entries to deliver again, or --parked.")
 
-    async def marked(opened: Opened) -> list[int]:
+    async def marked(opened: "Opened") -> list[int]:
         found = await opened.outbox.redeliver(destination, None if parked else sequences)
         if not found:
             what = "is parked" if parked else "was delivered of one of these entries"
@@ -90,7 +89,7 @@ def redeliver(
         await opened.accounts.record_accesses([access])
         return found
 
-    for sequence in asyncio.run(with_store(Settings.read(store=store).store, marked)):
+    for sequence in at_store(store, marked):
         sys.stdout.write(f"To be delivered again to {destination}: {sequence}\n")
 
 

@@ -6,24 +6,21 @@ import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from descentd.app.auth.token_commands import Format, Store, tokens
-from descentd.app.checkpoints.commands import Known, checkpoint, keygen, opened
+from descentd.app.checkpoints.commands import checkpoint, keygen
 from descentd.app.notifications.commands import deliveries
 from descentd.app.server.policy_commands import policies
-from descentd.app.server.retention import prune
-from descentd.app.server.settings import Settings
-from descentd.app.server.store_url import existing_store
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
-from descentd.graph.registration.entry_rules import BrokenRule, broken_rules
-from descentd.graph.store.base import SupportsUpgrade
-from descentd.graph.verify import Report
-from descentd.graph.verify import verify as checked
+
+if TYPE_CHECKING:
+    from descentd.app.checkpoints.trusted_notes import Known
+    from descentd.graph.registration.entry_rules import BrokenRule
+    from descentd.graph.verify import Report
 
 DONE, FAILED, MISUSED = 0, 1, 2
 
@@ -33,6 +30,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # colours of help texts would take half of the time to print one
+    context_settings={"max_content_width": 120},
 )
 
 
@@ -41,15 +40,15 @@ def serve(
     store: Store = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.  [default: 127.0.0.1]")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.  [default: 8600]")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that answer.  [default: 1]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Number of worker processes.  [default: 1]")] = None,
     topology: Annotated[
-        str | None, typer.Option(help="Who walks the graph: memory or store.  [default: memory]")
+        str | None, typer.Option(help="What walks the graph: memory or store.  [default: memory]")
     ] = None,
     policies: Annotated[
         Path | None, typer.Option(help="Folder of policies (*.yaml) to put into force.", metavar="FOLDER")
     ] = None,
     notify: Annotated[
-        Path | None, typer.Option(help="File that says who is told of what is recorded.", metavar="FILE")
+        Path | None, typer.Option(help="File of the destinations that are notified of new records.", metavar="FILE")
     ] = None,
     log_format: Annotated[str | None, typer.Option(help="json, console or auto.  [default: auto]")] = None,
     log_level: Annotated[str | None, typer.Option(help="DEBUG, INFO, WARNING or ERROR.  [default: INFO]")] = None,
@@ -57,6 +56,7 @@ def serve(
     """Serve a registry; every option is also an environment variable, DESCENT_STORE and so on."""
     gc.disable()  # while imports are made, as in `worker`
     from descentd.app.server import process
+    from descentd.app.server.settings import Settings
 
     gc.enable()
 
@@ -78,14 +78,15 @@ def serve(
 @app.command()
 def demo(
     store: Annotated[
-        str | None, typer.Option(help="Where to register it.  [default: a file in demo/]", metavar="URL")
+        str | None, typer.Option(help="Where to register it.  [default: pythia.db in this folder]", metavar="URL")
     ] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.  [default: 8600]")] = None,
-    served: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve it when the answer is given.")] = True,
+    served: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the registry after the answer.")] = True,
 ) -> None:
-    """Register the Pythia models, say which of them learned from Books3 and how that is known, and serve them."""
+    """Register the Pythia models, print which of them learned from Books3 and the evidence for it, and serve them."""
     from descentd.app.demo import story
     from descentd.app.server import process
+    from descentd.app.server.settings import Settings
 
     settings = Settings.read(store=store or story.STORE, port=port, log_level="WARNING")
     sys.stdout.write(asyncio.run(story.tell(settings.store)) + "\n")
@@ -99,7 +100,19 @@ app.add_typer(deliveries, name="deliveries")
 app.add_typer(policies, name="policies")
 app.command()(keygen)
 app.command()(checkpoint)
-app.command()(prune)
+
+
+@app.command()
+def prune(
+    store: Store = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the retention that is set, and forget nothing.")
+    ] = False,
+) -> None:
+    """Forget accesses, arrivals and deliveries that are older than the settings allow; servers do it every hour."""
+    from descentd.app.server import retention
+
+    retention.prune(store, dry_run=dry_run)
 
 
 @app.command()
@@ -109,7 +122,9 @@ def verify(
     checkpoints: Annotated[
         list[Path] | None,
         typer.Option(
-            "--checkpoint", help="A checkpoint, or a note about chains, that has to be continued.", metavar="FILE"
+            "--checkpoint",
+            help="A signed checkpoint or note about chains that the registry must continue.",
+            metavar="FILE",
         ),
     ] = None,
     keys: Annotated[
@@ -117,10 +132,13 @@ def verify(
         typer.Option("--key", help="A public key of the registry, or its file.  [default: that of the settings]"),
     ] = None,
     witnesses: Annotated[
-        list[str] | None, typer.Option("--witness", help="A public key that has to have cosigned, or its file.")
+        list[str] | None, typer.Option("--witness", help="A public key that must have cosigned it, or its file.")
     ] = None,
 ) -> None:
-    """Work out again everything that a store holds, and say whether it is what was recorded; 1 where it is not."""
+    """Recompute everything that a store contains, and say whether it is what was recorded; exits with 1 if not."""
+    from descentd.app.checkpoints.trusted_notes import opened
+    from descentd.app.server.settings import Settings
+
     settings = Settings.read(store=store)
     known = opened(checkpoints or [], keys or [], witnesses or [], settings)
     report = asyncio.run(_verify(settings.store, known))
@@ -138,7 +156,9 @@ def audit(
     store: Store = None,
     format: Annotated[Format, typer.Option(help="How the outcome is written.")] = Format.TEXT,
 ) -> None:
-    """List the records that break a rule which was made after them; they clear nothing. 1 if there are any."""
+    """List the records that break a rule that is newer than they are; exits with 1 if there are any."""
+    from descentd.app.server.settings import Settings
+
     found = asyncio.run(_audit(Settings.read(store=store).store))
     for one in found:
         if format is Format.JSON:
@@ -150,7 +170,10 @@ def audit(
     sys.exit(FAILED if found else DONE)
 
 
-async def _audit(address: str) -> list[BrokenRule]:
+async def _audit(address: str) -> list["BrokenRule"]:
+    from descentd.app.server.store_url import existing_store
+    from descentd.graph.registration.entry_rules import broken_rules
+
     store = existing_store(address)
     await store.open(repair=False)
     try:
@@ -159,7 +182,10 @@ async def _audit(address: str) -> list[BrokenRule]:
         await store.close()
 
 
-async def _verify(address: str, known: Known) -> Report:
+async def _verify(address: str, known: "Known") -> "Report":
+    from descentd.app.server.store_url import existing_store
+    from descentd.graph.verify import verify as checked
+
     store = existing_store(address)
     await store.open(repair=False)  # what is missing is to be reported
     try:
@@ -177,7 +203,11 @@ def upgrade(
         typer.Option(help="File for a backup.  [default: descent-backup-TIME.json.gz]", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Bring a registry that an earlier version wrote to this one's layout, after a backup; stop its servers first."""
+    """Upgrade a registry that an earlier version wrote, after a backup; stop its servers first."""
+    from descentd.app.server.settings import Settings
+    from descentd.app.server.store_url import existing_store
+    from descentd.graph.store.base import SupportsUpgrade
+
     kept = backup or Path(f"descent-backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json.gz")
     if kept.exists():
         raise InvalidInput(f"There is a file {kept} already: name another one.", "backup")
@@ -205,12 +235,14 @@ def schema() -> None:
 
 @app.command()
 def version() -> None:
-    """Say which version this is."""
+    """Print the version."""
+    from importlib import metadata
+
     sys.stdout.write(f"descentd {metadata.version('descentd')}\n")
 
 
 def main() -> None:
-    """Run a command; exits with 0 when done, 1 on an error and 2 where it was asked for wrongly."""
+    """Run a command; exits with 0 if done, 1 after an error and 2 after a usage error."""
     try:
         app()
     except DescentError as error:

@@ -1,16 +1,14 @@
-"""How long accesses, arrivals and deliveries are kept: `descentd prune`, and what a server forgets by itself."""
+"""Retention: accesses, arrivals and deliveries that are older than the settings allow are forgotten."""
 
 import asyncio
 import getpass
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Annotated, Final
+from typing import Final
 
 import structlog
-import typer
 
-from descentd.app.auth.token_commands import Store
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.server.settings import Settings
 from descentd.app.server.store_url import with_store
@@ -47,11 +45,8 @@ def closing(signer: Signer | None) -> Close:
     return signer.close if signer is not None else lambda _chain, _number, _hash: ""
 
 
-def prune(
-    store: Store = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say which retention is set, and forget nothing.")] = False,
-) -> None:
-    """Forget accesses, arrivals and deliveries that were kept for as long as the settings say; servers do it hourly."""
+def prune(store: str | None, *, dry_run: bool) -> None:
+    """Forget what is older than the retention in the settings; with `dry_run`, only print the retention."""
     settings = Settings.read(store=store)
     kept = retentions(settings)
     if dry_run:

@@ -12,6 +12,9 @@ from descentd.graph.model.characters import is_unseen, mixes_scripts, without_un
 from descentd.graph.model.errors import Code, InvalidInput
 from descentd.graph.model.names import LONGEST, text
 
+SERVER: Final = "descentd"
+"""The person who records the policies that a server reads from files."""
+
 
 class AccessRole(StrEnum):
     """What somebody may do. Everyone with a token reads; a token holds the union of its roles."""

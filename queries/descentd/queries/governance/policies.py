@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from descentd.graph.cache import Cache
 from descentd.graph.inputs.base import Count, Input, Name, Prose, checked
 from descentd.graph.metrics import nearest
+from descentd.graph.model.accounts import SERVER
 from descentd.graph.model.derived import place_key
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content, canonical, content_id, parse
@@ -22,9 +23,6 @@ from descentd.queries.governance.cel.checks import check
 from descentd.queries.governance.cel.expressions import Expression, compiled
 from descentd.queries.governance.cel.sandbox import in_turn
 from descentd.queries.registry import Registry
-
-PERSON: Final = "descentd"
-"""Who records the policies of a server's folder."""
 
 BUILT_IN: Final = frozenset({"no-policy", "retracted", "no-profile", "flagged", "no-go", "quorum"})
 """Rules that no policy can leave out, by the names that decisions give them."""
@@ -209,7 +207,7 @@ async def _newest(reads: Reads, environments: Collection[str], upto: int) -> Map
     return {entry.record.content["environment"]: entry.record for entry in entries}
 
 
-async def register_policies(registry: Registry, policies: Sequence[PolicyInput], person: str = PERSON) -> list[str]:
+async def register_policies(registry: Registry, policies: Sequence[PolicyInput], person: str = SERVER) -> list[str]:
     """Put policies into force, each in its environment; returns the ids of those that were not in force already."""
     new: list[Record] = []
 
