@@ -1,9 +1,9 @@
-"""The access log, who asked for what: gathered for a second, equal accesses counted together, and written at once.
+"""The access log: who asked for what. Accesses are collected for a second, counted if equal, and written together.
 
-So it costs a request next to nothing, and nobody can make it grow faster than by `_DIFFERENT` rows a second. A refusal
-of a known person is durable before it is answered, and so is an accepted write, which is in the log of records with who
-and when; of everything else a killed process may lose its last second. Where the store may only be read, accesses are
-written to the server's log.
+So it costs a request very little, and nobody can make it grow by more than `_DIFFERENT` rows a second. A refusal of a
+known person is durable before the answer. So is an accepted write, which the log of records has with person and time.
+Of all other accesses, a killed process may lose those of its last second. If the store may only be read, accesses go to
+the log of the server.
 """
 
 import asyncio

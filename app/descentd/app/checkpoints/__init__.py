@@ -1,1 +1,1 @@
-"""Checkpoints: size and root of the log, signed, so that others can hold the registry to them."""
+"""Checkpoints: the signed size and root of the log, with which others can prove a later change of it."""

@@ -1,4 +1,4 @@
-"""A checkpoint: size and root of a log at one moment, as C2SP writes it (https://c2sp.org/tlog-checkpoint)."""
+"""A checkpoint: the size and root of a log at one moment, in the format of C2SP (https://c2sp.org/tlog-checkpoint)."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How many entries the log of `origin` has, and the root over them."""
+    """The number of entries of the log of `origin`, and the root of their Merkle tree."""
 
     origin: str
     size: int
@@ -28,13 +28,13 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> "Checkpoint":
-        """The checkpoint that a text writes; raises InvalidInput for what is none."""
+        """The checkpoint with this text; raises InvalidInput if it is not a checkpoint."""
         lines = text.removesuffix("\n").split("\n")
         if len(lines) >= 3 and all(lines) and _SIZE.fullmatch(lines[1]):
             root = _root(lines[2])
             if root is not None:
                 return cls(lines[0], int(lines[1]), root)
-        raise InvalidInput("The note is no checkpoint: origin, size and root are expected, a line each.")
+        raise InvalidInput("The note is not a checkpoint: expected origin, size and root on one line each.")
 
 
 def open_checkpoint(
@@ -42,14 +42,14 @@ def open_checkpoint(
 ) -> tuple[Checkpoint, tuple[VerifyingKey, ...]]:
     """The checkpoint of a signed note, and the witnesses that cosigned it.
 
-    It has to be signed with one of `keys`, whose name is its origin. Raises InvalidInput where it is not, or where a
-    signature or cosignature of a key that is given is wrong.
+    One of `keys`, with its origin as the name, must have signed it. Raises InvalidInput if none has, or if a signature
+    or cosignature of a given key is invalid.
     """
     note = open_note(written, [*keys, *witnesses])
     checkpoint = Checkpoint.parse(note.text)
     if not any(key.type == SIGNATURE and key.name == checkpoint.origin and key in keys for key in note.signed_by):
         raise InvalidInput(
-            f"The checkpoint says that it is of {checkpoint.origin}, but no given key of that signed it."
+            f"The checkpoint is of {checkpoint.origin}, and none of the given keys of that name signed it."
         )
     return checkpoint, tuple(key for key in note.signed_by if key in witnesses)
 

@@ -25,7 +25,7 @@ COSIGNATURE: Final = 4
 
 _PRIVATE: Final = "PRIVATE+KEY+"
 _MOST: Final = 100
-"""Signatures of one note that are looked at."""
+"""The most signatures of one note that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +38,25 @@ class VerifyingKey:
 
     @classmethod
     def parse(cls, written: str) -> "VerifyingKey":
-        """The key that `NAME+ID+BASE64` writes; raises InvalidInput for what is none."""
+        """The key that `NAME+ID+BASE64` writes; raises InvalidInput if it is not a key."""
         name, id, encoded = [*written.strip().split("+", 2), "", ""][:3]
         raw = _decoded(encoded)
         if _is_name(name) and len(raw) == 33 and raw[0] in {SIGNATURE, COSIGNATURE}:
             key = cls(name, raw[0], raw[1:])
             if key.id.hex() == id:
                 return key
-        raise InvalidInput("This is no key of a signed note: write NAME+ID+BASE64, as `descentd keygen` prints it.")
+        raise InvalidInput("This is not a public key: write NAME+ID+BASE64, as `descentd keygen` prints it.")
 
     @property
     def id(self) -> bytes:
-        """The four bytes that signatures name the key by."""
+        """The four bytes by which signatures name the key."""
         return hashlib.sha256(b"%s\n%c%s" % (self.name.encode(), self.type, self.key)).digest()[:4]
 
     def __str__(self) -> str:
         return f"{self.name}+{self.id.hex()}+{_encoded(bytes([self.type]) + self.key)}"
 
     def verifies(self, signature: bytes, text: str) -> bool:
-        """Whether a signature (without the key id) is of this key over the text of a note."""
+        """Whether a signature (without the key id) of a note's text was made with this key."""
         message = text.encode()
         if self.type == COSIGNATURE:
             moment, signature = int.from_bytes(signature[:8], "big"), signature[8:]
@@ -79,14 +79,14 @@ class SigningKey:
 
     @classmethod
     def generate(cls, name: str) -> "SigningKey":
-        """A new key; raises InvalidInput for a name that notes cannot hold."""
+        """A new key; raises InvalidInput for a name that is not allowed in notes."""
         if not _is_name(name):
             raise InvalidInput("The name of a key has no spaces and no +: write it like example.org/registry.")
         return cls(name, secrets.token_bytes(32))
 
     @classmethod
     def parse(cls, written: str) -> "SigningKey":
-        """The key that `PRIVATE+KEY+NAME+ID+BASE64` writes; raises InvalidInput, which does not repeat it."""
+        """The key that `PRIVATE+KEY+NAME+ID+BASE64` writes; raises InvalidInput, whose message does not repeat it."""
         name, id, encoded = [*written.strip().removeprefix(_PRIVATE).split("+", 2), "", ""][:3]
         raw = _decoded(encoded)
         if written.startswith(_PRIVATE) and _is_name(name) and len(raw) == 33 and raw[0] == SIGNATURE:
@@ -97,7 +97,7 @@ class SigningKey:
 
     @property
     def public(self) -> VerifyingKey:
-        """What its signatures are verified with."""
+        """The public key that verifies its signatures."""
         return VerifyingKey(self.name, SIGNATURE, self._private().public_key().public_bytes_raw())
 
     def dump(self) -> str:
@@ -124,7 +124,7 @@ class Note:
 def open_note(written: str, keys: Sequence[VerifyingKey]) -> Note:
     """The text of a note that at least one of `keys` signed; signatures of other keys are ignored.
 
-    Raises InvalidInput for what is no note, for a wrong signature of one of the keys, and where none of them signed.
+    Raises InvalidInput if it is not a signed note, if a signature of one of the keys is invalid, or if none signed it.
     """
     text, signatures = _taken_apart(written)
     signed_by: dict[VerifyingKey, None] = {}
@@ -132,7 +132,9 @@ def open_note(written: str, keys: Sequence[VerifyingKey]) -> Note:
         for key in keys:
             if key.name == name and key.id == raw[:4]:
                 if not key.verifies(raw[4:], text):
-                    raise InvalidInput(f"The signature of {name} is wrong: the note was changed, or is of another key.")
+                    raise InvalidInput(
+                        f"The signature of {name} is invalid: the note was changed, or was signed with another key."
+                    )
                 signed_by[key] = None
     if not signed_by:
         raise InvalidInput("None of the given keys signed this note: name the key of the registry that it is from.")
@@ -144,7 +146,7 @@ def _taken_apart(written: str) -> tuple[str, list[tuple[str, bytes]]]:
     lines = signatures.removesuffix("\n").split("\n")
     whole = bool(separator and text) and signatures.endswith("\n") and len(lines) <= _MOST
     if not whole or any(c < " " and c != "\n" for c in written):
-        raise InvalidInput("This is no signed note: text, an empty line and signatures are expected.")
+        raise InvalidInput("This is not a signed note: expected text, an empty line and signatures.")
     return text + "\n", list(map(_signature, lines))
 
 
@@ -152,7 +154,7 @@ def _signature(line: str) -> tuple[str, bytes]:
     mark, name, encoded = [*line.split(" "), "", ""][:3]
     raw = _decoded(encoded)
     if mark != "—" or not _is_name(name) or line.count(" ") != 2 or len(raw) < 5:
-        raise InvalidInput("A line of the note's signatures is no signature: — NAME BASE64 is expected.")
+        raise InvalidInput("A signature line of the note is invalid: expected — NAME BASE64.")
     return name, raw
 
 
@@ -165,7 +167,7 @@ def _encoded(raw: bytes) -> str:
 
 
 def _decoded(encoded: str) -> bytes:
-    """The bytes; none for what is no Base64."""
+    """The bytes that Base64 encodes; empty if the text is not Base64."""
     try:
         return base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):

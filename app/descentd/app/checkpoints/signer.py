@@ -1,4 +1,4 @@
-"""What signs checkpoints: never two roots of one size, and never a log that does not continue the last checkpoint."""
+"""The signer of checkpoints: it signs one root for each size, and only logs that continue the last checkpoint."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ from descentd.queries.proofs import LogTree
 log = structlog.get_logger()
 
 LATEST: Final = "checkpoint"
-"""The file of the last checkpoint; beside it is one for each, with its size as suffix."""
+"""The file of the last checkpoint; each checkpoint also has a file with its size as suffix."""
 
 CHAINS: Final = "chains"
 """The file of the last note about the chains of events; beside it is one for each, with the number of all events."""
@@ -42,9 +42,9 @@ class Signer:
 
     @classmethod
     def of(cls, settings: Settings) -> Self | None:
-        """The one that the settings describe, None where there is no key.
+        """The signer that the settings describe; None if they have no key.
 
-        Raises InvalidInput for keys that cannot be read, and where a folder for checkpoints is named and no key.
+        Raises InvalidInput if a key cannot be read, or if the settings name a folder for checkpoints but no key.
         """
         written = settings.signing_key
         if settings.signing_key_file is not None:
@@ -66,19 +66,18 @@ class Signer:
 
     @property
     def public(self) -> VerifyingKey:
-        """What its checkpoints are verified with."""
+        """The public key that verifies its checkpoints."""
         return self._key.public
 
     async def sign(self, store: Store, tree: LogTree) -> str:
-        """The signed checkpoint of the log as of now; `tree` is what is known of it.
+        """The signed checkpoint of the present log; `tree` caches its hashes.
 
-        Raises Unavailable where the log does not continue the last checkpoint: somebody took entries away or changed
-        them.
+        Raises Unavailable if the log does not continue the last checkpoint: then entries were removed or changed.
         """
         return (await self._signed(store, tree))[0]
 
     async def write(self, store: Store, tree: LogTree, least: int = 0) -> str:
-        """As `sign`; it is also written into the folders.
+        """Sign as `sign` does, and write the checkpoint to the folders.
 
         Nothing is written and returned where fewer than `least` entries came since the last, which another process may
         have written. Raises Unavailable where the first folder cannot be written.
@@ -173,13 +172,13 @@ class Signer:
             log.error("checkpoint_refused", size=head.sequence, last=last.size)
             raise Unavailable(
                 f"The log of {head.sequence} entries does not continue the last checkpoint, of {last.size}: entries "
-                "were taken away or changed, and nothing is signed. Run `descentd verify --checkpoint`."
+                "were removed or changed, and nothing is signed. Run `descentd verify --checkpoint`."
             )
         self._last, self._note = checkpoint, self._key.sign(checkpoint.text)
         return self._note, checkpoint
 
     def _newest(self) -> Checkpoint | None:
-        """What was signed last, by this process or, where there is a folder, by another."""
+        """The last checkpoint that this process signed or, if there is a folder, any process."""
         found = [one for one in (self._last, self._kept()) if one is not None]
         return max(found, key=lambda one: one.size, default=None)
 
@@ -197,7 +196,7 @@ class Signer:
 
 
 def checkpoint_signer(signer: Signer | None) -> Signer:
-    """The signer; raises NotFound where there is none."""
+    """The signer; raises NotFound if there is none."""
     if signer is None:
         raise NotFound("This registry signs no checkpoints: set DESCENT_SIGNING_KEY_FILE, see `descentd keygen`.")
     return signer

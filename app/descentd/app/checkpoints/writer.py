@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 
 class CheckpointWriter:
-    """Writes one whenever `every` entries came since the last; `registry` raises Unavailable while there is none.
+    """Writes a checkpoint after every `every` entries; `registry` raises Unavailable while it is not open.
 
     And with it, or when as many events of what is beside the log came, a note about their chains.
 
@@ -37,7 +37,7 @@ class CheckpointWriter:
         self._task: asyncio.Task[None] | None = None
 
     async def answer(self, _request: Request) -> Response:
-        """The checkpoint of now, signed, for whoever asks; 404 where there is no key."""
+        """The present signed checkpoint as an HTTP response; 404 if there is no key."""
         try:
             registry = self._registry()
             note = await checkpoint_signer(self._signer).sign(registry.store, registry.cache(LogTree))
@@ -46,7 +46,7 @@ class CheckpointWriter:
         return PlainTextResponse(note, headers={"Cache-Control": "no-cache"})
 
     def start(self) -> None:
-        """Write from now on."""
+        """Start writing."""
         if self._writes:
             self._task = asyncio.create_task(self._run())
 

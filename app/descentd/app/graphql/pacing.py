@@ -1,4 +1,4 @@
-"""Pacing of one operation, so that a large one leaves others their turns on the event loop, and ends at a limit."""
+"""Pacing: a large operation yields the event loop to others, and is ended at a limit."""
 
 import asyncio
 import time

@@ -1,1 +1,1 @@
-"""What every HTTP route shares, and the routes that are not GraphQL."""
+"""HTTP: middleware and errors that all routes share, and bulk registration."""

@@ -1,4 +1,4 @@
-"""POST /bulk: manifests as NDJSON, one a line, each all or nothing, answered line by line as they are recorded."""
+"""POST /bulk: manifests as NDJSON, a transaction on each line, answered line by line as they are recorded."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence

@@ -1,1 +1,1 @@
-"""Notifications: what the registry tells those outside by signed webhooks, and how it keeps at it."""
+"""Notifications: signed webhooks about new records, delivered to configured destinations with retries."""

@@ -1,4 +1,4 @@
-"""`descentd deliveries`: what became of deliveries, and having them delivered again."""
+"""`descentd deliveries`: the state of deliveries, and redelivery."""
 
 import getpass
 import json
@@ -17,9 +17,9 @@ from descentd.graph.store.operational import Delivery, DeliveryState, Destinatio
 if TYPE_CHECKING:
     from descentd.graph.store.base import Store as Opened
 
-deliveries = typer.Typer(no_args_is_help=True, help="List deliveries to destinations, and have them made again.")
+deliveries = typer.Typer(no_args_is_help=True, help="List deliveries to destinations, and request redelivery.")
 
-To = Annotated[str | None, typer.Option("--destination", help="Only those to this destination.", metavar="NAME")]
+To = Annotated[str | None, typer.Option("--destination", help="Only deliveries to this destination.", metavar="NAME")]
 
 
 @deliveries.command(name="list")
@@ -27,10 +27,10 @@ def list_(
     store: Store = None,
     destination: To = None,
     state: Annotated[
-        str | None, typer.Option(help="Only those that are waiting, delivered or parked.", metavar="STATE")
+        str | None, typer.Option(help="Only deliveries in this state: waiting, delivered or parked.", metavar="STATE")
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many, newest first.", min=1, max=100_000)] = 100,
-    format: Annotated[Format, typer.Option(help="How they are written.")] = Format.TEXT,
+    format: Annotated[Format, typer.Option(help="The output format.")] = Format.TEXT,
 ) -> None:
     """List deliveries, newest entry first."""
     wanted = None if state is None else _state(state)
@@ -48,9 +48,9 @@ def list_(
 
 @deliveries.command()
 def destinations(
-    store: Store = None, format: Annotated[Format, typer.Option(help="How they are written.")] = Format.TEXT
+    store: Store = None, format: Annotated[Format, typer.Option(help="The output format.")] = Format.TEXT
 ) -> None:
-    """List destinations, and how far each has been told."""
+    """List destinations, with the position in the log up to which each has received events."""
 
     async def found(opened: "Opened") -> tuple[list[DestinationState], int]:
         return await opened.outbox.destinations(), await opened.sequence()
@@ -61,19 +61,19 @@ def destinations(
         sys.stdout.write(json.dumps(listed, ensure_ascii=False) + "\n")
         return
     for one in known:
-        sys.stdout.write(f"{one.name}: told of everything up to {one.position}, {newest - one.position} behind\n")
+        sys.stdout.write(f"{one.name}: received everything up to {one.position}, {newest - one.position} behind\n")
 
 
 @deliveries.command()
 def redeliver(
-    destination: Annotated[str, typer.Option(help="To whom.", metavar="NAME")],
+    destination: Annotated[str, typer.Option(help="The destination.", metavar="NAME")],
     sequences: Annotated[
         list[int] | None, typer.Argument(help="The sequences of entries, as `descentd deliveries list` shows them.")
     ] = None,
     store: Store = None,
-    parked: Annotated[bool, typer.Option("--parked", help="All that are parked.")] = False,
+    parked: Annotated[bool, typer.Option("--parked", help="Redeliver all that are parked.")] = False,
 ) -> None:
-    """Have entries delivered again by the server that runs on the store; all of them or none."""
+    """Request that a server of the store delivers the events of entries again; all of them or none."""
     if parked == bool(sequences):
         raise InvalidInput("Expected either the sequences of entries to deliver again, or --parked.")
 

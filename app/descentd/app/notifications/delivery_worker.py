@@ -1,4 +1,4 @@
-"""Delivering: a worker for each destination, by its position in the log, one process at a time."""
+"""The delivery worker: delivers the events of the log to one destination, in order and with retries."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 Send = Callable[[str, Mapping[str, str], bytes], Awaitable[Answer]]
 
 SECOND: Final = 1_000_000
-"""Microseconds, in which moments are counted here."""
+"""Microseconds in a second."""
 
 BASE: Final = 2 * SECOND
 """The pause after a first failed attempt; each further one doubles it, until it is `LONGEST`."""
@@ -41,20 +41,20 @@ _AGENT: Final = f"descentd/{metadata.version('descentd')}"
 
 
 def pause(attempts: int, chance: float) -> int:
-    """How long to wait after so many failed attempts, in microseconds; `chance` in [0, 1) spreads it over a half.
+    """The pause after so many failed attempts, in microseconds; `chance` in [0, 1) adds up to half of it.
 
-    Exponential backoff with equal jitter, so that receivers that come back are not asked by everybody at once.
+    Exponential backoff with equal jitter, so that a receiver that is back does not get all retries at once.
     """
     longest = min(LONGEST, BASE * 2 ** min(attempts - 1, 30))
     return int(longest / 2 * (1 + chance))
 
 
 class DeliveryWorker:
-    """Tells one destination of the log, in order. `registry` raises Unavailable while there is none.
+    """Delivers the events of the log to one destination, in order. `registry` raises Unavailable while it is not open.
 
-    What could not be delivered is tried again before anything later is, until it is parked; what somebody asked to have
-    delivered again goes first and holds nothing up. A claim in the store, which ends `lease` microseconds after it was
-    last prolonged, keeps other workers away: an attempt must take less than half of that.
+    A failed delivery is retried before later events are delivered, until it is parked. A requested redelivery is made
+    first and delays nothing. A lease in the store, of `lease` microseconds since it was last renewed, keeps other
+    workers away; an attempt must take less than half of it.
     """
 
     def __init__(
@@ -80,15 +80,15 @@ class DeliveryWorker:
         self._ending = asyncio.Event()
 
     async def begin(self, registry: Registry) -> None:
-        """Have the destination stand in the log: what is recorded from now on is what it is told of."""
+        """Create the destination at the present end of the log, if it is new: later records are delivered to it."""
         await self._claimed(registry)
 
     def end(self) -> None:
-        """Have `run` begin no further attempt."""
+        """Make `run` end after the present attempt."""
         self._ending.set()
 
     async def run(self) -> None:
-        """Deliver until `end`, whatever happens, and then let others deliver."""
+        """Deliver until `end` is called, also after errors, and then release the lease."""
         while not self._ending.is_set():
             try:
                 await self.round()
@@ -117,7 +117,7 @@ class DeliveryWorker:
             pass
 
     async def _claimed(self, registry: Registry) -> bool:
-        """Whether this worker has the destination for long enough to make an attempt."""
+        """Acquire or renew the lease; return whether this worker has it for long enough to make an attempt."""
         moment = self._clock()
         if self._until - moment > self._lease // 2:
             return True
@@ -139,7 +139,7 @@ class DeliveryWorker:
             await self._attempt(registry, entries[0], told, waiting, self._position)
 
     async def _chunk(self, registry: Registry, newest: int) -> bool:
-        """Go on with the next entries; False where something has to wait."""
+        """Deliver the events of the next entries; return False if one of them must be retried later."""
         span = range(self._position + 1, min(self._position + _CHUNK, newest) + 1)
         before = await registry.store.outbox.between(self._to.name, self._position, span[-1])
         known = {(one.sequence, one.type): one for one in before}
@@ -152,7 +152,7 @@ class DeliveryWorker:
         return bool(self._until)
 
     async def _tell(self, registry: Registry, entry: Entry, known: Mapping[tuple[int, str], Delivery]) -> bool:
-        """Deliver what is to be told of an entry; False where it has to wait."""
+        """Deliver the events of an entry; return False if one of them must be retried later."""
         open = [told for told in await self._wanted(registry, entry) if self._is_open(known, entry, told)]
         for told in open:
             before = known.get((entry.sequence, told.type))
@@ -177,7 +177,10 @@ class DeliveryWorker:
     async def _attempt(
         self, registry: Registry, entry: Entry, told: Announcement, before: Delivery | None, position: int
     ) -> bool:
-        """Try once; whether it is settled, delivered or parked. `position` is where the destination is then."""
+        """Make one attempt; return whether the delivery is finished: delivered or parked.
+
+        `position` is the destination's position in the log if it is finished.
+        """
         if not await self._claimed(registry):
             return False
         body = json.dumps(told.content, ensure_ascii=False, separators=(",", ":")).encode()
@@ -197,7 +200,7 @@ class DeliveryWorker:
         return settled
 
     def _settled(self, entry: Entry, told: Announcement, before: Delivery | None, answer: Answer) -> Delivery:
-        """What became of a delivery by an attempt."""
+        """The delivery with the result of an attempt."""
         attempts, moment = (before.attempts if before else 0) + 1, self._clock()
         state, next_at = DeliveryState.WAITING, moment
         if answer.taken:

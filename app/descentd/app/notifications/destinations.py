@@ -18,7 +18,7 @@ from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.queries.production.announcements import ALL_TYPES
 
 ATTEMPTS: Final = 12
-"""How often a delivery is tried before it is parked, where nothing else is said."""
+"""How often a delivery is tried before it is parked, by default."""
 
 _MOST_ATTEMPTS: Final = 100
 _MOST_SECRETS: Final = 4
@@ -70,18 +70,18 @@ def _parts(url: str) -> SplitResult | None:
 
 
 class DestinationInput(Input):
-    """A destination, as the file describes it."""
+    """A destination in the file."""
 
     name: Name
-    """What logs and commands call it; deliveries go on where they were under the same name."""
+    """Its name in logs and commands; deliveries continue at the position that is stored under this name."""
     url: Annotated[str, checked(_url)]
-    """Where deliveries are POSTed to."""
+    """The address that deliveries are sent to by POST."""
     secrets: Annotated[tuple[str, ...], BeforeValidator(_secrets)]
-    """What they are signed with, `whsec_` and base64."""
+    """The secrets that sign deliveries: `whsec_` and base64."""
     kinds: Annotated[tuple[Annotated[str, checked(_kind)], ...], checked(unique), Field(min_length=1)] | None = None
-    """The kinds of events that are sent; all where none is given."""
+    """The types of events that are sent; all by default."""
     environments: Annotated[tuple[Name, ...], checked(unique), Field(min_length=1)] | None = None
-    """Of what is about an environment, only what is about one of these."""
+    """Only these environments, for events that are about an environment."""
     attempts: Annotated[Count, checked(_attempts)] = ATTEMPTS
     """How often a delivery is tried before it is parked."""
 
@@ -95,7 +95,7 @@ class NotifyInput(Input):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A destination that is ready to be delivered to; `repr` shows neither its url nor its keys."""
+    """A validated destination; `repr` shows neither its url nor its keys."""
 
     name: str
     url: str
@@ -114,9 +114,9 @@ class Destination:
 
 
 def read_destinations(file: Path, allowed: Collection[str]) -> Sequence[Destination]:
-    """The destinations of a file; `allowed` are the hosts that may have private addresses, and be spoken http to.
+    """The destinations in a file; `allowed` are the hosts that may have private addresses and may use http.
 
-    Raises Invalid with everything that is wrong, as FILE:LINE: REASON. No reason repeats a secret.
+    Raises Invalid with all problems, each as FILE:LINE: REASON. No reason repeats a secret.
     """
     given = YAMLFile(file, "list of destinations", lambda place: place[-1:] == ("attempts",))
     try:
@@ -138,7 +138,7 @@ def _destination(given: DestinationInput) -> Destination:
 
 
 def _discreet(problem: DescentError) -> InvalidInput:
-    """A problem without what was given, which may be a secret in a wrong place."""
+    """A problem without the given value, which may be a secret in the wrong field."""
     return InvalidInput(problem.message.partition(", got ")[0].rstrip(".") + ".")
 
 

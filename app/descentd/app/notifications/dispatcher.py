@@ -1,4 +1,4 @@
-"""The delivery workers of one process: begun before it takes requests, and ended in order."""
+"""The dispatcher: starts the delivery workers of one process before it accepts requests, and stops them in order."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,21 +12,24 @@ from descentd.app.server.settings import Settings
 from descentd.queries.registry import Registry
 
 _LEASE: Final = 3
-"""Of the time that an attempt may take, so many: how long a destination waits for a process that was killed."""
+"""The lease of a destination, in multiples of the time that an attempt may take.
+
+So long a destination waits after its process was killed.
+"""
 
 
 def destinations_of(settings: Settings) -> Sequence[Destination]:
-    """Who is to be told; raises Invalid where the file that says so is wrong."""
+    """The destinations in the file that the settings name; raises Invalid if the file is invalid."""
     if settings.notify is None:
         return ()
     return read_destinations(settings.notify, [host.lower() for host in settings.notify_allow])
 
 
 class Dispatcher:
-    """Couriers for all destinations of the settings. `registry` raises Unavailable while there is none."""
+    """The delivery workers of all destinations. `registry` raises Unavailable while the registry is not open."""
 
     def __init__(self, settings: Settings, registry: Callable[[], Registry], metrics: Metrics) -> None:
-        """Raises Invalid where the file of destinations is wrong."""
+        """Raises Invalid if the file of destinations is invalid."""
         lease = int(_LEASE * settings.notify_timeout * SECOND)
         destinations = destinations_of(settings)
         allowed = [host.lower() for host in settings.notify_allow]
@@ -39,16 +42,16 @@ class Dispatcher:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self, registry: Registry) -> None:
-        """Have every destination stand in the log before anybody adds to it."""
+        """Create every new destination at the present end of the log, before records are added."""
         for worker in self._workers:
             await worker.begin(registry)
 
     def start(self) -> None:
-        """Deliver from now on."""
+        """Start delivering."""
         self._tasks = [asyncio.create_task(worker.run()) for worker in self._workers]
 
     async def stop(self) -> None:
-        """Let attempts that were begun end, and begin no other."""
+        """Wait for attempts that were begun, and make no others."""
         for worker in self._workers:
             worker.end()
         await asyncio.gather(*self._tasks)

@@ -1,4 +1,4 @@
-"""One attempt to deliver: a POST, and nothing of the answer but its status."""
+"""The HTTP sender: one attempt to deliver by POST; only the status of the answer is used."""
 
 import asyncio
 import ssl
@@ -11,39 +11,39 @@ import httpcore2
 from descentd.app.notifications.ssrf_guard import RefusedAddress, SSRFGuard
 
 _READ: Final = 16_384
-"""Bytes of an answer's body that are read, and thrown away, before the connection is closed."""
+"""Bytes of an answer's body that are read and discarded before the connection is closed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of an attempt: the HTTP status, or None and why there is none."""
+    """The result of an attempt: the HTTP status, or None and the reason why there is none."""
 
     status: int | None
     reason: str
 
     @property
     def taken(self) -> bool:
-        """Whether the receiver has it."""
+        """Whether the receiver accepted it."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def final(self) -> bool:
-        """Whether the receiver wants nothing more: 410 Gone."""
+        """Whether the receiver wants no more deliveries: 410 Gone."""
         return self.status == 410
 
 
 class HTTPSender:
-    """Sends to destinations. No proxy of the environment is asked, and no redirect followed."""
+    """Sends to destinations, without the proxies of the environment and without following redirects."""
 
     def __init__(self, allowed: Collection[str], timeout: float) -> None:
-        """`timeout`, in seconds, is for an attempt as a whole."""
+        """`timeout`, in seconds, limits a whole attempt."""
         self._timeout = timeout
         self._pool = httpcore2.AsyncConnectionPool(
             network_backend=SSRFGuard(allowed), keepalive_expiry=15.0, max_keepalive_connections=20
         )
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """POST a body; whatever goes wrong is the answer's reason, in words that hold nothing of the receiver's."""
+        """POST a body; errors become the answer's reason, which contains no text from the receiver."""
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._send(url, headers, body)

@@ -1,4 +1,4 @@
-"""Where deliveries may go: to addresses of the public internet, and to hosts that are allowed by name."""
+"""The SSRF guard: deliveries may go to addresses of the public internet, and to hosts that are allowed by name."""
 
 import asyncio
 import socket
@@ -26,19 +26,19 @@ _SPECIAL: Final[Sequence[IPv4Network | IPv6Network]] = tuple(
         ),
     )
 )
-"""What is not the public internet. An address in `64:ff9b::/96`, 6to4 or Teredo is judged by the IPv4 address in it."""
+"""Networks that are not public. An address in `64:ff9b::/96`, 6to4 or Teredo is judged by the IPv4 address in it."""
 
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 _TRIED: Final = 3
-"""Of the addresses of a host, so many."""
+"""The most addresses of a host that are tried."""
 
 
 class RefusedAddress(Exception):
-    """A host that is not at public addresses, and is not allowed by name."""
+    """The host has an address that is not public, and is not allowed by name."""
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is one of the public internet, by an explicit list of what is not."""
+    """Whether an address is public, by an explicit list of the networks that are not."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour or (address.teredo and address.teredo[1])
         if inner is None and address in _NAT64:
@@ -49,9 +49,9 @@ def is_public(address: Address) -> bool:
 
 
 class SSRFGuard(AsyncNetworkBackend):
-    """Connects to hosts at the very addresses that were judged, and looks at whom it reached.
+    """Connects to exactly the addresses that it checked, and verifies the address of the peer.
 
-    `allowed` hosts may be anywhere. A host with a single address that is refused is refused whole.
+    `allowed` hosts may have any address. Another host is refused if one of its addresses is not public.
     """
 
     def __init__(self, allowed: Collection[str]) -> None:
@@ -66,7 +66,7 @@ class SSRFGuard(AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> AsyncNetworkStream:
-        """See AsyncNetworkBackend; raises RefusedAddress."""
+        """Open a TCP connection to an address of the host that was checked; raises RefusedAddress."""
         addresses = await self._judged(host, port)
         failed: Exception = ConnectError("no address")
         for address in addresses[:_TRIED]:

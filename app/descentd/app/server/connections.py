@@ -1,9 +1,9 @@
-"""Limits of connections, while nothing is known of who is at the other end: how many, how large a head, how long.
+"""Limits of connections before the client is authenticated: their number, the size of heads, and the time to send.
 
-uvicorn's protocols with the limits that they lack. A head that is too large is refused while it is read, because to put
-its pieces together takes their number squared; whoever sends nothing, or stops within a head or a body, is closed; and
-where there are more connections than the process has file handles for, the one that is idle for longest is closed, with
-a line in the log.
+These are uvicorn's protocols with limits that they lack. Too large a head is refused while it is read, because joining
+its pieces takes time quadratic in their number. A connection that sends nothing, or stops within a head or a body, is
+closed. If there are more connections than file handles, the one that was idle for longest is closed, with a line in the
+log.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ BODY_TIMEOUT: Final = 30.0
 FIRST_MESSAGE: Final = 16 * 1024
 """Bytes of a WebSocket message before the connection is admitted."""
 _RESERVED: Final = 96
-"""File handles that are kept for the store, the log and outgoing connections."""
+"""File handles that are reserved for the store, the log and outgoing connections."""
 _MOST: Final = 8192
 _END: Final = b"\r\n\r\n"
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -45,7 +45,7 @@ def raise_file_limit() -> None:
 
 
 def most_connections() -> int:
-    """How many connections a process accepts: as many as it has file handles for, beside those that it needs itself."""
+    """The number of connections that a process accepts: its file handles without those that it needs itself."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return _MOST if soft == resource.RLIM_INFINITY else max(16, min(_MOST, soft - _RESERVED))
 

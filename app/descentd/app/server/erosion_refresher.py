@@ -1,4 +1,4 @@
-"""What a server works out before anybody asks: whose safety eroded, as results arrive."""
+"""The erosion refresher: a background task that assesses the erosion of versions as results arrive, before requests."""
 
 import asyncio
 import time
@@ -16,10 +16,10 @@ log = structlog.get_logger()
 
 
 class ErosionRefresher:
-    """Keeps the ranking of eroded versions level with the log. `registry` raises Unavailable while there is none.
+    """Keeps the ranking of eroded versions up to date with the log; `registry` raises Unavailable while it is not open.
 
-    `note` is told up to which sequence they are. It looks at the log's end every `look` seconds: other processes write
-    to it too.
+    `note` is called with the sequence up to which the ranking is complete. The end of the log is read every `look`
+    seconds, because other processes write to it too.
     """
 
     def __init__(self, registry: Callable[[], Registry], note: Callable[[int], None], look: float = 1.0) -> None:
@@ -30,11 +30,11 @@ class ErosionRefresher:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Keep from now on."""
+        """Start refreshing."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Let the step that was begun end, and begin no other."""
+        """Wait for the step that was begun, and begin no other."""
         self._ending.set()
         if self._task is not None:
             await self._task

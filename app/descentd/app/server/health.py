@@ -38,13 +38,13 @@ class Health:
             return problem_response(error)
 
     async def metrics(self, _request: Request) -> Response:
-        """For Prometheus."""
+        """The metrics, in the text format of Prometheus."""
         with suppress(Unavailable):
             self._metrics.reached(await self._lifespan.sequence())
         return self._metrics.response()
 
     async def version(self, _request: Request) -> Response:
-        """The version of the server and of what it runs on."""
+        """The versions of the server and of Python."""
         return JSONResponse(
             {"name": "descentd", "version": metadata.version("descentd"), "python": platform.python_version()}
         )

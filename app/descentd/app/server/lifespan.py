@@ -1,4 +1,4 @@
-"""The registry behind a server: opened when the store lets us, opened again until it does, closed in order."""
+"""The lifespan of a server's registry: it is opened, with retries until the store is available, and closed in order."""
 
 import asyncio
 import ctypes
@@ -29,12 +29,12 @@ _PATIENCE: Final = 5.0
 
 
 class Lifespan:
-    """A registry that is there, or will be. `ending` is set when the server is told to stop."""
+    """A registry that is open, or will be. `ending` is set when the server has to stop."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises InvalidInput where the settings name no store, or one that cannot do what is asked.
+        """Raises InvalidInput if the settings name no valid store, or one that lacks a required feature.
 
-        Raises Invalid for what is wrong with the policies.
+        Raises Invalid with the problems of the policies.
         """
         if settings.topology == "store" and scheme(settings.store) not in NEO4J:
             raise InvalidInput("Only Neo4j walks the graph by itself: leave out --topology store, or name a Neo4j.")
@@ -61,18 +61,18 @@ class Lifespan:
     async def start(
         self, when_ready: Callable[[int], None], begin: Callable[[Registry], Awaitable[None]] | None = None
     ) -> None:
-        """Open the registry; where that fails, return and go on trying.
+        """Open the registry; if that fails, return and retry in the background.
 
-        So a worker takes requests only once it can answer them, or has to say that nobody can. `when_ready` is called
-        with the number of records once the registry is open; `begin` is what has to be done before that, perhaps more
-        than once.
+        So a worker accepts requests only when it can answer them, or must answer that the store is unavailable.
+        `when_ready` is called with the number of records as soon as the registry is open; `begin` is run before that,
+        perhaps more than once.
         """
         self._begin = begin
         self._opening = asyncio.create_task(self._open(when_ready))
         await self._tried.wait()
 
     async def sequence(self) -> int:
-        """How far the log is; raises Unavailable also where the store takes too long to say."""
+        """The sequence of the newest entry; raises Unavailable also if the store does not answer in time."""
         try:
             async with asyncio.timeout(_PATIENCE):
                 return await self.registry.store.sequence()
@@ -80,7 +80,7 @@ class Lifespan:
             raise Unavailable("The store does not answer: try again in a moment.") from None
 
     async def stop(self) -> None:
-        """Let writes that were begun end, and close the store."""
+        """Wait for writes that were begun, and close the store."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -102,7 +102,7 @@ class Lifespan:
     async def _serve(
         self, index: LineageIndex, loading: "asyncio.Task[None] | None", when_ready: Callable[[int], None]
     ) -> None:
-        """Take requests: with the index once it is loaded, before that with a store that walks by itself."""
+        """Answer requests: with the index as soon as it is loaded, before that with a store that can walk itself."""
         store = self._store
         by_itself = store if isinstance(store, SupportsReach) else None
         if loading is not None:

@@ -1,4 +1,4 @@
-"""Structured logs on stderr: JSON a line, or columns where a person watches. No query text and no variables."""
+"""Structured logs on stderr: a JSON object on each line, or columns on a terminal; no query texts, no variables."""
 
 import logging
 import sys

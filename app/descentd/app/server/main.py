@@ -1,4 +1,4 @@
-"""Puts the parts of a server together."""
+"""The ASGI application of a server, assembled from its parts."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -55,8 +55,8 @@ def create(
 ) -> Starlette:
     """The ASGI application, which calls `when_ready` with the number of records once it answers.
 
-    `table` says who may ask for which field of `schema`. Raises InvalidInput where the settings name no store that can
-    be used, or contradict each other.
+    `table` has the roles that may use each root field of `schema`. Raises InvalidInput if the settings name no store
+    that can be used, or contradict each other.
     """
     lifespan = Lifespan(settings)
     access_control = _access_control(settings, lifespan)

@@ -1,4 +1,4 @@
-"""What Prometheus reads. With several workers, each writes to files that whichever is asked adds up."""
+"""The metrics for Prometheus. Several workers write theirs to files, and the one that is asked adds them up."""
 
 from collections.abc import Iterable, Sequence
 
@@ -52,9 +52,9 @@ class Metrics:
         )
 
     def operation(self, fields: Sequence[str]) -> str:
-        """The label of an operation with these root fields (`Query.entity`): `entity`, or `several`.
+        """The label of an operation with these root fields: `entity` for `Query.entity`, `several` for more than one.
 
-        It is `other` for fields that the schema does not define, `__typename` for example.
+        It is `other` for fields that the schema does not define, for example `__typename`.
         """
         if len(fields) > 1:
             return "several"
@@ -79,11 +79,11 @@ class Metrics:
         self._deliveries.labels(state.value).inc()
 
     def reached(self, sequence: int) -> None:
-        """Note how far the log is."""
+        """Set the newest sequence of the log."""
         self._sequence.set(sequence)
 
     def assessed(self, sequence: int) -> None:
-        """Note how far the list of eroded versions is."""
+        """Set the sequence up to which the list of eroded versions is complete."""
         self._assessed.set(sequence)
 
     def response(self) -> Response:

@@ -33,7 +33,7 @@ def apply(
         ),
     ] = SERVER,
 ) -> None:
-    """Put the policies of a folder in force; running servers ask by them from then on. All of them or none."""
+    """Put the policies of a folder in force, all of them or none; running servers use them from then on."""
     from descentd.app.server.policy_files import read_policies
     from descentd.graph.index.lineage_index import LineageIndex
     from descentd.graph.store.committer import Committer

@@ -1,4 +1,4 @@
-"""Reading the policy files of a folder: YAML, strictly, with the line of everything that is wrong."""
+"""Reading the policy files of a folder, strict YAML, with the line of every problem."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -32,17 +32,17 @@ log = structlog.get_logger()
 
 
 def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _: None) -> None:
-    """Serve until the process is told to end, with SIGINT or SIGTERM; `when_listening` is given the address.
+    """Serve until SIGINT or SIGTERM; `when_listening` is called with the address.
 
-    Raises InvalidInput for settings that contradict each other, and Unavailable where the port or the store's file
-    is not available. A database that does not answer is waited for instead.
+    Raises InvalidInput for settings that contradict each other, and Unavailable if the port or the store's file is not
+    available. If a database does not answer, the server waits for it instead.
     """
     _check(settings)
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Until the server listens to them, and once more when it is done.
+        # Until the server handles signals itself, and again after it has ended.
         signal.signal(number, lambda *_: sys.exit(0))
     with ExitStack() as stack:
-        # First of all, because it says whether the address may be listened at.
+        # First, because the settings decide whether the server may listen at this address.
         asyncio.run(_try_store(settings))
         listening = stack.enter_context(_listen(settings.host, settings.port))
         found: dict[str, object] = {"port": listening.getsockname()[1]}
@@ -81,10 +81,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _try_store(settings: Settings) -> None:
-    """Open a store that is a file, so that one that cannot be is found out now; workers then find it made.
+    """Open and create the store once before the workers do, so that an invalid file is reported now.
 
-    Raises InvalidInput where everybody in the network could use the registry without a token. Where a database does not
-    answer that is not checked: beyond this machine a token is required, and without the database none is valid.
+    Raises InvalidInput if everybody in the network could use the registry without a token. This is not checked if a
+    database does not answer: a server that others can reach requires a token, and without the database none is valid.
     """
     needed = not (settings.loopback or settings.oidc)
     database = scheme(settings.store) in NEO4J
@@ -134,8 +134,8 @@ def _run(settings: Settings, listening: socket.socket) -> None:
 def from_environment() -> Starlette:
     """The application of a worker, with the settings that `serve` put into the environment.
 
-    It is imported with the garbage collector off: what imports create lasts as long as the process, and going through
-    it again and again was a third of the time to start.
+    It is imported without the garbage collector: what imports create lasts as long as the process, and collecting
+    it repeatedly took a third of the time to start.
     """
     raise_file_limit()
     gc.disable()
@@ -149,7 +149,7 @@ def from_environment() -> Starlette:
 
 
 def _ready(settings: Settings, records: int) -> None:
-    """Print once, whichever worker is first, that the server answers."""
+    """Print once that the server answers; the first worker does."""
     gc.freeze()  # collecting what there is by now took a tenth of a second every few hundred requests
     if settings.run_directory is not None:
         try:

@@ -1,4 +1,4 @@
-"""Notices early that the process is to end: open streams would otherwise keep a server running for ever."""
+"""Signals that end the process, noticed early: otherwise open streams would keep a server running forever."""
 
 import asyncio
 import multiprocessing
@@ -12,9 +12,9 @@ from typing import Any
 
 @contextmanager
 def on_termination(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on the running loop on SIGINT or SIGTERM, and then run the handler that was there before.
+    """Call `stop` on the running loop on SIGINT or SIGTERM, and then the handler that was installed before.
 
-    A worker whose parent process died sends itself SIGTERM: nobody else would.
+    A worker whose parent process has died sends itself SIGTERM, because no other process does.
     """
     loop = asyncio.get_running_loop()
     before: dict[int, Any] = {}

@@ -1,4 +1,4 @@
-"""From the address of a store to the store."""
+"""Store URLs: the store at an address such as `sqlite:///FILE`, opened for a server or a command."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,15 +17,15 @@ NEO4J: Final = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bo
 
 
 def scheme(address: str) -> str:
-    """What kind of store an address is of."""
+    """The scheme of an address, which decides the kind of store."""
     return address.partition(":")[0].lower()
 
 
 def store_at(address: str) -> Store:
     """The store at an address, not opened yet.
 
-    `sqlite:///FILE` is relative to where the server runs, `sqlite:////FILE` from the root. Raises InvalidInput for what
-    is no address of a store.
+    `sqlite:///FILE` is relative to the working directory, `sqlite:////FILE` absolute. Raises InvalidInput for an
+    invalid address.
     """
     kind = scheme(address)
     if kind == "memory" and address.lower() in {"memory:", "memory://"}:
@@ -40,16 +40,16 @@ def store_at(address: str) -> Store:
 
 
 def existing_store(address: str) -> Store:
-    """As `store_at`, for those who only read; raises Unavailable for a file that is not there."""
+    """The store at an address, as of `store_at`, for commands that only read; raises Unavailable if it has no file."""
     if scheme(address) == "sqlite" and not _path(address).is_file():
         raise Unavailable(f"There is no file at {address}: check the path.")
     return store_at(address)
 
 
 async def with_store(address: str, work: Callable[[Store], Awaitable[Result]], *, new: bool = False) -> Result:
-    """What `work` makes of the store at an address, for commands; it is created where it may be `new`.
+    """Return the result of `work` on the store at an address, for commands; a missing store is created if `new`.
 
-    Raises InvalidInput for a registry in memory, which another process has.
+    Raises InvalidInput for a registry in memory, which only its own process can use.
     """
     if scheme(address) == "memory":
         raise InvalidInput("A registry in memory is gone with its server: name the store of one that lasts.")
@@ -73,7 +73,7 @@ def _path(address: str) -> Path:
 
 
 def without_credentials(address: str) -> str:
-    """An address as it may be shown."""
+    """An address without user and password, for messages."""
     if scheme(address) not in NEO4J:
         return address
     parts = urlsplit(address)

@@ -1,4 +1,4 @@
-"""Files of settings in YAML: read strictly, with the line of everything that is wrong."""
+"""Strict reading of YAML files for settings, with the line of every problem."""
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Webhooks: what monitoring and delivery systems tell the registry."""
+"""Webhooks that the registry receives: alerts of monitoring systems and reports of delivery systems."""

@@ -1,4 +1,4 @@
-"""What Alertmanager, CloudEvents, CDEvents and plain JSON say, as alerts and deployment reports.
+"""Payloads of webhooks: Alertmanager, CloudEvents, CDEvents and plain JSON, converted to alerts and deployment reports.
 
 Shapes: Alertmanager's webhook payload, versions 3 and 4; CloudEvents 1.0 in structured, batched and binary mode;
 CDEvents 0.3 and later, inside CloudEvents or bare. Labels that systems disagree on are looked for under several names.

@@ -1,4 +1,4 @@
-"""Who sent a webhook: signatures over the raw body, by Standard Webhooks or as X-Hub-Signature-256.
+"""Verification of webhook signatures over the raw body: Standard Webhooks or X-Hub-Signature-256.
 
 X-Hub-Signature-256 signs the body alone: it does not say when the body was sent. Neither signature covers the address
 or other headers, so a delivery counts at the address where it arrived first and nowhere else.

@@ -1,1 +1,1 @@
-"""What may be registered: manifests and their parts, checked as they are read."""
+"""The inputs of the registry (manifests, their parts, and acts), as pydantic models that validate what is sent."""

@@ -1,4 +1,4 @@
-"""What somebody did or decided at a moment, as it is sent: reviews, deployments, incidents, flags, retractions."""
+"""Inputs of acts, which a person does at a moment: reviews, deployments, incidents, flags, retractions."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -33,7 +33,7 @@ class Decision(StrEnum):
 
 
 class FlagAction(StrEnum):
-    """What a flag asks for. QUARANTINE and DECOMMISSION refuse promotion and deployment; CLEAR ends flags."""
+    """What a flag demands. QUARANTINE and DECOMMISSION refuse promotion and deployment; CLEAR ends flags."""
 
     REVIEW = "REVIEW"
     QUARANTINE = "QUARANTINE"
@@ -46,10 +46,10 @@ Ids = Annotated[tuple[Id, ...], checked(unique)]
 
 
 class Act(Input):
-    """Base of what may be repeated by its sender without being done twice."""
+    """Base of acts that a sender may repeat without recording them twice."""
 
     idempotency_key: Value | None = None
-    """Chosen by the sender: the same key again is the same act, not another."""
+    """A key that the sender chooses; an act that is sent again with the same key is not recorded twice."""
 
 
 class RetractedPart(StrEnum):
@@ -62,23 +62,23 @@ class RetractedPart(StrEnum):
 
 
 class RetractionInput(Act):
-    """What is not to be relied on any more. It stays on record, marked."""
+    """A retraction of records: they stay, are marked, and nothing may rely on them any more."""
 
     subjects: Refs
     """The records that are retracted."""
     reason: Prose
     """Why."""
     part: RetractedPart | None = None
-    """The part of them that is retracted, for an admin: that evaluations name an evaluator; all where not given."""
+    """The part of them that is retracted: the evaluator that evaluations name (for admins). By default the whole."""
 
 
 class ClaimedInput(Input):
-    """That something happened elsewhere, before this registry was asked, and who says so."""
+    """A claim that something happened elsewhere before this registry was in use."""
 
     by: Annotated[Value, checked(person)]
     """The person or team who decided or deployed then."""
     source: Prose
-    """Where that is on record: a document, another system."""
+    """Where the evidence can be found: a document, another system."""
 
 
 class ReviewInput(Act):
@@ -89,17 +89,17 @@ class ReviewInput(Act):
     environment: Name
     """The environment that it may or may not serve in."""
     decision: Decision
-    """What was decided."""
+    """The decision."""
     reason: Prose
     """Why."""
     conditions: tuple[Prose, ...] | None = None
-    """What has to hold for the decision to hold."""
+    """Conditions of the decision."""
     evidence: Ids | None = None
-    """The ids of the records that the decision rests on; all evidence about the version where none is given."""
+    """The ids of the records that the decision relies on; all evidence about the version by default."""
     expires_at: DateTime | None = None
-    """When the decision ends; 90 days from now where not given."""
+    """When the decision expires; a GO after 90 days by default."""
     claimed: ClaimedInput | None = None
-    """Given for a decision that was made elsewhere, before: it is shown as claimed and counts to no quorum."""
+    """For a decision that was made elsewhere, earlier: it is shown as claimed and does not count for the quorum."""
 
 
 class DeploymentInput(Act):
@@ -108,58 +108,58 @@ class DeploymentInput(Act):
     subject: Ref
     """The version."""
     environment: Name
-    """Where it serves."""
+    """The environment in which it serves."""
     endpoint: Value
-    """At which endpoint of the environment."""
+    """The endpoint in the environment."""
     since: DateTime | None = None
-    """Since when; now where not given."""
+    """Since when it serves; now by default."""
     artifact_digest: Digest | None = None
-    """The file that was deployed; refused where it is not one of the version's."""
+    """The digest of the deployed file; refused if the version has no such artifact."""
     claimed: ClaimedInput | None = None
-    """Given for what served before this registry was asked: it is shown as claimed and is no promotion."""
+    """For a version that served before this registry was in use: it is shown as claimed and needs no promotion."""
 
 
 class EndDeploymentInput(Input):
-    """What serves at an endpoint ends."""
+    """The deployment at an endpoint has ended."""
 
     environment: Name
-    """Where it serves."""
+    """The environment in which it serves."""
     endpoint: Value
-    """At which endpoint of the environment."""
+    """The endpoint in the environment."""
     until: DateTime | None = None
-    """Until when; now where not given."""
+    """Until when it served; now by default."""
     reason: Prose
     """Why."""
 
 
 class IncidentInput(Input):
-    """Something went wrong in production: about `subject`, or whatever served at an endpoint at a moment."""
+    """Something went wrong in production: with `subject`, or with the version that served at an endpoint then."""
 
     title: Prose
-    """What happened, in a line."""
+    """What happened, in one line."""
     severity: Severity
-    """How bad it is."""
+    """The severity."""
     environment: Name | None = None
-    """Where it happened."""
+    """The environment where it happened."""
     endpoint: Value | None = None
-    """At which endpoint of the environment."""
+    """The endpoint in the environment."""
     subject: Ref | None = None
-    """The version that it is about, where that is known."""
+    """The version that it is about, if it is known."""
     cause: Ref | None = None
-    """What caused it, a dataset for example: what else comes from it is counted."""
+    """The record that caused it, for example a dataset; its other descendants are counted."""
     at: DateTime | None = None
-    """When it happened; now where not given."""
+    """When it happened; now by default."""
     labels: Json = None
     """The labels of the reporting system."""
     description: Description = None
-    """What happened, at length."""
+    """A longer description."""
     external_id: Value | None = None
-    """The reporting system's own id: the same one again is the same incident."""
+    """The id in the reporting system; sent again, it is the same incident."""
 
     @model_validator(mode="after")
     def _placed(self) -> Self:
         if self.subject is None and (self.environment is None or self.endpoint is None):
-            raise ValueError("Nothing says what it is about: give subject, or environment and endpoint.")
+            raise ValueError("The incident is about nothing: give subject, or environment and endpoint.")
         return self
 
 
@@ -171,22 +171,22 @@ class ResolutionInput(Input):
     reason: Prose
     """How it was resolved."""
     resolved_at: DateTime | None = None
-    """When; now where not given."""
+    """When it was over; now by default."""
 
 
 class FlagInput(Act):
     """A warning on records, or the end of one."""
 
     subjects: Refs
-    """What is flagged."""
+    """The records that are flagged."""
     action: FlagAction
-    """What the flag asks for."""
+    """What the flag demands."""
     reason: Prose
     """Why."""
     propagate: Flag | None = None
-    """Whether it reaches whatever descends from the subjects, also what is registered later."""
+    """Whether it reaches all descendants of the subjects, also those that are registered later."""
     clears: Ids | None = None
-    """With CLEAR: the ids of the flags that end; all that reach the subjects where none is given."""
+    """With CLEAR: the ids of the flags that end; by default all that reach the subjects."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

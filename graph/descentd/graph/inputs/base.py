@@ -1,7 +1,7 @@
-"""What inputs are made of: scalars with their checks, and a base that lets nothing unknown through.
+"""The base of all inputs, which refuses unknown fields, and the scalars of their fields with their checks.
 
-Field names are snake_case here and camelCase on the wire. What has been validated is in normal form: names in NFC,
-instants in UTC, sets sorted.
+Field names are snake_case here and camelCase on the wire. Validated inputs are in normal form: names in NFC, instants
+in UTC, sets sorted.
 """
 
 import re
@@ -30,11 +30,11 @@ from descentd.graph.model.identity import Content, canonical, check_depth
 
 LARGEST_COUNT = 2**53 - 1
 LARGEST = 1e50
-"""No measure is larger, or, but for 0, smaller than its inverse: so that no statistic of measures overflows."""
+"""The largest absolute value of a measure, and its inverse the smallest but 0, so that no statistic overflows."""
 
 
 def checked(check: Callable[[Any], Any]) -> AfterValidator:
-    """A check that returns the normal form, and raises DescentError where there is none."""
+    """A pydantic validator from a function that returns the normal form of a value or raises DescentError."""
 
     def validate(given: Any) -> Any:
         try:
@@ -58,7 +58,7 @@ def _prose(given: str) -> str:
 
 
 def unique(given: Iterable[Any]) -> tuple[Any, ...]:
-    """A set in canonical order; what is given twice is refused."""
+    """A set in canonical order; raises ValueError if an element is given twice."""
     given = tuple(given)
     if len(given) < 2:
         return given
@@ -86,7 +86,7 @@ def distinct(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
 
 
 def single(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
-    """As `unique`, and no two elements share `part`."""
+    """A set as of `unique`, of which no two elements share `part`."""
     told_apart = distinct(part)
 
     def check(given: Iterable[Any]) -> tuple[Any, ...]:
@@ -103,7 +103,7 @@ Name = Annotated[str, checked(names.name), Field(min_length=1)]
 Value = Annotated[str, checked(names.text), Field(min_length=1, max_length=1000)]
 Prose = Annotated[str, checked(_prose), Field(min_length=1)]
 Description = Annotated[Prose | None, BeforeValidator(lambda given: None if given == "" else given)]
-"""An optional text of which the empty one is absent."""
+"""An optional text; an empty one is the same as none."""
 Ref = Annotated[str, checked(names.ref), WithJsonSchema({"type": "string", "format": "ref"})]
 Digest = Annotated[
     str,
@@ -128,7 +128,7 @@ Json = Annotated[Any, checked(_json), WithJsonSchema({})]
 
 
 class Input(BaseModel):
-    """Base of all inputs: nothing unknown is let through."""
+    """Base of all inputs: unknown fields are refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False, use_attribute_docstrings=True
@@ -179,10 +179,10 @@ class AttributeInput(Input):
     """A value of an attribute, exact text after NFC."""
 
     attribute: Value
-    """The attribute, `age_group`."""
+    """The attribute, for example `age_group`."""
 
     value: Value
-    """The value, `65+`."""
+    """The value, for example `65+`."""
 
 
 Slice = Annotated[tuple[AttributeInput, ...], checked(single("attribute"))]

@@ -1,4 +1,4 @@
-"""Datasets, their partitions and who is in them, as a manifest gives them."""
+"""Inputs of datasets, their partitions and their populations."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -28,7 +28,7 @@ from descentd.graph.model.reach import Documented
 
 
 class Relation(StrEnum):
-    """How something was derived."""
+    """How a record was derived from another."""
 
     FINE_TUNE = "FINE_TUNE"
     CONTINUE_PRETRAIN = "CONTINUE_PRETRAIN"
@@ -46,26 +46,26 @@ class Relation(StrEnum):
 
 
 class DerivationInput(Input):
-    """What something was derived from, and how."""
+    """A record that another was derived from, and how."""
 
     ref: Ref
-    """What it was derived from."""
+    """The record that it was derived from."""
 
     relation: Relation
     """How."""
 
 
 class PopulationShareInput(Input):
-    """A value and its share of the rows: 0 is documented absent, no share is present."""
+    """A value and its share of the rows; 0 documents that it is absent, no share that it is present."""
 
     attribute: Value
-    """The attribute, `age_group`."""
+    """The attribute, for example `age_group`."""
 
     value: Value
-    """The value, `65+`."""
+    """The value, for example `65+`."""
 
     share: Annotated[Number, Field(ge=0, le=1)] | None = None
-    """From 0 to 1 of the rows; 0 is documented absent, none is present in an unknown share."""
+    """Share of the rows, from 0 (documented as absent) to 1; without it the value is present in an unknown share."""
 
 
 def _shares(given: Iterable[PopulationShareInput]) -> tuple[PopulationShareInput, ...]:
@@ -95,16 +95,16 @@ class PartitionInput(Input):
     """The digest of its content: partitions with one digest are the same data."""
 
     rows: Count | None = None
-    """How many rows it has."""
+    """The number of rows."""
 
     uri: Value | None = None
-    """Where it is kept."""
+    """The address at which the data is stored."""
 
     population_documented: Documented | None = None
-    """How completely `population` speaks for its attributes; unless given, PARTIAL with a list and NONE without."""
+    """Whether `population` is complete for its attributes; by default PARTIAL with a list and NONE without one."""
 
     population: Shares | None = None
-    """Who or what is in it."""
+    """The values of its population."""
 
     derived_from: tuple[DerivationInput, ...] | None = None
     """The data that it was made from."""
@@ -126,16 +126,16 @@ class PartitionInput(Input):
 
 
 class PopulationStatementInput(Input):
-    """What was learned about a partition later."""
+    """A statement about the population of a registered partition."""
 
     subject: Ref
     """The partition."""
 
     population_documented: Documented
-    """How completely `population` speaks for the attributes that it lists."""
+    """Whether `population` is complete for the attributes that it lists."""
 
     population: Shares
-    """Who or what is in it; replaces what was stated before."""
+    """The values of its population; they replace earlier statements."""
 
     reason: Prose
     """Why this is stated now."""
@@ -156,16 +156,16 @@ class DatasetInput(Input):
     """The version of its content."""
 
     license: Value | None = None
-    """What it may be used for, an SPDX identifier where there is one."""
+    """The licence, as an SPDX identifier if there is one."""
 
     uri: Value | None = None
-    """Where it is kept."""
+    """The address at which the data is stored."""
 
     description: Description = None
-    """What it is, in words."""
+    """A description."""
 
     partitions: Annotated[tuple[PartitionInput, ...], checked(distinct("name"))] | None = None
-    """All its parts; none is added later."""
+    """All its partitions; none can be added later."""
 
     derived_from: tuple[DerivationInput, ...] | None = None
     """The data that it was made from."""

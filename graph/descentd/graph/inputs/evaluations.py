@@ -1,4 +1,4 @@
-"""Metrics, results, weaknesses and notes, as a manifest gives them."""
+"""Inputs of metric definitions, evaluations, vulnerabilities and notes."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -31,7 +31,7 @@ from descentd.graph.model.identity import Content
 
 
 class Severity(StrEnum):
-    """How bad a weakness or an incident is."""
+    """The severity of a vulnerability or an incident."""
 
     LOW = "LOW"
     MEDIUM = "MEDIUM"
@@ -50,13 +50,13 @@ MetricName = Annotated[str, checked(_metric_name), Field(min_length=1)]
 
 
 class MetricDefinitionInput(Input):
-    """What a metric means."""
+    """The definition of a metric."""
 
     name: MetricName
-    """The name that results are given by."""
+    """The name by which results refer to it."""
 
     category: MetricCategory
-    """What kind of thing it measures."""
+    """The category of what it measures."""
 
     direction: MetricDirection
     """Which way is better."""
@@ -68,22 +68,22 @@ class MetricDefinitionInput(Input):
     """The largest value that a result can have; a rate has 1."""
 
     scale: MetricScale | None = None
-    """LOG for a ratio, which is judged on its logarithm: 0.5 and 2 are equally far from 1. LINEAR unless given."""
+    """LOG for a ratio, which is judged by its logarithm: 0.5 and 2 are equally far from 1. LINEAR by default."""
 
     counts_as_safety: Flag | None = None
-    """Whether a change for the worse is a safety finding; by the category unless given (not PERFORMANCE or LATENCY)."""
+    """Whether a change for the worse is a safety finding; by default unless the category is PERFORMANCE or LATENCY."""
 
     optimum: Number | None = None
-    """The best value, where direction is TARGET."""
+    """The best value, if the direction is TARGET."""
 
     tolerance: Annotated[Number, Field(ge=0)] | None = None
-    """How much worse is still acceptable, in the metric's unit; 0 unless given."""
+    """The change for the worse that is still acceptable, in the metric's unit; 0 by default."""
 
     unit: Value | None = None
-    """What it is counted in; `1` for a pure number."""
+    """The unit in UCUM; `1` for a pure number."""
 
     is_rate: Flag | None = None
-    """Whether it is a share of items from 0 to 1, whose error follows from the number of items."""
+    """Whether it is a share of items from 0 to 1; then its standard error follows from the number of items."""
 
     worst_of: Annotated[tuple[MetricName, ...], checked(unique)] | None = None
     """The metrics of which it is the worst."""
@@ -95,7 +95,7 @@ class MetricDefinitionInput(Input):
     """The attribute whose values are those groups."""
 
     description: Description = None
-    """What it measures, in words."""
+    """A description of what it measures."""
 
     def content(self) -> Content:
         """The definition without `isRate: false` and `tolerance: 0`, which are the defaults."""
@@ -112,7 +112,7 @@ class SuiteInput(Input):
     """Its version."""
 
     config: Json = None
-    """How it was run; another config is another protocol."""
+    """Its settings, any JSON; another config is another protocol."""
 
 
 def _error(given: float) -> float:
@@ -128,13 +128,13 @@ class PairedInput(Input):
     """
 
     subject: Ref
-    """The version that was measured on the same items, an ancestor as a rule."""
+    """The version that was measured on the same items, usually an ancestor."""
 
     n01: Count | None = None
-    """How many items are 0 on `subject` and 1 here."""
+    """The number of items that are 0 for `subject` and 1 for this version."""
 
     n10: Count | None = None
-    """How many items are 1 on `subject` and 0 here."""
+    """The number of items that are 1 for `subject` and 0 for this version."""
 
     difference_variance: Annotated[Number, Field(ge=0)] | None = None
     """The variance of the mean difference, in the metric's unit squared."""
@@ -148,7 +148,7 @@ class PairedInput(Input):
 
 
 class MetricValueInput(Input):
-    """One result. `stderr` is in the metric's unit; `n` is the number of items it rests on."""
+    """One result. `stderr` is in the metric's unit; `n` is the number of items that were evaluated."""
 
     name: MetricName
     """The metric."""
@@ -160,16 +160,16 @@ class MetricValueInput(Input):
     """Its standard error, in the metric's unit."""
 
     n: Count | None = None
-    """How many items it rests on."""
+    """The number of items that were evaluated."""
 
     clusters: Annotated[Count, Field(ge=1)] | None = None
-    """How many clusters (documents, people) the items are in, where `stderr` is clustered over them."""
+    """The number of clusters (documents, people) of the items, if `stderr` is clustered over them."""
 
     slice: Slice | None = None
-    """The group that it was measured on; everybody where none is given."""
+    """The slice that it was measured on; all people or items by default."""
 
     paired_with: Annotated[tuple[PairedInput, ...], checked(distinct("subject"))] | None = None
-    """How the same items came out on ancestors: what makes a comparison paired."""
+    """The results of ancestors on the same items, which make a comparison paired."""
 
     @model_validator(mode="after")
     def _clustered(self) -> Self:
@@ -206,64 +206,64 @@ class EvaluationInput(Input):
     """The protocol."""
 
     data: Ref | None = None
-    """What it was evaluated on."""
+    """The data that it was evaluated on."""
 
     evaluated_at: DateTime | None = None
-    """When, as the evaluator says."""
+    """When it was run, as stated by the evaluator."""
 
     evaluator: Value | None = None
-    """Who evaluated."""
+    """The person who evaluated."""
 
     metrics: Annotated[tuple[MetricValueInput, ...], checked(_results)]
     """The results."""
 
 
 class ProbeInput(Input):
-    """How to attack a version; resisted when the metric is at the threshold or better."""
+    """A test for a vulnerability; the version resists if the metric is at the threshold or better."""
 
     suite: SuiteInput
     """The protocol."""
 
     data: Ref | None = None
-    """What to attack with."""
+    """The data that it is run on."""
 
     metric: MetricName
     """The metric that decides."""
 
     threshold: Number
-    """Resisted when the metric is this good or better."""
+    """The version resists if the metric has this value or a better one."""
 
     slice: Slice | None = None
-    """The group that counts; everybody where none is given."""
+    """The slice that counts; all people or items by default."""
 
     command: Prose | None = None
-    """How to run it."""
+    """The command that runs it."""
 
 
 class VulnerabilityInput(Input):
-    """A weakness that was found."""
+    """A vulnerability that was found."""
 
     subject: Ref
     """The version that it was found on."""
 
     title: Prose
-    """What it is, in a line."""
+    """A title of one line."""
 
     severity: Severity
-    """How bad it is."""
+    """The severity."""
 
     description: Description = None
-    """What it is, in words."""
+    """A description."""
 
     probe: ProbeInput | None = None
-    """How to find out whether a version has it."""
+    """A test that shows whether a version has it."""
 
 
 class NoteInput(Input):
     """A remark about an entity."""
 
     subject: Ref
-    """What it is about."""
+    """The record that it is about."""
 
     author: Value
     """The author."""

@@ -1,6 +1,6 @@
-"""The manifest: what a team says about its models, data and results, as one atomic registration.
+"""The manifest: the models, data and results of a team, registered in one transaction.
 
-These models are the one definition of the input's shape: the GraphQL inputs and the client's JSON Schema are made from
+These models are the only definition of the input's shape: the GraphQL inputs and the client's JSON Schema are made from
 them. Field names are snake_case here and camelCase on the wire. A validated manifest is in normal form: names in NFC,
 instants in UTC, sets sorted, and what equals its default is absent.
 """
@@ -12,7 +12,7 @@ from descentd.graph.inputs.versions import DisclosureInput, ModelVersionInput, S
 
 
 class ManifestInput(Input):
-    """What is registered together: all of it or nothing."""
+    """Records that are registered together: all of them or none."""
 
     metrics: tuple[MetricDefinitionInput, ...] | None = None
     """Metrics that the catalogue does not define."""
@@ -33,10 +33,10 @@ class ManifestInput(Input):
     """Populations of partitions that are registered already."""
 
     vulnerabilities: tuple[VulnerabilityInput, ...] | None = None
-    """Weaknesses that were found."""
+    """Vulnerabilities that were found."""
 
     notes: tuple[NoteInput, ...] | None = None
-    """Remarks; whoever sends one wrote it, and another author is shown as a quotation."""
+    """Notes in the name of whoever sends them; a note of another author is shown as a quotation."""
 
     disclosures: tuple[DisclosureInput, ...] | None = None
-    """Lineage that was learned after a version or dataset was registered."""
+    """Lineage that became known after a version or dataset was registered."""

@@ -1,4 +1,4 @@
-"""Model versions, what they were built from, what is disclosed later, and safety profiles, as manifests give them."""
+"""Inputs of model versions, of what they were built from, of later disclosures, and of safety profiles."""
 
 from enum import StrEnum
 from typing import Annotated, Self
@@ -43,7 +43,7 @@ class ArtifactInput(Input):
     """A file of a version."""
 
     uri: Value
-    """Where the file is."""
+    """The address of the file."""
 
     digest: Digest
     """The digest of its content."""
@@ -52,11 +52,11 @@ class ArtifactInput(Input):
     """Its size in bytes."""
 
     media_type: Value | None = None
-    """Its media type, as RFC 6838 has it."""
+    """Its media type (RFC 6838)."""
 
 
 class TrainedOnInput(Input):
-    """Data that a version learned from, or retrieves from."""
+    """Data that a version learned from, or retrieves at run time."""
 
     ref: Ref
     """A dataset, or a partition of one."""
@@ -69,13 +69,13 @@ class CodeInput(Input):
     """The code that built a version."""
 
     repository: Value
-    """Where the code is kept."""
+    """The address of the repository."""
 
     commit: Value
-    """Which commit of it."""
+    """The commit that was used."""
 
     path: Value | None = None
-    """Which part of the repository."""
+    """The folder or file within the repository."""
 
 
 class DependencyInput(Input):
@@ -89,52 +89,52 @@ class DependencyInput(Input):
 
 
 class EnvironmentInput(Input):
-    """Where a version was built."""
+    """The environment in which a version was built."""
 
     python: Value | None = None
     """The version of Python."""
 
     hardware: Value | None = None
-    """The machine, in words."""
+    """A description of the hardware."""
 
     dependencies: Annotated[tuple[DependencyInput, ...], checked(single("name"))] | None = None
     """The packages that were installed."""
 
 
 class AttributeTargetInput(Input):
-    """Whom an intervention is for."""
+    """A group that an intervention is for."""
 
     attribute: Value
-    """The attribute, `age_group`."""
+    """The attribute, for example `age_group`."""
 
     value: Value | None = None
-    """The group; every group of the attribute where none is given."""
+    """The value of the group; every group of the attribute by default."""
 
 
 class InterventionInput(Input):
-    """Something that was done for somebody."""
+    """A measure for the benefit of some groups."""
 
     kind: Value
-    """The method, `reweighing`."""
+    """The method, for example `reweighing`."""
 
     targets: tuple[AttributeTargetInput, ...] | None = None
-    """Whom it is for."""
+    """The groups that it is for."""
 
     description: Prose
-    """What was done, in words."""
+    """A description of what was done."""
 
 
 class KnownBiasInput(Input):
-    """A bias that is known and stays."""
+    """A known bias that was not removed."""
 
     attribute: Value
-    """The attribute, `age_group`."""
+    """The attribute, for example `age_group`."""
 
     value: Value | None = None
-    """The group that is affected; every group of the attribute where none is given."""
+    """The affected group; every group of the attribute by default."""
 
     description: Prose
-    """What the bias is, in words."""
+    """A description of the bias."""
 
 
 class ProfileNoteInput(Input):
@@ -148,22 +148,22 @@ class ProfileNoteInput(Input):
 
 
 class ClaimInput(Input):
-    """A statement bound to a number: contradicted when the newest result is outside."""
+    """A claim with bounds for a metric: it is contradicted if the newest result is outside of them."""
 
     text: Prose
-    """The claim, in words."""
+    """The claim, as text."""
 
     metric: Name
-    """The metric that it is bound to."""
+    """The metric that has the bounds."""
 
     slice: Slice | None = None
-    """The group that it is made for; everybody where none is given."""
+    """The slice that it is made for; all people or items by default."""
 
     at_least: Number | None = None
-    """The least value that bears the claim out."""
+    """The smallest value that agrees with the claim."""
 
     at_most: Number | None = None
-    """The largest value that bears the claim out."""
+    """The largest value that agrees with the claim."""
 
     @model_validator(mode="after")
     def _bounded(self) -> Self:
@@ -175,25 +175,25 @@ class ClaimInput(Input):
 
 
 class SafetyProfileInput(Input):
-    """What a version is for, what it must not do, and what is known against it."""
+    """The safety profile of a version: its intended use, uses that are out of scope, and known biases."""
 
     intended_use: Prose
-    """What the version is for."""
+    """The intended use."""
 
     must_not_do: tuple[Prose, ...]
-    """What it must not be used for or do."""
+    """Uses that are out of scope."""
 
     guardrails: tuple[Prose, ...] | None = None
-    """What keeps it within bounds."""
+    """Safeguards that keep it within its intended use."""
 
     known_biases: tuple[KnownBiasInput, ...] | None = None
-    """Biases that are known and stay."""
+    """Known biases that were not removed."""
 
     notes: tuple[ProfileNoteInput, ...] | None = None
     """Remarks."""
 
     claims: tuple[ClaimInput, ...] | None = None
-    """Statements that numbers can contradict."""
+    """Claims with bounds, which results can contradict."""
 
 
 class SafetyProfileStatementInput(Input):
@@ -210,16 +210,16 @@ class SafetyProfileStatementInput(Input):
 
 
 class DisclosureInput(Input):
-    """Lineage that was learned after its subject was registered; it is added to what the subject itself states."""
+    """Lineage that became known after its subject was registered; it is added to what the subject itself states."""
 
     subject: Ref
     """The version or dataset that the lineage is of."""
 
     parents: tuple[DerivationInput, ...] | None = None
-    """What else it was derived from: versions for a version, data for data."""
+    """Further records that it was derived from: versions for a version, data for data."""
 
     trained_on: Annotated[tuple[TrainedOnInput, ...], checked(unique)] | None = None
-    """What else it learned from, or retrieves from; for versions only."""
+    """Further data that it learned from, or retrieves at run time; for versions only."""
 
     generated_by: tuple[Ref, ...] | None = None
     """The versions that made it; for data only."""
@@ -231,10 +231,10 @@ class DisclosureInput(Input):
     """Why it is disclosed now."""
 
     complete: Flag | None = None
-    """Whether all training data of the subject is documented now, by itself and its disclosures; false unless given."""
+    """Whether the subject and its disclosures together document all its training data; false by default."""
 
     supersedes: Id | None = None
-    """The id of the disclosure of the same subject that this one takes the place of."""
+    """The id of the disclosure of the same subject that this one replaces."""
 
     def content(self) -> Content:
         """The disclosure without `complete: false`, which is the default."""
@@ -242,40 +242,40 @@ class DisclosureInput(Input):
 
 
 class ModelVersionInput(Input):
-    """A version of a model and what it came from."""
+    """A version of a model, with its parents, training data and build."""
 
     name: Name
     """The model's name."""
 
     version: Name | None = None
-    """The version's; the next one that is free where none is given."""
+    """The version within the name; by default the next free one."""
 
     created_at: DateTime | None = None
-    """When it was made, as its makers say."""
+    """When it was built, as stated by whoever registers it."""
 
     description: Description = None
-    """What it is, in words."""
+    """A description."""
 
     artifacts: Annotated[tuple[ArtifactInput, ...], checked(unique)] | None = None
-    """Its files."""
+    """Its artifacts."""
 
     parents: tuple[DerivationInput, ...] | None = None
     """The versions that it was derived from, the main one first."""
 
     trained_on: Annotated[tuple[TrainedOnInput, ...], checked(unique)] | None = None
-    """The data that it learned from, or retrieves from."""
+    """The data that it learned from, or retrieves at run time."""
 
     code: CodeInput | None = None
     """The code that built it."""
 
     config: Json = None
-    """What it was built with: any JSON, numbers within 2^53."""
+    """Its parameters: any JSON, with integers up to 2^53 - 1."""
 
     environment: EnvironmentInput | None = None
-    """Where it was built."""
+    """The environment in which it was built."""
 
     interventions: tuple[InterventionInput, ...] | None = None
-    """What was done for particular groups."""
+    """The interventions in its making."""
 
     safety_profile: SafetyProfileInput | None = None
-    """What it is for and must not do."""
+    """Its safety profile."""
