@@ -55,10 +55,10 @@ def test_the_text_of_a_note() -> None:
     assert open_chain_heads(written, [OTHER.public, KEY.public]) == HEADS
     with pytest.raises(InvalidInput):
         open_chain_heads(written, [OTHER.public])
-    with pytest.raises(InvalidInput, match="no checkpoint"):
+    with pytest.raises(InvalidInput, match="not a checkpoint"):
         open_checkpoint(written, [KEY.public])
     alien = SigningKey.generate("example.org/other")
-    with pytest.raises(InvalidInput, match="no given key of that signed it"):
+    with pytest.raises(InvalidInput, match="none of the given keys of that name"):
         open_chain_heads(alien.sign(HEADS.text), [alien.public])
 
 

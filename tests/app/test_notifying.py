@@ -108,7 +108,7 @@ def test_parked_deliveries_are_seen_and_made_again(tmp_path: Path) -> None:
             assert 'descent_delivery_attempts_total{state="PARKED"} 1.0' in metrics
         assert deliveries("list", "--store", store, "--state", "parked") == ""
         assert '"state": "DELIVERED"' in deliveries("list", "--store", store, "--format", "json")
-        assert deliveries("destinations", "--store", store) == "ci: told of everything up to 2, 0 behind\n"
+        assert deliveries("destinations", "--store", store) == "ci: received everything up to 2, 0 behind\n"
         logged = str(server.log) + str(server.other)
         for hidden in (SECRET, OTHER, "whsec", "hidden", "internals of the receiver"):
             assert hidden not in logged

@@ -70,7 +70,9 @@ def open_chain_heads(written: str, keys: Sequence[VerifyingKey]) -> ChainHeads:
     note = open_note(written, keys)
     heads = ChainHeads.parse(note.text)
     if not any(key.type == SIGNATURE and key.name == heads.origin for key in note.signed_by):
-        raise InvalidInput(f"The note says that it is of {heads.origin}, but no given key of that signed it.")
+        raise InvalidInput(
+            f"The note says that it is of {heads.origin}, but none of the given keys of that name signed it."
+        )
     return heads
 
 

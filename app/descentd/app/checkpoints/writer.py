@@ -20,9 +20,8 @@ log = structlog.get_logger()
 class CheckpointWriter:
     """Writes a checkpoint after every `every` entries; `registry` raises Unavailable while it is not open.
 
-    And with it, or when as many events of what is beside the log came, a note about their chains.
-
-    It looks at the log's end every `look` seconds: other processes write to it too.
+    With a checkpoint, or after as many events beside the log, it also writes a note about the chains of events. The end
+    of the log is read every `look` seconds, because other processes write to it too.
     """
 
     def __init__(
