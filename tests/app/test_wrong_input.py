@@ -104,7 +104,7 @@ WRONG = [
         "twice in a set",
         model(artifacts=[{"uri": "u", "digest": digest(1)}] * 2),
         "INVALID_INPUT",
-        "models[0].artifacts",
+        "models[0].artifacts[1]",
     ),
     (
         "unknown relation",

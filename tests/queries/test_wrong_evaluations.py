@@ -36,7 +36,7 @@ WRONG: dict[str, tuple[dict[str, Any], Code, str]] = {
     "no number": (evaluation(metric(value=float("nan"))), Code.INVALID_INPUT, f"{HERE}.value"),
     "infinity": (evaluation(metric(name="perplexity", value=float("inf"))), Code.INVALID_INPUT, f"{HERE}.value"),
     "one slice twice": (
-        evaluation(metric(slice=[OLD]), metric(slice=[OLD])), Code.INVALID_INPUT, "evaluations[0].metrics",
+        evaluation(metric(slice=[OLD]), metric(slice=[OLD])), Code.INVALID_INPUT, "evaluations[0].metrics[1].name",
     ),
     "an attribute twice": (
         evaluation(metric(slice=[OLD, OLD | {"value": "1"}])), Code.INVALID_INPUT, f"{HERE}.slice",

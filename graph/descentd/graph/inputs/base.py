@@ -5,7 +5,8 @@ in UTC, sets sorted.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache
 from itertools import pairwise
@@ -34,7 +35,10 @@ LARGEST = 1e50
 
 
 def checked(check: Callable[[Any], Any]) -> AfterValidator:
-    """A pydantic validator from a function that returns the normal form of a value or raises DescentError."""
+    """A pydantic validator from a function that returns the normal form of a value or raises DescentError.
+
+    Of a list, `field` of the error may say which element is wrong: `[2]`, or `[2].name`.
+    """
 
     def validate(given: Any) -> Any:
         try:
@@ -43,6 +47,13 @@ def checked(check: Callable[[Any], Any]) -> AfterValidator:
             raise ValueError(error.message) from error
 
     return AfterValidator(validate)
+
+
+def wrong_part(message: str, part: str) -> ValueError:
+    """What a check of a whole input raises for a part of it, `.pairedWith[2].n01`."""
+    error = ValueError(message)
+    error.__cause__ = InvalidInput(message, part)
+    return error
 
 
 def _json(given: Any) -> Any:
@@ -57,16 +68,31 @@ def _prose(given: str) -> str:
     return given
 
 
+class AsSet(tuple[Any, ...]):
+    """A set in canonical order; `places` are those that its elements had in the list that was given."""
+
+    places: Sequence[int]
+
+
 def unique(given: Iterable[Any]) -> tuple[Any, ...]:
-    """A set in canonical order; raises ValueError if an element is given twice."""
-    given = tuple(given)
-    if len(given) < 2:
-        return given
-    ordered = sorted(given, key=lambda item: canonical(_plain(item)))
-    for one, other in pairwise(ordered):
-        if one == other:
-            raise InvalidInput("An element is given twice in what is a set: give it once.")
-    return tuple(ordered)
+    """A set in canonical order; raises InvalidInput if an element is given twice."""
+    items = tuple(given)
+    if len(items) < 2:
+        return items
+    places = sorted(range(len(items)), key=lambda place: (canonical(_plain(items[place])), place))
+    for one, other in pairwise(places):
+        if items[one] == items[other]:
+            raise InvalidInput(
+                f"This is given twice in what is a set, here and as element {one}: give it once.", f"[{other}]"
+            )
+    return as_set(items, places)
+
+
+def as_set(items: Sequence[Any], places: Sequence[int]) -> AsSet:
+    """The items in the order of these places, which it remembers."""
+    ordered = AsSet(items[place] for place in places)
+    ordered.places = places
+    return ordered
 
 
 def distinct(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
@@ -75,10 +101,10 @@ def distinct(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
     def check(given: Iterable[Any]) -> tuple[Any, ...]:
         items = tuple(given)
         seen: set[str] = set()
-        for item in items:
+        for i, item in enumerate(items):
             value = getattr(item, part)
             if value in seen:
-                raise InvalidInput(f"The {part} {repr(value)} is given twice: give it once.")
+                raise InvalidInput(f"The {part} {repr(value)} is given twice: give it once.", f"[{i}].{part}")
             seen.add(value)
         return items
 
@@ -90,7 +116,10 @@ def single(part: str) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
     told_apart = distinct(part)
 
     def check(given: Iterable[Any]) -> tuple[Any, ...]:
-        return told_apart(unique(given))
+        items = tuple(given)
+        ordered = unique(items)
+        told_apart(items)
+        return ordered
 
     return check
 
@@ -188,6 +217,35 @@ class AttributeInput(Input):
 Slice = Annotated[tuple[AttributeInput, ...], checked(single("attribute"))]
 
 
+def place_given(given: Sequence[Any], i: int) -> int:
+    """Where an element of a list of an input stood in the list that was given."""
+    return given.places[i] if isinstance(given, AsSet) else i
+
+
+def as_given(given: Input, field: str) -> str:
+    """A field path into an input, with the places that elements of its sets had in the lists that were given."""
+    written = ""
+    at: Any = given
+    for name, number in re.findall(r"(\w+)(?:\[(\d+)\])?", field):
+        fields = {wire: own for own, wire in _wire_names(type(at))} if isinstance(at, Input) else {}
+        at = getattr(at, fields[name]) if name in fields else None
+        written += f".{name}" if written else name
+        if number:
+            written += f"[{place_given(at or (), int(number))}]"
+            at = at[int(number)] if isinstance(at, tuple) and int(number) < len(at) else None
+    return written
+
+
+@contextmanager
+def naming_as_given(given: Input) -> Iterator[None]:
+    """What is raised inside names the elements of sets by their places in the lists that were given."""
+    try:
+        yield
+    except DescentError as error:
+        error.field = error.field and as_given(given, error.field)
+        raise
+
+
 def path(location: Iterable[str | int]) -> str:
     """A field path in GraphQL names: `models[1].trainedOn[0].ref`."""
     written = ""
@@ -240,8 +298,15 @@ def _number(limit: object) -> object:
     return int(limit) if isinstance(limit, float) and limit.is_integer() and abs(limit) < LARGEST_COUNT else limit
 
 
+def _element(details: ErrorDetails) -> str:
+    """Which element of a list is wrong, where a check of the whole list says so."""
+    error = details.get("ctx", {}).get("error")
+    cause = error.__cause__ if isinstance(error, ValueError) else None
+    return (cause.field or "") if isinstance(cause, DescentError) and (cause.field or "")[:1] in ("[", ".") else ""
+
+
 def _problem(details: ErrorDetails) -> DescentError:
-    field = path(details["loc"])
+    field = path(details["loc"]) + _element(details)
     match details["type"]:
         case "extra_forbidden":
             return InvalidInput(f"There is no field {details['loc'][-1]!r}: correct or remove it.", field)

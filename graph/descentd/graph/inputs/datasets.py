@@ -17,6 +17,7 @@ from descentd.graph.inputs.base import (
     Prose,
     Ref,
     Value,
+    as_set,
     checked,
     distinct,
     unique,
@@ -69,11 +70,16 @@ class PopulationShareInput(Input):
 
 
 def _shares(given: Iterable[PopulationShareInput]) -> tuple[PopulationShareInput, ...]:
-    shares = tuple(sorted(unique(given), key=lambda share: canonical([share.attribute, share.value])))
-    for one, other in pairwise(shares):
-        if (one.attribute, one.value) == (other.attribute, other.value):
-            raise InvalidInput(f"{repr(one.attribute)} {repr(one.value)} is given twice: give its share once.")
-    return shares
+    items = tuple(given)
+    unique(items)
+    keys = [canonical([share.attribute, share.value]) for share in items]
+    places = sorted(range(len(items)), key=lambda place: (keys[place], place))
+    for one, other in pairwise(places):
+        if keys[one] == keys[other]:
+            share = items[other]
+            what = f"{repr(share.attribute)} {repr(share.value)}"
+            raise InvalidInput(f"{what} is given twice, here and as element {one}: give its share once.", f"[{other}]")
+    return as_set(items, places)
 
 
 Shares = Annotated[tuple[PopulationShareInput, ...], checked(_shares)]

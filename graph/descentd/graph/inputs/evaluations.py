@@ -23,6 +23,7 @@ from descentd.graph.inputs.base import (
     checked,
     distinct,
     unique,
+    wrong_part,
 )
 from descentd.graph.metrics import MetricCategory, MetricDirection, MetricScale, harness_name
 from descentd.graph.model import names
@@ -177,9 +178,10 @@ class MetricValueInput(Input):
             raise ValueError("clusters says what stderr is clustered over: give that stderr, or leave clusters out.")
         if self.clusters is not None and self.n is not None and self.clusters > self.n:
             raise ValueError(f"{self.clusters} clusters of {self.n} items: expected at most as many clusters as items.")
-        for pair in self.paired_with or ():
+        for i, pair in enumerate(self.paired_with or ()):
             if self.n is not None and (pair.n01 or 0) + (pair.n10 or 0) > self.n:
-                raise ValueError(f"n01 and n10 count more than the {self.n} items of the result: correct one of them.")
+                message = f"n01 and n10 count more than the {self.n} items of the result: correct one of them."
+                raise wrong_part(message, f".pairedWith[{i}].n01")
         return self
 
 
@@ -188,10 +190,11 @@ def _results(given: Iterable[MetricValueInput]) -> tuple[MetricValueInput, ...]:
     if not results:
         raise InvalidInput("An evaluation without results says nothing: give at least one metric.")
     seen: set[tuple[str, Slice | None]] = set()
-    for result in results:
+    for i, result in enumerate(results):
         question = result.name, result.slice or None
         if question in seen:
-            raise InvalidInput(f"The metric {repr(result.name)} is given twice for one slice: give it once.")
+            message = f"The metric {repr(result.name)} is given twice for one slice: give it once."
+            raise InvalidInput(message, f"[{i}].name")
         seen.add(question)
     return results
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from descentd.graph.inputs.base import place_given
 from descentd.graph.inputs.datasets import DatasetInput, DerivationInput, PartitionInput
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.inputs.versions import ModelVersionInput
@@ -82,7 +83,9 @@ class Entities:
     def _training(self, item: Item, model: ModelVersionInput) -> list[Content]:
         """What a version trained on; data that is given twice, by two of its refs, is noted as a problem."""
         found: list[Content] = []
-        for i, data in enumerate(model.trained_on or ()):
+        given = model.trained_on or ()
+        for i in sorted(range(len(given)), key=lambda i: place_given(given, i)):
+            data = given[i]
             field = f"{item.field}.trainedOn[{i}]"
             learned = {"node": self._id(data.ref, f"{field}.ref", DATA), "role": data.role.value}
             with self._builder.problem_at(field):

@@ -178,7 +178,7 @@ class MetricScope:
 
 def _parts(metric: MetricDefinitionInput) -> Iterator[tuple[str, str]]:
     """The metrics that one is made of, each with the part of the definition that names it."""
-    yield from (("worstOf", name) for name in metric.worst_of or ())
+    yield from ((f"worstOf[{i}]", name) for i, name in enumerate(metric.worst_of or ()))
     yield from (("disparityOf", name) for name in filter(None, [metric.disparity_of]))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from descentd.graph.inputs.base import Input
+from descentd.graph.inputs.base import Input, as_set
 from descentd.graph.inputs.datasets import DatasetInput, PopulationStatementInput
 from descentd.graph.inputs.evaluations import (
     EvaluationInput,
@@ -79,7 +79,8 @@ def _evaluation(element: object) -> EvaluationInput | None:
         return read
     rest = _whole(EvaluationInput, {**element, "metrics": [_ANY]})
     results = [_whole(MetricValueInput, one) for one in _listed(element.get("metrics"))]
-    return rest and rest.model_copy(update={"metrics": tuple(one for one in results if one is not None)})
+    right = [place for place, one in enumerate(results) if one is not None]
+    return rest and rest.model_copy(update={"metrics": as_set(results, right)})
 
 
 def _names(section: str, element: object) -> Iterator[str]:

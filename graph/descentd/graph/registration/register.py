@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from descentd.graph.inputs.base import as_given
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model import clock
 from descentd.graph.model.errors import Cycle, DescentError, Invalid, InvalidInput
@@ -60,7 +61,7 @@ async def plan(manifest: ManifestInput, reads: Reads, left_out: Collection[str] 
     """
     scope = await MetricScope.read(manifest, reads, frozenset(left_out))
     builder = await _build(manifest, reads, scope, frozenset(left_out))
-    new = await _check(reads, builder, Rules(scope.definition, clock.now()))
+    new = await _check(reads, builder, manifest, Rules(scope.definition, clock.now()))
     created = frozenset(record.id for record in new)
     registered = Registered(builder.distinct(), created, await warnings(reads, new))
     return Plan(registered, new, builder.mentions)
@@ -86,7 +87,7 @@ def _refs(manifest: ManifestInput, index: ManifestIndex) -> Iterator[str]:
     yield from referred(manifest)
 
 
-async def _check(reads: Reads, builder: RecordBuilder, rules: Rules) -> list[Record]:
+async def _check(reads: Reads, builder: RecordBuilder, manifest: ManifestInput, rules: Rules) -> list[Record]:
     """The records that are new; raises Invalid with all problems, of building too."""
     records = builder.records
     held = await reads.resolve(records.keys() | {r.label for r in records.values() if r.label is not None})
@@ -97,6 +98,8 @@ async def _check(reads: Reads, builder: RecordBuilder, rules: Rules) -> list[Rec
     for record in new:
         for fault in faults(record, rules):
             builder.problems.append(InvalidInput(fault.message, f"{builder.field_of(record.id)}.{fault.field}"))
+    for problem in builder.problems:
+        problem.field = problem.field and as_given(manifest, problem.field)
     builder.raise_problems()
     await check_cycles(reads, new)
     return new

@@ -1,7 +1,6 @@
 """Policies: what a version must show before it may serve in an environment, and which one is in force there."""
 
 import re
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -51,10 +50,11 @@ def _distinct(given: tuple["RuleInput", ...]) -> tuple["RuleInput", ...]:
         raise InvalidInput("A policy without rules demands nothing: write at least one.")
     if len(given) > MOST_RULES:
         raise InvalidInput(f"The policy has {len(given)} rules, and {MOST_RULES} are asked: leave some out.")
-    rules = Counter(rule.name for rule in given)
-    twice = next((name for name, count in rules.items() if count > 1), None)
-    if twice:
-        raise InvalidInput(f"The rule {twice} is given twice: give each rule a name of its own.")
+    names: set[str] = set()
+    for i, rule in enumerate(given):
+        if rule.name in names:
+            raise InvalidInput(f"The rule {rule.name} is given twice: give each rule a name of its own.", f"[{i}].name")
+        names.add(rule.name)
     return given
 
 

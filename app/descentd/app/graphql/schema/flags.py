@@ -11,6 +11,7 @@ from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
 from descentd.app.graphql.schema.records import Receipt, Record
 from descentd.graph.inputs.acts import FlagInput
+from descentd.graph.inputs.base import naming_as_given
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance import flags
 
@@ -56,7 +57,9 @@ class FlagMutation:
         info: Info,
         input: Annotated[Flagging, strawberry.argument(description="The records, the action and the reason.")],
     ) -> FlagDone:
-        done = await flags.flag(context(info).registry, FlagInput.read(wire(input)), context(info).person)
+        given = FlagInput.read(wire(input))
+        with naming_as_given(given):
+            done = await flags.flag(context(info).registry, given, context(info).person)
         context(info).answered_at(done.upto)
         content = done.record.content
         return FlagDone(

@@ -10,6 +10,7 @@ from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
 from descentd.app.graphql.schema.records import Receipt
 from descentd.graph.inputs.acts import RetractionInput
+from descentd.graph.inputs.base import naming_as_given
 from descentd.graph.model.accounts import AccessRole
 from descentd.queries import retractions
 
@@ -36,6 +37,7 @@ class RetractionMutation:
         asked = context(info)
         own, admin = AccessRole.REVIEWER not in asked.roles, AccessRole.ADMIN in asked.roles
         given = RetractionInput.read(wire(input))
-        done = await retractions.retract(asked.registry, given, asked.person, own=own, admin=admin)
+        with naming_as_given(given):
+            done = await retractions.retract(asked.registry, given, asked.person, own=own, admin=admin)
         context(info).answered_at(done.upto)
         return RetractionDone(id=strawberry.ID(done.id), at=done.upto, affected=kind_counts(done.affected))

@@ -11,6 +11,7 @@ from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.records import Claimed, Receipt, Record, claimed
 from descentd.app.graphql.schema.scalars import DateTime
 from descentd.graph.inputs.acts import ReviewInput
+from descentd.graph.inputs.base import naming_as_given
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance import record_review
 
@@ -95,7 +96,9 @@ class ReviewMutation:
             Reviewing, strawberry.argument(description="The version, the environment, the decision and the reason.")
         ],
     ) -> ReviewDone:
-        done = await record_review.review(context(info).registry, ReviewInput.read(wire(input)), context(info).person)
+        given = ReviewInput.read(wire(input))
+        with naming_as_given(given):
+            done = await record_review.review(context(info).registry, given, context(info).person)
         context(info).answered_at(done.upto)
         content = done.record.content
         return ReviewDone(
