@@ -14,6 +14,7 @@ from typing import Any
 from descent.names import fault_in_new_name
 from descent.nodes import Path
 from descent.references import Finding
+from descent.refusals import HARMFUL_REFUSED, asks_harmless, fault_in_refusals
 
 Range = tuple[float, float]
 
@@ -31,6 +32,8 @@ def _faults(content: dict[str, Any], ranges: dict[str, Range]) -> Iterator[tuple
         yield from _trimmed(path, holder)
         yield from _in_range(path, holder, ranges)
         yield from _shares(path, holder)
+        if HARMFUL_REFUSED not in {definition.get("name") for definition in content.get("metrics", ())}:
+            yield from _refusals(path, holder)
 
 
 def _holders(content: dict[str, Any]) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -103,6 +106,18 @@ def _shares(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             (*path, "population"),
             "A complete list in which all shares are 0 says that nobody is in the data: list who is, or say partial.",
         )
+
+
+def _refusals(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Refusals of harmless prompts are given as what they are."""
+    suite, metrics = holder.get("suite"), holder.get("metrics")
+    if not isinstance(suite, dict) or not asks_harmless(suite):
+        return
+    places: list[tuple[Path, Any]] = [(("metrics", i, "name"), m.get("name")) for i, m in enumerate(metrics or ())]
+    places += [(("metric",), holder.get("metric"))]
+    for place, name in places:
+        if name == HARMFUL_REFUSED:
+            yield (*path, *place), fault_in_refusals()
 
 
 def _range(definition: dict[str, Any]) -> Range:

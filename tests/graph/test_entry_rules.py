@@ -102,11 +102,11 @@ BROKEN = {
     "no items": (evaluation({"name": "accuracy", "value": 0, "n": 0}), "evaluations[0].metrics[0].n"),
     "a slice with a space": (
         evaluation({"name": "accuracy", "value": 0, "slice": [{"attribute": "lang", "value": "en "}]}),
-        "evaluations[0].metrics[0].slice",
+        "evaluations[0].metrics[0].slice[0].value",
     ),
     "an attribute with a space": (
         evaluation({"name": "accuracy", "value": 0, "slice": [{"attribute": " lang", "value": "en"}]}),
-        "evaluations[0].metrics[0].slice",
+        "evaluations[0].metrics[0].slice[0].attribute",
     ),
     "a result of the future": (
         evaluation({"name": "accuracy", "value": 0}, evaluatedAt=rfc3339(clock.now() + 3_600_000_000)),
@@ -137,7 +137,7 @@ BROKEN = {
     "a population with a space": (
         {"datasets": [{"name": "d", "version": "1", "partitions": [
             {"name": "p", "digest": digest(1), "population": [{"attribute": "source", "value": "Books3 "}]}]}]},
-        "datasets[0].partitions[0].population",
+        "datasets[0].partitions[0].population[0].value",
     ),
     "a complete list of nobody": (
         {"datasets": [{"name": "d", "version": "1", "partitions": [
@@ -312,7 +312,7 @@ def test_outer_spaces_make_no_other_group(value: str, space: str, before: bool) 
     padded = space + value if before else value + space
     content = {"populationDocumented": "PARTIAL", "population": [{"attribute": "a", "value": padded}], "subject": "x"}
     found = list(faults(Record.of(Kind.POPULATION, content), Rules(catalogue().get, 0)))
-    assert [fault.field for fault in found] == ["population"]
+    assert [fault.field for fault in found] == ["population[0].value"]
 
 
 async def test_the_audit_lists_what_is_older_than_a_rule(each: Store) -> None:
@@ -326,7 +326,7 @@ async def test_the_audit_lists_what_is_older_than_a_rule(each: Store) -> None:
     await put(each, *old, Record.of(Kind.MODEL_VERSION, {"name": "/a", "version": "1"}), person="\u0430da")
     found = [(one.sequence - await each.sequence() + 4, one.field) async for one in broken_rules(each)]
     assert found == [
-        (1, "metrics[0].slice"),
+        (1, "metrics[0].slice[0].value"),
         (1, "recordedBy"),
         (2, "evaluatedAt"),
         (2, "recordedBy"),

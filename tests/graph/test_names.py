@@ -125,8 +125,9 @@ def test_look_alikes_have_one_skeleton() -> None:
 
 def test_a_name_of_another_script_is_found_by_its_skeleton() -> None:
     record = Record.of(Kind.DATASET, {"name": "Ch" + CYRILLIC_A + "t", "version": "1"})
-    assert record.keys == ("lookalike:dataset:Chat",)
-    assert Record.of(Kind.DATASET, {"name": "Chat", "version": "1"}).keys == ()
+    assert record.keys == ("lookalike:dataset:Chat", "lookalike:dataset:Chat@1")
+    assert Record.of(Kind.DATASET, {"name": "Chat", "version": "1"}).keys == ("lookalike:dataset:Chat",)
+    assert Record.of(Kind.METRIC_DEFINITION, {"name": "score"}).keys == ()
 
 
 @given(st.integers(-62135596800, 253402300799), st.integers(0, 999_999))

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import pytest
 
+from descentd.graph.model.derived import LOOK_ALIKE
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.identity import content_id
 from descentd.graph.model.kinds import Kind
@@ -133,7 +134,8 @@ async def test_every_value_of_every_row_is_covered(original: Path, lab: Lab, tab
 async def test_every_row_is_missed(original: Path, lab: Lab, table: str) -> None:
     columns, key, found = rows(original, table)
     where = " AND ".join(f"{column} IS ?" for column in key)
-    for row in found:
+    # Records of before a rule was made lack its keys, which serve warnings alone.
+    for row in found if table != "key" else [one for one in found if not str(one[0]).startswith(LOOK_ALIKE)]:
         await lab.problem(f"DELETE FROM {table} WHERE {where}", *(row[columns.index(column)] for column in key))
 
 

@@ -181,14 +181,26 @@ def retracted_key(id: str, part: str | None = None) -> str:
     return f"retracted:{id}" if part is None else f"retracted:{part}:{id}"
 
 
-def look_alike_key(kind: Kind, plain: str) -> str:
-    """The key of names of other scripts that look like `plain` (`characters.skeleton`)."""
-    return f"{LOOK_ALIKE}{'model' if kind is Kind.MODEL_VERSION else 'dataset'}:{plain}"
+def look_alike_key(plain: str) -> str:
+    """The key of names and labels that look like `plain` (`characters.skeleton`), such as `dataset:web@1`."""
+    return f"{LOOK_ALIKE}{plain}"
 
 
-def _look_alike_keys(kind: Kind, name: str) -> Iterator[str]:
-    if (plain := skeleton(name)) != name:
-        yield look_alike_key(kind, plain)
+def name_key(name: str) -> str:
+    """The key that all versions of a model or dataset are found by, given as `model:NAME` or `dataset:NAME`."""
+    return f"{LOOK_ALIKE}named:{name}" if name.startswith("dataset:") else name
+
+
+def _look_alike_keys(kind: Kind, content: Content) -> Iterator[str]:
+    """By which names and labels are compared: a dataset's name, and whatever looks like another name or label."""
+    label = label_of(kind, content) or ""
+    name = label.partition("@")[0]
+    if kind is Kind.DATASET:
+        yield name_key(name)
+    if kind in (Kind.DATASET, Kind.MODEL_VERSION) and skeleton(name) != name:
+        yield look_alike_key(skeleton(name))
+    if skeleton(label) != label:
+        yield look_alike_key(skeleton(label))
 
 
 def keys_of(kind: Kind, content: Content) -> Iterator[str]:
@@ -196,16 +208,17 @@ def keys_of(kind: Kind, content: Content) -> Iterator[str]:
     match kind:
         case Kind.MODEL_VERSION:
             yield f"model:{content['name']}"
-            yield from _look_alike_keys(kind, content["name"])
+            yield from _look_alike_keys(kind, content)
             for artifact in content.get("artifacts", ()):
                 yield f"artifact:{artifact['digest']}"
             # Versions with data alone keep the key that they always had: what stores keep is compared with these keys.
             if any(content.get(part) for part in (*_IDENTIFYING, "trainedOn")):
                 yield f"build:{_build(content)}"
-        case Kind.DATASET:
-            yield from _look_alike_keys(kind, content["name"])
+        case Kind.DATASET | Kind.METRIC_DEFINITION:
+            yield from _look_alike_keys(kind, content)
         case Kind.PARTITION:
             yield f"digest:{content['digest']}"
+            yield from _look_alike_keys(kind, content)
         case Kind.EVALUATION:
             for metric in content["metrics"]:
                 yield f"metric:{metric['name']}"

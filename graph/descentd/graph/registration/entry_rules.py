@@ -16,6 +16,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import fault_in_new_name, instant
 from descentd.graph.model.records import Record
+from descentd.graph.refusals import fault_in_refusals
 from descentd.graph.store.base import Store
 
 _CHUNK: Final = 1000
@@ -70,8 +71,10 @@ def fault_in_value(definition: MetricDefinition, value: float) -> str | None:
     return f"{definition.name} is {bounds}, but {value:g} was given: {advice}."
 
 
-def may_count(result: Content, definition: MetricDefinition) -> bool:
+def may_count(result: Content, definition: MetricDefinition, suite: Content) -> bool:
     """Whether a result keeps the rules that answers rest on: what is older than a rule and breaks it clears nothing."""
+    if fault_in_refusals(suite, definition):
+        return False
     least, most = definition.range
     return (
         least <= result["value"] <= most
@@ -110,11 +113,11 @@ def _distinct(field: str, derivations: Sequence[Content]) -> Iterator[Fault]:
 
 def _trimmed(field: str, pairs: Sequence[Content]) -> Iterator[Fault]:
     """Attributes and values have no outer spaces, which make another group of what looks the same."""
-    for pair in pairs:
+    for i, pair in enumerate(pairs):
         for part in ("attribute", "value"):
             text = pair.get(part) or ""
             if text != text.strip():
-                yield Fault(field, f"The {part} {text!r} begins or ends with a space: trim it.")
+                yield Fault(f"{field}[{i}].{part}", f"The {part} {text!r} begins or ends with a space: trim it.")
 
 
 def _version(content: Content, _: Rules) -> Iterator[Fault]:
@@ -149,8 +152,10 @@ def _evaluation(content: Content, rules: Rules) -> Iterator[Fault]:
         yield Fault("evaluator", f"The evaluator {content['evaluator']!r} {fault}.")
     for i, metric in enumerate(content.get("metrics", ())):
         definition = rules.definition(metric["name"])
+        if definition is not None and (message := fault_in_refusals(content["suite"], definition)):
+            yield Fault(f"metrics[{i}].name", message)
         # Most results keep every rule, and this says so at a fraction of the cost.
-        if definition is None or "pairedWith" in metric or not may_count(metric, definition):
+        if definition is None or "pairedWith" in metric or not may_count(metric, definition, content["suite"]):
             yield from _within(f"metrics[{i}]", _result(metric, rules))
         elif fault := fault_in_new_name(metric["name"]):
             yield Fault(f"metrics[{i}].name", f"The name {metric['name']!r} {fault}.")
@@ -199,6 +204,9 @@ def _vulnerability(content: Content, rules: Rules) -> Iterator[Fault]:
     if probe := content.get("probe"):
         yield from _within("probe.suite", _names(probe["suite"], "name", "version"))
         yield from _within("probe", _in_range(probe, "threshold", probe["metric"], rules))
+        definition = rules.definition(probe["metric"])
+        if definition is not None and (message := fault_in_refusals(probe["suite"], definition)):
+            yield Fault("probe.metric", message)
         yield from _trimmed("probe.slice", probe.get("slice", ()))
 
 

@@ -140,7 +140,7 @@ def parse(
     protocol = protocol_of(content["suite"], None if given is None else data[given])
     measured: dict[tuple[str, Slice], Result] = {}
     for one in () if of_the_future(content, entry.recorded_at) else content["metrics"]:
-        if not may_count(one, metrics[one["name"]]):
+        if not may_count(one, metrics[one["name"]], content["suite"]):
             continue
         name = metrics[one["name"]].name
         measured.setdefault((name, slice_of(one.get("slice", ()))), _result(one, versions))
