@@ -95,6 +95,57 @@ def test_what_can_be_meant_is_let_through(source: str) -> None:
     check(source)
 
 
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [
+        ('f.category == "bias" + "ed"', 'no category "biased"'),
+        ('f.category == "" + "Bias"', "compared as a whole"),
+        ('f.category in ["toxicity"] + ["bi" + "ass"]', 'no category "biass"'),
+        ('"Bias" in ["toxicity", f.category]', 'no category "Bias"'),
+        ('"Bias" in erosion.findings.map(g, g.category)', 'no category "Bias"'),
+        ('erosion.findings.map(g, g.category) == ["Bias"]', 'no category "Bias"'),
+        ('["toxicity", "Bias"] + [f.category] != []', 'no category "Bias"'),
+        ('f.category + "x" == "biasx"', "compared as a whole"),
+        ('"x" + f.category == "xbias"', "compared as a whole"),
+        ('f.category == (f.p < 0.5 ? "Bias" : "bias")', "compared as a whole"),
+        ('(f.p < 0.5 ? f.category : "Bias") == "Bias"', "compared as a whole"),
+        ('f.category == {"a": "Bias"}["a"]', "compared as a whole"),
+        ('{"a": f.category}["a"] == "Bias"', "compared as a whole"),
+        (r'f.category == "B\x69as"', "compared as a whole"),
+        ('f.category == r"Bias"', "compared as a whole"),
+        ("f.category == f.metric", "compared as a whole"),
+        ("f.category == f.kind", "compared as a whole"),
+        ('f.category >= "bias"', "compared as a whole"),
+        ('f.category.matches("Bias")', "compared as a whole"),
+        ("f.category.startsWith(f.metric)", "compared as a whole"),
+        ('string(f.category) == "Bias"', "compared as a whole"),
+        ("size(f.category) == 4", "compared as a whole"),
+        ('"Biased".contains(f.category)', "compared as a whole"),
+    ],
+)
+def test_a_word_of_a_vocabulary_is_checked_whole_however_it_is_put(condition: str, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        check(f"erosion.findings.all(f, {condition})")
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'f.category == "bi" + "as"',
+        'f.category in ["toxicity"] + ["bias"]',
+        '"bias" in ["toxicity", f.category]',
+        '["bias", "toxicity"].exists(c, c == f.category)',
+        "erosion.findings.exists(g, g.category == f.category)",
+        'f.category != null && !(f.category == "bias")',
+        'f.p < 0.5 ? f.category == "bias" : true',
+        'f.metric + "x" == "biasx"',
+        'erosion.findings.map(g, g.category).size() > 1 || "bias" in erosion.findings.map(g, g.category)',
+    ],
+)
+def test_words_of_a_vocabulary_may_be_put_together(condition: str) -> None:
+    check(f"erosion.findings.all(f, {condition})")
+
+
 def test_every_field_of_every_variable_can_be_spoken_of() -> None:
     for name, example in EXAMPLES.items():
         for field in getattr(example, "example", ()):

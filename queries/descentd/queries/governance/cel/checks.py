@@ -16,8 +16,11 @@ from descentd.queries.prose import conjunction
 
 Scopes = Mapping[str, Any]
 _UNKNOWN: Final = None
+_NULL: Final = object()
+"""What `null` stands for: everything may be compared with it."""
 _METRICS: Final = Shape("metrics", {})
 _POPULATIONS: Final = Shape("populations", {})
+_EQUAL: Final = frozenset({"==", "!=", "in"})
 _PARTLY: Final[Mapping[str, Callable[[str, str], bool]]] = {
     "startsWith": str.startswith,
     "endsWith": str.endswith,
@@ -65,24 +68,37 @@ def _plain(example: Any) -> Any:
 
 
 class _Reader:
-    """Follows names through an expression to what they stand for; what it cannot follow is unknown, and let through."""
+    """Follows names through an expression to what they stand for; what it cannot follow is unknown, and let through.
+
+    But for what is always one of some words: that is compared as it is, with words that are written out, or refused.
+    """
 
     def __init__(self, tokens: Sequence[Token], closing: Mapping[int, int]) -> None:
         self._tokens = tokens
         self._closing = closing
 
     def read(self, begin: int, end: int, scopes: Scopes) -> Any:
-        """Read the tokens from `begin` to before `end`; what they stand for, where they are one operand."""
+        """Read the tokens from `begin` to before `end`; what they stand for, where they are one operand or a sum."""
         i, found, before, sign = begin, _UNKNOWN, _UNKNOWN, ""
         while i < end:
-            following, value = self._operand(i, scopes)
+            following, value = self._sum(i, end, scopes)
+            text = at(self._tokens, following) if following < end else ""
             if sign:
                 _compare(before, sign, value)
-            text = at(self._tokens, following)
-            sign = text if following < end and text in {"==", "!=", "in"} else ""
+            elif (i, following) != (begin, end) and text not in _EQUAL:
+                _check_whole(value)
             found = value if (i, following) == (begin, end) else _UNKNOWN
+            sign = text if text in _EQUAL else ""
             before, i = value, following + (1 if sign else 0)
         return found
+
+    def _sum(self, i: int, end: int, scopes: Scopes) -> tuple[int, Any]:
+        """What operands that are joined by + stand for, and where they end."""
+        following, found = self._operand(i, scopes)
+        while following < end and at(self._tokens, following) == "+":
+            following, more = self._operand(following + 1, scopes)
+            found = _joined(found, more)
+        return following, found
 
     def _operand(self, i: int, scopes: Scopes) -> tuple[int, Any]:
         token = self._tokens[i]
@@ -99,7 +115,7 @@ class _Reader:
             variables = {**EXAMPLES, "metrics": _METRICS, "populations": _POPULATIONS, **scopes}
             found = variables.get(token.text)
         else:
-            return following, found
+            return following, _NULL if token.text == "null" else found
         return self._selected(following, found, scopes)
 
     def _elements(self, open_: int, scopes: Scopes) -> list[Any]:
@@ -127,6 +143,9 @@ class _Reader:
                 close = self._closing[i]
                 inside = self._elements(i, scopes)
                 text = inside[0].texts[0] if isinstance(inside[0], _Texts) else None
+                if at(self._tokens, i) == "(":
+                    for one in inside:
+                        _check_whole(one)
                 found = _indexed(found, text) if at(self._tokens, i) == "[" else _UNKNOWN
                 i = close + 1
         return i, found
@@ -135,10 +154,13 @@ class _Reader:
         close = self._closing[open_]
         if name not in MACROS:
             [argument, *_] = self._elements(open_, scopes)
+            _check_whole(argument)
             if name == "has":
                 _compare(PART, "==", argument)
-            if name in _PARTLY and isinstance(found, Vocabulary) and isinstance(argument, _Texts):
+            elif name in _PARTLY and isinstance(found, Vocabulary) and isinstance(argument, _Texts):
                 _check_words(found, [text for text in argument.texts if not _is_part(found, name, text)])
+            else:
+                _check_whole(found)
             return _UNKNOWN
         element = found[0] if isinstance(found, list) and found else _UNKNOWN
         value = self.read(open_ + 3, close, {**scopes, at(self._tokens, open_ + 1): element})
@@ -148,19 +170,49 @@ class _Reader:
 
 
 def _list(elements: Sequence[Any]) -> Any:
-    """A list by an example of its elements: of several texts each of them."""
+    """A list by an example of its elements: of several texts each of them, of words of a vocabulary that."""
     if all(isinstance(one, _Texts) for one in elements):
         return [_Texts(tuple(text for one in elements for text in one.texts))]
+    vocabulary = next((one for one in elements if isinstance(one, Vocabulary)), None)
+    if vocabulary is not None:
+        for one in elements:
+            _compare(vocabulary, "==", one)
+        return [vocabulary]
     return [elements[0]] if len(elements) == 1 and elements[0] is not _UNKNOWN else _UNKNOWN
 
 
+def _joined(one: Any, other: Any) -> Any:
+    """What two operands with a + between them come to: a text, or a list."""
+    if isinstance(one, _Texts) and isinstance(other, _Texts):
+        return _Texts(tuple(before + after for before in one.texts for after in other.texts))
+    if isinstance(one, list) and isinstance(other, list) and one and other:
+        return _list([one[0], other[0]])
+    for each in (one, other):
+        _check_whole(each[0] if isinstance(each, list) and each else each)
+    return _UNKNOWN
+
+
 def _compare(left: Any, sign: str, right: Any) -> None:
-    """Raise InvalidInput where a text that is always one of some words is compared with another text."""
+    """Raise InvalidInput where a text that is always one of some words is compared with anything but such words."""
     if sign == "in":
         right = right[0] if isinstance(right, list) and right else _UNKNOWN
+    if isinstance(left, list) and isinstance(right, list) and left and right:
+        left, right = left[0], right[0]
+    if left is right or left is _NULL or right is _NULL:
+        return
     for one, other in ((left, right), (right, left)):
         if isinstance(one, Vocabulary) and isinstance(other, _Texts):
             _check_words(one, [text for text in other.texts if text not in one.words])
+        elif isinstance(one, Vocabulary):
+            _check_whole(one)
+
+
+def _check_whole(value: Any) -> None:
+    """Raise InvalidInput for a text that is always one of some words: nothing can be said of what is made from it."""
+    if isinstance(value, Vocabulary):
+        raise InvalidInput(
+            f"A {value.noun} is compared as a whole: by ==, != or in, with {', '.join(value.words)} written out."
+        )
 
 
 def _check_words(vocabulary: Vocabulary, wrong: Sequence[str]) -> None:
