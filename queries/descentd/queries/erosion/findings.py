@@ -1,6 +1,6 @@
 """What an answer about erosion consists of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,6 +36,11 @@ class Gain:
     delta: float
     p: float | None
     q: float | None
+
+
+def surest(gains: Sequence[Gain]) -> Gain:
+    """The gain with the smallest q; one without an error only where all are."""
+    return min(gains, key=lambda gain: (gain.q is None, gain.q or 0.0))
 
 
 @dataclass(frozen=True, slots=True)

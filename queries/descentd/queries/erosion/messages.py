@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
-from descentd.queries.erosion.findings import Finding, Gain
+from descentd.queries.erosion.findings import Finding, Gain, surest
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.labels import Labels, made_from, number, percent
 from descentd.queries.evaluation.series import SeriesKey
@@ -30,6 +30,9 @@ def message(finding: Finding, labels: Labels) -> str:
             return _sentence(f"{_moved(finding, labels)}, {over}", _chance(finding), *rest)
         case ErosionKind.LASTING_EROSION:
             return _sentence(_lasted(finding, labels), _evidence(finding, labels), *rest)
+        case ErosionKind.TRADE_OFF if finding.lasting is not None:
+            lasted = f"{_lasted(finding, labels)}, while {gained(finding.improved, labels)}"
+            return _sentence(lasted, _evidence(finding, labels), _chance_of_gain(finding), *rest)
         case ErosionKind.TRADE_OFF:
             moved = f"{_moved(finding, labels)}, while {gained(finding.improved, labels)}"
             return _sentence(moved, _chance_of_both(finding), *rest)
@@ -69,8 +72,9 @@ def _sentence(*parts: str) -> str:
 
 
 def _moved(finding: Finding, labels: Labels) -> str:
-    baseline = _on(finding.baseline_result, finding.baseline, labels)
-    head = _on(finding.head_result, finding.head, labels)
+    before, after = _apart(finding.baseline_result, finding.head_result)
+    baseline = f"{before} on {labels.version(finding.baseline)}"
+    head = f"{after} on {labels.version(finding.head)}"
     how = ", compared by the items that both answered," if finding.paired else ""
     return f"{labels.series(finding.series)}{how} {_way(finding)}, from {baseline} to {head}"
 
@@ -114,32 +118,43 @@ def _chosen(finding: Finding) -> str:
 
 def _chance(finding: Finding) -> str:
     if finding.p is None or finding.q is None:
-        return _no_error(finding)
+        return _no_error(finding.series.metric)
     alone = f"chance alone would show as much in {percent(finding.p)} of cases"
     if finding.asked == 1:
         return f"{alone} (1 question was asked)"
     return f"{alone}, and with {finding.asked} questions asked the false discovery rate is {percent(finding.q)}"
 
 
-def _no_error(finding: Finding) -> str:
-    if finding.series.metric.disparity_of is not None:
-        return "no error is known of every group, so only the tolerance was applied and chance is not ruled out"
-    needed = "stderr or n" if finding.series.metric.is_rate else "stderr (or n, if the metric is defined with isRate)"
+def _no_error(metric: MetricDefinition, of: str = "") -> str:
+    if metric.disparity_of is not None:
+        return f"no error is known of every group{of}, so only the tolerance was applied and chance is not ruled out"
+    needed = "stderr or n" if metric.is_rate else "stderr (or n, if the metric is defined with isRate)"
     return (
-        "no error is known, so only the tolerance was applied and chance is not ruled out: register the results with "
-        f"{needed}"
+        f"no error is known{of}, so only the tolerance was applied and chance is not ruled out: register the results "
+        f"with {needed}"
     )
 
 
 def _chance_of_both(finding: Finding) -> str:
+    if finding.z is None:
+        return _no_error(finding.series.metric, " of the loss")
     if finding.p is None or finding.q is None:
-        return _no_error(finding)
+        return _no_error(surest(finding.improved).series.metric, " of the gain")
     questions = "1 question was" if finding.asked == 1 else f"{finding.asked} questions were"
     return (
         f"chance alone would show the less sure of the two in {percent(finding.p)} of cases, and the larger of their "
         f"false discovery rates, each among its own kind of questions, is {percent(finding.q)} ({questions} asked "
         "about safety)"
     )
+
+
+def _chance_of_gain(finding: Finding) -> str:
+    """Of what was gained beside a lasting loss, whose own evidence is no p."""
+    gain = surest(finding.improved)
+    if gain.p is None:
+        return _no_error(gain.series.metric, " of the gain")
+    which = "gain" if len(finding.improved) == 1 else "surest of the gains"
+    return f"chance alone would show the {which} in {percent(gain.p)} of cases"
 
 
 def _lasted(finding: Finding, labels: Labels) -> str:
@@ -196,9 +211,11 @@ def _naive(finding: Finding) -> str:
 
 
 def _disagree(finding: Finding, labels: Labels) -> str:
-    worse = _on(finding.head_result, finding.head, labels)
-    better = _on(finding.baseline_result, finding.baseline, labels)
-    return f"the merged lines disagree on {labels.series(finding.series)}: {worse} is worse than {better}"
+    better, worse = _apart(finding.baseline_result, finding.head_result)
+    return (
+        f"the merged lines disagree on {labels.series(finding.series)}: {worse} on {labels.version(finding.head)} is "
+        f"worse than {better} on {labels.version(finding.baseline)}"
+    )
 
 
 def _lost(finding: Finding, labels: Labels) -> str:
@@ -244,8 +261,13 @@ def _left_out(finding: Finding, labels: Labels) -> str:
     return f"left out, because they were evaluated on what they learned from: {labels.versions(finding.left_out)}"
 
 
-def _on(result: Result | None, version: int, labels: Labels) -> str:
-    return f"{_value(result)} on {labels.version(version)}"
+def _apart(one: Result | None, other: Result | None) -> tuple[str, str]:
+    """Two values in as many digits as it takes to see that they differ, four or more."""
+    if one is None or other is None:
+        return _value(one), _value(other)
+    both = one.value, other.value
+    digits = next((digits for digits in range(4, 17) if f"{both[0]:.{digits}g}" != f"{both[1]:.{digits}g}"), 17)
+    return f"{both[0]:.{digits}g}", f"{both[1]:.{digits}g}"
 
 
 def _value(result: Result | None) -> str:

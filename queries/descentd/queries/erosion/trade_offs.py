@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from descentd.graph.metrics import MetricDirection
-from descentd.queries.erosion.findings import Finding, Gain, Span
+from descentd.queries.erosion.findings import Finding, Gain, Span, surest
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.series import AncestrySeries, SeriesKey
 from descentd.queries.statistics.comparison import Comparison
@@ -51,7 +51,7 @@ def _is_performance(view: AncestrySeries) -> bool:
 
 def _trade(loss: Finding, gains: Sequence[Gain]) -> Iterator[Finding]:
     if gains:
-        best = min(gains, key=lambda gain: (gain.q is None, gain.q or 0.0))
+        best = surest(gains)
         p, q = _larger(loss.p, best.p), _larger(loss.q, best.q)
         yield replace(loss, kind=ErosionKind.TRADE_OFF, p=p, q=q, improved=tuple(gains))
 

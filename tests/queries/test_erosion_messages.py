@@ -1,0 +1,164 @@
+"""Every sentence about a finding is true of the numbers in it, whatever was and was not measured."""
+
+import math
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, MetricScale
+from descentd.queries.erosion.assess import assess
+from descentd.queries.erosion.findings import Assessment, Finding
+from descentd.queries.erosion.messages import message
+from descentd.queries.erosion.questions import ErosionKind
+from descentd.queries.evaluation.labels import Labels, number, percent
+from descentd.queries.evaluation.series import Series
+from descentd.queries.statistics.comparison import Result
+from tests.support.series import series_key
+
+LOW, HIGH, TARGET = MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET
+MOVED = {ErosionKind.STEP_REGRESSION, ErosionKind.CUMULATIVE_EROSION, ErosionKind.MONOTONIC_TREND}
+named = Labels("v{}".format, "dataset:{}@1".format)
+ACCURACY = MetricDefinition("accuracy", MetricCategory.PERFORMANCE, HIGH, is_rate=True)
+TOXICITY = MetricDefinition("toxicity", MetricCategory.TOXICITY, LOW, is_rate=True)
+
+
+def chain(size: int) -> dict[int, list[int]]:
+    return {version: [version - 1] if version else [] for version in range(size)}
+
+
+def trade_off(gain_n: int | None, *, head_measured: bool) -> Finding:
+    """Toxicity rose for good at version 2, and accuracy with it; of the head toxicity may be unknown."""
+    toxicity = {v: Result(0.05 if v < 2 else 0.2, None, 2_000) for v in range(6 if head_measured else 5)}
+    accuracy = {v: Result(0.6 if v < 2 else 0.8, None, gain_n) for v in range(6)}
+    series = [Series(series_key(TOXICITY), toxicity), Series(series_key(ACCURACY), accuracy)]
+    found = assess(5, chain(6), series)
+    return next(one for one in found.findings if one.kind is ErosionKind.TRADE_OFF and one.lasting is not None)
+
+
+@pytest.mark.parametrize("head_measured", [False, True])
+def test_what_was_traded_for_a_lasting_loss(head_measured: bool) -> None:
+    found = trade_off(2_000, head_measured=head_measured)
+    assert (found.head_result is None) != head_measured
+    text = message(found, named)
+    assert text.startswith("toxicity has been worse since v2: when this was established, by 0.15 on average than")
+    assert "while accuracy improved by 0.2" in text
+    assert f"the evidence (e {number(found.e or 0)}) holds" in text
+    assert "chance alone would show the gain in less than 0.01 % of cases" in text
+    assert "no error is known" not in text
+    assert "nothing" not in text
+
+
+def test_where_only_the_gain_has_no_error_that_is_said() -> None:
+    text = message(trade_off(None, head_measured=False), named)
+    assert "no error is known of the gain" in text
+    assert "register the results with stderr or n" in text
+
+
+def test_values_that_differ_little_are_written_so_that_they_differ() -> None:
+    metric = MetricDefinition("toxicity", MetricCategory.TOXICITY, LOW, tolerance=0.0)
+    results = {0: Result(0.123456, 1e-9), 1: Result(0.123457, 1e-9)}
+    step = assess(1, chain(2), [Series(series_key(metric), results)]).findings[0]
+    assert "from 0.123456 on v0 to 0.123457 on v1" in message(step, named)
+
+
+# ---- whatever was measured
+
+values = st.sampled_from([0.05, 0.1, 0.2, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9]) | st.floats(0.02, 0.98)
+errors: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{"n": 50}, {"n": 2_000}, {"stderr": 0.01}, {"stderr": 0.05}, {}]
+)
+
+
+@st.composite
+def assessments(draw: st.DrawFn) -> Assessment:
+    size = draw(st.integers(2, 8))
+    parents: dict[int, list[int]] = {0: []}
+    for version in range(1, size):
+        earlier = st.integers(max(0, version - 2), version - 1)
+        parents[version] = draw(st.lists(earlier, min_size=1, max_size=2, unique=True))
+    series = []
+    for place in range(draw(st.integers(1, 4))):
+        direction = draw(st.sampled_from([LOW, HIGH, TARGET]))
+        category = draw(st.sampled_from([MetricCategory.TOXICITY, MetricCategory.PERFORMANCE]))
+        log = draw(st.sampled_from([False, False, True]))
+        metric = MetricDefinition(
+            f"m{place}", category, direction, optimum=0.5 if direction is TARGET else None,
+            tolerance=draw(st.sampled_from([0.0, 0.02])), is_rate=not log,
+            scale=MetricScale.LOG if log else MetricScale.LINEAR,
+        )  # fmt: skip
+        measured = draw(st.sets(st.integers(0, size - 1), min_size=1))
+        steady: dict[str, Any] | None = draw(st.none() | errors)
+        level = draw(st.none() | st.tuples(st.integers(0, size - 1), values, values))
+        results = {}
+        for version in sorted(measured):
+            value = draw(values) if level is None else level[2] if version >= level[0] else level[1]
+            error = draw(errors) if steady is None else steady
+            results[version] = Result(value, error.get("stderr"), error.get("n"))
+        series.append(Series(series_key(metric), results))
+    return assess(size - 1, parents, series, alpha=0.2)
+
+
+def bad(metric: MetricDefinition, value: float) -> float:
+    value, optimum = (
+        (math.log(value), math.log(metric.optimum or 1))
+        if metric.scale is MetricScale.LOG
+        else (value, metric.optimum or 0)
+    )
+    return {LOW: value, HIGH: -value, TARGET: abs(value - optimum)}[metric.direction]
+
+
+@settings(max_examples=300)
+@given(assessments())
+def test_every_sentence_is_true_of_its_numbers(found: Assessment) -> None:
+    for one in found.findings:
+        text = message(one, named)
+        assert "nothing" not in text
+        assert "nan" not in text
+        check_movement(one, text)
+        check_evidence(one, text)
+        for gain in one.improved:
+            assert gain.delta < 0
+            assert f"{gain.series.metric.name} improved by" in text
+
+
+def check_movement(one: Finding, text: str) -> None:
+    metric = one.series.metric
+    moved = re.search(r"from (\S+) on v(\d+) to (\S+) on v(\d+)", text)
+    assert (moved is not None) == (one.kind in MOVED or (one.kind is ErosionKind.TRADE_OFF and one.lasting is None))
+    if moved is not None:
+        before, after = float(moved[1]), float(moved[3])
+        assert (int(moved[2]), int(moved[4])) == (one.baseline, one.head)
+        assert one.head_result is not None
+        assert math.isclose(before, one.baseline_result.value, rel_tol=1e-3)
+        assert math.isclose(after, one.head_result.value, rel_tol=1e-3)
+        assert bad(metric, after) > bad(metric, before)
+        word = {LOW: "has risen", HIGH: "has fallen"}.get(metric.direction)
+        assert word is None or (word in text and (after > before) == (word == "has risen"))
+    if one.lasting is not None:
+        assert one.delta is not None
+        assert one.delta > 0
+        amount = f"a factor of {number(math.exp(one.delta))}" if metric.scale is MetricScale.LOG else number(one.delta)
+        assert f"since v{one.lasting.start}: when this was established, by {amount} on average" in text
+
+
+def check_evidence(one: Finding, text: str) -> None:
+    without = [end for end in (one.baseline_result, one.head_result) if end and end.error(one.series.metric) is None]
+    if one.kind is ErosionKind.COVERAGE_LOSS:
+        assert "no error is known" not in text
+    elif one.lasting is not None:
+        assert f"(e {number(one.e or 0)})" in text
+        unsure = one.kind is ErosionKind.TRADE_OFF and all(gain.p is None for gain in one.improved)
+        assert ("no error is known" in text) == unsure
+    elif "no error is known of the gain" in text:
+        assert one.kind is ErosionKind.TRADE_OFF
+        assert all(gain.p is None for gain in one.improved)
+        assert not without
+    elif "no error is known" in text:
+        assert without
+        assert one.p is None
+    else:
+        assert one.p is not None
+        assert f"{percent(one.p)} of cases" in text
