@@ -37,21 +37,27 @@ def check(
     """Say whether a policy is valid and, with --against or --all, what it would decide; nothing is recorded.
 
     A GO that was given under another policy counts as void, as it would if this policy were in force. Exits with 1 if
-    the policy is invalid, with 3 if a version is BLOCKED, else with 4 if one is INCOMPLETE, else with 0.
+    the policy is invalid or you may not try it, with 3 if a version is BLOCKED, else with 4 if one is INCOMPLETE, else
+    with 0.
     """
     if against and everything:
         raise typer.BadParameter("Give either --against or --all, not both.")
     session = Session.of(context, url, output)
     text = _text(file)
     counts: Counter[str] = Counter()
+    outcomes: list[dict[str, Any]] = []
     with session.client() as client:
         found = client.policy_trial(text, str(file))
         asked = against or everything
         for edge in _outcomes(client, text, file, against) if asked else ():
             counts[edge["node"]["outcome"]] += 1
-            _print_outcome(edge["node"], as_json=session.json)
+            if session.json:
+                outcomes.append(edge["node"])
+            else:
+                _print_outcome(edge["node"])
     if session.json:
-        console.print_json({**found, "counts": {outcome: counts[outcome] for outcome in _OUTCOMES}})
+        counted = {outcome: counts[outcome] for outcome in _OUTCOMES}
+        console.print_json({**found, "counts": counted, "outcomes": outcomes})
     else:
         state = "in force already" if found["inForce"] else "not in force"
         console.print_line(f"{file} is valid: for {found['environment']}, {state}, digest {found['digest']}")
@@ -75,11 +81,8 @@ def _outcomes(client: Client, text: str, file: Path, against: list[str] | None) 
     return iter(client.policy_outcomes(text, against, name=str(file), limit=None))
 
 
-def _print_outcome(found: dict[str, Any], *, as_json: bool) -> None:
+def _print_outcome(found: dict[str, Any]) -> None:
     """Print what the policy would decide for one version, and the reasons if it does not pass."""
-    if as_json:
-        console.print_json(found)
-        return
     console.print_line(f"{found['outcome']}: {found['version']['ref']}")
     for rule in found["rules"]:
         if rule["outcome"] != "PASSED":
