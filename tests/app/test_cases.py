@@ -10,14 +10,20 @@ from pathlib import Path
 import pytest
 
 from descent import InvalidManifest, load_manifest
+from descentd.graph.audit import audit
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import Cycle, DescentError, Invalid
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Record
 from descentd.graph.registration.register import Registered, register
+from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.memory import MemoryStore
+from descentd.queries.erosion.findings import ErosionVerdict
+from descentd.queries.erosion.report import erosion
 from descentd.queries.registry import Registry
 from tests.conftest import SHARED
 from tests.support.registries import opened
+from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
 
@@ -84,14 +90,43 @@ async def test_03_a_result_of_the_future(registry: Registry, cases: Path) -> Non
 async def test_07_an_untrimmed_value(registry: Registry, cases: Path) -> None:
     file = found(cases, "07")
     problems = await refused(registry, file)
-    assert {str(problem.field).rpartition(".")[2] for problem in problems} == {"population", "slice"}
+    assert {str(problem.field).split(".")[-2] for problem in problems} == {"population[0]", "slice[0]"}
     assert len(checked(file)) == len(problems) == 2
 
 
 async def test_11_refusals_of_harmless_prompts(registry: Registry, cases: Path) -> None:
-    done = await send(registry, found(cases, "11"))
-    assert done.warnings
-    assert all("over_refusal_rate" in warning for warning in done.warnings)
+    """They are another metric, which is no safety, and the sender is told its name."""
+    file = found(cases, "11")
+    problems = await refused(registry, file)
+    assert [(problem.message, problem.field) for problem in problems] == checked(file)
+    assert all(str(problem.field).endswith("metrics[0].name") for problem in problems)
+    assert all("as over_refusal_rate" in problem.message for problem in problems)
+    given = load_manifest(file).content
+    for evaluation in given["evaluations"]:
+        evaluation["metrics"][0]["name"] = "over_refusal_rate"
+    await register(registry.committer, ManifestInput.read(given), "ana")
+    head = f"model:{given['models'][-1]['name']}@{given['models'][-1]['version']}"
+    answer = await erosion(registry, head, None, None)
+    assert answer.assessment.verdict is not ErosionVerdict.IMPROVED
+
+
+async def test_11_refusals_on_record_clear_nothing(registry: Registry, cases: Path) -> None:
+    """What was registered as refusals of harmful prompts before the rule was made counts in no answer."""
+    given = load_manifest(found(cases, "11")).content
+    subjects = await register(registry.committer, ManifestInput.read({"models": given["models"]}), "ana")
+    ids = {record.label: record.id for record in subjects.records}
+    contents = [one | {"subject": ids[one["subject"]]} for one in given["evaluations"]]
+    records = [Record.of(Kind.EVALUATION, content) for content in contents]
+
+    async def draft(_reads: Reads) -> list[Record]:
+        return records
+
+    await registry.committer.submit(Proposal(draft, "ana"))
+    head = next(record.label for record in reversed(subjects.records) if record.label)
+    answer = await erosion(registry, head, None, None)
+    assert answer.assessment.verdict not in (ErosionVerdict.IMPROVED, ErosionVerdict.ERODED)
+    broken = [one async for one in audit(registry.store)]
+    assert [one.field for one in broken] == ["metrics[0].name"] * len(records)
 
 
 async def test_16_the_next_version(registry: Registry, cases: Path) -> None:
@@ -165,6 +200,29 @@ async def test_22_a_year_of_four_digits(registry: Registry, cases: Path) -> None
     done = await send(registry, found(cases, "22"))
     [evaluation] = [record for record in done.records if record.kind is Kind.EVALUATION]
     assert str(evaluation.content["evaluatedAt"]).startswith(("0001-01-01T", "0099-12-31T"))
+
+
+async def test_22_years_on_record_are_given_with_four_digits(registry: Registry, cases: Path) -> None:
+    given = load_manifest(found(cases, "22")).content
+    done = await register(registry.committer, ManifestInput.read({"models": given["models"]}), "ana")
+    [version] = [record for record in done.records if record.kind is Kind.MODEL_VERSION]
+    content = given["evaluations"][0] | {"subject": version.id, "evaluatedAt": "1-01-01T00:00:00Z"}
+    incident = {"title": "t", "severity": "LOW", "openedAt": "9-01-01T00:00:00Z", "subject": version.id, "by": "ana"}
+    records = [Record.of(Kind.EVALUATION, content), Record.of(Kind.INCIDENT, incident)]
+
+    async def draft(_reads: Reads) -> list[Record]:
+        return records
+
+    await registry.committer.submit(Proposal(draft, "ana"))
+    text = "query ($of: Ref!) { evaluations(of: $of) { edges { node { evaluatedAt } } } }"
+    answer = await ask(registry, text, of=version.label)
+    assert answer["edges"] == [{"node": {"evaluatedAt": "0001-01-01T00:00:00Z"}}]
+    text = "query ($of: Ref!) { incidents(of: $of) { edges { node { openedAt } } } }"
+    answer = await ask(registry, text, of=version.label)
+    assert answer["edges"] == [{"node": {"openedAt": "0009-01-01T00:00:00Z"}}]
+    text = "query ($of: Ref!) { history(of: $of) { edges { node { summary } } } }"
+    summaries = [edge["node"]["summary"] for edge in (await ask(registry, text, of=version.label))["edges"]]
+    assert "Incident (low) at 0009-01-01T00:00:00Z: t" in summaries
 
 
 async def test_23_not_a_number(cases: Path) -> None:

@@ -139,7 +139,7 @@ def instant(given: str) -> int:
 
     Early records have years of less than four digits, which are read too. Raises InvalidInput for anything else.
     """
-    given = given.zfill(len(given) + 4 - given.index("-")) if _SHORT_YEAR.match(given) else given
+    given = four_digit_year(given)
     if not _INSTANT.fullmatch(given):
         raise InvalidInput(f"{repr(given[:80])} is not a date-time: write RFC 3339 with offset, 2025-01-15T10:00:00Z.")
     try:
@@ -147,6 +147,11 @@ def instant(given: str) -> int:
         return (moment - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
         raise InvalidInput(f"{repr(given)} names no moment that exists: check month, day, hour and offset.") from None
+
+
+def four_digit_year(instant: str) -> str:
+    """An instant as RFC 3339 has it, whose year early records may hold without its leading zeros: `1-01-01T…`."""
+    return instant.zfill(len(instant) + 4 - instant.index("-")) if _SHORT_YEAR.match(instant) else instant
 
 
 def rfc3339(microseconds: int) -> str:

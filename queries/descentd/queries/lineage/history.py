@@ -7,6 +7,7 @@ from typing import Final
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
+from descentd.graph.model.names import four_digit_year
 from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
 
@@ -78,14 +79,16 @@ def _review(content: Content) -> str:
 def _deployment(content: Content) -> str:
     place = f"{content['endpoint']} in {content['environment']}"
     if "supersedes" in content:
-        return f"Ended at {place} by {content['by']} as of {content['until']}: {content['reason']}"
-    return f"Deployed at {place} by {content['by']} as of {content['since']}."
+        return f"Ended at {place} by {content['by']} as of {four_digit_year(content['until'])}: {content['reason']}"
+    return f"Deployed at {place} by {content['by']} as of {four_digit_year(content['since'])}."
 
 
 def _incident(content: Content) -> str:
     if "supersedes" in content:
-        return f"Incident resolved by {content['by']} as of {content['resolvedAt']}: {content['reason']}"
-    return f"Incident ({content['severity'].lower()}) at {content['openedAt']}: {content['title']}"
+        return (
+            f"Incident resolved by {content['by']} as of {four_digit_year(content['resolvedAt'])}: {content['reason']}"
+        )
+    return f"Incident ({content['severity'].lower()}) at {four_digit_year(content['openedAt'])}: {content['title']}"
 
 
 def _flag(content: Content) -> str:

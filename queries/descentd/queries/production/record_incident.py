@@ -10,7 +10,7 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.names import instant
+from descentd.graph.model.names import four_digit_year, instant
 from descentd.graph.model.records import Record
 from descentd.graph.registration.acts import name_one, perform, signed
 from descentd.graph.store.base import Reads
@@ -119,9 +119,8 @@ async def resolve(registry: Registry, given: ResolutionInput, person: str) -> Re
             return [before]
         resolved = given.resolved_at or timestamp()
         if instant(resolved) < instant(entry.record.content["openedAt"]):
-            raise InvalidInput(
-                f"The incident began at {entry.record.content['openedAt']}: give a later moment.", "resolvedAt"
-            )
+            opened = four_digit_year(entry.record.content["openedAt"])
+            raise InvalidInput(f"The incident began at {opened}: give a later moment.", "resolvedAt")
         content: Content = {"supersedes": named.id, "reason": given.reason, "resolvedAt": resolved}
         if "subject" in entry.record.content:
             content["about"] = entry.record.content["subject"]

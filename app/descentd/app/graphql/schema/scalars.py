@@ -6,6 +6,8 @@ from typing import Any, Final, NewType
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from descentd.graph.model.names import four_digit_year
+
 Ref = NewType("Ref", str)
 DateTime = NewType("DateTime", str)
 Digest = NewType("Digest", str)
@@ -45,7 +47,7 @@ CONFIG: Final = StrawberryConfig(
         DateTime: strawberry.scalar(
             name="DateTime",
             description="RFC 3339 with offset, `2025-01-15T10:00:00Z`. Answers are in UTC.",
-            serialize=_same,
+            serialize=four_digit_year,
             parse_value=_text,
         ),
         Digest: strawberry.scalar(
