@@ -1,6 +1,7 @@
 """Exposure to populations, against the backward closure of each version."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -66,6 +67,50 @@ def test_the_answer_is_what_the_closure_of_each_version_says(question: Question)
     check_sources(log, found, population, upto)
     for answer in found.values():
         event(answer.verdict)
+
+
+@st.composite
+def with_undocumented_data(draw: st.DrawFn) -> tuple[Question, list[Noted], int]:
+    """A question, the log with a version that learned from undocumented data too, and that version (0 where none).
+
+    It says so itself, or a disclosure does, which may call itself complete.
+    """
+    log, cuts, population, _ = draw(questions())
+    found = sorted(versions(log, len(log)))
+    if not found:
+        return (log, cuts, population, len(log)), log, 0
+    version = draw(st.sampled_from(found))
+    said = {noted.fact.partition for noted in log if noted.fact is not None}
+    digests = [noted.digest for noted in log]
+    silent = [
+        place
+        for place, noted in enumerate(log[: version - 1], 1)
+        if noted.kind is Kind.PARTITION and place not in said and digests.count(noted.digest) == 1
+    ]
+    itself = draw(st.booleans())
+    if silent and itself:
+        noted = log[version - 1]
+        edges = dict.fromkeys([*noted.edges, (Role.TRAINED_ON, draw(st.sampled_from(silent)), True)])
+        more = [*log[: version - 1], replace(noted, edges=tuple(edges)), *log[version:]]
+    else:
+        place = len(log) + 2
+        fact = DisclosureFact(place, (version,), draw(st.booleans()), None)
+        stated = ((Role.TRAINED_ON, len(log) + 1, True),)
+        more = [*log, Noted(Kind.PARTITION, digest=10_000), Noted(Kind.DISCLOSURE, stated, disclosure=fact)]
+    return (log, cuts, population, len(log)), more, version
+
+
+@slowly
+@given(with_undocumented_data())
+def test_undocumented_data_clears_nobody(drawn: tuple[Question, list[Noted], int]) -> None:
+    (log, cuts, population, upto), more, version = drawn
+    before = answers(topology_of(log, cuts), population, upto)
+    after = answers(topology_of(more, cuts), population, len(more))
+    for each, answer in before.items():
+        assert after[each].verdict is not ExposureVerdict.NOT_TRAINED or answer.verdict is after[each].verdict
+    if version:
+        assert after[version].verdict is not ExposureVerdict.NOT_TRAINED
+        event(f"{before[version].verdict} → {after[version].verdict}")
 
 
 @slowly
