@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from descent import InvalidManifest, load_manifest
-from descentd.graph.audit import audit
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import Cycle, DescentError, Invalid
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Record
+from descentd.graph.registration.entry_rules import broken_rules
 from descentd.graph.registration.register import Registered, register
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.memory import MemoryStore
@@ -125,7 +125,7 @@ async def test_11_refusals_on_record_clear_nothing(registry: Registry, cases: Pa
     head = next(record.label for record in reversed(subjects.records) if record.label)
     answer = await erosion(registry, head, None, None)
     assert answer.assessment.verdict not in (ErosionVerdict.IMPROVED, ErosionVerdict.ERODED)
-    broken = [one async for one in audit(registry.store)]
+    broken = [one async for one in broken_rules(registry.store)]
     assert [one.field for one in broken] == ["metrics[0].name"] * len(records)
 
 

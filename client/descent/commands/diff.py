@@ -74,7 +74,15 @@ def _measured_by(metrics: Sequence[dict[str, Any]]) -> list[str]:
 def _print_changes(found: dict[str, Any]) -> None:
     if found["changes"]:
         console.print_heading("What changed")
-        rows = [(c["area"], c["field"], value(c["before"]), value(c["after"])) for c in found["changes"]]
+        rows = [
+            (
+                c["area"],
+                f"{c['field']} (disclosed)" if c.get("disclosed") else c["field"],
+                value(c["before"]),
+                value(c["after"]),
+            )
+            for c in found["changes"]
+        ]
         console.print_table(("area", "field", "before", "after"), rows)
     if found["interventions"]:
         console.print_heading("What was done about it")

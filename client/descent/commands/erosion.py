@@ -50,12 +50,19 @@ def _print_finding(finding: dict[str, Any]) -> None:
     for one in finding["introducedBy"]:
         changes = "; ".join(_change(change) for change in one["changes"])
         console.print_item(f"{one['from']} → {one['to']}: {changes or 'no recorded change'}")
+        for disclosure in one.get("disclosures", ()):
+            console.print_line(f"    known by the disclosure {disclosure['id']} of {_when(disclosure)}")
+
+
+def _when(disclosure: dict[str, Any]) -> str:
+    return f"{disclosure['recordedAt']} by {disclosure['recordedBy']} (source: {disclosure['source']})"
 
 
 def _change(change: dict[str, Any]) -> str:
+    disclosed = " (disclosed)" if change.get("disclosed") else ""
     if change["field"] == "relation":
-        return str(change["after"])
-    return f"{change['field']}: {value(change['before'])} → {value(change['after'])}"
+        return f"{change['after']}{disclosed}"
+    return f"{change['field']}: {value(change['before'])} → {value(change['after'])}{disclosed}"
 
 
 def _print_table(findings: Sequence[dict[str, Any]]) -> None:

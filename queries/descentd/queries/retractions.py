@@ -13,6 +13,7 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction, ReachQuery
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_all, perform, repeated, signed
+from descentd.graph.registration.cycles import check_cycles
 from descentd.graph.retractions import Retractions, find_retractions
 from descentd.graph.store.base import Reads
 from descentd.queries.prose import kind_name
@@ -63,8 +64,9 @@ async def retract(
     """Record a retraction, with `own` only of what the person recorded.
 
     An `admin` also retracts the reviews of people who hold no valid token any more, and that an evaluation names its
-    evaluator. Raises NotFound, InvalidInput, Forbidden for what is not theirs to retract, and VersionConflict for an
-    idempotencyKey of another act.
+    evaluator. Raises NotFound, InvalidInput, Forbidden for what is not theirs to retract, VersionConflict for an
+    idempotencyKey of another act, and Cycle where a disclosure would count again by which something descends from
+    itself.
     """
     upto = await registry.sequence()
     named = await name_all(registry.store, given.subjects, "subjects")
@@ -81,7 +83,11 @@ async def retract(
             await _check(reads, subjects, person, own, active)
         content = given.content() | {"subjects": sorted({subject.id for subject in subjects})}
         again = await repeated(reads, Kind.RETRACTION, person, content)
-        return [again or Record.of(Kind.RETRACTION, signed(content, person))]
+        if again is not None:
+            return [again]
+        retraction = Record.of(Kind.RETRACTION, signed(content, person))
+        await check_cycles(reads, [retraction])
+        return [retraction]
 
     [record] = await perform(registry.committer, person, draft)
     upto = await registry.sequence()

@@ -8,6 +8,7 @@ from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
 from descentd.app.graphql.pacing import Pace
+from descentd.graph.disclosures import superseding
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import Internal
 from descentd.graph.model.kinds import Role
@@ -61,9 +62,14 @@ class Context:
         return DataLoader(self._named)
 
     @cached_property
-    def retracted(self) -> DataLoader[tuple[str, int], bool]:
-        """By id and log position, whether the record was retracted."""
-        return DataLoader(self._retracted)
+    def retractions(self) -> DataLoader[tuple[str, int], Brief | None]:
+        """By id and log position, the retraction of the record that is in force."""
+        return DataLoader(self._retractions)
+
+    @cached_property
+    def superseding(self) -> DataLoader[tuple[int, int], Brief | None]:
+        """By disclosure and log position, the disclosure that is in force in its place."""
+        return DataLoader(self._superseding)
 
     @cached_property
     def reviews(self) -> DataLoader[tuple[int, int], list[ReviewState]]:
@@ -119,10 +125,17 @@ class Context:
         found = await self.registry.store.resolve(ids)
         return [found[id] for id in ids]
 
-    async def _retracted(self, asked: list[tuple[str, int]]) -> Sequence[bool]:
+    async def _retractions(self, asked: list[tuple[str, int]]) -> Sequence[Brief | None]:
         retractions = await find_retractions(self.registry.store, {id for id, _ in asked})
         retracted = {at: retractions.at(at) for at in {at for _, at in asked}}
-        return [id in retracted[at] for id, at in asked]
+        return [retracted[at].get(id) for id, at in asked]
+
+    async def _superseding(self, asked: list[tuple[int, int]]) -> Sequence[Brief | None]:
+        found: dict[tuple[int, int], Brief] = {}
+        for at, disclosures in _by_position(asked).items():
+            for disclosure, newer in (await superseding(self.registry.store, disclosures, at)).items():
+                found[disclosure, at] = newer
+        return [found.get(one) for one in asked]
 
     async def _contaminations(self, keys: list[tuple[int, int, int]]) -> Sequence[Derivation | None]:
         pairs: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)

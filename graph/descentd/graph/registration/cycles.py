@@ -1,18 +1,23 @@
-"""Cycles that new disclosures would close: checked under the lock that orders all writes, so that no two close one."""
+"""Cycles that disclosures would close: checked under the lock that orders all writes, so that no two close one.
+
+A disclosure closes one when it is registered, or later, when a retraction makes it count: of what retracted it, or of
+what superseded it.
+"""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from descentd.graph.model.errors import Cycle
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
-from descentd.graph.model.records import Record
-from descentd.graph.retractions import NEWEST, retracted_ids
+from descentd.graph.model.log import Entry
+from descentd.graph.model.records import Brief, Record
+from descentd.graph.retractions import NEWEST, Retractions, find_retractions
 from descentd.graph.store.base import Reads
 
 
 async def check_cycles(reads: Reads, new: Sequence[Record]) -> None:
-    """Raise Cycle where new records close one."""
-    if any(record.kind is Kind.DISCLOSURE for record in new):
+    """Raise Cycle where new records close one: disclosures, or retractions by which some count again."""
+    if any(record.kind in (Kind.DISCLOSURE, Kind.RETRACTION) for record in new):
         cycle = await _Cycles(reads, new).find()
         if cycle is not None:
             raise cycle
@@ -41,14 +46,44 @@ class _Cycles:
     async def find(self) -> Cycle | None:
         """The first cycle that the new disclosures close; same data in two partitions makes none."""
         for record in self._new.values():
-            if record.kind is not Kind.DISCLOSURE:
-                continue
-            subjects = {edge.target for edge in record.edges if edge.role is Role.ABOUT}
-            sources = {edge.target for edge in record.edges if edge.role in INFLUENCE}
-            if await self._connected(sources, subjects):
+            if record.kind is Kind.DISCLOSURE and await self._closes(record):
                 subject = await self._ref(record.content["subject"])
                 return Cycle(f"{subject} would descend from itself by what is disclosed of it: remove that part.")
+        for record in await self._revived():
+            if await self._closes(record):
+                subject = await self._ref(record.content["subject"])
+                return Cycle(
+                    f"{subject} would descend from itself: this makes the disclosure {record.id} count again. Retract "
+                    "or supersede what was disclosed since.",
+                    "subjects",
+                )
         return None
+
+    async def _closes(self, disclosure: Record) -> bool:
+        subjects = {edge.target for edge in disclosure.edges if edge.role is Role.ABOUT}
+        sources = {edge.target for edge in disclosure.edges if edge.role in INFLUENCE}
+        return await self._connected(sources, subjects)
+
+    async def _revived(self) -> list[Record]:
+        """The registered disclosures that new retractions make count again."""
+        retracted: set[str] = set()
+        waiting = {id for record in self._new.values() if record.kind is Kind.RETRACTION for id in _subjects(record)}
+        while waiting:
+            entries = await self._entries(waiting)
+            retracted |= waiting
+            retractions = [entry.record for entry in entries if entry.record.kind is Kind.RETRACTION]
+            waiting = {id for record in retractions for id in _subjects(record)} - retracted
+        disclosures = [e.record for e in await self._entries(retracted) if e.record.kind is Kind.DISCLOSURE]
+        superseded = {record.content["supersedes"] for record in disclosures if "supersedes" in record.content}
+        concerned = {*(record.id for record in disclosures), *superseded}
+        before = await self._current(concerned, with_new=False)
+        after = await self._current(concerned)
+        return [entry.record for entry in await self._entries(after - before)]
+
+    async def _entries(self, ids: Collection[str]) -> list[Entry]:
+        """The registered ones among these records."""
+        briefs = (await self._reads.resolve(ids)).values() if ids else ()
+        return await self._reads.entries(sorted(brief.sequence for brief in briefs)) if briefs else []
 
     async def _ref(self, id: str) -> str:
         if id in self._new:
@@ -93,16 +128,28 @@ class _Cycles:
         subjects |= {edge.target for id in news for edge in self._new[id].edges if edge.role is Role.ABOUT}
         return subjects | {id for id, kind in found.items() if kind is not Kind.DISCLOSURE} | (new - news)
 
-    async def _current(self, ids: Collection[str]) -> set[str]:
-        """Those of these registered disclosures that are not superseded, neither here nor in the registry."""
-        superseded = {record.content.get("supersedes") for record in self._new.values()}
-        left = {id for id in ids if id not in superseded}
-        if not left:
-            return left
-        briefs = await self._reads.resolve(left)
+    async def _current(self, ids: Collection[str], *, with_new: bool = True) -> set[str]:
+        """Those of these registered disclosures that are in force, once the new records are there or before."""
+        new = self._new.values() if with_new else ()
+        briefs = await self._reads.resolve(ids) if ids else {}
         ids_of = {brief.sequence: brief.id for brief in briefs.values()}
-        links = await self._reads.links(list(ids_of), {Role.SUPERSEDES}, inward=True)
-        return left - {ids_of[link.target] for link in links} - await retracted_ids(self._reads, left, NEWEST)
+        links = await self._reads.links(list(ids_of), {Role.SUPERSEDES}, inward=True) if ids_of else []
+        newer = {brief.sequence: brief.id for brief in await self._reads.briefs([link.source for link in links])}
+        retracted = await self._retracted({*ids_of.values(), *newer.values()}, new)
+        superseded = {ids_of[link.target] for link in links if newer[link.source] not in retracted}
+        stating = [record.content for record in new if record.kind is Kind.DISCLOSURE]
+        superseded |= {content["supersedes"] for content in stating if "supersedes" in content}
+        return {id for id in ids_of.values() if id not in superseded and id not in retracted}
+
+    async def _retracted(self, ids: Collection[str], new: Iterable[Record]) -> Collection[str]:
+        """Those of these registered records that are retracted, by new retractions too."""
+        known = await find_retractions(self._reads, ids)
+        by_subject = {id: list(briefs) for id, briefs in known.by_subject.items()}
+        for record in new:
+            if record.kind is Kind.RETRACTION:
+                for id in _subjects(record):
+                    by_subject.setdefault(id, []).append(Brief(NEWEST, record.kind, record.id, None))
+        return Retractions(by_subject).at(NEWEST).keys()
 
     async def _linked(self, ids: Collection[str], roles: Collection[Role], *, inward: bool) -> dict[str, Kind]:
         """The registered records at the other end of edges of registered records, with their kinds."""
@@ -110,3 +157,8 @@ class _Cycles:
         links = await self._reads.links(stored, roles, inward=inward) if stored else []
         ends = sorted({link.source if inward else link.target for link in links})
         return {brief.id: brief.kind for brief in await self._reads.briefs(ends)} if ends else {}
+
+
+def _subjects(retraction: Record) -> Sequence[str]:
+    """What a retraction is about, by id; of a part of a record it takes nothing away that counts here."""
+    return () if "part" in retraction.content else retraction.content["subjects"]

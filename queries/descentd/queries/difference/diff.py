@@ -93,7 +93,7 @@ async def diff(
     apart = sorted(lineages[old.sequence] ^ lineages[new.sequence])
     contents = {entry.sequence: entry.record.content for entry in await registry.store.entries(apart)}
     done = [one for version in apart for one in _interventions(version, contents[version])]
-    trained = await training_of(registry, lineages, along.parents, upto)
+    trained = await training_of(registry, lineages, upto)
     found = populations(trained[old.sequence], trained[new.sequence], about)
     silent = {each for row in found for each in row.undocumented}
     series = [one.key for one in along.series]
@@ -141,7 +141,7 @@ def populations(base: Training, head: Training, attributes: Collection[str]) -> 
 
 
 async def _changes(registry: Registry, base: int, head: int, upto: int) -> list[Change]:
-    builds = await builds_of(registry, [base, head])
+    builds = await builds_of(registry, [base, head], upto)
     said = await profiles(registry.store, sorted({base, head}), upto)
     before, after = (
         wording(profile.record.content) if (profile := said[version].current) else {} for version in (base, head)

@@ -14,6 +14,7 @@ import numpy as np
 from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
 from descentd.graph.model.reach import Direction, Tail
+from descentd.graph.model.records import Brief
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
@@ -84,12 +85,18 @@ async def _touched(registry: Registry, tail: Tail, upto: int) -> set[int]:
     walk = registry.walk
     if await _redefines(registry, _of_kind(tail, Kind.METRIC_DEFINITION)):
         return await _evaluated(registry, (await walk.everything(upto, Kind.MODEL_VERSION)).tolist(), upto)
-    changed = set(_targets(tail, Role.EVALUATES))
-    changed |= await _subjects_of_retracted(registry, _of_kind(tail, Kind.RETRACTION))
+    retracted = await _retracted_by(registry, _of_kind(tail, Kind.RETRACTION))
+    changed = set(_targets(tail, Role.EVALUATES)) | await _versions_of(registry, retracted)
+    changed |= {brief.sequence for brief in retracted if brief.kind is Kind.MODEL_VERSION}  # which findings say
+    disclosures = [brief.sequence for brief in retracted if brief.kind is Kind.DISCLOSURE]
+    subjects = await _subjects_of(registry, [*_of_kind(tail, Kind.DISCLOSURE), *disclosures])
+    changed |= {brief.sequence for brief in subjects}
     # Data that has a twin from now on: whoever learned from the twin may be contaminated by what this came from, and
-    # whoever was evaluated on what the twin went into by having learned from what this came from.
-    same = set(tail.twins[:, 0].tolist())
-    changed |= same | await _evaluated_on(registry, same, upto)
+    # whoever was evaluated on what the twin went into by having learned from what this came from. So it is with data
+    # that is now known to have come from other data, or not to have.
+    data = {brief.sequence for brief in subjects if brief.kind is not Kind.MODEL_VERSION}
+    data |= set(tail.twins[:, 0].tolist())
+    changed |= data | await _evaluated_on(registry, data, upto)
     if not changed:
         return set()
     reached = await walk.members(sorted(changed), Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
@@ -109,16 +116,27 @@ async def _evaluated_on(registry: Registry, data: Collection[int], upto: int) ->
     return {link.target for link in about}
 
 
-async def _subjects_of_retracted(registry: Registry, retractions: Sequence[int]) -> set[int]:
-    """The versions that were retracted, which findings say, and those that retracted evaluations are about."""
-    if not retractions:
-        return set()
-    store = registry.store
-    subjects = await store.links(retractions, {Role.ABOUT}, inward=False)
-    briefs = await store.briefs(sorted({link.target for link in subjects}))
-    about = await store.links([brief.sequence for brief in briefs], {Role.EVALUATES}, inward=False)
-    versions = {brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION}
-    return versions.union(link.target for link in about)
+async def _retracted_by(registry: Registry, retractions: Sequence[int]) -> list[Brief]:
+    """All that some retractions are about, also what stands again because a retraction of it was retracted."""
+    found: dict[int, Brief] = {}
+    while retractions:
+        subjects = await _subjects_of(registry, retractions)
+        retractions = [one.sequence for one in subjects if one.kind is Kind.RETRACTION and one.sequence not in found]
+        found |= {brief.sequence: brief for brief in subjects}
+    return list(found.values())
+
+
+async def _subjects_of(registry: Registry, statements: Sequence[int]) -> list[Brief]:
+    """What some retractions or disclosures are about."""
+    links = await registry.store.links(statements, {Role.ABOUT}, inward=False) if statements else []
+    return await registry.store.briefs(sorted({link.target for link in links})) if links else []
+
+
+async def _versions_of(registry: Registry, retracted: Sequence[Brief]) -> set[int]:
+    """The versions that retracted evaluations are about."""
+    sequences = [brief.sequence for brief in retracted]
+    links = await registry.store.links(sequences, {Role.EVALUATES}, inward=False) if sequences else []
+    return {link.target for link in links}
 
 
 async def _redefines(registry: Registry, definitions: Sequence[int]) -> bool:

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.records import Brief
 from descentd.queries.erosion.assess import ALPHA, assess
 from descentd.queries.erosion.findings import Assessment, Finding, Span
 from descentd.queries.erosion.first_edition import assess_by_first_edition
 from descentd.queries.erosion.messages import message
-from descentd.queries.erosion.span_changes import between, introduced
+from descentd.queries.erosion.span_changes import between, disclosures_of, introduced
 from descentd.queries.erosion.summary import summary
 from descentd.queries.evaluation.comparable import Comparable, comparable
 from descentd.queries.evaluation.editions import CURRENT, FIRST
 from descentd.queries.evaluation.evaluations import VERSION
 from descentd.queries.evaluation.labels import LabelLookup, look_up_labels
+from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.lineage.builds import Change, builds_of
 from descentd.queries.registry import Registry
 
@@ -29,11 +31,15 @@ class _Assessments(Cache[Assessment]):
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """A derivation, or several with nothing measured in between, by refs, and what changed in it."""
+    """A derivation, or several with nothing measured in between, by refs, and what changed in it.
+
+    disclosures: those that alone state a step of it.
+    """
 
     start: str
     end: str
     changes: Sequence[Change]
+    disclosures: Sequence[Brief] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +98,9 @@ async def assessed(
 
 
 def _grounds(along: Comparable) -> Hashable:
-    """All that an assessment follows from beside its version, whose ancestors are the same for good."""
-    return tuple((s.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
+    """All that an assessment follows from beside its version: results, and who is known to descend from whom."""
+    parents = frozenset((version, tuple(named)) for version, named in along.parents.items())
+    return parents, tuple((s.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
 
 
 async def erosion(
@@ -104,24 +111,31 @@ async def erosion(
     of = await registry.find(ref, upto, VERSION, "of")
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
     found, along = await assessed(registry, of.sequence, upto, alpha=ALPHA if alpha is None else alpha, since=start)
-    spans = {span: between(span, along.parents) for one in found.findings for span in one.introduced_by}
+    ancestry = Ancestry(of.sequence, along.parents)
+    spans = {span: between(span, ancestry) for one in found.findings for span in one.introduced_by}
     inside = {version for span, versions in spans.items() for version in (span.ancestor, *versions)}
     called = await look_up_labels(registry, {*found.versions(), *inside}, found.series, upto)
-    reports = await finding_reports(registry, found, spans, called)
+    reports = await finding_reports(registry, found, spans, called, upto)
     return Erosion(found, reports, summary(found, called.labels(found.series)), called, upto)
 
 
 async def finding_reports(
-    registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: LabelLookup
+    registry: Registry, found: Assessment, spans: Mapping[Span, Sequence[int]], called: LabelLookup, upto: int
 ) -> list[FindingReport]:
     """Findings in refs, with what their derivations changed, by a fixed number of look-ups for all of them.
 
     spans: the versions on the way of each span that a finding labels.
     """
-    builds = await builds_of(registry, sorted({v for span, inner in spans.items() for v in (span.ancestor, *inner)}))
+    inside = sorted({v for span, inner in spans.items() for v in (span.ancestor, *inner)})
+    builds = await builds_of(registry, inside, upto)
+    stated = {span: disclosures_of(span, inner, builds, called.refs) for span, inner in spans.items()}
+    disclosures = await registry.store.resolve({id for ids in stated.values() for id in ids})
     introductions = {
         span: Introduction(
-            called.refs[span.ancestor], called.refs[span.descendant], introduced(span, inner, builds, called.refs)
+            called.refs[span.ancestor],
+            called.refs[span.descendant],
+            introduced(span, inner, builds, called.refs),
+            [disclosures[id] for id in stated[span]],
         )
         for span, inner in spans.items()
     }

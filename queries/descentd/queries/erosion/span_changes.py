@@ -5,26 +5,33 @@ from dataclasses import replace
 from typing import Any, Final
 
 from descentd.queries.erosion.findings import Span
-from descentd.queries.lineage.ancestry import Parents
+from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.lineage.builds import Build, Change, ChangeArea, changes, members
 
 _SETTINGS: Final = (ChangeArea.CODE, ChangeArea.CONFIG, ChangeArea.ENVIRONMENT)
 
 
-def between(span: Span, parents: Parents) -> list[int]:
-    """The versions on the way from the ancestor of a span to its descendant, that one last and included."""
-    up: dict[int, None] = {}
+def between(span: Span, ancestry: Ancestry) -> list[int]:
+    """The versions on the way from the ancestor of a span to its descendant, that one last and included.
+
+    In the order of the log, except that what was disclosed to be an ancestor comes first all the same.
+    """
+    places, parents = ancestry.places, ancestry.parents
+    up: set[int] = set()
     waiting = [span.descendant]
     while waiting:
         version = waiting.pop()
-        if version not in up and version > span.ancestor:  # what came earlier in the log cannot descend from it
-            up[version] = None
-            waiting += parents.get(version, ())
-    on_the_way: set[int] = {span.ancestor}
-    for version in sorted(up):
-        if any(parent in on_the_way for parent in parents.get(version, ())):
-            on_the_way.add(version)
-    return sorted(on_the_way - {span.ancestor})
+        if version not in up and places[version] > places[span.ancestor]:
+            up.add(version)
+            waiting += parents[version]
+    latest = {span.ancestor: span.ancestor}
+    """Of each version on the way, the last that was registered of it and of those before it."""
+    for version in sorted(up, key=places.__getitem__):
+        before = [latest[parent] for parent in parents[version] if parent in latest]
+        if before:
+            latest[version] = max(version, *before)
+    del latest[span.ancestor]
+    return sorted(latest, key=lambda version: (latest[version], places[version]))
 
 
 def introduced(
@@ -35,12 +42,15 @@ def introduced(
     Data that a version in between learned from was added too, for what comes after inherits it: its change names the
     version (`on`). So does a field of code, config or environment that had yet another value in between, and there
     the field says so. Parents are those that were merged in from outside; `relation` is how the end was derived.
+    What was disclosed counts with the rest, and says so.
     """
     start, end = builds[span.ancestor], builds[span.descendant]
     between_them = [version for version in versions if version != span.descendant]
     merged: dict[str, str] = {}
+    disclosed: set[str] = set()
     for version in versions:
         merged |= builds[version].parents
+        disclosed |= builds[version].disclosed.keys()
     for inner in (span.ancestor, *versions):
         merged.pop(refs[inner], None)
     # Who lists no data of its own was made from its parents alone, and has not unlearned what they learned.
@@ -49,9 +59,9 @@ def introduced(
         *_relations(span, versions, builds, refs),
         *(change for change in changes(start, end) if change.area in _SETTINGS),
         *_passing(start, end, between_them, builds, refs),
-        *members(ChangeArea.DATA, "trainedOn", before, end.data),
+        *members(ChangeArea.DATA, "trainedOn", before, end.data, {**start.disclosed, **end.disclosed}),
         *_inherited(start, end, between_them, builds, refs),
-        *members(ChangeArea.PARENT, "parents", {}, merged),
+        *members(ChangeArea.PARENT, "parents", {}, merged, disclosed),
     ]
 
 
@@ -60,9 +70,20 @@ def _relations(
 ) -> Iterator[Change]:
     """How the versions on the way were derived, such as QUANTIZE or MERGE, each relation once."""
     way = {refs[span.ancestor], *(refs[version] for version in versions)}
-    relations = [relation for version in versions for ref, relation in builds[version].parents.items() if ref in way]
-    if relations:
-        yield Change(ChangeArea.PARENT, "relation", None, ", ".join(dict.fromkeys(relations)))
+    steps = [(builds[version], ref) for version in versions for ref in builds[version].parents if ref in way]
+    if steps:
+        relations = dict.fromkeys(build.parents[ref] for build, ref in steps)
+        disclosed = any(ref in build.disclosed for build, ref in steps)
+        yield Change(ChangeArea.PARENT, "relation", None, ", ".join(relations), disclosed=disclosed)
+
+
+def disclosures_of(
+    span: Span, versions: Sequence[int], builds: Mapping[int, Build], refs: Mapping[int, str]
+) -> list[str]:
+    """The ids of the disclosures that alone state a step of a span."""
+    way = {refs[span.ancestor], *(refs[version] for version in versions)}
+    stating = [by for version in versions for ref, by in builds[version].disclosed.items() if ref in way]
+    return list(dict.fromkeys(id for by in stating for id in by))
 
 
 def _passing(
@@ -106,4 +127,5 @@ def _inherited(
     for version in versions:
         for ref in sorted(builds[version].data.keys() - known):
             known.add(ref)
-            yield Change(ChangeArea.DATA, "trainedOn", None, ref, refs[version])
+            disclosed = ref in builds[version].disclosed
+            yield Change(ChangeArea.DATA, "trainedOn", None, ref, refs[version], disclosed)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from descentd.queries.evaluation.contamination import Contamination, contamination
 from descentd.queries.evaluation.definitions import Metrics
-from descentd.queries.evaluation.editions import CURRENT
+from descentd.queries.evaluation.editions import CURRENT, SECOND
 from descentd.queries.evaluation.evaluations import Measured, measured
 from descentd.queries.evaluation.series import Series, SeriesKey
 from descentd.queries.lineage.ancestry import Parents, parents_of
@@ -28,7 +28,7 @@ async def comparable(registry: Registry, heads: Sequence[int], upto: int, editio
 
     Retracted results are out, and so are contaminated ones; the series hold the versions that they were of.
     """
-    parents = await parents_of(registry, heads, upto)
+    parents = await parents_of(registry, heads, upto, disclosed=edition > SECOND)
     found = await measured(registry, sorted(parents), upto, edition)
     learned = await learned_from(registry, heads, found, upto)
     return Comparable(parents, in_series(found, learned, parents), found.metrics)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.graph.disclosures import disclosed_steps
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Direction, Step
 from descentd.queries.registry import Registry
@@ -24,13 +25,13 @@ _MADE: Final = frozenset({Role.DERIVED_FROM, Role.INCLUDES})
 class Teachers:
     """What some data (`start`) was made from, as far as versions trained on it.
 
-    trained: by version, the nearest of what it trained on; before: by data, the step by which it was come to and from
-    where.
+    trained: by version, the nearest of what it trained on; before: by data, from where it was come to and by which
+    steps: two where a disclosure says so.
     """
 
     start: int
     trained: Mapping[int, int]
-    before: Mapping[int, tuple[int, Step]]
+    before: Mapping[int, tuple[int, Sequence[Step]]]
     learned: Learned
 
     def way(self, version: int) -> list[Step]:
@@ -39,8 +40,8 @@ class Teachers:
         onward = self.learned[at][version]
         back: list[Step] = []
         while at != self.start:
-            at, step = self.before[at]
-            back.append(step)
+            at, steps = self.before[at]
+            back += reversed(steps)
         return [Step(self.start, None), *reversed(back), *onward]
 
 
@@ -75,7 +76,13 @@ async def _learned(registry: Registry, heads: Sequence[int], upto: int) -> Learn
     store = registry.store
     ancestors = await registry.walk.members(heads, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)
     learned: defaultdict[int, dict[int, Sequence[Step]]] = defaultdict(dict)
-    for link in await store.links(sorted({*heads, *ancestors.tolist()}), {Role.TRAINED_ON}, inward=False):
+    versions = sorted({*heads, *ancestors.tolist()})
+    for link, disclosure in await disclosed_steps(store, versions, upto, {Role.TRAINED_ON}):
+        learned[link.target][link.source] = [
+            Step(disclosure, Role.TRAINED_ON),
+            Step(link.source, Role.ABOUT, back=True),
+        ]
+    for link in await store.links(versions, {Role.TRAINED_ON}, inward=False):
         learned[link.target][link.source] = [Step(link.source, Role.TRAINED_ON)]
     for link in await store.links(sorted(learned), {Role.INCLUDES}, inward=False):
         for version, steps in learned[link.source].items():
@@ -83,35 +90,38 @@ async def _learned(registry: Registry, heads: Sequence[int], upto: int) -> Learn
     return learned
 
 
-async def _made_from(registry: Registry, data: set[int], upto: int) -> Mapping[int, Sequence[Step]]:
+async def _made_from(registry: Registry, data: set[int], upto: int) -> Mapping[int, Sequence[Sequence[Step]]]:
     """One step back from each data: what it was derived from, its partitions, and partitions with the same digest."""
     store = registry.store
     records = [(entry.sequence, entry.record) for entry in await store.entries(sorted(data))]
     keys = {at: f"digest:{record.content['digest']}" for at, record in records if record.kind is Kind.PARTITION}
     holders = await store.find_by_keys(set(keys.values()))
     twins = {at: [twin for twin in holders[key] if twin <= upto] for at, key in keys.items()}
-    back: defaultdict[int, list[Step]] = defaultdict(list)
-    everything = data.union(*twins.values())
-    for link in await store.links(sorted(everything), _MADE, inward=False):
-        back[link.source].append(Step(link.target, link.role, back=True))
+    back: defaultdict[int, list[Sequence[Step]]] = defaultdict(list)
+    everything = sorted(data.union(*twins.values()))
+    for link in await store.links(everything, _MADE, inward=False):
+        back[link.source].append([Step(link.target, link.role, back=True)])
+    for link, disclosure in await disclosed_steps(store, everything, upto, _MADE):
+        back[link.source].append([Step(disclosure, Role.ABOUT), Step(link.target, link.role, back=True)])
     for at, same in twins.items():
-        back[at] += [Step(twin, Role.SAME_DATA) for twin in same if twin != at]
+        back[at] += [[Step(twin, Role.SAME_DATA)] for twin in same if twin != at]
     return back
 
 
-def _back(start: int, made_from: Mapping[int, Sequence[Step]], learned: Learned) -> Teachers:
+def _back(start: int, made_from: Mapping[int, Sequence[Sequence[Step]]], learned: Learned) -> Teachers:
     """Go back from data, nearest first, to all that it was made from."""
     trained: dict[int, int] = {}
-    before: dict[int, tuple[int, Step]] = {}
+    before: dict[int, tuple[int, Sequence[Step]]] = {}
     level = [start]
     while level:
         following = []
         for data in level:
             for version in learned.get(data, ()):
                 trained.setdefault(version, data)
-            for step in made_from.get(data, ()):
-                if step.sequence not in before and step.sequence != start:
-                    before[step.sequence] = data, step
-                    following.append(step.sequence)
+            for steps in made_from.get(data, ()):
+                origin = steps[-1].sequence
+                if origin not in before and origin != start:
+                    before[origin] = data, steps
+                    following.append(origin)
         level = following
     return Teachers(start, trained, before, learned)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
@@ -93,7 +94,10 @@ async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int)
 
 async def _copied(registry: Registry, documented: Mapping[int, Entry], upto: int) -> AsyncIterator[tuple[int, Drift]]:
     """The files are not the parent's, and the profile is, word for word."""
-    links = await registry.store.links(list(documented), {Role.DERIVED_FROM}, inward=False) if documented else []
+    if not documented:
+        return
+    links = await registry.store.links(list(documented), {Role.DERIVED_FROM}, inward=False)
+    links += await disclosed_links(registry.store, list(documented), upto, {Role.DERIVED_FROM})
     parents = sorted({link.target for link in links})
     if not parents:
         return

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
+from descentd.graph.disclosures import disclosures_about, stated_by
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Direction
@@ -19,9 +20,14 @@ class Ancestry:
 
     def __init__(self, head: int, parents: Parents) -> None:
         self.head = head
-        self.versions = _ancestors_first(head, parents)
-        self.parents = {version: tuple(dict.fromkeys(parents.get(version, ()))) for version in self.versions}
+        self.parents = _ancestors_first(head, parents)
+        self.versions = list(self.parents)
         self._points: dict[frozenset[int], Points] = {}
+
+    @cached_property
+    def places(self) -> Mapping[int, int]:
+        """The place of each version in an order in which ancestors come first."""
+        return {version: place for place, version in enumerate(self.versions)}
 
     def since(self, start: int) -> "Ancestry":
         """Only this ancestor and its descendants. Raises InvalidInput where it is none of the ancestors."""
@@ -66,18 +72,29 @@ class Ancestry:
         return self._points[found]
 
 
-def _ancestors_first(head: int, parents: Parents) -> list[int]:
-    """The head and its ancestors, each after its parents."""
-    order: dict[int, None] = {}
+def _ancestors_first(head: int, parents: Parents) -> dict[int, tuple[int, ...]]:
+    """The parents of the head and of its ancestors, each version after its parents.
+
+    A parent that descends from the version itself is left out. None that is registered now does, but older registries
+    took disclosures that closed a cycle once an earlier one counted again.
+    """
+    order: dict[int, tuple[int, ...]] = {}
+    entered: set[int] = set()
     stack = [head]
     while stack:
         version = stack[-1]
-        missing = [parent for parent in parents.get(version, ()) if parent not in order] if version not in order else []
+        if version in order:
+            stack.pop()
+            continue
+        entered.add(version)
+        named = tuple(dict.fromkeys(parents.get(version, ())))
+        # What was entered and has no place yet is on the way from the head to this version.
+        missing = [parent for parent in named if parent not in entered]
         if missing:
             stack += missing
         else:
-            order[stack.pop()] = None
-    return list(order)
+            order[stack.pop()] = tuple(parent for parent in named if parent in order)
+    return order
 
 
 class Points:
@@ -160,17 +177,24 @@ class Points:
         return [start for start in self.versions if longest[start] == most]
 
 
-async def parents_of(registry: Registry, heads: Sequence[int], upto: int) -> dict[int, Sequence[int]]:
+async def parents_of(
+    registry: Registry, heads: Sequence[int], upto: int, *, disclosed: bool = True
+) -> dict[int, Sequence[int]]:
     """The parents of some versions and of all their ancestors, by a fixed number of look-ups; the first named first.
 
-    Every one of them is a key, those without parents too. Data passes influence on as well, but a model that made some
-    of it is no parent: only derivations count.
+    Parents that were disclosed by then follow those that a version names itself, in the order of the disclosures; with
+    `disclosed=False` only the latter are. Every one of the versions is a key, those without parents too. Data passes
+    influence on as well, but a model that made some of it is no parent: only derivations count.
     """
     reached = await registry.walk.members(heads, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)
-    links = await registry.store.links(sorted({*reached.tolist(), *heads}), {Role.DERIVED_FROM}, inward=False)
+    everyone = sorted({*reached.tolist(), *heads})
     targets: defaultdict[int, list[int]] = defaultdict(list)
-    for link in links:
+    for link in await registry.store.links(everyone, {Role.DERIVED_FROM}, inward=False):
         targets[link.source].append(link.target)
+    about = await disclosures_about(registry.store, everyone, upto) if disclosed else {}
+    stated = await stated_by(registry.store, about, {Role.DERIVED_FROM})
+    for version, disclosures in about.items():
+        targets[version] += [link.target for disclosure in disclosures for link in stated[disclosure]]
     parents: dict[int, Sequence[int]] = {}
     waiting = list(heads)
     while waiting:
@@ -178,9 +202,8 @@ async def parents_of(registry: Registry, heads: Sequence[int], upto: int) -> dic
         if version not in parents:
             parents[version] = targets.get(version, ())
             waiting += parents[version]
-    merges = [version for version, named in parents.items() if len(named) > 1]
-    parents |= zip(merges, await _in_order(registry, merges), strict=True)
-    return parents
+    several = [version for version, named in parents.items() if len(named) > 1]
+    return parents | await _in_order(registry, several, about)
 
 
 def with_ancestors(version: int, parents: Parents) -> set[int]:
@@ -195,11 +218,18 @@ def with_ancestors(version: int, parents: Parents) -> set[int]:
     return found
 
 
-async def _in_order(registry: Registry, versions: Sequence[int]) -> list[list[int]]:
-    """The parents of versions in the order in which they were named, each once."""
+async def _in_order(
+    registry: Registry, versions: Sequence[int], about: Mapping[int, Sequence[int]]
+) -> dict[int, Sequence[int]]:
+    """The parents of versions in the order in which they were named, by themselves and by disclosures, each once."""
     if not versions:
-        return []
-    contents = [entry.record.content for entry in await registry.store.entries(versions)]
-    named = [list(dict.fromkeys(parent["node"] for parent in content["parents"])) for content in contents]
-    briefs = await registry.store.resolve({id for ids in named for id in ids})
-    return [[briefs[id].sequence for id in ids] for ids in named]
+        return {}
+    naming = {version: [version, *about.get(version, ())] for version in versions}
+    entries = await registry.store.entries(sorted({record for records in naming.values() for record in records}))
+    contents = {entry.sequence: entry.record.content for entry in entries}
+    named = {
+        version: [parent["node"] for record in records for parent in contents[record].get("parents", ())]
+        for version, records in naming.items()
+    }
+    briefs = await registry.store.resolve({id for ids in named.values() for id in ids})
+    return {version: list(dict.fromkeys(briefs[id].sequence for id in ids)) for version, ids in named.items()}

@@ -1,13 +1,15 @@
 """What a version was made of, as people read it, and what differs between two of them."""
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from descentd.graph.disclosures import disclosures_about
 from descentd.graph.model.differences import differences
 from descentd.graph.model.identity import Content
+from descentd.graph.model.records import Record
 from descentd.queries.registry import Registry
 
 
@@ -28,7 +30,8 @@ class Change:
     """A dotted field with its JSON value on either side, None where it is absent.
 
     Data and parents that were added or removed are refs, in the field `trainedOn` or `parents`. `on`: of a change over
-    several derivations, the version in between that alone shows it.
+    several derivations, the version in between that alone shows it. `disclosed`: no version says so itself, it was
+    disclosed later.
     """
 
     area: ChangeArea
@@ -36,11 +39,15 @@ class Change:
     before: Any
     after: Any
     on: str | None = None
+    disclosed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """What a version was made of: `data` and `parents` hold roles and relations by ref, `files` digests by name."""
+    """What a version was made of: `data` and `parents` hold roles and relations by ref, `files` digests by name.
+
+    disclosed: of `data` and `parents`, those that the version does not name itself, with the ids of the disclosures.
+    """
 
     code: Content
     config: Any
@@ -48,18 +55,25 @@ class Build:
     data: Mapping[str, str]
     parents: Mapping[str, str]
     files: Mapping[str, str]
+    disclosed: Mapping[str, Sequence[str]]
 
 
-async def builds_of(registry: Registry, versions: Sequence[int]) -> dict[int, Build]:
-    """What versions were made of, by a fixed number of look-ups."""
-    contents = {entry.sequence: entry.record.content for entry in await registry.store.entries(sorted(set(versions)))}
-    ids = {id for content in contents.values() for id in _named(content)}
+async def builds_of(registry: Registry, versions: Sequence[int], upto: int) -> dict[int, Build]:
+    """What versions were made of as known at a sequence, by a fixed number of look-ups."""
+    about = await disclosures_about(registry.store, sorted(set(versions)), upto)
+    wanted = {*versions, *(disclosure for disclosures in about.values() for disclosure in disclosures)}
+    records = {entry.sequence: entry.record for entry in await registry.store.entries(sorted(wanted))}
+    ids = {id for record in records.values() for id in _named(record.content)}
     briefs = await registry.store.resolve(ids)
-    parts = {content[part] for content in contents.values() for part in _PARTS if part in content}
+    contents = [records[version].content for version in versions]
+    parts = {content[part] for content in contents for part in _PARTS if part in content}
     entries = await registry.store.entries([briefs[id].sequence for id in parts])
     held = {entry.record.id: entry.record.content for entry in entries}
     refs = {id: brief.ref for id, brief in briefs.items()}
-    return {version: _build(content, held, refs) for version, content in contents.items()}
+    return {
+        version: _build(records[version].content, [records[one] for one in about.get(version, ())], held, refs)
+        for version in dict.fromkeys(versions)
+    }
 
 
 def changes(before: Build, after: Build) -> list[Change]:
@@ -68,19 +82,23 @@ def changes(before: Build, after: Build) -> list[Change]:
         *fields(ChangeArea.CODE, {"code": before.code}, {"code": after.code}),
         *fields(ChangeArea.CONFIG, {"config": before.config}, {"config": after.config}),
         *fields(ChangeArea.ENVIRONMENT, {"environment": before.environment}, {"environment": after.environment}),
-        *members(ChangeArea.DATA, "trainedOn", before.data, after.data),
+        *members(ChangeArea.DATA, "trainedOn", before.data, after.data, {**before.disclosed, **after.disclosed}),
         *_files(before.files, after.files),
-        *members(ChangeArea.PARENT, "parents", before.parents, after.parents),
+        *members(ChangeArea.PARENT, "parents", before.parents, after.parents, {**before.disclosed, **after.disclosed}),
     ]
 
 
-def members(area: ChangeArea, field: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
-    """What was removed, added, or kept in another role."""
-    yield from (Change(area, field, ref, None) for ref in sorted(before.keys() - after.keys()))
-    yield from (Change(area, field, None, ref) for ref in sorted(after.keys() - before.keys()))
+def members(
+    area: ChangeArea, field: str, before: Mapping[str, str], after: Mapping[str, str], disclosed: Collection[str]
+) -> Iterator[Change]:
+    """What was removed, added, or kept in another role; `disclosed`: what was not named by the versions themselves."""
+    for ref in sorted(before.keys() - after.keys()):
+        yield Change(area, field, ref, None, disclosed=ref in disclosed)
+    for ref in sorted(after.keys() - before.keys()):
+        yield Change(area, field, None, ref, disclosed=ref in disclosed)
     for ref in sorted(before.keys() & after.keys()):
         if before[ref] != after[ref]:
-            yield Change(area, f"{field}[{ref}]", before[ref], after[ref])
+            yield Change(area, f"{field}[{ref}]", before[ref], after[ref], disclosed=ref in disclosed)
 
 
 def fields(area: ChangeArea, before: Content, after: Content) -> Iterator[Change]:
@@ -104,25 +122,35 @@ def _named(content: Content) -> Iterator[str]:
     yield from (one["node"] for part in ("trainedOn", "parents") for one in content.get(part, ()))
 
 
-def _build(content: Content, held: Mapping[str, Content], refs: Mapping[str, str]) -> Build:
+def _build(
+    content: Content, disclosures: Sequence[Record], held: Mapping[str, Content], refs: Mapping[str, str]
+) -> Build:
     parts = {part: held[content[part]] for part in _PARTS if part in content}
     environment = dict(parts.get("environment", {}))
     if "dependencies" in environment:
         environment["dependencies"] = {one["name"]: one["version"] for one in environment["dependencies"]}
+    stated = [content, *(record.content for record in disclosures)]
+    own = {one["node"] for part in ("trainedOn", "parents") for one in content.get(part, ())}
+    disclosed: defaultdict[str, list[str]] = defaultdict(list)
+    for record in disclosures:
+        for id in dict.fromkeys(_named(record.content)):
+            if id not in own:
+                disclosed[refs[id]].append(record.id)
     return Build(
         parts.get("code", {}),
         parts.get("config", {}).get("parameters"),
         environment,
-        _joined((refs[one["node"]], one["role"]) for one in content.get("trainedOn", ())),
-        _joined((refs[one["node"]], one["relation"]) for one in content.get("parents", ())),
+        _joined((refs[one["node"]], one["role"]) for each in stated for one in each.get("trainedOn", ())),
+        _joined((refs[one["node"]], one["relation"]) for each in stated for one in each.get("parents", ())),
         _by_name(content.get("artifacts", ())),
+        disclosed,
     )
 
 
 def _joined(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
     """By ref, all roles; one may be named in several."""
     joined: dict[str, str] = {}
-    for ref, role in sorted(pairs):
+    for ref, role in sorted(set(pairs)):
         joined[ref] = f"{joined[ref]}, {role}" if ref in joined else role
     return joined
 

@@ -1,16 +1,15 @@
 """The neighbourhood of a record in the influence graph: nodes nearest first, and the edges among them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model import reach
 from descentd.graph.model.errors import InvalidInput
-from descentd.graph.model.kinds import INFLUENCE, Kind, Role
+from descentd.graph.model.kinds import INFLUENCE, Role
 from descentd.graph.model.reach import ReachQuery
 from descentd.graph.model.records import Brief
-from descentd.graph.retractions import retracted_ids
-from descentd.graph.store.base import Link, Reads
 from descentd.queries.registry import Registry
 
 USUAL = 500
@@ -83,24 +82,3 @@ async def _edges(registry: Registry, briefs: Sequence[Brief], upto: int) -> list
     links += await disclosed_links(registry.store, list(ids), upto)
     joints = [Joint(ids[link.source], ids[link.target], link.role) for link in links if link.target in ids]
     return list(dict.fromkeys(joints))
-
-
-async def disclosed_links(reads: Reads, sequences: Collection[int], upto: int) -> list[Link]:
-    """The edges that the disclosures in force at a sequence add to some records, each with the record as its source."""
-    about = await reads.links(sequences, {Role.ABOUT}, inward=True)
-    briefs = await reads.briefs(sorted({link.source for link in about if link.source <= upto}))
-    disclosures = {brief.sequence: brief.id for brief in briefs if brief.kind is Kind.DISCLOSURE}
-    if not disclosures:
-        return []
-    retracted = await retracted_ids(reads, disclosures.values(), upto)
-    standing = {sequence for sequence, id in disclosures.items() if id not in retracted}
-    stated = await reads.links(sorted(standing), INFLUENCE | {Role.SUPERSEDES}, inward=False)
-    superseded = {link.target for link in stated if link.role is Role.SUPERSEDES}
-    in_force = standing - superseded
-    return [
-        Link(subject.target, link.role, link.target, link.detail)
-        for link in stated
-        if link.role in INFLUENCE and link.source in in_force
-        for subject in about
-        if subject.source == link.source
-    ]

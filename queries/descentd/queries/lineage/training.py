@@ -8,13 +8,18 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from descentd.graph.disclosures import disclosed_links, disclosed_steps
+from descentd.graph.documentation import Stated, is_documented, speaks_of_training
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.kinds import Edge, Kind, Role
 from descentd.graph.model.reach import Documented, Share
 from descentd.graph.store.base import Link
-from descentd.queries.lineage.ancestry import Parents
 from descentd.queries.registry import Registry
+
+_LEARNING: Final = frozenset({Role.TRAINED_ON, Role.DERIVED_FROM})
+_MADE_BY: Final = frozenset({Role.BUILT_FROM, Role.CONFIGURED_BY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +77,22 @@ class Training:
         return [*self.gaps, *unsaid, *uncounted][:1]
 
 
-async def training_of(
-    registry: Registry, lineages: Mapping[int, Collection[int]], parents: Parents, upto: int
-) -> dict[int, Training]:
-    """What versions learned from, by a fixed number of look-ups.
+async def training_of(registry: Registry, lineages: Mapping[int, Collection[int]], upto: int) -> dict[int, Training]:
+    """What versions learned from, as known at a sequence, by a fixed number of look-ups.
 
     lineages: for each version, itself and all that it was derived from.
     """
     store = registry.store
     everyone = sorted(set().union(*lineages.values()))
-    links = await store.links(everyone, {Role.TRAINED_ON, Role.DERIVED_FROM}, inward=False)
+    links = [
+        *await store.links(everyone, {Role.TRAINED_ON}, inward=False),
+        *await disclosed_links(store, everyone, upto, {Role.TRAINED_ON}),
+    ]
     learned: defaultdict[int, list[int]] = defaultdict(list)
     for link in links:
-        if link.role is Role.TRAINED_ON and _teaches(link):
+        if _teaches(link):
             learned[link.source].append(link.target)
-    taught_by_parents = {link.source for link in links if link.role is Role.DERIVED_FROM and _teaches(link)}
+    undocumented = await undocumented_of(registry, everyone, upto)
     kinds = {brief.sequence: brief.kind for brief in await store.briefs(sorted({*_flat(learned.values())}))}
     included: defaultdict[int, list[int]] = defaultdict(list)
     for link in await store.links(list(kinds), {Role.INCLUDES}, inward=False):
@@ -96,16 +102,42 @@ async def training_of(
     found: dict[int, Training] = {}
     for version, lineage in lineages.items():
         data = {each for one in lineage for each in learned.get(one, ())}
-        silent = {one for one in lineage if one not in learned and (one in taught_by_parents or not parents.get(one))}
         by_digest: dict[str, Part] = {}
         for partition in sorted({*_flat(members[each] for each in data)}):
             held = by_digest.get(parts[partition].digest)
             if held is None or (not held.shares and parts[partition].shares):
                 by_digest[parts[partition].digest] = parts[partition]
+        silent = undocumented.intersection(lineage)
         found[version] = Training(
             list(by_digest.values()), sorted(silent | {each for each in data if not members[each]})
         )
     return found
+
+
+async def undocumented_of(registry: Registry, versions: Sequence[int], upto: int) -> set[int]:
+    """Those of some versions of which it is not documented what they learned from, by the rules of exposure."""
+    store = registry.store
+    own: defaultdict[int, list[Stated]] = defaultdict(list)
+    for link in await store.links(versions, _LEARNING, inward=False):
+        own[link.source].append((link.role, _teaches(link)))
+    steps = await disclosed_steps(store, versions, upto, _LEARNING)
+    stating = await store.entries(sorted({disclosure for _, disclosure in steps}))
+    complete = {entry.sequence: bool(entry.record.content.get("complete")) for entry in stating}
+    disclosed: defaultdict[int, list[tuple[Stated, bool]]] = defaultdict(list)
+    for link, disclosure in steps:
+        disclosed[link.source].append(((link.role, _teaches(link)), complete[disclosure]))
+    silent = {one for one in versions if not is_documented(own[one], disclosed[one], trained=False)}
+    in_doubt = [one for one in versions if one not in silent and (Role.TRAINED_ON, True) not in own[one]]
+    trained = await _trained(registry, in_doubt)
+    return silent | {one for one in trained if not is_documented(own[one], disclosed[one], trained=True)}
+
+
+async def _trained(registry: Registry, versions: Sequence[int]) -> set[int]:
+    """Those of some versions whose code or config speaks of training."""
+    links = await registry.store.links(versions, _MADE_BY, inward=False) if versions else []
+    entries = await registry.store.entries(sorted({link.target for link in links})) if links else []
+    speaking = {one.sequence for one in entries if speaks_of_training(one.record.kind, one.record.content)}
+    return {link.source for link in links if link.target in speaking}
 
 
 def _teaches(link: Link) -> bool:

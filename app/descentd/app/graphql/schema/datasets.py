@@ -4,6 +4,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.schema.disclosures import Disclosure, disclosures_of
 from descentd.app.graphql.schema.enums import Documented
 from descentd.app.graphql.schema.records import Record, named, node
 from descentd.app.graphql.schema.scalars import Count, Digest
@@ -51,6 +52,10 @@ class Dataset(Record, kind=Kind.DATASET):
     async def partitions(self, info: Info) -> list["Partition"]:
         return [await named(info, id, self.at) for id in (await self._content(info)).get("partitions", ())]
 
+    @strawberry.field(description="The disclosures about its lineage, oldest first, also those no longer in force.")
+    async def disclosures(self, info: Info) -> list[Disclosure]:
+        return await disclosures_of(info, self.sequence, self.at)
+
 
 @strawberry.type(description="A part of a dataset with a digest of its own.")
 class Partition(Record, kind=Kind.PARTITION):
@@ -89,6 +94,12 @@ class Partition(Record, kind=Kind.PARTITION):
         held = (await store.find_by_keys([key])).get(key, [])
         twins = [sequence for sequence in held if sequence != self.sequence and sequence <= self.at]
         return [node(brief, self.at) for brief in await store.briefs(twins)]
+
+    @strawberry.field(
+        description="The disclosures about its lineage or its dataset's, oldest first, also those no longer in force."
+    )
+    async def disclosures(self, info: Info) -> list[Disclosure]:
+        return await disclosures_of(info, self.sequence, self.at)
 
     async def _population(self, info: Info) -> tuple[Level, list[PopulationShare]]:
         statements = await context(info).statements.load(self.sequence)

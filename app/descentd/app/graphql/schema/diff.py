@@ -27,6 +27,7 @@ class VersionChange:
     field: str = strawberry.field(description="Its dotted path, for example `config.learning_rate`.")
     before: JSON | None = strawberry.field(description="The value in the base; null if it has none.")
     after: JSON | None = strawberry.field(description="The value in the head; null if it has none.")
+    disclosed: bool = strawberry.field(description="Whether only a disclosure says so, and no version itself.")
 
 
 @strawberry.type(description="An intervention for a group between two versions.")
@@ -158,7 +159,13 @@ class DiffQuery:
         return Diff(
             relation=found.relation,
             changes=[
-                VersionChange(area=one.area, field=one.field, before=JSON(one.before), after=JSON(one.after))
+                VersionChange(
+                    area=one.area,
+                    field=one.field,
+                    before=JSON(one.before),
+                    after=JSON(one.after),
+                    disclosed=one.disclosed,
+                )
                 for one in found.changes
             ],
             interventions=[

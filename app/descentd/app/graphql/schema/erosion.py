@@ -8,6 +8,7 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import AsOf, Of
+from descentd.app.graphql.schema.disclosures import Disclosure
 from descentd.app.graphql.schema.enums import ErosionKind, ErosionVerdict
 from descentd.app.graphql.schema.evaluations import Suite, suite_of
 from descentd.app.graphql.schema.records import Record, node
@@ -102,6 +103,7 @@ class FieldChange:
     on: Ref | None = strawberry.field(
         description="The version in between that alone has the change; null if `from` and `to` differ."
     )
+    disclosed: bool = strawberry.field(description="Whether only a disclosure says so, and no version itself.")
 
 
 @strawberry.type(description="A derivation, or several with nothing measured in between.")
@@ -111,6 +113,9 @@ class Introduction:
     from_: Ref = strawberry.field(name="from", description="The ancestor.")
     to: Ref = strawberry.field(description="The version that was derived from it.")
     changes: list[FieldChange] = strawberry.field(description="The changes between the two.")
+    disclosures: list[Disclosure] = strawberry.field(
+        description="The disclosures without which it would not be known that `to` comes from `from`."
+    )
 
 
 @strawberry.type(description="A metric that got worse, or that is no longer measured.")
@@ -230,6 +235,7 @@ def field_change(change: Change) -> FieldChange:
         before=JSON(change.before),
         after=JSON(change.after),
         on=None if change.on is None else Ref(change.on),
+        disclosed=change.disclosed,
     )
 
 
@@ -277,7 +283,12 @@ def finding(report_: report.FindingReport, data: Mapping[str, Brief], at: int) -
         suite=suite_of(found.series.protocol),
         data=_on(found.series.protocol, data, at),
         introduced_by=[
-            Introduction(from_=Ref(one.start), to=Ref(one.end), changes=[field_change(each) for each in one.changes])
+            Introduction(
+                from_=Ref(one.start),
+                to=Ref(one.end),
+                changes=[field_change(each) for each in one.changes],
+                disclosures=[node(each, at) for each in one.disclosures],
+            )
             for one in report_.introduced_by
         ],
         message=report_.message,

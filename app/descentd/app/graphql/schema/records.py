@@ -48,7 +48,15 @@ class Record(Node):
 
     @strawberry.field(description="Whether it was retracted: then it stays, but nothing may rely on it any more.")
     async def retracted(self, info: Info) -> bool:
-        return await context(info).retracted.load((self.id, self.at))
+        return await context(info).retractions.load((self.id, self.at)) is not None
+
+    @strawberry.field(
+        description="The retraction in force, the first if there are several; null if it is not retracted."
+    )
+    async def retraction(self, info: Info) -> "Retraction | None":
+        retraction = await context(info).retractions.load((self.id, self.at))
+        found: Retraction | None = None if retraction is None else node(retraction, self.at)
+        return found
 
     @strawberry.field(description="The retracted records in its ancestry, on which it relies.")
     async def retracted_origins(self, info: Info) -> list["Record"]:
@@ -120,6 +128,15 @@ class Receipt:
         return found
 
 
+@strawberry.type(description="A statement that an earlier record is not to be relied on.")
+class Retraction(Record, kind=Kind.RETRACTION):
+    """Retraction."""
+
+    @strawberry.field(description="The reason for the retraction.")
+    async def reason(self, info: Info) -> str:
+        return str((await self._content(info))["reason"])
+
+
 @strawberry.type(description="The code that built a version.")
 class Code(Record, kind=Kind.CODE):
     """Code."""
@@ -179,7 +196,5 @@ def _plain(kind: Kind, name: str, description: str) -> None:
 for _kind, _description in (
     (Kind.METRIC_DEFINITION, "What a metric means in this registry."),
     (Kind.POPULATION, "A statement about the population of a partition."),
-    (Kind.RETRACTION, "A statement that an earlier record is not to be relied on."),
-    (Kind.DISCLOSURE, "Lineage of a version or dataset that became known after it was registered."),
 ):
     _plain(_kind, _kind.title().replace("_", ""), _description)

@@ -6,7 +6,8 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
-from descentd.app.graphql.schema.enums import KinRelation, Relation, TrainingRole, VerdictStatus
+from descentd.app.graphql.schema.disclosures import Disclosure, TrainingData, disclosures_of, training_data
+from descentd.app.graphql.schema.enums import KinRelation, Relation, VerdictStatus
 from descentd.app.graphql.schema.flags import Flag
 from descentd.app.graphql.schema.records import Code, Config, Environment, Record, named, node
 from descentd.app.graphql.schema.reviews import Review
@@ -35,14 +36,6 @@ class Parent:
 
     relation: Relation = strawberry.field(description="How the version was derived.")
     node: "ModelVersion" = strawberry.field(description="The parent.")
-
-
-@strawberry.type(description="Data that a version learned from, or retrieves at run time.")
-class TrainingData:
-    """Training data."""
-
-    role: TrainingRole = strawberry.field(description="What the data was used for.")
-    node: Record = strawberry.field(description="The dataset or partition.")
 
 
 @strawberry.type(description="An artifact: a file of a version.")
@@ -119,12 +112,11 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
 
     @strawberry.field(description="Data that it learned from, or retrieves at run time.")
     async def trained_on(self, info: Info) -> list[TrainingData]:
-        data = (await self._content(info)).get("trainedOn", ())
-        nodes = await context(info).named.load_many([one["node"] for one in data])
-        return [
-            TrainingData(role=TrainingRole(one["role"]), node=node(brief, self.at))
-            for one, brief in zip(data, nodes, strict=True)
-        ]
+        return await training_data(info, await self._content(info), self.at)
+
+    @strawberry.field(description="The disclosures about its lineage, oldest first, also those no longer in force.")
+    async def disclosures(self, info: Info) -> list[Disclosure]:
+        return await disclosures_of(info, self.sequence, self.at)
 
     @strawberry.field(description="The code that built it.")
     async def code(self, info: Info) -> Code | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Direction, ExposureQuery, Term
 from descentd.queries.governance.gate.context import GateContext, Observation
@@ -19,7 +20,9 @@ async def training(context: GateContext) -> Observation:
     """
     registry, version = context.registry, context.version.sequence
     above = await registry.walk.members([version], Direction.ANCESTORS, context.upto, Kind.MODEL_VERSION)
-    links = await registry.store.links([version, *above.tolist()], {Role.TRAINED_ON}, inward=False)
+    lineage = [version, *above.tolist()]
+    links = await registry.store.links(lineage, {Role.TRAINED_ON}, inward=False)
+    links += await disclosed_links(registry.store, lineage, context.upto, {Role.TRAINED_ON})
     own = {link.target for link in links if link.source == version}
     learned = {link.target for link in links}
     wholes = await registry.store.links(learned, {Role.INCLUDES}, inward=True) if learned else []

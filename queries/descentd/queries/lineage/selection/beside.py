@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
 from descentd.graph.model.reach import Direction, Neighbours, SupportsNeighbours
 from descentd.graph.store.base import Link
-from descentd.queries.lineage.lineage import disclosed_links
 from descentd.queries.registry import Registry
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
-from descentd.queries.lineage.lineage import disclosed_links
 from descentd.queries.lineage.selection.beside import beside
 from descentd.queries.registry import Registry
 
