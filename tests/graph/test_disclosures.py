@@ -163,6 +163,7 @@ async def test_nothing_descends_from_itself(each: Store) -> None:
     ):
         error = await refusal(each, *together)
         assert isinstance(error, Cycle)
+        assert error.field in {f"disclosures[{i}]" for i in range(len(together))}
         assert "would descend from itself" in error.message
     await disclose(each, disclosure(model("a"), parents=parent(model("b"))))
     assert isinstance(await refusal(each, disclosure(model("b"), parents=parent(model("child")))), Cycle)

@@ -57,6 +57,26 @@ async def test_stale_by_evidence_that_came_later_until_it_is_confirmed(registry:
     assert await kinds(registry) == {}
 
 
+async def test_stale_by_a_disclosure_of_its_lineage(registry: Registry) -> None:
+    await send(registry, **lineage(safetyProfile=OWN))
+    given = {"subject": CHILD, "trainedOn": [{"ref": "dataset:d@1#h", "role": "TRAIN"}], "source": "s", "reason": "r"}
+    done = await send(registry, disclosures=[given])
+    found = await documentation_drift(registry, None, None, None)
+    [stale] = found.items[0].findings
+    assert stale.message.startswith("1 disclosure came after the safety profile")
+    assert stale.evidence == tuple(done.created)
+    await send(registry, safetyProfiles=[{"subject": CHILD, "profile": OWN}])  # read again, and confirmed
+    assert await kinds(registry) == {}
+
+
+async def test_copied_from_a_disclosed_parent(registry: Registry) -> None:
+    await send(registry, models=[version("1", safetyProfile=PROFILE), version("2", safetyProfile=PROFILE)])
+    assert await kinds(registry) == {}
+    parent = {"subject": CHILD, "parents": [{"ref": PARENT, "relation": "FINE_TUNE"}], "source": "s", "reason": "r"}
+    await send(registry, disclosures=[parent])
+    assert await kinds(registry) == {CHILD: ["STALE_PROFILE", "COPIED_PROFILE"]}
+
+
 async def test_retracted_evidence_makes_nothing_stale(registry: Registry) -> None:
     await send(registry, **lineage(safetyProfile=OWN))
     done = await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.8)])

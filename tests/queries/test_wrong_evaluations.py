@@ -39,7 +39,7 @@ WRONG: dict[str, tuple[dict[str, Any], Code, str]] = {
         evaluation(metric(slice=[OLD]), metric(slice=[OLD])), Code.INVALID_INPUT, "evaluations[0].metrics[1].name",
     ),
     "an attribute twice": (
-        evaluation(metric(slice=[OLD, OLD | {"value": "1"}])), Code.INVALID_INPUT, f"{HERE}.slice",
+        evaluation(metric(slice=[OLD, OLD | {"value": "1"}])), Code.INVALID_INPUT, f"{HERE}.slice[1].attribute",
     ),
     "no metrics": (evaluation(), Code.INVALID_INPUT, "evaluations[0].metrics"),
     "an unknown metric": (evaluation(metric(name="acuracy")), Code.UNKNOWN_METRIC, f"{HERE}.name"),

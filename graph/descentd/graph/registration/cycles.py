@@ -5,7 +5,7 @@ what superseded it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from descentd.graph.model.errors import Cycle
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
@@ -15,10 +15,15 @@ from descentd.graph.retractions import NEWEST, Retractions, find_retractions
 from descentd.graph.store.base import Reads
 
 
-async def check_cycles(reads: Reads, new: Sequence[Record]) -> None:
-    """Raise Cycle where new records close one: disclosures, or retractions by which some count again."""
+async def check_cycles(
+    reads: Reads, new: Sequence[Record], field_of: Callable[[str], str | None] = lambda _: None
+) -> None:
+    """Raise Cycle where new records close one: disclosures, or retractions by which some count again.
+
+    field_of: where the input gives the new record with an id.
+    """
     if any(record.kind in (Kind.DISCLOSURE, Kind.RETRACTION) for record in new):
-        cycle = await _Cycles(reads, new).find()
+        cycle = await _Cycles(reads, new).find(field_of)
         if cycle is not None:
             raise cycle
 
@@ -43,12 +48,13 @@ class _Cycles:
                 elif edge.role is Role.ABOUT and record.kind is Kind.DISCLOSURE:
                     self._about[edge.target].add(record.id)
 
-    async def find(self) -> Cycle | None:
+    async def find(self, field_of: Callable[[str], str | None]) -> Cycle | None:
         """The first cycle that the new disclosures close; same data in two partitions makes none."""
         for record in self._new.values():
             if record.kind is Kind.DISCLOSURE and await self._closes(record):
                 subject = await self._ref(record.content["subject"])
-                return Cycle(f"{subject} would descend from itself by what is disclosed of it: remove that part.")
+                message = f"{subject} would descend from itself by what is disclosed of it: remove that part."
+                return Cycle(message, field_of(record.id))
         for record in await self._revived():
             if await self._closes(record):
                 subject = await self._ref(record.content["subject"])

@@ -101,7 +101,7 @@ async def _check(reads: Reads, builder: RecordBuilder, manifest: ManifestInput, 
     for problem in builder.problems:
         problem.field = problem.field and as_given(manifest, problem.field)
     builder.raise_problems()
-    await check_cycles(reads, new)
+    await check_cycles(reads, new, builder.field_of)
     return new
 
 

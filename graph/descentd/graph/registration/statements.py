@@ -21,7 +21,8 @@ from descentd.graph.store.base import Reads
 
 _PARTITION: Final = frozenset({Kind.PARTITION})
 _ANYTHING: Final = frozenset(Kind)
-_EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
+_EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS, Role.ABOUT})
+"""What is ABOUT a version is evidence only where it is a disclosure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class Statements:
         ids = {brief.sequence: brief.id for brief in subjects.values()}
         links = await self._reads.links(list(ids), _EVIDENCE | {Role.DESCRIBES}, inward=True)
         about = {link.source: ids[link.target] for link in links}
+        measuring = {link.source for link in links if link.role is not Role.ABOUT}
         newest: defaultdict[str, int] = defaultdict(int)
         described: defaultdict[tuple[Kind, str], int] = defaultdict(int)
         for entry in await self._reads.entries(sorted(about)):
@@ -136,7 +138,7 @@ class Statements:
             if entry.record.kind in (Kind.SAFETY_PROFILE, Kind.POPULATION):
                 found[key].records.append(entry.record)
                 described[key] = entry.transaction
-            else:
+            elif entry.record.kind is Kind.DISCLOSURE or entry.sequence in measuring:
                 newest[about[entry.sequence]] = entry.transaction
         newest_ids = [found[key].records[-1].id for key in described]
         retracted = await retracted_ids(self._reads, newest_ids, NEWEST)

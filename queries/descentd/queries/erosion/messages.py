@@ -137,7 +137,8 @@ def _no_error(metric: MetricDefinition, of: str = "") -> str:
 
 def _chance_of_both(finding: Finding) -> str:
     if finding.z is None:
-        return _no_error(finding.series.metric, " of the loss")
+        neither = all(gain.p is None for gain in finding.improved)
+        return _no_error(finding.series.metric, "" if neither else " of the loss")
     if finding.p is None or finding.q is None:
         return _no_error(surest(finding.improved).series.metric, " of the gain")
     questions = "1 question was" if finding.asked == 1 else f"{finding.asked} questions were"

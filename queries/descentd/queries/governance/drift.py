@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Role
+from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.editions import CURRENT
@@ -18,7 +18,8 @@ from descentd.queries.governance.profiles import Profiles, profiles, wording
 from descentd.queries.prose import counts, kind_name, of_slice
 from descentd.queries.registry import Registry
 
-_EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS})
+_EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS, Role.ABOUT})
+"""What is ABOUT a version is evidence only where it is a disclosure."""
 
 
 class DriftKind(StrEnum):
@@ -77,10 +78,12 @@ async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int)
     """Evidence about the version came in a later transaction than its profile."""
     links = await registry.store.links(list(documented), _EVIDENCE, inward=True) if documented else []
     about = {link.source: link.target for link in links if documented[link.target].sequence < link.source <= upto}
+    measuring = {link.source for link in links if link.role is not Role.ABOUT}
     later: defaultdict[int, list[Entry]] = defaultdict(list)
     for entry in await registry.store.entries(sorted(about)) if about else ():
         version = about[entry.sequence]
-        if entry.transaction > documented[version].sequence:
+        is_evidence = entry.sequence in measuring or entry.record.kind is Kind.DISCLOSURE
+        if entry.transaction > documented[version].sequence and is_evidence:
             later[version].append(entry)
     ids = [entry.record.id for entries in later.values() for entry in entries]
     gone = await retracted_ids(registry.store, ids, upto) if ids else frozenset()
