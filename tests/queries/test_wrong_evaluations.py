@@ -53,9 +53,9 @@ WRONG: dict[str, tuple[dict[str, Any], Code, str]] = {
         definition(direction="TARGET", optimum=1.5, isRate=True), Code.INVALID_INPUT, "metrics[0].optimum",
     ),
     "a negative tolerance": (definition(tolerance=-1), Code.INVALID_INPUT, "metrics[0].tolerance"),
-    "worst of what is unknown": (definition(worstOf=["acuracy"]), Code.UNKNOWN_METRIC, "metrics[0].worstOf"),
+    "worst of what is unknown": (definition(worstOf=["acuracy"]), Code.UNKNOWN_METRIC, "metrics[0].worstOf[0]"),
     "worst of one thing twice": (
-        definition(worstOf=["toxicity_probability"] * 2), Code.INVALID_INPUT, "metrics[0].worstOf",
+        definition(worstOf=["toxicity_probability"] * 2), Code.INVALID_INPUT, "metrics[0].worstOf[1]",
     ),
     "worst where nothing is worse": (
         definition(direction="NONE", worstOf=["selection_rate"]), Code.INVALID_INPUT, "metrics[0].worstOf",

@@ -211,7 +211,7 @@ def _check_whole(value: Any) -> None:
     """Raise InvalidInput for a text that is always one of some words: nothing can be said of what is made from it."""
     if isinstance(value, Vocabulary):
         raise InvalidInput(
-            f"A {value.noun} is compared as a whole: by ==, != or in, with {', '.join(value.words)} written out."
+            f"The {value.noun} is compared as a whole: by ==, != or in, with {', '.join(value.words)} written out."
         )
 
 
