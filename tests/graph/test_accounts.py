@@ -23,7 +23,7 @@ def access(number: int, **other: object) -> Access:
     return replace(usual, **other)  # type: ignore[arg-type]
 
 
-class PeopleContract:
+class AccountsContract:
     """What every store's People do. A subclass has a fixture `store`, open and empty."""
 
     async def test_no_token_at_first(self, store: Store) -> None:
@@ -86,11 +86,11 @@ class PeopleContract:
         assert list(await store.search(["ada"], None)) == []
 
 
-class TestMemory(InMemory, PeopleContract):
+class TestMemory(InMemory, AccountsContract):
     pass
 
 
-class TestSQLite(InSQLite, PeopleContract):
+class TestSQLite(InSQLite, AccountsContract):
     async def test_another_process_sees_them_at_once(self, store: SQLiteStore) -> None:
         other = SQLiteStore(store._path)
         await other.open()
@@ -110,7 +110,7 @@ class TestSQLite(InSQLite, PeopleContract):
         assert await store.accounts.token(ADA.hash) == ADA
 
 
-class TestNeo4j(InNeo4j, PeopleContract):
+class TestNeo4j(InNeo4j, AccountsContract):
     pass
 
 

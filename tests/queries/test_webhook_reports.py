@@ -26,7 +26,7 @@ UNKNOWN = "sha256:" + "9" * 64
 NOW = "2025-06-01T00:00:00Z"
 
 
-async def told(registry: Registry, what: Alert | Report, key: str | None = None) -> Receipt:
+async def deliver(registry: Registry, what: Alert | Report, key: str | None = None) -> Receipt:
     if isinstance(what, Alert):
         taken = await take_alert(registry, what, "alerts", key)
     else:
@@ -62,10 +62,10 @@ async def close_the_gate(registry: Registry) -> None:
 async def test_what_was_promoted_serves_though_the_gate_has_closed_since(registry: Registry) -> None:
     await begin(registry)
     await close_the_gate(registry)
-    first = await told(registry, serves(DIGEST, JANUARY))
+    first = await deliver(registry, serves(DIGEST, JANUARY))
     assert (first.kind, first.version, first.status) == (Kind.DEPLOYMENT, "model:m@1", "SERVING")
     before = await registry.sequence()
-    assert await told(registry, serves("model:m@1")) == first
+    assert await deliver(registry, serves("model:m@1")) == first
     assert await registry.sequence() == before
     # And so says whoever deploys what serves already, which changes nothing.
     assert (await deploy(registry, given("1"), "ana")).deployment.entry.record.id == first.id
@@ -74,20 +74,20 @@ async def test_what_was_promoted_serves_though_the_gate_has_closed_since(registr
 
 async def test_what_is_flagged_or_was_not_promoted_is_an_incident(registry: Registry) -> None:
     await begin(registry)
-    await told(registry, serves("model:m@1", JANUARY))
-    stranger = await told(registry, serves("model:m@3"))
+    await deliver(registry, serves("model:m@1", JANUARY))
+    stranger = await deliver(registry, serves("model:m@3"))
     assert (stranger.kind, stranger.version, stranger.status) == (Kind.INCIDENT, "model:m@3", "OPEN")
     for action, kind in (("REVIEW", Kind.DEPLOYMENT), ("QUARANTINE", Kind.INCIDENT)):
         raised = {"subjects": ["model:m@1"], "action": action, "reason": "Leaks."}
         await flag(registry, FlagInput.read(raised), "rita")
-        assert (await told(registry, serves("model:m@1"))).kind is kind
+        assert (await deliver(registry, serves("model:m@1"))).kind is kind
 
 
 async def test_something_unknown_is_charged_to_no_version(registry: Registry) -> None:
     await begin(registry)
     await deploy(registry, given("1", since=JANUARY), "ana")
     for what in (UNKNOWN, "model:nobody@1", "dataset:x", None):
-        found = await told(registry, serves(what))
+        found = await deliver(registry, serves(what))
         assert (found.kind, found.version, found.status, found.affected) == (Kind.INCIDENT, None, "OPEN", {})
         recorded = await content(registry, found)
         assert not recorded.keys() & {"subject", "deployment", "profile"}
@@ -98,34 +98,34 @@ async def test_something_unknown_is_charged_to_no_version(registry: Registry) ->
 async def test_what_keeps_on_serving_after_it_was_resolved_is_another_incident(registry: Registry) -> None:
     await begin(registry)
     for what in (serves(UNKNOWN), serves("model:m@3")):
-        first = await told(registry, what)
-        assert await told(registry, what) == first
+        first = await deliver(registry, what)
+        assert await deliver(registry, what) == first
         await resolve(registry, ResolutionInput.read({"incident": first.id, "reason": "Stopped."}), "ana")
         [held] = await receipts(registry, [first.id])
         assert held.status == "RESOLVED"
-        again = await told(registry, what)
+        again = await deliver(registry, what)
         assert (again.status, again.version) == ("OPEN", first.version)
         assert again.id != first.id
-        assert await told(registry, what) == again
+        assert await deliver(registry, what) == again
 
 
 async def test_an_alert_is_one_incident_whatever_the_order_in_which_its_messages_arrive(registry: Registry) -> None:
     """Another node of a cluster repeats "firing" after "resolved" was sent, or sends "resolved" first."""
     await begin(registry)
     for i, order in enumerate([(False, True, False), (True, False), (False, False, True, True, False)]):
-        outcomes_of = [await told(registry, alert(externalId=f"am:{i}", over=over)) for over in order]
+        outcomes_of = [await deliver(registry, alert(externalId=f"am:{i}", over=over)) for over in order]
         assert len({one.id for one in outcomes_of}) == 1
         assert outcomes_of[-1].status == "RESOLVED"
     before = await registry.sequence()
-    await told(registry, alert(externalId="am:0"))
+    await deliver(registry, alert(externalId="am:0"))
     assert await registry.sequence() == before
 
 
 async def test_what_goes_by_the_sender_s_id_is_one_incident_even_when_it_is_over(registry: Registry) -> None:
     await begin(registry)
-    first = await told(registry, alert(externalId="pager-1"))
-    await told(registry, alert(externalId="pager-1", over=True))
-    late = await told(registry, alert(externalId="pager-1"))
+    first = await deliver(registry, alert(externalId="pager-1"))
+    await deliver(registry, alert(externalId="pager-1", over=True))
+    late = await deliver(registry, alert(externalId="pager-1"))
     assert (late.id, late.status) == (first.id, "RESOLVED")
 
 
@@ -133,43 +133,43 @@ async def test_a_delivery_that_was_cut_short_is_recorded_once(registry: Registry
     """The server was killed before it noted that the delivery had come: what it recorded goes by the delivery."""
     await begin(registry)
     await deploy(registry, given("2", since=JANUARY), "ana")
-    rolled = await told(registry, serves("model:m@1"), "delivery:a:0")
+    rolled = await deliver(registry, serves("model:m@1"), "delivery:a:0")
     await deploy(registry, given("2"), "ana")
-    alarm = await told(registry, alert(), "delivery:b:0")
+    alarm = await deliver(registry, alert(), "delivery:b:0")
     before = await registry.sequence()
-    assert (await told(registry, serves("model:m@1"), "delivery:a:0")).id == rolled.id
-    assert (await told(registry, alert(), "delivery:b:0")).id == alarm.id
+    assert (await deliver(registry, serves("model:m@1"), "delivery:a:0")).id == rolled.id
+    assert (await deliver(registry, alert(), "delivery:b:0")).id == alarm.id
     assert await registry.sequence() == before
-    ended = await told(registry, removed(), "delivery:c:0")
+    ended = await deliver(registry, removed(), "delivery:c:0")
     assert ended.status == "ENDED"
     back = await deploy(registry, given("2"), "ana")
-    assert (await told(registry, removed(), "delivery:c:0")).id == ended.id
+    assert (await deliver(registry, removed(), "delivery:c:0")).id == ended.id
     [held] = await receipts(registry, [back.deployment.entry.record.id])
     assert held.status == "SERVING"
-    assert (await told(registry, alert(), "delivery:d:0")).id != alarm.id
+    assert (await deliver(registry, alert(), "delivery:d:0")).id != alarm.id
     assert (await verify(registry.store)).problem is None
 
 
 async def test_outcomes_are_what_the_registry_holds_now(registry: Registry) -> None:
     await begin(registry)
-    one = await told(registry, serves("model:m@1", JANUARY))
-    two = await told(registry, serves("model:m@2", MARCH))
-    alarm = await told(registry, alert(at=MAY))
+    one = await deliver(registry, serves("model:m@1", JANUARY))
+    two = await deliver(registry, serves("model:m@2", MARCH))
+    alarm = await deliver(registry, alert(at=MAY))
     assert (alarm.version, alarm.affected) == ("model:m@2", {Kind.DEPLOYMENT: 1})
     found = await receipts(registry, [alarm.id, None, two.id, one.id, alarm.id])
     assert [each.status for each in found] == ["OPEN", "NOTHING_SERVED", "SERVING", "ENDED", "OPEN"]
     assert await receipts(registry, []) == []
-    assert (await told(registry, removed(MAY))).status == "ENDED"
+    assert (await deliver(registry, removed(MAY))).status == "ENDED"
     before = await registry.sequence()
-    assert (await told(registry, removed(MAY))).status == "ENDED"
+    assert (await deliver(registry, removed(MAY))).status == "ENDED"
     assert await registry.sequence() == before
-    empty = await told(registry, Report(ReportInput.read({"environment": "e", "endpoint": "/x"}), removed=True))
+    empty = await deliver(registry, Report(ReportInput.read({"environment": "e", "endpoint": "/x"}), removed=True))
     assert (empty.kind, empty.version, empty.status) == (Kind.DEPLOYMENT, None, "NOTHING_SERVED")
 
 
 async def test_causes_are_counted_and_unknown_ones_kept(registry: Registry) -> None:
     await begin(registry)
-    known = await told(registry, alert(cause="model:m@1", externalId="1"))
+    known = await deliver(registry, alert(cause="model:m@1", externalId="1"))
     assert known.affected == {Kind.MODEL_VERSION: 2}
     taken = await take_alert(registry, alert(cause="dataset:gone@1", subject="model:m@9", labels=["a"]), "alerts", None)
     assert taken.note == (
@@ -205,6 +205,6 @@ def test_ids_of_elsewhere_have_room() -> None:
 
 async def test_what_is_promoted_later_serves_from_then_on(registry: Registry) -> None:
     await begin(registry)
-    assert (await told(registry, serves("model:m@3"))).kind is Kind.INCIDENT
+    assert (await deliver(registry, serves("model:m@3"))).kind is Kind.INCIDENT
     await promote(registry, "model:m@3")
-    assert (await told(registry, serves("model:m@3"))).kind is Kind.DEPLOYMENT
+    assert (await deliver(registry, serves("model:m@3"))).kind is Kind.DEPLOYMENT

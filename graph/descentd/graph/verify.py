@@ -40,7 +40,7 @@ class Audited(Protocol):
         """The end of the log as of now."""
         ...
 
-    async def layout(self) -> str | None:
+    async def schema_fault(self) -> str | None:
         """What of its tables, indexes and constraints is otherwise than Descent makes them; None where nothing is."""
         ...
 
@@ -81,7 +81,7 @@ async def verify(
     """
     log = _Log(known)
     try:
-        if fault := await store.layout():
+        if fault := await store.schema_fault():
             raise _WrongError(f"The store is not laid out as Descent does it: {fault}.")
         while True:
             head = await _head(store)

@@ -19,7 +19,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Direction
 from descentd.queries.lineage.selection.folding import Filter
 from descentd.queries.lineage.selection.select import Choice, Opened
-from descentd.queries.overview.standing import Status
+from descentd.queries.overview.version_status import Status
 from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 

@@ -38,7 +38,7 @@ class SigningIn:
         """Their routes."""
         answers = (self._sign_in, self._to_provider, self._from_provider, self._sign_out)
         return [
-            Route(path, _Guarded(self._explorer, path, answer)) for path, answer in zip(PATHS, answers, strict=True)
+            Route(path, _ErrorPages(self._explorer, path, answer)) for path, answer in zip(PATHS, answers, strict=True)
         ]
 
     async def _sign_in(self, request: Request) -> Response:
@@ -121,7 +121,7 @@ class SigningIn:
         return self._explorer.absolute(request, PATHS[2])
 
 
-class _Guarded:
+class _ErrorPages:
     """The ASGI application of one of these pages: what goes wrong is a page too."""
 
     def __init__(self, explorer: Explorer, path: str, answer: Callable[[Request], Awaitable[Response]]) -> None:

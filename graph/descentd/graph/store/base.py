@@ -178,7 +178,7 @@ class Store(Reads, Protocol):
         """What the influence graph needs to know of the records after a sequence."""
         ...
 
-    async def layout(self) -> str | None:
+    async def schema_fault(self) -> str | None:
         """What of its tables, indexes and constraints is otherwise than Descent makes them; None where nothing is."""
         ...
 

@@ -151,7 +151,7 @@ class MemoryStore:
         ]
         return replace(tail, trained=speaking(made_with))
 
-    async def layout(self) -> None:
+    async def schema_fault(self) -> None:
         """See Store."""
 
     async def audit(self, after: int, limit: int) -> list[Stored]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.lineage.parts import Seen
-from descentd.app.explorer.lineage.wording import MARKS, number, relation_words
+from descentd.app.explorer.lineage.text import MARKS, number, relation_words
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
 from descentd.queries.lineage.selection.select import Link

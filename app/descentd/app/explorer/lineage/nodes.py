@@ -6,13 +6,13 @@ from typing import Final
 from descentd.app.explorer.layout.drawing import Box
 from descentd.app.explorer.lineage.parts import MARKER, Marker, Node, Row, Seen
 from descentd.app.explorer.lineage.shapes import outline
-from descentd.app.explorer.lineage.wording import (
+from descentd.app.explorer.lineage.text import (
     MARKS,
     VERDICT_MARKS,
     cut,
     name_and_rest,
     number,
-    standing_words,
+    status_words,
     width_of,
 )
 from descentd.graph.model.kinds import Kind
@@ -20,7 +20,7 @@ from descentd.graph.model.reach import Direction
 from descentd.queries.lineage.selection.folding import Fold
 from descentd.queries.lineage.selection.select import Member
 from descentd.queries.overview.shifts import Outcome
-from descentd.queries.overview.standing import Standing
+from descentd.queries.overview.version_status import VersionStatus
 
 SIZES: Final = {"name": 15.0, "data": 13.5, "sub": 12.5}
 PADDING: Final = 14.0
@@ -45,13 +45,13 @@ def draft(place: int, seen: Seen) -> Draft:
     """What is written on a node, and how large that makes it."""
     fold = seen.folded.folds.get(place)
     member = seen.folded.singles.get(place)
-    standing = seen.standings.get(place) if member else None
-    mark = _mark(standing) if standing else ""
+    status = seen.version_statuses.get(place) if member else None
+    mark = _mark(status) if status else ""
     if fold:
         kind, rows = fold.kind, _fold_rows(fold, seen)
     else:
         assert member is not None
-        kind, rows = member.brief.kind, _record_rows(member, standing, seen)
+        kind, rows = member.brief.kind, _record_rows(member, status, seen)
     widths = [width_of(text, SIZES[style], bold=style != "sub") for text, style in rows]
     widths[0] += 17 * len(mark.replace(" ", "")) + 8 if mark else 0
     width = max(NARROWEST, max(widths) + 2 * (PADDING + _inset(kind)))
@@ -61,11 +61,11 @@ def draft(place: int, seen: Seen) -> Draft:
 def finished(one: Draft, box: Box, seen: Seen) -> Node:
     """A node at its place."""
     fold = seen.folded.folds.get(one.place)
-    standing = None if fold else seen.standings.get(one.place)
+    status = None if fold else seen.version_statuses.get(one.place)
     style = [one.kind.lower().replace("_", "-")]
     style += ["folded"] if fold else []
-    style += ["retracted"] if standing and standing.retracted else []
-    style += ["worse"] if standing and standing.worse else []
+    style += ["retracted"] if status and status.retracted else []
+    style += ["worse"] if status and status.worse else []
     style += ["middle"] if one.place == seen.selection.middle else []
     style += ["selected"] if one.place == (seen.view.at or seen.selection.middle) else []
     top = box.y + (box.height - LINE * len(one.rows)) / 2 + LINE - 4.5
@@ -76,7 +76,7 @@ def finished(one: Draft, box: Box, seen: Seen) -> Node:
         markers: tuple[Marker, ...] = ()
     else:
         member = seen.folded.singles[one.place]
-        address, says, more = seen.asked.to("record", member.brief.ref), _says(member, standing, seen), None
+        address, says, more = seen.asked.to("record", member.brief.ref), _says(member, status, seen), None
         markers = _markers(member, box, seen)
     x = round(box.x + PADDING + _inset(one.kind), 1)
     return Node(
@@ -99,11 +99,11 @@ def _inset(kind: Kind) -> float:
     return 0.0 if kind is Kind.MODEL_VERSION else INSET
 
 
-def _mark(standing: Standing) -> str:
+def _mark(status: VersionStatus) -> str:
     """How a record stands in signs: its verdict, and that it got worse."""
-    verdict = VERDICT_MARKS[standing.verdict] if standing.verdict is not None else ""
-    verdict = "✕" if standing.retracted else verdict
-    return f"{MARKS[Outcome.WORSE]} {verdict}".strip() if standing.worse else verdict
+    verdict = VERDICT_MARKS[status.verdict] if status.verdict is not None else ""
+    verdict = "✕" if status.retracted else verdict
+    return f"{MARKS[Outcome.WORSE]} {verdict}".strip() if status.worse else verdict
 
 
 def _fold_rows(fold: Fold, seen: Seen) -> tuple[tuple[str, str], ...]:
@@ -112,7 +112,7 @@ def _fold_rows(fold: Fold, seen: Seen) -> tuple[tuple[str, str], ...]:
     return (words["lineage.fold"].format(n=f"{len(fold.members):,}"), "name"), (cut(name), "sub")
 
 
-def _record_rows(member: Member, standing: Standing | None, seen: Seen) -> tuple[tuple[str, str], ...]:
+def _record_rows(member: Member, status: VersionStatus | None, seen: Seen) -> tuple[tuple[str, str], ...]:
     brief, words = member.brief, seen.asked.words
     name, rest = name_and_rest(brief)
     if brief.kind is not Kind.MODEL_VERSION:
@@ -126,9 +126,9 @@ def _record_rows(member: Member, standing: Standing | None, seen: Seen) -> tuple
     if seen.shifts.metric is not None:
         value = seen.shifts.values.get(brief.sequence)
         last.append(f"? {words['lineage.not_measured']}" if value is None else number(value.value))
-    if standing is not None:
-        last += [words["lineage.status.RETRACTED"]] if standing.retracted else []
-        last += [words["lineage.status.SERVING"]] if standing.serving else []
+    if status is not None:
+        last += [words["lineage.status.RETRACTED"]] if status.retracted else []
+        last += [words["lineage.status.SERVING"]] if status.serving else []
     rows = (cut(rest or name), "name"), (cut(name), "sub")
     return (*rows, (" · ".join(last), "sub")) if last else rows
 
@@ -138,10 +138,10 @@ def _fold_says(fold: Fold, seen: Seen) -> str:
     return str(seen.asked.words["lineage.fold_says"]).format(n=f"{len(fold.members):,}", kind=kind, name=fold.name)
 
 
-def _says(member: Member, standing: Standing | None, seen: Seen) -> str:
+def _says(member: Member, status: VersionStatus | None, seen: Seen) -> str:
     brief, words = member.brief, seen.asked.words
     parts = [f"{brief.ref}, {words[f'kind.{brief.kind}'].lower()}"]
-    parts += standing_words(words, standing) if standing else []
+    parts += status_words(words, status) if status else []
     metric = seen.shifts.metric
     if metric is not None and brief.kind is Kind.MODEL_VERSION:
         value = seen.shifts.values.get(brief.sequence)

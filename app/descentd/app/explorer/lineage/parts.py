@@ -10,7 +10,7 @@ from descentd.app.explorer.page import Asked
 from descentd.queries.lineage.selection.folding import Folded
 from descentd.queries.lineage.selection.select import Selection
 from descentd.queries.overview.shifts import Shifts
-from descentd.queries.overview.standing import Standing
+from descentd.queries.overview.version_status import VersionStatus
 
 MARKER: Final = 20.0
 """The height of a marker, half of which lies below its node."""
@@ -27,7 +27,7 @@ class Seen:
     view: View
     selection: Selection
     folded: Folded
-    standings: Mapping[int, Standing]
+    version_statuses: Mapping[int, VersionStatus]
     shifts: Shifts
     hidden: int
     blamed: frozenset[tuple[int, int]]

@@ -17,7 +17,7 @@ from descentd.queries.evaluation.composites import Slice
 from descentd.queries.evaluation.trend import slice_given
 from descentd.queries.lineage.selection.folding import Filter
 from descentd.queries.lineage.selection.select import EACH, KINDS, Choice, Opened
-from descentd.queries.overview.standing import Status
+from descentd.queries.overview.version_status import Status
 
 DRAWN_KINDS: Final = (*sorted(ENTITIES), Kind.DEPLOYMENT)
 """Kinds that pass influence on, so that a lineage can hold them."""
@@ -102,7 +102,7 @@ class View:
         return self.but(unfolded=tuple({**times, number: times.get(number, 0) + 1}.items()), inside=None, find="")
 
     def pulling(self, record: int) -> "View":
-        """With one member of a fold standing beside it."""
+        """With one member of a fold drawn beside it."""
         return self.but(pulled=self.pulled | {record}, inside=None, find="", at=record)
 
     @property

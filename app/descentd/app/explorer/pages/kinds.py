@@ -23,8 +23,8 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What facts are told of: the content of a record, and the records that it names by id."""
+class FactSource:
+    """What facts are read from: the content of a record, and the records that it names by id."""
 
     asked: Asked
     content: Content
@@ -38,51 +38,51 @@ class Told:
         )
 
 
-Read = Callable[[Told, Any], Sequence[Cell]]
+Read = Callable[[FactSource, Any], Sequence[Cell]]
 
 
-def _text(_told: Told, value: Any) -> Sequence[Cell]:
+def _text(_source: FactSource, value: Any) -> Sequence[Cell]:
     return [Cell(str(value))]
 
 
-def _texts(_told: Told, value: Any) -> Sequence[Cell]:
+def _texts(_source: FactSource, value: Any) -> Sequence[Cell]:
     return [Cell(str(one)) for one in value]
 
 
-def _record(told: Told, value: Any) -> Sequence[Cell]:
-    return [told.link(value)]
+def _record(source: FactSource, value: Any) -> Sequence[Cell]:
+    return [source.link(value)]
 
 
-def _records(told: Told, value: Any) -> Sequence[Cell]:
-    return [told.link(one) for one in value]
+def _records(source: FactSource, value: Any) -> Sequence[Cell]:
+    return [source.link(one) for one in value]
 
 
-def _moment(told: Told, value: Any) -> Sequence[Cell]:
-    return [Cell(f"{told.asked.words.moment(value)} UTC")]
+def _moment(source: FactSource, value: Any) -> Sequence[Cell]:
+    return [Cell(f"{source.asked.words.moment(value)} UTC")]
 
 
-def _count(_told: Told, value: Any) -> Sequence[Cell]:
+def _count(_source: FactSource, value: Any) -> Sequence[Cell]:
     return [Cell(f"{value:,}")]
 
 
-def _yes(told: Told, value: Any) -> Sequence[Cell]:
-    return [Cell(told.asked.words("fact.yes" if value else "fact.no"))]
+def _yes(source: FactSource, value: Any) -> Sequence[Cell]:
+    return [Cell(source.asked.words("fact.yes" if value else "fact.no"))]
 
 
 def _word(prefix: str, tones: Mapping[str, str] = {}) -> Read:
     """A value that the catalogue has a word for."""
-    return lambda told, value: [Cell(told.asked.words(f"{prefix}.{value}"), tone=tones.get(value, ""))]
+    return lambda source, value: [Cell(source.asked.words(f"{prefix}.{value}"), tone=tones.get(value, ""))]
 
 
-def _derivations(told: Told, value: Any) -> Sequence[Cell]:
-    return [told.link(one["node"], note=told.asked.words(f"relation.{one['relation']}")) for one in value]
+def _derivations(source: FactSource, value: Any) -> Sequence[Cell]:
+    return [source.link(one["node"], note=source.asked.words(f"relation.{one['relation']}")) for one in value]
 
 
-def _training(told: Told, value: Any) -> Sequence[Cell]:
-    return [told.link(one["node"], note=told.asked.words(f"training.{one['role']}")) for one in value]
+def _training(source: FactSource, value: Any) -> Sequence[Cell]:
+    return [source.link(one["node"], note=source.asked.words(f"training.{one['role']}")) for one in value]
 
 
-def _suite(_told: Told, value: Any) -> Sequence[Cell]:
+def _suite(_source: FactSource, value: Any) -> Sequence[Cell]:
     settings = value.get("config") or {}
     parts = (
         ", ".join(f"{name} {each}" for name, each in settings.items()) if isinstance(settings, dict) else str(settings)
@@ -90,15 +90,15 @@ def _suite(_told: Told, value: Any) -> Sequence[Cell]:
     return [Cell(f"{value['name']} {value['version']}", note=parts)]
 
 
-def _biases(_told: Told, value: Any) -> Sequence[Cell]:
+def _biases(_source: FactSource, value: Any) -> Sequence[Cell]:
     return [Cell(f"{one['attribute']} {one.get('value', '')}: {one['description']}") for one in value]
 
 
-def _remarks(_told: Told, value: Any) -> Sequence[Cell]:
+def _remarks(_source: FactSource, value: Any) -> Sequence[Cell]:
     return [Cell(f"{one['author']}: {one['text']}") for one in value]
 
 
-def _claims(_told: Told, value: Any) -> Sequence[Cell]:
+def _claims(_source: FactSource, value: Any) -> Sequence[Cell]:
     def bounds(claim: Content) -> str:
         least = f"at least {claim['atLeast']:g}" if "atLeast" in claim else ""
         most = f"at most {claim['atMost']:g}" if "atMost" in claim else ""
@@ -107,24 +107,24 @@ def _claims(_told: Told, value: Any) -> Sequence[Cell]:
     return [Cell(one["text"], note=bounds(one)) for one in value]
 
 
-def _claimed(_told: Told, value: Any) -> Sequence[Cell]:
+def _claimed(_source: FactSource, value: Any) -> Sequence[Cell]:
     return [Cell(f"{value['by']} ({value['source']})")]
 
 
-def _pairs(_told: Told, value: Any) -> Sequence[Cell]:
+def _pairs(_source: FactSource, value: Any) -> Sequence[Cell]:
     if not isinstance(value, dict):
         return [Cell(str(value))]
     return [Cell(f"{name} {each}") for name, each in value.items()]
 
 
-def _packages(_told: Told, value: Any) -> Sequence[Cell]:
+def _packages(_source: FactSource, value: Any) -> Sequence[Cell]:
     return [Cell(f"{one['name']} {one['version']}") for one in value]
 
 
-def _probe(told: Told, value: Any) -> Sequence[Cell]:
-    metric = told.asked.words("fact.probe_is", metric=value["metric"], threshold=f"{value['threshold']:g}")
+def _probe(source: FactSource, value: Any) -> Sequence[Cell]:
+    metric = source.asked.words("fact.probe_is", metric=value["metric"], threshold=f"{value['threshold']:g}")
     how = [Cell(value["command"])] if "command" in value else []
-    return [*_suite(told, value["suite"]), Cell(str(metric)), *how]
+    return [*_suite(source, value["suite"]), Cell(str(metric)), *how]
 
 
 _SEVERITY: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open"}
@@ -257,9 +257,11 @@ _FACTS: Final[Mapping[Kind, Sequence[tuple[str, Read]]]] = {
 
 def facts(asked: Asked, kind: Kind, content: Content, named: Mapping[str, Brief]) -> list[Fact]:
     """The facts of a record, those that it has."""
-    told = Told(asked, content, named)
+    source = FactSource(asked, content, named)
     return [
-        Fact(key, read(told, content[key])) for key, read in _FACTS.get(kind, ()) if content.get(key) not in (None, [])
+        Fact(key, read(source, content[key]))
+        for key, read in _FACTS.get(kind, ())
+        if content.get(key) not in (None, [])
     ]
 
 

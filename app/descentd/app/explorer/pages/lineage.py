@@ -21,7 +21,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
 from descentd.queries.lineage.selection.select import Selection, select
 from descentd.queries.overview.shifts import Shifts, shifts
-from descentd.queries.overview.standing import Standing, standings
+from descentd.queries.overview.version_status import VersionStatus, version_statuses
 
 _DRAWINGS: Final = Drawings()
 _LISTED: Final = 30
@@ -65,30 +65,30 @@ async def _seen(asked: Asked, view: Drawn) -> Seen:
     registry = asked.registry
     selection = await select(registry, asked.ref, view.choice, asked.as_of)
     briefs = [member.brief for member in selection.members.values()]
-    standing = await standings(registry, briefs, selection.upto, asked.as_of)
-    left = shown(selection, view.wanted, {one: found.statuses for one, found in standing.items() if found.verdict})
+    status = await version_statuses(registry, briefs, selection.upto, asked.as_of)
+    left = shown(selection, view.wanted, {one: found.statuses for one, found in status.items() if found.verdict})
     folded = fold(left, view.pulled, dict(view.unfolded), off=not view.folds)
     return Seen(
         asked,
         view,
         left,
         folded,
-        standing,
-        await _shifts(asked, view, left, standing),
+        status,
+        await _shifts(asked, view, left, status),
         len(selection.members) - len(left.members),
         frozenset(
             (found.worse.span.ancestor, found.worse.span.descendant)
-            for found in standing.values()
+            for found in status.values()
             if found.worse is not None and found.worse.span is not None
         ),
     )
 
 
-async def _shifts(asked: Asked, view: Drawn, left: Selection, standing: Mapping[int, Standing]) -> Shifts:
+async def _shifts(asked: Asked, view: Drawn, left: Selection, status: Mapping[int, VersionStatus]) -> Shifts:
     versions = {one for one, member in left.members.items() if member.brief.kind is Kind.MODEL_VERSION}
     pairs = {(link.parent, link.child) for link in left.links if link.parent in versions and link.child in versions}
-    nearest = sorted((one for one in versions if standing[one].worse), key=lambda one: left.members[one].steps)
-    likely = [finding.metric for one in nearest[:1] if (worse := standing[one].worse) for finding in worse.findings]
+    nearest = sorted((one for one in versions if status[one].worse), key=lambda one: left.members[one].steps)
+    likely = [finding.metric for one in nearest[:1] if (worse := status[one].worse) for finding in worse.findings]
     return await shifts(asked.registry, versions, pairs, view.metric, view.slice, left.upto, likely)
 
 

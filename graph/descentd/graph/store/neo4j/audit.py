@@ -155,7 +155,7 @@ _INDEXES: Final = (
 )
 
 
-async def layout(run: Run, statements: Sequence[str]) -> str | None:
+async def schema_fault(run: Run, statements: Sequence[str]) -> str | None:
     """See Store; `statements` are those that create the constraints and indexes.
 
     Other indexes are no matter: they change how answers are found, and no answer.

@@ -18,7 +18,7 @@ from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.neo4j import operational
-from descentd.graph.store.neo4j.audit import audit, layout, totals
+from descentd.graph.store.neo4j.audit import audit, schema_fault, totals
 from descentd.graph.store.neo4j.batching import BatchLoader, CachedReads, PrefetchedReads
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.exposure import Neo4jExposure
@@ -210,9 +210,9 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         upto = await self.sequence()
         return await self._connection.read(lambda run: read_tail(run, after, upto))
 
-    async def layout(self) -> str | None:
+    async def schema_fault(self) -> str | None:
         """See Store."""
-        return await layout(self._run, (*SCHEMA, *operational.SCHEMA))
+        return await schema_fault(self._run, (*SCHEMA, *operational.SCHEMA))
 
     async def audit(self, after: int, limit: int) -> list[Stored]:
         """See Store."""

@@ -39,7 +39,7 @@ SELECT term FROM temp.word_audit WHERE doc <> (SELECT count(*) FROM word WHERE w
 """
 
 
-def layout(connection: sqlite3.Connection, script: str) -> str | None:
+def schema_fault(connection: sqlite3.Connection, script: str) -> str | None:
     """What of the file's tables and indexes is otherwise than `script` makes them, or damaged; None where nothing is.
 
     What ANALYZE wrote is no matter: it changes the order of work, and no answer.

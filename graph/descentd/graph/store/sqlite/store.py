@@ -24,7 +24,7 @@ from descentd.graph.store.base import Proposal, Stored, Totals
 from descentd.graph.store.batch import Appended, settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
-from descentd.graph.store.sqlite.audit import audit, layout, totals, totals_of_copy
+from descentd.graph.store.sqlite.audit import audit, schema_fault, totals, totals_of_copy
 from descentd.graph.store.sqlite.files import identities, may_write, names, open_read_only, unchanged
 from descentd.graph.store.sqlite.journal import SQLiteJournal, adopt, begin
 from descentd.graph.store.sqlite.operational import SQLiteAccounts, SQLiteInbox, SQLiteOutbox
@@ -196,9 +196,9 @@ class SQLiteStore(SQLiteReads):
                 low, high = (middle, high) if before else (low, middle - 1)
         return low
 
-    async def layout(self) -> str | None:
+    async def schema_fault(self) -> str | None:
         """See Store."""
-        return await asyncio.to_thread(layout, self.connection, TABLES)
+        return await asyncio.to_thread(schema_fault, self.connection, TABLES)
 
     async def audit(self, after: int, limit: int) -> list[Stored]:
         """See Store."""

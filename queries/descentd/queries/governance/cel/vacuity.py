@@ -98,7 +98,7 @@ def instrument(source: str, tokens: Sequence[Token], closing: Mapping[int, int])
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Fragment:
     start: int
     text: str
     chooses: bool = False
@@ -132,12 +132,12 @@ class _Writer:
         self.choices: list[str] = []
         self._written = 0
 
-    def pieces(self, begin: int, end: int, scopes: Scopes, other: tuple[str, str] | None) -> list[_Piece]:
+    def pieces(self, begin: int, end: int, scopes: Scopes, other: tuple[str, str] | None) -> list[_Fragment]:
         """The tokens from `begin` to before `end`, each call of a macro as one piece.
 
         With `other` (a bound name, and which other numbers) what was measured is exchanged for those.
         """
-        found: list[_Piece] = []
+        found: list[_Fragment] = []
         i = begin
         while i < end:
             token = self._tokens[i]
@@ -152,13 +152,13 @@ class _Writer:
             text = token.text
             if other and text == other[0] and at(self._tokens, i - 1) != "." and self._field(i) in MEASURED:
                 text = f"{text}.{other[1]}"
-            found.append(_Piece(i, text))
+            found.append(_Fragment(i, text))
             i += 1
         return found
 
     def _call(
-        self, i: int, start: int, receiver: Sequence[_Piece], scopes: Scopes, other: tuple[str, str] | None
-    ) -> _Piece:
+        self, i: int, start: int, receiver: Sequence[_Fragment], scopes: Scopes, other: tuple[str, str] | None
+    ) -> _Fragment:
         close = self._closing[i + 1]
         commas = [k for k in self._top(i + 2, close) if self._tokens[k].text == ","]
         name, variable = self._tokens[i].text, self._tokens[i + 2].text
@@ -177,17 +177,17 @@ class _Writer:
         if results and not other and (call.name != "map" or rest):
             monitored = self._monitored(call, of, tail, inner)
             if monitored is not None:
-                return self._piece(start, monitored, True)
+                return self._fragment(start, monitored, True)
         chooses = any(piece.chooses for piece in (*receiver, *condition, *rest))
-        return self._piece(start, f"{of}.{tail}", chooses)
+        return self._fragment(start, f"{of}.{tail}", chooses)
 
-    def _piece(self, start: int, text: str, chooses: bool) -> _Piece:
+    def _fragment(self, start: int, text: str, chooses: bool) -> _Fragment:
         self._written += len(text)
         if self._written > _LONGEST:
             raise InvalidInput(
                 "The expression has too many conditions within conditions on results: make it several rules."
             )
-        return _Piece(start, text, chooses)
+        return _Fragment(start, text, chooses)
 
     def _monitored(self, call: _Call, of: str, tail: str, scopes: Scopes) -> str | None:
         """A call on results with what notices whether it has something to go by; None where it chooses nothing."""
@@ -261,5 +261,5 @@ class _Writer:
         return len(self.choices) - 1
 
 
-def _joined(pieces: Sequence[_Piece]) -> str:
+def _joined(pieces: Sequence[_Fragment]) -> str:
     return " ".join(piece.text for piece in pieces)

@@ -8,7 +8,7 @@ from descentd.app.explorer.words import Words
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.verdicts import VerdictStatus
 from descentd.queries.overview.shifts import Outcome, Shift
-from descentd.queries.overview.standing import Standing, Status
+from descentd.queries.overview.version_status import Status, VersionStatus
 
 VERDICT_MARKS: Final = {
     VerdictStatus.APPROVED: "✓",
@@ -30,12 +30,12 @@ def relation_words(words: Words, relations: Sequence[str]) -> str:
     )
 
 
-def standing_words(words: Words, standing: Standing) -> list[str]:
+def status_words(words: Words, status: VersionStatus) -> list[str]:
     """All that holds of a record, in words."""
-    found = [words[f"lineage.status.{Status(standing.verdict)}"]] if standing.verdict is not None else []
-    found += [words["lineage.status.RETRACTED"]] if standing.retracted else []
-    found += [words["lineage.serving_in"].format(environments=", ".join(standing.serving))] if standing.serving else []
-    found += [words["lineage.status.WORSE"]] if standing.worse else []
+    found = [words[f"lineage.status.{Status(status.verdict)}"]] if status.verdict is not None else []
+    found += [words["lineage.status.RETRACTED"]] if status.retracted else []
+    found += [words["lineage.serving_in"].format(environments=", ".join(status.serving))] if status.serving else []
+    found += [words["lineage.status.WORSE"]] if status.worse else []
     return found
 
 

@@ -1,4 +1,4 @@
-"""Where each of some records stands: what reviews and flags say, what serves, what was retracted, what got worse."""
+"""The status of records for an overview: verdict, whether a version serves, is retracted, and got worse."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from descentd.queries.registry import Registry, moment_of
 
 
 class Status(StrEnum):
-    """What may hold of a version; several may at once."""
+    """A part of the status of a version; several may hold at once."""
 
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
@@ -28,11 +28,11 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a record stands.
+class VersionStatus:
+    """The status of a record.
 
-    verdict: None of what is no version; serving: the environments; worse: what is known of its erosion, None where
-    nothing got worse or nobody looked yet.
+    verdict: None if it is not a version; serving: the environments; worse: its assessed erosion, None if nothing got
+    worse or it was not assessed yet.
     """
 
     verdict: VerdictStatus | None
@@ -42,7 +42,7 @@ class Standing:
 
     @property
     def statuses(self) -> frozenset[Status]:
-        """All that holds of it."""
+        """All parts that hold."""
         found = set() if self.verdict is None else {Status(self.verdict)}
         found |= {Status.RETRACTED} if self.retracted else set()
         found |= {Status.SERVING} if self.serving else set()
@@ -50,12 +50,12 @@ class Standing:
         return frozenset(found)
 
 
-async def standings(
+async def version_statuses(
     registry: Registry, briefs: Sequence[Brief], upto: int, as_of: str | None = None
-) -> Mapping[int, Standing]:
-    """Where each of some records stands, as known at a sequence, by a fixed number of look-ups.
+) -> Mapping[int, VersionStatus]:
+    """The status of each record at a sequence of the log, by a fixed number of look-ups; the keys are sequences.
 
-    What got worse is known as of now only, and only of what has been assessed.
+    Erosion is that of now, and only of versions that were assessed.
     """
     versions = [brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION]
     moment = moment_of(as_of)
@@ -64,7 +64,7 @@ async def standings(
     serving = await _serving(registry, versions, upto, moment) if versions else {}
     worse = worsened(registry) if as_of is None else {}
     return {
-        brief.sequence: Standing(
+        brief.sequence: VersionStatus(
             verdicts.get(brief.sequence),
             brief.id in gone,
             serving.get(brief.sequence, ()),
