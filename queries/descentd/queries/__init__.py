@@ -1,1 +1,1 @@
-"""The questions. Input and output only through the store."""
+"""The questions to a registry, by domain. They read and write only through the Store protocol."""

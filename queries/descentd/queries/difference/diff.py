@@ -1,4 +1,4 @@
-"""How two versions differ: what changed, for whom, what was measured, and what was done about it."""
+"""The difference of two versions: changes, populations, metrics, and interventions."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class VersionRelation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Intervention:
-    """Something that was done for somebody in making the version `on` (a sequence)."""
+    """An intervention for some groups in the making of the version `on` (a sequence)."""
 
     on: int
     kind: str
@@ -54,7 +54,7 @@ class PopulationRow:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """The answer; what is known on both sides comes first. `called`: what records are called that it speaks of."""
+    """The answer; what is known of both versions comes first. `called`: the names of the records in it."""
 
     base: str
     head: str
@@ -68,7 +68,7 @@ class Diff:
     upto: int
 
     def unspoken(self) -> list[str]:
-        """Those of the attributes asked about of which nothing on record speaks: mistyped, most likely."""
+        """Those of the requested attributes that no record mentions; most likely they are misspelt."""
         spoken = {row.attribute for row in self.populations}
         spoken |= {attribute for row in self.metrics for attribute, _ in row.slice}
         spoken |= {row.metric.disparity_over or "" for row in self.metrics}
@@ -124,7 +124,7 @@ def relation(base: int, head: int, lineages: dict[int, set[int]]) -> VersionRela
 
 
 def populations(base: Training, head: Training, attributes: Collection[str]) -> list[PopulationRow]:
-    """Everything that is documented on either side, what is known on both first."""
+    """All documented values of either version; those that are known of both come first."""
     listed = {*base.values(), *head.values()}
     found = [
         PopulationRow(

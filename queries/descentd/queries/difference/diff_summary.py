@@ -1,4 +1,4 @@
-"""A difference in at most five sentences: how do two versions differ for a group, and what was done about it?"""
+"""The summary of a difference in at most five sentences."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -58,7 +58,7 @@ def _measured(found: Diff) -> Iterator[str]:
 
 
 def _unsure(same: Sequence[Row], labels: Labels) -> str:
-    """The gravest change of those that are more than the tolerance, and what could have been seen of it."""
+    """The worst change that exceeds the tolerance without being significant, and the change that would be detected."""
     unsure = sorted((row for row in same if row.reason is not None), key=lambda row: row.gravity)
     if not unsure:
         return ""

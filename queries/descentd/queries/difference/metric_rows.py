@@ -1,4 +1,4 @@
-"""What two versions were measured to be, side by side, and whether one is better."""
+"""The metrics of two versions side by side, and whether one version is better."""
 
 import math
 from collections import defaultdict
@@ -21,7 +21,7 @@ from descentd.queries.statistics.pairs import compare
 
 
 class Comparability(StrEnum):
-    """What became of a metric, within tolerance and error; INCOMPARABLE where that cannot be told."""
+    """Whether a metric is better, worse or the same, within tolerance and error; INCOMPARABLE if that is not known."""
 
     BETTER = "BETTER"
     WORSE = "WORSE"

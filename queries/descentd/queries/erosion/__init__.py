@@ -1,1 +1,1 @@
-"""What got worse along a version's ancestry, since when, and by which derivation."""
+"""Erosion: metrics that got worse along a version's ancestry, and the derivations that introduced it."""

@@ -1,4 +1,4 @@
-"""What got worse along a version's ancestry: every question asked, once, under one false discovery rate.
+"""The assessment of a version: all tests along its ancestry, under one false discovery rate.
 
 The rules and their simulated rates are in docs/erosion.md.
 """

@@ -1,4 +1,4 @@
-"""What an answer without findings is worth: what could have been seen, and what was shown not to be worse."""
+"""The certainty of an answer: the changes that would have been detected, and series shown not to be worse."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What is no longer measured: on an ancestor it was, on the head, which was evaluated, it was not.
+"""COVERAGE_LOSS: a metric that was measured on an ancestor, but not on the head, although the head was evaluated.
 
 A new version of the suite counts: the numbers before and after may not be compared. What an ancestor had already left
 behind does not: where the head is measured, for the same metric and slice, by a protocol that came into use after the

@@ -1,4 +1,4 @@
-"""What an answer about erosion consists of."""
+"""The types of an answer about erosion: verdict, findings and their evidence."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which derivations brought a finding in."""
+"""The derivations that introduced a finding."""
 
 from dataclasses import dataclass
 from itertools import compress

@@ -1,4 +1,4 @@
-"""What is asked about a head in one series: each step, the sum of the steps, the trend, and whether parents agree."""
+"""The tests of a head in one series: each step, the sum of the steps, the trend, and the agreement of parents."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Where every evaluated version of a registry stands: what is known of its erosion, and the order of the worst."""
+"""The ranking of a registry: the assessment of every evaluated version, and the order of the eroded ones."""
 
 import asyncio
 import struct
@@ -72,12 +72,12 @@ class Ranking:
     _ranked: Sequence[RankedVersion] | None = None
 
     def look_at(self, versions: Set[int], upto: int) -> None:
-        """Have versions wait to be assessed as of a sequence."""
+        """Add versions that must be assessed at a sequence."""
         self.pending |= versions
         self.seen = upto
 
     def take(self, assessments: Iterable[VersionAssessment]) -> None:
-        """Take in what was assessed; with the last that was waited for, all of it takes the place of what was held."""
+        """Add assessments; when the last pending version is assessed, they replace the previous ranking."""
         for assessment in assessments:
             self._coming[assessment.version] = assessment
             self.pending.discard(assessment.version)
@@ -89,7 +89,7 @@ class Ranking:
 
     @property
     def progress(self) -> str:
-        """How much of what waits to be assessed has been."""
+        """How many of the versions to assess are assessed, as text: `10 of 200`."""
         return f"{len(self._coming):,} of {len(self._coming) + len(self.pending):,}"
 
     @property

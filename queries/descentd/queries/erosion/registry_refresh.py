@@ -1,7 +1,7 @@
-"""Keeping the ranking of a registry level with its log.
+"""Keeping the ranking of a registry up to date with its log.
 
-What is recorded changes the standing of the versions that it is about and of what descends from them, and only those
-are assessed again.
+A new record changes the assessment of the versions that it is about and of their descendants; only those are assessed
+again.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _SPAN: Final = 10_000
 
 
 async def catch_up(registry: Registry) -> None:
-    """Bring the ranking level with the log as it is now."""
+    """Bring the ranking up to date with the present log."""
     upto = await registry.sequence()
     while registry.cache(Ranking).upto < upto:
         await advance(registry)
@@ -65,7 +65,7 @@ async def advance(registry: Registry) -> bool:
 
 
 async def _touched_since(registry: Registry, after: int, upto: int) -> set[int]:
-    """The evaluated versions whose standing what came after a sequence may have changed."""
+    """The evaluated versions whose assessment the records after a sequence may have changed."""
     if not after:
         return await _evaluated_at_all(registry, upto)
     return await _touched(registry, await registry.store.tail(after), upto)
@@ -81,7 +81,7 @@ async def _evaluated_at_all(registry: Registry, upto: int) -> set[int]:
 
 
 async def _touched(registry: Registry, tail: Tail, upto: int) -> set[int]:
-    """The evaluated versions whose standing the records of a tail may have changed."""
+    """The evaluated versions whose assessment the records of a tail may have changed."""
     walk = registry.walk
     if await _redefines(registry, _of_kind(tail, Kind.METRIC_DEFINITION)):
         return await _evaluated(registry, (await walk.everything(upto, Kind.MODEL_VERSION)).tolist(), upto)

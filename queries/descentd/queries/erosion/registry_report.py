@@ -1,4 +1,4 @@
-"""The versions of a whole registry whose safety eroded, worst first, kept level with the log.
+"""The eroded versions of a whole registry, worst first, as of the present log.
 
 Each version is listed by its own verdict, at its own 5 %: of so many, a part is false. So they are ranked by the
 false discovery rate over the whole registry, by which the top is not.

@@ -1,4 +1,4 @@
-"""Did a version's safety erode: the assessment of its ancestry in refs, with what each derivation changed."""
+"""The report on a version's erosion: its assessment with refs, and the changes of each derivation."""
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence

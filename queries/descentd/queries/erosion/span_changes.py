@@ -1,4 +1,4 @@
-"""What changed over a span of derivations, from its ancestor to its descendant and in between."""
+"""The changes over a span of derivations, from its ancestor to its descendant and in between."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What an assessment comes to, in sentences: the verdict, what could have been seen, and what does not count."""
+"""The summary of an assessment in sentences: the verdict, the detectable change, and results that do not count."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

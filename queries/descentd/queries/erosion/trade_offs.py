@@ -1,4 +1,4 @@
-"""What was gained meanwhile: an erosion finding together with a performance metric that improved since its baseline.
+"""TRADE_OFF: an erosion finding together with a performance metric that improved since the same baseline.
 
 It is a trade only where the gain came over the derivations that the erosion is blamed on. Both have to be real, so p
 and q are the larger of the two (the intersection-union test, Berger 1982), and the question adds nothing to the family.

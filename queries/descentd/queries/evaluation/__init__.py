@@ -1,1 +1,1 @@
-"""What versions were measured to be, and which results may be compared."""
+"""Evaluations: the results of versions, and which of them may be compared."""

@@ -1,4 +1,4 @@
-"""All that was measured along the ancestry of versions, in series, with what does not count taken out."""
+"""Comparable results: all results along the ancestry of versions, in series, without those that do not count."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""Metrics that are made of others: the worst of several, and the largest disparity over slices."""
+"""Composite metrics, which are computed from others: the worst of several, and the largest disparity over slices."""
 
 import math
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""What evaluation data was made from, and who learned from that: contamination from the other side.
+"""The provenance of evaluation data: what it was made from, and which versions learned from that.
 
 Only derivations of data count: what a version generated is not made from what that version learned from, and two data
 that merely have an origin in common share nothing that is known of. A dataset is made from its partitions, and its

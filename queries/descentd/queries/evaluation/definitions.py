@@ -1,4 +1,4 @@
-"""Which definition a metric's name has in this registry: what was registered over what the catalogue says."""
+"""The definitions of metrics in a registry: registered definitions take precedence over the catalogue."""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ def _composites(known: Mapping[str, MetricDefinition]) -> dict[str, MetricDefini
 
 
 class MetricDefinitions:
-    """The definitions of a registry, kept level with its log: each is read once."""
+    """The definitions of a registry, up to date with its log; each is read once."""
 
     def __init__(self) -> None:
         self._sequences: list[int] = []

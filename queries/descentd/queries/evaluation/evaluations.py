@@ -1,4 +1,4 @@
-"""Evaluations: those of one version page by page, the results of many at once, and which one is the newest."""
+"""Evaluations: pages of those of one version, the results of many versions at once, and the newest result."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -144,5 +144,5 @@ async def measured(registry: Registry, versions: Sequence[int], upto: int, editi
 
 
 async def results_of(registry: Registry, version: int, upto: int, edition: int = CURRENT) -> Mapping[SeriesKey, Found]:
-    """What one version was measured to be, in each series."""
+    """The result of one version in each series."""
     return (await measured(registry, [version], upto, edition)).results(version)

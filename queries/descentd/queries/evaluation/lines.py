@@ -1,4 +1,4 @@
-"""A series along one line, first parent by first parent: its points, slope and trend."""
+"""A series along a line of first parents: its points, slope and trend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One metric along one line of descent: its points, slope and trend in each series that may be compared."""
+"""The trend of a metric along a line of first parents: points, slope and trend of each comparable series."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""Policies, reviews, flags and probes: what people and rules say of a version."""
+"""Governance: policies and their gates, reviews, flags, probes, and the documentation of versions."""

@@ -1,4 +1,4 @@
-"""Who asked for what, and what was refused."""
+"""The access log: pages of accesses, newest first, by person and by whether they were refused."""
 
 from descentd.graph.model.accounts import Access
 from descentd.queries.pages import Listed, page
@@ -10,7 +10,7 @@ async def accesses(
 ) -> Listed[Access]:
     """The accesses of a person (None: of everybody), and those that were or were not refused (None: both).
 
-    Raises InvalidInput for a cursor that is none.
+    Raises InvalidInput for an invalid cursor.
     """
     # Pages go back in time, so what comes in meanwhile moves none of them: the cursor need not pin anything.
     asked = page(first, after, 0, ["accesses", person, refused])

@@ -1,4 +1,4 @@
-"""Drift of documentation: versions whose safety profile is missing, old, copied, or contradicted by results."""
+"""Drift of documentation: versions whose safety profile is missing, out of date, copied, or contradicted by results."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The evidence about a version that people decide on, and what of it counted at which moment.
+"""The evidence about a version that reviewers decide on, and which part of it counted at a moment.
 
 Evaluations of the version, its profile in force, incidents, and weaknesses and disclosures about it or about what it
 came from; not reviews or gate decisions, so that deciding does not change what is decided on.

@@ -1,4 +1,4 @@
-"""Flags: warnings that reach what descends from a record, by lineage at the moment of asking, not by copying.
+"""Flags: warnings on records that reach their descendants, computed by lineage when a question is asked.
 
 A CLEAR on a flagged subject ends the flag there; on a descendant it exempts that one and what lies only below it.
 """

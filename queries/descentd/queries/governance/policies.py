@@ -1,4 +1,4 @@
-"""Policies: what a version must show before it may serve in an environment, and which one is in force there."""
+"""Policies: the rules that a version must meet before it may serve in an environment, and which policy is in force."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -59,7 +59,7 @@ def _distinct(given: tuple["RuleInput", ...]) -> tuple["RuleInput", ...]:
 
 
 class RuleInput(Input):
-    """One thing that must hold."""
+    """A rule of a policy: a condition that must hold."""
 
     name: Annotated[Name, checked(_own_name)]
     """What decisions call it."""
@@ -70,7 +70,7 @@ class RuleInput(Input):
 
 
 class PolicyInput(Input):
-    """What a version must show before it may be promoted to, or deployed in, an environment."""
+    """A policy: what a version must meet before it may be promoted to, or deployed in, an environment."""
 
     environment: Name
     """The environment."""

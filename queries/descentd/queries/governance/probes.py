@@ -1,6 +1,6 @@
-"""Probes: what to attack a version with, because a weakness was documented on it or on something that it came from.
+"""Probes: the tests that a version must pass because a vulnerability is documented on it or on an ancestor.
 
-Each version answers for itself: that an ancestor resisted clears nothing.
+Each version is tested by itself: that an ancestor resisted proves nothing about it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,13 +61,13 @@ class Probes:
 
 
 async def probes(registry: Registry, ref: str, as_of: str | None = None) -> Probes:
-    """What to attack a version with; raises NotFound and InvalidInput."""
+    """The probes of a version, with their results; raises NotFound and InvalidInput."""
     upto = await registry.sequence(as_of)
     return await probes_of(registry, await registry.find(ref, upto, _VERSION), upto)
 
 
 async def probes_of(registry: Registry, version: Brief, upto: int, edition: int = CURRENT) -> Probes:
-    """What to attack a version with, and what came of it, as known at a sequence."""
+    """The probes of a version with their results, as known at a sequence."""
     documented = await weaknesses(registry, version.sequence, upto)
     if not documented:
         return Probes(version, (), upto)

@@ -1,4 +1,4 @@
-"""The safety profiles of versions: which one is in force, and what was before it."""
+"""The safety profiles of versions: which one is in force, and earlier ones."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -43,5 +43,5 @@ async def profiles(reads: Reads, versions: Sequence[int], upto: int) -> Mapping[
 
 
 def wording(profile: Content) -> Content:
-    """What a profile says, apart from whom it is about and why it was written anew."""
+    """The content of a profile without its subject and the reason of its revision."""
     return {part: value for part, value in profile.items() if part not in _HISTORY}

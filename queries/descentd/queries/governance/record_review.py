@@ -33,7 +33,7 @@ _LASTS: Final = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Reviewed:
-    """A review that was recorded, and how the quorum stands with it."""
+    """A review that was recorded, and the quorum with it."""
 
     record: Record
     quorum: Quorum

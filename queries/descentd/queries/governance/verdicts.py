@@ -1,4 +1,4 @@
-"""What people and flags say of a version: approved, rejected, flagged, or nobody has reviewed it yet."""
+"""The verdict on a version, from reviews and flags: approved, rejected, flagged, or not reviewed yet."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _ALL: Final = frozenset(FlagAction)
 
 
 class VerdictStatus(StrEnum):
-    """Where a version stands."""
+    """The status of a version by its reviews and flags."""
 
     APPROVED = "APPROVED"
     REJECTED = "REJECTED"
@@ -40,7 +40,7 @@ class VerdictStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a version stands where it does: a stable code and a sentence."""
+    """A reason for a verdict: a stable code and a sentence."""
 
     code: str
     message: str
@@ -48,7 +48,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Where a version stands, and why."""
+    """The status of a version, and the reasons for it."""
 
     status: VerdictStatus
     reasons: Sequence[Reason]

@@ -1,1 +1,1 @@
-"""Where records come from, what came of them, and how to find them."""
+"""Lineage: ancestors and descendants of records, their impact and exposure, and finding records."""

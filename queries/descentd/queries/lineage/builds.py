@@ -1,4 +1,4 @@
-"""What a version was made of, as people read it, and what differs between two of them."""
+"""The build of a version in readable form, and the changes between two builds."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Which versions learned from a population: yes, no, or nobody can tell, each with its ground."""
+"""Exposure: which versions learned from a population: yes, no, or unknown, each with the evidence."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass

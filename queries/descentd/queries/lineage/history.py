@@ -1,4 +1,4 @@
-"""What happened to a record: how it came in, and every statement about it since."""
+"""The history of a record: its registration and every statement about it since."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ STATEMENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, in one sentence."""
+    """An event of a history, with a summary in one sentence."""
 
     entry: Entry
     summary: str
@@ -104,7 +104,7 @@ def _gate_decision(content: Content) -> str:
 
 def _policy(content: Content) -> str:
     names = ", ".join(rule["name"] for rule in content["rules"])
-    return f"Policy of {content['environment']} laid down, with quorum {content['quorum']} and these rules: {names}."
+    return f"Policy of {content['environment']} put in force, with quorum {content['quorum']} and these rules: {names}."
 
 
 _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {

@@ -1,4 +1,4 @@
-"""What is affected by something: everything that it influenced, nearest first, each with a derivation."""
+"""Impact: everything that some records influenced, nearest first, each with a derivation that proves it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The neighbourhood of a record in the influence graph: nodes nearest first, and the edges among them."""
+"""The lineage of a record in the influence graph: ancestors and descendants, nearest first, and their edges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ MOST = 10_000
 
 
 class Direction(StrEnum):
-    """Which way a lineage is drawn; BOTH is ancestors and descendants, not their other kin."""
+    """The direction of a lineage; BOTH is ancestors and descendants, without their other relatives."""
 
     ANCESTORS = "ANCESTORS"
     DESCENDANTS = "DESCENDANTS"
@@ -26,7 +26,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A record of a lineage and its distance from the one in the middle."""
+    """A record of a lineage, and its distance in derivations from the one that was asked for."""
 
     record: Brief
     distance: int

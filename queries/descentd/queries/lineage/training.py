@@ -1,4 +1,4 @@
-"""What share of a version's training rows is about whom, with what it inherited counted in.
+"""The training data of a version, inherited data included, and the share of its rows with a value of an attribute.
 
 Rows are those of all partitions that the version, or a version that it was derived from, learned from; data with one
 digest counts once. A share is known only where everything that it takes is documented: it is never guessed.
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a version learned from in all; `gaps` are the sequences of versions and datasets that do not say."""
+    """All training data of a version; `gaps` are the sequences of versions and datasets that are not documented."""
 
     parts: Sequence[Part]
     gaps: Sequence[int]

@@ -1,4 +1,4 @@
-"""Listing model versions by what is known of them."""
+"""Lists of model versions, selected by filters."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class VersionFilter:
 async def versions(
     registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
 ) -> Listed[Brief]:
-    """The versions that a filter lets through; raises NotFound and InvalidInput."""
+    """The versions that a filter selects; raises NotFound and InvalidInput."""
     asked = page(first, after, await registry.sequence(as_of), ["versions", wanted, as_of])
     found = await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))
     rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found

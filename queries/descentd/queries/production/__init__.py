@@ -1,1 +1,1 @@
-"""What serves where, what went wrong there, and what outside systems report."""
+"""Production: deployments, incidents, and the reports of other systems."""

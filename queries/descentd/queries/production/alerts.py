@@ -1,4 +1,4 @@
-"""Alerts from outside become incidents: what fits nothing is kept, for nobody sends a refused alert again."""
+"""Alerts of monitoring systems, recorded as incidents, also if no version is found: a refused alert would be lost."""
 
 import hashlib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is told to those outside who want to know: the events that an entry of the log stands for."""
+"""Announcements: the events of a log entry for notifications, and the stream of new log entries."""
 
 import asyncio
 import hashlib
@@ -36,7 +36,7 @@ _INTERVAL: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """An event. `id` is the same whenever the same entry is told of, and another in every registry."""
+    """An event. `id` is the same whenever the same entry is announced, and different in every registry."""
 
     id: str
     type: str
@@ -52,10 +52,10 @@ def environment_of(entry: Entry) -> str | None:
 
 
 async def announcements(registry: Registry, entry: Entry, types: Collection[str]) -> Sequence[Announcement]:
-    """The events of these types that an entry stands for, in the order in which they are told.
+    """The events of these types for an entry, in the order in which they are delivered.
 
-    A version's say which probes are due as of the end of the transaction that registered it; a weakness that makes
-    probes due for versions that were there before it says for which.
+    Those of a version list the probes that are due at the end of the transaction that registered it. Those of a
+    vulnerability list the older versions for which its probe is due.
     """
     told = TYPES[entry.record.kind]
     if told != _VERSION:

@@ -1,6 +1,6 @@
-"""What an expression of a new policy must be beyond what can be compiled: about fields and words that there are.
+"""Checks of the expressions of a new policy after compilation: fields and values that they name must exist.
 
-Policies on record are not held to it: what was let in before stays readable.
+Registered policies are not checked again: those of older versions stay readable.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

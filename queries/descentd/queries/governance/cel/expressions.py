@@ -1,7 +1,7 @@
 """Expressions of policies: CEL, read strictly before it is compiled.
 
-What the compiler lets through is looked at once more, token by token, because a rule must say literally what it rests
-on: `metrics` is indexed by literals only, so that a metric without a result is monitor whatever the rule makes of it.
+Compiled expressions are checked again, token by token, because a rule must name literally what it relies on: `metrics`
+is indexed by literals only, so that a metric without a result is noticed whatever the rule does with it.
 """
 
 import re
@@ -190,7 +190,7 @@ def _check_has(tokens: Sequence[Token]) -> None:
 
 
 def _as_first(source: str) -> str:
-    """The source as it was put in the first edition of the gate: only `all` of results that were chosen monitor."""
+    """The source as the first edition of the gate instrumented it: only `all` of selected results was monitored."""
     tokens = list(tokenized(source))
     opening = {end: start for start, end in closing_of(tokens).items()}
     inserts: list[tuple[int, str]] = []
@@ -207,7 +207,7 @@ def _as_first(source: str) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """What to write instead of an unknown name."""
+    """A suggestion for an unknown name, for messages."""
     close = nearest(name, known) or [one for one in known if one.startswith(name)]
     return f"did you mean {', '.join(close)}" if close else f"it is one of {', '.join(sorted(known))}"
 

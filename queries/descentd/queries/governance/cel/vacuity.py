@@ -1,7 +1,7 @@
-"""Expressions that notice where they had nothing to go by.
+"""Vacuity: expressions are instrumented so that they notice if they had no evidence.
 
-CEL is true of nothing: `all` of an empty list holds, and so does `!exists`. So an expression is put into other words,
-in which whatever chooses among results says whether it chose any, wherever that stands and whatever becomes of it:
+CEL expressions can be true without evidence: `all` of an empty list holds, and so does `!exists`. So an expression is
+rewritten such that whatever selects among results reports whether it selected any:
 
 - A condition on what a result was measured on, or when (slice, suite, data, age_days), chooses. `filter` has to choose
   at least one result, `exists` has to find one for the expression to be true.

@@ -1,1 +1,1 @@
-"""The gate of an environment: what a policy sees of a version, how its rules are judged, and what is decided."""
+"""The gate of an environment: the variables of its policy, the evaluation of its rules, and decisions."""

@@ -1,4 +1,4 @@
-"""A version before a gate, and what the rules there speak of."""
+"""The context of a gate: the version, the environment and the moment, and the names that rules refer to."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,7 +26,7 @@ _DAY: Final = 86_400_000_000
 
 @dataclass(frozen=True)
 class References:
-    """What some expressions speak of, taken together: nothing else needs to be looked up."""
+    """All names that some expressions refer to: nothing else needs to be looked up."""
 
     expressions: tuple[Expression, ...] = ()
 

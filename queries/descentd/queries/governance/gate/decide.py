@@ -1,4 +1,4 @@
-"""Asking the gate: may a version serve in an environment, by the policy in force there?
+"""The decision of a gate: whether a version may serve in an environment, by the policy in force there.
 
 Precedence: what no policy can allow is BLOCKED; else a rule that fails: BLOCKED; else one that is incomplete:
 INCOMPLETE; else a quorum that is not reached: BLOCKED.
@@ -42,7 +42,7 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What the gate of an environment says of a version, as known at a sequence.
+    """The decision of an environment's gate about a version, as known at a sequence.
 
     `policy` is None where none is in force. `rules` begins with what no policy can allow, where there is any of it, and
     ends with the quorum, where one is asked for.

@@ -1,4 +1,4 @@
-"""What expressions see of a version's erosion: over its whole ancestry, and since the version that serves."""
+"""The variable `erosion`: a version's erosion over its whole ancestry, and since the version that serves."""
 
 from collections.abc import Mapping
 from typing import Any, Final

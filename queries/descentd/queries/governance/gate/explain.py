@@ -1,4 +1,4 @@
-"""What a rule saw, in words: for those who read why a version is not let in."""
+"""The values that a rule used, in words, for those who read why a version is blocked."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final

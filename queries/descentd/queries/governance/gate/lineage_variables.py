@@ -1,4 +1,4 @@
-"""What expressions see of a version's lineage: what it learned from, and what went wrong with its kin."""
+"""The variables `training`, `populations` and `kin`: training data, populations, and incidents of related versions."""
 
 from collections import defaultdict
 from typing import Any

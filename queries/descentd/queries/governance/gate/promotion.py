@@ -1,7 +1,7 @@
-"""Promoting a version: the gate is asked, what it says is recorded, and only what passed is let in.
+"""Promotion of a version: the decision of the gate is recorded, and the promotion only if it passed.
 
-Between the question and the record nothing that matters may be recorded: under the lock that orders all writes it is
-checked what came since, and if any of it touches the case the gate is asked again.
+No relevant record may be written between the decision and its recording: under the lock that orders all writes, records
+that came since are checked, and if one of them is relevant the gate is evaluated again.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What expressions see of a version's results: `metrics`, by name."""
+"""The variable `metrics`: a version's results by the names of metrics."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

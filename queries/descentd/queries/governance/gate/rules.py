@@ -1,4 +1,4 @@
-"""Judging a rule by what is known of a version: it holds, it fails, or something is missing, which built_in passes."""
+"""The evaluation of a rule for a version: it holds, it fails, or evidence is missing, which never passes."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What expressions see of how a version stands: flags, reviews, incidents, what serves, and its ancestry."""
+"""The variables about the state of a version: flags, reviews, incidents, deployments, and the same of its ancestry."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Trying a policy before it is in force: what its gate would say of versions, a page at a time."""
+"""The trial of a policy that is not in force: what its gate would decide about versions, page by page."""
 
 import asyncio
 from collections.abc import Sequence

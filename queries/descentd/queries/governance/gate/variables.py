@@ -1,4 +1,4 @@
-"""What the expressions of a policy see of a version: each variable that they name, looked up once."""
+"""The variables of a policy's expressions for a version; each that is named is looked up once."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
