@@ -8,12 +8,13 @@ import asyncio
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from bench import fairness, history, pushed, reach, safety, writing
+from bench import drawing, fairness, history, pushed, reach, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
@@ -35,9 +36,16 @@ ROWS = (
     "single",
     "safety",
     "git",
+    "drawing",
     "simulation",
 )
 """In the order in which they are measured."""
+
+WITHOUT_STORE: Final[Mapping[str, tuple[str, Callable[[argparse.Namespace], Iterable[Row]]]]] = {
+    "drawing": ("lineages drawn", lambda _: drawing.rows()),
+    "simulation": ("erosion, simulated", lambda options: reach.rows(options.answers)),
+}
+"""What needs no registry: its heading and its rows."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +80,12 @@ def main() -> None:
         wanted -= {"fairness", "git", "simulation"}
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors, load", end=" ")
     print(" ".join(f"{load:.1f}" for load in os.getloadavg()))
-    if "simulation" in wanted:
-        print(f"\nerosion, simulated\n{HEADER}", flush=True)
-        for row in reach.rows(options.answers):
-            print(row.line(), flush=True)
-        wanted.remove("simulation")
+    for name, (title, found) in WITHOUT_STORE.items():
+        if name in wanted:
+            print(f"\n{title}\n{HEADER}", flush=True)
+            for row in found(options):
+                print(row.line(), flush=True)
+            wanted.remove(name)
     if not wanted:
         return
     for kind in ("sqlite", "neo4j") if options.store == "both" else (options.store,):

@@ -50,6 +50,8 @@ _WIDE: Final = 69
 SINCE: Final = "step3000"
 LAST: Final = "step143000"
 
+DRAWING: Final = "/lineage/model:EleutherAI/pythia-12b@step143000?up=6&metric=pct_stereotype"
+
 NEXT: Final = """\
 Try next, in another terminal:
 
@@ -59,6 +61,10 @@ Try next, in another terminal:
   .venv/bin/descent{url} trend model:EleutherAI/pythia-12b@step143000 pct_stereotype --everybody
 
 GraphQL is at {address}/graphql (POST). Ctrl-C ends it.
+
+See where pythia-12b came from, and on which step its stereotype rate rose, in a browser:
+
+  {drawing}
 """
 
 
@@ -84,7 +90,8 @@ async def tell(address: str) -> str:
 
 def what_next(address: str, usual: str) -> str:
     """What to try while the demo is served at an address; `usual` is the address that commands ask by themselves."""
-    return NEXT.format(url="" if address == usual else f" --url {address}", books3=BOOKS3, address=address)
+    url = "" if address == usual else f" --url {address}"
+    return NEXT.format(url=url, books3=BOOKS3, address=address, drawing=f"{address}{DRAWING}")
 
 
 async def _answer(registry: Registry) -> list[str]:

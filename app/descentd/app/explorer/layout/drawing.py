@@ -32,7 +32,7 @@ class Spacing:
     """Room in pixels: between neighbours of a layer, between layers (for what is written on lines), at the edge."""
 
     across: float = 22.0
-    along: float = 112.0
+    along: float = 124.0
     margin: float = 16.0
 
 

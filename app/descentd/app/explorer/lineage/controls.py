@@ -46,6 +46,7 @@ class Controls:
     folding: str
     without_path: str | None
     unfiltered: str | None
+    filtered: bool
     svg: str
 
 
@@ -75,5 +76,6 @@ def controls(seen: Seen) -> Controls:
         view.but(folds=not view.folds).address,
         view.choosing(to=None).address if choice.to else None,
         view.but(wanted=type(view.wanted)()).address if filtered else None,
+        filtered or choice.kinds != KINDS or choice.to is not None,
         view.as_format("svg"),
     )

@@ -1,9 +1,10 @@
 """The lines of a figure: their paths, and what is written on them."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from descentd.app.explorer.layout.drawing import Drawing, Flow
-from descentd.app.explorer.layout.routes import Points
+from descentd.app.explorer.layout.routes import Point, Points
 from descentd.app.explorer.lineage.parts import Line, Seen
 from descentd.app.explorer.lineage.shapes import short
 from descentd.app.explorer.lineage.text import MARKS, relation_words, shift_text
@@ -17,10 +18,11 @@ def lines_of(seen: Seen, drawing: Drawing) -> list[Line]:
     together: dict[int, list[tuple[int, int]]] = {}
     for ends, number in zip(seen.folded.between, drawing.line_of, strict=True):
         together.setdefault(number, []).append(ends)
-    return [_line(ends, seen, drawing.lines[number]) for number, ends in together.items() if number >= 0]
+    stems: set[tuple[Point, Point]] = set()
+    return [_line(ends, seen, drawing.lines[number], stems) for number, ends in together.items() if number >= 0]
 
 
-def _line(ends: Sequence[tuple[int, int]], seen: Seen, points: Points) -> Line:
+def _line(ends: Sequence[tuple[int, int]], seen: Seen, points: Points, stems: set[tuple[Point, Point]]) -> Line:
     words = seen.asked.words
     links = [link for pair in ends for link in seen.folded.between[pair]]
     pairs = dict.fromkeys((link.parent, link.child) for link in links)
@@ -38,17 +40,18 @@ def _line(ends: Sequence[tuple[int, int]], seen: Seen, points: Points) -> Line:
     style = _style(links, shifts) + (["blamed"] if blamed else [])
     x, y = middle(points, seen.view.flow, early="of-data" in style)
     titled = words["lineage.line_says"].format(parent=_called(parent, seen), child=_called(child, seen))
+    start = _branch(points, stems) if "of-data" in style else 0
     return Line(
         parent,
         child,
-        curve(points, seen.view.flow),
+        curve(points, seen.view.flow, start),
         " ".join(style),
         x,
         y,
         shift,
         relation,
         f"{titled}: {'; '.join(says)}",
-        tuple(value for point in points for value in point),
+        tuple(value for point in points[start:] for value in point),
     )
 
 
@@ -79,9 +82,17 @@ def _called(place: int, seen: Seen) -> str:
     return f"{len(fold.members):,} × {fold.name}" if fold else seen.folded.singles[place].brief.ref
 
 
-def curve(points: Points, flow: Flow) -> str:
-    """The path of a line: curves between layers, straight within them."""
-    (x, y), *rest = points
+def _branch(points: Points, stems: set[tuple[Point, Point]]) -> int:
+    """From which point on a line is its own: what runs along another of the same origin is drawn once."""
+    steps = list(pairwise(points))
+    own = next((i for i, step in enumerate(steps) if step not in stems), 0)
+    stems.update(steps)
+    return own - own % 2
+
+
+def curve(points: Points, flow: Flow, start: int = 0) -> str:
+    """The path of a line from a point on: curves between layers, straight within them."""
+    (x, y), *rest = points[start:]
     parts = [f"M{short(x)} {short(y)}"]
     for i, (to_x, to_y) in enumerate(rest):
         if i % 2:
