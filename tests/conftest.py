@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -12,6 +13,10 @@ from descentd.queries.registry import Registry
 from tests.support import effort
 from tests.support.neo4j_server import Neo4jServer, NoNeo4jError, find
 from tests.support.registries import STORES, opened, store_of
+
+TEMPORARY = TemporaryDirectory(prefix="descent-tests-")
+# What a server with a registry in Neo4j keeps beside it, such as the access log, is not to lie in the project's folder.
+os.environ["DESCENT_FOLDER"] = TEMPORARY.name
 
 SHARED = Path(__file__).parents[2] / "shared"
 NEO4J_USED = pytest.StashKey[str]()

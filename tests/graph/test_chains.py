@@ -17,6 +17,7 @@ from descentd.graph.model.clock import now
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.pruning import prune, sign_base
 from descentd.graph.store.base import Store
+from descentd.graph.store.changes import ACCESS
 from descentd.graph.store.journal import MemoryJournal
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.store.neo4j.store import Neo4jStore
@@ -310,16 +311,23 @@ class TestNeo4j(InNeo4j, ChainContract):
         self, store: Neo4jStore, neo4j_empty: Neo4jServer, tmp_path: Path
     ) -> None:
         await fill(store)
+        tokens = await store.accounts.tokens()
         await store.close()
         with neo4j_empty.driver() as driver, driver.session() as session:
             session.run("MATCH (n:_Event|_Chain) DETACH DELETE n").consume()
-            session.run("MATCH (a:_Access) REMOVE a.hash").consume()
-            session.run("CREATE (:_AccessLog {one: 1, seq: 3})").consume()
+            kept = {column: getattr(access(4), column) for column in (*ACCESS, "at")}
+            session.run("UNWIND [1, 2] AS seq CREATE (a:_Access) SET a = $kept, a.seq = seq", kept=kept).consume()
+            session.run("CREATE (:_AccessLog {one: 1, seq: 2})").consume()
             session.run("MATCH (l:_Log) SET l.format = 3").consume()
             session.run("CREATE CONSTRAINT access_log_one FOR (l:_AccessLog) REQUIRE l.one IS UNIQUE").consume()
-        assert await store.upgrade(tmp_path / "backup.json.gz")
+        before = {token.id: token.hash for token in tokens}
+        assert await store.upgrade(tmp_path / "backup.json.gz", lambda hash: hash[::-1])
         await store.open()
-        assert await numbers(store) == [3, 2, 3, 5]
+        assert await numbers(store) == [3 + 2, 2, 3, 5], "accesses are moved to the others"
+        assert [kept for _, kept in await store.accounts.accesses(None, 2)] == [access(4)] * 2
+        assert {token.id: token.hash[::-1] for token in await store.accounts.tokens()} == before
+        with neo4j_empty.driver() as driver:
+            assert not driver.execute_query("MATCH (a) WHERE a:_Access OR a:_AccessLog RETURN a").records
         assert await problem(store) is None
         await fill_more(store)
         assert await problem(store) is None

@@ -15,6 +15,7 @@ pytestmark = pytest.mark.anyio
 
 KEPT = ("tx", "kind", "id", "label", "recordedAt", "recordedBy", "hash", "body", "words")
 ONE = "MATCH (r:ModelVersion {version: '4.1'})"
+FIRST = "MATCH (r:ModelVersion {version: '4.0'})"
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +176,8 @@ async def test_a_property_that_was_changed_or_removed(store: Neo4jStore, neo4j_s
         f"{ONE} SET r.body = '[]'",
         f"{ONE} SET r.version = '9'",
         f"{ONE} SET r.approved = true",
-        f"{ONE} SET r.createdAt = r.createdAt + duration({{nanoseconds: 1}})",
-        f"{ONE} SET r.createdAt = toString(r.createdAt)",
+        f"{FIRST} SET r.createdAt = r.createdAt + duration({{nanoseconds: 1}})",
+        f"{FIRST} SET r.createdAt = toString(r.createdAt)",
         f"{ONE} SET r.recordedAt = r.recordedAt.epochMillis",
         f"{ONE}-[e:DERIVED_FROM]->() DELETE e",
         f"{ONE}-[e:DERIVED_FROM]->() SET e.detail = 'MERGE'",

@@ -49,10 +49,21 @@ class InvalidCredentials(Unauthenticated):
 
 
 class Authenticator:
-    """Finds the principal of a request. A `closed` server always requires a token, others once their store has one."""
+    """Finds the principal of a request. A `closed` server always requires a token, others once their store has one.
 
-    def __init__(self, accounts: Callable[[], Accounts], verifier: OIDCVerifier | None, *, closed: bool) -> None:
+    `key` gives what tokens are kept by, None where it is their SHA-256 alone.
+    """
+
+    def __init__(
+        self,
+        accounts: Callable[[], Accounts],
+        verifier: OIDCVerifier | None,
+        *,
+        closed: bool,
+        key: Callable[[], bytes | None] = lambda: None,
+    ) -> None:
         self._accounts = accounts
+        self._key = key
         self._verifier = verifier
         self._closed = closed
         self._asked = -FRESH
@@ -108,7 +119,7 @@ class Authenticator:
             raise InvalidCredentials(
                 "The token's checksum is wrong, so it was mistyped or cut: copy it again, completely."
             )
-        return await self.recall(hash_of(secret))
+        return await self.recall(hash_of(secret, self._key()))
 
     async def _by_identity(self, verifier: OIDCVerifier, secret: str) -> Principal:
         identity = await verifier.verified(secret)

@@ -56,10 +56,14 @@ def create(
     ] = None,
 ) -> None:
     """Make a token; it is written to stdout, once: the registry keeps a hash of it."""
+    from descentd.app.auth.token_key import TokenKey
+    from descentd.app.server.settings import Settings
+
+    settings = Settings.read(store=store)
     secret, moment = new_secret(), now()
     token = Token(
         secrets.token_hex(6),
-        hash_of(secret),
+        hash_of(secret, TokenKey(settings).create()),
         accounts.person(person),
         frozenset(map(_role, role)),
         moment,

@@ -1,10 +1,12 @@
 """The secrets of tokens: `descent_`, 192 random bits, and a checksum by which a mistyped one is recognised.
 
-A registry stores the SHA-256 of a secret and never the secret. A slow or salted hash, as passwords need, would add
-nothing: nobody guesses 192 random bits, and every request would take longer.
+A registry stores a hash of a secret and never the secret: its SHA-256, or in a database that others read the HMAC of
+that by a key of the server (`token_key`). A slow or salted hash, as passwords need, would add nothing: nobody guesses
+192 random bits, and every request would take longer.
 """
 
 import hashlib
+import hmac
 import re
 import secrets
 import zlib
@@ -32,9 +34,15 @@ def is_secret(given: str) -> bool:
     return secrets.compare_digest(_checksum(random), given[-_CHECK:])
 
 
-def hash_of(secret: str) -> bytes:
-    """The SHA-256 of a secret, 32 bytes: what the store has of it."""
-    return hashlib.sha256(secret.encode()).digest()
+def hash_of(secret: str, key: bytes | None = None) -> bytes:
+    """What the store has of a secret, 32 bytes: its SHA-256, or the HMAC-SHA-256 of that by a key."""
+    hash = hashlib.sha256(secret.encode()).digest()
+    return hash if key is None else keyed(hash, key)
+
+
+def keyed(hash: bytes, key: bytes) -> bytes:
+    """The HMAC-SHA-256 of the SHA-256 of a secret: what was kept without a key can be kept with one."""
+    return hmac.digest(key, hash, "sha256")
 
 
 def _checksum(random: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from descentd.app.auth.access_log_command import access_log
 from descentd.app.auth.token_commands import Format, Store, tokens
 from descentd.app.checkpoints.commands import checkpoint, keygen
 from descentd.app.notifications.commands import deliveries
@@ -98,6 +99,7 @@ def demo(
 app.add_typer(tokens, name="token")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(policies, name="policies")
+app.command()(access_log)
 app.command()(keygen)
 app.command()(checkpoint)
 
@@ -171,10 +173,10 @@ def audit(
 
 
 async def _audit(address: str) -> list["BrokenRule"]:
-    from descentd.app.server.store_url import existing_store
+    from descentd.app.server.store_url import store_to_look_at
     from descentd.graph.registration.entry_rules import broken_rules
 
-    store = existing_store(address)
+    store = store_to_look_at(address)
     await store.open(repair=False)
     try:
         return [one async for one in broken_rules(store, _show_progress if sys.stderr.isatty() else None)]
@@ -183,10 +185,10 @@ async def _audit(address: str) -> list["BrokenRule"]:
 
 
 async def _verify(address: str, known: "Known") -> "Report":
-    from descentd.app.server.store_url import existing_store
+    from descentd.app.server.store_url import store_to_look_at
     from descentd.graph.verify import verify as checked
 
-    store = existing_store(address)
+    store = store_to_look_at(address)
     await store.open(repair=False)  # what is missing is to be reported
     try:
         progress = _show_progress if sys.stderr.isatty() else None
@@ -204,6 +206,8 @@ def upgrade(
     ] = None,
 ) -> None:
     """Upgrade a registry that an earlier version wrote, after a backup; stop its servers first."""
+    from descentd.app.auth.token_key import TokenKey
+    from descentd.app.auth.tokens import keyed
     from descentd.app.server.settings import Settings
     from descentd.app.server.store_url import existing_store
     from descentd.graph.store.base import SupportsUpgrade
@@ -211,9 +215,15 @@ def upgrade(
     kept = backup or Path(f"descent-backup-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json.gz")
     if kept.exists():
         raise InvalidInput(f"There is a file {kept} already: name another one.", "backup")
-    opened = existing_store(Settings.read(store=store).store)
+    settings = Settings.read(store=store)
+    opened = existing_store(settings.store)
     shown = _show_upgraded if sys.stderr.isatty() else None
-    done = isinstance(opened, SupportsUpgrade) and asyncio.run(opened.upgrade(kept, shown))
+
+    def rehash(hash: bytes) -> bytes:
+        key = TokenKey(settings).create()
+        return hash if key is None else keyed(hash, key)
+
+    done = isinstance(opened, SupportsUpgrade) and asyncio.run(opened.upgrade(kept, rehash, shown))
     sys.stdout.write(f"Upgraded; what it held before is in {kept}.\n" if done else "There is nothing to upgrade.\n")
 
 

@@ -18,6 +18,7 @@ from descentd.app.auth.authentication import Authenticator
 from descentd.app.auth.authorization import FIELDS, PAGES, Table
 from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.auth.oidc_login import OIDCLogin
+from descentd.app.auth.token_key import TokenKey
 from descentd.app.checkpoints.answers import AnswerSigner
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.checkpoints.writer import CheckpointWriter
@@ -139,7 +140,9 @@ def _access_control(settings: Settings, lifespan: Lifespan) -> AccessControl:
 
     verifier = OIDCVerifier(settings) if settings.oidc else None
     closed = verifier is not None or not settings.loopback
-    return AccessControl(Authenticator(accounts, verifier, closed=closed), AuditLog(accounts))
+    return AccessControl(
+        Authenticator(accounts, verifier, closed=closed, key=TokenKey(settings).read), AuditLog(accounts)
+    )
 
 
 async def _http_exception(explorer: Explorer, request: Request, error: Exception) -> Response:

@@ -51,6 +51,15 @@ class Settings(BaseSettings):
     webhook_secrets: Annotated[tuple[str, ...], Field(repr=False)] = ()
     """What senders of webhooks sign with; several while one is being changed."""
 
+    folder: Path = Path()
+    """Where a server whose registry is in Neo4j keeps what is not for all who read there: access log, key of tokens."""
+
+    token_key: Annotated[str | None, Field(repr=False)] = None
+    """What tokens in Neo4j are kept by, in place of the file in that folder."""
+
+    token_key_file: Path | None = None
+    """Another file that holds it."""
+
     signing_key: Annotated[str | None, Field(repr=False)] = None
     """What checkpoints are signed with, as `descentd keygen` writes it."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
+from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.graph.store.base import Store
 from descentd.graph.store.memory import MemoryStore
@@ -33,14 +34,30 @@ def store_at(address: str) -> Store:
     if kind == "sqlite":
         return SQLiteStore(_path(address))
     if kind in NEO4J:
-        from descentd.graph.store.neo4j.store import Neo4jStore
-
-        return Neo4jStore(address)
+        return _neo4j(address, SQLiteStore(access_log()))
     raise InvalidInput(f"The store's address is not understood: {_HELP}.")
 
 
+def access_log() -> Path:
+    """The file of this server that holds the access log of a registry in Neo4j."""
+    return Settings.read().folder / "descent-access.db"
+
+
+def _neo4j(address: str, beside: Store | None) -> Store:
+    from descentd.graph.store.neo4j.store import Neo4jStore
+
+    return Neo4jStore(address, beside=beside)
+
+
+def store_to_look_at(address: str) -> Store:
+    """As `existing_store`, for those who change nothing: the access log is looked at where it is in this folder."""
+    if scheme(address) in NEO4J and not access_log().is_file():
+        return _neo4j(address, None)
+    return existing_store(address)
+
+
 def existing_store(address: str) -> Store:
-    """The store at an address, as of `store_at`, for commands that only read; raises Unavailable if it has no file."""
+    """The store at an address, as of `store_at`; raises Unavailable if it has no file."""
     if scheme(address) == "sqlite" and not _path(address).is_file():
         raise Unavailable(f"There is no file at {address}: check the path.")
     return store_at(address)

@@ -98,9 +98,12 @@ class Proposal:
 class SupportsUpgrade(Protocol):
     """A store that can bring what an earlier version wrote to the layout that this one reads."""
 
-    async def upgrade(self, backup: Path, progress: Callable[[int], None] | None = None) -> bool:
+    async def upgrade(
+        self, backup: Path, rehash: Callable[[bytes], bytes], progress: Callable[[int], None] | None = None
+    ) -> bool:
         """Upgrade the registry, which nobody has open, and write what it held to the file `backup` first.
 
+        `rehash` makes what tokens are found by from the SHA-256 of their secrets, which earlier versions kept.
         False, and nothing is written, where it has the present layout. `progress` is called with the last sequence that
         is done. What was broken off goes on when it is called again. Raises Unavailable where there is no registry that
         can be upgraded, and FileExistsError where the backup is there.

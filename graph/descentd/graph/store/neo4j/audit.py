@@ -10,7 +10,6 @@ from descentd.graph.model.kinds import ROLES, Edge, Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Stored, Totals
-from descentd.graph.store.changes import ACCESS
 from descentd.graph.store.neo4j import disclosures, operational
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.journal import EVENT
@@ -65,7 +64,6 @@ _NODE_PROPERTIES: Final = {
     "_Complete": ("one",),
     "_Undocumented": ("one",),
     "_Token": ("id", "hash", "person", "roles", "createdAt", "expiresAt", "revokedAt"),
-    "_Access": ("seq", "at", "hash", *ACCESS),
     "_Arrival": ("identity", "sent", "records", "locked"),
     "_Destination": ("name", "position", "holder", "until", "locked"),
     "_Delivery": operational.DELIVERY_COLUMNS,
@@ -74,6 +72,7 @@ _NODE_PROPERTIES: Final = {
 }
 """Those of the nodes that are no records, which have one label each."""
 
+_CHAINS: Final = [chain.value for chain in Chain if chain is not Chain.ACCESSES]
 _COUNTS: Final = (
     "MATCH (r:Record) RETURN count(r) AS n",
     *(f"MATCH ()-[e:{role}]->() RETURN count(e) AS n" for role in ROLES if role is not Role.SAME_DATA),
@@ -124,12 +123,10 @@ _STRAYS: Final = {
         MATCH ()-[f:_FLOWS|_RESTS]->() WHERE f.by IS NULL
         WITH stated, count(f) AS walked WHERE walked > stated RETURN walked""",
     "an entry of a log that is in none": f"""
-        MATCH (e:_Event) WHERE NOT e.chain IN {[chain.value for chain in Chain if chain is not Chain.ACCESSES]}
+        MATCH (e:_Event) WHERE NOT e.chain IN {_CHAINS}
         OR e.chain IS NULL OR valueType(e.number) <> 'INTEGER NOT NULL' RETURN e.number LIMIT 1""",
-    "an access that is not in its log": """
-        MATCH (a:_Access) WHERE valueType(a.seq) <> 'INTEGER NOT NULL' RETURN a.seq LIMIT 1""",
     "an end of a log that is none": f"""
-        MATCH (c:_Chain) WHERE c.name IS NULL OR NOT c.name IN {[chain.value for chain in Chain]}
+        MATCH (c:_Chain) WHERE c.name IS NULL OR NOT c.name IN {_CHAINS}
         RETURN c.name LIMIT 1""",
     "a dataset whose walks begin elsewhere than at its partitions": """
         MATCH (d:Record)-[:INCLUDES]->(p) OPTIONAL MATCH (p)-[:SAME_DATA]->(first)

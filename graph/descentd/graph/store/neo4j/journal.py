@@ -1,9 +1,8 @@
-"""The chains of events in Neo4j: the access log with its hashes, and the events of all else.
+"""The chains of events in Neo4j, but for that of accesses, which are kept elsewhere.
 
 ```
 (:_Event {chain, number, at, item, content, hash})
 (:_Chain {name, number, hash, base, baseHash, closing})      the head of a chain, and the lock of those who add to it
-(:_Access {seq, at, person, credential, client, route, operation, outcome, detail, count, refused, hash})
 ```
 """
 
@@ -16,21 +15,17 @@ from descentd.graph.model.errors import Unavailable
 from descentd.graph.store.changes import (
     ACCESS,
     Keeps,
-    access_change,
-    access_content,
     arrival_row,
     delivery_row,
     destination_row,
     row_of,
     token_row,
 )
-from descentd.graph.store.journal import again
+from descentd.graph.store.journal import Journal, again
 from descentd.graph.store.neo4j.connection import Connection, Row, Run
+from descentd.graph.store.operational import Accounts
 
 SCHEMA: Final = (
-    "CREATE CONSTRAINT access_seq IF NOT EXISTS FOR (a:_Access) REQUIRE a.seq IS UNIQUE",
-    "CREATE INDEX access_person IF NOT EXISTS FOR (a:_Access) ON (a.person, a.seq)",
-    "CREATE INDEX access_refused IF NOT EXISTS FOR (a:_Access) ON (a.refused, a.seq)",
     "CREATE CONSTRAINT event_number IF NOT EXISTS FOR (e:_Event) REQUIRE (e.chain, e.number) IS UNIQUE",
     "CREATE INDEX event_item IF NOT EXISTS FOR (e:_Event) ON (e.chain, e.item)",
     "CREATE CONSTRAINT chain_name IF NOT EXISTS FOR (c:_Chain) REQUIRE c.name IS UNIQUE",
@@ -47,14 +42,7 @@ _ADD: Final = """
 MATCH (c:_Chain {name: $chain}) SET c.number = $number, c.hash = $hash
 WITH c UNWIND $rows AS row CREATE (e:_Event) SET e = row
 """
-_ADD_ACCESSES: Final = """
-MATCH (c:_Chain {name: $chain}) SET c.number = $number, c.hash = $hash
-WITH c UNWIND $rows AS row CREATE (a:_Access) SET a = row
-"""
-_ACCESS_COLUMNS: Final = ", ".join(f"a.{name}" for name in ACCESS)
-_ACCESSES: Final = (
-    f"MATCH (a:_Access) WHERE a.seq > $after RETURN a.seq, a.at, a.hash, {_ACCESS_COLUMNS} ORDER BY a.seq LIMIT $limit"
-)
+_MOVED: Final = ", ".join(f"a.{name}" for name in ACCESS if name != "refused")
 _EVENTS: Final = f"""
 MATCH (e:_Event {{chain: $chain}}) WHERE e.number > $after
 RETURN {", ".join(f"e.{name}" for name in EVENT)} ORDER BY e.number LIMIT $limit
@@ -66,6 +54,7 @@ RETURN {", ".join(f"e.{name}" for name in EVENT)} ORDER BY e.number
 """
 _SET_BASE: Final = "MATCH (c:_Chain {name: $chain}) SET c.base = $base, c.baseHash = $hash, c.closing = $closing"
 _DROP_EVENTS: Final = "MATCH (e:_Event {chain: $chain}) WHERE e.number <= $upto DELETE e"
+_ACCESSES: Final = f"MATCH (a:_Access) RETURN a.seq, a.at, {_MOVED} ORDER BY a.seq LIMIT 1000"
 _DROP_ACCESSES: Final = "MATCH (a:_Access) WHERE a.seq <= $upto DELETE a"
 _FORGET: Final = {
     Chain.ARRIVALS: "UNWIND $rows AS row MATCH (a:_Arrival {identity: row[0]}) DELETE a",
@@ -86,7 +75,6 @@ def _token_row(*values: Any) -> Change:
 
 
 _ROWS: Final[Mapping[Chain, Sequence[tuple[str, Callable[..., Change]]]]] = {
-    Chain.ACCESSES: (),
     Chain.TOKENS: ((_TOKENS, _token_row),),
     Chain.ARRIVALS: (("MATCH (a:_Arrival) RETURN a.identity, a.sent, a.records", arrival_row),),
     Chain.DELIVERIES: (
@@ -97,13 +85,14 @@ _ROWS: Final[Mapping[Chain, Sequence[tuple[str, Callable[..., Change]]]]] = {
 """Where the items of each chain are kept."""
 
 _BATCH: Final = 10_000
-_UNHASHED: Final = f"""
-MATCH (a:_Access) WHERE a.seq > $after RETURN a.seq, a.at, {_ACCESS_COLUMNS} ORDER BY a.seq LIMIT {_BATCH}
-"""
-_SET_HASHES: Final = """
-MATCH (c:_Chain {name: $chain}) SET c.number = $number, c.hash = $hash
-WITH c UNWIND $rows AS row MATCH (a:_Access {seq: row[0]}) SET a.hash = row[1]
-"""
+_REHASH: Final = "UNWIND $rows AS row MATCH (t:_Token {hash: row[0]}) SET t.hash = row[1]"
+_LEFT: Final = (
+    "MATCH (n:_AccessLog) DELETE n",
+    f"MATCH (c:_Chain {{name: '{Chain.ACCESSES}'}}) DELETE c",
+    *(f"DROP CONSTRAINT {name} IF EXISTS" for name in ("access_log_one", "access_seq")),
+    *(f"DROP INDEX {name} IF EXISTS" for name in ("access_person", "access_refused")),
+)
+"""What removes the rest of an access log of an earlier version, once it was moved."""
 
 
 async def lock(run: Run, chain: Chain) -> ChainHead:
@@ -120,18 +109,6 @@ async def add_events(run: Run, chain: Chain, changes: Iterable[Change]) -> None:
     events = link(chain, head.number, head.hash, changes)
     rows = [{"chain": chain.value, **_properties(event)} for event in events]
     await _add(run, _ADD, chain, events, rows)
-
-
-async def add_accesses(run: Run, accesses: Sequence[Access]) -> None:
-    """Add accesses at the end of their log, in a transaction; each is its own event."""
-    head = await lock(run, Chain.ACCESSES)
-    events = link(Chain.ACCESSES, head.number, head.hash, map(access_change, accesses))
-    rows = [
-        {name: getattr(access, name) for name in ACCESS}
-        | {"seq": event.number, "at": event.at, "hash": event.hash.hex()}
-        for event, access in zip(events, accesses, strict=True)
-    ]
-    await _add(run, _ADD_ACCESSES, Chain.ACCESSES, events, rows)
 
 
 async def _add(run: Run, statement: str, chain: Chain, events: Sequence[Event], rows: Sequence[Any]) -> None:
@@ -152,62 +129,69 @@ async def begin(run: Run) -> None:
             "closing": head.closing,
         }
         for chain, head in EMPTY.items()
+        if chain in _ROWS
     ]
     await run(_BEGIN, heads=heads)
 
 
-async def adopt(connection: Connection) -> None:
-    """Begin all chains with what an earlier version kept. What was broken off goes on when it is called again."""
-    await connection.write(begin)
-    while await connection.write(_adopt_accesses):
-        pass
-    for chain in (Chain.TOKENS, Chain.ARRIVALS, Chain.DELIVERIES):
+async def adopt(connection: Connection, accounts: Accounts, rehash: Callable[[bytes], bytes]) -> None:
+    """Begin all chains with what an earlier version kept, and move the accesses into the log of `accounts`.
 
-        async def work(run: Run, chain: Chain = chain) -> None:
+    Tokens get another hash before that of their secret comes into a chain, which nothing is ever taken out of. What was
+    broken off goes on when it is called again; some accesses are in their log twice then, and none is missing.
+    """
+    while rows := await connection.run(_ACCESSES):
+        await accounts.record_accesses([Access(at, *values) for _, at, *values in rows])
+        await connection.write(lambda run, upto=rows[-1][0]: run(_DROP_ACCESSES, upto=upto))  # type: ignore[misc]
+    for statement in _LEFT:
+        await connection.write(lambda run, statement=statement: run(statement))  # type: ignore[misc]
+    await connection.write(begin)
+    for chain, queries in _ROWS.items():
+
+        async def work(
+            run: Run, chain: Chain = chain, queries: Sequence[tuple[str, Callable[..., Change]]] = queries
+        ) -> None:
             if (await lock(run, chain)).number == 0:
-                changes = [change(*row) for query, change in _ROWS[chain] for row in await run(query)]
+                if chain is Chain.TOKENS:
+                    known = [row[0] for row in await run("MATCH (t:_Token) RETURN t.hash")]
+                    await run(_REHASH, rows=[[hash, rehash(bytes.fromhex(hash)).hex()] for hash in known])
+                changes = [change(*row) for query, change in queries for row in await run(query)]
                 for start in range(0, len(changes), _BATCH):
                     await add_events(run, chain, changes[start : start + _BATCH])
 
         await connection.write(work)
-    await connection.write(lambda run: run("MATCH (l:_AccessLog) DELETE l"))
-    await connection.write(lambda run: run("DROP CONSTRAINT access_log_one IF EXISTS"))
-
-
-async def _adopt_accesses(run: Run) -> bool:
-    """Hash the next accesses that have no hash yet; False where there are none."""
-    head = await lock(run, Chain.ACCESSES)
-    rows = await run(_UNHASHED, after=head.number)
-    changes = [Change(at, "", access_content(*values)) for _, at, *values in rows]
-    events = link(Chain.ACCESSES, head.number, head.hash, changes)
-    hashes = [[row[0], event.hash.hex()] for row, event in zip(rows, events, strict=True)]
-    await _add(run, _SET_HASHES, Chain.ACCESSES, events, hashes)
-    return bool(rows)
 
 
 class Neo4jJournal:
-    """Nodes beside the graph. Implements Journal."""
+    """Nodes beside the graph, and the chain of accesses where these are kept. Implements Journal."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, beside: Journal) -> None:
         self._connection = connection
+        self._beside = beside
 
     async def heads(self) -> Mapping[Chain, ChainHead]:
         """See Journal."""
         rows = await self._connection.run(_HEADS)
-        return {Chain(row[0]): _head(row) for row in rows if isinstance(row[0], str) and row[0] in set(Chain)}
+        found = {Chain(row[0]): _head(row) for row in rows if isinstance(row[0], str) and row[0] in set(_ROWS)}
+        beside = await self._beside.heads()
+        return found | {chain: head for chain, head in beside.items() if chain not in _ROWS}
 
     async def events(self, chain: Chain, after: int, limit: int) -> list[Event]:
         """See Journal."""
+        if chain not in _ROWS:
+            return await self._beside.events(chain, after, limit)
         return await _events(self._connection.run, chain, after, limit)
 
     async def items(self, chain: Chain) -> AsyncIterator[Change]:
         """See Journal."""
-        for query, change in _ROWS[chain]:
+        for query, change in _ROWS.get(chain, ()):
             for row in await self._connection.run(query):
                 yield change(*row)
 
     async def prune(self, chain: Chain, last: Event, closing: str, keeps: Keeps) -> bool:
         """See Journal."""
+        if chain not in _ROWS:
+            return await self._beside.prune(chain, last, closing, keeps)
 
         async def work(run: Run) -> bool:
             head = await lock(run, chain)
@@ -217,9 +201,6 @@ class Neo4jJournal:
                 return False
             base = {"base": last.number, "hash": last.hash.hex(), "closing": closing}
             await run(_SET_BASE, chain=chain.value, **base)
-            if chain is Chain.ACCESSES:
-                await run(_DROP_ACCESSES, upto=last.number)
-                return True
             latest = [_event(row) for row in await run(_LATEST, chain=chain.value, upto=last.number)]
             kept = {event.item: event for event in latest if keeps(event.content)}
             await add_events(run, chain, again(kept.values()))
@@ -234,11 +215,7 @@ class Neo4jJournal:
 
 
 async def _events(run: Run, chain: Chain, after: int, limit: int) -> list[Event]:
-    if chain is not Chain.ACCESSES:
-        rows = await run(_EVENTS, chain=chain.value, after=after, limit=limit)
-        return [_event(row) for row in rows]
-    rows = await run(_ACCESSES, after=after, limit=limit)
-    return [_event([number, at, "", access_content(*values), hash]) for number, at, hash, *values in rows]
+    return [_event(row) for row in await run(_EVENTS, chain=chain.value, after=after, limit=limit)]
 
 
 def _event(row: Row) -> Event:

@@ -1,4 +1,4 @@
-"""Tokens and deliveries in Neo4j, as nodes that nothing of the lineage is joined to; accesses are in `journal`.
+"""Tokens and deliveries in Neo4j, as nodes that nothing of the lineage is joined to; accesses are kept elsewhere.
 
 ```
 (:_Token {id, hash, person, roles, createdAt, expiresAt, revokedAt})
@@ -18,8 +18,8 @@ from descentd.graph.model.chain import Chain
 from descentd.graph.store.changes import arrival_change, delivery_change, destination_row, last_sent, token_change
 from descentd.graph.store.neo4j import journal
 from descentd.graph.store.neo4j.connection import Connection, Row, Run
-from descentd.graph.store.neo4j.journal import add_accesses, add_events, lock
-from descentd.graph.store.operational import Arrival, Delivery, DeliveryState, DestinationState
+from descentd.graph.store.neo4j.journal import add_events, lock
+from descentd.graph.store.operational import Accounts, Arrival, Delivery, DeliveryState, DestinationState
 
 SCHEMA: Final = (
     "CREATE CONSTRAINT token_hash IF NOT EXISTS FOR (t:_Token) REQUIRE t.hash IS UNIQUE",
@@ -32,25 +32,14 @@ SCHEMA: Final = (
     *journal.SCHEMA,
 )
 _OWNED: Final = "RETURN t.id, t.hash, t.person, t.roles, t.createdAt, t.expiresAt, t.revokedAt"
-_ACCESS_COLUMNS: Final = (
-    "seq",
-    "at",
-    "person",
-    "credential",
-    "client",
-    "route",
-    "operation",
-    "outcome",
-    "detail",
-    "count",
-)
 
 
 class Neo4jAccounts:
-    """Nodes beside the graph. Implements Accounts."""
+    """Tokens as nodes beside the graph, and the log of accesses of `beside`. Implements Accounts."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, beside: Accounts) -> None:
         self._connection = connection
+        self._beside = beside
 
     async def any_token(self) -> bool:
         """See Accounts."""
@@ -99,23 +88,13 @@ class Neo4jAccounts:
 
     async def record_accesses(self, accesses: Sequence[Access]) -> None:
         """See Accounts."""
-        await self._connection.write(lambda run: add_accesses(run, accesses))
+        await self._beside.record_accesses(accesses)
 
     async def accesses(
         self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
     ) -> list[tuple[int, Access]]:
         """See Accounts."""
-        given = {"a.seq < $before": before, "a.person = $person": person, "a.refused = $refused": refused}
-        conditions = " AND ".join(["true", *(condition for condition, value in given.items() if value is not None)])
-        rows = await self._connection.run(
-            f"MATCH (a:_Access) WHERE {conditions} "
-            f"RETURN {', '.join(f'a.{column}' for column in _ACCESS_COLUMNS)} ORDER BY a.seq DESC LIMIT $limit",
-            before=before,
-            person=person,
-            refused=refused,
-            limit=limit,
-        )
-        return [(row[0], Access(*row[1:])) for row in rows]
+        return await self._beside.accesses(before, limit, person, refused)
 
 
 def _token(row: Sequence[Any]) -> Token:

@@ -34,7 +34,7 @@ FORMAT: Final = 5
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 
-_BESIDE: Final = ("_Token", "_Access", "_Destination", "_Delivery", "_Arrival", "_Event", "_Chain")
+_BESIDE: Final = ("_Token", "_Destination", "_Delivery", "_Arrival", "_Event", "_Chain")
 NODES: Final = ("Record", "_Key", "_Log", "_Whole", *_BESIDE, *populations.NODES)
 """The labels of nodes, one of which each has."""
 

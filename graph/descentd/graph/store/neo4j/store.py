@@ -14,9 +14,10 @@ from neo4j.exceptions import ClientError
 from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
 from descentd.graph.model.log import Head
 from descentd.graph.model.reach import Sequences, Tail
-from descentd.graph.store.base import Proposal, Stored, Totals
+from descentd.graph.store.base import Proposal, Store, Stored, Totals
 from descentd.graph.store.batch import settle
 from descentd.graph.store.journal import Journal
+from descentd.graph.store.memory import MemoryStore
 from descentd.graph.store.neo4j import operational
 from descentd.graph.store.neo4j.audit import audit, schema_fault, totals
 from descentd.graph.store.neo4j.batching import BatchLoader, CachedReads, PrefetchedReads
@@ -53,12 +54,20 @@ _STATEMENTS: Final = {name: each for each in (*SCHEMA, *operational.SCHEMA) for 
 class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
     """A registry in a database of Neo4j 5. Implements Store and SupportsReach.
 
-    `uri` is bolt:// or neo4j:// and may hold the credentials (`bolt://USER:PASSWORD@HOST`). Raises InvalidInput for
-    an address that cannot be taken apart.
+    `uri` is bolt:// or neo4j:// and may hold the credentials (`bolt://USER:PASSWORD@HOST`). The log of accesses is that
+    of `beside`, a store that is opened and closed with this one: who asked for what is not for all to read who read the
+    graph. Without one it is forgotten with this object. Raises InvalidInput for an address that cannot be taken apart.
     """
 
-    def __init__(self, uri: str, auth: tuple[str, str] | None = None, database: str | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        auth: tuple[str, str] | None = None,
+        database: str | None = None,
+        beside: Store | None = None,
+    ) -> None:
         self._connection = Connection(uri, auth, database)
+        self._beside = beside or MemoryStore()
         CachedReads.__init__(self, self._connection.run)
         self._sequence = BatchLoader(self._read_sequence)
         Neo4jReach.__init__(self)
@@ -67,7 +76,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
     @property
     def accounts(self) -> Accounts:
         """See Store."""
-        return Neo4jAccounts(self._connection)
+        return Neo4jAccounts(self._connection, self._beside.accounts)
 
     @property
     def outbox(self) -> Outbox:
@@ -82,7 +91,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
     @property
     def journal(self) -> Journal:
         """See Store."""
-        return Neo4jJournal(self._connection)
+        return Neo4jJournal(self._connection, self._beside.journal)
 
     @property
     def read_only(self) -> bool:
@@ -94,6 +103,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
 
         And where Neo4j is of a version that keeps none rightly. Nothing is written where nothing is missing.
         """
+        await self._beside.open(repair=repair)
         await self._connection.open()
         try:
             version = await check_version(self._connection)
@@ -138,14 +148,17 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
             pass  # a cluster without a leader can be read meanwhile, and writes say what is the matter
         return True
 
-    async def upgrade(self, backup: Path, progress: Callable[[int], None] | None = None) -> bool:
+    async def upgrade(
+        self, backup: Path, rehash: Callable[[bytes], bytes], progress: Callable[[int], None] | None = None
+    ) -> bool:
         """See SupportsUpgrade."""
+        await self._beside.open()
         await self._connection.open()
         try:
             if not await prepare(self._connection, backup):
                 return False
             await self._create_schema()
-            await work_out(self._connection, progress)
+            await work_out(self._connection, self._beside.accounts, rehash, progress)
             return True
         finally:
             await self.close()
@@ -181,6 +194,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         """See Store."""
         self.clear()
         await self._connection.close()
+        await self._beside.close()
 
     async def head(self) -> Head:
         """See Store."""

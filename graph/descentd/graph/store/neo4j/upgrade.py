@@ -20,6 +20,7 @@ from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.journal import adopt
 from descentd.graph.store.neo4j.schema import FORMAT, TYPES, derive, mirror, show
 from descentd.graph.store.neo4j.times import moment_of
+from descentd.graph.store.operational import Accounts
 
 OLDER: Final = (2, 3, 4, -2, -3, -4)
 """Formats that can be upgraded; a negative one is what an upgrade that was broken off left of it."""
@@ -77,10 +78,16 @@ async def prepare(connection: Connection, backup: Path) -> bool:
     return True
 
 
-async def work_out(connection: Connection, progress: Callable[[int], None] | None = None) -> None:
+async def work_out(
+    connection: Connection,
+    accounts: Accounts,
+    rehash: Callable[[bytes], bytes],
+    progress: Callable[[int], None] | None = None,
+) -> None:
     """Bring all else to the present layout, once the schema is there, and let the registry be opened again.
 
     What people and walks go by follows from the records; what is kept beside the log is chained where it is not yet.
+    Accesses move into the log of `accounts`; `rehash` is as in SupportsUpgrade.
     """
     for label in _UNDERSCORED:
         await _repeat(connection, _DELETE, label)
@@ -99,7 +106,7 @@ async def work_out(connection: Connection, progress: Callable[[int], None] | Non
         after = items[-1].entry.sequence
         if progress is not None:
             progress(after)
-    await adopt(connection)
+    await adopt(connection, accounts, rehash)
     await connection.write(lambda run: run(_SET_FORMAT, format=FORMAT))
 
 
