@@ -80,8 +80,10 @@ test: setup  ## Test everything, on the embedded store and on a real Neo4j
 
 .PHONY: test-thorough
 test-thorough: export DESCENT_TEST_EFFORT := thorough
-test-thorough: test  ## Test with four times the examples and kills, and kill a server a hundred times more
+test-thorough: test  ## Test with four times the examples and kills, and kill servers and writers a thousand times more
 	$(BIN)/python -m tests.app.kills --kills 100
+	$(BIN)/python -m tests.graph.crashes --kills 1000 --points calls
+	$(BIN)/python -m tests.graph.crashes_neo4j --kills 1000 --points
 
 .PHONY: test-peers
 test-peers: setup  ## Test with what other people release: the newest Neo4j, by Java 21 or newer and Maven; nginx, where it is installed

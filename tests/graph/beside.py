@@ -1,5 +1,7 @@
 """What is kept beside the log of records, in some store: an item of everything, and more than one event of most."""
 
+import sqlite3
+
 from descentd.graph.model.accounts import Access, AccessRole, Token
 from descentd.graph.store.base import Store
 from descentd.graph.store.operational import Arrival, Delivery, DeliveryState
@@ -40,3 +42,22 @@ async def fill(store: Store) -> None:
     parked = delivery(2, DeliveryState.PARKED, "board of review")
     assert await store.outbox.keep("board of review", "w", 2, parked)
     assert await store.outbox.redeliver("ci", [2]) == [2]
+
+
+def unchain(connection: sqlite3.Connection) -> None:
+    """Make a file what the version before chains wrote."""
+    connection.executescript(
+        """
+        DROP TABLE event; DROP TABLE chain; PRAGMA user_version = 1;
+        DROP INDEX access_person; DROP INDEX access_refused; ALTER TABLE access RENAME TO other;
+        CREATE TABLE access (
+          seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, person TEXT, credential TEXT, client TEXT NOT NULL,
+          route TEXT NOT NULL, operation TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL,
+          count INTEGER NOT NULL, refused INTEGER NOT NULL) STRICT;
+        CREATE INDEX access_person ON access (person, seq);
+        CREATE INDEX access_refused ON access (seq) WHERE refused = 1;
+        INSERT INTO access SELECT seq, at, person, credential, client, route, operation, outcome, detail, count, refused
+          FROM other;
+        DROP TABLE other;
+        """
+    )

@@ -25,7 +25,7 @@ from descentd.graph.store.operational import Arrival, DeliveryState
 from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from descentd.graph.verify_chains import NAMES, KnownEvent
-from tests.graph.beside import access, delivery, fill, token
+from tests.graph.beside import access, delivery, fill, token, unchain
 from tests.graph.opened import InMemory, InNeo4j, InSQLite
 from tests.support.neo4j_server import Neo4jServer
 
@@ -277,25 +277,6 @@ class TestSQLite(InSQLite, ChainContract):
             connection.execute("DROP TABLE access_1")
         await store.open()
         assert await problem(store) is None
-
-
-def unchain(connection: sqlite3.Connection) -> None:
-    """Make a file what the version before chains wrote."""
-    connection.executescript(
-        """
-        DROP TABLE event; DROP TABLE chain; PRAGMA user_version = 1;
-        DROP INDEX access_person; DROP INDEX access_refused; ALTER TABLE access RENAME TO other;
-        CREATE TABLE access (
-          seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, person TEXT, credential TEXT, client TEXT NOT NULL,
-          route TEXT NOT NULL, operation TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL,
-          count INTEGER NOT NULL, refused INTEGER NOT NULL) STRICT;
-        CREATE INDEX access_person ON access (person, seq);
-        CREATE INDEX access_refused ON access (seq) WHERE refused = 1;
-        INSERT INTO access SELECT seq, at, person, credential, client, route, operation, outcome, detail, count, refused
-          FROM other;
-        DROP TABLE other;
-        """
-    )
 
 
 async def fill_more(store: Store) -> None:

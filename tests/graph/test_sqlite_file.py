@@ -1,7 +1,9 @@
 """The file that a registry is in: for its user alone, and missed as soon as it is not where it was."""
 
 import os
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from shutil import copyfile
 
@@ -100,3 +102,47 @@ async def test_two_stores_of_one_file_keep_their_locks(tmp_path: Path) -> None:
     await first.write([adding(note("three"))])
     assert await first.sequence() == 3
     await first.close()
+
+
+async def copied(path: Path, texts: Sequence[str]) -> Path:
+    """A registry in a file of its own, with a record for each text."""
+    store = SQLiteStore(path)
+    await store.open()
+    for text in texts:
+        await store.write([adding(note(text))])
+    await store.close()
+    return path
+
+
+@pytest.mark.parametrize("texts", [[], ["one"], ["one", "other"], ["one", "other", "two"]])
+async def test_a_copy_that_is_put_back_into_the_same_file_is_noticed(tmp_path: Path, texts: list[str]) -> None:
+    """As `.restore` of SQLite's shell does it: no file is another, but what was acknowledged is not there."""
+    copy = await copied(tmp_path / "copy.db", texts)
+    store = SQLiteStore(await copied(tmp_path / "r.db", ["one"]))
+    await store.open()
+    await store.write([adding(note("two"))])
+    with closing(sqlite3.connect(copy)) as older, closing(sqlite3.connect(tmp_path / "r.db")) as served:
+        older.backup(served)
+    with pytest.raises(Unavailable, match="as if an older copy had been put back"):
+        await store.write([adding(note("three"))])
+    with pytest.raises(Unavailable, match="as if an older copy had been put back"):
+        await store.accounts.revoke(["x"], 1)
+    if len(texts) < 2:
+        with pytest.raises(Unavailable, match="as if an older copy had been put back"):
+            await store.sequence()
+    await store.close()
+
+
+async def test_a_copy_that_holds_all_of_it_and_more_is_no_step_back(tmp_path: Path) -> None:
+    path = await copied(tmp_path / "r.db", ["one"])
+    store = SQLiteStore(path)
+    await store.open()
+    await store.write([adding(note("two"))])
+    with closing(sqlite3.connect(path)) as served, closing(sqlite3.connect(tmp_path / "copy.db")) as backup:
+        served.backup(backup)
+    await store.accounts.revoke(["x"], 1)
+    with closing(sqlite3.connect(tmp_path / "copy.db")) as backup, closing(sqlite3.connect(path)) as served:
+        backup.backup(served)
+    await store.write([adding(note("three"))])
+    assert await store.sequence() == 3
+    await store.close()

@@ -45,6 +45,10 @@ _OTHER: Final = (
 _NONE: Final = "The database holds no registry: check its address and name."
 _TRIED: Final = "MATCH (l:_Log) RETURN l.tried"
 _TRY: Final = "MATCH (l:_Log) SET l.tried = $version"
+_GONE_BACK: Final = (
+    "The database does not hold what was recorded in it, as if an older copy had been put back: put the newest one "
+    "back, then start the server again."
+)
 _NAME: Final = re.compile(r"(?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS")
 
 _STATEMENTS: Final = {name: each for each in (*SCHEMA, *operational.SCHEMA) for name in _NAME.findall(each)}
@@ -70,6 +74,8 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         self._beside = beside or MemoryStore()
         CachedReads.__init__(self, self._connection.run)
         self._sequence = BatchLoader(self._read_sequence)
+        self._recorded = 0
+        """The sequence of the last record that this process knows to be durable."""
         Neo4jReach.__init__(self)
         Neo4jExposure.__init__(self)
 
@@ -105,6 +111,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         """
         await self._beside.open(repair=repair)
         await self._connection.open()
+        self._recorded = 0
         try:
             version = await check_version(self._connection)
             format = await found_format(self._run)
@@ -202,7 +209,11 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
 
     async def sequence(self) -> int:
         """See Store."""
-        return (await self._sequence.load(("seq",)))["seq"]
+        recorded = self._recorded
+        sequence = (await self._sequence.load(("seq",)))["seq"]
+        if sequence < recorded:
+            raise Unavailable(_GONE_BACK)
+        return sequence
 
     async def _read_sequence(self, _: Collection[str]) -> dict[str, int]:
         return {"seq": int((await self._run("MATCH (l:_Log) RETURN l.seq"))[0][0])}
@@ -239,16 +250,20 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
     async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
         """See Store."""
 
-        async def work(run: Run) -> list[DescentError | None]:
+        async def work(run: Run) -> tuple[list[DescentError | None], int]:
             head = await read_head(run, LOCK)
+            if head.sequence < self._recorded:
+                raise Unavailable(_GONE_BACK)
             reads = PrefetchedReads(run)
             await reads.prefetch(proposals)
             batch, outcomes = await settle(reads, head, proposals)
             if batch.appended:
                 await insert(run, batch.appended, batch.head)
-            return outcomes
+            return outcomes, batch.head.sequence
 
-        return await self._connection.write(work)
+        outcomes, recorded = await self._connection.write(work)
+        self._recorded = max(self._recorded, recorded)
+        return outcomes
 
 
 async def _first(run: Run) -> None:

@@ -32,6 +32,10 @@ from descentd.graph.store.sqlite.reads import SQLiteReads, translated
 from descentd.graph.store.sqlite.schema import APPLICATION_ID, FORMAT, OPERATIONAL_TABLES, TABLES, UNCHAINED
 
 _NO_REGISTRY: Final = "The file is no registry of a format that this version reads: name another file."
+_GONE_BACK: Final = (
+    "The store does not hold what was recorded in it, as if an older copy had been put back while it was open: put the "
+    "newest one back, then start the server again."
+)
 
 
 class SQLiteStore(SQLiteReads):
@@ -84,6 +88,8 @@ class SQLiteStore(SQLiteReads):
                 fcntl.flock(self._lockfile, fcntl.LOCK_EX)
                 self._create(repair=repair)
                 self._files = self._identify()
+                last = "SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1"
+                self._recorded = self._writer.execute(last).fetchone() or (0, b"")
                 fcntl.flock(self._lockfile, fcntl.LOCK_UN)
             except (sqlite3.Error, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
@@ -128,6 +134,13 @@ class SQLiteStore(SQLiteReads):
             raise Unavailable(
                 "The store's file was removed or replaced while it was open: put it back, then start the server again."
             )
+
+    def _check_continued(self) -> None:
+        """Raise Unavailable where the log does not continue what this process recorded: an older copy was put back."""
+        sequence, hash = self._recorded
+        query = "SELECT hash FROM record WHERE seq = ?"
+        if sequence and self._writer.execute(query, (sequence,)).fetchone() != (hash,):
+            raise Unavailable(_GONE_BACK)
 
     def _marks(self) -> tuple[int, int]:
         """What says that a file is a registry, and of which format."""
@@ -182,7 +195,10 @@ class SQLiteStore(SQLiteReads):
         """See Store."""
         self._check_files()
         with translated():
-            return int(self.connection.execute("SELECT seq FROM head").fetchone()[0])
+            sequence = int(self.connection.execute("SELECT seq FROM head").fetchone()[0])
+        if sequence < self._recorded[0]:
+            raise Unavailable(_GONE_BACK)
+        return sequence
 
     async def sequence_at(self, moment: int) -> int:
         """See Store."""
@@ -218,6 +234,7 @@ class SQLiteStore(SQLiteReads):
             batch, outcomes = await settle(SQLiteReads(self._writer), _head(self._writer), proposals)
             if batch.appended:
                 await asyncio.to_thread(self._commit, batch.appended, batch.head)
+                self._recorded = (batch.head.sequence, batch.appended[-1].entry.hash)
         return outcomes
 
     @asynccontextmanager
@@ -231,6 +248,7 @@ class SQLiteStore(SQLiteReads):
                 with translated():
                     self._writer.execute("BEGIN IMMEDIATE")
                     try:
+                        self._check_continued()
                         yield self._writer
                     finally:
                         if self._writer.in_transaction:

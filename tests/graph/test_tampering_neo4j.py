@@ -1,0 +1,197 @@
+"""Each property of each label and of each type of relationship, changed and removed: found and named, or listed here.
+
+What there is to change is read from the database, so that what is new is covered by itself. Each change is verified in
+the transaction that makes it, and taken back.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from neo4j import AsyncGraphDatabase, AsyncTransaction
+
+from descentd.graph.model.chain import Chain
+from descentd.graph.pruning import prune
+from descentd.graph.store.neo4j.batching import CachedReads
+from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.verify import verify
+from tests.graph.beside import fill
+from tests.graph.samples import digest, registry, send
+from tests.graph.test_verify import closed, note_of
+from tests.support.effort import PROFILE
+from tests.support.neo4j_server import Neo4jServer
+
+pytestmark = pytest.mark.anyio
+
+NOT_COVERED = {
+    ("_Destination", "holder"): "who delivers now: a claim that ends by itself, and says nothing of what was delivered",
+    ("_Destination", "until"): "when that claim ends: to change it makes a delivery late, or makes it twice",
+    ("_Destination", "locked"): "written to take a lock, and never read",
+    ("_Chain", "locked"): "written to take a lock, and never read",
+    ("_Log", "locked"): "written to take a lock, and never read",
+    ("_Log", "format"): "with another one the registry is not opened",
+}
+"""What a change of is not found, and why."""
+
+EVERY = 1 if PROFILE == "thorough" else 20
+"""Of what there is to change, the tests try every so-manieth."""
+
+
+class InTransaction:
+    """A connection whose every statement is in one transaction."""
+
+    def __init__(self, transaction: AsyncTransaction) -> None:
+        self._transaction = transaction
+
+    async def run(self, query: str, /, **parameters: Any) -> list[list[Any]]:
+        return await (await self._transaction.run(query, parameters)).values()
+
+    async def read(self, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        return await work(self.run)
+
+
+class Lab:
+    """Tampers with a registry."""
+
+    def __init__(self, uri: str, auth: tuple[str, str] | None) -> None:
+        self._uri, self._auth = uri, auth
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[InTransaction]:
+        """One that is taken back in the end."""
+        async with (
+            AsyncGraphDatabase.driver(self._uri, auth=self._auth) as driver,
+            driver.session() as session,
+            await session.begin_transaction() as transaction,
+        ):
+            yield InTransaction(transaction)
+            await transaction.rollback()
+
+    async def problem(self, tampering: str, **parameters: Any) -> str | None:
+        """What `verify` says once a statement was run, which must have changed something."""
+        async with self.transaction() as transaction:
+            result = await transaction._transaction.run(tampering, parameters)
+            assert (await result.consume()).counters.contains_updates, tampering
+            store = Neo4jStore(self._uri, self._auth)
+            store._connection = transaction  # type: ignore[assignment]
+            CachedReads.__init__(store, transaction.run)
+            return (await verify(store, closed=closed)).problem
+
+    async def rows(self, query: str) -> list[list[Any]]:
+        async with self.transaction() as transaction:
+            return await transaction.run(query)
+
+
+@pytest.fixture(scope="module")
+async def lab(neo4j_server: Neo4jServer) -> Lab:
+    neo4j_server.clear()
+    store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
+    await store.open()
+    await send(store, registry())
+    data = {"name": "copy", "version": "1", "partitions": [{"name": "train", "digest": digest(1)}]}
+    tuned = {"name": "tuned", "version": "1", "trainedOn": [{"ref": "dataset:copy@1#train", "role": "TRAIN"}]}
+    await send(store, {"datasets": [data], "models": [tuned]})
+    await fill(store)
+    assert await prune(store, Chain.ACCESSES, 1_000_001, note_of) == 1
+    await store.close()
+    return Lab(neo4j_server.uri, neo4j_server.auth)
+
+
+def other(value: Any) -> Any:
+    """Another value of the same type."""
+    match value:
+        case bool():
+            return not value
+        case int() | float():
+            return value + 1
+        case str():
+            return value + "x"
+        case _:
+            return [*value, value[-1] if value else 7]
+
+
+async def test_what_was_not_touched_is_right(lab: Lab) -> None:
+    assert await lab.problem("CREATE (n:_Key {value: 'x'}) DELETE n") is None
+
+
+async def test_each_property_of_each_label(lab: Lab) -> None:
+    found = await lab.rows(
+        "MATCH (n) UNWIND labels(n) AS label UNWIND keys(n) AS name WITH label, name, min(elementId(n)) AS id "
+        "MATCH (n) WHERE elementId(n) = id RETURN label, name, id, n[name] ORDER BY label, name"
+    )
+    labels = {row[0] for row in found}
+    assert {"_Token", "_Access", "_Arrival", "_Destination", "_Delivery", "_Event", "_Chain", "_Log"} <= labels
+    covered = [row for row in found if (row[0], row[1]) not in NOT_COVERED and row[0] != "Record"]
+    assert len(covered) > 100
+    for label, name, id, value in covered[::EVERY]:
+        at = "MATCH (n) WHERE elementId(n) = $id"
+        assert await lab.problem(f"{at} SET n[$name] = $other", id=id, name=name, other=other(value)), (label, name)
+        assert await lab.problem(f"{at} REMOVE n[$name]", id=id, name=name), (label, name)
+
+
+async def test_a_property_and_a_label_that_are_not_ours(lab: Lab) -> None:
+    found = await lab.rows("MATCH (n) UNWIND labels(n) AS label RETURN label, min(elementId(n)) ORDER BY label")
+    for label, id in found[:: max(1, EVERY // 4)]:
+        at = "MATCH (n) WHERE elementId(n) = $id"
+        for tampering in (f"{at} SET n.foreign = 1", f"{at} SET n:Foreign", f"{at} REMOVE n:{label}"):
+            assert await lab.problem(tampering, id=id), (label, tampering)
+        assert await lab.problem(f"{at} DETACH DELETE n", id=id), label
+
+
+async def test_each_property_of_each_relationship(lab: Lab) -> None:
+    found = await lab.rows(
+        "MATCH ()-[e]->() UNWIND keys(e) AS name WITH type(e) AS type, name, min(elementId(e)) AS id "
+        "MATCH ()-[e]->() WHERE elementId(e) = id RETURN type, name, id, e[name] ORDER BY type, name"
+    )
+    assert len(found) >= 15
+    for type, name, id, value in found[::EVERY]:
+        at = "MATCH ()-[e]->() WHERE elementId(e) = $id"
+        assert await lab.problem(f"{at} SET e[$name] = $other", id=id, name=name, other=other(value)), (type, name)
+        assert await lab.problem(f"{at} REMOVE e[$name]", id=id, name=name), (type, name)
+
+
+async def test_each_relationship_is_missed_and_turned_round(lab: Lab) -> None:
+    found = await lab.rows("MATCH ()-[e]->() RETURN type(e), elementId(e) ORDER BY type(e), e.since")
+    for type, id in found[::EVERY]:
+        at = "MATCH (a)-[e]->(b) WHERE elementId(e) = $id"
+        assert await lab.problem(f"{at} DELETE e", id=id), type
+        turned = f"{at} CREATE (b)-[f:{type}]->(a) SET f = properties(e) DELETE e"
+        assert await lab.problem(turned, id=id), type
+
+
+@pytest.mark.parametrize(
+    ("label", "number"), [("_Access {seq: 2}", "seq"), ("_Event {chain: 'deliveries', number: 3}", "number")]
+)
+async def test_entries_that_changed_places(lab: Lab, label: str, number: str) -> None:
+    of = label.partition(" ")[0]
+    same = "true" if of == "_Access" else "a.chain = b.chain"
+    tampering = (
+        f"MATCH (a:{label}), (b:{of}) WHERE {same} AND b.{number} = a.{number} + 1 "
+        f"WITH a, b, a.{number} AS n SET a.{number} = -1 "
+        f"WITH a, b, n SET b.{number} = n WITH a, n SET a.{number} = n + 1"
+    )
+    assert "hash differs" in str(await lab.problem(tampering))
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "CREATE (:_Event {chain: 'tokens', number: 99, at: 1, item: 'x', content: '{}', hash: ''})",
+        "CREATE (:_Event {chain: 'others', number: 1})",
+        "CREATE (:_Event {chain: 'tokens', number: '1'})",
+        "CREATE (:_Event {chain: 'tokens', number: 0, at: 1, item: 'x', content: '{}', hash: ''})",
+        "CREATE (:_Access {seq: 1})",
+        "CREATE (:_Access {seq: 99})",
+        "CREATE (:_Access)",
+        "CREATE (:_Chain {name: 'others'})",
+        "CREATE (:_Token {id: 'eve', hash: '00', roles: ['admin'], person: 'eve', createdAt: 1})",
+        "CREATE (:_Arrival {identity: 'x', sent: 1, records: '[]'})",
+        "CREATE (:_Delivery {destination: 'ci', sequence: 9, type: 'a.b'})",
+        "CREATE (:_Destination {name: 'eve', position: 0})",
+        "MATCH (e:_Event {chain: 'tokens'}) WITH e ORDER BY e.number DESC LIMIT 1 DELETE e",
+        "MATCH (a:_Access) WITH a ORDER BY a.seq DESC LIMIT 1 DELETE a",
+    ],
+)
+async def test_what_was_added_or_cut_off(lab: Lab, tampering: str) -> None:
+    assert await lab.problem(tampering)
