@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from neo4j import AsyncManagedTransaction, GraphDatabase
@@ -76,14 +77,7 @@ class Crashes:
 
     async def _write(self, writer: str, numbers: Any, acknowledge: Callable[[str], None]) -> None:
         """Do steps, each until it is accepted: a connection that is cut leaves open what became of it."""
-        store = self.store()
-        for left in reversed(range(_ATTEMPTS)):
-            try:
-                await store.open()
-                break
-            except Unavailable:
-                if not left:
-                    raise
+        store = await self._opened()
         committer = Committer(store)
         for number in numbers:
             for left in reversed(range(_ATTEMPTS)):
@@ -95,6 +89,24 @@ class Crashes:
                         raise
         await committer.close()
         await store.close()
+
+    async def _opened(self) -> Neo4jStore:
+        """An open store, after an upgrade where the registry is of an earlier version."""
+        store = self.store()
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                await store.open()
+                break
+            except Unavailable as error:
+                if not left:
+                    raise
+                if "descentd upgrade" in error.message:
+                    with TemporaryDirectory() as folder, suppress(Unavailable):
+                        await store.upgrade(Path(folder) / "backup.json.gz")
+        return store
+
+    async def _upgraded(self) -> None:
+        await (await self._opened()).close()
 
     def crash_at_each_point(
         self, action: Callable[[], None], every: int, first: int = 1, only: str = ""
@@ -130,6 +142,7 @@ class Crashes:
             acknowledge(f"points {points.count}")
 
         _, lines = Process(work).end()
+        asyncio.run(self._upgraded())  # which goes on where one was broken off
         check_store(self.store(), [line for line in lines if not line.startswith("points ")])
         return 0 if at else int(lines[-1].split(" ")[1])
 

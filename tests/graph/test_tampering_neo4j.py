@@ -6,10 +6,12 @@ the transaction that makes it, and taken back.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from neo4j import AsyncGraphDatabase, AsyncTransaction
+from neo4j.time import DateTime
 
 from descentd.graph.model.chain import Chain
 from descentd.graph.pruning import prune
@@ -92,6 +94,9 @@ async def lab(neo4j_server: Neo4jServer) -> Lab:
     data = {"name": "copy", "version": "1", "partitions": [{"name": "train", "digest": digest(1)}]}
     tuned = {"name": "tuned", "version": "1", "trainedOn": [{"ref": "dataset:copy@1#train", "role": "TRAIN"}]}
     await send(store, {"datasets": [data], "models": [tuned]})
+    said = {"subject": "model:tuned@1", "source": "the model card", "reason": "learned later"}
+    learned = [{"ref": "dataset:loans@2024-12#holdout", "role": "TRAIN"}]
+    await send(store, {"disclosures": [said | {"trainedOn": learned}]})
     await fill(store)
     assert await prune(store, Chain.ACCESSES, 1_000_001, note_of) == 1
     await store.close()
@@ -107,6 +112,8 @@ def other(value: Any) -> Any:
             return value + 1
         case str():
             return value + "x"
+        case DateTime():
+            return value + timedelta(seconds=1)
         case _:
             return [*value, value[-1] if value else 7]
 

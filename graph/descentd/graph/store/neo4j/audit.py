@@ -116,7 +116,9 @@ _STRAYS: Final = {
         OPTIONAL MATCH (b)-[:SAME_DATA]->(y)
         WITH e, a, b, coalesce(x, a) AS x, coalesce(y, b) AS y
         WHERE NOT EXISTS { MATCH (x)-[f:_FLOWS|_RESTS]->(y) WHERE f.source = a.seq AND f.target = b.seq
-          AND f.role = type(e) AND f.since = a.seq AND coalesce(f.shut, []) = coalesce(e.shut, []) }
+          AND f.role = type(e) AND f.since = a.seq AND coalesce(f.shut, []) = coalesce(e.shut, [])
+          AND (f.detail = e.detail OR (f.detail IS NULL AND e.detail IS NULL))
+          AND (f.learns = e.learns OR (f.learns IS NULL AND e.learns IS NULL)) }
         RETURN a.seq LIMIT 1""",
     "an edge that walks see and nothing states": """
         MATCH (t:_Twin)-[e:MIRRORED]-(o:Record) WHERE NOT o:Disclosure WITH count(DISTINCT e) AS stated
