@@ -23,7 +23,9 @@ from neo4j import AsyncManagedTransaction, GraphDatabase
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.graph.crashes import STEPS, Process, check_store, step
+from tests.support.neo4j_server import find
 
 _WRITERS: Final = 2
 _FRESH: Final = 25
@@ -31,7 +33,7 @@ _ATTEMPTS: Final = 50
 _EMPTY: Final = "MATCH (n) DETACH DELETE n"
 _UNCHAIN: Final = (
     "MATCH (n:_Event|_Chain) DETACH DELETE n",
-    "MATCH (a:_Access) REMOVE a.hash",
+    "CREATE (:_Access {seq: 1, at: 1, client: '', route: '', operation: '', outcome: 'OK', detail: '', count: 1})",
     "CREATE (:_AccessLog {one: 1, seq: 1})",
     "MATCH (l:_Log) SET l.format = 3",
 )
@@ -39,13 +41,14 @@ _UNCHAIN: Final = (
 
 
 class Crashes:
-    """Crashes of what writes to the Neo4j at an address, which is emptied."""
+    """Crashes of what writes to the Neo4j at an address, which is emptied, and to files beside it in a folder."""
 
-    def __init__(self, uri: str, auth: tuple[str, str] | None) -> None:
-        self._uri, self._auth = uri, auth
+    def __init__(self, uri: str, auth: tuple[str, str] | None, folder: Path) -> None:
+        self._uri, self._auth, self._folder = uri, auth, folder
+        self._beside = folder / "beside.db"
 
     def store(self) -> Neo4jStore:
-        return Neo4jStore(self._uri, self._auth)
+        return Neo4jStore(self._uri, self._auth, beside=SQLiteStore(self._beside))
 
     def run(self, *statements: str) -> None:
         """Run statements past the store."""
@@ -59,6 +62,7 @@ class Crashes:
         total = 0
         for first in range(0, kills, _FRESH):
             self.run(_EMPTY)
+            self._beside = self._folder / f"{first}.db"
             acknowledged: list[str] = []
             for kill in range(first, min(kills, first + _FRESH)):
                 processes = [self._writer(f"k{kill}w{i}") for i in range(_WRITERS)]
@@ -102,7 +106,7 @@ class Crashes:
                     raise
                 if "descentd upgrade" in error.message:
                     with TemporaryDirectory() as folder, suppress(Unavailable):
-                        await store.upgrade(Path(folder) / "backup.json.gz")
+                        await store.upgrade(Path(folder) / "backup.json.gz", lambda hash: hash)
         return store
 
     async def _upgraded(self) -> None:
@@ -201,18 +205,17 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1, help="from which of them on (default: %(default)s)")
     parser.add_argument("--only", default="", help="scenarios with this in their name")
     options = parser.parse_args()
-    if options.uri is None:
-        from tests.support.neo4j_server import find
-
+    with TemporaryDirectory() as folder:
+        if options.uri is not None:
+            user, _, password = (options.auth or "").partition(":")
+            crash(Crashes(options.uri, (user, password) if user else None, Path(folder)), options)
+            return
         server = find()
         server.start()
         try:
-            crash(Crashes(server.uri, server.auth), options)
+            crash(Crashes(server.uri, server.auth, Path(folder)), options)
         finally:
             server.stop()
-        return
-    user, _, password = (options.auth or "").partition(":")
-    crash(Crashes(options.uri, (user, password) if user else None), options)
 
 
 def crash(crashes: Crashes, options: argparse.Namespace) -> None:
