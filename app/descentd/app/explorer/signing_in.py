@@ -96,8 +96,8 @@ class SigningIn:
             raise Unauthenticated(f"The identity provider did not sign you in ({given.get('error', 'no code')[:80]}).")
         identity = await provider.end(given["code"], known["verifier"], known["nonce"], self._callback(request))
         response = RedirectResponse(local(known["next"]), 303, dict(HEADERS))
-        expires = identity.expires_at // 1_000_000
-        sessions.begin(response, request, Session("", expires, None, identity.person, identity.roles))
+        # Its ID token says who came, and ends within minutes with some providers: the session lasts by itself.
+        sessions.begin(response, request, Session("", 0, None, identity.person, identity.roles))
         sessions.set(response, request, _LOGIN, "", 0, "/sign-in")
         return response
 

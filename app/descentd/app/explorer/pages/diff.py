@@ -3,10 +3,11 @@
 import json
 from typing import Any, Final
 
-from descentd.app.explorer.called import called, called_ref
+from descentd.app.explorer.called import called, called_ref, short
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.measured import group_of, metric_words, value_cell, verdict_cell
 from descentd.app.explorer.table import Cell, Column, Table, repeated
+from descentd.graph.model.names import DIGEST
 from descentd.queries.difference.diff import Diff, diff
 from descentd.queries.difference.diff_summary import summary
 from descentd.queries.difference.metric_rows import Row
@@ -97,6 +98,8 @@ def _changes(asked: Asked, found: Diff) -> Table:
 def _json(value: Any) -> str:
     if value is None:
         return "–"
+    if isinstance(value, str) and DIGEST.fullmatch(value):
+        return short(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 

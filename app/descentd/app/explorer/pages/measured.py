@@ -113,7 +113,7 @@ def _numbers(
     for row, again in zip(found, repeated(names), strict=True):
         key = row.after or row.before
         apart = "" if key is None else settings_apart(key, [one.after or one.before for one in found])
-        cells = [_metric(asked, row, data, again=again), Cell(group_of(asked, row), note=apart)]
+        cells = [_metric(asked, version, row, data, again=again), Cell(group_of(asked, row), note=apart)]
         if base is not None:
             cells.append(value_cell(asked, row.base, row.metric))
         cells.append(value_cell(asked, row.head, row.metric))
@@ -140,11 +140,12 @@ def metric_words(metric: MetricDefinition) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _metric(asked: Asked, row: Row, data: Mapping[str, str], *, again: bool) -> Cell:
+def _metric(asked: Asked, version: Brief, row: Row, data: Mapping[str, str], *, again: bool) -> Cell:
     t = asked.words
     direction = t(f"direction.{row.metric.direction}", optimum=f"{row.metric.optimum or 0:.4g}")
-    note = "" if again else f"{direction}. {_protocol(row, data)}"
-    return Cell(metric_words(row.metric), note=note, repeated=again)
+    note = "" if again else f"{direction}; {_protocol(row, data)}"
+    to = asked.to("trend", version.ref, metric=row.metric.name)
+    return Cell(metric_words(row.metric), to, note=note, repeated=again)
 
 
 def _protocol(row: Row, data: Mapping[str, str]) -> str:
