@@ -73,8 +73,12 @@ lock: $(if $(UV),,.cache/uv/bin/uv)  ## Resolve the dependencies again, after a 
 	$(PYTHON) -m venv .cache/uv
 	.cache/uv/bin/pip install --quiet --disable-pip-version-check uv
 
+.PHONY: chromium
+chromium: setup  ## Install Debian's Chromium, in which the pages are tested, where it is missing
+	@$(BIN)/python -m tests.support.chromium
+
 .PHONY: test
-test: setup  ## Test everything, on the embedded store and on a real Neo4j
+test: setup chromium  ## Test everything, on the embedded store and on a real Neo4j
 	$(BIN)/pytest --numprocesses $(if $(DESCENT_TEST_NEO4J_URI),0,auto) --dist loadscope --durations 20 \
 		--ignore tests/peers
 

@@ -1,0 +1,266 @@
+"""The pages in a real browser, headless Chromium: what it complains of, what it loads, and what people do there.
+
+One server and one browser for all of the module; everybody signs in by a token, as they would.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from descentd.app.explorer.catalogue import PAGES
+from descentd.graph.store.sqlite.store import SQLiteStore
+from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill
+from tests.app.tokens import new_token
+from tests.support import chromium
+from tests.support.registries import opened, send
+from tests.support.server_process import ServerProcess
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+WRITTEN = HOSTILE + "[x](javascript:alert(1))<script>alert(1)</script>"
+HOSTILE_PAGE = "/record/model:%3Cimg src=x onerror=alert(1)%3E@1"
+GATE = f"/gate/{THIRD}?environment=production"
+ADDRESSES = {
+    "home": ["/"],
+    "search": ["/search?q=scorer"],
+    "go": [f"/go?ref={THIRD}"],
+    "record": [f"/record/{THIRD}", f"/record/{LOANS}", HOSTILE_PAGE],
+    "gate": [GATE],
+    "reviews": ["/reviews"],
+    "serving": ["/serving"],
+    "incidents": ["/incidents?status=all"],
+    "erosions": ["/erosions"],
+    "drift": ["/drift"],
+    "policies": ["/policies"],
+    "population": ["/population", "/population?attribute=age_group&value=65%2B"],
+    "impact": [f"/impact/{LOANS}"],
+    "diff": [f"/diff/{FIRST}?head={THIRD}"],
+    "trend": [f"/trend/{THIRD}?metric=adversarial_accuracy"],
+}
+ALL = [address for addresses in ADDRESSES.values() for address in addresses]
+PEOPLE = {"vera": "viewer", "rosa": "reviewer", "otto": "registrar"}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    file = tmp_path_factory.mktemp("explorer") / "registry.db"
+
+    async def fill_it() -> None:
+        async with opened(SQLiteStore(file)) as registry:
+            await fill(registry)
+            profile = {"intendedUse": WRITTEN, "mustNotDo": [WRITTEN]}
+            model = {"name": HOSTILE, "version": "1", "safetyProfile": profile, "description": WRITTEN}
+            await send(
+                registry, models=[model], notes=[{"subject": f"model:{HOSTILE}@1", "author": WRITTEN, "text": WRITTEN}]
+            )
+
+    asyncio.run(fill_it())
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture(scope="module")
+def secrets(store: str) -> dict[str, str]:
+    return {person: new_token(store, person, role) for person, role in PEOPLE.items()}
+
+
+@pytest.fixture(scope="module")
+def server(store: str, secrets: dict[str, str]) -> Iterator[ServerProcess]:
+    assert secrets  # made before, so that the server asks for them from the start
+    with ServerProcess(store) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(server: ServerProcess) -> Iterator[Browser]:
+    assert server.url  # made before, since Playwright keeps an event loop of its own running from here on
+    path = chromium.find()
+    if path is None:
+        missing = f"no Chromium: install one, or name it in {chromium.VARIABLE}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI has to test in a browser: {missing}", pytrace=False)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def contexts(browser: Browser, server: ServerProcess, secrets: dict[str, str]) -> Iterator[dict[str, BrowserContext]]:
+    """A signed-in browser for each of the people, which loads nothing but what this server sends."""
+    found = {}
+    for person, secret in secrets.items():
+        found[person] = browser.new_context(base_url=server.url)
+        page = found[person].new_page()
+        page.goto("/reviews")
+        assert "/sign-in" in page.url
+        page.get_by_label("Token").fill(secret)
+        page.get_by_role("button", name="Sign in with the token").click()
+        assert page.url == f"{server.url}/reviews"
+        page.close()
+    yield found
+    for context in found.values():
+        context.close()
+
+
+@pytest.fixture
+def faults() -> list[str]:
+    """What the browser complained of, loaded from elsewhere, or was asked to pop up."""
+    return []
+
+
+def opened_page(context: BrowserContext, faults: list[str], server: ServerProcess) -> Page:
+    page = context.new_page()
+    page.on("console", lambda message: faults.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("dialog", lambda dialog: faults.append(dialog.message))
+    page.on("request", lambda one: None if one.url.startswith((server.url, "data:")) else faults.append(one.url))
+    return page
+
+
+@pytest.fixture
+def rosa(contexts: dict[str, BrowserContext], faults: list[str], server: ServerProcess) -> Iterator[Page]:
+    page = opened_page(contexts["rosa"], faults, server)
+    yield page
+    page.close()
+
+
+def test_every_page_is_looked_at() -> None:
+    own = {page.name for page in PAGES} - ADDRESSES.keys()
+    assert own <= {"lineage"}  # which has a module of tests of its own
+
+
+@pytest.mark.parametrize("address", ALL)
+def test_a_page_is_sound(rosa: Page, faults: list[str], address: str) -> None:
+    answer = rosa.goto(address)
+    assert answer is not None
+    assert answer.status == 200
+    assert rosa.locator("h1").count() == 1
+    assert rosa.locator("main").count() == 1
+    assert len(rosa.content()) < 100_000
+    script = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
+    rosa.evaluate(script)
+    found = rosa.evaluate("axe.run({resultTypes: ['violations']})")
+    grave = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]
+    assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in grave] == []
+    rosa.set_viewport_size({"width": 320, "height": 640})
+    assert rosa.evaluate("document.documentElement.scrollWidth") <= 320
+    assert faults == []
+
+
+def test_what_was_written_is_text(rosa: Page, faults: list[str]) -> None:
+    rosa.goto(HOSTILE_PAGE)
+    assert rosa.locator("h1").inner_text() == f"{HOSTILE} 1"
+    assert rosa.locator("main img, main script, [onerror]").count() == 0
+    assert rosa.locator("main").inner_text().count(WRITTEN) >= 3
+    rosa.goto(f"/search?q={HOSTILE}")
+    assert faults == []
+
+
+def test_the_card_prints_to_about_two_pages(rosa: Page, tmp_path: Path) -> None:
+    rosa.goto(f"/record/{THIRD}")
+    printed = rosa.pdf(format="A4")
+    assert printed.startswith(b"%PDF")
+    assert 1 <= printed.count(b"/Type /Page\n") <= 3
+    assert rosa.emulate_media(media="print") is None
+    assert not rosa.locator("header.top").is_visible()
+    assert not rosa.get_by_role("button", name="Record the note").is_visible()
+    rosa.emulate_media(media="screen")
+
+
+def test_the_keyboard_gets_everywhere(rosa: Page) -> None:
+    rosa.goto(f"/record/{THIRD}")
+    rosa.keyboard.press("Tab")
+    assert rosa.evaluate("document.activeElement.className") == "skip"
+    rosa.keyboard.press("Enter")
+    assert rosa.evaluate("document.activeElement.id") == "main"
+    rosa.keyboard.press("Tab")
+    width = rosa.evaluate("getComputedStyle(document.activeElement).outlineWidth")
+    assert width == "3px"
+
+
+def test_without_script_everything_is_there(
+    browser: Browser, contexts: dict[str, BrowserContext], server: ServerProcess
+) -> None:
+    with browser.new_context(base_url=server.url, java_script_enabled=False) as plain:
+        plain.add_cookies(contexts["rosa"].cookies())  # type: ignore[arg-type]
+        page = plain.new_page()
+        page.goto(f"/record/{THIRD}")
+        assert page.get_by_role("button", name="Record the note").is_visible()
+        assert not page.get_by_role("button", name="Print").is_visible()
+
+
+def test_a_viewer_writes_notes_and_decides_nothing(
+    contexts: dict[str, BrowserContext], faults: list[str], server: ServerProcess
+) -> None:
+    page = opened_page(contexts["vera"], faults, server)
+    page.goto(f"/record/{SECOND}")
+    page.get_by_label("Write a note as vera").fill("Asked about appeals.")
+    page.get_by_role("button", name="Record the note").click()
+    assert page.get_by_text("The note is recorded.").is_visible()
+    assert page.get_by_text("Asked about appeals.").first.is_visible()
+    page.goto(GATE)
+    assert page.get_by_text("Deciding needs the role reviewer.").is_visible()
+    assert page.locator("input[name=decision]").count() == 0
+    page.goto(f"/impact/{LOANS}")
+    assert page.get_by_text("Flagging needs the role reviewer.").is_visible()
+    page.close()
+    assert faults == []
+
+
+def test_a_reviewer_decides_once_however_often_they_click(rosa: Page, server: ServerProcess, faults: list[str]) -> None:
+    rosa.goto("/reviews")
+    rosa.get_by_role("row", name="bank/scorer 2.0").get_by_role("link", name="Decide").click()
+    rosa.get_by_label("✓ go", exact=True).check()
+    rosa.get_by_label("Why").fill("Rates match now.")
+    rosa.get_by_role("button", name="Record the decision").dblclick()
+    rosa.get_by_text("Your decision is recorded.").wait_for()
+    assert rosa.locator("#main table").last.get_by_text("rosa").count() == 1
+    assert rosa.get_by_text("✓ Yes").is_visible()
+    assert faults == []
+
+
+def test_a_reviewer_flags_all_that_comes_from_something(rosa: Page, faults: list[str]) -> None:
+    rosa.goto(f"/impact/{SECOND}")
+    rosa.get_by_label("to be looked at").check()
+    rosa.get_by_label("Why").fill("Ask for a test of appeals.")
+    rosa.get_by_label("I have looked at what it reaches").check()
+    rosa.get_by_role("button", name="Record the flag as rosa").click()
+    rosa.get_by_text("The flag is recorded.").wait_for()
+    rosa.goto(f"/record/{THIRD}")
+    assert rosa.get_by_text("⚑ Flagged").is_visible()
+    assert faults == []
+
+
+def test_who_is_on_call_resolves_an_incident(
+    contexts: dict[str, BrowserContext], faults: list[str], server: ServerProcess
+) -> None:
+    page = opened_page(contexts["otto"], faults, server)
+    page.goto("/incidents")
+    page.get_by_role("link", name="Declined applications without reasons").click()
+    page.get_by_label("How was it resolved?").fill("Reasons are sent again.")
+    page.get_by_role("button", name="Record as otto that it is over").click()
+    page.get_by_text("✓ Resolved").wait_for()
+    page.close()
+    assert faults == []
+
+
+def test_an_ended_session_leads_back(
+    browser: Browser, server: ServerProcess, secrets: dict[str, str], faults: list[str]
+) -> None:
+    with browser.new_context(base_url=server.url) as context:
+        context.add_cookies([{"name": "descent_session", "value": "old.old", "url": server.url}])
+        page = context.new_page()
+        page.goto(f"/trend/{THIRD}?metric=accuracy")
+        assert page.get_by_text("your session ended").is_visible()
+        page.get_by_label("Token").fill(secrets["vera"])
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/trend/**")
+        assert page.url == f"{server.url}/trend/{THIRD}?metric=accuracy"
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/sign-in**")
+        assert page.get_by_text("You are signed out.").is_visible()
