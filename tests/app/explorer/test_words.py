@@ -10,10 +10,10 @@ from descentd.app import explorer
 from descentd.app.explorer.words import Words
 
 ROOT = Path(str(files(explorer)))
-ASKED = re.compile(r"""\b(?:t|words)\(\s*f?["']([\w.-]+)(\{|["']( ?~)?)(?=([^)]*\bn=)?)""")
+ASKED = re.compile(r"""\b(?:t|words)[(\[]\s*f?["']([\w.-]+)(\{|["']( ?~)?)(?=([^)]*\bn=)?)""")
 
 
-OTHERS = re.compile(r"""_word\(["'](\w+)|["']((?:record|sign_in)\.(?!html)\w+)["']""")
+OTHERS = re.compile(r"""_word\(["'](\w+)|["']((?:record|sign_in|lineage)\.(?!html|css|js)[\w.]+)(\{|["'])""")
 """Words for the values of an enumeration, and keys that are chosen first and asked for later."""
 
 
@@ -25,7 +25,7 @@ def asked_for() -> dict[str, bool]:
         for match in ASKED.finditer(text):
             found[match[1]] = match[2].startswith("{") or match[3] is not None
         for match in OTHERS.finditer(text):
-            found[f"{match[1]}." if match[1] else match[2]] = match[1] is not None
+            found[f"{match[1]}." if match[1] else match[2]] = match[1] is not None or match[3] == "{"
     return found
 
 
