@@ -76,9 +76,15 @@ class Query:
     async def trained_on(self) -> int:
         return 1
 
+    @strawberry.field
+    async def asked(self, number: int) -> int | None:
+        Resolved.count()
+        await asyncio.sleep(0)
+        return number
+
 
 SCHEMA = strawberry.Schema(Query)
-TABLE = {f"Query.{field}": READERS for field in ("many", "lineage", "trainedOn", "__typename")}
+TABLE = {f"Query.{field}": READERS for field in ("many", "lineage", "trainedOn", "asked", "__typename")}
 
 
 @asynccontextmanager
@@ -102,7 +108,7 @@ async def test_a_large_operation_leaves_others_their_turns() -> None:
             Resolved.since = 0
             await asyncio.sleep(0)
 
-    async with serving() as client:
+    async with serving(request_timeout=3600) as client:
         Resolved.most = 0
         turning = asyncio.create_task(others())
         answer = await ask(client, "{ many(first: 20) { name items { name items { name items { name } } } } }")
@@ -111,6 +117,26 @@ async def test_a_large_operation_leaves_others_their_turns() -> None:
     assert len(answer["data"]["many"]) == 20
     assert answer["data"]["many"][19]["items"][11]["items"][11]["items"][11] == {"name": "n11"}
     assert Resolved.most < 4_000, "so many fields were resolved in one turn of 41,000"
+
+
+async def test_many_questions_at_once_have_to_wait_for_each_other() -> None:
+    """Eight operations of one person, each with as many questions as it may have."""
+    ended = asyncio.Event()
+
+    async def others() -> None:
+        while not ended.is_set():
+            Resolved.since = 0
+            await asyncio.sleep(0)
+
+    questions = " ".join(f"a{i}: asked(number: {i})" for i in range(100))
+    async with serving(request_timeout=3600) as client:
+        Resolved.most = 0
+        turning = asyncio.create_task(others())
+        answers = await asyncio.gather(*(ask(client, f"{{ {questions} }}") for _ in range(8)))
+        ended.set()
+        await turning
+    assert all(answer["data"] == {f"a{i}": i for i in range(100)} for answer in answers)
+    assert Resolved.most < 400, "so many of 800 questions were begun in one turn"
 
 
 async def test_it_ends_at_the_limit_and_leaves_nothing_behind() -> None:

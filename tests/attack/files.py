@@ -13,6 +13,7 @@ from descent.notes import Key
 from tests.app.command_line import call
 from tests.attack.attack import Run, Table
 from tests.attack.target import Target
+from tests.support.server_process import ServerProcess
 
 attack = Table()
 
@@ -122,3 +123,19 @@ def _(target: Target) -> None:
     connection.close()
     done = call("verify", "--store", f"sqlite:///{copy}", "--checkpoint", str(kept), "--key", str(target.key.public))
     assert done.returncode != 0, done.stdout
+
+
+@attack("a table is taken away while the store is served")
+def _(target: Target) -> None:
+    """Clients are not told what tables there are; the log is."""
+    copy = _copy(target)
+    with ServerProcess(f"sqlite:///{copy}") as server:
+        with sqlite3.connect(copy) as connection:
+            connection.execute("DROP TABLE word")
+        connection.close()
+        with server.client() as client:
+            headers = {"authorization": f"Bearer {target.tokens['vic']}"}
+            answer = client.post("/graphql", json={"query": '{ search(text: "m") { totalCount } }'}, headers=headers)
+        assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE", answer.text
+        assert "table" not in answer.text
+    assert "no such table" in json.dumps(server.log)

@@ -8,7 +8,7 @@ is not what its type promises, the field is executed as graphql-core does it, wh
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from graphql import (
     GraphQLField,
@@ -29,6 +29,9 @@ from strawberry.types.field import StrawberryField
 
 from descentd.app.graphql.pacing import Pace
 
+_FEW: Final = 8
+"""Root fields of a query that are resolved at once; further ones wait for their turns."""
+
 Read = Callable[[Any], Any]
 """From a value that a resolver returned to what is sent; raises _Unusual, or anything, where that cannot be."""
 
@@ -44,6 +47,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*args, **kwargs)
         # By identity of the selection, which is kept alive beside it.
         self._reads: dict[tuple[GraphQLObjectType, int], tuple[FieldDetailsList, Read | None]] = {}
+        self._roots = 0
         self._pace: Pace | None = getattr(self.context_value, "pace", None)
 
     def execute_field(
@@ -65,9 +69,20 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                 return read(source)
             except Exception:  # noqa: S110 - graphql-core meets it again below, and says where it was
                 pass
-        if self._pace is not None:
-            self._pace.count()
+        pace = self._pace
+        if pace is not None:
+            pace.count()
+            if parent_type is self.schema.query_type:
+                self._roots += 1
+                if self._roots > _FEW:
+                    return self._in_turn(pace, parent_type, source, field_details_list, path, position_context)
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
+
+    async def _in_turn(self, pace: Pace, *given: Any) -> Any:
+        """The completed value of a root field that waits for its turn: each one looks its records up by itself."""
+        await pace.turn()
+        found = super().execute_field(*given)
+        return await found if self.is_awaitable(found) else found
 
     def complete_list_item_value(
         self,

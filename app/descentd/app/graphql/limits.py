@@ -152,13 +152,13 @@ class Shares:
         self._held: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     @asynccontextmanager
-    async def of(self, person: str) -> AsyncIterator[None]:
-        """Runs its body once the person's share allows it."""
+    async def of(self, person: str) -> AsyncIterator[int]:
+        """Runs its body once the person's share allows it; yields how many of the person run then."""
         semaphore, users = self._held.get(person) or (asyncio.Semaphore(self._size), 0)
         self._held[person] = semaphore, users + 1
         try:
             async with semaphore:
-                yield
+                yield min(self._held[person][1], self._size)
         finally:
             _, users = self._held[person]
             if users == 1:

@@ -94,8 +94,8 @@ class Operations:
         if _LOG_FIELD in operation.fields:
             await self._access_control.audit_log.flush()
         context = Context(self._lifespan.registry, principal.person, principal.roles)
-        async with self._shares.of(principal.person):
-            answer = await self._answered(operation, variables, context)
+        async with self._shares.of(principal.person) as beside:
+            answer = await self._answered(operation, variables, context, beside)
         await self._access_control.note(principal, _fields(operation), answer.get("errors", ()))
         return answer
 
@@ -113,7 +113,9 @@ class Operations:
         if note is not None:
             answer["extensions"]["statement"] = {"question": question, "answer": data, "note": note}
 
-    async def _answered(self, operation: Operation, variables: Mapping[str, Any], context: Context) -> Shape:
+    async def _answered(
+        self, operation: Operation, variables: Mapping[str, Any], context: Context, beside: int
+    ) -> Shape:
         deadline = asyncio.timeout(self._timeout)
         exceeded = False
 
@@ -122,7 +124,7 @@ class Operations:
             exceeded = True
             deadline.reschedule(0)
 
-        context.pace = Pace(self._limits.fields, stop)
+        context.pace = Pace(self._limits.fields, stop, beside)
         try:
             async with deadline:
                 result = await self._execute(operation, variables, context)

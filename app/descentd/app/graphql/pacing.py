@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 _AT_ONCE: Final = 1_000
-"""Fields that an operation resolves before the items of its lists have to wait for their turns: some 50 ms."""
+"""Fields that the operations of a person resolve before items of their lists have to wait for turns: some 50 ms."""
 _LONG, _SHORT = 0.02, 0.005
 """Seconds of a turn of the loop after which fewer items are completed in the next one, and more."""
 _MOST_A_TURN: Final = 64
@@ -15,17 +15,19 @@ _MOST_A_TURN: Final = 64
 class Pace:
     """The turns of the list items of one operation: the last that came go first, so that few are under way at a time.
 
-    `exceeded` is called once, when more than `most` fields were resolved.
+    `exceeded` is called once, when more than `most` fields were resolved. `beside` is how many operations of the same
+    person are under way, itself included.
     """
 
-    def __init__(self, most: int, exceeded: Callable[[], None]) -> None:
+    def __init__(self, most: int, exceeded: Callable[[], None], beside: int = 1) -> None:
         self._most = most
+        self._at_once = _AT_ONCE // max(1, beside)
         self._exceeded: Callable[[], None] | None = exceeded
         self._fields = 0
         self._waiting: list[asyncio.Future[None]] = []
         self._released = False
         self._ended = False
-        self._a_turn = _MOST_A_TURN // 2
+        self._a_turn = max(1, _MOST_A_TURN // 2 // max(1, beside))
         self._at = 0.0
 
     def count(self) -> None:
@@ -38,7 +40,7 @@ class Pace:
     @property
     def crowded(self) -> bool:
         """Whether list items have to wait for their turns from now on."""
-        return self._fields >= _AT_ONCE
+        return self._fields >= self._at_once
 
     async def turn(self) -> None:
         """Wait for a turn; raises CancelledError once the operation has ended."""

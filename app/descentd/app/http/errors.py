@@ -18,6 +18,7 @@ from descentd.graph.model.errors import (
     Invalid,
     InvalidInput,
     TooCostly,
+    Unavailable,
 )
 
 log = structlog.get_logger()
@@ -79,7 +80,9 @@ def fault(error: BaseException) -> Internal:
 
 
 def extensions(problem: DescentError) -> Shape:
-    """The `extensions` of one problem in GraphQL's shape."""
+    """The `extensions` of one problem in GraphQL's shape; what a store said is in our log and not in them."""
+    if isinstance(problem, Unavailable) and problem.__cause__ is not None:
+        log.warning("store_failed", reason=str(problem.__cause__)[:500])
     shape: Shape = {"code": problem.code.value}
     if problem.field is not None:
         shape["field"] = problem.field

@@ -16,7 +16,7 @@ from descentd.app.auth.token_commands import Format, Store, tokens
 from descentd.app.checkpoints.commands import checkpoint, keygen
 from descentd.app.notifications.commands import deliveries
 from descentd.app.server.policy_commands import policies
-from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
+from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, Unavailable
 
 if TYPE_CHECKING:
     from descentd.app.checkpoints.trusted_notes import Known
@@ -257,8 +257,17 @@ def main() -> None:
         app()
     except DescentError as error:
         found = error.problems if isinstance(error, Invalid) else (error,)
-        sys.stderr.writelines(f"descentd: {problem.message}\n" for problem in found)
+        sys.stderr.writelines(f"descentd: {_said(problem)}\n" for problem in found)
         sys.exit(MISUSED if isinstance(found[0], InvalidInput) else FAILED)
+
+
+def _said(problem: DescentError) -> str:
+    """A problem, with what the store said: whoever gives commands may read that, and clients may not."""
+    from sqlite3 import Error
+
+    if isinstance(problem, Unavailable) and isinstance(problem.__cause__, Error):
+        return f"{problem.message} ({problem.__cause__})"
+    return problem.message
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """Reading a registry's SQLite file: one connection, synchronous underneath, a query a call."""
 # ruff: noqa: S608 - what is put together into queries is ours; what was given is bound
 
+import asyncio
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -31,18 +32,21 @@ from descentd.graph.store.tail import (
 
 _ENTRY: Final = "SELECT seq, tx, kind, content, recorded_at, recorded_by FROM record JOIN body USING (seq)"
 _SHORT: Final = 1000
+_AT_ONCE: Final = 500
+"""How many records or keys are looked up by one query: some 5 ms."""
 _DESCRIBES: Final = ROLE_NUMBER[Role.DESCRIBES]
+Asked = TypeVar("Asked")
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn SQLite's errors into ours; its texts name no path."""
+    """Turn SQLite's errors into ours, without its text, which names tables: that is in the cause, for our log."""
     try:
         yield
     except sqlite3.IntegrityError:  # a mistake of ours, and no outage
         raise
     except sqlite3.Error as error:
-        raise Unavailable(f"The store cannot be read or written ({error}): try again, then check the disk.") from error
+        raise Unavailable("The store cannot be read or written: try again, then check the server's log.") from error
 
 
 @contextmanager
@@ -59,6 +63,15 @@ def _decoded(kept: bytes) -> str:
     return kept.decode(errors="surrogateescape")
 
 
+async def _parts(asked: Collection[Asked]) -> AsyncIterator[list[Asked]]:
+    """What is asked for in parts that take some milliseconds each, between which others have their turns."""
+    items = list(asked)
+    for start in range(0, len(items), _AT_ONCE):
+        if start:
+            await asyncio.sleep(0)
+        yield items[start : start + _AT_ONCE]
+
+
 class SQLiteReads:
     """Look-ups on one connection. Implements Reads."""
 
@@ -68,15 +81,13 @@ class SQLiteReads:
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
         """See Reads."""
         found: dict[str, Brief] = {}
-        with translated():
-            for column in ("id", "label"):
-                # json_each takes a NUL for the end of a text.
-                wanted = [n for n in names if n.startswith("sha256:") == (column == "id") and "\0" not in n]
-                if wanted:
-                    query = (
-                        f"SELECT seq, kind, id, label FROM record WHERE {column} IN (SELECT value FROM json_each(?))"
-                    )
-                    for row in self.connection.execute(query, (json.dumps(wanted),)):
+        for column in ("id", "label"):
+            # json_each takes a NUL for the end of a text.
+            wanted = [n for n in names if n.startswith("sha256:") == (column == "id") and "\0" not in n]
+            query = f"SELECT seq, kind, id, label FROM record WHERE {column} IN (SELECT value FROM json_each(?))"
+            async for part in _parts(wanted):
+                with translated():
+                    for row in self.connection.execute(query, (json.dumps(part),)):
                         brief = _brief(row)
                         found[brief.id if column == "id" else str(brief.label)] = brief
         return found
@@ -84,15 +95,19 @@ class SQLiteReads:
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
         """See Reads."""
         query = "SELECT seq, kind, id, label FROM record WHERE seq IN (SELECT value FROM json_each(?))"
-        with translated():
-            found = {row[0]: _brief(row) for row in self.connection.execute(query, (json.dumps(list(sequences)),))}
+        found: dict[int, Brief] = {}
+        async for part in _parts(sequences):
+            with translated():
+                found |= {row[0]: _brief(row) for row in self.connection.execute(query, (json.dumps(part),))}
         return [found[s] for s in sequences if s in found]
 
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
         """See Reads."""
         query = f"{_ENTRY} WHERE seq IN (SELECT value FROM json_each(?))"
-        with translated():
-            found = {row[0]: _entry(row) for row in self.connection.execute(query, (json.dumps(list(sequences)),))}
+        found: dict[int, Entry] = {}
+        async for part in _parts(sequences):
+            with translated():
+                found |= {row[0]: _entry(row) for row in self.connection.execute(query, (json.dumps(part),))}
         return [found[s] for s in sequences if s in found]
 
     async def hashes(self, after: int, limit: int) -> list[bytes]:
@@ -105,18 +120,22 @@ class SQLiteReads:
         """See Reads."""
         query = "SELECT value, seq FROM key WHERE value IN (SELECT value FROM json_each(?)) ORDER BY seq"
         held: defaultdict[str, list[int]] = defaultdict(list)
-        with translated():
-            for key, sequence in self.connection.execute(query, (json.dumps(list(keys)),)):
-                held[key].append(sequence)
+        async for part in _parts(keys):
+            with translated():
+                for key, sequence in self.connection.execute(query, (json.dumps(part),)):
+                    held[key].append(sequence)
         return dict(held)
 
     async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
         """See Reads."""
         # A look-up in the index for each key: it never reads the others that hold it.
         query = "SELECT k.value, (SELECT seq FROM key WHERE key.value = k.value LIMIT 1) FROM json_each(?) AS k"
-        with translated():
-            rows = self.connection.execute(query, (json.dumps(list(keys)),)).fetchall()
-        return {key: sequence for key, sequence in rows if sequence is not None}
+        found: dict[str, int] = {}
+        async for part in _parts(keys):
+            with translated():
+                rows = self.connection.execute(query, (json.dumps(part),)).fetchall()
+            found |= {key: sequence for key, sequence in rows if sequence is not None}
+        return found
 
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
         """See Reads."""
@@ -126,9 +145,12 @@ class SQLiteReads:
             f"SELECT src, role, dst, detail FROM json_each(?1) AS s CROSS JOIN edge ON {here} = s.value "
             "WHERE role IN (SELECT value FROM json_each(?2))"
         )
-        arguments = json.dumps(list(set(sequences))), json.dumps([ROLE_NUMBER[role] for role in roles])
-        with translated():
-            links = [Link(s, ROLES[r], d, detail) for s, r, d, detail in self.connection.execute(query, arguments)]
+        numbers = json.dumps([ROLE_NUMBER[role] for role in roles])
+        links: list[Link] = []
+        async for part in _parts(set(sequences)):
+            with translated():
+                rows = self.connection.execute(query, (json.dumps(part), numbers))
+                links += [Link(s, ROLES[r], d, detail) for s, r, d, detail in rows]
         return sorted(links, key=lambda link: (link.source, link.role, link.target))
 
     async def find_by_prefix(self, prefix: str) -> Sequences:
