@@ -32,8 +32,8 @@ from descentd.graph.store.tail import (
 
 _ENTRY: Final = "SELECT seq, tx, kind, content, recorded_at, recorded_by FROM record JOIN body USING (seq)"
 _SHORT: Final = 1000
-_AT_ONCE: Final = 500
-"""How many records or keys are looked up by one query: some 5 ms."""
+_AT_ONCE: Final = 100
+"""How many records or keys are looked up by one query: a millisecond or two."""
 _DESCRIBES: Final = ROLE_NUMBER[Role.DESCRIBES]
 Asked = TypeVar("Asked")
 
@@ -64,12 +64,13 @@ def _decoded(kept: bytes) -> str:
 
 
 async def _parts(asked: Collection[Asked]) -> AsyncIterator[list[Asked]]:
-    """What is asked for in parts that take some milliseconds each, between which others have their turns."""
+    """What is asked for in parts; after each full one others have their turns, so no loop of look-ups stops them."""
     items = list(asked)
     for start in range(0, len(items), _AT_ONCE):
-        if start:
+        part = items[start : start + _AT_ONCE]
+        yield part
+        if len(part) == _AT_ONCE:
             await asyncio.sleep(0)
-        yield items[start : start + _AT_ONCE]
 
 
 class SQLiteReads:
