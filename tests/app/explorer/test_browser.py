@@ -142,14 +142,26 @@ def test_a_page_is_sound(rosa: Page, faults: list[str], address: str) -> None:
     assert rosa.locator("h1").count() == 1
     assert rosa.locator("main").count() == 1
     assert len(rosa.content()) < 100_000
-    script = files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8")
-    rosa.evaluate(script)
-    found = rosa.evaluate("axe.run({resultTypes: ['violations']})")
-    grave = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]
-    assert [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in grave] == []
+    assert grave_findings(rosa) == []
     rosa.set_viewport_size({"width": 320, "height": 640})
     assert rosa.evaluate("document.documentElement.scrollWidth") <= 320
     assert faults == []
+
+
+def grave_findings(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
+    """What axe-core finds serious or critical on a page, by all its rules unless some are named."""
+    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
+    only = {"runOnly": list(rules)} if rules else {}
+    found = page.evaluate("options => axe.run(options)", {"resultTypes": ["violations"], **only})
+    grave = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]
+    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in grave]
+
+
+@pytest.mark.parametrize("address", ["/", f"/record/{THIRD}", GATE, f"/trend/{THIRD}?metric=adversarial_accuracy"])
+def test_what_is_dark_can_be_read(rosa: Page, address: str) -> None:
+    rosa.emulate_media(color_scheme="dark")
+    rosa.goto(address)
+    assert grave_findings(rosa, "color-contrast") == []
 
 
 def test_what_was_written_is_text(rosa: Page, faults: list[str]) -> None:

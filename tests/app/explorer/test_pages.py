@@ -11,10 +11,12 @@ from descentd.app.auth.authorization import PAGES as TABLE
 from descentd.app.auth.authorization import check_page
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.graph.model.accounts import AccessRole
-from descentd.graph.model.errors import Forbidden
+from descentd.graph.model.errors import Forbidden, Unavailable
 from descentd.graph.model.kinds import Kind
 from tests.app.explorer.bank import FIRST, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
+from tests.app.test_process import with_credentials
+from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 
@@ -195,3 +197,72 @@ async def test_an_incident_is_resolved_by_who_may() -> None:
         said = text_of((await visit.get(done.headers["location"])).text)
         assert "✓ Resolved" in said
         assert "Incident resolved by local" in said
+
+
+async def test_while_the_store_is_away_a_page_says_so_and_comes_back(
+    bank: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> int:
+        raise Unavailable("The store cannot be reached: try again in a moment.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bank.registry.store, "sequence", away)
+        page = await bank.get(f"/record/{THIRD}")
+        assert page.status_code == 503
+        assert "The registry is away" in text_of(page.text)
+        [again] = [attributes for _, attributes in tags(page.text, "meta") if attributes.get("http-equiv") == "refresh"]
+        assert again["content"] == "3"
+    assert (await bank.get(f"/record/{THIRD}")).status_code == 200
+
+
+async def test_what_is_wrong_in_a_page_shows_nothing_of_the_inside(
+    bank: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> int:
+        raise RuntimeError("bolt://user:secret@host went away")
+
+    monkeypatch.setattr(bank.registry.store, "sequence", broken)
+    page = await bank.get(f"/record/{THIRD}")
+    assert page.status_code == 500
+    assert "secret" not in page.text
+    assert "correlation id" in text_of(page.text)
+
+
+async def test_an_address_of_nothing_is_a_page_to_browsers_and_a_problem_to_programs(bank: Visit) -> None:
+    page = await bank.get("/nowhere", Accept="text/html,*/*;q=0.8")
+    assert page.status_code == 404
+    assert "Nothing is served at this address" in text_of(page.text)
+    assert (await bank.get("/nowhere")).json()["code"] == "NOT_FOUND"
+
+
+async def test_population_impact_and_trend_answer(bank: Visit) -> None:
+    asked = text_of((await bank.get("/population?attribute=age_group&value=65%2B")).text)
+    assert "learned from it: 3" in asked
+    near = text_of((await bank.get("/population?attribute=AGE_GROUP&value=65%2B")).text)
+    assert "age_group = 65+ is documented" in near
+    impact = text_of((await bank.get("/impact/dataset:loans@2024%23train")).text)
+    assert "3 model versions." in impact
+    trend = (await bank.get(f"/trend/{THIRD}?metric=selection_rate&slice=age_group=65%2B")).text
+    assert trend.count("<circle") == 3
+    unknown = await bank.get(f"/trend/{THIRD}?metric=nothing_like_it")
+    assert unknown.status_code == 422
+
+
+async def test_the_pages_on_neo4j(neo4j_empty: Neo4jServer) -> None:
+    async with visiting(store=with_credentials(neo4j_empty)) as visit:
+        await fill(visit.registry)
+        for path in (
+            "/",
+            f"/record/{THIRD}",
+            "/reviews",
+            f"/gate/{FIRST}?environment=production",
+            "/serving",
+            "/erosions",
+        ):
+            page = await visit.get(path)
+            assert page.status_code == 200, (path, text_of(page.text))
+        asked = text_of((await visit.get("/population?attribute=age_group&value=65%2B")).text)
+        assert "learned from it: 3" in asked
+        done = await visit.send(f"/record/{THIRD}", "note", text="On Neo4j too.")
+        assert done.status_code == 303
+        assert "On Neo4j too." in text_of((await visit.get(f"/record/{THIRD}")).text)

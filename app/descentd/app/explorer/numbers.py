@@ -5,6 +5,8 @@ from typing import Final
 
 Z95: Final = 1.959964
 """Half the width of a 95 % interval, in standard errors."""
+_MOST: Final = 12
+"""Decimals that are written out; what needs more is shown with a power of ten."""
 
 
 def interval(value: float, error: float | None) -> str:
@@ -13,13 +15,13 @@ def interval(value: float, error: float | None) -> str:
         return f"{value:.4g}"
     half = Z95 * error
     places = _places(half)
-    return f"{value:.{places}f} ± {half:.{places}f}" if places <= 12 else f"{value:.4g} ± {half:.2g}"
+    return f"{value:.{places}f} ± {half:.{places}f}" if places <= _MOST else f"{value:.4g} ± {half:.2g}"
 
 
 def change(delta: float, error: float | None) -> str:
     """A change with its sign, to the digits that an error allows: `+0.13`, `−0.018`."""
     places = _places(Z95 * error) if error is not None and error > 0 and math.isfinite(error) else None
-    text = f"{abs(delta):.4g}" if places is None or places > 12 else f"{abs(delta):.{places}f}"
+    text = f"{abs(delta):.4g}" if places is None or places > _MOST else f"{abs(delta):.{places}f}"
     if not float(text):
         return "0"
     return ("+" if delta > 0 else "−") + text
@@ -28,5 +30,7 @@ def change(delta: float, error: float | None) -> str:
 def _places(half: float) -> int:
     """Decimals that show a half width with one digit, with two where the first is a 1 or a 2."""
     exponent = math.floor(math.log10(half))
+    if exponent < -_MOST:
+        return -exponent
     first_digit = half * 10.0**-exponent
     return max(0, -exponent + (first_digit < 3))

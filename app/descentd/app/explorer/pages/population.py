@@ -1,19 +1,21 @@
 """`/population`: which versions learned from whom or what, with the data that shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+import numpy as np
 
 from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.serving import now_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import InvalidInput
-from descentd.graph.model.reach import ExposureVerdict
-from descentd.queries.lineage.exposure import Answer, exposure, population
+from descentd.graph.model.reach import ExposureVerdict, Term
+from descentd.queries.lineage.exposure import Answer, Exposure, exposure, population
 from descentd.queries.lineage.paths import Derivation
 from descentd.queries.lineage.population_vocabulary import Vocabulary
 from descentd.queries.lineage.versions import VersionFilter
-from descentd.queries.production.deployments import serving
+from descentd.queries.production.deployments import Deployment, serving
 
 _SHOWN: Final = 50
 _STEPS: Final = 6
@@ -56,8 +58,26 @@ async def _show(asked: Asked) -> View:
         "verdict": verdict,
         "spelling": list((await question.spelling()).sentences()),
     }
-    tables = [Table("learned", columns, rows, found.total, more)]
+    tables = [
+        await _deployed(asked, population([(attribute, [value])]), there, places),
+        Table("learned", columns, rows, found.total, more),
+    ]
     return View(t("population.titled", attribute=attribute, value=value), values, tables)
+
+
+async def _deployed(
+    asked: Asked, terms: Sequence[Term], there: Sequence[Deployment], places: Mapping[str, list[str]]
+) -> Table:
+    """Of what serves now that which learned from it, or of which nobody can tell."""
+    columns = [Column(key) for key in ("version", "answer", "shown_by", "serves")]
+    if not there:
+        return Table("deployed_learned", columns)
+    briefs = await asked.registry.store.resolve({one.version for one in there})
+    within = np.array(sorted(brief.sequence for brief in briefs.values()), dtype=np.int64)
+    question = Exposure(asked.registry, terms, within, asked.upto, "serving")
+    wanted = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
+    found = await question.versions(wanted, asked.most(_SHOWN), None)
+    return Table("deployed_learned", columns, [_row(asked, answer, places) for answer in found.items], found.total)
 
 
 def _row(asked: Asked, answer: Answer, places: Mapping[str, list[str]]) -> tuple[Cell, ...]:
