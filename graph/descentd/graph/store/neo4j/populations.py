@@ -105,11 +105,13 @@ RETURN s, c.kind, c.body
 """
 
 
+# What is missing is compared as -1, for nothing is otherwise than null.
 STRAYS: Final = {
     "a partition that is documented otherwise than its statements say": f"""
         MATCH (first:Partition) WHERE NOT first:_Twin
         WITH first, {CLOSED} AS closed
-        WHERE COLLECT {{ MATCH (first)-[e:_LACKS]->(:_Undocumented) RETURN [e.since] + coalesce(e.shut, []) }}
+        WHERE COLLECT {{
+            MATCH (first)-[e:_LACKS]->(:_Undocumented) RETURN [coalesce(e.since, -1)] + coalesce(e.shut, []) }}
             <> [[first.seq] + closed]
           OR EXISTS {{ MATCH (first)<-[:SAME_DATA]-*(twin)-[e:DERIVED_FROM]->() WHERE coalesce(e.shut, []) <> closed }}
         RETURN first.seq LIMIT 1""",
@@ -118,7 +120,8 @@ STRAYS: Final = {
         WITH v, COLLECT {
             MATCH (v)<-[e:TRAINED_ON]-(x) WHERE e.learns AND NOT EXISTS { (v)-[:INCLUDES]->() }
             WITH min(x.seq) AS since WHERE since IS NOT NULL RETURN since } AS since
-        WHERE since <> COLLECT { MATCH (v)-[e:_LACKS]->(:_Undocumented) WHERE e.shut IS NULL RETURN e.since }
+        WHERE since <> COLLECT {
+            MATCH (v)-[e:_LACKS]->(:_Undocumented) WHERE e.shut IS NULL RETURN coalesce(e.since, -1) }
         RETURN v.seq LIMIT 1""",
     "something undocumented that cannot be": """
         MATCH (x)-[:_LACKS]->() WHERE NOT x:Partition AND NOT x:ModelVersion AND NOT x:Dataset OR x:_Twin
@@ -131,7 +134,9 @@ STRAYS: Final = {
         WITH said, coalesce(f, p).seq AS first
         UNWIND range(0, size(said) - 1) AS i
         WITH said[i] AS s, first, CASE WHEN i + 1 < size(said) THEN [said[i + 1].seq, {NEVER}] ELSE [] END AS shut
-        WHERE COLLECT {{ MATCH (x)-[e:_STATED]->(s) RETURN [x.seq, e.first, e.since] + coalesce(e.shut, []) }}
+        WHERE COLLECT {{
+            MATCH (x)-[e:_STATED]->(s)
+            RETURN [x.seq, coalesce(e.first, -1), coalesce(e.since, -1)] + coalesce(e.shut, []) }}
           <> [[first, first, s.seq] + shut]
         RETURN s.seq LIMIT 1""",
 }
