@@ -49,7 +49,7 @@ def test_the_question_is_answered_with_exact_counts_and_a_derivation_for_each_so
     ←TRAINED_ON-   model:EleutherAI/pythia-70m@step1
 """
     assert derivation in told
-    assert "UNKNOWN is model:EleutherAI/pythia-70m@step0" in told
+    assert "One of those that are UNKNOWN is model:EleutherAI/pythia-70m@step0" in told
 
 
 def test_it_tells_what_accuracy_was_paid_with(told: str) -> None:
@@ -62,9 +62,9 @@ def test_it_tells_what_accuracy_was_paid_with(told: str) -> None:
 
 
 def test_it_ends_on_that_and_says_why_one_reads_of_eleven_chains_elsewhere(told: str) -> None:
-    end = " ".join(told[told.index("Each chain was asked") :].split())
-    assert end.startswith("Each chain was asked 33 questions")
-    assert end.endswith("of the whole rate alone, by 3 questions, it is 11 of 16 chains.")
+    end = " ".join(told[told.index("Each chain was tested") :].split())
+    assert end.startswith("Each chain was tested 33 times")
+    assert end.endswith("by the whole rate alone, with 3 tests, it is 11 of 16 chains.")
 
 
 def test_a_gate_fails_for_reasons_one_can_read(told: str) -> None:

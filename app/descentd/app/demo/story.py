@@ -36,7 +36,7 @@ POPULATION: Final = "source", "Books3"
 MEANING: Final = {
     ExposureVerdict.TRAINED: "learned from it, themselves or through an ancestor",
     ExposureVerdict.NOT_TRAINED: "did not: all their data is documented, without Books3",
-    ExposureVerdict.UNKNOWN: "nobody can tell: something they come from is not documented",
+    ExposureVerdict.UNKNOWN: "not known: an ancestor or some of their data is not documented",
 }
 
 SIZES: Final = ("70m", "160m", "410m", "1b", "1.4b", "2.8b", "6.9b", "12b")
@@ -118,7 +118,7 @@ async def _answer(registry: Registry) -> list[str]:
 
     untold = [answer.record.ref for answer in await _all(question, ExposureVerdict.UNKNOWN)]
     if untold:
-        lines += ["", f"UNKNOWN is {untold[0]}, for one: it lists no training data."]
+        lines += ["", f"One of those that are UNKNOWN is {untold[0]}: it lists no training data."]
     return lines
 
 
@@ -140,9 +140,9 @@ async def _erosion(registry: Registry) -> list[str]:
         f"  {'chain':<21}{'stereotype rate':<18}{'accuracy, the most gained':<27}worse from step",
         *rows,
         "",
-        f"Each chain was asked {asked} questions: CrowS-Pairs as a whole and by bias type, against {SINCE},",
-        "against the checkpoint before, and for a trend. The more is asked, the larger a change has to be",
-        f"for chance not to explain it: of the whole rate alone, by {few} questions, it is {most} of {total} chains.",
+        f"Each chain was tested {asked} times: CrowS-Pairs as a whole and by bias type, against {SINCE},",
+        "against the checkpoint before, and for a trend. The more tests, the larger a change has to be",
+        f"before chance cannot explain it: by the whole rate alone, with {few} tests, it is {most} of {total} chains.",
     ]
 
 
