@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,10 @@ def test_it_runs_again_adds_nothing_is_served_and_ends_with_ctrl_c(store: str, t
             assert said.replace(", 0 of them new", ", 4,153 of them new").startswith(told)
             assert f"descent --url {url} trained-on" in said
             assert f"GraphQL is at {url}/graphql" in said
+            drawing = next(line.strip() for line in said.splitlines() if "/lineage/" in line)
+            assert drawing.startswith(url)
+            with urllib.request.urlopen(drawing) as answer:
+                assert "step143000" in answer.read().decode()
             terms = {"all": [{"attribute": "source", "values": ["Books3"]}]}
             answer = Asking(url).ask(COUNTS, population=terms)["data"]["trainedOn"]
             assert answer["versions"] == {"totalCount": 562}

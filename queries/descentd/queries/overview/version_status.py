@@ -74,6 +74,11 @@ async def version_statuses(
     }
 
 
+def is_assessed(registry: Registry) -> bool:
+    """Whether all evaluated versions have been assessed at some moment since this process started."""
+    return registry.cache(Ranking).upto > 0
+
+
 def worsened(registry: Registry) -> Mapping[int, VersionAssessment]:
     """The versions whose safety got worse, as far as the registry has been assessed."""
     return {one.assessment.version: one.assessment for one in registry.cache(Ranking).ranked}

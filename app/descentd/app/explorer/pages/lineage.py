@@ -21,7 +21,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
 from descentd.queries.lineage.selection.select import Selection, select
 from descentd.queries.overview.shifts import Shifts, shifts
-from descentd.queries.overview.version_status import VersionStatus, version_statuses
+from descentd.queries.overview.version_status import VersionStatus, is_assessed, version_statuses
 
 _DRAWINGS: Final = Drawings()
 _LISTED: Final = 30
@@ -56,6 +56,7 @@ async def _show(asked: Asked) -> View | Response:
         "large": len(drawn.nodes) > LARGE,
         "controls": controls(seen),
         "inside": _inside(seen),
+        "assessing": asked.as_of is None and not is_assessed(asked.registry),
         "right": view.flow is Flow.RIGHT,
     }
     return View(asked.words("lineage.title", name=called(brief)), values, [table])

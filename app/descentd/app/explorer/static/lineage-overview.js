@@ -1,5 +1,6 @@
 // The overview of a large lineage on a canvas: the places come from the server, here they are drawn, moved and enlarged.
 
+const REST = 120; // milliseconds without a move after which what was moved as an image is drawn anew
 const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
 const COLORS = ["--sheet", "--faint", "--ink", "--soft", "--line", "--bad", "--good", "--link"];
 
@@ -28,6 +29,7 @@ export class Overview extends HTMLElement {
     this.canvas.tabIndex = 0;
     this.prepend(this.canvas);
     this.context = this.canvas.getContext("2d", { alpha: false });
+    this.image = document.createElement("canvas");
     this.sort();
     this.follow();
     new ResizeObserver(() => this.resize()).observe(this.canvas);
@@ -62,6 +64,8 @@ export class Overview extends HTMLElement {
     this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
     this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
     this.ratio = ratio;
+    this.image.width = this.canvas.width;
+    this.image.height = this.canvas.height;
     if (!this.view) this.fit();
     this.later();
   }
@@ -77,6 +81,22 @@ export class Overview extends HTMLElement {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
       this.draw();
+    });
+  }
+
+  // While it moves, what was drawn last is shown as an image: ten thousand curves take longer than a frame.
+  moved() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => this.later(), REST);
+    this.moving ??= requestAnimationFrame(() => {
+      this.moving = null;
+      const { context, ratio, view, drawn } = this;
+      const part = view.scale / drawn.scale;
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.fillStyle = this.color.sheet;
+      context.fillRect(0, 0, this.canvas.width, this.canvas.height);
+      context.setTransform(part, 0, 0, part, (view.x - drawn.x * part) * ratio, (view.y - drawn.y * part) * ratio);
+      context.drawImage(this.image, 0, 0);
     });
   }
 
@@ -105,6 +125,8 @@ export class Overview extends HTMLElement {
       }
     }
     if (22 * scale >= SMALLEST) this.write();
+    this.image.getContext("2d", { alpha: false }).drawImage(this.canvas, 0, 0);
+    this.drawn = this.view;
   }
 
   write() {
@@ -154,7 +176,7 @@ export class Overview extends HTMLElement {
     const scale = Math.min(3, Math.max(0.002, this.view.scale * by));
     const part = scale / this.view.scale;
     this.view = { scale, x: px - (px - this.view.x) * part, y: py - (py - this.view.y) * part };
-    this.later();
+    this.moved();
   }
 
   follow() {
@@ -170,7 +192,7 @@ export class Overview extends HTMLElement {
         const x = event.clientX - from.x, y = event.clientY - from.y;
         moved ||= Math.hypot(x - this.view.x, y - this.view.y) > 3;
         this.view = { ...this.view, x, y };
-        this.later();
+        this.moved();
       } else {
         const node = this.at(event);
         this.said.textContent = node ? node[7] : "";
@@ -194,7 +216,7 @@ export class Overview extends HTMLElement {
       else if (event.key === "0") this.fit();
       else return;
       event.preventDefault();
-      this.later();
+      this.moved();
     });
   }
 }

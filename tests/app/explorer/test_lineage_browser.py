@@ -1,0 +1,200 @@
+"""The drawing of a lineage in headless Chromium: by keyboard, in place, narrow, printed, as a picture, and large."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from descentd.graph.store.sqlite.store import SQLiteStore
+from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
+from tests.support import chromium
+from tests.support.registries import opened, send
+from tests.support.server_process import ServerProcess
+
+HOSTILE = "<img src=x onerror=alert(1)>"
+LEAVES = 1_600
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    file = tmp_path_factory.mktemp("lineage") / "registry.db"
+
+    async def fill() -> None:
+        async with opened(SQLiteStore(file)) as registry:
+            await send(registry, **manifest())
+            await send(registry, models=[child("hub", "1"), *(child("tuned", f"{n:03}", "hub@1") for n in range(90))])
+            await send(registry, models=[child("big", "1"), *(child(f"leaf{n}", "1", "big@1") for n in range(LEAVES))])
+            await send(registry, models=[child(HOSTILE, "1"), child(HOSTILE, "2", f"{HOSTILE}@1")])
+
+    asyncio.run(fill())
+    with ServerProcess(f"sqlite:///{file}") as running:
+        yield running
+
+
+def child(name: str, version: str, *parents: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": version,
+        "parents": [{"ref": f"model:{parent}", "relation": "FINE_TUNE"} for parent in parents],
+    }
+
+
+@pytest.fixture(scope="module")
+def browser(server: ServerProcess) -> Iterator[Browser]:
+    assert server.url  # made before, since Playwright keeps an event loop of its own running from here on
+    path = chromium.find()
+    if path is None:
+        missing = f"no Chromium: install one, or name it in {chromium.VARIABLE}"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI has to test in a browser: {missing}", pytrace=False)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
+    """A page that nothing may go wrong on, and that may load from this server alone."""
+    made = browser.new_page(base_url=server.url, reduced_motion="reduce")
+    faults: list[str] = []
+    made.on("console", lambda message: faults.append(message.text) if message.type in {"error", "warning"} else None)
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.on("dialog", lambda dialog: faults.append(dialog.message))
+    own = (f"{server.url}/", "blob:", "data:")
+    made.on("request", lambda request: None if request.url.startswith(own) else faults.append(request.url))
+    yield made
+    made.close()
+    assert not faults
+
+
+def opened_at(page: Page, path: str) -> None:
+    page.goto(f"/lineage/{path}")
+    expect(page.locator("lineage-drawing[data-ready]")).to_be_attached()
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+
+
+def test_arrow_keys_walk_the_lines_and_enter_opens(page: Page) -> None:
+    opened_at(page, f"{SECOND}?kind=MODEL_VERSION")
+    page.locator('a[data-place][aria-current="true"]').focus()
+    assert focused(page).startswith(SECOND)
+    page.keyboard.press("ArrowRight")
+    assert focused(page).startswith(THIRD)
+    page.keyboard.press("ArrowRight")
+    assert focused(page).startswith(THIRD)
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert focused(page).startswith(FIRST)
+    assert page.locator(".line.near").count() == 1
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/record/{FIRST}")
+
+
+def test_one_press_of_tab_reaches_the_drawing_and_the_next_leaves_its_nodes(page: Page) -> None:
+    opened_at(page, f"{SECOND}?kind=MODEL_VERSION")
+    assert page.locator('a[data-place][tabindex="0"]').count() == 1
+    assert page.locator('a[data-place][tabindex="-1"]').count() == 2
+
+
+def test_plus_shows_more_in_place_and_keeps_the_focus_and_the_address(page: Page) -> None:
+    opened_at(page, "model:tuned@007")
+    before = page.locator("a[data-place]").count()
+    page.locator('a[data-place][aria-label^="model:hub@1"]').focus()
+    page.evaluate("window.stayed = true")
+    page.keyboard.press("+")
+    page.wait_for_url("**open=**")
+    expect(page.locator("a[data-place]")).not_to_have_count(before)
+    assert page.evaluate("window.stayed") is True
+    assert focused(page).startswith("model:hub@1")
+    address = page.url
+    labels = page.locator("a[data-place]").evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    page.go_back()
+    expect(page.locator("a[data-place]")).to_have_count(before)
+    page.goto(address)
+    again = page.locator("a[data-place]").evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    assert again == labels
+
+
+def test_a_fold_is_searched_and_one_is_pulled_out_in_place(page: Page) -> None:
+    opened_at(page, "model:hub@1?each=1000")
+    page.locator(".folded > a").click()
+    page.locator("#inside input[type=search]").fill("@042")
+    page.locator("#inside").get_by_role("button").click()
+    expect(page.locator("#inside li")).to_have_count(1)
+    page.locator("#inside li a", has_text="show by itself").click()
+    expect(page.locator('a[data-place][aria-label^="model:tuned@042"]')).to_have_count(1)
+    assert "out=" in page.url
+
+
+def test_a_choice_takes_effect_at_once(page: Page) -> None:
+    opened_at(page, SECOND)
+    page.locator("select[name=metric]").select_option("adversarial_accuracy")
+    page.wait_for_url("**metric=adversarial_accuracy**")
+    expect(page.locator(".shift.worse")).to_have_text("▼ −0.067")
+
+
+def test_it_fits_a_narrow_window(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    opened_at(page, f"{SECOND}?up=3&down=3")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_it_prints_without_its_controls(page: Page) -> None:
+    opened_at(page, f"{SECOND}?kind=MODEL_VERSION,DATASET,PARTITION,CODE")
+    page.emulate_media(media="print")
+    assert page.locator("svg.lineage").is_visible()
+    assert not page.locator(".steps").is_visible()
+    assert not page.locator("form.lineage-tools").is_visible()
+    size = page.locator("svg.lineage").bounding_box()
+    assert size is not None
+    assert size["width"] <= page.evaluate("document.documentElement.clientWidth")
+
+
+def test_the_picture_is_saved_as_png_and_svg(page: Page, tmp_path: Path) -> None:
+    opened_at(page, f"model:{HOSTILE}@2".replace("<", "%3C").replace(">", "%3E"))
+    with page.expect_download() as saved:
+        page.locator("[data-png]").click()
+    saved.value.save_as(tmp_path / "drawing.png")
+    assert (tmp_path / "drawing.png").read_bytes().startswith(b"\x89PNG")
+    assert "<" not in saved.value.suggested_filename
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="SVG").click()
+    saved.value.save_as(tmp_path / "drawing.svg")
+    assert (tmp_path / "drawing.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_a_large_lineage_is_drawn_on_a_canvas(page: Page) -> None:
+    page.goto("/lineage/model:big@1?each=10000")
+    canvas = page.locator("lineage-overview canvas")
+    expect(canvas).to_be_visible()
+    expect(canvas).to_have_attribute("aria-label", f"{LEAVES + 1} nodes, 1 lines")
+    colors = """canvas => new Set(new Uint32Array(
+        canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"""
+    page.wait_for_function(f"({colors})(document.querySelector('lineage-overview canvas')) > 2")
+    canvas.focus()
+    page.keyboard.press("+")
+    page.keyboard.press("ArrowLeft")
+
+
+def test_without_a_script_links_and_forms_do_it(browser: Browser, server: ServerProcess) -> None:
+    context = browser.new_context(base_url=server.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/lineage/model:tuned@007")
+    before = page.locator("a[data-place]").count()
+    page.locator("a.marker").first.click()
+    page.wait_for_url("**open=**")
+    assert page.locator("a[data-place]").count() > before
+    page.locator("summary").first.click()
+    page.locator("input[name=name]").fill("hub")
+    page.locator("form.lineage-tools button").last.click()
+    page.wait_for_url("**name=hub**")
+    assert page.locator("a[data-place]").count() == 2
+    context.close()
