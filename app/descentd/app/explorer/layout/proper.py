@@ -6,7 +6,7 @@ from typing import Final
 
 from descentd.app.explorer.layout.layers import Layering, Neighbours, Way
 
-BENDS: Final = 2
+BENDS: Final = 1
 """Bends for each node of a drawing, at most; the longest ways beyond that are drawn straight across."""
 FEW: Final = 4_000
 """Bends that there may be in any case."""
