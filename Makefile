@@ -90,7 +90,7 @@ test-thorough: test  ## Test with four times the examples and kills, and kill se
 	$(BIN)/python -m tests.graph.crashes_neo4j --kills 1000 --points
 
 .PHONY: test-peers
-test-peers: setup  ## Test with what other people release: the newest Neo4j, by Java 21 or newer and Maven; nginx, where it is installed
+test-peers: setup  ## Test with what other people release: the newest Neo4j, by Java 21 or newer and Maven; GraphQL clients, by Node 20; nginx, where there is one
 	$(BIN)/pytest tests/peers --durations 20
 
 .PHONY: test-pythons
