@@ -88,8 +88,7 @@ class SQLiteStore(SQLiteReads):
                 fcntl.flock(self._lockfile, fcntl.LOCK_EX)
                 self._create(repair=repair)
                 self._files = self._identify()
-                last = "SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1"
-                self._recorded = self._writer.execute(last).fetchone() or (0, b"")
+                self._recorded = self._newest()
                 fcntl.flock(self._lockfile, fcntl.LOCK_UN)
             except (sqlite3.Error, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else error
@@ -119,6 +118,13 @@ class SQLiteStore(SQLiteReads):
             )
         if marks != (APPLICATION_ID, FORMAT):
             raise Unavailable(_NO_REGISTRY)
+        self._recorded = self._newest()
+
+    def _newest(self) -> tuple[int, bytes]:
+        """The sequence and the hash of the last record."""
+        last = "SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1"
+        found: tuple[int, bytes] = self._writer.execute(last).fetchone() or (0, b"")
+        return found
 
     def _check_files(self) -> None:
         """Raise Unavailable where a file was removed or replaced: what is written would be lost with the old one."""
