@@ -17,7 +17,9 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import rfc3339
 from descentd.graph.retractions import find_retractions
 from descentd.graph.store.memory import MemoryStore
-from descentd.queries.erosion.report import erosion
+from descentd.queries.erosion.report import assessed, erosion
+from descentd.queries.evaluation.editions import CURRENT, FIRST, SECOND
+from descentd.queries.governance.gate.context import EDITION, GateContext
 from descentd.queries.lineage.ancestry import Ancestry, parents_of
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
@@ -358,6 +360,22 @@ async def test_a_derivation_that_was_disclosed_is_named_with_its_disclosure(regi
     assert then.findings == []
     await take_back(registry, id)
     assert (await ask(registry, "Erosion", of=ref("b")))["findings"] == []
+
+
+async def test_a_decision_of_before_is_replayed_without_what_was_disclosed(registry: Registry) -> None:
+    """Gates up to edition 4 did not read disclosed parents; what they decided is evaluated again as they did."""
+    await send(registry, models=[version("b"), version("a")])
+    await send(registry, evaluations=[evaluated("a", robust_accuracy=0.9), evaluated("b", robust_accuracy=0.7)])
+    await disclose(registry, disclosure("b", "a"))
+    upto = await registry.sequence()
+    brief = await registry.find(ref("b"), upto)
+    found = [(await assessed(registry, brief.sequence, upto, edition=edition))[0] for edition in (SECOND, CURRENT)]
+    assert [one.verdict for one in found] == ["STABLE", "ERODED"]
+    assert [GateContext(registry, brief, "e", upto, 0, edition=number).statistics for number in (3, 4, EDITION)] == [
+        FIRST,
+        SECOND,
+        CURRENT,
+    ]
 
 
 async def test_a_shorter_way_that_is_disclosed_is_another_question(registry: Registry) -> None:

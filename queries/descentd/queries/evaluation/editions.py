@@ -3,8 +3,8 @@
 1: the newest result of a version stood for it; settings of nothing differed from none, and data was identified by its
    record; a trend stood by its order alone; improvements shared the family of the losses. Decisions of gates up to
    edition 3 rest on it.
-2: ancestries were what versions say themselves: what was disclosed of them was not read. Decisions of gates of edition
-   4 rest on it.
+2: ancestries were what versions say themselves: what was disclosed of them was not read, and made no profile stale.
+   Decisions of gates of edition 4 rest on it.
 3: docs/erosion.md as it is.
 """
 

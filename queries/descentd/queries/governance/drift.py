@@ -11,7 +11,7 @@ from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.retractions import retracted_ids
-from descentd.queries.evaluation.editions import CURRENT
+from descentd.queries.evaluation.editions import CURRENT, SECOND
 from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import slice_of
 from descentd.queries.governance.profiles import Profiles, profiles, wording
@@ -54,7 +54,7 @@ async def drift(
         else:
             documented[version] = current
     for finder in (_stale, _copied):
-        async for version, finding in finder(registry, documented, upto):
+        async for version, finding in finder(registry, documented, upto, edition):
             found[version].append(finding)
     async for version, finding in _contradicted(registry, documented, upto, edition):
         found[version].append(finding)
@@ -74,7 +74,9 @@ def _missing(said: Profiles) -> Drift:
     return Drift(DriftKind.MISSING_PROFILE, message, (said.entries[-1].record.id,))
 
 
-async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int) -> AsyncIterator[tuple[int, Drift]]:
+async def _stale(
+    registry: Registry, documented: Mapping[int, Entry], upto: int, edition: int
+) -> AsyncIterator[tuple[int, Drift]]:
     """Evidence about the version came in a later transaction than its profile."""
     links = await registry.store.links(list(documented), _EVIDENCE, inward=True) if documented else []
     about = {link.source: link.target for link in links if documented[link.target].sequence < link.source <= upto}
@@ -82,7 +84,8 @@ async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int)
     later: defaultdict[int, list[Entry]] = defaultdict(list)
     for entry in await registry.store.entries(sorted(about)) if about else ():
         version = about[entry.sequence]
-        is_evidence = entry.sequence in measuring or entry.record.kind is Kind.DISCLOSURE
+        is_disclosure = entry.record.kind is Kind.DISCLOSURE and edition > SECOND
+        is_evidence = entry.sequence in measuring or is_disclosure
         if entry.transaction > documented[version].sequence and is_evidence:
             later[version].append(entry)
     ids = [entry.record.id for entries in later.values() for entry in entries]
@@ -95,12 +98,15 @@ async def _stale(registry: Registry, documented: Mapping[int, Entry], upto: int)
             yield version, Drift(DriftKind.STALE_PROFILE, message, tuple(entry.record.id for entry in since))
 
 
-async def _copied(registry: Registry, documented: Mapping[int, Entry], upto: int) -> AsyncIterator[tuple[int, Drift]]:
+async def _copied(
+    registry: Registry, documented: Mapping[int, Entry], upto: int, edition: int
+) -> AsyncIterator[tuple[int, Drift]]:
     """The files are not the parent's, and the profile is, word for word."""
     if not documented:
         return
     links = await registry.store.links(list(documented), {Role.DERIVED_FROM}, inward=False)
-    links += await disclosed_links(registry.store, list(documented), upto, {Role.DERIVED_FROM})
+    if edition > SECOND:
+        links += await disclosed_links(registry.store, list(documented), upto, {Role.DERIVED_FROM})
     parents = sorted({link.target for link in links})
     if not parents:
         return

@@ -7,6 +7,7 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.report import assessed
+from descentd.queries.evaluation.editions import SECOND
 from descentd.queries.evaluation.evaluations import results_of
 from descentd.queries.governance.gate.context import GateContext, Observation
 from descentd.queries.governance.gate.rules import Missing
@@ -69,11 +70,14 @@ async def _since_serving(context: GateContext) -> object:
     Of several that serve the gravest assessment. Missing where one of them is no ancestor.
     """
     gravest: dict[str, Any] | None = None
+    edition = max(context.statistics, SECOND)  # the first knew no `since`
     for brief in await serving_there(context):
         if brief.sequence == context.version.sequence:
             continue
         try:
-            found, _ = await assessed(context.registry, context.version.sequence, context.upto, since=brief.sequence)
+            found, _ = await assessed(
+                context.registry, context.version.sequence, context.upto, since=brief.sequence, edition=edition
+            )
         except InvalidInput:
             return Missing(f"{brief.ref} serves there, and this version did not come from it.")
         value = await _assessment(context, found)

@@ -22,7 +22,8 @@ async def training(context: GateContext) -> Observation:
     above = await registry.walk.members([version], Direction.ANCESTORS, context.upto, Kind.MODEL_VERSION)
     lineage = [version, *above.tolist()]
     links = await registry.store.links(lineage, {Role.TRAINED_ON}, inward=False)
-    links += await disclosed_links(registry.store, lineage, context.upto, {Role.TRAINED_ON})
+    if context.edition > 4:
+        links += await disclosed_links(registry.store, lineage, context.upto, {Role.TRAINED_ON})
     own = {link.target for link in links if link.source == version}
     learned = {link.target for link in links}
     wholes = await registry.store.links(learned, {Role.INCLUDES}, inward=True) if learned else []
