@@ -1,1 +1,1 @@
-"""What a lineage is and where it is kept. No web, no GraphQL."""
+"""The lineage graph: its records, their registration, its index, and the stores. No web, no GraphQL."""

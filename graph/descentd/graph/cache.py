@@ -1,4 +1,4 @@
-"""Answers that are kept because working them out again from the same grounds would give the same."""
+"""A cache for answers: the same inputs always give the same answer."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable

@@ -1,4 +1,4 @@
-"""What was disclosed about records, for those who read their edges from a store."""
+"""Disclosures about records, and the edges that they add, read from a store."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence

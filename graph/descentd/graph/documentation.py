@@ -1,4 +1,4 @@
-"""Whether it is documented what a version learned from, and which words of a code or config speak of training.
+"""Whether the training data of a version is documented, and which words of its code or config indicate training.
 
 A clearance is earned by documentation, so whoever walks goes by the same rules: the index, and Neo4j pushed down.
 """

@@ -1,4 +1,4 @@
-"""What a metric means: its category, which way is good, and how much of a change is nothing.
+"""The definitions of metrics: category, direction, and the tolerated change.
 
 The catalogue (`metrics.json`) holds the well-known ones; a manifest defines others in the same shape. Which way is
 good always comes from a definition, never from a name: `wmdp_accuracy` should be low.

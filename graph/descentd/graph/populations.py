@@ -1,4 +1,4 @@
-"""What an answer about a population is made of, whoever finds out which versions learned from what."""
+"""Answers about populations, whether the index or a store computes them."""
 
 import unicodedata
 from collections import defaultdict

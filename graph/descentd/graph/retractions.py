@@ -1,4 +1,4 @@
-"""Which records are retracted: they stay on record, and nothing is to rest on them any more.
+"""Retractions: which records are retracted at a sequence; they stay, but nothing may rely on them.
 
 A retraction is a record itself and may be retracted in turn; then what it was about stands again.
 """

@@ -1,4 +1,4 @@
-"""What the arrays of the index are made of: one byte about each edge, one about each record, and room at the end."""
+"""The arrays of the index: one byte for each edge, one for each record, and spare room at the end."""
 
 from typing import Final, Generic, TypeVar
 

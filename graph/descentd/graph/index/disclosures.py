@@ -1,4 +1,4 @@
-"""What was disclosed about records after they were registered, as of any sequence.
+"""Disclosures in the index: lineage that became known after records were registered, as of any sequence.
 
 A disclosure's edges belong to its own record, so that the log points backwards. Here they are edges of its subjects,
 kept apart from those in log order: a subject is earlier than what was disclosed to be its source may be.

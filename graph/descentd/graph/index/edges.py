@@ -1,4 +1,4 @@
-"""Edges as compressed rows, by source and by target, and how a walk takes them.
+"""Edges as compressed sparse rows, by source and by target, and how walks read them.
 
 Rows by source are only ever appended to, since the log brings sources in ascending order. Rows by target are a base,
 built at once, and what came since: few enough to be scanned by a wide step and looked up by a narrow one.

@@ -1,4 +1,4 @@
-"""What rests on what was reached: evaluations of it and on it, and whatever cites those."""
+"""Evidence that relies on reached records: evaluations of them and on them, and statements that cite those."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The influence graph in this process, kept level with a store: SupportsReach for every store."""
+"""The lineage index: the influence graph in this process, up to date with a store; SupportsReach for every store."""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How many derivations lead from one record to another, exactly, and the first of them.
+"""Path counts: the exact number of derivations from one record to another, and the first of them.
 
 Twins count as one: a derivation enters a class of them at one member and may leave it from another, by one SAME_DATA
 step. Counts add up along the contracted graph, from the origins to the end, among the ancestors of the end.

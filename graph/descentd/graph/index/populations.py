@@ -1,4 +1,4 @@
-"""What partitions are documented to hold, by attribute and value, as of any sequence."""
+"""Populations in the index: the documented attributes and values of partitions, as of any sequence."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

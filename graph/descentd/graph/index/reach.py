@@ -1,4 +1,4 @@
-"""A finished reach: what is listed, page by page, and how each item was come by."""
+"""The result of a reach: its records page by page, and the derivation of each."""
 
 from collections.abc import Collection, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The shortest paths one after the other, in an order that does not depend on chance.
+"""The shortest paths one after the other, in a deterministic order.
 
 The recursive enumeration algorithm (Jiménez and Marzal, 1999) over an acyclic graph, without the recursion: each state
 keeps the paths found from it so far, and to find its next one asks the state behind its last one for one more.

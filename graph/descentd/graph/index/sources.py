@@ -1,4 +1,4 @@
-"""Where knowledge of data comes from: versions, partitions, and what is undocumented by itself."""
+"""The sources of a version's training data: versions, partitions, and records that are not documented."""
 
 from dataclasses import dataclass
 

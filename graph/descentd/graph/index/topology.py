@@ -1,4 +1,4 @@
-"""The influence graph of a registry, held in this process and fed by the log's tail."""
+"""The topology: the influence graph of a registry in this process, extended by the tail of the log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

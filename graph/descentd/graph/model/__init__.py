@@ -1,1 +1,1 @@
-"""What the registry holds: records, their identity, what follows from their content, and the log."""
+"""The model: records, their identity, what is derived from their content, and the log."""

@@ -1,4 +1,4 @@
-"""People: what they may do, the tokens that they come with, and the log of who asked for what.
+"""Accounts: persons with their roles and tokens, and entries of the access log.
 
 None of it is part of the lineage: it is kept beside the log of records, and no record's content names it.
 """

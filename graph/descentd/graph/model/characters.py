@@ -1,4 +1,4 @@
-"""Characters that mislead: unseen ones, joiners out of place, letters of one script that look like another's.
+"""Misleading characters: invisible ones, joiners without effect, and letters that look like those of another script.
 
 Python's unicodedata has neither the property Default_Ignorable_Code_Point nor scripts, joining types and confusables,
 so the parts of Unicode 16 that names need are written down here.

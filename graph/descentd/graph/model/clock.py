@@ -1,4 +1,4 @@
-"""The clock of the registry, in the two forms that it is asked in."""
+"""The clock of the registry, in microseconds and in RFC 3339."""
 
 import time
 from typing import Final

@@ -1,4 +1,4 @@
-"""What follows from the content of a record: its label, its edges, the keys and the words that it is found by."""
+"""What is derived from the content of a record: its label, its edges, and the keys and words that find it."""
 
 import json
 from collections.abc import Iterable, Iterator

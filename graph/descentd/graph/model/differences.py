@@ -1,4 +1,4 @@
-"""Where two contents differ, field by field."""
+"""The differences of two contents, field by field."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What may go wrong, as clients see it.
+"""The errors of the registry, with stable codes, as clients see them.
 
 ```
 DescentError

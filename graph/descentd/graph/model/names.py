@@ -1,4 +1,4 @@
-"""Names, refs and instants: what may be written, and its one normal form.
+"""Names, refs and instants: which are valid, and their normal form.
 
 A ref is `model:NAME@VERSION`, `dataset:NAME@VERSION`, `dataset:NAME@VERSION#PARTITION` or a content id `sha256:HEX`.
 """

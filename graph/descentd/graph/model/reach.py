@@ -1,4 +1,4 @@
-"""What can be asked of the influence graph, whoever does the walking.
+"""The queries on the influence graph and their results, whether the index or a store walks it.
 
 Records are named by their log sequence (from 1). `upto` is the sequence at which the question is asked: whatever came
 later does not exist for it.

@@ -1,1 +1,1 @@
-"""From inputs to records: references resolved, conflicts found, all of it or nothing written."""
+"""Registration: references are resolved, conflicts are found, and all records of a manifest are written or none."""

@@ -1,4 +1,4 @@
-"""Recording acts: what somebody did or decided at a moment, with who and when in the content.
+"""Recording acts: what a person did or decided at a moment; person and moment are part of the content.
 
 Two people's GO are two records, and so is a rollback to what was deployed before. A repeat is the same act only with
 the same `idempotencyKey` of the same person.

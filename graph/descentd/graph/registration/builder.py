@@ -1,4 +1,4 @@
-"""The records that a manifest turns into, as they are built: by name, by id and by where they are mentioned."""
+"""The builder: the records of a manifest as they are built, by name, by id and by position."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Many manifests at once: recorded as if one after the other, in as few transactions as that allows.
+"""Bulk registration: many manifests, recorded as if one after the other, in as few transactions as possible.
 
 A transaction costs a sync of the disk or several round trips, whatever is in it. So manifests that follow each other
 are registered as one where nothing but the transaction could tell the difference, and one by one otherwise.

@@ -1,4 +1,4 @@
-"""One label, one content; and within a name, one label for a build."""
+"""Conflicts: a label has one content, and within a name a build has one label."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""From the disclosures of a manifest to records: lineage that was learned after its subject was registered."""
+"""The records of a manifest's disclosures: lineage that became known after its subject was registered."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""From the datasets, partitions and model versions of a manifest to records."""
+"""The records of a manifest's datasets, partitions and model versions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What a manifest defines, and in which order: everything after what it was derived from."""
+"""The index of a manifest: what it defines, ordered such that everything follows what it was derived from."""
 
 from collections import defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Which definition a metric's name has: the registry's, the manifest's, or else the catalogue's."""
+"""The scope of metric names: the definition of the registry, of the manifest, or else of the catalogue."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress

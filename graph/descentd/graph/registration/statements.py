@@ -1,4 +1,4 @@
-"""From the statements of a manifest to records: what is stated already adds nothing, what is new supersedes."""
+"""The records of a manifest's statements: an equal one adds nothing, a new one supersedes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The version that a model gets where none is given: the one that its build has, or the next after the highest."""
+"""Version numbers: without a given version, a model gets that of the same build, or the next after the highest."""
 
 import re
 from collections.abc import Collection, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What was registered and may be a mistake: the sender is warned, and nothing is refused."""
+"""Warnings about registered content that may be a mistake; nothing is refused."""
 
 from collections import defaultdict
 from collections.abc import Sequence

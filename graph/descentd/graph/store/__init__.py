@@ -1,1 +1,1 @@
-"""Where a lineage is kept: one protocol, and the stores that honour it."""
+"""Stores: one protocol, and its implementations for memory, SQLite and Neo4j."""

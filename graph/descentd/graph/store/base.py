@@ -1,4 +1,4 @@
-"""Where a lineage is kept: what every store can do.
+"""The protocol of stores: what every store can do, and optional abilities.
 
 A store is an append-only log of records with four indexes beside it, all of which follow from the records' content:
 labels and ids, edges, keys and words. Records are named by their log sequence, from 1.

@@ -1,4 +1,4 @@
-"""The records that one transaction is about to add, and the store as it looks with them."""
+"""A batch: the records that a transaction is about to add, and the view of the store with them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence

@@ -1,4 +1,4 @@
-"""A store that lives as long as its process, for tests and trials."""
+"""The store in memory: it lasts as long as its process; for tests and trials."""
 
 import asyncio
 from bisect import bisect_right

@@ -1,4 +1,4 @@
-"""What the store in memory keeps beside the log of records."""
+"""What the store in memory stores beside the log of records: tokens, accesses and deliveries."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace

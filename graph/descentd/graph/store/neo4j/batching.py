@@ -1,4 +1,4 @@
-"""Statements that many share: look-ups made together, answers that are kept, and one search for all who ask the same.
+"""Shared statements: batched look-ups, cached reads, and a single search for equal simultaneous requests.
 
 Each statement costs a round trip and much of the driver, whatever it asks. What a record is never changes, so that none
 is read twice while there is room.

@@ -1,4 +1,4 @@
-"""Speaking to a Neo4j: one driver, managed transactions, bookmarks, and errors that give nothing away."""
+"""The connection to Neo4j: one driver, managed transactions, bookmarks, and errors without secrets."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
