@@ -8,19 +8,19 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copyfile
 
 import pytest
 
+from tests.support import preloaded
 from tests.support.server_process import SECONDS, ServerProcess
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 USUAL = "http://127.0.0.1:8600"
-PROGRAMS = {"descentd": "descentd.app.server.cli", "descent": "descent.cli"}
+PROGRAMS = {"descentd": preloaded.SERVER, "descent": preloaded.CLIENT}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -56,14 +56,17 @@ def run(command: str, folder: Path, url: str) -> subprocess.CompletedProcess[str
     name = Path(program).name
     if command == "make demo":
         name, options = "descentd", ["demo", "--no-serve", "--store", "sqlite:///pythia.db"]
-    words = (
-        [sys.executable, "-c", f"from {PROGRAMS[name]} import main; main()", *options]
-        if name in PROGRAMS
-        else [program, *options]
-    )
-    environment = {**os.environ, "DESCENT_URL": url, "NO_COLOR": "1"}
+    environment = {"DESCENT_URL": url, "NO_COLOR": "1"}
+    if name in PROGRAMS:
+        return preloaded.run(PROGRAMS[name], *options, folder=folder, **environment)
     return subprocess.run(
-        words, cwd=folder, capture_output=True, text=True, check=False, timeout=SECONDS, env=environment
+        [program, *options],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+        env={**os.environ, **environment},
     )
 
 

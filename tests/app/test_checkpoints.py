@@ -1,10 +1,8 @@
 """Checkpoints are what C2SP says, never contradict each other, and hold the registry to what it was."""
 
 import json
-import os
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from descentd.queries.proofs import LogTree
 from tests.graph.samples import adding, note, registry, send
+from tests.support import preloaded
 from tests.support.registries import opened
 from tests.support.server_process import ServerProcess
 
@@ -260,14 +259,7 @@ async def test_a_store_is_held_to_every_size_that_it_had() -> None:
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "descentd.app", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-        timeout=300,
-    )
+    return preloaded.run(preloaded.SERVER, *command, **environment)
 
 
 async def fill(path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import preloaded
 from tests.support.server_process import SECONDS, Asking
 
 COUNTS = """
@@ -31,10 +32,8 @@ def command(*options: str) -> list[str]:
 @pytest.fixture(scope="module")
 def told(store: str) -> str:
     """What the first run says."""
-    ran = subprocess.run(
-        command("--no-serve", "--store", store), capture_output=True, text=True, check=True, timeout=SECONDS
-    )
-    assert ran.stderr == ""
+    ran = preloaded.run(preloaded.SERVER, "demo", "--no-serve", "--store", store)
+    assert (ran.returncode, ran.stderr) == (0, "")
     return ran.stdout
 
 
@@ -126,8 +125,6 @@ def test_it_runs_again_adds_nothing_is_served_and_ends_with_ctrl_c(store: str, t
 
 def test_it_needs_nothing_but_what_the_wheel_carries(tmp_path: Path) -> None:
     """Neither the checkout nor the folder that it is called in."""
-    ran = subprocess.run(
-        command("--no-serve"), capture_output=True, text=True, check=True, timeout=SECONDS, cwd=tmp_path
-    )
+    ran = preloaded.run(preloaded.SERVER, "demo", "--no-serve", folder=tmp_path)
     assert "sqlite:///pythia.db" in ran.stdout
     assert (tmp_path / "pythia.db").is_file()

@@ -1,9 +1,7 @@
 """The gate of a running server: policies at its start, the contract's operations, the command line."""
 
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.queries.governed import ATTACKS, CHILD, PARENT, PROFILE, evaluation, lineage, weakness
-from tests.support.server_process import SECONDS, ServerProcess
+from tests.support import preloaded
+from tests.support.server_process import ServerProcess
 
 POLICY = """\
 environment: production
@@ -34,9 +33,8 @@ def operation(shared: Path, name: str) -> str:
 
 
 def descent(url: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from descent.cli import main; main()", *words]
-    told = {**os.environ, "DESCENT_URL": url, "NO_COLOR": "1", **environment}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS, env=told)
+    told = {"DESCENT_URL": url, "NO_COLOR": "1", **environment}
+    return preloaded.run(preloaded.CLIENT, *words, **told)
 
 
 @pytest.fixture

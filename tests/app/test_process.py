@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -36,6 +37,13 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.fixture
+def server(store_file: str) -> Iterator[ServerProcess]:
+    """`descentd serve` in a Python of its own, ready, on an empty store in a file."""
+    with ServerProcess(store_file, fresh=True) as running:
+        yield running
+
+
 def test_what_a_person_sees(server: ServerProcess) -> None:
     assert server.ready_line == f"Descent is ready at {server.url}, with 0 records in {server.store}\n"
     with server.client() as client:
@@ -50,7 +58,7 @@ def test_what_a_person_sees(server: ServerProcess) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_ends_orderly_when_told_to(store_file: str, workers: str, number: signal.Signals) -> None:
-    with ServerProcess(store_file, "--workers", workers) as server:
+    with ServerProcess(store_file, "--workers", workers, fresh=True) as server:
         assert server.ask(REGISTER, manifest=manifest("1"))["data"]["register"] == {"created": 1, "existing": 0}
         assert server.stop(number) == 0
         assert not server.other
@@ -71,7 +79,7 @@ def test_who_eroded_is_known_before_anybody_asks(store_file: str) -> None:
 
     child = {"name": "m", "version": "2", "parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]}
     models = [*manifest("1")["models"], child]
-    with ServerProcess(store_file, "--log-level", "DEBUG") as server:
+    with ServerProcess(store_file, "--log-level", "DEBUG", fresh=True) as server:
         server.ask(REGISTER, manifest={"models": models, "evaluations": [result("1", 0.8), result("2", 0.6)]})
         assert server.wait_for("erosions_assessed")["sequence"] == 4
         server.stop(signal.SIGKILL)
@@ -116,12 +124,12 @@ def test_what_was_acknowledged_outlives_a_killed_server(server: ServerProcess) -
 
 
 def test_every_worker_reads_what_any_acknowledged(store_file: str) -> None:
-    with ServerProcess(store_file, "--workers", "3") as server:
+    with ServerProcess(store_file, "--workers", "3", fresh=True) as server:
         check_workers_agree(server)
 
 
 def test_every_worker_reads_what_any_acknowledged_in_neo4j(neo4j_empty: Neo4jServer) -> None:
-    with ServerProcess(with_credentials(neo4j_empty), "--workers", "3") as server:
+    with ServerProcess(with_credentials(neo4j_empty), "--workers", "3", fresh=True) as server:
         check_workers_agree(server)
 
 
@@ -151,7 +159,7 @@ def workers_of(server: ServerProcess) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for worker processes in /proc")
 def test_a_killed_worker_is_replaced_and_the_metrics_add_up(store_file: str) -> None:
-    with ServerProcess(store_file, "--workers", "2") as server:
+    with ServerProcess(store_file, "--workers", "2", fresh=True) as server:
         server.ask(REGISTER, manifest=manifest("1"))
         victim = workers_of(server)[0]
         os.kill(victim, signal.SIGKILL)
@@ -166,7 +174,7 @@ def test_a_killed_worker_is_replaced_and_the_metrics_add_up(store_file: str) -> 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for worker processes in /proc")
 def test_workers_end_with_the_parent_that_was_killed(store_file: str) -> None:
-    with ServerProcess(store_file, "--workers", "2") as server:
+    with ServerProcess(store_file, "--workers", "2", fresh=True) as server:
         server.stop(signal.SIGKILL)  # returns once nobody holds the other end of its stderr, the workers neither
         with pytest.raises(httpx2.ConnectError):
             httpx2.get(f"{server.url}/livez")

@@ -1,23 +1,15 @@
 """Tokens as whoever runs a registry makes them: by `descentd token`."""
 
-import os
 import subprocess
-import sys
 
 from typer.testing import CliRunner
 
 from descentd.app.server.cli import app
+from tests.support import preloaded
 
 
 def descentd(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "descentd.app", *command],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, **environment},
-        timeout=60,
-    )
+    return preloaded.run(preloaded.SERVER, *command, **environment)
 
 
 def new_token(store: str, person: str, *roles: str, **options: str) -> str:

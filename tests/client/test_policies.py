@@ -1,9 +1,6 @@
 """Policies from the command line: trying one, listing what is in force, and putting others in force while serving."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typer.testing import CliRunner, Result
 from descent.cli import app
 from tests.app.tokens import new_token
 from tests.queries.governed import CHILD, PARENT, PROFILE, evaluation, lineage
+from tests.support import preloaded
 from tests.support.server_process import ServerProcess
 
 RULE = 'metrics["accuracy"].all(m, m.value >= {least})'
@@ -92,17 +90,7 @@ def test_what_is_wrong_with_a_policy_is_said_with_its_line(registry: Registry, t
 
 def apply(registry: Registry) -> list[str]:
     """Put the folder in force by the command of the server, beside the one that runs."""
-    command = [
-        sys.executable,
-        "-m",
-        "descentd.app",
-        "policies",
-        "apply",
-        str(registry.folder),
-        "--store",
-        registry.store,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    done = preloaded.run(preloaded.SERVER, "policies", "apply", str(registry.folder), "--store", registry.store)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 

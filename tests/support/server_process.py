@@ -7,11 +7,13 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+
+from tests.support.preloaded import SERVER, Forked
 
 SECONDS = 300.0
 """After this long a process that does not do what it should is killed, so that the test fails rather than hangs."""
@@ -37,17 +39,31 @@ class Asking:
         return answer
 
 
+def started(arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """`descentd` with some arguments in a Python of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "descentd.app", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
 class ServerProcess(Asking):
     """`descentd serve` on a free port: a context manager, ready when it is entered, and terminated after.
 
     With `ready=False` it is entered as soon as it listens. `log` holds what it logged, `ready_line` what it printed.
+    It is forked from a process that has imported the program, unless `fresh` asks for a Python of its own: that is for
+    tests of how a process starts, ends and starts workers.
     """
 
-    def __init__(self, store: str, *options: str, ready: bool = True, **environment: str) -> None:
+    def __init__(self, store: str, *options: str, ready: bool = True, fresh: bool = False, **environment: str) -> None:
         super().__init__("")
         self.store = store
         self._options = options
         self._ready = ready
+        self._fresh = fresh
         self._environment = environment
         self.ready_line = ""
 
@@ -62,23 +78,9 @@ class ServerProcess(Asking):
 
     def start(self) -> None:
         """Start it, again perhaps; raises RuntimeError with what it wrote where it ends instead."""
-        command = [
-            sys.executable,
-            "-m",
-            "descentd.app",
-            "serve",
-            "--store",
-            self.store,
-            "--log-format",
-            "json",
-        ]
-        self.process = subprocess.Popen(
-            [*command, "--port", "0", *self._options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **self._environment},
-        )
+        arguments = ["serve", "--store", self.store, "--log-format", "json", "--port", "0", *self._options]
+        environment = {**os.environ, **self._environment}
+        self.process = started(arguments, environment) if self._fresh else Forked(SERVER, arguments, environment)
         self.log: list[dict[str, Any]] = []
         self.other: list[str] = []
         self._ended = False
@@ -131,7 +133,7 @@ class ServerProcess(Asking):
         """End it, and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(SECONDS)
+        code: int = self.process.wait(SECONDS)
         self._deadline.cancel()
         self._reader.join()
         for stream in (self.process.stdout, self.process.stderr):
