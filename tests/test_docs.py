@@ -58,7 +58,7 @@ def run(command: str, folder: Path, url: str) -> subprocess.CompletedProcess[str
         name, options = "descentd", ["demo", "--no-serve", "--store", "sqlite:///pythia.db"]
     environment = {"DESCENT_URL": url, "NO_COLOR": "1"}
     if name in PROGRAMS:
-        return preloaded.run(PROGRAMS[name], *options, folder=folder, **environment)
+        return preloaded.run(PROGRAMS[name], *options, folder=folder, environment=environment)
     return subprocess.run(
         [program, *options],
         cwd=folder,

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from neo4j import AsyncGraphDatabase
 
-from tests.support import neo4j_server
-from tests.support.neo4j_server import URI_VARIABLE, DockerNeo4j, GivenNeo4j, JavaNeo4j, Neo4jServer, NoNeo4jError, find
+from tests.support import java
+from tests.support.java import NoNeo4jError
+from tests.support.neo4j_server import URI_VARIABLE, DockerNeo4j, GivenNeo4j, JavaNeo4j, Neo4jServer, find
 
 
 @pytest.fixture
@@ -39,9 +40,9 @@ def test_a_given_uri_may_do_without_credentials() -> None:
 def test_docker_comes_before_java_and_java_before_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NoNeo4jError, match=rf"^{URI_VARIABLE} is not set; no Docker; no Java on this machine$"):
         find({})
-    java, docker = object(), object()
-    monkeypatch.setattr(JavaNeo4j, "prepare", lambda: java)
-    assert find({}) is java
+    by_java, docker = object(), object()
+    monkeypatch.setattr(JavaNeo4j, "prepare", lambda: by_java)
+    assert find({}) is by_java
     monkeypatch.setattr(DockerNeo4j, "prepare", lambda: docker)
     assert find({}) is docker
 
@@ -49,27 +50,27 @@ def test_docker_comes_before_java_and_java_before_nothing(monkeypatch: pytest.Mo
 def test_a_machine_without_java_or_maven_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    monkeypatch.setattr(neo4j_server, "CACHE", tmp_path)
+    monkeypatch.setattr(java, "CACHE", tmp_path)
     with pytest.raises(NoNeo4jError, match="no java"):
-        neo4j_server.find_java()
+        java.find_java()
     with pytest.raises(NoNeo4jError, match="no mvn"):
-        neo4j_server.fetch_jars()
+        java.fetch_jars()
 
 
 def test_a_java_that_is_too_old_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    java = tmp_path / "bin" / "java"
-    java.parent.mkdir()
-    java.write_text("#!/bin/sh\necho jdk.compiler@11.0.2\n")
-    java.chmod(0o755)
+    program = tmp_path / "bin" / "java"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho jdk.compiler@11.0.2\n")
+    program.chmod(0o755)
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(NoNeo4jError, match="17 or later"):
-        neo4j_server.find_java()
+        java.find_java()
 
 
 @pytest.fixture
 def maven(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A stand-in for Maven, to be written there, and an empty cache."""
-    monkeypatch.setattr(neo4j_server, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(java, "CACHE", tmp_path / "cache")
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     script = tmp_path / "mvn"
     script.touch(0o755)
@@ -79,7 +80,7 @@ def maven(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_jars_are_fetched_once_whoever_asks(maven: Path) -> None:
     maven.write_text('#!/bin/sh\necho run >> "$(dirname "$0")/runs"\nfor last; do :; done\nmkdir "${last#*=}"\n')
     with ThreadPoolExecutor(4) as pool:
-        folders = {asked.result() for asked in [pool.submit(neo4j_server.fetch_jars) for _ in range(4)]}
+        folders = {asked.result() for asked in [pool.submit(java.fetch_jars) for _ in range(4)]}
     assert [folder.is_dir() for folder in folders] == [True]
     assert maven.with_name("runs").read_text() == "run\n"
 
@@ -88,7 +89,7 @@ def test_jars_that_were_fetched_in_part_do_not_count(maven: Path) -> None:
     maven.write_text('#!/bin/sh\nfor last; do :; done\nmkdir -p "${last#*=}"\necho no route to host\nexit 1\n')
     for _ in range(2):
         with pytest.raises(NoNeo4jError, match=r"mvn cannot fetch .*: no route to host"):
-            neo4j_server.fetch_jars()
+            java.fetch_jars()
 
 
 def test_a_given_uri_where_nobody_answers_is_an_error_not_a_skip() -> None:

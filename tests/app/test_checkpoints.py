@@ -259,7 +259,7 @@ async def test_a_store_is_held_to_every_size_that_it_had() -> None:
 
 
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return preloaded.run(preloaded.SERVER, *command, **environment)
+    return preloaded.run(preloaded.SERVER, *command, environment=environment)
 
 
 async def fill(path: Path) -> None:

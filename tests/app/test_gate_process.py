@@ -34,7 +34,7 @@ def operation(shared: Path, name: str) -> str:
 
 def descent(url: str, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     told = {"DESCENT_URL": url, "NO_COLOR": "1", **environment}
-    return preloaded.run(preloaded.CLIENT, *words, **told)
+    return preloaded.run(preloaded.CLIENT, *words, environment=told)
 
 
 @pytest.fixture

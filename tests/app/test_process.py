@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,22 +36,17 @@ def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture
-def server(store_file: str) -> Iterator[ServerProcess]:
-    """`descentd serve` in a Python of its own, ready, on an empty store in a file."""
-    with ServerProcess(store_file, fresh=True) as running:
-        yield running
-
-
-def test_what_a_person_sees(server: ServerProcess) -> None:
-    assert server.ready_line == f"Descent is ready at {server.url}, with 0 records in {server.store}\n"
-    with server.client() as client:
-        assert client.get("/livez").json() == {"live": True}
-        assert client.get("/readyz").json() == {"ready": True, "sequence": 0}
-        assert client.get("/version").json()["name"] == "descentd"
-    assert server.stop() == 0
-    assert [entry["event"] for entry in server.log] == ["listening", "ready", "request"]  # probes are logged at DEBUG
-    assert not server.other
+def test_what_a_person_sees(store_file: str) -> None:
+    with ServerProcess(store_file, fresh=True) as server:
+        assert server.ready_line == f"Descent is ready at {server.url}, with 0 records in {server.store}\n"
+        with server.client() as client:
+            assert client.get("/livez").json() == {"live": True}
+            assert client.get("/readyz").json() == {"ready": True, "sequence": 0}
+            assert client.get("/version").json()["name"] == "descentd"
+        assert server.stop() == 0
+        # Probes are logged at DEBUG.
+        assert [entry["event"] for entry in server.log] == ["listening", "ready", "request"]
+        assert not server.other
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -79,7 +73,7 @@ def test_who_eroded_is_known_before_anybody_asks(store_file: str) -> None:
 
     child = {"name": "m", "version": "2", "parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]}
     models = [*manifest("1")["models"], child]
-    with ServerProcess(store_file, "--log-level", "DEBUG", fresh=True) as server:
+    with ServerProcess(store_file, "--log-level", "DEBUG") as server:
         server.ask(REGISTER, manifest={"models": models, "evaluations": [result("1", 0.8), result("2", 0.6)]})
         assert server.wait_for("erosions_assessed")["sequence"] == 4
         server.stop(signal.SIGKILL)
@@ -124,12 +118,12 @@ def test_what_was_acknowledged_outlives_a_killed_server(server: ServerProcess) -
 
 
 def test_every_worker_reads_what_any_acknowledged(store_file: str) -> None:
-    with ServerProcess(store_file, "--workers", "3", fresh=True) as server:
+    with ServerProcess(store_file, "--workers", "3") as server:
         check_workers_agree(server)
 
 
 def test_every_worker_reads_what_any_acknowledged_in_neo4j(neo4j_empty: Neo4jServer) -> None:
-    with ServerProcess(with_credentials(neo4j_empty), "--workers", "3", fresh=True) as server:
+    with ServerProcess(with_credentials(neo4j_empty), "--workers", "3") as server:
         check_workers_agree(server)
 
 

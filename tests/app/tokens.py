@@ -9,7 +9,7 @@ from tests.support import preloaded
 
 
 def descentd(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return preloaded.run(preloaded.SERVER, *command, **environment)
+    return preloaded.run(preloaded.SERVER, *command, environment=environment)
 
 
 def new_token(store: str, person: str, *roles: str, **options: str) -> str:

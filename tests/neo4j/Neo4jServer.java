@@ -21,7 +21,7 @@ import org.neo4j.kernel.internal.GraphDatabaseAPI;
  * One Neo4j of the real kernel, with Cypher and Bolt, for tests and development: on the loopback only, without
  * authentication and without usage reports.
  *
- * <pre>java -cp 'lib/*' Neo4jServer.java DATA_DIR PORT [--until-stdin-closes] [--read-only]</pre>
+ * <pre>java -cp 'server.jar:lib/*' Neo4jServer DATA_DIR PORT [--until-stdin-closes] [--read-only]</pre>
  *
  * Port 0 takes a free one. When it is ready it prints {@code ready bolt://127.0.0.1:PORT} on stdout, and nothing else
  * there. It stops cleanly on SIGTERM and, if asked, when its stdin closes, which is what happens when its parent dies.
@@ -33,7 +33,7 @@ public final class Neo4jServer {
         boolean readOnly = options.contains("--read-only");
         if (args.length < 2 || options.size() != (untilStdinCloses ? 1 : 0) + (readOnly ? 1 : 0)) {
             System.err.println(
-                    "usage: java -cp 'lib/*' Neo4jServer.java DATA_DIR PORT [--until-stdin-closes] [--read-only]");
+                    "usage: java -cp 'server.jar:lib/*' Neo4jServer DATA_DIR PORT [--until-stdin-closes] [--read-only]");
             System.exit(2);
         }
         PrintStream out = System.out;
@@ -63,6 +63,9 @@ public final class Neo4jServer {
                 .setConfig(GraphDatabaseSettings.read_only_database_default, readOnly)
                 .setConfig(GraphDatabaseSettings.pagecache_memory, ByteUnit.mebiBytes(512))
                 .setConfig(GraphDatabaseSettings.preallocate_logical_logs, false)
+                // Tests fill and empty the graph all the time: queries are not planned anew whenever its size changes.
+                // What is tested of plans asks for new ones itself.
+                .setConfig(GraphDatabaseSettings.cypher_min_replan_interval, Duration.ofDays(1))
                 .setConfig(Map.of(quiet, (Object) (lasts ? Duration.ZERO : 0)))
                 .setConfig(BoltConnector.enabled, true)
                 .setConfig(BoltConnector.server_bolt_telemetry_enabled, false)

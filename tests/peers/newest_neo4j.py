@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from tests.support.neo4j_server import JavaNeo4j, NoNeo4jError, fetch_jars, version_of_java
+from tests.support.java import NoNeo4jError, fetch_jars, version_of_java
+from tests.support.neo4j_server import JavaNeo4j
 
 VERSION: Final = "2026.08.1"
 NEEDED: Final = 21
@@ -15,7 +16,7 @@ PLACES: Final = ("/usr/lib/jvm", "/opt")
 
 def prepare() -> JavaNeo4j:
     """Have its jars here and a Java for it. Raises NoNeo4jError without either."""
-    return JavaNeo4j(newest_java(), fetch_jars(VERSION))
+    return JavaNeo4j.run_by(newest_java(), fetch_jars(VERSION))
 
 
 def newest_java() -> str:

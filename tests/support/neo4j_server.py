@@ -7,15 +7,13 @@
 3. Java 17 or later with Maven: the jars of Neo4j are fetched once into `.cache/neo4j/`, and `neo4j/Neo4jServer.java`
    runs the real kernel from them, with Cypher and Bolt, on the loopback.
 
-`python -m tests.neo4j_server` runs the third in the foreground, with data that stays.
+`python -m tests.support.neo4j_server` runs the third in the foreground, with data that stays.
 """
 
 import argparse
+import asyncio
 import contextlib
-import fcntl
-import hashlib
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -30,31 +28,27 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
 from urllib.parse import unquote, urlsplit
-from xml.etree import ElementTree
 
 from neo4j import Driver, GraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable
 from testcontainers.core.container import DockerContainer
 
+from tests.support.java import (
+    CACHE,
+    JVM_OPTIONS,
+    SHORT_LIVED,
+    NoNeo4jError,
+    Program,
+    exercise,
+    fetch_jars,
+    find_java,
+    program,
+)
+
 URI_VARIABLE = "DESCENT_TEST_NEO4J_URI"
 IMAGE = "neo4j:5.26.30"
-SOURCES = Path(__file__).parents[1] / "neo4j"
-CACHE = Path(__file__).parents[2] / ".cache" / "neo4j"
 START_SECONDS = 180.0
-JVM_OPTIONS = [
-    "-XX:+DisplayVMOutputToStderr",
-    "-XX:-OmitStackTraceInFastThrow",
-    "-Dio.netty.tryReflectionSetAccessible=true",
-    "--add-opens=java.base/java.nio=ALL-UNNAMED",
-    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-]
-SHORT_LIVED = ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-"""For a JVM that ends before optimising its code pays: a module of tests takes half of the processor time."""
 WIPE_NODES = "MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS"
-
-
-class NoNeo4jError(Exception):
-    """This way of having a Neo4j is not open here, or none is; the message says why."""
 
 
 class Neo4jServer(ABC):
@@ -222,9 +216,14 @@ class JavaNeo4j(Neo4jServer):
     kind = "Java on this machine"
 
     def __init__(
-        self, java: str, jars: Path, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED
+        self,
+        java: str,
+        program: Program,
+        data: Path | None = None,
+        port: int = 0,
+        options: Sequence[str] = SHORT_LIVED,
     ) -> None:
-        self._command = [java, *JVM_OPTIONS, *options, "-cp", f"{jars}/*", str(SOURCES / "Neo4jServer.java")]
+        self._command = [java, *JVM_OPTIONS, *options, *program.archive, *program.words]
         self._data = data
         self._port = port
         self._temporary: TemporaryDirectory[str] | None = None
@@ -235,7 +234,23 @@ class JavaNeo4j(Neo4jServer):
     def prepare(cls, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED) -> Self:
         """Find Java and have the jars here. Raises NoNeo4jError without Java 17, its compiler, or the jars."""
         java = find_java()
-        return cls(java, fetch_jars(), data, port, options)
+        return cls.run_by(java, fetch_jars(), data, port, options)
+
+    @classmethod
+    def run_by(
+        cls, java: str, jars: Path, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED
+    ) -> Self:
+        """The one of some jars, run by a JDK of some version."""
+
+        def archive(program: Program, file: Path) -> None:
+            trained = JavaNeo4j(
+                java, program, options=[*SHORT_LIVED, f"-XX:ArchiveClassesAtExit={file}", "-Xlog:disable"]
+            )
+            trained.start()
+            asyncio.run(exercise(trained.uri))
+            trained.end_by_itself()
+
+        return cls(java, program(java, jars, archive), data, port, options)
 
     def start(self) -> None:
         if not self._data and not self._temporary:
@@ -271,6 +286,14 @@ class JavaNeo4j(Neo4jServer):
             self._temporary.cleanup()
             self._temporary = None
 
+    def end_by_itself(self) -> None:
+        """Let it end as when its parent dies, and wait; it writes what it was asked to at its exit."""
+        assert self.process
+        assert self.process.stdin
+        self.process.stdin.close()
+        self.process.wait(START_SECONDS)
+        self.stop()
+
     def kill(self) -> None:
         self._end(subprocess.Popen.kill)
 
@@ -283,52 +306,6 @@ class JavaNeo4j(Neo4jServer):
 
 def succeeds(*command: str) -> bool:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
-
-
-def find_java() -> str:
-    """The `java` of `JAVA_HOME`, or else of the path. Raises NoNeo4jError unless it is 17 or later and can compile."""
-    home = os.environ.get("JAVA_HOME")
-    java = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-    if not java:
-        raise NoNeo4jError("there is no java")
-    if version_of_java(java) < 17:
-        raise NoNeo4jError(f"{java} is not a JDK of version 17 or later")
-    return java
-
-
-def version_of_java(java: str) -> int:
-    """Which JDK a `java` is of; 0 where it is too old to have modules, or came without a compiler."""
-    told = subprocess.run([java, "--describe-module", "jdk.compiler"], capture_output=True, text=True, check=False)
-    version = re.match(r"jdk\.compiler@(\d+)", told.stdout)  # it says `jdk.compiler@17.0.15` and more
-    return int(version[1]) if version else 0
-
-
-def fetch_jars(version: str | None = None) -> Path:
-    """The folder of Neo4j's jars, fetched by Maven if this `pom.xml` has not been followed before.
-
-    They are of the version that it names where no other is given. Several processes may ask at once.
-    Raises NoNeo4jError without Maven, or where Maven cannot fetch them.
-    """
-    pom = SOURCES / "pom.xml"
-    version = version or ElementTree.parse(pom).findtext(".//{*}neo4j.version")
-    folder = CACHE / f"{version}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:8]}" / "lib"
-    if folder.is_dir():
-        return folder
-    maven = shutil.which("mvn")
-    if not maven:
-        raise NoNeo4jError(f"there is no mvn to fetch the jars of Neo4j {version}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            partial = folder.with_name("partial")
-            goal = [f"-Dneo4j.version={version}", "dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
-            command = [maven, "-q", "-B", "-f", str(pom), *goal]
-            ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-            if ran.returncode:
-                raise NoNeo4jError(f"mvn cannot fetch the jars of Neo4j {version}: {ran.stdout.strip()[-500:]}")
-            partial.rename(folder)  # only a folder that is whole has this name
-    return folder
 
 
 def find(environ: Mapping[str, str] = os.environ) -> Neo4jServer:
@@ -345,7 +322,9 @@ def find(environ: Mapping[str, str] = os.environ) -> Neo4jServer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.neo4j_server", description="Run a Neo4j for development.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.support.neo4j_server", description="Run a Neo4j for development."
+    )
     parser.add_argument("--port", type=int, default=7687, help="of Bolt, on 127.0.0.1 (default: %(default)s; 0: any)")
     parser.add_argument("--data", type=Path, default=CACHE / "data", help="folder of the data, which stay")
     parser.add_argument("--heap", default="1g", help="largest heap of the JVM (default: %(default)s)")

@@ -35,6 +35,7 @@ IMPORTED: Final = (
     *("descentd.app.server.cli", "descentd.app.server.main", "descentd.app.server.process"),
     *("descentd.app.demo.story", "descent.cli"),
 )
+SECONDS: Final = 300.0
 LENGTH: Final = 2**20
 """Of a request, at most."""
 
@@ -97,16 +98,19 @@ class Forked:
 
 
 def run(
-    module: str, *arguments: str, folder: Path | None = None, timeout: float = 300.0, **environment: str
+    module: str, *arguments: str, folder: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """What a program writes until it ends, and its exit code; it is killed where that takes longer than `timeout`."""
-    process = Forked(module, arguments, {**os.environ, **environment}, folder)
-    deadline = threading.Timer(timeout, process.kill)
+    """What a program writes until it ends, and its exit code; `environment` is what differs from this process's own.
+
+    It is killed where that takes longer than `SECONDS`.
+    """
+    process = Forked(module, arguments, {**os.environ, **(environment or {})}, folder)
+    deadline = threading.Timer(SECONDS, process.kill)
     deadline.start()
     with process.stdout, process.stderr, ThreadPoolExecutor(1) as pool:
         complained = pool.submit(process.stderr.read)
         written = process.stdout.read()
-        done = subprocess.CompletedProcess([module, *arguments], process.wait(timeout), written, complained.result())
+        done = subprocess.CompletedProcess([module, *arguments], process.wait(SECONDS), written, complained.result())
     deadline.cancel()
     return done
 
