@@ -21,7 +21,7 @@ from bench.questions import Alone, exposures, impacts, lookups, shapes
 from bench.registry import CACHE, SHARES, Landmarks, fill, made, path, prepare
 from bench.rows import HEADER, Row
 from descentd.app.server.store_url import store_at
-from tests.support.neo4j_server import NoNeo4jError
+from tests.support.java import NoNeo4jError
 
 ROWS = (
     "ready",

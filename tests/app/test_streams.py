@@ -1,6 +1,7 @@
 """Subscriptions: over server-sent events, and over WebSockets with graphql-transport-ws."""
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -216,6 +217,6 @@ def test_the_log_is_followed_until_the_server_ends(store_file: str, workers: str
                 server.ask(REGISTER, manifest={"models": [{"name": "m", "version": str(i)}]})
                 data = next(line for line in lines if line.startswith("data: "))
                 assert json.loads(data[6:])["data"]["events"]["record"]["ref"] == f"model:m@{i}"
-            server.process.terminate()
+            server.process.send_signal(signal.SIGTERM)
             assert not [line for line in lines if line and not line.startswith(":")]
         assert server.stop() == 0

@@ -33,7 +33,7 @@ JVM_OPTIONS: Final = [
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
 ]
-SHORT_LIVED: Final = ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+SHORT_LIVED: Final = ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Ddescent.keepPlans=true")
 """For a JVM that ends before optimising its code pays: a module of tests takes half of the processor time."""
 COMPILER: Final = "jdk.compiler/com.sun.tools.javac.Main"
 
@@ -112,6 +112,7 @@ def program(java: str, jars: Path, archive: Callable[[Program, Path], None]) -> 
     """
     source = SOURCES / "Neo4jServer.java"
     found = Program(jars.parent / f"java{version_of_java(java)}-{digest(source)}", jars)
+    new = False
     with only_one(jars.parent):
         if not found.folder.is_dir():
             partial = found.folder.with_name("partial-program")
@@ -119,12 +120,14 @@ def program(java: str, jars: Path, archive: Callable[[Program, Path], None]) -> 
             partial.mkdir()
             _compile(java, jars, source, partial / "server.jar")
             partial.rename(found.folder)  # only a folder that is whole has this name
-            with TemporaryDirectory() as folder:
-                file = Path(folder) / "classes.jsa"
-                archive(found, file)
-                if file.exists():  # not every JDK can
-                    shutil.copy(file, found.folder / "partial.jsa")
-                    (found.folder / "partial.jsa").rename(found.folder / "classes.jsa")
+            new = True
+    if new:
+        # Whoever comes meanwhile does without it, which is sooner than to wait.
+        with TemporaryDirectory(dir=found.folder) as folder:
+            file = Path(folder) / "classes.jsa"
+            archive(found, file)
+            if file.exists():  # not every JDK can
+                file.rename(found.folder / "classes.jsa")
     return found
 
 
