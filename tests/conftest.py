@@ -1,5 +1,6 @@
 """What every test may ask for: a Neo4j, the shared folder, and the event loop that async tests run on."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -111,6 +112,12 @@ def share_of(test: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Kill the Neo4j last: one that was killed has to learn anew what it knew about its queries."""
     items.sort(key=lambda item: item.get_closest_marker("kills_neo4j") is not None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected lasts as long as the process: the garbage collector need not go through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_report_header() -> str:
