@@ -7,11 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from descentd.app.explorer.catalogue import PAGES
 from descentd.app.explorer.chart import HEIGHT, WIDTH, Dot, chart
 from descentd.app.explorer.numbers import change, interval
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.past import as_of_given
+from descentd.app.explorer.rendering import Rendering
+from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.words import Words
 from descentd.graph.model.names import instant
 
 FINITE = st.floats(-1e6, 1e6)
@@ -95,3 +99,10 @@ def test_sentences_lead_to_what_they_name() -> None:
         'a &lt;b&gt; of <a href="/record/model:x%20y@1">x y 1</a> and '
         '<a href="/record/dataset:d@2%23p">d 2, p</a>, retracted.'
     )
+
+
+def test_every_template_can_be_read() -> None:
+    rendering = Rendering(Words.of(), StaticFiles())
+    assert len(rendering.templates()) > len(PAGES)
+    for name in rendering.templates():
+        rendering.environment.get_template(name)

@@ -1,6 +1,5 @@
 """What records are called: `credit-risk 4.2` for a version, `review 5d02…91ce` for what has no label."""
 
-from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
 from descentd.queries.prose import kind_name
 
@@ -27,6 +26,3 @@ def short(id: str) -> str:
     """The two ends of a content id, by which people tell ids apart."""
     digits = id.removeprefix("sha256:")
     return f"{digits[:4]}…{digits[-4:]}"
-
-
-VERSION: frozenset[Kind] = frozenset({Kind.MODEL_VERSION})

@@ -222,7 +222,10 @@ class _Endpoint:
             "sent": asked.sent,
         }
         template = view.template or f"{self._page.name}.html"
-        return self._explorer.page(request, visitor, template, status, {**values, **view.values})
+        # In a thread: a page of thousands of cells takes as long to put together as a question to answer.
+        return await asyncio.to_thread(
+            self._explorer.page, request, visitor, template, status, {**values, **view.values}
+        )
 
     def _csv(self, request: Request, view: View, name: str | None) -> Response:
         tables = {table.name: table for table in view.tables}

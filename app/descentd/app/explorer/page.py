@@ -70,6 +70,10 @@ class Asked:
             for place, part in enumerate(re.split(f"({known})", text))
         )
 
+    def named(self, text: str) -> str:
+        """A sentence of ours with what records are called in place of refs, where it cannot lead to them."""
+        return re.sub(_REF, lambda found: called_ref(found[0]), text)
+
     def again(self, **query: str | None) -> str:
         """The address of this page with another query; what is None is left out of it."""
         given = {name: value for name, value in {**self.query, **query}.items() if value is not None}

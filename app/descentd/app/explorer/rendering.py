@@ -30,7 +30,7 @@ class Rendering:
     """The templates, with what all of them may use: `t` for words, `address`, `static`, and filters for names."""
 
     def __init__(self, words: Words, static: StaticFiles) -> None:
-        self._environment = Environment(
+        self.environment = Environment(
             loader=PackageLoader("descentd.app.explorer"),
             autoescape=True,
             undefined=StrictUndefined,
@@ -38,13 +38,13 @@ class Rendering:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.globals |= {
+        self.environment.globals |= {
             "t": words,
             "address": address,
             "static": static.address,
             "language": words["language"],
         }
-        self._environment.filters |= {
+        self.environment.filters |= {
             "called": called,
             "called_ref": called_ref,
             "short": short,
@@ -56,11 +56,11 @@ class Rendering:
 
     def render(self, template: str, values: Mapping[str, Any]) -> str:
         """A template with values."""
-        return self._environment.get_template(template).render(values)
+        return self.environment.get_template(template).render(values)
 
     def templates(self) -> list[str]:
         """The names of all templates."""
-        return self._environment.list_templates()
+        return self.environment.list_templates()
 
 
 def paragraphs(text: str) -> Markup:

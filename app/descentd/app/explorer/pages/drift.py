@@ -17,7 +17,7 @@ async def _show(asked: Asked) -> View:
         (
             Cell(called(one.version), asked.to("record", one.version.ref)),
             Cell("; ".join(asked.words(f"drift.{finding.kind}") for finding in one.findings)),
-            Cell(" ".join(finding.message for finding in one.findings)),
+            Cell(asked.named(" ".join(finding.message for finding in one.findings))),
         )
         for one in found.items
     ]

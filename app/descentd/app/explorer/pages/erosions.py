@@ -33,6 +33,7 @@ async def _show(asked: Asked) -> View:
 
 def _row(asked: Asked, group: ErosionGroup) -> tuple[Cell, ...]:
     first, t = group.findings[0], asked.words
+    sentence = first.message.partition(";")[0].rstrip(".") + "."
     others = len({(one.metric, one.slice) for one in group.findings}) - 1
     note = str(t("erosions.others", n=others)) if others else ""
     if group.span is None:
@@ -43,7 +44,12 @@ def _row(asked: Asked, group: ErosionGroup) -> tuple[Cell, ...]:
         span = Cell(t("erosions.span", before=called(before), after=called(after)), to)
     return (
         span,
-        Cell(first.message.partition(";")[0].rstrip(".") + ".", chip=t("comparability.WORSE"), tone="bad", note=note),
+        Cell(
+            asked.named(sentence),
+            chip=t("comparability.WORSE"),
+            tone="bad",
+            note=note,
+        ),
         Cell(called(group.worst), asked.to("record", group.worst.ref)),
         Cell(f"{len(group.versions):,}"),
     )

@@ -96,7 +96,7 @@ async def _undocumented(asked: Asked) -> Table:
     rows = [
         (
             Cell(called(brief), asked.to("record", brief.ref)),
-            Cell(" ".join(one.message for one in found[brief.sequence])),
+            Cell(asked.named(" ".join(one.message for one in found[brief.sequence]))),
         )
         for brief in (await registry.store.briefs(shown) if shown else ())
     ]
