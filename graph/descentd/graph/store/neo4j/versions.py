@@ -13,7 +13,7 @@ from descentd.graph.store.neo4j.connection import Connection, Run
 
 FLOOR: Final = (5, 26, 4)
 CALENDAR_FLOOR: Final = (2025, 8, 0)
-"""The first of the versions that are named by year and month; 2025.07 was tried and failed."""
+"""The first of the versions that are named by year and month; others say that 2025.07.0 failed."""
 
 SURE: Final = (2026, 2, 0)
 """From here on calendar versions are taken without a trial: 2025.11 to 2026.01.3 had a fault with dynamic labels."""
