@@ -5,22 +5,25 @@ from collections.abc import Mapping, Sequence
 
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Documented, Exposed, ExposureVerdict, PopulationFact, Step, Term
-from tests.support.lineages import arrows_of, twins_of
+from tests.support.lineages import arrows_of, remembered, twins_of
 from tests.support.strategies import Noted
 
 
+@remembered
 def in_force(log: Sequence[Noted], partition: int, upto: int) -> PopulationFact | None:
     """What is said about a partition at a sequence."""
     said = [noted.fact for noted in log[:upto] if noted.fact is not None and noted.fact.partition == partition]
     return said[-1] if said else None
 
 
+@remembered
 def statements(log: Sequence[Noted], partition: int, upto: int) -> list[PopulationFact]:
     """What is said about it and its twins."""
     facts = (in_force(log, twin, upto) for twin in twins_of(log, partition, upto))
     return [fact for fact in facts if fact is not None]
 
 
+@remembered
 def is_complete(log: Sequence[Noted], partition: int, upto: int) -> bool:
     """Whether a statement about it or a twin is complete."""
     return any(fact.documented is Documented.COMPLETE for fact in statements(log, partition, upto))
@@ -40,11 +43,13 @@ def matches(log: Sequence[Noted], partition: int, population: Sequence[Term], up
     return all(any(meets(fact, term) for fact in said) for term in population)
 
 
+@remembered
 def stated_of(log: Sequence[Noted], record: int, upto: int) -> list[tuple[Role, int, bool]]:
     """The edges that a record or a disclosure about it states, as (role, target, learns)."""
     return [(role, target, learns) for source, role, target, learns, _ in arrows_of(log, upto) if source == record]
 
 
+@remembered
 def came_from(log: Sequence[Noted], record: int, upto: int) -> list[tuple[int, Role]]:
     """Where the knowledge in a record came from in one step, twins left out."""
     noted = log[record - 1]
@@ -101,6 +106,7 @@ def nearly_meets(fact: PopulationFact, term: Term) -> bool:
     )
 
 
+@remembered
 def is_documented(log: Sequence[Noted], version: int, upto: int) -> bool:
     """Whether a version lists what it learned from, or came about without learning."""
     own: list[tuple[Role, bool]] = []

@@ -1,8 +1,9 @@
 """What a lineage reaches, worked out slowly: networkx and brute force over the log itself."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from functools import wraps
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import networkx as nx
 
@@ -10,21 +11,43 @@ from descentd.graph.model.kinds import EVIDENCE, INFLUENCE, Kind, Role
 from descentd.graph.model.reach import Direction, Step
 from tests.support.strategies import Noted
 
+Result = TypeVar("Result")
 
-def twins_of(log: Sequence[Noted], record: int, upto: int) -> set[int]:
+
+def remembered(work_out: Callable[..., Result]) -> Callable[..., Result]:
+    """A function of a log and of numbers that keeps what it worked out about the last log, which nobody may change."""
+    last: list[Sequence[Noted]] = [()]
+    results: dict[tuple[Hashable, ...], Result] = {}
+
+    @wraps(work_out)
+    def recall(log: Sequence[Noted], *numbers: Hashable) -> Result:
+        if last[0] is not log:
+            last[0] = log
+            results.clear()
+        if numbers not in results:
+            results[numbers] = work_out(log, *numbers)
+        return results[numbers]
+
+    return recall
+
+
+@remembered
+def twins_of(log: Sequence[Noted], record: int, upto: int) -> frozenset[int]:
     """The partitions with the digest of a record, itself among them; else it alone."""
     digest = log[record - 1].digest
     if digest is None:
-        return {record}
-    return {place for place, noted in enumerate(log[:upto], 1) if noted.digest == digest}
+        return frozenset({record})
+    return frozenset(place for place, noted in enumerate(log[:upto], 1) if noted.digest == digest)
 
 
+@remembered
 def is_retracted(log: Sequence[Noted], record: int, upto: int) -> bool:
     """Whether a retraction of a record stands, that is, is not retracted itself."""
     by = [place for place in range(record + 1, upto + 1) if record in log[place - 1].retracts]
     return any(not is_retracted(log, retraction, upto) for retraction in by)
 
 
+@remembered
 def is_in_force(log: Sequence[Noted], disclosure: int, upto: int) -> bool:
     """Whether a disclosure is there, not retracted, and not superseded by one that is not retracted."""
     newer = [place for place, n in enumerate(log[:upto], 1) if n.disclosure and n.disclosure.supersedes == disclosure]
@@ -32,17 +55,20 @@ def is_in_force(log: Sequence[Noted], disclosure: int, upto: int) -> bool:
     return disclosure <= upto and not superseded and not is_retracted(log, disclosure, upto)
 
 
-def arrows_of(log: Sequence[Noted], upto: int) -> Iterator[tuple[int, Role, int, bool, int]]:
+@remembered
+def arrows_of(log: Sequence[Noted], upto: int) -> Sequence[tuple[int, Role, int, bool, int]]:
     """(source, role, target, learns, disclosure) of all edges up to a sequence; disclosure is 0 for a record's own.
 
     What a disclosure in force states is stated of its subjects; it has no edges itself.
     """
+    found: list[tuple[int, Role, int, bool, int]] = []
     for source, noted in enumerate(log[:upto], 1):
         if noted.disclosure is None:
-            yield from ((source, role, target, learns, 0) for role, target, learns in noted.edges)
+            found += [(source, role, target, learns, 0) for role, target, learns in noted.edges]
         elif is_in_force(log, source, upto):
             for subject in noted.disclosure.subjects:
-                yield from ((subject, role, target, learns, source) for role, target, learns in noted.edges)
+                found += [(subject, role, target, learns, source) for role, target, learns in noted.edges]
+    return found
 
 
 def edges_of(log: Sequence[Noted], upto: int, roles: Collection[Role]) -> Iterator[tuple[int, Role, int]]:
