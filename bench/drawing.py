@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Final
 
 from bench.rows import Row
@@ -27,10 +27,12 @@ def rows() -> Iterator[Row]:
 def _row(shape: str, ways: list[shapes.Way]) -> Row:
     count = max(max(way) for way in ways) + 1
     sizes = [(140.0, 52.0)] * count
-    times = []
+    times, busy = [], []
     for _ in range(RUNS):
-        start = perf_counter()
+        start, before = perf_counter(), process_time()
         drawn = draw(sizes, ways)
         times.append(1000 * (perf_counter() - start))
-    note = f"median of {RUNS}; {len(ways):,} derivations in {max(drawn.layers) + 1:,} layers"
+        busy.append(1000 * (process_time() - before))
+    layers = f"{len(ways):,} derivations in {max(drawn.layers) + 1:,} layers"
+    note = f"median of {RUNS}, {median(busy):.0f} ms of processor; {layers}"
     return Row(f"layout of {count:,} nodes {shape}", median(times), "ms", TARGET, note=note)
