@@ -20,6 +20,7 @@ from descentd.graph.model.reach import (
 )
 from descentd.graph.model.records import Record
 from descentd.graph.store.neo4j.store import Neo4jStore
+from tests.support.effort import some_of
 from tests.support.histories import adding
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.zoo import Zoo
@@ -56,7 +57,7 @@ def chain() -> Iterator[Record]:
 
 @dataclass
 class Filled:
-    """A store with a zoo of 23,000 records, a lattice and a chain, and what was asked of Neo4j."""
+    """A store with a zoo (of 23,000 records in a thorough run), a lattice and a chain, and what was asked of Neo4j."""
 
     store: Neo4jStore
     driver: AsyncDriver
@@ -86,7 +87,7 @@ async def filled(neo4j_server: Neo4jServer) -> AsyncIterator[Filled]:
     neo4j_server.clear()
     store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
     await store.open()
-    zoo = [record for records in Zoo(versions=16_000).transactions() for record in records]
+    zoo = [record for records in Zoo(versions=some_of(16_000)).transactions() for record in records]
     records = [*zoo, *lattice(), *chain()]
     for start in range(0, len(records), 5_000):
         assert await store.write([adding(*records[start : start + 5_000])]) == [None]
