@@ -140,7 +140,9 @@ def _(target: Target) -> None:
         while not asking.done():
             late.append(target.check_alive())
     assert "errors" not in asking.result() or asking.result()["errors"][0]["extensions"]["code"] == "TOO_COSTLY"
-    assert max(late) < 1, f"others waited {max(late):.1f} s"
+    usual = sorted(late)[len(late) * 95 // 100]
+    assert usual < 2, f"95 of 100 look-ups of others took up to {usual:.1f} s, however busy this machine is"
+    assert max(late) < 10, f"others waited {max(late):.1f} s"
 
 
 @attack("100 levels")

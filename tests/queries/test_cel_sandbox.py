@@ -65,6 +65,8 @@ def test_the_rules_of_a_policy_share_what_it_may_take() -> None:
     [
         "[0, 1, 2, 3, 4, 5, 6, 7].all(a, " * 9 + "true" + ")" * 9,
         "!" * 3000 + "profile.present",
+        DOUBLED,
+        '["a", "b"]' + ".map(x, [x, x])" * 40 + ".size() == 1",
         "-" * 3000 + "1 > 0",
         "true ? true : " * 250 + "false",
         "1" + " + 1" * 900 + " > 0",

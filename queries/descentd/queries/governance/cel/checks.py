@@ -3,7 +3,7 @@
 Registered policies are not checked again: those of older versions stay readable.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from descentd.queries.governance.cel.tokens import CONSTANTS, MACROS, PLAIN, Tok
 from descentd.queries.prose import conjunction
 
 Scopes = Mapping[str, Any]
+_FOLLOWED: Final = 20_000
+"""Characters of texts that are put together: macros within macros double them each time."""
 _UNKNOWN: Final = None
 _NULL: Final = object()
 """What `null` stands for: everything may be compared with it."""
@@ -169,10 +171,22 @@ class _Reader:
         return found if name == "filter" else _UNKNOWN
 
 
+def _texts(texts: Iterable[str]) -> _Texts:
+    """Texts that were put together; raises InvalidInput where they are too many or too long to be followed."""
+    found: list[str] = []
+    room = _FOLLOWED
+    for text in texts:
+        room -= len(text) + 1
+        if room < 0:
+            raise InvalidInput("The expression puts more texts together than can be checked: write them out.")
+        found.append(text)
+    return _Texts(tuple(found))
+
+
 def _list(elements: Sequence[Any]) -> Any:
     """A list by an example of its elements: of several texts each of them, of words of a vocabulary that."""
     if all(isinstance(one, _Texts) for one in elements):
-        return [_Texts(tuple(text for one in elements for text in one.texts))]
+        return [_texts(text for one in elements for text in one.texts)]
     vocabulary = next((one for one in elements if isinstance(one, Vocabulary)), None)
     if vocabulary is not None:
         for one in elements:
@@ -184,7 +198,7 @@ def _list(elements: Sequence[Any]) -> Any:
 def _joined(one: Any, other: Any) -> Any:
     """What two operands with a + between them come to: a text, or a list."""
     if isinstance(one, _Texts) and isinstance(other, _Texts):
-        return _Texts(tuple(before + after for before in one.texts for after in other.texts))
+        return _texts(before + after for before in one.texts for after in other.texts)
     if isinstance(one, list) and isinstance(other, list) and one and other:
         return _list([one[0], other[0]])
     for each in (one, other):

@@ -18,12 +18,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import IO, Any, Final
 
 from descentd.queries.governance.cel.vacuity import Monitor, nonempty, with_extremes
 
-MEMORY: Final = 1 << 30
-"""Bytes of address space that the process may have."""
+MEMORY: Final = 256 << 20
+"""Bytes of address space that the process may have beside what it has when it begins."""
 HEAD: Final = struct.Struct(">I")
 """What precedes a job: its size in bytes."""
 _LONGEST: Final = 10_000
@@ -91,8 +92,10 @@ def answer(job: Mapping[str, Any]) -> dict[str, Any]:
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
     """Answer jobs until there are no more."""
     _library()
-    with suppress(ValueError, OSError):  # not every system limits it
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with suppress(ValueError, OSError):  # not every system says what there is, or limits it
+        most = int(Path("/proc/self/statm").read_text("ascii").split()[0]) * resource.getpagesize() + MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what is ended leaves no copy of its memory
     while len(head := jobs.read(HEAD.size)) == HEAD.size:
         job = pickle.loads(jobs.read(HEAD.unpack(head)[0]))  # noqa: S301 - from the server that started this process
         begin = time.process_time()
