@@ -255,7 +255,7 @@ def test_who_is_on_call_resolves_an_incident(
     page.goto("/incidents")
     page.get_by_role("link", name="Declined applications without reasons").click()
     page.get_by_label("How was it resolved?").fill("Reasons are sent again.")
-    page.get_by_role("button", name="Record as otto that it is over").click()
+    page.get_by_role("button", name="Resolve as otto").click()
     page.get_by_text("✓ Resolved").wait_for()
     page.close()
     assert faults == []

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 from starlette.routing import Route
@@ -57,13 +57,50 @@ async def test_a_version_is_a_card(bank: Visit) -> None:
         "fine-tuned from bank/scorer 1.1",
         "Must not Decline an application without a person looking at it. Score anybody under 18.",
         "▼ Safety got worse",
+        "It came in between bank/scorer 1.1 and bank/scorer 2.0 .",
         "◷ Not decided",
         "Serves nowhere.",
         "age group 65+",
-        "Not tried: Stated incomes above 400,000 raise the score",
+        "Not tested: Stated incomes above 400,000 raise the score",
         "reweighing",
     ):
         assert sentence in said, sentence
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ((0.640, 0.627, 0.609), "by one of these derivations; the results cannot tell which: m 1 → m 2 ; m 2 → m 3 ."),
+        ([0.7 - 0.02 * step for step in range(10)], "It came gradually from m 1 to m 10 , or in several steps"),
+    ],
+)
+async def test_it_names_no_single_derivation_that_the_results_cannot_name(
+    values: Sequence[float], sentence: str
+) -> None:
+    versions = [str(number) for number, _ in enumerate(values, 1)]
+    async with visiting() as visit:
+        await visit.register(
+            models=[
+                {"name": "m", "version": version, "config": {"step": version}, "parents": parents}
+                for version, parents in zip(
+                    versions,
+                    [[], *([{"ref": f"model:m@{before}", "relation": "FINE_TUNE"}] for before in versions)],
+                    strict=False,
+                )
+            ],
+            evaluations=[
+                {
+                    "subject": f"model:m@{version}",
+                    "suite": {"name": "s", "version": "1"},
+                    "evaluatedAt": "2025-01-01T00:00:00Z",
+                    "metrics": [{"name": "adversarial_accuracy", "value": value, "n": 4000}],
+                }
+                for version, value in zip(versions, values, strict=True)
+            ],
+        )
+        assert sentence in text_of((await visit.get(f"/record/model:m@{versions[-1]}")).text)
+        trend = await visit.get(f"/trend/model:m@{versions[-1]}?metric=adversarial_accuracy")
+        assert sentence in text_of(trend.text)
 
 
 async def test_numbers_have_intervals(bank: Visit) -> None:
@@ -209,7 +246,7 @@ async def test_while_the_store_is_away_a_page_says_so_and_comes_back(
         patched.setattr(bank.registry.store, "sequence", away)
         page = await bank.get(f"/record/{THIRD}")
         assert page.status_code == 503
-        assert "The registry is away" in text_of(page.text)
+        assert "The registry cannot be reached" in text_of(page.text)
         [again] = [attributes for _, attributes in tags(page.text, "meta") if attributes.get("http-equiv") == "refresh"]
         assert again["content"] == "3"
     assert (await bank.get(f"/record/{THIRD}")).status_code == 200
