@@ -290,7 +290,11 @@ async def test_signing_in_at_an_identity_provider(provider: Provider, changed: d
             **changed,
         }
         assert "Secure" in begun.headers["set-cookie"]
-        visit.client.cookies.set("descent_login", begun.headers["set-cookie"].partition("=")[2].partition(";")[0])
+        login = begun.headers["set-cookie"].partition("=")[2].partition(";")[0]
+        visit.client.cookies.set("descent_session", login)  # what one cookie was signed for is none of another
+        assert (await visit.get("/reviews")).headers["location"].startswith("/sign-in?")
+        visit.client.cookies.delete("descent_session")
+        visit.client.cookies.set("descent_login", login)
         forged = await visit.get("/sign-in/callback?code=c&state=forged")
         assert forged.status_code == 403
         done = await visit.get(f"/sign-in/callback?code=c&state={asked['state']}")

@@ -55,11 +55,11 @@ class Sessions:
             content["hash"] = session.hash.hex()
         else:
             content |= {"person": session.person, "roles": sorted(session.roles)}
-        self.set(response, request, COOKIE, self.sealed(content), max(0, session.expires - int(time.time())))
+        self.set(response, request, COOKIE, self.sealed(COOKIE, content), max(0, session.expires - int(time.time())))
 
     def of(self, request: Request) -> Session | None:
         """The session of a request; None where it has none, or one that is over or that nobody here signed."""
-        content = self.opened(request.cookies.get(COOKIE, ""))
+        content = self.opened(COOKIE, request)
         if content is None or content["exp"] <= time.time():
             return None
         hash = bytes.fromhex(content["hash"]) if "hash" in content else None
@@ -86,15 +86,15 @@ class Sessions:
             samesite="lax",
         )
 
-    def sealed(self, content: dict[str, Any]) -> str:
-        """A content as a cookie's value: readable, and signed."""
+    def sealed(self, name: str, content: dict[str, Any]) -> str:
+        """A content as the value of the cookie `name`: readable, and signed."""
         body = base64.urlsafe_b64encode(json.dumps(content, separators=(",", ":")).encode()).decode()
-        return f"{body}.{self._signed(body)}"
+        return f"{body}.{self._signed(name, body)}"
 
-    def opened(self, value: str) -> dict[str, Any] | None:
-        """The content of a value that was sealed here; None for any other."""
-        body, _, signature = value.partition(".")
-        if not hmac.compare_digest(signature.encode(), self._signed(body).encode()):
+    def opened(self, name: str, request: Request) -> dict[str, Any] | None:
+        """The content of a request's cookie `name`; None where nobody here sealed it under this name."""
+        body, _, signature = request.cookies.get(name, "").partition(".")
+        if not hmac.compare_digest(signature.encode(), self._signed(name, body).encode()):
             return None
         try:
             content: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body))
@@ -102,5 +102,5 @@ class Sessions:
             return None
         return content
 
-    def _signed(self, body: str) -> str:
-        return hmac.digest(self._key, f"cookie\n{body}".encode(), "sha256").hex()
+    def _signed(self, name: str, body: str) -> str:
+        return hmac.digest(self._key, f"cookie\n{name}\n{body}".encode(), "sha256").hex()

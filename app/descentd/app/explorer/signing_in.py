@@ -83,14 +83,14 @@ class SigningIn:
             "next": local(request.query_params.get("next")),
         }
         sessions = self._explorer.sessions
-        sessions.set(response, request, _LOGIN, sessions.sealed(content), _MINUTES * 60, "/sign-in")
+        sessions.set(response, request, _LOGIN, sessions.sealed(_LOGIN, content), _MINUTES * 60, "/sign-in")
         return response
 
     async def _from_provider(self, request: Request) -> Response:
         provider = self._provider_of()
         sessions, given = self._explorer.sessions, request.query_params
-        known = sessions.opened(request.cookies.get(_LOGIN, ""))
-        if known is None or "state" not in known or given.get("state") != known["state"]:
+        known = sessions.opened(_LOGIN, request)
+        if known is None or given.get("state") != known["state"]:
             raise Forbidden("This sign-in was not begun in this browser, or long ago: begin again.")
         if "code" not in given:
             raise Unauthenticated(f"The identity provider did not sign you in ({given.get('error', 'no code')[:80]}).")
