@@ -1,6 +1,7 @@
 """The catalogue of texts: whatever a page asks for is there, and what is there is asked for."""
 
 import re
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,28 +18,38 @@ OTHERS = re.compile(r"""_word\(["'](\w+)|["']((?:record|sign_in|lineage)\.(?!htm
 """Words for the values of an enumeration, and keys that are chosen first and asked for later."""
 
 
-def asked_for() -> dict[str, bool]:
-    """The keys that templates and pages ask for, and whether they are beginnings of keys."""
-    found: dict[str, bool] = {}
+@dataclass(frozen=True)
+class Use:
+    """How a key is asked for: as the beginning of keys, with a count."""
+
+    beginning: bool
+    counted: bool
+
+
+def asked_for() -> dict[str, Use]:
+    """The keys that templates and pages ask for."""
+    found: dict[str, Use] = {}
     for path in [*ROOT.rglob("*.py"), *ROOT.rglob("*.html")]:
         text = path.read_text("utf-8")
         for match in ASKED.finditer(text):
-            found[match[1]] = match[2].startswith("{") or match[3] is not None
+            counted = match[4] is not None or (match[1] in found and found[match[1]].counted)
+            found[match[1]] = Use(match[2].startswith("{") or match[3] is not None, counted)
         for match in OTHERS.finditer(text):
-            found[f"{match[1]}." if match[1] else match[2]] = match[1] is not None or match[3] == "{"
+            found[f"{match[1]}." if match[1] else match[2]] = Use(match[1] is not None or match[3] == "{", False)
     return found
 
 
 def test_whatever_is_asked_for_is_there() -> None:
     words = Words.of()
-    for key, beginning in asked_for().items():
-        if not beginning:
-            assert key in words or f"{key}.other" in words, key
+    for key, use in asked_for().items():
+        if not use.beginning:
+            assert not use.counted or (f"{key}.one" in words and f"{key}.other" in words), key
+            assert use.counted or key in words or f"{key}.other" in words, key
 
 
 def test_whatever_is_there_is_asked_for() -> None:
     asked = asked_for()
-    beginnings = tuple(key for key, beginning in asked.items() if beginning)
+    beginnings = tuple(key for key, use in asked.items() if use.beginning)
     own = {"language", "format.months", "format.day", "format.moment"}
     for key in Words.of().known:
         plain = re.sub(r"\.(one|other)$", "", key)
