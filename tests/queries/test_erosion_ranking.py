@@ -1,6 +1,7 @@
 """Erosions over a whole registry: kept level with the log, the same as if all of it were assessed anew."""
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from descentd.graph.inputs.acts import DeploymentInput, RetractionInput
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.erosion import registry_refresh, registry_report
-from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.findings import ErosionVerdict, Span
+from descentd.queries.erosion.registry_ranking import Ranking, VersionAssessment
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
@@ -64,6 +66,34 @@ async def test_the_worst_first_and_what_shares_a_cause_together(registry: Regist
     assert answer["totalCount"] == 3
     assert {edge["verdict"] for edge in answer["edges"]} == {"ERODED"}
     assert all("worse" in finding["message"] for edge in answer["edges"] for finding in edge["findings"])
+
+
+async def test_a_group_names_no_single_derivation_that_the_results_cannot_name(registry: Registry) -> None:
+    await chain(registry, "clear", 0.8, 0.6)
+    await chain(registry, "either", 0.64, 0.6275, 0.615)
+    report = await ask(registry, "Erosion", of="model:either@2")
+    assert len(report["findings"][0]["introducedBy"]) == 2
+    groups = (await registry_report.erosion_groups(registry, None, None, None)).items
+    found = {group.worst.ref: group.span and [end.ref for end in group.span] for group in groups}
+    assert found["model:clear@1"] == ["model:clear@0", "model:clear@1"]
+    assert found["model:either@2"] == ["model:either@0", "model:either@2"]
+
+
+@pytest.mark.parametrize(
+    ("spans", "ends"),
+    [
+        ((), None),
+        ([(1, 2)], (1, 2)),
+        ([(2, 3), (1, 2)], (1, 3)),
+        ([(1, 3), (2, 3)], None),  # either side of a merge
+        ([(1, 2), (3, 4)], None),
+    ],
+)
+def test_where_several_derivations_lead_from_and_to(
+    spans: Sequence[tuple[int, int]], ends: tuple[int, int] | None
+) -> None:
+    found = VersionAssessment(4, ErosionVerdict.ERODED, 0.01, spans=tuple(Span(*span) for span in spans)).span
+    assert found == (None if ends is None else Span(*ends))
 
 
 async def test_pages_and_filters(registry: Registry) -> None:

@@ -154,6 +154,8 @@ async def test_an_unknown_ref_offers_the_nearest(bank: Visit) -> None:
 async def test_a_page_can_be_of_the_past(bank: Visit) -> None:
     page = await bank.get(f"/record/{THIRD}?asOf=2001-01-01")
     assert page.status_code == 404
+    assert "You asked for 2001-01-01: what was registered later is not shown then." in text_of(page.text)
+    assert f"/record/{THIRD}" in [str(a["href"]) for _, a in tags(page.text, "a")]
     now = await bank.get(f"/record/{THIRD}?asOf=2999-01-01")
     assert "as of 1 January 2999" in text_of(now.text)
     assert "asOf=2999-01-01" in now.text  # and so do the pages that it leads to

@@ -149,6 +149,8 @@ class Explorer:
                 "problems": problems(error),
                 "code": error.code.value.lower(),
                 "suggested": suggested,
+                "past": request.query_params.get("asOf"),
+                "now": _path(request),
                 "again": _AGAIN if isinstance(error, Unavailable) else None,
             },
         )
@@ -264,9 +266,13 @@ class _Endpoint:
     def _sign_in(self, request: Request, required: SignInRequired) -> Response:
         """To the page for signing in, which leads back to this one, to which a form is sent too."""
         query = f"?{request.url.query}" if request.url.query else ""
-        here = request.scope.get("raw_path", b"").decode("ascii", "replace") or request.url.path
         why = ("sent" if request.method == "POST" else "ended") if required.ended else None
-        return RedirectResponse(address("sign-in", next=here.partition("?")[0] + query, why=why), 303, dict(HEADERS))
+        return RedirectResponse(address("sign-in", next=_path(request) + query, why=why), 303, dict(HEADERS))
+
+
+def _path(request: Request) -> str:
+    """The path of a request as its address has it, which is not decoded."""
+    return request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0] or request.url.path
 
 
 def respond(request: Request, body: bytes, kind: str, status: int) -> Response:

@@ -36,14 +36,22 @@ class FindingSummary:
 class VersionAssessment:
     """A version's verdict and the p of "nothing got worse", None where no error is known.
 
-    `findings`, the gravest first, and the derivation that brought that one in, only where the verdict is ERODED.
+    `findings`, the gravest first, and the derivations that may have brought that one in, only where the verdict is
+    ERODED.
     """
 
     version: int
     verdict: ErosionVerdict
     p: float | None
     findings: Sequence[FindingSummary] = ()
-    span: Span | None = None
+    spans: tuple[Span, ...] = ()
+
+    @property
+    def span(self) -> Span | None:
+        """From where to where it came in; None where that is not known, or not on one line of derivations."""
+        starts = {span.ancestor for span in self.spans} - {span.descendant for span in self.spans}
+        ends = {span.descendant for span in self.spans} - {span.ancestor for span in self.spans}
+        return Span(*starts, *ends) if len(starts) == len(ends) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +117,11 @@ def _rank(held: Sequence[VersionAssessment]) -> list[RankedVersion]:
     ]
     groups: dict[object, tuple[int, int, int]] = {}
     for assessment, _, own in eroded:
-        group = assessment.span or assessment.version
+        group = assessment.spans or assessment.version
         groups[group] = min(own, groups.get(group, own))
     ranked = []
     for assessment, q, own in eroded:
-        first = groups[assessment.span or assessment.version]
+        first = groups[assessment.spans or assessment.version]
         ranked.append(RankedVersion(assessment, q, (first[0], first[2], *own)))
     return sorted(ranked, key=lambda one: one.rank)
 

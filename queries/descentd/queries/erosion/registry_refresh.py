@@ -194,5 +194,4 @@ def _standing(found: Assessment, labels: Labels) -> VersionAssessment:
         )
         for one in found.findings
     ]
-    spans = found.findings[0].introduced_by
-    return VersionAssessment(found.head, found.verdict, found.p, findings, spans[0] if spans else None)
+    return VersionAssessment(found.head, found.verdict, found.p, findings, found.findings[0].introduced_by)

@@ -1,6 +1,6 @@
 """What a figure consists of: nodes and lines with their places, and what they are made from."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,8 @@ MARKER: Final = 20.0
 class Seen:
     """Everything that a figure shows: what is selected, after filters, and what is known of it.
 
-    hidden: how many records the filters hide; blamed: the derivations (parent, child) by which safety got worse.
+    hidden: how many records the filters hide; blamed: by derivation (parent, child), the metrics by which
+    safety got worse there, as far as the results can tell.
     """
 
     asked: Asked
@@ -30,7 +31,12 @@ class Seen:
     version_statuses: Mapping[int, VersionStatus]
     shifts: Shifts
     hidden: int
-    blamed: frozenset[tuple[int, int]]
+    blamed: Mapping[tuple[int, int], frozenset[str]]
+
+    def blame(self, pairs: Iterable[tuple[int, int]]) -> str:
+        """In words, what got worse by some derivations; empty where nothing did."""
+        metrics = sorted({metric for pair in pairs for metric in self.blamed.get(pair, ())})
+        return self.asked.words["lineage.blamed"].format(metrics=", ".join(metrics)) if metrics else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from descentd.app.explorer.lineage.picture import picture
 from descentd.app.explorer.lineage.view import View as Drawn
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind
+from descentd.queries.erosion.registry_ranking import FindingSummary
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
 from descentd.queries.lineage.selection.select import Selection, select
 from descentd.queries.overview.shifts import Shifts, shifts
@@ -77,12 +78,23 @@ async def _seen(asked: Asked, view: Drawn) -> Seen:
         status,
         await _shifts(asked, view, left, status),
         len(selection.members) - len(left.members),
-        frozenset(
-            (found.worse.span.ancestor, found.worse.span.descendant)
-            for found in status.values()
-            if found.worse is not None and found.worse.span is not None
-        ),
+        _blamed(status),
     )
+
+
+def _blamed(status: Mapping[int, VersionStatus]) -> Mapping[tuple[int, int], frozenset[str]]:
+    """By derivation, the metrics that the gravest findings of what is drawn say got worse there."""
+    found: dict[tuple[int, int], frozenset[str]] = {}
+    for worse in (one.worse for one in status.values() if one.worse is not None):
+        for span in worse.spans:
+            place = span.ancestor, span.descendant
+            found[place] = found.get(place, frozenset()) | {_series_name(worse.findings[0])}
+    return found
+
+
+def _series_name(finding: FindingSummary) -> str:
+    groups = ", ".join(f"{attribute} {value}" for attribute, value in finding.slice)
+    return f"{finding.metric} for {groups}" if groups else finding.metric
 
 
 async def _shifts(asked: Asked, view: Drawn, left: Selection, status: Mapping[int, VersionStatus]) -> Shifts:

@@ -17,6 +17,7 @@ def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
     for one in reversed(states):
         content = one.entry.record.content
         counts = Cell(t("review.counts")) if one.void is None else Cell(t("review.void"), tone="soft", note=one.void)
+        conditions = "; ".join(content.get("conditions", ()))
         rows.append(
             (
                 Cell(t(f"decision.{one.decision}"), tone=_TONES[one.decision] if one.void is None else "soft"),
@@ -25,7 +26,7 @@ def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
                 Cell(
                     content["reason"],
                     asked.to("record", one.entry.record.id),
-                    note=" ".join(content.get("conditions", ())),
+                    note=str(t("review.conditions", conditions=conditions)) if conditions else "",
                 ),
                 Cell(t.day(one.entry.recorded_at)),
                 counts,
