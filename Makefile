@@ -101,6 +101,10 @@ test-pythons: setup  ## Test the graph and the questions on other Pythons of thi
 attack: setup  ## Attack a server in every way on the checklist, and count what was answered rightly
 	$(BIN)/python -m tests.attack
 
+.PHONY: screenshots
+screenshots: setup chromium  ## Photograph pages of the demo for README and docs
+	$(BIN)/python -m tests.support.screenshots
+
 .PHONY: neo4j
 neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687
 	$(BIN)/python -m tests.support.neo4j_server
