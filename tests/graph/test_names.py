@@ -125,8 +125,9 @@ def test_look_alikes_have_one_skeleton() -> None:
 
 def test_a_name_of_another_script_is_found_by_its_skeleton() -> None:
     record = Record.of(Kind.DATASET, {"name": "Ch" + CYRILLIC_A + "t", "version": "1"})
-    assert record.keys == ("lookalike:dataset:Chat", "lookalike:dataset:Chat@1")
-    assert Record.of(Kind.DATASET, {"name": "Chat", "version": "1"}).keys == ("lookalike:dataset:Chat",)
+    named = "lookalike:named:dataset:Ch" + CYRILLIC_A + "t"
+    assert record.keys == ("lookalike:dataset:Chat", "lookalike:dataset:Chat@1", named)
+    assert Record.of(Kind.DATASET, {"name": "Chat", "version": "1"}).keys == ("lookalike:named:dataset:Chat",)
     assert Record.of(Kind.METRIC_DEFINITION, {"name": "score"}).keys == ()
 
 

@@ -56,9 +56,6 @@ public final class Neo4jServer {
         SocketAddress address = new SocketAddress("127.0.0.1", port);
         // A number of seconds in Neo4j 5, a duration since.
         Setting<?> quiet = GraphDatabaseInternalSettings.netty_server_shutdown_quiet_period;
-        // Tests fill and empty the graph all the time, and have no use for new plans whenever its size has changed; what
-        // is tested of plans asks for new ones itself.
-        boolean keepsPlans = Boolean.getBoolean("descent.keepPlans");
         boolean lasts = Config.defaults().get(quiet) instanceof Duration;
         return new DatabaseManagementServiceBuilder(home)
                 .setConfig(GraphDatabaseSettings.auth_enabled, false)
@@ -66,7 +63,6 @@ public final class Neo4jServer {
                 .setConfig(GraphDatabaseSettings.read_only_database_default, readOnly)
                 .setConfig(GraphDatabaseSettings.pagecache_memory, ByteUnit.mebiBytes(512))
                 .setConfig(GraphDatabaseSettings.preallocate_logical_logs, false)
-                .setConfig(GraphDatabaseSettings.cypher_min_replan_interval, Duration.ofSeconds(keepsPlans ? 86_400 : 10))
                 .setConfig(Map.of(quiet, (Object) (lasts ? Duration.ZERO : 0)))
                 .setConfig(BoltConnector.enabled, true)
                 .setConfig(BoltConnector.server_bolt_telemetry_enabled, false)

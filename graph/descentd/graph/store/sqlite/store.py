@@ -123,7 +123,10 @@ class SQLiteStore(SQLiteReads):
     def _newest(self) -> tuple[int, bytes]:
         """The sequence and the hash of the last record."""
         last = "SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1"
-        found: tuple[int, bytes] = self._writer.execute(last).fetchone() or (0, b"")
+        try:
+            found: tuple[int, bytes] = self._writer.execute(last).fetchone() or (0, b"")
+        except sqlite3.OperationalError:  # what is missing is for `verify` to name
+            return 0, b""
         return found
 
     def _check_files(self) -> None:
