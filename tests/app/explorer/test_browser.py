@@ -4,19 +4,17 @@ One server and one browser for all of the module; everybody signs in by a token,
 """
 
 import asyncio
-import os
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from descentd.app.explorer.catalogue import PAGES
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill
 from tests.app.tokens import new_token
-from tests.support import chromium
 from tests.support.registries import opened, send
 from tests.support.server_process import ServerProcess
 
@@ -73,21 +71,6 @@ def server(store: str, secrets: dict[str, str]) -> Iterator[ServerProcess]:
     assert secrets  # made before, so that the server asks for them from the start
     with ServerProcess(store) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser(server: ServerProcess) -> Iterator[Browser]:
-    assert server.url  # made before, since Playwright keeps an event loop of its own running from here on
-    path = chromium.find()
-    if path is None:
-        missing = f"no Chromium: install one, or name it in {chromium.VARIABLE}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI has to test in a browser: {missing}", pytrace=False)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,15 @@
 """The drawing of a lineage in headless Chromium: by keyboard, in place, narrow, printed, as a picture, and large."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
-from tests.support import chromium
 from tests.support.registries import opened, send
 from tests.support.server_process import ServerProcess
 
@@ -41,21 +39,6 @@ def child(name: str, version: str, *parents: str) -> dict[str, Any]:
         "version": version,
         "parents": [{"ref": f"model:{parent}", "relation": "FINE_TUNE"} for parent in parents],
     }
-
-
-@pytest.fixture(scope="module")
-def browser(server: ServerProcess) -> Iterator[Browser]:
-    assert server.url  # made before, since Playwright keeps an event loop of its own running from here on
-    path = chromium.find()
-    if path is None:
-        missing = f"no Chromium: install one, or name it in {chromium.VARIABLE}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI has to test in a browser: {missing}", pytrace=False)
-        pytest.skip(missing)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture

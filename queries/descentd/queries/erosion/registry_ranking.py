@@ -115,13 +115,14 @@ def _rank(held: Sequence[VersionAssessment]) -> list[RankedVersion]:
         for assessment, q in zip(held, rates, strict=True)
         if assessment.verdict is ErosionVerdict.ERODED
     ]
+    # Where the results cannot tell which of several derivations did it, the first of them stands for all.
     groups: dict[object, tuple[int, int, int]] = {}
     for assessment, _, own in eroded:
-        group = assessment.spans or assessment.version
+        group = assessment.spans[:1] or assessment.version
         groups[group] = min(own, groups.get(group, own))
     ranked = []
     for assessment, q, own in eroded:
-        first = groups[assessment.spans or assessment.version]
+        first = groups[assessment.spans[:1] or assessment.version]
         ranked.append(RankedVersion(assessment, q, (first[0], first[2], *own)))
     return sorted(ranked, key=lambda one: one.rank)
 
