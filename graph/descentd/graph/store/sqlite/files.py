@@ -21,11 +21,21 @@ def open_read_only(path: Path) -> tuple[sqlite3.Connection, bool]:
     effective = os.access in os.supports_effective_ids
     alone = not os.access(path.parent, os.W_OK, effective_ids=effective) and not Path(f"{path}-wal").exists()
     address = f"file:{quote(str(path.absolute()))}?mode=ro{'&immutable=1' if alone else ''}"
+    settings = "PRAGMA busy_timeout = 10000; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;"
+    return connect(address, settings), alone
+
+
+def connect(address: str, settings: str) -> sqlite3.Connection:
+    """A connection to the file at a `file:` address, with settings; closed again where it raises sqlite3.Error."""
     connection = sqlite3.connect(
         address, uri=True, isolation_level=None, check_same_thread=False, cached_statements=512
     )
-    connection.executescript("PRAGMA busy_timeout = 10000; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;")
-    return connection, alone
+    try:
+        connection.executescript(settings)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def names(path: Path) -> list[str]:

@@ -14,6 +14,7 @@ from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
@@ -25,7 +26,7 @@ from descentd.graph.store.batch import Appended, settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 from descentd.graph.store.sqlite.audit import audit, schema_fault, totals, totals_of_copy
-from descentd.graph.store.sqlite.files import identities, may_write, names, open_read_only, unchanged
+from descentd.graph.store.sqlite.files import connect, identities, may_write, names, open_read_only, unchanged
 from descentd.graph.store.sqlite.journal import SQLiteJournal, adopt, begin
 from descentd.graph.store.sqlite.operational import SQLiteAccounts, SQLiteInbox, SQLiteOutbox
 from descentd.graph.store.sqlite.reads import SQLiteReads, translated
@@ -98,12 +99,11 @@ class SQLiteStore(SQLiteReads):
             opened.pop_all()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, cached_statements=512)
-        connection.executescript(
+        return connect(
+            f"file:{quote(str(self._path.absolute()))}",
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000;"
-            "PRAGMA cache_size = -16000; PRAGMA mmap_size = 67108864; PRAGMA temp_store = MEMORY;"
+            "PRAGMA cache_size = -16000; PRAGMA mmap_size = 67108864; PRAGMA temp_store = MEMORY;",
         )
-        return connection
 
     def _open_read_only(self, opened: ExitStack) -> None:
         connection, alone = open_read_only(self._path)
