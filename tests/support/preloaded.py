@@ -82,7 +82,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it is still there."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it may have ended since it was asked
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """End it at once."""
