@@ -75,7 +75,11 @@ lock: $(if $(UV),,.cache/uv/bin/uv)  ## Resolve the dependencies again, after a 
 
 .PHONY: chromium
 chromium: setup  ## Install Debian's Chromium, in which the pages are tested, where it is missing
-	@$(BIN)/python -m tests.support.chromium
+	@$(BIN)/python -m tests.support.debian chromium
+
+.PHONY: nginx
+nginx: setup  ## Install Debian's nginx, which the configuration of docs/operations.md is tested in, where it is missing
+	@$(BIN)/python -m tests.support.debian nginx
 
 .PHONY: test
 test: setup chromium  ## Test everything, on the embedded store and on a real Neo4j
@@ -90,7 +94,7 @@ test-thorough: test  ## Test with four times the examples and kills, and kill se
 	$(BIN)/python -m tests.graph.crashes_neo4j --kills 1000 --points
 
 .PHONY: test-peers
-test-peers: setup  ## Test with what other people release: the newest Neo4j, by Java 21 or newer and Maven; GraphQL clients, by Node 20; nginx, where there is one
+test-peers: setup nginx  ## Test with what other people release: the newest Neo4j, by Java 21 or newer and Maven; GraphQL clients, by Node 20; nginx
 	$(BIN)/pytest tests/peers --durations 20
 
 .PHONY: test-pythons

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -20,13 +19,12 @@ from websockets.typing import Subprotocol
 
 from tests.app.tokens import new_token
 from tests.attack.target import SECRET, signed
+from tests.support.debian import NGINX, required
 from tests.support.server_process import SECONDS, ServerProcess
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
 HOST = "registry.example.org"
 REGISTER = 'mutation { register(manifest: {models: [{name: "m", version: "1"}]}) { created } }'
-
-pytestmark = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
 
 
 @dataclass(frozen=True)
@@ -77,6 +75,7 @@ def configuration(folder: Path, port: int, behind: int) -> str:
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    program = required(NGINX)
     folder = tmp_path_factory.mktemp("nginx")
     folder.chmod(0o755)
     certificate, key = folder / "certificate.pem", folder / "key.pem"
@@ -95,7 +94,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
         port = free_port()
         file = folder / "nginx.conf"
         file.write_text(configuration(folder, port, int(server.url.rpartition(":")[2])), "utf-8")
-        with subprocess.Popen(["nginx", "-c", str(file), "-e", str(folder / "error.log")]) as nginx:
+        with subprocess.Popen([program, "-c", str(file), "-e", str(folder / "error.log")]) as nginx:
             front = Front(port, certificate, token, server)
             try:
                 for _ in range(200):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.support import chromium
+from tests.support.debian import CHROMIUM
 from tests.support.server_process import ServerProcess
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
@@ -36,9 +36,9 @@ def photograph(page: Page, url: str) -> None:
 
 def main() -> None:
     """Serve the demo, and photograph it."""
-    path = chromium.find()
+    path = CHROMIUM.find()
     if path is None:
-        sys.exit(f"No Chromium: install one, or name it in {chromium.VARIABLE}.")
+        sys.exit(f"There is {CHROMIUM.missing}.")
     with tempfile.TemporaryDirectory() as folder:
         store = f"sqlite:///{folder}/pythia.db"
         demo = [sys.executable, "-m", "descentd.app", "demo", "--no-serve", "--store", store]

@@ -1,24 +1,18 @@
 """What the modules that test pages in a browser share. Each has a fixture `server`."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.support import chromium
+from tests.support.debian import CHROMIUM, required
 from tests.support.server_process import ServerProcess
 
 
 @pytest.fixture(scope="module")
 def browser(server: ServerProcess) -> Iterator[Browser]:
     assert server.url  # made before, since Playwright keeps an event loop of its own running from here on
-    path = chromium.find()
-    if path is None:
-        missing = f"no Chromium: install one, or name it in {chromium.VARIABLE}"
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI has to test in a browser: {missing}", pytrace=False)
-        pytest.skip(missing)
+    path = required(CHROMIUM)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started
