@@ -169,7 +169,10 @@ def zoo(records: int = 1_060_000, seed: int = 1) -> Zoo:  # noqa: PLR0915
 
 
 def _populations(dice: np.random.Generator, partitions: NDArray[np.int64], size: int) -> list[PopulationFact]:
-    """Half of the partitions say something; the statements are the partitions' own sequences plus one."""
+    """Half of the partitions say something; the statements are the partitions' own sequences plus one.
+
+    Their shares sum to 1, so that a complete one says who is not in it.
+    """
     said = partitions[dice.random(len(partitions)) < 0.6]
     regions, ages = dice.integers(0, len(REGIONS), len(said)), dice.integers(0, len(AGES), len(said))
     states = dice.choice(3, len(said), p=(0.5, 0.4, 0.1))
@@ -181,8 +184,9 @@ def _populations(dice: np.random.Generator, partitions: NDArray[np.int64], size:
             documented[state],
             (
                 Share("region", REGIONS[region], 0.7),
+                Share("region", REGIONS[region - 1], 0.3),
                 Share("age_group", AGES[age], 0.4),
-                Share("age_group", "all", None),
+                Share("age_group", AGES[age - 1], 0.6),
             ),
         )
         for partition, region, age, state in zip(
