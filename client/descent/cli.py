@@ -21,6 +21,7 @@ from descent.commands import (
     evaluations,
     exposure,
     gates,
+    imports,
     incidents,
     lineage,
     manifests,
@@ -35,7 +36,7 @@ from descent.commands import (
     trace,
     trend,
 )
-from descent.errors import DescentError
+from descent.errors import DescentError, NotImported
 from descent.options import Output, Session, Url
 
 
@@ -49,7 +50,7 @@ class _Group(TyperGroup):
             sys.stdout.flush()
         except DescentError as error:
             for problem in error.problems:
-                console.report(problem)
+                console.report(problem, error.source if isinstance(error, NotImported) else None)
             raise typer.Exit(console.exit_code(error)) from error
         return outcome
 
@@ -65,6 +66,7 @@ app = typer.Typer(
 
 app.command()(manifests.register)
 app.command()(manifests.check)
+app.command("import")(imports.import_)
 app.command()(records.search)
 app.command()(records.show)
 app.command()(models.models)

@@ -3,6 +3,7 @@
 ```
 DescentError
 ├── InvalidManifest                         a file is invalid: found by the client, nothing was sent
+├── NotImported                             another tool's file cannot be imported; nothing of it was sent
 ├── Unreachable                             no server answers at the address
 ├── Unintelligible                          the server that answers is not a Descent server
 ├── NotProved                               a proof does not prove what it should
@@ -79,6 +80,14 @@ class DescentError(Exception):
 
 class InvalidManifest(DescentError):
     """A file is invalid: the client found it, nothing was sent."""
+
+    def __init__(self, problems: Sequence[Problem], source: str) -> None:
+        super().__init__(problems)
+        self.source = source
+
+
+class NotImported(DescentError):
+    """A file of another tool cannot be imported; nothing of it was sent."""
 
     def __init__(self, problems: Sequence[Problem], source: str) -> None:
         super().__init__(problems)

@@ -1,0 +1,222 @@
+"""EleutherAI's lm-evaluation-harness: results of 0.3, 0.4 and of BigScience's branch.
+
+A task is a suite, with the version of the task; what else decides which questions are asked, and how, is its config:
+shots, filter, limit, prompt, chat template. Groups are suites too.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from descent.errors import NotImported
+from descent.importers.at import At
+from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
+from descent.importers.reading import Sources, read_json
+
+HARNESS: Final = "lm-evaluation-harness"
+_SUFFIXES: Final = (".json", ".json.gz")
+_WORDS: Final = ("alias", "name", "sample_len", "sample_count", "task_name", "prompt_name", "dataset_path",
+                 "dataset_name", "subset", "fixed_answer_choice_list", "group", "samples")  # fmt: skip
+"""Keys beside the metrics of a task, which describe it."""
+
+_BEHAVIOUR: Final = ("load_in_8bit", "load_in_4bit", "quantization", "autogptq", "gptqmodel", "add_bos_token",
+                     "enable_thinking", "max_length", "max_model_len", "think_end_token")  # fmt: skip
+"""Arguments of the model by which the same weights answer differently."""
+
+
+def find(path: str, sources: Sources) -> Iterator[Unit]:
+    """Yield each results file."""
+    for file in sources.files(path, _SUFFIXES):
+        yield Unit(str(file), (file,))
+
+
+def convert(unit: Unit, context: Context) -> Draft:
+    """Return the evaluations in a results file."""
+    root = read_json(unit.files[0])
+    tasks = _tasks(root)
+    draft = Draft(unit.source)
+    subject = _subject(root, draft, context)
+    evaluated_at = _moment(root)
+    for task in tasks:
+        for filter, given in _by_filter(root, task).items():
+            suite = {
+                "name": task.name,
+                "version": _label(root.at("versions", task.name)) or UNSTATED,
+                "config": _protocol(root, task, filter),
+            }
+            evaluation = {
+                "subject": subject,
+                "suite": suite,
+                "evaluatedAt": evaluated_at,
+                "metrics": context.results(draft, given, task.name),
+            }
+            draft.evaluation(evaluation, task.at.place + (f",{filter}" if filter else ""))
+    _say_what_is_left(root, draft)
+    return draft
+
+
+class _Task:
+    """The results of a task: its name, its prompt where there are several, and where they are."""
+
+    def __init__(self, name: str, at: At, prompt: str | None = None) -> None:
+        self.name = name
+        self.at = at
+        self.prompt = prompt
+
+
+def _tasks(root: At) -> list[_Task]:
+    results, table = root.at("results"), root.at("table_results")
+    if not isinstance(root.value, dict) or not (results or table):
+        raise root.fault("This is no results file of lm-evaluation-harness: it has no `results`.")
+    if isinstance(results.value, list):
+        found = [_prompted(one) for one in results.items()]
+    else:
+        found = [_Task(name, one) for name, one in results.mapping().items()]
+    found += [_prompted(one) for one in table.mapping().values()] if not results else []
+    names = {task.name for task in found}
+    found += [_Task(name, one) for name, one in root.at("groups").mapping().items() if name not in names]
+    if not found:
+        raise results.fault("The file has no results.")
+    for task in found:
+        task.at.mapping()
+    return found
+
+
+def _prompted(at: At) -> _Task:
+    name = at.at("task_name").text()
+    if name is None:
+        raise at.fault("Expected a task_name.")
+    return _Task(name, at, at.at("prompt_name").text())
+
+
+# ---------------------------------------------------------------- the version
+
+
+def _subject(root: At, draft: Draft, context: Context) -> str:
+    arguments = model_arguments(root.at("config", "model_args"))
+    candidates = [arguments[key] for key in ("peft", "pretrained", "model", "engine", "path") if key in arguments]
+    candidates += [root.at("model_name"), root.at("model")]
+    name = next((one for one in candidates if isinstance(one.value, str) and one.text()), None)
+    if "peft" in arguments and "pretrained" in arguments:
+        base = arguments["pretrained"]
+        draft.skip(base.place, f"The base {base.value} of the adapter: import the adapter's own files for its lineage.")
+    local = "pretrained" in arguments or root.at("model_source").value in ("hf", "vllm")
+    return context.subject(draft, name, _revision(root, arguments), otherwise="main" if local else UNSTATED)
+
+
+def _revision(root: At, arguments: dict[str, At]) -> str | None:
+    """Return the revision: as it was asked for, or the commit where a branch was."""
+    asked = arguments["revision"].label() if "revision" in arguments else None
+    asked = asked or root.at("config", "model_revision").label()
+    if asked in (None, "main", "master") and "peft" not in arguments:
+        return root.at("config", "model_sha").label() or asked
+    return asked
+
+
+def model_arguments(at: At) -> dict[str, At]:
+    """Return the arguments of the model, which are a mapping or a text `pretrained=…,revision=…`."""
+    if not isinstance(at.value, str):
+        return at.mapping() if isinstance(at.value, dict) else {}
+    pairs = (part.partition("=") for part in at.value.split(","))
+    return {key.strip(): At(value.strip(), at.path, at.source) for key, equals, value in pairs if equals}
+
+
+# ---------------------------------------------------------------- the protocol
+
+
+def _protocol(root: At, task: _Task, filter: str) -> dict[str, Any]:
+    """Return what decides which questions were asked, and how."""
+    config = root.at("config")
+    arguments = model_arguments(config.at("model_args"))
+    shots = (
+        root.at("n-shot", task.name), root.at("configs", task.name, "num_fewshot"), config.at("num_fewshot"),
+        root.at("num_fewshot"), task.at.at("num_fewshot"),
+    )  # fmt: skip
+    protocol: dict[str, Any] = {
+        "harness": HARNESS,
+        "num_fewshot": next((n for one in shots if (n := one.count()) is not None), None),
+        "filter": filter or None,
+        "prompt": task.prompt,
+        "limit": config.at("limit").number(),
+        "gen_kwargs": config.at("gen_kwargs").value or None,
+        "description_dict": config.at("description_dict").value or None,
+        "system_instruction": root.at("system_instruction").value or None,
+        "chat_template": True if root.at("chat_template_sha") else None,
+        "fewshot_as_multiturn": True if root.at("fewshot_as_multiturn").value else None,
+        **{name: arguments[name].value for name in _BEHAVIOUR if name in arguments},
+    }
+    return {name: value for name, value in protocol.items() if value is not None}
+
+
+def _label(at: At) -> str | None:
+    """Return the version of a task; None for `Yaml`, N/A and the like, which are none."""
+    try:
+        label = at.label()
+    except NotImported:
+        return None
+    return None if label in (None, "N/A", "Yaml", "null") else label
+
+
+def _moment(root: At) -> str | None:
+    seconds = root.at("date").number()
+    if seconds is None or not 0 < seconds < 32503680000:  # the year 3000
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+# ---------------------------------------------------------------- the results
+
+
+def _by_filter(root: At, task: _Task) -> dict[str, list[Given]]:
+    """Return the results of a task by the filter of the answers; "" for none."""
+    found: defaultdict[str, list[Given]] = defaultdict(list)
+    members = task.at.mapping()
+    for key, at in members.items():
+        metric, _, filter = key.partition(",")
+        if metric in _WORDS or "_stderr" in metric or isinstance(at.value, str | bool | list | dict | None):
+            continue
+        error = members.get(f"{metric}_stderr,{filter}" if filter else f"{metric}_stderr")
+        found["" if filter == "none" else filter].append(
+            Given(
+                metric,
+                at,
+                stderr=None if error is None else error.number(),
+                n=_items(root, task, key),
+                higher_is_better=_direction(root, task.name, metric),
+            )
+        )
+    return found
+
+
+def _items(root: At, task: _Task, key: str) -> int | None:
+    counts = (root.at("n-samples", task.name, "effective"), task.at.at("sample_count", key), task.at.at("sample_len"))
+    return next((n for one in counts if (n := one.count())), None)
+
+
+def _direction(root: At, task: str, metric: str) -> bool | None:
+    stated = root.at("higher_is_better", task, metric).value
+    if not isinstance(stated, bool):
+        listed = [one for one in root.at("configs", task, "metric_list").value or () if isinstance(one, dict)]
+        stated = next((one.get("higher_is_better") for one in listed if one.get("metric") == metric), None)
+    return stated if isinstance(stated, bool) else None
+
+
+def _say_what_is_left(root: At, draft: Draft) -> None:
+    """Say what of the file is not kept."""
+    data = sorted({str(one.at("dataset_path").value) for one in root.at("configs").mapping().values()} - {"None"})
+    if data:
+        draft.skip(
+            "configs.*.dataset_path",
+            f"No digest of the data is stated, so evaluations name none: {', '.join(data)[:200]}.",
+        )
+    how = [
+        name
+        for name in model_arguments(root.at("config", "model_args"))
+        if name not in (*_BEHAVIOUR, "pretrained", "revision", "model", "engine", "path", "peft")
+    ]
+    if how:
+        draft.skip("config.model_args", f"How it was run, not what was asked: {', '.join(how)}.")
+    if root.at("git_hash") or root.at("lm_eval_version"):
+        version = root.at("lm_eval_version").value or root.at("git_hash").value
+        draft.skip("git_hash", f"The harness ({version}): results are compared by the version of their task.")

@@ -1,0 +1,297 @@
+"""What every importer has in common: safe reading, messages with places, the mapping, idempotence, exit codes."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from descent.cli import app
+from descent.client import Client
+from descent.errors import NotImported
+from descent.importers import FORMATS, importer
+from descent.importers.at import At
+from descent.importers.metrics import MetricTable, NotPlaced, catalogue
+from descent.importers.reading import inside, json_value, read_bytes, read_json, read_json_lines, yaml_value
+from tests.client.importers.imports import dry, entity, evaluations, imported, refusal, write
+from tests.client.registry import Registry
+from tests.support.server_process import ServerProcess
+
+RESULTS: dict[str, Any] = {
+    "results": {"arc_easy": {"acc": 0.5, "acc_stderr": 0.01}},
+    "versions": {"arc_easy": 0},
+    "config": {"model": "hf-causal", "model_args": "pretrained=org/frame,revision=step1", "num_fewshot": 0},
+}
+
+
+def results(revision: str, **metrics: Any) -> dict[str, Any]:
+    config = {**RESULTS["config"], "model_args": f"pretrained=org/frame,revision={revision}"}
+    return {**RESULTS, "config": config, "results": {"arc_easy": metrics or RESULTS["results"]["arc_easy"]}}
+
+
+# ---------------------------------------------------------------- running
+
+
+def test_a_second_import_adds_nothing(server: ServerProcess, tmp_path: Path) -> None:
+    file = write(tmp_path / "r.json", results("twice"))
+    first = imported(server, "lm-eval", file)
+    assert (first["created"], first["existing"], first["failed"]) == (2, 0, 0)
+    again = imported(server, "lm-eval", file)
+    assert (again["created"], again["failed"]) == (0, 0)
+    [one] = evaluations(server, "model:org/frame@twice")
+    assert one["metrics"][0] | {"name": "acc", "value": 0.5, "stderr": 0.01} == one["metrics"][0]
+
+
+def test_a_version_that_is_registered_already_keeps_its_content(server: ServerProcess, tmp_path: Path) -> None:
+    known = {"name": "org/frame", "version": "known", "config": {"layers": 2}}
+    with_client(server, {"models": [known]})
+    imported(server, "lm-eval", write(tmp_path / "r.json", results("known")))
+    assert entity(server, "model:org/frame@known")["config"]["parameters"] == {"layers": 2}
+
+
+def with_client(server: ServerProcess, manifest: dict[str, Any]) -> None:
+    with Client(server.url) as client:
+        client.register(manifest)
+
+
+def test_a_bad_file_does_not_stop_the_rest_of_a_folder(server: ServerProcess, tmp_path: Path) -> None:
+    write(tmp_path / "a.json", "{")
+    write(tmp_path / "b" / "b.json", results("folder-b"))
+    write(tmp_path / "c.json", [])
+    write(tmp_path / "d.json", results("folder-d"))
+    write(tmp_path / "readme.txt", "no results")
+    answer = imported(server, "lm-eval", tmp_path, exit_code=1)
+    assert answer["failed"] == 2
+    assert [bool(one["problems"]) for one in answer["imports"]] == [True, True, False, False]
+    for revision in ("folder-b", "folder-d"):
+        assert len(evaluations(server, f"model:org/frame@{revision}")) == 1
+
+
+def test_nothing_is_half_imported(server: ServerProcess, tmp_path: Path) -> None:
+    bad = results("half")
+    bad["results"]["arc_challenge"] = ["no mapping"]
+    answer = imported(server, "lm-eval", write(tmp_path / "r.json", bad), exit_code=1)
+    assert answer["imports"][0]["problems"][0]["place"] == "results.arc_challenge"
+    with pytest.raises(Exception, match="half"):
+        entity(server, "model:org/frame@half")
+
+
+def test_what_the_registry_refuses_is_said_and_the_rest_goes_on(registry: Registry, tmp_path: Path) -> None:
+    registry.on("Batch", {"r0": {"id": "sha256:0"}})
+    registry.refuse("Register", {"message": "The metric acc is strange.", "extensions": {"code": "UNKNOWN_METRIC"}})
+    files = [write(tmp_path / name, RESULTS) for name in ("a.json", "b.json")]
+    result = CliRunner().invoke(app, ["import", "lm-eval", *map(str, files)], env={"DESCENT_URL": registry.url})
+    assert result.exit_code == 1
+    assert result.stderr.count("The metric acc is strange. (UNKNOWN_METRIC)") == 2
+
+
+def test_without_a_registry_it_stops(tmp_path: Path) -> None:
+    files = [str(write(tmp_path / name, RESULTS)) for name in ("a.json", "b.json")]
+    result = CliRunner().invoke(app, ["import", "lm-eval", *files], env={"DESCENT_URL": "http://127.0.0.1:9"})
+    assert result.exit_code == 1
+    assert result.stderr.count("No server answers") == 1
+
+
+def test_a_dry_run_prints_and_sends_nothing(tmp_path: Path) -> None:
+    result = dry("lm-eval", write(tmp_path / "r.json", RESULTS))
+    assert result.exit_code == 0, result.output
+    assert "→ evaluation of model:org/frame@step1 by arc_easy 0: acc" in result.stdout
+    assert "nothing was sent (dry run)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("import",), ("import", "lm-eval"), ("import", "word", "x.json")],
+)
+def test_usage_is_2(args: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(app, list(args)).exit_code == 2
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_its_module(name: str) -> None:
+    module = importer(name)
+    assert callable(module.find)
+    assert callable(module.convert)
+
+
+# ---------------------------------------------------------------- --model and --mapping
+
+
+def test_model_names_the_version(tmp_path: Path) -> None:
+    file = write(tmp_path / "r.json", {"results": RESULTS["results"]})
+    assert "which model it is about: give --model" in refusal("lm-eval", file)
+    assert "→ model:mine@3, as you said" in dry("lm-eval", file, "--model", "mine@3").stdout
+    assert "no version: give --model mine@VERSION" in refusal("lm-eval", file, "--model", "mine")
+
+
+def test_model_cannot_be_two(tmp_path: Path) -> None:
+    write(tmp_path / "a.json", results("one"))
+    write(tmp_path / "b.json", results("two"))
+    result = dry("lm-eval", tmp_path, "--model", "mine@1")
+    assert result.exit_code == 1
+    assert "about org/frame@two and an earlier one about org/frame@one" in result.stderr
+    mapping = write(tmp_path / "m" / "map.yaml", "models: {org/frame@one: mine@1, org/frame@two: mine@2}")
+    mapped = dry("lm-eval", tmp_path / "a.json", tmp_path / "b.json", "--mapping", mapping)
+    assert mapped.exit_code == 0, mapped.stderr
+    assert "model:mine@2" in mapped.stdout
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("metrics: {a: {metric: nothing}}", "metrics.a: nothing is no metric of the catalogue: add its direction"),
+        ("metrics: {a: {direction: up, more: 1}}", 'There is no "more" in an entry'),
+        ("metrics: {a: {metric: accuracy, direction: target}}", "accuracy is in the catalogue: leave out direction"),
+        ("metrics: {a: {metric: accuracy, factor: 0}}", "metrics.a.factor: Expected a number that is not 0"),
+        ("models: {a: 'b@'}", "models.a"),
+        ("others: {}", 'There is no section "others"'),
+        ("[]", "Expected a mapping, got a list."),
+        ("a: &a [*a]", "inside the node"),
+        ("metrics: {a: accuracy, a: f1}", "given twice"),
+        ("metrics: !!python/object:os.system {}", "tag"),
+    ],
+)
+def test_a_mapping_file_is_checked(mapping: str, said: str, tmp_path: Path) -> None:
+    file = write(tmp_path / "map.yaml", mapping)
+    message = refusal("lm-eval", write(tmp_path / "r.json", RESULTS), "--mapping", file)
+    assert message.startswith(str(file))
+    assert said in message
+
+
+def test_a_metric_without_direction_is_not_placed(server: ServerProcess, tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "r.json", results("unplaced", acc=0.5, wit=0.1, share=45.0, f1=45.0, mcc="N/A", mrr=float("nan"))
+    )
+    answer = imported(server, "lm-eval", file)
+    reasons = {one["place"]: one["reason"] for one in answer["imports"][0]["notPlaced"]}
+    assert "direction is not given" in reasons["results.arc_easy.wit"]
+    assert reasons["results.arc_easy.f1"].startswith("f1 is from 0 to 1, and 45 was given: set a factor")
+    assert "no finite number" in reasons["results.arc_easy.mrr"]
+    mapping = write(
+        tmp_path / "map.yaml",
+        """\
+lm-eval:
+  wit: {direction: higher_is_better, category: bias, is_rate: true}
+  share: {metric: exact_match, factor: 0.01}
+metrics:
+  f1: {factor: 0.01, suites: ["arc_*"]}
+""",
+    )
+    answer = imported(server, "lm-eval", file, "--mapping", mapping)
+    [*_, newest] = evaluations(server, "model:org/frame@unplaced")
+    assert {m["name"]: m["value"] for m in newest["metrics"]} == {
+        "acc": 0.5,
+        "wit": 0.1,
+        "exact_match": 0.45,
+        "f1": 0.45,
+    }
+
+
+def test_the_table_names_metrics_of_the_catalogue_or_defines_them() -> None:
+    for name in FORMATS:
+        for table in MetricTable(name).tables:
+            for entries in table.values():
+                for entry in entries:
+                    metric = entry.metric()
+                    assert metric.name in catalogue() or metric.definition
+
+
+def test_a_direction_that_the_file_states_makes_a_definition() -> None:
+    table = MetricTable("lm-eval")
+    assert table.find("brand_new", "any", higher_is_better=False).definition == {
+        "name": "brand_new",
+        "category": "PERFORMANCE",
+        "direction": "LOWER_IS_BETTER",
+    }
+    with pytest.raises(NotPlaced):
+        table.find("brand_new", "any")
+
+
+# ---------------------------------------------------------------- reading
+
+
+def test_encodings_and_compression(tmp_path: Path) -> None:
+    text = json.dumps({"é": 1}, ensure_ascii=False)
+    for name, data in {
+        "plain": text.encode(),
+        "bom": b"\xef\xbb\xbf" + text.encode(),
+        "utf16": text.encode("utf-16"),
+        "utf32": text.encode("utf-32"),
+        "gz": gzip.compress(text.encode()),
+    }.items():
+        assert read_json(write(tmp_path / name, data)).value == {"é": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "The file is empty."),
+        (b'{"results": ', "The file ends in the middle of the JSON."),
+        (b"{'a': 1}", "This is not JSON"),
+        (b'{"a": 1, "a": 2}', 'The key "a" is given twice'),
+        (b'{"a": "\xe9"}', "Byte 0xe9 is not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"1" * 5000, "This is not JSON"),
+        (gzip.compress(b"{}" * 1000)[:-20], "damaged or cut off"),
+        (gzip.compress(b" " * 300 * 2**20, 1), "larger than"),
+        (b"\x80\x04\x95", "Byte 0x80 is not UTF-8"),
+    ],
+)
+def test_bad_json_says_why(data: bytes, said: str, tmp_path: Path) -> None:
+    with pytest.raises(NotImported, match=said.replace("(", r"\(")) as caught:
+        read_json(write(tmp_path / "x.json", data))
+    assert caught.value.source == str(tmp_path / "x.json")
+
+
+def test_pickles_are_never_loaded(tmp_path: Path) -> None:
+    for name in ("model.pkl", "weights.pt", "data.joblib"):
+        with pytest.raises(NotImported, match="never loaded"):
+            read_bytes(write(tmp_path / name, b"\x80\x04N."))
+
+
+def test_large_files_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotImported, match="at most 10 are read"):
+        read_bytes(write(tmp_path / "x", b"12345678901"), 10)
+    with pytest.raises(NotImported, match="too large") as caught:
+        list(read_json_lines(write(tmp_path / "x", b"1\n2\n3\n"), 5))
+    assert caught.value.problems[0].line == 3
+
+
+def test_lines_have_their_numbers(tmp_path: Path) -> None:
+    assert [one.line for one in read_json_lines(write(tmp_path / "x", b"\xef\xbb\xbf1\n\n2\r\n3"))] == [1, 3, 4]
+    with pytest.raises(NotImported) as caught:
+        list(read_json_lines(write(tmp_path / "x", b"1\n{\n")))
+    assert caught.value.problems[0].line == 2
+
+
+def test_links_and_paths_that_lead_out_are_refused(tmp_path: Path) -> None:
+    outside = write(tmp_path / "outside.json", results("outside"))
+    folder = tmp_path / "folder"
+    write(folder / "inside.json", results("inside"))
+    (folder / "link.json").symlink_to(outside)
+    (folder / "loop.json").symlink_to(folder / "loop.json")
+    result = dry("lm-eval", folder)
+    assert result.exit_code == 1
+    assert result.stderr.count("This link leads out of the folder") == 2
+    assert "@outside" not in result.stdout
+    for name in ("../outside.json", str(outside), "link.json", "sub/../../outside.json"):
+        with pytest.raises(NotImported, match="no file within"):
+            inside(folder, name, "x")
+    assert inside(folder, "inside.json", "x").name == "inside.json"
+
+
+def test_yaml_values_keep_dates_as_text() -> None:
+    value = yaml_value("{a: 2024-01-01, b: 1.5, c: [yes, ~], d: 0x10}", "x").value
+    assert value == {"a": "2024-01-01", "b": 1.5, "c": ["yes", None], "d": 16}
+
+
+def test_a_value_says_where_it_is() -> None:
+    root = json_value('{"a": [{"b c": 1}], "n": NaN, "t": true}', "x.json")
+    with pytest.raises(NotImported, match="Expected a text, got the number 1") as caught:
+        root.at("a", 0, "b c").text()
+    assert caught.value.problems[0].field == 'a[0]["b c"]'
+    assert root.at("n").number() is None
+    assert root.at("t").number() is None
+    assert root.at("a", 5, "x") == At(None, ("a", 5, "x"), "x.json")
