@@ -2,24 +2,31 @@
 
 import csv
 import io
+import json
 from collections.abc import AsyncIterator, Sequence
+from importlib.resources import files
 
 import pytest
+from graphql import parse, print_ast
 from starlette.routing import Route
 
 from descentd.app.auth.authorization import PAGES as TABLE
 from descentd.app.auth.authorization import check_page
 from descentd.app.explorer.catalogue import MENU, PAGES
+from descentd.app.server.policy_files import read_policy
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import Forbidden, Unavailable
 from descentd.graph.model.kinds import Kind
-from tests.app.explorer.bank import FIRST, SECOND, THIRD, fill, manifest
+from descentd.queries.governance.policies import register_policies
+from tests.app.explorer.bank import FIRST, POLICY, PROFILE, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.app.test_process import with_credentials
 from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 
+SENT = {"PolicyOutcomes", "PolicyTrial"}
+"""Operations that need the text of a policy, which is theirs to write."""
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}[x](javascript:alert(1))"
 
 
@@ -157,7 +164,7 @@ async def test_a_page_can_be_of_the_past(bank: Visit) -> None:
     assert "You asked for 2001-01-01: what was registered later is not shown then." in text_of(page.text)
     assert f"/record/{THIRD}" in [str(a["href"]) for _, a in tags(page.text, "a")]
     now = await bank.get(f"/record/{THIRD}?asOf=2999-01-01")
-    assert "as of 1 January 2999" in text_of(now.text)
+    assert "1 January 2999, 23:59 has not come yet: this is the registry as it is now." in text_of(now.text)
     assert "asOf=2999-01-01" in now.text  # and so do the pages that it leads to
     wrong = await bank.get(f"/record/{THIRD}?asOf=yesterday")
     assert wrong.status_code == 400
@@ -285,6 +292,59 @@ async def test_population_impact_and_trend_answer(bank: Visit) -> None:
     assert trend.count("<circle") == 3
     unknown = await bank.get(f"/trend/{THIRD}?metric=nothing_like_it")
     assert unknown.status_code == 422
+
+
+async def test_graphql_is_a_page_to_browsers_with_every_saved_operation(bank: Visit) -> None:
+    own = files("descent").joinpath("operations")
+    client = {one.name.partition(".")[0]: parse(one.read_text("utf-8"), no_location=True) for one in own.iterdir()}
+    for name, document in client.items():
+        page = await bank.get(f"/graphql?operation={name}", Accept="text/html,*/*;q=0.8")
+        assert page.status_code == 200
+        [shown] = [a for _, a in tags(page.text, "div") if a.get("id") == "graphiql"]
+        assert parse(str(shown["data-document"]), no_location=True) == document
+        variables = json.loads(str(shown["data-variables"]))
+        asked = {"query": shown["data-document"], "operationName": name, "variables": variables}
+        if "query" in print_ast(document)[:5] and name not in {"Proof", "GateDecision", "Policies"} | SENT:
+            answer = (await bank.client.post("/graphql", json=asked)).json()
+            assert "errors" not in answer, (name, answer)
+    assert len(client) > 30
+    assert (await bank.get("/graphql?operation=Nothing", Accept="text/html")).status_code == 400
+    assert (await bank.get("/graphql")).status_code == 405
+    assert (await bank.get("/graphql", Accept="*/*")).status_code == 405
+
+
+async def test_a_slider_leads_to_the_moment_of_an_entry(bank: Visit) -> None:
+    await bank.register(notes=[{"subject": THIRD, "author": "ana", "text": "Later."}])
+    last = await bank.registry.sequence()
+    then = await bank.get(f"/record/{THIRD}?entry={last - 1}&done=note")
+    assert then.status_code == 303
+    page = await bank.get(then.headers["location"])
+    assert "You are looking at the registry as of" in text_of(page.text)
+    assert "Later." not in text_of(page.text)
+    [slider] = [a for _, a in tags(page.text, "input") if a.get("type") == "range"]
+    assert (slider["min"], slider["value"], slider["max"]) == ("1", str(last - 1), str(last))
+    now = await bank.get(f"/record/{THIRD}?entry={last}&asOf=2001-01-01")
+    assert now.headers["location"] == f"/record/{THIRD}"
+    for wrong in ("0", "-1", "1e3", str(last + 1), "9" * 40, "%E2%85%A3"):
+        assert (await bank.get(f"/record/{THIRD}?entry={wrong}")).status_code == 400
+
+
+async def test_what_is_no_ref_is_searched_for(bank: Visit) -> None:
+    page = await bank.get("/record/bank/scorer")
+    assert page.status_code == 400
+    leads = [str(a["href"]) for _, a in tags(page.text, "a")]
+    assert f"/record/{THIRD}" in leads
+    assert "/search?q=bank%2Fscorer" in leads
+
+
+async def test_who_cannot_say_go_is_not_offered_it(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
+    await bank.register("local", models=[{"name": "own", "version": "1", "config": {"a": 1}, "safetyProfile": PROFILE}])
+    offered = [a["value"] for _, a in tags((await bank.get(f"/gate/{THIRD}")).text, "input") if a["name"] == "decision"]
+    assert offered == ["GO", "NO_GO", "ABSTAIN"]
+    page = (await bank.get("/gate/model:own@1")).text
+    assert [a["value"] for _, a in tags(page, "input") if a["name"] == "decision"] == ["NO_GO", "ABSTAIN"]
+    assert "local registered own 1 and cannot approve it: another person has to." in text_of(page)
 
 
 async def test_the_pages_on_neo4j(neo4j_empty: Neo4jServer) -> None:

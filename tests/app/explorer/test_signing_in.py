@@ -18,7 +18,7 @@ from descentd.app.explorer.address import address, local
 from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import InvalidInput
 from tests.app.explorer.bank import FIRST, THIRD, fill
-from tests.app.explorer.visiting import Visit, tags, text_of, token_of, visiting
+from tests.app.explorer.visiting import HOST, Visit, tags, text_of, token_of, visiting
 from tests.app.tokens import descentd, new_token
 
 pytestmark = pytest.mark.anyio
@@ -115,6 +115,32 @@ async def test_a_form_of_another_session_is_refused(store_file: str) -> None:
         sent = await visit.post(GATE, act="review", token=token, decision="NO_GO", reason="As somebody else.")
         assert sent.status_code == 403
         assert (await visit.client.post(GATE, data={"act": "review"}, headers={"Origin": "null"})).status_code == 403
+
+
+ME = {"query": "{ me { person } }"}
+
+
+async def test_the_api_knows_who_is_signed_in_where_a_page_of_ours_asks(store_file: str) -> None:
+    secret = await token_for(store_file, "lars", "viewer")
+    async with visiting(store=store_file) as visit:
+        await sign_in(visit, secret)
+        ours = await visit.client.post("/graphql", json=ME, headers={"Origin": HOST})
+        assert ours.json()["data"]["me"]["person"] == "lars"
+        without = await visit.client.post("/graphql", json=ME)
+        assert without.status_code == 401
+        foreign = await visit.client.post("/graphql", json=ME, headers={"Origin": "https://evil.example"})
+        assert foreign.status_code == 403
+        wrong = {"Origin": HOST, "Authorization": "Bearer descent_nobody"}
+        assert (await visit.client.post("/graphql", json=ME, headers=wrong)).status_code == 401
+        flagging = {"query": 'mutation { flag(input: {subjects: ["model:a@1"], action: REVIEW, reason: "x"}) { ref } }'}
+        refused = await visit.client.post("/graphql", json=flagging, headers={"Origin": HOST})
+        assert refused.json()["errors"][0]["extensions"]["code"] in {"FORBIDDEN", "INVALID_INPUT"}
+        page = await visit.get("/graphql", Accept="text/html")
+        assert "as lars, with the same rights" in text_of(page.text)
+    async with visiting(store=store_file) as visit:
+        ended = await visit.client.post("/graphql", json=ME, headers={"Origin": HOST})
+        assert ended.status_code == 401
+        assert (await visit.get("/graphql", Accept="text/html")).status_code == 303
 
 
 async def test_a_vote_that_is_sent_twice_is_one() -> None:

@@ -33,12 +33,17 @@ class AccessControl:
         self._authenticator = authenticator
         self.audit_log = audit_log
 
-    async def admit(self, scope: Scope, route: str, authorization: Sequence[str]) -> Principal:
-        """The principal of a request to a route, by its Authorization headers.
+    async def admit(
+        self, scope: Scope, route: str, authorization: Sequence[str], session: bytes | Principal | None = None
+    ) -> Principal:
+        """The principal of a request to a route, by its Authorization headers, or without any by its session.
 
         Raises what `know` and `permit` raise.
         """
-        principal = await self.know(scope, route, authorization)
+        if authorization or session is None:
+            principal = await self.know(scope, route, authorization)
+        else:
+            principal = await self.recall(scope, route, session)
         await self.permit(principal, "", lambda: check_route(route, principal.roles))
         return principal
 
@@ -133,14 +138,25 @@ class AuthMiddleware:
     those without a principal.
     """
 
-    def __init__(self, app: ASGIApp, access_control: AccessControl, route: str, refuse: Refuse | None = None) -> None:
-        """Raises Internal for a route that is missing in `authorization.ROUTES`."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        access_control: AccessControl,
+        route: str,
+        refuse: Refuse | None = None,
+        session: Callable[[Scope], bytes | Principal | None] = lambda _: None,
+    ) -> None:
+        """`session` finds by which credential the browser of a request is signed in, where that counts for the route.
+
+        Raises Internal for a route that is missing in `authorization.ROUTES`.
+        """
         if route not in ROUTES:
             raise Internal(f"No roles are defined for the route {route}: add it to authorization.ROUTES.")
         self._app = app
         self._access_control = access_control
         self._route = route
         self._refuse = refuse or _problem
+        self._session = session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate and authorize one request, then pass it on."""
@@ -148,7 +164,8 @@ class AuthMiddleware:
         later = scope["type"] == "websocket" and not given
         if ROUTES[self._route] != PUBLIC and not later:
             try:
-                scope["descent.principal"] = await self._access_control.admit(scope, self._route, given)
+                session = self._session(scope)
+                scope["descent.principal"] = await self._access_control.admit(scope, self._route, given, session)
             except DescentError as error:
                 if scope["type"] == "websocket":
                     await receive()

@@ -83,15 +83,16 @@ PAGES: Final[Table] = {
     "/diff/{ref:path}": FIELDS["Query.diff"],
     "/trend/{ref:path}": FIELDS["Query.trend"],
     "/lineage/{ref:path}": FIELDS["Query.lineage"],
+    "/graphql": READERS,
 }
 """The pages of the explorer, by their routes. What is done on a page is a root field of the schema, for its roles."""
 
 ROUTES: Final[Table] = {
-    "/graphql": READERS,  # and then each field
     # They find out who visits by themselves, because browsers come with sessions, and lead to the page for signing in.
     **dict.fromkeys(PAGES, PUBLIC),
     **dict.fromkeys(("/sign-in", "/sign-in/provider", "/sign-in/callback", "/sign-out"), PUBLIC),
     "/static/{digest}/{name:path}": PUBLIC,  # what pages look like: nothing of what is registered
+    "/graphql": READERS,  # and then each field; its page is for the same people
     "/bulk": READERS,  # what may be in the manifests is in SECTIONS
     # What is asked by machines without a token, tells nothing of what is registered, and has to answer also while the
     # store that knows the tokens is away.

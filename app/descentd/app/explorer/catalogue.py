@@ -10,6 +10,7 @@ from descentd.app.explorer.pages import (
     erosions,
     gate,
     go,
+    graphql,
     home,
     impact,
     incidents,
@@ -40,6 +41,7 @@ PAGES: Final[Sequence[Page]] = (
     impact.PAGE,
     diff.PAGE,
     trend.PAGE,
+    graphql.PAGE,
 )
 
 MENU: Final[Sequence[str]] = ("serving", "erosions", "population", "incidents", "reviews", "drift", "policies")

@@ -43,10 +43,19 @@ class Chart:
     bottom: int = HEIGHT - _BOTTOM
 
 
-def chart(dots: Sequence[Dot], limits: Sequence[float]) -> Chart:
-    """The chart of some dots in order; `limits` are the values at which tolerance ends."""
-    ends = [end for dot in dots for end in (dot.value - (dot.half or 0), dot.value + (dot.half or 0))]
-    steps = _steps(min([*ends, *limits]), max([*ends, *limits]))
+def chart(dots: Sequence[Dot], limits: Sequence[float], bounds: tuple[float, float] = (-math.inf, math.inf)) -> Chart:
+    """The chart of some dots in order.
+
+    limits: the values at which tolerance ends; bounds: the least and the largest value that there can be, at which
+    intervals and the axis end too.
+    """
+    least = min([bounds[0], *(dot.value for dot in dots)])
+    most = max([bounds[1], *(dot.value for dot in dots)])
+    halves = [dot.half or 0 for dot in dots]
+    lower_ends = [max(dot.value - half, least) for dot, half in zip(dots, halves, strict=True)]
+    upper_ends = [min(dot.value + half, most) for dot, half in zip(dots, halves, strict=True)]
+    within = [limit for limit in limits if least <= limit <= most]
+    steps = _steps(min([*lower_ends, *within]), max([*upper_ends, *within]), (least, most))
     low, high = steps[0], steps[-1]
     last = max((dot.place for dot in dots), default=0) or 1
 
@@ -56,9 +65,9 @@ def chart(dots: Sequence[Dot], limits: Sequence[float]) -> Chart:
     def y(value: float) -> float:
         return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * (value - low) / (high - low), 1)
 
-    known = [dot for dot in dots if dot.half is not None]
-    upper = [f"{x(dot.place)},{y(dot.value + (dot.half or 0))}" for dot in known]
-    lower = [f"{x(dot.place)},{y(dot.value - (dot.half or 0))}" for dot in reversed(known)]
+    known = [number for number, dot in enumerate(dots) if dot.half is not None]
+    upper = [f"{x(dots[number].place)},{y(upper_ends[number])}" for number in known]
+    lower = [f"{x(dots[number].place)},{y(lower_ends[number])}" for number in reversed(known)]
     every = max(1, math.ceil(len(dots) / _LABELS))
     return Chart(
         [(x(dot.place), y(dot.value), f"{dot.value:.4g}", dot.name) for dot in dots],
@@ -66,15 +75,15 @@ def chart(dots: Sequence[Dot], limits: Sequence[float]) -> Chart:
         " ".join(f"{x(dot.place)},{y(dot.value)}" for dot in dots),
         [(y(value), f"{value:.6g}") for value in steps],
         [(x(dot.place), dot.name.rpartition(" ")[2]) for dot in dots[::every]],
-        [y(limit) for limit in limits],
+        [y(limit) for limit in within],
     )
 
 
-def _steps(low: float, high: float) -> list[float]:
-    """Round values from at most `low` to at least `high`, evenly apart."""
+def _steps(low: float, high: float, bounds: tuple[float, float]) -> list[float]:
+    """Round values from at most `low` to at least `high`, evenly apart; around a single value within its bounds."""
     if not high > low:
         apart = abs(low) / 10 or 1.0
-        low, high = low - apart, high + apart
+        low, high = max(low - apart, bounds[0]), min(high + apart, bounds[1])
     rough = (high - low) / _TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     size = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)

@@ -10,29 +10,33 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
+from urllib.parse import urlencode
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authorization import check_fields, check_page
 from descentd.app.explorer.address import address
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.app.explorer.forms import TOKEN, FormTokens, read_form
-from descentd.app.explorer.near import near
+from descentd.app.explorer.near import is_ref, near
 from descentd.app.explorer.page import Act, Asked, Page, Sent, View
-from descentd.app.explorer.past import as_of_given
+from descentd.app.explorer.pages import graphql
+from descentd.app.explorer.past import Moments, as_of_given, moment_of_entry
 from descentd.app.explorer.rendering import HEADERS, Rendering
 from descentd.app.explorer.sessions import Sessions
 from descentd.app.explorer.static import PATH as STATIC
 from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.visitors import SignInRequired, Visitor, Visitors
 from descentd.app.explorer.words import Words
+from descentd.app.graphql.http import EVENTS, JSON
 from descentd.app.graphql.limits import Shares
 from descentd.app.http.errors import STATUS, Refusal, fault, problems, shaped
-from descentd.app.http.negotiation import accepts_gzip
+from descentd.app.http.negotiation import accepted, accepts_gzip
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import (
@@ -49,6 +53,9 @@ from descentd.queries.registry import Registry, moment_of
 _SHARE: Final = 8
 """Pages of one person that are made at a time in a process; further ones wait."""
 _COMPRESSED: Final = 1400
+_HTML: Final = "text/html"
+_ENTRY: Final = "entry"
+"""The parameter by which a slider asks for the moment of an entry of the log."""
 _AGAIN: Final = 3
 """Seconds after which a page that the store was away for is loaded again."""
 
@@ -79,7 +86,19 @@ class Explorer:
     @property
     def routes(self) -> list[Route]:
         """The routes of all pages, and of their files."""
-        return [Route(STATIC, self.static.answer), *(Route(page.path, _Endpoint(self, page)) for page in PAGES)]
+        pages = (Route(page.path, _Endpoint(self, page)) for page in PAGES if page is not graphql.PAGE)
+        return [Route(STATIC, self.static.answer), *pages]
+
+    def beside(self, api: ASGIApp, path: str) -> ASGIApp:
+        """What answers at the address of the API: the page of that address for browsers that are led to it."""
+        [page] = [_Endpoint(self, page) for page in PAGES if page.path == path]
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            headers = Headers(scope=scope)
+            by_browser = scope["method"] in {"GET", "HEAD"} and accepted(headers, (JSON, EVENTS, _HTML)) == _HTML
+            await (page if by_browser else api)(scope, receive, send)
+
+        return answer
 
     def absolute(self, request: Request, path: str) -> str:
         """The whole address of a path, as browsers reach it."""
@@ -124,6 +143,7 @@ class Explorer:
             "asked": None,
             "done": request.query_params.get("done", ""),
             "again": None,
+            "slider": None,
             "sent": None,
             "search": request.query_params.get("q", ""),
         }
@@ -135,9 +155,11 @@ class Explorer:
     ) -> Response:
         """The page that says what went wrong; raises nothing."""
         suggested: Sequence[Any] = ()
-        if isinstance(error, NotFound) and visitor is not None and request.path_params.get("ref"):
+        wanted = request.path_params.get("ref", "") if visitor is not None else ""
+        unknown = isinstance(error, NotFound) or (isinstance(error, InvalidInput) and not is_ref(wanted))
+        if wanted and unknown:
             try:
-                suggested = await near(self.registry, request.path_params["ref"])
+                suggested = await near(self.registry, wanted)
             except DescentError:
                 suggested = ()
         return self.page(
@@ -149,6 +171,7 @@ class Explorer:
                 "problems": problems(error),
                 "code": error.code.value.lower(),
                 "suggested": suggested,
+                "wanted": wanted if unknown else "",
                 "past": request.query_params.get("asOf"),
                 "now": _path(request),
                 "again": _AGAIN if isinstance(error, Unavailable) else None,
@@ -192,6 +215,8 @@ class _Endpoint:
             return await self._act(request, visitor)
         if request.method not in {"GET", "HEAD"}:
             raise Refusal(InvalidInput("This page is only read: open it by its address."), 405, {"Allow": "GET"})
+        if self._page.as_of and (entry := request.query_params.get(_ENTRY)):
+            return RedirectResponse(await self._then(request, entry), 303, dict(HEADERS))
         asked = await self._asked(request, visitor)
         response = await self._shown(request, visitor, asked, 200)
         await self._explorer.access_control.note(principal, f"page {page.name}")
@@ -205,6 +230,13 @@ class _Endpoint:
         path = address(self._page.path.split("/")[1], ref)
         upto = await registry.sequence(as_of)
         return Asked(registry, visitor.principal, self._explorer.words, path, ref, query, as_of, upto, moment_of(as_of))
+
+    async def _then(self, request: Request, entry: str) -> str:
+        """The address of the page as of the moment at which an entry of the log was recorded."""
+        moment = await moment_of_entry(self._explorer.registry, entry)
+        query = {name: value for name, value in request.query_params.items() if value and name not in (_ENTRY, "asOf")}
+        query |= {"asOf": moment} if moment else {}
+        return _path(request) + (f"?{urlencode(query)}" if query else "")
 
     async def _shown(self, request: Request, visitor: Visitor, asked: Asked, status: int) -> Response:
         view = await self._explorer.view(self._page, asked)
@@ -222,6 +254,9 @@ class _Endpoint:
             "title": view.title,
             "tables": tables,
             "sent": asked.sent,
+            "slider": await asked.registry.cache(Moments).slider(asked.registry, asked.upto)
+            if self._page.as_of
+            else None,
         }
         template = view.template or f"{self._page.name}.html"
         # In a thread: a page of thousands of cells takes as long to put together as a question to answer.

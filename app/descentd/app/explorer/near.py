@@ -6,7 +6,7 @@ from typing import Final
 
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.names import words
+from descentd.graph.model.names import ref, words
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.search import search
 from descentd.queries.registry import Registry
@@ -17,12 +17,21 @@ _SHOWN: Final = 5
 _BEGINNING: Final = 3
 
 
-async def near(registry: Registry, ref: str) -> Sequence[Brief]:
-    """Up to five records whose refs are most like one that is not there, the likeliest first.
+def is_ref(text: str) -> bool:
+    """Whether a text has the form of a ref, whatever it names."""
+    try:
+        ref(text)
+    except InvalidInput:
+        return False
+    return True
+
+
+async def near(registry: Registry, text: str) -> Sequence[Brief]:
+    """Up to five records whose refs are most like a text that names none, the likeliest first.
 
     They share its words, or if none does all but its last ones, or the beginning of one.
     """
-    wanted = [word for word in words(ref) if word not in {"model", "dataset"}][:12]
+    wanted = [word for word in words(text) if word not in {"model", "dataset"}][:12]
     tries = [wanted[:length] for length in range(len(wanted), 0, -1)]
     tries += [[word[:_BEGINNING]] for word in sorted(wanted, key=len, reverse=True)[:2]]
     for some in tries:
@@ -32,5 +41,5 @@ async def near(registry: Registry, ref: str) -> Sequence[Brief]:
             continue
         if found.items:
             briefs = [brief for brief, _ in found.items]
-            return sorted(briefs, key=lambda brief: -SequenceMatcher(None, brief.ref, ref).ratio())[:_SHOWN]
+            return sorted(briefs, key=lambda brief: -SequenceMatcher(None, brief.ref, text).ratio())[:_SHOWN]
     return ()

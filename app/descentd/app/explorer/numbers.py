@@ -9,12 +9,19 @@ _MOST: Final = 12
 """Decimals that are written out; what needs more is shown with a power of ten."""
 
 
-def interval(value: float, error: float | None) -> str:
-    """A value with its 95 % interval, `0.627 ± 0.015`; with four significant digits where no error is known."""
+def interval(value: float, error: float | None, bounds: tuple[float, float] = (-math.inf, math.inf)) -> str:
+    """A value with its 95 % interval, `0.627 ± 0.015`; with four significant digits where no error is known.
+
+    An interval that would leave the bounds of what can be is written by its ends: `0.991 (0.978 to 1)`.
+    """
     if error is None or error <= 0 or not math.isfinite(error):
         return f"{value:.4g}"
     half = Z95 * error
     places = _places(half)
+    least, most = value - half, value + half
+    if (least < bounds[0] or most > bounds[1]) and places <= _MOST:
+        low, high = (f"{end:.{places}f}" for end in (max(least, bounds[0]), min(most, bounds[1])))
+        return f"{value:.{places}f} ({low} to {high})"
     return f"{value:.{places}f} ± {half:.{places}f}" if places <= _MOST else f"{value:.4g} ± {half:.2g}"
 
 

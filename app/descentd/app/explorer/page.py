@@ -14,6 +14,7 @@ from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called_ref
 from descentd.app.explorer.table import Table
 from descentd.app.explorer.words import Words
+from descentd.graph.model import clock
 from descentd.graph.model.errors import DescentError
 from descentd.queries.pages import MOST
 from descentd.queries.registry import Registry
@@ -49,6 +50,11 @@ class Asked:
     upto: int
     moment: int | None
     sent: Sent | None = None
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the moment that is asked for has been: of one to come, now is shown."""
+        return self.moment is not None and self.moment <= clock.now()
 
     def most(self, shown: int) -> int:
         """How many rows of a list are asked for: those that a page shows, and for CSV as many as there may be."""

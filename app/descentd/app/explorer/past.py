@@ -1,7 +1,13 @@
-"""The moment that a page is asked about, as people write it."""
+"""The moment that a page is asked about: as people write it, and as a place in the log, which a slider chooses."""
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
+
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.names import rfc3339
+from descentd.queries.registry import Registry
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
@@ -19,3 +25,48 @@ def as_of_given(given: str | None) -> str | None:
     if _MINUTE.fullmatch(given):
         return f"{given}Z" if given.count(":") == 2 else f"{given}:59.999999Z"
     return given
+
+
+_MARKS: Final = 32
+"""Entries at most whose moments a slider knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slider:
+    """From the first entry of the log to the `last`, at entry `at`; `marks` are (entry, moment) of some of them."""
+
+    at: int
+    last: int
+    marks: Sequence[tuple[int, int]]
+
+
+class Moments:
+    """When some entries of a log were recorded, evenly spread: the same ones for as long as it does not double."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, int] = {}
+
+    async def slider(self, registry: Registry, at: int) -> Slider:
+        """The slider of a page that shows the registry at an entry."""
+        last = await registry.sequence()
+        wanted = range(1, last + 1, 1 << (last // _MARKS).bit_length())
+        known = dict(self._known)
+        missing = [number for number in wanted if number not in known]
+        for entry in await registry.store.entries(missing) if missing else ():
+            known[entry.sequence] = entry.recorded_at
+        self._known = {number: known[number] for number in wanted}
+        return Slider(at, last, tuple(self._known.items()))
+
+
+async def moment_of_entry(registry: Registry, given: str) -> str | None:
+    """When an entry of the log was recorded, in RFC 3339; None for the last, after which nothing has come.
+
+    Raises InvalidInput for what is no entry's number.
+    """
+    last = await registry.sequence()
+    if not (given.isascii() and given.isdigit() and len(given) <= 12 and 1 <= int(given) <= max(last, 1)):
+        raise InvalidInput(f"Expected the number of an entry, from 1 to {last:,}, got {given[:40]}.", "entry")
+    if int(given) >= last:
+        return None
+    [entry] = await registry.store.entries([int(given)])
+    return rfc3339(entry.recorded_at)

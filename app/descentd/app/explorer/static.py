@@ -1,8 +1,10 @@
 """The files that pages load, by an address with their digest in it, so that browsers keep them for good."""
 
+import asyncio
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from typing import Final
 
@@ -20,12 +22,16 @@ _FOR_GOOD: Final = "public, max-age=31536000, immutable"
 _COMPRESSED: Final = 1400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _File:
     body: bytes
-    gzipped: bytes
     kind: str
     tag: str
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """Compressed as well as can be, when it is first asked for: the largest takes longer than a server to start."""
+        return gzip.compress(self.body, 9, mtime=0)
 
 
 class StaticFiles:
@@ -41,7 +47,7 @@ class StaticFiles:
                 body = found.read_bytes()
                 whole.update(found.name.encode() + b"\0" + body)
                 tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-                self._files[found.name] = _File(body, gzip.compress(body, 9, mtime=0), kind, tag)
+                self._files[found.name] = _File(body, kind, tag)
         self.digest = whole.hexdigest()[:16]
 
     def address(self, name: str) -> str:
@@ -69,6 +75,6 @@ class StaticFiles:
             return Response(status_code=304, headers=headers)
         body = file.body
         if len(body) >= _COMPRESSED and accepts_gzip(request.headers):
-            body = file.gzipped
+            body = await asyncio.to_thread(lambda: file.gzipped)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers, media_type=file.kind)

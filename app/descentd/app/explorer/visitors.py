@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authentication import InvalidCredentials, Principal
@@ -51,6 +52,16 @@ class Visitors:
         except InvalidCredentials:
             raise SignInRequired(ended=True) from None
         return Visitor(principal, session.id, signed_in=True)
+
+    def session_of(self, scope: Scope) -> bytes | Principal | None:
+        """By what the browser that sends a request to the API is signed in; None where its session does not count.
+
+        It counts for what scripts of our own pages send: browsers name the page's origin, and what names another one
+        is refused before. So no page of another site asks in somebody's name, whatever cookies go with it.
+        """
+        request = Request(scope)
+        session = self._sessions.of(request) if "origin" in request.headers else None
+        return None if session is None else _credential(session)
 
 
 def _credential(session: Session) -> bytes | Principal:

@@ -98,9 +98,14 @@ def create(
         *explorer.routes,
         *SigningIn(explorer, access_control, OIDCLogin(settings) if settings.oidc_client_id else None).routes,
     ]
-    refusals = {"/graphql": graphql.refusal}
     for route in routes:
-        route.app = AuthMiddleware(route.app, access_control, route.path, refusals.get(route.path))
+        if route.app is graphql:
+            by_session = AuthMiddleware(
+                graphql, access_control, route.path, graphql.refusal, explorer.visitors.session_of
+            )
+            route.app = explorer.beside(by_session, route.path)
+        else:
+            route.app = AuthMiddleware(route.app, access_control, route.path)
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
@@ -124,7 +129,12 @@ def create(
     app = Starlette(
         routes=routes,
         middleware=[
-            Middleware(RequestMiddleware, metrics=metrics, hosts=(*settings.hosts, settings.host), refusals=refusals)
+            Middleware(
+                RequestMiddleware,
+                metrics=metrics,
+                hosts=(*settings.hosts, settings.host),
+                refusals={"/graphql": graphql.refusal},
+            )
         ],
         exception_handlers={HTTPException: partial(_http_exception, explorer)},
         lifespan=running,

@@ -78,7 +78,7 @@ async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInp
             "subject",
         )
     if given.decision is Decision.GO:
-        await _check_approval(registry, version, upto, person)
+        await check_approval(registry, version, upto, person)
 
 
 async def _check_environment(registry: Registry, environment: str, upto: int) -> None:
@@ -93,8 +93,8 @@ async def _check_environment(registry: Registry, environment: str, upto: int) ->
         )
 
 
-async def _check_approval(registry: Registry, version: Brief, upto: int, person: str) -> None:
-    """Raise where a version cannot be approved any more, or not by this person."""
+async def check_approval(registry: Registry, version: Brief, upto: int, person: str) -> None:
+    """Raise GateBlocked where a version cannot be approved any more, and Forbidden where not by this person."""
     retraction = await retraction_of(registry, version, upto)
     if retraction is not None:
         raise GateBlocked(

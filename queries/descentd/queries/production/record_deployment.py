@@ -169,16 +169,17 @@ async def gate_then(registry: Registry, deployment: Deployment, then: Then) -> G
 
 
 async def profile_current(registry: Registry, deployment: Deployment, then: Then) -> bool:
-    """Whether a version had a profile that is current, and that none superseded after the promotion that let it serve.
+    """Whether a version had the profile that it was promoted with, and that is current, as `drift` says."""
+    version = (await registry.store.resolve([deployment.version]))[deployment.version].sequence
+    return await profile_promoted(registry, deployment, then) and await is_current(registry, version, then.upto)
 
-    Current as `drift` says: no evidence came after it.
-    """
+
+async def profile_promoted(registry: Registry, deployment: Deployment, then: Then) -> bool:
+    """Whether a version had a profile that none superseded after the promotion that let it serve."""
     content = deployment.entry.record.content
     named = [content[part] for part in ("promotion", "subject") if part in content]
     found = await registry.store.resolve(named)
     version = found[content["subject"]].sequence
     current = (await profiles(registry.store, [version], then.upto))[version].current
     promoted = found[content["promotion"]].sequence if "promotion" in content else None
-    if current is None or (promoted is not None and current.sequence > promoted):
-        return False
-    return await is_current(registry, version, then.upto)
+    return current is not None and (promoted is None or current.sequence <= promoted)

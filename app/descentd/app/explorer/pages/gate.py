@@ -9,13 +9,14 @@ from descentd.app.explorer.pages.parts import outcome_cells
 from descentd.app.explorer.pages.people import people_table
 from descentd.app.explorer.table import Column, Table
 from descentd.graph.inputs.acts import ReviewInput
-from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput
+from descentd.graph.model.records import Brief
 from descentd.queries.governance.gate.decide import gate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.policies import policy_history
-from descentd.queries.governance.record_review import review
+from descentd.queries.governance.record_review import check_approval, review
 from descentd.queries.governance.reviews import reviews
-from descentd.queries.separation_of_duties import recorded_by
+from descentd.queries.registry import Registry
 
 
 async def _show(asked: Asked) -> View:
@@ -30,7 +31,6 @@ async def _show(asked: Asked) -> View:
         return View(asked.words("gate.choose", version=called(brief)), values, template="gate-choose.html")
     found = await gate(registry, asked.ref, environment, asked.as_of)
     states = (await reviews(registry, [brief.sequence], upto, asked.moment))[brief.sequence]
-    [entry] = await registry.store.entries([brief.sequence])
     rules = [
         outcome_cells(
             asked, {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message, "saw": rule.saw}
@@ -41,7 +41,7 @@ async def _show(asked: Asked) -> View:
     values |= {
         "gate": found,
         "blocking": [rule for rule in found.rules if rule.outcome is not GateOutcome.PASSED],
-        "own": recorded_by(entry, asked.principal.person),
+        "no_go_only": await _why_no_go_only(registry, brief, upto, asked.principal.person),
     }
     tables = [
         Table("outcomes", columns, rules),
@@ -49,6 +49,15 @@ async def _show(asked: Asked) -> View:
     ]
     title = asked.words("gate.title", version=called(brief), environment=found.environment)
     return View(title, values, tables)
+
+
+async def _why_no_go_only(registry: Registry, version: Brief, upto: int, person: str) -> str:
+    """Why a person cannot say go, so that it is not offered; empty where they can."""
+    try:
+        await check_approval(registry, version, upto, person)
+    except (Forbidden, GateBlocked) as refusal:
+        return refusal.message
+    return ""
 
 
 async def _review(asked: Asked, fields: Mapping[str, str]) -> str:

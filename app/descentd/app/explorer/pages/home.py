@@ -1,6 +1,7 @@
 """`/`: what serves, what got worse, what is open, and what waits."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ from descentd.queries.erosion.registry_report import ErosionGroup, erosion_group
 from descentd.queries.governance.drift import drift
 from descentd.queries.governance.probes import probes_of
 from descentd.queries.governance.waiting import waiting
-from descentd.queries.production.deployments import serving
+from descentd.queries.production.deployments import Deployment, serving
 
 _PLACES: Final = 12
 _GROUPS: Final = 4
@@ -45,7 +46,7 @@ async def _show(asked: Asked) -> View:
         ),
         waiting_table(asked, "mine", mine[: asked.most(_WAITING)], len(mine), asked.to("reviews")),
         await _probes_due(asked),
-        await _undocumented(asked),
+        await _undocumented(asked, there),
     ]
     groups = await _groups(asked)
     counts = {
@@ -86,13 +87,15 @@ async def _probes_due(asked: Asked) -> Table:
     return Table("due", columns, rows[: asked.most(_WAITING)], len(rows))
 
 
-async def _undocumented(asked: Asked) -> Table:
-    """Of the newest versions those without a profile that is current."""
+async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
+    """Of what serves, however old it is, and of the newest versions those without a profile that is current."""
     registry = asked.registry
+    ids = {one.version for one in there}
+    served = {brief.sequence for brief in (await registry.store.resolve(ids)).values()} if ids else set()
     versions = await registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
-    newest = np.sort(versions)[-_NEWEST:].tolist()
-    found = {version: findings for version, findings in (await drift(registry, newest, asked.upto)).items() if findings}
-    shown = sorted(found, reverse=True)[: asked.most(_UNDOCUMENTED)]
+    looked_at = sorted(served | set(np.sort(versions)[-_NEWEST:].tolist()))
+    found = {one: findings for one, findings in (await drift(registry, looked_at, asked.upto)).items() if findings}
+    shown = sorted(found, key=lambda one: (one not in served, -one))[: asked.most(_UNDOCUMENTED)]
     rows = [
         (
             Cell(called(brief), asked.to("record", brief.ref)),

@@ -18,9 +18,11 @@ from descentd.app.explorer.lineage.picture import picture
 from descentd.app.explorer.lineage.view import View as Drawn
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Brief
+from descentd.queries.erosion.findings import Span
 from descentd.queries.erosion.registry_ranking import FindingSummary
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
-from descentd.queries.lineage.selection.select import Selection, select
+from descentd.queries.lineage.selection.select import Choice, Selection, select
 from descentd.queries.overview.shifts import Shifts, shifts
 from descentd.queries.overview.version_status import VersionStatus, is_assessed, version_statuses
 
@@ -36,6 +38,15 @@ class _Inside:
     fold: Fold
     members: list[tuple[str, str, str]]
     found: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """Between which versions it got worse, and the address of the drawing of what leads from there."""
+
+    before: Brief
+    after: Brief
+    address: str
 
 
 async def _show(asked: Asked) -> View | Response:
@@ -57,6 +68,7 @@ async def _show(asked: Asked) -> View | Response:
         "large": len(drawn.nodes) > LARGE,
         "controls": controls(seen),
         "inside": _inside(seen),
+        "elsewhere": await _elsewhere(seen),
         "assessing": asked.as_of is None and not is_assessed(asked.registry),
         "right": view.flow is Flow.RIGHT,
     }
@@ -103,6 +115,21 @@ async def _shifts(asked: Asked, view: Drawn, left: Selection, status: Mapping[in
     nearest = sorted((one for one in versions if status[one].worse), key=lambda one: left.members[one].steps)
     likely = [finding.metric for one in nearest[:1] if (worse := status[one].worse) for finding in worse.findings]
     return await shifts(asked.registry, versions, pairs, view.metric, view.slice, left.upto, likely)
+
+
+async def _elsewhere(seen: Seen) -> _Elsewhere | None:
+    """By what the record in the middle got worse, where that is not drawn."""
+    worse = seen.version_statuses[seen.selection.middle].worse
+    if worse is None or not worse.spans or any(_is_drawn(span, seen) for span in worse.spans):
+        return None
+    ends = [min(span.ancestor for span in worse.spans), max(span.descendant for span in worse.spans)]
+    before, after = await seen.asked.registry.store.briefs(ends)
+    there = Drawn(seen.view.ref, Choice(to=before.ref), metric=worse.findings[0].metric, flow=seen.view.flow)
+    return _Elsewhere(before, after, there.address)
+
+
+def _is_drawn(span: Span, seen: Seen) -> bool:
+    return {span.ancestor, span.descendant} <= seen.selection.members.keys()
 
 
 def _inside(seen: Seen) -> _Inside | None:

@@ -185,7 +185,7 @@ def value_cell(asked: Asked, result: Result | None, metric: MetricDefinition) ->
     """A result with its interval, or that there is none."""
     if result is None:
         return Cell(asked.words("measured.not"), tone="soft")
-    return Cell(interval(result.value, result.error(metric)))
+    return Cell(interval(result.value, result.error(metric), metric.range))
 
 
 def verdict_cell(asked: Asked, row: Row) -> Cell:

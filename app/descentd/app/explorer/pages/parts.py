@@ -127,7 +127,7 @@ def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
                     one["name"], note=t(f"direction.{definition.direction}", optimum=f"{definition.optimum or 0:.4g}")
                 ),
                 Cell(group or t("measured.everybody")),
-                Cell(interval(result.value, result.error(definition))),
+                Cell(interval(result.value, result.error(definition), definition.range)),
                 Cell(f"{one['n']:,}" if "n" in one else ""),
             )
         )

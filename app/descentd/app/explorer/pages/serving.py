@@ -7,9 +7,10 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model import clock
+from descentd.queries.governance.drift import Drift, drift
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.production.deployments import Deployment, serving
-from descentd.queries.production.record_deployment import Then, gate_then, profile_current
+from descentd.queries.production.record_deployment import Then, gate_then, profile_promoted
 from descentd.queries.prose import conjunction
 
 _SHOWN: Final = 50
@@ -34,11 +35,12 @@ async def serving_table(asked: Asked, shown: Sequence[Deployment], total: int, m
     registry, t = asked.registry, asked.words
     then = Then(now_of(asked), asked.upto)
     versions = await registry.store.resolve({one.version for one in shown}) if shown else {}
+    sequences = sorted({one.sequence for one in versions.values()})
+    drifts = await drift(registry, sequences, asked.upto) if sequences else {}
     rows = []
     for one in shown:
         version = versions[one.version]
         environment, endpoint = one.place
-        current = await profile_current(registry, one, then)
         rows.append(
             (
                 Cell(environment),
@@ -46,11 +48,22 @@ async def serving_table(asked: Asked, shown: Sequence[Deployment], total: int, m
                 Cell(called(version), asked.to("record", version.ref)),
                 Cell(t.day(one.since)),
                 await _meets(asked, one, then, version.ref),
-                Cell(t("serving.current")) if current else Cell(t("serving.outdated"), tone="open"),
+                await _profile(asked, one, then, drifts[version.sequence]),
             )
         )
     columns = [Column(key) for key in ("environment", "endpoint", "version", "since", "policy", "profile")]
     return Table("serving", columns, rows, total, more)
+
+
+async def _profile(asked: Asked, one: Deployment, then: Then, drifts: Sequence[Drift]) -> Cell:
+    """Whether the safety profile of what serves can be relied on, and if not why."""
+    t = asked.words
+    if drifts:
+        why = conjunction([str(t(f"drift.{finding.kind}")) for finding in drifts])
+        return Cell(t("serving.not_current", why=why), tone="open", note=asked.named(drifts[0].message))
+    if not await profile_promoted(asked.registry, one, then):
+        return Cell(t("serving.rewritten"), tone="open")
+    return Cell(t("serving.current"))
 
 
 async def _meets(asked: Asked, one: Deployment, then: Then, ref: str) -> Cell:

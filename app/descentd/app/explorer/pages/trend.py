@@ -45,6 +45,7 @@ async def _show(asked: Asked) -> View:
         "left": max(0, len(found.lines) - _CHARTS),
         "slices": [_spelt(one) for one in found.slices],
         "slice": query.get("slice"),
+        "series_name": eroded.called.labels(eroded.assessment.series).series,
         "refs": {*found.refs.values(), *eroded.called.refs.values()},
     }
     title = asked.words("trend.title", metric=metric_words(found.metric), of=called(brief))
@@ -79,7 +80,7 @@ def _chart(found: Trend, key: SeriesKey, line: Line) -> Chart:
         error = point.result.error(key.metric)
         half = None if error is None else Z95 * error
         dots.append(Dot(point.distance, point.result.value, half, called_ref(found.refs[point.version])))
-    return chart(dots, _limits(key.metric, dots))
+    return chart(dots, _limits(key.metric, dots), key.metric.range)
 
 
 def _limits(metric: MetricDefinition, dots: list[Dot]) -> list[float]:
@@ -109,7 +110,7 @@ def _points(asked: Asked, found: Trend, labels: Labels) -> Table:
             Cell(_named(asked, key, labels)),
             Cell(called_ref(found.refs[point.version]), asked.to("record", found.refs[point.version])),
             Cell(f"{point.distance:,}"),
-            Cell(interval(point.result.value, point.result.error(key.metric))),
+            Cell(interval(point.result.value, point.result.error(key.metric), key.metric.range)),
             Cell("" if point.result.n is None else f"{point.result.n:,}"),
         )
         for key, line in found.lines

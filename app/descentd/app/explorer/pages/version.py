@@ -16,14 +16,17 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.report import FindingReport, erosion
 from descentd.queries.governance.drift import drift
+from descentd.queries.governance.gate.decide import evaluate
+from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.policies import policy_history
 from descentd.queries.governance.probes import probes_of
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.related_incidents import kin_incidents
 from descentd.queries.governance.reviews import ReviewState, quorum, reviews
-from descentd.queries.governance.verdicts import verdict
+from descentd.queries.governance.verdicts import Verdict, VerdictStatus, verdict
 from descentd.queries.production.deployments import Deployment, deployments_by_record
 from descentd.queries.production.incidents import open_incidents
+from descentd.queries.prose import conjunction
 
 
 async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
@@ -40,6 +43,8 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
     tried = await probes_of(registry, brief, upto)
     kin = await kin_incidents(registry, brief, upto)
     measured = await measured_tables(asked, brief, above)
+    standing = await verdict(registry, brief.sequence, upto, asked.moment)
+    boards = await _boards(asked, brief, states, standing)
     values: dict[str, Any] = {
         "brief": brief,
         "entry": entry,
@@ -52,8 +57,9 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "erosion": eroded,
         "worse": _by_series(eroded.findings),
         "refs": {*eroded.called.refs.values()},
-        "standing": await verdict(registry, brief.sequence, upto, asked.moment),
-        "boards": await _boards(asked, states),
+        "standing": standing,
+        "boards": boards,
+        "blocked": any(one["unmet"] for one in boards),
         "reviewed": [one for one in states if one.void is None or one.claimed],
         "serving": [one for one in served if one.serves_at(_now(asked))],
         "served": served,
@@ -88,21 +94,20 @@ async def _parts(asked: Asked, content: Content) -> Parts:
     return Parts(named, found.get("code"), found.get("config", {}).get("parameters"), found.get("environment"))
 
 
-async def _boards(asked: Asked, states: Sequence[ReviewState]) -> list[dict[str, Any]]:
-    """For each environment with a policy: how many people have to say go, and how many do."""
-    in_force = await policy_history(asked.registry, asked.upto, all=False)
-    return [
-        {
-            "environment": one.policy.environment,
-            "quorum": quorum(states, one.policy.environment, one.policy),
-            "mine": any(
-                state.person == asked.principal.person
-                for state in states
-                if state.void is None and state.environment == one.policy.environment
-            ),
-        }
-        for one in in_force
-    ]
+async def _boards(asked: Asked, brief: Brief, states: Sequence[ReviewState], standing: Verdict) -> list[dict[str, Any]]:
+    """For each environment with a policy: how many people have to say go, and how many do.
+
+    Where it is approved also what the gate says, since people may have said go to what a rule blocks.
+    """
+    found = []
+    for one in await policy_history(asked.registry, asked.upto, all=False):
+        place = one.policy.environment
+        reached = quorum(states, place, one.policy)
+        approved = standing.status is VerdictStatus.APPROVED and reached.reached and bool(reached.people)
+        decided = await evaluate(asked.registry, brief, place, asked.upto, asked.moment) if approved else None
+        unmet = [rule.name for rule in decided.rules if rule.outcome is not GateOutcome.PASSED] if decided else []
+        found.append({"environment": place, "quorum": reached, "gate": decided, "unmet": conjunction(unmet)})
+    return found
 
 
 async def _deployments(asked: Asked, brief: Brief) -> list[Deployment]:

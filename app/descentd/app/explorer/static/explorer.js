@@ -13,6 +13,18 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 
+// The slider says from when an entry of the log is while it is moved, and shows the page of then when it is let go.
+document.addEventListener("input", ({ target }) => {
+  const form = target.closest?.(".slider");
+  if (!form) return;
+  const marks = form.dataset.marks.split(";").map((mark) => mark.split("="));
+  const [, moment] = marks.findLast(([entry]) => Number(entry) <= Number(target.value)) ?? [];
+  form.querySelector("output").textContent = moment ?? "";
+});
+document.addEventListener("change", ({ target }) => {
+  if (target.type === "range") target.form.requestSubmit();
+});
+
 // What is folded is printed too.
 window.addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("details[data-printed]:not([open])")) {
