@@ -1,6 +1,7 @@
 """Python client of Descent: asks a registry of model lineages, and reads and sends the manifests that fill it.
 
-What reads manifests is imported when it is first used, so that commands that read none start sooner.
+What reads manifests and what a training needs are imported when they are first used, so that other commands start
+sooner.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ from descent.errors import DescentError, InvalidManifest, Problem, Refused, Unin
 
 if TYPE_CHECKING:
     from descent.manifest import Manifest, load_manifest, parse_manifest
+    from descent.training import AsyncRun, Run, async_run, run
 
 __all__ = [
+    "AsyncRun",
     "Client",
     "Connection",
     "DescentError",
@@ -22,10 +25,13 @@ __all__ = [
     "Manifest",
     "Problem",
     "Refused",
+    "Run",
     "Unintelligible",
     "Unreachable",
+    "async_run",
     "load_manifest",
     "parse_manifest",
+    "run",
 ]
 
 
@@ -34,4 +40,8 @@ def __getattr__(name: str) -> Any:
         from descent import manifest
 
         return getattr(manifest, name)
+    if name in ("AsyncRun", "Run", "async_run", "run"):
+        from descent import training
+
+        return getattr(training, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

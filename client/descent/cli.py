@@ -32,6 +32,7 @@ from descent.commands import (
     probes,
     production,
     proofs,
+    push,
     records,
     trace,
     trend,
@@ -67,6 +68,7 @@ app = typer.Typer(
 app.command()(manifests.register)
 app.command()(manifests.check)
 app.command("import")(imports.import_)
+app.command()(push.push)
 app.command()(records.search)
 app.command()(records.show)
 app.command()(models.models)

@@ -151,7 +151,10 @@ def print_build(record: Record) -> None:
     """Print how a version was built: code, parameters, environment and files."""
     code, config, environment = record["code"], record["config"], record["environment"]
     path = f" {code['path']}" if code and code.get("path") else ""
-    _pairs("Code", [(code["repository"], code["commit"] + path)] if code else [])
+    built_from = [(code["repository"], code["commit"] + path)] if code else []
+    built_from += [("not in the commit", code["diff"])] if code and code.get("diff") else []
+    built_from += [("command", record["command"])] if record.get("command") else []
+    _pairs("Code", built_from)
     parameters = config["parameters"] if config else {}
     if isinstance(parameters, dict):
         _pairs("Config", [(key, json.dumps(value, ensure_ascii=False)) for key, value in parameters.items()])

@@ -34,10 +34,13 @@ class Transport:
         import httpx2  # here, because it takes longer to import than all else of a command together
 
         self.url = url.rstrip("/")
+        self.client_version = metadata.version("descent-client")
+        self.warnings: list[str] = []
+        """What the registry had to say beside its last answer, such as names that look like others."""
         headers = {
             "Accept": "application/graphql-response+json",
             "Content-Type": "application/json",
-            "User-Agent": f"descent-client/{metadata.version('descent-client')}",
+            "User-Agent": f"descent-client/{self.client_version}",
         }
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -96,6 +99,26 @@ class Transport:
             raise self._unintelligible("signed another answer than it gave")
         return {name: statement[name] for name in ("question", "answer", "note")}
 
+    def query(self, text: str, /, **variables: Any) -> Json:
+        """Return the data that the registry answers to any GraphQL operation, with its variables by name.
+
+        Raises what every method of a client raises; `warnings` has what the registry says beside the data.
+        """
+        return self._answer(self._post(_body({"query": text, "variables": variables}), None))
+
+    def server_version(self) -> str:
+        """Return the version of the server; raises Unreachable, and Unintelligible if it is no Descent server."""
+        response = self._send("GET", "/version")
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        match answer:
+            case {"name": "descentd", "version": str(version)} if response.status_code == HTTPStatus.OK:
+                return version
+            case _:
+                raise self._unintelligible("does not say which version of Descent it is")
+
     def checkpoint(self) -> str | None:
         """Return the signed checkpoint of the log, a C2SP note; None if the registry has no key."""
         response = self._send("GET", "/checkpoint")
@@ -109,12 +132,7 @@ class Transport:
         """Send an operation, and return the field of its answer."""
         given = {name: value for name, value in variables.items() if value is not None}
         body = {"query": sent(operation), "operationName": operation, "variables": given}
-        try:
-            data = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
-        except ValueError as error:
-            message = "NaN and infinity cannot be sent: leave them out, or send them as text."
-            raise InvalidInput([Problem(message, "INVALID_INPUT")]) from error
-        answer = self._answer(self._post(data, progress))
+        answer = self._answer(self._post(_body(body), progress))
         if field not in answer or answer[field] is None:
             raise self._unintelligible(f"left {field} out of its answer")
         result: Json = answer[field]
@@ -134,22 +152,18 @@ class Transport:
         try:
             return self._http.request(method, f"{self.url}{path}", **parts)
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-            raise Unreachable.because(f"{self._place()} is not an address: write it like {DEFAULT_URL}.") from error
+            raise Unreachable.because(f"{self.place} is not an address: write it like {DEFAULT_URL}.") from error
         except httpx2.ConnectError as error:
             message = (
-                f"No server answers at {self._place()}: start `descentd serve`, or set DESCENT_URL to the address of "
+                f"No server answers at {self.place}: start `descentd serve`, or set DESCENT_URL to the address of "
                 "the server."
             )
             raise Unreachable.because(message) from error
         except httpx2.TimeoutException as error:
-            message = (
-                f"{self._place()} did not answer in time: try again, with a longer timeout if the manifest is large."
-            )
+            message = f"{self.place} did not answer in time: try again, with a longer timeout if the manifest is large."
             raise Unreachable.because(message) from error
         except httpx2.RequestError as error:
-            message = (
-                f"The connection to {self._place()} was lost ({error}): try again; registering twice adds nothing."
-            )
+            message = f"The connection to {self.place} was lost ({error}): try again; registering twice adds nothing."
             raise Unreachable.because(message) from error
 
     def _answer(self, response: "httpx2.Response") -> Json:
@@ -157,6 +171,8 @@ class Transport:
             answer = response.json()
         except ValueError as error:
             raise self._unintelligible(f"answered {response.status_code} without GraphQL") from error
+        extensions = answer.get("extensions") if isinstance(answer, dict) else None
+        self.warnings = [str(text) for text in (extensions or {}).get("warnings") or ()]
         if isinstance(answer, dict) and answer.get("errors"):
             raise refusal([_problem(error) for error in answer["errors"]])
         data = answer.get("data") if isinstance(answer, dict) else None
@@ -166,11 +182,12 @@ class Transport:
 
     def _unintelligible(self, what: str) -> Unintelligible:
         return Unintelligible.because(
-            f"{self._place()} {what}: check that DESCENT_URL is the address of a Descent server."
+            f"{self.place} {what}: check that DESCENT_URL is the address of a Descent server."
         )
 
-    def _place(self) -> str:
-        """Return the address without the password in it, if it has one."""
+    @property
+    def place(self) -> str:
+        """The address without the password in it, if it has one."""
         scheme, slashes, rest = self.url.partition("//")
         return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
@@ -191,6 +208,14 @@ def sent(operation: str) -> str:
     # The second brace opens the selection of the root field: the definitions of variables have no braces.
     head, root, rest = text.split("{", 2)
     return f"{head}{{{root}{{\n    ...Additions{rest}\n{additions.read_text('utf-8')}"
+
+
+def _body(body: Mapping[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    except ValueError as error:
+        message = "NaN and infinity cannot be sent: leave them out, or send them as text."
+        raise InvalidInput([Problem(message, "INVALID_INPUT")]) from error
 
 
 def _chunks(data: bytes, progress: Progress) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import metadata
 from typing import Any
 
 Answer = Callable[[dict[str, Any]], Any]
@@ -18,6 +19,8 @@ class Registry:
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.raw: tuple[int, bytes] | None = None
+        self.version = metadata.version("descent-client")
+        self.visits = 0
 
     def on(self, operation: str, data: Any) -> None:
         """Give the same data whenever the operation is asked for."""
@@ -44,6 +47,14 @@ def running_registry() -> Iterator[Registry]:
                 status, answer = 200, json.dumps(registry.answers[body["operationName"]](body["variables"])).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/graphql-response+json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def do_GET(self) -> None:
+            registry.visits += 1
+            answer = json.dumps({"name": "descentd", "version": registry.version}).encode()
+            self.send_response(200 if self.path == "/version" else 404)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)

@@ -3,8 +3,6 @@
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,15 +13,13 @@ from descent import console
 from descent.client import Client
 from descent.errors import DescentError, InvalidManifest
 from descent.options import Output, Session, Url
+from descent.progress import LARGE, bytes_progress
 
 if TYPE_CHECKING:
     from descent.manifest import Manifest
 
 REGISTER_TIMEOUT = 900.0
 """Seconds to wait for the answer to one manifest: also a large one is a single transaction."""
-
-LARGE = 1_000_000
-"""Bytes from which on progress is printed also if stderr is not a terminal."""
 
 Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Manifests in YAML or JSON; - reads from stdin.")]
 
@@ -148,7 +144,8 @@ def _send(client: Client, manifest: "Manifest") -> dict[str, Any]:
     started = time.monotonic()
     console.say(f"{manifest.source}: {_summary(manifest)}")
     try:
-        with _progress(manifest.source) as moved:
+        names = f"sending {manifest.source}", f"{manifest.source}: sent"
+        with bytes_progress(*names, console.say, then="the registry is writing") as moved:
             answer = client.register(manifest.content, moved)
     except DescentError as error:
         for problem in error.problems:
@@ -157,41 +154,6 @@ def _send(client: Client, manifest: "Manifest") -> dict[str, Any]:
     seconds = time.monotonic() - started
     console.say(f"{manifest.source}: {answer['created']} created, {answer['existing']} existing, in {seconds:.1f} s")
     return answer
-
-
-@contextmanager
-def _progress(source: str) -> Iterator[Any]:
-    """Show how much is sent: a bar on a terminal, otherwise a line at each quarter of a large manifest."""
-    if not sys.stderr.isatty():
-        yield _Lines(source)
-        return
-    from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console.stderr(), transient=True) as bar:
-        task = bar.add_task(f"sending {console.printable(source)}", total=None)
-
-        def moved(sent: int, size: int) -> None:
-            bar.update(task, completed=sent, total=size)
-            if sent == size:
-                bar.update(task, description="the registry is writing", total=None)
-
-        yield moved
-
-
-class _Lines:
-    """Progress if stderr is not a terminal: few lines, as a log needs them."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.quarter = 0
-
-    def __call__(self, sent: int, size: int) -> None:
-        quarter = 4 * sent // size
-        if size >= LARGE and quarter > self.quarter:
-            self.quarter = quarter
-            wait = "; the registry is writing" if sent == size else ""
-            console.say(f"{self.source}: sent {sent / 1e6:.1f} of {size / 1e6:.1f} MB{wait}")
 
 
 def _print_registered(total: dict[str, Any], session: Session) -> None:

@@ -77,6 +77,9 @@ class CodeInput(Input):
     path: Value | None = None
     """The folder or file within the repository."""
 
+    diff: Digest | None = None
+    """The digest of what differed from the commit, if anything did."""
+
 
 class DependencyInput(Input):
     """A package and its version."""
@@ -273,6 +276,9 @@ class ModelVersionInput(Input):
 
     environment: EnvironmentInput | None = None
     """The environment in which it was built."""
+
+    command: Prose | None = None
+    """The command line that built it, without secrets; it tells no two builds apart."""
 
     interventions: tuple[InterventionInput, ...] | None = None
     """The interventions in its making."""

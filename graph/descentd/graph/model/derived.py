@@ -26,12 +26,13 @@ def label_of(kind: Kind, content: Content) -> str | None:
             return None
 
 
-_NOT_BUILD: Final = ("name", "version", "createdAt", "description")
+_NOT_BUILD: Final = ("name", "version", "createdAt", "description", "command")
 _IDENTIFYING: Final = ("artifacts", "code", "config")
 
 
 def build_of(content: Content) -> str | None:
-    """What a version is apart from its names: the id of its content without label, date, description and places.
+    """What a version is apart from its names: the id of its content without label, date, description, command and
+    places.
 
     None where neither artifact, code nor config is given: data alone identifies nothing.
     """

@@ -147,7 +147,7 @@ _DATA: Final[Sequence[tuple[str, Read]]] = (
 _FACTS: Final[Mapping[Kind, Sequence[tuple[str, Read]]]] = {
     Kind.DATASET: _DATA,
     Kind.PARTITION: _DATA,
-    Kind.CODE: (("repository", _text), ("commit", _text), ("path", _text)),
+    Kind.CODE: (("repository", _text), ("commit", _text), ("path", _text), ("diff", _text)),
     Kind.CONFIG: (("parameters", _pairs),),
     Kind.ENVIRONMENT: (("python", _text), ("hardware", _text), ("dependencies", _packages)),
     Kind.METRIC_DEFINITION: (

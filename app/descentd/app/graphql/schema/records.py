@@ -7,7 +7,7 @@ from strawberry.types import Info
 
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.enums import RecordKind, Role
-from descentd.app.graphql.schema.scalars import JSON, DateTime, Ref
+from descentd.app.graphql.schema.scalars import JSON, DateTime, Digest, Ref
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
@@ -152,6 +152,10 @@ class Code(Record, kind=Kind.CODE):
     @strawberry.field(description="The folder or file within the repository.")
     async def path(self, info: Info) -> str | None:
         return (await self._content(info)).get("path")
+
+    @strawberry.field(description="The digest of what differed from the commit; null if nothing did.")
+    async def diff(self, info: Info) -> Digest | None:
+        return (await self._content(info)).get("diff")
 
 
 @strawberry.type(description="The configuration of a training.")

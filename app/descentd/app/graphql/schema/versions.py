@@ -101,6 +101,10 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")
 
+    @strawberry.field(description="The command line that built it, without secrets.")
+    async def command(self, info: Info) -> str | None:
+        return (await self._content(info)).get("command")
+
     @strawberry.field(description="What it was derived from, the first parent first.")
     async def parents(self, info: Info) -> list[Parent]:
         parents = (await self._content(info)).get("parents", ())

@@ -1,0 +1,1 @@
+"""Runs of a training, registered by the client."""

@@ -1,0 +1,181 @@
+"""No secret enters a record, and what only looks a little like one does."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from descent.training.masking import MASK, Masker, is_secret_name
+
+SECRET_NAMES = [
+    "password", "db_password", "DB_PASSWD", "pwd", "secret", "client_secret", "clientSecret", "AWS_SECRET_ACCESS_KEY",
+    "api_key", "apiKey", "apikey", "OPENAI_API_KEY", "x-api-key", "private_key", "credentials", "token", "HF_TOKEN",
+    "hf_token", "hfToken", "access_token", "wandb.token", "auth_token", "token_2", "bearer", "authorization", "cookie",
+    "AZURE_STORAGE_CONNECTION_STRING", "X-Amz-Signature", "sig", "sentry_dsn", "basic_auth", "ssh_key", "api_tokens",
+]  # fmt: skip
+HARMLESS_NAMES = [
+    "pad_token", "eos_token", "bos_token", "unk_token", "mask_token", "cls_token", "image_token", "max_tokens",
+    "max_new_tokens", "tokenizer", "token_type_ids", "tokens_per_batch", "next_token", "additional_special_tokens",
+    "key", "keys", "key_size", "num_key_value_heads", "monkey", "keyboard", "author", "authority", "signal", "sigma",
+    "secretary", "passes", "learning_rate", "dataset", "class_token", "stop_token", "primary_key", "sort_key",
+]  # fmt: skip
+SECRETS = st.text("abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789_~+", min_size=8, max_size=40).map(
+    "Zq9".__add__
+)
+"""None of them occurs in a text by chance."""
+ODD_SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="\\*"), min_size=6).map(
+    "Zq9".__add__
+)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-1000, 1000)
+    | st.floats(-1, 1)
+    | st.sampled_from(["adamw", "cosine", "<pad>"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(HARMLESS_NAMES), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def masked(value: Any, environment: dict[str, str] | None = None) -> Any:
+    return Masker(environment or {}).value(value)
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize("name", HARMLESS_NAMES)
+def test_names_that_are_none_of_a_secret(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def put(value: Any, at: list[str | int], name: str, secret: Any) -> Any:
+    """A config that has a secret under a name, in the depth that `at` leads to."""
+    inside: Any = {name: secret, "beside": value}
+    for step in at:
+        inside = [value, inside] if isinstance(step, int) else {step: inside, "other": value}
+    return inside
+
+
+PLACES = st.lists(st.sampled_from(["optimizer", "data", 1]), max_size=4)
+
+
+@given(JSON, PLACES, st.sampled_from(SECRET_NAMES), ODD_SECRETS)
+def test_a_value_under_a_secret_name_is_in_no_config(value: Any, at: list[str | int], name: str, secret: str) -> None:
+    for held in (secret, [secret, secret], {"value": secret}):
+        clean = masked(put(value, at, name, held))
+        assert secret not in json.dumps(clean, ensure_ascii=False)
+        assert clean != put(value, at, name, held)
+
+
+@given(JSON)
+def test_what_holds_no_secret_stays_as_it_is(value: Any) -> None:
+    masker = Masker({"HF_TOKEN": "Zq9abcdefghij", "PATH": "/usr/bin", "PWD": "/home/ana/adamw"})
+    assert masker.value(value) == value
+    assert masker.masked == []
+
+
+@given(SECRETS, st.sampled_from(["{}", "see {} there", "--flag={}", "a:{}", "[{}]", "x{}y"]), PLACES)
+def test_what_the_environment_keeps_secret_is_nowhere(secret: str, text: str, at: list[str | int]) -> None:
+    config = put(1, at, "note", text.format(secret))
+    assert secret not in json.dumps(masked(config, {"WANDB_API_KEY": secret}))
+    keyed = masked({secret: 1, f"{secret}2": 2}, {"WANDB_API_KEY": secret})
+    assert secret not in json.dumps(keyed)
+    assert sorted(keyed.values()) == [1, 2]
+
+
+PASSWORDS = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="@\"'<>\\ *?#"), min_size=6
+).map("Zq9".__add__)
+
+
+@given(st.sampled_from(["https", "postgresql", "s3", "git+https", "redis"]), st.sampled_from(["", "ana"]), PASSWORDS)
+def test_addresses_lose_their_credentials(scheme: str, user: str, password: str) -> None:
+    for text in ("{}://{}:{}@host:80/path", "from {}://{}:{}@host/a, later"):
+        clean = Masker({}).text(text.format(scheme, user, password))
+        assert password not in clean
+        assert "host" in clean
+
+
+@given(st.sampled_from(["token", "access_token", "X-Amz-Signature", "sig", "api_key"]), SECRETS)
+def test_addresses_lose_the_keys_in_their_query(name: str, secret: str) -> None:
+    clean = Masker({}).text(f"https://host/path?part=1&{name}={secret}&more=2")
+    assert clean == f"https://host/path?part=1&{name}={MASK}&more=2"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://host:8080/path@v2",
+        "https://host/a?b=c#d@e",
+        "git@github.com:org/repo.git",
+        "ssh://git@github.com/org/repo.git",
+        "s3://bucket/key=value/part-0.parquet",
+        "file:///home/ana/model.safetensors",
+        "oci://registry/model@sha256:" + "a" * 64,
+    ],
+)
+def test_addresses_without_credentials_stay_as_they_are(address: str) -> None:
+    assert Masker({}).text(address) == address
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "hf_" + "a" * 34, "ghp_" + "A1" * 18, "github_pat_" + "A1_" * 10, "glpat-" + "a1" * 10, "sk-proj-" + "a1" * 20,
+        "AKIA" + "A1" * 8, "AIza" + "a1" * 18, "xoxb-1234567890-abcdef", "npm_" + "a1" * 18, "pypi-" + "Ag" * 20,
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "sk_live_" + "a1" * 12,
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----",
+    ],
+)  # fmt: skip
+def test_well_known_tokens_are_masked_wherever_they_are(token: str) -> None:
+    for text in (token, f"use {token}, please", f'{{"x": "{token}"}}'):
+        assert token not in Masker({}).text(text)
+        assert token[5:] not in Masker({}).text(text)
+
+
+@given(st.sampled_from(SECRET_NAMES), ODD_SECRETS.filter(lambda secret: "=" not in secret))
+def test_command_lines_lose_their_secrets(name: str, secret: str) -> None:
+    option = f"--{name}"
+    for arguments in (
+        [option, secret],
+        [f"{option}={secret}"],
+        [f"db.{name}={secret}"],
+        [f"{option}={secret} {secret}"],
+    ):
+        shown = Masker({}).command(["train.py", "--epochs", "3", *arguments, "last"])
+        assert secret not in " ".join(shown)
+        assert shown[:3] == ["train.py", "--epochs", "3"]
+        assert shown[-1] == "last"
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ('{"password": "a\\"b c", "user": "ana"}', '{"password": "***", "user": "ana"}'),
+        ("Server=db;Password=hunter2;Port=1", "Server=db;Password=***;Port=1"),
+        ("Authorization: Basic YWxhZGRpbjpvcGVu", "Authorization: ***"),
+        ("curl -H 'Authorization: Bearer abc123def456'", "curl -H 'Authorization: ***'"),
+        ("with Bearer abc123def456", "with Bearer ***"),
+        ("a bearer of good news", "a bearer of good news"),
+        ("pad_token: <pad>, lr=0.1", "pad_token: <pad>, lr=0.1"),
+        ("password='unfinished", "password='***"),
+    ],
+)
+def test_secrets_inside_of_texts(text: str, clean: str) -> None:
+    assert Masker({}).text(text) == clean
+
+
+def test_flags_and_numbers_of_tokens_stay() -> None:
+    config = {"use_auth_token": True, "token": 0, "password": None, "secret": "", "sequence": {"token": 7}}
+    assert masked(config) == config
+
+
+def test_what_was_masked_is_named() -> None:
+    masker = Masker({})
+    masker.value({"a": {"password": "x"}, "b": ["https://u:p@host", "ok"], "c": 1}, ("config",))
+    assert masker.masked == ["config.a.password", "config.b[0]"]

@@ -1,0 +1,333 @@
+"""Runs against a registry that says what a test wants, over a real socket."""
+
+import asyncio
+import hashlib
+import json
+import os
+import stat
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import descent
+from descent import compatibility, errors
+from descent.cli import app
+from descent.training.pending import PendingFolder, state_folder
+from tests.client.registry import Registry
+
+REF = "model:credit-risk@4.2"
+REGISTERED = {
+    "created": 2,
+    "existing": 1,
+    "records": [
+        {"id": "sha256:" + "c" * 64, "ref": "sha256:" + "c" * 64, "kind": "CONFIG"},
+        {"id": "sha256:" + "5" * 64, "ref": REF, "kind": "MODEL_VERSION"},
+    ],
+}
+AWAY = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that no launcher started, with a folder of its own for what it keeps, outside of any repository."""
+    for name in [*descent.training.ranks.VARIABLES, "DESCENT_URL", "DESCENT_TOKEN"]:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DESCENT_STATE", str(tmp_path / "state"))
+    monkeypatch.setattr("descent.training.runs.running_script", lambda: tmp_path / "train.py")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.resolve().parent))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(compatibility, "_compared", {})
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+def kept() -> list[Path]:
+    return PendingFolder(state_folder(os.environ)).files()
+
+
+def test_a_run_registers_what_it_logged(registry: Registry, tmp_path: Path, said: list[str]) -> None:
+    registry.on("Register", {"register": REGISTERED})
+    (tmp_path / "profile.yaml").write_text("intended_use: Rank.\nmust_not_do: [Decline.]\n")
+    (tmp_path / "out" / "deep").mkdir(parents=True)
+    (tmp_path / "out" / "deep" / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "out" / "config.json").write_bytes(b"{}")
+    parents: list[str | tuple[str, str]] = ["model:credit-risk@4.1", ("model:base@1", "distill")]
+    with descent.run("credit-risk", parents=parents, url=registry.url, token="t0", say=said.append) as run:
+        run.use("dataset:loans@2024-12#train-us")
+        run.use("dataset:refusals@1", role="preference")
+        run.log_config({"lr": 0.1})
+        run.log_config({"epochs": 3, "password": "hunter2"})
+        run.log_artifact("out", uri="s3://models/4.2")
+        run.log_evaluation(
+            "fairness-suite",
+            "1.3",
+            {"accuracy": 0.894, "selection_rate": {"value": 0.5, "n": 20, "slice": {"age_group": "65+"}}},
+            n=40_000,
+            data="dataset:loans@2024-12#holdout",
+            evaluated_at=datetime.fromisoformat("2025-07-21T09:00:00+00:00"),
+        )
+        run.safety_profile("profile.yaml")
+    assert run.ref == REF
+    assert run.id == "sha256:" + "5" * 64
+    assert run.kept is None
+    [variables] = registry.variables("Register")
+    [model] = variables["manifest"]["models"]
+    assert model.pop("createdAt")
+    assert model.pop("command")
+    assert model.pop("environment")["dependencies"]
+    assert model == {
+        "name": "credit-risk",
+        "parents": [
+            {"ref": "model:credit-risk@4.1", "relation": "FINE_TUNE"},
+            {"ref": "model:base@1", "relation": "DISTILL"},
+        ],
+        "trainedOn": [
+            {"ref": "dataset:loans@2024-12#train-us", "role": "TRAIN"},
+            {"ref": "dataset:refusals@1", "role": "PREFERENCE"},
+        ],
+        "config": {"lr": 0.1, "epochs": 3, "password": "***"},
+        "artifacts": [
+            {
+                "uri": f"s3://models/4.2/{name}",
+                "digest": f"sha256:{hashlib.sha256(data).hexdigest()}",
+                "size": len(data),
+            }
+            for name, data in (("config.json", b"{}"), ("deep/model.safetensors", b"weights"))
+        ],
+        "safetyProfile": {"intendedUse": "Rank.", "mustNotDo": ["Decline."]},
+    }
+    assert variables["manifest"]["evaluations"] == [
+        {
+            "subject": "model:credit-risk",
+            "suite": {"name": "fairness-suite", "version": "1.3"},
+            "evaluatedAt": "2025-07-21T09:00:00+00:00",
+            "data": "dataset:loans@2024-12#holdout",
+            "metrics": [
+                {"name": "accuracy", "n": 40_000, "value": 0.894},
+                {
+                    "name": "selection_rate",
+                    "n": 20,
+                    "slice": [{"attribute": "age_group", "value": "65+"}],
+                    "value": 0.5,
+                },
+            ],
+        }
+    ]
+    assert registry.asked[0][0]["Authorization"] == "Bearer t0"
+    assert [sentence.split(":")[0] for sentence in said] == [
+        "model",
+        "No code is recorded",
+        "Masked, because they look like secrets",
+    ]
+    assert "model:credit-risk@4.1 is recorded as the parent of a fine-tune" in said[0]
+    assert "in no git repository" in said[1]
+    assert "models[0].config.password" in said[2]
+
+
+def test_warnings_of_the_registry_are_passed_on(registry: Registry, said: list[str]) -> None:
+    answer = {"data": {"register": REGISTERED}, "extensions": {"warnings": ["модель looks like model."]}}
+    registry.answers["Register"] = lambda _variables: answer
+    with descent.run("m", url=registry.url, say=said.append):
+        pass
+    assert said[-1] == "модель looks like model."
+
+
+def test_nothing_is_registered_after_an_exception(registry: Registry, said: list[str]) -> None:
+    def train() -> None:
+        with descent.run("m", url=registry.url, say=said.append) as run:
+            run.log_config({"lr": 1})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train()
+    assert registry.asked == []
+    assert kept() == []
+    assert said[-1] == "Nothing is registered: the run ended with ZeroDivisionError."
+
+
+def test_only_rank_0_registers(registry: Registry, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    with descent.run("m", parents=["model:a@1"], url=registry.url, say=said.append) as run:
+        run.log_config({"lr": 1})
+        run.log_artifact("written by rank 0 only")
+    assert run.ref is None
+    assert (registry.asked, registry.visits, kept()) == ([], 0, [])
+    assert said == ["Not registered by this process, which is of rank 1: rank 0 registers."]
+
+
+def test_the_async_twin_registers_too(registry: Registry, said: list[str]) -> None:
+    registry.on("Register", {"register": REGISTERED})
+
+    async def train() -> str | None:
+        async with descent.async_run("m", url=registry.url, say=said.append) as run:
+            run.log_config({"lr": 1})
+        return run.ref
+
+    assert asyncio.run(train()) == REF
+
+
+def test_a_manifest_is_kept_while_the_server_is_away_and_pushed_later(
+    registry: Registry, said: list[str], tmp_path: Path
+) -> None:
+    with descent.run("m", url=AWAY, say=said.append) as run:
+        run.log_config({"lr": 1, "token": "s3cret"})
+    assert (run.ref, run.id) == (None, None)
+    [path] = kept()
+    assert run.kept == path
+    assert path.parent == tmp_path / "state" / "pending"
+    assert f"kept in {path}: `descent push` sends it." in said[-1]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert "s3cret" not in path.read_text("utf-8")
+
+    def push(*options: str) -> tuple[int, Any]:
+        ran = CliRunner().invoke(app, ["push", "--url", registry.url, "--format", "json", *options])
+        return ran.exit_code, json.loads(ran.stdout)
+
+    registry.on("Register", {"register": REGISTERED})
+    code, [row] = push()
+    assert (code, row["status"]) == (0, "other address")
+    registry.refuse("Register", {"message": "There is no dataset.", "extensions": {"code": "UNKNOWN_REFERENCE"}})
+    code, [row] = push("--all")
+    assert (code, row["status"], row["reason"]) == (1, "refused", "There is no dataset. (UNKNOWN_REFERENCE)")
+    assert push("--list")[1][0]["status"] == "refused"
+    registry.refuse("Register", {"message": "The store is away.", "extensions": {"code": "UNAVAILABLE"}})
+    assert push("--all")[1][0]["status"] == "not sent"
+    registry.on("Register", {"register": REGISTERED})
+    code, [row] = push("--all")
+    assert (code, row["status"], row["ref"]) == (0, "registered", REF)
+    sent = registry.variables("Register")
+    assert len(sent) == 3
+    assert sent[0] == sent[1] == sent[2]
+    assert (kept(), push()) == ([], (0, []))
+
+
+def test_a_refused_manifest_is_kept_with_the_reason(registry: Registry, said: list[str]) -> None:
+    problem = {"message": "It is 0.1 there.", "extensions": {"code": "VERSION_CONFLICT", "field": "models[0].config"}}
+    registry.refuse("Register", problem)
+
+    def train() -> None:
+        with descent.run("m", version="1", url=registry.url, say=said.append):
+            pass
+
+    with pytest.raises(errors.VersionConflict):
+        train()
+    [path] = kept()
+    assert json.loads(path.read_text())["refused"] == "models[0].config: It is 0.1 there. (VERSION_CONFLICT)"
+    assert said[-1].startswith("Refused: models[0].config: It is 0.1 there.")
+
+
+def test_the_same_manifest_is_kept_once(tmp_path: Path) -> None:
+    folder = PendingFolder(tmp_path / "state")
+    for _ in range(2):
+        folder.keep("http://one", {"models": [{"name": "m"}]}, "away")
+    folder.keep("http://two", {"models": [{"name": "m"}]}, "away")
+    assert len(folder.files()) == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"\xff", b'{"format": 2}', b"[" * 100_000])
+def test_files_that_are_none_of_ours_are_named_and_the_rest_is_sent(
+    content: bytes, registry: Registry, said: list[str]
+) -> None:
+    with descent.run("m", url=AWAY, say=said.append):
+        pass
+    [path] = kept()
+    (path.parent / "other.json").write_bytes(content)
+    registry.on("Register", {"register": REGISTERED})
+    ran = CliRunner().invoke(app, ["push", "--url", registry.url, "--all"])
+    assert ran.exit_code == 1
+    assert "other.json" in ran.stderr
+    assert REF in ran.stdout
+    assert [one.name for one in kept()] == ["other.json"]
+
+
+# ---------------------------------------------------------------- wrong input, at once and not hours later
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "a@b"}, 'contains "@"'),
+        ({"name": "m", "parents": ["dataset:d@1"]}, "a model is expected"),
+        ({"name": "m", "parents": [("model:a@1", "copied")]}, "is no relation"),
+        ({"name": "m", "parents": "model:a"}, "is not in this manifest"),
+        ({"name": "m", "version": "../x"}, "path step"),
+    ],
+)
+def test_names_and_parents_are_checked_at_once(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(errors.InvalidManifest, match=words):
+        descent.run(**options)
+
+
+def test_what_cannot_be_registered_is_refused_when_it_is_logged(registry: Registry, said: list[str]) -> None:
+    registry.on("Register", {"register": REGISTERED})
+    with descent.run("m", version="1", url=registry.url, say=said.append) as run:
+        with pytest.raises(errors.InvalidManifest, match="a dataset is expected"):
+            run.use("model:a@1")
+        with pytest.raises(errors.InvalidManifest, match="is no training role"):
+            run.use("dataset:d@1", role="testing")
+        run.log_config({"lr": 1})
+        with pytest.raises(errors.InvalidInput, match="lr was logged as 1 and is now 2"):
+            run.log_config({"lr": 2})
+        with pytest.raises(errors.InvalidInput, match="accuracy is nan"):
+            run.log_evaluation("s", "1", {"accuracy": float("nan")})
+        with pytest.raises(errors.InvalidInput, match="needs a result"):
+            run.log_evaluation("s", "1", {})
+        with pytest.raises(errors.InvalidManifest, match="send it as a fraction"):
+            run.log_evaluation("s", "1", {"accuracy": 89.4})
+        with pytest.raises(errors.InvalidManifest, match="must_not_do, which is missing"):
+            run.safety_profile({"intended_use": "x"})
+        with pytest.raises(FileNotFoundError):
+            run.safety_profile("missing.yaml")
+        with pytest.raises(errors.DescentError, match="cannot be read"):
+            run.log_artifact("missing.bin")
+    [model] = registry.variables("Register")[0]["manifest"]["models"]
+    assert model["config"] == {"lr": 1}
+    assert not {"trainedOn", "safetyProfile", "artifacts"} & model.keys()
+    assert "evaluations" not in registry.variables("Register")[0]["manifest"]
+
+
+def test_a_run_is_used_in_its_block_and_once(registry: Registry, said: list[str]) -> None:
+    registry.on("Register", {"register": REGISTERED})
+    run = descent.run("m", url=registry.url, say=said.append)
+    with pytest.raises(errors.InvalidInput, match="with"):
+        run.log_config({})
+    with run:
+        pass
+    with pytest.raises(errors.InvalidInput, match="entered before"), run:
+        pass
+
+
+# ---------------------------------------------------------------- versions
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "words"),
+    [
+        ("0.1.0", "0.1.7", None),
+        ("1.2.0", "1.9.3", None),
+        ("0.1.0", "0.2.0", "install descent-client 0.2"),
+        ("0.3.0", "0.2.0", "upgrade the server, or install descent-client 0.2"),
+        ("1.0.0", "2.1.0", "install descent-client 2"),
+        ("0.1.0", "nightly", "install the descent-client of the server's version"),
+    ],
+)
+def test_versions_that_do_not_fit_are_named(client: str, server: str, words: str | None) -> None:
+    said = compatibility.sentence(client, server)
+    assert said is None if words is None else said and words in said
+
+
+def test_versions_are_compared_once(registry: Registry, said: list[str]) -> None:
+    registry.on("Register", {"register": REGISTERED})
+    registry.version = "99.0.0"
+    for _ in range(2):
+        with descent.run("m", url=registry.url, say=said.append):
+            pass
+    assert registry.visits == 1
+    assert sum("which may not fit" in sentence for sentence in said) == 2
