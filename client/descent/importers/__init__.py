@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from descent.importers.reading import Sources
 
 FORMATS: Final = {
+    "hf": "hf",
     "lm-eval": "lm_eval",
 }
 """The formats by their names on the command line, with the module of each."""

@@ -1,8 +1,10 @@
 """What an importer makes of one transaction: a manifest, what became what, and what could not be placed."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,11 +12,47 @@ from descent.importers.at import At
 from descent.importers.metrics import Metric, MetricTable, NotPlaced, outside_range
 from descent.importers.reading import refused
 from descent.names import Ref, fault_in_name, fault_in_new_name
+from descent.nodes import MAX_INTEGER
 
 UNSTATED: Final = "unstated"
 """The version of something whose version no file states. It is a label of its own, so that nothing is guessed."""
 
 _PATH: Final = re.compile(r"/|\\|~|\.{1,2}(/|\\|$)|[A-Za-z]:[/\\]|file:")
+
+
+def is_path(name: str) -> bool:
+    """Return whether a model's name is a path on some machine, which names no model."""
+    return _PATH.match(name) is not None
+
+
+def moment(at: At) -> str | None:
+    """Return a moment in RFC 3339; None if there is none, or one without its offset (a date is one of UTC)."""
+    text = at.value
+    if not isinstance(text, str):
+        return None
+    try:
+        read = datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+    if len(text.strip()) == len("2025-01-15"):
+        read = read.replace(tzinfo=UTC)
+    return None if read.tzinfo is None else read.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def json_config(at: At, draft: "Draft") -> Any:
+    """Return a value as a config can hold it; what it cannot hold becomes text, which the draft says.
+
+    That is a number that is not finite, or an integer beyond 2^53 - 1.
+    """
+    if isinstance(at.value, dict):
+        return {str(key): json_config(at.at(key), draft) for key in at.value}
+    if isinstance(at.value, list):
+        return [json_config(at.at(place), draft) for place in range(len(at.value))]
+    value = at.value
+    if (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) > MAX_INTEGER):
+        draft.skip(at.place, f"{str(value)[:40]} is no number that a config can hold: it is kept as text.")
+        return str(value)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +125,7 @@ class Context:
         the convention of its format where it states none. Raises NotImported if that is not enough.
         """
         stated = name.text() if name is not None else None
-        place = name.place if name is not None else ""
+        place = ".".join(map(str, name.path)) if name is not None else ""
         said, of = self._said(draft, stated, version)
         if said is None:
             raise refused(draft.source, "The file does not say which model it is about: give --model NAME@VERSION.")
@@ -95,7 +133,7 @@ class Context:
         if of is None:
             message = f'The file names the model "{said}" and no version: give --model {said}@VERSION.'
             raise refused(draft.source, message, place or None)
-        if _PATH.match(said):
+        if is_path(said):
             message = (
                 f'"{said}" is a path on the machine that ran this, which names no version: give --model NAME@VERSION, '
                 "or the path under `models` in a --mapping file."

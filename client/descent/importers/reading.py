@@ -101,6 +101,25 @@ def inside(folder: Path, name: str, source: str, place: str | None = None) -> Pa
     return file
 
 
+def names_in(folder: Path) -> list[str]:
+    """Return the names in a folder, sorted."""
+    try:
+        names = sorted(one.name for one in folder.iterdir())
+    except OSError as error:
+        raise refused(str(folder), f"The folder cannot be read: {error.strerror}.") from error
+    if len(names) > MAX_FILES:
+        raise refused(str(folder), f"The folder has more than {MAX_FILES:,} files: import a part of it.")
+    return names
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a name is a file that may be read: no link that leads out, except into the cache's own blobs."""
+    if not path.is_symlink():
+        return path.is_file()
+    cache = next((one for one in path.absolute().parents if one.name.startswith("models--")), path.parent)
+    return path.is_file() and _within(path, cache.resolve())
+
+
 # ---------------------------------------------------------------- bytes and text
 
 

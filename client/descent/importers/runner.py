@@ -9,6 +9,7 @@ from descent.client import Client
 from descent.errors import InvalidManifest, NotImported, Problem, Refused
 from descent.importers import Importer
 from descent.importers.draft import Context, Draft, Unit
+from descent.importers.later import disclosed, is_bare
 from descent.importers.reading import Sources
 from descent.manifest import Manifest, parse_manifest
 
@@ -31,75 +32,114 @@ class Run:
     context: Context
     client: Client | None = None
     sources: Sources = field(default_factory=Sources)
-    _known: dict[str, bool] = field(default_factory=dict)
+    _known: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def outcomes(self, paths: Sequence[str]) -> Iterator[Outcome]:
-        """Yield what came of each transaction, as soon as it is registered.
+        """Yield what came of each transaction: first of those that cannot be imported, then of those that can.
 
-        Raises Unreachable and Unintelligible: without a registry nothing goes on.
+        What others were derived from is registered before them. Raises Unreachable and Unintelligible: without a
+        registry nothing goes on.
         """
+        drafts: list[Draft] = []
         for path in paths:
-            found = 0
-            try:
-                for unit in self.importer.find(path, self.sources):
-                    found += 1
-                    yield self._outcome(unit)
-            except NotImported as error:
-                yield Outcome(error.source, problems=error.problems)
-                found += 1
-            if not found and not self.sources.failed:
+            found = len(drafts)
+            for outcome in self._drafted(path, drafts):
+                found = -1
+                yield outcome
+            if found == len(drafts) and not self.sources.failed:
                 yield Outcome(path, problems=[Problem("There is nothing of this format here.")])
         for failure in self.sources.failed:
             yield Outcome(failure.source, problems=failure.problems)
+        for draft in in_order(drafts):
+            yield self._registered(draft)
 
-    def _outcome(self, unit: Unit) -> Outcome:
-        draft = None
+    def _drafted(self, path: str, drafts: list[Draft]) -> Iterator[Outcome]:
+        """Draft every transaction of a path; yield those that fail."""
         try:
-            draft = self.importer.convert(unit, self.context)
-            if not any(draft.manifest.values()):
-                raise NotImported([Problem(_nothing(draft))], unit.source)
-            manifest = self._manifest(draft)
-            return Outcome(unit.source, draft, self._register(manifest))
+            for unit in self.importer.find(path, self.sources):
+                try:
+                    drafts.append(self._draft(unit))
+                except NotImported as error:
+                    yield Outcome(error.source, problems=error.problems)
         except NotImported as error:
-            return Outcome(error.source, draft, problems=error.problems)
+            yield Outcome(error.source, problems=error.problems)
+
+    def _draft(self, unit: Unit) -> Draft:
+        draft = self.importer.convert(unit, self.context)
+        if not any(draft.manifest.values()):
+            raise NotImported([Problem(_nothing(draft))], unit.source)
+        return draft
+
+    def _registered(self, draft: Draft) -> Outcome:
+        try:
+            manifest = self._manifest(draft)
+            answer = None if self.client is None else self.client.register(manifest.content)
         except InvalidManifest as error:
-            return Outcome(unit.source, draft, problems=[Problem(p.message, p.code, p.field) for p in error.problems])
+            return Outcome(draft.source, draft, problems=[Problem(p.message, p.code, p.field) for p in error.problems])
         except Refused as error:
-            return Outcome(unit.source, draft, problems=error.problems)
+            return Outcome(draft.source, draft, problems=error.problems)
+        return Outcome(draft.source, draft, answer)
 
     def _manifest(self, draft: Draft) -> Manifest:
         """Return the manifest of a draft, with the versions that the registry does not have yet."""
         content: dict[str, Any] = {section: list(entries) for section, entries in draft.manifest.items() if entries}
-        stated = {f"model:{m['name']}@{m.get('version')}" for m in content.get("models", ())}
+        content["models"] = []
+        for entry in draft.manifest.get("models", ()):
+            ref = f"model:{entry['name']}@{entry.get('version')}"
+            if is_bare(self._content(ref)) and not is_bare(entry):
+                disclosed(entry, ref, draft, content)
+            else:
+                content["models"].append(entry)
+        stated = {f"model:{m['name']}@{m.get('version')}" for m in draft.manifest.get("models", ())}
         stated |= {f"dataset:{d['name']}@{d['version']}" for d in content.get("datasets", ())}
         for ref, entry in draft.bare.items():
-            if ref not in stated and not self._has(ref):
+            if ref not in stated and self._content(ref) is None:
                 section = "models" if ref.startswith("model:") else "datasets"
                 content.setdefault(section, []).append(entry)
-        manifest = parse_manifest(json.dumps(content).encode(), draft.source, "json")
+        text = json.dumps({section: entries for section, entries in content.items() if entries})
+        manifest = parse_manifest(text.encode(), draft.source, "json")
         manifest.check_entry()
         return manifest
 
-    def _has(self, ref: str) -> bool:
-        """Return whether the registry has a record; in a dry run, nothing is known of it."""
+    def _content(self, ref: str) -> dict[str, Any] | None:
+        """Return the content of a record that the registry has; None otherwise, and in a dry run."""
         if self.client is None:
-            return False
-        if not self._known.get(ref):
+            return None
+        if ref not in self._known:
             try:
-                self._known[ref] = bool(self.client.batch("entity", "ref", [ref], "id")[0])
+                self._known[ref] = self.client.batch("entity", "ref", [ref], "id content")[0]["content"]
             except Refused as error:
                 if error.code not in ("NOT_FOUND", "UNKNOWN_REFERENCE"):
                     raise
-                self._known[ref] = False
+                return None
         return self._known[ref]
-
-    def _register(self, manifest: Manifest) -> dict[str, Any] | None:
-        return None if self.client is None else self.client.register(manifest.content)
 
 
 def _nothing(draft: Draft) -> str:
     if not draft.unplaced:
         return "The file has nothing that could be registered."
     place, why = draft.unplaced[0]
-    more = f", and {len(draft.unplaced) - 1} more" if len(draft.unplaced) > 1 else ""
+    more = f" And {len(draft.unplaced) - 1} more." if len(draft.unplaced) > 1 else ""
     return f"Nothing of it could be placed: {place}: {why}{more}"
+
+
+def in_order(drafts: Sequence[Draft]) -> list[Draft]:
+    """Return drafts so that one which describes a version comes before those that only mention it, where it can."""
+    describes = {
+        f"{section.removesuffix('s')}:{entry['name']}@{entry.get('version')}": place
+        for place, draft in enumerate(drafts)
+        for section in ("models", "datasets")
+        for entry in draft.manifest.get(section, ())
+    }
+    ordered: dict[int, Draft] = {}
+    for start in range(len(drafts)):
+        trail = {start: iter(drafts[start].bare)}
+        while trail:
+            place = next(reversed(trail))
+            mentioned = next((describes[ref] for ref in trail[place] if ref in describes), None)
+            if mentioned is None:
+                ordered.setdefault(place, drafts[place])
+                del trail[place]
+            elif mentioned not in trail and mentioned not in ordered:
+                trail[mentioned] = iter(drafts[mentioned].bare)
+    return list(ordered.values())

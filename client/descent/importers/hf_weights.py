@@ -1,0 +1,63 @@
+"""The weights in a folder: their digests, from the files or from what Git LFS keeps instead of them."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from descent.importers.at import At
+from descent.importers.draft import Draft
+from descent.importers.reading import is_file, names_in, refused
+
+_WEIGHTS: Final = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|onnx|msgpack|h5|ot)", re.IGNORECASE)
+_NOT_WEIGHTS: Final = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "scaler.pt")
+_POINTER: Final = re.compile(
+    rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\n(?:.*\n)*?size (\d+)\s*"
+)
+_CHUNK: Final = 2**22
+
+
+@dataclass(slots=True)
+class Weights:
+    """Artifacts in the shape of a manifest, and the base models that the headers of GGUF files name."""
+
+    artifacts: list[dict[str, Any]] = field(default_factory=list)
+    base_models: list[tuple[At, str]] = field(default_factory=list)
+    has_gguf: bool = False
+
+
+def artifacts(folder: Path, name: str, version: str, draft: Draft) -> Weights:
+    """Return the weights in a folder. Files that may hold code (`.bin`, `.pt`) are hashed and never loaded."""
+    found = Weights()
+    for file in _files(folder):
+        digest, size = _digest(file, str(file))
+        uri = f"hf://{name}@{version}/{file.name}"
+        found.artifacts.append({"uri": uri, "digest": f"sha256:{digest}", "size": size})
+        found.has_gguf |= file.suffix.lower() == ".gguf"
+        draft.placed.append((file.name, f"artifact sha256:{digest[:12]}…, {size:,} bytes"))
+    return found
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for name in names_in(folder):
+        if _WEIGHTS.fullmatch(name) and name not in _NOT_WEIGHTS and is_file(folder / name):
+            yield folder / name
+
+
+def _digest(file: Path, source: str) -> tuple[str, int]:
+    """Return SHA-256 and size of a file; of the file that a Git LFS pointer stands for."""
+    try:
+        if file.stat().st_size < 1024 and (pointer := _POINTER.fullmatch(file.read_bytes())):
+            return pointer[1].decode(), int(pointer[2])
+        digest, size = hashlib.sha256(), 0
+        with file.open("rb") as content:
+            while chunk := content.read(_CHUNK):
+                digest.update(chunk)
+                size += len(chunk)
+    except OSError as error:
+        raise refused(source, f"The file cannot be read: {error.strerror}.") from error
+    if not size:
+        raise refused(source, "The file is empty.")
+    return digest.hexdigest(), size
