@@ -19,6 +19,7 @@ from descent.commands import (
     drift,
     erosion,
     evaluations,
+    exports,
     exposure,
     gates,
     imports,
@@ -97,7 +98,8 @@ app.command("end-deployment")(production.end_deployment)
 app.command()(production.serving)
 app.command()(trace.trace)
 app.command()(proofs.prove)
-app.add_typer(dossiers.exports, name="export")
+exports.exports.command("dossier")(dossiers.export_dossier)
+app.add_typer(exports.exports, name="export")
 app.command("verify-dossier")(dossiers.verify_dossier)
 app.command()(incidents.incidents)
 app.command("report-incident")(incidents.report_incident)

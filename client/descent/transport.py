@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from http import HTTPStatus
 from importlib import resources
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from descent.connection import Connection, Page, page_size
-from descent.errors import InvalidInput, Problem, Unintelligible, Unreachable, refusal
+from descent.errors import DescentError, InvalidInput, Problem, Unintelligible, Unreachable, refusal
 
 if TYPE_CHECKING:
     import httpx2
@@ -146,11 +147,41 @@ class Transport:
             headers={"Content-Length": str(len(data))},
         )
 
+    def log_lines(self, after: int = 0) -> Iterator[bytes]:
+        """Yield the lines of the log after the entry with this sequence, in NDJSON, and the line that ends it.
+
+        Raises Unreachable if the connection is lost: ask again for what comes after the last line.
+        """
+        from descent.log import lines_of
+
+        request = self._http.stream(
+            "GET", f"{self.url}/records", params={"after": after}, headers={"Accept": "application/x-ndjson"}
+        )
+        with self._translated(), request as response:
+            if response.status_code != HTTPStatus.OK:
+                response.read()
+                raise self._problem_of(response)
+            yield from lines_of(response.iter_bytes())
+
+    def _problem_of(self, response: "httpx2.Response") -> DescentError:
+        """Return the error for an answer that is a problem of RFC 9457."""
+        try:
+            problem = response.json()
+            return refusal([Problem(problem["detail"], problem["code"], problem.get("field"))])
+        except (ValueError, KeyError, TypeError):
+            return self._unintelligible(f"answered {response.status_code} without a reason")
+
     def _send(self, method: str, path: str, **parts: Any) -> "httpx2.Response":
+        with self._translated():
+            return self._http.request(method, f"{self.url}{path}", **parts)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn errors of the connection into ours."""
         import httpx2
 
         try:
-            return self._http.request(method, f"{self.url}{path}", **parts)
+            yield
         except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
             raise Unreachable.because(f"{self.place} is not an address: write it like {DEFAULT_URL}.") from error
         except httpx2.ConnectError as error:

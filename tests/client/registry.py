@@ -21,6 +21,15 @@ class Registry:
         self.raw: tuple[int, bytes] | None = None
         self.version = metadata.version("descent-client")
         self.visits = 0
+        self.log: list[bytes] = []
+        """The lines of its log."""
+        self.cuts: list[int] = []
+        """After how many bytes of its log the connection is lost, each time that it is asked for."""
+        self.announced = False
+        """Whether it says how long its log is before it sends it."""
+        self.problem: tuple[int, dict[str, Any]] | None = None
+        """A status and a problem instead of its log."""
+        self.fetched: list[tuple[str, dict[str, str]]] = []
 
     def on(self, operation: str, data: Any) -> None:
         """Give the same data whenever the operation is asked for."""
@@ -52,12 +61,28 @@ def running_registry() -> Iterator[Registry]:
             self.wfile.write(answer)
 
         def do_GET(self) -> None:
+            if self.path.startswith("/records"):
+                self.send_log()
+                return
             registry.visits += 1
             answer = json.dumps({"name": "descentd", "version": registry.version}).encode()
             self.send_response(200 if self.path == "/version" else 404)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
+
+        def send_log(self) -> None:
+            registry.fetched.append((self.path, dict(self.headers)))
+            status, body = 200, b"".join(registry.log[int(self.path.partition("?after=")[2]) :])
+            if registry.problem is not None:
+                status, body = registry.problem[0], json.dumps(registry.problem[1]).encode()
+            self.send_response(status)
+            self.send_header("Connection", "close")
+            if registry.announced:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: registry.cuts.pop(0) if registry.cuts else len(body)])
+            self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:
             pass

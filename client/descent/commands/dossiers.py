@@ -15,15 +15,7 @@ from descent.errors import NotProved
 from descent.notes import read_keys
 from descent.options import Output, Session, Url
 
-exports = typer.Typer(no_args_is_help=True, help="Write recorded information to files for others.")
 
-
-@exports.callback()
-def _exports() -> None:
-    """Write recorded information to files for others."""
-
-
-@exports.command("dossier")
 def export_dossier(
     context: typer.Context,
     ref: Ref,

@@ -93,7 +93,8 @@ ROUTES: Final[Table] = {
     **dict.fromkeys(("/sign-in", "/sign-in/provider", "/sign-in/callback", "/sign-out"), PUBLIC),
     "/static/{digest}/{name:path}": PUBLIC,  # what pages look like: nothing of what is registered
     "/graphql": READERS,  # and then each field; its page is for the same people
-    "/bulk": READERS,  # what may be in the manifests is in SECTIONS
+    "/records": READERS,  # reading the log; and registering, where what may be in the manifests is in SECTIONS
+    "/bulk": READERS,  # the latter alone
     # What is asked by machines without a token, tells nothing of what is registered, and has to answer also while the
     # store that knows the tokens is away.
     "/checkpoint": PUBLIC,  # for witnesses; size and root say no more than /readyz does

@@ -1,4 +1,4 @@
-"""POST /bulk: manifests as NDJSON, a transaction on each line, answered line by line as they are recorded."""
+"""Bulk registration: manifests as NDJSON, a transaction on each line, answered line by line as they are recorded."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -67,7 +67,9 @@ Manifests = list[_Read]
 
 
 class Bulk:
-    """The ASGI application at /bulk; every line is one manifest in the shape of ManifestInput.
+    """The ASGI application that registers manifests, each a line in the shape of ManifestInput.
+
+    Who loses the connection sends the lines again that were not answered: what was recorded adds nothing.
 
     The body is read whether or not the answers are, since many clients send all before they read. Answers wait in
     memory, up to `_WAITING` bytes; from then on no more is read until the client receives some, and one that receives

@@ -90,7 +90,7 @@ async def read_body(request: Request, limit: int, reserve: Reserve = lambda _: N
     ClientDisconnect.
     """
     too_large = Refusal(
-        TooCostly(f"The body is larger than {limit} bytes: send less at once, or a manifest a line to /bulk."), 413
+        TooCostly(f"The body is larger than {limit} bytes: send less at once, or a manifest a line to /records."), 413
     )
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:

@@ -15,6 +15,7 @@ from descentd.app.auth.access_log_command import access_log
 from descentd.app.auth.token_commands import Format, Store, tokens
 from descentd.app.checkpoints.commands import checkpoint, keygen
 from descentd.app.notifications.commands import deliveries
+from descentd.app.server.import_command import import_log
 from descentd.app.server.policy_commands import policies
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, Unavailable
 
@@ -102,6 +103,7 @@ app.add_typer(policies, name="policies")
 app.command()(access_log)
 app.command()(keygen)
 app.command()(checkpoint)
+app.command()(import_log)
 
 
 @app.command()

@@ -34,6 +34,7 @@ from descentd.app.http.bulk import Bulk
 from descentd.app.http.errors import PROBLEM, problem_response
 from descentd.app.http.middleware import RequestMiddleware
 from descentd.app.http.negotiation import accepted
+from descentd.app.http.records import Records
 from descentd.app.notifications.dispatcher import Dispatcher
 from descentd.app.server.erosion_refresher import ErosionRefresher
 from descentd.app.server.health import Health
@@ -61,7 +62,7 @@ def create(
     """
     lifespan = Lifespan(settings)
     access_control = _access_control(settings, lifespan)
-    paths = ["/graphql", "/bulk", "/checkpoint", "/livez", "/readyz", "/metrics", "/version", *PAGES]
+    paths = ["/graphql", "/records", "/bulk", "/checkpoint", "/livez", "/readyz", "/metrics", "/version", *PAGES]
     metrics = Metrics(root_fields(schema), paths, shared=settings.run_directory is not None)
     dispatcher = Dispatcher(settings, lambda: lifespan.registry, metrics)
     refresher = ErosionRefresher(lambda: lifespan.registry, metrics.assessed)
@@ -82,10 +83,12 @@ def create(
     explorer = Explorer(settings, lifespan, access_control)
     graphql = GraphQLEndpoint(operations, lifespan, metrics, settings.body_limit)
     verifier = SignatureVerifier(settings.webhook_secrets)
+    bulk = Bulk(lifespan, metrics, access_control, settings.body_limit)
     routes: list[Route | WebSocketRoute] = [
         Route("/graphql", graphql),
         WebSocketRoute("/graphql", WebSocketEndpoint(operations, access_control).connect),
-        Route("/bulk", Bulk(lifespan, metrics, access_control, settings.body_limit)),
+        Route("/records", Records(lifespan, access_control, bulk)),
+        Route("/bulk", bulk),
         *(
             Route(path, Webhook(path, lifespan, access_control, verifier, settings.body_limit), methods=["POST"])
             for path in READERS
@@ -140,6 +143,7 @@ def create(
         lifespan=running,
     )
     app.state.registry = lambda: lifespan.registry
+    app.state.ending = lifespan.ending
     app.router.redirect_slashes = False
     return app
 

@@ -66,13 +66,14 @@ def parse(body: bytes) -> Content:
     """The content that `canonical` wrote."""
     if _LONG_BODY.search(body):
         # A float from 2^53 to 10^21 is written like an integer (RFC 8785, 3.2.2.3), and is a float nevertheless.
-        content: Content = json.loads(body, parse_int=_number)
+        content: Content = json.loads(body, parse_int=number)
     else:
         content = json.loads(body)
     return content
 
 
-def _number(written: str) -> int | float:
+def number(written: str) -> int | float:
+    """The number that canonical JSON writes like an integer; from 2^53 on it is a float."""
     return int(written) if abs(int(written)) < 2**53 else float(written)
 
 

@@ -4,12 +4,12 @@ A store is an append-only log of records with four indexes beside it, all of whi
 labels and ids, edges, keys and words. Records are named by their log sequence, from 1.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from descentd.graph.model.errors import DescentError
+from descentd.graph.model.errors import DescentError, InvalidInput
 from descentd.graph.model.kinds import Edge, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
@@ -200,3 +200,18 @@ class Store(Reads, Protocol):
         before it added. Anything else that is raised undoes the whole transaction.
         """
         ...
+
+    async def import_log(self, batches: Iterable[Sequence[Entry]]) -> None:
+        """Fill the registry, which is empty and which nobody has open, with the entries of another log as they are.
+
+        They come in log order, from the first. All of them are in it in the end, or none; a store that cannot write as
+        much at once may be opened only once all of them are, and goes on with the same log when this is called again.
+        Raises InvalidInput where it holds records already, Unavailable, and what `batches` raises.
+        """
+        ...
+
+
+def check_empty(sequence: int) -> None:
+    """Raise InvalidInput where the last record of a store into which a log is to be imported is not number 0."""
+    if sequence:
+        raise InvalidInput(f"The store holds {sequence:,} records already: name an empty one to import a log into it.")

@@ -40,20 +40,28 @@ class Batch:
         if not self.appended:
             return self._start
         frontier = self._start.frontier.append(item.entry.hash for item in self.appended)
-        return Head(frontier.size, self._recorded_at, frontier)
+        return Head(frontier.size, self.appended[-1].entry.recorded_at, frontier)
 
     async def append(self, records: Sequence[Record], person: str) -> None:
         """Add records that the view does not hold yet; each may refer to those before it."""
-        sequence = transaction = self._start.sequence + len(self.appended) + 1
-        own = {record.id for record in records}
-        targets = await self.resolve({edge.target for record in records for edge in record.edges} - own)
+        first = self._start.sequence + len(self.appended) + 1
+        await self.append_entries(
+            [
+                Entry(sequence, first, record, self._recorded_at, person)
+                for sequence, record in enumerate(records, first)
+            ]
+        )
+
+    async def append_entries(self, entries: Sequence[Entry]) -> None:
+        """Add the next entries as they are, with their sequences; each may refer to those before it."""
+        own = {entry.record.id for entry in entries}
+        targets = await self.resolve({edge.target for entry in entries for edge in entry.record.edges} - own)
         known = {id: brief.sequence for id, brief in targets.items()}
-        for record in records:
-            entry = Entry(sequence, transaction, record, self._recorded_at, person)
-            links = tuple(Link(sequence, edge.role, known[edge.target], edge.detail) for edge in record.edges)
-            known[record.id] = sequence
+        for entry in entries:
+            edges = entry.record.edges
+            links = tuple(Link(entry.sequence, edge.role, known[edge.target], edge.detail) for edge in edges)
+            known[entry.record.id] = entry.sequence
             self._hold(Appended(entry, links))
-            sequence += 1
 
     def _hold(self, item: Appended) -> None:
         record = item.entry.record

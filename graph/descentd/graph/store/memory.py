@@ -3,7 +3,7 @@
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +13,8 @@ from descentd.graph.model.kinds import Edge, Kind, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
-from descentd.graph.store.base import Link, Proposal, Stored, Totals
-from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.base import Link, Proposal, Stored, Totals, check_empty
+from descentd.graph.store.batch import Appended, Batch, settle
 from descentd.graph.store.journal import Journal, MemoryJournal
 from descentd.graph.store.memory_operational import MemoryAccounts, MemoryInbox, MemoryOutbox
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
@@ -185,6 +185,20 @@ class MemoryStore:
                 self._insert(item)
             self._head = batch.head
         return outcomes
+
+    async def import_log(self, batches: Iterable[Sequence[Entry]]) -> None:
+        """See Store."""
+        async with self._lock:
+            check_empty(self._head.sequence)
+            imported = MemoryStore()
+            for entries in batches:
+                batch = Batch(imported, imported._head)
+                await batch.append_entries(entries)
+                for item in batch.appended:
+                    imported._insert(item)
+                imported._head = batch.head
+            self._log, self._named, self._keyed = imported._log, imported._named, imported._keyed
+            self._inward, self._head = imported._inward, imported._head
 
     def _insert(self, item: Appended) -> None:
         record, sequence = item.entry.record, item.entry.sequence

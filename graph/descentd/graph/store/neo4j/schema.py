@@ -31,6 +31,9 @@ from descentd.graph.store.neo4j.times import shown, zoned
 from descentd.graph.store.tail import RETRACTABLE
 
 FORMAT: Final = 5
+IMPORTING: Final = -1000 - FORMAT
+"""The format while a log is being imported, so that nothing opens what is not whole."""
+
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 

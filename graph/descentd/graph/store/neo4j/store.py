@@ -5,14 +5,14 @@ never wait.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 from neo4j.exceptions import ClientError
 
 from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
-from descentd.graph.model.log import Head
+from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.store.base import Proposal, Store, Stored, Totals
 from descentd.graph.store.batch import settle
@@ -23,12 +23,13 @@ from descentd.graph.store.neo4j.audit import audit, schema_fault, totals
 from descentd.graph.store.neo4j.batching import BatchLoader, CachedReads, PrefetchedReads
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.exposure import Neo4jExposure
+from descentd.graph.store.neo4j.importing import import_log
 from descentd.graph.store.neo4j.journal import Neo4jJournal, begin
 from descentd.graph.store.neo4j.operational import Neo4jAccounts, Neo4jInbox, Neo4jOutbox
 from descentd.graph.store.neo4j.paths import Neo4jPaths
 from descentd.graph.store.neo4j.reach import Neo4jReach
 from descentd.graph.store.neo4j.reads import find_by_prefix, read_head, search, sequence_at
-from descentd.graph.store.neo4j.schema import FIRST, FORMAT, LOCK, SCHEMA, insert
+from descentd.graph.store.neo4j.schema import FIRST, FORMAT, IMPORTING, LOCK, SCHEMA, insert
 from descentd.graph.store.neo4j.tail import read_tail
 from descentd.graph.store.neo4j.upgrade import OLDER, found_format, prepare, work_out
 from descentd.graph.store.neo4j.versions import check_version, is_in_doubt, try_version
@@ -41,6 +42,10 @@ _NOT_OURS: Final = "The database holds nodes that are none of Descent's: give a 
 _OLDER: Final = "The registry was written by an earlier version: run `descentd upgrade` once, then open it."
 _OTHER: Final = (
     "The registry was written by a later version, in a format that this one does not know: use that version."
+)
+_INCOMPLETE: Final = (
+    "A log is being imported into this database and is not whole yet: finish it by `descentd import-log` with the same "
+    "file, or empty the database."
 )
 _NONE: Final = "The database holds no registry: check its address and name."
 _TRIED: Final = "MATCH (l:_Log) RETURN l.tried"
@@ -113,12 +118,9 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         await self._connection.open()
         self._recorded = 0
         try:
-            version = await check_version(self._connection)
-            format = await found_format(self._run)
-            if format not in (None, FORMAT):
-                raise Unavailable(_OLDER if format in OLDER else _OTHER)
-            if format is None and await self._run(_OTHERS):
-                raise Unavailable(_NOT_OURS)
+            version, format = await self._found()
+            if format == IMPORTING:
+                raise Unavailable(_INCOMPLETE)
             if format is None and not repair:
                 raise Unavailable(_NONE)
             if repair:
@@ -126,6 +128,27 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         except BaseException:
             await self.close()
             raise
+
+    async def _found(self) -> tuple[str, int | None]:
+        """The version of Neo4j, and the format of the registry, None where there is none yet; raises as `open` does."""
+        version = await check_version(self._connection)
+        format = await found_format(self._run)
+        if format not in (None, FORMAT, IMPORTING):
+            raise Unavailable(_OLDER if format in OLDER else _OTHER)
+        if format is None and await self._run(_OTHERS):
+            raise Unavailable(_NOT_OURS)
+        return version, format
+
+    async def import_log(self, batches: Iterable[Sequence[Entry]]) -> None:
+        """See Store."""
+        await self._beside.open()
+        await self._connection.open()
+        try:
+            version, format = await self._found()
+            await self._prepare(version, new=format is None)
+            await import_log(self._connection, batches)
+        finally:
+            await self.close()
 
     async def _prepare(self, version: str, *, new: bool) -> None:
         """Create what is missing, on a version that is tried first where it is in doubt."""

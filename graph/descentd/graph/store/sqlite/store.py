@@ -8,7 +8,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import fields
 from functools import partial
@@ -21,8 +21,8 @@ from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.merkle import Frontier
-from descentd.graph.store.base import Proposal, Stored, Totals
-from descentd.graph.store.batch import Appended, settle
+from descentd.graph.store.base import Proposal, Stored, Totals, check_empty
+from descentd.graph.store.batch import Appended, Batch, settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 from descentd.graph.store.sqlite.audit import audit, schema_fault, totals, totals_of_copy
@@ -246,6 +246,22 @@ class SQLiteStore(SQLiteReads):
                 self._recorded = (batch.head.sequence, batch.appended[-1].entry.hash)
         return outcomes
 
+    async def import_log(self, batches: Iterable[Sequence[Entry]]) -> None:
+        """See Store."""
+        await self.open()
+        try:
+            async with self._transaction() as writer:
+                head = _head(writer)
+                check_empty(head.sequence)
+                for entries in batches:
+                    batch = Batch(SQLiteReads(writer), head)
+                    await batch.append_entries(entries)
+                    head = batch.head
+                    self._insert(batch.appended, head)
+                writer.execute("COMMIT")
+        finally:
+            await self.close()
+
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[sqlite3.Connection]:
         if self.read_only:
@@ -267,6 +283,10 @@ class SQLiteStore(SQLiteReads):
                 fcntl.flock(self._lockfile, fcntl.LOCK_UN)
 
     def _commit(self, items: Sequence[Appended], head: Head) -> None:
+        self._insert(items, head)
+        self._writer.execute("COMMIT")
+
+    def _insert(self, items: Sequence[Appended], head: Head) -> None:
         insert = self._writer.executemany
         entries = [item.entry for item in items]
         insert("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_row, entries))
@@ -280,7 +300,6 @@ class SQLiteStore(SQLiteReads):
         insert("INSERT INTO word (rowid, words) VALUES (?, ?)", worded)
         state = (head.sequence, head.recorded_at, head.frontier.dump())
         self._writer.execute("UPDATE head SET seq = ?, recorded_at = ?, frontier = ?", state)
-        self._writer.execute("COMMIT")
 
 
 def _create_private(path: Path) -> None:
