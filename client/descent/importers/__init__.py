@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 FORMATS: Final = {
     "hf": "hf",
     "lm-eval": "lm_eval",
+    "garak": "garak",
+    "openlineage": "openlineage",
+    "metrics-csv": "metrics_csv",
+    "croissant": "croissant",
 }
 """The formats by their names on the command line, with the module of each."""
 

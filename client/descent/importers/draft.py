@@ -116,6 +116,8 @@ class Context:
     """Name and version of --model."""
     versions: Mapping[str, str] = field(default_factory=dict)
     """From the mapping file: a model as the files write it, and NAME@VERSION."""
+    datasets: Mapping[str, str] = field(default_factory=dict)
+    """From the mapping file: a dataset as the files write it, and NAME@VERSION."""
     _about: str | None = None
 
     def subject(self, draft: Draft, name: At | None, version: str | None, *, otherwise: str | None = None) -> str:
@@ -163,13 +165,14 @@ class Context:
         if self.model is None:
             return stated, None
         about = f"{stated}@{version}"
-        if self._about not in (None, about) and self.model[1] is not None:
+        if stated is not None and self._about not in (None, about) and self.model[1] is not None:
             message = (
                 f"This file is about {about} and an earlier one about {self._about}, but --model names one version: "
                 "import them one by one, or name both under `models` in a --mapping file."
             )
             raise refused(draft.source, message)
-        self._about = about
+        if stated is not None:
+            self._about = about
         return self.model
 
     def results(
@@ -188,11 +191,11 @@ class Context:
                 metric = self.table.find(one.name, suite, one.higher_is_better)
                 entry = _entry(one, metric)
             except NotPlaced as reason:
-                draft.skip(one.at.place or one.name, str(reason))
+                draft.skip(one.place, str(reason))
                 continue
             key = (metric.name, repr(entry.get("slice")))
             if key in found:
-                draft.skip(one.at.place or one.name, f"{metric.name} is given already, by another name for it.")
+                draft.skip(one.place, f"{metric.name} is given already, by another name for it.")
                 continue
             found[key] = entry
             self._define(draft, metric, one)
@@ -203,7 +206,7 @@ class Context:
             return
         direction = metric.definition["direction"].lower().replace("_", " ")
         became = f"metric definition {metric.name}: {direction}, {metric.definition['category'].lower()}, {metric.why}"
-        draft.add("metrics", metric.definition, one.at.place or one.name, became)
+        draft.add("metrics", metric.definition, one.place, became)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +223,11 @@ class Given:
     clusters: int | None = None
     slice: Mapping[str, str] | None = None
     higher_is_better: bool | None = None
+
+    @property
+    def place(self) -> str:
+        """The place of the value within its file; the name of the metric where that is the whole file."""
+        return self.at.place or (f"line {self.at.line}" if self.at.line else self.name)
 
 
 def _entry(given: Given, metric: Metric) -> dict[str, Any]:

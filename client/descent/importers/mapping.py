@@ -11,14 +11,18 @@ from descent.importers.metrics import MetricTable
 from descent.importers.reading import read_yaml, refused
 from descent.names import fault_in_name, fault_in_new_name
 
-_SECTIONS: Final = ("models", "metrics", *FORMATS)
+_SECTIONS: Final = ("models", "datasets", "metrics", *FORMATS)
 
 
 def context_of(format: str, model: str | None, mapping: str | None) -> Context:
     """Return the context for a format; raises NotImported if --model or the mapping file is invalid."""
     own = None if mapping is None else _mapping(Path(mapping))
-    versions = {} if own is None else {key: _version(given) for key, given in own.at("models").mapping().items()}
-    return Context(MetricTable(format, own), None if model is None else _model(model), versions)
+    said = None if model is None else _model(model)
+    if own is None:
+        return Context(MetricTable(format), said)
+    versions = {key: _version(given) for key, given in own.at("models").mapping().items()}
+    datasets = {key: _version(given) for key, given in own.at("datasets").mapping().items()}
+    return Context(MetricTable(format, own), said, versions, datasets)
 
 
 def _mapping(path: Path) -> At:
@@ -37,11 +41,11 @@ def _version(given: At) -> str:
         _model(text)
     except NotImported as error:
         raise given.fault(error.message) from error
-    return text.removeprefix("model:")
+    return text.removeprefix("model:").removeprefix("dataset:")
 
 
 def _model(text: str) -> tuple[str, str | None]:
-    name, at, version = text.removeprefix("model:").partition("@")
+    name, at, version = text.removeprefix("model:").removeprefix("dataset:").partition("@")
     for part in (name, version) if at else (name,):
         if fault := fault_in_name(part) or fault_in_new_name(part):
             raise refused("--model", f'"{part}" {fault}: write NAME@VERSION.')
