@@ -119,7 +119,7 @@ def gguf(values: bytes = b"", *, tensors: int = 0, count: int = 0, version: int 
 
 BROKEN = {
     "empty.safetensors": (b"", "byte 0: the length of the header would take 8 bytes, and 0 are left"),
-    "pickle.safetensors": (b"\x80\x04\x95\x00\x00\x00\x00\x00\x00\x00\x00", "the header would have"),
+    "pickle.safetensors": (b"\x80\x04\x95" + bytes(9), "the header would take 9,766,016 bytes"),
     "text.safetensors": (b"version https://git-lfs.github.com/spec/v1", "the header would have"),
     "long.safetensors": (struct.pack("<Q", 50) + b"{}", "the header would take 50 bytes, and 2 are left"),
     "utf8.safetensors": (safetensors_header(b'{"\xff": 1}'), "no UTF-8 at its byte 2"),
