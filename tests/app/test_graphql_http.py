@@ -301,6 +301,7 @@ async def test_other_routes_answer_in_problems() -> None:
         ({"Host": "evil.example:8600", "Origin": "http://evil.example:8600"}, 403),
         ({"Host": "localhost:8600", "Origin": "http://localhost:3000"}, 403),
         ({"Host": "localhost:8600", "Origin": "null"}, 403),
+        ({"Host": "localhost:8600", "Origin": "http://[localhost:8600"}, 403),
     ],
 )
 async def test_foreign_names_and_pages_are_sent_away(headers: dict[str, str], status: int) -> None:
@@ -319,13 +320,16 @@ async def test_foreign_names_and_pages_are_sent_away(headers: dict[str, str], st
 )
 async def test_a_foreign_page_is_sent_away_in_the_shape_of_graphql(accept: str, answered: str) -> None:
     async with serving() as client:
-        for foreign in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        for foreign, setting in (
+            ({"Host": "evil.example"}, "DESCENT_HOSTS"),
+            ({"Origin": "http://evil.example"}, "DESCENT_ORIGINS"),
+        ):
             headers = {**HEADERS, "Accept": accept, **foreign}
             answer = await client.post("/graphql", json={"query": "{ node { name } }"}, headers=headers)
             assert (answer.status_code, answer.headers["content-type"]) == (403, answered)
             [error] = answer.json()["errors"]
             assert error["extensions"] == {"code": "FORBIDDEN"}
-            assert "Host or Origin" in error["message"]
+            assert f"to {setting}." in error["message"]
         elsewhere = await client.get("/version", headers={"Host": "evil.example"})
         assert elsewhere.headers["content-type"] == "application/problem+json"
 

@@ -65,8 +65,8 @@ class Query:
     """Questions."""
 
     @strawberry.field
-    async def many(self, first: int = 100) -> list[Item]:
-        return [Item(number=i) for i in range(first)]
+    async def many(self, first: int = 100, refs: list[int] | None = None) -> list[Item]:
+        return [Item(number=i) for i in range(first if refs is None else 1)]
 
     @strawberry.field
     async def lineage(self, limit: int = 500) -> Item:
@@ -186,6 +186,9 @@ async def test_turns_change_no_answer(broken: bool, monkeypatch: pytest.MonkeyPa
             True,
         ),
         ("{ lineage(limit: 1000000000) { number } }", {}, False),
+        (f"{{ many(refs: [{'1 ' * 1000}]) {{ items {{ number }} }} }}", {}, False),
+        ("query ($r: [Int!]) { many(refs: $r) { items { items { number } } } }", {"r": [1] * 40_000}, True),
+        ("query ($r: [Int!]) { many(refs: $r) { items { items { number } } } }", {"r": [1] * 30_000}, False),
     ],
 )
 async def test_page_sizes_are_multiplied_before_anything_is_run(

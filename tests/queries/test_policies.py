@@ -16,7 +16,7 @@ from descentd.queries.governance.gate.trial import try_policy
 from descentd.queries.governance.policies import (
     Policy,
     PolicyInput,
-    policy_by_digest,
+    policies_by_digest,
     policy_history,
     policy_in_force,
     register_policies,
@@ -137,10 +137,9 @@ async def test_policies_are_listed_with_their_history_and_found_by_digest(regist
     assert [one.policy.digest for one in current] == digests[1:]
     assert [one.policy.digest for one in await policy_history(registry, at, "production")] == [digests[0], digests[2]]
     for one, digest in zip(history, digests, strict=True):
-        found = await policy_by_digest(registry, digest, at)
-        assert found is not None
-        assert found.record.id == one.entry.record.id
+        found = await policies_by_digest(registry, [digest], at)
+        assert found[digest].id == one.entry.record.id
         text = policy_text(one.entry.record.content)
         assert Policy.proposed(read_policy(text, "again.yaml")).digest == digest
-    assert await policy_by_digest(registry, digests[2], at - 1) is None
-    assert await policy_by_digest(registry, "sha256:" + "0" * 64, at) is None
+    assert digests[2] not in await policies_by_digest(registry, digests, at - 1)
+    assert await policies_by_digest(registry, ["sha256:" + "0" * 64], at) == {}

@@ -24,6 +24,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
@@ -247,7 +248,8 @@ class JavaNeo4j(Neo4jServer):
                 java, program, options=[*SHORT_LIVED, f"-XX:ArchiveClassesAtExit={file}", "-Xlog:disable"]
             )
             trained.start()
-            asyncio.run(exercise(trained.uri))
+            with ThreadPoolExecutor(1) as beside:  # whoever asks for a Neo4j may have a loop running here
+                beside.submit(asyncio.run, exercise(trained.uri)).result()
             trained.end_by_itself()
 
         return cls(java, program(java, jars, archive), data, port, options)

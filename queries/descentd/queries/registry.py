@@ -77,17 +77,26 @@ class Registry:
 
     async def find_all(self, names: Sequence[str], upto: int, field: str) -> list[Brief]:
         """The records that refs name, by one look-up; raises as `find` does, naming the place in the list."""
+        found: list[Brief] = []
+        for i, brief in enumerate(await self.find_each(names, upto, field)):
+            if brief is None:
+                raise NotFound.of(ref(names[i]), f"{field}[{i}]")
+            found.append(brief)
+        return found
+
+    async def find_each(self, names: Sequence[str], upto: int, field: str) -> list[Brief | None]:
+        """The record that each ref names, None where it names none, by one look-up.
+
+        Raises InvalidInput for what is no ref, naming its place in the list, and where there is none at all.
+        """
         if not names:
             raise InvalidInput("Nothing is asked about: name at least one ref.", field)
         normal: list[str] = []
         for i, name in enumerate(names):
             with about(f"{field}[{i}]"):
                 normal.append(ref(name))
-        briefs = await self.store.resolve(normal)
-        for i, name in enumerate(normal):
-            if name not in briefs or briefs[name].sequence > upto:
-                raise NotFound.of(name, f"{field}[{i}]")
-        return [briefs[name] for name in normal]
+        known = {name: brief for name, brief in (await self.store.resolve(normal)).items() if brief.sequence <= upto}
+        return [known.get(name) for name in normal]
 
     async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None, field: str = "of") -> Brief:
         """The record that a ref names, as known at sequence `upto`.

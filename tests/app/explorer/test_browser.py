@@ -5,8 +5,10 @@ One server and one browser for all of the module; everybody signs in by a token,
 
 import asyncio
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -45,6 +47,19 @@ ALL = [address for addresses in ADDRESSES.values() for address in addresses]
 PEOPLE = {"vera": "viewer", "rosa": "reviewer", "otto": "registrar"}
 
 
+class FrontEnd(BaseHTTPRequestHandler):
+    """Serves one page, whatever is asked for."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Front end</title><h1>Front end</h1>")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Write nothing."""
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     file = tmp_path_factory.mktemp("explorer") / "registry.db"
@@ -68,9 +83,20 @@ def secrets(store: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def server(store: str, secrets: dict[str, str]) -> Iterator[ServerProcess]:
+def front_end() -> Iterator[int]:
+    """The port of a server of somebody else's pages, for browsers another origin by each name of this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), FrontEnd) as serving:
+        thread = Thread(target=serving.serve_forever)
+        thread.start()
+        yield serving.server_port
+        serving.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def server(store: str, secrets: dict[str, str], front_end: int) -> Iterator[ServerProcess]:
     assert secrets  # made before, so that the server asks for them from the start
-    with ServerProcess(store) as running:
+    with ServerProcess(store, DESCENT_ORIGINS=f'["http://localhost:{front_end}"]') as running:
         yield running
 
 
@@ -286,3 +312,27 @@ def test_an_ended_session_leads_back(
         page.get_by_role("button", name="Sign out").click()
         page.wait_for_url("**/sign-in**")
         assert page.get_by_text("You are signed out.").is_visible()
+
+
+FETCH = """async ([url, token]) => {
+  try {
+    const headers = {"Content-Type": "application/json", Authorization: `Bearer ${token}`};
+    const body = JSON.stringify({query: "{ me { person } }"});
+    const answer = await fetch(url, {method: "POST", headers, body});
+    return {status: answer.status, body: await answer.json()};
+  } catch (error) { return {error: String(error)}; }
+}"""
+
+
+def test_pages_of_named_origins_alone_ask_with_a_token(
+    browser: Browser, server: ServerProcess, secrets: dict[str, str], front_end: int
+) -> None:
+    answers = {}
+    with browser.new_context() as context:
+        page = context.new_page()
+        for host in ("localhost", "127.0.0.1"):
+            page.goto(f"http://{host}:{front_end}/")
+            answers[host] = page.evaluate(FETCH, [f"{server.url}/graphql", secrets["vera"]])
+    assert answers["localhost"]["status"] == 200
+    assert answers["localhost"]["body"]["data"] == {"me": {"person": "vera"}}
+    assert answers["127.0.0.1"] == {"error": "TypeError: Failed to fetch"}

@@ -122,8 +122,11 @@ ME = {"query": "{ me { person } }"}
 
 async def test_the_api_knows_who_is_signed_in_where_a_page_of_ours_asks(store_file: str) -> None:
     secret = await token_for(store_file, "lars", "viewer")
-    async with visiting(store=store_file) as visit:
+    front = "http://localhost:3000"  # the same site for browsers, so that they may send the cookie
+    async with visiting(store=store_file, origins=(front,)) as visit:
         await sign_in(visit, secret)
+        named = await visit.client.post("/graphql", json=ME, headers={"Origin": front})
+        assert named.status_code == 401
         ours = await visit.client.post("/graphql", json=ME, headers={"Origin": HOST})
         assert ours.json()["data"]["me"]["person"] == "lars"
         without = await visit.client.post("/graphql", json=ME)

@@ -169,6 +169,26 @@ class ReachContract:
                 )
                 assert page.counts == Counter(log[record - 1].kind for record in expected)
 
+    async def test_versions_are_selected_from_what_is_reached(self, walks: SupportsReach, log: Log) -> None:
+        """Counted and listed are those among the versions that are named, at the distances that they have anyway."""
+        chance = random.Random(8)
+        versions = of_kind(log, Kind.MODEL_VERSION, len(log))
+        for origins in causes(log, 1):
+            for direction in Direction:
+                upto = chance.choice(moments(log))
+                for within in ([], sorted(chance.sample(versions, len(versions) // 3)), versions):
+                    selected = np.array(within, dtype=np.int64)
+                    below = reached(log, origins, direction, upto)
+                    expected = {record: distance for record, distance in below.items() if record in set(within)}
+                    found = await pages(walks, origins, direction, upto, 7, within=selected)
+                    assert as_pairs(found) == in_order(expected)
+                    kinds = frozenset({Kind.MODEL_VERSION, Kind.DATASET})
+                    page = await walks.reach(
+                        ReachQuery(origins, direction, upto, kinds=kinds, within=selected, depth=2, first=2_000)
+                    )
+                    assert as_pairs(page.items) == [one for one in in_order(expected) if one[0] <= 2]
+                    assert page.counts == ({Kind.MODEL_VERSION: len(expected)} if expected else {})
+
     async def test_a_cursor_holds_whatever_was_registered_since(self, walks: SupportsReach, log: Log) -> None:
         """Pages after a place at a later sequence list the same as before, and what is new."""
         half, end = len(log) // 2, len(log)

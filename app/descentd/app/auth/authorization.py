@@ -26,6 +26,7 @@ FIELDS: Final[Table] = {
     # Questions
     "Query.me": READERS,
     "Query.entity": READERS,
+    "Query.entities": READERS,
     "Query.node": READERS,
     "Query.modelVersions": READERS,
     "Query.search": READERS,

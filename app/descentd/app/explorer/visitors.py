@@ -8,6 +8,7 @@ from starlette.types import Scope
 from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authentication import InvalidCredentials, Principal
 from descentd.app.explorer.sessions import LOCAL_SESSION, Session, Sessions
+from descentd.app.http.origins import is_own
 from descentd.graph.model.errors import Unauthenticated
 
 
@@ -56,11 +57,13 @@ class Visitors:
     def session_of(self, scope: Scope) -> bytes | Principal | None:
         """By what the browser that sends a request to the API is signed in; None where its session does not count.
 
-        It counts for what scripts of our own pages send: browsers name the page's origin, and what names another one
-        is refused before. So no page of another site asks in somebody's name, whatever cookies go with it.
+        It counts for what scripts of our own pages send: browsers name the page's origin. So no page of another one
+        asks in somebody's name, whatever cookies go with it, also where it is among DESCENT_ORIGINS.
         """
         request = Request(scope)
-        session = self._sessions.of(request) if "origin" in request.headers else None
+        origin = request.headers.get("origin")
+        own = origin is not None and is_own(origin, request.headers.get("host", ""))
+        session = self._sessions.of(request) if own else None
         return None if session is None else _credential(session)
 
 

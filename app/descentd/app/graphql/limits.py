@@ -14,8 +14,10 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
     VariableNode,
 )
 
@@ -133,6 +135,8 @@ def estimate(
 def _page_size(field: FieldNode, variables: Mapping[str, Any]) -> int:
     """How many items a field is asked for; what is out of range is refused later, and costs a page here."""
     for argument in field.arguments or ():
+        if argument.name.value == "refs":
+            return _length(argument.value, variables)
         if argument.name.value in ("first", "limit"):
             given: Any = None
             if isinstance(argument.value, IntValueNode):
@@ -142,6 +146,14 @@ def _page_size(field: FieldNode, variables: Mapping[str, Any]) -> int:
             if isinstance(given, int) and 0 < given <= _LARGEST:
                 return given
     return _USUAL.get(field.name.value, 1)
+
+
+def _length(value: ValueNode, variables: Mapping[str, Any]) -> int:
+    """How many elements a list has, at least 1; what is no list is one element."""
+    if isinstance(value, ListValueNode):
+        return max(1, len(value.values))
+    given = variables.get(value.name.value) if isinstance(value, VariableNode) else None
+    return max(1, len(given)) if isinstance(given, list) else 1
 
 
 class Shares:

@@ -1,6 +1,6 @@
 """Every request gets a request id, security headers, a line in the log and a count in the metrics.
 
-Requests from pages of other origins, and those with an unknown Host (DNS rebinding), are refused.
+Requests from pages of other origins that are not named, and those with an unknown Host (DNS rebinding), are refused.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import time
 from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from descentd.app.auth.access_control import Refuse
 from descentd.app.http.errors import fault, problem_response
+from descentd.app.http.origins import Origins
 from descentd.app.server.logging import REQUEST_ID
 from descentd.app.server.metrics import Metrics
 from descentd.app.server.settings import is_loopback
@@ -44,11 +44,15 @@ _HEADERS: Final = {
 class RequestMiddleware:
     """Outermost middleware. `hosts` are the Host names that are accepted beside those of this machine.
 
-    `refusals` make the answers to requests that are refused, by path; elsewhere the answer is an RFC 9457 problem.
+    `origins` decides which pages may ask. `refusals` make the answers to requests that are refused, by path; elsewhere
+    the answer is an RFC 9457 problem.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, hosts: Collection[str], refusals: Mapping[str, Refuse]) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, hosts: Collection[str], origins: Origins, refusals: Mapping[str, Refuse]
+    ) -> None:
         self._app = app
+        self._origins = origins
         self._refusals = refusals
         self._metrics = metrics
         self._hosts = frozenset(host.lower() for host in hosts)
@@ -81,11 +85,7 @@ class RequestMiddleware:
         if len(headers.getlist("host")) > 1:
             several = InvalidInput("The request has several Host headers: send one.")
             await self._refuse(scope, receive, send, several)
-        elif not self._trusts(headers, scope["path"]):
-            untrusted = Forbidden(
-                "The request's Host or Origin is not this server's: use the server's own address, or add the name to "
-                "DESCENT_HOSTS."
-            )
+        elif (untrusted := self._untrusted(headers, scope["path"])) is not None:
             await self._refuse(scope, receive, send, untrusted)
         else:
             await self._app(scope, receive, send)
@@ -102,13 +102,15 @@ class RequestMiddleware:
             operation=scope.get("descent.operation"),
         )
 
-    def _trusts(self, headers: Headers, path: str) -> bool:
-        """False where a page of another origin may be behind this: by its Origin, or by a Host that was rebound."""
+    def _untrusted(self, headers: Headers, path: str) -> Forbidden | None:
+        """Why a page of another origin may be behind this: by a Host that was rebound, or by its Origin."""
         asked = _host(headers.get("host", ""))
-        origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
-            return False
-        return path in _PROBED or is_loopback(asked) or asked in self._hosts
+        if path not in _PROBED and not is_loopback(asked) and asked not in self._hosts:
+            return Forbidden(
+                "The request's Host is no name of this server: use the server's own address, or add the name to "
+                "DESCENT_HOSTS."
+            )
+        return self._origins.refusal(headers.get("origin"), headers.get("host", ""), path)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, problem: DescentError) -> None:
         if scope["type"] == "websocket":

@@ -34,6 +34,7 @@ from descentd.app.http.bulk import Bulk
 from descentd.app.http.errors import PROBLEM, problem_response
 from descentd.app.http.middleware import RequestMiddleware
 from descentd.app.http.negotiation import accepted
+from descentd.app.http.origins import Origins
 from descentd.app.http.records import Records
 from descentd.app.notifications.dispatcher import Dispatcher
 from descentd.app.server.erosion_refresher import ErosionRefresher
@@ -129,6 +130,7 @@ def create(
                 await checkpoints.stop()
                 await lifespan.stop()
 
+    origins = Origins(settings.origins)
     app = Starlette(
         routes=routes,
         middleware=[
@@ -136,8 +138,10 @@ def create(
                 RequestMiddleware,
                 metrics=metrics,
                 hosts=(*settings.hosts, settings.host),
+                origins=origins,
                 refusals={"/graphql": graphql.refusal},
-            )
+            ),
+            *origins.middleware,
         ],
         exception_handlers={HTTPException: partial(_http_exception, explorer)},
         lifespan=running,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from descentd.graph.inputs.base import expectation
@@ -19,6 +19,19 @@ from descentd.graph.model.errors import InvalidInput
 PREFIX: Final = "DESCENT_"
 _NAMED: Final = re.compile(r'field "(\w+)"')
 """The setting that the reader of settings complains of."""
+_ORIGIN: Final = re.compile(r"(?P<scheme>https?)://(?:[a-z0-9._-]+|\[[0-9a-f:]+\])(?P<port>:[0-9]{1,5})?")
+_USUAL_PORTS: Final = {"http": ":80", "https": ":443"}
+
+
+def _origin(given: str) -> str:
+    """An origin as browsers write it, in lower case and without the usual port; raises ValueError for what is none."""
+    found = _ORIGIN.fullmatch(given.lower())
+    if found is None:
+        raise ValueError(
+            "Expected origins such as https://front.example or http://localhost:3000, without a path and not *"
+        )
+    port = found["port"] or ""
+    return given.lower().removesuffix(port) if port == _USUAL_PORTS[found["scheme"]] else given.lower()
 
 
 class Settings(BaseSettings):
@@ -33,6 +46,9 @@ class Settings(BaseSettings):
     topology: Literal["memory", "store"] = "memory"
     hosts: tuple[str, ...] = ()
     """Names in Host headers that are accepted beside those of this machine."""
+
+    origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
+    """Origins whose pages may ask from a browser, beside this server's own."""
     policies: Path | None = None
     """The folder of the policies that come into force at the start."""
 

@@ -1,6 +1,6 @@
 """The result of a reach: its records page by page, and the derivation of each."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from descentd.graph.index.breadth_first import Twins, Walk, walk
 from descentd.graph.index.edges import Around, Down, Edges, Steps, Up
 from descentd.graph.index.evidence import CITES, add_evidence, listed_with
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, Kind, Role
-from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step
+from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Sequences, Step
 
 Leads = Mapping[int, Sequence[Step]]
 """How a derivation begins that leaves from an origin: at the cause that was named, or at the partition it runs from."""
@@ -69,13 +69,9 @@ class Reach:
 
     def page(self, query: ReachQuery) -> ReachPage:
         """See `ReachQuery`."""
-        kinds, depth, first = query.kinds, query.depth, query.first
-        counts = {
-            kind: int(count)
-            for kind, count in zip(KINDS, self._counts, strict=True)
-            if count and (kinds is None or kind in kinds)
-        }
-        ends = self._ends_of(kinds)
+        depth, first, select = query.depth, query.first, _selection(query.kinds, query.within)
+        counts = self._counts_of(query.kinds, None if query.within is None else select)
+        ends = self._ends_of(query.kinds) if query.within is None else self._ends_where(select)
         deepest = self._listed.depth if depth is None else min(depth, self._listed.depth)
         distance, last = query.after or (0, 0)
         items: list[Reached] = []
@@ -84,7 +80,8 @@ class Reach:
             return ReachPage(counts, (), False)
         while True:
             if distance >= 1:
-                level = self._level(distance, kinds)
+                level = self._listed.level(distance)
+                level = level if select is None else level[select(level, self._kinds)]
                 start = int(np.searchsorted(level, last, "right"))
                 chosen = level[start : start + first - len(items)].tolist()
                 items += [Reached(sequence, distance) for sequence in chosen]
@@ -94,18 +91,31 @@ class Reach:
             distance, last = int(np.searchsorted(ends, taken, "right")), 0
         return ReachPage(counts, items, bool(taken < ends[deepest]))
 
-    def _level(self, distance: int, kinds: frozenset[Kind] | None) -> Integers:
-        level = self._listed.level(distance)
-        return level if kinds is None else level[wanted(kinds)[self._kinds[level]]]
+    def _counts_of(self, kinds: frozenset[Kind] | None, select: "_Select | None") -> dict[Kind, int]:
+        found = self._counts
+        if select is not None:
+            records = self._listed.records[self._listed.ends[0] :]
+            found = np.bincount(self._kinds[records[select(records, self._kinds)]], minlength=len(KINDS))
+        return {
+            kind: int(count)
+            for kind, count in zip(KINDS, found, strict=True)
+            if count and (kinds is None or kind in kinds)
+        }
 
     def _ends_of(self, kinds: frozenset[Kind] | None) -> NDArray[np.int64]:
         """How many of `kinds` are listed at each distance or nearer."""
         ends = self._ends.get(kinds)
         if ends is None:
-            hits = wanted(kinds or frozenset())[self._kinds[self._listed.records]]
-            hits[: self._listed.ends[0]] = False
-            ends = self._ends[kinds] = np.cumsum(np.append(0, hits))[self._listed.ends]
+            ends = self._ends[kinds] = self._ends_where(_selection(kinds, None))
         return ends
+
+    def _ends_where(self, select: "_Select | None") -> NDArray[np.int64]:
+        """How many of those that are selected are listed at each distance or nearer."""
+        records = self._listed.records
+        hits = np.ones(len(records), np.bool_) if select is None else select(records, self._kinds)
+        hits[: self._listed.ends[0]] = False
+        found: NDArray[np.int64] = np.cumsum(np.append(0, hits))[self._listed.ends]
+        return found
 
     def members(self, kind: Kind) -> NDArray[np.int64]:
         """All of one kind, ascending."""
@@ -149,6 +159,17 @@ class Reach:
             return (-arrow[0] if arrow[1] is Role.CITES else arrow[0]), arrow[1]
 
         return before
+
+
+_Select = Callable[[Integers, Tags], NDArray[np.bool_]]
+"""Which of some records are counted and listed, by the kinds of all records."""
+
+
+def _selection(kinds: frozenset[Kind] | None, within: Sequences | None) -> _Select | None:
+    """What `kinds` and `within` select, None for everything."""
+    if within is not None:
+        return lambda records, all: np.isin(records, within) & (True if kinds is None else wanted(kinds)[all[records]])
+    return None if kinds is None else lambda records, all: wanted(kinds)[all[records]]
 
 
 def wanted(kinds: frozenset[Kind]) -> NDArray[np.bool_]:

@@ -160,9 +160,11 @@ class Term:
     values: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ReachQuery:
     """What `origins` reach. Neither `depth` nor `after` (distance, sequence) changes the counts.
+
+    `kinds` and `within` (versions, ascending) select what is counted and listed of all that is reached.
 
     `evidence` (descendants only) adds evaluations of or on what is reached or on an origin, and what cites them, one
     step farther than what they rest on. Raises ValueError where it is asked for with ancestors.
@@ -172,6 +174,7 @@ class ReachQuery:
     direction: Direction
     upto: int
     kinds: frozenset[Kind] | None = None
+    within: Sequences | None = None
     evidence: bool = False
     depth: int | None = None
     after: tuple[int, int] | None = None

@@ -14,7 +14,7 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content, canonical, content_id, parse
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
-from descentd.graph.model.records import Record
+from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import perform, signed
 from descentd.graph.retractions import NEWEST, retracted_ids
 from descentd.graph.store.base import Reads
@@ -176,11 +176,15 @@ async def policy_history(
     return [one for one in states if environment in (None, one.policy.environment) and (all or one.in_force)]
 
 
-async def policy_by_digest(registry: Registry, digest: str, upto: int) -> Entry | None:
-    """The newest policy with a digest, as decisions name it; the one in force before any other."""
-    same = [one for one in await policy_history(registry, upto) if one.policy.digest == digest]
-    newest = max(same, key=lambda one: (one.in_force, one.entry.sequence), default=None)
-    return None if newest is None else newest.entry
+async def policies_by_digest(registry: Registry, digests: Collection[str], upto: int) -> Mapping[str, Brief]:
+    """By digest, as decisions name it, the newest policy that has it, the one in force before any other."""
+    history = await policy_history(registry, upto) if digests else ()
+    ordered = sorted(history, key=lambda one: (one.in_force, one.entry.sequence))
+    return {
+        one.policy.digest: Brief(one.entry.sequence, Kind.POLICY, one.entry.record.id, None)
+        for one in ordered
+        if one.policy.digest in digests
+    }
 
 
 async def likely_environment(registry: Registry, environment: str, upto: int) -> str | None:

@@ -3,12 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Direction, ReachQuery, Step
+from descentd.graph.model.reach import Direction, ReachQuery, Sequences, Step
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.paths import Derivation, name_steps
+from descentd.queries.lineage.versions import VersionFilter, matching
 from descentd.queries.pages import page, pinned
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, moment_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +33,38 @@ class AffectedPage:
 
 
 class Impact:
-    """The impact of some records, at one moment."""
+    """The impact of some records, at one moment; `within` are the versions that a filter selects, if there is one."""
 
     def __init__(
         self,
         registry: Registry,
         origins: Sequence[int],
         kinds: frozenset[Kind] | None,
+        within: Sequences | None,
         upto: int,
-        as_of: str | None,
+        asked: Sequence[object],
         *,
         evidence: bool,
     ) -> None:
         self._registry = registry
         self._origins = origins
         self._kinds = kinds
+        self._within = within
         self._evidence = evidence
-        self._asked = ["impact", origins, kinds and sorted(kinds), evidence, as_of]
+        self._asked = ["impact", origins, kinds and sorted(kinds), evidence, *asked]
         self.upto = upto
 
     async def counts(self) -> Mapping[Kind, int]:
         """How many records of each kind are affected; kinds without any are left out."""
         reached = await self._registry.walk.reach(
             ReachQuery(
-                self._origins, Direction.DESCENDANTS, self.upto, kinds=self._kinds, evidence=self._evidence, first=1
+                self._origins,
+                Direction.DESCENDANTS,
+                self.upto,
+                kinds=self._kinds,
+                within=self._within,
+                evidence=self._evidence,
+                first=1,
             )
         )
         return reached.counts
@@ -68,6 +78,7 @@ class Impact:
                 Direction.DESCENDANTS,
                 asked.upto,
                 kinds=self._kinds,
+                within=self._within,
                 evidence=self._evidence,
                 after=(asked.after[0], asked.after[1]) if asked.after else None,
                 first=asked.first,
@@ -92,13 +103,18 @@ async def impact(
     as_of: str | None,
     *,
     evidence: bool,
+    wanted: VersionFilter | None = None,
     cursors: Collection[str] = (),
 ) -> Impact:
     """The impact of the records that `refs` name, as of the moment of `cursors` where its pages begin after these.
 
-    Raises NotFound and InvalidInput.
+    `wanted` leaves the versions that it selects, and nothing else. Raises NotFound and InvalidInput.
     """
+    if wanted is not None and kinds and Kind.MODEL_VERSION not in kinds:
+        raise InvalidInput("A filter selects versions: add MODEL_VERSION to `kinds`, or leave `kinds` out.", "kinds")
     upto = pinned(cursors, await registry.sequence(as_of))
     origins = await registry.find_all(refs, upto, "of")
-    wanted = frozenset(kinds) if kinds else None
-    return Impact(registry, sorted({o.sequence for o in origins}), wanted, upto, as_of, evidence=evidence)
+    within = await matching(registry, wanted, upto, moment_of(as_of)) if wanted else None
+    asked = [as_of] if wanted is None else [as_of, wanted]
+    sequences = sorted({origin.sequence for origin in origins})
+    return Impact(registry, sequences, frozenset(kinds) if kinds else None, within, upto, asked, evidence=evidence)

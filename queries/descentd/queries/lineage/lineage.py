@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from descentd.graph.disclosures import disclosed_links
+from descentd.graph.inputs.datasets import Relation
 from descentd.graph.model import reach
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import INFLUENCE, Role
 from descentd.graph.model.reach import ReachQuery
 from descentd.graph.model.records import Brief
+from descentd.graph.store.base import Link
 from descentd.queries.registry import Registry
 
 USUAL = 500
@@ -34,11 +36,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """An edge by ids: `source` is what was derived, `target` what it came from."""
+    """An edge by ids: `source` is what was derived, `target` what it came from; `relation` says how (DERIVED_FROM)."""
 
     source: str
     target: str
     role: Role
+    relation: Relation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +83,15 @@ async def _edges(registry: Registry, briefs: Sequence[Brief], upto: int) -> list
     ids = {brief.sequence: brief.id for brief in briefs}
     links = await registry.store.links(list(ids), INFLUENCE, inward=False)
     links += await disclosed_links(registry.store, list(ids), upto)
-    joints = [Joint(ids[link.source], ids[link.target], link.role) for link in links if link.target in ids]
-    return list(dict.fromkeys(joints))
+    joints: dict[tuple[int, int, Role], Joint] = {}
+    for link in links:
+        if link.target in ids:
+            joint = Joint(ids[link.source], ids[link.target], link.role, _relation(link))
+            # What was disclosed of an edge that the record states itself adds nothing to it.
+            joints.setdefault((link.source, link.target, link.role), joint)
+    return list(joints.values())
+
+
+def _relation(link: Link) -> Relation | None:
+    """How the source came from the target; early records name several relations, of which it is the first."""
+    return Relation(link.detail.partition(",")[0]) if link.role is Role.DERIVED_FROM else None

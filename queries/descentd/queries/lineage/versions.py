@@ -30,6 +30,7 @@ class VersionFilter:
     name_prefix: str | None = None
     status: tuple[VerdictStatus, ...] | None = None
     serving_in: str | None = None
+    serving: bool | None = None
     derived_from: str | None = None
     trained_on: str | None = None
     artifact: str | None = None
@@ -96,6 +97,10 @@ async def _conditions(
         with about("filter.servingIn"):
             environment = name(wanted.serving_in)
         yield await versions_serving(registry, environment, upto, moment)
+    if wanted.serving is not None:
+        there = await versions_serving(registry, None, upto, moment)
+        everything = await registry.walk.everything(upto, Kind.MODEL_VERSION)
+        yield there if wanted.serving else np.setdiff1d(everything, there, assume_unique=True)
 
 
 async def _held(registry: Registry, key: str) -> Sequences:

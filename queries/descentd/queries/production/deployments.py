@@ -142,8 +142,10 @@ async def serving(
     return sorted(there, key=lambda one: one.place)
 
 
-async def versions_serving(registry: Registry, environment: str, upto: int, moment: int | None = None) -> Sequences:
-    """The versions that serve somewhere in an environment at a moment (now unless given), ascending."""
+async def versions_serving(
+    registry: Registry, environment: str | None, upto: int, moment: int | None = None
+) -> Sequences:
+    """The versions that serve in an environment, None for any, at a moment (now unless given), ascending."""
     then = clock.now() if moment is None else moment
     there = await serving(registry, environment, None, then, upto)
     briefs = await registry.store.resolve({one.version for one in there}) if there else {}

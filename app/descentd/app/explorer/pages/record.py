@@ -21,7 +21,7 @@ from descentd.graph.model.kinds import ENTITIES, Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.graph.registration.register import register
-from descentd.queries.governance.policies import policies_in_force, policy_by_digest
+from descentd.queries.governance.policies import policies_by_digest, policies_in_force
 from descentd.queries.lineage.history import summary
 from descentd.queries.production.incidents import resolutions
 from descentd.queries.production.record_incident import resolve
@@ -82,11 +82,10 @@ async def _find(asked: Asked) -> Brief:
     try:
         return await asked.registry.find(asked.ref, asked.upto, field="ref")
     except NotFound:
-        if asked.ref.startswith("sha256:"):
-            policy = await policy_by_digest(asked.registry, asked.ref, asked.upto)
-            if policy is not None:
-                return Brief(policy.sequence, Kind.POLICY, policy.record.id, None)
-        raise
+        policies = await policies_by_digest(asked.registry, [asked.ref], asked.upto)
+        if asked.ref not in policies:
+            raise
+        return policies[asked.ref]
 
 
 async def _write_note(asked: Asked, fields: Mapping[str, str]) -> str:

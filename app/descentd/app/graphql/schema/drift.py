@@ -7,7 +7,7 @@ from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First
 from descentd.app.graphql.schema.connections import EdgeList, page_info
 from descentd.app.graphql.schema.enums import DriftKind
-from descentd.app.graphql.schema.exposure import Filter
+from descentd.app.graphql.schema.filters import Filter
 from descentd.app.graphql.schema.records import node
 from descentd.app.graphql.schema.scalars import Count
 from descentd.app.graphql.schema.versions import ModelVersion

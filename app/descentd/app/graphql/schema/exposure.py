@@ -8,15 +8,15 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First
 from descentd.app.graphql.schema.connections import EdgeList, cursors_below, page_info
-from descentd.app.graphql.schema.enums import ExposureKind, Joint, VerdictStatus
+from descentd.app.graphql.schema.enums import ExposureKind, Joint
+from descentd.app.graphql.schema.filters import Filter
 from descentd.app.graphql.schema.lineage import Step, steps
 from descentd.app.graphql.schema.records import Record, node
-from descentd.app.graphql.schema.scalars import Count, DateTime, Digest, Ref
+from descentd.app.graphql.schema.scalars import Count
 from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.model.reach import ExposureVerdict
 from descentd.queries.lineage import exposure
 from descentd.queries.lineage.population_vocabulary import Vocabulary
-from descentd.queries.lineage.versions import VersionFilter
 
 
 @strawberry.input(description="An attribute with one of several values.")
@@ -32,29 +32,6 @@ class PopulationInput:
     """Population."""
 
     all: list[PopulationTermInput] = strawberry.field(description="The terms; a partition must have all of them.")
-
-
-@strawberry.input(description="Selects versions; every condition that is given must hold.")
-class ModelVersionFilter:
-    """Filter."""
-
-    name: str | None = strawberry.field(default=None, description="The model's name.")
-    name_prefix: str | None = strawberry.field(default=None, description="The beginning of the model's name.")
-    status: list[VerdictStatus] | None = strawberry.field(default=None, description="The verdict on the version.")
-    serving_in: str | None = strawberry.field(default=None, description="An environment in which the version serves.")
-    derived_from: Ref | None = strawberry.field(default=None, description="A version that is an ancestor of it.")
-    trained_on: Ref | None = strawberry.field(default=None, description="Data that it or an ancestor learned from.")
-    artifact: Digest | None = strawberry.field(default=None, description="The digest of one of its artifacts.")
-    recorded_after: DateTime | None = strawberry.field(default=None, description="Recorded after this moment.")
-    recorded_before: DateTime | None = strawberry.field(default=None, description="Recorded before this moment.")
-
-    def conditions(self) -> VersionFilter:
-        """The filter as the type of the queries package."""
-        status = tuple(self.status) if self.status else None
-        return VersionFilter(**{**vars(self), "status": status})
-
-
-Filter = Annotated[ModelVersionFilter | None, strawberry.argument(description="Selects versions; all by default.")]
 
 
 @strawberry.type(description="The number of versions with one of the three answers.")

@@ -9,7 +9,8 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First, Kinds, Of
 from descentd.app.graphql.schema.connections import EdgeList, cursors_below, page_info
-from descentd.app.graphql.schema.enums import Direction, RecordKind, Role
+from descentd.app.graphql.schema.enums import Direction, RecordKind, Relation, Role
+from descentd.app.graphql.schema.filters import Filter
 from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import Count, Ref
 from descentd.graph.model.kinds import KINDS
@@ -36,6 +37,9 @@ class LineageEdge:
     source: strawberry.ID = strawberry.field(description="The id of the derived record.")
     target: strawberry.ID = strawberry.field(description="The id of the record that it was derived from.")
     role: Role = strawberry.field(description="The role of the target for the source.")
+    relation: Relation | None = strawberry.field(
+        description="How the source was derived from the target; null unless the role is DERIVED_FROM."
+    )
 
 
 @strawberry.type(description="The neighbourhood of a record in the influence graph.")
@@ -186,7 +190,9 @@ class LineageQuery:
                 for one in found.nodes
             ],
             edges=[
-                LineageEdge(source=strawberry.ID(e.source), target=strawberry.ID(e.target), role=e.role)
+                LineageEdge(
+                    source=strawberry.ID(e.source), target=strawberry.ID(e.target), role=e.role, relation=e.relation
+                )
                 for e in found.edges
             ],
         )
@@ -208,6 +214,7 @@ class LineageQuery:
                 "cite them."
             ),
         ] = None,
+        filter: Filter = None,
     ) -> Impact | None:
         question = await impact.impact(
             context(info).registry,
@@ -215,6 +222,7 @@ class LineageQuery:
             kinds,
             as_of,
             evidence=bool(include_evidence),
+            wanted=filter.conditions() if filter else None,
             cursors=cursors_below(info, "affected"),
         )
         context(info).answered_at(question.upto, as_of)

@@ -9,15 +9,16 @@ from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import After, AsOf, First, Kinds, Of
 from descentd.app.graphql.schema.connections import Connection, Edge, EdgeList, page_info, records_page
 from descentd.app.graphql.schema.enums import RecordKind
-from descentd.app.graphql.schema.exposure import Filter
+from descentd.app.graphql.schema.filters import Filter
 from descentd.app.graphql.schema.records import Node, Record, node
 from descentd.app.graphql.schema.scalars import Count, DateTime, Ref
 from descentd.app.graphql.schema.versions import ModelVersion
-from descentd.graph.model.errors import NotFound
+from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.names import digest, rfc3339
-from descentd.graph.model.records import Brief
-from descentd.queries.governance.policies import policy_by_digest
+from descentd.queries.governance.policies import policies_by_digest
 from descentd.queries.lineage import history, search, versions
+from descentd.queries.pages import MOST
+from descentd.queries.prose import shortened
 
 
 @strawberry.type(description="An event in the history of a record.")
@@ -52,11 +53,34 @@ class LookupQuery:
         except NotFound:
             registry = context(info).registry
             at = await registry.sequence(as_of)
-            policy = await policy_by_digest(registry, ref, at) if ref.startswith("sha256:") else None
-            if policy is None:
+            policies = await policies_by_digest(registry, [ref], at) if ref.startswith("sha256:") else {}
+            if ref not in policies:
                 raise
-            found: Record = node(Brief(policy.sequence, policy.record.kind, policy.record.id, None), at)
+            found: Record = node(policies[ref], at)
             return found
+
+    @strawberry.field(
+        description="The records that refs name, in their order; null for a ref that names none, with a warning in "
+        "`extensions.warnings`. A policy also by its `policyDigest`."
+    )
+    async def entities(
+        self,
+        info: Info,
+        refs: Annotated[list[Ref], strawberry.argument(description="The records, 1 to 1000.")],
+        as_of: AsOf = None,
+    ) -> list[Record | None]:
+        registry = context(info).registry
+        at = await registry.sequence(as_of)
+        context(info).answered_at(at, as_of)
+        if len(refs) > MOST:
+            raise InvalidInput(f"Expected 1 to {MOST} refs, got {len(refs)}: ask for the others by themselves.", "refs")
+        found = await registry.find_each(refs, at, "refs")
+        unknown = [ref for ref, brief in zip(refs, found, strict=True) if brief is None]
+        policies = await policies_by_digest(registry, [ref for ref in unknown if ref.startswith("sha256:")], at)
+        if missing := [f'"{ref}"' for ref in dict.fromkeys(unknown) if ref not in policies]:
+            context(info).warn(f"Nothing is registered as {shortened(missing)}: check the spelling, or search for it.")
+        briefs = [brief or policies.get(ref) for ref, brief in zip(refs, found, strict=True)]
+        return [None if brief is None else node(brief, at) for brief in briefs]
 
     @strawberry.field(
         name="node", description="The record with an id, for clients that fetch objects again by their ids."

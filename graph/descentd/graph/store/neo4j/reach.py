@@ -140,12 +140,13 @@ class Neo4jReach:
         if not found.starts:
             return ReachPage({}, (), False)
         walked = _walked(found, query.direction, evidence=query.evidence)
+        within = None if query.within is None else query.within.tolist()
 
         async def count() -> Counts:
-            return await _counts(run, walked, found, upto)
+            return await _counts(run, walked, found, upto, within)
 
         asked = (tuple(sorted(found.leads)), query.direction, upto, query.evidence)
-        counts = await self._counted.get(asked, count)
+        counts = await self._counted.get(asked, count) if within is None else await count()
         counts = {kind: n for kind, n in counts.items() if kinds is None or kind in kinds}
         items = await _page(run, walked, found, query, partitions=Kind.PARTITION in counts) if counts else []
         return ReachPage(counts, items[: query.first], len(items) > query.first)
@@ -196,13 +197,13 @@ def _walked(origins: Origins, direction: Direction, *, evidence: bool) -> str:
     return f"CALL () {{ {walk} RETURN x, k UNION ALL {behind} RETURN x, k }} WITH x, min(k) AS k"
 
 
-async def _counts(run: Run, walked: str, origins: Origins, upto: int) -> Counts:
+async def _counts(run: Run, walked: str, origins: Origins, upto: int, within: list[int] | None = None) -> Counts:
     query = (
-        f"{walked} WHERE {BEYOND} AND NOT x:_Twin "
+        f"{walked} WHERE {BEYOND} AND NOT x:_Twin AND ($within IS NULL OR x.seq IN $within) "
         f"RETURN {_KIND}, count(*), sum(CASE WHEN x:_Twinned THEN {_TWINS} ELSE 0 END)"
     )
     counts: dict[Kind, int] = {}
-    for name, found, twins in await run(query, upto=upto, **origins.parameters):
+    for name, found, twins in await run(query, upto=upto, within=within, **origins.parameters):
         counts[Kind(name)] = found + twins
     return {kind: counts[kind] for kind in KINDS if kind in counts}
 
@@ -213,12 +214,14 @@ async def _page(run: Run, walked: str, origins: Origins, query: ReachQuery, *, p
     deepest = (1 << 31 if query.depth is None else query.depth) + origins.offset
     place = {"k": after[0] + origins.offset, "q": after[1], "deepest": deepest, "limit": first + 1, "upto": upto}
     kinds = None if query.kinds is None else sorted(query.kinds)
+    within = None if query.within is None else query.within.tolist()
     # Kinds are a parameter and no labels, so that there is one plan for all that may be asked for.
     listed = (
         f"{walked} WHERE {BEYOND} AND x:Record AND NOT x:_Twin AND ($kinds IS NULL OR x.kind IN $kinds) "
-        f"AND {_PAST.format(x='x')} WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
+        f"AND ($within IS NULL OR x.seq IN $within) AND {_PAST.format(x='x')} "
+        "WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
     )
-    found = (await run(listed, kinds=kinds, **place, **origins.parameters))[0][0]
+    found = (await run(listed, kinds=kinds, within=within, **place, **origins.parameters))[0][0]
     if partitions:
         twins = (
             f"{walked} WHERE {BEYOND} AND x:_Twinned "
