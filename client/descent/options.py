@@ -97,9 +97,16 @@ def limit_of(first: int, everything: bool) -> int | None:
     return None if everything else first
 
 
-def claim(by: str | None, source: str | None) -> dict[str, str | None] | None:
-    """Return the claim that a deployment is older than the registry; None if nothing is claimed."""
-    return {"by": by, "source": source} if by or source else None
+def claim(by: str | None, source: str | None) -> dict[str, str] | None:
+    """Return the claim that a deployment or a decision is older than the registry; None if nothing is claimed.
+
+    Raises typer.BadParameter if one of the two is missing.
+    """
+    if by is None and source is None:
+        return None
+    if by is None or source is None:
+        raise typer.BadParameter("A claim has both: --claimed-by says whose it is, --source where the evidence is.")
+    return {"by": by, "source": source}
 
 
 def claim_sentence(claimed: Mapping[str, Any]) -> str:

@@ -167,6 +167,24 @@ def test_a_trace_says_all_that_it_takes(people: People) -> None:
     assert "Nothing served at /nowhere in production" in nothing.stderr
 
 
+def test_what_is_claimed_is_shown_as_claimed(people: People) -> None:
+    place = ("-e", "claims", "-p", "/old")
+    claim = ("--claimed-by", "The board of 2023", "--source", "minutes.pdf")
+    went = people.done("rev", "review", PARENT, "go", "-e", "claims", "--reason", "Fair.", *claim)
+    assert "0 of 1 needed people have said GO: nobody" in went
+    since = "2023-05-02T00:00:00Z"
+    served = people.done("reg", "deploy", PARENT, *place, "--since", since, *claim)
+    assert "It is claimed by The board of 2023, from before this registry was in use: minutes.pdf." in served
+    trace = people.done("rev", "trace", *place, "--at", "2023-06-01T00:00:00Z")
+    assert "claimed by The board of 2023, from before this registry was in use: minutes.pdf" in trace
+    assert "The board of 2023: GO, Fair. (claimed, counts for no quorum: minutes.pdf; recorded by rev, " in trace
+    assert "nobody" not in trace
+    assert f"(claims, /old, since {since}, claimed)" in people.done("rev", "impact", "dataset:d@1", "--all")
+    future = people.run("reg", "deploy", PARENT, *place, "--since", "2999-01-01T00:00:00Z", *claim)
+    assert future.exit_code == 1
+    assert "since: 2999-01-01T00:00:00Z is more than 300 seconds ahead" in future.stderr
+
+
 def test_probes_are_not_begun_by_those_who_cannot_register_results(people: People, tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     probe = weakness(
@@ -282,6 +300,8 @@ def test_flags_and_retractions(people: People) -> None:
         ("flag", "--action", "clear", "--reason", "r"),
         ("retract", CHILD),
         ("deploy", CHILD, "-e", "production"),
+        ("deploy", CHILD, *PLACE, "--claimed-by", "The board"),
+        ("review", CHILD, "go", "-e", "production", "--reason", "r", "--source", "minutes.pdf"),
         ("trace", "-e", "production"),
         ("report-incident", "t", "--severity", "low"),
         ("report-incident", "t", "--severity", "low", "--of", CHILD, "--label", "x"),

@@ -13,7 +13,7 @@ from descentd.graph.model.accounts import person, person_key
 from descentd.graph.model.characters import is_unseen, joiner_allowed, mixes_scripts, skeleton
 from descentd.graph.model.errors import Invalid, InvalidInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.names import date_time, fault_in_new_name, instant, name, ref, rfc3339
+from descentd.graph.model.names import date_time, fault_in_new_name, given_instant, instant, name, ref, rfc3339
 from descentd.graph.model.records import Record
 
 PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
@@ -142,8 +142,9 @@ def test_moments_have_years_of_four_digits(seconds: int, micros: int) -> None:
 def test_years_of_early_records_are_read() -> None:
     assert instant("1-01-01T00:00:00Z") == instant("0001-01-01T00:00:00Z")
     for early in ("1-01-01T00:00:00Z", "99-01-01T00:00:00Z"):
-        with pytest.raises(InvalidInput, match="four digits"):
-            date_time(early)
+        for read in (date_time, given_instant):
+            with pytest.raises(InvalidInput, match="four digits"):
+                read(early)
 
 
 @pytest.mark.parametrize("by", MIXED)

@@ -262,6 +262,9 @@ OTHERS = [
     ('erosions(filter: {name: ""}) { totalCount }', "filter.name"),
     ('modelVersions(asOf: "yesterday") { totalCount }', "asOf"),
     ('serving(at: "yesterday") { since }', "at"),
+    ('serving(at: "26-01-01T00:00:00Z") { since }', "at"),
+    ('modelVersions(asOf: "26-01-01T00:00:00Z") { totalCount }', "asOf"),
+    ('modelVersions(filter: {recordedAfter: "26-01-01T00:00:00Z"}) { totalCount }', "filter.recordedAfter"),
     (f'gate(of: "{PARENT}", environment: "") {{ outcome }}', "environment"),
     (
         'trainedOn(population: {all: [{attribute: "", values: "b"}]}) { counts { count } }',

@@ -15,6 +15,7 @@ from descentd.graph.store.base import Reads
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
+from descentd.queries.lineage.history import history
 from descentd.queries.production.deployments import serving, versions_serving
 from descentd.queries.production.incidents import incidents, open_incidents
 from descentd.queries.production.record_deployment import Then, deploy, end, gate_then, profile_current
@@ -152,6 +153,61 @@ async def test_how_what_is_claimed_stands(registry: Registry) -> None:
     assert await gate_then(registry, done.deployment, now) is None
     assert await profile_current(registry, done.deployment, now)
     assert not await profile_current(registry, done.deployment, Then(instant(JANUARY), 0))
+
+
+async def test_a_claim_begins_before_this_registry_is_asked_there(registry: Registry) -> None:
+    await begin(registry)
+    claimed = {"by": "platform team", "source": "CHG-12"}
+    await deploy(registry, given("1", since=MARCH), "ana")
+    before = await registry.sequence()
+    for since in (MARCH, MAY, None):
+        with pytest.raises(InvalidInput, match=f"Since {MARCH} this registry is asked") as caught:
+            await deploy(registry, given("3", since=since, claimed=claimed), "ana")
+        assert caught.value.field == "since"
+    assert await registry.sequence() == before
+    old = await deploy(registry, given("3", since=JANUARY, claimed=claimed), "ana")
+    assert (old.deployment.claimed, old.deployment.ended) == (True, MARCH)
+    assert await served(registry, "2025-02-01T00:00:00Z") == ["model:m@3"]
+    assert await served(registry, MARCH) == ["model:m@1"]
+    # The same claim once more is the same, also where it would be refused as a new one.
+    again = await deploy(registry, given("3", since=JANUARY, claimed=claimed), "ben")
+    assert again.deployment.entry.record.id == old.deployment.entry.record.id
+    # Elsewhere nothing was asked: what is claimed serves there until something is deployed.
+    await deploy(registry, given("3", since=MAY, claimed=claimed, endpoint="/other"), "ana")
+    assert await served(registry, MAY) == ["model:m@3", "model:m@1"]
+
+
+async def test_nothing_is_claimed_of_the_future(registry: Registry) -> None:
+    await begin(registry)
+    claimed = {"by": "platform team", "source": "CHG-12"}
+    before = await registry.sequence()
+    with pytest.raises(InvalidInput, match="300 seconds ahead") as caught:
+        await deploy(registry, given("2", since="2999-01-01T00:00:00Z", claimed=claimed), "ana")
+    assert caught.value.field == "since"
+    for missing in ("by", "source"):
+        with pytest.raises(Invalid) as wrong:
+            given("2", claimed={part: text for part, text in claimed.items() if part != missing})
+        assert [one.field for one in wrong.value.problems] == [f"claimed.{missing}"]
+    assert await registry.sequence() == before
+
+
+async def test_a_claim_is_no_promotion(registry: Registry) -> None:
+    """What is claimed to serve has to be promoted before it is deployed, also where it serves already."""
+    await begin(registry)
+    claimed = {"by": "platform team", "source": "CHG-12"}
+    await deploy(registry, given("3", since=JANUARY, claimed=claimed), "ana")
+    with pytest.raises(GateBlocked, match="not promoted to production"):
+        await deploy(registry, given("3"), "ana")
+    with pytest.raises(GateBlocked, match="not promoted to production"):
+        await deploy(registry, given("3", endpoint="/other"), "ana")
+    told = {"title": "Drift", "severity": "HIGH", "environment": "production", "endpoint": "/score", "at": MARCH}
+    found = await report(registry, IncidentInput.read(told), "pager")
+    version = await registry.find("model:m@3", await registry.sequence())
+    assert found.record.content["subject"] == version.id
+    events = await history(registry, "model:m@3", None, None)
+    assert [event.summary for event, _ in events.items if event.entry.record.kind is Kind.DEPLOYMENT] == [
+        f"Claimed to have served at /score in production as of {JANUARY} by platform team (CHG-12); ana recorded that."
+    ]
 
 
 async def test_an_incident_finds_what_was_serving_then(registry: Registry) -> None:

@@ -6,11 +6,14 @@ import pytest
 
 from descentd.graph.inputs.acts import FlagInput, RetractionInput, ReviewInput
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, VersionConflict
+from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.governance.record_review import review
 from descentd.queries.governance.reviews import reviews
 from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
+from descentd.queries.governance.waiting import waiting
+from descentd.queries.lineage.history import history
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.support.registries import send
@@ -257,6 +260,42 @@ async def test_what_is_claimed_of_elsewhere_is_shown_and_counts_for_nothing(regi
     await review(registry, given("NO_GO", claimed=claimed), "rita")  # and takes the place of no decision of hers
     assert (await status(registry))[0] is VerdictStatus.APPROVED
     assert "The board of 2023 (minutes.pdf)" in str((await voids(registry))[0])
+
+
+async def test_what_is_claimed_is_bound_to_nothing_that_it_does_not_name(registry: Registry) -> None:
+    """Who decided years ago saw neither today's evidence nor today's policy, and their decision may have ended."""
+    await begin(registry)
+    claimed = {"by": "The board of 2023", "source": "minutes.pdf"}
+    done = await review(registry, given(claimed=claimed, expiresAt="2024-05-01T00:00:00Z"), "rita")
+    content = done.record.content
+    assert content["expiresAt"] == "2024-05-01T00:00:00Z"
+    assert not content.keys() & {"evidence", "policy", "policyDigest", "sequence"}
+    [measured] = await registry.all_of(Kind.EVALUATION, await registry.sequence())
+    cited = await review(registry, given(claimed=claimed, evidence=[measured.record.id]), "rita")
+    assert cited.record.content["evidence"] == [measured.record.id]
+    with pytest.raises(NotFound, match="not registered"):
+        await review(registry, given(claimed=claimed, evidence=["sha256:" + "0" * 64]), "rita")
+    with pytest.raises(InvalidInput, match="has passed"):
+        await review(registry, given(expiresAt="2024-05-01T00:00:00Z"), "rita")
+    found = await history(registry, "model:m@1", None, None)
+    assert "rita recorded that The board of 2023 (minutes.pdf) said GO for production elsewhere: Seen." in [
+        event.summary for event, _ in found.items
+    ]
+
+
+async def test_nothing_waits_because_of_a_claim(registry: Registry) -> None:
+    """Of each model the newest version waits; an older one where somebody decided on it here, not elsewhere."""
+    await begin(registry)
+    await send(registry, "ana", models=[{"name": "m", "version": "2", "safetyProfile": PROFILE}])
+
+    async def waits() -> list[str]:
+        return [one.version.ref for one in await waiting(registry, "rita", await registry.sequence())]
+
+    claimed = {"by": "The board of 2023", "source": "minutes.pdf"}
+    await review(registry, given(claimed=claimed), "rita")
+    assert await waits() == ["model:m@2"]
+    await review(registry, given(), "rita")
+    assert await waits() == ["model:m@2", "model:m@1"]
 
 
 async def test_an_admin_lifts_that_somebody_was_named_as_evaluator(registry: Registry) -> None:

@@ -88,7 +88,8 @@ def _with_place(node: dict[str, Any]) -> str:
     if "endpoint" not in node:
         return str(node["ref"])
     until = f" until {node['until']}" if node["until"] else ""
-    return f"{node['ref']} ({node['environment']}, {node['endpoint']}, since {node['since']}{until})"
+    claimed = ", claimed" if node["claimed"] else ""
+    return f"{node['ref']} ({node['environment']}, {node['endpoint']}, since {node['since']}{until}{claimed})"
 
 
 def paths(

@@ -101,14 +101,14 @@ def deploy(
 
     Exits with 3 if its gate blocks it or it is not promoted there, with 4 if evidence is missing.
     """
-    session = Session.of(context, url, output)
+    session, claimed = Session.of(context, url, output), claim(claimed_by, source)
     asked = {
         "subject": ref,
         "environment": environment,
         "endpoint": endpoint,
         "artifactDigest": artifact,
         "since": since,
-        "claimed": claim(claimed_by, source),
+        "claimed": claimed,
         "idempotencyKey": key,
     }
     with session.client() as client:
@@ -118,6 +118,8 @@ def deploy(
     else:
         place = f"{done['endpoint']} in {done['environment']}"
         console.print_line(f"{done['version']['ref']} serves at {place} since {done['since']}, {done['id']}")
+        if claimed is not None:
+            console.print_line(f"It is {claim_sentence(claimed)}.")
 
 
 def end_deployment(

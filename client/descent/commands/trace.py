@@ -62,13 +62,15 @@ def _print(found: Found, at: str | None) -> None:
 
 
 def _print_approval(found: Found) -> None:
-    """Print who claims the deployment, or whose GO counted then or at its promotion, and who promoted it."""
+    """Print who claims the deployment and decisions, whose GO counted then or at the promotion, and who promoted."""
     console.print_heading("Approved by")
     deployment = found["deployment"]
     if deployment["claimed"]:
         console.print_item(claim_sentence(deployment["claimed"]))
     links = [link["node"] for link in deployment["links"]]
     promotions = [node for node in links if node["__typename"] == "Promotion"]
+    for sentence in _claimed_decisions(found):
+        console.print_item(sentence)
     decisions = list(_decisions(found, promotions))
     if not decisions and not deployment["claimed"]:
         decisions = ["nobody: no review is recorded" + (" then" if found["then"] else "")]
@@ -87,6 +89,17 @@ def _decisions(found: Found, promotions: Sequence[Found]) -> Iterator[str]:
             yield said
         elif any(not _later(one["recordedAt"], node["recordedAt"]) for node in promotions):
             yield f"{said}; no longer valid: {one['void']}"
+
+
+def _claimed_decisions(found: Found) -> Iterator[str]:
+    """Return the decisions for the environment that are claimed to have been made elsewhere, whenever recorded."""
+    for one in found["version"]["reviews"]:
+        if one["environment"] == found["environment"] and one["claimed"]:
+            claimed = one["claimed"]
+            yield (
+                f"{claimed['by']}: {one['decision']}, {one['reason']} (claimed, counts for no quorum: "
+                f"{claimed['source']}; recorded by {one['recordedBy']}, {one['recordedAt']})"
+            )
 
 
 def _standing(found: Found, at: str | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.kinds import ENTITIES, Kind
 from descentd.graph.model.log import Entry
-from descentd.graph.model.names import instant, ref
+from descentd.graph.model.names import given_instant, ref
 from descentd.graph.model.reach import Direction, SupportsReach
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Store
@@ -33,7 +33,7 @@ def about(field: str) -> Iterator[None]:
 def moment_of(as_of: str | None, field: str = "asOf") -> int | None:
     """The moment (microseconds since 1970) that an argument means, None for now; raises InvalidInput."""
     with about(field):
-        return None if as_of is None else instant(as_of)
+        return None if as_of is None else given_instant(as_of)
 
 
 @dataclass(frozen=True, slots=True)

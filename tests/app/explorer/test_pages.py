@@ -14,11 +14,14 @@ from descentd.app.auth.authorization import PAGES as TABLE
 from descentd.app.auth.authorization import check_page
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.app.server.policy_files import read_policy
+from descentd.graph.inputs.acts import DeploymentInput, ReviewInput
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import Forbidden, Unavailable
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.policies import register_policies
-from tests.app.explorer.bank import FIRST, POLICY, PROFILE, SECOND, THIRD, fill, manifest
+from descentd.queries.governance.record_review import review
+from descentd.queries.production.record_deployment import deploy
+from tests.app.explorer.bank import FIRST, LOANS, POLICY, PROFILE, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.app.test_process import with_credentials
 from tests.support.neo4j_server import Neo4jServer
@@ -231,6 +234,34 @@ async def test_every_record_has_a_page() -> None:
             for part in ("title", "reason", "text", "intendedUse", "repository"):
                 assert content.get(part, "") in said, (entry.record.kind, part)
         assert len(kinds) >= 15
+
+
+async def test_what_is_claimed_is_shown_as_claimed() -> None:
+    """What served, and what was decided, before this registry was asked; on every page that speaks of it."""
+    async with visiting() as visit:
+        await fill(visit.registry)
+        claimed = {"by": "The board of 2019", "source": "minutes.pdf"}
+        old = {"environment": "archive", "endpoint": "batch", "since": "2019-05-02T00:00:00Z"}
+        given = DeploymentInput.read({"subject": SECOND, **old, "claimed": claimed})
+        deployed = (await deploy(visit.registry, given, "ana")).deployment.entry.record.id
+        decided = {"subject": SECOND, "environment": "archive", "decision": "GO", "reason": "Fair.", "claimed": claimed}
+        went = (await review(visit.registry, ReviewInput.read(decided), "rita")).record.id
+        pages = {
+            "/serving": ["claimed, from before this registry: no policy was checked"],
+            f"/record/{SECOND}": [
+                "That is claimed, from before this registry: no policy was checked.",
+                "The board of 2019 claimed: minutes.pdf, as rita recorded",
+                "batch in archive, 2 May 2019 to now claimed",
+            ],
+            f"/record/{deployed}": ["The board of 2019 (minutes.pdf)"],
+            f"/record/{went}": ["The board of 2019 (minutes.pdf)"],
+            "/reviews": ["The board of 2019 claimed: minutes.pdf, as rita recorded"],
+            f"/impact/{LOANS}": ["2 May 2019 claimed"],
+        }
+        for path, sentences in pages.items():
+            said = text_of((await visit.get(path)).text)
+            for sentence in sentences:
+                assert sentence in said, (path, said)
 
 
 async def test_an_incident_is_resolved_by_who_may() -> None:

@@ -17,7 +17,7 @@ from descentd.graph.model import accounts
 from descentd.graph.model.accounts import Access, AccessRole, Token
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.model.names import instant, rfc3339
+from descentd.graph.model.names import given_instant, rfc3339
 from descentd.graph.store.operational import Accounts
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _expiry(given: str | None, moment: int) -> int | None:
         return None
     age = _AGE.fullmatch(given)
     try:
-        expires = moment + int(age[1]) * _MICROSECONDS[age[2]] if age else instant(given)
+        expires = moment + int(age[1]) * _MICROSECONDS[age[2]] if age else given_instant(given)
         rfc3339(expires)
     except (InvalidInput, OverflowError):
         raise InvalidInput(f"Expected --expires as 90d or 2030-01-15T10:00:00Z, got {repr(given)[:80]}.") from None

@@ -15,7 +15,7 @@ from descentd.graph.inputs.base import Input, path
 from descentd.graph.model.clock import check_past
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.identity import canonical
-from descentd.graph.model.names import instant, ref, rfc3339
+from descentd.graph.model.names import date_time, ref
 from descentd.queries.production.alerts import Alert, external_id
 from descentd.queries.production.deployment_reports import Report, ReportInput
 
@@ -212,7 +212,7 @@ def _moment(given: Any, field: str) -> str:
     if not isinstance(given, str):
         raise InvalidInput("Expected a date-time as text, 2025-01-15T10:00:00Z.", field)
     try:
-        return rfc3339(instant(given))
+        return date_time(given)
     except InvalidInput as error:
         raise InvalidInput(error.message, field) from None
 

@@ -163,9 +163,14 @@ def rfc3339(microseconds: int) -> str:
 
 def date_time(given: str) -> str:
     """An RFC 3339 date-time in UTC, as records hold it; raises InvalidInput where `given` is none."""
+    return rfc3339(given_instant(given))
+
+
+def given_instant(given: str) -> int:
+    """As `instant`, for what somebody asks or says now: its year has four digits."""
     if _SHORT_YEAR.match(given):
         raise InvalidInput(f"{given[:80]!r} is not a date-time: write the year with four digits.")
-    return rfc3339(instant(given))
+    return instant(given)
 
 
 _WORD: Final = re.compile(r"\w+")

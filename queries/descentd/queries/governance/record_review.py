@@ -120,26 +120,36 @@ async def check_approval(registry: Registry, version: Brief, upto: int, person: 
 
 
 async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput) -> Content:
-    """What a decision is bound to: the evidence that it cites, the policy in force, and when it ends."""
+    """What a decision is bound to: the evidence that it cites, the policy in force, and when it ends.
+
+    What is claimed is bound to nothing but the evidence that is named.
+    """
     counted = {entry.record.id for entry in (await evidence(registry, [version], upto))[version].counting(upto)}
     for i, id in enumerate(given.evidence or ()):
         if id not in counted:
             if id not in await registry.store.resolve([id]):
                 raise NotFound(f"{id} is not registered: use the id of a item of evidence.", f"evidence[{i}]")
             raise InvalidInput(f"{id} is no evidence about this version that counts: leave it out.", f"evidence[{i}]")
+    expires = _expiry(given)
+    ends: Content = {"expiresAt": expires} if expires else {}
+    if given.claimed is not None:
+        cited: Content = {"evidence": sorted(given.evidence)} if given.evidence else {}
+        return cited | ends  # who decided elsewhere, earlier, saw neither what is known here now nor this policy
     basis: Content = {"evidence": sorted(given.evidence or counted), "sequence": upto}
     policy = await policy_in_force(registry.store, given.environment, upto)
     if policy is not None:
         basis |= {"policy": policy.id, "policyDigest": policy.digest}
-    expires = _expiry(given)
-    return basis | ({"expiresAt": expires} if expires else {})
+    return basis | ends
 
 
 def _expiry(given: ReviewInput) -> str | None:
-    """When a decision ends: a veto and what is claimed only if it says so, anything else after 90 days."""
+    """When a decision ends: a veto and what is claimed only if it says so, anything else after 90 days.
+
+    What is claimed may have ended already.
+    """
     now = clock.now()
     if given.expires_at is not None:
-        if instant(given.expires_at) <= now:
+        if instant(given.expires_at) <= now and given.claimed is None:
             raise InvalidInput(f"expiresAt is {given.expires_at}, which has passed: give a later moment.", "expiresAt")
         return given.expires_at
     lasting = given.decision is Decision.NO_GO or given.claimed is not None

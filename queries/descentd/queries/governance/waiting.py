@@ -61,7 +61,8 @@ async def waiting(registry: Registry, person: str, upto: int, moment: int | None
             place, own = policy.environment, states[brief.sequence]
             stands = quorum(own, place, policy)
             there = brief.sequence in serving[place]
-            asked = brief.sequence in documented or there or any(one.environment == place for one in own)
+            decided_here = any(one.environment == place and not one.claimed for one in own)
+            asked = brief.sequence in documented or there or decided_here
             if asked and not stands.reached and not vetoes(own, place):
                 mine = not recorded_by(entries[brief.sequence], person) and not _has_decided(own, place, person)
                 found.append(Waiting(brief, place, stands, mine, there, _lapsed(own, place)))
@@ -96,9 +97,9 @@ async def _documented(registry: Registry, upto: int) -> set[int]:
 
 
 async def _decided(registry: Registry, upto: int) -> set[int]:
-    """The versions that the newest reviews are about."""
+    """The versions that the newest reviews are about, those aside that are claimed of elsewhere."""
     held = await registry.walk.everything(upto, Kind.REVIEW)
     newest = held[-_PROFILES:].tolist()
     entries = await registry.store.entries(newest) if newest else []
-    subjects = {entry.record.content["subject"] for entry in entries}
+    subjects = {entry.record.content["subject"] for entry in entries if "claimed" not in entry.record.content}
     return {brief.sequence for brief in (await registry.store.resolve(subjects)).values()} if subjects else set()

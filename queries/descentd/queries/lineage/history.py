@@ -73,13 +73,26 @@ def _entity(content: Content) -> str:
 
 
 def _review(content: Content) -> str:
-    return f"{content['by']} said {content['decision']} for {content['environment']}: {content['reason']}"
+    said = f"said {content['decision']} for {content['environment']}"
+    if "claimed" in content:
+        return f"{content['by']} recorded that {_claimed(content)} {said} elsewhere: {content['reason']}"
+    return f"{content['by']} {said}: {content['reason']}"
+
+
+def _claimed(content: Content) -> str:
+    """Who is claimed to have acted, and where that can be found."""
+    return f"{content['claimed']['by']} ({content['claimed']['source']})"
 
 
 def _deployment(content: Content) -> str:
     place = f"{content['endpoint']} in {content['environment']}"
     if "supersedes" in content:
         return f"Ended at {place} by {content['by']} as of {four_digit_year(content['until'])}: {content['reason']}"
+    if "claimed" in content:
+        return (
+            f"Claimed to have served at {place} as of {four_digit_year(content['since'])} by {_claimed(content)}; "
+            f"{content['by']} recorded that."
+        )
     return f"Deployed at {place} by {content['by']} as of {four_digit_year(content['since'])}."
 
 

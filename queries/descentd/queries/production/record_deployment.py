@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
-from descentd.graph.model.clock import timestamp
+from descentd.graph.model.clock import check_past, timestamp
 from descentd.graph.model.errors import GateBlocked, InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
-from descentd.graph.model.names import instant
+from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_one, perform, repeated, signed
 from descentd.graph.store.base import Reads
@@ -42,8 +42,11 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
     to serve, and not where it `serves` already, whatever the registry says; what is claimed, history from before this
     registry was asked, needs no promotion and meets no policy. Raises NotFound and InvalidInput for what is named,
     GateBlocked for a version that is not promoted there, is flagged, or that the gate would not let in now, and
-    VersionConflict for an idempotencyKey of another act.
+    VersionConflict for an idempotencyKey of another act. Raises InvalidInput, too, for a claim about a moment that is
+    still to come, or from which on this registry was asked there.
     """
+    if given.claimed is not None:
+        check_past(given.since, "since")
     subject = await name_one(registry.store, given.subject, "subject", _VERSION)
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.DEPLOYMENT, person, content)
@@ -55,6 +58,8 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
 
         async def draft(reads: Reads) -> Sequence[Record]:
             again = await repeated(reads, Kind.DEPLOYMENT, person, content) or await _there(reads, given, subject.id)
+            if again is None and given.claimed is not None:
+                await _check_history(reads, given)
             whole: Content = {"since": timestamp()} | content | grounds
             return [again or Record.of(Kind.DEPLOYMENT, signed(whole, person))]
 
@@ -76,6 +81,21 @@ async def _there(reads: Reads, given: DeploymentInput, version: str) -> Record |
     if given.since is None:
         return next((one.entry.record for one in same if one.serves_at(instant(timestamp()))), None)
     return next((one.entry.record for one in same if one.since == instant(str(given.since))), None)
+
+
+async def _check_history(reads: Reads, given: DeploymentInput) -> None:
+    """Raise InvalidInput where what is claimed began no earlier than the first deployment that is not claimed.
+
+    From then on this registry is asked before something serves there: a claim would end what the gate let in.
+    """
+    there = await at_place(reads, given.environment, given.endpoint)
+    asked = min((one.since for one in there.deployments if not one.claimed), default=None)
+    if asked is not None and instant(given.since or timestamp()) >= asked:
+        raise InvalidInput(
+            f"Since {rfc3339(asked)} this registry is asked before something serves at {given.endpoint} in "
+            f"{given.environment}: claim what began before that, and promote and deploy what came later.",
+            "since",
+        )
 
 
 async def _check_artifact(registry: Registry, subject: Brief, given: DeploymentInput) -> None:

@@ -68,7 +68,7 @@ async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
             Cell(called(versions[each.version]), asked.to("record", versions[each.version].ref)),
             Cell(each.place[0]),
             Cell(each.place[1]),
-            Cell(t.day(each.since)),
+            Cell(t.day(each.since), note=str(t("version.served_claimed")) if each.claimed else ""),
             Cell(way(one.via[:-1])),
         )
         for one, each in serving[: asked.most(_SHOWN)]

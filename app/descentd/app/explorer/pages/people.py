@@ -5,6 +5,7 @@ from typing import Final
 
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.model.identity import Content
 from descentd.queries.governance.reviews import ReviewState
 
 _TONES: Final = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
@@ -21,7 +22,7 @@ def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
         rows.append(
             (
                 Cell(t(f"decision.{one.decision}"), tone=_TONES[one.decision] if one.void is None else "soft"),
-                Cell(one.person),
+                person_cell(asked, content),
                 Cell(one.environment),
                 Cell(
                     content["reason"],
@@ -34,3 +35,12 @@ def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
         )
     columns = [Column(key) for key in ("decision", "person", "environment", "why", "day", "counts")]
     return Table("people", columns, rows)
+
+
+def person_cell(asked: Asked, review: Content) -> Cell:
+    """Who decided; of a review that is claimed of elsewhere who is said to have, and where that can be found."""
+    if "claimed" not in review:
+        return Cell(review["by"])
+    claimed = review["claimed"]
+    note = asked.words("review.claimed", source=claimed["source"], person=review["by"])
+    return Cell(claimed["by"], note=str(note))

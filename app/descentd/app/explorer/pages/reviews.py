@@ -2,6 +2,7 @@
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.people import person_cell
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.waiting import Waiting, waiting
@@ -55,8 +56,11 @@ async def _decisions(asked: Asked) -> Table:
         version = versions[content["subject"]]
         rows.append(
             (
-                Cell(t(f"decision.{content['decision']}"), tone=_TONES[content["decision"]]),
-                Cell(content["by"]),
+                Cell(
+                    t(f"decision.{content['decision']}"),
+                    tone="soft" if "claimed" in content else _TONES[content["decision"]],
+                ),
+                person_cell(asked, content),
                 Cell(called(version), asked.to("record", version.ref)),
                 Cell(content["environment"]),
                 Cell(content["reason"], asked.to("record", entry.record.id)),
