@@ -14,7 +14,7 @@ from tests.graph.samples import registry, send
 
 pytestmark = pytest.mark.anyio
 
-ADA = Token("a1", b"\x01" * 32, "Ada", frozenset({AccessRole.REGISTRAR, AccessRole.REVIEWER}), 10, 2**60)
+ADA = Token("a1", b"\x01" * 32, "Ada", frozenset({AccessRole.REGISTRAR, AccessRole.REVIEWER}), 10, 2**57)
 BO = Token("b2", b"\x02" * 32, "bo@example.org", frozenset({AccessRole.VIEWER}), 5)
 
 

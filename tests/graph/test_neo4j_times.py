@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
@@ -10,12 +11,17 @@ from hypothesis import strategies as st
 from neo4j.time import DateTime
 
 from descentd.graph.inputs import acts, base, evaluations, versions
+from descentd.graph.model import clock
+from descentd.graph.model.chain import Chain
+from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Record
 from descentd.graph.store.neo4j.store import Neo4jStore
-from descentd.graph.store.neo4j.times import NAMED, comparable, moment_of, shown, zoned
+from descentd.graph.store.neo4j.times import NAMED, SECOND, comparable, moment_of, shown, zoned
+from descentd.graph.store.operational import Arrival
 from descentd.graph.verify import verify
+from tests.graph.beside import fill
 from tests.graph.samples import adding, note, registry, send
 from tests.support.neo4j_server import Neo4jServer
 
@@ -95,3 +101,83 @@ async def test_analysts_compare_and_subtract_times(store: Neo4jStore, neo4j_serv
     assert (await store.entries([await store.sequence() - 1]))[0].record == precise
     assert rfc3339(entry.recorded_at)
     assert (await verify(store)).problem is None
+
+
+BESIDE = {
+    "_Token": ("createdAt", "expiresAt", "revokedAt"),
+    "_Delivery": ("at", "nextAt"),
+    "_Destination": ("until",),
+    "_Arrival": ("sent",),
+    "_Event": ("at",),
+}
+"""The moments of what is kept beside the log."""
+
+
+async def everything_beside(store: Neo4jStore) -> list[Any]:
+    chains = [await store.journal.events(chain, 0, 1000) for chain in Chain]
+    arrivals = [await store.inbox.arrived(identity) for identity in ("timed", "timeless")]
+    return [*chains, *arrivals, await store.accounts.tokens(), await store.outbox.deliveries(100)]
+
+
+async def fill_beside(store: Neo4jStore) -> None:
+    await send(store, registry())
+    await fill(store)
+    await store.inbox.take(Arrival("timed", 1_700_000_000, (None,)))
+    await store.inbox.take(Arrival("timeless", 0, (None,)))
+
+
+async def test_times_of_what_is_beside_the_log_are_times(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
+    await fill_beside(store)
+    tokens = await store.accounts.tokens()
+    with neo4j_server.driver() as driver:
+        for label, names in BESIDE.items():
+            for name in names:
+                rows, *_ = driver.execute_query(
+                    f"MATCH (n:{label}) WHERE n.{name} IS NOT NULL RETURN DISTINCT valueType(n.{name}) AS type"
+                )
+                assert [row["type"] for row in rows] == ["ZONED DATETIME NOT NULL"], (label, name)
+        [counted], *_ = driver.execute_query(
+            "MATCH (t:_Token) WHERE t.createdAt > datetime() - duration('P1D') RETURN count(t) AS n"
+        )
+        [timeless], *_ = driver.execute_query("MATCH (a:_Arrival {identity: 'timeless'}) RETURN a.sent AS sent")
+    lately = clock.now() - 86_400 * SECOND
+    assert counted["n"] == len([token for token in tokens if token.created_at > lately])
+    assert timeless["sent"] is None
+    assert (await verify(store)).problem is None
+
+
+async def test_moments_that_were_counted_become_times(
+    store: Neo4jStore, neo4j_server: Neo4jServer, tmp_path: Path
+) -> None:
+    """A registry of the format before is upgraded, and everything beside the log is what it was."""
+    await fill_beside(store)
+    before = await everything_beside(store)
+    await store.close()
+    with neo4j_server.driver() as driver:
+        for label, names in BESIDE.items():
+            unit = SECOND if label == "_Arrival" else 1
+            for name in names:
+                driver.execute_query(
+                    f"MATCH (n:{label}) WHERE n.{name} IS NOT NULL SET n.{name} = "
+                    f"(n.{name}.epochSeconds * 1000000 + n.{name}.microsecond) / {unit}"
+                )
+        driver.execute_query("MATCH (a:_Arrival) WHERE a.sent IS NULL SET a.sent = 0")
+        driver.execute_query("MATCH (l:_Log) SET l.format = 5")
+    with pytest.raises(Unavailable, match="descentd upgrade"):
+        await store.open()
+    assert await store.upgrade(tmp_path / "before.gz", lambda hash: hash)
+    await store.open()
+    assert await everything_beside(store) == before
+    assert (await verify(store)).problem is None
+
+
+@pytest.mark.parametrize("written", ["1", "'2999-01-01T00:00:00Z'"])
+async def test_a_moment_that_somebody_else_wrote_lets_no_token_live(
+    store: Neo4jStore, neo4j_server: Neo4jServer, written: str
+) -> None:
+    await fill_beside(store)
+    assert any(token.fault(clock.now()) is None for token in await store.accounts.tokens())
+    with neo4j_server.driver() as driver:
+        driver.execute_query(f"MATCH (t:_Token) SET t.expiresAt = {written}")
+    assert all(token.fault(clock.now()) for token in await store.accounts.tokens())
+    assert "token" in str((await verify(store)).problem)

@@ -4,6 +4,8 @@
 (:_Event {chain, number, at, item, content, hash})
 (:_Chain {name, number, hash, base, baseHash, closing})      the head of a chain, and the lock of those who add to it
 ```
+
+Moments are times (see `times`); what an event's content says of them is microseconds, as on every store.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -23,6 +25,7 @@ from descentd.graph.store.changes import (
 )
 from descentd.graph.store.journal import Journal, again
 from descentd.graph.store.neo4j.connection import Connection, Row, Run
+from descentd.graph.store.neo4j.times import SECOND, moment_of, spelled, zoned
 from descentd.graph.store.operational import Accounts
 
 SCHEMA: Final = (
@@ -63,7 +66,7 @@ _FORGET: Final = {
         MATCH (d:_Delivery {destination: row[0], sequence: toInteger(row[1]), type: row[2]}) DELETE d""",
 }
 _TOKENS: Final = "MATCH (t:_Token) RETURN t.id, t.hash, t.person, t.roles, t.createdAt, t.expiresAt, t.revokedAt"
-_DELIVERIES: Final = """
+_DELIVERED: Final = """
 MATCH (d:_Delivery)
 RETURN d.destination, d.sequence, d.type, d.id, d.state, d.attempts, d.at, d.nextAt, d.status, d.reason
 """
@@ -71,15 +74,27 @@ RETURN d.destination, d.sequence, d.type, d.id, d.state, d.attempts, d.at, d.nex
 
 def _token_row(*values: Any) -> Change:
     id, hash, person, roles, *times = values
-    return token_row(id, hash, person, " ".join(map(str, roles)) if isinstance(roles, list) else roles, *times)
+    named = " ".join(map(str, roles)) if isinstance(roles, list) else roles
+    return token_row(id, hash, person, named, *map(spelled, times))
+
+
+def _arrival_row(identity: Any, sent: Any, records: Any) -> Change:
+    moment = moment_of(sent)
+    seconds = moment // SECOND if moment is not None and moment % SECOND == 0 else spelled(sent)
+    return arrival_row(identity, 0 if sent is None else seconds, records)
+
+
+def _delivery_row(*values: Any) -> Change:
+    *of, attempts, at, next_at, status, reason = values
+    return delivery_row(*of, attempts, spelled(at), spelled(next_at), status, reason)
 
 
 _ROWS: Final[Mapping[Chain, Sequence[tuple[str, Callable[..., Change]]]]] = {
     Chain.TOKENS: ((_TOKENS, _token_row),),
-    Chain.ARRIVALS: (("MATCH (a:_Arrival) RETURN a.identity, a.sent, a.records", arrival_row),),
+    Chain.ARRIVALS: (("MATCH (a:_Arrival) RETURN a.identity, a.sent, a.records", _arrival_row),),
     Chain.DELIVERIES: (
         ("MATCH (d:_Destination) RETURN d.name, d.position", destination_row),
-        (_DELIVERIES, delivery_row),
+        (_DELIVERED, _delivery_row),
     ),
 }
 """Where the items of each chain are kept."""
@@ -220,7 +235,8 @@ async def _events(run: Run, chain: Chain, after: int, limit: int) -> list[Event]
 
 def _event(row: Row) -> Event:
     number, at, item, content, hash = row
-    return Event(_integer(number), _integer(at), str(item), str(content), _bytes(hash))
+    moment = moment_of(at)
+    return Event(_integer(number), -1 if moment is None else moment, str(item), str(content), _bytes(hash))
 
 
 def _head(row: Row) -> ChainHead:
@@ -229,7 +245,7 @@ def _head(row: Row) -> ChainHead:
 
 
 def _properties(event: Event) -> dict[str, Any]:
-    return {name: getattr(event, name) for name in EVENT} | {"hash": event.hash.hex()}
+    return {name: getattr(event, name) for name in EVENT} | {"at": zoned(event.at), "hash": event.hash.hex()}
 
 
 def _integer(kept: Any) -> int:

@@ -2,10 +2,12 @@
 
 ```
 (:_Token {id, hash, person, roles, createdAt, expiresAt, revokedAt})
-(:_Arrival {identity, sent, records})      records as JSON, for lists in Neo4j hold no null
+(:_Arrival {identity, sent, records})      sent: where a signature has a time; records as JSON, as lists hold no null
 (:_Destination {name, position, holder, until})     also the lock of those who deliver to it
 (:_Delivery {destination, sequence, type, id, state, attempts, at, nextAt, status, reason})
 ```
+
+Moments are times (see `times`).
 """
 
 import json
@@ -19,6 +21,7 @@ from descentd.graph.store.changes import arrival_change, delivery_change, destin
 from descentd.graph.store.neo4j import journal
 from descentd.graph.store.neo4j.connection import Connection, Row, Run
 from descentd.graph.store.neo4j.journal import add_events, lock
+from descentd.graph.store.neo4j.times import SECOND, kept_moment, zoned, zoned_if_any
 from descentd.graph.store.operational import Accounts, Arrival, Delivery, DeliveryState, DestinationState
 
 SCHEMA: Final = (
@@ -63,9 +66,9 @@ class Neo4jAccounts:
             "hash": token.hash.hex(),
             "person": token.person,
             "roles": sorted(token.roles),
-            "createdAt": token.created_at,
-            "expiresAt": token.expires_at,
-            "revokedAt": token.revoked_at,
+            "createdAt": zoned(token.created_at),
+            "expiresAt": zoned_if_any(token.expires_at),
+            "revokedAt": zoned_if_any(token.revoked_at),
         }
 
         async def work(run: Run) -> None:
@@ -81,7 +84,7 @@ class Neo4jAccounts:
 
         async def work(run: Run) -> None:
             await lock(run, Chain.TOKENS)
-            revoked = [_token(row) for row in await run(query, ids=list(ids), at=at)]
+            revoked = [_token(row) for row in await run(query, ids=list(ids), at=zoned(at))]
             await add_events(run, Chain.TOKENS, map(token_change, revoked))
 
         await self._connection.write(work)
@@ -99,7 +102,8 @@ class Neo4jAccounts:
 
 def _token(row: Sequence[Any]) -> Token:
     id, hash, person, roles, *times = row
-    return Token(id, bytes.fromhex(hash), person, frozenset(map(AccessRole, roles)), *times)
+    created, expires, revoked = map(kept_moment, times)
+    return Token(id, bytes.fromhex(hash), person, frozenset(map(AccessRole, roles)), created or 0, expires, revoked)
 
 
 _ARRIVED: Final = "MATCH (a:_Arrival {identity: $identity}) RETURN a.identity, a.sent, a.records"
@@ -124,7 +128,8 @@ class Neo4jInbox:
             known = await _arrived(run, arrival.identity)
             kept = arrival if known is None else replace(known, sent=last_sent(known.sent, arrival.sent))
             if kept != known:
-                await run(_TAKE, identity=kept.identity, sent=kept.sent, records=json.dumps(kept.records))
+                sent = zoned(kept.sent * SECOND) if kept.sent else None
+                await run(_TAKE, identity=kept.identity, sent=sent, records=json.dumps(kept.records))
                 await add_events(run, Chain.ARRIVALS, [arrival_change(kept)])
 
         await self._connection.write(work)
@@ -132,7 +137,10 @@ class Neo4jInbox:
 
 async def _arrived(run: Run, identity: str) -> Arrival | None:
     found = await run(_ARRIVED, identity=identity)
-    return Arrival(found[0][0], found[0][1], tuple(json.loads(found[0][2]))) if found else None
+    if not found:
+        return None
+    [[_, sent, records]] = found
+    return Arrival(identity, (kept_moment(sent) or 0) // SECOND, tuple(json.loads(records)))
 
 
 DELIVERY_COLUMNS: Final = (
@@ -168,7 +176,8 @@ _KEEP: Final = """
 MERGE (d:_Delivery {destination: $row.destination, sequence: $row.sequence, type: $row.type})
 SET d = $row
 """
-_AGAIN: Final = f"SET d.state = 'WAITING', d.attempts = 0, d.nextAt = 0 {_RETURN}"
+_AGAIN: Final = f"SET d.state = 'WAITING', d.attempts = 0, d.nextAt = $at_once {_RETURN}"
+_LONG_AGO: Final = zoned(0)
 
 
 class Neo4jOutbox:
@@ -180,7 +189,7 @@ class Neo4jOutbox:
     async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
         """See Outbox."""
         query = "MATCH (d:_Destination {name: $destination}) RETURN d.holder <> $holder AND d.until > $now"
-        given = {"destination": destination, "holder": holder, "now": now}
+        given = {"destination": destination, "holder": holder, "now": zoned(now)}
         if await self._connection.run(query, **given) == [[True]]:
             return None  # without a write, for whoever waits asks often
 
@@ -190,15 +199,15 @@ class Neo4jOutbox:
                 await lock(run, Chain.DELIVERIES)
                 if not await run(known, destination=destination):
                     await add_events(run, Chain.DELIVERIES, [destination_row(destination, start)])
-            return await run(_CLAIM, **given, until=until, start=start)
+            return await run(_CLAIM, **given, until=zoned(until), start=start)
 
         claimed = await self._connection.write(work)
         return int(claimed[0][0]) if claimed else None
 
     async def release(self, destination: str, holder: str) -> None:
         """See Outbox."""
-        query = "MATCH (d:_Destination {name: $destination, holder: $holder}) SET d.until = 0"
-        await self._connection.write(lambda run: run(query, destination=destination, holder=holder))
+        query = "MATCH (d:_Destination {name: $destination, holder: $holder}) SET d.until = $until"
+        await self._connection.write(lambda run: run(query, destination=destination, holder=holder, until=_LONG_AGO))
 
     async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
         """See Outbox."""
@@ -243,7 +252,8 @@ class Neo4jOutbox:
                 [[there]] = await run(f"{found} {condition} RETURN count(DISTINCT d.sequence)", **given)
                 if there < len(set(sequences)):
                     return []
-            again = [_delivery(row) for row in await run(f"{found} {condition} {_AGAIN}", **given)]
+            reset = await run(f"{found} {condition} {_AGAIN}", **given, at_once=_LONG_AGO)
+            again = [_delivery(row) for row in reset]
             await add_events(run, Chain.DELIVERIES, map(delivery_change, again))
             return sorted({one.sequence for one in again})
 
@@ -266,17 +276,21 @@ class Neo4jOutbox:
     async def destinations(self) -> list[DestinationState]:
         """See Outbox."""
         query = "MATCH (d:_Destination) RETURN d.name, d.position, d.holder, d.until ORDER BY d.name"
-        return [DestinationState(*row) for row in await self._connection.run(query)]
+        rows = await self._connection.run(query)
+        return [
+            DestinationState(name, position, holder, kept_moment(until) or 0) for name, position, holder, until in rows
+        ]
 
     async def _deliveries(self, query: str, **parameters: Any) -> list[Delivery]:
         return [_delivery(row) for row in await self._connection.run(query, **parameters)]
 
 
 def _row(delivery: Delivery) -> dict[str, Any]:
-    names = {"nextAt": "next_at"}
-    return {column: getattr(delivery, names.get(column, column)) for column in DELIVERY_COLUMNS}
+    times = {"at": zoned(delivery.at), "nextAt": zoned(delivery.next_at)}
+    return {column: times[column] if column in times else getattr(delivery, column) for column in DELIVERY_COLUMNS}
 
 
 def _delivery(row: Sequence[Any]) -> Delivery:
-    destination, sequence, type, id, state, *rest = row
-    return Delivery(destination, sequence, type, id, DeliveryState(state), *rest)
+    destination, sequence, type, id, state, attempts, at, next_at, *rest = row
+    times = kept_moment(at) or 0, kept_moment(next_at) or 0
+    return Delivery(destination, sequence, type, id, DeliveryState(state), attempts, *times, *rest)

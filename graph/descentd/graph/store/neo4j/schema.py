@@ -30,7 +30,7 @@ from descentd.graph.store.neo4j.connection import Run
 from descentd.graph.store.neo4j.times import shown, zoned
 from descentd.graph.store.tail import RETRACTABLE
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 IMPORTING: Final = -1000 - FORMAT
 """The format while a log is being imported, so that nothing opens what is not whole."""
 

@@ -13,6 +13,9 @@ from neo4j.time import DateTime
 NAMED: Final = frozenset({"at", "createdAt", "evaluatedAt", "expiresAt", "resolvedAt", "since", "until"})
 """The fields of records' content that hold a time."""
 
+SECOND: Final = 1_000_000
+"""Microseconds of a second."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _WRITTEN: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
@@ -36,6 +39,25 @@ def moment_of(kept: Any) -> int | None:
     if not isinstance(kept, DateTime) or kept.utcoffset() != timedelta(0) or kept.nanosecond % 1000:
         return None
     return (kept.to_native() - _EPOCH) // timedelta(microseconds=1)
+
+
+def zoned_if_any(moment: int | None) -> datetime | None:
+    """As `zoned`; None, which Neo4j keeps as no property, stays None."""
+    return None if moment is None else zoned(moment)
+
+
+def kept_moment(kept: Any) -> int | None:
+    """The microseconds of a property that we wrote; None where there is none.
+
+    What somebody else wrote instead is 0, long ago: it lets no token live, and makes nobody wait.
+    """
+    return None if kept is None else moment_of(kept) or 0
+
+
+def spelled(kept: Any) -> Any:
+    """A property as chains of events say it: the microseconds of a time, and of anything else what it is."""
+    moment = moment_of(kept)
+    return moment if moment is not None or kept is None else f"no time: {kept}"
 
 
 def shown(name: str, value: str) -> str | DateTime:

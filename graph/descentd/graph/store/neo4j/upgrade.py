@@ -19,10 +19,10 @@ from descentd.graph.store.batch import Appended
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.journal import adopt
 from descentd.graph.store.neo4j.schema import FORMAT, TYPES, derive, mirror, show
-from descentd.graph.store.neo4j.times import moment_of
+from descentd.graph.store.neo4j.times import SECOND, moment_of, zoned
 from descentd.graph.store.operational import Accounts
 
-OLDER: Final = (2, 3, 4, -2, -3, -4)
+OLDER: Final = (2, 3, 4, 5, -2, -3, -4, -5)
 """Formats that can be upgraded; a negative one is what an upgrade that was broken off left of it."""
 
 _BATCH: Final = 10_000
@@ -51,6 +51,18 @@ WITH r ORDER BY r.seq
 RETURN r.seq, r.tx, r.kind, r.body, r.recordedAt, r.recordedBy,
   COLLECT {{ MATCH (r)-[e:{TYPES}]->(to) RETURN [type(e), to.seq, coalesce(e.detail, '')] }}
 """
+_COUNTED: Final = (
+    *(("_Token", name, 1) for name in ("createdAt", "expiresAt", "revokedAt")),
+    *(("_Delivery", name, 1) for name in ("at", "nextAt")),
+    ("_Destination", "until", 1),
+    ("_Arrival", "sent", SECOND),
+    ("_Event", "at", 1),
+)
+"""The moments beside the log, which formats before 6 counted since 1970 UTC, and in how many microseconds."""
+_NUMBERS: Final = """
+MATCH (n:{0}) WHERE valueType(n.{1}) = 'INTEGER NOT NULL' WITH n LIMIT {2} RETURN elementId(n), n.{1}
+"""
+_TIMES: Final = "UNWIND $rows AS row MATCH (n) WHERE elementId(n) = row[0] SET n.{0} = row[1]"
 _BACKED_UP: Final = "MATCH (n) WHERE NOT n:Record RETURN labels(n), properties(n)"
 
 
@@ -106,8 +118,18 @@ async def work_out(
         after = items[-1].entry.sequence
         if progress is not None:
             progress(after)
+    await _tell_time(connection)
     await adopt(connection, accounts, rehash)
     await connection.write(lambda run: run(_SET_FORMAT, format=FORMAT))
+
+
+async def _tell_time(connection: Connection) -> None:
+    """Turn the moments of what is beside the log into times."""
+    for label, name, unit in _COUNTED:
+        while rows := await connection.run(_NUMBERS.format(label, name, _BATCH)):
+            # An arrival without a time was counted as 0.
+            times = [[id, zoned(count * unit) if count or unit == 1 else None] for id, count in rows]
+            await connection.write(lambda run, name=name, times=times: run(_TIMES.format(name), rows=times))  # type: ignore[misc]
 
 
 async def _rename(connection: Connection) -> None:
@@ -138,7 +160,7 @@ async def _back_up(connection: Connection, backup: Path) -> None:
             file.write(json.dumps({"labels": labels, "properties": properties}, default=str) + "\n")
         after = 0
         while rows := await connection.run(_RECORDS, after=after):
-            file.writelines(json.dumps({"record": row}) + "\n" for row in rows)
+            file.writelines(json.dumps({"record": row}, default=str) + "\n" for row in rows)
             after = rows[-1][0]
 
 
