@@ -136,17 +136,39 @@ async def test_erosion_since_what_serves(registry: Registry) -> None:
         await send(registry, evaluations=[toxic(subject, value)])
     kept = 'erosion.since_serving == null || erosion.since_serving.verdict != "ERODED"'
     assert await outcome(registry, kept, "model:m@3") == "PASSED"  # nothing serves
+    assert (await judged(registry, kept, "model:m@3")).saw.endswith(", and no other version serves there")
     assert await outcome(registry, 'erosion.verdict != "ERODED"', "model:m@3") == "BLOCKED"
     await outcome(registry, "true")
     await promote(registry, CHILD, "production", "ada")
     place = {"subject": CHILD, "environment": "production", "endpoint": "/"}
     await deploy(registry, DeploymentInput.read(place), "ada")
     assert await outcome(registry, kept, "model:m@3") == "PASSED"  # 2 serves, and it is since 1 that 3 eroded
+    seen = (await judged(registry, kept, "model:m@3")).saw
+    assert seen.startswith("erosion is ERODED (")
+    assert seen.endswith("), since what serves STABLE")
     assert await outcome(registry, kept, CHILD) == "PASSED"
     assert await outcome(registry, kept, "model:m@4") == "INCOMPLETE"  # it did not come from what serves
     blamed = 'erosion.findings.all(f, f.introduced_by.all(d, d.to != "model:m@2"))'
     assert await outcome(registry, blamed, "model:m@3") == "BLOCKED"
     assert await outcome(registry, blamed, "model:m@4") == "PASSED"
+
+
+async def test_whatever_a_rule_asks_of_a_result_is_said(registry: Registry) -> None:
+    await send(registry, **lineage(safetyProfile=OWN))
+    for subject, value in ((PARENT, 0.9), (CHILD, 0.8)):
+        await send(registry, evaluations=[evaluation(subject, "accuracy", value, n=5000)])
+    close = 'metrics["accuracy"].all(m, m.delta_serving != null && m.delta_serving < 0.05)'
+    assert (await judged(registry, close)).saw == "accuracy is 0.8 (nothing that serves can be compared)"
+    await outcome(registry, "true")
+    await promote(registry, PARENT, "production", "ada")
+    place = {"subject": PARENT, "environment": "production", "endpoint": "/"}
+    await deploy(registry, DeploymentInput.read(place), "ada")
+    found = await judged(registry, close)
+    assert (found.outcome.value, found.saw) == ("BLOCKED", "accuracy is 0.8 (0.1 worse than what serves)")
+    assert found.message == "Accuracy is 0.8 (0.1 worse than what serves)."
+    many = 'metrics["accuracy"].all(m, m.n >= 10000 && m.stderr < 0.01)'
+    seen = (await judged(registry, many)).saw
+    assert seen == "accuracy is 0.8 (standard error 0.005657, n 5,000)"
 
 
 async def test_reviews_of_the_version_and_of_what_it_came_from(registry: Registry) -> None:

@@ -1,6 +1,6 @@
 """The values that a rule used, in words, for those who read why a version is blocked."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from descentd.queries.governance.cel.expressions import Expression
@@ -9,27 +9,68 @@ from descentd.queries.prose import conjunction, counted, of_slice, shortened
 
 def explain(expression: Expression, variables: Mapping[str, Any]) -> str:
     """What the variables of an expression were, shortly; empty where there is nothing to tell of them."""
-    parts = [_explained(name, variables[name]) for name in sorted(expression.variables) if name in _EXPLANATIONS]
+    named = sorted(expression.variables)
+    parts = [_explained(name, variables[name], expression.fields) for name in named if name in variables]
     return "; ".join(part for part in parts if part)
 
 
-def _explained(name: str, value: Any) -> str:
+def _explained(name: str, value: Any, fields: Collection[str]) -> str:
     try:
-        return _EXPLANATIONS[name](value)
+        if name in _BY_FIELDS:
+            return _BY_FIELDS[name](value, fields)
+        return _EXPLANATIONS[name](value) if name in _EXPLANATIONS else ""
     except KeyError:
         return ""  # of some variables only those parts were looked up that the policy mentions
 
 
-def _metrics(metrics: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def _metrics(metrics: Mapping[str, Sequence[Mapping[str, Any]]], fields: Collection[str]) -> str:
     found = [
-        f"{name}{of_slice(one['slice'])} is {one['value']:.4g}" for name, results in metrics.items() for one in results
+        f"{name}{of_slice(one['slice'])} is {one['value']:.4g}{_beside(one, fields)}"
+        for name, results in metrics.items()
+        for one in results
     ]
     return shortened(found)
 
 
-def _erosion(erosion: Mapping[str, Any]) -> str:
-    found = [f"{one['kind']} of {one['metric']}{of_slice(one['slice'])}" for one in erosion["findings"]]
-    return f"erosion is {erosion['verdict']}" + (f" ({shortened(found)})" if found else "")
+def _beside(result: Mapping[str, Any], fields: Collection[str]) -> str:
+    """What else of a result is asked about, in parentheses."""
+    said = [words(result[field]) for field, words in _RESULT.items() if field in fields and result[field] is not None]
+    if "delta_serving" in fields and result["delta_serving"] is None:
+        said.append("nothing that serves can be compared")
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _delta(worse: float) -> str:
+    if worse == 0:
+        return "the same as what serves"
+    return f"{abs(worse):.4g} {'worse' if worse > 0 else 'better'} than what serves"
+
+
+_RESULT: Final[Mapping[str, Callable[[Any], str]]] = {
+    "badness": lambda badness: f"badness {badness:.4g}",
+    "stderr": lambda error: f"standard error {error:.4g}",
+    "n": lambda n: f"n {n:,}",
+    "delta_serving": _delta,
+    "age_days": lambda days: f"{days:.0f} days old",
+    "contaminated": lambda contaminated: "contaminated" if contaminated else "not contaminated",
+    "suite": lambda suite: f"suite {suite}",
+    "suite_version": lambda version: f"version {version} of it",
+    "data": lambda ref: f"on {ref}",
+}
+"""What is said of a field of a result, where a rule asks about it."""
+
+
+def _erosion(erosion: Mapping[str, Any], fields: Collection[str]) -> str:
+    whole = f"erosion is {_assessed(erosion)}"
+    if "since_serving" not in fields:
+        return whole
+    since = erosion["since_serving"]
+    return f"{whole}, since what serves {_assessed(since)}" if since else f"{whole}, and no other version serves there"
+
+
+def _assessed(assessment: Mapping[str, Any]) -> str:
+    found = [f"{one['kind']} of {one['metric']}{of_slice(one['slice'])}" for one in assessment["findings"]]
+    return f"{assessment['verdict']}" + (f" ({shortened(found)})" if found else "")
 
 
 def _probes(probes: Mapping[str, int]) -> str:
@@ -55,6 +96,10 @@ def _ancestry(ancestry: Mapping[str, Any]) -> str:
         f"it came from {one['ref']}, which was retracted: {one['reason']}" for one in ancestry.get("retracted", ())
     ]
     above += [f"inherited weakness: {one['title']}" for one in ancestry.get("vulnerabilities", ())]
+    above += [
+        f"{one['by']} said {one['decision']} on {one['ref']} for {one['environment']}"
+        for one in ancestry.get("reviews", ())
+    ]
     return shortened(above)
 
 
@@ -100,9 +145,10 @@ def _review(review: Mapping[str, Any]) -> str:
     return f"{review['go']} said GO and {review['no_go']} NO_GO"
 
 
+_BY_FIELDS: Final[Mapping[str, Callable[[Any, Collection[str]], str]]] = {"metrics": _metrics, "erosion": _erosion}
+"""How variables are told of that say more the more a rule asks about."""
+
 _EXPLANATIONS: Final[Mapping[str, Callable[[Any], str]]] = {
-    "metrics": _metrics,
-    "erosion": _erosion,
     "probes": _probes,
     "flags": _flags,
     "incidents": _incidents,
