@@ -123,6 +123,7 @@ def _warnings(record: Record) -> None:
         {**one["incident"], "of": one["of"]["ref"], "relation": one["relation"].lower().replace("_", " ")}
         for one in record.get("kinIncidents", ())
     ]
+    _table("Open incidents", ("openedAt", "severity", "title", "id"), record.get("openIncidents"))
     _table("Open incidents of related versions", ("of", "relation", "severity", "title", "id"), kin)
     _items("Notes", [f"{_writer(note)}: {note['text']}" for note in record["notes"]])
 

@@ -258,6 +258,9 @@ def test_incidents(people: People) -> None:
     shown = people.done("rev", "show", found["id"])
     for said in ("Scores drift", "HIGH", "OPEN", "production", "/incidents", PARENT, "region", "eu", "MODEL_VERSION"):
         assert said in shown
+    page = people.done("rev", "show", PARENT)
+    [own] = [line for line in page.partition("Open incidents\n")[2].splitlines() if found["id"] in line]
+    assert own.split()[1:4] == ["HIGH", "Scores", "drift"]
     odd = unmatched.partition(":")[0] + ":" + unmatched.split(":")[1]
     assert "unmatched: no version served there" in people.done("rev", "show", odd)
     entity = people.json("rev", "show", found["id"])
@@ -270,6 +273,7 @@ def test_incidents(people: People) -> None:
     over = people.done("reg", "resolve-incident", found["id"], "--reason", "Rolled back.")
     assert over == f"RESOLVED: {found['id']}\n"
     assert "resolved" in people.done("rev", "show", found["id"])
+    assert "Open incidents" not in people.done("rev", "show", PARENT)
     said = people.done("reg", "end-deployment", *place, "--reason", "Gone.")
     assert said.startswith("Ended at /incidents in production: ")
     ended = people.run("reg", "end-deployment", *place, "--reason", "Gone.")

@@ -187,6 +187,13 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         flags = await flags_reaching(context(info).registry, self.sequence, self.at)
         return [node(Brief(flag.sequence, Kind.FLAG, flag.id, None), self.at) for flag in flags]
 
+    @strawberry.field(description="The open incidents of this version itself; kinIncidents are those of others.")
+    async def open_incidents(self, info: Info) -> list[Record]:
+        found: list[Record] = await self._said(info, Role.AFFECTS, Kind.INCIDENT)
+        over = await context(info).resolutions.load_many([(one.sequence, self.at) for one in found])
+        still = [one for one, ended in zip(found, over, strict=True) if ended is None]
+        return [one for one in still if not await one.retracted(info)]
+
     @strawberry.field(
         description="The open incidents of related versions: of ancestors, descendants, and versions that share a "
         "cause."
