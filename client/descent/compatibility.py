@@ -1,6 +1,10 @@
-"""Whether the versions of this client and of a server fit: by semver, a major version, and before 1.0 a minor one."""
+"""Whether this client fits its server and its environment.
+
+Versions of client and server fit by semver: of one major version, and before 1.0 of one minor version.
+"""
 
 import re
+from importlib import metadata
 
 from descent.errors import DescentError, Unreachable
 from descent.transport import Transport
@@ -25,6 +29,18 @@ def mismatch(transport: Transport) -> str | None:
         else:
             _compared[transport.url] = sentence(transport.client_version, server)
     return _compared[transport.url]
+
+
+def namesake() -> str | None:
+    """Return a sentence if another distribution with a package `descent` is installed here; None if there is none."""
+    try:
+        version = metadata.version("descent")
+    except metadata.PackageNotFoundError:
+        return None
+    return (
+        f"The distribution descent {version}, which is another one, is installed here too and has a package of the same "
+        "name: keep descent-client in an environment without it."
+    )
 
 
 def sentence(client: str, server: str) -> str | None:

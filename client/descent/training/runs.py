@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from descent import console
 from descent.client import Client
-from descent.compatibility import mismatch
+from descent.compatibility import mismatch, namesake
 from descent.errors import InvalidInput, Problem
 from descent.progress import bytes_progress
 from descent.training.code import Code, find_code, running_script
@@ -165,8 +165,8 @@ class _Run:
             if self._code.content is None:
                 self._say(f"No code is recorded: {self._code.reason}.")
             with self._client() as client:
-                warning = mismatch(client)
-            if warning:
+                warnings = namesake(), mismatch(client)
+            for warning in filter(None, warnings):
                 self._say(warning)
         self._open = True
 

@@ -331,3 +331,12 @@ def test_versions_are_compared_once(registry: Registry, said: list[str]) -> None
             pass
     assert registry.visits == 1
     assert sum("which may not fit" in sentence for sentence in said) == 2
+
+
+def test_another_distribution_with_the_same_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert compatibility.namesake() is None
+    about = tmp_path / "descent-0.2.5.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: descent\nVersion: 0.2.5\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "descent 0.2.5, which is another one" in str(compatibility.namesake())
