@@ -6,6 +6,7 @@ sooner.
 
 from typing import TYPE_CHECKING, Any
 
+from descent.answers import Answer
 from descent.client import Client, Exposure, Impact
 from descent.connection import Connection
 from descent.errors import DescentError, InvalidManifest, Problem, Refused, Unintelligible, Unreachable
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from descent.training import AsyncRun, Run, async_run, run
 
 __all__ = [
+    "Answer",
     "AsyncRun",
     "Client",
     "Connection",

@@ -1,34 +1,48 @@
 """The operations of a registry as methods of a Python class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from descent.answers import Tabular
 from descent.connection import Connection
 from descent.errors import InvalidInput, NotFound, Problem
 from descent.transport import Json, Progress, Transport
 
 
-@dataclass(frozen=True, slots=True)
-class Impact:
+@dataclass(frozen=True)
+class Impact(Tabular):
     """What is affected: exact counts by record kind, and the affected records in order of distance."""
 
     counts: dict[str, int]
     affected: Connection
 
+    def _items(self) -> Iterable[Mapping[str, Any]]:
+        return self.affected
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+    def _first_items(self) -> tuple[Iterable[Mapping[str, Any]], int | None]:
+        return self.affected._first_items()
+
+
+@dataclass(frozen=True)
+class Exposure(Tabular):
     """Which versions learned from a population: exact counts of the three verdicts, and the requested versions."""
 
     counts: dict[str, int]
     versions: Connection
 
+    def _items(self) -> Iterable[Mapping[str, Any]]:
+        return self.versions
+
+    def _first_items(self) -> tuple[Iterable[Mapping[str, Any]], int | None]:
+        return self.versions._first_items()
+
 
 class Client(Transport):
     """A connection to one registry; a context manager, not to be shared between threads.
 
-    Answers are dicts with the field names of GraphQL. Every method raises Unreachable if no server answers,
+    Answers are dicts with the field names of GraphQL, which draw themselves in a notebook and have `rows()`,
+    `to_pandas()`, `to_polars()` and `to_networkx()`. Every method raises Unreachable if no server answers,
     Unintelligible if the server is not a Descent server, and a subclass of Refused, one for each error code, if the
     registry refuses.
     """

@@ -38,8 +38,8 @@ def namesake() -> str | None:
     except metadata.PackageNotFoundError:
         return None
     return (
-        f"The distribution descent {version}, which is another one, is installed here too and has a package of the same "
-        "name: keep descent-client in an environment without it."
+        f"The distribution descent {version}, which is another one, is installed here too and has a package of the "
+        "same name: keep descent-client in an environment without it."
     )
 
 

@@ -1,9 +1,10 @@
 """Connections: answers that are fetched page by page."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from descent.answers import Tabular
 from descent.errors import Unintelligible
 
 PAGE = 1000
@@ -14,7 +15,7 @@ Fetch = Callable[[int, str | None], Page]
 """Fetches so many edges after a cursor (None: from the start)."""
 
 
-class Connection:
+class Connection(Tabular):
     """The edges of a list; iterating fetches one page after the other.
 
     The first page is fetched already. `total` is exact, or None if the registry does not count. All pages show the
@@ -35,6 +36,12 @@ class Connection:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Yield the edges, each a dict with the field names of GraphQL."""
         return islice(self._edges(), self.limit)
+
+    def _items(self) -> Iterable[Mapping[str, Any]]:
+        return self
+
+    def _first_items(self) -> tuple[Iterable[Mapping[str, Any]], int | None]:
+        return self._first["edges"], self.total
 
     def _edges(self) -> Iterator[dict[str, Any]]:
         page, seen = self._first, 0

@@ -9,6 +9,7 @@ from importlib import resources
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from descent.answers import Answer, answered
 from descent.connection import Connection, Page, page_size
 from descent.errors import DescentError, InvalidInput, Problem, Unintelligible, Unreachable, refusal
 
@@ -100,12 +101,12 @@ class Transport:
             raise self._unintelligible("signed another answer than it gave")
         return {name: statement[name] for name in ("question", "answer", "note")}
 
-    def query(self, text: str, /, **variables: Any) -> Json:
+    def query(self, text: str, /, **variables: Any) -> Answer:
         """Return the data that the registry answers to any GraphQL operation, with its variables by name.
 
         Raises what every method of a client raises; `warnings` has what the registry says beside the data.
         """
-        return self._answer(self._post(_body({"query": text, "variables": variables}), None))
+        return Answer(self._answer(self._post(_body({"query": text, "variables": variables}), None)))
 
     def server_version(self) -> str:
         """Return the version of the server; raises Unreachable, and Unintelligible if it is no Descent server."""
@@ -136,7 +137,7 @@ class Transport:
         answer = self._answer(self._post(_body(body), progress))
         if field not in answer or answer[field] is None:
             raise self._unintelligible(f"left {field} out of its answer")
-        result: Json = answer[field]
+        result: Json = answered(answer[field])
         return result
 
     def _post(self, data: bytes, progress: Progress | None) -> "httpx2.Response":

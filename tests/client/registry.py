@@ -16,7 +16,7 @@ class Registry:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str | None, Answer] = {}
         self.asked: list[tuple[dict[str, str], dict[str, Any]]] = []
         self.raw: tuple[int, bytes] | None = None
         self.version = metadata.version("descent-client")
@@ -48,7 +48,7 @@ def running_registry() -> Iterator[Registry]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = {"operationName": None, **json.loads(self.rfile.read(int(self.headers["Content-Length"])))}
             registry.asked.append(({"path": self.path, **dict(self.headers)}, body))
             if registry.raw is not None:
                 status, answer = registry.raw
