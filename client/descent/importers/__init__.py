@@ -27,6 +27,9 @@ FORMATS: Final = {
     "openlineage": "openlineage",
     "metrics-csv": "metrics_csv",
     "croissant": "croissant",
+    "eee": "eee",
+    "cyclonedx": "cyclonedx",
+    "helm": "helm",
 }
 """The formats by their names on the command line, with the module of each."""
 

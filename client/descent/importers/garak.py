@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from descent.importers.at import At
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
-from descent.importers.moments import moment
+from descent.importers.moments import moment_as_utc
 from descent.importers.reading import Sources, read_json_lines, refused
 
 SUITE: Final = "garak"
@@ -59,7 +59,7 @@ def convert(unit: Unit, context: Context) -> Draft:
     if kind := report.setting("target_type", "model_type").text():
         draft.placed.append(("target", f"{kind} {name.text() or ''}".strip() + ", which the report says was attacked"))
     suite = _suite(report, draft)
-    at = moment(report.ended or report.started, draft)
+    at = moment_as_utc(report.ended or report.started, draft)
     for repeat in range(max((len(pair) for pair in report.pairs.values()), default=0)):
         given = [one for pair in report.pairs.values() if repeat < len(pair) for one in pair[repeat].given(draft)]
         metrics = context.results(draft, given, SUITE)

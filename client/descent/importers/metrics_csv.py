@@ -22,7 +22,7 @@ from typing import Any, Final
 from descent.errors import NotImported, Problem
 from descent.importers.at import At
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
-from descent.importers.moments import moment
+from descent.importers.moments import moment_as_utc
 from descent.importers.reading import Sources, read_text, refused
 from descent.names import Ref, fault_in_name, fault_in_new_name
 
@@ -170,7 +170,7 @@ class _Evaluation:
             "subject": self._subject(draft, context),
             "suite": suite,
             "data": self._data(),
-            "evaluatedAt": moment(row.at("evaluated_at"), draft),
+            "evaluatedAt": moment_as_utc(row.at("evaluated_at"), draft),
             "evaluator": row.cell("evaluator"),
             "metrics": context.results(draft, self.given, suite["name"]),
         }

@@ -1,36 +1,38 @@
-"""Moments as other tools write them."""
+"""Moments without an offset, which many tools write."""
 
 from datetime import UTC, datetime
 
 from descent.importers.at import At
-from descent.importers.draft import Draft
+from descent.importers.draft import Draft, moment
 
 
-def moment(at: At | None, draft: Draft) -> str | None:
-    """Return a moment in RFC 3339 with the offset Z; None where there is none, or no moment, which the draft then says.
+def moment_as_utc(at: At | None, draft: Draft) -> str | None:
+    """Return a moment in RFC 3339; one without offset is taken as UTC, which the draft says.
 
-    A moment without an offset is taken as UTC, and the draft says so: many tools write the local time of a machine.
+    None where there is none, or no moment, or one without offset that as UTC is still to come: it is local time there.
     """
-    parsed = None if at is None else parse(at)
-    if parsed is None:
-        if at is not None and at.value is not None:
-            draft.skip(at.place or "time", f'"{at.value}" is no moment.')
+    if at is None or at.value is None:
         return None
-    if parsed.tzinfo is None:
-        assert at is not None
-        draft.placed.append((at.place or "time", f"{parsed.isoformat()}Z, as UTC, since it has no offset"))
-        parsed = parsed.replace(tzinfo=UTC)
-    return written(parsed)
+    if stated := moment(at):
+        return stated
+    place, parsed = at.place or "time", parse(at)
+    if parsed is None:
+        draft.skip(place, f'"{at.value}" is no moment.')
+    elif parsed > datetime.now(UTC):
+        draft.skip(place, f"{at.value} has no offset, and as UTC it is still to come.")
+    else:
+        draft.placed.append((place, f"{written(parsed)}, as UTC, since it has no offset"))
+        return written(parsed)
+    return None
 
 
 def parse(at: At) -> datetime | None:
-    """Return a moment as it is written, with or without offset; None if it is none."""
-    if not isinstance(at.value, str):
-        return None
+    """Return a moment, without offset as UTC; None if it is none."""
     try:
-        return datetime.fromisoformat(at.value.strip().upper())
+        parsed = datetime.fromisoformat(at.value.strip().upper()) if isinstance(at.value, str) else None
     except ValueError:
         return None
+    return parsed.replace(tzinfo=UTC) if parsed is not None and parsed.tzinfo is None else parsed
 
 
 def written(moment: datetime) -> str:

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -108,7 +108,6 @@ class Events:
         if state := event.at("eventType").text():
             run.states.add(state.upper())
         if (time := parse(event.at("eventTime"))) is not None:
-            time = time if time.tzinfo else time.replace(tzinfo=UTC)
             run.first = time if run.first is None else min(run.first, time)
             run.last = time if run.last is None else max(run.last, time)
 
