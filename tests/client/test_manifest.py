@@ -60,7 +60,7 @@ def test_the_example_is_the_same_from_json(shared: Path) -> None:
     assert again[1]["trainedOn"] == manifest.content["models"][1]["trainedOn"]
 
 
-BEYOND_THE_CONTRACT = {"CodeInput": ["diff"], "ModelVersionInput": ["command"]}
+BEYOND_THE_CONTRACT = {"CodeInput": ["diff"], "EvaluationInput": ["itemResults"], "ModelVersionInput": ["command"]}
 """Fields that have been added, which have to be optional."""
 
 

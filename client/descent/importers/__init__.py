@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FORMATS: Final = {
     "hf": "hf",
+    "inspect": "inspect",
     "lm-eval": "lm_eval",
     "garak": "garak",
     "openlineage": "openlineage",

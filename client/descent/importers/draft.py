@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from descent.importers.at import At
 from descent.importers.metrics import Metric, MetricTable, NotPlaced, outside_range
@@ -16,6 +16,9 @@ from descent.nodes import MAX_INTEGER
 
 UNSTATED: Final = "unstated"
 """The version of something whose version no file states. It is a label of its own, so that nothing is guessed."""
+
+if TYPE_CHECKING:
+    from descent.importers.items import Items
 
 _PATH: Final = re.compile(r"/|\\|~|\.{1,2}(/|\\|$)|[A-Za-z]:[/\\]|file:")
 
@@ -76,6 +79,8 @@ class Draft:
         self.bare: dict[str, dict[str, Any]] = {}
         self.placed: list[tuple[str, str]] = []
         """Place in the files, and what it became."""
+        self.items: list[Items] = []
+        """Results of single items, for pairing."""
         self.unplaced: list[tuple[str, str]] = []
         """Place in the files, and why nothing became of it."""
 

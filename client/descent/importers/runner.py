@@ -9,6 +9,7 @@ from descent.client import Client
 from descent.errors import InvalidManifest, NotImported, Problem, Refused
 from descent.importers import Importer
 from descent.importers.draft import Context, Draft, Unit
+from descent.importers.items import pair
 from descent.importers.later import disclosed, is_bare
 from descent.importers.reading import Sources
 from descent.manifest import Manifest, parse_manifest
@@ -50,8 +51,17 @@ class Run:
                 yield Outcome(path, problems=[Problem("There is nothing of this format here.")])
         for failure in self.sources.failed:
             yield Outcome(failure.source, problems=failure.problems)
+        if self.client is not None and any(draft.items for draft in drafts):
+            pair(drafts, self._ancestors)
         for draft in in_order(drafts):
             yield self._registered(draft)
+
+    def _ancestors(self, ref: str) -> list[str]:
+        """Return the ancestors of a version in the registry, nearest first."""
+        if self.client is None or self._content(ref) is None:
+            return []
+        nodes = self.client.lineage(ref)["nodes"]
+        return [node["ref"] for node in nodes if node["kind"] == "MODEL_VERSION" and node["ref"] != ref]
 
     def _drafted(self, path: str, drafts: list[Draft]) -> Iterator[Outcome]:
         """Draft every transaction of a path; yield those that fail."""

@@ -11,6 +11,7 @@ from descentd.graph.inputs.base import (
     Count,
     DateTime,
     Description,
+    Digest,
     Flag,
     Input,
     Json,
@@ -216,6 +217,9 @@ class EvaluationInput(Input):
 
     evaluator: Value | None = None
     """The person who evaluated."""
+
+    item_results: Digest | None = None
+    """The digest of the file with the results of single items, from which the metrics were computed."""
 
     metrics: Annotated[tuple[MetricValueInput, ...], checked(_results)]
     """The results."""
