@@ -41,7 +41,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "helm": {"run_spec.json": test_helm.SPEC, "stats.json": test_helm.STATS},
     "cyclonedx": {"b.json": test_cyclonedx.bom()},
 }
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
         None,
         True,
