@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench import drawing, fairness, history, pushed, reach, safety, writing
+from bench import drawing, fairness, history, pages, pushed, reach, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
@@ -30,6 +30,7 @@ ROWS = (
     "pushed",
     "exposure",
     "shapes",
+    "pages",
     "memory",
     "fairness",
     "bulk",
@@ -69,6 +70,7 @@ TARGETS = {
 }
 LARGE_IMPACT = {0.158: 30.0, 0.321: 40.0}
 SHAPES = {"lattice": 8.0, "chain": 60.0}
+FIRST_BYTE = 150.0
 BULK_SIZE = 50_000
 
 
@@ -114,7 +116,7 @@ def _options() -> argparse.Namespace:
 def _measure(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
     landmarks = prepare(size)
     with ExitStack() as stack:
-        if wanted & set(ROWS[:7]):
+        if wanted & set(ROWS[:8]):
             if kind == "sqlite":
                 store = f"sqlite:///{path(size)}"
             else:
@@ -123,7 +125,7 @@ def _measure(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
             yield from _questions(kind, store, landmarks, wanted)
     if "fairness" in wanted and kind == "sqlite":
         yield from fairness.rows(landmarks)
-    if wanted & set(ROWS[8:]):
+    if wanted & set(ROWS[9:]):
         yield from _writing(kind, size, wanted)
 
 
@@ -149,6 +151,8 @@ def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) ->
             yield exposures(server, landmarks, targets.exposure)
         if "shapes" in wanted:
             yield from shapes(server, landmarks, SHAPES)
+        if "pages" in wanted:
+            yield from pages.rows(server, landmarks, FIRST_BYTE)
         if "memory" in wanted:
             held = server.memory()
             note = f"resident after what was asked; its own {held['RssAnon']:.0f} MB, at most {held['VmHWM']:.0f} MB"

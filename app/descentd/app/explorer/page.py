@@ -69,7 +69,8 @@ class Asked:
 
         refs: those that may be in it, where a name with spaces could be; others are recognised by their form.
         """
-        known = "|".join([*(re.escape(ref) for ref in sorted(refs, key=len, reverse=True)), _REF])
+        named = sorted((ref for ref in refs if ref in text), key=len, reverse=True)
+        known = "|".join([*map(re.escape, named), _REF])
         link = Markup('<a href="{}">{}</a>')
         return Markup("").join(
             link.format(self.to("record", part), called_ref(part)) if place % 2 else part

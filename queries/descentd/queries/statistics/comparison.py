@@ -76,10 +76,8 @@ class Result:
 
     def error(self, definition: MetricDefinition) -> float | None:
         """The standard error of this result alone, in the metric's unit; None where none is known."""
-        linear = replace(definition, scale=MetricScale.LINEAR)
-        estimates = Estimates(linear, [self])
-        error = float(estimates.level(estimates.few).errors[0])
-        return None if math.isnan(error) else error
+        [error] = standard_errors(definition, [self])
+        return error
 
     def pair_with(self, version: int) -> Pair | None:
         """How its items came out beside those of this version, if that is known."""
@@ -224,6 +222,13 @@ class Estimates:
         else:
             sides = np.zeros(len(values))
         return Level(badness, errors, sides)
+
+
+def standard_errors(definition: MetricDefinition, results: Sequence[Result]) -> list[float | None]:
+    """The standard error of each result alone, in the metric's unit; None where none is known."""
+    estimates = Estimates(replace(definition, scale=MetricScale.LINEAR), results)
+    errors: list[float] = estimates.level(estimates.few).errors.tolist()
+    return [None if math.isnan(error) else error for error in errors]
 
 
 def side(definition: MetricDefinition, value: float) -> int:

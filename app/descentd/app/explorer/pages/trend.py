@@ -1,5 +1,6 @@
 """`/trend/REF?metric=`: one metric along the ancestry, as charts and as tables."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called, called_ref
@@ -16,9 +17,15 @@ from descentd.queries.evaluation.labels import Labels
 from descentd.queries.evaluation.lines import Line
 from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.evaluation.trend import Trend, slice_given, trend
+from descentd.queries.statistics.comparison import standard_errors
 
 _CHARTS: Final = 12
 """Series that are drawn; all of them are in the table."""
+_ROWS: Final = 100
+"""Values that are shown in the table; the others are in its CSV."""
+
+Errors = Sequence[float | None]
+"""The standard errors of the points of a line."""
 
 
 async def _show(asked: Asked) -> View:
@@ -33,9 +40,10 @@ async def _show(asked: Asked) -> View:
     found = await trend(registry, asked.ref, metric, slice, query.get("since"), asked.as_of)
     eroded = await erosion(registry, asked.ref, query.get("since"), None, asked.as_of)
     labels = Labels(found.refs.__getitem__, lambda id: found.data[id].ref, [key for key, _ in found.lines])
+    errors = [standard_errors(key.metric, [point.result for point in line.points]) for key, line in found.lines]
     series = [
-        (_named(asked, key, labels), _chart(found, key, line), line, _worse(eroded, key))
-        for key, line in found.lines[:_CHARTS]
+        (_named(asked, key, labels), _chart(found, key, line, of_line), line, _worse(eroded, key))
+        for (key, line), of_line in zip(found.lines[:_CHARTS], errors, strict=False)
     ]
     values = {
         "brief": brief,
@@ -49,7 +57,7 @@ async def _show(asked: Asked) -> View:
         "refs": {*found.refs.values(), *eroded.called.refs.values()},
     }
     title = asked.words("trend.title", metric=metric_words(found.metric), of=called(brief))
-    return View(title, values, [_points(asked, found, labels)])
+    return View(title, values, [_points(asked, found, labels, errors)])
 
 
 def _slice(given: str | None) -> tuple[tuple[str, str], ...] | None:
@@ -74,10 +82,9 @@ def _named(asked: Asked, key: SeriesKey, labels: Labels) -> str:
     return " · ".join(part for part in (whom or asked.words("measured.everybody"), apart) if part)
 
 
-def _chart(found: Trend, key: SeriesKey, line: Line) -> Chart:
+def _chart(found: Trend, key: SeriesKey, line: Line, errors: Errors) -> Chart:
     dots = []
-    for point in line.points:
-        error = point.result.error(key.metric)
+    for point, error in zip(line.points, errors, strict=True):
         half = None if error is None else Z95 * error
         dots.append(Dot(point.distance, point.result.value, half, called_ref(found.refs[point.version])))
     return chart(dots, _limits(key.metric, dots), key.metric.range)
@@ -104,17 +111,23 @@ def _worse(eroded: Erosion, key: SeriesKey) -> list[FindingReport]:
     return [report for report in eroded.findings if report.finding.series == key and report.finding.erodes][:1]
 
 
-def _points(asked: Asked, found: Trend, labels: Labels) -> Table:
+def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]) -> Table:
+    """The values of all series, along the ancestry."""
+    every = [
+        (key, point, error)
+        for (key, line), of_line in zip(found.lines, errors, strict=True)
+        for point, error in zip(line.points, of_line, strict=True)
+    ]
+    names = {key: _named(asked, key, labels) for key, _ in found.lines}
     rows = [
         (
-            Cell(_named(asked, key, labels)),
+            Cell(names[key]),
             Cell(called_ref(found.refs[point.version]), asked.to("record", found.refs[point.version])),
             Cell(f"{point.distance:,}"),
-            Cell(interval(point.result.value, point.result.error(key.metric), key.metric.range)),
+            Cell(interval(point.result.value, error, key.metric.range)),
             Cell("" if point.result.n is None else f"{point.result.n:,}"),
         )
-        for key, line in found.lines
-        for point in line.points
+        for key, point, error in every[: asked.most(_ROWS)]
     ]
     columns = [
         Column("group"),
@@ -123,7 +136,7 @@ def _points(asked: Asked, found: Trend, labels: Labels) -> Table:
         Column("value", number=True),
         Column("items", number=True),
     ]
-    return Table("points", columns, rows)
+    return Table("points", columns, rows, len(every))
 
 
 PAGE = Page("trend", "/trend/{ref:path}", _show)
