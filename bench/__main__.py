@@ -130,7 +130,7 @@ def _measure(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
 
 
 def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) -> Iterator[Row]:
-    targets, large = TARGETS[kind], landmarks.records > 500_000
+    targets = TARGETS[kind]
     if "ready" in wanted:
         yield _ready(store, landmarks, targets.ready)
     with Server(store) as server:
@@ -138,12 +138,7 @@ def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) ->
         if "lookup" in wanted:
             yield from lookups(server, landmarks, targets.lookups, targets.late)
         if "impact" in wanted:
-            alone = asyncio.run(_alone(landmarks))
-            for share in SHARES:
-                if (share in LARGE_IMPACT) == large:
-                    target = LARGE_IMPACT.get(share, targets.impact)
-                    walk = alone.milliseconds(landmarks.causes[str(share)], landmarks.leaves)
-                    yield impacts(server, landmarks, share, target, walk)
+            yield from _impacts(server, landmarks, targets.impact)
         if "pushed" in wanted and kind == "neo4j":
             single = [cause for cause in landmarks.causes.values() if len(cause.refs) == 1]
             yield asyncio.run(pushed.row(store, max(single, key=lambda cause: cause.reaches)))
@@ -157,6 +152,14 @@ def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) ->
             held = server.memory()
             note = f"resident after what was asked; its own {held['RssAnon']:.0f} MB, at most {held['VmHWM']:.0f} MB"
             yield Row("memory of a worker", held["VmRSS"], "MB", 300, note=note)
+
+
+def _impacts(server: Server, landmarks: Landmarks, usual: float) -> Iterator[Row]:
+    alone, large = asyncio.run(_alone(landmarks)), landmarks.records > 500_000
+    for share in SHARES:
+        if (share in LARGE_IMPACT) == large:
+            walk = alone.milliseconds(landmarks.causes[str(share)], landmarks.leaves)
+            yield impacts(server, landmarks, share, LARGE_IMPACT.get(share, usual), walk)
 
 
 def _ready(store: str, landmarks: Landmarks, target: float) -> Row:

@@ -3,10 +3,15 @@
 The four steps of Sugiyama, Tagawa and Toda 1981: layers, bends in long ways, the order within layers, coordinates.
 """
 
-from collections.abc import Collection, Sequence
+import gc
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 from typing import Final, NamedTuple
+
+import numpy as np
 
 from descentd.app.explorer.layout.coordinates import coordinates
 from descentd.app.explorer.layout.crossings import COUNTED, crossings, order_rows
@@ -83,13 +88,32 @@ def draw(
 
     alone: nodes that are in no frame. The same is drawn the same way every time.
     """
-    room = spacing or Spacing()
+    with _collecting_later():
+        return _draw(sizes, ways, flow, alone, spacing or Spacing())
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Look for garbage afterwards: nearly all that a drawing makes stays, and to look through it takes a third more."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _draw(sizes: Sequence[Size], ways: Sequence[Way], flow: Flow, alone: Collection[int], room: Spacing) -> Drawing:
     grids = find_grids(sizes, ways, alone)
     place_of, units = _units(len(sizes), grids)
     unit_sizes = [one.size if isinstance(one, Grid) else sizes[one] for one in units]
     unit_ways = [(place_of[parent], place_of[child]) for parent, child in ways]
-    distinct = list(dict.fromkeys(way for way in unit_ways if way[0] != way[1]))
-    numbers = {way: number for number, way in enumerate(distinct)}
+    numbers: dict[Way, int] = {}
+    for way in unit_ways:
+        if way[0] != way[1] and way not in numbers:
+            numbers[way] = len(numbers)
+    distinct = list(numbers)
     widest = max(LEAST_WIDE, round(WIDEST * len(units) ** 0.5))
     layering = assign_layers(len(units), distinct, widest)
     graph = proper_graph(len(units), distinct, layering)
@@ -98,7 +122,7 @@ def draw(
     across = coordinates(graph, rows, [size[side] for size in unit_sizes], room.across)
     stops, length = _stops(graph, rows, across, unit_sizes, side, room)
     lines = _lines(graph, stops, layering.turned, flow)
-    unit_boxes = [_box(stops[unit], unit_sizes[unit], flow) for unit in range(len(units))]
+    unit_boxes = _boxes(stops, unit_sizes, flow)
     boxes, frames = _unpacked(len(sizes), units, unit_boxes)
     breadth = max((stop.across + stop.extent / 2 for stop in stops), default=0.0) + room.margin
     return Drawing(
@@ -134,43 +158,45 @@ def _stops(
     graph: ProperGraph, rows: list[list[int]], across: Sequence[float], sizes: Sequence[Size], side: int, room: Spacing
 ) -> tuple[list[Stop], float]:
     """Where nodes and bends are, and how long the drawing is."""
-    stops = [Stop(0, 0, 0)] * len(graph.up)
-    extents = [size[side] for size in sizes]
-    lengths = [size[1 - side] for size in sizes]
-    edge = min((at - extents[node] / 2 for node, at in enumerate(across[: graph.count])), default=0.0)
-    edge = min([edge, *across[graph.count :]])
-    start = room.margin
-    for row in rows:
-        longest = max(lengths[node] if node < graph.count else 0.0 for node in row)
-        for node in row:
-            at = round(across[node] - edge + room.margin, 2)
-            if node < graph.count:
-                before = start + (longest - lengths[node]) / 2
-                stops[node] = Stop(at, before, before + lengths[node], extents[node])
-            else:
-                stops[node] = Stop(at, start, start + longest)
-        start += longest + room.along
-    return stops, start - room.along + room.margin if rows else 2 * room.margin
+    if not rows:
+        return [], 2 * room.margin
+    size = len(graph.up)
+    extents, lengths = np.zeros(size), np.zeros(size)
+    extents[: graph.count] = [one[side] for one in sizes]
+    lengths[: graph.count] = [one[1 - side] for one in sizes]
+    layer = np.empty(size, np.intp)
+    layer[np.fromiter(chain.from_iterable(rows), np.intp, size)] = np.repeat(np.arange(len(rows)), list(map(len, rows)))
+    longest = np.zeros(len(rows))
+    np.maximum.at(longest, layer, lengths)
+    starts = room.margin + np.concatenate(([0.0], np.cumsum(longest + room.along)))
+    # A bend takes the whole length of its layer, a node stands in the middle of it.
+    taken = np.where(np.arange(size) < graph.count, lengths, longest[layer])
+    begin = starts[layer] + (longest[layer] - taken) / 2
+    places = np.array(across)
+    at = np.round(places - (places - extents / 2).min() + room.margin, 2)
+    stops = list(map(Stop, at.tolist(), begin.tolist(), (begin + taken).tolist(), extents.tolist()))
+    return stops, float(starts[-1]) - room.along + room.margin
 
 
 def _lines(graph: ProperGraph, stops: Sequence[Stop], against: Collection[int], flow: Flow) -> list[Points]:
     trails = graph.trails
     leaving = spread(stops, [(trail[0], trail[1]) for trail in trails])
     arriving = spread(stops, [(trail[-1], trail[-2]) for trail in trails])
-    right = flow is Flow.RIGHT
-    lines = [
-        route(stops, trail, start, end, right=right)
-        for trail, start, end in zip(trails, leaving, arriving, strict=True)
-    ]
+    lines = route(stops, trails, leaving, arriving, right=flow is Flow.RIGHT)
     for place in against:
         lines[place] = lines[place][::-1]
     return lines
 
 
-def _box(stop: Stop, size: Size, flow: Flow) -> Box:
-    across, along = stop.across - stop.extent / 2, stop.start
+def _boxes(stops: Sequence[Stop], sizes: Sequence[Size], flow: Flow) -> list[Box]:
+    if not sizes:
+        return []
+    places = np.array(stops[: len(sizes)])
+    across = np.round(places[:, 0] - places[:, 3] / 2, 2).tolist()
+    along = np.round(places[:, 1], 2).tolist()
+    widths, heights = zip(*sizes, strict=True)
     x, y = (along, across) if flow is Flow.RIGHT else (across, along)
-    return Box(round(x, 2), round(y, 2), *size)
+    return list(map(Box, x, y, widths, heights))
 
 
 def _unpacked(count: int, units: Sequence[int | Grid], unit_boxes: Sequence[Box]) -> tuple[list[Box], list[Frame]]:
@@ -181,7 +207,6 @@ def _unpacked(count: int, units: Sequence[int | Grid], unit_boxes: Sequence[Box]
             boxes[unit] = box
             continue
         frames.append(Frame(box, unit.members))
-        for place, node in enumerate(unit.members):
-            x, y = unit.corner(place)
-            boxes[node] = Box(round(box.x + x, 2), round(box.y + y, 2), *unit.cell)
+        for node, (x, y) in zip(unit.members, unit.corners(box.x, box.y), strict=True):
+            boxes[node] = Box(x, y, *unit.cell)
     return boxes, frames

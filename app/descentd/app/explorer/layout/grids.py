@@ -1,6 +1,7 @@
 """Grids: what came of the same things, and had nothing made of it, stands in rows and columns in one frame."""
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -36,10 +37,12 @@ class Grid:
         width, height = self.cell
         return self.columns * (width + GAP) + GAP, self.rows * (height + GAP) + GAP
 
-    def corner(self, place: int) -> tuple[float, float]:
-        """The upper left corner of a cell, from that of the frame."""
-        row, column = divmod(place, self.columns)
-        return GAP + column * (self.cell[0] + GAP), GAP + row * (self.cell[1] + GAP)
+    def corners(self, left: float, top: float) -> list[tuple[float, float]]:
+        """The upper left corners of the cells, in order, where that of the frame is at (left, top)."""
+        width, height = self.cell
+        across = [round(left + GAP + column * (width + GAP), 2) for column in range(self.columns)]
+        down = [round(top + GAP + row * (height + GAP), 2) for row in range(self.rows)]
+        return [(x, y) for y in down for x in across][: len(self.members)]
 
 
 def find_grids(sizes: Sequence[Size], ways: Sequence[Way], alone: Collection[int] = ()) -> list[Grid]:
@@ -48,11 +51,11 @@ def find_grids(sizes: Sequence[Size], ways: Sequence[Way], alone: Collection[int
     alone: nodes that stand by themselves whatever they have in common with others.
     """
     up, down = neighbours(len(sizes), ways)
-    groups: dict[tuple[bool, tuple[int, ...]], list[int]] = {}
-    for node in range(len(sizes)):
-        if bool(up[node]) != bool(down[node]) and node not in alone:
-            ends = tuple(sorted(up[node] or down[node]))
-            groups.setdefault((bool(up[node]), ends), []).append(node)
+    groups: defaultdict[tuple[bool, int | tuple[int, ...]], list[int]] = defaultdict(list)
+    for node, (above, below) in enumerate(zip(up, down, strict=True)):
+        if (not above) != (not below) and node not in alone:
+            ends = above or below
+            groups[not below, ends[0] if len(ends) == 1 else tuple(sorted(ends))].append(node)
     return [_grid(members, sizes) for members in groups.values() if len(members) >= LEAST]
 
 

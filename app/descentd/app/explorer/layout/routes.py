@@ -1,5 +1,6 @@
 """Which way each line takes from the edge of one box to the edge of another."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -28,35 +29,54 @@ def spread(stops: Sequence[Stop], ends: Sequence[tuple[int, int]]) -> list[float
 
     Lines of one box that go on to the same stop touch it in the same place.
     """
-    of: dict[int, list[int]] = {}
+    of: defaultdict[int, set[int]] = defaultdict(set)
     for box, beside in ends:
-        of.setdefault(box, []).append(beside)
+        of[box].add(beside)
     places: dict[tuple[int, int], float] = {}
     for box, others in of.items():
-        across, _, _, extent = stops[box]
         if len(others) == 1:
-            places[box, others[0]] = across
             continue
-        distinct = sorted(set(others), key=lambda other: (stops[other].across, other))
+        across, _, _, extent = stops[box]
+        distinct = sorted([(stops[other].across, other) for other in others])
         step = min(STEP, extent * SPREAD / len(distinct))
         first = across - step * (len(distinct) - 1) / 2
-        for place, other in enumerate(distinct):
+        for place, (_, other) in enumerate(distinct):
             places[box, other] = round(first + place * step, 2)
-    return [places[end] for end in ends]
+    return [places[end] if end in places else stops[end[0]].across for end in ends]
 
 
-def route(stops: Sequence[Stop], trail: Sequence[int], first: float, last: float, *, right: bool) -> Points:
-    """The points of a line through the stops of a trail: two for each step between layers, to be joined by curves.
+def route(
+    stops: Sequence[Stop],
+    trails: Sequence[Sequence[int]],
+    first: Sequence[float],
+    last: Sequence[float],
+    *,
+    right: bool,
+) -> list[Points]:
+    """The points of lines, each through the stops of a trail: two for each step between layers, to be joined by curves.
 
-    first, last: where it touches the first and the last of them. What it passes in between, it passes straight. Along
+    first, last: where each touches the first and the last of them. What it passes in between, it passes straight. Along
     the layers is x where time runs to the `right`, else y.
     """
-    start, end = stops[trail[0]].end, stops[trail[-1]].start
-    if len(trail) == 2:
-        return ((start, first), (end, last)) if right else ((first, start), (last, end))
-    points = [(start, first) if right else (first, start)]
+    starts = [stop.end for stop in stops]
+    ends = [stop.start for stop in stops]
+    lines: list[Points] = []
+    for trail, leaving, arriving in zip(trails, first, last, strict=True):
+        start, end = starts[trail[0]], ends[trail[-1]]
+        if len(trail) > 2:
+            lines.append(_through(stops, trail, (leaving, start), (arriving, end), right=right))
+        elif right:
+            lines.append(((start, leaving), (end, arriving)))
+        else:
+            lines.append(((leaving, start), (arriving, end)))
+    return lines
+
+
+def _through(stops: Sequence[Stop], trail: Sequence[int], first: Point, last: Point, *, right: bool) -> Points:
+    """The points of a line with bends; first, last: across the layers and along them."""
+    points = [first[::-1] if right else first]
     for bend in trail[1:-1]:
         across, before, after, _ = stops[bend]
         points += [(before, across), (after, across)] if right else [(across, before), (across, after)]
-    points.append((end, last) if right else (last, end))
+    points.append(last[::-1] if right else last)
     return tuple(points)

@@ -1,5 +1,6 @@
 """`/erosions`: what got worse in the whole registry, by the derivation that brought it in, the worst first."""
 
+import asyncio
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -7,11 +8,13 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.metrics import MetricCategory
-from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_report import ErosionFilter, ErosionGroup, erosion_groups
 
 _SHOWN: Final = 25
+_PATIENCE: Final = 2.0
+"""Seconds that the page waits for what was recorded last to be assessed, before it says that it comes again."""
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -23,7 +26,11 @@ async def _show(asked: Asked) -> View:
         category=_chosen(MetricCategory, query.get("category"), "category"),
         kinds=_chosen(ErosionKind, query.get("kind"), "kind"),
     )
-    found = await erosion_groups(asked.registry, wanted, asked.most(_SHOWN), query.get("after"))
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            found = await erosion_groups(asked.registry, wanted, asked.most(_SHOWN), query.get("after"))
+    except TimeoutError:
+        raise Unavailable(asked.words["erosions.working"]) from None
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
     table = Table("erosions", columns, [_row(asked, group) for group in found.items], found.total, more)

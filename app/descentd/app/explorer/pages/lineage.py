@@ -1,5 +1,6 @@
 """`/lineage/REF`: the drawing of a lineage, the table of the same, and what narrows or widens both."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -52,7 +53,7 @@ class _Elsewhere:
 async def _show(asked: Asked) -> View | Response:
     view = Drawn.read(asked.ref, asked.query)
     seen = await _seen(asked, view)
-    drawn = figure(seen, _DRAWINGS)
+    drawn = await asyncio.to_thread(figure, seen, _DRAWINGS)
     brief = seen.selection.members[seen.selection.middle].brief
     match asked.query.get("format"):
         case "svg":
