@@ -26,6 +26,7 @@ from descent.commands import (
     incidents,
     lineage,
     manifests,
+    mcp,
     models,
     notes,
     pair,
@@ -74,6 +75,7 @@ app.command()(records.search)
 app.command()(records.show)
 app.command()(models.models)
 app.command()(notes.note)
+app.command()(mcp.mcp)
 app.command()(lineage.lineage)
 app.command()(lineage.impact)
 app.command("trained-on")(exposure.trained_on)

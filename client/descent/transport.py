@@ -121,6 +121,10 @@ class Transport:
             case _:
                 raise self._unintelligible("does not say which version of Descent it is")
 
+    def mcp(self, message: bytes, headers: Mapping[str, str]) -> "httpx2.Response":
+        """Return the response to a message of the Model Context Protocol."""
+        return self._send("POST", "/mcp", content=message, headers=dict(headers))
+
     def checkpoint(self) -> str | None:
         """Return the signed checkpoint of the log, a C2SP note; None if the registry has no key."""
         response = self._send("GET", "/checkpoint")

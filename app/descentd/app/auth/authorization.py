@@ -96,6 +96,7 @@ ROUTES: Final[Table] = {
     "/graphql": READERS,  # and then each field; its page is for the same people
     "/records": READERS,  # reading the log; and registering, where what may be in the manifests is in SECTIONS
     "/bulk": READERS,  # the latter alone
+    "/mcp": READERS,  # and then each tool
     # What is asked by machines without a token, tells nothing of what is registered, and has to answer also while the
     # store that knows the tokens is away.
     "/checkpoint": PUBLIC,  # for witnesses; size and root say no more than /readyz does
@@ -108,6 +109,21 @@ ROUTES: Final[Table] = {
     "/webhooks/cloudevents": PUBLIC,
     "/webhooks/alerts": PUBLIC,
 }
+
+TOOLS: Final[Table] = {
+    "search": FIELDS["Query.search"],
+    "get_version": FIELDS["Query.entity"],
+    "get_lineage": FIELDS["Query.lineage"],
+    "paths_between": FIELDS["Query.paths"],
+    "impact": FIELDS["Query.impact"],
+    "who_learned_from": FIELDS["Query.trainedOn"],
+    "erosion": FIELDS["Query.erosion"],
+    "diff": FIELDS["Query.diff"],
+    "explain_gate": FIELDS["Query.gate"],
+    "serving_at": FIELDS["Query.serving"],
+    "incident_context": FIELDS["Query.incidents"],
+}
+"""The tools of assistants, at /mcp. They read; each root field that one asks for is looked at as well."""
 
 WEBHOOKS: Final[Table] = {
     "/webhooks/alertmanager": frozenset({REGISTRAR}),
@@ -148,6 +164,12 @@ def check_route(path: str, held: Collection[AccessRole]) -> None:
 def check_page(route: str, held: Collection[AccessRole]) -> None:
     """Raise Forbidden where a page of the explorer is not for any of the roles held."""
     if (refusal := _refusal("This page", PAGES.get(route, NOBODY), held)) is not None:
+        raise refusal
+
+
+def check_tool(name: str, held: Collection[AccessRole], table: Table = TOOLS) -> None:
+    """Raise Forbidden where a tool is not for any of the roles held."""
+    if (refusal := _refusal(name, table.get(name, NOBODY), held)) is not None:
         raise refusal
 
 

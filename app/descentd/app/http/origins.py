@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from descentd.graph.model.errors import Forbidden
 
-API: Final = frozenset({"/graphql", "/bulk", "/records", "/checkpoint", "/version", "/livez", "/readyz"})
+API: Final = frozenset({"/graphql", "/mcp", "/bulk", "/records", "/checkpoint", "/version", "/livez", "/readyz"})
 """What named origins may ask."""
 
 _SHOWN: Final = 100

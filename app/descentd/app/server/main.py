@@ -16,6 +16,7 @@ from descentd.app.auth.access_control import AccessControl, AuthMiddleware
 from descentd.app.auth.audit_log import AuditLog
 from descentd.app.auth.authentication import Authenticator
 from descentd.app.auth.authorization import FIELDS, PAGES, Table
+from descentd.app.auth.authorization import TOOLS as TOOL_ROLES
 from descentd.app.auth.oidc import OIDCVerifier
 from descentd.app.auth.oidc_login import OIDCLogin
 from descentd.app.auth.token_key import TokenKey
@@ -36,6 +37,8 @@ from descentd.app.http.middleware import RequestMiddleware
 from descentd.app.http.negotiation import accepted
 from descentd.app.http.origins import Origins
 from descentd.app.http.records import Records
+from descentd.app.mcp.catalogue import TOOLS, Catalogue
+from descentd.app.mcp.endpoint import MCPEndpoint
 from descentd.app.notifications.dispatcher import Dispatcher
 from descentd.app.server.erosion_refresher import ErosionRefresher
 from descentd.app.server.health import Health
@@ -63,8 +66,8 @@ def create(
     """
     lifespan = Lifespan(settings)
     access_control = _access_control(settings, lifespan)
-    paths = ["/graphql", "/records", "/bulk", "/checkpoint", "/livez", "/readyz", "/metrics", "/version", *PAGES]
-    metrics = Metrics(root_fields(schema), paths, shared=settings.run_directory is not None)
+    paths = ["/graphql", "/records", "/bulk", "/mcp", "/checkpoint", "/livez", "/readyz", "/metrics", "/version"]
+    metrics = Metrics(root_fields(schema), [*paths, *PAGES], shared=settings.run_directory is not None)
     dispatcher = Dispatcher(settings, lambda: lifespan.registry, metrics)
     refresher = ErosionRefresher(lambda: lifespan.registry, metrics.assessed)
     signer = Signer.of(settings)
@@ -83,6 +86,7 @@ def create(
     health = Health(lifespan, metrics)
     explorer = Explorer(settings, lifespan, access_control)
     graphql = GraphQLEndpoint(operations, lifespan, metrics, settings.body_limit)
+    mcp = MCPEndpoint(Catalogue(operations, access_control, lifespan, TOOLS, TOOL_ROLES))
     verifier = SignatureVerifier(settings.webhook_secrets)
     bulk = Bulk(lifespan, metrics, access_control, settings.body_limit)
     routes: list[Route | WebSocketRoute] = [
@@ -90,6 +94,7 @@ def create(
         WebSocketRoute("/graphql", WebSocketEndpoint(operations, access_control).connect),
         Route("/records", Records(lifespan, access_control, bulk)),
         Route("/bulk", bulk),
+        Route("/mcp", mcp),
         *(
             Route(path, Webhook(path, lifespan, access_control, verifier, settings.body_limit), methods=["POST"])
             for path in READERS
@@ -123,6 +128,7 @@ def create(
                 yield
             finally:
                 lifespan.ending.set()
+                await mcp.stop()
                 await refresher.stop()
                 await dispatcher.stop()
                 await retention.stop()
