@@ -257,6 +257,27 @@ async def test_a_span_says_what_its_ends_differ_in_and_what_passed_in_between(re
     }
 
 
+async def test_what_a_quantised_build_does_not_name_is_not_blamed(registry: Registry) -> None:
+    """It was made from its parent: neither data nor code, settings or environment went with it."""
+    parts = [{"name": "p", "digest": f"sha256:{1:064x}"}]
+    whole = {
+        "config": {"lr": 1},
+        "code": {"repository": "https://example.org/r", "commit": "b" * 40},
+        "environment": {"python": "3.11", "dependencies": [{"name": "numpy", "version": "2.4"}]},
+        "trainedOn": [{"ref": "dataset:d@1#p", "role": "TRAIN"}],
+    }
+    built = {"name": "m", "version": "1", "parents": [{"ref": "model:m@0", "relation": "QUANTIZE"}]}
+    await send(
+        registry,
+        datasets=[{"name": "d", "version": "1", "partitions": parts}],
+        models=[version("0", **whole), built | {"artifacts": [{"uri": "s3://q", "digest": f"sha256:{2:064x}"}]}],
+        evaluations=[evaluated("0", robust_accuracy=0.8), evaluated("1", robust_accuracy=0.6)],
+    )
+    _, findings = await erosion(registry, "1")
+    (span,) = findings[0]["introducedBy"]
+    assert [(one["field"], one["before"], one["after"]) for one in span["changes"]] == [("relation", None, "QUANTIZE")]
+
+
 async def test_since_that_was_not_evaluated_is_said(registry: Registry) -> None:
     runs = [evaluated("2", robust_accuracy=0.8), evaluated("3", robust_accuracy=0.6)]
     await send(registry, models=[version("1"), version("2", "1"), version("3", "2")], evaluations=runs)

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from descentd.queries.erosion.findings import Span
 from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.lineage.builds import Build, Change, ChangeArea, changes, members
-
-_SETTINGS: Final = (ChangeArea.CODE, ChangeArea.CONFIG, ChangeArea.ENVIRONMENT)
 
 
 def between(span: Span, ancestry: Ancestry) -> list[int]:
@@ -57,12 +55,25 @@ def introduced(
     before = start.data if end.data else {}
     return [
         *_relations(span, versions, builds, refs),
-        *(change for change in changes(start, end) if change.area in _SETTINGS),
+        *_settings(start, end),
         *_passing(start, end, between_them, builds, refs),
         *members(ChangeArea.DATA, "trainedOn", before, end.data, {**start.disclosed, **end.disclosed}),
         *_inherited(start, end, between_them, builds, refs),
         *members(ChangeArea.PARENT, "parents", {}, merged, disclosed),
     ]
+
+
+def _settings(start: Build, end: Build) -> Iterator[Change]:
+    """The changes of code, config and environment, as far as the end records any: what it is silent about did not go.
+
+    A quantised build mostly names no code of its own, and was made from its parent alone.
+    """
+    recorded = {
+        ChangeArea.CODE: bool(end.code),
+        ChangeArea.CONFIG: end.config not in (None, {}),
+        ChangeArea.ENVIRONMENT: bool(end.environment),
+    }
+    return (change for change in changes(start, end) if recorded.get(change.area, False))
 
 
 def _relations(
@@ -90,11 +101,11 @@ def _passing(
     start: Build, end: Build, versions: Sequence[int], builds: Mapping[int, Build], refs: Mapping[int, str]
 ) -> Iterator[Change]:
     """Fields with a value in between that is not on the way from the start's to the end's; the first that had it."""
-    lasting = {(one.area, one.field): one for one in changes(start, end)}
+    lasting = {(one.area, one.field): one for one in _settings(start, end)}
     named: set[tuple[str, str]] = set()
     for version in versions:
-        for one in changes(start, builds[version]):
-            if one.area not in _SETTINGS or (one.field, repr(one.after)) in named:
+        for one in _settings(start, builds[version]):
+            if (one.field, repr(one.after)) in named:
                 continue
             if not _on_the_way(one, lasting.get((one.area, one.field))):
                 named.add((one.field, repr(one.after)))
