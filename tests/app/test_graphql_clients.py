@@ -137,11 +137,11 @@ def test_roots_that_name_a_record_are_nullable() -> None:
     naming = {
         name: field.type
         for name, field in EXPORTED.query_type.fields.items()
-        if {"of", "ref", "from", "base", "id", "filter"} & field.args.keys() and name != "erosions"
+        if {"of", "ref", "from", "base", "id", "filter"} & field.args.keys()
     }
     assert len(naming) > 10
     strict = {name for name, kind in naming.items() if isinstance(kind, GraphQLNonNull)}
-    assert strict <= {"documentationDrift", "erosionGroups", "proof"}
+    assert strict <= {"erosions", "erosionGroups"}  # whose filters name no record
 
 
 async def test_one_misspelt_alias_leaves_the_others() -> None:
@@ -149,6 +149,13 @@ async def test_one_misspelt_alias_leaves_the_others() -> None:
         answer = await ask(client, '{ a: entity(ref: "model:m@1") { ref } b: entity(ref: "model:m@11") { ref } }')
     assert answer["data"] == {"a": {"ref": "model:m@1"}, "b": None}
     assert [(error["path"], error["extensions"]["code"]) for error in answer["errors"]] == [(["b"], "NOT_FOUND")]
+
+
+async def test_what_is_no_id_is_blamed() -> None:
+    async with serving() as (_, client):
+        answer = await ask(client, '{ node(id: "x") { id } }')
+    assert answer["data"] == {"node": None}
+    assert answer["errors"][0]["extensions"] == {"code": "INVALID_INPUT", "field": "id"}
 
 
 async def test_pages_say_what_is_before_them() -> None:

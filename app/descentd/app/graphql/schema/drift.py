@@ -43,7 +43,7 @@ class DriftQuery:
     @strawberry.field(description="The versions whose safety profile is missing, out of date, copied or contradicted.")
     async def documentation_drift(
         self, info: Info, filter: Filter = None, first: First = None, after: After = None, as_of: AsOf = None
-    ) -> DriftConnection:
+    ) -> DriftConnection | None:
         wanted = filter.conditions() if filter else None
         found = await documentation_drift(context(info).registry, wanted, first, after, as_of)
         context(info).answered_at(found.upto, as_of)

@@ -19,6 +19,7 @@ from descentd.queries.governance.policies import policies_by_digest
 from descentd.queries.lineage import history, search, versions
 from descentd.queries.pages import MOST
 from descentd.queries.prose import shortened
+from descentd.queries.registry import about
 
 
 @strawberry.type(description="An event in the history of a record.")
@@ -91,7 +92,9 @@ class LookupQuery:
         id: Annotated[strawberry.ID, strawberry.argument(description="The content id of the record.")],
         as_of: AsOf = None,
     ) -> Node | None:
-        return await _found(info, digest(id), "id", as_of)
+        with about("id"):
+            normal = digest(id)
+        return await _found(info, normal, "id", as_of)
 
     @strawberry.field(description="The versions that a filter selects, in log order.")
     async def model_versions(

@@ -158,7 +158,7 @@ class PolicyQuery:
         info: Info,
         policy: Text,
         name: Annotated[str, strawberry.argument(description="The name of its file, for messages.")] = "policy",
-    ) -> PolicyTrial:
+    ) -> PolicyTrial | None:
         proposed = await in_turn(lambda: policies.Policy.proposed(read_policy(policy, name)))
         registry = context(info).registry
         at = await registry.sequence()

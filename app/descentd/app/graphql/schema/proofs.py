@@ -63,7 +63,7 @@ class ProofQuery:
             int | None,
             strawberry.argument(description="The number of entries of the log that it is proved in; all by default."),
         ] = None,
-    ) -> Proof:
+    ) -> Proof | None:
         found = await proofs.prove(context(info).registry, of, size)
         context(info).answered_at(found.present)
         return Proof(
