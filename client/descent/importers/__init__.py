@@ -31,6 +31,7 @@ FORMATS: Final = {
     "eee": "eee",
     "cyclonedx": "cyclonedx",
     "helm": "helm",
+    "dvc": "dvc",
 }
 """The formats by their names on the command line, with the module of each."""
 

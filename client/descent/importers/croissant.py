@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from descent.importers.at import At
-from descent.importers.croissant_records import Part, Records, sha256_of
-from descent.importers.draft import UNSTATED, Context, Draft, Unit
+from descent.importers.croissant_records import Part, Records
+from descent.importers.draft import UNSTATED, Context, Draft, Unit, sha256_of
 from descent.importers.json_ld import identity, of, text, texts, types
 from descent.importers.reading import Sources, read_json, refused
 from descent.names import fault_in_name, fault_in_new_name

@@ -1,14 +1,13 @@
 """The record sets of a Croissant file, the files that they read, and the splits that they fall into."""
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from descent.importers.at import At
-from descent.importers.json_ld import identity, of, references, text, texts, types
+from descent.importers.draft import sha256_of
+from descent.importers.json_ld import identity, of, references, text, texts
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _SPLIT: Final = {"Split", "Q3985153"}
@@ -33,12 +32,6 @@ class Part:
     """Whether each of its files, or the archive that holds it, has a SHA-256."""
     how: str = ""
     """What says that it is there, for messages."""
-
-
-def sha256_of(value: Any) -> str:
-    """Return the SHA-256 of a value as JSON with sorted keys, without spaces."""
-    written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(written.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +204,3 @@ def _fields(at: At) -> Iterator[At]:
 
 def _data_types(at: At) -> set[str]:
     return {name.rsplit("/", 1)[-1].rsplit(":", 1)[-1] for name in texts(of(at, "dataType"))}
-
-
-__all__ = ["Part", "Records", "sha256_of", "types"]

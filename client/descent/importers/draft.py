@@ -1,5 +1,7 @@
 """What an importer makes of one transaction: a manifest, what became what, and what could not be placed."""
 
+import hashlib
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -56,6 +58,12 @@ def json_config(at: At, draft: "Draft") -> Any:
         draft.skip(at.place, f"{str(value)[:40]} is no number that a config can hold: it is kept as text.")
         return str(value)
     return value
+
+
+def sha256_of(value: Any) -> str:
+    """Return the SHA-256 of a value as JSON with sorted keys, without spaces."""
+    written = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return f"sha256:{hashlib.sha256(written.encode('utf-8', 'surrogatepass')).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)

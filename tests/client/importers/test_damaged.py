@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,15 @@ from descent.importers import importer
 from descent.importers.draft import Context
 from descent.importers.metrics import MetricTable
 from descent.importers.runner import Run
-from tests.client.importers import test_croissant, test_cyclonedx, test_eee, test_garak, test_helm, test_openlineage
+from tests.client.importers import (
+    test_croissant,
+    test_cyclonedx,
+    test_dvc,
+    test_eee,
+    test_garak,
+    test_helm,
+    test_openlineage,
+)
 from tests.client.importers.imports import write
 from tests.support.effort import some_of
 
@@ -40,6 +49,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "eee": {"e.json": test_eee.log(test_eee.result())},
     "helm": {"run_spec.json": test_helm.SPEC, "stats.json": test_helm.STATS},
     "cyclonedx": {"b.json": test_cyclonedx.bom()},
+    "dvc": {"dvc.lock": yaml.safe_load(test_dvc.LOCK), "dvc.yaml": yaml.safe_load(test_dvc.DESIGN)},
 }
 ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
