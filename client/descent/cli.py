@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from descent import console
 from descent.commands import (
+    catalogue,
     decisions,
     diff,
     dossiers,
@@ -69,6 +70,8 @@ app = typer.Typer(
 
 app.command()(manifests.register)
 app.command()(manifests.check)
+app.command()(catalogue.metrics)
+app.command()(catalogue.schema)
 app.command("import")(imports.import_)
 app.command()(push.push)
 app.command()(records.search)

@@ -17,7 +17,7 @@ MAX_CONFIG_DEPTH = 64
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # slice: {age_group: "65+"} and dependencies: {numpy: 2.4.6} are short for lists of these inputs
-_PAIRS = {"AttributeInput": ("attribute", "value"), "DependencyInput": ("name", "version")}
+PAIRS = {"AttributeInput": ("attribute", "value"), "DependencyInput": ("name", "version")}
 _NOT_FINITE = re.compile(r"[-+]?\.?(nan|inf|infinity)", re.IGNORECASE)
 _NULL_HINT = "put it in quotes if you mean the text"
 
@@ -128,10 +128,10 @@ class _Converter:
 
     def _array(self, node: Node, shape: Shape, path: Path, places: tuple[Place, ...]) -> list[Any]:
         assert shape.item is not None
-        if isinstance(node, Map) and shape.item.name in _PAIRS:
+        if isinstance(node, Map) and shape.item.name in PAIRS:
             return self._pairs(node, shape.item, path)
         if not isinstance(node, List):
-            short = " or a mapping of names to values" if shape.item.name in _PAIRS else ""
+            short = " or a mapping of names to values" if shape.item.name in PAIRS else ""
             raise self._fault(f"Expected a list{short}: put the single item into a list.", path, node)
         items = []
         for position, item in enumerate(node.items):
@@ -147,7 +147,7 @@ class _Converter:
         return items
 
     def _pairs(self, node: Map, item: Shape, path: Path) -> list[dict[str, str]]:
-        name, value = _PAIRS[item.name]
+        name, value = PAIRS[item.name]
         pairs = []
         for key, member in node.pairs:
             try:

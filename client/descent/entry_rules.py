@@ -4,13 +4,12 @@ They hold for new records only. Registering the same content again is allowed ev
 register` leaves these rules to the registry.
 """
 
-import json
+import difflib
 import math
-from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib import resources
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from descent.catalogue import catalogue
 from descent.names import fault_in_new_name
 from descent.nodes import Path
 from descent.references import Finding
@@ -21,8 +20,56 @@ Range = tuple[float, float]
 
 def entry_findings(content: dict[str, Any]) -> list[Finding]:
     """Yield a finding for each rule of entry that a manifest (in the shape of GraphQL) breaks, in its order."""
-    ranges = _catalogue() | {m["name"]: _range(m) for m in content.get("metrics", ()) if "name" in m}
+    ranges = {name: _range(metric) for name, metric in catalogue().items()}
+    ranges |= {m["name"]: _range(m) for m in content.get("metrics", ()) if "name" in m}
     return [Finding(path, "INVALID_INPUT", message) for path, message in _faults(content, ranges)]
+
+
+def unknown_metrics(content: dict[str, Any], registered: Collection[str]) -> list[Finding]:
+    """Return a finding for each metric that neither the catalogue nor a manifest defines, nor `registered` names.
+
+    Only a registry knows whether it defines such a metric; a manifest may define it again, which adds nothing.
+    """
+    own = {definition["name"] for definition in content.get("metrics", ()) if "name" in definition}
+    known = own | catalogue().keys() | set(registered)
+    found = []
+    for path, name in _metrics_named(content):
+        if name not in known:
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            hint = f"write {near[0]}, or define it" if near else "define it"
+            message = f"{name} is neither in the catalogue nor defined in this manifest: {hint} under metrics."
+            found.append(Finding(path, "UNKNOWN_METRIC", message))
+    return found
+
+
+def _metrics_named(content: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Yield each place where a manifest names a metric that has to be defined."""
+    for path, holder in _holders(content):
+        section = path[-2] if len(path) > 1 else None
+        if section == "metrics" and "value" in holder and "name" in holder:
+            yield (*path, "name"), holder["name"]
+        if section == "metrics" and path[0] == "metrics":
+            yield from (((*path, "worstOf", i), name) for i, name in enumerate(holder.get("worstOf", ())))
+            if "disparityOf" in holder:
+                yield (*path, "disparityOf"), holder["disparityOf"]
+        elif "metric" in holder:
+            yield (*path, "metric"), holder["metric"]
+
+
+def missing_profiles(content: dict[str, Any]) -> list[Finding]:
+    """Return a finding for each model version of a manifest that it gives no safety profile."""
+    described = {statement.get("subject") for statement in content.get("safetyProfiles", ())}
+    found = []
+    for i, model in enumerate(content.get("models", ())):
+        name = f"model:{model.get('name')}"
+        label = f"{name}@{model['version']}" if "version" in model else name
+        if "safetyProfile" not in model and not {name, label} & described:
+            message = (
+                f"{label} has no safety profile, and no gate lets such a version pass: add safety_profile, with "
+                "intended_use and must_not_do."
+            )
+            found.append(Finding(("models", i), "MISSING_PROFILE", message))
+    return found
 
 
 def _faults(content: dict[str, Any], ranges: dict[str, Range]) -> Iterator[tuple[Path, str]]:
@@ -120,14 +167,7 @@ def _refusals(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             yield (*path, *place), fault_in_refusals()
 
 
-def _range(definition: dict[str, Any]) -> Range:
+def _range(definition: Mapping[str, Any]) -> Range:
     rate = definition.get("isRate")
     least = 0.0 if rate or definition.get("scale") == "LOG" else -math.inf
     return definition.get("minimum", least), definition.get("maximum", 1.0 if rate else math.inf)
-
-
-@cache
-def _catalogue() -> dict[str, Range]:
-    """Return the range of each metric of the catalogue, from `metrics.json`."""
-    text = resources.files("descent").joinpath("metrics.json").read_text("utf-8")
-    return {name: _range(bounds) for name, bounds in json.loads(text).items()}

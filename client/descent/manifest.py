@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Literal
 
 from descent.convert import convert, snake_case
-from descent.entry_rules import entry_findings
+from descent.definition_rules import definition_findings
+from descent.entry_rules import entry_findings, missing_profiles, unknown_metrics
 from descent.errors import LIMIT, InvalidManifest, Problem
 from descent.json_text import read_json
 from descent.nodes import List, Map, Node, Path, path_text
@@ -38,6 +40,21 @@ class Manifest:
     def check_entry(self) -> None:
         """Raise InvalidManifest if the manifest breaks a rule that holds for new records."""
         _refuse(entry_findings(self.content), self._root, self.source)
+
+    def check(self, *, new: bool = True, profiles: bool = False, registered: Collection[str] = ()) -> None:
+        """Raise InvalidManifest with what a registry would refuse, as far as that can be told without it.
+
+        With `new`, that is what breaks a rule for new records, and metrics that are in neither the catalogue nor this
+        manifest; `registered` are the names of metrics that the registry is known to define. With `profiles`, also
+        versions without a safety profile, which no gate lets pass.
+        """
+        findings = []
+        if new:
+            findings += entry_findings(self.content)
+            findings += definition_findings(self.content)
+            findings += unknown_metrics(self.content, registered)
+        findings += missing_profiles(self.content) if profiles else []
+        _refuse(findings, self._root, self.source)
 
     def in_file(self, problem: Problem) -> Problem:
         """Return a problem that the registry reported about this manifest, with its place in the file."""

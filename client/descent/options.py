@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from descent.client import Client
+from descent.identity import token_for
 from descent.transport import DEFAULT_URL
 
 
@@ -87,9 +88,9 @@ class Session:
         return self.output is Format.JSON
 
     def client(self, timeout: float = 60.0) -> Client:
-        """Return a client of the registry, with the token from DESCENT_TOKEN."""
+        """Return a client of the registry, with the token of the environment or the identity of the CI job."""
         url = self.url or os.environ.get("DESCENT_URL") or DEFAULT_URL
-        return Client(url, token=os.environ.get("DESCENT_TOKEN"), timeout=timeout)
+        return Client(url, token=token_for(url), timeout=timeout)
 
 
 def limit_of(first: int, everything: bool) -> int | None:

@@ -16,6 +16,10 @@ MOST: Final = 16 * 1024 * 1024
 Json = dict[str, Any]
 
 
+_SECRET: Final = frozenset({"DESCENT_TOKEN", "DESCENT_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"})
+"""Variables that let whoever reads them act as this process."""
+
+
 class ProbeFailed(DescentError):
     """The command of a probe failed, did not end in time, or did not print results in the expected form."""
 
@@ -23,7 +27,7 @@ class ProbeFailed(DescentError):
 def environment(version: str, found: Mapping[str, Any]) -> dict[str, str]:
     """Return the environment for a probe's command: that of this process without the token, and the probe."""
     probe = found["probe"]
-    inherited = {name: value for name, value in os.environ.items() if name != "DESCENT_TOKEN"}
+    inherited = {name: value for name, value in os.environ.items() if name not in _SECRET}
     return inherited | {
         "DESCENT_VERSION": version,
         "DESCENT_VULNERABILITY": found["vulnerability"]["id"],

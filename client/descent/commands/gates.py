@@ -6,6 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from descent import console
+from descent.commands.reporting import (
+    Reported,
+    ReportFormat,
+    gate_report,
+    print_reports,
+    report_format,
+    report_gate,
+)
 from descent.errors import GateBlocked
 from descent.options import Output, Session, Url
 
@@ -28,37 +36,38 @@ def gate(
         ),
     ] = None,
     url: Url = None,
-    output: Output = None,
+    output: Reported = None,
 ) -> None:
     """Ask whether a version may serve in an environment. Nothing is recorded.
 
     Exits with 3 if it is blocked, with 4 if evidence is missing.
     """
-    session = Session.of(context, url, output)
+    session, style = Session.of(context, url, None), report_format(context, output)
     if decision is not None:
         if ref is not None or environment is not None:
             raise typer.BadParameter("--replay needs no version and no --environment: the decision names both.")
-        _replay(session, decision)
+        _replay(session, decision, style)
         return
     if ref is None or environment is None:
         raise typer.BadParameter("Name a version and an --environment, or a decision with --replay.")
     with session.client() as client:
         found = client.gate(ref, environment)
-    if session.json:
+    if style is ReportFormat.JSON:
         console.print_json(found)
-    else:
+    elif not print_reports(style, [gate_report(found, ref, environment, client.url)]):
         print_rules(found["rules"])
         console.print_line(f"{found['outcome']}: {ref} for {environment}, by policy {found['policyDigest'] or 'none'}")
+    report_gate(found, ref, environment)
     raise typer.Exit(ENDS[found["outcome"]])
 
 
-def _replay(session: Session, decision: str) -> None:
+def _replay(session: Session, decision: str, style: ReportFormat) -> None:
     with session.client() as client:
         found = client.gate_decision(decision)
     again = found["replay"]
-    if session.json:
+    if style is ReportFormat.JSON:
         console.print_json(found)
-    else:
+    elif not print_reports(style, [gate_report(again, found["version"]["ref"], found["environment"], client.url)]):
         print_rules(again["rules"])
         place = f"{found['version']['ref']} for {found['environment']}"
         console.print_line(f"{again['outcome']}: {place}, decided {found['recordedAt']} by {found['recordedBy']}")

@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +12,22 @@ import typer
 
 from descent import console
 from descent.client import Client
+from descent.commands.gates import ENDS, print_rules
+from descent.commands.reporting import (
+    MISSES_PROFILE,
+    Reported,
+    ReportFormat,
+    gate_report,
+    manifest_report,
+    print_reports,
+    problems_report,
+    report_format,
+    report_gate,
+)
 from descent.errors import DescentError, InvalidManifest
-from descent.options import Output, Session, Url
+from descent.options import Session, Url
 from descent.progress import LARGE, bytes_progress
+from descent.reports import Case, Outcome, Report
 
 if TYPE_CHECKING:
     from descent.manifest import Manifest
@@ -21,61 +35,105 @@ if TYPE_CHECKING:
 REGISTER_TIMEOUT = 900.0
 """Seconds to wait for the answer to one manifest: also a large one is a single transaction."""
 
+_PLAIN = (ReportFormat.TABLE, ReportFormat.JSON)
+
 Files = Annotated[list[str], typer.Argument(metavar="FILE", help="Manifests in YAML or JSON; - reads from stdin.")]
+RequireProfile = Annotated[
+    bool,
+    typer.Option("--require-profile", help="Refuse versions without a safety profile, which no gate lets pass."),
+]
 
 
-def check(context: typer.Context, files: Files, output: Output = None) -> None:
+def check(
+    context: typer.Context,
+    files: Files,
+    profile: RequireProfile = False,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option("--registered-metric", metavar="NAME", help="A metric that the registry has; may be repeated."),
+    ] = None,
+    output: Reported = None,
+) -> None:
     """Validate manifests without a registry.
 
-    Lists all problems with their places, and the references that only the registry can resolve.
+    Lists all problems with their places, and the references that only the registry can resolve. Exits with 1 if there
+    are problems, with 3 if all that is wrong are versions without a safety profile.
     """
-    session = Session.of(context, None, output)
-    outcomes = [_examine(file, new=True) for file in files]
-    if session.json:
-        console.print_json([_as_json(file, outcome) for file, outcome in zip(files, outcomes, strict=True)])
-    for file, outcome in zip(files, outcomes, strict=True):
+    style = report_format(context, output)
+    outcomes = [_examine(file, profile=profile, new=True, metrics=metrics or ()) for file in files]
+    checked = list(zip(files, outcomes, strict=True))
+    if style is ReportFormat.JSON:
+        console.print_json([_as_json(file, outcome) for file, outcome in checked])
+    for file, outcome in checked:
         if isinstance(outcome, InvalidManifest):
             _report(outcome)
-        elif not session.json:
+        elif style is ReportFormat.TABLE:
             _print_checked(file, outcome)
-    if any(isinstance(outcome, InvalidManifest) for outcome in outcomes):
-        raise typer.Exit(1)
+    print_reports(style, [_checked_report(file, outcome) for file, outcome in checked])
+    _end_if_invalid(outcomes)
 
 
-def register(context: typer.Context, files: Files, url: Url = None, output: Output = None) -> None:
+def register(
+    context: typer.Context,
+    files: Files,
+    profile: RequireProfile = False,
+    environment: Annotated[
+        str | None,
+        typer.Option(
+            "--gate", metavar="ENVIRONMENT", help="Then ask the gate of this environment about each registered version."
+        ),
+    ] = None,
+    url: Url = None,
+    output: Reported = None,
+) -> None:
     """Register manifests: each file is one transaction, all of it or nothing.
 
-    All files are checked before the first is sent. Registering the same content again adds nothing.
+    All files are checked before the first is sent. Registering the same content again adds nothing. Exits with 1 if a
+    manifest is refused, with 3 if the gate blocks a version or a required safety profile is missing, with 4 if
+    evidence is missing.
     """
-    session = Session.of(context, url, output)
-    outcomes = [_examine(file) for file in files]
-    invalid = [outcome for outcome in outcomes if isinstance(outcome, InvalidManifest)]
-    if invalid:
-        for outcome in invalid:
-            _report(outcome)
-        raise typer.Exit(1)
-    total: dict[str, Any] = {"created": 0, "existing": 0, "records": []}
+    style = report_format(context, output)
+    outcomes = [_examine(file, profile=profile) for file in files]
+    if any(isinstance(outcome, InvalidManifest) for outcome in outcomes):
+        for outcome in outcomes:
+            if isinstance(outcome, InvalidManifest):
+                _report(outcome)
+        print_reports(style, [_checked_report(file, found) for file, found in zip(files, outcomes, strict=True)])
+        _end_if_invalid(outcomes)
+    session = Session.of(context, url, None)
+    done = _Registered(style)
     with session.client(REGISTER_TIMEOUT) as client:
         try:
             for manifest in outcomes:
                 if not isinstance(manifest, InvalidManifest):
-                    for key, value in _send(client, manifest).items():
-                        total[key] += value
+                    done.send(client, manifest)
+            if environment is not None:
+                done.ask_gate(client, environment)
         finally:
             # A manifest that was registered stays registered if a later file fails.
-            if total["records"] or sys.exc_info()[0] is None:
-                _print_registered(total, session)
+            if done.total["records"] or sys.exc_info()[0] is None or style not in _PLAIN:
+                done.print()
+    if done.code:
+        raise typer.Exit(done.code)
 
 
-def _examine(file: str, *, new: bool = False) -> "Manifest | InvalidManifest":
+def _end_if_invalid(outcomes: Sequence["Manifest | InvalidManifest"]) -> None:
+    """End the command if there is a problem: with 3 if only safety profiles are missing, else with 1."""
+    found = [one for outcome in outcomes if isinstance(outcome, InvalidManifest) for one in outcome.problems]
+    if found:
+        raise typer.Exit(3 if all(problem.code == MISSES_PROFILE for problem in found) else 1)
+
+
+def _examine(
+    file: str, *, profile: bool, new: bool = False, metrics: Collection[str] = ()
+) -> "Manifest | InvalidManifest":
     """Return the manifest in a file, or the error that lists its problems.
 
     With `new`, the rules that hold for new records only are checked too; `register` leaves those to the registry.
     """
     try:
         manifest = _load(file)
-        if new:
-            manifest.check_entry()
+        manifest.check(new=new, profiles=profile, registered=metrics)
     except InvalidManifest as error:
         return error
     return manifest
@@ -128,6 +186,11 @@ def _print_checked(file: str, manifest: "Manifest") -> None:
             console.print_line(f"    {ref}")
 
 
+def _checked_report(file: str, outcome: "Manifest | InvalidManifest") -> Report:
+    valid = "" if isinstance(outcome, InvalidManifest) else f"valid, {_summary(outcome)}"
+    return manifest_report(file, outcome, valid)
+
+
 def _summary(manifest: "Manifest") -> str:
     return ", ".join(_counted(count, name) for name, count in manifest.counts().items()) or "empty"
 
@@ -140,25 +203,61 @@ def _counted(count: int, name: str) -> str:
 # ---------------------------------------------------------------- register
 
 
-def _send(client: Client, manifest: "Manifest") -> dict[str, Any]:
-    started = time.monotonic()
-    console.say(f"{manifest.source}: {_summary(manifest)}")
-    try:
-        names = f"sending {manifest.source}", f"{manifest.source}: sent"
-        with bytes_progress(*names, console.say, then="the registry is writing") as moved:
-            answer = client.register(manifest.content, moved)
-    except DescentError as error:
-        for problem in error.problems:
-            console.report(manifest.in_file(problem), manifest.source if problem.field else None)
-        raise typer.Exit(console.exit_code(error)) from error
-    seconds = time.monotonic() - started
-    console.say(f"{manifest.source}: {answer['created']} created, {answer['existing']} existing, in {seconds:.1f} s")
-    return answer
+class _Registered:
+    """What became of the manifests that were sent, and of the gates that were asked about them."""
 
+    def __init__(self, style: ReportFormat) -> None:
+        self.total: dict[str, Any] = {"created": 0, "existing": 0, "records": []}
+        self.code = 0
+        self._style = style
+        self._reports: list[Report] = []
 
-def _print_registered(total: dict[str, Any], session: Session) -> None:
-    if session.json:
-        console.print_json(total)
-        return
-    console.print_table(("kind", "ref", "id"), [(r["kind"], r["ref"], r["id"]) for r in total["records"]])
-    console.print_line(f"{total['created']} created, {total['existing']} existing")
+    def send(self, client: Client, manifest: "Manifest") -> None:
+        """Register a manifest; raises typer.Exit if it is refused, after its problems were printed."""
+        started = time.monotonic()
+        console.say(f"{manifest.source}: {_summary(manifest)}")
+        try:
+            names = f"sending {manifest.source}", f"{manifest.source}: sent"
+            with bytes_progress(*names, console.say, then="the registry is writing") as moved:
+                answer = client.register(manifest.content, moved)
+        except DescentError as error:
+            problems = [manifest.in_file(problem) for problem in error.problems]
+            for problem in problems:
+                console.report(problem, manifest.source if problem.field else None)
+            self._reports.append(problems_report(manifest.source, problems))
+            raise typer.Exit(console.exit_code(error)) from error
+        seconds = time.monotonic() - started
+        summary = f"{answer['created']} created, {answer['existing']} existing"
+        console.say(f"{manifest.source}: {summary}, in {seconds:.1f} s")
+        for key, value in answer.items():
+            self.total[key] += value
+        cases = [
+            Case("registered", Outcome.PASSED, f"{one['kind']} {one['id']}", name=one["ref"], place=manifest.source)
+            for one in answer["records"]
+        ]
+        self._reports.append(Report(manifest.source, Outcome.PASSED, f"{manifest.source}: {summary}", cases))
+
+    def ask_gate(self, client: Client, environment: str) -> None:
+        """Ask the gate about each version that was registered; the exit code is that of the worst outcome."""
+        self.total["gates"] = []
+        refs = [one["ref"] for one in self.total["records"] if one["kind"] == "MODEL_VERSION"]
+        for ref in dict.fromkeys(refs):
+            found = client.gate(ref, environment)
+            self.total["gates"].append({"version": ref, "environment": environment, **found})
+            self._reports.append(gate_report(found, ref, environment, client.url))
+            report_gate(found, ref, environment)
+            self.code = 3 if 3 in (self.code, ENDS[found["outcome"]]) else self.code or ENDS[found["outcome"]]
+
+    def print(self) -> None:
+        """Print what was registered, and what the gates said."""
+        if print_reports(self._style, self._reports):
+            return
+        if self._style is ReportFormat.JSON:
+            console.print_json(self.total)
+            return
+        records = self.total["records"]
+        console.print_table(("kind", "ref", "id"), [(r["kind"], r["ref"], r["id"]) for r in records])
+        console.print_line(f"{self.total['created']} created, {self.total['existing']} existing")
+        for found in self.total.get("gates", ()):
+            print_rules(found["rules"])
+            console.print_line(f"{found['outcome']}: {found['version']} for {found['environment']}")

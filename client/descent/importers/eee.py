@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from descent.catalogue import catalogue
 from descent.importers.at import At
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
-from descent.importers.metrics import NotPlaced, catalogue
+from descent.importers.metrics import NotPlaced
 from descent.importers.moments import moment_as_utc, written
 from descent.importers.reading import Sources, read_json, refused
 

@@ -4,7 +4,6 @@ The table is `metrics.yaml`; a mapping file adds to it and takes precedence. A m
 catalogue becomes a definition only if its direction is given, by the mapping or by the file that is imported.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -12,6 +11,7 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
+from descent.catalogue import catalogue
 from descent.importers.at import At
 from descent.importers.reading import yaml_value
 from descent.names import fault_in_name
@@ -122,15 +122,6 @@ def _definition(metric: str, given: At) -> dict[str, Any] | None:
         raise given.fault(message)
     stated = {"category": "PERFORMANCE", **stated}
     return {"name": metric, **{_DEFINITION[key]: value for key, value in stated.items()}}
-
-
-@cache
-def catalogue() -> Mapping[str, Mapping[str, float]]:
-    """Return the range of each metric of the catalogue."""
-    found: dict[str, dict[str, float]] = json.loads(
-        resources.files("descent").joinpath("metrics.json").read_text("utf-8")
-    )
-    return found
 
 
 @cache

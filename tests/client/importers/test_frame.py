@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from descent.catalogue import catalogue
 from descent.cli import app
 from descent.client import Client
 from descent.errors import NotImported
 from descent.importers import FORMATS, importer
 from descent.importers.at import At
-from descent.importers.metrics import MetricTable, NotPlaced, catalogue
+from descent.importers.metrics import MetricTable, NotPlaced
 from descent.importers.reading import inside, json_value, read_bytes, read_json, read_json_lines, yaml_value
 from tests.client.importers.imports import dry, entity, evaluations, imported, refusal, write
 from tests.client.registry import Registry
