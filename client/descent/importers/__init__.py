@@ -24,6 +24,7 @@ FORMATS: Final = {
     "hf": "hf",
     "inspect": "inspect",
     "lm-eval": "lm_eval",
+    "mlflow": "mlflow",
     "garak": "garak",
     "openlineage": "openlineage",
     "metrics-csv": "metrics_csv",

@@ -32,7 +32,7 @@ def artifacts(folder: Path, name: str, version: str, draft: Draft) -> Weights:
     """Return the weights in a folder. Files that may hold code (`.bin`, `.pt`) are hashed and never loaded."""
     found = Weights()
     for file in _files(folder):
-        digest, size = _digest(file, str(file))
+        digest, size = digest_of(file)
         uri = f"hf://{name}@{version}/{file.name}"
         found.artifacts.append({"uri": uri, "digest": f"sha256:{digest}", "size": size})
         found.has_gguf |= file.suffix.lower() == ".gguf"
@@ -46,7 +46,7 @@ def _files(folder: Path) -> Iterator[Path]:
             yield folder / name
 
 
-def _digest(file: Path, source: str) -> tuple[str, int]:
+def digest_of(file: Path) -> tuple[str, int]:
     """Return SHA-256 and size of a file; of the file that a Git LFS pointer stands for."""
     try:
         if file.stat().st_size < 1024 and (pointer := _POINTER.fullmatch(file.read_bytes())):
@@ -57,7 +57,7 @@ def _digest(file: Path, source: str) -> tuple[str, int]:
                 digest.update(chunk)
                 size += len(chunk)
     except OSError as error:
-        raise refused(source, f"The file cannot be read: {error.strerror}.") from error
+        raise refused(str(file), f"The file cannot be read: {error.strerror}.") from error
     if not size:
-        raise refused(source, "The file is empty.")
+        raise refused(str(file), "The file is empty.")
     return digest.hexdigest(), size
