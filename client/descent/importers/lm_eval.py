@@ -1,21 +1,26 @@
-"""EleutherAI's lm-evaluation-harness: results of 0.3, 0.4 and of BigScience's branch.
+"""EleutherAI's lm-evaluation-harness: results of 0.3, 0.4 and of BigScience's branch, and samples of 0.4.
 
 A task is a suite, with the version of the task; what else decides which questions are asked, and how, is its config:
 shots, filter, limit, prompt, chat template. Groups are suites too.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from descent.errors import NotImported
 from descent.importers.at import At
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
-from descent.importers.reading import Sources, read_json
+from descent.importers.lm_eval_samples import from_samples, keep, read_samples
+from descent.importers.reading import Sources, is_file, names_in, read_json
 
 HARNESS: Final = "lm-evaluation-harness"
-_SUFFIXES: Final = (".json", ".json.gz")
+_SUFFIXES: Final = (".json", ".json.gz", ".jsonl", ".jsonl.gz")
+_RESULTS: Final = re.compile(r"(?:.*_)?results_(?P<run>\d{4}-\d\d-\d\dT[\d.:-]+?)\.json(?:\.gz)?")
+_SAMPLES: Final = re.compile(r"(?:.*_)?samples_(?P<task>.+)_(?P<run>\d{4}-\d\d-\d\dT[\d.:-]+?)\.jsonl(?:\.gz)?")
 _WORDS: Final = ("alias", "name", "sample_len", "sample_count", "task_name", "prompt_name", "dataset_path",
                  "dataset_name", "subset", "fixed_answer_choice_list", "group", "samples")  # fmt: skip
 """Keys beside the metrics of a task, which describe it."""
@@ -26,18 +31,50 @@ _BEHAVIOUR: Final = ("load_in_8bit", "load_in_4bit", "quantization", "autogptq",
 
 
 def find(path: str, sources: Sources) -> Iterator[Unit]:
-    """Yield each results file."""
-    for file in sources.files(path, _SUFFIXES):
-        yield Unit(str(file), (file,))
+    """Yield each results file, with the samples of its run, and each file of samples whose results are not there."""
+    files = list(sources.files(path, _SUFFIXES))
+    beside = [file for folder in {file.parent for file in files} for file in _samples_in(folder, files)]
+    used = set[Path]()
+    results = [file for file in files if samples_of(file) is None]
+    for file in results:
+        samples = [one for one in beside if one.parent == file.parent and _run_of(one) == _run_of(file)]
+        used.update(samples)
+        yield Unit(str(file), (file, *samples))
+    for file in files:
+        if samples_of(file) is not None and file not in used:
+            yield Unit(str(file), (file,))
+
+
+def _samples_in(folder: Path, files: list[Path]) -> list[Path]:
+    """Return the files of samples in a folder that may be read."""
+    names = [file for file in files if file.parent == folder] + [
+        folder / name for name in names_in(folder) if _SAMPLES.fullmatch(name) and is_file(folder / name)
+    ]
+    return sorted({file for file in names if samples_of(file) is not None})
+
+
+def samples_of(file: Path) -> str | None:
+    """Return the task that a file of samples is of; None for any other file."""
+    found = _SAMPLES.fullmatch(file.name)
+    return found["task"] if found else None
+
+
+def _run_of(file: Path) -> str | None:
+    found = _SAMPLES.fullmatch(file.name) or _RESULTS.fullmatch(file.name)
+    return found["run"] if found else None
 
 
 def convert(unit: Unit, context: Context) -> Draft:
-    """Return the evaluations in a results file."""
-    root = read_json(unit.files[0])
+    """Return the evaluations in a results file, or those that samples alone allow."""
+    file, *samples = unit.files
+    if samples_of(file) is not None:
+        return from_samples(unit, file, context)
+    root = read_json(file)
     tasks = _tasks(root)
     draft = Draft(unit.source)
     subject = _subject(root, draft, context)
     evaluated_at = _moment(root)
+    items = {samples_of(one): read_samples(one) for one in samples}
     for task in tasks:
         for filter, given in _by_filter(root, task).items():
             suite = {
@@ -45,12 +82,16 @@ def convert(unit: Unit, context: Context) -> Draft:
                 "version": _label(root.at("versions", task.name)) or UNSTATED,
                 "config": _protocol(root, task, filter),
             }
-            evaluation = {
+            single = items.get(task.name)
+            evaluation: dict[str, Any] = {
                 "subject": subject,
                 "suite": suite,
                 "evaluatedAt": evaluated_at,
+                "itemResults": single.digest if single is not None else None,
                 "metrics": context.results(draft, given, task.name),
             }
+            if single is not None:
+                keep(draft, evaluation, {one.at.number(): one.name for one in given}, single, filter)
             draft.evaluation(evaluation, task.at.place + (f",{filter}" if filter else ""))
     _say_what_is_left(root, draft)
     return draft

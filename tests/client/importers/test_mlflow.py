@@ -56,7 +56,8 @@ def run(id: str = RUN, **changes: Any) -> dict[str, Any]:
 
 def logged_model(id: str = MODEL, run: str = RUN) -> dict[str, Any]:
     return {
-        "model_id": id, "name": "model", "experiment_id": "1", "source_run_id": run, "creation_timestamp": 1795990172274,
+        "model_id": id, "name": "model", "experiment_id": "1", "source_run_id": run,
+        "creation_timestamp": 1795990172274,
         "params": {"x": "1"}, "tags": {}, "dataset_inputs": INPUTS,
         "metrics": [
             {"key": "accuracy", "value": 0.91, "timestamp": 1795990180129, "step": 0,
