@@ -68,14 +68,10 @@ def sha256_of(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What becomes one transaction: its name for messages, and its files, the main one first.
-
-    `data` is what a format found already when it looked for its units, and needs again.
-    """
+    """What becomes one transaction: its name for messages, and its files, the main one first."""
 
     source: str
     files: tuple[Path, ...]
-    data: Any = None
 
 
 class Draft:

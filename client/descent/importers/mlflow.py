@@ -39,13 +39,21 @@ class Subject:
     """Whether its run logged several models, so that metrics of the run may be of another one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Found(Unit):
+    """A version to import, and all records of the place where it was found."""
+
+    subject: Subject
+    records: Records
+
+
 def find(path: str, sources: Sources) -> Iterator[Unit]:
     """Yield each version, logged model and run with a model that files or a live store hold."""
     records = _records(path, sources)
     for subject in _subjects(records, named=Path(path).is_file()):
         label = f"{subject.name}@{subject.version}" if subject.name else subject.at.source
         source = subject.at.source if subject.at.source != path and Path(path).exists() else f"{path} {label}"
-        yield Unit(source if Path(path).exists() else f"{path} {label}", (), (subject, records))
+        yield Found(source if Path(path).exists() else f"{path} {label}", (), subject, records)
 
 
 def _records(path: str, sources: Sources) -> Records:
@@ -111,9 +119,8 @@ def _of_run(run: Run, records: Records, *, named: bool) -> Iterator[Subject]:
 
 def convert(unit: Unit, context: Context) -> Draft:
     """Return a version with its parameters, data, environment and metrics."""
-    subject, records = unit.data
-    assert isinstance(subject, Subject)
-    assert isinstance(records, Records)
+    assert isinstance(unit, Found)
+    subject, records = unit.subject, unit.records
     draft = Draft(unit.source)
     name = None if subject.name is None else At(subject.name, ("model",), unit.source)
     ref = context.subject(draft, name, subject.version)
