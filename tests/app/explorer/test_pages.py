@@ -368,6 +368,35 @@ async def test_what_is_no_ref_is_searched_for(bank: Visit) -> None:
     assert "/search?q=bank%2Fscorer" in leads
 
 
+async def test_codes_of_rules_are_words_on_the_page_of_a_gate(bank: Visit) -> None:
+    rule = "  - name: no-erosion\n    expression: erosion.verdict != 'ERODED'\n"
+    policy = POLICY.replace("rules:\n", "rules:\n" + rule)
+    await register_policies(bank.registry, [read_policy(policy, "production.yaml")])
+    said = text_of((await bank.get(f"/gate/{THIRD}")).text)
+    assert "Safety got worse (" in said
+    assert "ERODED" not in said
+    assert "STEP_REGRESSION" not in said
+
+
+async def test_an_approval_is_shown_beside_the_gate_that_blocks(bank: Visit) -> None:
+    policy = POLICY.replace("0.8", "0.99")
+    await register_policies(bank.registry, [read_policy(policy, "production.yaml")])
+    go = {"subject": FIRST, "environment": "production", "decision": "GO", "reason": "Rates are as they were."}
+    await review(bank.registry, ReviewInput.read(go), "rita")
+    said = text_of((await bank.get(f"/record/{FIRST}")).text)
+    assert "✗ Approved by its reviewers, but blocked" in said
+    assert "The gate of production blocks it: accurate." in said
+
+
+async def test_what_serves_says_why_its_profile_is_not_current() -> None:
+    async with visiting() as visit:
+        await fill(visit.registry)
+        assert "✓ current" not in text_of((await visit.get("/serving")).text)
+        said = text_of((await visit.get("/serving")).text)
+        assert "? older than what is known" in said
+        assert "bank/scorer 1.0" in text_of((await visit.get("/")).text).partition("without a current")[2]
+
+
 async def test_who_cannot_say_go_is_not_offered_it(bank: Visit) -> None:
     await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
     await bank.register("local", models=[{"name": "own", "version": "1", "config": {"a": 1}, "safetyProfile": PROFILE}])
@@ -383,14 +412,28 @@ async def test_the_pages_on_neo4j(neo4j_empty: Neo4jServer) -> None:
         await fill(visit.registry)
         for path in (
             "/",
+            "/search?q=scorer",
             f"/record/{THIRD}",
+            f"/record/{LOANS}",
+            f"/lineage/{THIRD}",
+            f"/lineage/{THIRD}?up=3&to={FIRST}&metric=adversarial_accuracy",
+            f"/lineage/{THIRD}?format=svg",
+            f"/trend/{THIRD}?metric=adversarial_accuracy",
+            f"/diff/{FIRST}?head={THIRD}",
+            f"/impact/{LOANS}",
             "/reviews",
             f"/gate/{FIRST}?environment=production",
             "/serving",
+            "/incidents",
             "/erosions",
+            "/drift",
+            "/policies",
+            "/graphql?operation=TrainedOn",
         ):
-            page = await visit.get(path)
+            page = await visit.get(path, Accept="text/html")
             assert page.status_code == 200, (path, text_of(page.text))
+        then = await visit.get(f"/record/{FIRST}?entry=10")
+        assert "as of" in text_of((await visit.get(then.headers["location"])).text)
         asked = text_of((await visit.get("/population?attribute=age_group&value=65%2B")).text)
         assert "learned from it: 3" in asked
         done = await visit.send(f"/record/{THIRD}", "note", text="On Neo4j too.")

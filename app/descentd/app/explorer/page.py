@@ -23,6 +23,9 @@ _REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().]"
 """A ref within a sentence, without spaces in its names."""
 
 
+_CODE: Final = re.compile(r"\b[Ee]rosion is [A-Z]+\b|\b[A-Z]+(?:_[A-Z]+)*\b|\bbadness\b")
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A form that was sent and could not be done: which act, what was filled in, and why not."""
@@ -76,6 +79,16 @@ class Asked:
             link.format(self.to("record", part), called_ref(part)) if place % 2 else part
             for place, part in enumerate(re.split(f"({known})", text))
         )
+
+    def plain(self, text: str) -> str:
+        """A sentence of a rule with the words of the pages in place of the codes that rules are written with."""
+
+        def in_words(code: re.Match[str]) -> str:
+            name = code[0].replace(" ", "_").lower()
+            return self.words[f"plain.{name}"] if f"plain.{name}" in self.words else code[0]
+
+        said = _CODE.sub(in_words, text)
+        return said[:1].upper() + said[1:] if text[:1].isupper() else said
 
     def named(self, text: str) -> str:
         """A sentence of ours with what records are called in place of refs, where it cannot lead to them."""

@@ -1,6 +1,6 @@
 """How a metric moved on each of some derivations, and what it was measured to be on both sides."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -123,12 +123,15 @@ def _usual(
 
 
 def _moved(series: Sequence[Series], derivations: Collection[tuple[int, int]]) -> dict[tuple[int, int], Shift]:
+    held: defaultdict[int, list[Series]] = defaultdict(list)
+    for one in series:
+        for version in one.results:
+            held[version].append(one)
     found: dict[tuple[int, int], Shift] = {}
     for parent, child in derivations:
-        for one in series:
-            before, after = one.results.get(parent), one.results.get(child)
-            if before is not None and after is not None:
-                comparison = compare(one.key.metric, after, before, after.pair_with(parent))
-                found[parent, child] = Shift(one.key, before, after, comparison)
-                break
+        both = next((one for one in held.get(parent, ()) if child in one.results), None)
+        if both is not None:
+            before, after = both.results[parent], both.results[child]
+            comparison = compare(both.key.metric, after, before, after.pair_with(parent))
+            found[parent, child] = Shift(both.key, before, after, comparison)
     return found

@@ -1,11 +1,12 @@
 """`/diff/BASE?head=`: two versions side by side, the summary first, groups before everything else."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from descentd.app.explorer.called import called, called_ref, short
 from descentd.app.explorer.page import Asked, Page, View
-from descentd.app.explorer.pages.measured import group_of, metric_words, value_cell, verdict_cell
+from descentd.app.explorer.pages.measured import group_of, metric_words, settings_apart, value_cell, verdict_cell
 from descentd.app.explorer.table import Cell, Column, Table, repeated
 from descentd.graph.model.names import DIGEST
 from descentd.queries.difference.diff import Diff, diff
@@ -47,7 +48,7 @@ def _metrics(asked: Asked, found: Diff) -> Table:
     rows = [
         (
             Cell(group, repeated=again),
-            Cell(metric_words(row.metric), note=_direction(asked, row)),
+            Cell(metric_words(row.metric), note=_note(asked, row, order)),
             value_cell(asked, row.base, row.metric),
             value_cell(asked, row.head, row.metric),
             verdict_cell(asked, row),
@@ -62,8 +63,12 @@ def _order(row: Row) -> tuple[Any, ...]:
     return not row.slice, row.slice, *row.gravity[:1], row.metric.name
 
 
-def _direction(asked: Asked, row: Row) -> str:
-    return str(asked.words(f"direction.{row.metric.direction}", optimum=f"{row.metric.optimum or 0:.4g}"))
+def _note(asked: Asked, row: Row, among: Sequence[Row]) -> str:
+    """Which direction is better, and what tells the row from others of its metric and group."""
+    direction = str(asked.words(f"direction.{row.metric.direction}", optimum=f"{row.metric.optimum or 0:.4g}"))
+    key = row.after or row.before
+    apart = "" if key is None else settings_apart(key, [one.after or one.before for one in among])
+    return f"{direction}; {apart}" if apart else direction
 
 
 def _populations(asked: Asked, found: Diff) -> Table:
@@ -89,18 +94,21 @@ def _changes(asked: Asked, found: Diff) -> Table:
         Column("now", heading=called_ref(found.head)),
     ]
     rows = [
-        (Cell(area, repeated=again), Cell(one.field), Cell(_json(one.before)), Cell(_json(one.after)))
+        (Cell(area, repeated=again), Cell(one.field), Cell(_json(asked, one.before)), Cell(_json(asked, one.after)))
         for one, area, again in zip(found.changes, areas, repeated(areas), strict=True)
     ]
     return Table("changes", columns, rows)
 
 
-def _json(value: Any) -> str:
+def _json(asked: Asked, value: Any) -> str:
+    """A value as it is shown: on the page the ends of a digest and the beginning of what is long, in CSV all of it."""
     if value is None:
         return "–"
-    if isinstance(value, str) and DIGEST.fullmatch(value):
-        return short(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if asked.query.get("format") == "csv":
+        return text
+    if DIGEST.fullmatch(text):
+        return short(text)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
 
 

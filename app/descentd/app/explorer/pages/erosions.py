@@ -13,7 +13,7 @@ from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_report import ErosionFilter, ErosionGroup, erosion_groups
 
 _SHOWN: Final = 25
-_PATIENCE: Final = 2.0
+_PATIENCE: Final = 10.0
 """Seconds that the page waits for what was recorded last to be assessed, before it says that it comes again."""
 
 E = TypeVar("E", bound=StrEnum)

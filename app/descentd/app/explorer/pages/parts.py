@@ -151,6 +151,6 @@ def outcome_cells(asked: Asked, rule: Mapping[str, Any]) -> Sequence[Cell]:
     return (
         Cell(rule["name"]),
         Cell(asked.words(f"outcome.{outcome}"), tone=_OUTCOME[outcome]),
-        Cell(rule["message"]),
-        Cell(rule.get("saw", "")),
+        Cell(asked.plain(rule["message"])),
+        Cell(asked.plain(rule.get("saw", ""))),
     )
