@@ -25,6 +25,7 @@ from descent.commands import (
     gates,
     imports,
     incidents,
+    kinship,
     lineage,
     manifests,
     mcp,
@@ -81,6 +82,8 @@ app.command()(notes.note)
 app.command()(mcp.mcp)
 app.command()(lineage.lineage)
 app.command()(lineage.impact)
+app.command()(kinship.kin)
+app.command()(kinship.scan)
 app.command("trained-on")(exposure.trained_on)
 app.command()(lineage.paths)
 app.command()(evaluations.evaluations)

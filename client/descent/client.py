@@ -38,6 +38,21 @@ class Exposure(Tabular):
         return self.versions._first_items()
 
 
+@dataclass(frozen=True)
+class Kinship(Tabular):
+    """The versions that share tensors with a version, which has so many `tensors` of `size` bytes to compare."""
+
+    tensors: int
+    size: int
+    versions: Connection
+
+    def _items(self) -> Iterable[Mapping[str, Any]]:
+        return self.versions
+
+    def _first_items(self) -> tuple[Iterable[Mapping[str, Any]], int | None]:
+        return self.versions._first_items()
+
+
 class Client(Transport):
     """A connection to one registry; a context manager, not to be shared between threads.
 
@@ -141,6 +156,11 @@ class Client(Transport):
     def paths(self, ancestor: str, descendant: str, *, limit: int | None = None) -> Json:
         """Return derivations from an ancestor to a descendant; `count`, a decimal string, is exact."""
         return self._ask("Paths", {"from": ancestor, "to": descendant, "first": limit}, "paths")
+
+    def kin(self, of: str, *, limit: int | None = 100, as_of: str | None = None) -> Kinship:
+        """Return the versions that share tensors with a version, undeclared ones first, then by how many they share."""
+        answer, versions = self._connection("Kin", {"of": of, "asOf": as_of}, "kin", None, limit)
+        return Kinship(answer["tensors"], answer["size"], versions)
 
     # ------------------------------------------------------------ safety over lineage
 

@@ -147,7 +147,15 @@ def _mentions(
     for path, label, entity in entities:
         for place, text in _derivations(entity, path):
             yield place, text, label
-    for name in ("evaluations", "safetyProfiles", "populations", "vulnerabilities", "notes", "disclosures"):
+    for name in (
+        "evaluations",
+        "safetyProfiles",
+        "populations",
+        "vulnerabilities",
+        "notes",
+        "disclosures",
+        "tensorDigests",
+    ):
         for position, statement in enumerate(content.get(name, ())):
             yield from _mentioned_in(statement, (name, position))
 

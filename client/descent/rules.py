@@ -19,7 +19,7 @@ _METRICS = (
     ("ClaimInput", "metric"),
 )
 _REFERENCES = ("ref", "subject", "data", "generatedBy")
-_SETS = ("slice", "population", "dependencies", "trainedOn", "artifacts")
+_SETS = ("slice", "population", "dependencies", "trainedOn", "artifacts", "tensors")
 # The kind of record that a reference must name, by its input and field
 _LEADS_TO = {
     ("ModelVersionInput", "parents"): "model",
@@ -34,6 +34,7 @@ _LEADS_TO = {
     ("SafetyProfileStatementInput", "subject"): "model",
     ("PopulationStatementInput", "subject"): "dataset",
     ("DisclosureInput", "trainedOn"): "dataset",
+    ("TensorDigestsInput", "subject"): "model",
     ("DisclosureInput", "generatedBy"): "model",
     ("PairedInput", "subject"): "model",
 }

@@ -60,6 +60,7 @@ WRITERS = {
     "vulnerabilities": {"evaluator"},
     "notes": ALL,
     "disclosures": {"registrar"},
+    "tensorDigests": {"registrar"},
 }
 
 ALERT = {"title": "t", "severity": "LOW", "environment": "e", "endpoint": "p"}
@@ -132,6 +133,11 @@ def test_sections_by_role(section: str, role: AccessRole) -> None:
         "vulnerabilities": {"subject": "model:m@1", "title": "t", "severity": "LOW"},
         "notes": {"subject": "model:m@1", "author": "a", "text": "t"},
         "disclosures": {"subject": "model:m@1", "parents": [], "source": "card", "reason": "learned later"},
+        "tensorDigests": {
+            "subject": "model:m@1",
+            "artifact": "sha256:" + "0" * 64,
+            "tensors": [{"name": "w", "digest": "sha256:" + "1" * 64, "size": 1024}],
+        },
     }
     manifest = ManifestInput.read({section: [samples[section]]})
     if role.value in WRITERS[section]:

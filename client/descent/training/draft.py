@@ -22,7 +22,9 @@ Json = dict[str, Any]
 Parent = str | tuple[str, str]
 """A version that another was derived from: its reference, which means fine_tune, or its reference and the relation."""
 
-_IDENTIFYING = frozenset({"name", "version", "ref", "subject", "data", "digest", "commit", "relation", "role"})
+_IDENTIFYING = frozenset(
+    {"name", "version", "ref", "subject", "data", "digest", "commit", "relation", "role", "artifact"}
+)
 """Fields that are compared with others, and so cannot be masked; none of them is free text."""
 
 
@@ -87,11 +89,17 @@ class Draft:
         self._check(safety_profile=profile)
         self.model["safetyProfile"] = profile
 
-    def manifest(self, files: Sequence[tuple[HashedFile, Json]], captured: Json, masker: Masker) -> Json:
-        """Return the manifest with the files and what was captured, without secrets, in the shape of GraphQL."""
+    def manifest(
+        self, files: Sequence[tuple[HashedFile, Json]], tensors: Sequence[Json], captured: Json, masker: Masker
+    ) -> Json:
+        """Return the manifest with the files and what was captured, without secrets, in the shape of GraphQL.
+
+        `tensors` are statements about the files, each a TensorDigestsInput.
+        """
         artifacts = [{**about, "digest": file.digest, "size": file.size} for file, about in files]
         model = {**self.model, **captured, **({"artifacts": artifacts} if artifacts else {})}
-        whole = {"models": [model], **({"evaluations": self.evaluations} if self.evaluations else {})}
+        whole = {"models": [model], "evaluations": self.evaluations, "tensorDigests": list(tensors)}
+        whole = {section: entries for section, entries in whole.items() if entries}
         return _parsed(_masked(whole, (), masker))
 
     def _extend(self, part: str, items: list[Json]) -> None:

@@ -15,10 +15,13 @@ from descent.client import Client
 from descent.compatibility import mismatch, namesake
 from descent.errors import InvalidInput, Problem
 from descent.progress import bytes_progress
+from descent.tensors import InvalidTensorFile, read_header
+from descent.tensors.digests import MOST, statement, tensor_digests
+from descent.tensors.reading import SUFFIXES
 from descent.training.code import Code, find_code, running_script
 from descent.training.draft import Draft, Parent
 from descent.training.environment import environment
-from descent.training.hashing import FileHasher
+from descent.training.hashing import FileHasher, HashedFile
 from descent.training.masking import Masker
 from descent.training.pending import PendingFolder, state_folder
 from descent.training.ranks import rank
@@ -188,7 +191,7 @@ class _Run:
         with bytes_progress("hashing files", "hashed", self._say) as progress:
             hashed = self._hasher.results(progress)
         files = [(file, self._files[file.path]) for file in hashed]
-        manifest = self._draft.manifest(files, self._captured(masker), masker)
+        manifest = self._draft.manifest(files, self._tensors(hashed), self._captured(masker), masker)
         if masker.masked:
             self._say(f"Masked, because they look like secrets: {', '.join(masker.masked)}.")
         with self._client() as client:
@@ -206,6 +209,22 @@ class _Run:
         elif outcome.error is not None:
             self._say(f"Refused: {sentence(outcome.error)} The manifest is kept in {self.kept}.")
             raise outcome.error
+
+    def _tensors(self, files: Iterable[HashedFile]) -> list[dict[str, Any]]:
+        """Return what is stated about the tensors in files; a file that is broken is named, and stays an artifact."""
+        stated: dict[str, dict[str, Any]] = {}
+        for file in files:
+            if file.path.suffix not in SUFFIXES:
+                continue
+            try:
+                with bytes_progress(f"hashing the tensors of {file.path}", "hashed", self._say) as progress:
+                    tensors = tensor_digests(read_header(file.path), progress)
+            except InvalidTensorFile as error:
+                self._say(f"No tensors are compared. {error.message}")
+                continue
+            if 0 < len(tensors) <= MOST:
+                stated[file.digest] = statement(self._draft.subject, file.digest, tensors)
+        return list(stated.values())
 
     def _captured(self, masker: Masker) -> dict[str, Any]:
         """Return what a run records by itself: code, environment, command line and the present moment."""

@@ -26,6 +26,7 @@ STATEMENTS: Final = _INHERITED | {
     Kind.REVIEW,
     Kind.NOTE,
     Kind.FLAG,
+    Kind.TENSOR_DIGESTS,
 }
 """Kinds of statement about a version that the person who registered it does not retract where others made them."""
 

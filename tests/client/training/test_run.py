@@ -55,7 +55,7 @@ def test_a_run_registers_what_it_logged(registry: Registry, tmp_path: Path, said
     registry.on("Register", {"register": REGISTERED})
     (tmp_path / "profile.yaml").write_text("intended_use: Rank.\nmust_not_do: [Decline.]\n")
     (tmp_path / "out" / "deep").mkdir(parents=True)
-    (tmp_path / "out" / "deep" / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "out" / "deep" / "model.bin").write_bytes(b"weights")
     (tmp_path / "out" / "config.json").write_bytes(b"{}")
     parents: list[str | tuple[str, str]] = ["model:credit-risk@4.1", ("model:base@1", "distill")]
     with descent.run("credit-risk", parents=parents, url=registry.url, token="t0", say=said.append) as run:
@@ -98,7 +98,7 @@ def test_a_run_registers_what_it_logged(registry: Registry, tmp_path: Path, said
                 "digest": f"sha256:{hashlib.sha256(data).hexdigest()}",
                 "size": len(data),
             }
-            for name, data in (("config.json", b"{}"), ("deep/model.safetensors", b"weights"))
+            for name, data in (("config.json", b"{}"), ("deep/model.bin", b"weights"))
         ],
         "safetyProfile": {"intendedUse": "Rank.", "mustNotDo": ["Decline."]},
     }

@@ -34,6 +34,7 @@ FIELDS: Final[Table] = {
     "Query.proof": READERS,
     "Query.populationVocabulary": READERS,
     "Query.lineage": READERS,
+    "Query.kin": READERS,
     "Query.impact": READERS,
     "Query.trainedOn": READERS,
     "Query.paths": READERS,
@@ -142,6 +143,7 @@ SECTIONS: Final[Table] = {
     "vulnerabilities": frozenset({EVALUATOR}),
     "notes": READERS,  # recorded as of whoever sends them
     "disclosures": frozenset({REGISTRAR}),
+    "tensorDigests": frozenset({REGISTRAR}),
 }
 """The parts of a manifest."""
 

@@ -8,6 +8,7 @@ instants in UTC, sets sorted, and what equals its default is absent.
 from descentd.graph.inputs.base import Input
 from descentd.graph.inputs.datasets import DatasetInput, PopulationStatementInput
 from descentd.graph.inputs.evaluations import EvaluationInput, MetricDefinitionInput, NoteInput, VulnerabilityInput
+from descentd.graph.inputs.tensors import TensorDigestsInput
 from descentd.graph.inputs.versions import DisclosureInput, ModelVersionInput, SafetyProfileStatementInput
 
 
@@ -40,3 +41,6 @@ class ManifestInput(Input):
 
     disclosures: tuple[DisclosureInput, ...] | None = None
     """Lineage that became known after a version or dataset was registered."""
+
+    tensor_digests: tuple[TensorDigestsInput, ...] | None = None
+    """Digests of the tensors in artifacts, by which kinship that nobody declared is found."""

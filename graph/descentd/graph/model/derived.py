@@ -106,7 +106,7 @@ def _vulnerability_edges(content: Content) -> Iterator[Edge]:
         yield Edge(Role.CITES, content["probe"]["data"])
 
 
-def _note_edges(content: Content) -> Iterator[Edge]:
+def _about_edges(content: Content) -> Iterator[Edge]:
     yield Edge(Role.ABOUT, content["subject"])
 
 
@@ -158,7 +158,8 @@ _EDGES: Final = {
     Kind.SAFETY_PROFILE: _description_edges,
     Kind.POPULATION: _description_edges,
     Kind.VULNERABILITY: _vulnerability_edges,
-    Kind.NOTE: _note_edges,
+    Kind.NOTE: _about_edges,
+    Kind.TENSOR_DIGESTS: _about_edges,
     Kind.DISCLOSURE: _disclosure_edges,
 }
 
@@ -175,6 +176,11 @@ def idempotency_key(kind: Kind, person: str, key: str) -> str:
 def place_key(what: str, *place: str) -> str:
     """The key of what happens at a place, `serving:["production","/score"]`; a place and all within share a prefix."""
     return f"{what}:[{''.join(json.dumps(part, ensure_ascii=False) + ',' for part in place)}"
+
+
+def tensor_key(digest: str) -> str:
+    """The key that the statements about artifacts with a tensor of this digest are found by."""
+    return f"tensor:{digest}"
 
 
 def retracted_key(id: str, part: str | None = None) -> str:
@@ -221,8 +227,9 @@ def keys_of(kind: Kind, content: Content) -> Iterator[str]:
             yield f"digest:{content['digest']}"
             yield from _look_alike_keys(kind, content)
         case Kind.EVALUATION:
-            for metric in content["metrics"]:
-                yield f"metric:{metric['name']}"
+            yield from (f"metric:{metric['name']}" for metric in content["metrics"])
+        case Kind.TENSOR_DIGESTS:
+            yield from (tensor_key(tensor["digest"]) for tensor in content["tensors"])
         case _ if kind in ACTS:
             yield from _act_keys(kind, content)
 

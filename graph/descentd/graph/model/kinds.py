@@ -33,6 +33,7 @@ class Kind(StrEnum):
     FLAG = "FLAG"
     RETRACTION = "RETRACTION"
     DISCLOSURE = "DISCLOSURE"
+    TENSOR_DIGESTS = "TENSOR_DIGESTS"
 
 
 class Role(StrEnum):

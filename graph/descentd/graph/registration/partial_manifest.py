@@ -14,6 +14,7 @@ from descentd.graph.inputs.evaluations import (
     VulnerabilityInput,
 )
 from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.inputs.tensors import TensorDigestsInput
 from descentd.graph.inputs.versions import DisclosureInput, ModelVersionInput, SafetyProfileStatementInput
 from descentd.graph.model.errors import Invalid
 
@@ -27,6 +28,7 @@ _SECTIONS: Final[Mapping[str, type[Input]]] = {
     "vulnerabilities": VulnerabilityInput,
     "notes": NoteInput,
     "disclosures": DisclosureInput,
+    "tensorDigests": TensorDigestsInput,
 }
 """What each section of a manifest holds, by its wire name."""
 

@@ -200,7 +200,7 @@ def _without_history(content: Content) -> Content:
 
 def referred(manifest: ManifestInput) -> Iterator[str]:
     """The refs in the statements of a manifest."""
-    for about in (manifest.safety_profiles, manifest.populations, manifest.notes):
+    for about in (manifest.safety_profiles, manifest.populations, manifest.notes, manifest.tensor_digests):
         yield from (statement.subject for statement in about or ())
     for evaluation in manifest.evaluations or ():
         yield from filter(None, (evaluation.subject, evaluation.data))

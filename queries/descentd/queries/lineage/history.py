@@ -137,5 +137,8 @@ _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.INCIDENT: _incident,
     Kind.RETRACTION: lambda content: f"Retracted by {content['by']}: {content['reason']}",
     Kind.DISCLOSURE: lambda content: f"Lineage disclosed (source: {content['source']}): {content['reason']}",
+    Kind.TENSOR_DIGESTS: lambda content: (
+        f"Digests of {len(content['tensors'])} tensors of {content['artifact']} stated."
+    ),
     Kind.NOTE: lambda content: f"Note by {content['author']}: {content['text']}",
 }

@@ -121,6 +121,10 @@ def _packages(_source: FactSource, value: Any) -> Sequence[Cell]:
     return [Cell(f"{one['name']} {one['version']}") for one in value]
 
 
+def _number_of(_source: FactSource, value: Any) -> Sequence[Cell]:
+    return [Cell(f"{len(value):,}")]
+
+
 def _probe(source: FactSource, value: Any) -> Sequence[Cell]:
     metric = source.asked.words("fact.probe_is", metric=value["metric"], threshold=f"{value['threshold']:g}")
     how = [Cell(value["command"])] if "command" in value else []
@@ -252,6 +256,7 @@ _FACTS: Final[Mapping[Kind, Sequence[tuple[str, Read]]]] = {
         ("reason", _text),
         ("supersedes", _record),
     ),
+    Kind.TENSOR_DIGESTS: (("subject", _record), ("artifact", _text), ("tensors", _number_of)),
 }
 
 

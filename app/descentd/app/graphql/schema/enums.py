@@ -13,7 +13,7 @@ from descentd.queries.difference import diff, metric_rows
 from descentd.queries.erosion import findings, questions
 from descentd.queries.governance import drift, probes, related_incidents, verdicts
 from descentd.queries.governance.gate import rules as gate_rules
-from descentd.queries.lineage import builds, lineage
+from descentd.queries.lineage import builds, kinship, lineage
 from descentd.queries.production import incidents
 
 RecordKind = kinds.Kind
@@ -41,6 +41,7 @@ Comparability = metric_rows.Comparability
 VersionRelation = diff.VersionRelation
 IncidentStatus = incidents.IncidentStatus
 KinRelation = related_incidents.KinRelation
+KinshipRelation = kinship.KinshipRelation
 
 strawberry.enum(RecordKind, name="RecordKind", description=kinds.Kind.__doc__)
 strawberry.enum(ExposureVerdict, name="ExposureVerdict", description=reach.ExposureVerdict.__doc__)
@@ -68,6 +69,7 @@ for _same in (
     VersionRelation,
     IncidentStatus,
     KinRelation,
+    KinshipRelation,
 ):
     strawberry.enum(_same, description=_same.__doc__)
 

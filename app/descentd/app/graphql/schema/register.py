@@ -18,6 +18,7 @@ from descentd.graph.model.errors import Invalid
 from descentd.graph.model.records import Brief
 from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import register, with_all_problems
+from descentd.queries.lineage.kinship import kinship_warnings
 from descentd.queries.production.announcements import events
 
 Manifest: Any = made(ManifestInput)
@@ -63,7 +64,8 @@ class RegisterMutation:
         done = await register(registry.committer, read, context(info).person)
         at = await registry.sequence()
         context(info).answered_at(at)
-        for warning in done.warnings:
+        new = [record for record in done.records if record.id in done.created]
+        for warning in [*done.warnings, *await kinship_warnings(registry, new, at)]:
             context(info).warn(warning)
         created = len(done.created)
         briefs = [Brief(0, record.kind, record.id, record.label) for record in done.records]

@@ -16,6 +16,7 @@ from descentd.app.graphql.schema.exposure import ExposureQuery
 from descentd.app.graphql.schema.flags import FlagMutation
 from descentd.app.graphql.schema.gates import GateQuery, PromotionMutation
 from descentd.app.graphql.schema.incidents import IncidentMutation, IncidentQuery
+from descentd.app.graphql.schema.kinship import KinshipQuery
 from descentd.app.graphql.schema.lineage import LineageQuery
 from descentd.app.graphql.schema.lookup import LookupQuery
 from descentd.app.graphql.schema.me import MeQuery
@@ -34,6 +35,7 @@ from descentd.app.graphql.schema.trend import TrendQuery
 class Query(
     LookupQuery,
     LineageQuery,
+    KinshipQuery,
     ExposureQuery,
     EvaluationQuery,
     TrendQuery,

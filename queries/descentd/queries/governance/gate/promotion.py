@@ -30,6 +30,7 @@ _IRRELEVANT: Final = frozenset(
         Kind.MODEL_VERSION,
         Kind.POPULATION,
         Kind.NOTE,
+        Kind.TENSOR_DIGESTS,
         Kind.GATE_DECISION,
         Kind.PROMOTION,
     }
