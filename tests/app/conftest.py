@@ -1,10 +1,11 @@
-"""A served registry in a file, for tests of whole processes."""
+"""What tests of the application share: a served registry in a file, and an identity provider."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.identity_provider import IdentityProvider, running_provider
 from tests.support.server_process import ServerProcess
 
 
@@ -18,4 +19,11 @@ def store_file(tmp_path: Path) -> str:
 def server(store_file: str) -> Iterator[ServerProcess]:
     """`descentd serve`, ready, on an empty store in a file."""
     with ServerProcess(store_file) as running:
+        yield running
+
+
+@pytest.fixture
+def provider() -> Iterator[IdentityProvider]:
+    """An identity provider that answers."""
+    with running_provider() as running:
         yield running

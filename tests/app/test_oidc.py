@@ -3,11 +3,9 @@
 import asyncio
 import base64
 import hmac
-import http.server
 import json
-import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,56 +23,16 @@ from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import InvalidInput, Unauthenticated
 from tests.app.command_line import call
 from tests.app.tokens import new_token
+from tests.support.identity_provider import EC, RSA, IdentityProvider
 from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.anyio
 
 ISSUER, AUDIENCE = "https://issuer.example", "descent"
-RSA = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
-EC = ECKey.generate_key("P-256", {"kid": "ec", "use": "sig", "alg": "ES256"})
 OTHER = RSAKey.generate_key(2048, {"kid": "rsa"})
 NEXT = ECKey.generate_key("P-256", {"kid": "next"})
 WHO = "query { __typename }"
 LOG = "{ accessLog(first: 1) { edges { node { person credential outcome detail operation } } } }"
-
-
-class Provider:
-    """An identity provider's JWKS over HTTP; `fetched` counts how often it was asked for."""
-
-    def __init__(self) -> None:
-        self.keys: list[Key] = [RSA, EC]
-        self.fetched = 0
-        provider = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                provider.fetched += 1
-                body = json.dumps({"keys": [key.as_dict(private=False) for key in provider.keys]}).encode()
-                if self.path.endswith("/.well-known/openid-configuration"):
-                    body = json.dumps(provider.document).encode()
-                self.send_response(200 if self.path == "/jwks" or body.startswith(b'{"issuer"') else 302)
-                self.send_header("Location", "/jwks")
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks"
-        self.issuer = f"http://127.0.0.1:{self.server.server_port}/realm"
-        self.document = {"issuer": self.issuer, "jwks_uri": self.url}
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    provider = Provider()
-    thread = threading.Thread(target=provider.server.serve_forever, args=(0.02,))
-    thread.start()
-    yield provider
-    provider.server.shutdown()
-    thread.join()
-    provider.server.server_close()
 
 
 def claims(**other: Any) -> dict[str, Any]:
@@ -120,7 +78,7 @@ REVIEW = (
 )
 
 
-async def test_who_is_vouched_for_registers_under_that_name(provider: Provider) -> None:
+async def test_who_is_vouched_for_registers_under_that_name(provider: IdentityProvider) -> None:
     async with serving(provider.url) as client:
         assert (await ask(client, signed(sub="repo:org/models"), REGISTER)).json()["data"]["register"]["records"]
         entity = '{ entity(ref: "model:m@1") { recordedBy } }'
@@ -193,7 +151,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("token", "said"), BAD.values(), ids=BAD)
-async def test_refused(provider: Provider, token: Any, said: str) -> None:
+async def test_refused(provider: IdentityProvider, token: Any, said: str) -> None:
     async with serving(provider.url) as client:
         answer = await ask(client, token(), REGISTER)
         assert answer.status_code == 401
@@ -208,7 +166,7 @@ async def test_refused(provider: Provider, token: Any, said: str) -> None:
         assert log["extensions"]["sequence"] == 0
 
 
-async def test_clocks_may_be_apart_a_little(provider: Provider) -> None:
+async def test_clocks_may_be_apart_a_little(provider: IdentityProvider) -> None:
     async with serving(provider.url) as client:
         moment = int(time.time())
         late = signed(exp=moment - 20, nbf=moment + 20, iat=moment + 20, aud=["x", AUDIENCE])
@@ -217,7 +175,7 @@ async def test_clocks_may_be_apart_a_little(provider: Provider) -> None:
         assert (await ask(client, late)).status_code == 401
 
 
-async def test_keys_that_rotate_are_found(provider: Provider) -> None:
+async def test_keys_that_rotate_are_found(provider: IdentityProvider) -> None:
     async with serving(provider.url, oidc_refetch=0) as client:
         assert (await ask(client, signed())).status_code == 200
         assert (await ask(client, signed(NEXT, "ES256"))).status_code == 401
@@ -226,7 +184,7 @@ async def test_keys_that_rotate_are_found(provider: Provider) -> None:
         assert (await ask(client, signed())).status_code == 401
 
 
-async def test_unknown_keys_make_nobody_ask_again_and_again(provider: Provider) -> None:
+async def test_unknown_keys_make_nobody_ask_again_and_again(provider: IdentityProvider) -> None:
     async with serving(provider.url, oidc_refetch=3600) as client:
         for _ in range(5):
             assert (await ask(client, signed(NEXT, "ES256"))).status_code == 401
@@ -234,7 +192,9 @@ async def test_unknown_keys_make_nobody_ask_again_and_again(provider: Provider) 
     assert provider.fetched == 1
 
 
-async def test_a_provider_that_is_away_is_our_trouble_and_not_the_callers(provider: Provider, tmp_path: Path) -> None:
+async def test_a_provider_that_is_away_is_our_trouble_and_not_the_callers(
+    provider: IdentityProvider, tmp_path: Path
+) -> None:
     for source in (provider.url + "-moved", str(tmp_path / "nothing.json")):
         async with serving(source) as client:
             answer = await ask(client, signed())
@@ -317,7 +277,7 @@ def test_a_file_of_keys_that_cannot_be_used_stops_the_start(tmp_path: Path, text
     assert reason in done.stderr
 
 
-def test_a_server_process(provider: Provider, store_file: str) -> None:
+def test_a_server_process(provider: IdentityProvider, store_file: str) -> None:
     environment = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "JWKS": provider.url, "ROLES": '{"ml": ["registrar"]}'}
     told: dict[str, Any] = {f"DESCENT_OIDC_{name}": value for name, value in environment.items()}
     with ServerProcess(store_file, **told) as server, server.client() as client:
@@ -327,7 +287,7 @@ def test_a_server_process(provider: Provider, store_file: str) -> None:
         assert client.post("/graphql", json={"query": REGISTER}).status_code == 401
 
 
-async def test_claims_are_compared_whole(provider: Provider) -> None:
+async def test_claims_are_compared_whole(provider: IdentityProvider) -> None:
     """Where the subject gives the roles, a space in it is a character of a name that somebody chose."""
     other = {"oidc_roles_claim": "sub", "oidc_roles": {"registrar": ["registrar"], "repo:a b": ["registrar"]}}
     async with serving(provider.url, **other) as client:
@@ -339,7 +299,7 @@ async def test_claims_are_compared_whole(provider: Provider) -> None:
         assert refused["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
-async def test_several_claims_can_be_required(provider: Provider) -> None:
+async def test_several_claims_can_be_required(provider: IdentityProvider) -> None:
     required = {"repository_owner_id": ["123"], "environment": ["production", "staging"]}
     fine: dict[str, Any] = {"repository_owner_id": "123", "environment": "staging"}
     async with serving(provider.url, oidc_required_claims=required) as client:
@@ -350,7 +310,7 @@ async def test_several_claims_can_be_required(provider: Provider) -> None:
             assert next(iter(wrong)) in answer.json()["errors"][0]["message"]
 
 
-async def test_the_issuer_names_its_keys(provider: Provider) -> None:
+async def test_the_issuer_names_its_keys(provider: IdentityProvider) -> None:
     other = {"oidc_jwks": None, "oidc_issuer": provider.issuer}
     async with serving("", **other) as client:
         assert (await ask(client, signed(iss=provider.issuer))).status_code == 200
@@ -358,19 +318,21 @@ async def test_the_issuer_names_its_keys(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"issuer": ISSUER}, {"jwks_uri": "http://keys.example/jwks"}, {"jwks_uri": None}])
-async def test_a_discovery_document_that_cannot_be_trusted_is_not(provider: Provider, wrong: dict[str, Any]) -> None:
+async def test_a_discovery_document_that_cannot_be_trusted_is_not(
+    provider: IdentityProvider, wrong: dict[str, Any]
+) -> None:
     provider.document |= wrong
     async with serving("", oidc_jwks=None, oidc_issuer=provider.issuer) as client:
         assert (await ask(client, signed(iss=provider.issuer))).status_code == 503
 
 
-async def test_people_of_different_sources_are_different_people(provider: Provider) -> None:
+async def test_people_of_different_sources_are_different_people(provider: IdentityProvider) -> None:
     async with serving(provider.url, oidc_person_prefix=None) as client:
         answer = await ask(client, signed(sub="ada@example.org"), "{ me { person } }")
     assert answer.json()["data"]["me"]["person"] == "issuer.example:ada@example.org"
 
 
-async def test_whoever_started_a_job_is_the_person_who_did_what_it_does(provider: Provider) -> None:
+async def test_whoever_started_a_job_is_the_person_who_did_what_it_does(provider: IdentityProvider) -> None:
     """Ada's job registers a version: neither she nor another job of hers decides on it, and Bo does."""
     job: dict[str, Any] = {"sub": "repo:org/models:ref:refs/heads/main", "roles": ["registrar", "reviewer"]}
     async with serving(provider.url, oidc_person_prefix=None) as client:
@@ -390,13 +352,13 @@ async def test_whoever_started_a_job_is_the_person_who_did_what_it_does(provider
 
 
 @pytest.mark.parametrize("actor", [["ada"], "", "a\nb", 7, {"login": "ada"}])
-async def test_an_actor_that_names_nobody_is_not_passed_over(provider: Provider, actor: Any) -> None:
+async def test_an_actor_that_names_nobody_is_not_passed_over(provider: IdentityProvider, actor: Any) -> None:
     """Otherwise the job would act as itself, and whoever started it could review what it registered."""
     async with serving(provider.url) as client:
         assert (await ask(client, signed(actor=actor), REGISTER)).status_code == 401
 
 
-async def test_the_claim_of_the_actor_is_configured(provider: Provider) -> None:
+async def test_the_claim_of_the_actor_is_configured(provider: IdentityProvider) -> None:
     async with serving(provider.url, oidc_actor_claim="ci.user") as client:
         mine = await ask(client, signed(ci={"user": "ada"}, actor="bo"), "{ me { person } }")
         assert mine.json()["data"]["me"]["person"] == "ada"
@@ -404,7 +366,7 @@ async def test_the_claim_of_the_actor_is_configured(provider: Provider) -> None:
         assert (await ask(client, signed(actor="bo"), "{ me { person } }")).json()["data"]["me"]["person"] == "ci"
 
 
-async def test_a_namesake_from_another_source_is_another_person(provider: Provider, store_file: str) -> None:
+async def test_a_namesake_from_another_source_is_another_person(provider: IdentityProvider, store_file: str) -> None:
     """The owner of a token called ada is not the ada whom an issuer knows, and may decide on what she registered."""
     own = await asyncio.to_thread(new_token, store_file, "ada", "reviewer")
     async with serving(provider.url, oidc_person_prefix=None, store=store_file) as client:

@@ -1,18 +1,12 @@
 """Signing in and out: by a token, at an identity provider, and back to where one was; what a session may do."""
 
 import asyncio
-import http.server
-import json
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import RSAKey
 
 from descentd.app.explorer.address import address, local
 from descentd.app.server.settings import Settings
@@ -20,6 +14,7 @@ from descentd.graph.model.errors import InvalidInput
 from tests.app.explorer.bank import FIRST, THIRD, fill
 from tests.app.explorer.visiting import HOST, Visit, tags, text_of, token_of, visiting
 from tests.app.tokens import descentd, new_token
+from tests.support.identity_provider import IdentityProvider
 
 pytestmark = pytest.mark.anyio
 PATH = f"/record/{THIRD}"
@@ -234,54 +229,6 @@ async def test_sessions_are_of_all_workers_with_one_key(store_file: str) -> None
             assert (await visit.get("/")).status_code == status
 
 
-class Provider:
-    """An identity provider that signs anybody in as `claims` say; `asked` is what the token endpoint was sent."""
-
-    def __init__(self) -> None:
-        self.key = RSAKey.generate_key(2048, {"kid": "k", "use": "sig"})
-        self.claims: dict[str, Any] = {}
-        self.asked: dict[str, list[str]] = {}
-        provider = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                keys = {"keys": [provider.key.as_dict(private=False)]}
-                self._answer(keys if self.path == "/jwks" else provider.document)
-
-            def do_POST(self) -> None:
-                provider.asked = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                token = jwt.encode({"alg": "RS256", "kid": "k"}, provider.claims, provider.key)
-                self._answer({"id_token": token, "access_token": "unused", "token_type": "Bearer"})
-
-            def _answer(self, content: Any) -> None:
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(json.dumps(content).encode())
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        self.issuer = f"http://127.0.0.1:{self.server.server_port}"
-        self.document = {
-            "issuer": self.issuer,
-            "jwks_uri": f"{self.issuer}/jwks",
-            "authorization_endpoint": f"{self.issuer}/authorize",
-            "token_endpoint": f"{self.issuer}/token",
-        }
-
-
-@pytest.fixture
-def provider() -> Iterator[Provider]:
-    provider = Provider()
-    thread = threading.Thread(target=provider.server.serve_forever, args=(0.02,))
-    thread.start()
-    yield provider
-    provider.server.shutdown()
-    thread.join()
-    provider.server.server_close()
-
-
 @pytest.mark.parametrize(
     ("changed", "status"),
     [
@@ -292,7 +239,9 @@ def provider() -> Iterator[Provider]:
         ({"iss": "https://other.example"}, 401),
     ],
 )
-async def test_signing_in_at_an_identity_provider(provider: Provider, changed: dict[str, Any], status: int) -> None:
+async def test_signing_in_at_an_identity_provider(
+    provider: IdentityProvider, changed: dict[str, Any], status: int
+) -> None:
     settings = {
         "oidc_issuer": provider.issuer,
         "oidc_audience": "api",
