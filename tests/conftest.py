@@ -21,6 +21,16 @@ TEMPORARY = TemporaryDirectory(prefix="descent-tests-")
 os.environ["DESCENT_FOLDER"] = TEMPORARY.name
 
 SHARED = Path(__file__).parents[2] / "shared"
+LONGEST = (
+    *("neo4j", "servers on neo4j", "tests/app/explorer/test_browser.py", "tests/app/test_process.py"),
+    *("tests/test_docs.py", "tests/app/test_demo.py", "tests/graph/test_verify.py", "tests/graph/test_topology.py"),
+    *("tests/queries/test_disclosed_erosion.py", "tests/app/explorer/test_lineage_browser.py"),
+    *("tests/app/scenario/test_lender.py", "tests/app/test_token_key.py", "tests/attack/test_attacks.py"),
+    *("tests/app/test_tokens.py", "tests/queries/test_erosion_oracle.py", "tests/app/test_pacing.py"),
+    *("tests/compatibility/test_older_registries.py", "tests/queries/test_erosion_rules.py"),
+    *("tests/client/test_cli.py", "tests/app/test_connections.py", "tests/test_packaging.py"),
+)
+"""What is dealt out first, so that no process ends long before the other: see `share_of`."""
 NEO4J_USED = pytest.StashKey[str]()
 NEO4J_MISSING = pytest.StashKey[str]()
 
@@ -92,9 +102,10 @@ async def registry(store_kind: str, request: pytest.FixtureRequest, tmp_path: Pa
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Deal out whole modules, but all that needs a Neo4j in two lots, so that no more than two are started."""
+    """Deal out whole modules, the longest first, and all that needs a Neo4j in two lots: so only two are started."""
     scheduler = LoadScopeScheduling(config, log)
     scheduler._split_scope = share_of
+    config.option.loadscopereorder = False  # it would go by how many tests there are: the longest have few
     return scheduler
 
 
@@ -110,8 +121,13 @@ def share_of(test: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Kill the Neo4j last: one that was killed has to learn anew what it knew about its queries."""
-    items.sort(key=lambda item: item.get_closest_marker("kills_neo4j") is not None)
+    """Begin with what takes longest, and kill the Neo4j last: it has to learn anew what it knew about its queries."""
+    place = {share: number for number, share in enumerate(LONGEST)}
+
+    def order(item: pytest.Item) -> tuple[bool, int]:
+        return item.get_closest_marker("kills_neo4j") is not None, place.get(share_of(item.nodeid), len(place))
+
+    items.sort(key=order)
 
 
 def pytest_collection_finish() -> None:

@@ -40,6 +40,8 @@ async def walks(
     store = store_of(request.param, tmp_path_factory.mktemp("zoo"), server)
     await store.open()
     await fill(store, model)
+    if server is not None:
+        server.replan()
     walks = store if request.param == PUSHED_DOWN else LineageIndex(store)
     assert isinstance(walks, SupportsReach)
     yield walks

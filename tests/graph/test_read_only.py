@@ -129,22 +129,12 @@ async def test_what_is_no_registry_is_refused_in_a_file_that_may_only_be_read(fi
         await SQLiteStore(file).open()
 
 
-@pytest.fixture(scope="module")
-def neo4j(neo4j_server: Neo4jServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaNeo4j]:
-    """One of its own, which can be started for reading only; those of Docker and by address are not restarted here."""
-    if not isinstance(neo4j_server, JavaNeo4j):
-        pytest.skip("the Neo4j of this session cannot be started for reading only")
-    server = JavaNeo4j.prepare(tmp_path_factory.mktemp("neo4j"))
-    server.start()
-    yield server
-    server.stop()
-
-
-def restart(server: JavaNeo4j, *, read_only: bool) -> None:
-    """Start it again with or without the right to write."""
-    server.stop()
-    server.read_only = read_only
-    server.start()
+@pytest.fixture
+def neo4j(neo4j_empty: Neo4jServer) -> JavaNeo4j:
+    """The Neo4j of this session, where that can be told what may be done with it: not that of Docker or by address."""
+    if not isinstance(neo4j_empty, JavaNeo4j):
+        pytest.skip("the Neo4j of this session cannot be told that it may only be read")
+    return neo4j_empty
 
 
 async def test_a_database_that_may_only_be_read(neo4j: JavaNeo4j) -> None:
@@ -155,26 +145,24 @@ async def test_a_database_that_may_only_be_read(neo4j: JavaNeo4j) -> None:
     assert not owner.read_only
     await owner.close()
 
-    restart(neo4j, read_only=True)
     store = Neo4jStore(neo4j.uri, neo4j.auth)
-    await store.open()
-    try:
-        assert store.read_only
-        assert await store.sequence() == sequence
-        report = await verify(store)
-        assert (report.records, report.problem) == (sequence, None)
-        with pytest.raises(ReadOnly, match="may only be read here: nothing is recorded until"):
-            await store.write([adding(note("one"))])
-        with pytest.raises(ReadOnly):
-            await store.accounts.add_token(Token("x", b"x", "Ann", frozenset(), 1))
-    finally:
-        await store.close()
+    with neo4j.read_only():
+        await store.open()
+        try:
+            assert store.read_only
+            assert await store.sequence() == sequence
+            report = await verify(store)
+            assert (report.records, report.problem) == (sequence, None)
+            with pytest.raises(ReadOnly, match="may only be read here: nothing is recorded until"):
+                await store.write([adding(note("one"))])
+            with pytest.raises(ReadOnly):
+                await store.accounts.add_token(Token("x", b"x", "Ann", frozenset(), 1))
+        finally:
+            await store.close()
 
-    restart(neo4j, read_only=False)
     with neo4j.driver() as driver:
         driver.execute_query("DROP CONSTRAINT record_label")
-    restart(neo4j, read_only=True)
-    with pytest.raises(ReadOnly, match="record_label is missing"):
+    with neo4j.read_only(), pytest.raises(ReadOnly, match="record_label is missing"):
         await store.open()
 
 

@@ -12,7 +12,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import os
 import secrets
 import shutil
@@ -23,8 +22,9 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
@@ -99,6 +99,11 @@ class Neo4jServer(ABC):
         """Delete every node and relationship; constraints, indexes and the plans of queries stay."""
         with self.driver() as driver, driver.session() as session:
             session.run(WIPE_NODES).consume()
+
+    def replan(self) -> None:
+        """Forget the plans of queries, which were made when other data were there; Java's would be kept for a day."""
+        with self.driver() as driver:
+            driver.execute_query("CALL db.clearQueryCaches()")
 
     def wipe(self) -> None:
         """Drop every node, relationship, constraint and index."""
@@ -209,8 +214,7 @@ class DockerNeo4j(Neo4jServer):
 class JavaNeo4j(Neo4jServer):
     """One that Java runs here, from jars that Maven fetched; it ends with the process that started it.
 
-    Without `data` (a folder) they are temporary, and `stop` drops them. Port 0 takes a free one, and keeps it. Where it
-    is `read_only` when it starts, its database may only be read.
+    Without `data` (a folder) they are temporary, and `stop` drops them. Port 0 takes a free one, and keeps it.
     `options` are of the JVM.
     """
 
@@ -229,7 +233,6 @@ class JavaNeo4j(Neo4jServer):
         self._port = port
         self._temporary: TemporaryDirectory[str] | None = None
         self.process: subprocess.Popen[str] | None = None
-        self.read_only = False
 
     @classmethod
     def prepare(cls, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED) -> Self:
@@ -260,10 +263,9 @@ class JavaNeo4j(Neo4jServer):
         data = self._data or Path(self._temporary.name if self._temporary else "")
         data.mkdir(parents=True, exist_ok=True)
         log = data / "console.log"
-        options = ["--read-only"] if self.read_only else []
         with log.open("w") as console:
             self.process = subprocess.Popen(
-                [*self._command, str(data), str(self._port), "--until-stdin-closes", *options],
+                [*self._command, str(data), str(self._port), "--until-stdin-closes"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=console,
@@ -298,6 +300,23 @@ class JavaNeo4j(Neo4jServer):
 
     def kill(self) -> None:
         self._end(subprocess.Popen.kill)
+
+    @contextmanager
+    def read_only(self) -> Iterator[None]:
+        """Let the database be read but not written meanwhile; returns when that is so."""
+        self._tell("read-only")
+        try:
+            yield
+        finally:
+            self._tell("writable")
+
+    def _tell(self, line: str) -> None:
+        assert self.process
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == line + "\n"
 
     def _end(self, by: Callable[[subprocess.Popen[str]], None]) -> None:
         if self.process:
@@ -347,7 +366,7 @@ def main() -> None:
         "Ctrl-C stops it.\n"
     )
     sys.stdout.flush()
-    with contextlib.suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt):
         assert server.process
         sys.exit(f"Neo4j ended by itself ({server.process.wait()}); see {data / 'console.log'}.")
     server.stop()
