@@ -25,7 +25,7 @@ LONGEST = (
     *("neo4j", "servers on neo4j", "tests/app/explorer/test_browser.py", "tests/app/test_process.py"),
     *("tests/test_docs.py", "tests/app/test_demo.py", "tests/graph/test_verify.py", "tests/graph/test_topology.py"),
     *("tests/queries/test_disclosed_erosion.py", "tests/app/explorer/test_lineage_browser.py"),
-    *("tests/app/scenario/test_lender.py", "tests/app/test_token_key.py", "tests/attack/test_attacks.py"),
+    *("tests/app/scenario/test_lender.py", "tests/attack/test_attacks.py"),
     *("tests/app/test_tokens.py", "tests/queries/test_erosion_oracle.py", "tests/app/test_pacing.py"),
     *("tests/compatibility/test_older_registries.py", "tests/queries/test_erosion_rules.py"),
     *("tests/client/test_cli.py", "tests/app/test_connections.py", "tests/test_packaging.py"),
@@ -121,7 +121,17 @@ def share_of(test: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, and kill the Neo4j last: it has to learn anew what it knew about its queries."""
+    """Begin with what takes longest, and kill the Neo4j last: it has to learn anew what it knew about its queries.
+
+    Raises UsageError where a test needs a Neo4j and does not say so by its name: see `share_of`.
+    """
+    unnamed = [
+        item.nodeid
+        for item in items
+        if "neo4j_server" in getattr(item, "fixturenames", ()) and "neo4j" not in item.nodeid.lower()
+    ]
+    if unnamed:
+        raise pytest.UsageError(f"These tests need a Neo4j: let their names or parameters say so: {unnamed}")
     place = {share: number for number, share in enumerate(LONGEST)}
 
     def order(item: pytest.Item) -> tuple[bool, int]:

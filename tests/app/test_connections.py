@@ -48,8 +48,8 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse(str(len(body)))(scope, receive, send)
 
 
-def connect(state: ServerState) -> tuple[LimitedHTTP, Transport]:
-    config = uvicorn.Config(echo, log_config=None, lifespan="off")
+def connect(state: ServerState, keep_alive: int = 5) -> tuple[LimitedHTTP, Transport]:
+    config = uvicorn.Config(echo, log_config=None, lifespan="off", timeout_keep_alive=keep_alive)
     config.load()
     protocol, transport = LimitedHTTP(config, state, {}), Transport()
     protocol.connection_made(transport)
@@ -101,7 +101,7 @@ async def test_a_large_body_is_no_large_head(piece: int) -> None:
 async def test_what_stops_is_closed(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEAD_TIMEOUT", 0.05)
     monkeypatch.setattr(connections, "BODY_TIMEOUT", 0.05)
-    protocol, transport = connect(ServerState())
+    protocol, transport = connect(ServerState(), keep_alive=0)
     protocol.data_received(sent) if sent else None
     async with asyncio.timeout(10):
         await transport.closed.wait()

@@ -38,3 +38,21 @@ async def test_a_store_that_was_away_is_caught_up_with(registry: Registry) -> No
         await level.wait()
         await refresher.stop()
     assert noted == [3]
+
+
+@pytest.mark.parametrize("store_kind", ["memory"])
+async def test_it_ends_in_the_middle_of_a_step(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever ends a server does not wait until all of a large registry has been assessed."""
+    begun = asyncio.Event()
+
+    async def never(_: Registry) -> bool:
+        begun.set()
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr("descentd.app.server.erosion_refresher.advance", never)
+    refresher = ErosionRefresher(lambda: registry, lambda _: None, look=0)
+    refresher.start()
+    async with asyncio.timeout(60):
+        await begun.wait()
+        await refresher.stop()

@@ -14,7 +14,7 @@ from descentd.graph.model.errors import InvalidInput
 from tests.app.command_line import call
 from tests.app.test_survival import address
 from tests.support.neo4j_server import Neo4jServer
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import Asking, ServerProcess
 
 NEO4J = "bolt://127.0.0.1:7687"
 KEY = "ab" * 32
@@ -72,10 +72,11 @@ def test_what_is_kept_is_an_hmac_of_the_hash_that_was_kept_before() -> None:
 
 
 def ask(url: str, secret: str) -> httpx2.Response:
-    return httpx2.post(f"{url}/graphql", json={"query": LOG}, headers={"Authorization": f"Bearer {secret}"})
+    with Asking(url).client() as client:
+        return client.post("/graphql", json={"query": LOG}, headers={"Authorization": f"Bearer {secret}"})
 
 
-def test_readers_of_the_database_learn_no_secret_and_no_access(neo4j_empty: Neo4jServer, tmp_path: Path) -> None:
+def test_readers_of_a_neo4j_learn_no_secret_and_no_access(neo4j_empty: Neo4jServer, tmp_path: Path) -> None:
     store, folder = address(neo4j_empty), str(tmp_path)
     made = call("token", "create", "--store", store, "--person", "Ada", "--role", "auditor", DESCENT_FOLDER=folder)
     assert made.returncode == 0, made.stderr

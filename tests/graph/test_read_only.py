@@ -137,7 +137,7 @@ def neo4j(neo4j_empty: Neo4jServer) -> JavaNeo4j:
     return neo4j_empty
 
 
-async def test_a_database_that_may_only_be_read(neo4j: JavaNeo4j) -> None:
+async def test_a_neo4j_that_may_only_be_read(neo4j: JavaNeo4j) -> None:
     owner = Neo4jStore(neo4j.uri, neo4j.auth)
     await owner.open()
     await send(owner, registry())
@@ -166,7 +166,7 @@ async def test_a_database_that_may_only_be_read(neo4j: JavaNeo4j) -> None:
         await store.open()
 
 
-async def test_verifying_repairs_nothing(neo4j_server: Neo4jServer, neo4j_clean: Neo4jServer) -> None:
+async def test_verifying_a_neo4j_repairs_nothing(neo4j_server: Neo4jServer, neo4j_clean: Neo4jServer) -> None:
     store = Neo4jStore(neo4j_server.uri, neo4j_server.auth)
     with pytest.raises(Unavailable, match="holds no registry"):
         await store.open(repair=False)

@@ -26,7 +26,6 @@ class ErosionRefresher:
         self._registry = registry
         self._note = note
         self._look = look
-        self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -34,14 +33,15 @@ class ErosionRefresher:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
-        """Wait for the step that was begun, and begin no other."""
-        self._ending.set()
+        """End it, in the middle of a step too, which takes seconds in a large registry; half a step leaves nothing."""
         if self._task is not None:
-            await self._task
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
 
     async def _run(self) -> None:
         assessed = 0
-        while not self._ending.is_set():
+        while True:
             start, level = time.monotonic(), True
             try:
                 registry = self._registry()
@@ -55,9 +55,4 @@ class ErosionRefresher:
             except Exception as error:
                 log.error("assessing_failed", exc_info=error)
             # While there is more, half of the time is for those who ask.
-            await self._rest(self._look if level else time.monotonic() - start)
-
-    async def _rest(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._ending.wait()
+            await asyncio.sleep(self._look if level else time.monotonic() - start)

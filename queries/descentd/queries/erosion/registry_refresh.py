@@ -164,13 +164,15 @@ async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> l
     found = await measured(registry, sorted(parents), upto)
     learned = await learned_from(registry, versions, found, upto)
 
-    def look() -> list[Assessment]:
+    def look(some: Sequence[int]) -> list[Assessment]:
         return [
-            assess(version, parents, in_series(found, learned, with_ancestors(version, parents)))
-            for version in versions
+            assess(version, parents, in_series(found, learned, with_ancestors(version, parents))) for version in some
         ]
 
-    assessments = await asyncio.to_thread(look)
+    assessments: list[Assessment] = []
+    # A few at a time: a thread cannot be cancelled, and a server that ends waits for it.
+    for start in range(0, len(versions), LEAST):
+        assessments += await asyncio.to_thread(look, versions[start : start + LEAST])
     eroded = [one for one in assessments if one.verdict is ErosionVerdict.ERODED]
     spoken_of = {version for one in eroded for version in one.versions()}
     series = {key for one in eroded for key in one.series}
