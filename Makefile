@@ -111,7 +111,7 @@ screenshots: setup chromium  ## Photograph pages of the demo for README and docs
 
 .PHONY: neo4j
 neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687
-	$(BIN)/python -m tests.support.neo4j_server
+	$(BIN)/python -m tests.support.neo4j_find
 
 .PHONY: bench
 bench: setup  ## Measure what docs/performance.md has targets for: target, figure and ratio of each row

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.neo4j_server import JavaNeo4j
+from tests.support.neo4j_java import JavaNeo4j
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -13,7 +13,8 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from descentd.queries.registry import Registry
 from tests.support import effort
 from tests.support.java import NoNeo4jError
-from tests.support.neo4j_server import Neo4jServer, find
+from tests.support.neo4j_find import find
+from tests.support.neo4j_server import Neo4jServer
 from tests.support.registries import STORES, opened, store_of
 
 TEMPORARY = TemporaryDirectory(prefix="descent-tests-")

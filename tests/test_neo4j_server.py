@@ -10,7 +10,9 @@ from neo4j import AsyncGraphDatabase
 
 from tests.support import java
 from tests.support.java import NoNeo4jError
-from tests.support.neo4j_server import URI_VARIABLE, DockerNeo4j, GivenNeo4j, JavaNeo4j, Neo4jServer, find
+from tests.support.neo4j_find import find
+from tests.support.neo4j_java import JavaNeo4j
+from tests.support.neo4j_server import URI_VARIABLE, DockerNeo4j, GivenNeo4j, Neo4jServer
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from tests.compatibility.differences import differences
 from tests.compatibility.fixture import BOTH, FOLDER, STORES, Fixture, address
 from tests.compatibility.questions import ask_all, command_answers
 from tests.compatibility.served import Descentd
-from tests.support.neo4j_server import Neo4jServer, find
+from tests.support.neo4j_find import find
+from tests.support.neo4j_server import Neo4jServer
 
 Json = dict[str, Any]
 

@@ -19,7 +19,8 @@ from tests.compatibility.neo4j_dump import dump, same
 from tests.compatibility.questions import Question, Values, ask_all, command_answers
 from tests.compatibility.served import Descentd
 from tests.compatibility.story import LASTING, PEOPLE, SECRET, Story
-from tests.support.neo4j_server import Neo4jServer, find
+from tests.support.neo4j_find import find
+from tests.support.neo4j_server import Neo4jServer
 from tests.support.server_process import Asking
 
 READER = "Ada"

@@ -25,7 +25,7 @@ from descentd.graph.store.committer import Committer
 from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.graph.crashes import STEPS, Process, check_store, step
-from tests.support.neo4j_server import find
+from tests.support.neo4j_find import find
 
 _WRITERS: Final = 2
 _FRESH: Final = 25

@@ -15,7 +15,8 @@ from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.graph.verify import verify
 from tests.graph.samples import adding, note, registry, send
-from tests.support.neo4j_server import JavaNeo4j, Neo4jServer
+from tests.support.neo4j_java import JavaNeo4j
+from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 

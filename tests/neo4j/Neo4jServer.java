@@ -69,8 +69,9 @@ public final class Neo4jServer {
         SocketAddress address = new SocketAddress("127.0.0.1", port);
         // A number of seconds in Neo4j 5, a duration since.
         Setting<?> quiet = GraphDatabaseInternalSettings.netty_server_shutdown_quiet_period;
-        // Tests fill and empty the graph all the time: to plan every query anew whenever its size has changed took most of
-        // the processor time of this. What is tested of large graphs asks for new plans itself, by db.clearQueryCaches.
+        // Tests fill and empty the graph all the time: to plan every query anew whenever its size has changed, and for
+        // each size of its parameters, took most of the processor time of this. What is tested of large graphs asks for
+        // new plans itself, by db.clearQueryCaches.
         boolean keepsPlans = Boolean.getBoolean("descent.keepPlans");
         boolean lasts = Config.defaults().get(quiet) instanceof Duration;
         return new DatabaseManagementServiceBuilder(home)
@@ -79,6 +80,7 @@ public final class Neo4jServer {
                 .setConfig(GraphDatabaseSettings.pagecache_memory, ByteUnit.mebiBytes(512))
                 .setConfig(GraphDatabaseSettings.preallocate_logical_logs, false)
                 .setConfig(GraphDatabaseSettings.cypher_min_replan_interval, Duration.ofSeconds(keepsPlans ? 86_400 : 10))
+                .setConfig(GraphDatabaseInternalSettings.cypher_size_hint_parameters, !keepsPlans)
                 .setConfig(Map.of(quiet, (Object) (lasts ? Duration.ZERO : 0)))
                 .setConfig(BoltConnector.enabled, true)
                 .setConfig(BoltConnector.server_bolt_telemetry_enabled, false)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.support.java import NoNeo4jError, fetch_jars, version_of_java
-from tests.support.neo4j_server import JavaNeo4j
+from tests.support.neo4j_java import JavaNeo4j
 
 VERSION: Final = "2026.08.1"
 NEEDED: Final = 21

@@ -33,7 +33,13 @@ JVM_OPTIONS: Final = [
     "--add-opens=java.base/java.nio=ALL-UNNAMED",
     "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
 ]
-SHORT_LIVED: Final = ("-Xmx1g", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Ddescent.keepPlans=true")
+SHORT_LIVED: Final = (
+    "-Xmx1g",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-XX:ReservedCodeCacheSize=240m",
+    "-Ddescent.keepPlans=true",
+)
 """For a JVM that ends before optimising its code pays: a module of tests takes half of the processor time."""
 COMPILER: Final = "jdk.compiler/com.sun.tools.javac.Main"
 

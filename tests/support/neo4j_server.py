@@ -1,32 +1,11 @@
-"""A Neo4j for tests and development: one that is there, one in Docker, or one that Java runs here.
+"""A Neo4j for tests, as they see it: one that is there, or one in Docker; `neo4j_java` has one that Java runs here."""
 
-`find()` takes the first of
-
-1. `DESCENT_TEST_NEO4J_URI` (`bolt://user:password@host:7687`): a database that is there already. **It is wiped.**
-2. Docker, by testcontainers.
-3. Java 17 or later with Maven: the jars of Neo4j are fetched once into `.cache/neo4j/`, and `neo4j/Neo4jServer.java`
-   runs the real kernel from them, with Cypher and Bolt, on the loopback.
-
-`python -m tests.support.neo4j_server` runs the third in the foreground, with data that stays.
-"""
-
-import argparse
-import asyncio
-import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
-import sys
-import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NoReturn, Self
 from urllib.parse import unquote, urlsplit
 
@@ -34,17 +13,7 @@ from neo4j import Driver, GraphDatabase
 from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable
 from testcontainers.core.container import DockerContainer
 
-from tests.support.java import (
-    CACHE,
-    JVM_OPTIONS,
-    SHORT_LIVED,
-    NoNeo4jError,
-    Program,
-    exercise,
-    fetch_jars,
-    find_java,
-    program,
-)
+from tests.support.java import NoNeo4jError
 
 URI_VARIABLE = "DESCENT_TEST_NEO4J_URI"
 IMAGE = "neo4j:5.26.30"
@@ -211,166 +180,5 @@ class DockerNeo4j(Neo4jServer):
             time.sleep(0.2)
 
 
-class JavaNeo4j(Neo4jServer):
-    """One that Java runs here, from jars that Maven fetched; it ends with the process that started it.
-
-    Without `data` (a folder) they are temporary, and `stop` drops them. Port 0 takes a free one, and keeps it.
-    `options` are of the JVM.
-    """
-
-    kind = "Java on this machine"
-
-    def __init__(
-        self,
-        java: str,
-        program: Program,
-        data: Path | None = None,
-        port: int = 0,
-        options: Sequence[str] = SHORT_LIVED,
-    ) -> None:
-        self._command = [java, *JVM_OPTIONS, *options, *program.archive, *program.words]
-        self._data = data
-        self._port = port
-        self._temporary: TemporaryDirectory[str] | None = None
-        self.process: subprocess.Popen[str] | None = None
-
-    @classmethod
-    def prepare(cls, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED) -> Self:
-        """Find Java and have the jars here. Raises NoNeo4jError without Java 17, its compiler, or the jars."""
-        java = find_java()
-        return cls.run_by(java, fetch_jars(), data, port, options)
-
-    @classmethod
-    def run_by(
-        cls, java: str, jars: Path, data: Path | None = None, port: int = 0, options: Sequence[str] = SHORT_LIVED
-    ) -> Self:
-        """The one of some jars, run by a JDK of some version."""
-
-        def archive(program: Program, file: Path) -> None:
-            trained = JavaNeo4j(
-                java, program, options=[*SHORT_LIVED, f"-XX:ArchiveClassesAtExit={file}", "-Xlog:disable"]
-            )
-            trained.start()
-            with ThreadPoolExecutor(1) as beside:  # whoever asks for a Neo4j may have a loop running here
-                beside.submit(asyncio.run, exercise(trained.uri)).result()
-            trained.end_by_itself()
-
-        return cls(java, program(java, jars, archive), data, port, options)
-
-    def start(self) -> None:
-        if not self._data and not self._temporary:
-            self._temporary = TemporaryDirectory(prefix="descent-neo4j-", ignore_cleanup_errors=True)
-        data = self._data or Path(self._temporary.name if self._temporary else "")
-        data.mkdir(parents=True, exist_ok=True)
-        log = data / "console.log"
-        with log.open("w") as console:
-            self.process = subprocess.Popen(
-                [*self._command, str(data), str(self._port), "--until-stdin-closes"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=console,
-                text=True,
-                # Ctrl-C is for the tests, which still need their database while they tidy up.
-                start_new_session=True,
-            )
-        deadline = threading.Timer(START_SECONDS, self.process.kill)
-        deadline.start()
-        assert self.process.stdout
-        self.uri = next((line.split()[1] for line in self.process.stdout if line.startswith("ready ")), "")
-        deadline.cancel()
-        if not self.uri:
-            said = [line for line in log.read_text(errors="replace").splitlines() if not line.startswith("\tat ")]
-            self.stop()
-            raise RuntimeError("\n".join(["Neo4j did not start; it says:", *said[-20:]]))
-        self._port = urlsplit(self.uri).port or 0
-
-    def stop(self) -> None:
-        self._end(subprocess.Popen.terminate)
-        if self._temporary:
-            self._temporary.cleanup()
-            self._temporary = None
-
-    def end_by_itself(self) -> None:
-        """Let it end as when its parent dies, and wait; it writes what it was asked to at its exit."""
-        assert self.process
-        assert self.process.stdin
-        self.process.stdin.close()
-        self.process.wait(START_SECONDS)
-        self.stop()
-
-    def kill(self) -> None:
-        self._end(subprocess.Popen.kill)
-
-    @contextmanager
-    def read_only(self) -> Iterator[None]:
-        """Let the database be read but not written meanwhile; returns when that is so."""
-        self._tell("read-only")
-        try:
-            yield
-        finally:
-            self._tell("writable")
-
-    def _tell(self, line: str) -> None:
-        assert self.process
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == line + "\n"
-
-    def _end(self, by: Callable[[subprocess.Popen[str]], None]) -> None:
-        if self.process:
-            with self.process as process:  # which closes its pipes and waits
-                by(process)
-            self.process = None
-
-
 def succeeds(*command: str) -> bool:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
-
-
-def find(environ: Mapping[str, str] = os.environ) -> Neo4jServer:
-    """The first Neo4j that is to be had, not started yet. Raises NoNeo4jError, saying why each way is closed."""
-    if url := environ.get(URI_VARIABLE):
-        return GivenNeo4j(url)
-    closed = [f"{URI_VARIABLE} is not set"]
-    for kind in (DockerNeo4j, JavaNeo4j):
-        try:
-            return kind.prepare()
-        except NoNeo4jError as problem:
-            closed.append(str(problem))
-    raise NoNeo4jError("; ".join(closed))
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.support.neo4j_server", description="Run a Neo4j for development."
-    )
-    parser.add_argument("--port", type=int, default=7687, help="of Bolt, on 127.0.0.1 (default: %(default)s; 0: any)")
-    parser.add_argument("--data", type=Path, default=CACHE / "data", help="folder of the data, which stay")
-    parser.add_argument("--heap", default="1g", help="largest heap of the JVM (default: %(default)s)")
-    options = parser.parse_args()
-    data = options.data.absolute()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        server = JavaNeo4j.prepare(data, options.port, [f"-Xmx{options.heap}"])
-        server.start()
-    except (NoNeo4jError, RuntimeError) as problem:
-        sys.exit(
-            f"{problem}\nWith Docker, this runs one too:\n"
-            f"  docker run --rm -p 127.0.0.1:7687:7687 -e NEO4J_AUTH=none {IMAGE}"
-        )
-    sys.stdout.write(
-        f"{server.describe()}; data and logs in {data}\n"
-        f"  .venv/bin/descentd serve --store {server.uri}\n"
-        "Ctrl-C stops it.\n"
-    )
-    sys.stdout.flush()
-    with suppress(KeyboardInterrupt):
-        assert server.process
-        sys.exit(f"Neo4j ended by itself ({server.process.wait()}); see {data / 'console.log'}.")
-    server.stop()
-
-
-if __name__ == "__main__":
-    main()
