@@ -89,7 +89,8 @@ def _label(root: At, draft: Draft, context: Context) -> tuple[str, str]:
         return name, given or version or UNSTATED
     for what, part in (("name", name), ("version", version or UNSTATED)):
         if fault := fault_in_name(part) or fault_in_new_name(part):
-            raise of(root, what).fault(f'The {what} "{part}" {fault}.')
+            hint = "or name the dataset under `datasets` in a --mapping file"
+            raise of(root, what).fault(f'The {what} "{part}" {fault}, {hint}.')
     if version is None:
         draft.skip("version", f"The file states none: it is recorded as {UNSTATED}.")
     return name, version or UNSTATED

@@ -103,7 +103,7 @@ def _add_model(at: At, draft: Draft, context: Context, data: dict[str, At]) -> N
         entry["trainedOn"] = trained
     if artifacts := list(_artifacts(at, draft)):
         entry["artifacts"] = artifacts
-    draft.add("models", entry, at.place, ref)
+    _add(draft, "models", entry, at, ref)
     _evaluation(at, draft, context, ref)
     _notes(at, draft, ref)
 
@@ -226,7 +226,16 @@ def _add_data(at: At, draft: Draft, context: Context) -> None:
     digest = next((hash.at("content").text() for hash in at.at("hashes").items() if _is_sha256(hash)), None)
     if digest:
         entry["partitions"] = [{"name": "data", "digest": f"sha256:{digest.lower()}"}]
-    draft.add("datasets", entry, at.place, ref)
+    _add(draft, "datasets", entry, at, ref)
+
+
+def _add(draft: Draft, section: str, entry: dict[str, Any], at: At, ref: str) -> None:
+    label = (entry["name"], entry["version"])
+    for other in draft.manifest.get(section, ()):
+        if (other["name"], other["version"]) == label and other != entry:
+            draft.skip(at.place, f"{ref} is described already by another component, differently: the first is kept.")
+            return
+    draft.add(section, entry, at.place, ref)
 
 
 def _valid(ref: str, at: At) -> str:

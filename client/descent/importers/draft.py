@@ -85,6 +85,7 @@ class Draft:
         self.source = source
         self.manifest: dict[str, list[dict[str, Any]]] = {}
         self.bare: dict[str, dict[str, Any]] = {}
+        self._added = set[str]()
         self.placed: list[tuple[str, str]] = []
         """Place in the files, and what it became."""
         self.items: list[Items] = []
@@ -94,9 +95,10 @@ class Draft:
 
     def add(self, section: str, entry: dict[str, Any], place: str, became: str) -> None:
         """Add an entry to a section of the manifest; what is equal to an earlier one is added once."""
-        entries = self.manifest.setdefault(section, [])
-        if entry not in entries:
-            entries.append(entry)
+        written = json.dumps([section, entry], sort_keys=True)
+        if written not in self._added:
+            self._added.add(written)
+            self.manifest.setdefault(section, []).append(entry)
         self.placed.append((place, became))
 
     def skip(self, place: str, why: str) -> None:

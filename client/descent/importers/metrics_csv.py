@@ -29,6 +29,10 @@ from descent.names import Ref, fault_in_name, fault_in_new_name
 _REQUIRED: Final = ("metric", "value")
 _COLUMNS: Final = (*_REQUIRED, "version", "suite", "suite_version", "group", "n", "stderr", "clusters", "data",
                    "evaluated_at", "evaluator")  # fmt: skip
+_ALSO: Final = {"variable": "metric", "metric_name": "metric", "model_version": "version", "subject": "version",
+                "count": "n", "standard_error": "stderr", "std_error": "stderr", "dataset": "data"}  # fmt: skip
+"""Other names of columns; `variable` is what pandas calls it when it melts a table."""
+
 _GROUP: Final = "group:"
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _NUMBER: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -254,7 +258,7 @@ def _column(name: str) -> str:
     """Return the name of a column: in lower case but for the attribute of a group."""
     prefix, colon, attribute = name.strip().partition(":")
     plain = prefix.strip().lower().replace(" ", "_").replace("-", "_")
-    return f"{plain}:{attribute.strip()}" if colon and plain == "group" else plain
+    return f"{plain}:{attribute.strip()}" if colon and plain == "group" else _ALSO.get(plain, plain)
 
 
 def _columns(header: list[str], source: str, line: int) -> list[str]:

@@ -8,7 +8,10 @@ Tables change in place, and most events state no version. The version of an outp
 it; that of an input what the last run before it wrote, as far as the events tell, else it is unstated.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 from descent.errors import NotImported
@@ -23,7 +26,7 @@ _SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
 
 def find(path: str, sources: Sources) -> Iterator[Unit]:
     """Yield the files whose events are about the same runs and datasets together, without those that are invalid."""
-    groups: list[tuple[set[str], list[Any]]] = []
+    together = _Together()
     for file in sources.files(path, _SUFFIXES):
         events = Events()
         try:
@@ -31,18 +34,40 @@ def find(path: str, sources: Sources) -> Iterator[Unit]:
                 events.add(event)
         except NotImported as error:
             sources.failed.append(error)
-            continue
-        keys, files = events.keys(), [file]
-        apart = []
-        for known, others in groups:
-            if known & keys:
-                keys, files = known | keys, others + files
-            else:
-                apart.append((known, others))
-        groups = [*apart, (keys, files)]
-    for _, files in groups:
+        else:
+            together.add(file, events.keys())
+    for files in together.groups():
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         yield Unit(f"{files[0]}{more}", tuple(files))
+
+
+class _Together:
+    """Files in groups: those that have a key in common, by way of others too (union–find)."""
+
+    def __init__(self) -> None:
+        self.files: list[Path] = []
+        self.leader: list[int] = []
+        self.first: dict[str, int] = {}
+
+    def add(self, file: Path, keys: set[str]) -> None:
+        number = len(self.files)
+        self.files.append(file)
+        self.leader.append(number)
+        for key in keys:
+            one, other = self._led(number), self._led(self.first.setdefault(key, number))
+            self.leader[max(one, other)] = min(one, other)
+
+    def _led(self, number: int) -> int:
+        while self.leader[number] != number:
+            self.leader[number] = self.leader[self.leader[number]]
+            number = self.leader[number]
+        return number
+
+    def groups(self) -> list[list[Path]]:
+        found: dict[int, list[Path]] = {}
+        for number, file in enumerate(self.files):
+            found.setdefault(self._led(number), []).append(file)
+        return list(found.values())
 
 
 def convert(unit: Unit, context: Context) -> Draft:
@@ -68,6 +93,7 @@ class _Lineage:
         self.context = context
         self.entries: dict[str, dict[str, Any]] = {}
         """What was written, by its reference."""
+        self.writers = self._writers()
         self.about = self._only_output() if context.model is not None else None
 
     def add_all(self) -> None:
@@ -82,6 +108,17 @@ class _Lineage:
                     self._written(run, dataset)
         for dataset in self.events.datasets.values():
             self._described(dataset)
+
+    def _writers(self) -> dict[str, list[tuple[datetime, str, Run]]]:
+        """Return the runs that wrote each dataset, by when they ended."""
+        found: dict[str, list[tuple[datetime, str, Run]]] = {}
+        for run in self.events.runs.values():
+            if run.id is not None and run.last is not None and run.why_unwritten() is None:
+                for key in run.outputs:
+                    found.setdefault(key, []).append((run.last, run.id, run))
+        for writers in found.values():
+            writers.sort(key=lambda written: written[:2])
+        return found
 
     def _skip(self, run: Run, why: str) -> None:
         place = f"run {run.id}" if run.id else f"job {run.job}"
@@ -133,15 +170,13 @@ class _Lineage:
         """Return the version of what a run read: as stated, else that of the last run before it that wrote it."""
         if dataset.version:
             return dataset.version
-        writers = [
-            other
-            for other in self.events.runs.values()
-            if other is not run and dataset.key in other.outputs and other.why_unwritten() is None
-        ]
-        before = [w for w in writers if w.id and w.last and run.first and w.last <= run.first]
+        writers = self.writers.get(dataset.key, [])
+        before = 0 if run.first is None else bisect_right(writers, run.first, key=lambda written: written[0])
+        if before and writers[before - 1][2] is run:  # it began and ended at one moment
+            before -= 1
         if not before:
             return UNSTATED
-        last = max(before, key=lambda w: (w.last, w.id))
+        _, _, last = writers[before - 1]
         return self._written_version(last, last.outputs[dataset.key])
 
     @staticmethod

@@ -164,7 +164,8 @@ def read_events(path: Path) -> Iterator[At]:
     else:
         roots = _roots(read_text(path), source)
     for root in roots:
-        for event in root.items() if isinstance(root.value, list) else (root,):
+        listed = root.at("events") if isinstance(root.at("events").value, list) else root  # as Marquez answers
+        for event in listed.items() if isinstance(listed.value, list) else (root,):
             _check(event)
             yield event
 

@@ -16,7 +16,7 @@ from descent.importers.reading import Sources
 from tests.client.importers.imports import SHARED, dry, entity, imported, refusal, write
 from tests.support.server_process import ServerProcess
 
-A, B = "a" * 64, "B" * 64
+A, B = "a0" * 32, "B0" * 32
 """SHA-256 of two files."""
 
 
@@ -208,8 +208,8 @@ def test_populations_are_what_is_stated_of_all_the_data(server: ServerProcess, t
     with Client(server.url) as client:
         client.register(manifest)
         found = client.trained_on([("language", ["sw"])])
-        trained = [edge for edge in found.versions if edge["verdict"] == "TRAINED"]
-        assert [one["node"]["ref"] for one in trained] == ["model:spoken-model@1"]
+        trained = {edge["node"]["ref"] for edge in found.versions if edge["verdict"] == "TRAINED"}
+        assert "model:spoken-model@1" in trained
     several = draft(tmp_path, dataset(inLanguage=["sw", "yo"]))
     assert "population" not in several.manifest["datasets"][0]["partitions"][0]
     assert "does not say which partition" in dict(several.unplaced)["inLanguage"]

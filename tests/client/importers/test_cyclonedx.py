@@ -13,7 +13,7 @@ from descent.importers.reading import Sources
 from tests.client.importers.imports import SHARED, entity, imported, refusal, write
 from tests.support.server_process import ServerProcess
 
-A, B = "a" * 64, "B" * 64
+A, B = "1c" * 32, "1D" * 32
 
 
 def bom(**more: Any) -> dict[str, Any]:

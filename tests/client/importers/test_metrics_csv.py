@@ -149,6 +149,13 @@ def test_what_is_no_table_is_refused(content: str | bytes, said: str, tmp_path: 
     assert said in refusal("metrics-csv", write(tmp_path / "m.csv", content))
 
 
+def test_a_table_that_pandas_melted(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "m.csv", ",model_version,suite,group:sex,variable,value,count\n0,m@1,s@1,F,accuracy,0.5,7\n"
+    )
+    assert "evaluation of model:m@1 by s 1: accuracy" in dry("metrics-csv", file).stdout
+
+
 def test_the_same_row_twice_is_one_result(tmp_path: Path) -> None:
     row = "m@1,s@1,accuracy,0.5\n"
     result = dry("metrics-csv", write(tmp_path / "m.csv", f"version,suite,metric,value\n{row}{row}"))

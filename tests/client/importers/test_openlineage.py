@@ -238,6 +238,7 @@ def test_lineage_by_design_and_datasets_by_themselves(tmp_path: Path) -> None:
         ),
         ({"job": {"name": "x"}}, "job: A job needs a namespace and a name."),
         (event("r", "COMPLETE", "x", outputs=[data("..")]), 'contains the path step ".."'),
+        ({"events": [1]}, "events[0]: Expected an event, a JSON object, got the number 1."),
         (lines(PIPELINE[0]) + "{", ".json:2: The file ends in the middle of the JSON."),
         ("", "The file is empty."),
     ],
