@@ -47,6 +47,7 @@ print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
     [
         ("descent", "descent.cli", [], "Usage: descent "),
         ("descent", "descent.cli", ["register"], "Usage: descent register "),
+        ("descent", "descent.cli", ["import"], "Usage: descent import "),
         ("descent", "descent.cli", ["export", "dossier"], "Usage: descent export dossier "),
         ("descentd", "descentd.app.server.cli", [], "Usage: descentd "),
         ("descentd", "descentd.app.server.cli", ["serve"], "Usage: descentd serve "),

@@ -55,9 +55,15 @@ def lineage(subject: str, card: Card | None, parts: Mapping[str, At], weights: W
         if ref == subject:
             draft.skip(at.place, f"{name} is the version itself.")
             continue
-        found.parents.append({"ref": draft.mention(ref), "relation": relation})
+        # the header of a GGUF file names what its model came from, which may lie several derivations back
+        how, shown = (
+            ("OTHER", "named in the header of the weights, and not how")
+            if (at, written) in quantized
+            else (relation, why)
+        )
+        found.parents.append({"ref": draft.mention(ref), "relation": how})
         default = "" if revision else ", at main, since no revision is stated"
-        draft.placed.append((at.place or "weights", f"parent {ref} ({relation.lower()}: {why}){default}"))
+        draft.placed.append((at.place or "weights", f"parent {ref} ({how.lower()}: {shown}){default}"))
     if card is not None:
         _datasets(card, found, draft)
     return found

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from descent.errors import NotImported
 from descent.importers.at import At
 from descent.importers.draft import Draft
 from descent.importers.reading import is_file, names_in, refused
+from descent.tensors import InvalidTensorFile, read_header
 
 _WEIGHTS: Final = re.compile(r".+\.(safetensors|gguf|bin|pt|pth|onnx|msgpack|h5|ot)", re.IGNORECASE)
 _NOT_WEIGHTS: Final = ("training_args.bin", "optimizer.pt", "scheduler.pt", "rng_state.pth", "scaler.pt")
 _POINTER: Final = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\n(?:.*\n)*?oid sha256:([0-9a-f]{64})\n(?:.*\n)*?size (\d+)\s*"
 )
+_WITH_HEADER: Final = (".safetensors", ".gguf")
+MAX_BASE_MODELS: Final = 100
 _CHUNK: Final = 2**22
 
 
@@ -33,11 +37,29 @@ def artifacts(folder: Path, name: str, version: str, draft: Draft) -> Weights:
     found = Weights()
     for file in _files(folder):
         digest, size = digest_of(file)
+        if size == file.stat().st_size and file.suffix.lower() in _WITH_HEADER:
+            _read_header(file, found)
         uri = f"hf://{name}@{version}/{file.name}"
         found.artifacts.append({"uri": uri, "digest": f"sha256:{digest}", "size": size})
         found.has_gguf |= file.suffix.lower() == ".gguf"
         draft.placed.append((file.name, f"artifact sha256:{digest[:12]}…, {size:,} bytes"))
     return found
+
+
+def _read_header(file: Path, found: Weights) -> None:
+    """Add the base models that a header names; raises NotImported if the file is not what its name says."""
+    try:
+        metadata = read_header(file).metadata
+    except InvalidTensorFile as error:
+        raise NotImported(error.problems, str(file)) from error
+    for number in range(min(int(metadata.get("general.base_model.count") or 0), MAX_BASE_MODELS)):
+        key = f"general.base_model.{number}"
+        url, owner, name = (metadata.get(f"{key}.{part}") for part in ("repo_url", "organization", "name"))
+        written = (
+            url if isinstance(url, str) and "huggingface.co/" in url else f"{owner}/{name}" if owner and name else None
+        )
+        if written is not None:
+            found.base_models.append((At(written, (file.name, key), str(file)), str(written)))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """Model cards and repositories of Hugging Face."""
 
 import hashlib
+import struct
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,39 @@ def test_an_adapter_in_a_folder(server: ServerProcess, tmp_path: Path) -> None:
     [artifact] = found["artifacts"]
     assert artifact["digest"] == "sha256:" + hashlib.sha256(weights).hexdigest()
     assert artifact["size"] == len(weights)
+
+
+def gguf(**metadata: str | int) -> bytes:
+    """A GGUF file without tensors: version 3, texts and numbers of 32 bits."""
+    data = b"GGUF" + struct.pack("<IQQ", 3, 0, len(metadata))
+    for key, value in metadata.items():
+        name = key.replace("__", ".").encode()
+        data += struct.pack("<Q", len(name)) + name
+        if isinstance(value, int):
+            data += struct.pack("<II", 4, value)
+        else:
+            data += struct.pack("<IQ", 8, len(value.encode())) + value.encode()
+    return data + b"\0" * (-len(data) % 32)
+
+
+def test_gguf_headers_name_their_base_models(server: ServerProcess, tmp_path: Path) -> None:
+    header = gguf(
+        general__architecture="llama",
+        general__base_model__count=2,
+        general__base_model__0__repo_url="https://huggingface.co/org/quantized",
+        general__base_model__1__organization="org",
+        general__base_model__1__name="second",
+    )
+    imported(server, "hf", repository(tmp_path / "in-gguf", README__md=card(license="mit"), model__gguf=header))
+    expected = [("OTHER", "model:org/quantized@main"), ("OTHER", "model:org/second@main")]
+    assert parents(server, "model:in-gguf@main") == expected
+
+
+@pytest.mark.parametrize(("name", "data"), [("model.gguf", b"GGUF\1"), ("model.safetensors", b"\xff" * 20)])
+def test_weights_that_are_not_what_their_name_says(name: str, data: bytes, tmp_path: Path) -> None:
+    write(tmp_path / "broken" / "README.md", card(license="mit"))
+    write(tmp_path / "broken" / name, data)
+    assert name in refusal("hf", tmp_path / "broken")
 
 
 def test_git_lfs_pointers_have_the_digest_of_what_they_stand_for(server: ServerProcess, tmp_path: Path) -> None:
