@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from importlib.resources import files
 
 import pytest
@@ -13,15 +13,13 @@ from starlette.routing import Route
 from descentd.app.auth.authorization import PAGES as TABLE
 from descentd.app.auth.authorization import check_page
 from descentd.app.explorer.catalogue import MENU, PAGES
-from descentd.app.server.policy_files import read_policy
 from descentd.graph.inputs.acts import DeploymentInput, ReviewInput
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import Forbidden, Unavailable
 from descentd.graph.model.kinds import Kind
-from descentd.queries.governance.policies import register_policies
 from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
-from tests.app.explorer.bank import FIRST, LOANS, POLICY, PROFILE, SECOND, THIRD, fill, manifest
+from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.app.test_process import with_credentials
 from tests.support.neo4j_server import Neo4jServer
@@ -75,42 +73,6 @@ async def test_a_version_is_a_card(bank: Visit) -> None:
         "reweighing",
     ):
         assert sentence in said, sentence
-
-
-@pytest.mark.parametrize(
-    ("values", "sentence"),
-    [
-        ((0.640, 0.627, 0.609), "by one of these derivations; the results cannot tell which: m 1 → m 2 ; m 2 → m 3 ."),
-        ([0.7 - 0.02 * step for step in range(10)], "It came gradually from m 1 to m 10 , or in several steps"),
-    ],
-)
-async def test_it_names_no_single_derivation_that_the_results_cannot_name(
-    values: Sequence[float], sentence: str
-) -> None:
-    versions = [str(number) for number, _ in enumerate(values, 1)]
-    async with visiting() as visit:
-        await visit.register(
-            models=[
-                {"name": "m", "version": version, "config": {"step": version}, "parents": parents}
-                for version, parents in zip(
-                    versions,
-                    [[], *([{"ref": f"model:m@{before}", "relation": "FINE_TUNE"}] for before in versions)],
-                    strict=False,
-                )
-            ],
-            evaluations=[
-                {
-                    "subject": f"model:m@{version}",
-                    "suite": {"name": "s", "version": "1"},
-                    "evaluatedAt": "2025-01-01T00:00:00Z",
-                    "metrics": [{"name": "adversarial_accuracy", "value": value, "n": 4000}],
-                }
-                for version, value in zip(versions, values, strict=True)
-            ],
-        )
-        assert sentence in text_of((await visit.get(f"/record/model:m@{versions[-1]}")).text)
-        trend = await visit.get(f"/trend/model:m@{versions[-1]}?metric=adversarial_accuracy")
-        assert sentence in text_of(trend.text)
 
 
 async def test_numbers_have_intervals(bank: Visit) -> None:
@@ -366,45 +328,6 @@ async def test_what_is_no_ref_is_searched_for(bank: Visit) -> None:
     leads = [str(a["href"]) for _, a in tags(page.text, "a")]
     assert f"/record/{THIRD}" in leads
     assert "/search?q=bank%2Fscorer" in leads
-
-
-async def test_codes_of_rules_are_words_on_the_page_of_a_gate(bank: Visit) -> None:
-    rule = "  - name: no-erosion\n    expression: erosion.verdict != 'ERODED'\n"
-    policy = POLICY.replace("rules:\n", "rules:\n" + rule)
-    await register_policies(bank.registry, [read_policy(policy, "production.yaml")])
-    said = text_of((await bank.get(f"/gate/{THIRD}")).text)
-    assert "Safety got worse (" in said
-    assert "ERODED" not in said
-    assert "STEP_REGRESSION" not in said
-
-
-async def test_an_approval_is_shown_beside_the_gate_that_blocks(bank: Visit) -> None:
-    policy = POLICY.replace("0.8", "0.99")
-    await register_policies(bank.registry, [read_policy(policy, "production.yaml")])
-    go = {"subject": FIRST, "environment": "production", "decision": "GO", "reason": "Rates are as they were."}
-    await review(bank.registry, ReviewInput.read(go), "rita")
-    said = text_of((await bank.get(f"/record/{FIRST}")).text)
-    assert "✗ Approved by its reviewers, but blocked" in said
-    assert "The gate of production blocks it: accurate." in said
-
-
-async def test_what_serves_says_why_its_profile_is_not_current() -> None:
-    async with visiting() as visit:
-        await fill(visit.registry)
-        assert "✓ current" not in text_of((await visit.get("/serving")).text)
-        said = text_of((await visit.get("/serving")).text)
-        assert "? older than what is known" in said
-        assert "bank/scorer 1.0" in text_of((await visit.get("/")).text).partition("without a current")[2]
-
-
-async def test_who_cannot_say_go_is_not_offered_it(bank: Visit) -> None:
-    await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
-    await bank.register("local", models=[{"name": "own", "version": "1", "config": {"a": 1}, "safetyProfile": PROFILE}])
-    offered = [a["value"] for _, a in tags((await bank.get(f"/gate/{THIRD}")).text, "input") if a["name"] == "decision"]
-    assert offered == ["GO", "NO_GO", "ABSTAIN"]
-    page = (await bank.get("/gate/model:own@1")).text
-    assert [a["value"] for _, a in tags(page, "input") if a["name"] == "decision"] == ["NO_GO", "ABSTAIN"]
-    assert "local registered own 1 and cannot approve it: another person has to." in text_of(page)
 
 
 async def test_the_pages_on_neo4j(neo4j_empty: Neo4jServer) -> None:

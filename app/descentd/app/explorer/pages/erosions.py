@@ -1,6 +1,7 @@
 """`/erosions`: what got worse in the whole registry, by the derivation that brought it in, the worst first."""
 
 import asyncio
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -33,12 +34,45 @@ async def _show(asked: Asked) -> View:
         raise Unavailable(asked.words["erosions.working"]) from None
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
-    table = Table("erosions", columns, [_row(asked, group) for group in found.items], found.total, more)
-    values = {"categories": list(MetricCategory), "kinds": list(ErosionKind)}
+    if query.get("format") == "csv":
+        rows = [_row(asked, [group]) for group in found.items]
+    else:
+        rows = [_row(asked, groups) for groups in phenomena(found.items)]
+    table = Table("erosions", columns, rows, None, more)
+    values = {"categories": list(MetricCategory), "kinds": list(ErosionKind), "total": found.total}
     return View(asked.words("erosions.title"), values, [table])
 
 
-def _row(asked: Asked, group: ErosionGroup) -> tuple[Cell, ...]:
+def phenomena(found: Sequence[ErosionGroup]) -> list[list[ErosionGroup]]:
+    """Groups together that say the same of one line of versions: in one metric, over spans that overlap.
+
+    The versions of a line are each judged by what had been measured until then, so that what made all of them worse is
+    found in a span of its own by some of them. The clearest of them is first.
+    """
+    rows: list[list[ErosionGroup]] = []
+    for group in found:
+        same = next((row for row in rows if any(_overlap(group, one) for one in row)), None)
+        if same is None:
+            rows.append([group])
+        else:
+            same.append(group)
+    return rows
+
+
+def _overlap(one: ErosionGroup, other: ErosionGroup) -> bool:
+    if one.span is None or other.span is None:
+        return False
+    (start, end), (begin, stop) = one.span, other.span
+    series = {(finding.metric, finding.slice) for finding in one.findings[:1]}
+    return (
+        series == {(finding.metric, finding.slice) for finding in other.findings[:1]}
+        and len({brief.ref.rpartition("@")[0] for brief in (*one.span, *other.span)}) == 1
+        and max(start.sequence, begin.sequence) < min(end.sequence, stop.sequence)
+    )
+
+
+def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
+    group = groups[0]
     first, t = group.findings[0], asked.words
     sentence = first.message.partition(";")[0].rstrip(".") + "."
     others = len({(one.metric, one.slice) for one in group.findings}) - 1
@@ -48,7 +82,8 @@ def _row(asked: Asked, group: ErosionGroup) -> tuple[Cell, ...]:
     else:
         before, after = group.span
         to = asked.to("diff", before.ref, head=after.ref)
-        span = Cell(t("erosions.span", before=called(before), after=called(after)), to)
+        more = str(t("erosions.also", n=len(groups) - 1)) if len(groups) > 1 else ""
+        span = Cell(t("erosions.span", before=called(before), after=called(after)), to, note=more)
     return (
         span,
         Cell(
@@ -58,7 +93,7 @@ def _row(asked: Asked, group: ErosionGroup) -> tuple[Cell, ...]:
             note=note,
         ),
         Cell(called(group.worst), asked.to("record", group.worst.ref)),
-        Cell(f"{len(group.versions):,}"),
+        Cell(f"{len(frozenset[int]().union(*(one.versions for one in groups))):,}"),
     )
 
 

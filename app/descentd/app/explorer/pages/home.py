@@ -8,6 +8,7 @@ import numpy as np
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.erosions import phenomena
 from descentd.app.explorer.pages.incidents import incidents_table
 from descentd.app.explorer.pages.reviews import waiting_table
 from descentd.app.explorer.pages.serving import now_of, serving_table
@@ -18,6 +19,7 @@ from descentd.queries.erosion.registry_report import ErosionGroup, erosion_group
 from descentd.queries.governance.drift import drift
 from descentd.queries.governance.probes import probes_of
 from descentd.queries.governance.waiting import waiting
+from descentd.queries.overview.version_status import is_assessed
 from descentd.queries.production.deployments import Deployment, serving
 
 _PLACES: Final = 12
@@ -29,7 +31,7 @@ _UNDOCUMENTED: Final = 6
 _WAITING: Final = 6
 _TRIED: Final = 20
 """The newest versions, whose probes are looked at."""
-_PATIENCE: Final = 0.02
+_PATIENCE: Final = 0.5
 """Seconds that the page waits for the list of what got worse, which is worked out beside it all the time."""
 
 
@@ -58,12 +60,15 @@ async def _show(asked: Asked) -> View:
 
 async def _groups(asked: Asked) -> list[ErosionGroup] | None:
     """The newest derivations that made something worse; None while that is still being worked out."""
+    if not is_assessed(asked.registry):
+        return None
     try:
         async with asyncio.timeout(_PATIENCE):
             found = await erosion_groups(asked.registry, None, None, None)
     except (TimeoutError, Unavailable):
         return None
-    return sorted(found.items, key=lambda group: -group.worst.sequence)[:_GROUPS]
+    newest = sorted(found.items, key=lambda group: -group.worst.sequence)
+    return [groups[0] for groups in phenomena(newest)][:_GROUPS]
 
 
 async def _probes_due(asked: Asked) -> Table:

@@ -125,7 +125,9 @@ async def _elsewhere(seen: Seen) -> _Elsewhere | None:
         return None
     ends = [min(span.ancestor for span in worse.spans), max(span.descendant for span in worse.spans)]
     before, after = await seen.asked.registry.store.briefs(ends)
-    there = Drawn(seen.view.ref, Choice(to=before.ref), metric=worse.findings[0].metric, flow=seen.view.flow)
+    there = Drawn(
+        seen.view.ref, Choice(to=before.ref), metric=worse.findings[0].metric, flow=seen.view.flow, at=after.sequence
+    )
     return _Elsewhere(before, after, there.address)
 
 

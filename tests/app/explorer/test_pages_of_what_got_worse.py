@@ -1,0 +1,80 @@
+"""Pages of what got worse: by which derivations, where that is drawn, and what is one phenomenon."""
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.app.explorer.visiting import tags, text_of, visiting
+
+pytestmark = pytest.mark.anyio
+
+
+def chain(values: Sequence[float]) -> dict[str, Any]:
+    """Versions 1, 2, … of one model, each fine-tuned from the one before and evaluated once."""
+    versions = [str(number) for number, _ in enumerate(values, 1)]
+    return {
+        "models": [
+            {"name": "m", "version": version, "config": {"step": version}, "parents": parents}
+            for version, parents in zip(
+                versions,
+                [[], *([{"ref": f"model:m@{before}", "relation": "FINE_TUNE"}] for before in versions)],
+                strict=False,
+            )
+        ],
+        "evaluations": [
+            {
+                "subject": f"model:m@{version}",
+                "suite": {"name": "s", "version": "1"},
+                "evaluatedAt": "2025-01-01T00:00:00Z",
+                "metrics": [{"name": "adversarial_accuracy", "value": value, "n": 4000}],
+            }
+            for version, value in zip(versions, values, strict=True)
+        ],
+    }
+
+
+async def test_a_drawing_leads_to_what_made_its_version_worse() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.7, 0.7, *[0.6] * 6]))
+        assert (await visit.get("/erosions")).status_code == 200
+        page = await visit.get("/lineage/model:m@8")
+        assert "got worse between m 2 and m 3 , as far as can be told, which is not drawn." in text_of(page.text)
+        [there] = [str(a["href"]) for _, a in tags(page.text, "a") if "to=model" in str(a["href"])]
+        drawn = (await visit.get(there)).text
+        assert "safety got worse here, as far as can be told: adversarial_accuracy" in text_of(drawn)
+        assert "which is not drawn" not in text_of(drawn)
+        assert there in {str(a["href"]) for _, a in tags((await visit.get("/record/model:m@8")).text, "a")}
+        assert "which is not drawn" not in text_of((await visit.get("/lineage/model:m@3")).text)
+
+
+async def test_spans_of_one_phenomenon_share_a_row() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.7 - 0.012 * step for step in range(16)]))
+        rows = list(csv.reader(io.StringIO((await visit.get("/erosions?format=csv")).text)))[1:]
+        assert len(rows) > 1
+        page = await visit.get("/erosions")
+        [body] = [part.partition("</tbody>")[0] for part in page.text.split("<tbody>")[1:]]
+        assert body.count("<tr>") == 1
+        assert f"found in {len(rows) - 1} other span" in text_of(page.text)
+        assert f"{len(rows)} derivations or spans were found" in text_of(page.text)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ((0.640, 0.627, 0.609), "by one of these derivations; the results cannot tell which: m 1 → m 2 ; m 2 → m 3 ."),
+        ([0.7 - 0.02 * step for step in range(10)], "It came gradually from m 1 to m 10 , or in several steps"),
+    ],
+)
+async def test_it_names_no_single_derivation_that_the_results_cannot_name(
+    values: Sequence[float], sentence: str
+) -> None:
+    versions = [str(number) for number, _ in enumerate(values, 1)]
+    async with visiting() as visit:
+        await visit.register(**chain(values))
+        assert sentence in text_of((await visit.get(f"/record/model:m@{versions[-1]}")).text)
+        trend = await visit.get(f"/trend/model:m@{versions[-1]}?metric=adversarial_accuracy")
+        assert sentence in text_of(trend.text)
