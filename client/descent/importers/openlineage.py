@@ -279,10 +279,11 @@ class _Lineage:
 
 
 def _from(sources: list[str], section: str) -> str:
-    if not sources:
-        return ""
-    how = "trained on or derived from" if section == "models" else "derived from"
-    return f", {how} {', '.join(dict.fromkeys(sources))}"
+    data = [source for source in dict.fromkeys(sources) if source.startswith("dataset:")]
+    models = [source for source in dict.fromkeys(sources) if source.startswith("model:")]
+    of_data, of_models = ("trained on", "derived from") if section == "models" else ("derived from", "made by")
+    told = f", {of_data} {', '.join(data)}" if data else ""
+    return f"{told}, {of_models} {', '.join(models)}" if models else told
 
 
 def _description(dataset: Dataset, run: Run | None) -> dict[str, str]:
