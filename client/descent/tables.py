@@ -3,7 +3,6 @@
 pandas, Polars and NetworkX are imported when they are asked for; the client does not depend on them.
 """
 
-import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
@@ -113,5 +112,7 @@ def _scalar(value: Any) -> Any:
 def _escaped(value: Any) -> str:
     if value is None:
         return ""
+    from html import escape  # here, because only notebooks need it
+
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return html.escape(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+    return escape(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")

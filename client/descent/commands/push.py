@@ -33,9 +33,12 @@ def push(
     folder = PendingFolder(state_folder(os.environ))
     rows, failed = _listed(folder)
     if not show:
+        from descent.compatibility import mismatch
         from descent.training.submit import TIMEOUT
 
         with session.client(TIMEOUT) as client:
+            if rows and (warning := mismatch(client)):
+                console.warn(warning)
             for row in rows:
                 _send(client, folder, row, everything=everything)
         failed = failed or any(row["status"] in ("refused", "not sent") for row in rows)

@@ -38,10 +38,14 @@ def find_code(script: Path | None, *, allow_changes: bool) -> Code:
     """
     folder = script.parent if script else Path.cwd()
     try:
-        root = Path(_git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
-        commit = _git(folder, "rev-parse", "--verify", "HEAD").decode().strip()
+        return Code(_code(folder, script, allow_changes=allow_changes))
     except _NoAnswer as error:
         return Code(None, _reason(folder, str(error)))
+
+
+def _code(folder: Path, script: Path | None, *, allow_changes: bool) -> dict[str, Any]:
+    root = Path(_git(folder, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
+    commit = _git(folder, "rev-parse", "--verify", "HEAD").decode().strip()
     found: dict[str, Any] = {"repository": _address(root), "commit": commit}
     if script and script.is_relative_to(root):
         found["path"] = script.relative_to(root).as_posix()
@@ -51,7 +55,7 @@ def find_code(script: Path | None, *, allow_changes: bool) -> Code:
         if not allow_changes:
             raise UncommittedChanges.because(_refusal([*changed, *used]))
         found["diff"] = _digest(root, used)
-    return Code(found)
+    return found
 
 
 def running_script() -> Path | None:

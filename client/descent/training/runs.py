@@ -177,11 +177,9 @@ class _Run:
         """Register the version, or nothing after an exception."""
         self._open = False
         try:
-            if not self.registers:
-                self._say(f"Not registered by this process, which is of rank {rank(os.environ)}: rank 0 registers.")
-            elif failure is not None:
+            if self.registers and failure is not None:
                 self._say(f"Nothing is registered: the run ended with {type(failure).__name__}.")
-            else:
+            elif self.registers:
                 self._register()
         finally:
             self._hasher.stop()

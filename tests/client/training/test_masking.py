@@ -1,12 +1,16 @@
 """No secret enters a record, and what only looks a little like one does."""
 
 import json
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from descent.training.draft import Draft
+from descent.training.hashing import HashedFile
 from descent.training.masking import MASK, Masker, is_secret_name
 
 SECRET_NAMES = [
@@ -86,6 +90,25 @@ def test_what_the_environment_keeps_secret_is_nowhere(secret: str, text: str, at
     keyed = masked({secret: 1, f"{secret}2": 2}, {"WANDB_API_KEY": secret})
     assert secret not in json.dumps(keyed)
     assert sorted(keyed.values()) == [1, 2]
+
+
+@given(SECRETS, SECRETS)
+def test_no_part_of_a_manifest_has_a_secret(secret: str, password: str) -> None:
+    address = f"https://ana:{password}@host/path"
+    draft = Draft("m", "1", f"See {address} with {secret}.")
+    draft.configure({"note": secret, "store": address, "list": ["--password", password], secret: 1})
+    suite = {"name": "s", "version": "1", "config": {"api_key": password, "at": address}}
+    draft.evaluate(suite, {"accuracy": 0.5}, {}, {"evaluator": f"ana {secret}"})
+    profile = {"intended_use": f"Ask {address}.", "must_not_do": [secret], "notes": [{"author": "b", "text": address}]}
+    draft.profile(profile)
+    file = HashedFile(Path("m"), "sha256:" + "0" * 64, 1)
+    code = {"repository": address, "commit": "1"}
+    masker = Masker({"HF_TOKEN": secret})
+    captured = {"code": code, "command": shlex.join(masker.command(["train.py", f"--token={password}", secret]))}
+    whole = json.dumps(draft.manifest([(file, {"uri": address})], [], captured, masker), ensure_ascii=False)
+    assert secret not in whole
+    assert password not in whole
+    assert "host/path" in whole
 
 
 PASSWORDS = st.text(

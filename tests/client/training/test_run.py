@@ -158,7 +158,7 @@ def test_only_rank_0_registers(registry: Registry, said: list[str], monkeypatch:
         run.log_artifact("written by rank 0 only")
     assert run.ref is None
     assert (registry.asked, registry.visits, kept()) == ([], 0, [])
-    assert said == ["Not registered by this process, which is of rank 1: rank 0 registers."]
+    assert said == []  # a thousand processes would say the same
 
 
 def test_the_async_twin_registers_too(registry: Registry, said: list[str]) -> None:
