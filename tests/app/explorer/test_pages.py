@@ -157,6 +157,7 @@ async def test_pages_are_strict_about_what_they_load(bank: Visit) -> None:
 async def test_search_finds_and_leads_on(bank: Visit) -> None:
     found = await bank.get("/search?q=scorer")
     assert "3 records were found for “scorer”" in text_of(found.text)
+    assert "Newest version: bank/scorer 2.0 " in text_of(found.text)
     assert (await bank.get(f"/search?q={THIRD}")).headers["location"] == f"/record/{THIRD}"
     assert (await bank.get(f"/go?ref={THIRD}")).headers["location"] == f"/record/{THIRD}"
     assert (await bank.get("/search?q=%3Cb%3E")).status_code in {200, 400}

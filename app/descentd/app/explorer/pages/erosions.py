@@ -16,6 +16,8 @@ from descentd.queries.erosion.registry_report import ErosionFilter, ErosionGroup
 _SHOWN: Final = 25
 _PATIENCE: Final = 10.0
 """Seconds that the page waits for what was recorded last to be assessed, before it says that it comes again."""
+_AGAIN: Final = 10
+"""Seconds after which it is loaded again."""
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -27,11 +29,13 @@ async def _show(asked: Asked) -> View:
         category=_chosen(MetricCategory, query.get("category"), "category"),
         kinds=_chosen(ErosionKind, query.get("kind"), "kind"),
     )
+    values = {"categories": list(MetricCategory), "kinds": list(ErosionKind)}
     try:
         async with asyncio.timeout(_PATIENCE):
             found = await erosion_groups(asked.registry, wanted, asked.most(_SHOWN), query.get("after"))
-    except TimeoutError:
-        raise Unavailable(asked.words["erosions.working"]) from None
+    except (TimeoutError, Unavailable):
+        working = {**values, "total": None, "again": _AGAIN}
+        return View(asked.words("erosions.title"), working, [Table("erosions", ())])
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
     if query.get("format") == "csv":
@@ -39,8 +43,7 @@ async def _show(asked: Asked) -> View:
     else:
         rows = [_row(asked, groups) for groups in phenomena(found.items)]
     table = Table("erosions", columns, rows, None, more)
-    values = {"categories": list(MetricCategory), "kinds": list(ErosionKind), "total": found.total}
-    return View(asked.words("erosions.title"), values, [table])
+    return View(asked.words("erosions.title"), {**values, "total": found.total}, [table])
 
 
 def phenomena(found: Sequence[ErosionGroup]) -> list[list[ErosionGroup]]:

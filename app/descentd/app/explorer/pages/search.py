@@ -1,23 +1,30 @@
 """`/search?q=…`: records by name, by the beginning of a digest, or by the words of notes and profiles."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from starlette.responses import RedirectResponse, Response
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import ref
+from descentd.graph.model.records import Brief
 from descentd.queries.lineage.search import search
 from descentd.queries.registry import about
 
 _SHOWN = 50
+_MODELS = 5
+"""Models whose newest version is shown first."""
 _COLUMNS = (Column("record"), Column("kind"), Column("ref"))
 
 
 async def _show(asked: Asked) -> View | Response:
     text = asked.query.get("q", "").strip()
     if not text:
-        return View(asked.words("search.title"), {"text": "", "total": 0})
+        return View(asked.words("search.title"), {"text": "", "total": 0, "newest": ()})
     if (found := await _exactly(asked, text)) is not None:
         return RedirectResponse(asked.to("record", found), 303)
     with about("q"):
@@ -30,9 +37,21 @@ async def _show(asked: Asked) -> View | Response:
         )
         for one, _ in listed.items
     ]
+    newest = await _newest(asked, [one for one, _ in listed.items])
     more = asked.again(after=listed.items[-1][1]) if listed.more else None
     table = Table("found", _COLUMNS, rows, listed.total, more)
-    return View(asked.words("search.titled", text=text), {"text": text, "total": listed.total}, [table])
+    return View(
+        asked.words("search.titled", text=text), {"text": text, "total": listed.total, "newest": newest}, [table]
+    )
+
+
+async def _newest(asked: Asked, found: Sequence[Brief]) -> Sequence[Brief]:
+    """The newest version of each model of which several were found: most who search for a model look for that."""
+    names = Counter(one.ref.rpartition("@")[0] for one in found if one.kind is Kind.MODEL_VERSION)
+    several = [name for name, count in names.most_common(_MODELS) if count > 1]
+    held = await asked.registry.store.find_by_keys(several) if several else {}
+    newest = [max(one for one in held[name] if one <= asked.upto) for name in several if name in held]
+    return await asked.registry.store.briefs(newest) if newest else ()
 
 
 async def _exactly(asked: Asked, text: str) -> str | None:
