@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from descent.training.pending import PendingFolder
 from descent.training.ranks import VARIABLES
 from tests.support.relay import Relay
 from tests.support.server_process import ServerProcess
+from tests.support.tensor_files import write_safetensors
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
@@ -60,10 +61,13 @@ def folder(tmp_path: Path, server: ServerProcess, monkeypatch: pytest.MonkeyPatc
     return tmp_path
 
 
-def train(folder: Path, url: str, weights: bytes, during: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> Any:
+def train(
+    folder: Path, url: str, layers: Sequence[int], during: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> Any:
     """Run the script of the README, and return its run; `during` happens in its middle."""
     monkeypatch.setenv("DESCENT_URL", url)
-    (folder / "model.safetensors").write_bytes(weights)
+    weights = {f"layer.{n}": ("F32", (512,), bytes([layer]) + bytes(2047)) for n, layer in enumerate(layers)}
+    write_safetensors(folder / "model.safetensors", weights)
     held: dict[str, Any] = {"params": Parameters(during, learning_rate=0.08)}
     exec(compile(SCRIPT, "train.py", "exec"), held)
     return held["run"]
@@ -82,11 +86,11 @@ def test_the_script_registers_while_its_server_is_killed_and_started_again(
             server.start()
             relay.behind = server.url
 
-        first = train(folder, relay.url, b"one", restart, monkeypatch)
+        first = train(folder, relay.url, [1, 2, 3], restart, monkeypatch)
         assert first.ref == "model:credit-risk@4.2"
         assert capsys.readouterr().out == "model:credit-risk@4.2\n"
 
-        second = train(folder, relay.url, b"two", kill, monkeypatch)
+        second = train(folder, relay.url, [1, 2, 4], kill, monkeypatch)
         assert second.ref is None
         out, err = capsys.readouterr()
         assert out == "None\n"
@@ -94,15 +98,19 @@ def test_the_script_registers_while_its_server_is_killed_and_started_again(
 
         server.start()
         relay.behind = server.url
-        for expected in ("registered", ""):  # the second time nothing is left to send
+        shared = "2 of 3 tensors of model:credit-risk@4.3 are those of model:credit-risk@4.2, which is not declared"
+        for out, err in (("registered", shared), ("", "No manifest is kept.")):  # nothing is left the second time
             ran = CliRunner().invoke(app, ["push", "--url", relay.url])
             assert ran.exit_code == 0, ran.stderr
-            assert expected in ran.stdout
+            assert out in ran.stdout
+            assert err in ran.stderr
         assert PendingFolder(folder / "state").files() == []
         with Client(relay.url) as client:
             version = client.entity("model:credit-risk@4.3")
+            kin = client.kin("model:credit-risk@4.3").rows()
             again = [edge["node"]["ref"] for edge in client.model_versions({"name": "credit-risk"})]
     assert again == [f"model:credit-risk@{number}" for number in ("4.0", "4.1", "4.2", "4.3")]
+    assert [(row["ref"], row["relation"], row["shared"]) for row in kin] == [("model:credit-risk@4.2", "UNDECLARED", 2)]
     assert version["parents"] == [{"relation": "FINE_TUNE", "node": {"ref": "model:credit-risk@4.1"}}]
     assert version["trainedOn"] == [{"role": "TRAIN", "node": {"ref": "dataset:loans@2024-12#train-us"}}]
     assert version["config"]["parameters"] == {"learning_rate": 0.08}

@@ -15,6 +15,8 @@ _SECONDS: Final = 60.0
 """How long git may take for an answer; a status of the largest repositories takes some seconds."""
 
 _CHUNK: Final = 1024 * 1024
+_PATHS: Final = 500
+"""Paths in one command."""
 
 
 class UncommittedChanges(DescentError):
@@ -123,10 +125,12 @@ def _imported(root: Path, script: Path | None) -> list[str]:
     files = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
     running = {Path(file).resolve() for file in files if file} | ({script} if script else set())
     inside = sorted(path.relative_to(root).as_posix() for path in running if path.is_relative_to(root))
-    if not inside:
-        return []
-    listed = _git(root, "ls-files", "-z", "--others", "--exclude-standard").decode(errors="replace")
-    return sorted(set(inside) & set(listed.split("\0")))
+    found: set[str] = set()
+    for start in range(0, len(inside), _PATHS):  # only these: a folder beside them may hold a million files of data
+        paths = inside[start : start + _PATHS]
+        listed = _git(root, "--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard", "--", *paths)
+        found.update(listed.decode(errors="replace").split("\0"))
+    return sorted(found & set(inside))
 
 
 def _refusal(files: Iterable[str]) -> str:
