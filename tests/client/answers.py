@@ -132,6 +132,7 @@ IMPACT: dict[str, Any] = {
                     "endpoint": "scoring",
                     "since": "2025-08-01T00:00:00Z",
                     "until": None,
+                    "claimed": None,
                 },
             },
         ],
