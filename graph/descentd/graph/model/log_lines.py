@@ -73,7 +73,7 @@ def end_line(head: Head) -> bytes:
 def read_line(line: bytes) -> LogLine | LogEnd:
     """What a line says. Raises InvalidLine where it is no line of a log."""
     try:
-        value = json.loads(line.decode(), object_pairs_hook=_object, parse_int=number)
+        value = _DECODER.decode(line.decode())
     except UnicodeDecodeError:
         raise InvalidLine("It is not UTF-8.") from None
     except RecursionError:
@@ -146,3 +146,6 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key occurs twice in one object")
     return found
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=number)
