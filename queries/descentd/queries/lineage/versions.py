@@ -1,7 +1,7 @@
 """Lists of model versions, selected by filters."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import reduce
 
 import numpy as np
@@ -30,12 +30,19 @@ class VersionFilter:
     name_prefix: str | None = None
     status: tuple[VerdictStatus, ...] | None = None
     serving_in: str | None = None
-    serving: bool | None = None
     derived_from: str | None = None
     trained_on: str | None = None
     artifact: str | None = None
     recorded_after: str | None = None
     recorded_before: str | None = None
+    serving: bool | None = None
+
+    def __repr__(self) -> str:
+        """What cursors are bound to; a condition that came later is in it where it is given, so that old ones hold."""
+        given = {one.name: getattr(self, one.name) for one in fields(self)}
+        if self.serving is None:
+            del given["serving"]
+        return f"VersionFilter({', '.join(f'{name}={value!r}' for name, value in given.items())})"
 
 
 async def versions(
