@@ -175,6 +175,25 @@ def test_several_files_and_names_that_look_like_options(job: Job, server: Server
     assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 1, "startColumn": 34}
 
 
+@pytest.mark.parametrize("style", ["junit", "sarif", "markdown"])
+def test_a_gate_reports_what_its_rules_saw(job: Job, server: ServerProcess, style: str) -> None:
+    name = f"gated-{style}"
+    (job.folder / "descent.yaml").write_text(manifest(name, 0.7))
+    with_url = {"DESCENT_URL": server.url}
+    assert job.bash("descent register descent.yaml > /dev/null", **with_url) == 0, job.stderr
+    command = f"descent gate model:{name}@1 -e production --format {style} > report"
+    assert job.bash(command, **with_url) == 3
+    report = (job.folder / "report").read_text("utf-8")
+    assert "The accuracy has to be at least 0.8." in report
+    assert "0.7" in report
+    if style == "sarif":
+        [result] = json.loads(report)["runs"][0]["results"]
+        place = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        assert place == f"{server.url}/gate/model:{name}@1?environment=production"
+        with server.client() as client:
+            assert client.get(place, headers={"Accept": "text/html"}).status_code == 200
+
+
 def run_template(job: Job, server: ServerProcess) -> int:
     """The script of the GitLab template, with the inputs of the example in the documents."""
     header, _, text = (ROOT / "templates" / "descent.yml").read_text("utf-8").partition("\n---\n")

@@ -81,7 +81,7 @@ def problems_report(file: str, problems: Sequence[Problem]) -> Report:
 
 def gate_report(found: Mapping[str, Any], ref: str, environment: str, url: str) -> Report:
     """Return the report of a gate: each rule with the values that it saw, and the page of the gate as its place."""
-    page = f"{url}/gate/{quote(ref, safe=':@#/')}?{'environment=' + quote(environment)}"
+    page = f"{url}/gate/{quote(ref, safe=':@/')}?environment={quote(environment)}"
     cases = [
         Case(rule["name"], Outcome(rule["outcome"]), rule["message"], rule.get("saw") or None, place=page)
         for rule in found["rules"]
