@@ -120,8 +120,8 @@ class Seeds:
     def versions(self) -> str:
         """A query for all versions that are reached."""
         return (
-            f"{self.pattern} MATCH p = (d)<-[:{_TYPES}*1..]-(x) WHERE x.seq <= $upto AND {_OPEN} "
-            "WITH DISTINCT x WHERE x:ModelVersion RETURN collect(x.seq)"
+            f"{self.pattern} MATCH p = (d)<-[:{_TYPES}*1..]-(x) WHERE {_OPEN} "
+            "WITH DISTINCT x WHERE x:ModelVersion AND x.seq <= $upto RETURN collect(x.seq)"
         )
 
     def given(self, upto: int) -> dict[str, Any]:

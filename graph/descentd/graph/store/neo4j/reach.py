@@ -1,8 +1,10 @@
 """Reach, walked by Neo4j itself: where a walk begins, how it goes, and what it finds.
 
 A walk goes over the earliest of all twins (see `schema`), so what it meets is closed under SAME_DATA afterwards.
-Two traps: `WHERE d.seq IN $list` in front of a pruning expand returned repeats and wrong distances in Neo4j 5.26.0, so
-that several starts are unwound; and a fixed hop between the expand and `min(length(p))` makes it enumerate paths.
+Three traps: `WHERE d.seq IN $list` in front of a pruning expand returned repeats and wrong distances in Neo4j 5.26.0,
+so that several starts are unwound; a fixed hop between the expand and `min(length(p))` makes it enumerate paths; and so
+does a condition on where a walk ends, while the graph holds a few nodes: all of them are looked at first then, and ways
+to each are sought. So that condition comes after the aggregation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,9 +76,9 @@ class Origins:
             start = f"MATCH p = (d:Record {{seq: $start}}){arrow}(x)"
         else:
             start = f"UNWIND $starts AS s MATCH p = (d:Record {{seq: s}}){arrow}(x)"
-        seen = "x.seq <= $upto AND " if direction is Direction.DESCENDANTS else ""
         past = f" AND {_AROUND}" if around else ""
-        return f"{start} WHERE {seen}{THEN}{past} WITH x, min(length(p)) AS k"
+        seen = " WHERE x.seq <= $upto WITH x, k" if direction is Direction.DESCENDANTS else ""
+        return f"{start} WHERE {THEN}{past} WITH x, min(length(p)) AS k{seen}"
 
 
 BEYOND: Final = "k > $offset AND NOT x.seq IN $starts AND NOT x:Disclosure"
@@ -117,8 +119,8 @@ WITH e, min(k) + 1 AS k
 CALL (e, k) {
   RETURN e AS x, k AS l
   UNION ALL
-  MATCH p = (e)<-[:CITES*1..]-(c) WHERE c.seq <= $upto
-  WITH k, c AS x, min(length(p)) AS l
+  MATCH p = (e)<-[:CITES*1..]-(c)
+  WITH k, c AS x, min(length(p)) AS l WHERE x.seq <= $upto
   RETURN x, k + l AS l
 }
 WITH x, min(l) AS k
