@@ -27,6 +27,8 @@ from typing import IO, Any, Final
 
 import uvicorn._subprocess
 
+from descentd.app.explorer.rendering import Rendering
+
 SERVER: Final = "descentd.app"
 CLIENT: Final = "descent"
 """What is run, as `python -m` does it."""
@@ -206,6 +208,7 @@ def main(control: int) -> None:
     """Serve requests for copies that come by the socket of this number; in each copy, run the program."""
     for name in IMPORTED:
         importlib.import_module(name)
+    Rendering.of()
     gc.collect()
     gc.freeze()
     request = Preloaded(socket.socket(fileno=control)).copied()

@@ -30,9 +30,7 @@ from descentd.app.explorer.past import Moments, as_of_given, moment_of_entry
 from descentd.app.explorer.rendering import HEADERS, Rendering
 from descentd.app.explorer.sessions import Sessions
 from descentd.app.explorer.static import PATH as STATIC
-from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.visitors import SignInRequired, Visitor, Visitors
-from descentd.app.explorer.words import Words
 from descentd.app.graphql.http import EVENTS, JSON
 from descentd.app.graphql.limits import Shares
 from descentd.app.http.errors import STATUS, Refusal, fault, problems, shaped
@@ -66,9 +64,9 @@ class Explorer:
     def __init__(self, settings: Settings, lifespan: Lifespan, access_control: AccessControl) -> None:
         """Raises InvalidInput where the session key cannot be read."""
         key = settings.session_secret() or secrets.token_bytes(32)
-        self.static = StaticFiles()
-        self.words = Words.of()
-        self.rendering = Rendering(self.words, self.static)
+        self.rendering = Rendering.of()
+        self.static = self.rendering.static
+        self.words = self.rendering.words
         self.tokens = FormTokens(key)
         self.sessions = Sessions(key, settings.session_lasts, secure=settings.https)
         self.visitors = Visitors(self.sessions, access_control)

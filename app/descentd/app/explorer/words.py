@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
@@ -21,8 +22,9 @@ class Words:
         self._months = self["format.months"].split()
 
     @classmethod
+    @cache
     def of(cls, language: str = LANGUAGE) -> "Words":
-        """The catalogue of a language."""
+        """The catalogue of a language, which is read once."""
         catalogue = files("descentd.app.explorer").joinpath("texts", f"{language}.toml")
         return cls(tomllib.loads(catalogue.read_text(encoding="utf-8")))
 
