@@ -11,6 +11,7 @@ from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import Invalid, InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.graph.registration.register import Registered
+from descentd.graph.verify import verify
 from descentd.queries.lineage.kinship import kin, kinship_warnings
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
@@ -197,3 +198,4 @@ async def test_a_statement_is_found_again_by_its_record(registry: Registry) -> N
     [record] = [record for record in done.records if record.kind is Kind.TENSOR_DIGESTS]
     [entry] = await registry.store.entries([(await registry.store.resolve([record.id]))[record.id].sequence])
     assert entry.record.content["artifact"] == digest(1001)
+    assert (await verify(registry.store)).problem is None
