@@ -14,7 +14,8 @@ from descentd.graph.store.neo4j import disclosures, operational
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.journal import EVENT
 from descentd.graph.store.neo4j.populations import STRAYS, said, shut
-from descentd.graph.store.neo4j.schema import KEPT, LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns, readable
+from descentd.graph.store.neo4j.properties import KEPT, readable
+from descentd.graph.store.neo4j.schema import LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns
 from descentd.graph.store.neo4j.times import comparable, moment_of
 
 _AUDIT: Final = f"""

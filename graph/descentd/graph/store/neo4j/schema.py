@@ -5,8 +5,8 @@
         -[:_HOLDS]-> (:_Key {value, first})                              what it is found by
     (:_Log {one: 1, format, seq, recordedAt, frontier})                  the end of the log, and the lock of all writers
 
-Times are datetimes: see `times`. That is what is audited. Beside it stands what walking needs and what follows from the
-above:
+Times are datetimes: see `times`. What a record has for people to filter by is in `properties`. That is what is audited.
+Beside it stands what walking needs and what follows from the above:
 
     (:_Twin)-[:SAME_DATA]->(:Record)                    a partition and the earliest one with its digest
     ()-[:_FLOWS|_RESTS {source, target, role, learns, since}]->()   an edge of a twin, once more between the earliest
@@ -22,15 +22,15 @@ from typing import Any, Final
 
 from descentd.graph.model.kinds import INFLUENCE, KINDS, ROLES, Edge, Kind, Role
 from descentd.graph.model.log import Head
-from descentd.graph.model.records import Record
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
 from descentd.graph.store.neo4j import disclosures, populations
 from descentd.graph.store.neo4j.connection import Run
-from descentd.graph.store.neo4j.times import shown, zoned
+from descentd.graph.store.neo4j.properties import readable
+from descentd.graph.store.neo4j.times import zoned
 from descentd.graph.store.tail import RETRACTABLE
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 IMPORTING: Final = -1000 - FORMAT
 """The format while a log is being imported, so that nothing opens what is not whole."""
 
@@ -41,11 +41,7 @@ _BESIDE: Final = ("_Token", "_Destination", "_Delivery", "_Arrival", "_Event", "
 NODES: Final = ("Record", "_Key", "_Log", "_Whole", *_BESIDE, *populations.NODES)
 """The labels of nodes, one of which each has."""
 
-KEPT: Final = ("seq", "tx", "kind", "id", "label", "recordedAt", "recordedBy", "hash", "body", "words")
-"""The properties of a record that are read back."""
-
 _BATCH: Final = 10_000
-_READABLE: Final = 500
 _JUDGED: Final = frozenset({Role.TRAINED_ON, Role.DERIVED_FROM})
 """Roles for which `learns` depends on the detail."""
 
@@ -186,20 +182,6 @@ def _record(item: Appended) -> list[Any]:
         "words": record.words or None,
     }
     return [LABELS[record.kind], readable(record) | kept]
-
-
-def readable(record: Record) -> dict[str, Any]:
-    """Properties that a record has for people in Browser or Bloom; nothing but `verify` reads them back."""
-    references = {edge.target for edge in record.edges}
-    return {
-        name: shown(name, value) if isinstance(value, str) else value
-        for name, value in record.content.items()
-        if name not in KEPT
-        and (
-            isinstance(value, bool | int | float)
-            or (isinstance(value, str) and len(value) <= _READABLE and value not in references)
-        )
-    }
 
 
 def _is_whole(item: Appended) -> bool:

@@ -22,7 +22,7 @@ from descentd.graph.store.neo4j.schema import FORMAT, TYPES, derive, mirror, sho
 from descentd.graph.store.neo4j.times import SECOND, moment_of, zoned
 from descentd.graph.store.operational import Accounts
 
-OLDER: Final = (2, 3, 4, 5, -2, -3, -4, -5)
+OLDER: Final = (2, 3, 4, 5, 6, -2, -3, -4, -5, -6)
 """Formats that can be upgraded; a negative one is what an upgrade that was broken off left of it."""
 
 _BATCH: Final = 10_000
