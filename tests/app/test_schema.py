@@ -52,9 +52,9 @@ def without_moment(whole: GraphQLSchema) -> set[str]:
 
 def test_every_question_may_be_asked_as_of_a_moment() -> None:
     """But for the erosions of everything, which are kept for now alone, proofs, which name a size of the log instead,
-    and what is in no log: accesses, who asks."""
+    what is in no log: accesses, who asks; and `node`, which Relay takes with one argument: `entity` has it."""
     assert without_moment(build_schema(EXPORTED.read_text("utf-8"))) == {
-        *("erosions", "erosionGroups", "policyTrial", "accessLog", "me", "proof")
+        *("erosions", "erosionGroups", "policyTrial", "accessLog", "me", "proof", "node")
     }
 
 

@@ -66,11 +66,11 @@ def npm() -> Path:
 
 
 @cache
-def python() -> str:
-    """A Python with the packages of `requirements.txt`."""
-    locks = ("requirements.txt",)
-    make = f"{sys.executable} -m venv venv && venv/bin/pip install --quiet --require-hashes -r requirements.txt"
-    return str(_prepared("python", locks, ("sh", "-c", make)) / "venv" / "bin" / "python")
+def python(lock: str = "requirements.txt") -> str:
+    """A Python with the packages of a lock file: not all clients take the same version of graphql-core."""
+    make = f"{sys.executable} -m venv venv && venv/bin/pip install --quiet --require-hashes -r {lock}"
+    name = "python" + lock.removeprefix("requirements").removesuffix(".txt")
+    return str(_prepared(name, (lock,), ("sh", "-c", make)) / "venv" / "bin" / "python")
 
 
 @cache

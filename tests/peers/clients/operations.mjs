@@ -19,7 +19,7 @@ export const MANIFEST = {
 const LINEAGE = `query Lineage($of: Ref!, $direction: Direction!) {
   lineage(of: $of, direction: $direction) {
     nodes { ref kind distance node { __typename id ref kind } }
-    edges { source target role }
+    edges { source target role relation }
   }
 }`
 
@@ -32,6 +32,10 @@ const IMPACT = `query Impact($of: [Ref!]!, $first: Int, $after: String) {
       edges { cursor distance node { __typename id ref kind } via { ref role } }
     }
   }
+}`
+
+const ENTITIES = `query Entities($refs: [Ref!]!) {
+  entities(refs: $refs) { __typename id ref ... on ModelVersion { version parents { relation node { __typename id ref } } } }
 }`
 
 const ENTITY = `query Entity($ref: Ref!) {
@@ -55,6 +59,8 @@ export const OPERATIONS = [
   [ENTITY, { ref: 'model:m@1' }],
   [ENTITY, { ref: 'model:m@4' }],
   [ENTITY, { ref: 'dataset:d@1#p' }],
+  // Many at once, one of them unknown.
+  [ENTITIES, { refs: ['model:m@4', 'model:m@9', 'dataset:d@1', 'model:m@1'] }],
 ]
 
 export async function ask(url, query, variables) {

@@ -84,17 +84,19 @@ class LookupQuery:
         return [None if brief is None else node(brief, at) for brief in briefs]
 
     @strawberry.field(
-        name="node", description="The record with an id, for clients that fetch objects again by their ids."
+        name="node",
+        description="The record with an id as of now, for clients that fetch objects again by their ids. At a moment: "
+        "`entity(ref:, asOf:)`.",
     )
     async def node_(
         self,
         info: Info,
         id: Annotated[strawberry.ID, strawberry.argument(description="The content id of the record.")],
-        as_of: AsOf = None,
     ) -> Node | None:
+        # Relay's compiler takes it for Relay's `node` with this one argument only.
         with about("id"):
             normal = digest(id)
-        return await _found(info, normal, "id", as_of)
+        return await _found(info, normal, "id", None)
 
     @strawberry.field(description="The versions that a filter selects, in log order.")
     async def model_versions(
