@@ -1,6 +1,7 @@
 """MLflow: an export (mlflow-export-import, with logged models of MLflow 3), MLmodel files, and a live tracking store.
 
-A live store is named by its address: `http://127.0.0.1:5000`, or `sqlite:///mlflow.db`, which is only read.
+A live store is named by its address: `http://127.0.0.1:5000`, `sqlite:///mlflow.db`, which is only read, or a folder
+(`mlruns`).
 
 Versions of registered models keep their names; a logged model that is not registered is NAME@MODEL_ID, and the model of
 a run of an older MLflow ARTIFACT_PATH@RUN_ID.
@@ -61,6 +62,7 @@ def _records(path: str, sources: Sources) -> Records:
         from descent.importers.mlflow_server import read_server
 
         return read_server(path)
+    path = path.removeprefix("file://")
     if path.startswith("sqlite:") or path.endswith((".db", ".sqlite")):
         from descent.importers.mlflow_database import read_database
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from descent.errors import NotImported
 from descent.importers.at import At
 from descent.importers.hf_weights import digest_of
+from descent.importers.mlflow_folder import META, read_meta
 from descent.importers.mlflow_records import ModelFile, Records, model_of, run_of, version_of
 from descent.importers.reading import Sources, is_file, names_in, read_json, read_text, read_yaml
 
@@ -21,6 +22,7 @@ _PACKAGES: Final = {
 
 _BESIDE: Final = ("MLmodel", "conda.yaml", "python_env.yaml", "requirements.txt", "input_example.json",
                   "serving_input_example.json", "logged_model.json", "registered_model_meta")  # fmt: skip
+_DESCRIBING: Final = ("logged_model.json", "run.json", "model.json", "version.json")
 MAX_ARTIFACTS: Final = 1000
 
 
@@ -29,22 +31,41 @@ def read_files(path: str, sources: Sources) -> Records:
     records = Records()
     alone = Path(path).is_file()
     for file in sources.files(path):
+        if not alone and _is_artifact(file):
+            continue
         try:
-            if file.name.endswith("MLmodel"):
-                records.files.append(_model_file(file))
-            elif file.suffix.lower() == ".json":
-                what = _read(read_json(file), records)
-                if what is not None:
-                    if alone:
-                        raise At(None, (), str(file)).fault(what)
-                    sources.passed_over.append((str(file), what))
-            elif alone:
-                raise At(None, (), str(file)).fault("This is neither JSON of an export of MLflow nor an MLmodel file.")
+            what = _read_file(file, records)
+            if alone and what is not None:
+                raise At(None, (), str(file)).fault(what)
         except NotImported as error:
             if alone:
                 raise
             sources.failed.append(error)
+        else:
+            if what is not None and file.suffix.lower() == ".json":
+                sources.passed_over.append((str(file), what))
     return records
+
+
+def _read_file(file: Path, records: Records) -> str | None:
+    """Add what a file says to the records; return why nothing was added."""
+    if file.name.endswith("MLmodel"):
+        records.files.append(_model_file(file))
+    elif file.name == META:
+        read_meta(file, records)
+    elif file.suffix.lower() == ".json":
+        return _read(read_json(file), records)
+    else:
+        return "This is neither JSON of an export of MLflow nor an MLmodel file."
+    return None
+
+
+def _is_artifact(file: Path) -> bool:
+    """Return whether a file is a part of a model or of a run's artifacts, and describes nothing."""
+    if file.name.endswith("MLmodel"):
+        return False
+    beside_model = file.name not in _DESCRIBING and is_file(file.parent / "MLmodel")
+    return beside_model or "artifacts" in file.parts
 
 
 def _read(root: At, records: Records) -> str | None:
@@ -89,6 +110,8 @@ def _described(root: At, content: At, records: Records) -> str | None:
         records.files.append(_dumped(content.at("model_info")))
     elif "Model_Version_Summary" in members:
         return "This compares two registered versions, and describes neither."
+    elif isinstance(root.at("system", "package_version").value, str):
+        return "This part of an export describes no model."
     else:
         raise root.fault("This is no file of an export of MLflow: neither a run, nor a model, nor an experiment.")
     return None

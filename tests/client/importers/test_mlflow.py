@@ -278,6 +278,39 @@ def test_databases_that_are_refused(tmp_path: Path) -> None:
     assert "none of MLflow's" in refusal("mlflow", tmp_path / "other.db")
 
 
+def test_a_store_in_files(server: ServerProcess, tmp_path: Path) -> None:
+    store = tmp_path / "mlruns"
+    run_folder, model_folder = store / "1" / RUN, store / "1" / "models" / MODEL
+    about: dict[Path, str] = {
+        store / "1" / "meta.yaml": "{experiment_id: '1', name: credit, lifecycle_stage: active}",
+        run_folder / "meta.yaml": f"{{run_id: {RUN}, experiment_id: '1', artifact_uri: x, end_time: 1795990180253}}",
+        run_folder / "params" / "depth": "6",
+        run_folder / "params" / "hf_token": "hf_" + "x" * 30,
+        run_folder / "metrics" / "rmse": "1795990180000 9.0 0\n1795990180197 0.4 1\n",
+        run_folder / "metrics" / "accuracy": "1795990180129 0.91 0 loans c247459b\n",
+        run_folder
+        / "inputs"
+        / "i"
+        / "meta.yaml": "{source_type: DATASET, source_id: d, tags: {mlflow.data.context: train}}",
+        store / "1" / "datasets" / "d" / "meta.yaml": "{name: loans, digest: c247459b}",
+        model_folder / "meta.yaml": f"{{model_id: {MODEL}, name: model, source_run_id: {RUN}, artifact_location: x}}",
+        model_folder / "params" / "x": "1",
+        model_folder / "metrics" / "accuracy": f"1795990180129 0.91 0 {RUN} loans c247459b\n",
+        model_folder / "artifacts" / "input_example.json": "[]",
+        store / "models" / "filed" / "meta.yaml": "{name: filed, aliases: {}}",
+        store / "models" / "filed" / "version-1" / "meta.yaml": (
+            f"{{name: filed, version: 1, run_id: {RUN}, model_id: {MODEL}, current_stage: None}}"
+        ),
+        store / "1" / "gone" / "meta.yaml": "{run_id: gone, artifact_uri: x, lifecycle_stage: deleted}",
+    }
+    for file, text in about.items():
+        write(file, text)
+    answer = imported(server, "mlflow", store)
+    assert len(answer["imports"]) == 1
+    agrees(server, "model:filed@1")
+    assert imported(server, "mlflow", store)["created"] == 0
+
+
 ANSWERS: dict[str, Any] = {
     "experiments/search": {"experiments": [{"experiment_id": "1", "name": "credit"}]},
     "runs/search": {

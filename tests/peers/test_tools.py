@@ -1,0 +1,154 @@
+"""What MLflow, Inspect and lm-evaluation-harness themselves write today is imported, and agrees with what they say."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from descent.client import Client
+from tests.client.importers.imports import entity, evaluations, imported
+from tests.peers.other_tools import ROOT, SOURCES, installed, run
+from tests.support.server_process import ServerProcess
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    with ServerProcess("memory:") as running:
+        yield running
+
+
+def register(server: ServerProcess, *models: dict[str, Any]) -> None:
+    with Client(server.url) as client:
+        client.register({"models": list(models)})
+
+
+def content_of(server: ServerProcess, id: str) -> dict[str, Any]:
+    with Client(server.url) as client:
+        content: dict[str, Any] = client.batch("entity", "ref", [id], "content")[0]["content"]
+    return content
+
+
+# ---------------------------------------------------------------- Inspect
+
+
+def test_logs_of_inspect(server: ServerProcess, tmp_path: Path) -> None:
+    said = json.loads(
+        run([installed("inspect") / "python", SOURCES / "inspect_logs.py", tmp_path], tmp_path).splitlines()[-1]
+    )
+    parents = [{"ref": "model:mockllm/before@unstated", "relation": "FINE_TUNE"}]
+    base = {"name": "mockllm/before", "version": "unstated"}
+    register(server, base, {"name": "mockllm/after", "version": "unstated", "parents": parents})
+    assert imported(server, "inspect", tmp_path)["failed"] == 0
+    found = {}
+    for name, metrics in said.items():
+        [one] = evaluations(server, f"model:mockllm/{name}@unstated")
+        [metric] = content_of(server, one["id"])["metrics"]
+        assert metric["value"] == pytest.approx(metrics["accuracy"])
+        if name != "clustered":
+            assert metric["stderr"] == pytest.approx(metrics["stderr"])
+        assert (one["suite"]["name"], one["suite"]["version"], metric["n"]) == ("mock_yes", "2", 12)
+        found[name] = metric
+    [pair] = found["after"]["pairedWith"]
+    assert (pair["n01"], pair["n10"]) == (1, 5)
+    assert found["clustered"]["clusters"] == 4
+    assert imported(server, "inspect", tmp_path)["created"] == 0
+
+
+# ---------------------------------------------------------------- lm-evaluation-harness
+
+
+def test_results_of_lm_evaluation_harness(server: ServerProcess, tmp_path: Path) -> None:
+    tasks = tmp_path / "tasks"
+    tasks.mkdir()
+    (tasks / "mock_task.yaml").write_text((SOURCES / "mock_task.yaml").read_text("utf-8"), "utf-8")
+    lines = (json.dumps({"question": f"q{i}", "answer": i % 2}) for i in range(20))
+    (tmp_path / "items.json").write_text("\n".join(lines), "utf-8")
+    out = tmp_path / "out"
+    command: list[str | Path] = [installed("lm_eval") / "lm_eval", "--model", "dummy", "--tasks", "mock_task"]
+    command += ["--include_path", tasks]
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "1"}
+    run([*command, "--output_path", out, "--log_samples"], tmp_path, environment)
+    [results] = out.rglob("results_*.json")
+    said = json.loads(results.read_text("utf-8"))["results"]["mock_task"]
+    assert imported(server, "lm-eval", out, "--model", "mock/dummy@1")["failed"] == 0
+    [one] = evaluations(server, "model:mock/dummy@1")
+    content = content_of(server, one["id"])
+    [metric] = content["metrics"]
+    assert metric == {"name": "acc", "value": said["acc,none"], "stderr": said["acc_stderr,none"], "n": 20}
+    assert (one["suite"]["name"], one["suite"]["version"]) == ("mock_task", "1.5")
+    assert content["itemResults"].startswith("sha256:")
+    assert imported(server, "lm-eval", out, "--model", "mock/dummy@1")["created"] == 0
+
+
+# ---------------------------------------------------------------- MLflow
+
+
+def agrees(server: ServerProcess, ref: str, said: dict[str, Any]) -> None:
+    found = entity(server, ref)
+    parameters = found["config"]["parameters"]
+    assert {name: parameters[name] for name in said["params"]} == said["params"]
+    assert (parameters["mlflow.run_id"], parameters["mlflow.model_id"]) == (said["run"], said["model"])
+    assert [one["node"]["ref"] for one in found["trainedOn"]] == [f"dataset:{one}" for one in said["data"]]
+    values = {m["name"]: m["value"] for one in evaluations(server, ref) for m in one["metrics"]}
+    assert values == said["metrics"]
+
+
+def test_a_model_that_mlflow_logged(server: ServerProcess, tmp_path: Path) -> None:
+    command = [installed("mlflow") / "python", SOURCES / "mlflow_store.py", tmp_path]
+    said = json.loads(run(command, tmp_path).splitlines()[-1])
+    database = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert imported(server, "mlflow", database)["failed"] == 0
+    agrees(server, "model:credit-risk@1", said)
+    assert imported(server, "mlflow", database)["created"] == 0
+    [model] = imported(server, "mlflow", tmp_path / "artifacts", "--model", "from-file@1")["imports"]
+    assert any("artifact" not in one["place"] for one in model["placed"])
+    assert entity(server, "model:from-file@1")["artifacts"]
+    with tracking(database, tmp_path) as address:
+        assert imported(server, "mlflow", address)["created"] == 0
+
+
+@contextmanager
+def tracking(database: str, folder: Path) -> Iterator[str]:
+    """A tracking server of MLflow's own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [str(installed("mlflow") / "mlflow"), "server", "--backend-store-uri", database, "--port", str(port)]
+    log = (folder / "server.log").open("w")
+    process = subprocess.Popen([*command, "--workers", "1"], cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(1200):
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=5).close()
+                break
+            except OSError:
+                assert process.poll() is None, (folder / "server.log").read_text("utf-8")
+                time.sleep(0.1)
+        yield address
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(60)
+        log.close()
+
+
+def test_the_client_changes_no_package_of_mlflow(tmp_path: Path) -> None:
+    before = installed("mlflow")
+    copy = tmp_path / "both"
+    run([sys.executable, "-m", "venv", copy], tmp_path)
+    pip = copy / "bin" / "pip"
+    run([pip, "install", "--quiet", "--no-compile", "--requirement", SOURCES / "mlflow.txt"], tmp_path)
+    had = set(run([pip, "freeze"], tmp_path).splitlines())
+    assert had == set(run([before / "pip", "freeze"], tmp_path).splitlines())
+    run([pip, "install", "--quiet", "--no-compile", ROOT / "client"], tmp_path)
+    assert had <= set(run([pip, "freeze"], tmp_path).splitlines())
+    run([copy / "bin" / "python", "-c", "import mlflow, descent"], tmp_path)
