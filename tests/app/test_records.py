@@ -74,7 +74,7 @@ async def test_an_empty_log_is_its_end() -> None:
         ("GET", "", {"Accept": "text/html"}, 406, "INVALID_INPUT", "application/x-ndjson"),
         ("DELETE", "", {}, 405, "INVALID_INPUT", "Expected GET"),
         ("GET", "", {"Authorization": "Bearer x"}, 401, "UNAUTHENTICATED", ""),
-        ("GET", "", {"Origin": "https://elsewhere.example"}, 403, "FORBIDDEN", "Origin"),
+        ("GET", "", {"Origin": "https://elsewhere.example"}, 403, "FORBIDDEN", "DESCENT_ORIGINS"),
         ("POST", "", {"Content-Type": "application/json"}, 415, "INVALID_INPUT", "application/x-ndjson"),
     ],
 )
