@@ -7,6 +7,8 @@ One module for each format. Each has two functions:
 - `convert(unit, context)` reads a unit and returns a `Draft`: the manifest, what became what, and what could not be
   placed. It raises NotImported, with the file, the place in it and the reason, if the unit cannot be imported.
 
+A third, `join(units)`, is there where what several files say becomes one transaction; it is given all that was found.
+
 `reading` is the only module that opens files, `metrics` the table of metric names, and `runner` does what is common to
 all: it goes on after a file that fails, registers, and prints.
 """

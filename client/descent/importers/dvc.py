@@ -119,6 +119,7 @@ class _Pipeline:
         self.read = {item.path for stage in stages for item in stage.inputs}
         self.reports = _reports(design)
         self.artifacts = _artifacts(design)
+        self.named: str | None = None
         self.about = self._only_output() if context.model is not None and tagged is None else None
         if tagged is not None and tagged.name not in self.artifacts.values():
             self.artifacts[self._only_output()] = tagged.name
@@ -148,8 +149,10 @@ class _Pipeline:
         if self.tagged is not None and name == self.tagged.name:
             return self._valid(item, f"model:{name}@{self.tagged.version}")
         said = self.context.versions.get(item.path) or (name and self.context.versions.get(name)) or name
-        if item.path == self.about and self.context.model is not None:
-            said = "@".join(part for part in self.context.model if part)
+        if item.path == self.about and not self.context.versions.get(item.path):
+            at = At(item.path, item.at.path, item.at.source)
+            self.named = self.named or self.context.subject(self.draft, at, None, otherwise=item.hash or UNSTATED)
+            return self.named
         if said is None:
             return None
         label, _, version = said.partition("@")

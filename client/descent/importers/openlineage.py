@@ -9,12 +9,14 @@ it; that of an input what the last run before it wrote, as far as the events tel
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from descent.errors import NotImported
+from descent.importers.at import At
 from descent.importers.draft import UNSTATED, Context, Draft, Unit
 from descent.importers.moments import written
 from descent.importers.openlineage_events import Dataset, Events, Run, key_of, read_events, without_credentials
@@ -24,9 +26,15 @@ from descent.names import fault_in_name, fault_in_new_name
 _SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
 
 
+@dataclass(frozen=True)
+class EventFile(Unit):
+    """A file of events, with what ties it to others: the runs and datasets that it speaks of."""
+
+    keys: frozenset[str] = frozenset()
+
+
 def find(path: str, sources: Sources) -> Iterator[Unit]:
-    """Yield the files whose events are about the same runs and datasets together, without those that are invalid."""
-    together = _Together()
+    """Yield each file of events, without those that are invalid."""
     for file in sources.files(path, _SUFFIXES):
         events = Events()
         try:
@@ -35,7 +43,14 @@ def find(path: str, sources: Sources) -> Iterator[Unit]:
         except NotImported as error:
             sources.failed.append(error)
         else:
-            together.add(file, events.keys())
+            yield EventFile(str(file), (file,), frozenset(events.keys()))
+
+
+def join(units: Iterable[Unit]) -> Iterator[Unit]:
+    """Yield together the files whose events are about the same runs and datasets."""
+    together = _Together()
+    for unit in units:
+        together.add(unit.files[0], unit.keys if isinstance(unit, EventFile) else frozenset())
     for files in together.groups():
         more = f" and {len(files) - 1} more" if len(files) > 1 else ""
         yield Unit(f"{files[0]}{more}", tuple(files))
@@ -49,7 +64,7 @@ class _Together:
         self.leader: list[int] = []
         self.first: dict[str, int] = {}
 
-    def add(self, file: Path, keys: set[str]) -> None:
+    def add(self, file: Path, keys: frozenset[str]) -> None:
         number = len(self.files)
         self.files.append(file)
         self.leader.append(number)
@@ -95,6 +110,7 @@ class _Lineage:
         """What was written, by its reference."""
         self.writers = self._writers()
         self.about = self._only_output() if context.model is not None else None
+        self.named: str | None = None
 
     def add_all(self) -> None:
         for run in self.events.runs.values():
@@ -144,12 +160,19 @@ class _Lineage:
     def _model(self, dataset: Dataset, version: str) -> str | None:
         """Return the reference to the version that a dataset is; None if it is no model."""
         said = self.context.versions.get(dataset.key) or self.context.versions.get(dataset.at.at("name").value)
-        if said is None and dataset.key == self.about and self.context.model is not None:
-            said = "@".join(part for part in self.context.model if part)
+        if said is None and dataset.key == self.about:
+            return self._about(dataset, version)
         if said is None and not dataset.is_model:
             return None
         name, _, given = (said or dataset.key).partition("@")
         return self._valid(dataset, f"model:{name}@{given or version}")
+
+    def _about(self, dataset: Dataset, version: str) -> str:
+        """Return the reference to the version that --model names; it cannot be named by the events of two pipelines."""
+        if self.named is None:
+            at = At(dataset.key, dataset.at.path, dataset.at.source, dataset.at.line)
+            self.named = self.context.subject(self.draft, at, None, otherwise=version)
+        return self.named
 
     def _ref(self, dataset: Dataset, version: str) -> str:
         if model := self._model(dataset, version):

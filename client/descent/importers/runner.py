@@ -41,14 +41,15 @@ class Run:
         What others were derived from is registered before them. Raises Unreachable and Unintelligible: without a
         registry nothing goes on.
         """
-        drafts: list[Draft] = []
+        units: list[Unit] = []
         for path in paths:
-            found = len(drafts)
-            for outcome in self._drafted(path, drafts):
-                found = -1
-                yield outcome
-            if found == len(drafts) and not self.sources.failed:
-                yield Outcome(path, problems=[Problem("There is nothing of this format here.")])
+            yield from self._found(path, units)
+        drafts: list[Draft] = []
+        for unit in self.importer.join(units) if hasattr(self.importer, "join") else units:
+            try:
+                drafts.append(self._draft(unit))
+            except NotImported as error:
+                yield Outcome(error.source, problems=error.problems)
         for failure in self.sources.failed:
             yield Outcome(failure.source, problems=failure.problems)
         if self.client is not None and any(draft.items for draft in drafts):
@@ -63,16 +64,17 @@ class Run:
         nodes = self.client.lineage(ref)["nodes"]
         return [node["ref"] for node in nodes if node["kind"] == "MODEL_VERSION" and node["ref"] != ref]
 
-    def _drafted(self, path: str, drafts: list[Draft]) -> Iterator[Outcome]:
-        """Draft every transaction of a path; yield those that fail."""
+    def _found(self, path: str, units: list[Unit]) -> Iterator[Outcome]:
+        """Add the transactions in what a user named; yield why there are none."""
+        before = len(units)
         try:
             for unit in self.importer.find(path, self.sources):
-                try:
-                    drafts.append(self._draft(unit))
-                except NotImported as error:
-                    yield Outcome(error.source, problems=error.problems)
+                units.append(unit)  # noqa: PERF402 - what was found before a failure stays found
         except NotImported as error:
             yield Outcome(error.source, problems=error.problems)
+            return
+        if len(units) == before and not self.sources.failed:
+            yield Outcome(path, problems=[Problem("There is nothing of this format here.")])
 
     def _draft(self, unit: Unit) -> Draft:
         draft = self.importer.convert(unit, self.context)

@@ -9,7 +9,7 @@ import pytest
 from descent.client import Client
 from descent.importers.draft import Context, Draft
 from descent.importers.metrics import MetricTable
-from descent.importers.openlineage import convert, find
+from descent.importers.openlineage import convert, find, join
 from descent.importers.reading import Sources
 from tests.client.importers.imports import SHARED, dry, entity, imported, refusal, write
 from tests.support.server_process import ServerProcess
@@ -135,7 +135,9 @@ def test_the_events_of_a_run_in_several_files_add_up(tmp_path: Path) -> None:
     write(tmp_path / "2.json", event("r", "RUNNING", "2025-01-01T00:01:00Z", inputs=[data("b")]))
     write(tmp_path / "3.json", event("r", "COMPLETE", "2025-01-01T00:02:00Z", outputs=[data("c")]))
     write(tmp_path / "4.json", event("other", "COMPLETE", "2025-01-01T00:02:00Z", outputs=[data("z")]))
-    units = list(find(str(tmp_path), Sources()))
+    units = list(join(find(str(tmp_path), Sources())))
+    by_file = [unit for path in sorted(tmp_path.iterdir()) for unit in find(str(path), Sources())]
+    assert list(join(by_file)) == units
     assert [len(unit.files) for unit in units] == [3, 1]
     [out] = convert(units[0], Context(MetricTable("openlineage"))).manifest["datasets"]
     assert [one["ref"] for one in out["derivedFrom"]] == [f"dataset:s3://lake/{name}@unstated" for name in "ab"]
@@ -186,6 +188,15 @@ def test_model_names_the_one_output_that_nothing_reads(tmp_path: Path) -> None:
     events = write(tmp_path / "f" / "f.jsonl", lines(*PIPELINE[:2], *PIPELINE[4:]))
     assert "→ model:credit-risk@4.2, trained on" in dry("openlineage", events, "--model", "credit-risk@4.2").stdout
     assert "→ model:credit-risk@r3, trained on" in dry("openlineage", events, "--model", "credit-risk").stdout
+
+
+def test_model_cannot_be_of_two_pipelines(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        one = event(name, "COMPLETE", "2025-01-01T00:00:00Z", inputs=[data(f"{name}1")], outputs=[data(f"{name}2")])
+        write(tmp_path / f"{name}.json", one)
+    result = dry("openlineage", tmp_path, "--model", "m@1")
+    assert result.exit_code == 1
+    assert "about s3://lake/b2@None and an earlier one about s3://lake/a2@None" in result.stderr
 
 
 def test_a_table_that_is_read_and_written_is_no_cycle(server: ServerProcess, tmp_path: Path) -> None:
