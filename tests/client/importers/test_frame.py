@@ -163,18 +163,18 @@ def test_a_mapping_file_is_checked(mapping: str, said: str, tmp_path: Path) -> N
 
 def test_a_metric_without_direction_is_not_placed(server: ServerProcess, tmp_path: Path) -> None:
     file = write(
-        tmp_path / "r.json", results("unplaced", acc=0.5, wit=0.1, share=45.0, f1=45.0, mcc="N/A", mrr=float("nan"))
+        tmp_path / "r.json", results("unplaced", acc=0.5, sense=0.1, share=45.0, f1=45.0, mcc="N/A", mrr=float("nan"))
     )
     answer = imported(server, "lm-eval", file)
     reasons = {one["place"]: one["reason"] for one in answer["imports"][0]["notPlaced"]}
-    assert "direction is not given" in reasons["results.arc_easy.wit"]
+    assert "direction is not given" in reasons["results.arc_easy.sense"]
     assert reasons["results.arc_easy.f1"].startswith("f1 is from 0 to 1, and 45 was given: set a factor")
     assert "no finite number" in reasons["results.arc_easy.mrr"]
     mapping = write(
         tmp_path / "map.yaml",
         """\
 lm-eval:
-  wit: {direction: higher_is_better, category: bias, is_rate: true}
+  sense: {direction: higher_is_better, category: bias, is_rate: true}
   share: {metric: exact_match, factor: 0.01}
 metrics:
   f1: {factor: 0.01, suites: ["arc_*"]}
@@ -184,7 +184,7 @@ metrics:
     [*_, newest] = evaluations(server, "model:org/frame@unplaced")
     assert {m["name"]: m["value"] for m in newest["metrics"]} == {
         "acc": 0.5,
-        "wit": 0.1,
+        "sense": 0.1,
         "exact_match": 0.45,
         "f1": 0.45,
     }
