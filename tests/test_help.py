@@ -26,6 +26,7 @@ NOT_FOR_HELP = {
     "strawberry",
     "structlog",
     "uvicorn",
+    "xml",
     "yaml",
 }
 

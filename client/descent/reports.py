@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote
-from xml.etree import ElementTree as ET
 
 from descent.console import printable
 
@@ -59,6 +58,8 @@ _SPECIAL: Final = "\\`*_{}[]()<>#+!|~"
 
 def junit(reports: Iterable[Report]) -> str:
     """Return the reports as JUnit XML: a suite for each subject; what misses evidence is an error, no failure."""
+    from xml.etree import ElementTree as ET  # later: no other command needs it
+
     root = ET.Element("testsuites", name="descent")
     for report in reports:
         failed = [case for case in report.cases if case.outcome in (Outcome.FAILED, Outcome.BLOCKED)]

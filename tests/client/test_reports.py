@@ -1,6 +1,7 @@
 """Reports for CI: JUnit, SARIF and Markdown of what was checked, whatever characters it has."""
 
 import json
+import os
 from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
@@ -18,7 +19,7 @@ CASES = st.builds(
     message=TEXTS,
     saw=st.none() | TEXTS,
     name=TEXTS,
-    place=st.none() | TEXTS | st.just("https://r.example/gate/model:m@1"),
+    place=st.none() | st.binary(max_size=20).map(os.fsdecode) | st.just("https://r.example/gate/model:m@1"),
     line=st.none() | st.integers(1, 99),
     column=st.none() | st.integers(1, 99),
 )

@@ -27,6 +27,11 @@ _IDENTIFYING = frozenset(
 )
 """Fields that are compared with others, and so cannot be masked; none of them is free text."""
 
+_NO_PARENT = (
+    'Expected "model:NAME@VERSION", or that with a relation, ("model:NAME@VERSION", "merge"), got {!r}. '
+    "The ref of a run is None until its version is registered: `descent push` sends what is kept."
+)
+
 
 class Draft:
     """A model version and what is said about it, while it is made. Every method raises InvalidInput or InvalidManifest
@@ -49,10 +54,15 @@ class Draft:
         """Add the versions that this one was derived from; return those that were given without a relation."""
         derivations, implied = [], []
         for parent in parents:
-            ref, relation = (parent, None) if isinstance(parent, str) else parent
-            if relation is None:
-                implied.append(ref)
-            derivations.append({"ref": ref, "relation": (relation or "fine_tune").upper()})
+            match parent:
+                case str():
+                    ref, relation = parent, "fine_tune"
+                    implied.append(ref)
+                case (str() as ref, str() as relation):
+                    pass
+                case _:
+                    raise InvalidInput([Problem(_NO_PARENT.format(parent), field="parents")])
+            derivations.append({"ref": ref, "relation": relation.upper()})
         self._extend("parents", derivations)
         return implied
 

@@ -265,6 +265,12 @@ def test_names_and_parents_are_checked_at_once(options: dict[str, Any], words: s
         descent.run(**options)
 
 
+@pytest.mark.parametrize("parent", [None, 4, ("model:a@1",), ("model:a@1", None)])
+def test_what_is_no_parent_is_refused_at_once(parent: Any) -> None:
+    with pytest.raises(errors.InvalidInput, match=r"Expected \"model:NAME@VERSION\".*The ref of a run is None until"):
+        descent.run("m", parents=[parent])
+
+
 def test_what_cannot_be_registered_is_refused_when_it_is_logged(registry: Registry, said: list[str]) -> None:
     registry.on("Register", {"register": REGISTERED})
     with descent.run("m", version="1", url=registry.url, say=said.append) as run:
