@@ -36,7 +36,8 @@ def main(folder: Path) -> None:
         "run": run.info.run_id,
         "model": info.model_id,
         "params": known.data.params,
-        "metrics": known.data.metrics,
+        # of the model, which MLflow tells apart from what the run measured at later steps
+        "metrics": {one.key: one.value for one in mlflow.get_logged_model(info.model_id).metrics},
         "data": [f"{one.dataset.name}@{one.dataset.digest}" for one in known.inputs.dataset_inputs],
     }
     print(json.dumps(said))  # noqa: T201
