@@ -14,7 +14,7 @@ IMAGES = Path(__file__).parents[2] / "docs" / "images"
 VERSION = "model:EleutherAI/pythia-12b@step143000"
 PAGES = {
     "record": (f"/record/{VERSION}", 1180),
-    "lineage": (f"/lineage/{VERSION}?up=3&metric=pct_stereotype&kind=MODEL_VERSION", 560),
+    "lineage": (f"/lineage/{VERSION}?up=3&metric=pct_stereotype&kind=MODEL_VERSION", 760),
     "trend": (f"/trend/{VERSION}?metric=pct_stereotype&slice=everybody", 720),
     "population": ("/population?attribute=source&value=Books3", 760),
 }
