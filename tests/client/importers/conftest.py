@@ -1,4 +1,4 @@
-"""A registry of its own for the tests of importers, one for each process that runs tests."""
+"""A registry of its own for each module that tests importers."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.server_process import ServerProcess
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server() -> Iterator[ServerProcess]:
     with ServerProcess("memory:") as running:
         yield running
