@@ -98,9 +98,12 @@ def _(target: Target) -> None:
     assert "mean" not in error["message"]
 
 
-@attack("graphql-cop: no console is shown")
+@attack("graphql-cop: no console is shown to strangers")
 def _(target: Target) -> None:
-    for path in ("/graphql", "/graphiql", "/playground", "/console", "/altair"):
+    shown = target.http.get("/graphql", headers={"accept": "text/html"})
+    assert (shown.status_code, shown.headers["location"].partition("?")[0]) == (303, "/sign-in")
+    assert not shown.text
+    for path in ("/graphiql", "/playground", "/console", "/altair"):
         answer = target.http.get(path, headers={"accept": "text/html"})
         assert answer.status_code in {401, 404, 405, 406}, (path, answer.status_code)
         assert "graphiql" not in answer.text.lower().replace(path, "")

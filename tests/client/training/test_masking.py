@@ -89,7 +89,8 @@ def test_what_the_environment_keeps_secret_is_nowhere(secret: str, text: str, at
     assert secret not in json.dumps(masked(config, {"WANDB_API_KEY": secret}))
     keyed = masked({secret: 1, f"{secret}2": 2}, {"WANDB_API_KEY": secret})
     assert secret not in json.dumps(keyed)
-    assert sorted(keyed.values()) == [1, 2]
+    by_chance = any(is_secret_name(name) for name in (secret, f"{secret}2"))  # one that has "pwd" in it
+    assert by_chance or sorted(keyed.values()) == [1, 2]
 
 
 @given(SECRETS, SECRETS)
