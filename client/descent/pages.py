@@ -163,7 +163,8 @@ def print_build(record: Record) -> None:
         _items("Config", [json.dumps(parameters, ensure_ascii=False)])
     if environment:
         machine = [(part, environment[part]) for part in ("python", "hardware") if environment.get(part)]
-        _pairs("Environment", machine + [(one["name"], one["version"]) for one in environment["dependencies"]])
+        packages = ", ".join(f"{one['name']} {one['version']}" for one in environment["dependencies"])
+        _pairs("Environment", machine + [("packages", packages)] * bool(packages))
     _table("Artifacts", ("uri", "digest", "size"), record["artifacts"])
 
 
