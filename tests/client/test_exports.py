@@ -396,8 +396,19 @@ def test_a_card_for_hugging_face(server: ServerProcess) -> None:
     [index] = found["model-index"]
     [result] = index["results"]
     assert result["metrics"][0] == {"type": "accuracy", "value": 0.5, "name": "accuracy"}
-    assert result["dataset"]["name"] == "dataset:loans@2024-12#holdout"
-    for heading in ("## Uses", "### Out-of-Scope Use", "## Bias, Risks, and Limitations", "## Training Data"):
+    assert result["dataset"] == {
+        "name": "dataset:loans@2024-12#holdout",
+        "type": "loans",
+        "revision": "2024-12",
+        "split": "holdout",
+    }
+    for heading in (
+        "## Uses",
+        "### Direct Use",
+        "### Out-of-Scope Use",
+        "## Bias, Risks, and Limitations",
+        "## Training Data",
+    ):
         assert f"\n{heading}\n" in text
     assert "<b>" not in text.replace("\\<b\\>", "")
     single = yaml.safe_load(exported(server, "hf-card", VERSION).split("---\n", 2)[1])
@@ -435,6 +446,14 @@ def test_a_card_can_be_imported(server: ServerProcess, tmp_path: Path) -> None:
     done = dry("hf", tmp_path, "--model", "copy@1")
     assert done.exit_code == 0, done.stderr
     assert "parent model:credit-risk@main (fine_tune: base_model_relation)" in done.stdout
+
+
+def test_what_a_card_says_of_safety_and_results_can_be_imported(server: ServerProcess, tmp_path: Path) -> None:
+    exported(server, "hf-card", "model:odd@1", "-o", str(tmp_path / "README.md"))
+    done = dry("hf", tmp_path, "--model", "copy@1")
+    assert done.exit_code == 0, done.stderr
+    assert "safety profile: intended use, uses out of scope" in done.stdout
+    assert "by loans 2024-12" in done.stdout
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -44,7 +44,7 @@ def _result(graph: Graph, evaluation: Node) -> dict[str, Any]:
     suite = evaluation.content["suite"]
     name = f"{suite['name']} {suite['version']}"
     data = next((one.ref for one, _ in graph.out(evaluation, "EVALUATED_ON")), None)
-    dataset: dict[str, Any] = {"name": data or name, "type": (data or suite["name"]).partition(":")[2] or suite["name"]}
+    dataset = {"name": name, "type": suite["name"], "revision": suite["version"]} if data is None else _dataset(data)
     metrics = []
     for one in evaluation.content["metrics"]:
         groups = ", ".join(f"{part['attribute']}={part['value']}" for part in one.get("slice", ()))
@@ -54,6 +54,13 @@ def _result(graph: Graph, evaluation: Node) -> dict[str, Any]:
     return {"task": {"type": "other", "name": name}, "dataset": dataset, "metrics": metrics}
 
 
+def _dataset(ref: str) -> dict[str, Any]:
+    """Return the data of a result as the Hub knows it: a repository, its revision and the split of it."""
+    whole, _, split = ref.partition("#")
+    name, _, revision = whole.partition(":")[2].rpartition("@")
+    return {"name": ref, "type": name, "revision": revision} | ({"split": split} if split else {})
+
+
 def _text(graph: Graph, node: Node) -> Iterator[str]:
     yield f"# {_md(node.content['name'])} {_md(node.content['version'])}\n"
     if "description" in node.content:
@@ -61,7 +68,10 @@ def _text(graph: Graph, node: Node) -> Iterator[str]:
     profile = graph.current(node, "SAFETY_PROFILE")
     content = {} if profile is None else profile.content
     yield "## Uses\n"
-    yield _md(content.get("intendedUse", "No safety profile is recorded: what it is for is not known.")) + "\n"
+    if profile is None:
+        yield "No safety profile is recorded: what it is for is not known.\n"
+    else:
+        yield f"### Direct Use\n\n{_md(content['intendedUse'])}\n"
     yield from _list("### Out-of-Scope Use", content.get("mustNotDo", ()))
     biases = [
         f"{one['attribute']} {one.get('value', '')}".strip() + f": {one['description']}"
