@@ -4,6 +4,7 @@ A task is a suite, with the version of the task; what else decides which questio
 shots, filter, limit, prompt, chat template. Groups are suites too.
 """
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -73,10 +74,10 @@ def convert(unit: Unit, context: Context) -> Draft:
     tasks = _tasks(root)
     draft = Draft(unit.source)
     subject = _subject(root, draft, context)
-    evaluated_at = _moment(root)
+    evaluated_at = _moment(root, draft)
     items = {samples_of(one): read_samples(one) for one in samples}
     for task in tasks:
-        for filter, given in _by_filter(root, task).items():
+        for filter, given in _by_filter(root, task, draft).items():
             suite = {
                 "name": task.name,
                 "version": _label(root.at("versions", task.name)) or UNSTATED,
@@ -199,9 +200,12 @@ def _label(at: At) -> str | None:
     return None if label in (None, "N/A", "Yaml", "null") else label
 
 
-def _moment(root: At) -> str | None:
-    seconds = root.at("date").number()
+def _moment(root: At, draft: Draft) -> str | None:
+    date = root.at("date")
+    seconds = date.number()
     if seconds is None or not 0 < seconds < 32503680000:  # the year 3000
+        if date:
+            draft.skip("date", f"{str(date.value)[:40]} is no moment: expected seconds since 1970.")
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
@@ -209,13 +213,16 @@ def _moment(root: At) -> str | None:
 # ---------------------------------------------------------------- the results
 
 
-def _by_filter(root: At, task: _Task) -> dict[str, list[Given]]:
-    """Return the results of a task by the filter of the answers; "" for none."""
+def _by_filter(root: At, task: _Task, draft: Draft) -> dict[str, list[Given]]:
+    """Return the results of a task by the filter of the answers; "" for none. The draft names those that are text."""
     found: defaultdict[str, list[Given]] = defaultdict(list)
     members = task.at.mapping()
     for key, at in members.items():
         metric, _, filter = key.partition(",")
-        if metric in _WORDS or "_stderr" in metric or isinstance(at.value, str | bool | list | dict | None):
+        if metric in _WORDS or "_stderr" in metric or isinstance(at.value, list | dict | None):
+            continue
+        if isinstance(at.value, str | bool):
+            draft.skip(at.place, f"{json.dumps(at.value, ensure_ascii=False)[:40]} is no number.")
             continue
         error = members.get(f"{metric}_stderr,{filter}" if filter else f"{metric}_stderr")
         found["" if filter == "none" else filter].append(

@@ -88,6 +88,20 @@ def test_results_of_0_4(server: ServerProcess, tmp_path: Path) -> None:
     )
 
 
+def test_a_result_that_is_text_and_an_impossible_date_are_named(server: ServerProcess, tmp_path: Path) -> None:
+    content = results("org/texts", date=1e18)
+    content["results"]["arc_easy"]["acc,none"] = "0.45"
+    content["results"]["humaneval"]["pass@1,create_test"] = True
+    [one] = imported(server, "lm-eval", write(tmp_path / "r.json", content))["imports"]
+    reasons = {each["place"]: each["reason"] for each in one["notPlaced"]}
+    assert reasons['results.arc_easy["acc,none"]'] == '"0.45" is no number.'
+    assert reasons['results.humaneval["pass@1,create_test"]'] == "true is no number."
+    assert reasons["date"] == "1e+18 is no moment: expected seconds since 1970."
+    found = {each["suite"]["name"]: each for each in evaluations(server, "model:org/texts@main")}
+    assert [metric["name"] for metric in found["arc_easy"]["metrics"]] == ["acc_norm"]
+    assert {each["evaluatedAt"] for each in found.values()} == {None}
+
+
 def test_results_of_0_3_and_of_bigscience(server: ServerProcess, tmp_path: Path) -> None:
     old = {
         "results": {
@@ -197,7 +211,7 @@ ARGS = {"model_args": "pretrained=a/b"}
         ({"results": {"t": {"acc": 0.5}}, "config": {"model_args": "pretrained=/data/x"}}, "is a path on the machine"),
         (
             {"results": {"t": {"acc": "nan"}}, "config": {"model_args": "pretrained=a/b"}},
-            "has nothing that could be registered",
+            'results.t.acc: "nan" is no number',
         ),
         ({"results": {"t": {"acc": 1e400}}, "config": {"model_args": "pretrained=a/b"}}, "no finite number"),
         ({"results": [{"acc": 1}]}, "results[0]: Expected a task_name."),
