@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 from descent.importers.at import At
@@ -129,7 +130,7 @@ def convert(unit: Unit, context: Context) -> Draft:
     draft.bare.clear()
     draft.manifest["models"] = [_model(ref, subject, records, draft)]
     _metrics(ref, subject, records, draft, context)
-    _say_what_is_left(subject, draft)
+    _say_what_is_left(ref, subject, draft)
     return draft
 
 
@@ -273,11 +274,13 @@ def _of_subject(subject: Subject, draft: Draft) -> Iterator[Measured]:
         yield one
 
 
-def _say_what_is_left(subject: Subject, draft: Draft) -> None:
+def _say_what_is_left(ref: str, subject: Subject, draft: Draft) -> None:
     version = subject.registered
     if version is None:
         return
     for what, values in (("stage", [version.stage] if version.stage else []), ("alias", version.aliases)):
         for value in values:
-            hint = f"descent deploy {version.name}@{version.version} --claimed-by PERSON --source MLflow"
-            draft.skip(what, f"{value}: it names no endpoint, so it is no deployment. If it served: {hint}.")
+            where = "--environment ENVIRONMENT --endpoint ENDPOINT"
+            hint = f"descent deploy {quote(ref)} {where} --claimed-by PERSON --source MLflow"
+            # no full stop after the command, which is copied
+            draft.skip(what, f"{value}: it names no endpoint, so it is no deployment. If it served: {hint}")

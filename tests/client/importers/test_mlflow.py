@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 import sqlite3
 import threading
 from collections import Counter
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from descent.cli import app
 from tests.client.importers.imports import SHARED, dry, entity, evaluations, imported, refusal, write
 from tests.support.server_process import ServerProcess
 
@@ -123,7 +126,10 @@ def test_an_export_of_mlflow_3(server: ServerProcess, tmp_path: Path) -> None:
     assert artifact["digest"] == "sha256:" + hashlib.sha256(b"\x80\x04N.").hexdigest()
     reasons = {each["place"]: each["reason"] for each in one["notPlaced"]}
     assert "looks like a secret" in reasons["params.hf_token"]
-    assert "--claimed-by" in reasons["stage"]
+    hint = reasons["stage"].partition("If it served: descent ")[2]
+    command = hint.replace("ENVIRONMENT", "prod").replace("ENDPOINT", "scoring").replace("PERSON", "Ada")
+    result = CliRunner().invoke(app, shlex.split(command), env={"DESCENT_URL": server.url})
+    assert result.exit_code == 0, result.output
     assert "champion" in reasons["alias"]
     assert imported(server, "mlflow", folder)["created"] == 0
 
