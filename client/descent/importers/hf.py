@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from descent.importers.at import At
 from descent.importers.draft import Context, Draft, Unit, json_config
-from descent.importers.hf_card import Card, read_card, safety_profile, summary
+from descent.importers.hf_card import Card, model_name, read_card, safety_profile, summary
 from descent.importers.hf_lineage import lineage
 from descent.importers.hf_results import FOLDER, model_index, result_files
 from descent.importers.hf_weights import artifacts
@@ -79,7 +79,7 @@ def convert(unit: Unit, context: Context) -> Draft:
     repository = _repository(file)
     draft = Draft(unit.source)
     card = _card(repository, draft)
-    name, version, how = _identity(file, repository)
+    name, version, how = _identity(file, repository, card)
     subject = context.subject(draft, At(name, (how,), unit.source), version, otherwise="main")
     draft.bare.clear()  # it is described here
     model = _model(subject, repository, card, draft)
@@ -126,8 +126,11 @@ def _place(repository: Repository, card: Card | None) -> str:
 # ---------------------------------------------------------------- which version
 
 
-def _identity(file: Path, repository: Repository) -> tuple[str | None, str | None, str]:
-    """Return name and commit, and what they are from: the cache, a clone, a download, else the name of the file."""
+def _identity(file: Path, repository: Repository, card: Card | None) -> tuple[str | None, str | None, str]:
+    """Return name and commit, and what they are from: the cache, a clone, a download, else the name of the file.
+
+    A card alone that is called README.md is of the model that its front matter names, if it names one.
+    """
     parts = file.absolute().parts
     for place, part in enumerate(parts):
         if cached := _CACHE.fullmatch(part):
@@ -136,6 +139,9 @@ def _identity(file: Path, repository: Repository) -> tuple[str | None, str | Non
             )
             return cached["name"].replace("--", "/"), commit, "cache"
     if repository.folder is None:
+        if card is not None and file.name.lower() in {name.lower() for name in _CARD}:
+            name, how = model_name(card)
+            return name, None, how
         return file.stem, None, "name of the file"
     if not file.is_dir():
         return None, None, "name"  # one file of a repository says nothing of the others

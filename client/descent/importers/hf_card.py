@@ -84,9 +84,19 @@ def summary(card: Card) -> str | None:
     return f"From the model card: {'; '.join(parts)}."[:4000] if parts else None
 
 
+def model_name(card: Card) -> tuple[str | None, str]:
+    """Return the name that the front matter gives the model, and where: `model_name`, or that of one `model-index`."""
+    listed = list(card.front.at("model-index").one_or_more())
+    for at in (card.front.at("model_name"), *(one.at("name") for one in listed if len(listed) == 1)):
+        if isinstance(at.value, str) and at.value.strip():
+            return at.value.strip(), at.place
+    return None, "name"
+
+
 def say_what_is_left(card: Card, draft: Draft) -> None:
     """Say which keys of the front matter nothing was made of."""
-    left = [key for key in card.front.mapping() if key not in _PLACED]
+    placed = {*_PLACED, *(place for place, _ in draft.placed)}
+    left = [key for key in card.front.mapping() if key not in placed]
     if left:
         draft.skip("front matter", f"No place for {', '.join(left)}.")
 

@@ -15,8 +15,12 @@ _RELATIONS: Final = {
     "adapter": "ADAPTER", "finetune": "FINE_TUNE", "finetuned": "FINE_TUNE", "fine-tune": "FINE_TUNE",
     "merge": "MERGE", "quantized": "QUANTIZE", "quantised": "QUANTIZE", "distill": "DISTILL", "distilled": "DISTILL",
 }  # fmt: skip
+_HUB_RELATIONS: Final = ("finetune", "adapter", "merge", "quantized")
 _MERGED: Final = {"merge", "mergekit", "merged", "lazymergekit", "frankenmoe"}
 _QUANTIZED: Final = {"gguf", "gptq", "awq", "exl2", "ggml"}
+_OUTPUTS: Final = ("output/", "outputs/")
+"""Folders into which examples of mergekit write."""
+
 _URL: Final = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?:models/|datasets/)?", re.IGNORECASE)
 
 
@@ -39,6 +43,8 @@ def lineage(subject: str, card: Card | None, parts: Mapping[str, At], weights: W
     merged = _merged(card, parts, draft)
     adapted = parts["adapter"].at("base_model_name_or_path")
     quantized = weights.base_models if weights is not None else []
+    if card is not None and (stated := card.front.at("base_model_relation")) and _stated_relation(stated) is None:
+        draft.skip(stated.place, f'"{str(stated.value)[:40]}" is no relation: expected {", ".join(_HUB_RELATIONS)}.')
     relation, why = _relation(card, parts, weights, merged=bool(merged), several=len(listed) > 1)
     sources: list[tuple[At, str, str | None]] = []
     if isinstance(adapted.value, str) and adapted.value.strip():
@@ -48,7 +54,7 @@ def lineage(subject: str, card: Card | None, parts: Mapping[str, At], weights: W
     for at, written, revision in sources:
         name = _URL.sub("", written).rstrip("/ ")
         key = name.casefold()
-        if not _usable(at, name, draft) or key in seen:
+        if not _names_model(at, name, draft) or key in seen:
             continue
         seen.add(key)
         ref = f"model:{name}@{revision or 'main'}"
@@ -74,10 +80,10 @@ def _relation(
 ) -> tuple[str, str]:
     """Return the relation to the parents, and what shows it."""
     front = card.front if card is not None else At(None, (), "")
-    stated = front.at("base_model_relation").value
+    stated = front.at("base_model_relation")
     tags = {str(one.value).lower() for one in front.at("tags").one_or_more()}
-    if isinstance(stated, str) and stated.lower() in _RELATIONS:
-        return _RELATIONS[stated.lower()], "base_model_relation"
+    if how := _stated_relation(stated):
+        return how, "base_model_relation"
     if merged:
         return "MERGE", "mergekit configuration"
     if parts["adapter"]:
@@ -95,7 +101,12 @@ def _relation(
         "adapter-transformers",
     ):
         return "ADAPTER", "tags of the card"
-    return "FINE_TUNE", "what base_model means where the card says no more"
+    unknown = "OTHER", "base_model_relation is none that is known"
+    return unknown if stated else ("FINE_TUNE", "what base_model means where the card says no more")
+
+
+def _stated_relation(at: At) -> str | None:
+    return _RELATIONS.get(at.value.strip().lower()) if isinstance(at.value, str) else None
 
 
 def _base_models(card: Card | None, draft: Draft) -> list[tuple[At, str]]:
@@ -106,6 +117,14 @@ def _base_models(card: Card | None, draft: Draft) -> list[tuple[At, str]]:
             continue
         found.append((at, at.value.strip()))
     return found
+
+
+def _names_model(at: At, name: str, draft: Draft) -> bool:
+    """Return whether a text can name a model of the hub; the draft says what cannot, such as a path of mergekit."""
+    if name.count("/") > 1 or name.startswith(_OUTPUTS):
+        draft.skip(at.place, f'"{name}" is a path on another machine, which names no model: expected OWNER/NAME.')
+        return False
+    return _usable(at, name, draft)
 
 
 def _usable(at: At, name: str, draft: Draft) -> bool:

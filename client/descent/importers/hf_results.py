@@ -15,6 +15,8 @@ FOLDER: Final = ".eval_results"
 def model_index(front: At, subject: str, draft: Draft, context: Context) -> None:
     """Add the results of a `model-index`: each names its dataset, metrics and source."""
     for model in front.at("model-index").one_or_more():
+        if not isinstance(model.value, dict):
+            draft.skip(model.place, model.expected("a mapping with results").problems[0].message)
         for result in model.at("results").one_or_more():
             try:
                 _result(result, subject, draft, context)

@@ -57,6 +57,9 @@ base_model: one/a
         ({"license": "mit"}, MERGE, [("MERGE", "one/a"), ("MERGE", "one/b"), ("MERGE", "one/lora")]),
         ({"base_model": ["", None, "/home/me/model", "a@b"], "license": "mit"}, "", []),
         ({"base_model": [], "license": "mit"}, "", []),
+        ({"base_model": "org/a", "base_model_relation": "bogus"}, "", [("OTHER", "org/a")]),
+        ({"base_model": "org/a", "base_model_relation": ["merge"]}, "", [("OTHER", "org/a")]),
+        ({"base_model": "org/a", "base_model_relation": " Adapter"}, "", [("ADAPTER", "org/a")]),
     ],
 )
 def test_relations(
@@ -78,6 +81,39 @@ def test_what_is_no_parent_is_said(tmp_path: Path) -> None:
     assert "base_model[2]" in said
     assert "datasets[1]" in said
     assert "trained on dataset:org/d@main (role train" in said
+
+
+def test_a_relation_and_a_model_index_of_another_shape_are_named(tmp_path: Path) -> None:
+    front = {"base_model": "org/a", "base_model_relation": "bogus", "model-index": 7}
+    said = dry("hf", write(tmp_path / "c.md", card(**front))).stdout
+    assert '"bogus" is no relation: expected finetune, adapter, merge, quantized.' in said
+    assert "(other: base_model_relation is none that is known)" in said
+    assert "where the card says no more" not in said
+    assert "Expected a mapping with results, got the number 7." in said
+
+
+PLACEHOLDERS = """\
+```yaml
+models:
+- model: previous/model/path
+- model: output/first
+- model: ./x
+- model: ../y
+- model: /z
+- model: org/real
+merge_method: ties
+base_model: previous/model/path
+```
+"""
+
+
+def test_placeholders_and_local_paths_of_a_merge_are_no_parents(server: ServerProcess, tmp_path: Path) -> None:
+    file = write(tmp_path / "placeholders.md", card(PLACEHOLDERS, license="mit"))
+    [one] = imported(server, "hf", file)["imports"]
+    assert parents(server, "model:placeholders@main") == [("MERGE", "model:org/real@main")]
+    reasons = [each["reason"] for each in one["notPlaced"]]
+    for path in ("previous/model/path", "output/first", "./x", "../y", "/z"):
+        assert any(reason.startswith(f'"{path}" is a path on another machine') for reason in reasons), path
 
 
 def test_an_order_that_puts_children_first_makes_no_conflict(server: ServerProcess, tmp_path: Path) -> None:
@@ -212,6 +248,21 @@ def test_a_folder_of_repositories_and_cards(tmp_path: Path) -> None:
     write(tmp_path / "notes.txt", "no card")
     said = dry("hf", tmp_path).stdout
     assert {name for name in ("one", "two", "three") if f"→ model:{name}@main" in said} == {"one", "two", "three"}
+
+
+def test_a_card_called_readme_names_no_model_by_its_file(tmp_path: Path) -> None:
+    file = write(tmp_path / "README.md", card(license="mit"))
+    assert "give --model NAME@VERSION" in refusal("hf", file)
+    assert "→ model:org/named@2, as you said" in dry("hf", file, "--model", "org/named@2").stdout
+    assert f"→ model:{tmp_path.name}@main" in dry("hf", tmp_path).stdout
+    write(file, card(**{"model-index": [{"name": "indexed", "results": []}]}))
+    assert "→ model:indexed@main" in dry("hf", file).stdout
+    write(file, card(**{"model-index": [{"name": "one"}, {"name": "other"}]}))
+    assert "give --model NAME@VERSION" in refusal("hf", file)
+    write(file, card(model_name="stated"))
+    said = dry("hf", file).stdout
+    assert "→ model:stated@main" in said
+    assert "No place for" not in said
 
 
 def test_links_that_lead_out_of_a_repository(tmp_path: Path) -> None:
@@ -359,4 +410,4 @@ def test_real_cards_are_imported_or_refused_for_a_reason(server: ServerProcess) 
         for one in found["placed"]
         if one["became"].startswith("parent ")
     )
-    assert became == {"merge": 55, "fine_tune": 35, "other": 4, "adapter": 3}
+    assert became == {"merge": 53, "fine_tune": 35, "other": 4, "adapter": 3}
