@@ -5,6 +5,7 @@ import json
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
@@ -16,6 +17,8 @@ from descent.errors import InvalidManifest
 from descent.manifest import parse_manifest
 from descentd.graph.model.errors import DescentError, Invalid
 from descentd.graph.store.memory import MemoryStore
+from tests.client import answers
+from tests.client.registry import Registry
 from tests.client.test_cli import run, write
 from tests.graph.samples import registry as sample
 from tests.graph.samples import send
@@ -160,6 +163,44 @@ def test_reports_of_what_was_refused(style: str, tmp_path: Path) -> None:
         assert ran.exit_code == 1
         assert "bad.json" in ran.stdout
         assert "error: " in ran.stderr
+
+
+@pytest.mark.parametrize("style", ["junit", "sarif", "markdown"])
+def test_reports_of_a_gate_that_gave_no_answer(style: str, registry: Registry) -> None:
+    nothing = {"message": "There is no such version.", "extensions": {"code": "NOT_FOUND", "field": "of"}}
+    registry.on("Register", {"register": answers.REGISTERED})
+    for operation in ("Gate", "GateDecision"):
+        registry.refuse(operation, nothing)
+    asked = ("gate", "model:m@1", "-e", "production"), ("gate", "--replay", "id"), ("register", "-", "--gate", "prod")
+    for command in asked:
+        ran = run(*command, "--format", style, registry=registry, stdin=json.dumps({"models": [MODEL]}))
+        assert (ran.exit_code, failures(style, ran.stdout)) == (1, 1), ran.output
+        assert "There is no such version." in ran.stdout
+        assert "error: " in ran.stderr
+    ran = run(*asked[0], "--format", style, "--url", "http://127.0.0.1:9")
+    assert (ran.exit_code, failures(style, ran.stdout)) == (1, 1)
+    assert "No server answers at http" in ran.stdout
+    for plain in ("table", "json"):
+        assert run(*asked[0], "--format", plain, registry=registry).stdout == ""
+
+
+@pytest.mark.parametrize("style", ["junit", "sarif", "markdown"])
+@pytest.mark.parametrize("command", ["check", "register"])
+def test_reports_of_a_file_that_cannot_be_read(command: str, style: str, tmp_path: Path) -> None:
+    ran = run(command, str(tmp_path / "none.yaml"), "--format", style)
+    assert (ran.exit_code, failures(style, ran.stdout)) == (2, 1)
+    assert "cannot be read: No such file or directory." in ran.stdout
+
+
+def failures(style: str, written: str) -> int:
+    """How many failures a report has; it has to be a whole one."""
+    match style:
+        case "junit":
+            return len(ET.fromstring(written).findall("testsuite/testcase/failure"))
+        case "sarif":
+            return len(json.loads(written)["runs"][0]["results"])
+        case _:
+            return written.count("| ❌ FAILED |")
 
 
 # ---------------------------------------------------------------- catalogue and schema

@@ -310,6 +310,36 @@ def test_trained_on(full: Registry) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("term", "apart"),
+    [
+        ("age_group=65+,language=en", "trained-on age_group=65+ language=en"),
+        ("age_group=65+, language=en,de", "trained-on age_group=65+ language=en,de"),
+        ("age_group=18-64,65+,age_group=66", "trained-on age_group=18-64,65+ age_group=66"),
+    ],
+)
+def test_an_attribute_within_the_values_of_another_is_refused(term: str, apart: str, full: Registry) -> None:
+    result = run("trained-on", term, registry=full)
+    assert (result.exit_code, result.stdout) == (2, "")
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert f"write each attribute as an argument of its own: {apart}" in said
+    assert not full.variables("TrainedOn")
+
+
+@pytest.mark.parametrize(
+    ("term", "values"),
+    [
+        ("range=x=1", ["x=1"]),
+        (r"range=65+,x\=1", ["65+", "x=1"]),
+        ("range=<18,>=65", ["<18", ">=65"]),
+        (r"range=65+\,x=1", ["65+,x=1"]),
+    ],
+)
+def test_a_value_may_have_an_equals_sign(term: str, values: list[str], full: Registry) -> None:
+    assert run("trained-on", term, registry=full).exit_code == 0
+    assert full.variables("TrainedOn")[0]["population"] == {"all": [{"attribute": "range", "values": values}]}
+
+
 def test_a_misspelt_population_is_warned_of(full: Registry) -> None:
     result = run("trained-on", "age_group=66", "regoin=US", registry=full)
     assert result.exit_code == 0

@@ -1,6 +1,7 @@
 """`descent trained-on`: which versions learned from a population."""
 
 import re
+import shlex
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -13,6 +14,9 @@ from descent.names import normal
 from descent.options import All, AsOf, First, Output, Session, Url, limit_of
 
 Term = tuple[str, list[str]]
+
+_TERM = re.compile(r"\s*\w[\w .:/-]*=")
+"""How a text starts that is a term of its own: the name of an attribute, and an equals sign without a backslash."""
 
 
 class Verdict(StrEnum):
@@ -37,7 +41,7 @@ def trained_on(
         list[str],
         typer.Argument(
             metavar="ATTRIBUTE=VALUE,…",
-            help="A partition must have every attribute with any of its values; write \\, for a comma in a value.",
+            help="A partition must have every attribute with any of its values; \\, and \\= are these in a value.",
         ),
     ],
     verdict: Annotated[
@@ -78,12 +82,31 @@ def trained_on(
 
 def _term(text: str) -> Term:
     attribute, equals, values = text.partition("=")
-    parts = [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:[^,\\]|\\.)+", values)]
+    written = re.findall(r"(?:[^,\\]|\\.)+", values)
+    parts = [re.sub(r"\\(.)", r"\1", part) for part in written]
     if not attribute or not equals or not parts:
         raise typer.BadParameter(
             f"{text} is not a term: write ATTRIBUTE=VALUE, for example age_group=65+.", param_hint="population"
         )
+    for part in written[1:]:
+        if _TERM.match(part):
+            raise typer.BadParameter(
+                f"{part.strip()} is an attribute within the values of {attribute}: write each attribute as an argument "
+                f"of its own: {_apart(attribute, written)}; or \\= if it is a value with an equals sign.",
+                param_hint="population",
+            )
     return attribute, parts
+
+
+def _apart(attribute: str, written: Sequence[str]) -> str:
+    """Return the command with an argument for each attribute that was written in one."""
+    terms = [f"{attribute}={written[0].strip()}"]
+    for part in written[1:]:
+        if _TERM.match(part):
+            terms.append(part.strip())
+        else:
+            terms[-1] += f",{part}"
+    return " ".join(["trained-on", *(shlex.quote(term) if " " in term else term for term in terms)])
 
 
 def _row(edge: dict[str, Any]) -> tuple[str | None, ...]:

@@ -13,8 +13,9 @@ from descent.commands.reporting import (
     print_reports,
     report_format,
     report_gate,
+    unanswered_report,
 )
-from descent.errors import GateBlocked
+from descent.errors import DescentError, GateBlocked
 from descent.options import Output, Session, Url
 
 Environment = Annotated[str, typer.Option("--environment", "-e", metavar="NAME", help="Where it is to serve.")]
@@ -50,8 +51,12 @@ def gate(
         return
     if ref is None or environment is None:
         raise typer.BadParameter("Name a version and an --environment, or a decision with --replay.")
-    with session.client() as client:
-        found = client.gate(ref, environment)
+    try:
+        with session.client() as client:
+            found = client.gate(ref, environment)
+    except DescentError as error:
+        print_reports(style, [unanswered_report(error, f"{ref} for {environment}", ref)])
+        raise
     if style is ReportFormat.JSON:
         console.print_json(found)
     elif not print_reports(style, [gate_report(found, ref, environment, client.url)]):
@@ -62,8 +67,12 @@ def gate(
 
 
 def _replay(session: Session, decision: str, style: ReportFormat) -> None:
-    with session.client() as client:
-        found = client.gate_decision(decision)
+    try:
+        with session.client() as client:
+            found = client.gate_decision(decision)
+    except DescentError as error:
+        print_reports(style, [unanswered_report(error, decision, decision)])
+        raise
     again = found["replay"]
     if style is ReportFormat.JSON:
         console.print_json(found)

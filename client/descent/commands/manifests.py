@@ -23,8 +23,9 @@ from descent.commands.reporting import (
     problems_report,
     report_format,
     report_gate,
+    unanswered_report,
 )
-from descent.errors import DescentError, InvalidManifest
+from descent.errors import DescentError, InvalidManifest, Problem
 from descent.options import Session, Url
 from descent.progress import LARGE, bytes_progress
 from descent.reports import Case, Outcome, Report
@@ -60,7 +61,7 @@ def check(
     are problems, with 3 if all that is wrong are versions without a safety profile.
     """
     style = report_format(context, output)
-    outcomes = [_examine(file, profile=profile, new=True, metrics=metrics or ()) for file in files]
+    outcomes = [_examine(file, style, profile=profile, new=True, metrics=metrics or ()) for file in files]
     checked = list(zip(files, outcomes, strict=True))
     if style is ReportFormat.JSON:
         console.print_json([_as_json(file, outcome) for file, outcome in checked])
@@ -93,7 +94,7 @@ def register(
     evidence is missing.
     """
     style = report_format(context, output)
-    outcomes = [_examine(file, profile=profile) for file in files]
+    outcomes = [_examine(file, style, profile=profile) for file in files]
     if any(isinstance(outcome, InvalidManifest) for outcome in outcomes):
         for outcome in outcomes:
             if isinstance(outcome, InvalidManifest):
@@ -125,7 +126,7 @@ def _end_if_invalid(outcomes: Sequence["Manifest | InvalidManifest"]) -> None:
 
 
 def _examine(
-    file: str, *, profile: bool, new: bool = False, metrics: Collection[str] = ()
+    file: str, style: ReportFormat, *, profile: bool, new: bool = False, metrics: Collection[str] = ()
 ) -> "Manifest | InvalidManifest":
     """Return the manifest in a file, or the error that lists its problems.
 
@@ -136,6 +137,9 @@ def _examine(
         manifest.check(new=new, profiles=profile, registered=metrics)
     except InvalidManifest as error:
         return error
+    except typer.BadParameter as error:
+        print_reports(style, [problems_report(file, [Problem(error.message)])])
+        raise
     return manifest
 
 
@@ -242,7 +246,11 @@ class _Registered:
         self.total["gates"] = []
         refs = [one["ref"] for one in self.total["records"] if one["kind"] == "MODEL_VERSION"]
         for ref in dict.fromkeys(refs):
-            found = client.gate(ref, environment)
+            try:
+                found = client.gate(ref, environment)
+            except DescentError as error:
+                self._reports.append(unanswered_report(error, f"{ref} for {environment}", ref))
+                raise
             self.total["gates"].append({"version": ref, "environment": environment, **found})
             self._reports.append(gate_report(found, ref, environment, client.url))
             report_gate(found, ref, environment)

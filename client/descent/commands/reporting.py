@@ -9,7 +9,7 @@ from urllib.parse import quote
 import typer
 
 from descent import console
-from descent.errors import InvalidManifest, Problem
+from descent.errors import DescentError, InvalidManifest, Problem
 from descent.options import Session
 from descent.reports import Case, Outcome, Report, junit, markdown, sarif
 
@@ -91,6 +91,15 @@ def gate_report(found: Mapping[str, Any], ref: str, environment: str, url: str) 
     if not cases:
         cases = [Case("gate", Outcome(found["outcome"]), sentence, place=page)]
     return Report(subject, Outcome(found["outcome"]), sentence, cases)
+
+
+def unanswered_report(error: DescentError, subject: str, place: str) -> Report:
+    """Return the report of a gate that gave no answer: the version is not registered, or no registry is there."""
+    cases = [
+        Case(problem.code or "ERROR", Outcome.FAILED, problem.message, name="gate", place=place)
+        for problem in error.problems
+    ]
+    return Report(subject, Outcome.FAILED, error.message, cases)
 
 
 def gate_sentence(found: Mapping[str, Any], ref: str, environment: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from descent.importers.at import At
 from descent.importers.draft import sha256_of
 from descent.importers.json_ld import identity, of, references, text, texts
+from descent.nodes import shorten
 
 _SHA256: Final = re.compile(r"[0-9a-fA-F]{64}")
 _SPLIT: Final = {"Split", "Q3985153"}
@@ -50,6 +51,7 @@ class Records:
         self.sets = _by_identity(of(root, "recordSet", "recordset"))
         self.unplaced: list[tuple[str, str]] = []
         """Place, and why nothing became of it."""
+        self._say_what_is_damaged(root)
         self.splits = {name for name, at in self.sets.items() if _data_types(at) & _SPLIT}
         for at in self.sets.values():
             self.splits |= {target for field in _fields(at) for target in self._split_sets(field)}
@@ -68,6 +70,25 @@ class Records:
                 yield part
         if not found:
             yield from self._file_parts()
+
+    def _say_what_is_damaged(self, root: At) -> None:
+        """Name the record sets and files that nothing can refer to, and each SHA-256 that is none."""
+        listed = (
+            ("record set", "it becomes no partition", of(root, "recordSet", "recordset")),
+            ("file", "nothing is read from it", of(root, "distribution")),
+        )
+        for what, effect, at in listed:
+            for one in at.one_or_more():
+                if not isinstance(one.value, dict):
+                    self.unplaced.append((one.place, f"This is no {what}, which is a mapping: {effect}."))
+                elif not identity(one):
+                    self.unplaced.append((one.place, f"The {what} has neither @id nor name: {effect}."))
+        for at in self.files.values():
+            stated = of(at, "sha256")
+            if stated and not _sha256(at):
+                written = shorten(str(stated.value))
+                message = f'"{written}" is no SHA-256, which has 64 hexadecimal digits: the file counts as without one.'
+                self.unplaced.append((stated.place, message))
 
     # ------------------------------------------------------------ record sets
 

@@ -15,13 +15,14 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
-from descent.errors import NotImported, Problem
+from descent.errors import LIMIT, NotImported, Problem
 from descent.importers.at import At
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
+from descent.importers.metrics import NotPlaced, outside_range
 from descent.importers.moments import moment_as_utc
 from descent.importers.reading import Sources, read_text, refused
 from descent.names import Ref, fault_in_name, fault_in_new_name
@@ -37,8 +38,7 @@ _GROUP: Final = "group:"
 _DELIMITERS: Final = (",", ";", "\t", "|")
 _NUMBER: Final = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _NOT_MEASURED: Final = {"", "nan", "na", "n/a", "none", "null", "inf", "-inf", "infinity", "-infinity"}
-_LIMIT: Final = 20
-"""The most rows that are named as wrong."""
+_T = TypeVar("_T")
 
 
 def find(path: str, sources: Sources) -> Iterator[Unit]:
@@ -48,29 +48,49 @@ def find(path: str, sources: Sources) -> Iterator[Unit]:
 
 
 def convert(unit: Unit, context: Context) -> Draft:
-    """Return the evaluations in a table."""
+    """Return the evaluations in a table; raises NotImported with all that is wrong in any of its rows."""
     draft = Draft(unit.source)
     tables: dict[tuple[str, ...], _Evaluation] = {}
     problems: list[Problem] = []
+    shared: dict[tuple[str, ...], list[Problem]] = {}
     first: dict[tuple[object, ...], _Row] = {}
-    for row in _rows(read_text(unit.files[0]), unit.source):
-        try:
-            key, given = row.key(), row.given(draft)
-            if given is None:
-                continue
-            result = (key, given.name, tuple(sorted((given.slice or {}).items())))
-            if (earlier := first.setdefault(result, row)) is not row:
-                if earlier.cells != row.cells:
-                    raise row.fault("metric", f"Line {earlier.line} gives another value for the same result.")
-                continue
-            tables.setdefault(key, _Evaluation(row)).given.append(given)
-        except NotImported as error:
-            problems += error.problems
+    for row in _rows(read_text(unit.files[0]), unit.source, problems):
+        key, before = row.key(), len(problems)
+        if key not in shared:
+            shared[key] = _Evaluation(row).problems(context)
+        problems += [replace(one, line=row.line, field=one.field or "version") for one in shared[key]]
+        given = row.given(draft, context, problems)
+        if given is None or len(problems) > before:
+            continue
+        result = (key, given.name, tuple(sorted((given.slice or {}).items())))
+        if (earlier := first.setdefault(result, row)) is not row:
+            if earlier.cells != row.cells:
+                message = f"Line {earlier.line} gives another value for the same result."
+                problems += row.fault("metric", message).problems
+            continue
+        tables.setdefault(key, _Evaluation(row)).given.append(given)
     if problems:
-        raise NotImported(problems[:_LIMIT], unit.source)
+        raise NotImported(_bounded(problems), unit.source)
     for table in tables.values():
         table.add(draft, context)
     return draft
+
+
+def _bounded(problems: list[Problem]) -> list[Problem]:
+    """Return the problems; of more than an error can hold, the last says how many more there are, and to which line."""
+    if len(problems) <= LIMIT:
+        return problems
+    more = f"{len(problems) - LIMIT + 1:,} more cells or rows are wrong, up to line {problems[-1].line}."
+    return [*problems[: LIMIT - 1], Problem(more, None, None, problems[LIMIT - 1].line)]
+
+
+def _attempt(read: Callable[[], _T], problems: list[Problem]) -> _T | None:
+    """Return what is read; None if it cannot be read, and why is added to the problems."""
+    try:
+        return read()
+    except NotImported as error:
+        problems += error.problems
+        return None
 
 
 @dataclass(slots=True)
@@ -95,24 +115,48 @@ class _Row:
         columns = ("version", "suite", "suite_version", "data", "evaluated_at", "evaluator")
         return tuple(self.cell(column) or "" for column in columns)
 
-    def given(self, draft: Draft) -> Given | None:
-        """Return the result; None where nothing was measured, which the draft then says."""
-        name, value = self.cell("metric"), self.cells.get("value", "")
+    def given(self, draft: Draft, context: Context, problems: list[Problem]) -> Given | None:
+        """Return the result; None where nothing was measured, which the draft then says, or where a cell is wrong.
+
+        Each cell that is wrong is added to the problems.
+        """
+        before = len(problems)
+        name, value = self.cell("metric"), self.cells["value"]
         if name is None:
-            raise self.fault("metric", "The metric has no name.")
-        if value.lower() in _NOT_MEASURED:
-            draft.skip(f"line {self.line}", f"{name}: no value ({value or 'empty'}), so nothing was measured.")
+            problems += self.fault("metric", "The metric has no name.").problems
+        measured = self.measured("value")
+        number = _attempt(lambda: self.value(name, context), problems) if measured else None
+        n = _attempt(lambda: self.whole("n"), problems)
+        clusters = _attempt(lambda: self.whole("clusters"), problems)
+        stderr = _attempt(self.stderr, problems)
+        group = _attempt(self.slice, problems)
+        if name is None or len(problems) > before:
             return None
-        number = self.number("value")
+        if not measured or n == 0:
+            why = "n is 0" if measured else f"no value ({value or 'empty'})"
+            draft.skip(f"line {self.line}", f"{name}: {why}, so nothing was measured.")
+            return None
         at = At(number, (), self.source, self.line)
-        n, clusters = self.whole("n"), self.whole("clusters")
-        if n == 0:
-            draft.skip(f"line {self.line}", f"{name}: n is 0, so nothing was measured.")
-            return None
+        return Given(name, at, stderr, n, clusters if stderr is not None else None, group or None)
+
+    def value(self, name: str | None, context: Context) -> float:
+        """Return the value, which is in the range of the metric if that is known."""
+        number = self.number("value")
+        if name is None:
+            return number
+        try:
+            metric = context.table.find(name, (self.cell("suite") or "").partition("@")[0])
+        except NotPlaced:  # which is said of the whole result
+            return number
+        if fault := outside_range(metric, number * metric.factor):
+            raise self.fault("value", fault)
+        return number
+
+    def stderr(self) -> float | None:
         stderr = self.number("stderr") if self.measured("stderr") else None
         if stderr is not None and stderr < 0:
             raise self.fault("stderr", f"Expected a number ≥ 0, got {self.cell('stderr')}.")
-        return Given(name, at, stderr, n, clusters if stderr is not None else None, self.slice() or None)
+        return stderr
 
     def measured(self, column: str) -> bool:
         return self.cells.get(column, "").lower() not in _NOT_MEASURED
@@ -180,6 +224,15 @@ class _Evaluation:
         }
         draft.evaluation(evaluation, f"line {row.line}" if len(self.given) == 1 else f"line {row.line} and others")
 
+    def problems(self, context: Context) -> list[Problem]:
+        """Return what is wrong with the version, the suite and the data that the rows name."""
+        found: list[Problem] = []
+        draft = Draft(self.row.source)
+        _attempt(lambda: self._subject(draft, context), found)
+        _attempt(lambda: self._suite(draft), found)
+        _attempt(self._data, found)
+        return found
+
     def _suite(self, draft: Draft) -> dict[str, Any]:
         row = self.row
         name, _, version = (row.cell("suite") or "").partition("@")
@@ -226,8 +279,11 @@ class _Evaluation:
 # ---------------------------------------------------------------- the table
 
 
-def _rows(text: str, source: str) -> Iterator[_Row]:
-    """Yield the rows. The delimiter is the one by which the first line names the columns."""
+def _rows(text: str, source: str, problems: list[Problem]) -> Iterator[_Row]:
+    """Yield the rows; those that have more or fewer cells than the header are added to the problems.
+
+    The delimiter is the one by which the first line names the columns.
+    """
     lines = text.splitlines(keepends=True)
     skipped = next((i for i, line in enumerate(lines) if line.strip() and not line.lower().startswith("sep=")), None)
     if skipped is None:
@@ -241,12 +297,14 @@ def _rows(text: str, source: str) -> Iterator[_Row]:
             line = skipped + reader.line_num
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) > len(header):
-                message = f"The row has {len(cells)} cells, and the header names {len(header)} columns."
-                raise refused(source, message, None, line)
-            yield _Row(source, line, {c: cell.strip() for c, cell in zip(columns, cells, strict=False) if c})
+            if len(cells) != len(header):
+                several = "" if len(cells) == 1 else "s"
+                message = f"The row has {len(cells)} cell{several}, and the header names {len(header)} columns."
+                problems.append(Problem(message, None, None, line))
+                continue
+            yield _Row(source, line, {c: cell.strip() for c, cell in zip(columns, cells, strict=True) if c})
     except csv.Error as error:
-        raise refused(source, f"This is no valid CSV: {error}.", None, skipped + reader.line_num) from error
+        problems.append(Problem(f"This is no valid CSV: {error}.", None, None, skipped + reader.line_num))
 
 
 def _known(header: list[str]) -> set[str]:

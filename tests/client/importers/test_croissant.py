@@ -193,6 +193,21 @@ def test_files_are_partitions_where_no_record_set_is(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_damaged_is_named(tmp_path: Path) -> None:
+    files = [{"@id": "a.csv", "sha256": "zz"}, {"@id": "b.csv", "sha256": A}, {"sha256": B}, "c.csv"]
+    made = draft(tmp_path, dataset(recordSet={"x": 1}, distribution=files))
+    assert [one["name"] for one in made.manifest["datasets"][0]["partitions"]] == ["b.csv"]
+    assert made.unplaced[:4] == [
+        ("recordSet", "The record set has neither @id nor name: it becomes no partition."),
+        ("distribution[2]", "The file has neither @id nor name: nothing is read from it."),
+        ("distribution[3]", "This is no file, which is a mapping: nothing is read from it."),
+        (
+            "distribution[0].sha256",
+            '"zz" is no SHA-256, which has 64 hexadecimal digits: the file counts as without one.',
+        ),
+    ]
+
+
 def test_populations_are_what_is_stated_of_all_the_data(server: ServerProcess, tmp_path: Path) -> None:
     file = write(tmp_path / "c.json", dataset(name="spoken", inLanguage="sw", temporalCoverage="2020/2021"))
     imported(server, "croissant", file)

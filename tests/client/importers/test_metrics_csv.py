@@ -116,6 +116,10 @@ def test_the_names_of_fairlearn_and_aif360(name: str, meant: str, tmp_path: Path
         ("4.1,,accuracy,,0.8,1,", "suite: The row has no suite"),
         ("4.1,s@a@b,accuracy,,0.8,1,", 'The version "a@b" of the suite contains "@"'),
         ("4.1,s@1,accuracy,,0.8,1,,9", "The row has 8 cells, and the header names 7 columns."),
+        ("4.1,s@1,accuracy,,0.8", ".csv:2: The row has 5 cells, and the header names 7 columns."),
+        ("4.1,s@1,accuracy,,8,1,", ".csv:2: value: accuracy is from 0 to 1, and 8 was given"),
+        ("4.1,s@1,accuracy,,,x,", '.csv:2: n: Expected a number, got "x".'),
+        (",s@1,accuracy,,0.8,1,", '.csv:2: version: The file names the model "m" and no version'),
         ("4.1,s@1,accuracy,,0.8,1,\n4.1,s@1,accuracy,,0.9,1,", ".csv:3: metric: Line 2 gives another value"),
     ],
 )
@@ -129,6 +133,27 @@ def test_all_wrong_rows_are_named(tmp_path: Path) -> None:
     result = dry("metrics-csv", file)
     assert result.exit_code == 1
     assert [line.split(":")[2] for line in result.stderr.splitlines() if "got" in line] == ["2", "4"]
+
+
+def test_each_wrong_cell_of_each_row_is_named(tmp_path: Path) -> None:
+    wrong = ["m@1,s@1,accuracy,65+,8,x,y", "m@1,s@1,accuracy", "m@1,s@1,unheard_of,,8,1,", ",s@1,f1,,0.5,1,"]
+    wrong += [",s@1,recall,,0.5,1,", "m@1,,f1,,-1,1,", "m@1,s@1,f1,,0.5,1,", "m@1,s@1,f1,,0.5,1,,", 'm@1,s@1,f1,"a=b']
+    table = "version,suite,metric,group,value,n,stderr\n" + "\n".join(wrong)
+    result = dry("metrics-csv", write(tmp_path / "m.csv", table))
+    assert result.exit_code == 1
+    named = [line.split(".csv:")[1].split(": ")[:2] for line in result.stderr.splitlines() if ".csv:" in line]
+    named = [[line, cell if " " not in cell else ""] for line, cell in named if line.isdigit()]
+    assert named == [
+        ["2", "value"], ["2", "n"], ["2", "stderr"], ["2", "group"], ["3", ""], ["5", "version"], ["6", "version"],
+        ["7", "suite"], ["7", "value"], ["9", ""], ["10", ""],
+    ]  # fmt: skip
+
+
+def test_of_very_many_wrong_rows_the_number_is_named(tmp_path: Path) -> None:
+    table = "version,suite,metric,value\n" + "m@1,s@1,accuracy,x\n" * 250
+    said = dry("metrics-csv", write(tmp_path / "m.csv", table)).stderr
+    assert ".csv:100: value: Expected a number" in said
+    assert ".csv:101: 151 more cells or rows are wrong, up to line 251." in said
 
 
 @pytest.mark.parametrize(
