@@ -4,9 +4,11 @@ Versions of client and server fit by semver: of one major version, and before 1.
 """
 
 import re
+from concurrent.futures import Future
 from importlib import metadata
+from threading import Thread
 
-from descent.errors import DescentError, Unreachable
+from descent.errors import DescentError, NotInTime, Unreachable
 from descent.transport import Transport
 
 _NUMBERS = re.compile(r"(\d+)\.(\d+)")
@@ -14,14 +16,20 @@ _NUMBERS = re.compile(r"(\d+)\.(\d+)")
 _compared: dict[str, str | None] = {}
 
 
-def mismatch(transport: Transport) -> str | None:
-    """Return a sentence if the versions of client and server do not fit; None if they do, or no server answers.
+def mismatch(transport: Transport, timeout: float) -> str | None:
+    """Return a sentence if the versions of client and server do not fit; None if they do, or no server is there.
 
-    A process asks each server once.
+    It also says so if a server does not answer within `timeout` seconds. A process asks each server once, until it
+    answers.
     """
     if transport.url not in _compared:
         try:
-            server = transport.server_version()
+            server = _server_version(transport, timeout)
+        except (NotInTime, TimeoutError):
+            return (
+                f"{transport.place} did not say within {timeout:g} seconds which version of Descent it is, so this "
+                "client may not fit it."
+            )
         except Unreachable:
             return None
         except DescentError as error:
@@ -29,6 +37,20 @@ def mismatch(transport: Transport) -> str | None:
         else:
             _compared[transport.url] = sentence(transport.client_version, server)
     return _compared[transport.url]
+
+
+def _server_version(transport: Transport, timeout: float) -> str:
+    """Return the version of the server. Raises TimeoutError too: the limit of a connection is that of each read."""
+    version: Future[str] = Future()
+
+    def ask() -> None:
+        try:
+            version.set_result(transport.server_version(timeout))
+        except BaseException as error:
+            version.set_exception(error)
+
+    Thread(target=ask, daemon=True).start()  # a daemon, so that the end of the process does not wait for it
+    return version.result(timeout)
 
 
 def namesake() -> str | None:

@@ -5,6 +5,7 @@ DescentError
 ├── InvalidManifest                         a file is invalid: found by the client, nothing was sent
 ├── NotImported                             another tool's file cannot be imported; nothing of it was sent
 ├── Unreachable                             no server answers at the address
+│   └── NotInTime                           there is a server, and it does not answer in time
 ├── Unintelligible                          the server that answers is not a Descent server
 ├── NotProved                               a proof does not prove what it should
 └── Refused                                 the registry refuses
@@ -96,6 +97,10 @@ class NotImported(DescentError):
 
 class Unreachable(DescentError):
     """No server answers at the address, or not in time."""
+
+
+class NotInTime(Unreachable):
+    """The server does not answer in time."""
 
 
 class Unintelligible(DescentError):

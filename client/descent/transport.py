@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 from descent.answers import Answer, answered
 from descent.connection import Connection, Page, page_size
-from descent.errors import DescentError, InvalidInput, Problem, Unintelligible, Unreachable, refusal
+from descent.errors import (
+    DescentError,
+    InvalidInput,
+    NotInTime,
+    Problem,
+    Unauthenticated,
+    Unintelligible,
+    Unreachable,
+    refusal,
+)
 
 if TYPE_CHECKING:
     import httpx2
@@ -30,7 +39,10 @@ class Transport:
     """Sends saved operations to one registry; a context manager."""
 
     def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None, timeout: float = 60.0) -> None:
-        """Prepare to talk to the registry at `url` (no connection is made yet); `timeout` is in seconds."""
+        """Prepare to talk to the registry at `url` (no connection is made yet); `timeout` is in seconds.
+
+        Raises Unauthenticated for a token that cannot be sent; white space around it is left out.
+        """
         from importlib import metadata
 
         import httpx2  # here, because it takes longer to import than all else of a command together
@@ -44,7 +56,7 @@ class Transport:
             "Content-Type": "application/json",
             "User-Agent": f"descent-client/{self.client_version}",
         }
-        if token:
+        if token := _sendable(token or ""):
             headers["Authorization"] = f"Bearer {token}"
         self._http = httpx2.Client(headers=headers, timeout=httpx2.Timeout(timeout, connect=10.0))
 
@@ -108,9 +120,12 @@ class Transport:
         """
         return Answer(self._answer(self._post(_body({"query": text, "variables": variables}), None)))
 
-    def server_version(self) -> str:
-        """Return the version of the server; raises Unreachable, and Unintelligible if it is no Descent server."""
-        response = self._send("GET", "/version")
+    def server_version(self, timeout: float = 60.0) -> str:
+        """Return the version of the server; raises Unreachable, and Unintelligible if it is no Descent server.
+
+        `timeout` is the number of seconds to wait for each part of the answer.
+        """
+        response = self._send("GET", "/version", timeout=timeout)
         try:
             answer = response.json()
         except ValueError:
@@ -197,7 +212,7 @@ class Transport:
             raise Unreachable.because(message) from error
         except httpx2.TimeoutException as error:
             message = f"{self.place} did not answer in time: try again, with a longer timeout if the manifest is large."
-            raise Unreachable.because(message) from error
+            raise NotInTime.because(message) from error
         except httpx2.RequestError as error:
             message = f"The connection to {self.place} was lost ({error}): try again; registering twice adds nothing."
             raise Unreachable.because(message) from error
@@ -244,6 +259,18 @@ def sent(operation: str) -> str:
     # The second brace opens the selection of the root field: the definitions of variables have no braces.
     head, root, rest = text.split("{", 2)
     return f"{head}{{{root}{{\n    ...Additions{rest}\n{additions.read_text('utf-8')}"
+
+
+def _sendable(token: str) -> str:
+    """Return a token without white space around it. Raises Unauthenticated, without showing it, if it cannot be sent.
+
+    A header can hold visible ASCII characters (RFC 9110, 5.5); a token of RFC 6750 has no others.
+    """
+    token = token.strip()
+    if all("!" <= character <= "~" for character in token):
+        return token
+    message = "The token has characters other than visible ASCII, so it cannot be sent: copy it again, as it was given."
+    raise Unauthenticated([Problem(message, Unauthenticated.answers_to)])
 
 
 def _body(body: Mapping[str, Any]) -> bytes:

@@ -73,6 +73,22 @@ def test_a_request_is_what_the_contract_asks_for(registry: Registry) -> None:
     assert body["variables"] == {"ref": "model:credit-risk@4.2", "asOf": "2025-08-01T00:00:00Z"}
 
 
+@pytest.mark.parametrize("token", ["abc\n", " abc", "\tabc\r\n"])
+def test_white_space_around_a_token_is_left_out(registry: Registry, token: str) -> None:
+    registry.raw = (200, b'{"data": {}}')
+    with Client(registry.url, token=token) as client:
+        client.query("{ __typename }")
+    assert registry.asked[0][0]["Authorization"] == "Bearer abc"
+
+
+@pytest.mark.parametrize("token", ["s3cret…", "…", "s3cret\nx", "s3cret x", "s3cret\x00", "s3cret\x7f", "s3cret\udcff"])
+def test_a_token_that_no_header_can_hold_is_refused_and_not_shown(registry: Registry, token: str) -> None:
+    with pytest.raises(errors.Unauthenticated, match="visible ASCII") as refused:
+        Client(registry.url, token=token)
+    assert "s3cret" not in str(refused.value)
+    assert "…" not in str(refused.value)
+
+
 def test_no_token_no_header(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESCENT_TOKEN", "only the command line reads this")
     registry.on("PopulationVocabulary", {"populationVocabulary": answers.VOCABULARY})

@@ -105,6 +105,15 @@ def test_identities_are_sent_over_tls_or_to_this_machine(url: str, given: dict[s
     assert token_for("http://[::1]:8600", {"DESCENT_ID_TOKEN": "i"}) == "i"
 
 
+@pytest.mark.parametrize("name", ["DESCENT_TOKEN", "DESCENT_ID_TOKEN"])
+def test_a_command_refuses_a_token_that_cannot_be_sent(registry: Registry, name: str) -> None:
+    done = run("search", "m", registry=registry, **{name: "s3cret…"})
+    assert done.exit_code == 1
+    assert "The token" in done.stderr
+    assert "s3cret" not in done.output
+    assert registry.asked == []
+
+
 def test_commands_send_it(registry: Registry, github: GitHub) -> None:
     registry.on(
         "Search", {"search": {"totalCount": 0, "edges": [], "pageInfo": {"hasNextPage": False, "endCursor": None}}}

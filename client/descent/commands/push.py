@@ -34,10 +34,10 @@ def push(
     rows, failed = _listed(folder)
     if not show:
         from descent.compatibility import mismatch
-        from descent.training.submit import TIMEOUT
+        from descent.training.submit import TIMEOUT, VERSION_TIMEOUT
 
         with session.client(TIMEOUT) as client:
-            if rows and (warning := mismatch(client)):
+            if rows and (warning := mismatch(client, VERSION_TIMEOUT)):
                 console.warn(warning)
             for row in rows:
                 _send(client, folder, row, everything=everything)

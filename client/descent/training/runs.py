@@ -25,7 +25,7 @@ from descent.training.hashing import FileHasher, HashedFile
 from descent.training.masking import Masker
 from descent.training.pending import PendingFolder, state_folder
 from descent.training.ranks import rank
-from descent.training.submit import AWAY, TIMEOUT, registered_version, sentence, submit
+from descent.training.submit import AWAY, TIMEOUT, VERSION_TIMEOUT, registered_version, sentence, submit
 from descent.transport import DEFAULT_URL
 
 Say = Callable[[str], None]
@@ -168,7 +168,7 @@ class _Run:
             if self._code.content is None:
                 self._say(f"No code is recorded: {self._code.reason}.")
             with self._client() as client:
-                warnings = namesake(), mismatch(client)
+                warnings = namesake(), mismatch(client, VERSION_TIMEOUT)
             for warning in filter(None, warnings):
                 self._say(warning)
         self._open = True
@@ -285,8 +285,9 @@ def run(
     digest of the difference is recorded. `say` is called with each sentence for the user; they go to stderr by default.
 
     Raises InvalidManifest for names and references that the registry could not accept. Entering the run raises
-    UncommittedChanges. Leaving it raises UnreadableFile if a logged file was changed, and a subclass of Refused if the
-    registry refuses; a registry that does not answer raises nothing, and the manifest is kept for `descent push`.
+    UncommittedChanges, and Unauthenticated for a token that cannot be sent. Leaving it raises UnreadableFile if a
+    logged file was changed, and a subclass of Refused if the registry refuses; a registry that does not answer raises
+    nothing, and the manifest is kept for `descent push`.
     """
     return Run(
         name,

@@ -1,5 +1,6 @@
-"""Sending a manifest to a registry, or keeping it until the registry answers."""
+"""Sending a manifest to a registry, and keeping it until the registry has it."""
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +14,11 @@ AWAY: Final = (Unreachable, Unintelligible, Unavailable, Internal)
 
 TIMEOUT: Final = 900.0
 """Seconds to wait for the answer to a manifest."""
+
+VERSION_TIMEOUT: Final = 5.0
+"""Seconds to wait for the version of a server, which it has at hand."""
+
+_UNDER_WAY: Final = "It was being sent, and no answer is known."
 
 Json = dict[str, Any]
 Connect = Callable[[str], Client]
@@ -32,15 +38,21 @@ class Outcome:
 def submit(client: Client, url: str, manifest: Mapping[str, Any], folder: PendingFolder) -> Outcome:
     """Register a manifest; it is kept if the registry does not answer, or refuses it. Raises OSError if it cannot be.
 
-    `url` is the address without a password, which is kept with it.
+    It is on the disk while it is sent, so that a process that is killed loses nothing. `url` is the address without a
+    password, which is kept with it.
     """
+    kept = None
+    with contextlib.suppress(OSError):  # what the registry accepts needs no disk
+        kept = folder.keep(url, manifest, _UNDER_WAY)
     try:
         answer = client.register(manifest)
-        return Outcome(answer, tuple(client.warnings))
     except AWAY as error:
         return Outcome(kept=folder.keep(url, manifest, error.message), error=error)
     except Refused as error:
         return Outcome(kept=folder.keep(url, manifest, error.message, refused=sentence(error)), error=error)
+    if kept is not None:
+        folder.remove(kept)
+    return Outcome(answer, tuple(client.warnings))
 
 
 def resubmit(client: Client, kept: Pending, folder: PendingFolder) -> Outcome:

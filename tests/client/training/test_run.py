@@ -4,7 +4,12 @@ import asyncio
 import hashlib
 import json
 import os
+import socket
 import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import descent
-from descent import compatibility, errors
+from descent import Client, compatibility, errors
 from descent.cli import app
 from descent.training.pending import PendingFolder, state_folder
 from tests.client.registry import Registry
@@ -247,7 +252,67 @@ def test_files_that_are_none_of_ours_are_named_and_the_rest_is_sent(
     assert [one.name for one in kept()] == ["other.json"]
 
 
+def test_a_manifest_is_kept_before_it_is_sent(registry: Registry, said: list[str]) -> None:
+    on_disk: list[Any] = []
+
+    def register(variables: dict[str, Any]) -> dict[str, Any]:
+        on_disk.extend(json.loads(path.read_text()) for path in kept())
+        return {"data": {"register": REGISTERED}}
+
+    registry.answers["Register"] = register
+    with descent.run("m", url=registry.url, say=said.append) as run:
+        pass
+    [one] = on_disk
+    assert one["manifest"] == registry.variables("Register")[0]["manifest"]
+    assert (one["url"], one["refused"]) == (registry.url, None)
+    assert (kept(), run.kept, run.ref) == ([], None, REF)
+
+
+def test_a_run_without_a_folder_to_keep_things_in_registers(
+    registry: Registry, said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DESCENT_STATE", str(tmp_path / "file" / "state"))
+    registry.on("Register", {"register": REGISTERED})
+    with descent.run("m", url=registry.url, say=said.append) as run:
+        pass
+    assert run.ref == REF
+
+
+def test_a_run_that_is_killed_while_the_registry_hangs_loses_nothing(registry: Registry, tmp_path: Path) -> None:
+    arrived, killed = threading.Event(), threading.Event()
+
+    def hang(_variables: dict[str, Any]) -> dict[str, Any]:
+        arrived.set()
+        killed.wait(60)
+        return {"data": {"register": REGISTERED}}
+
+    registry.answers["Register"] = hang
+    script = tmp_path / "train.py"
+    script.write_text(f"import descent\nwith descent.run('m', url={registry.url!r}):\n    pass\n")
+    with subprocess.Popen([sys.executable, str(script)], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert arrived.wait(60)
+        finally:
+            process.terminate()
+            process.communicate()
+            killed.set()
+    assert len(kept()) == 1
+    registry.on("Register", {"register": REGISTERED})
+    ran = CliRunner().invoke(app, ["push", "--url", registry.url])
+    assert (ran.exit_code, kept()) == (0, []), ran.output
+    first, again = registry.variables("Register")
+    assert first == again
+
+
 # ---------------------------------------------------------------- wrong input, at once and not hours later
+
+
+@pytest.mark.parametrize("token", ["…", "ab c", "ab\ncd"])
+def test_a_token_that_cannot_be_sent_is_refused_before_the_training(token: str, said: list[str]) -> None:
+    with pytest.raises(errors.Unauthenticated, match="The token"), descent.run("m", token=token, say=said.append):
+        pytest.fail("the training begins")
+    assert kept() == []
 
 
 @pytest.mark.parametrize(
@@ -337,6 +402,46 @@ def test_versions_are_compared_once(registry: Registry, said: list[str]) -> None
             pass
     assert registry.visits == 1
     assert sum("which may not fit" in sentence for sentence in said) == 2
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_server_that_does_not_answer_is_asked_for_its_version_for_a_short_time_only(silent: str) -> None:
+    with Client(silent, timeout=900) as client:
+        warning = compatibility.mismatch(client, timeout=0.1)
+    assert warning is not None
+    assert warning.startswith(f"{silent} did not say within 0.1 seconds which version of Descent it is")
+
+
+def test_the_time_for_the_version_is_limited_in_total(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends a byte now and then is in time for each read, and never answers."""
+    released = threading.Event()
+
+    def drip(_client: Client, _timeout: float) -> str:
+        assert released.wait(60)
+        return "99.0.0"
+
+    monkeypatch.setattr(Client, "server_version", drip)
+    with Client(AWAY) as client:
+        warning = compatibility.mismatch(client, timeout=0.1)
+        released.set()
+    assert "did not say within 0.1 seconds" in str(warning)
+
+
+def test_a_training_goes_on_without_an_answer(silent: str, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("descent.training.runs.VERSION_TIMEOUT", 0.1)
+    monkeypatch.setattr("descent.training.runs.TIMEOUT", 0.1)
+    trained = []
+    with descent.run("m", url=silent, say=said.append) as run:
+        trained.append("m")
+    assert trained == ["m"]
+    assert sum("did not say within 0.1 seconds" in sentence for sentence in said) == 1
+    assert run.kept in kept()
 
 
 def test_another_distribution_with_the_same_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
