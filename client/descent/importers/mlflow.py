@@ -19,7 +19,6 @@ from descent.importers.at import At
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
 from descent.importers.mlflow_records import Data, LoggedModel, Measured, ModelFile, Records, Run, Version, instant
 from descent.importers.reading import Sources
-from descent.training.masking import Masker
 
 _TRAINING: Final = ("train", "training")
 _EVALUATION: Final = ("eval", "evaluation", "test", "testing", "validation", "val", "holdout")
@@ -166,14 +165,9 @@ def _created(registered: Version | None, model: LoggedModel | None, file: ModelF
 
 
 def _config(run: Run | None, model: LoggedModel | None, draft: Draft) -> Any:
-    """Return the parameters, which MLflow keeps as texts; what looks like a secret is masked."""
+    """Return the parameters, which MLflow keeps as texts."""
     given = {**(run.params if run is not None else {}), **(model.params if model is not None else {})}
-    masker = Masker({})
-    config = masker.value(
-        {name: at.value if isinstance(at.value, str) else str(at.value) for name, at in given.items()}
-    )
-    for place in masker.masked:
-        draft.skip(f"params.{place}", "It looks like a secret and is masked: records are for ever.")
+    config = {name: at.value if isinstance(at.value, str) else str(at.value) for name, at in given.items()}
     if config:
         draft.placed.append(("params", f"config: {', '.join(config)}"))
     # two runs with the same parameters are two builds: what differs may be the seed, the data or the machine

@@ -13,6 +13,7 @@ from descent.importers.items import pair
 from descent.importers.later import disclosed, is_bare
 from descent.importers.reading import Sources
 from descent.manifest import Manifest, parse_manifest
+from descent.masking import Masker
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,11 @@ class Run:
             if ref not in stated and self._content(ref) is None:
                 section = "models" if ref.startswith("model:") else "datasets"
                 content.setdefault(section, []).append(entry)
-        text = json.dumps({section: entries for section, entries in content.items() if entries})
+        masker = Masker({})
+        clean = masker.manifest({section: entries for section, entries in content.items() if entries})
+        for place in masker.masked:
+            draft.skip(place, "It looks like a secret and is masked: records are for ever.")
+        text = json.dumps(clean)
         manifest = parse_manifest(text.encode(), draft.source, "json")
         manifest.check_entry()
         return manifest

@@ -9,23 +9,18 @@ from typing import Any
 from descent.convert import convert
 from descent.errors import InvalidInput, InvalidManifest, Problem
 from descent.manifest import parse_manifest
+from descent.masking import Masker
 from descent.names import Ref
 from descent.nodes import Node, path_text
 from descent.nodes import Path as Place
 from descent.schema import manifest_shape
 from descent.training.hashing import HashedFile
-from descent.training.masking import Masker
 from descent.training.plain import number, plain
 from descent.yaml_text import read_yaml
 
 Json = dict[str, Any]
 Parent = str | tuple[str, str]
 """A version that another was derived from: its reference, which means fine_tune, or its reference and the relation."""
-
-_IDENTIFYING = frozenset(
-    {"name", "version", "ref", "subject", "data", "digest", "commit", "relation", "role", "artifact"}
-)
-"""Fields that are compared with others, and so cannot be masked; none of them is free text."""
 
 _NO_PARENT = (
     'Expected "model:NAME@VERSION", or that with a relation, ("model:NAME@VERSION", "merge"), got {!r}. '
@@ -110,7 +105,7 @@ class Draft:
         model = {**self.model, **captured, **({"artifacts": artifacts} if artifacts else {})}
         whole = {"models": [model], "evaluations": self.evaluations, "tensorDigests": list(tensors)}
         whole = {section: entries for section, entries in whole.items() if entries}
-        return _parsed(_masked(whole, (), masker))
+        return _parsed(masker.manifest(whole))
 
     def _extend(self, part: str, items: list[Json]) -> None:
         self._check(**{part: [*self.model.get(part, ()), *items]})
@@ -157,19 +152,3 @@ def _profile_in(path: Path) -> Json:
     if problems:
         raise InvalidManifest(problems, str(path))
     return profile
-
-
-def _masked(value: Any, path: Place, masker: Masker) -> Any:
-    """Return a part of a manifest without the secrets in its free texts."""
-    if isinstance(value, dict):
-        return {
-            name: masker.value(member, (*path, name))
-            if name in ("config", "parameters")
-            else member
-            if name in _IDENTIFYING and isinstance(member, str)
-            else _masked(member, (*path, name), masker)
-            for name, member in value.items()
-        }
-    if isinstance(value, list):
-        return [_masked(item, (*path, position), masker) for position, item in enumerate(value)]
-    return masker.text(value, path) if isinstance(value, str) else value

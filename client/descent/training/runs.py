@@ -14,6 +14,7 @@ from descent import console
 from descent.client import Client
 from descent.compatibility import mismatch, namesake
 from descent.errors import InvalidInput, Problem
+from descent.masking import Masker
 from descent.progress import bytes_progress
 from descent.tensors import InvalidTensorFile, read_header
 from descent.tensors.digests import MOST, statement, tensor_digests
@@ -22,7 +23,6 @@ from descent.training.code import Code, find_code, running_script
 from descent.training.draft import Draft, Parent
 from descent.training.environment import environment
 from descent.training.hashing import FileHasher, HashedFile
-from descent.training.masking import Masker
 from descent.training.pending import PendingFolder, state_folder
 from descent.training.ranks import rank
 from descent.training.submit import AWAY, TIMEOUT, VERSION_TIMEOUT, registered_version, sentence, submit

@@ -16,7 +16,10 @@ from descent.importers import FORMATS, importer
 from descent.importers.at import At
 from descent.importers.metrics import MetricTable, NotPlaced
 from descent.importers.reading import inside, json_value, read_bytes, read_json, read_json_lines, yaml_value
+from descent.masking import MASK
 from tests.client.importers.imports import dry, entity, evaluations, imported, refusal, write
+from tests.client.importers.test_inspect import log as inspect_log
+from tests.client.importers.test_mlflow import export, logged_model, run
 from tests.client.registry import Registry
 from tests.support.server_process import ServerProcess
 
@@ -50,6 +53,61 @@ def test_a_version_that_is_registered_already_keeps_its_content(server: ServerPr
     with_client(server, {"models": [known]})
     imported(server, "lm-eval", write(tmp_path / "r.json", results("known")))
     assert entity(server, "model:org/frame@known")["config"]["parameters"] == {"layers": 2}
+
+
+SECRET = "Zq9xplumtree"
+"""It has the form of no well-known token: only its name tells."""
+LOCK = f"""\
+schema: '2.0'
+stages:
+  train:
+    cmd: python train.py --password {SECRET} --lr 1
+    params: {{params.yaml: {{api_key: {SECRET}, store: 'https://h/?token={SECRET}'}}}}
+    outs: [{{path: models/m.pkl, hash: md5, md5: {"c" * 32}, size: 10}}]
+"""
+
+
+def with_secrets(format: str, folder: Path) -> Path:
+    """Files of a format that have a secret wherever it keeps what users wrote freely."""
+    if format == "dvc":
+        write(folder / "dvc.yaml", "artifacts: {masked-dvc: {path: models/m.pkl, type: model}}\n")
+        write(folder / "dvc.lock", LOCK)
+    elif format == "lm-eval":
+        given = results("masked")
+        args = f"{given['config']['model_args']},base_url=https://h/?token={SECRET}"
+        config = {**given["config"], "model_args": args, "gen_kwargs": {"api_key": SECRET}}
+        write(folder / "r.json", {**given, "config": config})
+    elif format == "inspect":
+        task = {"task_args": {"api_key": SECRET}, "model_args": {"base_url": f"https://h/?api_key={SECRET}"}}
+        write(folder / "log.json", inspect_log("openai/masked", **task))
+    elif format == "hf":
+        front = "model_name: masked-hf\nbase_model: org/base"
+        write(folder / "README.md", f"---\n{front}\n---\n# A model\n\nIt is at https://h/?token={SECRET} now.\n")
+        write(folder / "config.json", {"api_key": SECRET, "store": f"https://h/?token={SECRET}", "layers": 2})
+    else:
+        params = {"url": f"https://h/?token={SECRET}", "cmd": f"train --password {SECRET} --lr 1", "openaiKey": SECRET}
+        write(folder / "run.json", export(run(params=params)))
+        write(folder / "logged_model.json", export(logged_model()))
+    return folder
+
+
+@pytest.mark.parametrize("format", ["dvc", "lm-eval", "inspect", "hf", "mlflow"])
+def test_secrets_do_not_enter_records(format: str, server: ServerProcess, tmp_path: Path) -> None:
+    folder = with_secrets(format, tmp_path / "files")
+    answer = imported(server, format, folder)
+    assert answer["failed"] == 0
+    assert answer["created"] > 0
+    with Client(server.url) as client:
+        ids = [record["id"] for one in answer["imports"] for record in one["records"]]
+        contents = json.dumps([found["content"] for found in client.batch("entity", "ref", ids, "content")])
+    assert SECRET not in contents
+    assert MASK in contents
+    reasons = [entry for one in answer["imports"] for entry in one["notPlaced"] if "masked" in entry["reason"]]
+    assert any("config" in entry["place"] for entry in reasons)
+    assert SECRET not in json.dumps(answer)
+    again = imported(server, format, folder)
+    assert (again["created"], again["failed"]) == (0, 0)
+    assert SECRET not in dry(format, folder).output
 
 
 def with_client(server: ServerProcess, manifest: dict[str, Any]) -> None:

@@ -125,7 +125,7 @@ def test_an_export_of_mlflow_3(server: ServerProcess, tmp_path: Path) -> None:
     [artifact] = found["artifacts"]
     assert artifact["digest"] == "sha256:" + hashlib.sha256(b"\x80\x04N.").hexdigest()
     reasons = {each["place"]: each["reason"] for each in one["notPlaced"]}
-    assert "looks like a secret" in reasons["params.hf_token"]
+    assert "looks like a secret" in reasons["models[0].config.hf_token"]
     hint = reasons["stage"].partition("If it served: descent ")[2]
     command = hint.replace("ENVIRONMENT", "prod").replace("ENDPOINT", "scoring").replace("PERSON", "Ada")
     result = CliRunner().invoke(app, shlex.split(command), env={"DESCENT_URL": server.url})

@@ -9,21 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from descent.masking import MASK, Masker, is_secret_name
 from descent.training.draft import Draft
 from descent.training.hashing import HashedFile
-from descent.training.masking import MASK, Masker, is_secret_name
 
 SECRET_NAMES = [
     "password", "db_password", "DB_PASSWD", "pwd", "secret", "client_secret", "clientSecret", "AWS_SECRET_ACCESS_KEY",
     "api_key", "apiKey", "apikey", "OPENAI_API_KEY", "x-api-key", "private_key", "credentials", "token", "HF_TOKEN",
     "hf_token", "hfToken", "access_token", "wandb.token", "auth_token", "token_2", "bearer", "authorization", "cookie",
     "AZURE_STORAGE_CONNECTION_STRING", "X-Amz-Signature", "sig", "sentry_dsn", "basic_auth", "ssh_key", "api_tokens",
+    "openaiKey", "OpenAIKey", "wandb_key", "anthropic_key_2", "X-Goog-Signature", "slack_webhook_url",
 ]  # fmt: skip
 HARMLESS_NAMES = [
     "pad_token", "eos_token", "bos_token", "unk_token", "mask_token", "cls_token", "image_token", "max_tokens",
     "max_new_tokens", "tokenizer", "token_type_ids", "tokens_per_batch", "next_token", "additional_special_tokens",
     "key", "keys", "key_size", "num_key_value_heads", "monkey", "keyboard", "author", "authority", "signal", "sigma",
     "secretary", "passes", "learning_rate", "dataset", "class_token", "stop_token", "primary_key", "sort_key",
+    "signature", "auth", "google_keyboard", "bytes_per_token",
 ]  # fmt: skip
 SECRETS = st.text("abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789_~+", min_size=8, max_size=40).map(
     "Zq9".__add__
@@ -125,10 +127,42 @@ def test_addresses_lose_their_credentials(scheme: str, user: str, password: str)
         assert "host" in clean
 
 
-@given(st.sampled_from(["token", "access_token", "X-Amz-Signature", "sig", "api_key"]), SECRETS)
-def test_addresses_lose_the_keys_in_their_query(name: str, secret: str) -> None:
-    clean = Masker({}).text(f"https://host/path?part=1&{name}={secret}&more=2")
-    assert clean == f"https://host/path?part=1&{name}={MASK}&more=2"
+QUERY_NAMES = [
+    "token",
+    "access_token",
+    "X-Amz-Signature",
+    "X-Goog-Signature",
+    "sig",
+    "api_key",
+    "password",
+    "auth_token",
+]
+PARAMETERS = st.lists(st.sampled_from(["part=1", "page=a:b", "empty=", "q=key", "sort=primary_key"]), max_size=3)
+ADDRESS_IN = ["{}", "see {} there", "url={}", "--url={} --lr 1", "url: {}", '{{"url": "{}"}}', "url='{}'", "<{}>"]
+HOSTS = ["https://host", "http://host:8080/a/b", "s3://bucket/key=value", "jdbc:postgresql://host/db", "//host/p", "/p"]
+
+
+@given(
+    st.sampled_from(ADDRESS_IN), st.sampled_from(HOSTS), PARAMETERS, st.sampled_from(QUERY_NAMES), SECRETS, PARAMETERS,
+    st.sampled_from("?#"),
+)  # fmt: skip
+def test_addresses_lose_the_keys_in_their_query(
+    text: str, host: str, before: list[str], name: str, secret: str, after: list[str], start: str
+) -> None:
+    def address(value: str) -> str:
+        return text.format(f"{host}{start}{'&'.join([*before, f'{name}={value}', *after])}")
+
+    clean = Masker({}).text(address(secret))
+    assert secret not in clean
+    # All else stays, except what is joined to the value without an ampersand, as ">" is.
+    assert clean in (address(MASK), address(MASK).removesuffix(">"))
+    assert Masker({}).text(clean) == clean
+
+
+@given(st.sampled_from(HOSTS), PARAMETERS)
+def test_queries_without_secrets_stay(host: str, parameters: list[str]) -> None:
+    address = f"{host}?{'&'.join(parameters)}"
+    assert Masker({}).text(address) == address
 
 
 @pytest.mark.parametrize(
@@ -139,6 +173,8 @@ def test_addresses_lose_the_keys_in_their_query(name: str, secret: str) -> None:
         "git@github.com:org/repo.git",
         "ssh://git@github.com/org/repo.git",
         "s3://bucket/key=value/part-0.parquet",
+        "https://host/list?key=models/part-0",
+        "https://host/list?sort=asc&key=name",
         "file:///home/ana/model.safetensors",
         "oci://registry/model@sha256:" + "a" * 64,
     ],
@@ -153,6 +189,7 @@ def test_addresses_without_credentials_stay_as_they_are(address: str) -> None:
         "hf_" + "a" * 34, "ghp_" + "A1" * 18, "github_pat_" + "A1_" * 10, "glpat-" + "a1" * 10, "sk-proj-" + "a1" * 20,
         "AKIA" + "A1" * 8, "AIza" + "a1" * 18, "xoxb-1234567890-abcdef", "npm_" + "a1" * 18, "pypi-" + "Ag" * 20,
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "sk_live_" + "a1" * 12,
+        "dop_v1_" + "a1" * 32, "SG." + "a1" * 11 + "." + "b2" * 20, "xapp-1-A0123-456", "gsk_" + "a1" * 20,
         "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----",
     ],
 )  # fmt: skip
@@ -186,6 +223,19 @@ def test_command_lines_lose_their_secrets(name: str, secret: str) -> None:
         ("curl -H 'Authorization: Bearer abc123def456'", "curl -H 'Authorization: ***'"),
         ("with Bearer abc123def456", "with Bearer ***"),
         ("a bearer of good news", "a bearer of good news"),
+        ("Bearer abcdefgh", "Bearer ***"),
+        ("with Bearer abc.def.ghi there", "with Bearer *** there"),
+        ('auth: "Bearer abcdefgh"', 'auth: "***"'),
+        ("auth: basic", "auth: basic"),
+        ("post to https://hooks.slack.com/services/T0/B0/abc now", "post to https://hooks.slack.com/services/*** now"),
+        ("https://host/v1?key=AIzb12345678901234&alt=json", "https://host/v1?key=***&alt=json"),
+        ("--api-key 8f3kd92jf", "--api-key ***"),
+        ("train --password hunter22 --lr 1", "train --password *** --lr 1"),
+        ("train --password 'hunter 22' --lr 1", "train --password '***' --lr 1"),
+        ('["--password", "hunter22", "--lr"]', '["--password", "***", "--lr"]'),
+        ("train --use-auth-token --lr 1", "train --use-auth-token --lr 1"),
+        ("train --max-tokens 12 --lr 1", "train --max-tokens 12 --lr 1"),
+        ("pretrained=org/m,api_key=abc", "pretrained=org/m,api_key=***"),
         ("pad_token: <pad>, lr=0.1", "pad_token: <pad>, lr=0.1"),
         ("password='unfinished", "password='***"),
     ],
@@ -197,6 +247,10 @@ def test_secrets_inside_of_texts(text: str, clean: str) -> None:
 def test_flags_and_numbers_of_tokens_stay() -> None:
     config = {"use_auth_token": True, "token": 0, "password": None, "secret": "", "sequence": {"token": 7}}
     assert masked(config) == config
+
+
+def test_a_number_too_large_for_the_id_of_a_token_is_a_secret() -> None:
+    assert masked({"token": 12_345_678, "hf_token": 9_999_999}) == {"token": MASK, "hf_token": 9_999_999}
 
 
 def test_what_was_masked_is_named() -> None:
