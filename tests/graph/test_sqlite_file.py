@@ -1,8 +1,10 @@
 """The file that a registry is in: for its user alone, and missed as soon as it is not where it was."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from shutil import copyfile
@@ -102,6 +104,20 @@ async def test_two_stores_of_one_file_keep_their_locks(tmp_path: Path) -> None:
     await first.write([adding(note("three"))])
     assert await first.sequence() == 3
     await first.close()
+
+
+def test_many_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """SQLite itself waits for others, but not where two turn the WAL of a new file on."""
+
+    async def opened_and_closed(path: Path) -> None:
+        store = SQLiteStore(path)
+        await store.open()
+        await store.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(20):
+            file = tmp_path / f"{number}.db"
+            list(pool.map(lambda path: asyncio.run(opened_and_closed(path)), [file] * 8))
 
 
 async def copied(path: Path, texts: Sequence[str]) -> Path:

@@ -81,12 +81,13 @@ class SQLiteStore(SQLiteReads):
                     opened.pop_all()
                     return
                 _create_private(self._path)  # the files that SQLite puts beside it get its mode
-                self.connection = opened.enter_context(closing(self._connect()))
-                self._writer = opened.enter_context(closing(self._connect()))
                 lock = self._path.with_name(self._path.name + "-lock")
                 _create_private(lock)
                 self._lockfile = opened.enter_context(lock.open("a"))
+                # Before the first connection: SQLite does not wait where two processes turn a new file's WAL on.
                 fcntl.flock(self._lockfile, fcntl.LOCK_EX)
+                self.connection = opened.enter_context(closing(self._connect()))
+                self._writer = opened.enter_context(closing(self._connect()))
                 self._create(repair=repair)
                 self._files = self._identify()
                 self._recorded = self._newest()
