@@ -1,5 +1,6 @@
 """Answers that draw themselves in a notebook, and become rows, data frames and graphs."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeGuard
@@ -15,16 +16,16 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-class Tabular:
+class Tabular(ABC):
     """What every answer with rows can do; a class that has it says what its items are."""
 
+    @abstractmethod
     def _items(self) -> Iterable[Mapping[str, Any]]:
         """Return the objects that are the rows, all of them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _first_items(self) -> tuple[Iterable[Mapping[str, Any]], int | None]:
         """Return the objects that are there without asking the registry again, and how many there are in all."""
-        raise NotImplementedError
 
     def _graph(self) -> tuple[list[Json], list[tuple[str, str, Json]]]:
         """Return nodes and edges as `tables.to_networkx` takes them."""

@@ -15,7 +15,7 @@ from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import check_manifest
 from descentd.app.graphql.http import encode
 from descentd.app.http import strict_json
-from descentd.app.http.errors import Refusal, extensions, fault, problem_response, problems
+from descentd.app.http.errors import Refusal, extensions, fault, problems, refusal_response
 from descentd.app.http.negotiation import require_content_type
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
@@ -91,11 +91,8 @@ class Bulk:
             principal = principal_of(scope)
             require_content_type(request.headers, NDJSON)
             registry = self._lifespan.registry
-        except Refusal as refusal:
-            await problem_response(refusal.problem, refusal.status, refusal.headers)(scope, receive, send)
-            return
-        except DescentError as error:
-            await problem_response(error)(scope, receive, send)
+        except (Refusal, DescentError) as error:
+            await refusal_response(error)(scope, receive, send)
             return
         headers = [(b"content-type", NDJSON.encode())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})

@@ -172,3 +172,10 @@ def problem_response(
     if isinstance(problem, Invalid):
         body["errors"] = [{"detail": one.message, **extensions(one)} for one in problem.problems]
     return JSONResponse(body, status, headers, media_type=PROBLEM)
+
+
+def refusal_response(error: Refusal | DescentError) -> Response:
+    """The answer to a request that was refused while it was read, or that could not be answered, as a problem."""
+    if isinstance(error, Refusal):
+        return problem_response(error.problem, error.status, error.headers)
+    return problem_response(error)

@@ -14,7 +14,7 @@ from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import check_route
 from descentd.app.graphql.http import encode
 from descentd.app.http.bulk import NDJSON, Bulk
-from descentd.app.http.errors import Refusal, fault, problem_response, shaped
+from descentd.app.http.errors import Refusal, fault, refusal_response, shaped
 from descentd.app.http.negotiation import accepted
 from descentd.app.server.lifespan import Lifespan
 from descentd.graph.model.errors import DescentError, InvalidInput, Unavailable
@@ -60,11 +60,8 @@ class Records:
             store = self._lifespan.registry.store
             head = await store.head()
             after = _after(request, head)
-        except Refusal as refusal:
-            await problem_response(refusal.problem, refusal.status, refusal.headers)(scope, receive, send)
-            return
-        except DescentError as error:
-            await problem_response(error)(scope, receive, send)
+        except (Refusal, DescentError) as error:
+            await refusal_response(error)(scope, receive, send)
             return
         await self._access_control.note(principal, "records")
         lines = self._lines(store, after, head, principal)

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 
 from descentd.app.http import strict_json
-from descentd.app.http.errors import Refusal, problem_response
+from descentd.app.http.errors import Refusal, refusal_response
 from descentd.app.http.negotiation import read_body, require_content_type
 from descentd.app.mcp.catalogue import Catalogue
 from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
@@ -43,11 +43,8 @@ class MCPEndpoint:
             body = await self._read(request)
         except ClientDisconnect:
             return
-        except Refusal as refusal:
-            await problem_response(refusal.problem, refusal.status, refusal.headers)(scope, receive, send)
-            return
-        except DescentError as error:
-            await problem_response(error)(scope, receive, send)
+        except (Refusal, DescentError) as error:
+            await refusal_response(error)(scope, receive, send)
             return
         messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
