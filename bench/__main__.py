@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench import drawing, fairness, history, pages, pushed, reach, safety, writing
+from bench import drawing, fairness, history, pages, peers, pushed, reach, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
-from bench.registry import CACHE, SHARES, Landmarks, fill, made, path, prepare
+from bench.registry import CACHE, MOST, SAME, Landmarks, fill, made, path, prepare
 from bench.rows import HEADER, Row
 from descentd.app.server.store_url import store_at
 from tests.support.java import NoNeo4jError
@@ -54,22 +54,31 @@ class Targets:
     """The targets of one store, as docs/performance.md has them."""
 
     lookups: float
+    """A second, by 16 clients."""
     late: float | None
+    alone: float
     impact: float
     exposure: float
+    shapes: dict[str, float]
     bulk: float
-    alone: float
+    """Of what the raw rows of the same run take, as a share."""
+    single: float
+    writers: float
+    """A second, by 32 clients."""
     ready: float
+    memory: float
     erosion: float
     gate: float
 
 
 TARGETS = {
-    "sqlite": Targets(600, 50, 12, 100, 8_000, 8, 2, 200, 30),
-    "neo4j": Targets(300, None, 15, 120, 5_000, 15, 4, 400, 30),
+    "sqlite": Targets(700, 40, 1.5, 10, 80, {"lattice": 5, "chain": 60}, 0.20, 5, 450, 1.5, 150, 200, 15),
+    "neo4j": Targets(400, None, 5, 15, 100, {"lattice": 8, "chain": 60}, 0.35, 15, 300, 2, 150, 400, 40),
 }
-LARGE_IMPACT = {0.158: 30.0, 0.321: 40.0}
-SHAPES = {"lattice": 8.0, "chain": 60.0}
+LARGE_IMPACT = 35.0
+HUB_READY, HUB_MEMORY, HUB_IMPACT = 2.0, 300.0, 50.0
+HUB = 4_050_000
+"""Records of which two million are versions: the size of the largest public hub."""
 FIRST_BYTE = 150.0
 BULK_SIZE = 50_000
 
@@ -82,14 +91,33 @@ def main() -> None:
         wanted -= {"fairness", "git", "simulation"}
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors, load", end=" ")
     print(" ".join(f"{load:.1f}" for load in os.getloadavg()))
+    if options.peers:
+        _beside(options.records[0])
+        return
     for name, (title, found) in WITHOUT_STORE.items():
         if name in wanted:
             print(f"\n{title}\n{HEADER}", flush=True)
             for row in found(options):
                 print(row.line(), flush=True)
-            wanted.remove(name)
-    if not wanted:
-        return
+    wanted -= set(WITHOUT_STORE)
+    if wanted:
+        _all(options, wanted)
+
+
+def _beside(size: int) -> None:
+    """One table of what others take for the same, on both stores."""
+    landmarks = prepare(size)
+    print(f"\n{landmarks.records:,} records\n\n{peers.HEADER}", flush=True)
+    for compared in peers.beside_sqlite(path(size), landmarks):
+        print(compared.line(), flush=True)
+    with Database(CACHE / f"neo4j-{path(size).stem}") as database:
+        asyncio.run(_fill_once(database.uri, landmarks))
+        for compared in peers.beside_neo4j(database.uri, landmarks):
+            print(compared.line(), flush=True)
+
+
+def _all(options: argparse.Namespace, wanted: set[str]) -> None:
+    """The rows that are wanted, of each store and size."""
     for kind in ("sqlite", "neo4j") if options.store == "both" else (options.store,):
         for size in options.records:
             print(f"\n{kind}, {size:,} records\n{HEADER}", flush=True)
@@ -105,11 +133,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--store", choices=("sqlite", "neo4j", "both"), default="sqlite")
     parser.add_argument("--records", type=int, nargs="+", default=[100_000], help="sizes of registries")
     parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help="of " + ", ".join(ROWS))
+    parser.add_argument("--hub", action="store_true", help="two million versions on SQLite, made once and kept")
+    parser.add_argument("--peers", action="store_true", help="what others offer, on the same records in the same run")
     parser.add_argument("--answers", type=int, default=1000, help="simulated answers a row of `simulation`")
     parser.add_argument("--all", action="store_true", help="everything: both stores, 100,000 and 1,000,000, git")
     options = parser.parse_args()
     if options.all:
         options.store, options.records = "both", [100_000, 1_000_000]
+    if options.hub:
+        options.store, options.records = "sqlite", [HUB]
     return options
 
 
@@ -132,34 +164,40 @@ def _measure(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
 def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) -> Iterator[Row]:
     targets = TARGETS[kind]
     if "ready" in wanted:
-        yield _ready(store, landmarks, targets.ready)
+        yield _ready(store, landmarks, HUB_READY if landmarks.size >= HUB else targets.ready)
     with Server(store) as server:
         server.settle()
         if "lookup" in wanted:
-            yield from lookups(server, landmarks, targets.lookups, targets.late)
+            yield from lookups(server, landmarks, targets.lookups, targets.late, targets.alone)
         if "impact" in wanted:
-            yield from _impacts(server, landmarks, targets.impact)
+            yield from _impacts(kind, server, landmarks)
         if "pushed" in wanted and kind == "neo4j":
             single = [cause for cause in landmarks.causes.values() if len(cause.refs) == 1]
             yield asyncio.run(pushed.row(store, max(single, key=lambda cause: cause.reaches)))
         if "exposure" in wanted:
             yield exposures(server, landmarks, targets.exposure)
         if "shapes" in wanted:
-            yield from shapes(server, landmarks, SHAPES)
+            yield from shapes(server, landmarks, targets.shapes)
         if "pages" in wanted:
             yield from pages.rows(server, landmarks, FIRST_BYTE)
         if "memory" in wanted:
             held = server.memory()
-            note = f"resident after what was asked; its own {held['RssAnon']:.0f} MB, at most {held['VmHWM']:.0f} MB"
-            yield Row("memory of a worker", held["VmRSS"], "MB", 300, note=note)
+            note = f"after what was asked; with what it shares {held['VmRSS']:.0f} MB, at most {held['VmHWM']:.0f} MB"
+            most = HUB_MEMORY if landmarks.size >= HUB else targets.memory
+            yield Row("a worker's own memory", held["RssAnon"], "MB", most, note=note)
 
 
-def _impacts(server: Server, landmarks: Landmarks, usual: float) -> Iterator[Row]:
-    alone, large = asyncio.run(_alone(landmarks)), landmarks.records > 500_000
-    for share in SHARES:
-        if (share in LARGE_IMPACT) == large:
-            walk = alone.milliseconds(landmarks.causes[str(share)], landmarks.leaves)
-            yield impacts(server, landmarks, share, LARGE_IMPACT.get(share, usual), walk)
+def _impacts(kind: str, server: Server, landmarks: Landmarks) -> Iterator[Row]:
+    """The same number of records reached in a registry of any size, and a large part of a large one."""
+    alone, usual = asyncio.run(_alone(landmarks)), TARGETS[kind].impact
+    asked = {SAME: usual}
+    if landmarks.size >= HUB:
+        asked |= {MOST: HUB_IMPACT}
+    elif landmarks.size >= 1_000_000:
+        asked |= {"0.158": LARGE_IMPACT, "0.321": LARGE_IMPACT}
+    for name, target in asked.items():
+        walk = alone.milliseconds(landmarks.causes[name], landmarks.leaves)
+        yield impacts(server, landmarks, name, target, walk)
 
 
 def _ready(store: str, landmarks: Landmarks, target: float) -> Row:
@@ -196,18 +234,18 @@ def _writing(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
             print(f"skipped, there is no {history.FILE.name} beside the project: git's history")
         elif "git" in wanted:
             with Server(uri or _fresh_file()) as server:
-                yield history.row(server, TARGETS[kind].bulk)
+                yield history.row(server, 8_000)
 
 
 def _registering(uri: str, size: int, wanted: set[str], targets: Targets) -> Iterator[Row]:
-    raw = None
+    raw = 0.0
     if "bulk" in wanted:
         raw = writing.raw_neo4j(uri, path(size), 50_000) if uri else writing.raw_sqlite(path(size))
     with Server(uri or _fresh_file()) as server:
         if "bulk" in wanted:
-            yield writing.bulk(server, BULK_SIZE, targets.bulk, raw)
+            yield writing.bulk(server, BULK_SIZE, targets.bulk * raw, raw)
         if "single" in wanted:
-            yield from writing.singles(server, targets.alone, 300)
+            yield from writing.singles(server, targets.single, targets.writers)
 
 
 async def _fill_once(address: str, landmarks: Landmarks) -> None:

@@ -53,8 +53,8 @@ ROUNDS = 40
 CLIENTS = 16
 
 
-def lookups(server: Server, landmarks: Landmarks, rate: float, late: float | None) -> Iterator[Row]:
-    """Versions by ref with parents and data; `rate` and `late` (ms) are promised."""
+def lookups(server: Server, landmarks: Landmarks, rate: float, late: float | None, alone: float) -> Iterator[Row]:
+    """Versions by ref with parents and data; `rate`, `late` (ms) and `alone` (ms) are promised."""
     variables = [{"ref": ref} for ref in landmarks.versions]
     ask(server.url, LOOKUP, variables[:200], CLIENTS)
     used = server.seconds_used
@@ -64,13 +64,13 @@ def lookups(server: Server, landmarks: Landmarks, rate: float, late: float | Non
     yield Row(f"look-up, {CLIENTS} clients, one worker", answers.rate, "/s", rate, "more", note)
     if late is not None:
         yield Row("look-up, p95", answers.percentile(0.95) * 1000, "ms", late)
-    alone = ask(server.url, LOOKUP, variables[:300])
-    yield Row("look-up, one client, p50", alone.percentile(0.5) * 1000, "ms", 7, note="@neo4j/graphql 7: 7 ms")
+    one = ask(server.url, LOOKUP, variables[:300])
+    yield Row("look-up, one client, p50", _p50(one), "ms", alone)
 
 
-def impacts(server: Server, landmarks: Landmarks, share: float, target: float, alone: float) -> Row:
+def impacts(server: Server, landmarks: Landmarks, name: str, target: float, alone: float) -> Row:
     """Exact counts and the first 100 of a reach; `alone` is what the walk itself takes, in ms."""
-    cause = landmarks.causes[str(share)]
+    cause = landmarks.causes[name]
     answers, note = _impact(server, landmarks, cause, 100)
     note = f"walk alone {alone:.1f} ms; {note}"
     return Row(f"impact, {cause.reaches:,} of {landmarks.records:,}", _p50(answers), "ms", target, note=note)

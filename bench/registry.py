@@ -23,6 +23,9 @@ from descentd.graph.store.base import Proposal, Reads, Store
 
 CACHE = Path(__file__).parents[1] / ".cache" / "bench"
 SHARES = (0.158, 0.2, 0.321)
+SAME, MOST = "same", "most"
+_SAME = 19_000
+"""Records that a cause reaches in a registry of any size: what is reached costs, and not what is there."""
 SAMPLE = 1_000
 _BATCH = 5_000
 _SHARE = 0.937
@@ -46,7 +49,8 @@ class Landmarks:
     records: int
     """How many there are."""
     causes: dict[str, Cause]
-    """By the share of all records that they reach, "0.2", and the beginnings of the `chain` and the `lattice`."""
+    """By the share of all records that they reach, "0.2"; the beginnings of the `chain` and the `lattice`; one that
+    reaches as many as in a registry of another size, and the one that reaches most."""
     leaves: list[str]
     """Versions that nothing descends from: named beside a cause they make another question of the same cost."""
     versions: list[str]
@@ -125,7 +129,8 @@ async def fill(store: Store, found: Iterator[Record], size: int) -> None:
 async def _landmarks(size: int, store: Store, topology: Topology, landscape: Zoo, members: Members) -> Landmarks:
     last = topology.size
     early = [n for n in range(1, 400) if members.kind(n) is Kind.MODEL_VERSION]
-    asked = [members.label(n) for n in (*early, landscape.chain[0], landscape.lattice[0])]
+    later = {int(n) for n in np.geomspace(400, last // 2, 300) if members.kind(int(n)) is Kind.MODEL_VERSION}
+    asked = [members.label(n) for n in (*early, *sorted(later), landscape.chain[0], landscape.lattice[0])]
     found = await store.resolve(asked)
 
     def reached(refs: Sequence[str]) -> int:
@@ -139,9 +144,10 @@ async def _landmarks(size: int, store: Store, topology: Topology, landscape: Zoo
     choices += [ranked[:1], [code.ref], [code.ref, *ranked[:1]], [code.ref, *ranked[:8]]]
     reaches = [reached(refs) for refs in choices]
     causes = {}
-    for share in SHARES:
-        best = min(range(len(choices)), key=lambda i: abs(reaches[i] - share * last))
-        causes[str(share)] = Cause(choices[best], reaches[best])
+    wanted = {str(share): share * last for share in SHARES} | {SAME: _SAME, MOST: last}
+    for name, records_reached in wanted.items():
+        best = min(range(len(choices)), key=lambda i: abs(reaches[i] - records_reached))
+        causes[name] = Cause(choices[best], reaches[best])
     for name, ref in (("chain", asked[-2]), ("lattice", asked[-1])):
         causes[name] = Cause([ref], reached([ref]))
     versions = topology.everything(last, Kind.MODEL_VERSION)

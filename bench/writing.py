@@ -46,13 +46,13 @@ def send(url: str, found: Iterable[Content], token: str | None = None) -> tuple[
     return sum(answer["created"] for answer in answers), seconds
 
 
-def bulk(server: Server, records: int, target: float, raw: float | None = None) -> Row:
+def bulk(server: Server, records: int, target: float, raw: float) -> Row:
     """A zoo's manifests over /bulk; `raw` is how many records a second the store takes by itself."""
     used = server.seconds_used
     created, seconds = send(server.url, manifests(Members(made(records))))
-    cost = (server.seconds_used - used) * 1e6 / created
-    note = f"{created:,} records; {cost:.0f} µs of processor a record" + (f"; raw {raw:,.0f}/s" if raw else "")
-    return Row("bulk registration", created / seconds, "/s", target, "more", note)
+    cost, rate = (server.seconds_used - used) * 1e6 / created, created / seconds
+    note = f"{created:,} records; {cost:.0f} µs of processor a record; {rate / raw:.2f} of raw {raw:,.0f}/s"
+    return Row("bulk registration", rate, "/s", target, "more", note)
 
 
 def singles(server: Server, p50: float, rate: float) -> Iterator[Row]:

@@ -193,15 +193,13 @@ def _wire_names(kind: type[Input]) -> tuple[tuple[str, str], ...]:
 
 def wire_content(value: Any) -> Any:
     """A field's value as the JSON that content holds."""
-    match value:
-        case Input():
-            return value.content()
-        case StrEnum():
-            return value.value
-        case tuple():
-            return [wire_content(item) for item in value]
-        case _:
-            return value
+    if type(value) is str:  # which most are
+        return value
+    if isinstance(value, tuple):
+        return [wire_content(item) for item in value]
+    if isinstance(value, Input):
+        return value.content()
+    return value.value if isinstance(value, StrEnum) else value
 
 
 class AttributeInput(Input):

@@ -36,7 +36,12 @@ def build_of(content: Content) -> str | None:
 
     None where neither artifact, code nor config is given: data alone identifies nothing.
     """
-    return _build(content) if any(content.get(part) for part in _IDENTIFYING) else None
+    return _build(content) if is_identified(content) else None
+
+
+def is_identified(content: Content) -> bool:
+    """Whether the content of a version says enough to tell its build from others."""
+    return any(content.get(part) for part in _IDENTIFYING)
 
 
 def _build(content: Content) -> str:

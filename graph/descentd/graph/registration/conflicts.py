@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from descentd.graph.model.derived import build_of
+from descentd.graph.model.derived import is_identified
 from descentd.graph.model.differences import differences
 from descentd.graph.model.errors import DescentError, VersionConflict
 from descentd.graph.model.identity import Content
@@ -45,7 +45,13 @@ async def _clash(reads: Reads, label: str, old: Record, new: Record, drafted: Ma
 
 async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, DescentError]:
     """New labels on builds that their name already has, in the store or earlier among the versions themselves."""
-    builds = {record.id: f"build:{build}" for record in versions if (build := build_of(record.content))}
+    builds = {
+        record.id: key
+        for record in versions
+        if is_identified(record.content)
+        for key in record.keys
+        if key.startswith("build:")
+    }
     holders = await reads.find_by_keys(set(builds.values())) if builds else {}
     briefs = await reads.briefs(sorted({sequence for held in holders.values() for sequence in held}))
     labels = {brief.sequence: brief.ref for brief in briefs}
