@@ -98,6 +98,7 @@ ROUTES: Final[Table] = {
     "/records": READERS,  # reading the log; and registering, where what may be in the manifests is in SECTIONS
     "/bulk": READERS,  # the latter alone
     "/mcp": READERS,  # and then each tool
+    "/admission/{environment:path}": READERS,  # it records nothing
     # What is asked by machines without a token, tells nothing of what is registered, and has to answer also while the
     # store that knows the tokens is away.
     "/checkpoint": PUBLIC,  # for witnesses; size and root say no more than /readyz does

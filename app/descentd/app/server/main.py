@@ -47,6 +47,8 @@ from descentd.app.server.metrics import Metrics
 from descentd.app.server.retention import Retention
 from descentd.app.server.settings import Settings
 from descentd.app.server.signals import on_termination
+from descentd.app.webhooks import admission
+from descentd.app.webhooks.admission import Admission
 from descentd.app.webhooks.endpoints import READERS, Webhook
 from descentd.app.webhooks.signatures import SignatureVerifier
 from descentd.graph.model.errors import InvalidInput, NotFound
@@ -66,7 +68,18 @@ def create(
     """
     lifespan = Lifespan(settings)
     access_control = _access_control(settings, lifespan)
-    paths = ["/graphql", "/records", "/bulk", "/mcp", "/checkpoint", "/livez", "/readyz", "/metrics", "/version"]
+    paths = [
+        "/graphql",
+        "/records",
+        "/bulk",
+        "/mcp",
+        "/admission",
+        "/checkpoint",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/version",
+    ]
     metrics = Metrics(root_fields(schema), [*paths, *PAGES], shared=settings.run_directory is not None)
     dispatcher = Dispatcher(settings, lambda: lifespan.registry, metrics)
     refresher = ErosionRefresher(lambda: lifespan.registry, metrics.assessed)
@@ -99,6 +112,7 @@ def create(
             Route(path, Webhook(path, lifespan, access_control, verifier, settings.body_limit), methods=["POST"])
             for path in READERS
         ),
+        Route(admission.ROUTE, Admission(lifespan, access_control, settings.body_limit), methods=["POST"]),
         Route("/checkpoint", checkpoints.answer),
         Route("/livez", health.live),
         Route("/readyz", health.ready),

@@ -6,7 +6,7 @@ from typing import Final
 
 from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
 from descentd.graph.model.clock import check_past, timestamp
-from descentd.graph.model.errors import GateBlocked, InvalidInput, NotFound
+from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
@@ -15,14 +15,11 @@ from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_one, perform, repeated, signed
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.drift import is_current
-from descentd.queries.governance.flags import REFUSING, flags_reaching
 from descentd.queries.governance.gate.decide import Gate, evaluate
-from descentd.queries.governance.gate.promotion import blocked
-from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.profiles import profiles
-from descentd.queries.production.deployments import Deployment, Timeline, at_place, promotion
+from descentd.queries.production.admission import check_artifact, check_gate, check_promoted
+from descentd.queries.production.deployments import Deployment, Timeline, at_place
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retraction_of
 
 _VERSION: Final = frozenset({Kind.MODEL_VERSION})
 
@@ -51,7 +48,7 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.DEPLOYMENT, person, content)
     if record is None:
-        await _check_artifact(registry, subject, given)
+        await check_artifact(registry, subject, given.artifact_digest)
         grounds: Content = {}
         if "claimed" not in content:
             grounds = {"promotion": (await _promoted(registry, subject, given, serves=serves)).record.id}
@@ -98,35 +95,12 @@ async def _check_history(reads: Reads, given: DeploymentInput) -> None:
         )
 
 
-async def _check_artifact(registry: Registry, subject: Brief, given: DeploymentInput) -> None:
-    """Raise InvalidInput where a file is named that is none of the version's."""
-    [entry] = await registry.store.entries([subject.sequence])
-    held = {artifact["digest"] for artifact in entry.record.content.get("artifacts", ())}
-    if given.artifact_digest is not None and given.artifact_digest not in held:
-        raise InvalidInput(
-            f"{given.artifact_digest} is no artifact of {subject.ref}: deploy the file that was registered.",
-            "artifactDigest",
-        )
-
-
 async def _promoted(registry: Registry, subject: Brief, given: DeploymentInput, *, serves: bool) -> Entry:
     """The promotion that lets a version be deployed; raises GateBlocked where nothing does."""
     upto = await registry.sequence()
-    for flag in await flags_reaching(registry, subject.sequence, upto):
-        if flag.action in REFUSING:
-            raise GateBlocked(f"{subject.ref} is flagged {flag.action}: {flag.reason}", "subject")
-    gone = await retraction_of(registry, subject, upto)
-    if gone is not None:
-        raise GateBlocked(f"{gone.sentence} It is not let into {given.environment}: deploy another version.", "subject")
-    promoted = await promotion(registry, subject.sequence, given.environment, upto)
-    if promoted is None:
-        raise GateBlocked(
-            f"{subject.ref} is not promoted to {given.environment}: promote it first, which asks the gate.", "subject"
-        )
+    promoted = await check_promoted(registry, subject, given.environment, upto)
     if not serves and await _there(registry.store, given, subject.id) is None:
-        asked = await evaluate(registry, subject, given.environment, upto)
-        if asked.outcome is not GateOutcome.PASSED:
-            raise blocked(asked, field="subject")
+        await check_gate(registry, subject, given.environment, upto)
     return promoted
 
 
