@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from descentd.graph.index.arrays import Growing, Integers, Tags
 from descentd.graph.index.disclosures import NOTHING, Arrow, DisclosedEdges
@@ -199,7 +200,7 @@ class EdgeLog:
         )
 
 
-class Up:
+class Up(Steps):
     """From what was derived to what it came from."""
 
     def __init__(self, edges: Edges) -> None:
@@ -208,8 +209,8 @@ class Up:
         self._starts = edges.by_source.starts.data
         self._others = edges.by_source.others.data
 
+    @override
     def few(self, frontier: Sequence[int]) -> list[int] | None:
-        """See `Steps`."""
         starts, others, disclosed = self._starts, self._others, self._disclosed.by_source
         found: list[int] = []
         for node in frontier:
@@ -225,8 +226,8 @@ class Up:
                 found += [arrow[0] for arrow in disclosed[node]]
         return found
 
+    @override
     def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
-        """See `Steps`."""
         found = self._rows.others[self._rows.positions(frontier)]
         disclosed = self._disclosed
         if not disclosed.by_source:
@@ -234,7 +235,7 @@ class Up:
         return np.concatenate((found, disclosed.targets[stamps[disclosed.sources] == stamp]))
 
 
-class Down:
+class Down(Steps):
     """From what something came from to what was derived from it."""
 
     def __init__(self, edges: Edges) -> None:
@@ -242,8 +243,8 @@ class Down:
         self._starts = edges.by_target.starts.data
         self._others = edges.by_target.others.data
 
+    @override
     def few(self, frontier: Sequence[int]) -> list[int] | None:
-        """See `Steps`."""
         starts, others, last, late = self._starts, self._others, self._edges.base_size, self._edges.late
         disclosed = self._edges.disclosed.by_target
         found: list[int] = []
@@ -263,8 +264,8 @@ class Down:
                 found += [arrow[0] for arrow in disclosed[node]]
         return found
 
+    @override
     def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
-        """See `Steps`."""
         edges = self._edges
         known = frontier if edges.base_size == edges.size else frontier[frontier <= edges.base_size]
         positions = edges.by_target.positions(known)
@@ -276,7 +277,7 @@ class Down:
         return np.concatenate((edges.by_target.others[positions], late, more))
 
 
-class Around:
+class Around(Steps):
     """Steps that never lead to some records."""
 
     def __init__(self, steps: Steps, avoided: Collection[int]) -> None:
@@ -284,12 +285,12 @@ class Around:
         self._avoided = frozenset(avoided)
         self._array = np.fromiter(self._avoided, np.int32, len(self._avoided))
 
+    @override
     def few(self, frontier: Sequence[int]) -> list[int] | None:
-        """See `Steps`."""
         found = self._steps.few(frontier)
         return found and [record for record in found if record not in self._avoided]
 
+    @override
     def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
-        """See `Steps`."""
         found = self._steps.many(frontier, stamps, stamp)
         return found[~np.isin(found, self._array)]

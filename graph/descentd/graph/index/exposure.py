@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from descentd.graph.documentation import Stated, is_documented
 from descentd.graph.index.arrays import (
@@ -30,7 +31,7 @@ from descentd.graph.index.arrays import (
 from descentd.graph.index.backtrace import Backtrace, step_back
 from descentd.graph.index.breadth_first import Twins, Walk, walk
 from descentd.graph.index.disclosures import Arrow
-from descentd.graph.index.edges import NARROW_EDGES, Edges
+from descentd.graph.index.edges import NARROW_EDGES, Edges, Steps
 from descentd.graph.index.populations import Facts
 from descentd.graph.index.sources import Sources
 from descentd.graph.model.kinds import ROLES, Role
@@ -76,7 +77,7 @@ def _stated(tag: int) -> Stated:
     return ROLES[tag & ROLE], bool(tag & LEARNS)
 
 
-class Exposing:
+class Exposing(Steps):
     """From what knowledge comes from to where it flows. `closed` are the partitions that are documented completely."""
 
     def __init__(self, edges: Edges, closed: Mask, upto: int) -> None:
@@ -84,8 +85,8 @@ class Exposing:
         rows = edges.by_target
         self._starts, self._others, self._tags = rows.starts.data, rows.others.data, rows.tags.data
 
+    @override
     def few(self, frontier: Sequence[int]) -> list[int] | None:
-        """See `Steps`."""
         starts, others, tags, last, late = (
             self._starts,
             self._others,
@@ -115,8 +116,8 @@ class Exposing:
     def _flows(self, source: int, tag: int) -> bool:
         return not tag & CONDITIONAL or (source <= self._upto and not self._closed[source])
 
+    @override
     def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
-        """See `Steps`."""
         edges = self._edges
         positions = edges.by_target.positions(frontier[frontier <= edges.base_size])
         late = stamps[edges.late_targets] == stamp
@@ -230,7 +231,7 @@ class Exposure:
         return learners
 
     def page(self, query: ExposureQuery) -> ExposurePage:
-        """See `ExposureQuery`."""
+        """The answers on the page that `query` asks for, with what proves them, and the counts over all."""
         page, listed = self._answers.page(query)
         evidence = _Evidence(self._documentation, self._population, self._trained, self._lacking)
         items = [evidence.of(sequence, answer) for sequence, answer in listed]

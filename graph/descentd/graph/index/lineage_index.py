@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from typing_extensions import override
+
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import (
@@ -16,6 +18,8 @@ from descentd.graph.model.reach import (
     ReachQuery,
     Sequences,
     Step,
+    SupportsNeighbours,
+    SupportsReach,
     Tail,
 )
 
@@ -28,7 +32,7 @@ class Source(Protocol):
         ...
 
 
-class LineageIndex:
+class LineageIndex(SupportsReach, SupportsNeighbours):
     """Answers from a topology that first takes in whatever the store's log has gained, whoever wrote it.
 
     Walks run in worker threads, so that a long one does not hold up what else the process is asked.
@@ -48,18 +52,19 @@ class LineageIndex:
                 tail = await self._store.tail(self._topology.size)
                 await asyncio.to_thread(self._topology.extend, tail)
 
+    @override
     async def reach(self, query: ReachQuery) -> ReachPage:
-        """See SupportsReach."""
         await self.catch_up(query.upto)
         return await asyncio.to_thread(self._topology.reach, query)
 
+    @override
     async def via(
         self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
     ) -> Sequence[Sequence[Step]]:
-        """See SupportsReach."""
         await self.catch_up(upto)
         return await asyncio.to_thread(self._topology.via, origins, items, upto, evidence=evidence)
 
+    @override
     async def members(
         self,
         origins: Sequence[int],
@@ -69,28 +74,27 @@ class LineageIndex:
         *,
         avoiding: frozenset[int] = frozenset(),
     ) -> Sequences:
-        """See SupportsReach."""
         await self.catch_up(upto)
         return await asyncio.to_thread(self._topology.members, origins, direction, upto, kind, avoiding=avoiding)
 
+    @override
     async def everything(self, upto: int, kind: Kind) -> Sequences:
-        """See SupportsReach."""
         await self.catch_up(upto)
         return self._topology.everything(upto, kind)
 
+    @override
     async def exposure(self, query: ExposureQuery) -> ExposurePage:
-        """See SupportsReach."""
         await self.catch_up(query.upto)
         return await asyncio.to_thread(self._topology.exposure, query)
 
+    @override
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
-        """See SupportsReach."""
         await self.catch_up(upto)
         return await asyncio.to_thread(self._topology.paths, start, end, upto, first)
 
+    @override
     async def neighbours(
         self, records: Sequence[int], direction: Direction, upto: int, kinds: frozenset[Kind], first: int
     ) -> Mapping[int, Neighbours]:
-        """See SupportsNeighbours."""
         await self.catch_up(upto)
         return self._topology.neighbours(records, direction, upto, kinds, first)

@@ -68,7 +68,7 @@ class Reach:
         return self._listed.held + (0 if self._cited is None else self._walk.held + self._cited.held)
 
     def page(self, query: ReachQuery) -> ReachPage:
-        """See `ReachQuery`."""
+        """The page of what was reached that `query` asks for, and the counts over all."""
         depth, first, select = query.depth, query.first, _selection(query.kinds, query.within)
         counts = self._counts_of(query.kinds, None if query.within is None else select)
         ends = self._ends_of(query.kinds) if query.within is None else self._ends_where(select)

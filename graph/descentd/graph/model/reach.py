@@ -265,13 +265,13 @@ class SupportsReach(Protocol):
     """Somebody who walks the influence graph: the topology in this process, or a store that can do it itself."""
 
     async def reach(self, query: ReachQuery) -> ReachPage:
-        """See ReachQuery."""
+        """What the origins of `query` reach, on the page that it asks for; the counts are of all. See ReachQuery."""
         ...
 
     async def via(
         self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
     ) -> Sequence[Sequence[Step]]:
-        """One shortest derivation from an origin to each of `items` (descendants), both included.
+        """One shortest derivation from an origin to each of `items` (descendants), both included; empty where none is.
 
         Of several it is the one that is found from the item back, each time to the record with the lowest sequence that
         is one step nearer, by the first of its roles; what a record states goes before what was disclosed of it, and
@@ -298,12 +298,13 @@ class SupportsReach(Protocol):
         ...
 
     async def exposure(self, query: ExposureQuery) -> ExposurePage:
-        """See ExposureQuery."""
+        """Which versions learned from the population of `query`, on the page that it asks for. See ExposureQuery."""
         ...
 
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
         """How many derivations lead from `start` to `end` (its descendant), and the first of them.
 
-        From itself to itself there is one, of a single step. A dataset starts as in `reach`.
+        From itself to itself there is one, of a single step. A dataset starts as in `reach`. Raises TooCostly where the
+        number of derivations does not fit into memory.
         """
         ...

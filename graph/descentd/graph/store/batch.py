@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from typing_extensions import override
+
 from descentd.graph.model import clock
 from descentd.graph.model.errors import DescentError
 from descentd.graph.model.kinds import Role
@@ -23,8 +25,8 @@ class Appended:
     links: tuple[Link, ...]
 
 
-class Batch:
-    """A view of `reads` with the records that were appended to it. Implements Reads."""
+class Batch(Reads):
+    """A view of `reads` with the records that were appended to it."""
 
     def __init__(self, reads: Reads, head: Head) -> None:
         self._reads = reads
@@ -75,36 +77,36 @@ class Batch:
         for key in record.keys:
             self._keyed[key].append(brief.sequence)
 
+    @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        """See Reads."""
         fresh = {name: self._named[name] for name in names if name in self._named}
         rest = [name for name in names if name not in fresh]
         return fresh | (await self._reads.resolve(rest) if rest else {})
 
+    @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        """See Reads."""
         fresh = [self._named[item.entry.record.id] for item in self._own(sequences)]
         return self._in_order(sequences, fresh + await self._reads.briefs(self._others(sequences)))
 
+    @override
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        """See Reads."""
         fresh = [item.entry for item in self._own(sequences)]
         return self._in_order(sequences, fresh + await self._reads.entries(self._others(sequences)))
 
+    @override
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
-        """See Reads."""
         held = await self._reads.find_by_keys(keys)
         for key in keys:
             if key in self._keyed:
                 held[key] = held.get(key, []) + self._keyed[key]
         return held
 
+    @override
     async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
-        """See Reads."""
         return {key: self._keyed[key][0] for key in keys if key in self._keyed} | await self._reads.any_by_keys(keys)
 
+    @override
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
-        """See Reads."""
         old = [s for s in sequences if s <= self._start.sequence]
         links = await self._reads.links(old, roles, inward=inward) if old else []
         if self.appended:

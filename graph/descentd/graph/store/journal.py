@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
+from typing_extensions import override
+
 from descentd.graph.model.chain import EMPTY, Chain, ChainHead, Change, Event, link
 from descentd.graph.model.clock import now
 from descentd.graph.store.changes import Keeps
@@ -34,8 +36,8 @@ class Journal(Protocol):
         ...
 
 
-class MemoryJournal:
-    """Plain lists. Implements Journal."""
+class MemoryJournal(Journal):
+    """Plain lists."""
 
     def __init__(self) -> None:
         self._heads = dict(EMPTY)
@@ -54,22 +56,22 @@ class MemoryJournal:
         if events:
             self._heads[chain] = replace(head, number=events[-1].number, hash=events[-1].hash)
 
+    @override
     async def heads(self) -> Mapping[Chain, ChainHead]:
-        """See Journal."""
         return dict(self._heads)
 
+    @override
     async def events(self, chain: Chain, after: int, limit: int) -> list[Event]:
-        """See Journal."""
         start = max(0, after - self._heads[chain].base)
         return self._events[chain][start : start + limit]
 
+    @override
     async def items(self, chain: Chain) -> AsyncIterator[Change]:
-        """See Journal."""
         for change in list(self._kept[chain][0]()):
             yield change
 
+    @override
     async def prune(self, chain: Chain, last: Event, closing: str, keeps: Keeps) -> bool:
-        """See Journal."""
         head, events = self._heads[chain], self._events[chain]
         cut = last.number - head.base
         if (last.number, last.hash) == (head.base, head.base_hash):

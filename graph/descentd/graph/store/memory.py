@@ -7,13 +7,14 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from typing_extensions import override
 
 from descentd.graph.model.errors import DescentError
 from descentd.graph.model.kinds import Edge, Kind, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
-from descentd.graph.store.base import Link, Proposal, Stored, Totals, check_empty
+from descentd.graph.store.base import Link, Proposal, Store, Stored, Totals, check_empty
 from descentd.graph.store.batch import Appended, Batch, settle
 from descentd.graph.store.journal import Journal, MemoryJournal
 from descentd.graph.store.memory_operational import MemoryAccounts, MemoryInbox, MemoryOutbox
@@ -21,8 +22,8 @@ from descentd.graph.store.operational import Accounts, Inbox, Outbox
 from descentd.graph.store.tail import MADE_WITH, RETRACTABLE, TailBuilder, disclosure_fact, speaking, suspects
 
 
-class MemoryStore:
-    """Plain lists and dicts. Implements Store."""
+class MemoryStore(Store):
+    """Plain lists and dicts."""
 
     def __init__(self) -> None:
         self._log: list[Appended] = []
@@ -37,70 +38,72 @@ class MemoryStore:
         self._inbox = MemoryInbox(self._journal)
 
     @property
+    @override
     def accounts(self) -> Accounts:
-        """See Store."""
         return self._accounts
 
     @property
+    @override
     def outbox(self) -> Outbox:
-        """See Store."""
         return self._outbox
 
     @property
+    @override
     def inbox(self) -> Inbox:
-        """See Store."""
         return self._inbox
 
     @property
+    @override
     def journal(self) -> Journal:
-        """See Store."""
         return self._journal
 
     @property
+    @override
     def read_only(self) -> bool:
-        """See Store."""
         return False
 
+    @override
     async def open(self, *, repair: bool = True) -> None:
         """Nothing to connect to."""
 
+    @override
     async def close(self) -> None:
         """What was recorded stays as long as the object does."""
 
+    @override
     async def head(self) -> Head:
-        """See Store."""
         return self._head
 
+    @override
     async def sequence(self) -> int:
-        """See Store."""
         return self._head.sequence
 
+    @override
     async def sequence_at(self, moment: int) -> int:
-        """See Store."""
         return bisect_right(self._log, moment, key=lambda item: item.entry.recorded_at)
 
+    @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        """See Reads."""
         return {name: self._brief(self._named[name]) for name in names if name in self._named}
 
+    @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        """See Reads."""
         return [self._brief(s) for s in sequences if 0 < s <= len(self._log)]
 
+    @override
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        """See Reads."""
         return [self._log[s - 1].entry for s in sequences if 0 < s <= len(self._log)]
 
+    @override
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
-        """See Reads."""
         return {key: list(self._keyed[key]) for key in keys if key in self._keyed}
 
+    @override
     async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
-        """See Reads."""
         return {key: self._keyed[key][0] for key in keys if key in self._keyed}
 
+    @override
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
-        """See Reads."""
         found = (
             link
             for s in sorted(set(sequences))
@@ -110,20 +113,20 @@ class MemoryStore:
         )
         return sorted(found, key=lambda link: (link.source, link.role, link.target))
 
+    @override
     async def hashes(self, after: int, limit: int) -> list[bytes]:
-        """See Store."""
         return [item.entry.hash for item in self._log[after : after + limit]]
 
+    @override
     async def find_by_prefix(self, prefix: str) -> Sequences:
-        """See Store."""
         return _ascending({s for key, held in self._keyed.items() if key.startswith(prefix) for s in held})
 
+    @override
     async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
-        """See Store."""
         return _ascending({item.entry.sequence for item in self._log if _found(item.entry, words, digest)})
 
+    @override
     async def tail(self, after: int) -> Tail:
-        """See Store."""
         builder = TailBuilder(after)
         for item in self._log[after:]:
             record = item.entry.record
@@ -151,11 +154,12 @@ class MemoryStore:
         ]
         return replace(tail, trained=speaking(made_with))
 
+    @override
     async def schema_fault(self) -> None:
-        """See Store."""
+        """Nothing: it has no schema."""
 
+    @override
     async def audit(self, after: int, limit: int) -> list[Stored]:
-        """See Store."""
         return [
             Stored(
                 item.entry,
@@ -169,13 +173,13 @@ class MemoryStore:
             for item in self._log[after : after + limit]
         ]
 
+    @override
     async def totals(self) -> Totals:
-        """See Store."""
         edges = sum(len(item.links) for item in self._log)
         return Totals(len(self._log), edges, sum(len(held) for held in self._keyed.values()))
 
+    @override
     async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
-        """See Store."""
         async with self._lock:
             batch, outcomes = await settle(self, self._head, proposals)
             for item in batch.appended:
@@ -186,8 +190,8 @@ class MemoryStore:
             self._head = batch.head
         return outcomes
 
+    @override
     async def import_log(self, batches: Iterable[Sequence[Entry]]) -> None:
-        """See Store."""
         async with self._lock:
             check_empty(self._head.sequence)
             imported = MemoryStore()

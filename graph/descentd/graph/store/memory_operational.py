@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from typing_extensions import override
+
 from descentd.graph.model.accounts import Access, Token
 from descentd.graph.model.chain import Chain, Change
 from descentd.graph.store.changes import (
@@ -15,11 +17,11 @@ from descentd.graph.store.changes import (
     token_change,
 )
 from descentd.graph.store.journal import MemoryJournal
-from descentd.graph.store.operational import Arrival, Delivery, DeliveryState, DestinationState
+from descentd.graph.store.operational import Accounts, Arrival, Delivery, DeliveryState, DestinationState, Inbox, Outbox
 
 
-class MemoryAccounts:
-    """Plain lists. Implements Accounts."""
+class MemoryAccounts(Accounts):
+    """Plain lists."""
 
     def __init__(self, journal: MemoryJournal) -> None:
         self._tokens: dict[str, Token] = {}
@@ -29,40 +31,40 @@ class MemoryAccounts:
         journal.keep(Chain.TOKENS, lambda: map(token_change, self._tokens.values()), self._tokens.pop)
         journal.keep(Chain.ACCESSES, lambda: (), self._forget)
 
+    @override
     async def any_token(self) -> bool:
-        """See Accounts."""
         return bool(self._tokens)
 
+    @override
     async def token(self, hash: bytes) -> Token | None:
-        """See Accounts."""
         return next((token for token in self._tokens.values() if token.hash == hash), None)
 
+    @override
     async def tokens(self) -> list[Token]:
-        """See Accounts."""
         return sorted(self._tokens.values(), key=lambda token: (token.created_at, token.id))
 
+    @override
     async def add_token(self, token: Token) -> None:
-        """See Accounts."""
         self._tokens[token.id] = token
         self._journal.add(Chain.TOKENS, [token_change(token)])
 
+    @override
     async def revoke(self, ids: Collection[str], at: int) -> None:
-        """See Accounts."""
         for id in ids:
             token = self._tokens.get(id)
             if token is not None and token.revoked_at is None:
                 self._tokens[id] = replace(token, revoked_at=at)
                 self._journal.add(Chain.TOKENS, [token_change(self._tokens[id])])
 
+    @override
     async def record_accesses(self, accesses: Sequence[Access]) -> None:
-        """See Accounts."""
         self._accesses += accesses
         self._journal.add(Chain.ACCESSES, map(access_change, accesses))
 
+    @override
     async def accesses(
         self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
     ) -> list[tuple[int, Access]]:
-        """See Accounts."""
         found = [
             (number, access)
             for number, access in enumerate(self._accesses, self._forgotten + 1)
@@ -77,20 +79,20 @@ class MemoryAccounts:
         self._forgotten += int(count)
 
 
-class MemoryInbox:
-    """A plain dict. Implements Inbox."""
+class MemoryInbox(Inbox):
+    """A plain dict."""
 
     def __init__(self, journal: MemoryJournal) -> None:
         self._arrivals: dict[str, Arrival] = {}
         self._journal = journal
         journal.keep(Chain.ARRIVALS, lambda: map(arrival_change, self._arrivals.values()), self._arrivals.pop)
 
+    @override
     async def arrived(self, identity: str) -> Arrival | None:
-        """See Inbox."""
         return self._arrivals.get(identity)
 
+    @override
     async def take(self, arrival: Arrival) -> None:
-        """See Inbox."""
         known = self._arrivals.get(arrival.identity)
         kept = arrival if known is None else replace(known, sent=last_sent(known.sent, arrival.sent))
         if kept != known:
@@ -98,8 +100,8 @@ class MemoryInbox:
             self._journal.add(Chain.ARRIVALS, [arrival_change(kept)])
 
 
-class MemoryOutbox:
-    """Plain dicts. Implements Outbox."""
+class MemoryOutbox(Outbox):
+    """Plain dicts."""
 
     def __init__(self, journal: MemoryJournal) -> None:
         self._destinations: dict[str, DestinationState] = {}
@@ -107,8 +109,8 @@ class MemoryOutbox:
         self._journal = journal
         journal.keep(Chain.DELIVERIES, self._rows, self._forget)
 
+    @override
     async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
-        """See Outbox."""
         known = self._destinations.get(destination, DestinationState(destination, start, holder, until))
         if known.holder != holder and known.until > now:
             return None
@@ -117,14 +119,14 @@ class MemoryOutbox:
         self._destinations[destination] = replace(known, holder=holder, until=until)
         return known.position
 
+    @override
     async def release(self, destination: str, holder: str) -> None:
-        """See Outbox."""
         known = self._destinations.get(destination)
         if known is not None and known.holder == holder:
             self._destinations[destination] = replace(known, until=0)
 
+    @override
     async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
-        """See Outbox."""
         known = self._destinations.get(destination)
         if known is None or known.holder != holder:
             return False
@@ -136,16 +138,16 @@ class MemoryOutbox:
         self._journal.add(Chain.DELIVERIES, changes)
         return True
 
+    @override
     async def waiting(self, destination: str) -> list[Delivery]:
-        """See Outbox."""
         return [one for one in self._of(destination) if one.state is DeliveryState.WAITING]
 
+    @override
     async def between(self, destination: str, after: int, upto: int) -> list[Delivery]:
-        """See Outbox."""
         return [one for one in self._of(destination) if after < one.sequence <= upto]
 
+    @override
     async def redeliver(self, destination: str, sequences: Collection[int] | None) -> list[int]:
-        """See Outbox."""
         found = {
             key: one
             for key, one in self._deliveries.items()
@@ -160,10 +162,10 @@ class MemoryOutbox:
             self._journal.add(Chain.DELIVERIES, [delivery_change(self._deliveries[key])])
         return marked
 
+    @override
     async def deliveries(
         self, limit: int, destination: str | None = None, state: DeliveryState | None = None
     ) -> list[Delivery]:
-        """See Outbox."""
         found = [
             one
             for one in self._deliveries.values()
@@ -171,8 +173,8 @@ class MemoryOutbox:
         ]
         return sorted(found, key=lambda one: (-one.sequence, one.destination, one.type))[:limit]
 
+    @override
     async def destinations(self) -> list[DestinationState]:
-        """See Outbox."""
         return sorted(self._destinations.values(), key=lambda one: one.name)
 
     def _of(self, destination: str) -> list[Delivery]:

@@ -61,7 +61,7 @@ class Accounts(Protocol):
         ...
 
     async def token(self, hash: bytes) -> Token | None:
-        """The token whose secret has a SHA-256, by one look-up."""
+        """The token with this keyed hash of its secret, by one look-up; None where there is none."""
         ...
 
     async def tokens(self) -> list[Token]:

@@ -158,7 +158,7 @@ _INDEXES: Final = (
 
 
 async def schema_fault(run: Run, statements: Sequence[str]) -> str | None:
-    """See Store; `statements` are those that create the constraints and indexes.
+    """What is wrong with the constraints and indexes that `statements` create; None where nothing is.
 
     Other indexes are no matter: they change how answers are found, and no answer.
     """
@@ -186,7 +186,7 @@ def _created(statement: str) -> tuple[str, tuple[str, list[str], list[str]]]:
 
 
 async def audit(run: Run, after: int, limit: int) -> list[Stored]:
-    """See Store."""
+    """What is kept of up to `limit` records after a sequence, in log order, as `Store.audit` returns it."""
     rows = await run(_AUDIT, after=after, limit=limit)
     wrong = await _undocumented(run, rows)
     return [_stored(row, wrong) for row in rows]
@@ -230,7 +230,7 @@ async def _misjudged(run: Run) -> str | None:
 
 
 async def totals(run: Run) -> Totals:
-    """See Store."""
+    """The counts of records, edges and keys, and the first thing that is astray, as `Store.totals` returns them."""
     records, *edges, keys = [row[0] for row in await run(" UNION ALL ".join(_COUNTS))]
     for what, query in _STRAYS.items():
         if found := await run(query.replace("MIRRORED", MIRRORED)):

@@ -9,11 +9,13 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
+from typing_extensions import override
+
 from descentd.graph.cache import Cache
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
-from descentd.graph.store.base import Link, Proposal
+from descentd.graph.store.base import Link, Proposal, Reads
 from descentd.graph.store.batch import Located
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.reads import Neo4jReads
@@ -114,8 +116,8 @@ class CachedReads(Neo4jReads):
         self._briefs = Cache[Brief](NAMES)
         self._entries = Cache[Entry](ROOM)
 
+    @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        """See Reads."""
         known = {name: brief for name in names if (brief := self._briefs.get(name)) is not None}
         return known | dict(await self._by_name.load([name for name in names if name not in known]))
 
@@ -130,16 +132,16 @@ class CachedReads(Neo4jReads):
             self._keep(entry)
         return {name: brief for name, (brief, _) in found.items()}
 
+    @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        """See Reads."""
         known = {s: brief for s in sequences if (brief := self._briefs.get(s)) is not None}
         for brief in await super().briefs([s for s in sequences if s not in known]):
             known[brief.sequence] = brief
             self._briefs.keep(brief.sequence, brief, 1)
         return [known[s] for s in sequences if s in known]
 
+    @override
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        """See Reads."""
         known = {s: entry for s in sequences if (entry := self._entries.get(s)) is not None}
         known |= await self._by_sequence.load([s for s in sequences if s not in known])
         return [known[s] for s in sequences if s in known]
@@ -155,8 +157,8 @@ class CachedReads(Neo4jReads):
         self._entries.keep(entry.sequence, entry, _BESIDE + len(entry.record.body))
 
 
-class PrefetchedReads:
-    """What a transaction has looked up so far. Implements Reads."""
+class PrefetchedReads(Reads):
+    """What a transaction has looked up so far."""
 
     def __init__(self, run: Run) -> None:
         self._reads = reads = Neo4jReads(_in_turn(run))
@@ -175,8 +177,8 @@ class PrefetchedReads:
         if len(proposals) > 1:
             await asyncio.gather(*(proposal.draft(self) for proposal in proposals), return_exceptions=True)
 
+    @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        """See Reads."""
         return await self._named.load(names)
 
     async def _resolve(self, names: Collection[str]) -> Mapping[str, Brief]:
@@ -184,26 +186,26 @@ class PrefetchedReads:
         self._named.prime({brief.id: brief for brief in found.values()})
         return found
 
+    @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        """See Reads."""
         found = await self._briefs.load(sequences)
         return [found[s] for s in sequences if s in found]
 
+    @override
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        """See Reads."""
         found = await self._entries.load(sequences)
         return [found[s] for s in sequences if s in found]
 
+    @override
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
-        """See Reads."""
         return {key: list(held) for key, held in (await self._holders.load(keys)).items()}
 
+    @override
     async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
-        """See Reads."""
         return await self._any_holder.load(keys)
 
+    @override
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
-        """See Reads."""
         shape = frozenset(roles), inward
 
         async def find(ends: Collection[int]) -> dict[int, list[Link]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+from typing_extensions import override
 
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.identity import parse
@@ -19,6 +20,7 @@ from descentd.graph.model.reach import (
     Sequences,
     Share,
     Step,
+    SupportsReach,
     Term,
 )
 from descentd.graph.populations import (
@@ -146,7 +148,7 @@ class Question:
     unlisted: Sequence[Pair]
 
 
-class Neo4jExposure:
+class Neo4jExposure(SupportsReach):
     """The question of SupportsReach about exposure, for a store that has a `_connection`."""
 
     _connection: Connection
@@ -160,8 +162,8 @@ class Neo4jExposure:
         self._undocumented.clear()
         self._exposures.clear()
 
+    @override
     async def exposure(self, query: ExposureQuery) -> ExposurePage:
-        """See SupportsReach."""
         terms, upto = tuple(query.population), query.upto
         question, answers = await self._exposures.get((terms, upto), lambda: self._answer(terms, upto))
         page, listed = answers.page(query)

@@ -11,6 +11,8 @@ Moments are times (see `times`); what an event's content says of them is microse
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from typing_extensions import override
+
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.chain import EMPTY, Chain, ChainHead, Change, Event, link
 from descentd.graph.model.errors import Unavailable
@@ -177,34 +179,34 @@ async def adopt(connection: Connection, accounts: Accounts, rehash: Callable[[by
         await connection.write(work)
 
 
-class Neo4jJournal:
-    """Nodes beside the graph, and the chain of accesses where these are kept. Implements Journal."""
+class Neo4jJournal(Journal):
+    """Nodes beside the graph, and the chain of accesses where these are kept."""
 
     def __init__(self, connection: Connection, beside: Journal) -> None:
         self._connection = connection
         self._beside = beside
 
+    @override
     async def heads(self) -> Mapping[Chain, ChainHead]:
-        """See Journal."""
         rows = await self._connection.run(_HEADS)
         found = {Chain(row[0]): _head(row) for row in rows if isinstance(row[0], str) and row[0] in set(_ROWS)}
         beside = await self._beside.heads()
         return found | {chain: head for chain, head in beside.items() if chain not in _ROWS}
 
+    @override
     async def events(self, chain: Chain, after: int, limit: int) -> list[Event]:
-        """See Journal."""
         if chain not in _ROWS:
             return await self._beside.events(chain, after, limit)
         return await _events(self._connection.run, chain, after, limit)
 
+    @override
     async def items(self, chain: Chain) -> AsyncIterator[Change]:
-        """See Journal."""
         for query, change in _ROWS.get(chain, ()):
             for row in await self._connection.run(query):
                 yield change(*row)
 
+    @override
     async def prune(self, chain: Chain, last: Event, closing: str, keeps: Keeps) -> bool:
-        """See Journal."""
         if chain not in _ROWS:
             return await self._beside.prune(chain, last, closing, keeps)
 

@@ -15,6 +15,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from typing_extensions import override
+
 from descentd.graph.model.accounts import Access, AccessRole, Token
 from descentd.graph.model.chain import Chain
 from descentd.graph.store.changes import arrival_change, delivery_change, destination_row, last_sent, token_change
@@ -22,7 +24,7 @@ from descentd.graph.store.neo4j import journal
 from descentd.graph.store.neo4j.connection import Connection, Row, Run
 from descentd.graph.store.neo4j.journal import add_events, lock
 from descentd.graph.store.neo4j.times import SECOND, kept_moment, zoned, zoned_if_any
-from descentd.graph.store.operational import Accounts, Arrival, Delivery, DeliveryState, DestinationState
+from descentd.graph.store.operational import Accounts, Arrival, Delivery, DeliveryState, DestinationState, Inbox, Outbox
 
 SCHEMA: Final = (
     "CREATE CONSTRAINT token_hash IF NOT EXISTS FOR (t:_Token) REQUIRE t.hash IS UNIQUE",
@@ -37,30 +39,30 @@ SCHEMA: Final = (
 _OWNED: Final = "RETURN t.id, t.hash, t.person, t.roles, t.createdAt, t.expiresAt, t.revokedAt"
 
 
-class Neo4jAccounts:
-    """Tokens as nodes beside the graph, and the log of accesses of `beside`. Implements Accounts."""
+class Neo4jAccounts(Accounts):
+    """Tokens as nodes beside the graph, and the log of accesses of `beside`."""
 
     def __init__(self, connection: Connection, beside: Accounts) -> None:
         self._connection = connection
         self._beside = beside
 
+    @override
     async def any_token(self) -> bool:
-        """See Accounts."""
         return bool((await self._connection.run("RETURN EXISTS { (:_Token) }"))[0][0])
 
+    @override
     async def token(self, hash: bytes) -> Token | None:
-        """See Accounts."""
         found = await self._connection.run(f"MATCH (t:_Token {{hash: $hash}}) {_OWNED}", hash=hash.hex())
         return _token(found[0]) if found else None
 
+    @override
     async def tokens(self) -> list[Token]:
-        """See Accounts."""
         return [
             _token(row) for row in await self._connection.run(f"MATCH (t:_Token) {_OWNED} ORDER BY t.createdAt, t.id")
         ]
 
+    @override
     async def add_token(self, token: Token) -> None:
-        """See Accounts."""
         properties = {
             "id": token.id,
             "hash": token.hash.hex(),
@@ -78,8 +80,8 @@ class Neo4jAccounts:
 
         await self._connection.write(work)
 
+    @override
     async def revoke(self, ids: Collection[str], at: int) -> None:
-        """See Accounts."""
         query = f"MATCH (t:_Token) WHERE t.id IN $ids AND t.revokedAt IS NULL SET t.revokedAt = $at {_OWNED}"
 
         async def work(run: Run) -> None:
@@ -89,14 +91,14 @@ class Neo4jAccounts:
 
         await self._connection.write(work)
 
+    @override
     async def record_accesses(self, accesses: Sequence[Access]) -> None:
-        """See Accounts."""
         await self._beside.record_accesses(accesses)
 
+    @override
     async def accesses(
         self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
     ) -> list[tuple[int, Access]]:
-        """See Accounts."""
         return await self._beside.accesses(before, limit, person, refused)
 
 
@@ -110,19 +112,18 @@ _ARRIVED: Final = "MATCH (a:_Arrival {identity: $identity}) RETURN a.identity, a
 _TAKE: Final = "MERGE (a:_Arrival {identity: $identity}) SET a.sent = $sent, a.records = $records"
 
 
-class Neo4jInbox:
-    """Nodes beside the graph. Implements Inbox."""
+class Neo4jInbox(Inbox):
+    """Nodes beside the graph."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @override
     async def arrived(self, identity: str) -> Arrival | None:
-        """See Inbox."""
         return await _arrived(self._connection.run, identity)
 
+    @override
     async def take(self, arrival: Arrival) -> None:
-        """See Inbox."""
-
         async def work(run: Run) -> None:
             await lock(run, Chain.ARRIVALS)
             known = await _arrived(run, arrival.identity)
@@ -180,14 +181,14 @@ _AGAIN: Final = f"SET d.state = 'WAITING', d.attempts = 0, d.nextAt = $at_once {
 _LONG_AGO: Final = zoned(0)
 
 
-class Neo4jOutbox:
-    """Nodes beside the graph. Implements Outbox."""
+class Neo4jOutbox(Outbox):
+    """Nodes beside the graph."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @override
     async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
-        """See Outbox."""
         query = "MATCH (d:_Destination {name: $destination}) RETURN d.holder <> $holder AND d.until > $now"
         given = {"destination": destination, "holder": holder, "now": zoned(now)}
         if await self._connection.run(query, **given) == [[True]]:
@@ -204,14 +205,13 @@ class Neo4jOutbox:
         claimed = await self._connection.write(work)
         return int(claimed[0][0]) if claimed else None
 
+    @override
     async def release(self, destination: str, holder: str) -> None:
-        """See Outbox."""
         query = "MATCH (d:_Destination {name: $destination, holder: $holder}) SET d.until = $until"
         await self._connection.write(lambda run: run(query, destination=destination, holder=holder, until=_LONG_AGO))
 
+    @override
     async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
-        """See Outbox."""
-
         async def work(run: Run) -> bool:
             held = await run(_HOLD, destination=destination, holder=holder)
             if not held:
@@ -230,18 +230,18 @@ class Neo4jOutbox:
 
         return await self._connection.write(work)
 
+    @override
     async def waiting(self, destination: str) -> list[Delivery]:
-        """See Outbox."""
         query = "MATCH (d:_Delivery {state: 'WAITING', destination: $destination})"
         return await self._deliveries(f"{query} {_RETURN} {_ORDER}", destination=destination)
 
+    @override
     async def between(self, destination: str, after: int, upto: int) -> list[Delivery]:
-        """See Outbox."""
         query = "MATCH (d:_Delivery {destination: $destination}) WHERE d.sequence > $after AND d.sequence <= $upto"
         return await self._deliveries(f"{query} {_RETURN} {_ORDER}", destination=destination, after=after, upto=upto)
 
+    @override
     async def redeliver(self, destination: str, sequences: Collection[int] | None) -> list[int]:
-        """See Outbox."""
         found = "MATCH (d:_Delivery {destination: $destination}) WHERE"
         condition = "d.state = 'PARKED'" if sequences is None else "d.sequence IN $sequences"
         given = {"destination": destination, "sequences": None if sequences is None else list(sequences)}
@@ -259,10 +259,10 @@ class Neo4jOutbox:
 
         return await self._connection.write(work)
 
+    @override
     async def deliveries(
         self, limit: int, destination: str | None = None, state: DeliveryState | None = None
     ) -> list[Delivery]:
-        """See Outbox."""
         given = {"d.destination = $destination": destination, "d.state = $state": state}
         conditions = " AND ".join(["true", *(condition for condition, value in given.items() if value is not None)])
         return await self._deliveries(
@@ -273,8 +273,8 @@ class Neo4jOutbox:
             limit=limit,
         )
 
+    @override
     async def destinations(self) -> list[DestinationState]:
-        """See Outbox."""
         query = "MATCH (d:_Destination) RETURN d.name, d.position, d.holder, d.until ORDER BY d.name"
         rows = await self._connection.run(query)
         return [

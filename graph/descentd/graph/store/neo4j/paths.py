@@ -7,22 +7,24 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
+from typing_extensions import override
+
 from descentd.graph.model.kinds import Role
-from descentd.graph.model.reach import Derivations, Direction, Step
+from descentd.graph.model.reach import Derivations, Direction, Step, SupportsReach
 from descentd.graph.store.neo4j.ancestry import Ancestry, Edges, read_ancestry
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.reach import Origins, find_origins
 
 
-class Neo4jPaths:
+class Neo4jPaths(SupportsReach):
     """The questions of SupportsReach about derivations, for a store that has a `_connection`."""
 
     _connection: Connection
 
+    @override
     async def via(
         self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
     ) -> Sequence[Sequence[Step]]:
-        """See SupportsReach; empty where there is none."""
         run = self._connection.run
         found = await find_origins(run, origins, Direction.DESCENDANTS, upto)
         asked = [int(item) for item in items]
@@ -32,13 +34,13 @@ class Neo4jPaths:
         ancestry = await read_ancestry(run, there, upto, without=found.leads, evidence=evidence)
         return [steps for _, steps in await asyncio.to_thread(ancestry.prove, found.leads, asked, evidence=evidence)]
 
+    @override
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
-        """See SupportsReach. Raises TooCostly where the number of derivations does not fit into memory."""
         return await _derivations(self._connection.run, start, end, upto, first)
 
 
 async def _derivations(run: Run, start: int, end: int, upto: int, first: int) -> Derivations:
-    """See SupportsReach.paths. Raises TooCostly where the number of derivations does not fit into memory."""
+    """What `Neo4jPaths.paths` returns, and raises."""
     origins = await find_origins(run, [start], Direction.DESCENDANTS, upto)
     ends = await find_origins(run, [end], Direction.ANCESTORS, upto)
     if not origins.starts or not ends.starts:

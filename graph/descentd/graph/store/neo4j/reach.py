@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from typing_extensions import override
 
 from descentd.graph.model.kinds import INFLUENCE, KINDS, ROLES, Kind, Role
-from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Sequences, Step
+from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Sequences, Step, SupportsReach
 from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.disclosures import IN_FORCE
@@ -127,7 +128,7 @@ WITH x, min(l) AS k
 """
 
 
-class Neo4jReach:
+class Neo4jReach(SupportsReach):
     """The questions of SupportsReach about reach, for a store that has a `_connection`."""
 
     _connection: Connection
@@ -135,8 +136,8 @@ class Neo4jReach:
     def __init__(self) -> None:
         self._counted = SingleFlight[Counts](_REMEMBERED)
 
+    @override
     async def reach(self, query: ReachQuery) -> ReachPage:
-        """See SupportsReach."""
         run, kinds, upto = self._connection.run, query.kinds, query.upto
         found = await find_origins(run, query.origins, query.direction, upto)
         if not found.starts:
@@ -157,6 +158,7 @@ class Neo4jReach:
         """Forget what was counted."""
         self._counted.clear()
 
+    @override
     async def members(
         self,
         origins: Sequence[int],
@@ -166,7 +168,6 @@ class Neo4jReach:
         *,
         avoiding: frozenset[int] = frozenset(),
     ) -> Sequences:
-        """See SupportsReach."""
         run = self._connection.run
         found = await find_origins(run, origins, direction, upto)
         avoided = (await find_origins(run, sorted(avoiding), Direction.ANCESTORS, upto)).leads
@@ -184,8 +185,8 @@ class Neo4jReach:
                 sequences += (await run(query, **given))[0][0]
         return np.sort(np.array(sequences, dtype=np.int64))
 
+    @override
     async def everything(self, upto: int, kind: Kind) -> Sequences:
-        """See SupportsReach."""
         query = f"MATCH (x:{LABELS[kind]}) WHERE x.seq <= $upto RETURN collect(x.seq)"
         return np.sort(np.array((await self._connection.run(query, upto=upto))[0][0], dtype=np.int64))
 

@@ -4,13 +4,14 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import numpy as np
+from typing_extensions import override
 
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.store.base import Link
+from descentd.graph.store.base import Link, Reads
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.schema import HEAD
 from descentd.graph.store.neo4j.times import microseconds, zoned
@@ -63,14 +64,14 @@ _PROBES: Final = 256
 _LONGEST: Final = 100
 
 
-class Neo4jReads:
-    """Look-ups by batch, on a connection or inside a transaction. Implements Reads."""
+class Neo4jReads(Reads):
+    """Look-ups by batch, on a connection or inside a transaction."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
 
+    @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        """See Reads."""
         return {name: _brief(row) for name, *row in await self._named(_RESOLVE, names)}
 
     async def found(self, names: Collection[str]) -> dict[str, tuple[Brief, Entry]]:
@@ -82,18 +83,18 @@ class Neo4jReads:
         labels = [name for name in names if not name.startswith("sha256:")]
         return await self._collected(query, ids=ids, labels=labels)
 
+    @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        """See Reads."""
         found = {row[0]: _brief(row) for row in await self._collected(_BRIEFS, seqs=_distinct(sequences))}
         return [found[s] for s in sequences if s in found]
 
+    @override
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        """See Reads."""
         found = {row[0]: _entry(row) for row in await self._run(_ENTRIES, seqs=_distinct(sequences))}
         return [found[s] for s in sequences if s in found]
 
     async def hashes(self, after: int, limit: int) -> list[bytes]:
-        """See Store."""
+        """The leaf hashes of up to `limit` entries after a sequence, in log order, as they are kept."""
         query = (
             "MATCH (r:Record) WHERE r.seq > $after AND r.seq <= $last WITH r.seq AS seq, r.hash AS hash ORDER BY seq "
             "RETURN collect(hash)"
@@ -101,16 +102,16 @@ class Neo4jReads:
         [[hashes]] = await self._run(query, after=after, last=after + limit)
         return [bytes.fromhex(hash) for hash in hashes]
 
+    @override
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
-        """See Reads."""
         return {key: sorted(held) for key, held in await self._collected(_HOLDERS, keys=list(dict.fromkeys(keys)))}
 
+    @override
     async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
-        """See Reads."""
         return dict(await self._collected(_ANY_HOLDER, keys=list(dict.fromkeys(keys))))
 
+    @override
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
-        """See Reads."""
         types = "|".join(sorted(set(roles) - {Role.SAME_DATA}))
         if not types:
             return []
@@ -137,7 +138,7 @@ async def read_head(run: Run, query: str = HEAD) -> Head:
 
 
 async def sequence_at(run: Run, moment: int) -> int:
-    """See Store."""
+    """The newest sequence recorded at or before `moment` (microseconds since 1970 UTC), 0 where there is none."""
     # recordedAt never decreases along the log: three questions find the place among a million without an index.
     low, high = 0, (await read_head(run)).sequence
     while low < high:
@@ -148,12 +149,12 @@ async def sequence_at(run: Run, moment: int) -> int:
 
 
 async def find_by_prefix(run: Run, prefix: str) -> Sequences:
-    """See Store."""
+    """All records with a key that begins with `prefix`, ascending."""
     return _ascending((await run(_HOLDING, prefix=prefix))[0][0])
 
 
 async def search(run: Run, words: Sequence[str], digest: str | None) -> Sequences:
-    """See Store."""
+    """All records that hold a word beginning with each of `words`, or a digest that begins so; ascending."""
     found: list[int] = []
     if words:
         query = " ".join(f"+{_escaped(word[:_LONGEST])}*" for word in words)

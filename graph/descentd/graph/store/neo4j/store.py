@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from neo4j.exceptions import ClientError
+from typing_extensions import override
 
 from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
-from descentd.graph.store.base import Proposal, Store, Stored, Totals
+from descentd.graph.store.base import Proposal, Store, Stored, SupportsUpgrade, Totals
 from descentd.graph.store.batch import settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.memory import MemoryStore
@@ -60,8 +61,8 @@ _STATEMENTS: Final = {name: each for each in (*SCHEMA, *operational.SCHEMA) for 
 """The statements that create constraints and indexes, by name."""
 
 
-class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
-    """A registry in a database of Neo4j 5. Implements Store and SupportsReach.
+class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, SupportsUpgrade):
+    """A registry in a database of Neo4j 5.
 
     `uri` is bolt:// or neo4j:// and may hold the credentials (`bolt://USER:PASSWORD@HOST`). The log of accesses is that
     of `beside`, a store that is opened and closed with this one: who asked for what is not for all to read who read the
@@ -85,34 +86,37 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         Neo4jExposure.__init__(self)
 
     @property
+    @override
     def accounts(self) -> Accounts:
-        """See Store."""
         return Neo4jAccounts(self._connection, self._beside.accounts)
 
     @property
+    @override
     def outbox(self) -> Outbox:
-        """See Store."""
         return Neo4jOutbox(self._connection)
 
     @property
+    @override
     def inbox(self) -> Inbox:
-        """See Store."""
         return Neo4jInbox(self._connection)
 
     @property
+    @override
     def journal(self) -> Journal:
-        """See Store."""
         return Neo4jJournal(self._connection, self._beside.journal)
 
     @property
+    @override
     def read_only(self) -> bool:
-        """See Store."""
         return self._connection.read_only
 
+    @override
     async def open(self, *, repair: bool = True) -> None:
-        """See Store; also raises Unavailable where the database holds a registry of another format or other nodes.
+        """Connect, and create what is missing, or leave everything as it is where nothing is to be repaired.
 
-        And where Neo4j is of a version that keeps none rightly. Nothing is written where nothing is missing.
+        Nothing is written where nothing is missing. Raises Unavailable where the database cannot be reached, where it
+        holds a registry of another format or nodes of others, where there is no registry and nothing is to be repaired,
+        and where Neo4j is of a version that keeps none rightly.
         """
         await self._beside.open(repair=repair)
         await self._connection.open()
@@ -139,8 +143,8 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
             raise Unavailable(_NOT_OURS)
         return version, format
 
+    @override
     async def import_log(self, batches: Iterable[Sequence[Entry]]) -> None:
-        """See Store."""
         await self._beside.open()
         await self._connection.open()
         try:
@@ -178,10 +182,10 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
             pass  # a cluster without a leader can be read meanwhile, and writes say what is the matter
         return True
 
+    @override
     async def upgrade(
         self, backup: Path, rehash: Callable[[bytes], bytes], progress: Callable[[int], None] | None = None
     ) -> bool:
-        """See SupportsUpgrade."""
         await self._beside.open()
         await self._connection.open()
         try:
@@ -220,18 +224,18 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
         Neo4jReach.clear(self)
         Neo4jExposure.clear(self)
 
+    @override
     async def close(self) -> None:
-        """See Store."""
         self.clear()
         await self._connection.close()
         await self._beside.close()
 
+    @override
     async def head(self) -> Head:
-        """See Store."""
         return await read_head(self._run)
 
+    @override
     async def sequence(self) -> int:
-        """See Store."""
         recorded = self._recorded
         sequence = (await self._sequence.load(("seq",)))["seq"]
         if sequence < recorded:
@@ -241,38 +245,37 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure):
     async def _read_sequence(self, _: Collection[str]) -> dict[str, int]:
         return {"seq": int((await self._run("MATCH (l:_Log) RETURN l.seq"))[0][0])}
 
+    @override
     async def sequence_at(self, moment: int) -> int:
-        """See Store."""
         return await sequence_at(self._run, moment)
 
+    @override
     async def find_by_prefix(self, prefix: str) -> Sequences:
-        """See Store."""
         return await find_by_prefix(self._run, prefix)
 
+    @override
     async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
-        """See Store."""
         return await search(self._run, words, digest)
 
+    @override
     async def tail(self, after: int) -> Tail:
-        """See Store."""
         upto = await self.sequence()
         return await self._connection.read(lambda run: read_tail(run, after, upto))
 
+    @override
     async def schema_fault(self) -> str | None:
-        """See Store."""
         return await schema_fault(self._run, (*SCHEMA, *operational.SCHEMA))
 
+    @override
     async def audit(self, after: int, limit: int) -> list[Stored]:
-        """See Store."""
         return await audit(self._run, after, limit)
 
+    @override
     async def totals(self) -> Totals:
-        """See Store."""
         return await self._connection.read(totals)
 
+    @override
     async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
-        """See Store."""
-
         async def work(run: Run) -> tuple[list[DescentError | None], int]:
             head = await read_head(run, LOCK)
             if head.sequence < self._recorded:

@@ -75,7 +75,7 @@ def _spaced(sql: str | None) -> str:
 
 
 def audit(connection: sqlite3.Connection, after: int, limit: int) -> list[Stored]:
-    """See Store."""
+    """What is kept of up to `limit` records after a sequence, in log order, as `Store.audit` returns it."""
     with any_text(connection):
         rows = connection.execute(_RECORDS, (after, limit)).fetchall()
         span = (after, rows[-1][0] if rows else after)
@@ -89,7 +89,10 @@ def audit(connection: sqlite3.Connection, after: int, limit: int) -> list[Stored
 
 
 def totals(connection: sqlite3.Connection) -> Totals:
-    """See Store; in a transaction that may write, because that is how FTS5 checks its index."""
+    """The counts of records, edges and keys, and the first thing that is astray, as `Store.totals` returns them.
+
+    In a transaction that may write, because that is how FTS5 checks its index.
+    """
     query = "SELECT (SELECT count(*) FROM record), (SELECT count(*) FROM edge), (SELECT count(*) FROM key)"
     records, edges, keys = connection.execute(query).fetchone()
     with any_text(connection):

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
+from typing_extensions import override
+
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.chain import EMPTY, Chain, ChainHead, Change, Event, link
 from descentd.graph.model.errors import Unavailable
@@ -20,7 +22,7 @@ from descentd.graph.store.changes import (
     row_of,
     token_row,
 )
-from descentd.graph.store.journal import again
+from descentd.graph.store.journal import Journal, again
 from descentd.graph.store.sqlite.reads import any_text, translated
 
 Transaction = Callable[[], AbstractAsyncContextManager[sqlite3.Connection]]
@@ -103,25 +105,25 @@ def _linked(writer: sqlite3.Connection, chain: Chain, changes: Iterable[Change])
     return events
 
 
-class SQLiteJournal:
-    """Reads by one connection; `transaction` queues for the file's writer. Implements Journal."""
+class SQLiteJournal(Journal):
+    """Reads by one connection; `transaction` queues for the file's writer."""
 
     def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
         self._connection = connection
         self._transaction = transaction
 
+    @override
     async def heads(self) -> Mapping[Chain, ChainHead]:
-        """See Journal."""
         with translated(), any_text(self._connection):
             return _heads(self._connection)
 
+    @override
     async def events(self, chain: Chain, after: int, limit: int) -> list[Event]:
-        """See Journal."""
         with translated(), any_text(self._connection):
             return _events(self._connection, chain, after, limit)
 
+    @override
     async def items(self, chain: Chain) -> AsyncIterator[Change]:
-        """See Journal."""
         for query, change in _ROWS[chain]:
             with translated():
                 cursor = self._connection.execute(query)
@@ -133,8 +135,8 @@ class SQLiteJournal:
                 if not rows:
                     break
 
+    @override
     async def prune(self, chain: Chain, last: Event, closing: str, keeps: Keeps) -> bool:
-        """See Journal."""
         async with self._transaction() as writer:
             return await asyncio.to_thread(_prune, writer, chain, last, closing, keeps)
 

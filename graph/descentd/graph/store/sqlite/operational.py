@@ -9,10 +9,12 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import astuple, replace
 from typing import Any, Final
 
+from typing_extensions import override
+
 from descentd.graph.model.accounts import Access, AccessRole, Token
 from descentd.graph.model.chain import Chain
 from descentd.graph.store.changes import arrival_change, delivery_change, destination_row, last_sent, token_change
-from descentd.graph.store.operational import Arrival, Delivery, DeliveryState, DestinationState
+from descentd.graph.store.operational import Accounts, Arrival, Delivery, DeliveryState, DestinationState, Inbox, Outbox
 from descentd.graph.store.sqlite.journal import add_accesses, add_events
 from descentd.graph.store.sqlite.reads import translated
 
@@ -22,28 +24,28 @@ _OWNED: Final = "SELECT id, hash, person, roles, created_at, expires_at, revoked
 _ACCESS_COLUMNS: Final = "seq, at, person, credential, client, route, operation, outcome, detail, count"
 
 
-class SQLiteAccounts:
-    """Reads by one connection; `transaction` queues for the file's writer. Implements Accounts."""
+class SQLiteAccounts(Accounts):
+    """Reads by one connection; `transaction` queues for the file's writer."""
 
     def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
         self._connection = connection
         self._transaction = transaction
 
+    @override
     async def any_token(self) -> bool:
-        """See Accounts."""
         return bool(self._read("SELECT EXISTS (SELECT 1 FROM token)")[0][0])
 
+    @override
     async def token(self, hash: bytes) -> Token | None:
-        """See Accounts."""
         found = self._read(f"{_OWNED} WHERE hash = ?", hash)
         return _token(found[0]) if found else None
 
+    @override
     async def tokens(self) -> list[Token]:
-        """See Accounts."""
         return [_token(row) for row in self._read(f"{_OWNED} ORDER BY created_at, id")]
 
+    @override
     async def add_token(self, token: Token) -> None:
-        """See Accounts."""
         roles = " ".join(sorted(token.roles))
         times = (token.created_at, token.expires_at, token.revoked_at)
         row = (token.id, token.hash, token.person, roles, *times)
@@ -52,8 +54,8 @@ class SQLiteAccounts:
             add_events(writer, Chain.TOKENS, [token_change(token)])
             await _commit(writer)
 
+    @override
     async def revoke(self, ids: Collection[str], at: int) -> None:
-        """See Accounts."""
         revoked = f"{_OWNED} WHERE revoked_at IS NULL AND id IN (SELECT value FROM json_each(?))"
         async with self._transaction() as writer:
             tokens = [replace(_token(row), revoked_at=at) for row in writer.execute(revoked, (json.dumps(list(ids)),))]
@@ -61,16 +63,16 @@ class SQLiteAccounts:
             add_events(writer, Chain.TOKENS, map(token_change, tokens))
             await _commit(writer)
 
+    @override
     async def record_accesses(self, accesses: Sequence[Access]) -> None:
-        """See Accounts."""
         async with self._transaction() as writer:
             add_accesses(writer, accesses)
             await _commit(writer)
 
+    @override
     async def accesses(
         self, before: int | None, limit: int, person: str | None = None, refused: bool | None = None
     ) -> list[tuple[int, Access]]:
-        """See Accounts."""
         conditions, values = ["TRUE"], []
         for condition, value in (("seq < ?", before), ("person = ?", person)):
             if value is not None:
@@ -91,20 +93,20 @@ def _token(row: Sequence[Any]) -> Token:
     return Token(id, hash, person, frozenset(map(AccessRole, roles.split())), *times)
 
 
-class SQLiteInbox:
-    """Reads by one connection; `transaction` queues for the file's writer. Implements Inbox."""
+class SQLiteInbox(Inbox):
+    """Reads by one connection; `transaction` queues for the file's writer."""
 
     def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
         self._connection = connection
         self._transaction = transaction
 
+    @override
     async def arrived(self, identity: str) -> Arrival | None:
-        """See Inbox."""
         with translated():
             return _arrived(self._connection, identity)
 
+    @override
     async def take(self, arrival: Arrival) -> None:
-        """See Inbox."""
         async with self._transaction() as writer:
             known = _arrived(writer, arrival.identity)
             kept = arrival if known is None else replace(known, sent=last_sent(known.sent, arrival.sent))
@@ -132,15 +134,15 @@ RETURNING position
 _AGAIN: Final = "UPDATE delivery SET state = 'WAITING', attempts = 0, next_at = 0 WHERE destination = ? AND"
 
 
-class SQLiteOutbox:
-    """Reads by one connection; `transaction` queues for the file's writer. Implements Outbox."""
+class SQLiteOutbox(Outbox):
+    """Reads by one connection; `transaction` queues for the file's writer."""
 
     def __init__(self, connection: sqlite3.Connection, transaction: Transaction) -> None:
         self._connection = connection
         self._transaction = transaction
 
+    @override
     async def claim(self, destination: str, holder: str, now: int, until: int, start: int) -> int | None:
-        """See Outbox."""
         found = self._read("SELECT holder, until FROM destination WHERE name = ?", destination)
         if found and found[0][0] != holder and found[0][1] > now:
             return None  # without a write, for whoever waits asks often
@@ -151,14 +153,14 @@ class SQLiteOutbox:
             await _commit(writer)
         return None if claimed is None else int(claimed[0])
 
+    @override
     async def release(self, destination: str, holder: str) -> None:
-        """See Outbox."""
         async with self._transaction() as writer:
             writer.execute("UPDATE destination SET until = 0 WHERE name = ? AND holder = ?", (destination, holder))
             await _commit(writer)
 
+    @override
     async def keep(self, destination: str, holder: str, position: int, delivery: Delivery | None = None) -> bool:
-        """See Outbox."""
         held = "SELECT position FROM destination WHERE name = ? AND holder = ?"
         async with self._transaction() as writer:
             found = writer.execute(held, (destination, holder)).fetchone()
@@ -177,17 +179,17 @@ class SQLiteOutbox:
                 await _commit(writer)
         return True
 
+    @override
     async def waiting(self, destination: str) -> list[Delivery]:
-        """See Outbox."""
         return self._deliveries(f"{_SELECT} state = 'WAITING' AND destination = ? {_ORDER}", destination)
 
+    @override
     async def between(self, destination: str, after: int, upto: int) -> list[Delivery]:
-        """See Outbox."""
         query = f"{_SELECT} destination = ? AND sequence > ? AND sequence <= ? {_ORDER}"
         return self._deliveries(query, destination, after, upto)
 
+    @override
     async def redeliver(self, destination: str, sequences: Collection[int] | None) -> list[int]:
-        """See Outbox."""
         condition = "state = 'PARKED'" if sequences is None else "sequence IN (SELECT value FROM json_each(?))"
         given = (destination,) if sequences is None else (destination, json.dumps(list(sequences)))
         async with self._transaction() as writer:
@@ -199,18 +201,18 @@ class SQLiteOutbox:
             await _commit(writer)
         return marked
 
+    @override
     async def deliveries(
         self, limit: int, destination: str | None = None, state: DeliveryState | None = None
     ) -> list[Delivery]:
-        """See Outbox."""
         given = {"destination = ?": destination, "state = ?": state}
         wanted = {condition: value for condition, value in given.items() if value is not None}
         conditions = " AND ".join(["TRUE", *wanted])
         query = f"{_SELECT} {conditions} ORDER BY sequence DESC, destination, type LIMIT ?"
         return self._deliveries(query, *wanted.values(), limit)
 
+    @override
     async def destinations(self) -> list[DestinationState]:
-        """See Outbox."""
         return [
             DestinationState(*row)
             for row in self._read("SELECT name, position, holder, until FROM destination ORDER BY name")

@@ -12,13 +12,14 @@ from itertools import combinations
 from typing import Final, TypeVar
 
 import numpy as np
+from typing_extensions import override
 
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, UNTRAINED, Edge, Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import DisclosureFact, Sequences, Tail
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.store.base import Link
+from descentd.graph.store.base import Link, Reads
 from descentd.graph.store.tail import (
     MADE_WITH,
     RETRACTABLE,
@@ -73,14 +74,14 @@ async def _parts(asked: Collection[Asked]) -> AsyncIterator[list[Asked]]:
             await asyncio.sleep(0)
 
 
-class SQLiteReads:
-    """Look-ups on one connection. Implements Reads."""
+class SQLiteReads(Reads):
+    """Look-ups on one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
 
+    @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        """See Reads."""
         found: dict[str, Brief] = {}
         for column in ("id", "label"):
             # json_each takes a NUL for the end of a text.
@@ -93,8 +94,8 @@ class SQLiteReads:
                         found[brief.id if column == "id" else str(brief.label)] = brief
         return found
 
+    @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        """See Reads."""
         query = "SELECT seq, kind, id, label FROM record WHERE seq IN (SELECT value FROM json_each(?))"
         found: dict[int, Brief] = {}
         async for part in _parts(sequences):
@@ -102,8 +103,8 @@ class SQLiteReads:
                 found |= {row[0]: _brief(row) for row in self.connection.execute(query, (json.dumps(part),))}
         return [found[s] for s in sequences if s in found]
 
+    @override
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        """See Reads."""
         query = f"{_ENTRY} WHERE seq IN (SELECT value FROM json_each(?))"
         found: dict[int, Entry] = {}
         async for part in _parts(sequences):
@@ -112,13 +113,13 @@ class SQLiteReads:
         return [found[s] for s in sequences if s in found]
 
     async def hashes(self, after: int, limit: int) -> list[bytes]:
-        """See Store."""
+        """The leaf hashes of up to `limit` entries after a sequence, in log order, as they are kept."""
         query = "SELECT hash FROM record WHERE seq > ? AND seq <= ? ORDER BY seq"
         with translated():
             return [hash for (hash,) in self.connection.execute(query, (after, after + limit))]
 
+    @override
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
-        """See Reads."""
         query = "SELECT value, seq FROM key WHERE value IN (SELECT value FROM json_each(?)) ORDER BY seq"
         held: defaultdict[str, list[int]] = defaultdict(list)
         async for part in _parts(keys):
@@ -127,8 +128,8 @@ class SQLiteReads:
                     held[key].append(sequence)
         return dict(held)
 
+    @override
     async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
-        """See Reads."""
         # A look-up in the index for each key: it never reads the others that hold it.
         query = "SELECT k.value, (SELECT seq FROM key WHERE key.value = k.value LIMIT 1) FROM json_each(?) AS k"
         found: dict[str, int] = {}
@@ -138,8 +139,8 @@ class SQLiteReads:
             found |= {key: sequence for key, sequence in rows if sequence is not None}
         return found
 
+    @override
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
-        """See Reads."""
         here = "dst" if inward else "src"
         # The cross join makes the asked-for records the outer loop whatever the statistics say.
         query = (
@@ -155,11 +156,11 @@ class SQLiteReads:
         return sorted(links, key=lambda link: (link.source, link.role, link.target))
 
     async def find_by_prefix(self, prefix: str) -> Sequences:
-        """See Store."""
+        """All records with a key that begins with `prefix`, ascending."""
         return self._sequences("SELECT DISTINCT seq FROM key WHERE value >= ? AND value < ?", *_range(prefix))
 
     async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
-        """See Store."""
+        """All records that hold a word beginning with each of `words`, or a digest that begins so; ascending."""
         parts: list[str] = []
         arguments: list[str] = []
         if words:
@@ -189,7 +190,7 @@ class SQLiteReads:
                 self.connection.execute("COMMIT")
 
     async def tail(self, after: int) -> Tail:
-        """See Store."""
+        """What the influence graph needs to know of the records after a sequence."""
         with self.snapshot():
             last = self.connection.execute("SELECT seq FROM head").fetchone()[0]
             tail = self._short_tail(after) if last - after < _SHORT else self._long_tail(after, last)

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from typing_extensions import override
+
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.merkle import Frontier
-from descentd.graph.store.base import Proposal, Stored, Totals, check_empty
+from descentd.graph.store.base import Proposal, Store, Stored, Totals, check_empty
 from descentd.graph.store.batch import Appended, Batch, settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
@@ -39,39 +41,42 @@ _GONE_BACK: Final = (
 )
 
 
-class SQLiteStore(SQLiteReads):
-    """A registry in one file. Implements Store."""
+class SQLiteStore(SQLiteReads, Store):
+    """A registry in one file."""
+
+    read_only = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.read_only = False
         self._identify = partial(identities, names(path))
         self._lock = asyncio.Lock()
 
     @property
+    @override
     def accounts(self) -> Accounts:
-        """See Store."""
         return SQLiteAccounts(self.connection, self._transaction)
 
     @property
+    @override
     def outbox(self) -> Outbox:
-        """See Store."""
         return SQLiteOutbox(self.connection, self._transaction)
 
     @property
+    @override
     def inbox(self) -> Inbox:
-        """See Store."""
         return SQLiteInbox(self.connection, self._transaction)
 
     @property
+    @override
     def journal(self) -> Journal:
-        """See Store."""
         return SQLiteJournal(self.connection, self._transaction)
 
+    @override
     async def open(self, *, repair: bool = True) -> None:
-        """See Store; raises Unavailable where the file is no registry of ours.
+        """Open the file, and create it and its tables where they are missing, unless nothing is to be repaired.
 
         A file that may only be read, or is in a folder where nothing can be made beside it, is opened for reading.
+        Raises Unavailable where the file is no registry of ours, or there is none and nothing is to be repaired.
         """
         self.read_only = self._path.is_file() and not may_write(self._path)
         with ExitStack() as opened:
@@ -190,19 +195,19 @@ class SQLiteStore(SQLiteReads):
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
 
+    @override
     async def close(self) -> None:
-        """See Store."""
         self.connection.close()
         self._writer.close()
         if not self.read_only:
             self._lockfile.close()
 
+    @override
     async def head(self) -> Head:
-        """See Store."""
         return _head(self.connection)
 
+    @override
     async def sequence(self) -> int:
-        """See Store."""
         self._check_files()
         with translated():
             sequence = int(self.connection.execute("SELECT seq FROM head").fetchone()[0])
@@ -210,8 +215,8 @@ class SQLiteStore(SQLiteReads):
             raise Unavailable(_GONE_BACK)
         return sequence
 
+    @override
     async def sequence_at(self, moment: int) -> int:
-        """See Store."""
         # recorded_at never decreases along the log, so a binary search over the primary key finds the place.
         low, high = 0, await self.sequence()
         query = "SELECT recorded_at <= ? FROM record WHERE seq = ?"
@@ -222,24 +227,25 @@ class SQLiteStore(SQLiteReads):
                 low, high = (middle, high) if before else (low, middle - 1)
         return low
 
+    @override
     async def schema_fault(self) -> str | None:
-        """See Store."""
         return await asyncio.to_thread(schema_fault, self.connection, TABLES)
 
+    @override
     async def audit(self, after: int, limit: int) -> list[Stored]:
-        """See Store."""
         with self.snapshot():
             return audit(self.connection, after, limit)
 
+    @override
     async def totals(self) -> Totals:
-        """See Store. Writers wait meanwhile."""
+        # Writers wait meanwhile.
         if self.read_only:
             return await asyncio.to_thread(totals_of_copy, self.connection)
         async with self._transaction():
             return await asyncio.to_thread(totals, self._writer)
 
+    @override
     async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
-        """See Store."""
         async with self._transaction():
             batch, outcomes = await settle(SQLiteReads(self._writer), _head(self._writer), proposals)
             if batch.appended:
@@ -247,8 +253,8 @@ class SQLiteStore(SQLiteReads):
                 self._recorded = (batch.head.sequence, batch.appended[-1].entry.hash)
         return outcomes
 
+    @override
     async def import_log(self, batches: Iterable[Sequence[Entry]]) -> None:
-        """See Store."""
         await self.open()
         try:
             async with self._transaction() as writer:
