@@ -1,16 +1,16 @@
 """Importing: each transaction is drafted, checked and registered by itself; the rest goes on after one that fails."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from descent.client import Client
 from descent.errors import InvalidManifest, NotImported, Problem, Refused
 from descent.importers import Importer
 from descent.importers.draft import Context, Draft, Unit
 from descent.importers.items import pair
-from descent.importers.later import disclosed, is_bare
 from descent.importers.reading import Sources
 from descent.manifest import Manifest, parse_manifest
 from descent.masking import Masker
@@ -160,3 +160,28 @@ def in_order(drafts: Sequence[Draft]) -> list[Draft]:
             elif mentioned not in trail and mentioned not in ordered:
                 trail[mentioned] = iter(drafts[mentioned].bare)
     return list(ordered.values())
+
+
+REASON: Final = "Imported after the version had been registered by its name alone."
+
+
+def is_bare(content: Mapping[str, Any] | None) -> bool:
+    """Return whether a version says nothing but its name."""
+    return content is not None and content.keys() <= {"name", "version"}
+
+
+def disclosed(entry: Mapping[str, Any], ref: str, draft: Draft, content: dict[str, Any]) -> None:
+    """Add what a version states to a manifest as statements about it, and say in the draft what none can state."""
+    lineage = {key: entry[key] for key in ("parents", "trainedOn") if entry.get(key)}
+    if lineage:
+        source = Path(draft.source).name
+        statement = {"subject": ref, **lineage, "source": source, "reason": REASON}
+        content.setdefault("disclosures", []).append(statement)
+        draft.placed.append((ref, "a disclosure of its lineage, since it was registered by its name alone before"))
+    if entry.get("safetyProfile"):
+        profile = {"subject": ref, "profile": entry["safetyProfile"]}
+        content.setdefault("safetyProfiles", []).append(profile)
+    left = [key for key in ("artifacts", "config", "code", "environment", "description", "createdAt") if entry.get(key)]
+    if left:
+        why = f"{ref} was registered by its name alone before, and what it consists of is never changed"
+        draft.skip(ref, f"{why}: {', '.join(left)} cannot be added. Give it another version with --model.")

@@ -11,9 +11,8 @@ from mcp.shared.exceptions import MCPError
 
 from descentd.app.auth.authorization import TOOLS as TABLE
 from descentd.app.mcp import endpoint
-from descentd.app.mcp.answer import framed, whole_items, written
+from descentd.app.mcp.answer import MOST, estimated, framed, whole_items, written
 from descentd.app.mcp.catalogue import TOOLS
-from descentd.app.mcp.tokens import MOST, estimated
 from descentd.app.server import main
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
-from descentd.app.mcp.tokens import MOST, estimated
+from descentd.app.mcp.answer import MOST, estimated
 from tests.app.explorer.bank import FIRST, LOANS, PROFILE, THIRD
 from tests.app.mcp.conftest import Connect, answer
 from tests.support.server_process import ServerProcess

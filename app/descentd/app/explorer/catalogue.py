@@ -9,7 +9,6 @@ from descentd.app.explorer.pages import (
     drift,
     erosions,
     gate,
-    go,
     graphql,
     home,
     impact,
@@ -27,7 +26,7 @@ from descentd.app.explorer.pages import (
 PAGES: Final[Sequence[Page]] = (
     home.PAGE,
     search.PAGE,
-    go.PAGE,
+    search.GO,
     record.PAGE,
     lineage.PAGE,
     gate.PAGE,

@@ -1,12 +1,22 @@
-"""The text of an answer: as many whole items as its tokens allow, with total, sequence and the cursor of the rest."""
+"""The text of an answer: as many whole items as its tokens allow, with total, sequence and the cursor of the rest.
+
+Models split texts into tokens in different ways, and none of their vocabularies is here. So the estimate is on the safe
+side: a run of ASCII letters counts one for each four begun, a run of digits one for each three begun, any other ASCII
+character but a space one, and a character outside of ASCII one for each of its bytes in UTF-8, which no tokenizer that
+works on bytes exceeds. The digits and letters of a digest are many short runs, which is how tokenizers split them, too.
+"""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from descentd.app.mcp.asking import Json
-from descentd.app.mcp.tokens import MOST, estimated
 
+MOST: Final = 8_000
+"""Tokens that an answer takes at most."""
+
+_PIECE: Final = re.compile(r"[A-Za-z]{1,4}|[0-9]{1,3}|[^\sA-Za-z0-9]")
 _CURSOR: Final = 250
 """Tokens that are kept free for a cursor."""
 _WARNINGS, _WARNING = 5, 300
@@ -46,3 +56,8 @@ def _named(item: Json, size: int) -> Json:
     known = {name: item[name] for name in _NAMING if isinstance(item.get(name), str) and len(item[name]) < 1_000}
     message = f"It takes about {size:,} tokens, and an answer {MOST:,}: read it with `descent show`, or on its page."
     return {**known, "omitted": message}
+
+
+def estimated(text: str) -> int:
+    """The estimated number of tokens of a text."""
+    return sum(1 if piece.isascii() else len(piece.encode()) for piece in _PIECE.findall(text))

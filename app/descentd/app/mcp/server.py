@@ -22,9 +22,9 @@ from starlette.requests import Request
 from descentd.app.auth.access_control import principal_of
 from descentd.app.auth.authentication import Principal
 from descentd.app.http.errors import Shape, fault, shaped
+from descentd.app.mcp.answer import MOST
 from descentd.app.mcp.asking import Refused
 from descentd.app.mcp.catalogue import Catalogue
-from descentd.app.mcp.tokens import MOST
 from descentd.graph.model.errors import DescentError, NotFound
 
 INSTRUCTIONS: Final = (

@@ -15,7 +15,6 @@ from descentd.app.auth.access_log_command import access_log
 from descentd.app.auth.token_commands import Format, Store, tokens
 from descentd.app.checkpoints.commands import checkpoint, keygen
 from descentd.app.notifications.commands import deliveries
-from descentd.app.server.import_command import import_log
 from descentd.app.server.policy_commands import policies
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, Unavailable
 
@@ -103,7 +102,6 @@ app.add_typer(policies, name="policies")
 app.command()(access_log)
 app.command()(keygen)
 app.command()(checkpoint)
-app.command()(import_log)
 
 
 @app.command()
@@ -235,6 +233,32 @@ def _show_upgraded(done: int) -> None:
 
 def _show_progress(done: int, all: int) -> None:
     sys.stderr.write(f"\r{done:,} of {all:,} records" + ("\n" if done == all else ""))
+
+
+@app.command()
+def import_log(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What `descent export ndjson --all` or GET /records wrote.")
+    ],
+    store: Store = None,
+) -> None:
+    """Import the log of another registry into an empty store, with the same ids, times and Merkle root.
+
+    The file is checked as a whole before anything is written. No server may use the store meanwhile. Tokens and the
+    access log are no part of a log.
+    """
+    from descentd.app.server.settings import Settings
+    from descentd.app.server.store_url import scheme, store_at
+    from descentd.graph.log_import import import_log as imported
+
+    address = Settings.read(store=store).store
+    if scheme(address) == "memory":
+        raise InvalidInput("A registry in memory is gone with its server: name the store of one that lasts.")
+    try:
+        end = asyncio.run(imported(store_at(address), file, _show_progress if sys.stderr.isatty() else None))
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be read ({error.strerror}): check its path.") from None
+    sys.stdout.write(f"{end.sequence:,} records were imported; root {end.root.hex()}\n")
 
 
 @app.command()

@@ -8,8 +8,12 @@ instants in UTC, sets sorted, and what equals its default is absent.
 from descentd.graph.inputs.base import Input
 from descentd.graph.inputs.datasets import DatasetInput, PopulationStatementInput
 from descentd.graph.inputs.evaluations import EvaluationInput, MetricDefinitionInput, NoteInput, VulnerabilityInput
-from descentd.graph.inputs.tensors import TensorDigestsInput
-from descentd.graph.inputs.versions import DisclosureInput, ModelVersionInput, SafetyProfileStatementInput
+from descentd.graph.inputs.versions import (
+    DisclosureInput,
+    ModelVersionInput,
+    SafetyProfileStatementInput,
+    TensorDigestsInput,
+)
 
 
 class ManifestInput(Input):

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from descentd.graph.inputs.base import (
     Count,
@@ -285,3 +285,29 @@ class ModelVersionInput(Input):
 
     safety_profile: SafetyProfileInput | None = None
     """Its safety profile."""
+
+
+class TensorInput(Input):
+    """A tensor of an artifact."""
+
+    name: Value
+    """Its name in the file."""
+
+    digest: Digest
+    """The digest of its data: SHA-256 of its bytes as they are in the file."""
+
+    size: Count
+    """Its size in bytes."""
+
+
+class TensorDigestsInput(Input):
+    """The digests of the tensors in an artifact of a version, which are not part of the version's content."""
+
+    subject: Ref
+    """The version."""
+
+    artifact: Digest
+    """The digest of the artifact, one of the version's."""
+
+    tensors: Annotated[tuple[TensorInput, ...], checked(single("name")), Field(min_length=1)]
+    """Its tensors; those that unrelated models share, such as all zeros, are left out."""

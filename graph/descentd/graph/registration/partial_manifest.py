@@ -14,8 +14,12 @@ from descentd.graph.inputs.evaluations import (
     VulnerabilityInput,
 )
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.inputs.tensors import TensorDigestsInput
-from descentd.graph.inputs.versions import DisclosureInput, ModelVersionInput, SafetyProfileStatementInput
+from descentd.graph.inputs.versions import (
+    DisclosureInput,
+    ModelVersionInput,
+    SafetyProfileStatementInput,
+    TensorDigestsInput,
+)
 from descentd.graph.model.errors import Invalid
 
 _SECTIONS: Final[Mapping[str, type[Input]]] = {

@@ -22,8 +22,7 @@ from descentd.graph.registration.entry_rules import Rules, faults
 from descentd.graph.registration.manifest_index import ManifestIndex
 from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.registration.partial_manifest import partial_manifest
-from descentd.graph.registration.statements import Statements, referred
-from descentd.graph.registration.tensors import TensorStatements
+from descentd.graph.registration.statements import Statements, TensorStatements, referred
 from descentd.graph.registration.warnings import warnings
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer

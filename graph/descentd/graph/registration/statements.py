@@ -8,7 +8,7 @@ from typing import Final
 from descentd.graph.inputs.datasets import PartitionInput
 from descentd.graph.inputs.evaluations import EvaluationInput, MetricValueInput, ProbeInput, VulnerabilityInput
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileInput
+from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileInput, TensorDigestsInput
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
@@ -213,3 +213,39 @@ def referred(manifest: ManifestInput) -> Iterator[str]:
         yield from (disclosure.subject, *filter(None, [disclosure.supersedes]), *(disclosure.generated_by or ()))
         yield from (parent.ref for parent in disclosure.parents or ())
         yield from (data.ref for data in disclosure.trained_on or ())
+
+
+class TensorStatements:
+    """Builds the statements about artifacts of one manifest, once its entities are built."""
+
+    def __init__(self, reads: Reads, builder: RecordBuilder) -> None:
+        self._reads = reads
+        self._builder = builder
+
+    async def build(self, statements: Sequence[TensorDigestsInput]) -> None:
+        """Build them all; what is wrong is added to the builder's problems."""
+        subjects: dict[int, Brief | Record] = {}
+        for i, statement in enumerate(statements):
+            field = f"tensorDigests[{i}]"
+            with self._builder.problem_at(field):
+                subjects[i] = self._builder.resolve(statement.subject, f"{field}.subject", VERSION)
+        contents = await self._contents(list(subjects.values()))
+        for i, subject in subjects.items():
+            field = f"tensorDigests[{i}]"
+            with self._builder.problem_at(field):
+                held = [artifact["digest"] for artifact in contents[subject.id].get("artifacts", ())]
+                if statements[i].artifact not in held:
+                    raise InvalidInput(
+                        f"{statements[i].subject} has no artifact {statements[i].artifact}: give the digest of one of "
+                        "its files.",
+                        f"{field}.artifact",
+                    )
+                content = statements[i].content() | {"subject": subject.id}
+                self._builder.add(field, Record.of(Kind.TENSOR_DIGESTS, content))
+
+    async def _contents(self, subjects: Sequence[Brief | Record]) -> dict[str, Content]:
+        """The contents of versions by id, by one look-up for all that are registered already."""
+        found = {subject.id: subject.content for subject in subjects if isinstance(subject, Record)}
+        registered = sorted({subject.sequence for subject in subjects if isinstance(subject, Brief)})
+        entries = await self._reads.entries(registered) if registered else []
+        return found | {entry.record.id: entry.record.content for entry in entries}

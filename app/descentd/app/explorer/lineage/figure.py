@@ -1,9 +1,53 @@
-"""A selection as nodes and lines with their places: what the page, the picture and the overview are made of."""
+"""A selection as a figure, nodes and lines with their places: laid out once and kept, as a picture, as an overview."""
 
-from descentd.app.explorer.layout.cached import Drawings
+from collections.abc import Collection, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import JSONResponse, Response
+
+from descentd.app.explorer.layout.drawing import Drawing, Flow, draw
+from descentd.app.explorer.layout.grids import Size
+from descentd.app.explorer.layout.layers import Way
 from descentd.app.explorer.lineage.lines import lines_of
 from descentd.app.explorer.lineage.nodes import draft, finished
 from descentd.app.explorer.lineage.parts import MARKER, Figure, Seen
+from descentd.graph.cache import Cache
+
+LARGE: Final = 1_500
+"""Nodes above which the page shows a canvas (see docs/performance.md for what that rests on)."""
+ROOM: Final = 16 << 20
+"""Bytes that kept drawings may occupy."""
+_NODE: Final = 400
+"""About how many bytes a node or a line of a drawing takes."""
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("descentd.app.explorer"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    auto_reload=False,
+)
+
+
+class Drawings:
+    """The drawings that were asked for last, by the digest of what was to be drawn."""
+
+    def __init__(self, room: int = ROOM) -> None:
+        self._cache = Cache[Drawing](room)
+
+    def draw(self, sizes: Sequence[Size], ways: Sequence[Way], flow: Flow, alone: Collection[int] = ()) -> Drawing:
+        """Lay out as `drawing.draw` does, or return the drawing of the same sizes, lines and flow that is kept."""
+        digest = blake2b(f"{flow} {sorted(alone)} {len(sizes)}".encode(), digest_size=16)
+        digest.update(np.array(sizes, np.float64).tobytes())
+        digest.update(np.array(ways, np.int64).tobytes())
+        return self._cache.find(
+            digest.digest(),
+            lambda: draw(sizes, ways, flow, alone=alone),
+            lambda drawing: _NODE * (len(drawing.boxes) + len(drawing.lines)),
+        )
 
 
 def figure(seen: Seen, drawings: Drawings) -> Figure:
@@ -20,4 +64,57 @@ def figure(seen: Seen, drawings: Drawings) -> Figure:
     frames = [frame.box for frame in drawing.frames]
     return Figure(
         nodes, lines_of(seen, drawing), frames, links, round(drawing.width, 1), round(drawing.height + MARKER / 2, 1)
+    )
+
+
+def picture(seen: Seen, drawn: Figure, name: str) -> Response:
+    """The drawing as a file to download."""
+    body = _TEMPLATES.get_template("lineage-picture.svg").render(
+        figure=drawn,
+        seen=seen,
+        t=seen.asked.words,
+        asked=seen.asked,
+        brief=seen.selection.members[seen.selection.middle].brief,
+    )
+    return Response(
+        body,
+        media_type="image/svg+xml",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            # It is opened by itself too, and holds its own style.
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        },
+    )
+
+
+def overview(seen: Seen, drawn: Figure) -> JSONResponse:
+    """Nodes as [x, y, width, height, style, text, address] and lines as [style, x, y, x, y, …], styles by number."""
+    styles: dict[str, int] = {}
+
+    def number(style: str) -> int:
+        return styles.setdefault(style, len(styles))
+
+    nodes: list[list[Any]] = [
+        [
+            round(node.box.x),
+            round(node.box.y),
+            round(node.box.width),
+            round(node.box.height),
+            number(node.style),
+            node.rows[0].text,
+            node.address,
+            node.says,
+        ]
+        for node in drawn.nodes
+    ]
+    lines = [[number(line.style), *(round(value) for value in line.points)] for line in drawn.lines]
+    return JSONResponse(
+        {
+            "width": drawn.width,
+            "height": drawn.height,
+            "right": seen.view.flow == "right",
+            "nodes": nodes,
+            "lines": lines,
+            "styles": list(styles),
+        }
     )

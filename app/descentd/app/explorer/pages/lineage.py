@@ -8,14 +8,11 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.layout.cached import Drawings
 from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.controls import controls
 from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
-from descentd.app.explorer.lineage.figure import figure
-from descentd.app.explorer.lineage.overview import LARGE, overview
+from descentd.app.explorer.lineage.figure import LARGE, Drawings, figure, overview, picture
 from descentd.app.explorer.lineage.parts import Seen
-from descentd.app.explorer.lineage.picture import picture
 from descentd.app.explorer.lineage.view import View as Drawn
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind

@@ -1,4 +1,4 @@
-"""`/search?q=…`: records by name, by the beginning of a digest, or by the words of notes and profiles."""
+"""`/search?q=…`: records by name, by a digest's beginning, or by words of notes and profiles; `/go?ref=…`: by ref."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -64,4 +64,12 @@ async def _exactly(asked: Asked, text: str) -> str | None:
     return brief.ref if brief is not None and brief.sequence <= asked.upto else None
 
 
+async def _go(asked: Asked) -> RedirectResponse:
+    ref = asked.query.get("ref", "").strip()
+    if not ref:
+        raise InvalidInput("Nothing is asked for: write what to go to behind ?ref=.", "ref")
+    return RedirectResponse(asked.to("record", ref), 303)
+
+
 PAGE = Page("search", "/search", _show)
+GO = Page("go", "/go", _go)
