@@ -125,6 +125,7 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
                 *(f"descentd/{floor}/py.typed" for floor in ("app", "queries", "graph")),
                 "descentd/graph/metrics.json",
                 "descentd/app/demo/pythia.tsv",
+                "descentd/app/demo/policies/demo.yaml",
                 "descentd/app/demo/policies/production.yaml",
             },
         ),
@@ -172,7 +173,7 @@ def test_the_demo_runs_from_the_wheel_alone(unpacked: dict[str, Path], tmp_path:
     )
     where, _, told = ran.stdout.partition("\n")
     assert Path(where).is_relative_to(unpacked["descentd"])
-    assert told.startswith("The Pythia models are in sqlite:///pythia.db: 4,153 records, 4,153 of them new.")
+    assert told.startswith("The Pythia models are in sqlite:///pythia.db: 4,157 records, 4,157 of them new.")
     assert (tmp_path / "pythia.db").exists()
 
 

@@ -7,9 +7,11 @@ import sys
 import threading
 import urllib.request
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
+from tests.app.explorer.visiting import text_of, visiting
 from tests.support import preloaded
 from tests.support.server_process import SECONDS, Asking
 
@@ -38,7 +40,7 @@ def told(store: str) -> str:
 
 
 def test_the_question_is_answered_with_exact_counts_and_a_derivation_for_each_source(told: str) -> None:
-    assert "4,153 records, 4,153 of them new" in told
+    assert "4,157 records, 4,157 of them new" in told
     counts = {verdict: int(count) for count, verdict in re.findall(r"^ +(\d+)  ([A-Z_]+) ", told, re.MULTILINE)}
     assert counts == {"TRAINED": 546, "NOT_TRAINED": 0, "UNKNOWN": 16}
     others = [int(count) + 1 for count in re.findall(r"and (\d+) more versions", told)]
@@ -72,7 +74,6 @@ def test_a_gate_fails_for_reasons_one_can_read(told: str) -> None:
     gate = gate[: gate.index("Did accuracy rise")]
     rules = dict(re.findall(r"^  (\S+) +(BLOCKED|INCOMPLETE|PASSED) ", gate, re.MULTILINE))
     assert rules == {
-        "no-profile": "BLOCKED",
         "stereotype-rate": "BLOCKED",
         "no-erosion": "BLOCKED",
         "toxicity": "INCOMPLETE",
@@ -105,13 +106,13 @@ def test_it_runs_again_adds_nothing_is_served_and_ends_with_ctrl_c(store: str, t
             said += line
         url = said.rpartition("Descent is ready at ")[2].partition(",")[0]
         try:
-            assert said.replace(", 0 of them new", ", 4,153 of them new").startswith(told)
+            assert said.replace(", 0 of them new", ", 4,157 of them new").startswith(told)
             assert f"descent --url {url} trained-on" in said
             assert f"GraphQL is at {url}/graphql" in said
             drawing = next(line.strip() for line in said.splitlines() if "/lineage/" in line)
             assert drawing.startswith(url)
             with urllib.request.urlopen(drawing) as answer:
-                assert "step143000" in answer.read().decode()
+                assert "step13000" in answer.read().decode()
             terms = {"all": [{"attribute": "source", "values": ["Books3"]}]}
             answer = Asking(url).ask(COUNTS, population=terms)["data"]["trainedOn"]
             assert answer["versions"] == {"totalCount": 562}
@@ -128,3 +129,26 @@ def test_it_needs_nothing_but_what_the_wheel_carries(tmp_path: Path) -> None:
     ran = preloaded.run(preloaded.SERVER, "demo", "--no-serve", folder=tmp_path)
     assert "sqlite:///pythia.db" in ran.stdout
     assert (tmp_path / "pythia.db").is_file()
+
+
+@pytest.mark.anyio
+async def test_there_is_something_to_do_in_the_browser_and_what_is_invented_says_so(
+    store: str, told: str, tmp_path: Path
+) -> None:
+    assert "Two policies and two deployments are examples" in told
+    last = "model:EleutherAI/pythia-12b@step143000"
+    copyfile(store.removeprefix("sqlite:///"), tmp_path / "pythia.db")
+    async with visiting(store=f"sqlite:///{tmp_path / 'pythia.db'}") as browser:
+        card = text_of((await browser.get(f"/record/{last}")).text)
+        assert "Be used for human-facing interactions." in card
+        assert "Example: condensed from the model card at https://huggingface.co/EleutherAI/pythia-12b." in card
+        serving = text_of((await browser.get("/serving")).text)
+        assert serving.count("an example, invented for the demo: nobody serves this version") == 2
+        deployed = text_of((await browser.get("/population?attribute=source&value=Books3")).text)
+        assert "EleutherAI/pythia-6.9b step143000 learned from it" in deployed.partition("All versions")[0]
+        assert "EleutherAI/pythia-12b step143000 demo" in text_of((await browser.get("/reviews")).text)
+        gate = f"/gate/{last}?environment=demo"
+        assert "1 thing is in the way." in text_of((await browser.get(gate)).text)
+        sent = await browser.send(gate, "review", decision="GO", reason="Its limits are stated.", environment="demo")
+        assert sent.status_code == 303
+        assert "✓ Yes" in text_of((await browser.get(gate)).text)

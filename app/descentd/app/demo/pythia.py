@@ -1,7 +1,8 @@
 """The Pythia lineage as manifests: the Pile, sixteen chains of checkpoints and the interventions that branch off.
 
 `manifests()` yields plain dicts in the shape of GraphQL's `ManifestInput`; registered in that order, every reference
-finds its record. Figures are those of `pythia.tsv`; `README.md` says what is real here and what is modelled.
+finds its record. Figures are those of `pythia.tsv`, the one safety profile is that of `model_card.py`; `README.md` says
+what is real here and what is modelled.
 """
 
 import csv
@@ -9,6 +10,8 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from descentd.app.demo import model_card
 
 Json = dict[str, Any]
 
@@ -181,6 +184,8 @@ def chain(run: Run) -> Json:
             tokens = checkpoint.step * BATCH_SIZE * SEQUENCE_LENGTH
             record["description"] = f"Pythia {run.size} after {tokens:,} tokens of {words}."
             record |= learned(data, ref(run.name, run.checkpoints[len(versions) - 1].step))
+        if (run.name, checkpoint.step) == model_card.SUBJECT:
+            record["safetyProfile"] = model_card.PROFILE
         versions.append(record)
     return {"models": versions, "evaluations": evaluations(run)}
 

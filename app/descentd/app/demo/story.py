@@ -2,10 +2,11 @@
 may the last of them serve, and did their stereotypes grow with their accuracy?
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from descentd.app.demo.example import deploy_examples
 from descentd.app.demo.pythia import manifests
 from descentd.app.server.policy_files import read_policies
 from descentd.app.server.store_url import store_at, without_credentials
@@ -30,6 +31,9 @@ from descentd.queries.registry import Registry
 STORE: Final = "sqlite:///pythia.db"
 """Where the demo is kept unless another store is named: a file in the current folder."""
 POLICIES: Final = Path(__file__).with_name("policies")
+PERSON: Final = "demo"
+"""Who registers all of it."""
+REAL: Final = "Two policies and two deployments are examples; all else is as its sources have it."
 
 BOOKS3: Final = "dataset:the-pile@2020-12#Books3"
 POPULATION: Final = "source", "Books3"
@@ -50,7 +54,8 @@ _WIDE: Final = 69
 SINCE: Final = "step3000"
 LAST: Final = "step143000"
 
-DRAWING: Final = "/lineage/model:EleutherAI/pythia-12b@step143000?up=6&metric=pct_stereotype"
+DRAWING: Final = "/lineage/model:EleutherAI/pythia-12b@step13000?up=2&down=2&metric=pct_stereotype"
+"""Where the stereotype rate of the largest model rose: from step 3000 to 13000, as far as the results can tell."""
 
 NEXT: Final = """\
 Try next, in another terminal:
@@ -68,22 +73,25 @@ See where pythia-12b came from, and on which step its stereotype rate rose, in a
 """
 
 
-async def tell(address: str) -> str:
-    """Register the lineage in a store, where what is there already adds nothing, and answer the question as a text."""
+async def tell(address: str, say: Callable[[str], object]) -> None:
+    """Register the lineage in a store, where what is there already adds nothing, and answer the questions.
+
+    `say` is called with the text of each part as soon as it is known.
+    """
     store = store_at(address)
     await store.open()
     try:
         registry = Registry(store, LineageIndex(store), Committer(store))
-        created = 0
+        before = await store.sequence()
         for manifest in manifests():
-            created += len((await register(registry.committer, ManifestInput.read(manifest), "demo")).created)
-        created += len(await register_policies(registry, read_policies(POLICIES)))
+            await register(registry.committer, ManifestInput.read(manifest), PERSON)
+        await register_policies(registry, read_policies(POLICIES))
+        await deploy_examples(registry, PERSON)
         records = await store.sequence()
         place = without_credentials(address)
-        head = f"The Pythia models are in {place}: {records:,} records, {created:,} of them new."
-        return "\n".join(
-            [head, "", *await _answer(registry), "", *await _gate(registry), "", *await _erosion(registry), ""]
-        )
+        say(f"The Pythia models are in {place}: {records:,} records, {records - before:,} of them new.\n{REAL}\n\n")
+        for answer in (_answer, _gate, _erosion):
+            say("\n".join([*await answer(registry), "", ""]))
     finally:
         await store.close()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+_SHORT: Final = frozenset({"when", "day", "since", "answer", "outcome", "decide"})
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -18,6 +19,11 @@ class Column:
     number: bool = False
     heading: str | None = None
     """The heading where it is no word of the catalogue, such as the name of a version."""
+
+    @property
+    def short(self) -> bool:
+        """Whether its cells are not broken into lines."""
+        return self.key in _SHORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,10 +90,15 @@ def demo(
     from descentd.app.server.settings import Settings
 
     settings = Settings.read(store=store or story.STORE, port=port, log_level="WARNING")
-    sys.stdout.write(asyncio.run(story.tell(settings.store)) + "\n")
+    asyncio.run(story.tell(settings.store, _say))
     if served:
         usual = f"http://127.0.0.1:{Settings.model_fields['port'].default}"
-        process.serve(settings, lambda url: sys.stdout.write(story.what_next(url, usual) + "\n"))
+        process.serve(settings, lambda url: _say(story.what_next(url, usual) + "\n"))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 app.add_typer(tokens, name="token")

@@ -28,17 +28,19 @@ async def _show(asked: Asked) -> View:
 def waiting_table(asked: Asked, name: str, found: list[Waiting], total: int, more: str | None = None) -> Table:
     """Versions that wait, each with where, how many have said go, and where to decide."""
     t = asked.words
+    lapsed = any(one.lapsed for one in found)
     rows = [
         (
             Cell(called(one.version), asked.to("record", one.version.ref)),
             Cell(one.environment, note=str(t("reviews.serves")) if one.serves else ""),
             Cell(t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people))),
-            Cell("; ".join(one.lapsed)),
+            *([Cell("; ".join(one.lapsed))] if lapsed else ()),
             Cell(t("reviews.decide"), asked.to("gate", one.version.ref, environment=one.environment)),
         )
         for one in found
     ]
-    columns = [Column(key) for key in ("version", "environment", "said_go", "lapsed", "decide")]
+    keys = ("version", "environment", "said_go", *(("lapsed",) if lapsed else ()), "decide")
+    columns = [Column(key) for key in keys]
     return Table(name, columns, rows, total, more if total > len(rows) else None)
 
 

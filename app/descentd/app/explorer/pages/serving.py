@@ -70,7 +70,8 @@ async def _meets(asked: Asked, one: Deployment, then: Then, ref: str) -> Cell:
     t = asked.words
     gate = await gate_then(asked.registry, one, then)
     if gate is None:
-        return Cell(t("serving.claimed"), tone="soft")
+        claimed = one.entry.record.content["claimed"]
+        return Cell(t("serving.claimed"), tone="soft", note=claimed["source"])
     to = asked.to("gate", ref, environment=one.place[0])
     if gate.outcome is GateOutcome.PASSED:
         return Cell(t("serving.meets"), to, tone="good")
