@@ -162,7 +162,7 @@ async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> l
     """Assess some versions by what was measured along their ancestries, read together."""
     parents = await parents_of(registry, versions, upto)
     found = await measured(registry, sorted(parents), upto)
-    learned = await learned_from(registry, versions, found, upto)
+    learned = await learned_from(registry, versions, found.data, upto)
 
     def look(some: Sequence[int]) -> list[Assessment]:
         return [

@@ -1,7 +1,7 @@
 """Comparable results: all results along the ancestry of versions, in series, without those that do not count."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.queries.evaluation.contamination import Contamination, contamination
@@ -30,19 +30,20 @@ async def comparable(registry: Registry, heads: Sequence[int], upto: int, editio
     """
     parents = await parents_of(registry, heads, upto, disclosed=edition > SECOND)
     found = await measured(registry, sorted(parents), upto, edition)
-    learned = await learned_from(registry, heads, found, upto)
+    learned = await learned_from(registry, heads, found.data, upto)
     return Comparable(parents, in_series(found, learned, parents), found.metrics)
 
 
-async def learned_from(registry: Registry, heads: Sequence[int], found: Measured, upto: int) -> dict[str, set[int]]:
-    """By the id of the data that versions were evaluated on, which of them learned from it."""
-    ids = {each.protocol.data for evaluations in found.evaluations.values() for each in evaluations}
-    data = {id: brief.sequence for id, brief in (await registry.store.resolve([id for id in ids if id])).items()}
+async def learned_from(
+    registry: Registry, heads: Sequence[int], ids: Collection[str], upto: int
+) -> Mapping[str, frozenset[int]]:
+    """By the id of data that versions were evaluated on, which versions of the ancestry of `heads` learned from it."""
+    data = {id: brief.sequence for id, brief in (await registry.store.resolve(ids)).items()} if ids else {}
     touched: Contamination = await contamination(registry, heads, set(data.values()), upto)
-    return {id: set(touched.reached[each]) for id, each in data.items() if each in touched.reached}
+    return {id: touched.reached[each] for id, each in data.items() if each in touched.reached}
 
 
-def in_series(found: Measured, learned: dict[str, set[int]], versions: Collection[int]) -> list[Series]:
+def in_series(found: Measured, learned: Mapping[str, frozenset[int]], versions: Collection[int]) -> list[Series]:
     """The results of versions in series, several of a version pooled; in the spelling of the earliest version."""
     results: defaultdict[SeriesKey, dict[int, Result]] = defaultdict(dict)
     left_out: defaultdict[SeriesKey, set[int]] = defaultdict(set)

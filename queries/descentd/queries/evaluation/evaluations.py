@@ -70,6 +70,12 @@ class Measured:
     cache: EvaluationCache
     edition: int = CURRENT
 
+    @property
+    def data(self) -> set[str]:
+        """The ids of all data that was evaluated on."""
+        used = {each.protocol.data for evaluations in self.evaluations.values() for each in evaluations}
+        return {id for id in used if id is not None}
+
     def counted(self, version: int) -> list[Evaluation]:
         """A version's evaluations that were not retracted, the newest last.
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+import numpy as np
+
 from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
+from descentd.graph.model.reach import Sequences
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.editions import CURRENT, SECOND
 from descentd.queries.evaluation.evaluations import Found, Measured, measured
@@ -40,6 +43,10 @@ class Drift:
     evidence: tuple[str, ...] = ()
 
 
+MISSING: Final = Drift(DriftKind.MISSING_PROFILE, "There is no safety profile.")
+"""The finding of a version that no profile was ever written for."""
+
+
 async def drift(
     registry: Registry, versions: Sequence[int], upto: int, edition: int = CURRENT
 ) -> Mapping[int, Sequence[Drift]]:
@@ -61,6 +68,16 @@ async def drift(
     return found
 
 
+async def documented_versions(registry: Registry, upto: int) -> Sequences:
+    """The versions that a safety profile was ever written for, ascending: of all others the profile is missing.
+
+    By the profiles, of which there may be few, and not by the versions.
+    """
+    written = (await registry.walk.everything(upto, Kind.SAFETY_PROFILE)).tolist()
+    links = await registry.store.links(written, {Role.DESCRIBES}, inward=False) if written else []
+    return np.unique(np.array([link.target for link in links], dtype=np.int64))
+
+
 async def is_current(registry: Registry, version: int, upto: int) -> bool:
     """Whether a version has a safety profile and no evidence came after it: what "current" means everywhere."""
     findings = (await drift(registry, [version], upto))[version]
@@ -69,7 +86,7 @@ async def is_current(registry: Registry, version: int, upto: int) -> bool:
 
 def _missing(said: Profiles) -> Drift:
     if not said.withdrawn:
-        return Drift(DriftKind.MISSING_PROFILE, "There is no safety profile.")
+        return MISSING
     message = "The safety profile was retracted, and no other was written since."
     return Drift(DriftKind.MISSING_PROFILE, message, (said.entries[-1].record.id,))
 

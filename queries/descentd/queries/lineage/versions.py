@@ -10,7 +10,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import digest, name, nfc
 from descentd.graph.model.reach import Direction, Sequences
 from descentd.graph.model.records import Brief
-from descentd.queries.governance.drift import Drift, drift
+from descentd.queries.governance.drift import MISSING, Drift, documented_versions, drift
 from descentd.queries.governance.verdicts import VerdictStatus, in_status
 from descentd.queries.pages import Listed, page
 from descentd.queries.production.deployments import versions_serving
@@ -138,12 +138,16 @@ async def documentation_drift(
 ) -> DriftPage:
     """The versions that a filter lets through and whose documentation has drifted; raises NotFound, InvalidInput."""
     asked = page(first, after, await registry.sequence(as_of), ["drift", wanted, as_of])
-    versions = (await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))).tolist()
+    versions = await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))
+    written = await documented_versions(registry, asked.upto)
+    documented = np.intersect1d(versions, written, assume_unique=True).tolist()
     found: dict[int, Sequence[Drift]] = {}
-    for i in range(0, len(versions), _CHUNK):
-        drifts = await drift(registry, versions[i : i + _CHUNK], asked.upto)
+    for i in range(0, len(documented), _CHUNK):
+        drifts = await drift(registry, documented[i : i + _CHUNK], asked.upto)
         found |= {version: findings for version, findings in drifts.items() if findings}
-    rest = [version for version in found if asked.after is None or version > asked.after[0]]
-    briefs = await registry.store.briefs(rest[: asked.first])
-    items = [Drifted(brief, found[brief.sequence], asked.cursor(brief.sequence)) for brief in briefs]
-    return DriftPage(items, len(found), len(rest) > asked.first, asked.upto)
+    missing = np.setdiff1d(versions, written, assume_unique=True)
+    drifted = np.union1d(missing, np.array(list(found), dtype=np.int64))
+    rest = drifted[np.searchsorted(drifted, asked.after[0], "right") :] if asked.after else drifted
+    briefs = await registry.store.briefs(rest[: asked.first].tolist())
+    items = [Drifted(brief, found.get(brief.sequence, (MISSING,)), asked.cursor(brief.sequence)) for brief in briefs]
+    return DriftPage(items, len(drifted), len(rest) > asked.first, asked.upto)

@@ -1,8 +1,8 @@
 """How a metric moved on each of some derivations, and what it was measured to be on both sides."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -91,15 +91,15 @@ async def shifts(
         return Shifts(too_many=True)
     found = await measured(registry, sorted(versions), upto)
     named = None if metric is None else found.metrics.find(metric, "metric")
-    series = in_series(found, await learned_from(registry, sorted(versions), found, upto), versions)
-    counts: Counter[str] = Counter()
-    for one in series:
-        counts[one.key.metric.name] = max(counts[one.key.metric.name], len(one.results))
-    definitions = {one.key.metric.name: one.key.metric for one in series if one.results}
-    chosen = named or _usual(definitions, counts, likely)
+    by_metric: defaultdict[str, list[Series]] = defaultdict(list)
+    for one in in_series(found, {}, versions):
+        if one.results:
+            by_metric[one.key.metric.name].append(one)
+    definitions = {name: series[0].key.metric for name, series in by_metric.items()}
+    chosen = named or _usual(by_metric, likely)
     if chosen is None:
         return Shifts()
-    of_metric = [one for one in series if one.key.metric.name == chosen.name and one.results]
+    of_metric = await _untaught(registry, by_metric.get(chosen.name, ()), upto)
     asked = sorted((one for one in of_metric if one.key.slice == slice), key=lambda one: -len(one.results))
     return Shifts(
         chosen,
@@ -112,14 +112,37 @@ async def shifts(
     )
 
 
-def _usual(
-    definitions: Mapping[str, MetricDefinition], counts: Mapping[str, int], likely: Sequence[str]
-) -> MetricDefinition | None:
+def _usual(by_metric: Mapping[str, Sequence[Series]], likely: Sequence[str]) -> MetricDefinition | None:
     for name in likely:
-        if name in definitions:
-            return definitions[name]
-    ranked = sorted(definitions.values(), key=lambda one: (not one.is_safety, -counts[one.name], one.name))
+        if name in by_metric:
+            return by_metric[name][0].key.metric
+    counts = {name: max(len(one.results) for one in series) for name, series in by_metric.items()}
+    ranked = sorted(
+        (series[0].key.metric for series in by_metric.values()),
+        key=lambda one: (not one.is_safety, -counts[one.name], one.name),
+    )
     return ranked[0] if ranked else None
+
+
+async def _untaught(registry: Registry, series: Sequence[Series], upto: int) -> list[Series]:
+    """The series that hold results of versions that did not learn from the data they were measured on, without others.
+
+    Only the data of these series is looked at, and only the versions that have a result on data: which those are that
+    learned from it costs more than all else of a drawing.
+    """
+    measured_on: defaultdict[str, set[int]] = defaultdict(set)
+    for one in series:
+        if one.key.protocol.data is not None:
+            measured_on[one.key.protocol.data].update(one.results)
+    versions = sorted(set().union(*measured_on.values()))
+    learned = await learned_from(registry, versions, measured_on.keys(), upto)
+    left = []
+    for one in series:
+        taught = learned.get(one.key.protocol.data or "", frozenset())
+        results = {version: result for version, result in one.results.items() if version not in taught}
+        if results:
+            left.append(replace(one, results=results))
+    return left
 
 
 def _moved(series: Sequence[Series], derivations: Collection[tuple[int, int]]) -> dict[tuple[int, int], Shift]:
