@@ -208,7 +208,7 @@ def main(control: int) -> None:
     """Serve requests for copies that come by the socket of this number; in each copy, run the program."""
     for name in IMPORTED:
         importlib.import_module(name)
-    Rendering.of()
+    Rendering.of().compile()
     gc.collect()
     gc.freeze()
     request = Preloaded(socket.socket(fileno=control)).copied()

@@ -75,6 +75,16 @@ class Explorer:
         self._lifespan = lifespan
         self._timeout = settings.request_timeout
         self._shares = Shares(_SHARE)
+        self._compiling: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Compile the templates beside whatever else the server does."""
+        self._compiling = asyncio.create_task(asyncio.to_thread(self.rendering.compile))
+
+    async def stop(self) -> None:
+        """Wait for that."""
+        if self._compiling is not None:
+            await self._compiling
 
     @property
     def registry(self) -> Registry:

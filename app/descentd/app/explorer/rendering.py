@@ -67,6 +67,11 @@ class Rendering:
         """A template with values."""
         return self.environment.get_template(template).render(values)
 
+    def compile(self) -> None:
+        """Compile all templates, so that no first visitor waits for it."""
+        for name in self.templates():
+            self.environment.get_template(name)
+
     def templates(self) -> list[str]:
         """The names of all templates."""
         return self.environment.list_templates()

@@ -88,7 +88,6 @@ def create(
     operations = Operations(
         schema, Limits.of(settings), settings.request_timeout, lifespan, metrics, access_control, table, answers
     )
-    signer = Signer.of(settings)
     retention = Retention(settings, lambda: lifespan.registry, signer)
     checkpoints = CheckpointWriter(
         signer,
@@ -138,11 +137,13 @@ def create(
             refresher.start()
             checkpoints.start()
             retention.start()
+            explorer.start()
             try:
                 yield
             finally:
                 lifespan.ending.set()
                 await mcp.stop()
+                await explorer.stop()
                 await refresher.stop()
                 await dispatcher.stop()
                 await retention.stop()
