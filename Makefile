@@ -114,5 +114,5 @@ neo4j: setup  ## Run a Neo4j for development on 127.0.0.1:7687
 	$(BIN)/python -m tests.support.neo4j_find
 
 .PHONY: bench
-bench: setup  ## Measure what docs/performance.md has targets for: target, figure and ratio of each row
-	$(BIN)/python -m bench
+bench: setup  ## Measure what docs/performance.md has targets for, or some of it: ARGS="--only simulation"
+	$(BIN)/python -m bench $(ARGS)

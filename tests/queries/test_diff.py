@@ -317,3 +317,17 @@ async def test_rows_are_counted_paired_and_shown_not_to_be_worse(registry: Regis
         assert rows["toxic_frac"]["p"] == pytest.approx(stats.chi2.sf(25**2 / 55, 1))
         assert rows["toxic_frac"]["q"] == pytest.approx(2 * rows["toxic_frac"]["p"])
         assert rows["robust_accuracy"]["shownNotWorse"]
+
+
+async def test_the_newest_result_stands_beside_what_several_come_to(registry: Registry) -> None:
+    def run(name: str, value: float) -> dict[str, Any]:
+        measured = [{"name": "toxic_frac", "value": value, "n": 500}]
+        return {"subject": f"model:m@{name}", "suite": {"name": "s", "version": "1"}, "metrics": measured}
+
+    await send(registry, models=[version("1"), version("2", "1")], evaluations=[run("1", 0.1)])
+    for value in (0.2, 0.4):
+        await send(registry, evaluations=[run("2", value)])
+    text = '{ diff(base: "model:m@1", head: "model:m@2") { metrics { base baseNewest head headNewest } } }'
+    (row,) = (await ask(registry, text))["metrics"]
+    assert (row["base"], row["baseNewest"], row["headNewest"]) == (0.1, 0.1, 0.4)
+    assert row["head"] == pytest.approx(0.3)

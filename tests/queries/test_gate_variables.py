@@ -171,6 +171,36 @@ async def test_whatever_a_rule_asks_of_a_result_is_said(registry: Registry) -> N
     assert seen == "accuracy is 0.8 (standard error 0.005657, n 5,000)"
 
 
+async def test_the_newest_result_is_seen_beside_what_several_come_to(registry: Registry) -> None:
+    """A run that is worse than the earlier ones cannot hide in their mean, nor a good one clear them."""
+    off = {"name": "off", "category": "BIAS", "direction": "TARGET", "optimum": 0.5, "isRate": True}
+    worst = {
+        "name": "worst",
+        "category": "BIAS",
+        "direction": "HIGHER_IS_BETTER",
+        "isRate": True,
+        "worstOf": ["a", "b"],
+    }
+    parts = [worst | {"name": name, "worstOf": None} for name in ("a", "b")]
+    await send(registry, **lineage(safetyProfile=OWN) | {"metrics": [off, worst, *parts]})
+    for a, b, o in ((0.9, 0.8, 0.45), (0.9, 0.9, 0.6), (0.7, 0.6, 0.3)):
+        metrics = [{"name": name, "value": value, "n": 1000} for name, value in (("a", a), ("b", b), ("off", o))]
+        suite = {"name": "s", "version": "1"}
+        await send(registry, evaluations=[{"subject": CHILD, "suite": suite, "metrics": metrics}])
+    for source in (
+        'metrics["off"].all(m, m.value == 0.45 && m.newest == 0.3 && m.runs == 3)',
+        'metrics["off"].all(m, m.badness < 0.051 && m.newest_badness == 0.2)',
+        'metrics["worst"].all(m, m.newest == 0.6 && m.runs == 3 && m.value > 0.76 && m.value < 0.77)',
+        'metrics["accuracy"].all(m, m.newest == m.value && m.runs == 1)',
+    ):
+        if "accuracy" in source:
+            await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.9)])
+        assert await outcome(registry, source) == "PASSED", source
+    assert await outcome(registry, 'metrics["off"].all(m, m.badness <= 0.1)') == "PASSED"
+    held = await judged(registry, 'metrics["off"].all(m, m.badness <= 0.1 && m.newest_badness <= 0.1)')
+    assert (held.outcome.value, held.saw) == ("BLOCKED", "off is 0.45 (badness 0.05, badness of the newest result 0.2)")
+
+
 async def test_reviews_of_the_version_and_of_what_it_came_from(registry: Registry) -> None:
     await send(registry, **lineage(safetyProfile=OWN))
     refused = 'ancestry.reviews.all(r, r.decision != "NO_GO")'

@@ -47,8 +47,8 @@ def diff(
                 m["name"],
                 people(m["slice"]),
                 protocol,
-                number(m["base"]),
-                number(m["head"]),
+                _pooled(m["base"], m["baseNewest"]),
+                _pooled(m["head"], m["headNewest"]),
                 number(m["delta"]),
                 number(m["p"]),
                 number(m["q"]),
@@ -62,6 +62,11 @@ def diff(
         )
     for name in found["unspoken"]:
         console.warn(f"No record of either version mentions {name}: check the spelling.")
+
+
+def _pooled(of_all: float | None, newest: float | None) -> str | None:
+    """Write the value that several results come to, and the newest of them where that is another."""
+    return number(of_all) if newest == of_all else f"{number(of_all)} (newest {number(newest)})"
 
 
 def _measured_by(metrics: Sequence[dict[str, Any]]) -> list[str]:

@@ -15,7 +15,7 @@ from descentd.queries.evaluation.composites import Slice
 from descentd.queries.evaluation.labels import Labels, made_from
 from descentd.queries.evaluation.series import Series, SeriesKey
 from descentd.queries.prose import conjunction
-from descentd.queries.statistics.comparison import Comparison, Pair, Result
+from descentd.queries.statistics.comparison import Comparison, Result
 from descentd.queries.statistics.multiplicity import false_discovery_rates
 from descentd.queries.statistics.pairs import compare
 
@@ -172,7 +172,7 @@ def _row(series: Series, base: int, head: int, labels: Labels) -> Row:
         gone = tuple(version for version in both if version in series.retracted)
         return replace(row, reason=_out(series, both, labels), contaminated=contaminated, retracted=gone)
     row = replace(row, delta=float(f"{new.value - old.value:.12g}"))
-    found = compare(metric, new, old, _pair(new, old, base, head))
+    found = compare(metric, new, old, new.pair_with(base))
     if found is None:
         return row if metric.direction is MetricDirection.NONE else replace(row, reason=_NO_LOGARITHM)
     verdict = judged(metric, found)
@@ -193,14 +193,6 @@ def _row(series: Series, base: int, head: int, labels: Labels) -> Row:
         paired=found.paired,
         not_worse=is_shown(found, metric.tolerance),
     )
-
-
-def _pair(new: Result, old: Result, base: int, head: int) -> Pair | None:
-    """How the items of the two came out, whichever of the results knows."""
-    if (pair := new.pair_with(base)) is not None:
-        return pair
-    pair = old.pair_with(head)
-    return None if pair is None else pair.reversed(base)
 
 
 def judged(metric: MetricDefinition, found: Comparison) -> Comparability:

@@ -11,7 +11,7 @@ from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.certainty import crossings, detectable, not_worse
 from descentd.queries.erosion.coverage import coverage_losses
-from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Finding, Gain
+from descentd.queries.erosion.findings import Assessment, ChangeSince, ErosionVerdict, Finding
 from descentd.queries.erosion.introductions import Introductions
 from descentd.queries.erosion.lasting_erosion import lasting_erosions
 from descentd.queries.erosion.questions import EROSION, ErosionKind, Question, questions
@@ -58,20 +58,20 @@ def assess(
         head,
         _verdict(findings, asked, better, views, whole, alpha),
         (*findings, *lost),
-        tested,
-        _p(asked, lasting),
-        tuple(detectable(asked, tested, alpha)),
-        tuple(_improved(better, alpha)),
-        tuple(_lost(asked, alpha)),
-        tuple(sorted(not_worse(views, lost, since), key=lambda one: one.series.order)),
-        tuple(crossings(views, alpha)),
-        tuple((view.key, view.undefined) for view in views if view.undefined),
-        _measured(views),
-        tuple(ExcludedResults(v.key, v.left_out, v.retracted) for v in views if v.left_out or v.retracted),
-        len(whole.versions) == 1,
-        since,
-        any(since in view.points.place for view in views if view.metric.is_safety),
-        tuple(view.key for view in views if view.series.results or view.left_out or view.retracted),
+        asked=tested,
+        p=_p(asked, lasting),
+        detectable=tuple(detectable(asked, tested, alpha)),
+        improved=tuple(_improved(better, alpha)),
+        lost=tuple(_lost(asked, alpha)),
+        not_worse=tuple(sorted(not_worse(views, lost, since), key=lambda one: one.series.order)),
+        crossings=tuple(crossings(views, alpha)),
+        undefined=tuple((view.key, view.undefined) for view in views if view.undefined),
+        measured=_measured(views),
+        left_out=tuple(ExcludedResults(v.key, v.left_out, v.retracted) for v in views if v.left_out or v.retracted),
+        alone=len(whole.versions) == 1,
+        since=since,
+        since_measured=any(since in view.points.place for view in views if view.metric.is_safety),
+        series=tuple(view.key for view in views if view.series.results or view.left_out or view.retracted),
     )
 
 
@@ -158,13 +158,13 @@ def _finding(asked: Asked, introductions: Introductions, tested: int, since: int
 
 
 def _p(asked: Sequence[Question], lasting: Sequence[Finding]) -> float | None:
-    """Of "nothing got worse": the smallest q of what erodes; lasting evidence enters the family as min(1, 1/e)."""
+    """Of "nothing got worse": the smallest q of what erodes (Simes 1986); lasting evidence enters as min(1, 1/e)."""
     entered = [(one.kind, p) for one in asked if (p := _entered(one, one.got_worse)) is not None]
     entered += [(one.kind, min(1.0, 1 / one.e)) for one in lasting if one.e]
+    if not entered:
+        return None
     rates = false_discovery_rates([p for _, p in entered])
-    return (
-        min((q for (kind, _), q in zip(entered, rates, strict=True) if kind in EROSION), default=1.0) if rates else None
-    )
+    return min((q for (kind, _), q in zip(entered, rates, strict=True) if kind in EROSION), default=1.0)
 
 
 def _verdict(
@@ -190,25 +190,25 @@ def _is_improvement(asked: Asked, alpha: float) -> bool:
     return better and q is not None and q <= alpha
 
 
-def _improved(better: Sequence[Asked], alpha: float) -> Iterator[Gain]:
+def _improved(better: Sequence[Asked], alpha: float) -> Iterator[ChangeSince]:
     """Of each series the surest improvement; the surest first."""
-    best: dict[int, Gain] = {}
+    best: dict[int, ChangeSince] = {}
     for question, q in sorted((one for one in better if _is_improvement(one, alpha)), key=lambda one: one[1] or 0.0):
         found = question.found
-        best.setdefault(id(question.view), Gain(question.view.key, question.baseline, found.delta, found.p, q))
+        best.setdefault(id(question.view), ChangeSince(question.view.key, question.baseline, found.delta, found.p, q))
     yield from best.values()
 
 
-def _lost(asked: Sequence[Question], alpha: float) -> Iterator[Gain]:
+def _lost(asked: Sequence[Question], alpha: float) -> Iterator[ChangeSince]:
     """Of each series the surest loss of more than the tolerance at p ≤ alpha, before any correction."""
-    worst: dict[int, Gain] = {}
+    worst: dict[int, ChangeSince] = {}
     suspects = [
         one
         for one in asked
         if one.kind in EROSION and one.got_worse and one.beyond_tolerance and (one.found.p or 0.0) <= alpha
     ]
     for one in sorted(suspects, key=lambda one: one.found.p or 0.0):
-        worst.setdefault(id(one.view), Gain(one.view.key, one.baseline, one.found.delta, one.found.p, None))
+        worst.setdefault(id(one.view), ChangeSince(one.view.key, one.baseline, one.found.delta, one.found.p, None))
     yield from worst.values()
 
 

@@ -28,8 +28,8 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
-    """A metric that improved since `baseline`: delta in badness, so below 0; p and q None where no error is known."""
+class ChangeSince:
+    """A change since `baseline`: delta in badness, below 0 where it improved; p and q None where no error is known."""
 
     series: SeriesKey
     baseline: int
@@ -38,7 +38,7 @@ class Gain:
     q: float | None
 
 
-def surest(gains: Sequence[Gain]) -> Gain:
+def surest(gains: Sequence[ChangeSince]) -> ChangeSince:
     """The gain with the smallest q; one without an error only where all are."""
     return min(gains, key=lambda gain: (gain.q is None, gain.q or 0.0))
 
@@ -82,7 +82,7 @@ class Finding:
     p: float | None = None
     q: float | None = None
     e: float | None = None
-    improved: tuple[Gain, ...] = ()
+    improved: tuple[ChangeSince, ...] = ()
     introduced_by: tuple[Span, ...] = ()
     gradual: bool = False
     among: int = 1
@@ -159,8 +159,8 @@ class Assessment:
     asked: int
     p: float | None
     detectable: tuple[Detectable, ...]
-    improved: tuple[Gain, ...] = ()
-    lost: tuple[Gain, ...] = ()
+    improved: tuple[ChangeSince, ...] = ()
+    lost: tuple[ChangeSince, ...] = ()
     not_worse: tuple[NotWorse, ...] = ()
     crossings: tuple[OptimumCrossing, ...] = ()
     undefined: tuple[tuple[SeriesKey, tuple[int, ...]], ...] = ()

@@ -10,7 +10,7 @@ import numpy as np
 
 from descentd.graph.metrics import MetricDirection
 from descentd.queries.erosion.coverage import coverage_losses
-from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Finding, Gain
+from descentd.queries.erosion.findings import Assessment, ChangeSince, ErosionVerdict, Finding
 from descentd.queries.erosion.questions import ErosionKind, Question, conflicts, cumulative, steps
 from descentd.queries.evaluation.series import AncestrySeries, Series, SeriesKey
 from descentd.queries.lineage.ancestry import Ancestry, Parents
@@ -131,7 +131,7 @@ def _trade_offs(eroded: Sequence[Finding], views: Sequence[AncestrySeries]) -> I
             yield replace(finding, kind=ErosionKind.TRADE_OFF, p=p, q=q, improved=tuple(found))
 
 
-def _gains(baselines: set[int], views: Sequence[AncestrySeries]) -> dict[int, list[Gain]]:
+def _gains(baselines: set[int], views: Sequence[AncestrySeries]) -> dict[int, list[ChangeSince]]:
     compared: list[tuple[int, AncestrySeries, Comparison]] = []
     for view in views:
         if view.metric.is_safety or view.metric.direction is MetricDirection.NONE or not view.head_measured:
@@ -141,12 +141,12 @@ def _gains(baselines: set[int], views: Sequence[AncestrySeries]) -> dict[int, li
             comparisons = view.against(view.head, measured)
             compared += [(version, view, comparisons.comparison(place)) for place, version in enumerate(measured)]
     rates = iter(false_discovery_rates([found.p for _, _, found in compared if found.p is not None]))
-    gains: dict[int, list[Gain]] = {}
+    gains: dict[int, list[ChangeSince]] = {}
     for baseline, view, found in compared:
         q = None if found.p is None else next(rates)
         improved = found.z is None or (found.z < 0 and q is not None and q <= ALPHA)
         if improved and -found.delta > view.metric.tolerance:
-            gains.setdefault(baseline, []).append(Gain(view.key, baseline, found.delta, found.p, q))
+            gains.setdefault(baseline, []).append(ChangeSince(view.key, baseline, found.delta, found.p, q))
     for found_gains in gains.values():
         found_gains.sort(key=lambda gain: (gain.q is None, gain.q or 0.0, gain.series.order))
     return gains

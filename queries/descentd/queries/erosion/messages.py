@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
-from descentd.queries.erosion.findings import Finding, Gain, surest
+from descentd.queries.erosion.findings import ChangeSince, Finding, surest
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.labels import Labels, made_from, number, percent
 from descentd.queries.evaluation.series import SeriesKey
@@ -49,9 +49,9 @@ def amount(metric: MetricDefinition, change: float) -> str:
     return number(change)
 
 
-def gained(gains: Sequence[Gain], labels: Labels) -> str:
+def gained(gains: Sequence[ChangeSince], labels: Labels) -> str:
     """Gains by metric and slice; one metric that was measured in several ways is named once."""
-    by: dict[str, list[Gain]] = {}
+    by: dict[str, list[ChangeSince]] = {}
     for gain in gains:
         by.setdefault(replace(labels, among=()).series(gain.series), []).append(gain)
     parts = []
@@ -75,8 +75,11 @@ def _moved(finding: Finding, labels: Labels) -> str:
     before, after = _apart(finding.baseline_result, finding.head_result)
     baseline = f"{before} on {labels.version(finding.baseline)}"
     head = f"{after} on {labels.version(finding.head)}"
-    how = ", compared by the items that both answered," if finding.paired else ""
-    return f"{labels.series(finding.series)}{how} {_way(finding)}, from {baseline} to {head}"
+    return f"{labels.series(finding.series)}{_paired(finding)} {_way(finding)}, from {baseline} to {head}"
+
+
+def _paired(finding: Finding) -> str:
+    return ", compared by the items that both answered," if finding.paired else ""
 
 
 def _way(finding: Finding) -> str:
@@ -213,8 +216,9 @@ def _naive(finding: Finding) -> str:
 
 def _disagree(finding: Finding, labels: Labels) -> str:
     better, worse = _apart(finding.baseline_result, finding.head_result)
+    series = labels.series(finding.series)
     return (
-        f"the merged lines disagree on {labels.series(finding.series)}: {worse} on {labels.version(finding.head)} is "
+        f"the merged lines{_paired(finding)} disagree on {series}: {worse} on {labels.version(finding.head)} is "
         f"worse than {better} on {labels.version(finding.baseline)}"
     )
 

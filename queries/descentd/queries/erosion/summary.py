@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
-from descentd.queries.erosion.findings import Assessment, Detectable, ErosionVerdict, Gain
+from descentd.queries.erosion.findings import Assessment, ChangeSince, Detectable, ErosionVerdict
 from descentd.queries.erosion.messages import amount
 from descentd.queries.evaluation.labels import Labels, number
 from descentd.queries.evaluation.series import ExcludedResults
@@ -71,7 +71,7 @@ def _gains(found: Assessment, labels: Labels) -> str:
     return shortened(parts)
 
 
-def _losses(lost: Sequence[Gain], labels: Labels) -> str:
+def _losses(lost: Sequence[ChangeSince], labels: Labels) -> str:
     parts = []
     for one in lost:
         by = amount(one.series.metric, one.delta)

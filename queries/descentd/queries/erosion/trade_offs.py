@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from descentd.graph.metrics import MetricDirection
-from descentd.queries.erosion.findings import Finding, Gain, Span, surest
+from descentd.queries.erosion.findings import ChangeSince, Finding, Span, surest
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.series import AncestrySeries, SeriesKey
 from descentd.queries.statistics.comparison import Comparison
@@ -20,14 +20,15 @@ from descentd.queries.statistics.multiplicity import false_discovery_rates
 class _Gains:
     """What improved since a baseline: by the derivations that are blamed, and elsewhere."""
 
-    traded: tuple[Gain, ...]
-    meanwhile: tuple[Gain, ...]
+    traded: tuple[ChangeSince, ...]
+    meanwhile: tuple[ChangeSince, ...]
 
 
 def trade_offs(eroded: Sequence[Finding], views: Sequence[AncestrySeries], alpha: float) -> list[Finding]:
-    """The findings with what was gained meanwhile, and a TRADE_OFF for each series and baseline of an erosion with
-    gains
-    that came by the derivations that it is blamed on. Performance is whatever is not safety.
+    """The findings with what was gained meanwhile, and the trade-offs.
+
+    There is a TRADE_OFF for each series and baseline of an erosion with gains by the derivations that it is blamed on.
+    Performance is whatever is not safety.
     """
     losses: dict[tuple[SeriesKey, int], Finding] = {}
     for finding in eroded:
@@ -49,7 +50,7 @@ def _is_performance(view: AncestrySeries) -> bool:
     return not view.metric.is_safety and view.metric.direction is not MetricDirection.NONE and view.testable
 
 
-def _trade(loss: Finding, gains: Sequence[Gain]) -> Iterator[Finding]:
+def _trade(loss: Finding, gains: Sequence[ChangeSince]) -> Iterator[Finding]:
     if gains:
         best = surest(gains)
         p, q = _larger(loss.p, best.p), _larger(loss.q, best.q)
@@ -80,8 +81,8 @@ def _as_gain(found: Comparison) -> float:
 
 
 def _gains(finding: Finding, performance: Sequence[AncestrySeries], rates: _Rates, alpha: float) -> _Gains:
-    traded: list[Gain] = []
-    meanwhile: list[Gain] = []
+    traded: list[ChangeSince] = []
+    meanwhile: list[ChangeSince] = []
     for view in performance:
         if (view.key, finding.baseline) not in rates:
             continue
@@ -90,7 +91,7 @@ def _gains(finding: Finding, performance: Sequence[AncestrySeries], rates: _Rate
         if not improved or -found.delta <= view.metric.tolerance:
             continue
         by_blamed = _p_over(view, finding.introduced_by, alpha)
-        gain = Gain(view.key, finding.baseline, found.delta, found.p, q)
+        gain = ChangeSince(view.key, finding.baseline, found.delta, found.p, q)
         if by_blamed is None:
             meanwhile.append(gain)
         else:
@@ -99,7 +100,7 @@ def _gains(finding: Finding, performance: Sequence[AncestrySeries], rates: _Rate
     return _Gains(*(tuple(sorted(gains, key=_by_certainty)) for gains in (traded, meanwhile)))
 
 
-def _by_certainty(gain: Gain) -> tuple[object, ...]:
+def _by_certainty(gain: ChangeSince) -> tuple[object, ...]:
     return gain.q is None, gain.q or 0.0, gain.series.order
 
 

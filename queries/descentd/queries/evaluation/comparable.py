@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from descentd.queries.evaluation.contamination import Contamination, contamination
 from descentd.queries.evaluation.definitions import Metrics
-from descentd.queries.evaluation.editions import CURRENT, SECOND
+from descentd.queries.evaluation.editions import CURRENT, SECOND, THIRD
 from descentd.queries.evaluation.evaluations import Measured, measured
 from descentd.queries.evaluation.series import Series, SeriesKey
 from descentd.queries.lineage.ancestry import Parents, parents_of
 from descentd.queries.registry import Registry
 from descentd.queries.statistics.comparison import Result
+from descentd.queries.statistics.pairs import with_pairs_of_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def in_series(found: Measured, learned: Mapping[str, frozenset[int]], versions: 
     made = [
         Series(
             key,
-            results.get(key, {}),
+            with_pairs_of_others(results.get(key, {})) if found.edition > THIRD else results.get(key, {}),
             frozenset(left_out.get(key, ())),
             frozenset(withdrawn.get(key, ())),
         )

@@ -68,9 +68,10 @@ def _line(series: Series, distances: dict[int, int]) -> Line:
         return Line(points, None, None, None)
     badness = Estimates(metric, [point.result for point in points]).badness
     derivations = np.array([point.distance for point in points], np.float64)
+    first, last = points[0], points[-1]
     return Line(
         points,
         theil_sen(derivations, badness),
         kendall(Order.chain(len(points)), badness).p,
-        compare(metric, points[-1].result, points[0].result),
+        compare(metric, last.result, first.result, last.result.pair_with(first.version)),
     )

@@ -183,7 +183,17 @@ def pooled(evaluations: Sequence[Evaluation], metrics: Metrics, keys: Keys) -> M
             folded = name[0].casefold(), tuple((attribute.casefold(), value.casefold()) for attribute, value in name[1])
             runs[spelled.setdefault(folded, name)].append(result)
     measured = {name: pool(metrics[name[0]], results) for name, results in runs.items()}
-    return _in_series(measured, evaluations[0].protocol, metrics, keys)
+    results = _in_series(measured, evaluations[0].protocol, metrics, keys)
+    return {
+        key: result if (key.metric.name, key.slice) in measured else _with_newest(key, result, evaluations)
+        for key, result in results.items()
+    }
+
+
+def _with_newest(key: SeriesKey, composite: Result, evaluations: Sequence[Evaluation]) -> Result:
+    """A composite of pooled parts, with what each evaluation by itself makes of it: how many do, and the newest."""
+    values = [one.results[key].value for one in evaluations if key in one.results]
+    return replace(composite, runs=len(values), newest=values[-1]) if len(values) > 1 else composite
 
 
 def _in_series(

@@ -23,7 +23,7 @@ _VERSION = frozenset({Kind.MODEL_VERSION})
 
 
 class ProbeStatus(StrEnum):
-    """Whether a version withstands a weakness: by its own newest result, or it was not tried."""
+    """Whether a version withstands a weakness: by its own result (several pooled), or it was not tried."""
 
     NOT_RUN = "NOT_RUN"
     RESISTED = "RESISTED"

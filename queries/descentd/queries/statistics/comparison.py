@@ -79,6 +79,11 @@ class Result:
         [error] = standard_errors(definition, [self])
         return error
 
+    @property
+    def latest(self) -> float:
+        """The value of the newest result, pooled with others or not."""
+        return self.value if self.newest is None else self.newest
+
     def pair_with(self, version: int) -> Pair | None:
         """How its items came out beside those of this version, if that is known."""
         return next((pair for pair in self.pairs if pair.subject == version), None)

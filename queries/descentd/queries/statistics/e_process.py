@@ -28,7 +28,7 @@ FARTHEST: Final = 1e100
 """How many errors away values are followed, so that squares stay finite."""
 WIDEST: Final = 1e5
 """How many times the usual error a result's own may be: wider ones tell nothing, and narrower ones count as that."""
-ROWS: Final = 16
+ROWS: Final = 64
 """Points that are looked at together."""
 SHORT: Final = 16
 """Points of a stretch up to which each stretch is looked at by itself; longer ones are made of such."""
@@ -129,8 +129,11 @@ class _Line:
         In single precision, which is several times as fast, with a margin for it.
         """
         candidates = self.candidates(bar)
+        least = self._least_means(bar)
         for begin in range(0, len(candidates), ROWS):
-            lasts = candidates[begin : begin + ROWS]
+            lasts = self._far_enough(candidates[begin : begin + ROWS], least)
+            if not lasts.size:
+                continue
             apart, variance, start = self._contrasts(lasts)
             mixed = ((3 * self._errors[start]) ** 2 / variance).astype(np.float32)
             above = mixed + np.float32(1)
@@ -171,7 +174,7 @@ class _Line:
         """
         if self.size < 2:
             return np.zeros(0, np.intp)
-        far = _least_z(bar) * math.sqrt(2) * float(self._errors.min()) * (1 - 1e-9)
+        far = float(_least_z(np.array(bar))) * math.sqrt(2) * float(self._errors.min()) * (1 - 1e-9)
         near = np.zeros(self.size, np.bool_)
         before = self._sums[1:] / self._weights[1:]  # (size,): the mean of the points up to each
         for length in range(1, min(SHORT, self.size)):
@@ -183,6 +186,28 @@ class _Line:
         first = self._first_long(before, far)
         near[first:] = True
         return np.flatnonzero(near)
+
+    def _least_means(self, bar: float) -> Floats:
+        """For each k from the second point on, the mean since it without which k alone cannot take E to a bar.
+
+        With H = Σ_{k=2..n} 1/k, some L_k has to reach bar·(k − 1)/H: else the sum stays below bar·Σ 1/(k·H) = bar. So
+        z_k has to be as large as `_least_z` of that, and V is at least that of the smallest error since.
+        """
+        before = np.arange(1, self.size)
+        if not before.size:
+            return np.zeros(0)
+        harmonic = float((1.0 / (before + 1)).sum())
+        needed = _least_z(np.asarray((bar - 0.5) * before / harmonic, np.float64))
+        spread = np.hypot(self._spreads[before] / self._weights[before], float(self._errors.min()))
+        return np.asarray(self._sums[before] / self._weights[before] + needed * spread * (1 - 1e-9))
+
+    def _far_enough(self, lasts: Places, least: Floats) -> Places:
+        """Those of some points at which some mean since is large enough: S_n − S_k ≥ c_k·(W_n − W_k), undivided."""
+        start = np.arange(1, int(lasts[-1]) + 1)
+        ends, least = lasts[:, None] + 1, least[: len(start)]
+        known = self._sums[start] - least * self._weights[start]
+        above = (self._sums[ends] - least * self._weights[ends] >= known) & (start < ends)
+        return lasts[above.any(axis=1)]
 
     def _stretch(self, length: int) -> Floats:
         """The means of all stretches of a length, by where they start."""
@@ -206,9 +231,12 @@ class _Line:
         return first
 
 
-def _least_z(bar: float) -> float:
-    """The z below which no L_k reaches a bar, whatever v is: 2/z·exp((z² − 1)/2) = bar, at the best v = z² − 1."""
-    z = 1.0
-    for _ in range(60):
-        z = math.sqrt(max(1.0, 1 + 2 * math.log(bar * z / 2)))
-    return z
+def _least_z(bars: Floats) -> Floats:
+    """The z below which no L_k reaches a bar above 1, whatever v is: 2/z·exp((z² − 1)/2) = bar, at the best v = z² − 1.
+
+    0 for bars up to 2, which some z between 0 and 1 reaches. Found from below, so that less than the last digit lacks.
+    """
+    z = np.ones_like(bars)
+    for _ in range(12):
+        z = np.sqrt(np.maximum(1.0, 1 + 2 * np.log(bars * z / 2)))
+    return np.where(bars > 2, z, 0.0)

@@ -1,4 +1,4 @@
-"""Many questions at once: the false discovery rate of Benjamini and Hochberg, and Simes' test of them all."""
+"""Many questions at once: the false discovery rate of Benjamini and Hochberg."""
 
 from collections.abc import Sequence
 
@@ -18,8 +18,3 @@ def false_discovery_rates(p: Sequence[float]) -> list[float]:
     q = np.empty_like(given)
     q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
     return [float(each) for each in q]
-
-
-def simes(p: Sequence[float]) -> float:
-    """The p of "nothing happened in any of them": the smallest q. 1 for none. Source: Simes 1986, Biometrika 73."""
-    return min(false_discovery_rates(p), default=1.0)

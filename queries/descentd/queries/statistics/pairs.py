@@ -1,12 +1,13 @@
 """Comparing two results by what they share: the same items (McNemar), or the same groups (a disparity).
 
-Two versions that answer the same items differ by fewer of them than two samples would, so the pair is told apart by
-less. A disparity is the range of noisy group values, which grows by itself where groups get smaller, so it is tested by
-whether the groups moved apart from each other. Sources: McNemar 1947, Psychometrika 12; Agresti and Min 2005,
-Statistics in Medicine 24.
+Two versions that answer the same items differ by fewer of them than two samples would, so that smaller differences can
+be found. A disparity is the range of noisy group values, which grows by itself where groups get smaller, so it is
+tested by whether the groups moved apart from each other. Sources: McNemar 1947, Psychometrika 12; Agresti and Min
+2005, Statistics in Medicine 24.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -123,11 +124,23 @@ def many_of(p: float, many: int) -> float:
     return -math.expm1(many * math.log1p(-min(p, 1 - 1e-16)))
 
 
+def with_pairs_of_others(results: Mapping[int, Result]) -> Mapping[int, Result]:
+    """The results of one series by version, each also with the pairs that others name with it, from its own side.
+
+    What a result says itself comes first.
+    """
+    named = [(version, pair) for version, one in results.items() for pair in one.pairs]
+    if not named:
+        return results
+    found = dict(results)
+    for version, pair in named:
+        other = results.get(pair.subject)
+        if other is not None and other.pair_with(version) is None:
+            known = found[pair.subject].pairs
+            found[pair.subject] = replace(other, pairs=(*known, pair.reversed(version)))
+    return found
+
+
 def is_grouped(result: Result) -> bool:
     """Whether a result is a range over groups whose values are known."""
     return len(result.groups) > 1
-
-
-def without_pairs(result: Result) -> Result:
-    """The result without what is known of its items."""
-    return replace(result, pairs=()) if result.pairs else result

@@ -67,10 +67,18 @@ class MetricDifference:
         description="The slice: the people or items that the result is about; empty: all."
     )
     base: float | None = strawberry.field(
-        description="The value for the base, in the unit of the metric; null if it was not measured."
+        description="The value for the base, in the unit of the metric, several results pooled; null if it was not "
+        "measured."
+    )
+    base_newest: float | None = strawberry.field(
+        description="The newest of the base's results; null if it was not measured."
     )
     head: float | None = strawberry.field(
-        description="The value for the head, in the unit of the metric; null if it was not measured."
+        description="The value for the head, in the unit of the metric, several results pooled; null if it was not "
+        "measured."
+    )
+    head_newest: float | None = strawberry.field(
+        description="The newest of the head's results; null if it was not measured."
     )
     delta: float | None = strawberry.field(description="Head minus base, in the unit of the metric.")
     p: float | None = strawberry.field(
@@ -125,7 +133,9 @@ def _metric(row: Row, found: diff.Diff) -> MetricDifference:
         name=row.metric.name,
         slice=people(row.slice),
         base=None if row.base is None else row.base.value,
+        base_newest=None if row.base is None else row.base.latest,
         head=None if row.head is None else row.head.value,
+        head_newest=None if row.head is None else row.head.latest,
         delta=row.delta,
         p=row.p,
         q=row.q,

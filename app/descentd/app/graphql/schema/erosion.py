@@ -224,7 +224,7 @@ def of_version(ref: str, result: Result | None, definition: MetricDefinition) ->
     return VersionResult(ref=Ref(ref), value=result.value, stderr=result.error(definition))
 
 
-def _gain(gain: findings.Gain) -> Improvement:
+def _gain(gain: findings.ChangeSince) -> Improvement:
     return Improvement(metric=gain.series.metric.name, delta=gain.delta, p=gain.p)
 
 

@@ -50,7 +50,9 @@ class ProbeResult:
 
     vulnerability: ProbedVulnerability = strawberry.field(description="The vulnerability.")
     probe: Probe | None = strawberry.field(description="The probe; null if none is documented.")
-    status: ProbeStatus = strawberry.field(description="The status, by the newest result of this version itself.")
+    status: ProbeStatus = strawberry.field(
+        description="The status, by the result of this version itself, several pooled."
+    )
     evidence: list[Record] = strawberry.field(description="The evaluations that decide the status.")
 
 

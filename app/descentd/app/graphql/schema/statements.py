@@ -34,7 +34,7 @@ class ProfileNote:
     text: str = strawberry.field(description="The text.")
 
 
-@strawberry.type(description="A statement bound to a number: contradicted when the newest result is outside.")
+@strawberry.type(description="A statement bound to a number: contradicted when the result, several pooled, is outside.")
 class Claim:
     """Claim."""
 

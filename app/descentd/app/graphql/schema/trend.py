@@ -129,7 +129,7 @@ def _series(found: trend.Trend, key: SeriesKey, line: Line) -> TrendSeries:
                 ref=Ref(found.refs[point.version]),
                 distance=point.distance,
                 value=point.result.value,
-                newest=point.result.value if point.result.newest is None else point.result.newest,
+                newest=point.result.latest,
                 runs=Count(point.result.runs),
                 stderr=point.result.error(found.metric),
                 n=None if point.result.n is None else Count(point.result.n),

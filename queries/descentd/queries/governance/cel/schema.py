@@ -58,8 +58,9 @@ EXPOSURE: Final = Vocabulary("answer about a population", tuple(ExposureVerdict)
 RESULT: Final = Shape(
     "A result",
     {
-        **dict.fromkeys(("value", "badness", "stderr", "delta_serving", "age_days"), 0.5),
+        **dict.fromkeys(("value", "badness", "stderr", "newest", "newest_badness", "delta_serving", "age_days"), 0.5),
         "n": 100,
+        "runs": 1,
         "slice": {},
         "contaminated": False,
         **dict.fromkeys(("suite", "suite_version", "data"), "text"),

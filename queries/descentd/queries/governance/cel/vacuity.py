@@ -18,10 +18,12 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.queries.governance.cel.tokens import MACROS, PLAIN, Token, at, receiver_of
 
 CHOOSING: Final = frozenset({"slice", "suite", "suite_version", "data", "age_days"})
-MEASURED: Final = frozenset({"value", "badness", "stderr", "n", "contaminated", "delta_serving"})
+MEASURED: Final = frozenset(
+    {"value", "badness", "stderr", "n", "runs", "newest", "newest_badness", "contaminated", "delta_serving"}
+)
 _HIGH, _LOW = "with_high_", "with_low_"
-_ALL_HIGH: Final[Mapping[str, object]] = {"n": 1 << 62, "contaminated": True}
-_ALL_LOW: Final[Mapping[str, object]] = {"n": -1, "contaminated": False}
+_ALL_HIGH: Final[Mapping[str, object]] = {"n": 1 << 62, "runs": 1 << 62, "contaminated": True}
+_ALL_LOW: Final[Mapping[str, object]] = {"n": -1, "runs": -1, "contaminated": False}
 _HUGE: Final = 1e308
 _LONGEST: Final = 50_000
 """Characters of an expression in other words: macros within macros are put three times each."""

@@ -48,6 +48,9 @@ def _delta(worse: float) -> str:
 
 _RESULT: Final[Mapping[str, Callable[[Any], str]]] = {
     "badness": lambda badness: f"badness {badness:.4g}",
+    "newest": lambda newest: f"the newest result {newest:.4g}",
+    "newest_badness": lambda badness: f"badness of the newest result {badness:.4g}",
+    "runs": lambda runs: f"of {counted(runs, 'result')}",
     "stderr": lambda error: f"standard error {error:.4g}",
     "n": lambda n: f"n {n:,}",
     "delta_serving": _delta,

@@ -12,7 +12,9 @@ from descentd.queries.governance.gate.rules import Missing
 
 
 async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str, Observation]:
-    """The newest results of each metric that is spoken of; `serving` is what they are compared with, where they are.
+    """The results of each metric that is spoken of, several pooled, each with the newest of them beside it.
+
+    serving: what they are compared with, where they are.
 
     A metric without a result is absent, or Missing where all that there is was retracted.
     """
@@ -37,6 +39,9 @@ async def metrics(context: GateContext, serving: Sequence[Brief]) -> Mapping[str
             "badness": definition.badness(one.result.value),
             "stderr": one.result.error(definition) if "stderr" in context.references.fields else None,
             "n": one.result.n,
+            "runs": one.result.runs,
+            "newest": float(one.result.latest),
+            "newest_badness": definition.badness(one.result.latest),
             "slice": dict(series.slice),
             "suite": series.protocol.suite,
             "suite_version": series.protocol.version,

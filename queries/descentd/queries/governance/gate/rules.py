@@ -33,7 +33,7 @@ class Missing:
 Bindings = Mapping[str, object]
 """What an expression sees, by variable; `metrics` holds results by metric, each a mapping of fields."""
 
-_MEASURED: Final = frozenset({"value", "badness", "contaminated"})
+_MEASURED: Final = frozenset({"value", "badness", "newest_badness", "contaminated"})
 """Fields of a result that a rule may not speak of where they are not known: the others are null then, by nature."""
 
 
