@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from strawberry.dataloader import DataLoader
 from strawberry.types import Info
 
+from descentd.app.graphql.loaders import Loader
 from descentd.app.graphql.pacing import Pace
 from descentd.graph.disclosures import superseding
 from descentd.graph.model.accounts import AccessRole
@@ -47,59 +47,59 @@ class Context:
         """The moments that log positions stand for where `asOf` was asked, in microseconds; else it is now."""
 
     @cached_property
-    def entries(self) -> DataLoader[int, Entry]:
+    def entries(self) -> Loader[int, Entry]:
         """By log position."""
-        return DataLoader(self._entries)
+        return Loader(self._entries)
 
     @cached_property
-    def briefs(self) -> DataLoader[int, Brief]:
+    def briefs(self) -> Loader[int, Brief]:
         """By log position."""
-        return DataLoader(self._briefs)
+        return Loader(self._briefs)
 
     @cached_property
-    def named(self) -> DataLoader[str, Brief]:
+    def named(self) -> Loader[str, Brief]:
         """By id or label, which must be registered."""
-        return DataLoader(self._named)
+        return Loader(self._named)
 
     @cached_property
-    def retractions(self) -> DataLoader[tuple[str, int], Brief | None]:
+    def retractions(self) -> Loader[tuple[str, int], Brief | None]:
         """By id and log position, the retraction of the record that is in force."""
-        return DataLoader(self._retractions)
+        return Loader(self._retractions)
 
     @cached_property
-    def superseding(self) -> DataLoader[tuple[int, int], Brief | None]:
+    def superseding(self) -> Loader[tuple[int, int], Brief | None]:
         """By disclosure and log position, the disclosure that is in force in its place."""
-        return DataLoader(self._superseding)
+        return Loader(self._superseding)
 
     @cached_property
-    def reviews(self) -> DataLoader[tuple[int, int], list[ReviewState]]:
+    def reviews(self) -> Loader[tuple[int, int], list[ReviewState]]:
         """By version and log position, its reviews as they stand."""
-        return DataLoader(self._reviews)
+        return Loader(self._reviews)
 
     @cached_property
-    def deployments(self) -> DataLoader[tuple[int, int], Deployment | None]:
+    def deployments(self) -> Loader[tuple[int, int], Deployment | None]:
         """By deployment and log position."""
-        return DataLoader(self._deployments)
+        return Loader(self._deployments)
 
     @cached_property
-    def resolutions(self) -> DataLoader[tuple[int, int], Entry | None]:
+    def resolutions(self) -> Loader[tuple[int, int], Entry | None]:
         """By incident and log position."""
-        return DataLoader(self._resolutions)
+        return Loader(self._resolutions)
 
     @cached_property
-    def statements(self) -> DataLoader[int, list[tuple[Role, int]]]:
+    def statements(self) -> Loader[int, list[tuple[Role, int]]]:
         """By log position, the statements about a record with their roles, in order of the log."""
-        return DataLoader(self._statements)
+        return Loader(self._statements)
 
     @cached_property
-    def contaminations(self) -> DataLoader[tuple[int, int, int], Derivation | None]:
+    def contaminations(self) -> Loader[tuple[int, int, int], Derivation | None]:
         """By log position, version and data, how the version learned from the data, where it did."""
-        return DataLoader(self._contaminations)
+        return Loader(self._contaminations)
 
     @cached_property
-    def result_uses(self) -> DataLoader[tuple[int, int], Mapping[ResultPlace, ResultUse]]:
+    def result_uses(self) -> Loader[tuple[int, int], Mapping[ResultPlace, ResultUse]]:
         """By log position and version, which of its results count, and what they come to."""
-        return DataLoader(self._result_uses)
+        return Loader(self._result_uses)
 
     def answered_at(self, sequence: int, as_of: str | None = None) -> None:
         """Note the log position of a part of the answer, and the `asOf` that it stands for.

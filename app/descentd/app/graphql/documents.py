@@ -23,6 +23,7 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry import Schema
 
 from descentd.app.graphql.limits import Limits
+from descentd.app.graphql.plan import Plan
 from descentd.app.http.errors import Shape, graphql_errors, shaped
 from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput, TooCostly
@@ -78,6 +79,7 @@ class Operation:
     kind: OperationType
     fields: tuple[str, ...]
     """What it begins with (`Query.entity`), each once, also what its variables may leave out."""
+    plan: Plan
 
 
 @dataclass(slots=True)
@@ -135,7 +137,14 @@ class Documents:
             if errors:
                 raise RequestError(graphql_errors(errors))
         fields = tuple(f"{node.operation.value.title()}.{field}" for field in begins_with(document.node, node))
-        return Operation(document.node, node, node.name.value if node.name else None, node.operation, fields)
+        return Operation(
+            document.node,
+            node,
+            node.name.value if node.name else None,
+            node.operation,
+            fields,
+            Plan(self._schema, document.node, node),
+        )
 
 
 def root_fields(schema: Schema) -> list[str]:

@@ -14,6 +14,7 @@ from asyncio import FIRST_COMPLETED
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
 
+import orjson
 from graphql import OperationType
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
@@ -180,5 +181,8 @@ async def _respond(answer: Shape, kind: str, headers: Headers) -> Response:
 
 
 def encode(answer: Mapping[str, Any]) -> bytes:
-    """JSON as it is sent."""
-    return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    """JSON as it is sent; raises ValueError where a text of it holds half a character."""
+    try:
+        return orjson.dumps(answer)
+    except TypeError:  # integers of more than 64 bits, and keys that are members of an enum
+        return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()

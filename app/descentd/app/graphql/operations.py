@@ -11,14 +11,9 @@ from contextlib import aclosing, suppress
 from inspect import isawaitable
 from typing import Any, Final
 
-from graphql import (
-    ExecutionResult,
-    OperationType,
-    execute,
-)
+from graphql import ExecutionResult, OperationType
 from graphql.execution import create_source_event_stream
 from strawberry import Schema
-from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authentication import Principal
@@ -127,7 +122,7 @@ class Operations:
         context.pace = Pace(self._limits.fields, stop, beside)
         try:
             async with deadline:
-                result = await self._execute(operation, variables, context)
+                result = await operation.plan.execute(variables, context)
         except TimeoutError:
             context.pace.end()
             sent = " What it registers may have been recorded: sending it again adds nothing." * (
@@ -196,23 +191,12 @@ class Operations:
                 # Each event is resolved with look-ups of its own: a stream may last for weeks, and a token less.
                 await self.permit(operation, principal)
                 context = Context(self._lifespan.registry, principal.person, principal.roles)
-                answer = Event(await self._answer(await self._execute(operation, variables, context, event), context))
+                result = await operation.plan.execute(variables, context, event)
+                answer = Event(await self._answer(result, context))
                 answer.position = getattr(event, "cursor", None)
                 yield answer
                 # Where nothing has to be waited for, a replay of the log would otherwise leave no time for others.
                 await asyncio.sleep(0)
-
-    async def _execute(
-        self, operation: Operation, variables: Mapping[str, Any], context: Context, root: Any = None
-    ) -> ExecutionResult:
-        result = execute(
-            *(self._schema._schema, operation.document, root, context, dict(variables), operation.name),
-            max_coercion_errors=Invalid.LIMIT,
-            executor_class=Executor,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
-            operation_extensions=None,
-        )
-        return await result if isawaitable(result) else result
 
     async def _answer(self, result: ExecutionResult, context: Context) -> Shape:
         answer: Shape = {}

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.disclosures import Disclosure, disclosures_of
 from descentd.app.graphql.schema.enums import Documented
 from descentd.app.graphql.schema.records import Record, named, node
@@ -37,22 +38,27 @@ class Dataset(Record, kind=Kind.DATASET):
         return self.ref.rpartition("@")[2]
 
     @strawberry.field(description="The licence of the dataset.")
+    @batched
     async def license(self, info: Info) -> str | None:
         return (await self._content(info)).get("license")
 
     @strawberry.field(description="The address at which the data is stored.")
+    @batched
     async def uri(self, info: Info) -> str | None:
         return (await self._content(info)).get("uri")
 
     @strawberry.field(description="A description.")
+    @batched
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")
 
     @strawberry.field(description="All its partitions; none can be added later.")
+    @batched
     async def partitions(self, info: Info) -> list["Partition"]:
         return [await named(info, id, self.at) for id in (await self._content(info)).get("partitions", ())]
 
     @strawberry.field(description="The disclosures about its lineage, oldest first, also those no longer in force.")
+    @batched
     async def disclosures(self, info: Info) -> list[Disclosure]:
         return await disclosures_of(info, self.sequence, self.at)
 
@@ -62,28 +68,34 @@ class Partition(Record, kind=Kind.PARTITION):
     """Partition."""
 
     @strawberry.field(description="The number of rows.")
+    @batched
     async def rows(self, info: Info) -> Count | None:
         return (await self._content(info)).get("rows")
 
     @strawberry.field(description="The digest of the data.")
+    @batched
     async def digest(self, info: Info) -> Digest:
         return Digest((await self._content(info))["digest"])
 
     @strawberry.field(description="The address at which the data is stored.")
+    @batched
     async def uri(self, info: Info) -> str | None:
         return (await self._content(info)).get("uri")
 
     @strawberry.field(description="The dataset that it belongs to.")
+    @batched
     async def dataset(self, info: Info) -> Dataset:
         label = (await self._content(info))["dataset"]
         dataset: Dataset = await named(info, label, self.at)
         return dataset
 
     @strawberry.field(description="Whether its population is documented completely, partially or not at all.")
+    @batched
     async def population_documented(self, info: Info) -> Documented:
         return (await self._population(info))[0]
 
     @strawberry.field(description="The documented values of its population, with their shares.")
+    @batched
     async def population(self, info: Info) -> list[PopulationShare]:
         return (await self._population(info))[1]
 
@@ -98,6 +110,7 @@ class Partition(Record, kind=Kind.PARTITION):
     @strawberry.field(
         description="The disclosures about its lineage or its dataset's, oldest first, also those no longer in force."
     )
+    @batched
     async def disclosures(self, info: Info) -> list[Disclosure]:
         return await disclosures_of(info, self.sequence, self.at)
 

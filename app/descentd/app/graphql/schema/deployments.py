@@ -7,6 +7,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.arguments import AsOf
 from descentd.app.graphql.schema.gates import RuleOutcome, rules
 from descentd.app.graphql.schema.inputs import made, wire
@@ -33,14 +34,17 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
     """Deployment; a record that ends a deployment has the fields of the one that it ends."""
 
     @strawberry.field(description="The environment in which it serves.")
+    @batched
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
     @strawberry.field(description="The endpoint in the environment.")
+    @batched
     async def endpoint(self, info: Info) -> str:
         return str((await self._content(info))["endpoint"])
 
     @strawberry.field(description="The version that serves; null if an end was reported where nothing served.")
+    @batched
     async def version(self, info: Info) -> ModelVersion | None:
         deployment = await self._deployment(info)
         if deployment is None:
@@ -49,6 +53,7 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
         return found
 
     @strawberry.field(description="Since when it serves; null if an end was reported where nothing served.")
+    @batched
     async def since(self, info: Info) -> DateTime | None:
         deployment = await self._deployment(info)
         return None if deployment is None else DateTime(rfc3339(deployment.since))
@@ -56,6 +61,7 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
     @strawberry.field(
         description="Until when it served: its end, or the next deployment at that endpoint; null while it serves."
     )
+    @batched
     async def until(self, info: Info) -> DateTime | None:
         deployment = await self._deployment(info)
         ended = (await self._content(info)).get("until") if deployment is None else deployment.ended
@@ -66,6 +72,7 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
             "Who says so, where it served before this registry was asked: no promotion let it, and it meets no policy."
         )
     )
+    @batched
     async def claimed(self, info: Info) -> Claimed | None:
         return claimed((await self._content(info)).get("claimed"))
 

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.enums import Relation, TrainingRole
 from descentd.app.graphql.schema.records import Record, node
 from descentd.graph.model.identity import Content
@@ -31,18 +32,22 @@ class Disclosure(Record, kind=Kind.DISCLOSURE):
     """Disclosure."""
 
     @strawberry.field(description="The source of the information, as given.")
+    @batched
     async def source(self, info: Info) -> str:
         return str((await self._content(info))["source"])
 
     @strawberry.field(description="The reason why it is disclosed now.")
+    @batched
     async def reason(self, info: Info) -> str:
         return str((await self._content(info))["reason"])
 
     @strawberry.field(description="Whether it completes the documentation of the training data of the version.")
+    @batched
     async def complete(self, info: Info) -> bool:
         return bool((await self._content(info)).get("complete"))
 
     @strawberry.field(description="The parents that it adds.")
+    @batched
     async def parents(self, info: Info) -> list[DisclosedParent]:
         parents = (await self._content(info)).get("parents", ())
         nodes = await context(info).named.load_many([one["node"] for one in parents])
@@ -52,15 +57,18 @@ class Disclosure(Record, kind=Kind.DISCLOSURE):
         ]
 
     @strawberry.field(description="The training data that it adds.")
+    @batched
     async def trained_on(self, info: Info) -> list[TrainingData]:
         return await training_data(info, await self._content(info), self.at)
 
     @strawberry.field(description="The versions that generated the data.")
+    @batched
     async def generated_by(self, info: Info) -> list[Record]:
         makers = (await self._content(info)).get("generatedBy", ())
         return [node(brief, self.at) for brief in await context(info).named.load_many(list(makers))]
 
     @strawberry.field(description="The disclosure in force that supersedes it; null if there is none.")
+    @batched
     async def superseded_by(self, info: Info) -> "Disclosure | None":
         newer = await context(info).superseding.load((self.sequence, self.at))
         found: Disclosure | None = None if newer is None else node(newer, self.at)

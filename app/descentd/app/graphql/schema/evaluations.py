@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.arguments import After, AsOf, First, Of
 from descentd.app.graphql.schema.connections import Connection, records_page
 from descentd.app.graphql.schema.lineage import Step, steps
@@ -84,15 +85,18 @@ class Evaluation(Record, kind=Kind.EVALUATION):
     """Evaluation."""
 
     @strawberry.field(description="When it was run, as stated by its author.")
+    @batched
     async def evaluated_at(self, info: Info) -> DateTime | None:
         return (await self._content(info)).get("evaluatedAt")
 
     @strawberry.field(description="The protocol.")
+    @batched
     async def suite(self, info: Info) -> Suite:
         suite = (await self._content(info))["suite"]
         return Suite(name=suite["name"], version=suite["version"], config=suite.get("config"))
 
     @strawberry.field(description="The data that it was run on; null if it was not recorded.")
+    @batched
     async def data(self, info: Info) -> Record | None:
         id = (await self._content(info)).get("data")
         found: Record | None = None if id is None else await named(info, id, self.at)
@@ -101,6 +105,7 @@ class Evaluation(Record, kind=Kind.EVALUATION):
     @strawberry.field(
         description="Whether it was run on data that the version or an ancestor learned from; null if not."
     )
+    @batched
     async def contamination(self, info: Info) -> Contamination:
         content = await self._content(info)
         if "data" not in content:

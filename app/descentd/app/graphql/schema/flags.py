@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.enums import FlagAction
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
@@ -23,14 +24,17 @@ class Flag(Record, kind=Kind.FLAG):
     """Flag."""
 
     @strawberry.field(description="What it demands.")
+    @batched
     async def action(self, info: Info) -> FlagAction:
         return FlagAction((await self._content(info))["action"])
 
     @strawberry.field(description="Why.")
+    @batched
     async def reason(self, info: Info) -> str:
         return str((await self._content(info))["reason"])
 
     @strawberry.field(description="Whether it reaches all descendants of its subjects.")
+    @batched
     async def propagates(self, info: Info) -> bool:
         return bool((await self._content(info)).get("propagate"))
 

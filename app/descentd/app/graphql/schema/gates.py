@@ -7,6 +7,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.arguments import AsOf, Of
 from descentd.app.graphql.schema.enums import GateOutcome
 from descentd.app.graphql.schema.records import Receipt, Record, named, node
@@ -38,6 +39,7 @@ class RuleOutcome:
     at: strawberry.Private[int]
 
     @strawberry.field(description="The records that the outcome relies on.")
+    @batched
     async def evidence(self, info: Info) -> list[Record]:
         return [node(brief, self.at) for brief in await context(info).named.load_many(list(self.ids))]
 
@@ -77,27 +79,33 @@ class GateDecision(Record, kind=Kind.GATE_DECISION):
     """Decision."""
 
     @strawberry.field(description="The version that it is about.")
+    @batched
     async def version(self, info: Info) -> ModelVersion:
         found: ModelVersion = await named(info, (await self._content(info))["subject"], self.at)
         return found
 
     @strawberry.field(description="The environment that it should be promoted to.")
+    @batched
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
     @strawberry.field(description="The outcome.")
+    @batched
     async def outcome(self, info: Info) -> GateOutcome:
         return GateOutcome((await self._content(info))["outcome"])
 
     @strawberry.field(description="The digest of the policy; null if none was in force.")
+    @batched
     async def policy_digest(self, info: Info) -> Digest | None:
         return (await self._content(info)).get("policyDigest")
 
     @strawberry.field(description="The outcome of each rule.")
+    @batched
     async def rules(self, info: Info) -> list[RuleOutcome]:
         return [_recorded(rule, self.at) for rule in (await self._content(info))["rules"]]
 
     @strawberry.field(description="The position of the log that it was made at.")
+    @batched
     async def seen(self, info: Info) -> Count:
         return Count((await self._content(info))["sequence"])
 
@@ -117,15 +125,18 @@ class Promotion(Record, kind=Kind.PROMOTION):
     """Promotion."""
 
     @strawberry.field(description="The version.")
+    @batched
     async def version(self, info: Info) -> ModelVersion:
         found: ModelVersion = await named(info, (await self._content(info))["subject"], self.at)
         return found
 
     @strawberry.field(description="The environment that it was promoted to.")
+    @batched
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
     @strawberry.field(description="The decision of the gate.")
+    @batched
     async def decision(self, info: Info) -> GateDecision:
         found: GateDecision = await named(info, (await self._content(info))["gateDecision"], self.at)
         return found

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.arguments import After, AsOf, First
 from descentd.app.graphql.schema.connections import Connection, records_page
 from descentd.app.graphql.schema.deployments import Deployment
@@ -30,58 +31,71 @@ class Incident(Record, kind=Kind.INCIDENT):
     """Incident; a record that resolves an incident has the fields of the one that it resolves."""
 
     @strawberry.field(description="What happened, in one line.")
+    @batched
     async def title(self, info: Info) -> str:
         return str((await self._opening(info))["title"])
 
     @strawberry.field(description="The severity.")
+    @batched
     async def severity(self, info: Info) -> Severity:
         return Severity((await self._opening(info))["severity"])
 
     @strawberry.field(description="A longer description.")
+    @batched
     async def description(self, info: Info) -> str | None:
         return (await self._opening(info)).get("description")
 
     @strawberry.field(description="The reported environment; null if only a version was named.")
+    @batched
     async def environment(self, info: Info) -> str | None:
         return (await self._opening(info)).get("environment")
 
     @strawberry.field(description="The reported endpoint in the environment.")
+    @batched
     async def endpoint(self, info: Info) -> str | None:
         return (await self._opening(info)).get("endpoint")
 
     @strawberry.field(description="The labels of the reporting system.")
+    @batched
     async def labels(self, info: Info) -> JSON | None:
         return (await self._opening(info)).get("labels")
 
     @strawberry.field(description="When it happened.")
+    @batched
     async def opened_at(self, info: Info) -> DateTime:
         return DateTime((await self._opening(info))["openedAt"])
 
     @strawberry.field(description="When it ended; null while it is open.")
+    @batched
     async def resolved_at(self, info: Info) -> DateTime | None:
         resolution = await self._resolution(info)
         return None if resolution is None else DateTime(resolution["resolvedAt"])
 
     @strawberry.field(description="Whether it is open or resolved.")
+    @batched
     async def status(self, info: Info) -> IncidentStatus:
         return IncidentStatus.OPEN if await self._resolution(info) is None else IncidentStatus.RESOLVED
 
     @strawberry.field(description="The version that served then; null if none was found.")
+    @batched
     async def version(self, info: Info) -> ModelVersion | None:
         found: ModelVersion | None = await self._part(info, "subject")
         return found
 
     @strawberry.field(description="The safety profile of the version at that time.")
+    @batched
     async def profile(self, info: Info) -> SafetyProfile | None:
         found: SafetyProfile | None = await self._part(info, "profile")
         return found
 
     @strawberry.field(description="The deployment that it is about.")
+    @batched
     async def deployment(self, info: Info) -> Deployment | None:
         found: Deployment | None = await self._part(info, "deployment")
         return found
 
     @strawberry.field(description="The record that caused it, if somebody named one.")
+    @batched
     async def cause(self, info: Info) -> Record | None:
         found: Record | None = await self._part(info, "cause")
         return found

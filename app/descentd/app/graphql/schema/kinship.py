@@ -4,6 +4,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.arguments import After, AsOf, First, Of
 from descentd.app.graphql.schema.connections import EdgeList, page_info
 from descentd.app.graphql.schema.enums import KinshipRelation
@@ -19,10 +20,12 @@ class TensorDigests(Record, kind=Kind.TENSOR_DIGESTS):
     """Statement about an artifact."""
 
     @strawberry.field(description="The digest of the artifact.")
+    @batched
     async def artifact(self, info: Info) -> Digest:
         return Digest((await self._content(info))["artifact"])
 
     @strawberry.field(description="The number of tensors; `content` has each with name, digest and size in bytes.")
+    @batched
     async def count(self, info: Info) -> Count:
         return Count(len((await self._content(info))["tensors"]))
 

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.arguments import After, AsOf, First
 from descentd.app.graphql.schema.connections import Connection, Edge, page_info
 from descentd.app.graphql.schema.enums import GateOutcome
@@ -41,18 +42,22 @@ class Policy(Record, kind=Kind.POLICY):
     """Policy."""
 
     @strawberry.field(description="The environment.")
+    @batched
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
     @strawberry.field(description="The number of people who must decide GO.")
+    @batched
     async def quorum(self, info: Info) -> Count:
         return Count((await self._content(info))["quorum"])
 
     @strawberry.field(description="The rules, all of which must be met.")
+    @batched
     async def rules(self, info: Info) -> list[PolicyRule]:
         return [PolicyRule(**{"message": None, **rule}) for rule in (await self._content(info))["rules"]]
 
     @strawberry.field(description="The digest of its rules, by which decisions name it.")
+    @batched
     async def digest(self, info: Info) -> Digest:
         return Digest(policies.policy_digest(await self._content(info)))
 
@@ -63,6 +68,7 @@ class Policy(Record, kind=Kind.POLICY):
         return found is not None and found.id == self.id
 
     @strawberry.field(description="The policy as the YAML text of an equivalent file.")
+    @batched
     async def text(self, info: Info) -> str:
         return policy_text(await self._content(info))
 

@@ -4,6 +4,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.arguments import AsOf, Of
 from descentd.app.graphql.schema.enums import ProbeStatus, Severity
 from descentd.app.graphql.schema.evaluations import Suite
@@ -39,6 +40,7 @@ class Probe:
     at: strawberry.Private[int]
 
     @strawberry.field(description="The data that it is run on; null: any data.")
+    @batched
     async def data(self, info: Info) -> Record | None:
         found: Record | None = None if self.data_id is None else await named(info, self.data_id, self.at)
         return found

@@ -7,6 +7,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.arguments import Of
 from descentd.app.graphql.schema.records import Record, node
 from descentd.graph.model.log import Entry
@@ -36,6 +37,7 @@ class Proof:
         description="The text that is hashed into the leaf: a tag, then sequence, transaction, time in microseconds "
         "since 1970, the record's id and who recorded it, a line each."
     )
+    @batched
     async def entry(self, info: Info) -> str:
         return (await self._entry(info)).text
 
@@ -43,6 +45,7 @@ class Proof:
         description="The content that is hashed into the record's id, as it is hashed: RFC 8785 JSON. The id is "
         "SHA-256 of `descent.record.v1:`, the kind, a line feed and this."
     )
+    @batched
     async def body(self, info: Info) -> str:
         return (await self._entry(info)).record.body.decode()
 

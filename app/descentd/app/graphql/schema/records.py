@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.enums import RecordKind, Role
 from descentd.app.graphql.schema.scalars import JSON, DateTime, Digest, Ref
 from descentd.graph.model.identity import Content
@@ -39,20 +40,24 @@ class Record(Node):
         TYPES[kind] = cls
 
     @strawberry.field(description="When it was recorded; never decreases along the log.")
+    @batched
     async def recorded_at(self, info: Info) -> DateTime:
         return DateTime(rfc3339((await self._entry(info)).recorded_at))
 
     @strawberry.field(description="The person who recorded it.")
+    @batched
     async def recorded_by(self, info: Info) -> str:
         return (await self._entry(info)).recorded_by
 
     @strawberry.field(description="Whether it was retracted: then it stays, but nothing may rely on it any more.")
+    @batched
     async def retracted(self, info: Info) -> bool:
         return await context(info).retractions.load((self.id, self.at)) is not None
 
     @strawberry.field(
         description="The retraction in force, the first if there are several; null if it is not retracted."
     )
+    @batched
     async def retraction(self, info: Info) -> "Retraction | None":
         retraction = await context(info).retractions.load((self.id, self.at))
         found: Retraction | None = None if retraction is None else node(retraction, self.at)
@@ -66,10 +71,12 @@ class Record(Node):
     @strawberry.field(
         description="The recorded content, from which the id is computed; it names other records by their ids."
     )
+    @batched
     async def content(self, info: Info) -> JSON:
         return JSON(await self._content(info))
 
     @strawberry.field(description="The records that its content names, with their roles.")
+    @batched
     async def links(self, info: Info) -> list["Link"]:
         edges = (await self._entry(info)).record.edges
         named = await context(info).named.load_many([edge.target for edge in edges])
@@ -123,6 +130,7 @@ class Receipt:
     at: strawberry.Private[int]
 
     @strawberry.field(description="The record: caches that go by type and id know it by this, not by the receipt.")
+    @batched
     async def record(self, info: Info) -> Record:
         found: Record = await named(info, self.id, self.at)
         return found
@@ -133,6 +141,7 @@ class Retraction(Record, kind=Kind.RETRACTION):
     """Retraction."""
 
     @strawberry.field(description="The reason for the retraction.")
+    @batched
     async def reason(self, info: Info) -> str:
         return str((await self._content(info))["reason"])
 
@@ -142,18 +151,22 @@ class Code(Record, kind=Kind.CODE):
     """Code."""
 
     @strawberry.field(description="The address of the repository.")
+    @batched
     async def repository(self, info: Info) -> str:
         return str((await self._content(info))["repository"])
 
     @strawberry.field(description="The commit that was used.")
+    @batched
     async def commit(self, info: Info) -> str:
         return str((await self._content(info))["commit"])
 
     @strawberry.field(description="The folder or file within the repository.")
+    @batched
     async def path(self, info: Info) -> str | None:
         return (await self._content(info)).get("path")
 
     @strawberry.field(description="The digest of what differed from the commit; null if nothing did.")
+    @batched
     async def diff(self, info: Info) -> Digest | None:
         return (await self._content(info)).get("diff")
 
@@ -163,6 +176,7 @@ class Config(Record, kind=Kind.CONFIG):
     """Configuration."""
 
     @strawberry.field(description="The parameters, as they were registered.")
+    @batched
     async def parameters(self, info: Info) -> JSON:
         return JSON((await self._content(info)).get("parameters"))
 
@@ -180,14 +194,17 @@ class Environment(Record, kind=Kind.ENVIRONMENT):
     """Environment."""
 
     @strawberry.field(description="The version of Python.")
+    @batched
     async def python(self, info: Info) -> str | None:
         return (await self._content(info)).get("python")
 
     @strawberry.field(description="The hardware.")
+    @batched
     async def hardware(self, info: Info) -> str | None:
         return (await self._content(info)).get("hardware")
 
     @strawberry.field(description="The packages that were installed.")
+    @batched
     async def dependencies(self, info: Info) -> list[Dependency]:
         return [Dependency(**one) for one in (await self._content(info)).get("dependencies", ())]
 

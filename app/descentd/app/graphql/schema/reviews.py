@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.enums import Decision
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.records import Claimed, Receipt, Record, claimed
@@ -23,38 +24,47 @@ class Review(Record, kind=Kind.REVIEW):
     """Review."""
 
     @strawberry.field(description="The environment that it is about.")
+    @batched
     async def environment(self, info: Info) -> str:
         return str((await self._content(info))["environment"])
 
     @strawberry.field(description="The decision.")
+    @batched
     async def decision(self, info: Info) -> Decision:
         return Decision((await self._content(info))["decision"])
 
     @strawberry.field(description="Why.")
+    @batched
     async def reason(self, info: Info) -> str:
         return str((await self._content(info))["reason"])
 
     @strawberry.field(description="The conditions of the decision.")
+    @batched
     async def conditions(self, info: Info) -> list[str]:
         return list((await self._content(info)).get("conditions", ()))
 
     @strawberry.field(description="When it expires; null for a NO_GO, which stays until its author decides again.")
+    @batched
     async def expires_at(self, info: Info) -> DateTime | None:
         return (await self._content(info)).get("expiresAt")
 
     @strawberry.field(description="Who made it elsewhere, earlier; null for a decision that was made in this registry.")
+    @batched
     async def claimed(self, info: Info) -> Claimed | None:
         return claimed((await self._content(info)).get("claimed"))
 
     @strawberry.field(description="The person who made it here, or who recorded the claim.")
+    @batched
     async def by(self, info: Info) -> str:
         return str((await self._content(info))["by"])
 
     @strawberry.field(description="Whether it counts: it is not void, not expired, and not a claim.")
+    @batched
     async def valid(self, info: Info) -> bool:
         return await self._void(info) is None
 
     @strawberry.field(description="Why it does not count any more; null while it counts.")
+    @batched
     async def void(self, info: Info) -> str | None:
         return await self._void(info)
 

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.graphql.context import context
+from descentd.app.graphql.resolvers import batched
 from descentd.app.graphql.schema.disclosures import Disclosure, TrainingData, disclosures_of, training_data
 from descentd.app.graphql.schema.enums import KinRelation, Relation, VerdictStatus
 from descentd.app.graphql.schema.flags import Flag
@@ -94,18 +95,22 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         return self.ref.rpartition("@")[2]
 
     @strawberry.field(description="When it was built, as stated by whoever registered it.")
+    @batched
     async def created_at(self, info: Info) -> DateTime | None:
         return (await self._content(info)).get("createdAt")
 
     @strawberry.field(description="A description.")
+    @batched
     async def description(self, info: Info) -> str | None:
         return (await self._content(info)).get("description")
 
     @strawberry.field(description="The command line that built it, without secrets.")
+    @batched
     async def command(self, info: Info) -> str | None:
         return (await self._content(info)).get("command")
 
     @strawberry.field(description="What it was derived from, the first parent first.")
+    @batched
     async def parents(self, info: Info) -> list[Parent]:
         parents = (await self._content(info)).get("parents", ())
         nodes = await context(info).named.load_many([parent["node"] for parent in parents])
@@ -115,26 +120,32 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         ]
 
     @strawberry.field(description="Data that it learned from, or retrieves at run time.")
+    @batched
     async def trained_on(self, info: Info) -> list[TrainingData]:
         return await training_data(info, await self._content(info), self.at)
 
     @strawberry.field(description="The disclosures about its lineage, oldest first, also those no longer in force.")
+    @batched
     async def disclosures(self, info: Info) -> list[Disclosure]:
         return await disclosures_of(info, self.sequence, self.at)
 
     @strawberry.field(description="The code that built it.")
+    @batched
     async def code(self, info: Info) -> Code | None:
         return await self._part(info, "code")
 
     @strawberry.field(description="The configuration that it was trained with.")
+    @batched
     async def config(self, info: Info) -> Config | None:
         return await self._part(info, "config")
 
     @strawberry.field(description="The environment in which it was built.")
+    @batched
     async def environment(self, info: Info) -> Environment | None:
         return await self._part(info, "environment")
 
     @strawberry.field(description="Its artifacts.")
+    @batched
     async def artifacts(self, info: Info) -> list[Artifact]:
         return [
             Artifact(uri=one["uri"], digest=one["digest"], size=one.get("size"), media_type=one.get("mediaType"))
@@ -142,6 +153,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         ]
 
     @strawberry.field(description="The interventions in its making.")
+    @batched
     async def interventions(self, info: Info) -> list[Intervention]:
         return [
             Intervention(
@@ -165,20 +177,24 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         return [node(brief, self.at) for brief in await store.briefs(others)]
 
     @strawberry.field(description="The safety profile in force; null if there is none.")
+    @batched
     async def safety_profile(self, info: Info) -> SafetyProfile | None:
         profiles: list[SafetyProfile] = await self._said(info, Role.DESCRIBES, Kind.SAFETY_PROFILE)
         # Where the newest was retracted none is in force: the one before was superseded.
         return profiles[-1] if profiles and not await profiles[-1].retracted(info) else None
 
     @strawberry.field(description="The notes about this version.")
+    @batched
     async def notes(self, info: Info) -> list[Note]:
         return await self._said(info, Role.ABOUT, Kind.NOTE)
 
     @strawberry.field(description="The vulnerabilities that are documented on this version.")
+    @batched
     async def vulnerabilities(self, info: Info) -> list[Vulnerability]:
         return await self._said(info, Role.AFFECTS, Kind.VULNERABILITY)
 
     @strawberry.field(description="The reviews of this version.")
+    @batched
     async def reviews(self, info: Info) -> list[Review]:
         return await self._said(info, Role.DECIDES_ON, Kind.REVIEW)
 
@@ -188,6 +204,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
         return [node(Brief(flag.sequence, Kind.FLAG, flag.id, None), self.at) for flag in flags]
 
     @strawberry.field(description="The open incidents of this version itself; kinIncidents are those of others.")
+    @batched
     async def open_incidents(self, info: Info) -> list[Record]:
         found: list[Record] = await self._said(info, Role.AFFECTS, Kind.INCIDENT)
         over = await context(info).resolutions.load_many([(one.sequence, self.at) for one in found])

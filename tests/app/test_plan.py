@@ -1,0 +1,333 @@
+"""Plans give what graphql-core's own executor gives: data in the same order, and the same errors."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from enum import Enum
+from typing import Annotated, Any
+
+import pytest
+import strawberry
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, execute, parse, validate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import from_schema
+from strawberry.extensions import FieldExtension
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types import Info
+
+from descentd.app.graphql.executor import Executor
+from descentd.app.graphql.plan import Plan
+from descentd.app.graphql.resolvers import batched
+
+
+@strawberry.enum
+class Mood(Enum):
+    CALM = "calm"
+    WILD = "wild"
+
+
+@strawberry.input
+class Wish:
+    """What may be wished for."""
+
+    word: str = "please"
+    times: int | None = None
+    moods: list[Mood] | None = None
+
+
+class Behaviour:
+    """What resolvers do: the next of a list of things, over and over."""
+
+    def __init__(self, steps: list[str]) -> None:
+        self._steps = steps or ["value"]
+        self._at = 0
+
+    def __call__(self, place: str, value: Any) -> Any:
+        """`value`, or what the place is to give instead of it; by name, so that order does not count."""
+        step = self._steps[sum(place.encode()) % len(self._steps)]
+        match step:
+            case "none":
+                return None
+            case "raise":
+                raise ValueError(f"no {place}")
+            case "error":
+                return ValueError(f"not {place}")
+            case "wrong":
+                return range  # of no type of the schema, and no list
+            case _:
+                return value
+
+
+@strawberry.interface
+class Animal:
+    name: str
+    mood: Mood | None = None
+
+    @strawberry.field
+    async def friends(self, info: Info, first: int = 2) -> list["Animal | None"]:
+        await asyncio.sleep(0)
+        return list(info.context("friends", [Cat(name="Tom", lives=9), Dog(name="Rex")][:first]))
+
+    @strawberry.field
+    @batched
+    async def best(self, info: Info) -> "Animal":
+        future = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(future.set_result, None)
+        await future
+        found: Animal = info.context(f"best of {self.name}", Dog(name="Rex", mood=Mood.CALM))
+        return found
+
+
+@strawberry.type
+class Cat(Animal):
+    lives: int
+
+
+@strawberry.type
+class Dog(Animal):
+    @strawberry.field
+    def bark(self, info: Info, wish: Wish | None = None, words: list[str] | None = None) -> str:
+        said = "" if wish is None else f" {wish.word} {wish.times} {wish.moods}"
+        return str(info.context("bark", f"{self.name}!{said} {words}"))
+
+
+@strawberry.type
+class Stone:
+    weight: float | None
+
+
+Thing = Annotated[Cat | Dog | Stone, strawberry.union("Thing")]
+
+
+class Louder(FieldExtension):
+    """Makes what a field gives louder."""
+
+    def resolve(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
+        return next_(source, info, **kwargs).upper()
+
+
+@strawberry.type
+class Pen:
+    number: int
+    label: str | None
+    animals: list[Animal]
+    favourite: Animal | None
+    grid: list[list[int | None]]
+    stone: Stone | None = None
+
+    @strawberry.field
+    async def things(self, info: Info) -> list[Thing] | None:
+        found: list[Any] = info.context("things", [Cat(name="Kit", lives=1), Stone(weight=1.5), Dog(name="Bo")])
+        return found
+
+    @strawberry.field
+    def later(self, info: Info) -> list[int] | None:
+        async def numbers() -> AsyncIterator[int]:
+            yield 1
+            yield self.number
+
+        found: list[int] | None = info.context("later", numbers())
+        return found
+
+    @strawberry.field(extensions=[Louder()])  # type: ignore[untyped-decorator]
+    def loud(self) -> str:
+        return self.label or "nothing"
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def pens(self) -> list[Pen | None]:
+        cat, dog = Cat(name="Tom", lives=9, mood=Mood.WILD), Dog(name="Rex")
+        broken: Any = None
+        return [
+            Pen(number=1, label="a", animals=[cat, dog], favourite=dog, grid=[[1, None], []], stone=Stone(weight=2)),
+            Pen(number=2, label=None, animals=[], favourite=None, grid=[]),
+            Pen(number=3, label="b", animals=[Cat(name=broken, lives=1)], favourite=cat, grid=[]),
+            Pen(number=broken, label="c", animals=[], favourite=None, grid=[]),
+            Pen(number=2**40, label="d", animals=[], favourite=None, grid=[], stone=Stone(weight=float("nan"))),
+        ]
+
+    @strawberry.field
+    async def pen(self, info: Info, number: int = 7, mood: Mood = Mood.CALM, wish: Wish | None = None) -> Pen | None:
+        await asyncio.sleep(0)
+        animals = [Cat(name=mood.value, lives=number), Dog(name=wish.word if wish else "Rex")]
+        found: Pen | None = info.context("pen", Pen(number=number, label="x", animals=animals, favourite=None, grid=[]))
+        return found
+
+    @strawberry.field
+    async def sure(self, info: Info) -> Pen:
+        found: Pen = info.context("sure", Pen(number=1, label="y", animals=[], favourite=Dog(name="Al"), grid=[[3]]))
+        return found
+
+    @strawberry.field
+    def animal(self, info: Info, name: str) -> Animal | None:
+        found: Animal | None = info.context("animal", Dog(name=name))
+        return found
+
+
+SCHEMA = strawberry.Schema(Query, types=[Cat, Dog])
+
+
+def behave(_place: str, value: Any) -> Any:
+    return value
+
+
+def ordinary(query: str, context: Any, variables: Mapping[str, Any]) -> ExecutionResult:
+    """By graphql-core alone."""
+
+    async def run() -> ExecutionResult:
+        result = execute(
+            SCHEMA._schema,
+            parse(query),
+            context_value=context,
+            variable_values=dict(variables),
+            executor_class=StrawberryGraphQLCoreExecutionContext,
+            operation_extensions=None,
+        )
+        found = result if isinstance(result, ExecutionResult) else await result
+        assert isinstance(found, ExecutionResult)
+        return found
+
+    return asyncio.run(run())
+
+
+def planned(query: str, context: Any, *variables: Mapping[str, Any]) -> list[ExecutionResult]:
+    """By one plan, which is run once for each of the variables."""
+    document = parse(query)
+    operation = next(one for one in document.definitions if isinstance(one, OperationDefinitionNode))
+    plan = Plan(SCHEMA, document, operation)
+
+    async def run() -> list[ExecutionResult]:
+        return [await plan.execute(given, context) for given in variables]
+
+    return asyncio.run(run())
+
+
+def shown(errors: list[GraphQLError] | None) -> list[str]:
+    return sorted(json.dumps(error.formatted, default=str) for error in errors or ())
+
+
+def same(query: str, *variables: Mapping[str, Any], context: Any = behave) -> None:
+    assert not validate(SCHEMA._schema, parse(query))
+    for given_, found in zip(variables, planned(query, context, *variables), strict=True):
+        plain = ordinary(query, context, given_)
+        assert json.dumps(found.data) == json.dumps(plain.data)
+        assert shown(found.errors) == shown(plain.errors)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ pens { label } }",
+        "{ pens { __typename n: label label } }",
+        "{ pens { number } }",
+        "{ pens { grid number label } }",
+        "{ pens { label animals { __typename name } } }",
+        "{ pens { label animals { name ... on Cat { lives } ... on Dog { bark } } favourite { __typename } } }",
+        "{ pens { label favourite { ...on Cat { lives } } } }",
+        "{ pens { label animals { best { name mood best { name } } } favourite { friends(first: 1) { name } } } }",
+        "query ($no: Boolean = false) { pens { label @include(if: $no) favourite { name @skip(if: $no) } } }",
+        "{ pens { ...A ...B } } fragment A on Pen { favourite { name } } fragment B on Pen { favourite { n: name } }",
+        "{ pens { stone { weight } things { ... on Stone { weight } ... on Animal { name best { name } } } } }",
+        "{ pens { later loud } }",
+        "{ __typename __schema { queryType { name } } pen { label } }",
+        '{ a: animal(name: "a") { name } b: animal(name: "b") { name ... on Dog { bark(words: "one") } } }',
+        '{ __type(name: "Pen") { fields { name } } }',
+        "{ pen(number: 3, mood: WILD, wish: {times: 2, moods: [CALM]}) { animals { name ... on Cat { lives } } } }",
+        "{ sure { favourite { best { name } friends { name best { name } } } } }",
+        " ".join(["{", *(f"p{i}: pen(number: {i}) {{ number }}" for i in range(12)), "}"]),
+    ],
+)
+def test_answers_and_errors_are_those_of_graphql_core(query: str) -> None:
+    same(query, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("query ($n: Int! = 3) { pen(number: $n) { number } }", [{}, {"n": 4}, {"n": None}, {"n": "x"}, {"n": 2**31}]),
+        ("query ($m: Mood!) { pen(mood: $m) { animals { name } } }", [{"m": "WILD"}, {"m": "MILD"}, {}, {"m": None}]),
+        (
+            "query ($w: Wish) { pen(wish: $w) { animals { name } } }",
+            [{"w": {"times": 1}}, {"w": {"no": 1}}, {"w": None}],
+        ),
+        ('query ($t: Int) { pen(wish: {word: "a", times: $t}) { animals { name } } }', [{"t": 1}, {}, {"t": "x"}]),
+        ("query ($n: String!) { animal(name: $n) { name } }", [{"n": "a"}, {"n": 1}, {}, {"n": None, "m": 1}]),
+        (
+            "query ($w: [String!]) { pens { animals { ... on Dog { bark(words: $w) } } } }",
+            [{"w": ["a"]}, {"w": "b"}, {}],
+        ),
+        ("query ($f: Int!) { sure { favourite { friends(first: $f) { name } } } }", [{"f": 1}, {"f": 0}]),
+        (
+            """query ($a: Boolean!, $b: Boolean = true) { pens { label @include(if: $a) ...F @skip(if: $b) } }
+            fragment F on Pen { number @include(if: $a) loud }""",
+            [{"a": a} | more for a in (True, False) for more in ({}, {"b": True}, {"b": False})],
+        ),
+    ],
+)
+def test_one_plan_answers_for_all_variables(query: str, variables: list[dict[str, Any]]) -> None:
+    same(query, *variables, *reversed(variables))
+
+
+def test_more_combinations_of_what_is_skipped_than_are_kept() -> None:
+    fields = " ".join(f"f{i}: label @include(if: $v{i})" for i in range(6))
+    query = f"query ({' '.join(f'$v{i}: Boolean!' for i in range(6))}) {{ sure {{ number {fields} }} }}"
+    same(query, *({f"v{i}": bool(n >> i & 1) for i in range(6)} for n in range(64)))
+
+
+STEPS = st.lists(st.sampled_from(["value", "value", "value", "none", "raise", "error", "wrong"]), max_size=12)
+
+
+@settings(deadline=None)
+@given(from_schema(str(SCHEMA)), STEPS)
+def test_generated_operations_are_answered_as_by_graphql_core(query: str, steps: list[str]) -> None:
+    found = planned(query, Behaviour(steps), {})[0]
+    plain = ordinary(query, Behaviour(steps), {})
+    assert json.dumps(found.data) == json.dumps(plain.data)
+    # Which of several errors below one null are told depends on which came first.
+    mine, theirs = nulled(found), nulled(plain)
+    assert mine.keys() == theirs.keys()
+    for place, errors in mine.items():
+        if len(errors) == len(theirs[place]) == 1:
+            assert errors == theirs[place]
+
+
+def nulled(result: ExecutionResult) -> dict[tuple[Any, ...], list[str]]:
+    """The errors of a result by the place at which they left null."""
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for error in result.errors or ():
+        value: Any = result.data
+        place: list[Any] = []
+        for key in error.path or ():
+            if value is None:
+                break
+            value, place = value[key], [*place, key]
+        assert value is None
+        found.setdefault(tuple(place), []).append(json.dumps(error.formatted, default=str))
+    return found
+
+
+def test_what_is_usual_is_left_to_graphql_core_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def counted(self: Any, parent: Any, source: Any, details: Any, *rest: Any) -> Any:
+        asked.append(details[0].node.name.value)
+        return StrawberryGraphQLCoreExecutionContext.execute_field(self, parent, source, details, *rest)
+
+    monkeypatch.setattr(Executor, "execute_field", counted)
+    query = """query ($n: Int, $if: Boolean!) {
+        pen(number: $n, wish: {word: "Al"}) {
+            number @include(if: $if)
+            animals { __typename name ... on Dog { bark } ... on Cat { lives } }
+            favourite { best { name } }
+            things { ... on Stone { weight } }
+        }
+        __type(name: "Pen") { name }
+    }"""
+    (found,) = planned(query, behave, {"n": 1, "if": True})
+    assert found.errors is None
+    assert found.data is not None
+    assert found.data["pen"]["animals"][1] == {"__typename": "Dog", "name": "Al", "bark": "Al! None"}
+    assert asked == ["__type", "name"]
