@@ -10,26 +10,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.graph.index import breadth_first, edges
+from descentd.graph.index import breadth_first, edges, postings
 from descentd.graph.index import evidence as evidence_module
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
+from tests.support import snapshots
 from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, edges_of, origins_of, reached, reached_around
 from tests.support.proofs import check_proofs
 from tests.support.strategies import Noted, logs, tail
 
 
-@pytest.fixture(scope="module", autouse=True, params=["as shipped", "arrays from the start"])
+@pytest.fixture(scope="module", autouse=True, params=["as shipped", "arrays from the start", "restarted"])
 def thresholds(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Small lineages are walked one by one; with tiny thresholds they take the ways of large ones as well."""
+    """Small lineages are walked one by one; with tiny thresholds they take the ways of large ones as well.
+
+    And an index that is restored from a snapshot before each tail, and once more at the end, answers as any other.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        if request.param != "as shipped":
+        if request.param == "restarted":
+            patch.setattr(snapshots, "between", snapshots.restored)
+        if request.param == "arrays from the start":
             patch.setattr(breadth_first, "FEW", 2)
             patch.setattr(breadth_first, "NARROW", 2)
             patch.setattr(edges, "NARROW_EDGES", 1)
             patch.setattr(edges, "SMALLEST_MERGE", 3)
+            patch.setattr(postings, "SMALLEST_MERGE", 3)
             patch.setattr(evidence_module, "FEW", 2)
         yield
 
@@ -38,6 +45,7 @@ def topology_of(log: Sequence[Noted], cuts: Sequence[int] = ()) -> Topology:
     topology = Topology()
     for after, upto in pairwise(sorted({0, *cuts, len(log)})):
         topology.extend(tail(log, after, upto))
+        topology = snapshots.between(topology)
     return topology
 
 

@@ -1,6 +1,6 @@
 """Exposure to populations, against the backward closure of each version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -24,10 +24,21 @@ from descentd.graph.model.reach import (
     Term,
 )
 from tests.graph.test_topology import topology_of
+from tests.support import snapshots
 from tests.support.effort import slowly
 from tests.support.learned import check_answers
 from tests.support.proofs import check_sources
 from tests.support.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
+
+
+@pytest.fixture(scope="module", autouse=True, params=["as it grew", "restarted"])
+def topologies(request: pytest.FixtureRequest) -> Iterator[None]:
+    """An index that is restored from a snapshot before each tail answers as any other."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "restarted":
+            patch.setattr(snapshots, "between", snapshots.restored)
+        yield
+
 
 ALL = frozenset(ExposureVerdict)
 Question = tuple[list[Noted], list[int], tuple[Term, ...], int]

@@ -10,7 +10,8 @@ from descentd.graph.inputs.acts import DeploymentInput, RetractionInput
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.erosion import registry_refresh, registry_report
 from descentd.queries.erosion.findings import ErosionVerdict, Span
-from descentd.queries.erosion.registry_ranking import Ranking, VersionAssessment
+from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.version_assessment import VersionAssessment
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract

@@ -20,6 +20,7 @@ from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, Una
 
 if TYPE_CHECKING:
     from descentd.app.checkpoints.trusted_notes import Known
+    from descentd.graph.index.snapshot.check import Checked
     from descentd.graph.registration.entry_rules import BrokenRule
     from descentd.graph.verify import Report
 
@@ -148,14 +149,27 @@ def verify(
 
     settings = Settings.read(store=store)
     known = opened(checkpoints or [], keys or [], witnesses or [], settings)
-    report = asyncio.run(_verify(settings.store, known))
+    report, snapshots = asyncio.run(_verify(settings.store, known))
     if format is Format.JSON:
-        sys.stdout.write(json.dumps({"records": report.records, "root": report.root, "problem": report.problem}) + "\n")
+        found = {"records": report.records, "root": report.root, "problem": report.problem}
+        shown = [asdict(one) for one in snapshots]
+        sys.stdout.write(json.dumps(found | ({"snapshots": shown} if shown else {})) + "\n")
     elif report.problem is None:
         sys.stdout.write(f"{report.records:,} records are what was recorded; root {report.root}\n")
     else:
         sys.stdout.write(f"{report.problem} The {report.records:,} records before it are right.\n")
-    sys.exit(DONE if report.problem is None else FAILED)
+    if format is Format.TEXT:
+        sys.stdout.writelines(f"{_state(one)}\n" for one in snapshots)
+    sys.exit(DONE if report.problem is None and not any(one.wrong for one in snapshots) else FAILED)
+
+
+def _state(snapshot: "Checked") -> str:
+    """What `verify` found of a snapshot."""
+    if snapshot.problem is None:
+        return f"The snapshot {snapshot.file} is of record {snapshot.sequence:,} and fits the log."
+    if snapshot.wrong:
+        return f"The snapshot {snapshot.file} is wrong: {snapshot.problem}. Delete it and start the servers again."
+    return f"The snapshot {snapshot.file} is not used: {snapshot.problem}. A server makes a new one when it needs it."
 
 
 @app.command()
@@ -189,15 +203,19 @@ async def _audit(address: str) -> list["BrokenRule"]:
         await store.close()
 
 
-async def _verify(address: str, known: "Known") -> "Report":
-    from descentd.app.server.store_url import store_to_look_at
+async def _verify(address: str, known: "Known") -> "tuple[Report, list[Checked]]":
+    from descentd.app.server.store_url import snapshot_file, store_to_look_at
+    from descentd.graph.index.snapshot.check import check
     from descentd.graph.verify import verify as checked
 
     store = store_to_look_at(address)
     await store.open(repair=False)  # what is missing is to be reported
     try:
         progress = _show_progress if sys.stderr.isatty() else None
-        return await checked(store, progress, known.roots, known.events, known.closed)
+        report = await checked(store, progress, known.roots, known.events, known.closed)
+        files = [(snapshot_file(address, contents), contents) for contents in ("index", "erosion")]
+        found = [await check(path, contents, store) for path, contents in files if path and report.problem is None]
+        return report, [one for one in found if one is not None]
     finally:
         await store.close()
 

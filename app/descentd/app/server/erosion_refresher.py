@@ -4,29 +4,52 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Final
 
 import structlog
 
 from descentd.graph.model.errors import DescentError
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.erosion.registry_refresh import advance
+from descentd.queries.erosion.standings_snapshots import StandingsSnapshots
 from descentd.queries.registry import Registry
 
 log = structlog.get_logger()
+
+_EVERY: Final = 60.0
+"""Seconds between two times at which what was assessed is kept."""
 
 
 class ErosionRefresher:
     """Keeps the ranking of eroded versions up to date with the log; `registry` raises Unavailable while it is not open.
 
     `note` is called with the sequence up to which the ranking is complete. The end of the log is read every `look`
-    seconds, because other processes write to it too.
+    seconds, because other processes write to it too. What was assessed is kept in the file at `path`, if there is one.
     """
 
-    def __init__(self, registry: Callable[[], Registry], note: Callable[[int], None], look: float = 1.0) -> None:
+    def __init__(
+        self,
+        registry: Callable[[], Registry],
+        note: Callable[[int], None],
+        look: float = 1.0,
+        path: Path | None = None,
+    ) -> None:
         self._registry = registry
         self._note = note
         self._look = look
+        self._path = path
+        self._snapshots = None if path is None else StandingsSnapshots(path, self._ignored)
+        self._written = -_EVERY
         self._task: asyncio.Task[None] | None = None
+
+    def _ignored(self, reason: str) -> None:
+        log.warning("snapshot_ignored", file=str(self._path), reason=reason)
+
+    async def begin(self, registry: Registry) -> None:
+        """Let a registry that is being opened begin with what was assessed before. Raises Unavailable."""
+        if self._snapshots is not None and not registry.cache(Ranking).upto:
+            await self._snapshots.restore(registry)
 
     def start(self) -> None:
         """Start refreshing."""
@@ -38,6 +61,18 @@ class ErosionRefresher:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+            with suppress(DescentError):
+                await self._write(self._registry())
+
+    async def _write(self, registry: Registry) -> None:
+        """Keep what was assessed for the next start."""
+        if self._snapshots is None or registry.store.read_only or not self._snapshots.due(registry):
+            return
+        try:
+            if await self._snapshots.write(registry):
+                log.info("snapshot_written", file=str(self._path), sequence=registry.cache(Ranking).upto)
+        except OSError as error:
+            log.warning("snapshot_not_written", file=str(self._path), reason=error.strerror)
 
     async def _run(self) -> None:
         assessed = 0
@@ -50,6 +85,9 @@ class ErosionRefresher:
                     assessed = registry.cache(Ranking).upto
                     self._note(assessed)
                     log.debug("erosions_assessed", sequence=assessed)
+                if level and time.monotonic() - self._written >= _EVERY:
+                    await self._write(registry)
+                    self._written = time.monotonic()
             except DescentError as error:
                 log.debug("assessing_interrupted", reason=error.message)
             except Exception as error:

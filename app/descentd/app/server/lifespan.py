@@ -1,18 +1,19 @@
 """The lifespan of a server's registry: it is opened, with retries until the store is available, and closed in order."""
 
 import asyncio
-import ctypes
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
 
 from descentd.app.http.errors import fault
+from descentd.app.server.index_keeper import IndexKeeper
+from descentd.app.server.memory import give_back_memory
 from descentd.app.server.policy_files import read_policies
 from descentd.app.server.settings import Settings
-from descentd.app.server.store_url import NEO4J, scheme, store_at, without_credentials
+from descentd.app.server.store_url import NEO4J, scheme, snapshot_file, store_at, without_credentials
 from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.model.errors import InvalidInput, ReadOnly, Unavailable
 from descentd.graph.model.reach import SupportsReach
@@ -26,6 +27,9 @@ _RETRY: Final = 1.0
 _HEAD_START: Final = 1.0
 """How long the index may take to load before a store that walks by itself answers in its place."""
 _PATIENCE: Final = 5.0
+
+Begin = Callable[[Registry], Awaitable[None]]
+"""What is done with a registry before it is asked."""
 
 
 class Lifespan:
@@ -43,11 +47,12 @@ class Lifespan:
         self._policies = read_policies(settings.policies) if settings.policies else ()
         self._pushed_down = settings.topology == "store"
         self._store = store_at(settings.store)
+        self._keeper = IndexKeeper(snapshot_file(settings.store, "index"), self._store)
         self._address = without_credentials(settings.store)
         self._registry: Registry | None = None
         self._reason = "The registry is being opened: try again in a moment."
         self._opening: asyncio.Task[None] | None = None
-        self._begin: Callable[[Registry], Awaitable[None]] | None = None
+        self._begin: Sequence[Begin] = ()
         self._tried = asyncio.Event()
         self.ending = asyncio.Event()
 
@@ -58,13 +63,11 @@ class Lifespan:
             raise Unavailable(self._reason)
         return self._registry
 
-    async def start(
-        self, when_ready: Callable[[int], None], begin: Callable[[Registry], Awaitable[None]] | None = None
-    ) -> None:
+    async def start(self, when_ready: Callable[[int], None], *begin: Begin) -> None:
         """Open the registry; if that fails, return and retry in the background.
 
         So a worker accepts requests only when it can answer them, or must answer that the store is unavailable.
-        `when_ready` is called with the number of records as soon as the registry is open; `begin` is run before that,
+        `when_ready` is called with the number of records as soon as the registry is open; `begin` are run before that,
         perhaps more than once.
         """
         self._begin = begin
@@ -84,6 +87,7 @@ class Lifespan:
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
+        await self._keeper.stop()
         if self._registry is not None:
             registry, self._registry, self._reason = self._registry, None, "The server is stopping: try again."
             await registry.committer.close()
@@ -120,21 +124,24 @@ class Lifespan:
             nonlocal records
             records = await store.sequence()
 
-        async def begin() -> None:
-            if self._begin is not None:
-                await self._begin(registry)
-
-        for step in (begin, put_policies):
+        steps: list[Callable[[], Awaitable[None]]] = [partial(begin, registry) for begin in self._begin]
+        for step in (*steps, put_policies):
             await self._until_it_works(self._unless_read_only(step))
         await self._until_it_works(count)
         self._registry = registry
         self._tried.set()
         log.info("ready", store=self._address, records=records)
         when_ready(records)
-        if loading is not None and not loaded:
+        if loading is not None:
             await loading
-            self._registry = replace(registry, walk=index)
+            self._use(index)
+
+    def _use(self, index: LineageIndex) -> None:
+        """Let the index walk from now on, which is loaded, and look after it."""
+        if self._registry is not None and self._registry.walk is not index:
+            self._registry = replace(self._registry, walk=index)
             log.info("index_loaded", store=self._address)
+        self._keeper.start(index)
 
     def _unless_read_only(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """`step` as far as it may be done: a registry that may only be read is served for reading."""
@@ -149,8 +156,9 @@ class Lifespan:
 
     def _loaded(self, index: LineageIndex) -> Callable[[], Awaitable[None]]:
         async def load() -> None:
+            await self._keeper.restore(index)
             await index.catch_up(await self._store.sequence())
-            _give_back_memory()
+            give_back_memory()
 
         return load
 
@@ -166,9 +174,3 @@ class Lifespan:
                 self._reason = fault(error).message
             self._tried.set()
             await asyncio.sleep(_RETRY)
-
-
-def _give_back_memory() -> None:
-    """Let the system have what loading took: the C library keeps it otherwise, a third of all at a million records."""
-    with suppress(OSError, AttributeError):  # only glibc can be told
-        ctypes.CDLL(None).malloc_trim(0)

@@ -47,6 +47,7 @@ from descentd.app.server.metrics import Metrics
 from descentd.app.server.retention import Retention
 from descentd.app.server.settings import Settings
 from descentd.app.server.signals import on_termination
+from descentd.app.server.store_url import snapshot_file
 from descentd.app.webhooks import admission
 from descentd.app.webhooks.admission import Admission
 from descentd.app.webhooks.endpoints import READERS, Webhook
@@ -82,7 +83,9 @@ def create(
     ]
     metrics = Metrics(root_fields(schema), [*paths, *PAGES], shared=settings.run_directory is not None)
     dispatcher = Dispatcher(settings, lambda: lifespan.registry, metrics)
-    refresher = ErosionRefresher(lambda: lifespan.registry, metrics.assessed)
+    refresher = ErosionRefresher(
+        lambda: lifespan.registry, metrics.assessed, path=snapshot_file(settings.store, "erosion")
+    )
     signer = Signer.of(settings)
     answers = AnswerSigner(signer, lambda: lifespan.registry)
     operations = Operations(
@@ -132,7 +135,7 @@ def create(
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
         with on_termination(lifespan.ending.set):
-            await lifespan.start(when_ready, dispatcher.begin)
+            await lifespan.start(when_ready, refresher.begin, dispatcher.begin)
             dispatcher.start()
             refresher.start()
             checkpoints.start()

@@ -43,6 +43,17 @@ def access_log() -> Path:
     return Settings.read().folder / "descent-access.db"
 
 
+def snapshot_file(address: str, contents: str) -> Path | None:
+    """The file of what is worked out from a registry's log: beside its own, or in this server's folder for a Neo4j.
+
+    None for a registry in memory.
+    """
+    if scheme(address) == "sqlite":
+        path = _path(address)
+        return path.with_name(f"{path.name}-{contents}")
+    return Settings.read().folder / f"descent-{contents}" if scheme(address) in NEO4J else None
+
+
 def _neo4j(address: str, beside: Store | None) -> Store:
     from descentd.graph.store.neo4j.store import Neo4jStore
 

@@ -1,6 +1,6 @@
 """The arrays of the index: one byte for each edge, one for each record, and spare room at the end."""
 
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,6 +85,13 @@ class Growing(Generic[Scalar]):
     def __init__(self, dtype: type[Scalar], values: ArrayLike = ()) -> None:
         self._buffer: NDArray[Scalar] = np.array(values, dtype=dtype)
         self._length = len(self._buffer)
+
+    @classmethod
+    def over(cls, buffer: NDArray[Scalar], length: int) -> Self:
+        """An array whose values are the first of a buffer, the rest of which is room to grow into."""
+        made = cls(buffer.dtype.type)
+        made._buffer, made._length = buffer, length
+        return made
 
     def __len__(self) -> int:
         return self._length

@@ -6,8 +6,8 @@ from itertools import islice
 from typing import Final
 
 from descentd.graph.index.arrays import ROLE
-from descentd.graph.index.breadth_first import Twins
 from descentd.graph.index.disclosures import Arrow
+from descentd.graph.index.twins import Twins
 from descentd.graph.model.kinds import ROLES, Role
 from descentd.graph.model.reach import Step
 

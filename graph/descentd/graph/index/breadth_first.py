@@ -5,8 +5,7 @@ that a small answer does not pay for an array of millions. Repeats are dropped w
 its position at its record, and the one that reads its own back stays.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Final
@@ -14,41 +13,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import Integers, Tags
+from descentd.graph.index.arrays import TWIN, Integers, Tags
 from descentd.graph.index.edges import NARROW, Steps
+from descentd.graph.index.twins import Twins
 
 FEW: Final = 2_000
 """Up to this many records, distances are in a dict."""
-
-
-@dataclass(frozen=True, slots=True)
-class Twins:
-    """Partitions with one digest: `classes` maps each member to all of them, ascending, in a list that grows."""
-
-    classes: Mapping[int, Sequence[int]]
-    flags: NDArray[np.uint8]
-    """Odd where a record has a twin; indexed by sequence, up to the last record held."""
-    later: Integers
-    """All members but the first of their class, in log order."""
-    firsts: Integers
-    """The first member of the class of each of `later`."""
-
-    def of(self, record: int, upto: int) -> list[int]:
-        """`record` and its twins, as far as there are any at `upto`."""
-        members = self.classes.get(record)
-        return [member for member in members if member <= upto] if members else [record]
-
-    def lie_across(self, place: int, upto: int) -> bool:
-        """Whether some class has a member before `place` and one from there up to `upto`."""
-        return bool(np.any((self.firsts < place) & (self.later >= place) & (self.later <= upto)))
-
-    def spread(self, records: Integers, upto: int) -> list[int]:
-        """All members of the classes that `records` belong to."""
-        found: dict[int, Sequence[int]] = {}
-        for record in records[self.flags[records] & 1 == 1].tolist():
-            members = self.classes[record]
-            found.setdefault(members[0], members)
-        return [member for members in found.values() for member in members if member <= upto]
 
 
 class Walk:
@@ -129,7 +99,7 @@ def walk(steps: Steps, origins: Sequence[int] | Integers, upto: int, twins: Twin
     seen = dict.fromkeys(map(int, origins), 0)
     frontier = list(seen)
     levels: list[Sequence[int] | Integers] = [frontier]
-    twins_of = twins.classes.get
+    twin_flags = twins.flags.data
     while frontier:
         found = steps.few(frontier) if len(frontier) < NARROW and len(seen) < FEW else None
         if found is None:
@@ -140,8 +110,8 @@ def walk(steps: Steps, origins: Sequence[int] | Integers, upto: int, twins: Twin
             if node <= upto and node not in seen:
                 seen[node] = distance
                 frontier.append(node)
-                if members := twins_of(node):
-                    others = [member for member in members if member <= upto and member not in seen]
+                if twin_flags[node] & TWIN:
+                    others = [member for member in twins.of(node, upto) if member not in seen]
                     seen.update(dict.fromkeys(others, distance))
                     frontier += others
         if len(frontier):
@@ -158,7 +128,7 @@ def _walk_arrays(  # noqa: C901 - the inner loops are unrolled for speed
     else:
         stamps[levels[0]] = 1
     marks = stamps.data
-    twins_of = twins.classes.get
+    twin_flags = twins.flags.data
     frontier = levels[-1]
     while len(frontier):
         stamp = len(levels)
@@ -174,9 +144,9 @@ def _walk_arrays(  # noqa: C901 - the inner loops are unrolled for speed
                 if node <= upto and not marks[node]:
                     marks[node] = stamp
                     frontier.append(node)
-                    if members := twins_of(node):
-                        for member in members:
-                            if member <= upto and not marks[member]:
+                    if twin_flags[node] & TWIN:
+                        for member in twins.of(node, upto):
+                            if not marks[member]:
                                 marks[member] = stamp
                                 frontier.append(member)
         if len(frontier) > 0:  # a list, or an array that has no truth value
@@ -194,8 +164,7 @@ def _wide(steps: Steps, frontier: Integers, stamps: Integers, stamp: int, upto: 
     stamps[found] = positions
     found = found[stamps[found] == positions]
     stamps[found] = stamp + 1
-    if twins.classes and (members := twins.spread(found, upto)):
-        others = np.array(members, np.int32)
+    if len(twins.later) and len(others := twins.spread(found, upto)):
         others = others[stamps[others] == 0]
         stamps[others] = stamp + 1
         found = np.concatenate((found, others))

@@ -6,7 +6,7 @@ kept apart from those in log order: a subject is earlier than what was disclosed
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import takewhile
 from typing import Final
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from descentd.graph.index.arrays import DISCLOSURE, Integers, Tags, tag
+from descentd.graph.index.columns import Columns, Stored
 from descentd.graph.model.reach import DisclosureFact, Tail
 
 Arrow = tuple[int, int, int]
@@ -70,25 +71,50 @@ def in_force(
 
 @dataclass(frozen=True, slots=True)
 class Disclosures:
-    """All disclosures up to some sequence, in log order, with what they state and what was retracted of them.
+    """All disclosures up to some sequence, in log order, with what they state and what was retracted of them."""
 
-    The mapping grows under the reader's eyes, with disclosures that no question up to then sees.
-    """
+    disclosures: Integers
+    complete: NDArray[np.bool_]
+    """Whether each documents all training data of its subject."""
+    supersedes: Integers
+    """The disclosure that each takes the place of, 0 for none."""
+    subjects: Integers
+    subject_ends: Integers
+    """Where the subjects of each end."""
+    stated: Integers
+    """Rows (target, role, learns), one after another."""
+    stated_ends: Integers
+    """Where the rows of each end."""
+    retractions: Integers
+    """Rows (retraction, subject), one after another, in log order."""
 
-    facts: Sequence[DisclosureFact]
-    retractions: Sequence[tuple[int, int]]
-    stated: Mapping[int, NDArray[np.int32]]
-    """Of each disclosure, rows (target, role, learns)."""
+    def _facts(self) -> list[DisclosureFact]:
+        ends = self.subject_ends.tolist()
+        subjects = self.subjects.tolist()
+        rows = zip(self.disclosures.tolist(), self.complete.tolist(), self.supersedes.tolist(), strict=True)
+        return [
+            DisclosureFact(disclosure, tuple(subjects[start:end]), complete, superseded or None)
+            for (disclosure, complete, superseded), start, end in zip(rows, [0, *ends], ends, strict=False)
+        ]
+
+    def _retracted(self) -> list[tuple[int, int]]:
+        pairs = self.retractions.tolist()
+        return list(zip(pairs[::2], pairs[1::2], strict=True))
+
+    def _stated(self, disclosure: int) -> Integers:
+        place = int(np.searchsorted(self.disclosures, disclosure))
+        start = int(self.stated_ends[place - 1]) if place else 0
+        return self.stated.reshape(-1, 3)[start : self.stated_ends[place]]
 
     def at(self, upto: int, kinds: Tags, flags: Tags) -> DisclosedEdges:
         """The edges in force at a sequence; `kinds` and `flags` are those of all records."""
-        facts = in_force(self.facts, self.retractions, upto)
+        facts = in_force(self._facts(), self._retracted(), upto)
         if not facts:
             return NOTHING
         parts = [
             np.column_stack((np.full(len(edges), subject), edges, np.full(len(edges), fact.disclosure)))
             for fact in facts
-            for edges in [self.stated[fact.disclosure]]
+            for edges in [self._stated(fact.disclosure)]
             for subject in fact.subjects
         ]
         rows = np.concatenate(parts).astype(np.int32)
@@ -108,21 +134,47 @@ class Disclosures:
 class DisclosureLog:
     """The writer's side: takes disclosures in log order and hands out `Disclosures`."""
 
-    def __init__(self) -> None:
-        self._facts: tuple[DisclosureFact, ...] = ()
-        self._retractions: tuple[tuple[int, int], ...] = ()
-        self._stated: dict[int, NDArray[np.int32]] = {}
+    def __init__(self, columns: Columns) -> None:
+        self._disclosures = columns.growing("disclosures", np.int32)
+        self._complete = columns.growing("complete", np.bool_)
+        self._supersedes = columns.growing("supersedes", np.int32)
+        self._subjects = columns.growing("subjects", np.int32)
+        self._subject_ends = columns.growing("subject_ends", np.int32)
+        self._stated = columns.growing("stated", np.int32)
+        self._stated_ends = columns.growing("stated_ends", np.int32)
+        self._retractions = columns.growing("retractions", np.int32)
 
     def extend(self, tail: Tail, kinds: Tags) -> Disclosures:
         """Take in what the next records disclose, and what they retract of that; `kinds` are those of all records."""
-        if tail.disclosures:
-            stated = np.flatnonzero(kinds[tail.sources] == DISCLOSURE)
-            stated = stated[np.argsort(tail.sources[stated], kind="stable")]
-            rows = np.column_stack((tail.targets[stated], tail.roles[stated], tail.learns[stated])).astype(np.int32)
-            sources = tail.sources[stated]
-            for fact in tail.disclosures:
-                first, last = np.searchsorted(sources, (fact.disclosure, fact.disclosure + 1))
-                self._stated[fact.disclosure] = rows[first:last]
-        self._facts += tuple(tail.disclosures)
-        self._retractions += tuple((int(one), int(subject)) for one, subject in tail.retractions)
-        return Disclosures(self._facts, self._retractions, self._stated)
+        if facts := tail.disclosures:
+            chosen = np.flatnonzero(kinds[tail.sources] == DISCLOSURE)
+            sources, targets, roles = tail.sources[chosen], tail.targets[chosen], tail.roles[chosen]
+            order = np.lexsort((targets, roles, sources))
+            rows = np.column_stack((targets, roles, tail.learns[chosen]))[order]
+            disclosures = np.array([fact.disclosure for fact in facts], np.int32)
+            ends = np.searchsorted(sources[order], disclosures, "right")
+            self._stated_ends.extend(len(self._stated) // 3 + ends)
+            self._stated.extend(rows.ravel())
+            self._subject_ends.extend(len(self._subjects) + np.cumsum([len(fact.subjects) for fact in facts]))
+            self._subjects.extend([subject for fact in facts for subject in fact.subjects])
+            self._complete.extend([fact.complete for fact in facts])
+            self._supersedes.extend([fact.supersedes or 0 for fact in facts])
+            self._disclosures.extend(disclosures)
+        self._retractions.extend(tail.retractions.ravel())
+        return self._all()
+
+    def _all(self) -> Disclosures:
+        return Disclosures(
+            self._disclosures.view(),
+            self._complete.view(),
+            self._supersedes.view(),
+            self._subjects.view(),
+            self._subject_ends.view(),
+            self._stated.view(),
+            self._stated_ends.view(),
+            self._retractions.view(),
+        )
+
+    def columns(self) -> Stored:
+        """What the disclosures are restored from."""
+        return asdict(self._all())

@@ -43,6 +43,19 @@ class LineageIndex(SupportsReach, SupportsNeighbours):
         self._topology = Topology()
         self._extending = asyncio.Lock()
 
+    @property
+    def topology(self) -> Topology:
+        """What it answers from now."""
+        return self._topology
+
+    async def replace(self, topology: Topology) -> None:
+        """Answer from another topology of the same log from now on."""
+        async with self._extending:
+            if topology.size < self._topology.size:
+                tail = await self._store.tail(topology.size)
+                await asyncio.to_thread(topology.extend, tail)
+            self._topology = topology
+
     async def catch_up(self, upto: int) -> None:
         """Hold every record up to a sequence that the store has reached."""
         if self._topology.size >= upto:

@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from descentd.graph.index.arrays import ROLE
+from descentd.graph.index.arrays import ROLE, TWIN
 from descentd.graph.index.backtrace import at, cut, sequence_of
-from descentd.graph.index.breadth_first import Twins
 from descentd.graph.index.edges import Edges
 from descentd.graph.index.shortest_paths import ABOUT, SAME_DATA, Shortest
+from descentd.graph.index.twins import Twins
 from descentd.graph.model.errors import TooCostly
 from descentd.graph.model.kinds import ROLES
 from descentd.graph.model.reach import Derivations, Step
@@ -64,7 +64,7 @@ class Between:
 
     def _distances(self) -> dict[int, int]:
         starts, others = self._edges.by_source.starts.data, self._edges.by_source.others.data
-        twins_of = self._twins.classes.get
+        twin_flags = self._twins.flags.data
         origins, upto, floor = self._leads.keys(), self._upto, self._floor()
         disclosed = self._edges.disclosed.by_source
         seen = dict.fromkeys(self._ends, 0)
@@ -83,8 +83,8 @@ class Between:
                     if target in origins:
                         continue
                     nearer.append(target)
-                    if members := twins_of(target):
-                        fresh = [member for member in members if member <= upto and member not in seen]
+                    if twin_flags[target] & TWIN:
+                        fresh = [member for member in self._twins.of(target, upto) if member not in seen]
                         seen.update(dict.fromkeys(fresh, distance))
                         nearer += fresh
             frontier = nearer
@@ -98,11 +98,14 @@ class Between:
 
     def _contract(self) -> dict[int, int]:
         """The lowest twin of each record that has any, origins apart: they are counted one by one."""
-        classes = self._twins.classes
-        if not classes:
+        twins = self._twins
+        if not len(twins.later):
             return {}
+        flags = twins.flags.data
         return {
-            record: classes[record][0] for record in self.remaining if record in classes and record not in self._leads
+            record: twins.first(record)
+            for record in self.remaining
+            if flags[record] & TWIN and record not in self._leads
         }
 
     def count(self) -> int:

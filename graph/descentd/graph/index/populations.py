@@ -1,19 +1,20 @@
 """Populations in the index: the documented attributes and values of partitions, as of any sequence."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import Growing, Integers
+from descentd.graph.index.arrays import Integers
+from descentd.graph.index.columns import Columns, Stored, named
+from descentd.graph.index.names import Names
+from descentd.graph.index.postings import Postings
 from descentd.graph.model.reach import Documented, PopulationFact, Share, Term
 from descentd.graph.populations import Pair, fold, pairs_of, room
-
-K = TypeVar("K")
 
 NEVER: Final = np.iinfo(np.int32).max
 
@@ -22,7 +23,7 @@ NEVER: Final = np.iinfo(np.int32).max
 class Facts:
     """Population statements, numbered in log order; of those about one partition, the latest is in force.
 
-    The mappings grow under the reader's eyes, with facts that no question at or before `size` sees.
+    Names and postings grow under the reader's eyes, with facts that no question at or before `size` sees.
     """
 
     statements: Integers
@@ -39,17 +40,18 @@ class Facts:
     """The shares, not-a-number where not counted; `codes` are positions in `names`."""
     latest: Integers
     """The last fact about each record plus one, 0 where there is none; indexed by sequence."""
-    names: Sequence[Pair]
-    present: Mapping[Pair, Growing[np.int32]]
-    """The facts that list a value of an attribute with a share other than 0."""
-    absent: Mapping[Pair, Growing[np.int32]]
+    names: Names
+    """All that is listed anywhere."""
+    attributes: Names
+    """The attributes of complete facts, each as a name with an empty value."""
+    present: Postings
+    """The facts that list a value of an attribute with a share other than 0, by its number."""
+    absent: Postings
     """The facts that list it with a share of 0."""
-    whole: Mapping[str, Growing[np.int32]]
-    """The complete facts that list an attribute and leave no room for other values of it."""
-    lacking: Mapping[str, Growing[np.int32]]
+    whole: Postings
+    """The complete facts that list an attribute and leave no room for other values of it, by its number."""
+    lacking: Postings
     """The complete facts that list an attribute with shares that leave room for other values of it."""
-    alike: Mapping[Pair, Sequence[Pair]]
-    """All that is listed anywhere, by how it reads once folded."""
 
     def _in_force(self, numbers: Integers, upto: int) -> Integers:
         numbers = numbers[: np.searchsorted(numbers, len(self.statements))]
@@ -60,33 +62,34 @@ class Facts:
         chosen = self.complete & (self.statements <= upto) & (self.until > upto)
         return self.partitions[chosen]
 
-    def _found(self, index: Mapping[K, Growing[np.int32]], keys: Iterable[K], upto: int) -> Integers:
-        """The facts in force at a sequence under any of some keys, ascending."""
-        numbers = [self._in_force(index[key].view(), upto) for key in keys if key in index]
-        return np.unique(np.concatenate([self.statements[:0], *numbers]))
+    def _found(self, index: Postings, names: Names, wanted: Iterable[Pair], upto: int) -> Integers:
+        """The facts in force at a sequence under any of some names, ascending."""
+        keys = [number for name in wanted if (number := names.find(name)) is not None]
+        return self._in_force(np.unique(index.of(np.array(keys, np.int32))), upto)
 
     def completed_for(self, term: Term, upto: int) -> Integers:
         """The partitions whose statement in force is complete and says whether each of the term's values is there.
 
         Shares that leave room for other values say so only of those that are listed.
         """
-        facts = self._found(self.whole, [term.attribute], upto)
-        open = self._found(self.lacking, [term.attribute], upto)
+        attribute = [(term.attribute, "")]
+        facts = self._found(self.whole, self.attributes, attribute, upto)
+        open = self._found(self.lacking, self.attributes, attribute, upto)
         for value in term.values if len(open) else ():
             open = np.intersect1d(open, self._listing((term.attribute, value), upto))
         return self.partitions[np.concatenate((facts, open))]
 
     def _listing(self, pair: Pair, upto: int) -> Integers:
-        return np.concatenate((self._found(self.present, [pair], upto), self._found(self.absent, [pair], upto)))
+        return np.concatenate([self._found(index, self.names, [pair], upto) for index in (self.present, self.absent)])
 
     def matching(self, pairs: Iterable[Pair], upto: int) -> Integers:
         """The partitions, ascending, whose statement in force lists one of some values as present."""
-        return np.unique(self.partitions[self._found(self.present, pairs, upto)])
+        return np.unique(self.partitions[self._found(self.present, self.names, pairs, upto)])
 
     def near(self, term: Term) -> list[Pair]:
         """What is listed anywhere and reads as one of the term's values once folded, but is none of them."""
         asked = set(pairs_of(term))
-        found = {pair for one in asked for pair in self.alike.get(fold(one), ())}
+        found = {pair for one in asked for pair in self.names.alike(fold(one))}
         return sorted(found - asked)
 
     def listed(self, pair: Pair, upto: int) -> int:
@@ -109,19 +112,16 @@ class Facts:
 class FactLog:
     """The writer's side: takes population statements in log order and hands out `Facts`."""
 
-    def __init__(self) -> None:
-        self._statements, self._partitions = Growing(np.int32), Growing(np.int32)
-        self._until, self._previous = Growing(np.int32), Growing(np.int32)
-        self._complete, self._ends = Growing(np.bool_), Growing(np.int32)
-        self._codes, self._amounts = Growing(np.int32), Growing(np.float64)
-        self._latest = Growing(np.int32, (0,))
-        self._names: list[Pair] = []
-        self._numbers: dict[Pair, int] = {}
-        self._present: dict[Pair, Growing[np.int32]] = {}
-        self._absent: dict[Pair, Growing[np.int32]] = {}
-        self._whole: dict[str, Growing[np.int32]] = {}
-        self._lacking: dict[str, Growing[np.int32]] = {}
-        self._alike: dict[Pair, list[Pair]] = {}
+    def __init__(self, columns: Columns) -> None:
+        self._statements = columns.growing("statements", np.int32)
+        self._partitions = columns.growing("partitions", np.int32)
+        self._until, self._previous = columns.growing("until", np.int32), columns.growing("previous", np.int32)
+        self._complete, self._ends = columns.growing("complete", np.bool_), columns.growing("ends", np.int32)
+        self._codes, self._amounts = columns.growing("codes", np.int32), columns.growing("amounts", np.float64)
+        self._latest = columns.growing("latest", np.int32, (0,))
+        self._names, self._attributes = Names(columns.part("names")), Names(columns.part("attributes"))
+        self._present, self._absent = Postings(columns.part("present")), Postings(columns.part("absent"))
+        self._whole, self._lacking = Postings(columns.part("whole")), Postings(columns.part("lacking"))
 
     def extend(self, records: int, facts: Sequence[PopulationFact]) -> Facts:
         """Take in what the next `records` records say about populations."""
@@ -145,12 +145,32 @@ class FactLog:
             self._amounts.view(),
             self._latest.view(),
             self._names,
+            self._attributes,
             self._present,
             self._absent,
             self._whole,
             self._lacking,
-            self._alike,
         )
+
+    def columns(self) -> Stored:
+        """What the facts are restored from."""
+        return {
+            "statements": self._statements.view(),
+            "partitions": self._partitions.view(),
+            "until": self._until.view().copy(),
+            "previous": self._previous.view(),
+            "complete": self._complete.view(),
+            "ends": self._ends.view(),
+            "codes": self._codes.view(),
+            "amounts": self._amounts.view(),
+            "latest": self._latest.view().copy(),
+            **named("names", self._names.columns()),
+            **named("attributes", self._attributes.columns()),
+            **named("present", self._present.posted.columns()),
+            **named("absent", self._absent.posted.columns()),
+            **named("whole", self._whole.posted.columns()),
+            **named("lacking", self._lacking.posted.columns()),
+        }
 
     def _supersede(self, first: int, facts: Sequence[PopulationFact]) -> None:
         self._until.extend(np.full(len(facts), NEVER, np.int32))
@@ -165,40 +185,24 @@ class FactLog:
         self._previous.extend(previous)
 
     def _add_shares(self, first: int, facts: Sequence[PopulationFact]) -> None:
-        present: dict[Pair, list[int]] = defaultdict(list)
-        absent: dict[Pair, list[int]] = defaultdict(list)
-        whole: dict[str, list[int]] = defaultdict(list)
-        lacking: dict[str, list[int]] = defaultdict(list)
+        posted: dict[Postings, list[tuple[int, int]]] = defaultdict(list)
         codes: list[int] = []
         amounts: list[float] = []
         ends: list[int] = []
         for number, fact in enumerate(facts, first):
             for share in fact.shares:
-                key = share.attribute, share.value
-                codes.append(self._number(key))
+                code = self._names.add((share.attribute, share.value))
+                codes.append(code)
                 amounts.append(float("nan") if share.share is None else share.share)
-                (absent if share.share == 0 else present)[key].append(number)
+                posted[self._absent if share.share == 0 else self._present].append((code, number))
             if fact.documented is Documented.COMPLETE:
                 for attribute, left in room(fact.shares).items():
-                    (lacking if left else whole)[attribute].append(number)
+                    key = self._attributes.add((attribute, ""))
+                    posted[self._lacking if left else self._whole].append((key, number))
             ends.append(len(codes))
         self._ends.extend(np.array(ends, np.int64) + len(self._codes))
         self._codes.extend(codes)
         self._amounts.extend(amounts)
-        _extend(self._present, present)
-        _extend(self._absent, absent)
-        _extend(self._whole, whole)
-        _extend(self._lacking, lacking)
-
-    def _number(self, key: Pair) -> int:
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self._names)
-            self._names.append(key)
-            self._alike.setdefault(fold(key), []).append(key)
-        return number
-
-
-def _extend(index: dict[K, Growing[np.int32]], found: Mapping[K, Sequence[int]]) -> None:
-    for key, numbers in found.items():
-        index.setdefault(key, Growing(np.int32)).extend(numbers)
+        for postings, rows in posted.items():
+            columns = np.array(rows, np.int32)
+            postings.add(columns[:, 0], columns[:, 1])

@@ -1,6 +1,6 @@
 """The sources of a version's training data: versions, partitions, and records that are not documented."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from descentd.graph.index.arrays import (
     TRAINED,
     TRAINED_ON,
     VERSION,
-    Growing,
     Integers,
     Tags,
 )
+from descentd.graph.index.columns import Columns, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,11 @@ class Sources:
 class SourceLog:
     """The writer's side: takes edges in log order and hands out `Sources`."""
 
-    def __init__(self) -> None:
-        self._versions, self._partitions = Growing(np.int32), Growing(np.int32)
-        self._unexplained = Growing(np.int32)
-        self._bare, self._learned = Growing(np.int32), Growing(np.int32)
+    def __init__(self, columns: Columns) -> None:
+        self._versions = columns.growing("versions", np.int32)
+        self._partitions = columns.growing("partitions", np.int32)
+        self._unexplained = columns.growing("unexplained", np.int32)
+        self._bare, self._learned = columns.growing("bare", np.int32), columns.growing("learned", np.int32)
 
     def extend(
         self,
@@ -80,10 +81,14 @@ class SourceLog:
         self._unexplained.extend(versions[~explained])
         whole = trained & (kinds[targets] == DATASET) & (flags[targets] & (PARTITIONED | LEARNED) == 0)
         bare, firsts = np.unique(targets[whole], return_index=True)
-        order = np.argsort(firsts)
+        learned = sources[whole][firsts]
+        order = np.lexsort((bare, learned))
         self._bare.extend(bare[order])
-        self._learned.extend(sources[whole][firsts[order]])
+        self._learned.extend(learned[order])
         flags[bare] |= LEARNED
+        return self._sources()
+
+    def _sources(self) -> Sources:
         return Sources(
             self._versions.view(),
             self._partitions.view(),
@@ -91,3 +96,7 @@ class SourceLog:
             self._bare.view(),
             self._learned.view(),
         )
+
+    def columns(self) -> Stored:
+        """What the sources are restored from."""
+        return asdict(self._sources())

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from descentd.graph.cache import Cache
-from descentd.graph.index.arrays import ROLE, TWIN, Growing, Integers, Tags, tag_edges
-from descentd.graph.index.breadth_first import Twins
+from descentd.graph.index.arrays import ROLE, Tags, tag_edges
+from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.disclosures import DisclosedEdges, DisclosureLog, Disclosures
 from descentd.graph.index.edges import EdgeLog, Edges
 from descentd.graph.index.exposure import Documentation, Exposure, Lineage
@@ -17,6 +17,7 @@ from descentd.graph.index.path_counts import derivations
 from descentd.graph.index.populations import FactLog, Facts
 from descentd.graph.index.reach import Leads, Reach, find_origins, wanted
 from descentd.graph.index.sources import SourceLog, Sources
+from descentd.graph.index.twins import TwinLog, Twins
 from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, Kind
 from descentd.graph.model.reach import (
     Derivations,
@@ -63,30 +64,32 @@ class Topology:
     sees what is not later than its `upto`. The methods are those of `SupportsReach`, without the awaiting.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Columns | None = None) -> None:
+        """Empty, or restored from what `columns` gave; raises Misfit where that is not all there."""
+        columns = columns or Columns()
         self._lock = Lock()
-        self._kinds = Growing(np.uint8, (0,))
-        self._flags = Growing(np.uint8, (0,))
-        self._classes: dict[int, list[int]] = {}
-        self._later, self._firsts = Growing(np.int32), Growing(np.int32)
-        self._influence = EdgeLog()
-        self._evidence = EdgeLog()
-        self._facts = FactLog()
-        self._sources = SourceLog()
-        self._disclosures = DisclosureLog()
+        self._kinds = columns.growing("kinds", np.uint8, (0,))
+        self._flags = columns.growing("flags", np.uint8, (0,))
+        self._twins = TwinLog(columns.part("twins"))
+        self._influence = EdgeLog(columns.part("influence"))
+        self._evidence = EdgeLog(columns.part("evidence"))
+        self._facts = FactLog(columns.part("facts"))
+        self._sources = SourceLog(columns.part("sources"))
+        self._disclosures = DisclosureLog(columns.part("disclosures"))
         self._disclosed = Cache[DisclosedEdges](ROOM // 4)
         self._reaches = Cache[Reach](ROOM)
         self._documentations = Cache[Documentation](ROOM)
         self._exposures = Cache[Exposure](ROOM)
         nothing = np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.uint8)
+        size = len(self._kinds) - 1
         self._now = Snapshot(
-            0,
+            size,
             self._kinds.view(),
             self._influence.extend(0, *nothing),
             self._evidence.extend(0, *nothing),
-            self._twins(),
+            self._twins.extend(NOTHING.twins, self._flags),
             self._facts.extend(0, ()),
-            self._sources.extend(0, self._kinds.view(), self._flags.view(), *nothing, NOTHING.trained),
+            self._sources.extend(size, self._kinds.view(), self._flags.view(), *nothing, NOTHING.trained),
             self._flags.view(),
             self._disclosures.extend(NOTHING, self._kinds.view()),
         )
@@ -109,39 +112,43 @@ class Topology:
             records = len(tail.kinds)
             influence = self._influence.extend(records, sources[passes], targets[passes], tags[passes])
             evidence = self._evidence.extend(records, sources[rests], targets[rests], tags[rests])
-            self._join(tail.twins)
+            twins = self._twins.extend(tail.twins, self._flags)
             kinds, flags = self._kinds.view(), self._flags.view()
             self._now = Snapshot(
                 self.size + records,
                 kinds,
                 influence,
                 evidence,
-                self._twins(),
+                twins,
                 self._facts.extend(records, tail.populations),
                 self._sources.extend(self.size, kinds, flags, sources, targets, tags, tail.trained),
                 flags,
                 self._disclosures.extend(tail, kinds),
             )
 
-    def _twins(self) -> Twins:
-        return Twins(self._classes, self._flags.view(), self._later.view(), self._firsts.view())
-
-    def _join(self, twins: Integers) -> None:
-        self._later.extend(twins[:, 0])
-        self._firsts.extend(twins[:, 1])
-        flags = self._flags.view()
-        for record, first in twins.tolist():
-            members = self._classes.setdefault(first, [first])
-            members.append(record)
-            self._classes[record] = members
-            flags[first] |= TWIN
-            flags[record] |= TWIN
+    def columns(self) -> Stored:
+        """What the topology is restored from: the same for the same log, however it came in."""
+        with self._lock:
+            now = self._now
+            stored = {
+                "kinds": now.kinds,
+                "flags": now.flags.copy(),
+                **named("twins", self._twins.columns()),
+                **named("facts", self._facts.columns()),
+                **named("sources", self._sources.columns()),
+                **named("disclosures", self._disclosures.columns()),
+            }
+        return {
+            **stored,
+            **named("influence", now.influence.columns()),
+            **named("evidence", now.evidence.columns()),
+        }
 
     def _snapshot(self, upto: int) -> Snapshot:
         now = self._now
         if upto > now.size:
             raise ValueError(f"The question is asked at {upto}, the topology ends at {now.size}: extend it first.")
-        if not now.disclosures.facts:
+        if not len(now.disclosures.disclosures):
             return now
         disclosed = self._disclosed.find(
             upto, lambda: now.disclosures.at(upto, now.kinds, now.flags), lambda found: min(found.held, ROOM // 4)

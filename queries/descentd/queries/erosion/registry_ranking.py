@@ -2,56 +2,21 @@
 
 import asyncio
 import struct
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from math import isnan
 from typing import Final
 
-from descentd.graph.metrics import MetricCategory
+from descentd.graph.index.columns import Columns
 from descentd.queries.erosion.assess import registry_rates
-from descentd.queries.erosion.findings import ErosionVerdict, Span
-from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.evaluation.composites import Slice
+from descentd.queries.erosion.findings import ErosionVerdict
+from descentd.queries.erosion.standings import Standings
+from descentd.queries.erosion.version_assessment import VersionAssessment
 
 Rank = tuple[int, ...]
 
 _NEVER: Final = 1 << 61
 """Ranks what has no p behind whatever has one."""
-
-
-@dataclass(frozen=True, slots=True)
-class FindingSummary:
-    """A finding in short."""
-
-    kind: ErosionKind
-    metric: str
-    category: MetricCategory
-    slice: Slice
-    p: float | None
-    q: float | None
-    e: float | None
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class VersionAssessment:
-    """A version's verdict and the p of "nothing got worse", None where no error is known.
-
-    `findings`, the gravest first, and the derivations that may have brought that one in, only where the verdict is
-    ERODED.
-    """
-
-    version: int
-    verdict: ErosionVerdict
-    p: float | None
-    findings: Sequence[FindingSummary] = ()
-    spans: tuple[Span, ...] = ()
-
-    @property
-    def span(self) -> Span | None:
-        """From where to where it came in; None where that is not known, or not on one line of derivations."""
-        starts = {span.ancestor for span in self.spans} - {span.descendant for span in self.spans}
-        ends = {span.descendant for span in self.spans} - {span.ancestor for span in self.spans}
-        return Span(*starts, *ends) if len(starts) == len(ends) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +40,28 @@ class Ranking:
     pending: set[int] = field(default_factory=set)
     stride: int = 1
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    restored: bool = False
+    """Whether it shows what an earlier process found, and has not been level with the log since."""
+    _standings: Standings = field(default_factory=lambda: Standings.restored(Columns()))
+    """The assessments of most versions; those of others, or newer ones, are in `_held`."""
     _held: dict[int, VersionAssessment] = field(default_factory=dict)
     _coming: dict[int, VersionAssessment] = field(default_factory=dict)
     _ranked: Sequence[RankedVersion] | None = None
+
+    def restore(self, standings: Standings, upto: int) -> None:
+        """Begin with the assessments of all versions as of a sequence, where nothing has been assessed yet."""
+        self._standings, self.seen, self.upto, self.restored = standings, upto, upto, True
+
+    def holding(self) -> tuple[Standings, Mapping[int, VersionAssessment], int]:
+        """The assessments, those by version that are newer, and the sequence that they are of."""
+        return self._standings, dict(self._held), self.upto
+
+    def settle(self, standings: Standings, held: Mapping[int, VersionAssessment]) -> None:
+        """Hold `standings` in place of the assessments in them: those that `holding` gave."""
+        self._standings = standings
+        for version, assessment in held.items():
+            if self._held.get(version) is assessment:
+                del self._held[version]
 
     def look_at(self, versions: Set[int], upto: int) -> None:
         """Add versions that must be assessed at a sequence."""
@@ -104,16 +88,19 @@ class Ranking:
     def ranked(self) -> Sequence[RankedVersion]:
         """All eroded versions, the worst first: by registry q, those together that one derivation made worse."""
         if self._ranked is None:
-            self._ranked = _rank([self._held[version] for version in sorted(self._held)])
+            self._ranked = _rank(self._standings.without(self._held), self._held)
         return self._ranked
 
 
-def _rank(held: Sequence[VersionAssessment]) -> list[RankedVersion]:
-    rates = registry_rates([assessment.p for assessment in held])
+def _rank(standings: Standings, held: Mapping[int, VersionAssessment]) -> list[RankedVersion]:
+    known = [None if isnan(p) else p for p in standings.p.tolist()]
+    rates = registry_rates([*known, *(assessment.p for assessment in held.values())])
+    by_version = dict(zip([*standings.versions.tolist(), *held], rates, strict=True))
+    newer = (assessment for assessment in held.values() if assessment.verdict is ErosionVerdict.ERODED)
     eroded = [
         (assessment, q, (_order(q), _order(assessment.p), assessment.version))
-        for assessment, q in zip(held, rates, strict=True)
-        if assessment.verdict is ErosionVerdict.ERODED
+        for assessment in (*standings.eroded(), *newer)
+        for q in [by_version[assessment.version]]
     ]
     # Where the results cannot tell which of several derivations did it, the first of them stands for all.
     groups: dict[object, tuple[int, int, int]] = {}

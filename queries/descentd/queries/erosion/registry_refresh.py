@@ -18,7 +18,8 @@ from descentd.graph.model.records import Brief
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
-from descentd.queries.erosion.registry_ranking import FindingSummary, Ranking, VersionAssessment
+from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.version_assessment import FindingSummary, VersionAssessment
 from descentd.queries.evaluation.comparable import in_series, learned_from
 from descentd.queries.evaluation.evaluations import measured
 from descentd.queries.evaluation.labels import Labels, look_up_labels
@@ -54,6 +55,7 @@ async def advance(registry: Registry) -> bool:
         if not ranking.pending:
             upto = await registry.sequence()
             if ranking.upto == upto:
+                ranking.restored = False
                 return True
             ranking.look_at(await _touched_since(registry, ranking.upto, upto), upto)
         start = time.monotonic()

@@ -15,13 +15,16 @@ from descentd.graph.model.names import name, nfc
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.questions import ErosionKind
-from descentd.queries.erosion.registry_ranking import FindingSummary, Rank, RankedVersion, Ranking
+from descentd.queries.erosion.registry_ranking import Rank, RankedVersion, Ranking
 from descentd.queries.erosion.registry_refresh import catch_up
+from descentd.queries.erosion.version_assessment import FindingSummary
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry, about
 
 PATIENCE: Final = 25.0
 """Seconds that a question waits for what was recorded last to be assessed."""
+AT_ONCE: Final = 1.0
+"""The same after a start, while there is what an earlier process found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +147,7 @@ async def _matching(
     conditions = wanted or ErosionFilter()
     ranking = registry.cache(Ranking)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(AT_ONCE if ranking.restored else PATIENCE):
             await catch_up(registry)
     except TimeoutError:
         if not ranking.upto:

@@ -9,7 +9,8 @@ from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
-from descentd.queries.erosion.registry_ranking import Ranking, VersionAssessment
+from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.version_assessment import VersionAssessment
 from descentd.queries.governance.verdicts import VerdictStatus, verdict_statuses
 from descentd.queries.production.deployments import deployments_by_record
 from descentd.queries.registry import Registry, moment_of

@@ -18,7 +18,7 @@ from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import Span
-from descentd.queries.erosion.registry_ranking import FindingSummary
+from descentd.queries.erosion.version_assessment import FindingSummary
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
 from descentd.queries.lineage.selection.select import Choice, Selection, select
 from descentd.queries.overview.shifts import Shifts, shifts

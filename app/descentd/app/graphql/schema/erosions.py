@@ -20,7 +20,7 @@ from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion import registry_report
-from descentd.queries.erosion.registry_ranking import FindingSummary
+from descentd.queries.erosion.version_assessment import FindingSummary
 from descentd.queries.production import deployments
 from descentd.queries.registry import Registry
 

@@ -1,0 +1,1 @@
+"""Snapshots: what was worked out from a log, kept in files that all workers map into memory when they start."""
