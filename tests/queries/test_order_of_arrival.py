@@ -1,5 +1,6 @@
 """What served is what reports claim of themselves, in whatever order they arrive."""
 
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -7,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from descentd.graph.inputs.acts import DeploymentInput
+from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
 from descentd.queries.production.deployment_reports import Report, ReportInput, take_report
 from descentd.queries.production.deployments import serving
+from descentd.queries.production.record_deployment import deploy
 from descentd.queries.production.webhook_receipts import receipts
 from descentd.queries.registry import Registry
 from tests.queries.test_production import begin, promote
@@ -29,6 +33,11 @@ def moment(hour: int) -> str:
 def report(hour: int, version: str | None) -> Report:
     deployed = {} if version is END else {"deployed": f"model:m@{version}"}
     return Report(ReportInput.read({**PLACE, **deployed, "since": moment(hour)}), removed=version is END)
+
+
+def claim(hour: int, version: str) -> DeploymentInput:
+    told = {"by": "platform team", "source": "CHG-12"}
+    return DeploymentInput.read({**PLACE, "subject": f"model:m@{version}", "since": moment(hour), "claimed": told})
 
 
 Reports = dict[tuple[int, bool], str | None]
@@ -50,6 +59,10 @@ async def told(registry: Registry, claims: Reports, order: Random) -> list[str |
     order.shuffle(arriving)
     for (hour, _), version in arriving:
         await take_report(registry, report(hour, version), "ana", None)
+    return await served_each_hour(registry)
+
+
+async def served_each_hour(registry: Registry) -> list[str | None]:
     upto = await registry.sequence()
     found: list[str | None] = []
     for hour in range(11):
@@ -65,6 +78,32 @@ async def test_the_order_in_which_reports_arrive_does_not_matter(claims: Reports
         await begin(registry)
         await promote(registry, "model:m@3")
         assert await told(registry, claims, order) == [served_at(claims, hour) for hour in range(11)]
+
+
+claims = st.dictionaries(st.integers(0, 9), st.sampled_from("123"), min_size=1, max_size=4)
+
+
+@settings(max_examples=60)
+@given(reports, claims, st.randoms(use_true_random=False))
+async def test_nor_does_the_order_in_which_history_is_claimed(
+    given: Reports, claimed: dict[int, str], order: Random
+) -> None:
+    """A claim counts before the first report that is none, whether it is refused later or void afterwards."""
+    first = min((hour for hour, end in given if not end), default=99)
+    counted = given | {(hour, False): version for hour, version in claimed.items() if hour < first}
+    async with opened(store_of("memory", Path(), None)) as registry:
+        await begin(registry)
+        await promote(registry, "model:m@3")
+        arriving: list[Report | DeploymentInput] = [report(hour, version) for (hour, _), version in given.items()]
+        arriving += [claim(hour, version) for hour, version in claimed.items()]
+        order.shuffle(arriving)
+        for one in arriving:
+            if isinstance(one, Report):
+                await take_report(registry, one, "ana", None)
+            else:
+                with suppress(InvalidInput):
+                    await deploy(registry, one, "ana")
+        assert await served_each_hour(registry) == [served_at(counted, hour) for hour in range(11)]
 
 
 async def test_a_later_end_ends_what_served_then_also_when_it_is_reported_after_it(registry: Registry) -> None:

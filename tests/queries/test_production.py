@@ -4,9 +4,16 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput, FlagInput, IncidentInput, ResolutionInput
+from descentd.graph.inputs.acts import (
+    DeploymentInput,
+    EndDeploymentInput,
+    FlagInput,
+    IncidentInput,
+    ResolutionInput,
+    RetractionInput,
+)
 from descentd.graph.model import clock
-from descentd.graph.model.errors import GateBlocked, Invalid, InvalidInput, NotFound
+from descentd.graph.model.errors import Forbidden, GateBlocked, Invalid, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Record
@@ -16,11 +23,12 @@ from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.lineage.history import history
-from descentd.queries.production.deployments import serving, versions_serving
+from descentd.queries.production.deployments import deployments_by_record, serving, versions_serving
 from descentd.queries.production.incidents import incidents, open_incidents
 from descentd.queries.production.record_deployment import Then, deploy, end, gate_then, profile_current
 from descentd.queries.production.record_incident import report, resolve
 from descentd.queries.registry import Registry
+from descentd.queries.retractions import retract
 from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -175,6 +183,54 @@ async def test_a_claim_begins_before_this_registry_is_asked_there(registry: Regi
     # Elsewhere nothing was asked: what is claimed serves there until something is deployed.
     await deploy(registry, given("3", since=MAY, claimed=claimed, endpoint="/other"), "ana")
     assert await served(registry, MAY) == ["model:m@3", "model:m@1"]
+
+
+async def test_a_claim_does_not_count_where_this_registry_was_asked_before_it_began(registry: Registry) -> None:
+    """Also where that is reported after the claim: it would end what the gate let in."""
+    await begin(registry)
+    claimed = {"by": "platform team", "source": "CHG-12"}
+    claim = await deploy(registry, given("3", since=MARCH, claimed=claimed), "ana")
+    alone = await registry.sequence()
+    assert await served(registry, MAY) == ["model:m@3"]
+    await deploy(registry, given("1", since=JANUARY), "ana")
+    assert await served(registry, MARCH) == await served(registry, MAY) == ["model:m@1"]
+    at = await registry.sequence()
+    assert [one.claimed for one in await serving(registry, None, None, instant(MAY), alone)] == [True]
+    [entry] = await registry.store.entries([alone])
+    assert entry.record.id == claim.deployment.entry.record.id
+    [(_, shown)] = (await deployments_by_record(registry, [entry], at)).items()
+    assert (shown.counts, shown.since, shown.ended) == (False, instant(MARCH), MARCH)
+    with pytest.raises(InvalidInput, match=f"Since {JANUARY} this registry is asked"):
+        await deploy(registry, given("3", since=MARCH, claimed=claimed), "ana")
+
+
+async def test_a_mistaken_claim_is_retracted_and_a_deployment_is_not(registry: Registry) -> None:
+    await begin(registry)
+    claimed = {"by": "platform team", "source": "CHG-12"}
+    first = (await deploy(registry, given("2", since=JANUARY, claimed=claimed), "ana")).deployment.entry.record.id
+    wrong = (await deploy(registry, given("3", since=MARCH, claimed=claimed), "ana")).deployment.entry.record.id
+    place = {"environment": "production", "endpoint": "/score", "reason": "Replaced."}
+    await end(registry, EndDeploymentInput.read({**place, "until": MAY}), "ana")
+    before = await registry.sequence()
+    gone = await retract(registry, RetractionInput.read({"subjects": [wrong], "reason": "Another model."}), "rita")
+    assert await served(registry, "2025-04-01T00:00:00Z") == ["model:m@2"]
+    assert await served(registry, MAY) == []
+    assert [one.version for one in await serving(registry, None, None, instant(MARCH), before)] != [
+        one.version for one in await serving(registry, None, None, instant(MARCH), await registry.sequence())
+    ]
+    # It may be claimed again, and the retraction may be retracted.
+    again = (await deploy(registry, given("3", since=MARCH, claimed=claimed), "ana")).deployment.entry.record.id
+    assert again not in (wrong, first)
+    assert await served(registry, MARCH) == ["model:m@3"]
+    await retract(registry, RetractionInput.read({"subjects": [again], "reason": "No."}), "rita")
+    assert await served(registry, MARCH) == ["model:m@2"]
+    await retract(registry, RetractionInput.read({"subjects": [gone.id], "reason": "It was it."}), "rita")
+    assert await served(registry, MARCH) == ["model:m@3"]
+    real = (await deploy(registry, given("1", since=MAY), "ana")).deployment.entry.record.id
+    with pytest.raises(Forbidden, match="nobody retracts: end the deployment, or report what served instead"):
+        await retract(registry, RetractionInput.read({"subjects": [real], "reason": "No."}), "rita")
+    await deploy(registry, given("2", since=MAY), "ana")
+    assert await served(registry, MAY) == ["model:m@2"]
 
 
 async def test_nothing_is_claimed_of_the_future(registry: Registry) -> None:

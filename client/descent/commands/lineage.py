@@ -89,6 +89,8 @@ def _with_place(node: dict[str, Any]) -> str:
         return str(node["ref"])
     until = f" until {node['until']}" if node["until"] else ""
     claimed = ", claimed" if node["claimed"] else ""
+    if claimed and node["until"] == node["since"]:
+        until, claimed = "", ", claimed, does not count"
     return f"{node['ref']} ({node['environment']}, {node['endpoint']}, since {node['since']}{until}{claimed})"
 
 

@@ -23,12 +23,12 @@ from descentd.queries.separation_of_duties import STATEMENTS, concerned, recorde
 NOT_RETRACTED: Final[Mapping[Kind, str]] = {
     Kind.POLICY: "an admin puts another in its place",
     Kind.GATE_DECISION: "it is what the gate said; retract the promotion, or flag the version",
-    Kind.DEPLOYMENT: "end the deployment",
+    Kind.DEPLOYMENT: "end the deployment, or report what served instead with the same `since`",
 }
-"""Kinds of record that stand for good, and what to do instead.
+"""Kinds of record that stand for good, and what to do instead; what is claimed of the time before does not.
 
-A review is for its author alone to retract, since a veto stands until its author decides again. Everything else is for
-every reviewer to retract, and for an evaluator who recorded it.
+A review is for its author alone to retract, since a veto stands until its author decides again; one that is claimed is
+no veto. Everything else is for every reviewer to retract, and for an evaluator who recorded it.
 """
 
 _REVERSIBLE: Final = frozenset({Kind.REVIEW, Kind.RETRACTION})
@@ -145,7 +145,7 @@ async def _check(
 
 def _refusal(entry: Entry, person: str, own: bool) -> str | None:
     kind = entry.record.kind
-    if kind in NOT_RETRACTED:
+    if kind in NOT_RETRACTED and not _is_claimed(entry):
         return f"is a {kind_name(kind)}, which nobody retracts: {NOT_RETRACTED[kind]}"
     if own and not recorded_by(entry, person):
         return "was recorded by somebody else, and retracting it needs the role reviewer: ask with a token that has it"
@@ -157,7 +157,7 @@ async def _review_refusal(reads: Reads, entry: Entry, person: str) -> str | None
     waiting = [entry]
     while waiting:
         for one in waiting:
-            if one.record.kind is Kind.REVIEW and not recorded_by(one, person):
+            if one.record.kind is Kind.REVIEW and not _is_claimed(one) and not recorded_by(one, person):
                 what = "is" if one is entry else "retracts"
                 return (
                     f"{what} a decision of {one.recorded_by}, which only they change, or an admin once they hold no "
@@ -167,6 +167,10 @@ async def _review_refusal(reads: Reads, entry: Entry, person: str) -> str | None
         behind = (await reads.resolve(ids)).values() if ids else ()
         waiting = await reads.entries([brief.sequence for brief in behind if brief.kind in _REVERSIBLE])
     return None
+
+
+def _is_claimed(entry: Entry) -> bool:
+    return "claimed" in entry.record.content
 
 
 async def retracted_entities(registry: Registry, upto: int) -> list[RetractedEntity]:

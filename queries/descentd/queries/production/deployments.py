@@ -1,7 +1,7 @@
 """What serves where, and what served at any moment, by what deployments claim of themselves."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,11 +23,15 @@ _FOREVER: Final = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A version that serves, or served, at an endpoint from `since` until before `until` (microseconds since 1970)."""
+    """A version that serves, or served, at an endpoint from `since` until before `until` (microseconds since 1970).
+
+    Where a claim does not `count`, as Timeline says, the two are equal.
+    """
 
     entry: Entry
     since: int
     until: int
+    counts: bool = True
 
     @property
     def place(self) -> tuple[str, str]:
@@ -43,7 +47,7 @@ class Deployment:
     @property
     def claimed(self) -> bool:
         """Whether it is history from before this registry was asked: no promotion let it serve."""
-        return "claimed" in self.entry.record.content
+        return is_claimed(self.entry)
 
     @property
     def ended(self) -> str | None:
@@ -55,15 +59,22 @@ class Deployment:
         return self.since <= moment < self.until
 
 
+def is_claimed(entry: Entry) -> bool:
+    """Whether a deployment is history from before this registry was asked."""
+    return "claimed" in entry.record.content
+
+
 class Timeline:
     """All deployments among the records of some places, whole: each serves until the next event at its endpoint.
 
     Events count by the moment that they claim, in whatever order they arrived: at a moment serves what the report with
     the latest `since` until then says, unless an end came after it. Of two that claim one moment a report outdoes an
-    end, and what was recorded later outdoes what was recorded before.
+    end, and what was recorded later outdoes what was recorded before. A claim counts before the first report at its
+    endpoint that is none, since from then on this registry was asked, and while it is not retracted.
     """
 
-    def __init__(self, entries: Iterable[Entry]) -> None:
+    def __init__(self, entries: Iterable[Entry], retracted: Collection[str] = ()) -> None:
+        """`retracted` are the ids of claims that were retracted."""
         self.deployments: list[Deployment] = []
         self.ended: dict[str, Deployment] = {}
         """The deployment that each end ended, by the id of the end; an end at which nothing served is not in it."""
@@ -77,7 +88,10 @@ class Timeline:
                 self._ends[content["environment"], content["endpoint"], moment] = entry.record
             events[content["environment"], content["endpoint"]].append((moment, begins, entry.sequence, entry))
         for place in events.values():
-            self._add(sorted(place, key=lambda event: event[:3]))
+            asked = min((event[0] for event in place if event[1] and not is_claimed(event[3])), default=_FOREVER)
+            void = [e for e in place if is_claimed(e[3]) and (e[0] >= asked or e[3].record.id in retracted)]
+            self.deployments += [Deployment(entry, moment, moment, counts=False) for moment, *_, entry in void]
+            self._add(sorted((event for event in place if event not in void), key=lambda event: event[:3]))
 
     def of_end(self, end: Record) -> Deployment:
         """The deployment that an end ended, or was sent to end; raises KeyError where there is none."""
@@ -105,21 +119,28 @@ async def at_place(reads: Reads, environment: str, endpoint: str, upto: int = _F
     """Everything that was ever deployed at an endpoint, as known at a sequence, in order of time."""
     key = place_key("deployment", environment, endpoint)
     held = [sequence for sequence in (await reads.find_by_keys([key])).get(key, ()) if sequence <= upto]
-    return Timeline(await reads.entries(held))
+    return await _timeline(reads, held, upto)
 
 
 async def everywhere(registry: Registry, environment: str | None, upto: int) -> list[Deployment]:
     """Everything that was ever deployed, in an environment or all, as known at a sequence."""
     prefix = place_key("deployment", *([environment] if environment is not None else []))
     held = await registry.store.find_by_prefix(prefix)
-    return Timeline(await registry.store.entries(held[held <= upto].tolist())).deployments
+    return (await _timeline(registry.store, held[held <= upto].tolist(), upto)).deployments
+
+
+async def _timeline(reads: Reads, sequences: Sequence[int], upto: int) -> Timeline:
+    """What these deployments say, all that there are of some places, as known at a sequence."""
+    entries = await reads.entries(sequences)
+    claims = [entry.record.id for entry in entries if is_claimed(entry)]
+    return Timeline(entries, await retracted_ids(reads, claims, upto) if claims else ())
 
 
 async def deployments_by_record(registry: Registry, entries: Sequence[Entry], upto: int) -> Mapping[int, Deployment]:
     """The deployments that these records begin or end, by the sequences of the records; without ends of nothing."""
     keys = {place_key("deployment", e.record.content["environment"], e.record.content["endpoint"]) for e in entries}
     held = {s for found in (await registry.store.find_by_keys(keys)).values() for s in found if s <= upto}
-    timeline = Timeline(await registry.store.entries(sorted(held)))
+    timeline = await _timeline(registry.store, sorted(held), upto)
     by_id = {one.entry.record.id: one for one in timeline.deployments} | timeline.ended
     found: dict[int, Deployment] = {}
     for entry in entries:

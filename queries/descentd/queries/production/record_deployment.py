@@ -74,7 +74,8 @@ async def _there(reads: Reads, given: DeploymentInput, version: str) -> Record |
     """The deployment that is reported once more: it serves now, or since the moment that is given."""
     there = await at_place(reads, given.environment, given.endpoint)
     claimed = "claimed" in given.content()
-    same = [one for one in there.deployments if one.version == version and one.claimed == claimed]
+    counting = (one for one in there.deployments if one.counts)
+    same = [one for one in counting if one.version == version and one.claimed == claimed]
     if given.since is None:
         return next((one.entry.record for one in same if one.serves_at(instant(timestamp()))), None)
     return next((one.entry.record for one in same if one.since == instant(str(given.since))), None)

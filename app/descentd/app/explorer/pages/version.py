@@ -62,7 +62,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "blocked": any(one["unmet"] for one in boards),
         "reviewed": [one for one in states if one.void is None or one.claimed],
         "serving": [one for one in served if one.serves_at(_now(asked))],
-        "served": served,
+        "served": [one for one in served if one.counts],
         "probes": tried.items,
         "drifts": (await drift(registry, [brief.sequence], upto))[brief.sequence],
         "incidents": await open_incidents(registry, brief.sequence, upto),
