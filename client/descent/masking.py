@@ -129,11 +129,17 @@ _QUERY_KEY: Final = re.compile(
     r"(?i)([?&](?:key|auth|code|signature)=)(?=[A-Za-z_~.+%=-]*[0-9])[A-Za-z0-9_~.+%=-]{16,}"
 )
 # NAME=VALUE, NAME: VALUE and "NAME": "VALUE", in addresses, command lines, connection strings and JSON
-_ASSIGNED: Final = re.compile(r"""(?<![A-Za-z0-9_.-])(?P<name>[A-Za-z0-9_.-]+)\\?["']?\s*[=:]\s*""")
+_ASSIGNED: Final = re.compile(r"""(?<![A-Za-z0-9_.%-])(?P<name>[A-Za-z0-9_.%-]+)\\?["']?\s*[=:]\s*""")
 # --NAME VALUE, and the same in a list: "--NAME", "VALUE". What begins like an option is the next one.
 _OPTION_VALUE: Final = re.compile(
     r"""(?<![A-Za-z0-9_.-])(?P<name>--?[A-Za-z][A-Za-z0-9_.-]*)\\?["']?,?\s+(?!-{1,2}[A-Za-z])"""
 )
+# What stands between the delimiters of an address, and may be percent-encoded
+_PART: Final = re.compile(r"""[^\s"'<>&;?#=]+""")
+_ENCODED: Final = re.compile("%[0-9A-Fa-f]{2}")
+_ENCODINGS: Final = 3
+"""How often what is encoded may be encoded again, as an address in an address in an address is."""
+
 _VALUE: Final = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|(?!//)\\?["']?[^\s"';&]+""")
 """What follows one of these, as far as it goes; two slashes are what follows the scheme of an address."""
 _OPTION: Final = re.compile(r"[-+~]{0,2}[A-Za-z0-9_./-]+")
@@ -188,17 +194,29 @@ class Masker:
         return self.text(part, path) if isinstance(part, str) else part
 
     def text(self, text: str, path: Path = ()) -> str:
-        """Return a text without the secrets in it."""
+        """Return a text without the secrets in it, those in its percent-encoded parts too."""
+        clean = self._clean(text)
+        if clean != text:
+            self._note(path)
+        return clean
+
+    def _clean(self, text: str, levels: int = _ENCODINGS) -> str:
         clean = text
+        if levels and "%" in text:
+            clean = _PART.sub(lambda found: self._encoded(found[0], levels), text)
         if self._held is not None:
             clean = self._held.sub(MASK, clean)
         clean = _USER_INFO.sub(_without_user, _WEBHOOK.sub(rf"\1{MASK}", _KNOWN.sub(MASK, clean)))
         clean = _AUTHORIZATION.sub(rf"\1{MASK}", _BEARER.sub(lambda found: f"{found[1] or found[2]} {MASK}", clean))
         clean = _QUERY_KEY.sub(rf"\1{MASK}", clean)
-        clean = _without_values(_OPTION_VALUE, _without_values(_ASSIGNED, clean))
-        if clean != text:
-            self._note(path)
-        return clean
+        return _without_values(_OPTION_VALUE, _without_values(_ASSIGNED, clean))
+
+    def _encoded(self, part: str, levels: int) -> str:
+        """Return a percent-encoded part of a text, such as an address in the query of another, without secrets."""
+        decoded = unquote(part)
+        clean = self._clean(decoded, levels - 1) if decoded != part else decoded
+        # What was not encoded stays so.
+        return part if clean == decoded else quote(clean, safe=_ENCODED.sub("", part) + MASK)
 
     def command(self, arguments: Sequence[str], path: Path = ()) -> list[str]:
         """Return the arguments of a command line without secrets: also `--password VALUE`, in two arguments."""
@@ -248,6 +266,13 @@ def _without_user(found: re.Match[str]) -> str:
     return found[0] if found[0] == "git@" else f"{MASK}@"
 
 
+def _decoded(name: str) -> str:
+    """Return a name without percent-encoding, however often it was encoded."""
+    for _ in range(_ENCODINGS):
+        name = unquote(name)
+    return name
+
+
 def _without_values(pattern: re.Pattern[str], text: str) -> str:
     """Return a text without the values of secret names; what follows any other name may itself be name and value.
 
@@ -257,7 +282,7 @@ def _without_values(pattern: re.Pattern[str], text: str) -> str:
     start = 0
     while found := pattern.search(text, start):
         # The value is only read after a secret name, so that the time does not grow with the square of the text.
-        value = _VALUE.match(text, found.end()) if is_secret_name(unquote(found["name"])) else None
+        value = _VALUE.match(text, found.end()) if is_secret_name(_decoded(found["name"])) else None
         parts.append(text[start : found.end()])
         start = found.end()
         if value is not None:

@@ -4,6 +4,7 @@ import json
 import shlex
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -157,6 +158,49 @@ def test_addresses_lose_the_keys_in_their_query(
     # All else stays, except what is joined to the value without an ampersand, as ">" is.
     assert clean in (address(MASK), address(MASK).removesuffix(">"))
     assert Masker({}).text(clean) == clean
+
+
+@given(
+    st.sampled_from(ADDRESS_IN), st.sampled_from(HOSTS), PARAMETERS, st.sampled_from(QUERY_NAMES), SECRETS,
+    st.integers(1, 3), st.sampled_from(["", "/:&="]), st.booleans(),
+)  # fmt: skip
+def test_addresses_in_a_query_lose_theirs_however_often_they_are_encoded(
+    text: str, host: str, before: list[str], name: str, secret: str, times: int, safe: str, password: bool
+) -> None:
+    def address(value: str) -> str:
+        inner = f"https://ana:{value}@inner" if password else f"{host}?{'&'.join([*before, f'{name}={value}'])}"
+        for _ in range(times):
+            inner = quote(inner, safe=safe + MASK)
+        return text.format(f"https://outer/?next={inner}&part=1")
+
+    clean = Masker({}).text(address(secret))
+    assert secret not in unquote(unquote(unquote(clean)))
+    assert "outer" in clean
+    assert "part=1" in clean
+    if not password and not safe:
+        assert clean == address(MASK)
+    assert Masker({}).text(clean) == clean
+
+
+@pytest.mark.parametrize(
+    ("address", "clean"),
+    [
+        ("https://host/?%74oken=abc&part=1", "https://host/?%74oken=***&part=1"),
+        ("https://host/?access%5Ftoken=abc", "https://host/?access%5Ftoken=***"),
+        ("https://host/?q=caf%C3%A9%20token", "https://host/?q=caf%C3%A9%20token"),
+        ("https://host/a%20b?q=100%&page=%zz", "https://host/a%20b?q=100%&page=%zz"),
+        ("https://host/?next=%2Fin%3Fpart%3D1", "https://host/?next=%2Fin%3Fpart%3D1"),
+        ("https://host/?q=key%20hf_aaaaaaaaaaaaaaaaaaaa", "https://host/?q=key%20***"),
+    ],
+)
+def test_what_is_encoded_stays_encoded(address: str, clean: str) -> None:
+    assert Masker({}).text(address) == clean
+
+
+def test_what_the_environment_keeps_secret_is_found_however_it_is_encoded() -> None:
+    masker = Masker({"API_KEY": "a/b c+d"})
+    for encoded in ("a%2Fb%20c%2Bd", "a%2fb%20c%2bd", "%61%2Fb%20c%2Bd"):
+        assert masker.text(f"https://host/?q={encoded}&part=1") == "https://host/?q=***&part=1"
 
 
 @given(st.sampled_from(HOSTS), PARAMETERS)
