@@ -36,7 +36,7 @@ _UNCHAIN: Final = (
     "CREATE (:_Access {seq: 1, at: 1, client: '', route: '', operation: '', outcome: 'OK', detail: '', count: 1})",
     "CREATE (:_AccessLog {one: 1, seq: 1})",
     "MATCH (r:Record) SET r.recordedAt = r.recordedAt.epochSeconds * 1000000 + r.recordedAt.microsecond",
-    "MATCH (l:_Log) SET l.format = 3",
+    "MATCH (l:_Log) SET l.recordedAt = l.recordedAt.epochSeconds * 1000000 + l.recordedAt.microsecond, l.format = 3",
 )
 """What makes of a registry one that the version before chains wrote."""
 

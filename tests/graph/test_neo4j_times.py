@@ -109,6 +109,7 @@ BESIDE = {
     "_Destination": ("until",),
     "_Arrival": ("sent",),
     "_Event": ("at",),
+    "_Log": ("recordedAt",),
 }
 """The moments of what is kept beside the log."""
 
@@ -116,7 +117,7 @@ BESIDE = {
 async def everything_beside(store: Neo4jStore) -> list[Any]:
     chains = [await store.journal.events(chain, 0, 1000) for chain in Chain]
     arrivals = [await store.inbox.arrived(identity) for identity in ("timed", "timeless")]
-    return [*chains, *arrivals, await store.accounts.tokens(), await store.outbox.deliveries(100)]
+    return [*chains, *arrivals, await store.accounts.tokens(), await store.outbox.deliveries(100), await store.head()]
 
 
 async def fill_beside(store: Neo4jStore) -> None:

@@ -14,7 +14,7 @@ from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link, Reads
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.schema import HEAD
-from descentd.graph.store.neo4j.times import microseconds, zoned
+from descentd.graph.store.neo4j.times import microseconds, moment_of, zoned
 
 _BRIEF: Final = "r.seq, r.kind, r.id, r.label"
 _ENTRY: Final = f"r.seq, r.tx, r.kind, r.body, {microseconds('r.recordedAt')}, r.recordedBy"
@@ -134,7 +134,8 @@ class Neo4jReads(Reads):
 async def read_head(run: Run, query: str = HEAD) -> Head:
     """The end of the log, by HEAD or LOCK of the layout."""
     [[sequence, recorded_at, frontier]] = await run(query)
-    return Head(sequence, recorded_at, Frontier.load(sequence, frontier))
+    # What somebody else wrote instead is long ago, which `verify` finds.
+    return Head(sequence, moment_of(recorded_at) or 0, Frontier.load(sequence, frontier))
 
 
 async def sequence_at(run: Run, moment: int) -> int:

@@ -30,7 +30,7 @@ from descentd.graph.store.neo4j.properties import readable
 from descentd.graph.store.neo4j.times import zoned
 from descentd.graph.store.tail import RETRACTABLE
 
-FORMAT: Final = 7
+FORMAT: Final = 8
 IMPORTING: Final = -1000 - FORMAT
 """The format while a log is being imported, so that nothing opens what is not whole."""
 
@@ -66,7 +66,8 @@ SCHEMA: Final = (
     *populations.SCHEMA,
 )
 FIRST: Final = """
-MERGE (l:_Log {one: 1}) ON CREATE SET l.seq = 0, l.recordedAt = 0, l.frontier = '', l.format = $format
+MERGE (l:_Log {one: 1})
+ON CREATE SET l.seq = 0, l.recordedAt = datetime({epochMillis: 0}), l.frontier = '', l.format = $format
 RETURN l.format
 """
 # What is returned must not be read before the lock is there: `SET l.seq = l.seq` reads it first, and returns that.
@@ -128,7 +129,7 @@ CREATE (p)-[:_PART]->(w)
 
 async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
     """Put `items` into the graph and move the end of the log to `head`."""
-    end = {"seq": head.sequence, "recorded_at": head.recorded_at, "frontier": head.frontier.dump()}
+    end = {"seq": head.sequence, "recorded_at": zoned(head.recorded_at), "frontier": head.frontier.dump()}
     for start in range(0, len(items), _BATCH):
         batch = items[start : start + _BATCH]
         keys = [(item.entry.sequence, key) for item in batch for key in item.entry.record.keys]

@@ -22,7 +22,7 @@ from descentd.graph.store.neo4j.schema import FORMAT, TYPES, derive, mirror, sho
 from descentd.graph.store.neo4j.times import SECOND, moment_of, zoned
 from descentd.graph.store.operational import Accounts
 
-OLDER: Final = (2, 3, 4, 5, 6, -2, -3, -4, -5, -6)
+OLDER: Final = tuple(sign * format for sign in (1, -1) for format in range(2, FORMAT))
 """Formats that can be upgraded; a negative one is what an upgrade that was broken off left of it."""
 
 _BATCH: Final = 10_000
@@ -57,8 +57,12 @@ _COUNTED: Final = (
     ("_Destination", "until", 1),
     ("_Arrival", "sent", SECOND),
     ("_Event", "at", 1),
+    ("_Log", "recordedAt", 1),
 )
-"""The moments beside the log, which formats before 6 counted since 1970 UTC, and in how many microseconds."""
+"""The moments beside records, which formats before 6 counted since 1970 UTC, and in how many microseconds.
+
+That of the end of the log was counted until 7.
+"""
 _NUMBERS: Final = """
 MATCH (n:{0}) WHERE valueType(n.{1}) = 'INTEGER NOT NULL' WITH n LIMIT {2} RETURN elementId(n), n.{1}
 """
