@@ -18,7 +18,8 @@ told apart by their exact text. Decisions of that time hold no edition.
 2: a GO counted on though something that the version came from was retracted after it.
 3: the statistics were those of the first edition (evaluation/editions.py).
 4: they were those of the second.
-5: they were those of the third.
+5: they were those of the third, and a rule passed that would not hold for every answer to what is not known:
+`erosion.verdict != "ERODED"` where that is UNKNOWN, `probes.reproduced == 0` where some were not run.
 """
 
 _DAY: Final = 86_400_000_000

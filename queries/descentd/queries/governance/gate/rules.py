@@ -1,18 +1,22 @@
 """The evaluation of a rule for a version: it holds, it fails, or evidence is missing, which never passes."""
 
+import copy
+import itertools
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from descentd.graph.model.reach import ExposureVerdict
+from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.governance.cel.engine import Undecided
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.cel.sandbox import SPENT, Allowance
 from descentd.queries.governance.gate.context import EDITION
 from descentd.queries.governance.gate.explain import explain
 from descentd.queries.governance.policies import Rule
-from descentd.queries.prose import capitalized
+from descentd.queries.prose import capitalized, conjunction
 
 
 class GateOutcome(StrEnum):
@@ -32,6 +36,15 @@ class Missing:
 
 Bindings = Mapping[str, object]
 """What an expression sees, by variable; `metrics` holds results by metric, each a mapping of fields."""
+
+UNKNOWN: Final = ErosionVerdict.UNKNOWN.value
+"""What verdicts are called, of erosion and of exposure, where evidence is missing."""
+
+_VERDICTS: Final = tuple(one.value for one in ErosionVerdict if one is not ErosionVerdict.UNKNOWN)
+_EXPOSURES: Final = tuple(one.value for one in ExposureVerdict if one is not ExposureVerdict.UNKNOWN)
+_RUN: Final = ("resisted", "reproduced")
+_MOST_ANSWERS: Final = 64
+"""Combinations of what is UNKNOWN that a rule is tried with; with more it is not decided."""
 
 _MEASURED: Final = frozenset({"value", "badness", "newest_badness", "contaminated"})
 """Fields of a result that a rule may not speak of where they are not known: the others are null then, by nature."""
@@ -70,6 +83,8 @@ def judge(rule: Rule, seen: Bindings, edition: int = EDITION, allowance: Allowan
         unknown = _unknown(rule.expression, seen)
         reason = f"{unknown} is not known, and {error}" if unknown and "null" in str(error) else str(error)
         return Judgement(GateOutcome.INCOMPLETE, f"It cannot be decided: {reason}.", saw)
+    if value is True and edition > 5 and (open_question := _open_question(rule.expression, variables, allowance)):
+        return Judgement(GateOutcome.INCOMPLETE, open_question, saw)
     if value is True:
         return Judgement(GateOutcome.PASSED, rule.message or rule.source, saw)
     if value is False:
@@ -82,6 +97,60 @@ def judge(rule: Rule, seen: Bindings, edition: int = EDITION, allowance: Allowan
 def _evaluated(expression: Expression, variables: Bindings, edition: int, allowance: Allowance | None) -> object:
     evaluate = expression.evaluate if edition > 1 else expression.evaluate_as_first
     return evaluate(variables, allowance)
+
+
+def _open_question(expression: Expression, variables: Bindings, allowance: Allowance | None) -> str | None:
+    """Why a rule that holds for what is not known does not pass: with some answer it would not. None where it would."""
+    unknown = list(_unknown_answers(expression, variables))
+    if not unknown:
+        return None
+    message = f"It cannot be decided: it holds only as long as {conjunction([one.name for one in unknown])}."
+    if math.prod(len(one.answers) for one in unknown) > _MOST_ANSWERS:
+        return message
+    for answers in itertools.product(*(one.answers for one in unknown)):
+        supposed = copy.deepcopy(dict(variables))
+        for one, answer in zip(unknown, answers, strict=True):
+            part: Any = supposed
+            for name in one.path[:-1]:
+                part = part[name]
+            part[one.path[-1]] = answer
+        try:
+            if expression.evaluate(supposed, allowance) is not True:
+                return message
+        except Undecided:
+            return message
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknown:
+    """What is not known, in words, where it stands among the variables, and what it might be."""
+
+    name: str
+    path: tuple[str, ...]
+    answers: Sequence[object]
+
+
+def _unknown_answers(expression: Expression, variables: Bindings) -> Iterator[_Unknown]:
+    """What a rule speaks of and is not known, unless the rule names that case: UNKNOWN, or how many were `not_run`."""
+    probes: Any = variables.get("probes", {})
+    if probes.get("not_run") and "not_run" not in expression.fields:
+        for_all = [probes | {"not_run": 0, name: probes[name] + probes["not_run"]} for name in _RUN]
+        yield _Unknown("probes were not run", ("probes",), for_all)
+    if UNKNOWN in expression.fields:
+        return
+    if "verdict" in expression.fields:
+        for path in (("erosion",), ("erosion", "since_serving")):
+            of: Any = variables
+            for name in path:
+                of = of.get(name) if of is not None and (name in expression.fields or name == "erosion") else None
+            if of is not None and of["verdict"] == UNKNOWN:
+                yield _Unknown(f"{'.'.join(path)}.verdict is {UNKNOWN}", (*path, "verdict"), _VERDICTS)
+    populations: Any = variables.get("populations")
+    for attribute, value in sorted(expression.populations):
+        if populations[attribute][value] == UNKNOWN:
+            of = f'populations["{attribute}"]["{value}"] is {UNKNOWN}'
+            yield _Unknown(of, ("populations", attribute, value), _EXPOSURES)
 
 
 def _lacking(expression: Expression, seen: Bindings) -> str | None:
