@@ -17,7 +17,7 @@ from joserfc.jwk import ECKey, Key, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.registry import HeaderParameter
 
-from descentd.app.auth.oidc import OIDCVerifier
+from descentd.app.auth.oidc import OIDCVerifiers
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import InvalidInput, Unauthenticated
@@ -228,7 +228,7 @@ async def test_a_file_of_keys_holds_no_secrets(tmp_path: Path) -> None:
 async def test_roles(tmp_path: Path, claim: str, mapping: Any, given: dict[str, Any], roles: set[str]) -> None:
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [RSA.as_dict(private=False)]}))
-    identities = OIDCVerifier(settings(str(file), oidc_roles_claim=claim, oidc_roles=mapping))
+    identities = OIDCVerifiers(settings(str(file), oidc_roles_claim=claim, oidc_roles=mapping))
     identity = await identities.verified(signed(**given))
     assert {role.value for role in identity.roles} == roles
 
@@ -236,7 +236,7 @@ async def test_roles(tmp_path: Path, claim: str, mapping: Any, given: dict[str, 
 async def test_a_person_by_another_claim(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     file.write_text(json.dumps({"keys": [RSA.as_dict(private=False)]}))
-    identities = OIDCVerifier(settings(str(file), oidc_person_claim="email"))
+    identities = OIDCVerifiers(settings(str(file), oidc_person_claim="email"))
     assert (await identities.verified(signed(email="ada@example.org"))).person == "ada@example.org"
     with pytest.raises(Unauthenticated):
         await identities.verified(signed())
@@ -372,3 +372,88 @@ async def test_a_namesake_from_another_source_is_another_person(provider: Identi
     async with serving(provider.url, oidc_person_prefix=None, store=store_file) as client:
         assert "errors" not in (await ask(client, signed(actor="ada"), REGISTER)).json()
         assert "errors" not in (await ask(client, own, REVIEW)).json()
+
+
+CI = "https://ci.example"
+
+
+def ci(keys: str, **more: Any) -> dict[str, Any]:
+    return {"issuer": CI, "audience": "ci", "jwks": keys, "roles_claim": "sub", "roles": {"job": ["registrar"]}} | more
+
+
+@pytest.fixture
+def keys_of_ci(tmp_path: Path) -> str:
+    """The file of the public keys of a second issuer."""
+    file = tmp_path / "ci.json"
+    file.write_text(json.dumps({"keys": [NEXT.as_dict(private=False)]}))
+    return str(file)
+
+
+def signed_by_ci(**other: Any) -> str:
+    return signed(NEXT, "ES256", **{"iss": CI, "aud": "ci", "sub": "job", "roles": None, **other})
+
+
+async def test_several_issuers_each_by_its_own_keys_audience_and_claims(
+    provider: IdentityProvider, keys_of_ci: str
+) -> None:
+    """People are known by one, and CI's jobs by another; namesakes are told apart."""
+    async with serving(provider.url, oidc_person_prefix=None, oidc_others=[ci(keys_of_ci)]) as client:
+        for token, person in (
+            (signed(sub="job"), "issuer.example:job"),
+            (signed_by_ci(), "ci.example:job"),
+            (signed_by_ci(actor="ada"), "ci.example:ada"),
+        ):
+            me = (await ask(client, token, "{ me { person roles } }")).json()["data"]["me"]
+            assert me == {"person": person, "roles": ["registrar"]}
+        for wrong in (
+            signed(iss=CI, aud="ci", sub="job"),
+            signed(NEXT, "ES256"),
+            signed_by_ci(aud=AUDIENCE),
+            signed(aud="ci"),
+            signed_by_ci(iss="https://evil.example"),
+            signed_by_ci(iss=["https://ci.example"]),
+            signed_by_ci(exp=NOW - 3600),
+        ):
+            assert (await ask(client, wrong)).status_code == 401
+
+
+async def test_an_issuer_that_is_away_does_not_keep_those_of_another_out(
+    provider: IdentityProvider, keys_of_ci: str
+) -> None:
+    async with serving(provider.url + "-moved", oidc_others=[ci(keys_of_ci)]) as client:
+        assert (await ask(client, signed())).status_code == 503
+        assert (await ask(client, signed_by_ci(), REGISTER)).json()["data"]["register"]["records"]
+
+
+async def test_one_that_is_named_beside_none_is_the_only_one(keys_of_ci: str) -> None:
+    none = {"oidc_issuer": None, "oidc_audience": None, "oidc_jwks": None, "oidc_person_prefix": None}
+    async with serving("", **none, oidc_others=[ci(keys_of_ci)]) as client:
+        assert (await ask(client, signed_by_ci())).status_code == 200
+        assert (await ask(client, signed())).status_code == 401
+        assert (await ask(client, None)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("others", "reason"),
+    [
+        ([{"issuer": ISSUER, "audience": "x"}], "named twice"),
+        ([{"issuer": "https://issuer.example/b", "audience": "x"}], "would have the same names"),
+        ([{"issuer": CI, "audience": "x", "algorithms": ["HS256"]}], "leave out 'HS256'"),
+        ([{"issuer": CI, "audience": "x", "jwks": "http://ci.example/jwks"}], "changed on the way"),
+    ],
+)
+def test_issuers_that_are_not_told_apart_stop_the_start(others: list[dict[str, Any]], reason: str) -> None:
+    with pytest.raises(InvalidInput, match=reason):
+        create(settings("https://issuer.example/jwks", oidc_person_prefix=None, oidc_others=others))
+
+
+def test_others_are_set_by_a_variable(keys_of_ci: str, store_file: str) -> None:
+    others = json.dumps([ci(keys_of_ci)])
+    with ServerProcess(store_file, DESCENT_OIDC_OTHERS=others) as server, server.client() as client:
+        headers = {"Authorization": f"Bearer {signed_by_ci()}"}
+        assert client.post("/graphql", json={"query": REGISTER}, headers=headers).status_code == 200
+        assert client.post("/graphql", json={"query": REGISTER}).status_code == 401
+    for wrong in ("{", '[{"issuer": "https://ci.example"}]', json.dumps([ci(keys_of_ci, colour="red")])):
+        done = call("serve", "--store", store_file, "--port", "0", DESCENT_OIDC_OTHERS=wrong)
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert "DESCENT_OIDC_OTHERS" in done.stderr

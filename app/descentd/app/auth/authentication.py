@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from descentd.app.auth.oidc import OIDCVerifier
+from descentd.app.auth.oidc import OIDCVerifiers
 from descentd.app.auth.tokens import PREFIX, hash_of, is_secret
 from descentd.graph.model.accounts import AccessRole, Token
 from descentd.graph.model.clock import now
@@ -57,7 +57,7 @@ class Authenticator:
     def __init__(
         self,
         accounts: Callable[[], Accounts],
-        verifier: OIDCVerifier | None,
+        verifier: OIDCVerifiers | None,
         *,
         closed: bool,
         key: Callable[[], bytes | None] = lambda: None,
@@ -121,7 +121,7 @@ class Authenticator:
             )
         return await self.recall(hash_of(secret, self._key()))
 
-    async def _by_identity(self, verifier: OIDCVerifier, secret: str) -> Principal:
+    async def _by_identity(self, verifier: OIDCVerifiers, secret: str) -> Principal:
         identity = await verifier.verified(secret)
         credential = "oidc" if identity.job is None else f"oidc {identity.job}"
         return Principal(identity.person, identity.roles, credential, expires_at=identity.expires_at)

@@ -4,10 +4,10 @@ So CI registers with a token that lives for minutes and no secret that is stored
 that person: otherwise whoever starts a job that registers a version could review the version.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, InvalidClaimError, JoseError, MissingClaimError
@@ -15,6 +15,8 @@ from joserfc.jws import JWSRegistry, extract_compact
 from joserfc.jwt import JWTClaimsRegistry
 
 from descentd.app.auth.jwks import JWKS
+from descentd.app.http import strict_json
+from descentd.app.server.oidc_issuer import OIDCIssuer
 from descentd.app.server.settings import Settings
 from descentd.graph.model import accounts
 from descentd.graph.model.accounts import AccessRole
@@ -42,37 +44,47 @@ class OIDCIdentity:
     job: str | None = None
 
 
-class OIDCVerifier:
-    """The tokens of one issuer for one audience."""
+class OIDCVerifiers:
+    """The tokens of all issuers of the settings: each has to be one of the issuer that it names."""
 
     def __init__(self, settings: Settings) -> None:
         """Raises InvalidInput for settings that are incomplete or contradict each other."""
-        if not (settings.oidc_issuer and settings.oidc_audience):
-            raise InvalidInput("An identity provider is named by DESCENT_OIDC_ISSUER and _AUDIENCE: set both.")
-        unknown = set(settings.oidc_algorithms) - ALGORITHMS
-        if unknown or not settings.oidc_algorithms:
+        self._by_issuer = {one.issuer: OIDCVerifier(one) for one in settings.oidc_issuers}
+
+    def check(self) -> None:
+        """As OIDCVerifier does, of each."""
+        for verifier in self._by_issuer.values():
+            verifier.check()
+
+    async def verified(self, token: str) -> OIDCIdentity:
+        """As OIDCVerifier does. A token that names none of the issuers is refused by the first."""
+        first = next(iter(self._by_issuer.values()))
+        return await self._by_issuer.get(_named_issuer(token), first).verified(token)
+
+
+class OIDCVerifier:
+    """The tokens of one issuer for one audience."""
+
+    def __init__(self, issuer: OIDCIssuer) -> None:
+        """Raises InvalidInput for settings that contradict each other."""
+        unknown = set(issuer.algorithms) - ALGORITHMS
+        if unknown or not issuer.algorithms:
             raise InvalidInput(
                 f"DESCENT_OIDC_ALGORITHMS may hold {', '.join(sorted(ALGORITHMS))}: "
                 f"leave out {', '.join(map(repr, sorted(unknown))) or 'none'}."
             )
-        if settings.oidc_jwks:
-            self._keys = JWKS(settings.oidc_jwks, settings.oidc_refetch)
+        if issuer.jwks:
+            self._keys = JWKS(issuer.jwks, issuer.refetch)
         else:
-            self._keys = JWKS(discovery_url(settings.oidc_issuer), settings.oidc_refetch, settings.oidc_issuer)
-        self._required = settings.oidc_required_claims
-        self._prefix = person_prefix(settings)
-        self._registry = JWSRegistry(algorithms=settings.oidc_algorithms, strict_check_header=False)
-        self._person_claim = settings.oidc_person_claim
-        self._actor_claim = settings.oidc_actor_claim
-        self._roles_claim = settings.oidc_roles_claim
-        self._roles = settings.oidc_roles
+            self._keys = JWKS(discovery_url(issuer.issuer), issuer.refetch, issuer.issuer)
+        self._of = issuer
+        self._registry = JWSRegistry(algorithms=issuer.algorithms, strict_check_header=False)
         self._claims = JWTClaimsRegistry(
-            leeway=settings.oidc_leeway,
-            iss={"essential": True, "value": settings.oidc_issuer},
-            aud={"essential": True, "value": settings.oidc_audience},
+            leeway=issuer.leeway,
+            iss={"essential": True, "value": issuer.issuer},
+            aud={"essential": True, "value": issuer.audience},
             exp={"essential": True},
         )
-        self._leeway = settings.oidc_leeway
 
     def check(self) -> None:
         """Raise InvalidInput where the keys are to be in a file, and cannot be had from it."""
@@ -96,18 +108,18 @@ class OIDCVerifier:
             raise Unauthenticated("The token is not one that the identity provider signed: get a new one.") from None
 
     def _check_required(self, claims: Mapping[str, Any]) -> None:
-        for name, accepted in self._required.items():
+        for name, accepted in self._of.required_claims.items():
             if not set(_texts(_look_up(claims, name))) & set(accepted):
                 raise Unauthenticated(f"The token's claim {name} is not one that this registry accepts.")
 
     def _identity(self, claims: Mapping[str, Any]) -> OIDCIdentity:
-        person = self._person(claims, self._person_claim)
+        person = self._person(claims, self._of.person_claim)
         job = None
-        if self._actor_claim and _look_up(claims, self._actor_claim) is not None:
-            job, person = person, self._person(claims, self._actor_claim)
-        expires = (int(claims["exp"]) + self._leeway) * 1_000_000
+        if self._of.actor_claim and _look_up(claims, self._of.actor_claim) is not None:
+            job, person = person, self._person(claims, self._of.actor_claim)
+        expires = (int(claims["exp"]) + self._of.leeway) * 1_000_000
         nonce = claims.get("nonce")
-        roles = self._roles_of(_look_up(claims, self._roles_claim))
+        roles = self._roles_of(_look_up(claims, self._of.roles_claim))
         return OIDCIdentity(person, roles, expires, nonce if isinstance(nonce, str) else None, job)
 
     def _person(self, claims: Mapping[str, Any], claim: str) -> str:
@@ -115,13 +127,13 @@ class OIDCVerifier:
         if not isinstance(given, str):
             raise Unauthenticated(f"The token's claim {claim} names no person: have it added.")
         try:
-            return accounts.person(self._prefix + given)
+            return accounts.person(self._of.prefix + given)
         except InvalidInput as error:
             raise Unauthenticated(f"The token's claim {claim} names nobody. {error.message}") from None
 
     def _roles_of(self, given: Any) -> frozenset[AccessRole]:
         """The roles of a claim, whose texts are compared whole: a space may be part of what somebody else named."""
-        roles = (self._roles.get(value, ()) if self._roles else _named(value) for value in _texts(given))
+        roles = (self._of.roles.get(value, ()) if self._of.roles else _named(value) for value in _texts(given))
         return frozenset(role for some in roles for role in some)
 
 
@@ -130,11 +142,15 @@ def discovery_url(issuer: str) -> str:
     return f"{issuer.rstrip('/')}/.well-known/openid-configuration"
 
 
-def person_prefix(settings: Settings) -> str:
-    """What the names of an issuer's people begin with, so that nobody else has them: its host, unless it is set."""
-    if settings.oidc_person_prefix is not None:
-        return settings.oidc_person_prefix
-    return f"{urlsplit(settings.oidc_issuer or '').hostname or settings.oidc_issuer}:"
+def _named_issuer(token: str) -> str:
+    """The issuer that a token names, which nothing vouches for yet; empty where it names none."""
+    try:
+        _, body, _ = token.split(".")
+        claims = strict_json.read(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), "The token")
+    except (ValueError, InvalidInput):
+        return ""
+    found = claims.get("iss") if isinstance(claims, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _texts(given: Any) -> list[str]:

@@ -51,7 +51,7 @@ class OIDCLogin:
         self._issuer = settings.oidc_issuer or ""
         self._scope = settings.oidc_scope
         # An ID token is for the client that asked for it, and not for the audience of the API.
-        self._verifier = OIDCVerifier(settings.model_copy(update={"oidc_audience": self._client}))
+        self._verifier = OIDCVerifier(settings.oidc_issuers[0].model_copy(update={"audience": self._client}))
         self._known: Mapping[str, str] | None = None
         self._asked = -_OLDEST
 

@@ -17,7 +17,7 @@ from descentd.app.auth.audit_log import AuditLog
 from descentd.app.auth.authentication import Authenticator
 from descentd.app.auth.authorization import FIELDS, PAGES, Table
 from descentd.app.auth.authorization import TOOLS as TOOL_ROLES
-from descentd.app.auth.oidc import OIDCVerifier
+from descentd.app.auth.oidc import OIDCVerifiers
 from descentd.app.auth.oidc_login import OIDCLogin
 from descentd.app.auth.token_key import TokenKey
 from descentd.app.checkpoints.answers import AnswerSigner
@@ -180,7 +180,7 @@ def _access_control(settings: Settings, lifespan: Lifespan) -> AccessControl:
     def accounts() -> Accounts:
         return lifespan.registry.store.accounts
 
-    verifier = OIDCVerifier(settings) if settings.oidc else None
+    verifier = OIDCVerifiers(settings) if settings.oidc else None
     closed = verifier is not None or not settings.loopback
     return AccessControl(
         Authenticator(accounts, verifier, closed=closed, key=TokenKey(settings).read), AuditLog(accounts)

@@ -17,7 +17,7 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from descentd.app.auth.oidc import OIDCVerifier
+from descentd.app.auth.oidc import OIDCVerifiers
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.notifications.dispatcher import destinations_of
 from descentd.app.server import logging
@@ -64,7 +64,7 @@ def _check(settings: Settings) -> None:
     Signer.of(settings)
     settings.session_secret()
     if settings.oidc:
-        OIDCVerifier(settings).check()
+        OIDCVerifiers(settings).check()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from descentd.app.server.oidc_issuer import OIDCIssuer, check_distinct
 from descentd.graph.inputs.base import expectation
 from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import InvalidInput
@@ -155,6 +156,9 @@ class Settings(BaseSettings):
     oidc_roles: Mapping[str, tuple[AccessRole, ...]] = {}
     """The roles that a value of that claim stands for; without any, the values that are names of roles count."""
 
+    oidc_others: tuple[OIDCIssuer, ...] = ()
+    """Further identity providers whose tokens are taken; people sign in from browsers at the one above."""
+
     session_key: Annotated[str | None, Field(repr=False, min_length=32)] = None
     """What the sessions of browsers are signed with, the same for all workers; random at each start unless given."""
 
@@ -194,7 +198,20 @@ class Settings(BaseSettings):
     @property
     def oidc(self) -> bool:
         """Whether an identity provider is named."""
-        return any((self.oidc_issuer, self.oidc_audience, self.oidc_jwks))
+        return any((self.oidc_issuer, self.oidc_audience, self.oidc_jwks, self.oidc_others))
+
+    @property
+    def oidc_issuers(self) -> tuple[OIDCIssuer, ...]:
+        """All identity providers; raises InvalidInput where one is named by half, or two are not told apart."""
+        found: tuple[OIDCIssuer, ...] = ()
+        if self.oidc_issuer or self.oidc_audience or self.oidc_jwks:
+            if not (self.oidc_issuer and self.oidc_audience):
+                raise InvalidInput("An identity provider is named by DESCENT_OIDC_ISSUER and _AUDIENCE: set both.")
+            own = {name: getattr(self, f"oidc_{name}") for name in OIDCIssuer.model_fields}
+            found = (OIDCIssuer(**own),)
+        found += self.oidc_others
+        check_distinct(found)
+        return found
 
     @property
     def https(self) -> bool:
