@@ -4,12 +4,20 @@ Each case is tried with our own file in tests/support/cases and, where ../shared
 of that number there, which recreates a public report about another tool.
 """
 
+import json
+import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 
 from descent import InvalidManifest, load_manifest
+from descentd.app.server.main import create
+from descentd.app.server.settings import Settings
+from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import Cycle, DescentError, Invalid
 from descentd.graph.model.kinds import Kind
@@ -21,6 +29,7 @@ from descentd.graph.store.memory import MemoryStore
 from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.report import erosion
 from descentd.queries.registry import Registry
+from descentd.queries.retractions import retract
 from tests.conftest import SHARED
 from tests.support.registries import opened
 from tests.support.saved_operations import ask
@@ -65,6 +74,12 @@ async def refused(registry: Registry, file: Path) -> list[DescentError]:
     return list(error.value.problems) if isinstance(error.value, Invalid) else [error.value]
 
 
+def test_no_case_is_left_out(cases: Path) -> None:
+    """Each file of the folder is of a case that a test here asks for."""
+    asked = set(re.findall(r'"(\d\db?)"', Path(__file__).read_text("utf-8")))
+    assert {file.name.partition("-")[0] for file in cases.glob("[0-9]*")} <= asked
+
+
 def checked(file: Path) -> list[Problem]:
     """What `descent check` reports of a manifest."""
     with pytest.raises(InvalidManifest) as error:
@@ -85,6 +100,29 @@ async def test_03_a_result_of_the_future(registry: Registry, cases: Path) -> Non
     [problem] = await refused(registry, found(cases, "03"))
     assert problem.field == "evaluations[0].evaluatedAt"
     assert "ahead of the registry's clock" in problem.message
+
+
+async def test_03b_a_result_of_now_counts(registry: Registry, cases: Path) -> None:
+    """What was refused as a result of the future does not outlive it."""
+    given = load_manifest(found(cases, "03")).content
+    await register(registry.committer, ManifestInput.read({"models": given["models"]}), "ana")
+    file = found(cases, "03b")
+    await send(registry, file)
+    [evaluation] = load_manifest(file).content["evaluations"]
+    answer = await ask(registry, "Trend", of=evaluation["subject"], metric="toxic_frac")
+    [point] = [point for series in answer["series"] for point in series["points"]]
+    assert point["value"] == evaluation["metrics"][0]["value"]
+
+
+@pytest.mark.parametrize("case", ["06", "12", "13"])
+async def test_what_is_the_same_under_two_names_is_compared(registry: Registry, cases: Path, case: str) -> None:
+    """06: no settings and empty ones; 12: ratios on their logarithm; 13: aliases of the catalogue."""
+    file = found(cases, case)
+    await send(registry, file)
+    [*_, head] = load_manifest(file).content["models"]
+    answer = await erosion(registry, f"model:{head['name']}@{head['version']}", None, None)
+    verdict = answer.assessment.verdict
+    assert verdict in ({ErosionVerdict.STABLE, ErosionVerdict.IMPROVED} if case == "12" else {ErosionVerdict.ERODED})
 
 
 async def test_07_an_untrimmed_value(registry: Registry, cases: Path) -> None:
@@ -129,6 +167,49 @@ async def test_11_refusals_on_record_clear_nothing(registry: Registry, cases: Pa
     assert [one.field for one in broken] == ["metrics[0].name"] * len(records)
 
 
+@asynccontextmanager
+async def served() -> AsyncIterator[httpx2.AsyncClient]:
+    app = create(Settings(store="memory:"))
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            yield client
+
+
+def message(file: Path) -> Any:
+    return json.loads(file.read_text("utf-8").partition("```json")[2].partition("```")[0])
+
+
+INCIDENTS = "{ incidents { edges { node { title status labels } } } }"
+
+
+async def incidents(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
+    answer = (await client.post("/graphql", json={"query": INCIDENTS})).json()
+    return [edge["node"] for edge in answer["data"]["incidents"]["edges"]]
+
+
+async def test_14_firing_that_comes_after_resolved(cases: Path) -> None:
+    """One alert is one incident, and over; with another start it is another."""
+    body = message(found(cases, "14"))
+    [alert] = body["alerts"]
+    async with served() as client:
+        for status, ends in (("firing", alert["endsAt"]), ("resolved", "2026-06-01T00:00:00Z"), ("firing", None)):
+            sent = body | {"status": status, "alerts": [alert | {"status": status, "endsAt": ends or alert["endsAt"]}]}
+            assert (await client.post("/webhooks/alertmanager", json=sent)).status_code == 200
+        assert [one["status"] for one in await incidents(client)] == ["RESOLVED"]
+        anew = body | {"alerts": [alert | {"startsAt": "2026-06-02T00:00:00Z"}]}
+        assert (await client.post("/webhooks/alertmanager", json=anew)).status_code == 200
+        assert sorted(one["status"] for one in await incidents(client)) == ["OPEN", "RESOLVED"]
+
+
+async def test_15_an_artifact_without_a_digest(cases: Path) -> None:
+    body = message(found(cases, "15"))
+    async with served() as client:
+        assert (await client.post("/webhooks/cloudevents", json=body)).status_code == 200
+        [incident] = await incidents(client)
+    assert body["data"]["subject"]["content"]["artifactId"] in incident["title"]
+
+
 async def test_16_the_next_version(registry: Registry, cases: Path) -> None:
     """It follows the highest version; a date or a build is not counted up."""
     await send(registry, found(cases, "16"))
@@ -165,6 +246,48 @@ async def test_18_keys_of_a_harness(registry: Registry, cases: Path) -> None:
         await register(registry.committer, ManifestInput.read(given), "ana")
     for key, problem in zip(keys, unknown.value.problems, strict=True):
         assert f"did you mean {key.partition(',')[0]}?" in problem.message
+
+
+async def test_19_retracted_by_mistake(registry: Registry, cases: Path) -> None:
+    """The conflict says that the other is retracted, and there is a way back."""
+    assert found(cases, "19").is_file()
+    build = {"name": "c19", "config": {"a": 2}}
+
+    async def again() -> list[str]:
+        with pytest.raises(DescentError) as conflict:
+            await register(registry.committer, ManifestInput.read({"models": [build | {"version": "3"}]}), "ana")
+        return [
+            one.message
+            for one in ([*conflict.value.problems] if isinstance(conflict.value, Invalid) else [conflict.value])
+        ]
+
+    await register(registry.committer, ManifestInput.read({"models": [build | {"version": "2"}]}), "ana")
+    asked = {"subjects": ["model:c19@2"], "reason": "Wrong one, sorry."}
+    gone = await retract(registry, RetractionInput.read(asked), "rita")
+    [said] = await again()
+    assert "retracted" in said
+    await retract(registry, RetractionInput.read({"subjects": [gone.id], "reason": "It was right."}), "rita")
+    record = '{ entity(ref: "model:c19@2") { retracted } }'
+    assert (await ask(registry, record)) == {"retracted": False}
+    [said] = await again()
+    assert "retracted" not in said
+
+
+async def test_24_assembled_and_then_trained(registry: Registry, cases: Path) -> None:
+    """A merge that was trained afterwards is undocumented, so it is not known what it learned from."""
+    file = found(cases, "24")
+    await send(registry, file)
+    given = load_manifest(file).content
+    [value] = [one["value"] for one in given["datasets"][0]["partitions"][0]["population"]]
+    merged = f"model:{given['models'][-1]['name']}@1"
+    for asked, verdict in ((value, "TRAINED"), ("sw", "UNKNOWN")):
+        population = {"all": [{"attribute": "lang", "values": [asked]}]}
+        text = """query ($p: PopulationInput!) {
+          trainedOn(population: $p) { versions { edges { verdict node { ref } } } }
+        }"""
+        edges = (await ask(registry, text, p=population))["versions"]["edges"]
+        found_verdicts = {edge["node"]["ref"]: edge["verdict"] for edge in edges}
+        assert found_verdicts[merged] == verdict
 
 
 async def test_20_lineage_that_is_learned_later(registry: Registry, cases: Path) -> None:
