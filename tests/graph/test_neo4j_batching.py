@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 import pytest
 
 from descentd.graph.model.errors import Unavailable
-from descentd.graph.store.neo4j.batching import BatchLoader
+from descentd.graph.store.gathering import BatchLoader
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Record
-from descentd.graph.store.neo4j.batching import MOST
+from descentd.graph.store.gathering import MOST
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.support.histories import adding
 from tests.support.neo4j_server import Neo4jServer

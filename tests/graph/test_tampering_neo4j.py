@@ -15,6 +15,7 @@ from neo4j.time import DateTime
 
 from descentd.graph.model.chain import Chain
 from descentd.graph.model.clock import now
+from descentd.graph.model.derived import LOOK_ALIKE
 from descentd.graph.pruning import prune
 from descentd.graph.store.neo4j.batching import CachedReads
 from descentd.graph.store.neo4j.store import Neo4jStore
@@ -37,6 +38,9 @@ NOT_COVERED = {
     ("_Log", "format"): "with another one the registry is not opened",
 }
 """What a change of is not found, and why."""
+
+NODES = f"MATCH (n) WHERE NOT n:_Key OR NOT n.value STARTS WITH '{LOOK_ALIKE}'"
+"""All but keys of names that look alike, which early registries have none of: one may be missing."""
 
 EVERY = 1 if PROFILE == "thorough" else 20
 """Of what there is to change, the tests try every so-manieth."""
@@ -127,7 +131,7 @@ async def test_what_was_not_touched_is_right(lab: Lab) -> None:
 
 async def test_each_property_of_each_label(lab: Lab) -> None:
     found = await lab.rows(
-        "MATCH (n) UNWIND labels(n) AS label UNWIND keys(n) AS name WITH label, name, min(elementId(n)) AS id "
+        f"{NODES} UNWIND labels(n) AS label UNWIND keys(n) AS name WITH label, name, min(elementId(n)) AS id "
         "MATCH (n) WHERE elementId(n) = id RETURN label, name, id, n[name] ORDER BY label, name"
     )
     labels = {row[0] for row in found}
@@ -141,7 +145,7 @@ async def test_each_property_of_each_label(lab: Lab) -> None:
 
 
 async def test_a_property_and_a_label_that_are_not_ours(lab: Lab) -> None:
-    found = await lab.rows("MATCH (n) UNWIND labels(n) AS label RETURN label, min(elementId(n)) ORDER BY label")
+    found = await lab.rows(f"{NODES} UNWIND labels(n) AS label RETURN label, min(elementId(n)) ORDER BY label")
     for label, id in found[:: max(1, EVERY // 4)]:
         at = "MATCH (n) WHERE elementId(n) = $id"
         for tampering in (f"{at} SET n.foreign = 1", f"{at} SET n:Foreign", f"{at} REMOVE n:{label}"):

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from descentd.graph.model.derived import LOOK_ALIKE
 from descentd.graph.store.neo4j import operational
 from descentd.graph.store.neo4j.schema import SCHEMA
 from descentd.graph.store.neo4j.store import Neo4jStore
@@ -136,7 +137,9 @@ async def test_one_of_each_type_and_each_label_is_missed(store: Neo4jStore, neo4
         assert await problem_after(store, neo4j_server, tampering), type
     assert {"Record", "_Key", "_Log", "_Whole", "_Attribute", "_Complete", "_Undocumented", "_Twin"} <= set(labels)
     for label in labels:
-        tampering = f"MATCH (n:{label}) WITH n LIMIT 1 DETACH DELETE n"
+        # Early registries have no keys of names that look alike, so that one may be missing.
+        kept = f"coalesce(n.value, '') STARTS WITH '{LOOK_ALIKE}'"
+        tampering = f"MATCH (n:{label}) WHERE NOT {kept} WITH n LIMIT 1 DETACH DELETE n"
         assert await problem_after(store, neo4j_server, tampering), label
 
 

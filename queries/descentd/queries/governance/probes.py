@@ -114,6 +114,8 @@ async def due_for_existing(registry: Registry, weakness: Entry, first: int) -> P
 
 async def weaknesses(registry: Registry, version: int, upto: int) -> list[Entry]:
     """The weaknesses documented on a version or on anything that it came from, retracted ones left out; log order."""
+    if not await registry.all_of(Kind.VULNERABILITY, upto):
+        return []
     links = await registry.store.links([version, *await registry.origins(version, upto)], {Role.AFFECTS}, inward=True)
     sources = sorted({link.source for link in links if link.source <= upto})
     briefs = await registry.store.briefs(sources) if sources else []

@@ -1,4 +1,4 @@
-"""Shared statements: batched look-ups, cached reads, and a single search for equal simultaneous requests.
+"""Shared statements: prefetched look-ups, cached reads, and a single search for equal simultaneous requests.
 
 Each statement costs a round trip and much of the driver, whatever it asks. What a record is never changes, so that none
 is read twice while there is room.
@@ -12,49 +12,12 @@ from typing import Any, Final, Generic, TypeVar
 from typing_extensions import override
 
 from descentd.graph.cache import Cache
-from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
-from descentd.graph.store.base import Link, Proposal, Reads
-from descentd.graph.store.batch import Located
+from descentd.graph.store.base import Proposal
+from descentd.graph.store.gathering import MOST, BatchLoader, GatheredReads
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.reads import Neo4jReads
-
-Key = TypeVar("Key", bound=Hashable)
-Value = TypeVar("Value")
-
-MOST: Final = 100
-"""Who asks for more than this at once would have others wait, and asks alone."""
-
-
-class BatchLoader(Generic[Key, Value]):
-    """Asks for keys, one statement at a time, which begins after everybody who waits for it has asked."""
-
-    def __init__(self, batch_load: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]]) -> None:
-        self._batch_load = batch_load
-        self._wanted: dict[Key, None] = {}
-        self._next: asyncio.Task[Mapping[Key, Value]] | None = None
-        self._last: asyncio.Task[Mapping[Key, Value]] | None = None
-
-    async def load(self, keys: Collection[Key]) -> Mapping[Key, Value]:
-        """The values of those keys that have one; raises what the statement raised, which all who share it are told."""
-        if not keys:
-            return {}
-        if len(keys) > MOST:
-            return await self._batch_load(keys)
-        self._wanted |= dict.fromkeys(keys)
-        if self._next is None:
-            self._next = self._last = asyncio.create_task(self._load_next(self._last))
-        found = await asyncio.shield(self._next)
-        return {key: found[key] for key in keys if key in found}
-
-    async def _load_next(self, before: asyncio.Task[Mapping[Key, Value]] | None) -> Mapping[Key, Value]:
-        if before is not None and not before.done():
-            await asyncio.wait({before})
-        self._next = None
-        wanted, self._wanted = self._wanted, {}
-        return await self._batch_load(wanted.keys())
-
 
 Answer = TypeVar("Answer")
 
@@ -157,17 +120,11 @@ class CachedReads(Neo4jReads):
         self._entries.keep(entry.sequence, entry, _BESIDE + len(entry.record.body))
 
 
-class PrefetchedReads(Reads):
+class PrefetchedReads(GatheredReads):
     """What a transaction has looked up so far."""
 
     def __init__(self, run: Run) -> None:
-        self._reads = reads = Neo4jReads(_in_turn(run))
-        self._named = CachingLoader(self._resolve)
-        self._briefs = CachingLoader(_by_sequence(reads.briefs))
-        self._entries = CachingLoader(_by_sequence(reads.entries))
-        self._holders = CachingLoader(reads.find_by_keys)
-        self._any_holder = CachingLoader(reads.any_by_keys)
-        self._links: dict[tuple[frozenset[Role], bool], CachingLoader[int, list[Link]]] = {}
+        super().__init__(Neo4jReads(_in_turn(run)))
 
     async def prefetch(self, proposals: Sequence[Proposal]) -> None:
         """Run all drafts at once, for what they look up.
@@ -176,67 +133,6 @@ class PrefetchedReads(Reads):
         """
         if len(proposals) > 1:
             await asyncio.gather(*(proposal.draft(self) for proposal in proposals), return_exceptions=True)
-
-    @override
-    async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        return await self._named.load(names)
-
-    async def _resolve(self, names: Collection[str]) -> Mapping[str, Brief]:
-        found = await self._reads.resolve(names)
-        self._named.prime({brief.id: brief for brief in found.values()})
-        return found
-
-    @override
-    async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        found = await self._briefs.load(sequences)
-        return [found[s] for s in sequences if s in found]
-
-    @override
-    async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        found = await self._entries.load(sequences)
-        return [found[s] for s in sequences if s in found]
-
-    @override
-    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
-        return {key: list(held) for key, held in (await self._holders.load(keys)).items()}
-
-    @override
-    async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
-        return await self._any_holder.load(keys)
-
-    @override
-    async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
-        shape = frozenset(roles), inward
-
-        async def find(ends: Collection[int]) -> dict[int, list[Link]]:
-            found: dict[int, list[Link]] = {end: [] for end in ends}
-            for link in await self._reads.links(ends, roles, inward=inward):
-                found[link.target if inward else link.source].append(link)
-            return found
-
-        loader = self._links.setdefault(shape, CachingLoader(find))
-        found = [link for links in (await loader.load(set(sequences))).values() for link in links]
-        return sorted(found, key=lambda link: (link.source, link.role, link.target))
-
-
-class CachingLoader(Generic[Key, Value]):
-    """What was found for each key, or that nothing was; what is asked for at once is looked for at once."""
-
-    def __init__(self, batch_load: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]]) -> None:
-        self._loader = BatchLoader(batch_load)
-        self._found: dict[Key, Value | None] = {}
-
-    def prime(self, found: Mapping[Key, Value]) -> None:
-        """Take in what was found under other keys."""
-        self._found |= found
-
-    async def load(self, keys: Collection[Key]) -> dict[Key, Value]:
-        """The values of those keys that have one."""
-        unknown = [key for key in keys if key not in self._found]
-        if unknown:
-            found = await self._loader.load(unknown)
-            self._found |= {key: found.get(key) for key in unknown}
-        return {key: value for key in keys if (value := self._found[key]) is not None}
 
 
 def _in_turn(run: Run) -> Run:
@@ -248,12 +144,3 @@ def _in_turn(run: Run) -> Run:
             return await run(query, **parameters)
 
     return run_alone
-
-
-def _by_sequence(
-    find: Callable[[Sequence[int]], Awaitable[list[Located]]],
-) -> Callable[[Collection[int]], Awaitable[dict[int, Located]]]:
-    async def found(sequences: Collection[int]) -> dict[int, Located]:
-        return {one.sequence: one for one in await find(list(sequences))}
-
-    return found

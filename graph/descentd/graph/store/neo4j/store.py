@@ -17,11 +17,12 @@ from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.store.base import Proposal, Store, Stored, SupportsUpgrade, Totals
 from descentd.graph.store.batch import settle
+from descentd.graph.store.gathering import BatchLoader
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.store.neo4j import operational
 from descentd.graph.store.neo4j.audit import audit, schema_fault, totals
-from descentd.graph.store.neo4j.batching import BatchLoader, CachedReads, PrefetchedReads
+from descentd.graph.store.neo4j.batching import CachedReads, PrefetchedReads
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.exposure import Neo4jExposure
 from descentd.graph.store.neo4j.importing import import_log

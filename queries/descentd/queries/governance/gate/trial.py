@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
 from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind
+from descentd.graph.store.gathering import gathered
 from descentd.queries.governance.gate.decide import VERSION, Gate, evaluate
 from descentd.queries.governance.policies import Policy
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry
 
-_TOGETHER: Final = 16
-"""Versions that are asked about at once: a store that gathers look-ups answers those of one kind together."""
+_TOGETHER: Final = 100
+"""Versions that are asked about at once: their look-ups of one kind are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,12 @@ async def try_policy(
     rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found
     briefs = await registry.store.briefs(rest[: asked.first].tolist())
     moment = clock.now()
+    together = replace(registry, store=gathered(registry.store))
     gates: list[Gate] = []
     for i in range(0, len(briefs), _TOGETHER):
         gates += await asyncio.gather(
             *(
-                evaluate(registry, brief, policy.environment, asked.upto, moment, proposed=policy)
+                evaluate(together, brief, policy.environment, asked.upto, moment, proposed=policy)
                 for brief in briefs[i : i + _TOGETHER]
             )
         )
