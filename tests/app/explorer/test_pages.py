@@ -22,6 +22,7 @@ from descentd.queries.production.record_deployment import deploy
 from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.app.test_process import with_credentials
+from tests.queries.governed import digest
 from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +36,13 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}[x](javascript:alert(1))"
 async def bank() -> AsyncIterator[Visit]:
     async with visiting() as visit:
         await visit.register(**manifest())
+        yield visit
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[Visit]:
+    """A registry without any record."""
+    async with visiting() as visit:
         yield visit
 
 
@@ -121,6 +129,38 @@ async def test_an_unknown_ref_offers_the_nearest(bank: Visit) -> None:
     assert set(offered) <= {f"/record/{ref}" for ref in (FIRST, SECOND, THIRD)}
     misspelt = await bank.get("/record/model:bank/scorre@2.0")
     assert f"/record/{THIRD}" in misspelt.text
+
+
+async def test_a_name_with_one_wrong_word_leads_to_the_right_one_among_hundreds(registry: Visit) -> None:
+    await registry.register(
+        models=[
+            {"name": f"org/suite-{size}", "version": f"step{step}", "config": {"size": size, "step": step}}
+            for size in ("70m", "160m", "410m", "12b")
+            for step in range(70)
+        ]
+    )
+    page = await registry.get("/record/model:org/suite-12x@step3")
+    first = next(str(a["href"]) for _, a in tags(page.text, "a") if str(a["href"]).startswith("/record/"))
+    assert first == "/record/model:org/suite-12b@step3"
+
+
+async def test_a_part_of_a_dataset_names_the_versions_that_learned_from_all_of_it(registry: Visit) -> None:
+    parts = [{"name": name, "digest": digest(number)} for number, name in enumerate(("train", "holdout"))]
+    await registry.register(
+        datasets=[{"name": "web", "version": "1", "partitions": parts}],
+        models=[
+            {"name": "whole", "version": "1", "trainedOn": [{"ref": "dataset:web@1", "role": "TRAIN"}]},
+            {"name": "part", "version": "1", "trainedOn": [{"ref": "dataset:web@1#train", "role": "TRAIN"}]},
+        ],
+    )
+    used = {
+        part: text_of((await registry.get(f"/record/dataset:web@1%23{part}")).text).partition("made with it")[2]
+        for part in ("train", "holdout")
+    }
+    assert "whole 1 learned from it" in used["train"]
+    assert "part 1 learned from it" in used["train"]
+    assert "whole 1 learned from it" in used["holdout"]
+    assert "part 1" not in used["holdout"]
 
 
 async def test_a_page_can_be_of_the_past(bank: Visit) -> None:
@@ -280,6 +320,10 @@ async def test_population_impact_and_trend_answer(bank: Visit) -> None:
     assert "learned from it: 3" in asked
     near = text_of((await bank.get("/population?attribute=AGE_GROUP&value=65%2B")).text)
     assert "age_group = 65+ is documented" in near
+    alone = text_of((await bank.get("/population?value=18-64")).text)
+    assert "Which versions learned from age_group 18-64?" in alone
+    nowhere = text_of((await bank.get("/population?value=elderly")).text)
+    assert "Which versions learned from age_group elderly?" in nowhere
     impact = text_of((await bank.get("/impact/dataset:loans@2024%23train")).text)
     assert "3 model versions." in impact
     trend = (await bank.get(f"/trend/{THIRD}?metric=selection_rate&slice=age_group=65%2B")).text

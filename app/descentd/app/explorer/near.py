@@ -29,10 +29,12 @@ def is_ref(text: str) -> bool:
 async def near(registry: Registry, text: str) -> Sequence[Brief]:
     """Up to five records whose refs are most like a text that names none, the likeliest first.
 
-    They share its words, or if none does all but its last ones, or the beginning of one.
+    They share its words, or if none does all but one, all but its last ones, or the beginning of one.
     """
     wanted = [word for word in words(text) if word not in {"model", "dataset"}][:12]
-    tries = [wanted[:length] for length in range(len(wanted), 0, -1)]
+    tries = [wanted]
+    tries += [wanted[:place] + wanted[place + 1 :] for place in range(len(wanted) - 1, -1, -1) if len(wanted) > 1]
+    tries += [wanted[:length] for length in range(len(wanted) - 2, 0, -1)]
     tries += [[word[:_BEGINNING]] for word in sorted(wanted, key=len, reverse=True)[:2]]
     for some in tries:
         try:

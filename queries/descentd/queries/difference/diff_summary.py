@@ -20,9 +20,14 @@ NAMED: Final = 4
 
 def summary(found: Diff) -> str:
     """The answer in at most five sentences."""
+    return " ".join(sentences(found))
+
+
+def sentences(found: Diff) -> list[str]:
+    """The sentences of the summary: what changed, what was measured and cannot be compared, trained on, and done."""
     if found.relation is VersionRelation.SAME:
-        return f"{found.base} and {found.head} are the same version."
-    return " ".join([_changed(found), *_measured(found), *_trained(found), _done(found)])
+        return [f"{found.base} and {found.head} are the same version."]
+    return [_changed(found), *_measured(found), *_trained(found), _done(found)]
 
 
 def _changed(found: Diff) -> str:

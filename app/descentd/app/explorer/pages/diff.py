@@ -10,7 +10,7 @@ from descentd.app.explorer.pages.measured import group_of, metric_words, setting
 from descentd.app.explorer.table import Cell, Column, Table, repeated
 from descentd.graph.model.names import DIGEST
 from descentd.queries.difference.diff import Diff, diff
-from descentd.queries.difference.diff_summary import summary
+from descentd.queries.difference.diff_summary import sentences
 from descentd.queries.difference.metric_rows import Row
 
 _LONGEST: Final = 300
@@ -28,7 +28,7 @@ async def _show(asked: Asked) -> View:
         "base": base,
         "head": found.head,
         "diff": found,
-        "summary": summary(found),
+        "summary": sentences(found),
         "refs": {found.base, found.head},
     }
     title = asked.words("diff.title", base=called_ref(found.base), head=called_ref(found.head))

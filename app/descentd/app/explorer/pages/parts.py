@@ -29,7 +29,9 @@ async def tables_of(asked: Asked, brief: Brief, entry: Entry, named: Mapping[str
             own = [named[id].sequence for id in content.get("partitions", ())]
             return [await _partitions(asked, content, named), await _uses(asked, brief, *own)]
         case Kind.PARTITION:
-            return [await _population(asked, brief), await _uses(asked, brief)]
+            links = await asked.registry.store.links([brief.sequence], {Role.INCLUDES}, inward=True)
+            holding = [link.source for link in links]
+            return [await _population(asked, brief), await _uses(asked, brief, *holding)]
         case Kind.CODE | Kind.CONFIG | Kind.ENVIRONMENT:
             return [await _uses(asked, brief)]
         case Kind.POPULATION:
@@ -98,9 +100,9 @@ def _shares(asked: Asked, shares: Sequence[Share]) -> Table:
     return Table("shares", [Column("attribute"), Column("value"), Column("share", number=True)], rows)
 
 
-async def _uses(asked: Asked, brief: Brief, *partitions: int) -> Table:
-    """The versions that name a record, or one of its partitions, as what they were made of."""
-    links = await asked.registry.store.links([brief.sequence, *partitions], _USES, inward=True)
+async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
+    """The versions that name a record as what they were made of, or a partition of it, or a dataset that it is in."""
+    links = await asked.registry.store.links([brief.sequence, *others], _USES, inward=True)
     users = [link for link in links if link.source <= asked.upto]
     shown = users[: asked.most(_SHOWN)]
     briefs = await asked.registry.store.briefs([link.source for link in shown]) if shown else []

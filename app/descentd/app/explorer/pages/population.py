@@ -105,8 +105,16 @@ def way(via: Derivation) -> str:
 
 
 def _attribute_of(vocabulary: Mapping[str, Mapping[str, int]], value: str) -> str:
-    """The attribute that has a value; raises InvalidInput where none or several have."""
+    """The attribute that has a value, if none has it so that has it in another case; else the only one that there is.
+
+    Raises InvalidInput where that leaves none or several.
+    """
+    folded = value.casefold()
     having = [attribute for attribute, values in vocabulary.items() if value in values]
+    having = having or [
+        attribute for attribute, values in vocabulary.items() if any(one.casefold() == folded for one in values)
+    ]
+    having = having or list(vocabulary)
     if len(having) != 1:
         raise InvalidInput("Choose which attribute has that value, as `age_group`.", "attribute")
     return having[0]
