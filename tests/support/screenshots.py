@@ -12,9 +12,11 @@ from tests.support.server_process import ServerProcess
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 VERSION = "model:EleutherAI/pythia-12b@step143000"
+WORSE = "model:EleutherAI/pythia-12b@step13000"
+"""By the derivation of which the stereotype rate rose."""
 PAGES = {
     "record": (f"/record/{VERSION}", 1180),
-    "lineage": (f"/lineage/{VERSION}?up=3&metric=pct_stereotype&kind=MODEL_VERSION", 760),
+    "lineage": (f"/lineage/{WORSE}?up=2&metric=pct_stereotype&kind=MODEL_VERSION", 760),
     "trend": (f"/trend/{VERSION}?metric=pct_stereotype&slice=everybody", 720),
     "population": ("/population?attribute=source&value=Books3", 760),
 }
