@@ -1,5 +1,6 @@
 """What was read once of Neo4j is not read again, and what is not there yet is asked for each time."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -57,6 +58,24 @@ async def test_a_record_comes_with_its_name_and_only_once(store: Neo4jStore, ask
     store.clear()
     assert await store.resolve(["model:m@1", "model:m@2"]) == {"model:m@1": brief}
     assert await store.entries([2, 1]) == await store.entries([1])
+
+
+async def test_a_look_up_is_one_statement_with_what_the_record_names(store: Neo4jStore, asked: list[str]) -> None:
+    parents = [version(1), version(2)]
+    derived = [{"node": parent.id, "relation": "FINE_TUNE"} for parent in parents]
+    child = Record.of(Kind.MODEL_VERSION, {"name": "m", "version": "3", "parents": derived})
+    await store.write([adding(*parents, child)])
+    store.clear()
+    asked.clear()
+    (upto, brief), (same, nothing) = await asyncio.gather(store.look_up("model:m@3"), store.look_up("model:m@4"))
+    assert brief is not None
+    assert (upto, same, brief.sequence, nothing) == (3, 3, 3, None)
+    assert [entry.record for entry in await store.entries([3])] == [child]
+    found = await store.resolve([parent.id for parent in parents])
+    assert [brief.label for brief in found.values()] == ["model:m@1", "model:m@2"]
+    assert len(asked) == 1
+    assert await store.look_up("model:m@3") == (3, brief)
+    assert asked[1:] == ["MATCH (l:_Log) RETURN l.seq"]
 
 
 async def test_many_at_once_push_nothing_out(store: Neo4jStore, asked: list[str]) -> None:

@@ -98,6 +98,21 @@ class Registry:
         known = {name: brief for name, brief in (await self.store.resolve(normal)).items() if brief.sequence <= upto}
         return [known.get(name) for name in normal]
 
+    async def look_up(self, name: str, as_of: str | None, field: str) -> tuple[int, Brief | None]:
+        """What `sequence` gives, and the record that a ref names then, None where it names none.
+
+        Raises InvalidInput for what is no instant or no ref; the latter names `field`.
+        """
+        moment = moment_of(as_of)
+        with about(field):
+            normal = ref(name)
+        if moment is None:
+            upto, brief = await self.store.look_up(normal)
+        else:
+            upto = await self.store.sequence_at(moment)
+            brief = (await self.store.resolve([normal])).get(normal)
+        return upto, brief if brief is not None and brief.sequence <= upto else None
+
     async def find(self, name: str, upto: int, kinds: frozenset[Kind] | None = None, field: str = "of") -> Brief:
         """The record that a ref names, as known at sequence `upto`.
 

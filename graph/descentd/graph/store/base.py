@@ -158,6 +158,10 @@ class Store(Reads, Protocol):
         """The sequence of the newest record, 0 while there is none. Cheap: every request asks."""
         ...
 
+    async def look_up(self, name: str) -> tuple[int, Brief | None]:
+        """What `sequence` and `resolve` give for one name, in a round trip where the store takes any."""
+        return await self.sequence(), (await self.resolve([name])).get(name)
+
     async def sequence_at(self, moment: int) -> int:
         """The newest sequence recorded at or before `moment` (microseconds since 1970 UTC)."""
         ...

@@ -14,7 +14,7 @@ from descentd.app.graphql.schema.records import Node, Record, node
 from descentd.app.graphql.schema.scalars import Count, DateTime, Ref
 from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.model.names import digest, rfc3339
+from descentd.graph.model.names import digest, ref, rfc3339
 from descentd.queries.governance.policies import policies_by_digest
 from descentd.queries.lineage import history, search, versions
 from descentd.queries.pages import MOST
@@ -141,11 +141,12 @@ class LookupQuery:
         )
 
 
-async def _found(info: Info, ref: str, field: str, as_of: str | None) -> Record:
-    registry = context(info).registry
-    at = await registry.sequence(as_of)
+async def _found(info: Info, name: str, field: str, as_of: str | None) -> Record:
+    at, brief = await context(info).registry.look_up(name, as_of, field)
     context(info).answered_at(at, as_of)
-    found: Record = node(await registry.find(ref, at, field=field), at)
+    if brief is None:
+        raise NotFound.of(ref(name), field)
+    found: Record = node(brief, at)
     return found
 
 

@@ -17,7 +17,7 @@ from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Proposal
 from descentd.graph.store.gathering import MOST, BatchLoader, GatheredReads
 from descentd.graph.store.neo4j.connection import Row, Run
-from descentd.graph.store.neo4j.reads import Neo4jReads
+from descentd.graph.store.neo4j.reads import Neo4jReads, last_sequence
 
 Answer = TypeVar("Answer")
 
@@ -61,6 +61,9 @@ NAMES: Final = 30_000
 ROOM: Final = 16_000_000
 """Bytes of entries that are kept, by and large."""
 
+_LAST: Final = None
+"""Asks for the sequence of the newest record, where names of records are asked for."""
+
 _BESIDE: Final = 700
 """Bytes of an entry beside its content."""
 
@@ -70,7 +73,8 @@ class CachedReads(Neo4jReads):
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
-        self._by_name = BatchLoader(self._resolve)
+        self._by_name: BatchLoader[Any, Any] = BatchLoader(self._look_up)
+        """By label or id the record, by `_LAST` the sequence of the newest one."""
         self._by_sequence = BatchLoader(self._read)
         CachedReads.clear(self)
 
@@ -84,16 +88,28 @@ class CachedReads(Neo4jReads):
         known = {name: brief for name in names if (brief := self._briefs.get(name)) is not None}
         return known | dict(await self._by_name.load([name for name in names if name not in known]))
 
-    async def _resolve(self, names: Collection[str]) -> Mapping[str, Brief]:
-        """Whoever asks for a few by name mostly goes on to what they hold, so that this comes with them."""
+    async def last(self, *names: str) -> tuple[int, dict[str, Brief]]:
+        """The sequence of the newest record, and what these names stand for, by one statement."""
+        known = {name: brief for name in names if (brief := self._briefs.get(name)) is not None}
+        found = dict(await self._by_name.load([_LAST, *(name for name in names if name not in known)]))
+        return found.pop(_LAST), known | found
+
+    async def _look_up(self, wanted: Collection[str | None]) -> Mapping[str | None, Any]:
+        """Whoever asks for a few by name mostly goes on to what they hold and name, so that this comes with them."""
+        names = [name for name in wanted if name is not None]
+        if not names:
+            return {_LAST: await last_sequence(self._run)}
         if len(names) > MOST:
-            return await super().resolve(names)
-        found = await self.found(names)
-        for name, (brief, entry) in found.items():
-            self._briefs.keep(name, brief, 1)
-            self._briefs.keep(brief.sequence, brief, 1)
-            self._keep(entry)
-        return {name: brief for name, (brief, _) in found.items()}
+            many: Mapping[Any, Any] = await super().resolve(names)
+            return {**many, _LAST: await last_sequence(self._run)} if _LAST in wanted else many
+        sequence, rows = await self.found(names)
+        for one in rows:
+            self._briefs.keep(one.name, one.brief, 1)
+            self._briefs.keep(one.brief.sequence, one.brief, 1)
+            self._keep(one.entry)
+            for brief in one.near:
+                self._briefs.keep(brief.id, brief, 1)
+        return {_LAST: sequence, **{one.name: one.brief for one in rows}}
 
     @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:

@@ -27,6 +27,10 @@ _REFUSED: Final = "The database does not let Descent in: check the user, the pas
 _OURS: Final = ("Neo.ClientError.Statement.", "Neo.ClientError.Schema.", "Neo.ClientError.Procedure.")
 
 
+_LANGUAGE: Final = "CYPHER 5 "
+"""What our statements are written in: databases made by calendar versions take them for Cypher 25 otherwise."""
+
+
 class _UndoneError(Exception):
     """Ends a transaction of which nothing is to be kept."""
 
@@ -81,7 +85,7 @@ class Connection:
         """The rows of a single reading statement."""
         with _translated():
             return await self._opened().execute_query(
-                query,
+                _LANGUAGE + query,
                 parameters,
                 routing_=RoutingControl.READ,
                 database_=self._database,
@@ -138,7 +142,7 @@ class Connection:
 
 def _in(transaction: AsyncManagedTransaction) -> Run:
     async def run(query: str, /, **parameters: Any) -> list[Row]:
-        return await _rows(await transaction.run(query, parameters))
+        return await _rows(await transaction.run(_LANGUAGE + query, parameters))
 
     return run
 

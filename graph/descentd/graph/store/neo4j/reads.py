@@ -1,6 +1,7 @@
 """Look-ups in Neo4j: a statement a call, its answer one collected list, so that no row costs a message."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -26,7 +27,20 @@ CALL () {
 }
 """
 _RESOLVE: Final = f"{_NAMED}RETURN collect([name, {_BRIEF}])"
-_FOUND: Final = f"{_NAMED}RETURN collect([name, {_BRIEF}, {_ENTRY}])"
+_NEAR: Final = 100
+"""The most records of which a look-up brings the names with what names them."""
+_WHOLE: Final = f"""
+RETURN [name, {_BRIEF}, {_ENTRY}, COLLECT {{
+  MATCH (r)-->(t:Record) RETURN [t.seq, t.kind, t.id, t.label] LIMIT {_NEAR}
+}}] AS found
+"""
+_FOUND: Final = f"""
+MATCH (l:_Log) RETURN l.seq, COLLECT {{
+  UNWIND $ids AS name MATCH (r:Record {{id: name}}) {_WHOLE}
+  UNION ALL
+  UNWIND $labels AS name MATCH (r:Record {{label: name}}) {_WHOLE}
+}}
+"""
 _BRIEFS: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN collect([{_BRIEF}])"
 _ENTRIES: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN {_ENTRY}"
 _HOLDERS: Final = """
@@ -64,6 +78,16 @@ _PROBES: Final = 256
 _LONGEST: Final = 100
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a name stands for: its record, what was logged of it, and some of the records that its content names."""
+
+    name: str
+    brief: Brief
+    entry: Entry
+    near: list[Brief]
+
+
 class Neo4jReads(Reads):
     """Look-ups by batch, on a connection or inside a transaction."""
 
@@ -72,16 +96,15 @@ class Neo4jReads(Reads):
 
     @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        return {name: _brief(row) for name, *row in await self._named(_RESOLVE, names)}
+        return {name: _brief(row) for name, *row in await self._collected(_RESOLVE, **_by_kind(names))}
 
-    async def found(self, names: Collection[str]) -> dict[str, tuple[Brief, Entry]]:
-        """What `resolve` finds, with the entries."""
-        return {name: (_brief(row[:4]), _entry(row[4:])) for name, *row in await self._named(_FOUND, names)}
-
-    async def _named(self, query: str, names: Collection[str]) -> list[Any]:
-        ids = [name for name in names if name.startswith("sha256:")]
-        labels = [name for name in names if not name.startswith("sha256:")]
-        return await self._collected(query, ids=ids, labels=labels)
+    async def found(self, names: Collection[str]) -> tuple[int, list[Found]]:
+        """The sequence of the newest record, and what `resolve` finds of the names at that moment."""
+        [[sequence, rows]] = await self._run(_FOUND, **_by_kind(names))
+        return sequence, [
+            Found(name, _brief(row[:4]), _entry(row[4:10]), [_brief(target) for target in row[10]])
+            for name, *row in rows
+        ]
 
     @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
@@ -131,6 +154,11 @@ class Neo4jReads(Reads):
         return list((await self._run(query, **parameters))[0][0])
 
 
+async def last_sequence(run: Run) -> int:
+    """The sequence of the newest record, 0 while there is none."""
+    return int((await run("MATCH (l:_Log) RETURN l.seq"))[0][0])
+
+
 async def read_head(run: Run, query: str = HEAD) -> Head:
     """The end of the log, by HEAD or LOCK of the layout."""
     [[sequence, recorded_at, frontier]] = await run(query)
@@ -163,6 +191,14 @@ async def search(run: Run, words: Sequence[str], digest: str | None) -> Sequence
     if digest is not None:
         found += (await run(_DIGESTS, digest=digest))[0][0]
     return _ascending(found)
+
+
+def _by_kind(names: Collection[str]) -> dict[str, list[str]]:
+    """Names as the statements take them: each property has an index of its own."""
+    return {
+        "ids": [name for name in names if name.startswith("sha256:")],
+        "labels": [name for name in names if not name.startswith("sha256:")],
+    }
 
 
 def _distinct(sequences: Collection[int]) -> list[int]:

@@ -5,7 +5,7 @@ never wait.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ from typing_extensions import override
 from descentd.graph.model.errors import DescentError, ReadOnly, Unavailable
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
+from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Proposal, Store, Stored, SupportsUpgrade, Totals
 from descentd.graph.store.batch import settle
 from descentd.graph.store.gathering import BatchLoader
@@ -80,7 +81,6 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
         self._connection = Connection(uri, auth, database)
         self._beside = beside or MemoryStore()
         CachedReads.__init__(self, self._connection.run)
-        self._sequence = BatchLoader(self._read_sequence)
         self._recorded = 0
         """The sequence of the last record that this process knows to be durable."""
         Neo4jReach.__init__(self)
@@ -237,14 +237,21 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
 
     @override
     async def sequence(self) -> int:
-        recorded = self._recorded
-        sequence = (await self._sequence.load(("seq",)))["seq"]
-        if sequence < recorded:
-            raise Unavailable(_GONE_BACK)
+        sequence, _ = await self.last()
         return sequence
 
-    async def _read_sequence(self, _: Collection[str]) -> dict[str, int]:
-        return {"seq": int((await self._run("MATCH (l:_Log) RETURN l.seq"))[0][0])}
+    @override
+    async def look_up(self, name: str) -> tuple[int, Brief | None]:
+        sequence, found = await self.last(name)
+        return sequence, found.get(name)
+
+    @override
+    async def last(self, *names: str) -> tuple[int, dict[str, Brief]]:
+        recorded = self._recorded
+        sequence, found = await super().last(*names)
+        if sequence < recorded:
+            raise Unavailable(_GONE_BACK)
+        return sequence, found
 
     @override
     async def sequence_at(self, moment: int) -> int:
