@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from descentd.app.auth.access_control import Refuse
@@ -30,15 +30,16 @@ _PROBED: Final = frozenset({"/livez", "/readyz", "/metrics"})
 """What probes and scrapers ask for all the time, by the address of a pod: under any Host, and logged at DEBUG."""
 _STALLED: Final = 60.0
 """Seconds that a client may take to receive a piece of an answer before the connection is given up."""
-_AGAIN: Final = "1"
+_AGAIN: Final = b"1"
 """Seconds after which to ask again while the store is away: it is looked for all the time."""
 
-_HEADERS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+"""What every answer has, unless it says otherwise itself."""
 
 
 class RequestMiddleware:
@@ -135,12 +136,12 @@ class _Answer:
         """Send a part of the answer; raises TimeoutError where the client does not receive it."""
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self._id
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
-            if self.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                headers.setdefault("Retry-After", _AGAIN)
+            headers: list[tuple[bytes, bytes]] = [*message.get("headers", ()), (b"x-request-id", self._id.encode())]
+            there = {name for name, _ in headers}
+            headers += [header for header in _HEADERS if header[0] not in there]
+            if self.status == HTTPStatus.SERVICE_UNAVAILABLE and b"retry-after" not in there:
+                headers.append((b"retry-after", _AGAIN))
+            message["headers"] = headers
         elif message["type"] == "websocket.accept":
             self.status = 101
         try:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -21,7 +22,7 @@ def require_content_type(headers: Headers, *wanted: str) -> None:
 
 def accepted(headers: Headers, offered: Sequence[str]) -> str | None:
     """The offered media type that Accept prefers, the first where there is no Accept, None where none is acceptable."""
-    ranges = [_range(one) for one in headers.get("accept", "").split(",") if one.strip()]
+    ranges = _ranges(headers.get("accept", ""))
     if not ranges:
         return offered[0]
     best, found = 0.0, None
@@ -36,8 +37,14 @@ def accepted(headers: Headers, offered: Sequence[str]) -> str | None:
 
 def accepts_gzip(headers: Headers) -> bool:
     """Whether Accept-Encoding names gzip, or anything, with a quality above 0."""
-    qualities = dict(_range(one) for one in headers.get("accept-encoding", "").split(",") if one.strip())
+    qualities = dict(_ranges(headers.get("accept-encoding", "")))
     return qualities.get("gzip", qualities.get("*", 0.0)) > 0
+
+
+@lru_cache(maxsize=64)
+def _ranges(given: str) -> Sequence[tuple[str, float]]:
+    """What a header accepts, with its qualities: clients send the same one each time."""
+    return [_range(one) for one in given.split(",") if one.strip()]
 
 
 def _range(given: str) -> tuple[str, float]:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -254,6 +255,7 @@ def _unusable(name: str, reason: str) -> InvalidInput:
     return InvalidInput(f"--{name.replace('_', '-')} (or {PREFIX}{name.upper()}) cannot be used: {reason}.")
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine's own."""
     if host == "localhost":
