@@ -18,7 +18,6 @@ from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Proposal, Store, Stored, SupportsUpgrade, Totals
 from descentd.graph.store.batch import settle
-from descentd.graph.store.gathering import BatchLoader
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.store.neo4j import operational
