@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -31,6 +32,11 @@ _AT_ONCE: Final = 8
 _LOOKUPS: Final = 200
 _LIST: Final = "[" + ",".join(map(str, range(60))) + "]"
 _NESTED: Final = "".join(f"{_LIST}.all(a{i}, " for i in range(5)) + "a0 >= 0" + ")" * 5
+_TOLD: Final = (
+    "recordedBy content parents { relation } trainedOn { role } links { role } sameBuild { ref } notes { ref } "
+    "vulnerabilities { ref } reviews { ref } flags { ref } openIncidents { ref } disclosures { ref } "
+    "safetyProfile { ref } artifacts { digest }"
+)
 _HOSTILE: Final = f"""
 environment: production
 rules:
@@ -38,6 +44,16 @@ rules:
     expression: version.name != 'lineage' || {_NESTED}
 """
 """Beside what a policy is tried on before it is taken, it takes some minutes for each version."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request."""
+
+    body: str
+    path: str = "/graphql"
+    kind: str = "application/json"
+    method: str = "POST"
 
 
 def rows(landmarks: Landmarks) -> Iterator[Row]:
@@ -52,7 +68,7 @@ def rows(landmarks: Landmarks) -> Iterator[Row]:
             yield row
 
 
-def questions(landmarks: Landmarks) -> dict[str, list[dict[str, Any]]]:
+def questions(landmarks: Landmarks) -> dict[str, list[Asked]]:
     """Requests of each kind, which are sent in turns."""
     cause, leaf = landmarks.causes["0.321"].refs, landmarks.leaves
     version, pairs = landmarks.versions, zip(landmarks.versions, landmarks.versions[1:], strict=False)
@@ -141,7 +157,39 @@ def questions(landmarks: Landmarks) -> dict[str, list[dict[str, Any]]]:
         "the schema": [_query("{ __schema { types { name fields { name args { name type { name } } } } } }")],
         "a body of 15 MB": [_query("{ __typename }", padding="x" * 15_000_000)],
         "a manifest of 20,000 versions": [_manifest(n) for n in range(4)],
+        "a manifest of 5,000 versions that is taken": [_right(n) for n in range(50)],
         "a document that is new each time": [_new(n) for n in range(200)],
+        "all that is told of 1,000 versions": [
+            _query("{ modelVersions(first: 1000) { edges { node { ref " + _TOLD + " } } } }")
+        ],
+        "verdicts of 1,000, with what is behind them": [
+            _query(
+                "{ modelVersions(first: 1000) { edges { node { verdict { status } kinIncidents { relation } "
+                "retractedOrigins { ref } } } } }"
+            )
+        ],
+        "contents and links of 10,000": [
+            _query(
+                f'{{ lineage(of: "{cause[0]}", direction: DESCENDANTS, limit: 10000) {{ nodes {{ distance node '
+                "{ id recordedAt content links { role } } } edges { source target } } }"
+            )
+        ],
+        "gates, 35 aliases": [
+            _query(
+                "{ "
+                + " ".join(
+                    f'a{i}: gate(of: "{ref}", environment: "production") {{ outcome rules {{ message }} }}'
+                    for i, ref in enumerate(version[:35])
+                )
+                + " }"
+            )
+        ],
+        "populations and their words, 90 aliases": [
+            _aliases(90, "populationVocabulary {{ attribute values {{ value }} }}")
+        ],
+        "a body of 5,000,000 texts": [_query("{ __typename }", x=[""] * 5_000_000)],
+        "the whole log": [Asked("", "/records", method="GET")],
+        "bulk registration": [_lines(n) for n in range(50)],
     }
 
 
@@ -149,20 +197,34 @@ def _impact(number: int, refs: list[str]) -> str:
     return f"a{number}: impact(of: {json.dumps(refs)}) {{ affected(first: 1) {{ totalCount }} }}"
 
 
-def _query(query: str, **variables: Any) -> dict[str, Any]:
-    return {"query": query, "variables": variables}
+def _query(query: str, **variables: Any) -> Asked:
+    return Asked(json.dumps({"query": query, "variables": variables}))
 
 
-def _aliases(number: int, field: str) -> dict[str, Any]:
+def _aliases(number: int, field: str) -> Asked:
     return _query("{ " + " ".join(f"a{i}: {field.format(i)}" for i in range(number)) + " }")
 
 
-def _manifest(number: int) -> dict[str, Any]:
+def _manifest(number: int) -> Asked:
     models = [{"name": f"many{number}", "version": str(i), "colour": "red"} for i in range(20_000)]
     return _query("mutation M($m: ManifestInput!) { register(manifest: $m) { created } }", m={"models": models})
 
 
-def _new(number: int) -> dict[str, Any]:
+def _right(number: int) -> Asked:
+    models = [{"name": f"right{number}", "version": str(i), "config": {"seed": i}} for i in range(5_000)]
+    return _query("mutation M($m: ManifestInput!) { register(manifest: $m) { created } }", m={"models": models})
+
+
+def _lines(number: int) -> Asked:
+    """A thousand manifests, each with a version and its results."""
+    manifests = (
+        {"models": [{"name": f"bulk{number}", "version": str(i), "config": {"seed": i, "bulk": number}}]}
+        for i in range(1_000)
+    )
+    return Asked("".join(json.dumps(one) + "\n" for one in manifests), "/bulk", "application/x-ndjson")
+
+
+def _new(number: int) -> Asked:
     return _query("{ " + " ".join(f'n{number}x{i}: entity(ref: "model:x@{i}") {{ ref }}' for i in range(100)) + " }")
 
 
@@ -190,13 +252,13 @@ def _copied(landmarks: Landmarks) -> tuple[str, str, str]:
 
 
 @contextmanager
-def _asking(url: str, token: str, bodies: list[dict[str, Any]]) -> Iterator[Any]:
+def _asking(url: str, token: str, bodies: list[Asked]) -> Iterator[Any]:
     """Ask without end while the body runs; yields what says how much was answered so far."""
     command = [sys.executable, "-m", "bench.fairness"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps({"url": url, "token": token, "bodies": bodies}) + "\n")
+        process.stdin.write(json.dumps({"url": url, "token": token, "bodies": [asdict(one) for one in bodies]}) + "\n")
         process.stdin.flush()
         process.stdout.readline()  # it has begun
         try:
@@ -214,21 +276,25 @@ def _asking(url: str, token: str, bodies: list[dict[str, Any]]) -> Iterator[Any]
 
 async def _ask_without_end(given: dict[str, Any]) -> None:
     parts = urlsplit(given["url"])
-    waiting = (given["bodies"][i % len(given["bodies"])] for i in count())
-    head = (
-        f"POST /graphql HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {given['token']}\r\nContent-Length: "
-    )
+    bodies = [Asked(**one) for one in given["bodies"]]
+    waiting = (bodies[i % len(bodies)] for i in count())
 
     async def client() -> None:
-        reader, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1 << 26)
-        for body in waiting:
-            sent = json.dumps(body).encode()
-            writer.write(f"{head}{len(sent)}\r\n\r\n".encode() + sent)
-            lines = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
-            length = next(int(h.partition(b":")[2]) for h in lines if h.lower().startswith(b"content-length:"))
-            answer = await reader.readexactly(length)
-            print(answer[:80].decode(errors="replace").replace("\n", " "), flush=True)
+        for asked in waiting:
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+            sent = asked.body.encode()
+            writer.write(
+                f"{asked.method} {asked.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {asked.kind}\r\n"
+                f"Authorization: Bearer {given['token']}\r\nConnection: close\r\nContent-Length: {len(sent)}\r\n\r\n"
+                "".encode()
+                + sent
+            )
+            await reader.readuntil(b"\r\n\r\n")
+            shown = (await reader.read(80)).decode(errors="replace").replace("\r\n", " ").replace("\n", " ")
+            while await reader.read(1 << 20):
+                pass
+            writer.close()
+            print(shown, flush=True)
 
     print("begun", flush=True)
     await asyncio.gather(*(client() for _ in range(_AT_ONCE)))

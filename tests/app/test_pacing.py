@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from strawberry.types import Info
 
 from descentd.app.auth.authorization import READERS
-from descentd.app.graphql import pacing
+from descentd.app.graphql import fields, reads
 from descentd.app.graphql.context import context
 from descentd.app.graphql.limits import Shares
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
+from descentd.graph import turns
 
 pytestmark = [
     pytest.mark.anyio,
@@ -161,8 +162,11 @@ async def test_the_deadline_stops_what_only_computes() -> None:
 async def test_turns_change_no_answer(broken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     query = "query ($b: Boolean!) { many(first: 15) { number items(broken: $b) { name items { number name } } } }"
     answers = []
-    for at_once in (10**9, 0):
-        monkeypatch.setattr(pacing, "_AT_ONCE", at_once)
+    for steps, many in ((10**9, 10**9), (0, 3)):
+        monkeypatch.setattr(turns, "STEPS", steps)
+        monkeypatch.setattr(turns, "_FEWEST", min(steps, 40))
+        monkeypatch.setattr(reads, "MANY", many)
+        monkeypatch.setattr(fields, "MANY", many)
         async with serving() as client:
             answers.append(await ask(client, query, b=broken))
     for answer in answers:

@@ -9,6 +9,7 @@ from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
+from descentd.graph.store.neo4j.property_names import PropertyNames
 from descentd.graph.store.neo4j.schema import insert
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.support.strategies import Noted
@@ -54,6 +55,6 @@ async def fill(store: Neo4jStore, log: Sequence[Noted], cuts: Sequence[int] = ()
     async def work(run):  # type: ignore[no-untyped-def]
         await run("MATCH (n) WHERE NOT n:_Log DETACH DELETE n")
         for after, upto in pairwise(sorted({0, *cuts, len(items)})):
-            await insert(run, items[after:upto], Head(upto, 1, Frontier()))
+            await insert(run, items[after:upto], Head(upto, 1, Frontier()), PropertyNames())
 
     await store._connection.write(work)

@@ -1,6 +1,7 @@
 """What analysts filter by in Neo4j: follows from content alone, is what Neo4j takes, is verified, and is upgraded."""
 
 import math
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Record
+from descentd.graph.store.neo4j import property_names
 from descentd.graph.store.neo4j.properties import KEPT, LONGEST, MOST, readable
 from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.verify import verify
@@ -151,4 +153,44 @@ async def test_they_are_written_verified_and_upgraded_on_neo4j(neo4j_empty: Neo4
     await store.open()
     assert kept() == SHOWN
     assert (await verify(store)).problem is None
+    await store.close()
+
+
+async def test_there_is_an_end_to_the_names_that_somebody_can_invent(
+    neo4j_empty: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neo4j keeps every name of a property for ever, and has room for a number of them."""
+    store = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
+    await store.open()
+
+    def asked(query: str) -> list[Any]:
+        with neo4j_empty.driver() as driver:
+            return [row[0] for row in driver.execute_query(query)[0]]
+
+    def kept(record: Record) -> dict[str, Any]:
+        [found] = asked(f"MATCH (c:Config {{id: '{record.id}'}}) RETURN properties(c)")
+        return {name: value for name, value in found.items() if name not in KEPT}
+
+    def config(*names: str) -> Record:
+        return Record.of(Kind.CONFIG, {"parameters": {f"{unique}{name}": 1 for name in names}})
+
+    unique = secrets.token_hex(4)
+    first = config("known")
+    await store.write([adding(first)])
+    there = len(asked("CALL db.propertyKeys() YIELD propertyKey RETURN propertyKey"))
+    monkeypatch.setattr(property_names, "MOST", there + 2)
+    full, later, again = config("a", "b", "c", "d", "known"), config("c", "e"), config("b", "f", "known")
+    await store.write([adding(full)])
+    await store.close()
+    store = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
+    await store.open()
+    await store.write([adding(later), adding(again)])
+    assert kept(full) == {f"parameters.{unique}{name}": 1 for name in ("a", "b", "known")}
+    assert kept(later) == {}
+    assert kept(again) == {f"parameters.{unique}{name}": 1 for name in ("b", "known")}
+    assert len(asked("CALL db.propertyKeys() YIELD propertyKey RETURN propertyKey")) == there + 2
+    assert [entry.record.body for entry in await store.entries([2, 3, 4])] == [full.body, later.body, again.body]
+    assert (await verify(store)).problem is None
+    asked(f"MATCH (c:Config {{id: '{again.id}'}}) REMOVE c.`parameters.{unique}b`")
+    assert f"parameters.{unique}b" in str((await verify(store)).problem)
     await store.close()

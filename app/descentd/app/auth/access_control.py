@@ -16,6 +16,7 @@ from descentd.app.http.errors import Shape, problem_response, problems
 from descentd.graph.model.accounts import REFUSALS, Access
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import DescentError, Forbidden, Internal, Unauthenticated
+from descentd.graph.turns import identify
 
 log = structlog.get_logger()
 
@@ -44,6 +45,7 @@ class AccessControl:
             principal = await self.know(scope, route, authorization)
         else:
             principal = await self.recall(scope, route, session)
+        identify(principal.person)
         await self.permit(principal, "", lambda: check_route(route, principal.roles))
         return principal
 

@@ -17,6 +17,7 @@ import structlog
 from descentd.graph.model.accounts import Access
 from descentd.graph.model.errors import DescentError, ReadOnly
 from descentd.graph.store.operational import Accounts
+from descentd.graph.turns import apart
 
 log = structlog.get_logger()
 
@@ -65,7 +66,7 @@ class AuditLog:
             return
         self._waiting.add(access)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._write())
+            self._task = apart(self._write())
 
     async def keep(self, access: Access) -> None:
         """Add an access and return once that is durable, or was tried."""

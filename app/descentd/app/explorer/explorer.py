@@ -46,6 +46,7 @@ from descentd.graph.model.errors import (
     Unauthenticated,
     Unavailable,
 )
+from descentd.graph.turns import in_thread
 from descentd.queries.registry import Registry, moment_of
 
 _SHARE: Final = 8
@@ -268,9 +269,7 @@ class _Endpoint:
         }
         template = view.template or f"{self._page.name}.html"
         # In a thread: a page of thousands of cells takes as long to put together as a question to answer.
-        return await asyncio.to_thread(
-            self._explorer.page, request, visitor, template, status, {**values, **view.values}
-        )
+        return await in_thread(self._explorer.page, request, visitor, template, status, {**values, **view.values})
 
     def _csv(self, request: Request, view: View, name: str | None) -> Response:
         tables = {table.name: table for table in view.tables}

@@ -1,6 +1,5 @@
 """The files that pages load, by an address with their digest in it, so that browsers keep them for good."""
 
-import asyncio
 import gzip
 import hashlib
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from descentd.app.http.errors import problem_response
 from descentd.app.http.negotiation import accepts_gzip
 from descentd.graph.model.errors import NotFound
+from descentd.graph.turns import in_thread
 
 PATH: Final = "/static/{digest}/{name:path}"
 
@@ -75,6 +75,6 @@ class StaticFiles:
             return Response(status_code=304, headers=headers)
         body = file.body
         if len(body) >= _COMPRESSED and accepts_gzip(request.headers):
-            body = await asyncio.to_thread(lambda: file.gzipped)
+            body = await in_thread(lambda: file.gzipped)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers, media_type=file.kind)

@@ -7,6 +7,8 @@ from inspect import CORO_CREATED, getcoroutinestate
 from types import CoroutineType
 from typing import Any
 
+from descentd.graph.turns import due
+
 Waiting = tuple[int, Coroutine[Any, Any, Any] | None, asyncio.Future[Any]]
 """The place of a result, the coroutine that gives it (None: the future itself does), and what is waited for."""
 
@@ -26,6 +28,8 @@ async def together(awaited: Sequence[Any]) -> list[Any]:
                 _step(place, one, results, waiting)
             else:
                 waiting.append((place, None, one))
+            if due():
+                await asyncio.sleep(0)
         while waiting:
             ready = [one for one in waiting if one[2].done()]
             if not ready:
@@ -37,6 +41,8 @@ async def together(awaited: Sequence[Any]) -> list[Any]:
                     results[place] = future.result()
                 else:
                     _step(place, coroutine, results, waiting)
+                if due():
+                    await asyncio.sleep(0)
     except BaseException:
         abandon(awaited)
         raise

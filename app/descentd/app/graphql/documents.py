@@ -1,6 +1,5 @@
 """GraphQL documents as clients send them: parsed, limited and validated once, and kept while there is room."""
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -27,6 +26,7 @@ from descentd.app.graphql.plan import Plan
 from descentd.app.http.errors import Shape, graphql_errors, shaped
 from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput, TooCostly
+from descentd.graph.turns import in_thread
 
 # Comparing fields of one name costs their number squared; graphql-core gives up at ten times this, after seconds.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 50_000
@@ -111,11 +111,11 @@ class Documents:
         document = self._known.get(request.query)
         if document is None:
             # In a thread, because a large document takes long; others are answered meanwhile.
-            document = await asyncio.to_thread(self._read, request.query)
+            document = await in_thread(self._read, request.query)
             self._known.keep(request.query, document, len(request.query))
         operation = document.operations.get(request.name)
         if operation is None:
-            operation = document.operations[request.name] = await asyncio.to_thread(self._choose, document, request)
+            operation = document.operations[request.name] = await in_thread(self._choose, document, request)
         return operation
 
     def _read(self, query: str) -> _Document:

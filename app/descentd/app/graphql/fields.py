@@ -6,7 +6,7 @@ what is unusual: lists that are none, awaitable types, fields of the schema abou
 
 from collections.abc import Callable, Sequence
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
 
 from graphql import GraphQLField, GraphQLObjectType, GraphQLOutputType, Undefined
 from graphql.execution.collect_fields import FieldDetailsList
@@ -15,9 +15,12 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from descentd.app.graphql.concurrency import abandon, together
 from descentd.app.graphql.execution import Execution, FieldInfo
-from descentd.app.graphql.pacing import Pace
-from descentd.app.graphql.reads import Read, UnreadableError
+from descentd.app.graphql.reads import MANY, Read, UnreadableError
 from descentd.app.graphql.resolvers import Resolver
+from descentd.graph.turns import pause
+
+_PART: Final = 64
+"""Items of a long list that are read between two looks at the clock."""
 
 Complete = Callable[[Execution, Any, Path], Any]
 """From what a resolver returned to what is sent, or a coroutine of it; raises what is wrong with it."""
@@ -52,18 +55,11 @@ class ResolvedField(Field):
     complete: Complete
     alone = False
     """No other field of the operation runs at the same time, so that its resolver needs no task of its own."""
-    waits = False
-    """It begins when its turn has come."""
 
     def start(self, execution: Execution, source: Any, path: Path | None) -> Any:
         """See Field."""
         execution.count()
         at = Path(path, self.key, self.parent.name)
-        if self.waits and execution.pace is not None:
-            return execution.task(self._in_turn(execution, execution.pace, source, at))
-        return self._start(execution, source, at)
-
-    def _start(self, execution: Execution, source: Any, at: Path) -> Any:
         resolver = self.resolver
         if resolver is not None and resolver.asynchronous:
             return self._resolve(execution, resolver, source, at)
@@ -101,11 +97,6 @@ class ResolvedField(Field):
             return await value
         except Exception as error:
             execution.failed(error, self.kind, self.details, at)
-
-    async def _in_turn(self, execution: Execution, pace: Pace, source: Any, at: Path) -> Any:
-        await pace.turn()
-        value = self._start(execution, source, at)
-        return await value if type(value) is CoroutineType else value
 
     def _completed(self, execution: Execution, value: Any, at: Path) -> Any:
         if isinstance(value, Exception):
@@ -183,6 +174,21 @@ class Items:
 
     def start(self, execution: Execution, values: Sequence[Any], path: Path) -> Any:
         """The items as they are sent, or a coroutine of them."""
+        if len(values) > MANY:
+            return self._in_parts(execution, values, path)
+        return self._part(execution, values, path, 0)
+
+    async def _in_parts(self, execution: Execution, values: Sequence[Any], path: Path) -> list[Any]:
+        """A part of the items after the other, so that few are under way at a time."""
+        results: list[Any] = []
+        size = _PART if self._read is not None else MANY
+        for start in range(0, len(values), size):
+            part = self._part(execution, values[start : start + size], path, start)
+            results += await part if type(part) is CoroutineType else part
+            await pause()
+        return results
+
+    def _part(self, execution: Execution, values: Sequence[Any], path: Path, start: int) -> Any:
         read = self._read
         if read is not None:
             try:
@@ -193,14 +199,9 @@ class Items:
                 pass
         results: list[Any] = []
         waiting: list[int] = []
-        pace = execution.pace
         try:
             for index, value in enumerate(values):
-                at = Path(path, index, None)
-                if pace is not None and pace.crowded:
-                    results.append(execution.task(self._in_turn(execution, pace, value, at)))
-                else:
-                    results.append(self._item(execution, value, at))
+                results.append(self._item(execution, value, Path(path, start + index, None)))
                 if optimized_is_awaitable(results[-1]):
                     waiting.append(index)
         except Exception:
@@ -234,11 +235,6 @@ class Items:
             return await completed
         except Exception as error:
             execution.failed(error, self._kind, self._field.details, at)
-
-    async def _in_turn(self, execution: Execution, pace: Pace, value: Any, at: Path) -> Any:
-        await pace.turn()
-        completed = self._item(execution, value, at)
-        return await completed if type(completed) is CoroutineType else completed
 
 
 async def _items(results: list[Any], waiting: Sequence[int]) -> list[Any]:

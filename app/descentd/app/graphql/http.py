@@ -31,12 +31,13 @@ from descentd.app.http.negotiation import accepted, accepts_gzip, read_body, req
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
 from descentd.graph.model.errors import Code, DescentError, InvalidInput, Unauthenticated
+from descentd.graph.turns import in_thread
 
 RESPONSE: Final = "application/graphql-response+json"
 JSON: Final = "application/json"
 EVENTS: Final = "text/event-stream"
 _LARGE: Final = 256 * 1024
-"""Bytes from which reading and compressing are done in a thread."""
+"""Bytes from which an answer is compressed in a thread."""
 _COMPRESSED: Final = 1400
 """Bytes from which an answer is compressed: what is smaller fits into one packet anyhow."""
 _QUIET: Final = 12.0
@@ -102,7 +103,7 @@ class GraphQLEndpoint:
     async def _from_body(self, request: HTTPRequest) -> Any:
         require_content_type(request.headers, JSON)
         body = await read_body(request, self._limit)
-        return await asyncio.to_thread(strict_json.read, body) if len(body) > _LARGE else strict_json.read(body)
+        return await strict_json.read_in_turns(body)
 
     def refusal(self, scope: Scope, error: DescentError) -> Response:
         """The answer to a request that is not let in."""
@@ -176,7 +177,7 @@ async def _respond(answer: Shape, kind: str, headers: Headers) -> Response:
     if len(body) >= _COMPRESSED and accepts_gzip(headers):
         added["Content-Encoding"] = "gzip"
         large = len(body) > _LARGE
-        body = await asyncio.to_thread(gzip.compress, body, 1) if large else gzip.compress(body, 1)
+        body = await in_thread(gzip.compress, body, 1) if large else gzip.compress(body, 1)
     return Response(body, status, added, media_type=RESPONSE if kind == EVENTS else kind)
 
 

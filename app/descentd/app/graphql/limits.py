@@ -164,13 +164,13 @@ class Shares:
         self._held: dict[str, tuple[asyncio.Semaphore, int]] = {}
 
     @asynccontextmanager
-    async def of(self, person: str) -> AsyncIterator[int]:
-        """Runs its body once the person's share allows it; yields how many of the person run then."""
+    async def of(self, person: str) -> AsyncIterator[None]:
+        """Runs its body once the person's share allows it."""
         semaphore, users = self._held.get(person) or (asyncio.Semaphore(self._size), 0)
         self._held[person] = semaphore, users + 1
         try:
             async with semaphore:
-                yield min(self._held[person][1], self._size)
+                yield
         finally:
             _, users = self._held[person]
             if users == 1:

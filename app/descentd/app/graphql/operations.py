@@ -31,6 +31,7 @@ from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid, TooCostly, Unavailable
 from descentd.graph.registration.builder import position
 from descentd.graph.registration.register import with_all_problems
+from descentd.graph.turns import end_tasks
 
 _SHARE: Final = 32
 """Operations of one person that run at a time in a process; further ones wait."""
@@ -89,8 +90,8 @@ class Operations:
         if _LOG_FIELD in operation.fields:
             await self._access_control.audit_log.flush()
         context = Context(self._lifespan.registry, principal.person, principal.roles)
-        async with self._shares.of(principal.person) as beside:
-            answer = await self._answered(operation, variables, context, beside)
+        async with self._shares.of(principal.person):
+            answer = await self._answered(operation, variables, context)
         await self._access_control.note(principal, _fields(operation), answer.get("errors", ()))
         return answer
 
@@ -108,9 +109,7 @@ class Operations:
         if note is not None:
             answer["extensions"]["statement"] = {"question": question, "answer": data, "note": note}
 
-    async def _answered(
-        self, operation: Operation, variables: Mapping[str, Any], context: Context, beside: int
-    ) -> Shape:
+    async def _answered(self, operation: Operation, variables: Mapping[str, Any], context: Context) -> Shape:
         deadline = asyncio.timeout(self._timeout)
         exceeded = False
 
@@ -119,12 +118,12 @@ class Operations:
             exceeded = True
             deadline.reschedule(0)
 
-        context.pace = Pace(self._limits.fields, stop, beside)
+        context.pace = Pace(self._limits.fields, stop)
         try:
             async with deadline:
                 result = await operation.plan.execute(variables, context)
         except TimeoutError:
-            context.pace.end()
+            end_tasks()
             sent = " What it registers may have been recorded: sending it again adds nothing." * (
                 operation.kind is OperationType.MUTATION
             )

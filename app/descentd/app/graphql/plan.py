@@ -49,8 +49,6 @@ from descentd.app.graphql.reads import Read
 from descentd.app.graphql.resolvers import Resolver
 from descentd.app.graphql.variables import Variables
 
-_FEW: Final = 8
-"""Root fields of a query that are resolved at once; further ones wait for their turns: each looks its records up."""
 _VARIANTS: Final = 16
 """Combinations of the variables of @skip and @include that are kept compiled; further ones are compiled each time."""
 
@@ -118,9 +116,8 @@ class Selections:
         found = self._fields(kind, collected)
         resolved = [one for one in found if isinstance(one, ResolvedField) and not isinstance(one, ReadField)]
         is_query = plan.operation.operation is OperationType.QUERY
-        for place, field in enumerate(resolved):
+        for field in resolved:
             field.alone = len(found) == 1 or not is_query
-            field.waits = is_query and place >= _FEW
         return Fields(lambda: found)
 
     def _below(self, kind: GraphQLObjectType, details: FieldDetailsList) -> CollectedFields:

@@ -6,7 +6,7 @@ these functions raise, and the fields are executed one by one, which then says w
 
 from collections.abc import Callable
 from operator import attrgetter
-from typing import Any
+from typing import Any, Final
 
 from graphql import (
     GraphQLBoolean,
@@ -20,6 +20,9 @@ from graphql import (
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 from strawberry.types.base import get_object_definition
 from strawberry.types.field import StrawberryField
+
+MANY: Final = 256
+"""Items of a list that are under way at a time; between those of a longer one, others have their turns."""
 
 Read = Callable[[Any], Any]
 """From a value that a resolver returned to what is sent; raises UnusualError, or anything, where that cannot be."""
@@ -60,8 +63,16 @@ def required(complete: Read) -> Read:
 
 
 def listed(complete: Read) -> Read:
-    """A list."""
-    return lambda values: None if values is None else [complete(value) for value in values]
+    """A list, unless it is so long that others have to have their turns while it is read."""
+
+    def read(values: Any) -> Any:
+        if values is None:
+            return None
+        if len(values) > MANY:
+            raise UnusualError
+        return [complete(value) for value in values]
+
+    return read
 
 
 def leaf(kind: GraphQLLeafType) -> Read:

@@ -14,6 +14,7 @@ from descentd.app.graphql.operations import Operations
 from descentd.app.http import strict_json
 from descentd.app.http.errors import Shape, shaped
 from descentd.graph.model.errors import DescentError, InvalidInput, TooCostly
+from descentd.graph.turns import Work, begin
 
 PROTOCOL: Final = "graphql-transport-ws"
 _PATIENCE: Final = 10.0
@@ -107,7 +108,7 @@ class Connection:
             text = await self._socket.receive_text()
             if limit is not None and len(text) > limit:
                 raise CloseConnection(1009, f"The first message may have {limit} characters")
-            message = strict_json.read(text.encode(), "The message")
+            message = await strict_json.read_in_turns(text.encode(), "The message")
         except KeyError:
             raise CloseConnection(4400, "Expected messages as text") from None
         except InvalidInput as error:
@@ -145,7 +146,8 @@ class Connection:
             busy = TooCostly(f"{_MOST} operations run on this connection: end one, or open another connection.")
             await self._send(type="error", id=id, payload=shaped(busy))
             return
-        self._running[id] = asyncio.create_task(self._run(id, payload))
+        assert self._principal is not None
+        self._running[id] = begin(Work(self._principal.person), self._run(id, payload))
 
     async def _run(self, id: str, payload: Any) -> None:
         assert self._principal is not None

@@ -25,6 +25,7 @@ from descentd.graph.registration.bulk import Outcome, register_each
 from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import with_all_problems
 from descentd.graph.store.base import Reads
+from descentd.graph.turns import in_thread
 from descentd.queries.registry import Registry
 
 NDJSON: Final = "application/x-ndjson"
@@ -112,7 +113,7 @@ class Bulk:
                 async for batch in _batches(request.stream(), self._limit):
                     if self._lifespan.ending.is_set():
                         raise Unavailable("The server is stopping: send this line and those after it again.")
-                    manifests = await asyncio.to_thread(_manifests, batch)
+                    manifests = await in_thread(_manifests, batch)
                     await room.acquire()
                     writing = group.create_task(self._write(manifests, number, registry, principal, answers))
                     writing.add_done_callback(lambda _: room.release())

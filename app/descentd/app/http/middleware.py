@@ -22,6 +22,7 @@ from descentd.app.server.logging import REQUEST_ID
 from descentd.app.server.metrics import Metrics
 from descentd.app.server.settings import is_loopback
 from descentd.graph.model.errors import DescentError, Forbidden, InvalidInput
+from descentd.graph.turns import Work, in_turns
 
 log = structlog.get_logger()
 
@@ -89,7 +90,12 @@ class RequestMiddleware:
         elif (untrusted := self._untrusted(headers, scope["path"])) is not None:
             await self._refuse(scope, receive, send, untrusted)
         else:
-            await self._app(scope, receive, send)
+            # The operations of a WebSocket are works of their own.
+            passing = self._pass_on(scope, receive, send)
+            await (passing if scope["type"] == "websocket" else in_turns(Work(), passing))
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         self._metrics.requested(scope.get("descent.route", scope["path"]), status)

@@ -8,10 +8,13 @@ from typing import Any, Final, NoReturn
 
 from descentd.graph.model import identity
 from descentd.graph.model.errors import InvalidInput
+from descentd.graph.turns import in_thread
 
 DEEPEST: Final = identity.DEEPEST + 16
 """A value in a manifest may be nested `identity.DEEPEST` deep, and the manifest's own shape comes on top of that."""
 
+_LARGE: Final = 64 * 1024
+"""Bytes from which a body is read in a thread: a millisecond."""
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -41,6 +44,11 @@ def read(body: bytes, what: str = "The request") -> Any:
     if _SURROGATE.search(text):
         _check_surrogates(value, what)
     return value
+
+
+async def read_in_turns(body: bytes, what: str = "The request") -> Any:
+    """As `read`; a large body is read in a thread."""
+    return await in_thread(read, body, what) if len(body) > _LARGE else read(body, what)
 
 
 def _check_surrogates(value: Any, what: str) -> None:

@@ -17,6 +17,7 @@ from descentd.app.http.errors import Refusal, refusal_response
 from descentd.app.http.negotiation import read_body, require_content_type
 from descentd.app.mcp.catalogue import Catalogue
 from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
+from descentd.graph.turns import apart
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
@@ -75,7 +76,7 @@ class MCPEndpoint:
     async def _started(self) -> "StreamableHTTPSessionManager":
         if self._manager is None:
             self._manager = asyncio.get_running_loop().create_future()
-            self._task = asyncio.create_task(self._run(self._manager))
+            self._task = apart(self._run(self._manager))
         return await asyncio.shield(self._manager)
 
     async def _run(self, ready: "asyncio.Future[StreamableHTTPSessionManager]") -> None:

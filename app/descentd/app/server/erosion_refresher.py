@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from descentd.graph.model.errors import DescentError
+from descentd.graph.turns import Work, begin
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.erosion.registry_refresh import advance
 from descentd.queries.erosion.standings_snapshots import StandingsSnapshots
@@ -53,7 +54,7 @@ class ErosionRefresher:
 
     def start(self) -> None:
         """Start refreshing."""
-        self._task = asyncio.create_task(self._run())
+        self._task = begin(Work(), self._run())
 
     async def stop(self) -> None:
         """End it, in the middle of a step too, which takes seconds in a large registry; half a step leaves nothing."""

@@ -1,5 +1,6 @@
 """The ASGI application of a server, assembled from its parts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -54,6 +55,7 @@ from descentd.app.webhooks.endpoints import READERS, Webhook
 from descentd.app.webhooks.signatures import SignatureVerifier
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.store.operational import Accounts
+from descentd.graph.turns import take_turns
 
 
 def create(
@@ -134,7 +136,7 @@ def create(
 
     @asynccontextmanager
     async def running(_app: Starlette) -> AsyncIterator[None]:
-        with on_termination(lifespan.ending.set):
+        with take_turns(asyncio.get_running_loop()), on_termination(lifespan.ending.set):
             await lifespan.start(when_ready, refresher.begin, dispatcher.begin)
             dispatcher.start()
             refresher.start()

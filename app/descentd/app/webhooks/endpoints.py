@@ -102,7 +102,7 @@ class Webhook:
         registry = self._lifespan.registry
         if delivery.before is None:
             # Everything is read before anything is recorded: a body that is wrong in part changes nothing.
-            items = list(self._read(request.headers, strict_json.read(body)))
+            items = list(self._read(request.headers, await strict_json.read_in_turns(body)))
             if delivery.signature is not None:
                 await self._bind(delivery)
             taken = [await _record(registry, item, i, delivery) for i, item in enumerate(items)]

@@ -22,6 +22,7 @@ from descentd.graph.model.reach import (
     SupportsReach,
     Tail,
 )
+from descentd.graph.turns import apart, in_thread
 
 
 class Source(Protocol):
@@ -58,24 +59,26 @@ class LineageIndex(SupportsReach, SupportsNeighbours):
 
     async def catch_up(self, upto: int) -> None:
         """Hold every record up to a sequence that the store has reached."""
-        if self._topology.size >= upto:
-            return
+        if self._topology.size < upto:
+            await apart(self._extend(upto))
+
+    async def _extend(self, upto: int) -> None:
         async with self._extending:
             if self._topology.size < upto:
                 tail = await self._store.tail(self._topology.size)
-                await asyncio.to_thread(self._topology.extend, tail)
+                await in_thread(self._topology.extend, tail)
 
     @override
     async def reach(self, query: ReachQuery) -> ReachPage:
         await self.catch_up(query.upto)
-        return await asyncio.to_thread(self._topology.reach, query)
+        return await in_thread(self._topology.reach, query)
 
     @override
     async def via(
         self, origins: Sequence[int], items: Sequence[int], upto: int, *, evidence: bool = False
     ) -> Sequence[Sequence[Step]]:
         await self.catch_up(upto)
-        return await asyncio.to_thread(self._topology.via, origins, items, upto, evidence=evidence)
+        return await in_thread(self._topology.via, origins, items, upto, evidence=evidence)
 
     @override
     async def members(
@@ -88,7 +91,7 @@ class LineageIndex(SupportsReach, SupportsNeighbours):
         avoiding: frozenset[int] = frozenset(),
     ) -> Sequences:
         await self.catch_up(upto)
-        return await asyncio.to_thread(self._topology.members, origins, direction, upto, kind, avoiding=avoiding)
+        return await in_thread(self._topology.members, origins, direction, upto, kind, avoiding=avoiding)
 
     @override
     async def everything(self, upto: int, kind: Kind) -> Sequences:
@@ -98,12 +101,12 @@ class LineageIndex(SupportsReach, SupportsNeighbours):
     @override
     async def exposure(self, query: ExposureQuery) -> ExposurePage:
         await self.catch_up(query.upto)
-        return await asyncio.to_thread(self._topology.exposure, query)
+        return await in_thread(self._topology.exposure, query)
 
     @override
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
         await self.catch_up(upto)
-        return await asyncio.to_thread(self._topology.paths, start, end, upto, first)
+        return await in_thread(self._topology.paths, start, end, upto, first)
 
     @override
     async def neighbours(

@@ -15,6 +15,7 @@ from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder, Sk
 from descentd.graph.registration.manifest_index import Item
 from descentd.graph.registration.version_numbers import VersionNumbers
 from descentd.graph.store.base import Reads
+from descentd.graph.turns import each
 
 _PARTS: Final[Mapping[str, Kind]] = {"code": Kind.CODE, "config": Kind.CONFIG, "environment": Kind.ENVIRONMENT}
 
@@ -29,7 +30,7 @@ class Entities:
 
     async def build(self, ordered: Sequence[Item]) -> None:
         """Build items that are each after what they refer to; what is wrong is added to the builder's problems."""
-        for item in ordered:
+        async for item in each(ordered):
             with self._builder.problem_at(item.field):
                 match item.definition:
                     case DatasetInput() as dataset:

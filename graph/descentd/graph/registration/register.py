@@ -26,6 +26,7 @@ from descentd.graph.registration.statements import Statements, TensorStatements,
 from descentd.graph.registration.warnings import warnings
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
+from descentd.graph.turns import each
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ async def _check(reads: Reads, builder: RecordBuilder, manifest: ManifestInput, 
         conflict.field = builder.field_of(id)
         builder.problems.append(conflict)
     new = [record for id, record in records.items() if id not in held]
-    for record in new:
+    async for record in each(new):
         for fault in faults(record, rules):
             builder.problems.append(InvalidInput(fault.message, f"{builder.field_of(record.id)}.{fault.field}"))
     for problem in builder.problems:

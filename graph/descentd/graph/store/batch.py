@@ -13,6 +13,7 @@ from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link, Proposal, Reads
+from descentd.graph.turns import each
 
 Located = TypeVar("Located", Brief, Entry)
 
@@ -59,7 +60,7 @@ class Batch(Reads):
         own = {entry.record.id for entry in entries}
         targets = await self.resolve({edge.target for entry in entries for edge in entry.record.edges} - own)
         known = {id: brief.sequence for id, brief in targets.items()}
-        for entry in entries:
+        async for entry in each(entries):
             edges = entry.record.edges
             links = tuple(Link(entry.sequence, edge.role, known[edge.target], edge.detail) for edge in edges)
             known[entry.record.id] = entry.sequence

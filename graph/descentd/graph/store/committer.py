@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from descentd.graph.model.errors import DescentError
 from descentd.graph.store.base import Proposal, Store
+from descentd.graph.turns import apart
 
 _MOST = 256
 
@@ -22,7 +23,7 @@ class Committer:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((proposal, done))
         if self._running is None:
-            self._running = asyncio.create_task(self._run())
+            self._running = apart(self._run())
         await done
 
     async def close(self) -> None:

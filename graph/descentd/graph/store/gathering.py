@@ -12,6 +12,7 @@ from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link, Reads, Store
 from descentd.graph.store.batch import Located
+from descentd.graph.turns import apart
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -37,7 +38,7 @@ class BatchLoader(Generic[Key, Value]):
             return await self._batch_load(keys)
         self._wanted |= dict.fromkeys(keys)
         if self._next is None:
-            self._next = self._last = asyncio.create_task(self._load_next(self._last))
+            self._next = self._last = apart(self._load_next(self._last))
         found = await asyncio.shield(self._next)
         return {key: found[key] for key in keys if key in found}
 

@@ -4,7 +4,6 @@ A new record changes the assessment of the versions that it is about and of thei
 again.
 """
 
-import asyncio
 import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
@@ -15,6 +14,7 @@ from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
 from descentd.graph.model.reach import Direction, Tail
 from descentd.graph.model.records import Brief
+from descentd.graph.turns import each, in_thread
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
@@ -174,12 +174,12 @@ async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> l
     assessments: list[Assessment] = []
     # A few at a time: a thread cannot be cancelled, and a server that ends waits for it.
     for start in range(0, len(versions), LEAST):
-        assessments += await asyncio.to_thread(look, versions[start : start + LEAST])
+        assessments += await in_thread(look, versions[start : start + LEAST])
     eroded = [one for one in assessments if one.verdict is ErosionVerdict.ERODED]
     spoken_of = {version for one in eroded for version in one.versions()}
     series = {key for one in eroded for key in one.series}
     called = await look_up_labels(registry, spoken_of, series, upto)
-    return [_standing(one, called.labels(one.series)) for one in assessments]
+    return [_standing(one, called.labels(one.series)) async for one in each(assessments)]
 
 
 def _standing(found: Assessment, labels: Labels) -> VersionAssessment:

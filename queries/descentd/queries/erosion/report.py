@@ -1,12 +1,12 @@
 """The report on a version's erosion: its assessment with refs, and the changes of each derivation."""
 
-import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.records import Brief
+from descentd.graph.turns import in_thread
 from descentd.queries.erosion.assess import ALPHA, assess
 from descentd.queries.erosion.findings import Assessment, Finding, Span
 from descentd.queries.erosion.first_edition import assess_by_first_edition
@@ -88,11 +88,11 @@ async def assessed(
         raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
     along = await comparable(registry, [version], upto, edition)
     if edition == FIRST:
-        return await asyncio.to_thread(assess_by_first_edition, version, along.parents, along.series), along
+        return await in_thread(assess_by_first_edition, version, along.parents, along.series), along
     grounds = version, since, alpha, along.metrics.number, _grounds(along)
     found = registry.cache(_Assessments).get(grounds)
     if found is None:
-        found = await asyncio.to_thread(assess, version, along.parents, along.series, alpha=alpha, since=since)
+        found = await in_thread(assess, version, along.parents, along.series, alpha=alpha, since=since)
         registry.cache(_Assessments).keep(grounds, found, 1 + sum(len(series.results) for series in along.series))
     return found, along
 

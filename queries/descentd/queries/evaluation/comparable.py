@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from descentd.queries.evaluation.contamination import Contamination, contamination
@@ -37,14 +38,14 @@ async def comparable(registry: Registry, heads: Sequence[int], upto: int, editio
 
 async def learned_from(
     registry: Registry, heads: Sequence[int], ids: Collection[str], upto: int
-) -> Mapping[str, frozenset[int]]:
+) -> Mapping[str, AbstractSet[int]]:
     """By the id of data that versions were evaluated on, which versions of the ancestry of `heads` learned from it."""
     data = {id: brief.sequence for id, brief in (await registry.store.resolve(ids)).items()} if ids else {}
     touched: Contamination = await contamination(registry, heads, set(data.values()), upto)
     return {id: touched.reached[each] for id, each in data.items() if each in touched.reached}
 
 
-def in_series(found: Measured, learned: Mapping[str, frozenset[int]], versions: Collection[int]) -> list[Series]:
+def in_series(found: Measured, learned: Mapping[str, AbstractSet[int]], versions: Collection[int]) -> list[Series]:
     """The results of versions in series, several of a version pooled; in the spelling of the earliest version."""
     results: defaultdict[SeriesKey, dict[int, Result]] = defaultdict(dict)
     left_out: defaultdict[SeriesKey, set[int]] = defaultdict(set)

@@ -7,6 +7,7 @@ partition of the same dataset does not, nor does learning from something that ha
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from descentd.graph.model.kinds import Kind, Role
@@ -26,7 +27,7 @@ class Contamination:
     `taught` is by data what it was made from, as far as they trained on that.
     """
 
-    reached: Mapping[int, frozenset[int]]
+    reached: Mapping[int, AbstractSet[int]]
     taught: Mapping[int, Teachers] = field(default_factory=dict)
 
     def touches(self, version: int, data: int) -> bool:
@@ -48,17 +49,18 @@ async def contamination(registry: Registry, heads: Sequence[int], data: Collecti
     for link in await registry.store.links(sorted(data), {Role.INCLUDES}, inward=False):
         parts[link.source].append(link.target)
     suspects = [each for each in sorted(data) if each in learned or not learned.isdisjoint(parts.get(each, ()))]
-    found = {each: {*await _descendants(registry, [each], upto)} for each in suspects}
+    found = {each: set(await _descendants(registry, [each], upto)) for each in suspects}
     taught = await teachers(registry, heads, data, learned, upto)
     for each, by in taught.items():
         trained = sorted(by.trained)
         found.setdefault(each, set()).update(trained, await _descendants(registry, trained, upto))
-    return Contamination({each: frozenset(versions) for each, versions in found.items()}, taught)
+    return Contamination(found, taught)
 
 
 async def _descendants(registry: Registry, origins: Sequence[int], upto: int) -> list[int]:
     members = await registry.walk.members(origins, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
-    return [int(version) for version in members]
+    found: list[int] = members.tolist()
+    return found
 
 
 async def derivations(registry: Registry, pairs: Collection[Pair], upto: int) -> Mapping[Pair, Derivation]:

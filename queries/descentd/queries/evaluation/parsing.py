@@ -17,6 +17,7 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant
 from descentd.graph.registration.entry_rules import may_count, of_the_future
 from descentd.graph.store.base import Reads
+from descentd.graph.turns import each
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.definitions import Metrics
 from descentd.queries.evaluation.editions import CURRENT, FIRST
@@ -66,7 +67,7 @@ class EvaluationCache:
         entries = await reads.entries(missing) if missing else []
         versions = await _versions_paired_with(reads, entries)
         await self._look_up_data(reads, {entry.record.content.get("data") for entry in entries} - {None})
-        for entry in entries:
+        async for entry in each(entries):
             if edition == FIRST:
                 evaluation = parse_by_first_edition(entry, metrics, self._keys)
             else:
@@ -103,7 +104,7 @@ async def _versions_paired_with(reads: Reads, entries: Sequence[Entry]) -> Mappi
     """The sequences of the versions that results are paired with, by id."""
     ids = {
         pair["subject"]
-        for entry in entries
+        async for entry in each(entries)
         for metric in entry.record.content["metrics"]
         for pair in metric.get("pairedWith", ())
     }

@@ -1,6 +1,5 @@
 """The trend of a metric along a line of first parents: points, slope and trend of each comparable series."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import text
 from descentd.graph.model.records import Brief
+from descentd.graph.turns import in_thread
 from descentd.queries.evaluation.comparable import comparable
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.evaluation.definitions import definitions
@@ -57,7 +57,7 @@ async def trend(
         for one in asked
         if not line.isdisjoint(one.left_out | one.retracted)
     ]
-    drawn = await asyncio.to_thread(lines, of.sequence, along.parents, asked, since=start)
+    drawn = await in_thread(lines, of.sequence, along.parents, asked, since=start)
     found = [(one.key, line) for one, line in zip(asked, drawn, strict=True) if line.points]
     points = {point.version for _, line in found for point in line.points}
     versions = sorted(points.union(*(one.contaminated + one.retracted for one in left_out)))

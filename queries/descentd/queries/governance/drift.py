@@ -14,6 +14,7 @@ from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Sequences
 from descentd.graph.retractions import retracted_ids
+from descentd.graph.turns import each
 from descentd.queries.evaluation.editions import CURRENT, SECOND
 from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import slice_of
@@ -54,7 +55,7 @@ async def drift(
     said = await profiles(registry.store, versions, upto)
     found: dict[int, list[Drift]] = {version: [] for version in versions}
     documented: dict[int, Entry] = {}
-    for version in versions:
+    async for version in each(versions):
         current = said[version].current
         if current is None:
             found[version].append(_missing(said[version]))
@@ -107,7 +108,7 @@ async def _stale(
             later[version].append(entry)
     ids = [entry.record.id for entries in later.values() for entry in entries]
     gone = await retracted_ids(registry.store, ids, upto) if ids else frozenset()
-    for version, entries in later.items():
+    async for version, entries in each(later.items()):
         since = [entry for entry in entries if entry.record.id not in gone]
         if since:
             came = counts(kind_name(entry.record.kind) for entry in since)
@@ -130,7 +131,7 @@ async def _copied(
     said = await profiles(registry.store, parents, upto)
     suspects = [
         (link.source, link.target, original)
-        for link in links
+        async for link in each(links)
         if (original := _original(documented[link.source], said[link.target].entries)) is not None
     ]
     wanted = sorted({version for source, target, _ in suspects for version in (source, target)})
@@ -174,7 +175,7 @@ async def _contradicted(
     if not claiming:
         return
     results = await measured(registry, claiming, upto, edition)
-    for version in claiming:
+    async for version in each(claiming):
         profile = documented[version].record
         for claim in profile.content["claims"]:
             newest = _newest(results, version, claim)

@@ -12,6 +12,7 @@ from descentd.graph.model.kinds import INFLUENCE, Role
 from descentd.graph.model.reach import ReachQuery
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link
+from descentd.graph.turns import each, pause
 from descentd.queries.registry import Registry
 
 USUAL = 500
@@ -69,22 +70,23 @@ async def lineage(
     pages = [await registry.walk.reach(ReachQuery([of.sequence], way, upto, depth=depth, first=most)) for way in ways]
     found: dict[int, int] = {}
     for one in pages:
-        for item in one.items:
+        async for item in each(one.items):
             found[item.sequence] = min(item.distance, found.get(item.sequence, item.distance))
     nearest = sorted(found.items(), key=lambda item: (item[1], item[0]))[: most - 1]
+    await pause()
     total = 1 + sum(one.total for one in pages)
     briefs = await registry.store.briefs([of.sequence, *(sequence for sequence, _ in nearest)])
-    nodes = [Node(brief, found.get(brief.sequence, 0)) for brief in briefs]
+    nodes = [Node(brief, found.get(brief.sequence, 0)) async for brief in each(briefs)]
     nodes[0] = Node(of, 0)
     return Lineage(len(nodes) == total, total, nodes, await _edges(registry, briefs, upto)), upto
 
 
 async def _edges(registry: Registry, briefs: Sequence[Brief], upto: int) -> list[Joint]:
-    ids = {brief.sequence: brief.id for brief in briefs}
+    ids = {brief.sequence: brief.id async for brief in each(briefs)}
     links = await registry.store.links(list(ids), INFLUENCE, inward=False)
     links += await disclosed_links(registry.store, list(ids), upto)
     joints: dict[tuple[int, int, Role], Joint] = {}
-    for link in links:
+    async for link in each(links):
         if link.target in ids:
             joint = Joint(ids[link.source], ids[link.target], link.role, _relation(link))
             # What was disclosed of an edge that the record states itself adds nothing to it.

@@ -1,6 +1,5 @@
 """`/lineage/REF`: the drawing of a lineage, the table of the same, and what narrows or widens both."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +16,7 @@ from descentd.app.explorer.lineage.view import View as Drawn
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
+from descentd.graph.turns import in_thread
 from descentd.queries.erosion.findings import Span
 from descentd.queries.erosion.version_assessment import FindingSummary
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
@@ -50,7 +50,7 @@ class _Elsewhere:
 async def _show(asked: Asked) -> View | Response:
     view = Drawn.read(asked.ref, asked.query)
     seen = await _seen(asked, view)
-    drawn = await asyncio.to_thread(figure, seen, _DRAWINGS)
+    drawn = await in_thread(figure, seen, _DRAWINGS)
     brief = seen.selection.members[seen.selection.middle].brief
     match asked.query.get("format"):
         case "svg":

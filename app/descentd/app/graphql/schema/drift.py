@@ -11,6 +11,7 @@ from descentd.app.graphql.schema.filters import Filter
 from descentd.app.graphql.schema.records import node
 from descentd.app.graphql.schema.scalars import Count
 from descentd.app.graphql.schema.versions import ModelVersion
+from descentd.graph.turns import each
 from descentd.queries.lineage.versions import documentation_drift
 
 
@@ -56,6 +57,6 @@ class DriftQuery:
                     node=node(item.version, found.upto),
                     findings=[DriftFinding(kind=one.kind, message=one.message) for one in item.findings],
                 )
-                for item in found.items
+                async for item in each(found.items)
             ],
         )

@@ -14,6 +14,7 @@ from descentd.app.graphql.schema.filters import Filter
 from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import Count, Ref
 from descentd.graph.model.kinds import KINDS
+from descentd.graph.turns import each
 from descentd.queries.lineage import impact, lineage, paths
 from descentd.queries.lineage.paths import Derivation
 
@@ -187,13 +188,13 @@ class LineageQuery:
                     distance=one.distance,
                     node=node(one.record, at),
                 )
-                for one in found.nodes
+                async for one in each(found.nodes)
             ],
             edges=[
                 LineageEdge(
                     source=strawberry.ID(e.source), target=strawberry.ID(e.target), role=e.role, relation=e.relation
                 )
-                for e in found.edges
+                async for e in each(found.edges)
             ],
         )
 

@@ -15,6 +15,7 @@ from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.journal import EVENT
 from descentd.graph.store.neo4j.populations import STRAYS, said, shut
 from descentd.graph.store.neo4j.properties import KEPT, readable
+from descentd.graph.store.neo4j.property_names import names_if_full
 from descentd.graph.store.neo4j.schema import LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns
 from descentd.graph.store.neo4j.times import comparable, moment_of
 
@@ -188,8 +189,8 @@ def _created(statement: str) -> tuple[str, tuple[str, list[str], list[str]]]:
 async def audit(run: Run, after: int, limit: int) -> list[Stored]:
     """What is kept of up to `limit` records after a sequence, in log order, as `Store.audit` returns it."""
     rows = await run(_AUDIT, after=after, limit=limit)
-    wrong = await _undocumented(run, rows)
-    return [_stored(row, wrong) for row in rows]
+    wrong, names = await _undocumented(run, rows), await names_if_full(run)
+    return [_stored(row, wrong, names) for row in rows]
 
 
 async def _undocumented(run: Run, rows: Sequence[Row]) -> set[Any]:
@@ -238,12 +239,12 @@ async def totals(run: Run) -> Totals:
     return Totals(records, sum(edges), keys, await _misjudged(run))
 
 
-def _stored(row: Row, undocumented: set[Any]) -> Stored:
+def _stored(row: Row, undocumented: set[Any], names: frozenset[str] | None) -> Stored:
     properties, labels, edges, keys, listed, complete = row
     sequence, transaction, kind, id, label, recorded_at, recorded_by, hash, body, words = map(properties.get, KEPT)
     faults = list(_faults(kind, labels, edges, hash))
     record = Record(Kind.NOTE if faults else Kind(kind), str(body).encode())
-    faults += [] if faults else [*_misread(record, properties), *_misstated(record, edges, listed, complete)]
+    faults += [] if faults else [*_misread(record, properties, names), *_misstated(record, edges, listed, complete)]
     faults += ["it is documented otherwise than its edges say"] if not faults and sequence in undocumented else []
     kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, *_ in edges] if not faults else []
     return Stored(
@@ -272,14 +273,16 @@ def _faults(kind: str, labels: Sequence[str], edges: Sequence[Row], hash: object
         yield "its hash is not hexadecimal"
 
 
-def _misread(record: Record, properties: Mapping[str, Any]) -> list[str]:
-    """The properties that say to people what the content does not."""
+def _misread(record: Record, properties: Mapping[str, Any], names: frozenset[str] | None) -> list[str]:
+    """The properties that say to people what the content does not; where `names` are all, others may be missing."""
     try:
         right = {name: comparable(value) for name, value in readable(record).items()}
     except Exception:  # whatever a body that somebody else wrote may bring about; `verify` says what is wrong with it
         return []
     rest = {name for name in properties if name not in KEPT and name != "retracted"}
     shown = {name: comparable(properties[name]) for name in rest}
+    if names is not None:
+        right = {name: value for name, value in right.items() if name in shown or name in names}
     wrong = sorted(name for name in shown.keys() | right.keys() if shown.get(name) != right.get(name))
     return [f"its property {name} is not what its content says" for name in wrong]
 

@@ -18,6 +18,7 @@ from descentd.graph.store.base import Proposal
 from descentd.graph.store.gathering import MOST, BatchLoader, GatheredReads
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.reads import Neo4jReads, last_sequence
+from descentd.graph.turns import apart
 
 Answer = TypeVar("Answer")
 
@@ -37,7 +38,7 @@ class SingleFlight(Generic[Answer]):
 
         task = self._tasks.get(question)
         if task is None:
-            task = self._tasks[question] = asyncio.ensure_future(found())
+            task = self._tasks[question] = apart(found())
             task.add_done_callback(lambda done: self._drop(question, done))
             while len(self._tasks) > self._most:
                 self._tasks.popitem(last=False)

@@ -1,6 +1,5 @@
 """Exposure to populations, walked by Neo4j itself from the nodes of `populations`."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -41,6 +40,7 @@ from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.disclosures import IN_FORCE
 from descentd.graph.store.neo4j.populations import folded
+from descentd.graph.turns import in_thread
 
 _SEEDS: Final = "_LACKS|_LISTS|_STATED|_COMPLETES"
 _KNOWLEDGE: Final = "DERIVED_FROM|TRAINED_ON|INCLUDES|GENERATED_BY|_FLOWS"
@@ -268,12 +268,12 @@ async def _evidence(run: Run, question: Question, versions: Sequence[int]) -> _E
     undocumented = _from_themselves(ancestry.spread(lacking))
     unlisted = _from_themselves(ancestry.spread({*complete} - {*question.lacking.firsts} | {*question.nearly.firsts}))
     trained = _from_themselves(ancestry.spread(question.matching))
-    via = await asyncio.to_thread(_nearest, ancestry, (undocumented, unlisted), versions)
-    nearest = await asyncio.to_thread(ancestry.prove, trained, versions)
+    via = await in_thread(_nearest, ancestry, (undocumented, unlisted), versions)
+    nearest = await in_thread(ancestry.prove, trained, versions)
     begin = sorted({steps[0].sequence for _, steps in nearest if steps})
     stated = await _stated(run, begin, upto)
     leads = trained | {partition: _lead(population, partition, stated[partition]) for partition in begin}
-    found = await asyncio.to_thread(ancestry.prove, leads, versions)
+    found = await in_thread(ancestry.prove, leads, versions)
     via |= {version: steps for version, (_, steps) in zip(versions, found, strict=True) if steps}
     is_proven = {
         leads[partition][0].sequence: proven(population, list(stated[partition].values())) for partition in begin

@@ -14,6 +14,7 @@ from descentd.graph.store.base import check_empty
 from descentd.graph.store.batch import Batch
 from descentd.graph.store.neo4j.batching import PrefetchedReads
 from descentd.graph.store.neo4j.connection import Connection, Run
+from descentd.graph.store.neo4j.property_names import PropertyNames
 from descentd.graph.store.neo4j.reads import read_head
 from descentd.graph.store.neo4j.schema import FORMAT, IMPORTING, LOCK, insert
 
@@ -29,14 +30,14 @@ _MEANWHILE: Final = "Somebody else writes to the database: stop all servers that
 async def import_log(connection: Connection, batches: Iterable[Sequence[Entry]]) -> None:
     """Fill a registry that has its schema, and that is empty or was left by an import of the same log."""
     done = await connection.write(_begin)
-    known = Frontier()
+    known, names = Frontier(), PropertyNames()
     for entries in batches:
         there = [entry for entry in entries if entry.sequence <= done.sequence]
         known = known.append(entry.hash for entry in there)
         new = entries[len(there) :]
         if new:
             _check_continued(known, done)
-            done = await _append(connection, new, done)
+            done = await _append(connection, new, done, names)
             known = done.frontier
     _check_continued(known, done)
     await connection.write(lambda run: run(_SET_FORMAT, format=FORMAT))
@@ -56,13 +57,13 @@ async def _begin(run: Run) -> Head:
     return head
 
 
-async def _append(connection: Connection, entries: Sequence[Entry], done: Head) -> Head:
+async def _append(connection: Connection, entries: Sequence[Entry], done: Head, names: PropertyNames) -> Head:
     async def work(run: Run) -> Head:
         if await read_head(run, LOCK) != done:
             raise Unavailable(_MEANWHILE)
         batch = Batch(PrefetchedReads(run), done)
         await batch.append_entries(entries)
-        await insert(run, batch.appended, batch.head)
+        await insert(run, batch.appended, batch.head, names)
         return batch.head
 
     return await connection.write(work)

@@ -3,7 +3,6 @@
 Neo4j finds what leads to the ends, and an index chooses and counts within that alone: see `ancestry`.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from descentd.graph.model.reach import Derivations, Direction, Step, SupportsRea
 from descentd.graph.store.neo4j.ancestry import Ancestry, Edges, read_ancestry
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.reach import Origins, find_origins
+from descentd.graph.turns import in_thread
 
 
 class Neo4jPaths(SupportsReach):
@@ -32,7 +32,7 @@ class Neo4jPaths(SupportsReach):
         if not found.leads or not there:
             return [[] for _ in asked]
         ancestry = await read_ancestry(run, there, upto, without=found.leads, evidence=evidence)
-        return [steps for _, steps in await asyncio.to_thread(ancestry.prove, found.leads, asked, evidence=evidence)]
+        return [steps for _, steps in await in_thread(ancestry.prove, found.leads, asked, evidence=evidence)]
 
     @override
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
@@ -49,7 +49,7 @@ async def _derivations(run: Run, start: int, end: int, upto: int, first: int) ->
     ancestry = await read_ancestry(run, [end], upto, without=origins.leads)
     parts = {edge for edge in _parts(origins, start) if edge[2] in ancestry.number}
     ancestry = replace(ancestry, edges=ancestry.edges | parts, named=ancestry.named | {start})
-    return await asyncio.to_thread(_count, ancestry, start if parts else None, start, end, first)
+    return await in_thread(_count, ancestry, start if parts else None, start, end, first)
 
 
 def _parts(origins: Origins, start: int) -> Edges:

@@ -27,6 +27,7 @@ from descentd.graph.store.batch import Appended
 from descentd.graph.store.neo4j import disclosures, populations
 from descentd.graph.store.neo4j.connection import Run
 from descentd.graph.store.neo4j.properties import readable
+from descentd.graph.store.neo4j.property_names import PropertyNames
 from descentd.graph.store.neo4j.times import zoned
 from descentd.graph.store.tail import RETRACTABLE
 
@@ -127,7 +128,7 @@ CREATE (p)-[:_PART]->(w)
 """
 
 
-async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
+async def insert(run: Run, items: Sequence[Appended], head: Head, names: PropertyNames) -> None:
     """Put `items` into the graph and move the end of the log to `head`."""
     end = {"seq": head.sequence, "recorded_at": zoned(head.recorded_at), "frontier": head.frontier.dump()}
     for start in range(0, len(items), _BATCH):
@@ -135,7 +136,7 @@ async def insert(run: Run, items: Sequence[Appended], head: Head) -> None:
         keys = [(item.entry.sequence, key) for item in batch for key in item.entry.record.keys]
         await run(
             _INSERT,
-            records=[_record(item) for item in batch],
+            records=await _records(run, batch, names),
             keys=[[sequence, key, key.startswith("digest:")] for sequence, key in keys],
             edges=[row for item in batch for row in _edges(item)],
             **end,
@@ -162,9 +163,16 @@ async def mirror(run: Run, batch: Sequence[Appended]) -> None:
     await run(_MIRRORS, rows=[row for item in batch for row in _edges(item) if row[4] is not None])
 
 
-async def show(run: Run, batch: Sequence[Appended]) -> None:
+async def show(run: Run, batch: Sequence[Appended], names: PropertyNames) -> None:
     """Set the properties of records that are in the graph, as `insert` does for those that are new."""
-    await run(_SHOW, rows=[[item.entry.sequence, _record(item)[1]] for item in batch])
+    await run(_SHOW, rows=[[row["seq"], row] for _, row in await _records(run, batch, names)])
+
+
+async def _records(run: Run, batch: Sequence[Appended], names: PropertyNames) -> list[list[Any]]:
+    """The label and the properties of each record."""
+    rows = [_record(item) for item in batch]
+    await names.bound(run, [properties for _, properties in rows])
+    return rows
 
 
 def _record(item: Appended) -> list[Any]:

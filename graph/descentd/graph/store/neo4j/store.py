@@ -29,6 +29,7 @@ from descentd.graph.store.neo4j.importing import import_log
 from descentd.graph.store.neo4j.journal import Neo4jJournal, begin
 from descentd.graph.store.neo4j.operational import Neo4jAccounts, Neo4jInbox, Neo4jOutbox
 from descentd.graph.store.neo4j.paths import Neo4jPaths
+from descentd.graph.store.neo4j.property_names import PropertyNames
 from descentd.graph.store.neo4j.reach import Neo4jReach
 from descentd.graph.store.neo4j.reads import find_by_prefix, read_head, search, sequence_at
 from descentd.graph.store.neo4j.schema import FIRST, FORMAT, IMPORTING, LOCK, SCHEMA, insert
@@ -80,6 +81,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
         self._connection = Connection(uri, auth, database)
         self._beside = beside or MemoryStore()
         CachedReads.__init__(self, self._connection.run)
+        self._names = PropertyNames()
         self._recorded = 0
         """The sequence of the last record that this process knows to be durable."""
         Neo4jReach.__init__(self)
@@ -291,7 +293,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
             await reads.prefetch(proposals)
             batch, outcomes = await settle(reads, head, proposals)
             if batch.appended:
-                await insert(run, batch.appended, batch.head)
+                await insert(run, batch.appended, batch.head, self._names)
             return outcomes, batch.head.sequence
 
         outcomes, recorded = await self._connection.write(work)

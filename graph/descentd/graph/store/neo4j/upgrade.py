@@ -18,6 +18,7 @@ from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.journal import adopt
+from descentd.graph.store.neo4j.property_names import PropertyNames
 from descentd.graph.store.neo4j.schema import FORMAT, TYPES, derive, mirror, show
 from descentd.graph.store.neo4j.times import SECOND, moment_of, zoned
 from descentd.graph.store.operational import Accounts
@@ -109,12 +110,12 @@ async def work_out(
         await _repeat(connection, _DELETE, label)
     for types in ("_FLOWS", "_RESTS", "_STATED"):
         await _repeat(connection, _DELETE_EDGES, types)
-    after = 0
+    after, names = 0, PropertyNames()
     while rows := await connection.run(_RECORDS, after=after):
         items = [_item(row) for row in rows]
 
         async def work(run: Run, items: list[Appended] = items) -> None:
-            await show(run, items)
+            await show(run, items, names)
             await mirror(run, items)
             await derive(run, items)
 

@@ -1,7 +1,6 @@
 """Reading a registry's SQLite file: one connection, synchronous underneath, a query a call."""
 # ruff: noqa: S608 - what is put together into queries is ours; what was given is bound
 
-import asyncio
 import json
 import sqlite3
 from collections import defaultdict
@@ -9,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
+from operator import attrgetter
 from typing import Final, TypeVar
 
 import numpy as np
@@ -30,12 +30,14 @@ from descentd.graph.store.tail import (
     speaking,
     suspects,
 )
+from descentd.graph.turns import pause
 
 _ENTRY: Final = "SELECT seq, tx, kind, content, recorded_at, recorded_by FROM record JOIN body USING (seq)"
 _SHORT: Final = 1000
 _AT_ONCE: Final = 100
 """How many records or keys are looked up by one query: a millisecond or two."""
 _DESCRIBES: Final = ROLE_NUMBER[Role.DESCRIBES]
+_IN_ORDER: Final = attrgetter("source", "role", "target")
 Asked = TypeVar("Asked")
 
 
@@ -65,13 +67,12 @@ def _decoded(kept: bytes) -> str:
 
 
 async def _parts(asked: Collection[Asked]) -> AsyncIterator[list[Asked]]:
-    """What is asked for in parts; after each full one others have their turns, so no loop of look-ups stops them."""
+    """What is asked for in parts; others have their turns in between, so that no loop of look-ups stops them."""
     items = list(asked)
     for start in range(0, len(items), _AT_ONCE):
         part = items[start : start + _AT_ONCE]
+        await pause()
         yield part
-        if len(part) == _AT_ONCE:
-            await asyncio.sleep(0)
 
 
 class SQLiteReads(Reads):
@@ -153,7 +154,7 @@ class SQLiteReads(Reads):
             with translated():
                 rows = self.connection.execute(query, (json.dumps(part), numbers))
                 links += [Link(s, ROLES[r], d, detail) for s, r, d, detail in rows]
-        return sorted(links, key=lambda link: (link.source, link.role, link.target))
+        return sorted(links, key=_IN_ORDER)
 
     async def find_by_prefix(self, prefix: str) -> Sequences:
         """All records with a key that begins with `prefix`, ascending."""
