@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mcp.shared.exceptions import MCPError
 
 from descentd.app.auth.authorization import TOOLS as TABLE
-from descentd.app.mcp import endpoint
+from descentd.app.mcp import catalogue, endpoint
 from descentd.app.mcp.answer import MOST, estimated, framed, whole_items, written
 from descentd.app.mcp.catalogue import TOOLS
 from descentd.app.server import main
@@ -143,7 +143,7 @@ async def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytes
 def test_a_tool_without_roles_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     assert TABLE.keys() == TOOLS.keys()
     tools = {**TOOLS, "extra": TOOLS["search"]}
-    monkeypatch.setattr(main, "TOOLS", tools)
+    monkeypatch.setattr(catalogue, "TOOLS", tools)
     with pytest.raises(Internal, match="No roles are defined for the tool extra"):
         create(Settings(store="memory:"))
 

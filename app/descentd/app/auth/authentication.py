@@ -4,14 +4,16 @@ import hmac
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from descentd.app.auth.oidc import OIDCVerifiers
 from descentd.app.auth.tokens import PREFIX, hash_of, is_secret
 from descentd.graph.model.accounts import AccessRole, Token
 from descentd.graph.model.clock import now
 from descentd.graph.model.errors import Unauthenticated
 from descentd.graph.store.operational import Accounts
+
+if TYPE_CHECKING:
+    from descentd.app.auth.oidc import OIDCVerifiers
 
 FRESH: Final = 1.0
 """Seconds for which a process reuses what the store answered about a token: a revocation takes no longer to act."""
@@ -57,7 +59,7 @@ class Authenticator:
     def __init__(
         self,
         accounts: Callable[[], Accounts],
-        verifier: OIDCVerifiers | None,
+        verifier: "OIDCVerifiers | None",
         *,
         closed: bool,
         key: Callable[[], bytes | None] = lambda: None,
@@ -121,7 +123,7 @@ class Authenticator:
             )
         return await self.recall(hash_of(secret, self._key()))
 
-    async def _by_identity(self, verifier: OIDCVerifiers, secret: str) -> Principal:
+    async def _by_identity(self, verifier: "OIDCVerifiers", secret: str) -> Principal:
         identity = await verifier.verified(secret)
         credential = "oidc" if identity.job is None else f"oidc {identity.job}"
         return Principal(identity.person, identity.roles, credential, expires_at=identity.expires_at)

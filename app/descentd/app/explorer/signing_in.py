@@ -1,6 +1,7 @@
 """Signing in and out: by a token of this registry, or at an identity provider."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -8,7 +9,6 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from descentd.app.auth.access_control import AccessControl
-from descentd.app.auth.oidc_login import OIDCLogin
 from descentd.app.explorer.address import address, local
 from descentd.app.explorer.explorer import Explorer
 from descentd.app.explorer.forms import TOKEN, filled_in, read_form
@@ -16,6 +16,9 @@ from descentd.app.explorer.rendering import HEADERS
 from descentd.app.explorer.sessions import Session
 from descentd.app.http.errors import STATUS, Refusal, fault
 from descentd.graph.model.errors import DescentError, Forbidden, InvalidInput, Unauthenticated
+
+if TYPE_CHECKING:
+    from descentd.app.auth.oidc_login import OIDCLogin
 
 PATHS = ("/sign-in", "/sign-in/provider", "/sign-in/callback", "/sign-out")
 _FORM = "sign-in"
@@ -28,7 +31,7 @@ _MINUTES = 10
 class SigningIn:
     """The pages for signing in and out."""
 
-    def __init__(self, explorer: Explorer, access_control: AccessControl, provider: OIDCLogin | None) -> None:
+    def __init__(self, explorer: Explorer, access_control: AccessControl, provider: "OIDCLogin | None") -> None:
         self._explorer = explorer
         self._access_control = access_control
         self._provider = provider
@@ -112,7 +115,7 @@ class SigningIn:
             self._explorer.sessions.end(response, request)
         return response
 
-    def _provider_of(self) -> OIDCLogin:
+    def _provider_of(self) -> "OIDCLogin":
         if self._provider is None:
             raise InvalidInput("This registry has no identity provider: sign in with a token.")
         return self._provider

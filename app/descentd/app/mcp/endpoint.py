@@ -5,6 +5,7 @@ of its session manager, which lives in one task of ours from then on.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
@@ -15,12 +16,13 @@ from starlette.types import Message, Receive, Scope, Send
 from descentd.app.http import strict_json
 from descentd.app.http.errors import Refusal, refusal_response
 from descentd.app.http.negotiation import read_body, require_content_type
-from descentd.app.mcp.catalogue import Catalogue
 from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
 from descentd.graph.turns import apart
 
 if TYPE_CHECKING:
     from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+    from descentd.app.mcp.catalogue import Catalogue
 
 _PACKAGE: Final = "mcp"
 LONGEST: Final = 256 * 1024
@@ -30,9 +32,9 @@ LONGEST: Final = 256 * 1024
 class MCPEndpoint:
     """The ASGI application at /mcp."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._installed = find_spec(_PACKAGE) is not None
+    def __init__(self, catalogue: "Callable[[], Catalogue]") -> None:
+        """`catalogue` makes the tools, where the package is there: others start sooner without."""
+        self._catalogue = None if find_spec(_PACKAGE) is None else catalogue()
         self._manager: asyncio.Future[StreamableHTTPSessionManager] | None = None
         self._task: asyncio.Task[None] | None = None
         self._ending = asyncio.Event()
@@ -56,7 +58,7 @@ class MCPEndpoint:
 
     async def _read(self, request: Request) -> bytes:
         """The body of a request; raises Refusal and DescentErrors where it is not to be passed on."""
-        if not self._installed:
+        if self._catalogue is None:
             raise NotFound("This server has no MCP: install descentd[mcp] on it, and start it again.")
         if request.method != "POST":  # there are no sessions, so that nothing is streamed by GET and ended by DELETE
             raise Refusal(
@@ -93,4 +95,5 @@ class MCPEndpoint:
     def _make(self) -> "StreamableHTTPSessionManager":
         from descentd.app.mcp.server import session_manager
 
+        assert self._catalogue is not None
         return session_manager(self._catalogue)

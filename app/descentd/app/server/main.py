@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,8 +19,6 @@ from descentd.app.auth.audit_log import AuditLog
 from descentd.app.auth.authentication import Authenticator
 from descentd.app.auth.authorization import FIELDS, PAGES, Table
 from descentd.app.auth.authorization import TOOLS as TOOL_ROLES
-from descentd.app.auth.oidc import OIDCVerifiers
-from descentd.app.auth.oidc_login import OIDCLogin
 from descentd.app.auth.token_key import TokenKey
 from descentd.app.checkpoints.answers import AnswerSigner
 from descentd.app.checkpoints.signer import Signer
@@ -38,7 +37,6 @@ from descentd.app.http.middleware import RequestMiddleware
 from descentd.app.http.negotiation import accepted
 from descentd.app.http.origins import Origins
 from descentd.app.http.records import Records
-from descentd.app.mcp.catalogue import TOOLS, Catalogue
 from descentd.app.mcp.endpoint import MCPEndpoint
 from descentd.app.notifications.dispatcher import Dispatcher
 from descentd.app.server.erosion_refresher import ErosionRefresher
@@ -56,6 +54,11 @@ from descentd.app.webhooks.signatures import SignatureVerifier
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.store.operational import Accounts
 from descentd.graph.turns import take_turns
+
+# What few servers need is imported by those that do, so that the others start sooner.
+if TYPE_CHECKING:
+    from descentd.app.auth.oidc_login import OIDCLogin
+    from descentd.app.mcp.catalogue import Catalogue
 
 
 def create(
@@ -103,7 +106,7 @@ def create(
     health = Health(lifespan, metrics)
     explorer = Explorer(settings, lifespan, access_control)
     graphql = GraphQLEndpoint(operations, lifespan, metrics, settings.body_limit)
-    mcp = MCPEndpoint(Catalogue(operations, access_control, lifespan, TOOLS, TOOL_ROLES))
+    mcp = MCPEndpoint(partial(_catalogue, operations, access_control, lifespan))
     verifier = SignatureVerifier(settings.webhook_secrets)
     bulk = Bulk(lifespan, metrics, access_control, settings.body_limit)
     routes: list[Route | WebSocketRoute] = [
@@ -123,7 +126,7 @@ def create(
         Route("/metrics", health.metrics),
         Route("/version", health.version),
         *explorer.routes,
-        *SigningIn(explorer, access_control, OIDCLogin(settings) if settings.oidc_client_id else None).routes,
+        *SigningIn(explorer, access_control, _login(settings)).routes,
     ]
     for route in routes:
         if route.app is graphql:
@@ -182,11 +185,29 @@ def _access_control(settings: Settings, lifespan: Lifespan) -> AccessControl:
     def accounts() -> Accounts:
         return lifespan.registry.store.accounts
 
-    verifier = OIDCVerifiers(settings) if settings.oidc else None
+    verifier = None
+    if settings.oidc:
+        from descentd.app.auth.oidc import OIDCVerifiers
+
+        verifier = OIDCVerifiers(settings)
     closed = verifier is not None or not settings.loopback
     return AccessControl(
         Authenticator(accounts, verifier, closed=closed, key=TokenKey(settings).read), AuditLog(accounts)
     )
+
+
+def _login(settings: Settings) -> "OIDCLogin | None":
+    if settings.oidc_client_id is None:
+        return None
+    from descentd.app.auth.oidc_login import OIDCLogin
+
+    return OIDCLogin(settings)
+
+
+def _catalogue(operations: Operations, access_control: AccessControl, lifespan: Lifespan) -> "Catalogue":
+    from descentd.app.mcp.catalogue import TOOLS, Catalogue
+
+    return Catalogue(operations, access_control, lifespan, TOOLS, TOOL_ROLES)
 
 
 async def _http_exception(explorer: Explorer, request: Request, error: Exception) -> Response:

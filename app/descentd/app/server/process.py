@@ -17,7 +17,6 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.supervisors import Multiprocess
 
-from descentd.app.auth.oidc import OIDCVerifiers
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.notifications.dispatcher import destinations_of
 from descentd.app.server import logging
@@ -64,6 +63,8 @@ def _check(settings: Settings) -> None:
     Signer.of(settings)
     settings.session_secret()
     if settings.oidc:
+        from descentd.app.auth.oidc import OIDCVerifiers
+
         OIDCVerifiers(settings).check()
 
 
