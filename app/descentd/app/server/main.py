@@ -197,7 +197,7 @@ def _access_control(settings: Settings, lifespan: Lifespan) -> AccessControl:
 
 
 def _login(settings: Settings) -> "OIDCLogin | None":
-    if settings.oidc_client_id is None:
+    if not settings.oidc_client_id:
         return None
     from descentd.app.auth.oidc_login import OIDCLogin
 
