@@ -2,5 +2,5 @@
 
 import pytest
 
-# Before anything is imported from there, or pytest could no longer rewrite it.
-pytest.register_assert_rewrite("tests.support")
+# Before anything is imported from these, or pytest could no longer rewrite it.
+pytest.register_assert_rewrite("tests.app", "tests.client", "tests.graph", "tests.queries", "tests.support")

@@ -4,19 +4,13 @@ Each case is tried with our own file in tests/support/cases and, where ../shared
 of that number there, which recreates a public report about another tool.
 """
 
-import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
 from descent import InvalidManifest, load_manifest
-from descentd.app.server.main import create
-from descentd.app.server.settings import Settings
 from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import Cycle, DescentError, Invalid
@@ -35,7 +29,6 @@ from tests.support.registries import opened
 from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
-
 OWN = Path(__file__).parents[1] / "support" / "cases"
 Problem = tuple[str, str | None]
 
@@ -75,8 +68,9 @@ async def refused(registry: Registry, file: Path) -> list[DescentError]:
 
 
 def test_no_case_is_left_out(cases: Path) -> None:
-    """Each file of the folder is of a case that a test here asks for."""
-    asked = set(re.findall(r'"(\d\db?)"', Path(__file__).read_text("utf-8")))
+    """Each file of the folder is of a case that a test here, or in `test_served_cases`, asks for."""
+    modules = Path(__file__).parent.glob("test_*cases.py")
+    asked = {case for module in modules for case in re.findall(r'"(\d\db?)"', module.read_text("utf-8"))}
     assert {file.name.partition("-")[0] for file in cases.glob("[0-9]*")} <= asked
 
 
@@ -165,49 +159,6 @@ async def test_11_refusals_on_record_clear_nothing(registry: Registry, cases: Pa
     assert answer.assessment.verdict not in (ErosionVerdict.IMPROVED, ErosionVerdict.ERODED)
     broken = [one async for one in broken_rules(registry.store)]
     assert [one.field for one in broken] == ["metrics[0].name"] * len(records)
-
-
-@asynccontextmanager
-async def served() -> AsyncIterator[httpx2.AsyncClient]:
-    app = create(Settings(store="memory:"))
-    async with app.router.lifespan_context(app):
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            yield client
-
-
-def message(file: Path) -> Any:
-    return json.loads(file.read_text("utf-8").partition("```json")[2].partition("```")[0])
-
-
-INCIDENTS = "{ incidents { edges { node { title status labels } } } }"
-
-
-async def incidents(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
-    answer = (await client.post("/graphql", json={"query": INCIDENTS})).json()
-    return [edge["node"] for edge in answer["data"]["incidents"]["edges"]]
-
-
-async def test_14_firing_that_comes_after_resolved(cases: Path) -> None:
-    """One alert is one incident, and over; with another start it is another."""
-    body = message(found(cases, "14"))
-    [alert] = body["alerts"]
-    async with served() as client:
-        for status, ends in (("firing", alert["endsAt"]), ("resolved", "2026-06-01T00:00:00Z"), ("firing", None)):
-            sent = body | {"status": status, "alerts": [alert | {"status": status, "endsAt": ends or alert["endsAt"]}]}
-            assert (await client.post("/webhooks/alertmanager", json=sent)).status_code == 200
-        assert [one["status"] for one in await incidents(client)] == ["RESOLVED"]
-        anew = body | {"alerts": [alert | {"startsAt": "2026-06-02T00:00:00Z"}]}
-        assert (await client.post("/webhooks/alertmanager", json=anew)).status_code == 200
-        assert sorted(one["status"] for one in await incidents(client)) == ["OPEN", "RESOLVED"]
-
-
-async def test_15_an_artifact_without_a_digest(cases: Path) -> None:
-    body = message(found(cases, "15"))
-    async with served() as client:
-        assert (await client.post("/webhooks/cloudevents", json=body)).status_code == 200
-        [incident] = await incidents(client)
-    assert body["data"]["subject"]["content"]["artifactId"] in incident["title"]
 
 
 async def test_16_the_next_version(registry: Registry, cases: Path) -> None:

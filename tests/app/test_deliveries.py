@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.app.test_process import with_credentials
-from tests.app.test_webhooks import MODEL, SECRET, code, hub, post, signed
+from tests.app.webhooks import MODEL, SECRET, code, hub, post, signed
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.server_process import ServerProcess
 

@@ -11,7 +11,7 @@ from descent.transport import saved
 from tests.app.command_line import call
 from tests.app.test_process import with_credentials
 from tests.app.test_topology_store import MORE, QUESTIONS, REGISTER
-from tests.client.test_cli import run
+from tests.client.cli import run
 from tests.graph.samples import registry
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.server_process import Asking, ServerProcess

@@ -1,5 +1,9 @@
-"""What an operation costs, against putting its fragments in by hand."""
+"""What an operation costs, against putting its fragments in by hand; and what is refused because it costs too much."""
 
+from typing import Any
+
+import httpx2
+import pytest
 from graphql import (
     FieldNode,
     FragmentDefinitionNode,
@@ -13,6 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from descentd.app.graphql.limits import Cost, measure
+from tests.app.tiny import serving
+
+pytestmark = pytest.mark.anyio
 
 LAST = 5
 
@@ -65,3 +72,49 @@ def test_a_cost_is_that_of_the_operation_with_its_fragments_put_in(text: str) ->
     fields = paths(operation.selection_set)
     expected = Cost(max(map(len, fields), default=0), sum(path[-1] for path in fields), len(fields))
     assert measure(document, operation) == expected
+
+
+async def post(client: httpx2.AsyncClient, query: str, **variables: Any) -> httpx2.Response:
+    return await client.post("/graphql", json={"query": query, "variables": variables})
+
+
+def nested(levels: int) -> str:
+    return "{ node " + "{ next " * levels + "{ name }" + " }" * levels + " }"
+
+
+BOMB = "query { node { ...F0 } } " + " ".join(
+    f"fragment F{i} on Node {{ ...F{i + 1} ... on Node {{ ...F{i + 1} }} }}" for i in range(40)
+)
+COSTLY = [
+    (nested(30), "levels deep, and 20"),
+    ("{ " + " ".join(f"a{i}: node {{ name }}" for i in range(101)) + " }", "101 aliases, and 100"),
+    ("{ node { " + "name " * 2_001 + "} }", "2002 fields"),
+    ("{ node { " + "name " * 20_000 + "} }", "over 10000 tokens, and 10000 are answered"),
+    (BOMB + " fragment F40 on Node { name }", "over 10^9 fields"),
+    (nested(10_000), "too large to be checked"),
+    ("{" + " maybe { name }" * 900 + "}", "too large to be checked"),
+]
+
+
+@pytest.mark.parametrize(("query", "said"), COSTLY)
+async def test_too_costly(query: str, said: str) -> None:
+    async with serving() as client:
+        answer = await post(client, query)
+        assert answer.status_code == 400
+        errors = answer.json()["errors"]
+        assert errors[-1]["extensions"] == {"code": "TOO_COSTLY"}
+        assert said in errors[-1]["message"]
+
+
+async def test_fragments_in_a_circle_are_invalid() -> None:
+    async with serving() as client:
+        answer = await post(client, "{ node { ...F } } fragment F on Node { ...G } fragment G on Node { ...F }")
+    assert "spread" in answer.json()["errors"][0]["message"]
+
+
+async def test_a_schema_may_be_asked_for_within_the_limits() -> None:
+    from graphql import build_client_schema, get_introspection_query
+
+    async with serving() as client:
+        answer = await post(client, get_introspection_query())
+    assert build_client_schema(answer.json()["data"]).query_type is not None

@@ -5,72 +5,28 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, Key, RSAKey
+from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 from joserfc.registry import HeaderParameter
 
 from descentd.app.auth.oidc import OIDCVerifiers
 from descentd.app.server.main import create
-from descentd.app.server.settings import Settings
 from descentd.graph.model.errors import InvalidInput, Unauthenticated
 from tests.app.command_line import call
+from tests.app.oidc import AUDIENCE, ISSUER, ask, claims, serving, settings, signed
 from tests.app.tokens import new_token
 from tests.support.identity_provider import EC, RSA, IdentityProvider
 from tests.support.server_process import ServerProcess
 
 pytestmark = pytest.mark.anyio
-
-ISSUER, AUDIENCE = "https://issuer.example", "descent"
 OTHER = RSAKey.generate_key(2048, {"kid": "rsa"})
 NEXT = ECKey.generate_key("P-256", {"kid": "next"})
-WHO = "query { __typename }"
 LOG = "{ accessLog(first: 1) { edges { node { person credential outcome detail operation } } } }"
-
-
-def claims(**other: Any) -> dict[str, Any]:
-    usual = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ci", "roles": ["registrar"], "exp": int(time.time()) + 300}
-    return {name: value for name, value in (usual | other).items() if value is not None}
-
-
-def signed(key: Key = RSA, alg: str = "RS256", header: dict[str, Any] | None = None, **other: Any) -> str:
-    return jwt.encode({"alg": alg, "kid": key.kid} | (header or {}), claims(**other), key, algorithms=[alg])
-
-
-def settings(jwks: str, **other: Any) -> Settings:
-    return Settings(
-        **{
-            "store": "memory:",
-            "oidc_issuer": ISSUER,
-            "oidc_audience": AUDIENCE,
-            "oidc_jwks": jwks,
-            "oidc_person_prefix": "",
-            **other,
-        }
-    )
-
-
-@asynccontextmanager
-async def serving(jwks: str, **other: Any) -> AsyncIterator[httpx2.AsyncClient]:
-    app = create(settings(jwks, **other))
-    async with app.router.lifespan_context(app):
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            yield client
-
-
-async def ask(client: httpx2.AsyncClient, token: str | None, query: str = WHO) -> httpx2.Response:
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return await client.post("/graphql", json={"query": query}, headers=headers)
-
-
 REGISTER = 'mutation { register(manifest: {models: [{name: "m", version: "1"}]}) { records { id } } }'
 REVIEW = (
     'mutation { review(input: {subject: "model:m@1", environment: "production", decision: GO, reason: "Seen."}) '
@@ -175,41 +131,6 @@ async def test_clocks_may_be_apart_a_little(provider: IdentityProvider) -> None:
         assert (await ask(client, late)).status_code == 401
 
 
-async def test_keys_that_rotate_are_found(provider: IdentityProvider) -> None:
-    async with serving(provider.url, oidc_refetch=0) as client:
-        assert (await ask(client, signed())).status_code == 200
-        assert (await ask(client, signed(NEXT, "ES256"))).status_code == 401
-        provider.keys = [NEXT]
-        assert (await ask(client, signed(NEXT, "ES256"))).status_code == 200
-        assert (await ask(client, signed())).status_code == 401
-
-
-async def test_unknown_keys_make_nobody_ask_again_and_again(provider: IdentityProvider) -> None:
-    async with serving(provider.url, oidc_refetch=3600) as client:
-        for _ in range(5):
-            assert (await ask(client, signed(NEXT, "ES256"))).status_code == 401
-        assert (await ask(client, signed())).status_code == 200
-    assert provider.fetched == 1
-
-
-async def test_a_provider_that_is_away_is_our_trouble_and_not_the_callers(
-    provider: IdentityProvider, tmp_path: Path
-) -> None:
-    for source in (provider.url + "-moved", str(tmp_path / "nothing.json")):
-        async with serving(source) as client:
-            answer = await ask(client, signed())
-            assert answer.status_code == 503
-            assert answer.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-            assert answer.headers["retry-after"] == "1"
-
-
-async def test_a_file_of_keys_holds_no_secrets(tmp_path: Path) -> None:
-    file = tmp_path / "jwks.json"
-    file.write_text(json.dumps({"keys": [RSA.as_dict(private=True)]}))
-    async with serving(str(file)) as client:
-        assert (await ask(client, signed())).status_code == 503
-
-
 @pytest.mark.parametrize(
     ("claim", "mapping", "given", "roles"),
     [
@@ -257,26 +178,6 @@ def test_settings_that_cannot_be_meant(wrong: dict[str, Any]) -> None:
         create(settings("https://issuer.example/jwks").model_copy(update=wrong))
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (None, "No such file"),
-        ("{", "JSON"),
-        ("{}", "no list of keys"),
-        ('{"keys": [{"kty": "oct", "k": "x"}]}', "secret"),
-    ],
-)
-def test_a_file_of_keys_that_cannot_be_used_stops_the_start(tmp_path: Path, text: str | None, reason: str) -> None:
-    file = tmp_path / "jwks.json"
-    if text is not None:
-        file.write_text(text)
-    told = {"DESCENT_OIDC_ISSUER": ISSUER, "DESCENT_OIDC_AUDIENCE": AUDIENCE, "DESCENT_OIDC_JWKS": str(file)}
-    done = call("serve", "--store", f"sqlite:///{tmp_path / 'r.db'}", "--port", "0", **told)
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert "DESCENT_OIDC_JWKS" in done.stderr
-    assert reason in done.stderr
-
-
 def test_a_server_process(provider: IdentityProvider, store_file: str) -> None:
     environment = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "JWKS": provider.url, "ROLES": '{"ml": ["registrar"]}'}
     told: dict[str, Any] = {f"DESCENT_OIDC_{name}": value for name, value in environment.items()}
@@ -308,22 +209,6 @@ async def test_several_claims_can_be_required(provider: IdentityProvider) -> Non
             answer = await ask(client, signed(**(fine | wrong)))
             assert answer.status_code == 401
             assert next(iter(wrong)) in answer.json()["errors"][0]["message"]
-
-
-async def test_the_issuer_names_its_keys(provider: IdentityProvider) -> None:
-    other = {"oidc_jwks": None, "oidc_issuer": provider.issuer}
-    async with serving("", **other) as client:
-        assert (await ask(client, signed(iss=provider.issuer))).status_code == 200
-        assert (await ask(client, signed())).status_code == 401
-
-
-@pytest.mark.parametrize("wrong", [{"issuer": ISSUER}, {"jwks_uri": "http://keys.example/jwks"}, {"jwks_uri": None}])
-async def test_a_discovery_document_that_cannot_be_trusted_is_not(
-    provider: IdentityProvider, wrong: dict[str, Any]
-) -> None:
-    provider.document |= wrong
-    async with serving("", oidc_jwks=None, oidc_issuer=provider.issuer) as client:
-        assert (await ask(client, signed(iss=provider.issuer))).status_code == 503
 
 
 async def test_people_of_different_sources_are_different_people(provider: IdentityProvider) -> None:

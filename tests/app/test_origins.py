@@ -7,7 +7,6 @@ from descentd.graph.model.errors import InvalidInput
 from tests.app.tiny import serving
 
 pytestmark = pytest.mark.anyio
-
 FRONT = "https://front.example"
 QUERY = {"query": "{ node { name } }"}
 PREFLIGHT = {"Origin": FRONT, "Access-Control-Request-Method": "POST"}
@@ -104,3 +103,58 @@ def test_origins_are_named_as_browsers_write_them(given: str, named: str) -> Non
 def test_what_is_no_origin_stops_the_start(given: str) -> None:
     with pytest.raises(InvalidInput, match=r"DESCENT_ORIGINS\) cannot be used: Expected origins such as"):
         Settings.read(store="memory:", origins=(given,))
+
+
+HEADERS = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "127.0.0.1:8600"}, 200),
+        ({"Host": "[::1]:8600"}, 200),
+        ({"Host": "localhost"}, 200),
+        ({"Host": "descent.example"}, 200),
+        ({"Host": "descent.example:8600", "Origin": "http://descent.example:8600"}, 200),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example:8600", "Origin": "http://evil.example:8600"}, 403),
+        ({"Host": "localhost:8600", "Origin": "http://localhost:3000"}, 403),
+        ({"Host": "localhost:8600", "Origin": "null"}, 403),
+        ({"Host": "localhost:8600", "Origin": "http://[localhost:8600"}, 403),
+    ],
+)
+async def test_foreign_names_and_pages_are_sent_away(headers: dict[str, str], status: int) -> None:
+    async with serving(hosts=("descent.example",)) as client:
+        answer = await client.get("/version", headers=headers)
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [
+        ("application/json", "application/json"),
+        ("*/*", "application/graphql-response+json"),
+        ("text/event-stream", "application/graphql-response+json"),
+    ],
+)
+async def test_a_foreign_page_is_sent_away_in_the_shape_of_graphql(accept: str, answered: str) -> None:
+    async with serving() as client:
+        for foreign, setting in (
+            ({"Host": "evil.example"}, "DESCENT_HOSTS"),
+            ({"Origin": "http://evil.example"}, "DESCENT_ORIGINS"),
+        ):
+            headers = {**HEADERS, "Accept": accept, **foreign}
+            answer = await client.post("/graphql", json={"query": "{ node { name } }"}, headers=headers)
+            assert (answer.status_code, answer.headers["content-type"]) == (403, answered)
+            [error] = answer.json()["errors"]
+            assert error["extensions"] == {"code": "FORBIDDEN"}
+            assert f"to {setting}." in error["message"]
+        elsewhere = await client.get("/version", headers={"Host": "evil.example"})
+        assert elsewhere.headers["content-type"] == "application/problem+json"
+
+
+async def test_headers_that_keep_browsers_out() -> None:
+    async with serving() as client:
+        answer = await client.get("/version")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "access-control-allow-origin" not in answer.headers

@@ -18,8 +18,8 @@ from descent.manifest import parse_manifest
 from descentd.graph.model.errors import DescentError, Invalid
 from descentd.graph.store.memory import MemoryStore
 from tests.client import answers
+from tests.client.cli import run, write
 from tests.client.registry import Registry
-from tests.client.test_cli import run, write
 from tests.graph.samples import registry as sample
 from tests.graph.samples import send
 from tests.support.manifests import HISTORIES, Manifest

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from descent.identity import NoIdentity, token_for
+from tests.client.cli import run
 from tests.client.registry import Registry
-from tests.client.test_cli import run
 
 HTTPS = "https://descent.example.org"
 

@@ -10,8 +10,8 @@ from descent import log
 from descent.client import Client
 from descent.errors import Forbidden, InvalidInput, Unavailable, Unintelligible, Unreachable
 from descent.log import LogFileError, export_log, lines_of, log_of
+from tests.client.cli import run
 from tests.client.registry import Registry
-from tests.client.test_cli import run
 
 LINES = [json.dumps({"sequence": i, "content": {"text": "ü\u2028" * i}}).encode() + b"\n" for i in range(1, 8)]
 LINES.append(b'{"end":"descent.log.v1","sequence":7,"root":"00"}\n')

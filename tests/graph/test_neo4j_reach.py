@@ -11,7 +11,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Direction, Reached, ReachQuery
 from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.graph.noted import fill
-from tests.graph.test_topology import topology_of
+from tests.graph.topologies import topology_of
 from tests.support.effort import some_of
 from tests.support.lineages import check_derivation, origins_of, reached
 from tests.support.neo4j_server import Neo4jServer

@@ -1,6 +1,5 @@
 """Snapshots of an index: what is answered from one is what is answered without, and what does not fit is not used."""
 
-import asyncio
 import errno
 import os
 import shutil
@@ -9,17 +8,13 @@ import struct
 import subprocess
 import sys
 import textwrap
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
-from itertools import count
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from descentd.graph.index.columns import Columns, Misfit, Stored
 from descentd.graph.index.lineage_index import LineageIndex
@@ -28,50 +23,12 @@ from descentd.graph.index.snapshot.check import check
 from descentd.graph.index.snapshot.index_snapshots import CONTENTS, IndexSnapshots
 from descentd.graph.index.snapshot.origin import Origin
 from descentd.graph.index.topology import Topology
-from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Direction, ExposureQuery, ReachQuery, Term
 from descentd.graph.store.base import Store
 from descentd.graph.store.sqlite.store import SQLiteStore
-from tests.support.effort import some_of
-from tests.support.histories import Histories, adding
+from tests.support.histories import Histories
+from tests.support.snapshots import answers, filled, loaded
 
 pytestmark = pytest.mark.anyio
-
-Result = TypeVar("Result")
-
-POPULATIONS = (
-    (Term("age", frozenset({"a"})),),
-    (Term("country", frozenset({"b", "c"})), Term("language", frozenset({"A"}))),
-)
-
-
-def answers(topology: Topology) -> list[Any]:
-    """Everything that there is to ask, at some moments."""
-    found: list[Any] = []
-    for upto in {topology.size, topology.size * 2 // 3, topology.size // 3} - {0}:
-        for direction in Direction:
-            evidence = direction is Direction.DESCENDANTS
-            found += [
-                topology.reach(ReachQuery([record], direction, upto, evidence=evidence, first=1_000))
-                for record in range(1, upto + 1, 3)
-            ]
-        ends = range(1, upto + 1)
-        found += [topology.via([record], ends, upto) for record in range(1, upto + 1, 5)]
-        found += [topology.paths(record, upto, upto, 5) for record in range(1, upto + 1, 7)]
-        found += [topology.exposure(ExposureQuery(population, upto, first=1_000)) for population in POPULATIONS]
-        found.append(topology.everything(upto, Kind.MODEL_VERSION).tolist())
-    return found
-
-
-async def filled(store: Store, history: Histories, transactions: int) -> None:
-    for records in history.transactions(transactions):
-        assert await store.write([adding(*records)]) == [None]
-
-
-async def loaded(store: Store) -> LineageIndex:
-    index = LineageIndex(store)
-    await index.catch_up(await store.sequence())
-    return index
 
 
 @pytest.fixture
@@ -137,108 +94,6 @@ async def test_what_one_process_appends_is_not_seen_by_another(
     await one.catch_up(await registry.sequence())
     assert one.topology.size > other.topology.size
     assert answers(other.topology) == before
-
-
-class Machine(RuleBasedStateMachine):
-    """A registry whose server restarts, with snapshots that come, go, are damaged, or are of what is no more."""
-
-    folder: Path
-    numbers: Iterator[int]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._loop = asyncio.Runner()
-
-    def run(self, work: Awaitable[Result]) -> Result:
-        async def waiting() -> Result:
-            return await work
-
-        return self._loop.run(waiting())
-
-    @initialize()
-    def begin(self) -> None:
-        self.path = self.folder / f"{len(list(self.folder.iterdir()))}.db"
-        self.snapshot = self.path.with_name(f"{self.path.name}-index")
-        self.history = Histories(0, disclosing=True)
-        self.backup: Histories | None = None
-        self.open()
-        self.grow(6)
-
-    def open(self) -> None:
-        self.store = SQLiteStore(self.path)
-        self.run(self.store.open())
-        self.index = LineageIndex(self.store)
-        self.reasons: list[str] = []
-        self.snapshots = IndexSnapshots(self.snapshot, self.store, self.reasons.append)
-        self.run(self.snapshots.restore(self.index))
-
-    def teardown(self) -> None:
-        try:
-            if hasattr(self, "store"):
-                self.run(self.store.close())
-        finally:
-            self._loop.close()
-
-    @rule(transactions=st.integers(1, 12))
-    def grow(self, transactions: int) -> None:
-        self.run(filled(self.store, self.history, transactions))
-
-    @rule()
-    def write(self) -> None:
-        assert self.run(self.snapshots.write(self.index))
-        found = self.run(check(self.snapshot, CONTENTS, self.store))
-        assert found is not None
-        assert found.problem is None
-
-    @rule()
-    def renew(self) -> None:
-        assert self.run(self.snapshots.renew(self.index))
-
-    @rule()
-    def restart(self) -> None:
-        self.run(self.store.close())
-        self.open()
-
-    @rule()
-    def back_up(self) -> None:
-        self.run(self.store.close())
-        shutil.copy(self.path, self.path.with_suffix(".backup"))
-        self.backup = deepcopy(self.history)
-        self.open()
-
-    @rule(seed=st.integers(0, 9))
-    def restore_the_backup(self, seed: int) -> None:
-        """What comes after it is something else then, or the same again."""
-        if self.backup is not None:
-            self.history = deepcopy(self.backup)
-            self.history.random.seed(seed)
-            self.run(self.store.close())
-            shutil.copy(self.path.with_suffix(".backup"), self.path)
-            self.open()
-
-    @rule(place=st.floats(0, 1, exclude_max=True), cut=st.booleans())
-    def damage(self, place: float, cut: bool) -> None:
-        """A byte of a header or a column becomes another, or the end of the file is gone, before a restart."""
-        if self.snapshot.exists():
-            self.run(self.store.close())
-            content = bytearray(self.snapshot.read_bytes())
-            at = int(place * len(content))
-            content[at] ^= 0xFF
-            self.snapshot.unlink()  # which others may have mapped
-            self.snapshot.write_bytes(content[:at] if cut else content)
-            self.open()
-
-    @invariant()
-    def answers_are_those_without_a_snapshot(self) -> None:
-        if hasattr(self, "store"):
-            upto = self.run(self.store.sequence())
-            self.run(self.index.catch_up(upto))
-            assert answers(self.index.topology) == answers(self.run(loaded(self.store)).topology)
-
-
-def test_answers_with_restarts_in_between_are_those_without_snapshots(tmp_path: Path) -> None:
-    machine = type("AMachine", (Machine,), {"folder": tmp_path, "numbers": count()})
-    run_state_machine_as_test(machine, settings=settings(max_examples=some_of(40), stateful_step_count=12))
 
 
 def torn(content: bytes) -> bytes:

@@ -23,7 +23,7 @@ from descentd.graph.store.operational import Arrival
 from descentd.graph.verify import verify
 from tests.graph.beside import fill
 from tests.graph.samples import digest, registry, send
-from tests.graph.test_verify import closed, note_of
+from tests.graph.tampering import closed, note_of
 from tests.support.effort import PROFILE
 from tests.support.neo4j_server import Neo4jServer
 

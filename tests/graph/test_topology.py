@@ -1,8 +1,7 @@
 """Reach over random lineages, against networkx; and over a few large ones, against what they were built to be."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator
 from threading import Thread
 
 import numpy as np
@@ -13,13 +12,14 @@ from hypothesis import strategies as st
 from descentd.graph.index import breadth_first, edges, postings
 from descentd.graph.index import evidence as evidence_module
 from descentd.graph.index.topology import Topology
-from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, KINDS, ROLE_NUMBER, Kind, Role
+from descentd.graph.model.kinds import INFLUENCE, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
+from tests.graph.topologies import chain_tail, questions, topology_of
 from tests.support import snapshots
 from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, edges_of, origins_of, reached, reached_around
 from tests.support.proofs import check_proofs
-from tests.support.strategies import Noted, logs, tail
+from tests.support.strategies import Noted, tail
 
 
 @pytest.fixture(scope="module", autouse=True, params=["as shipped", "arrays from the start", "restarted"])
@@ -39,37 +39,6 @@ def thresholds(request: pytest.FixtureRequest) -> Iterator[None]:
             patch.setattr(postings, "SMALLEST_MERGE", 3)
             patch.setattr(evidence_module, "FEW", 2)
         yield
-
-
-def topology_of(log: Sequence[Noted], cuts: Sequence[int] = ()) -> Topology:
-    topology = Topology()
-    for after, upto in pairwise(sorted({0, *cuts, len(log)})):
-        topology.extend(tail(log, after, upto))
-        topology = snapshots.between(topology)
-    return topology
-
-
-def chain_tail(kinds: Sequence[Kind] | Kind, edges: Sequence[tuple[int, Role, int]], size: int) -> Tail:
-    numbers = [KIND_NUMBER[kinds]] * size if isinstance(kinds, Kind) else [KIND_NUMBER[kind] for kind in kinds]
-    ordered = sorted(edges)
-    return Tail(
-        0,
-        np.array(numbers, np.uint8),
-        np.array([source for source, _, _ in ordered], np.int32),
-        np.array([ROLE_NUMBER[role] for _, role, _ in ordered], np.uint8),
-        np.array([target for _, _, target in ordered], np.int32),
-        np.ones(len(ordered), np.bool_),
-        np.zeros((0, 2), np.int32),
-    )
-
-
-@st.composite
-def questions(draw: st.DrawFn) -> tuple[list[Noted], list[int], list[int], int]:
-    """A log, where to cut it into tails, origins, and the sequence to ask at."""
-    log = draw(logs())
-    cuts = draw(st.lists(st.integers(1, len(log)), max_size=3))
-    origins = draw(st.lists(st.integers(1, len(log)), min_size=1, max_size=3))
-    return log, cuts, origins, draw(st.integers(1, len(log)))
 
 
 @slowly

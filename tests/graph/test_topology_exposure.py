@@ -23,7 +23,7 @@ from descentd.graph.model.reach import (
     Step,
     Term,
 )
-from tests.graph.test_topology import topology_of
+from tests.graph.topologies import topology_of
 from tests.support import snapshots
 from tests.support.effort import slowly
 from tests.support.learned import check_answers

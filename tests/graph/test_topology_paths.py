@@ -8,7 +8,7 @@ from descentd.graph.index.topology import Topology
 from descentd.graph.model.errors import TooCostly
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
 from descentd.graph.model.reach import Derivations, Direction, DisclosureFact, Step, Tail
-from tests.graph.test_topology import chain_tail, topology_of
+from tests.graph.topologies import chain_tail, topology_of
 from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, count_derivations, derivations, has_cycle, reached
 from tests.support.strategies import Noted, logs

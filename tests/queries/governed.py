@@ -2,8 +2,13 @@
 
 from typing import Any
 
-Json = dict[str, Any]
+from descentd.graph.inputs.acts import ReviewInput
+from descentd.queries.governance.gate.decide import Gate, gate
+from descentd.queries.governance.policies import PolicyInput, register_policies
+from descentd.queries.governance.record_review import review
+from descentd.queries.registry import Registry
 
+Json = dict[str, Any]
 SUITE: Json = {"name": "fairness", "version": "1"}
 ATTACKS: Json = {"name": "attacks", "version": "2", "config": {"k": 1}}
 PROFILE: Json = {"intendedUse": "Rank loans.", "mustNotDo": ["Decline alone."]}
@@ -47,3 +52,28 @@ def weakness(subject: str, title: str = "Jailbreak", **probe: Any) -> Json:
     """A weakness with a probe, or without where no part of one is given."""
     found: Json = {"subject": subject, "title": title, "severity": "HIGH"}
     return found | ({"probe": {"suite": ATTACKS, **probe}} if probe else {})
+
+
+OWN = PROFILE | {"intendedUse": "Rank loans for people over 65."}
+BIAS = 'metrics["pct_stereotype"].all(m, m.badness <= 0.1)'
+
+
+async def lay_down(registry: Registry, *expressions: str, quorum: int = 0, environment: str = "production") -> str:
+    rules = [{"name": f"rule-{i}", "expression": source} for i, source in enumerate(expressions)]
+    given = {"environment": environment, "quorum": quorum, "rules": rules or [{"name": "any", "expression": "true"}]}
+    [id] = await register_policies(registry, [PolicyInput.read(given)])
+    return id
+
+
+async def ask(registry: Registry, of: str = CHILD, as_of: str | None = None) -> Gate:
+    return await gate(registry, of, "production", as_of)
+
+
+async def outcomes(registry: Registry, of: str = CHILD) -> tuple[str, dict[str, str]]:
+    found = await ask(registry, of)
+    return found.outcome.value, {rule.name: rule.outcome.value for rule in found.rules}
+
+
+async def go(registry: Registry, person: str, decision: str = "GO", of: str = CHILD) -> None:
+    given = {"subject": of, "environment": "production", "decision": decision, "reason": "Read it all."}
+    await review(registry, ReviewInput.read(given), person)

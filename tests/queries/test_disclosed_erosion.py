@@ -1,238 +1,26 @@
 """Erosion follows what was disclosed: as if it had been stated from the beginning, and from its moment on only."""
 
-import asyncio
 import random
-from collections.abc import Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-import networkx as nx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from descentd.graph.inputs.acts import RetractionInput
-from descentd.graph.model.errors import Cycle, DescentError, Invalid
-from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import rfc3339
-from descentd.graph.retractions import find_retractions
 from descentd.graph.store.memory import MemoryStore
 from descentd.queries.erosion.report import assessed, erosion
 from descentd.queries.evaluation.editions import CURRENT, FIRST, SECOND
 from descentd.queries.governance.gate.context import EDITION, GateContext
-from descentd.queries.lineage.ancestry import Ancestry, parents_of
+from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retract
+from tests.queries.disclosing import NAMES, Known, act, disclose, disclosure, evaluated, ref, take_back, version
 from tests.support.effort import some_of
 from tests.support.registries import opened, send
 from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
-
-NAMES = "abcdefg"
-
-
-def ref(name: str) -> str:
-    return f"model:m@{name}"
-
-
-def version(name: str, parents: str = "", **more: Any) -> dict[str, Any]:
-    links = [{"ref": ref(parent), "relation": "FINE_TUNE"} for parent in parents]
-    return {"name": "m", "version": name, "config": {"name": name}, "parents": links} | more
-
-
-def disclosure(subject: str, parents: str, **more: Any) -> dict[str, Any]:
-    links = [{"ref": ref(parent), "relation": "FINE_TUNE"} for parent in parents]
-    return {"subject": ref(subject), "parents": links, "source": "the card", "reason": "found"} | more
-
-
-def evaluated(name: str, data: str | None = None, **values: float) -> dict[str, Any]:
-    metrics = [{"name": metric, "value": value, "n": 2_000} for metric, value in values.items()]
-    made = {"subject": ref(name), "suite": {"name": "s", "version": "1"}, "metrics": metrics}
-    return made | ({"data": data} if data else {})
-
-
-async def disclose(registry: Registry, *given: dict[str, Any]) -> str:
-    done = await send(registry, disclosures=list(given))
-    return next(record.id for record in done.records if record.kind is Kind.DISCLOSURE)
-
-
-async def take_back(registry: Registry, id: str) -> str:
-    done = await retract(registry, RetractionInput.read({"subjects": [id], "reason": "Wrong."}), "ana")
-    return done.id
-
-
-@dataclass
-class Statement:
-    """A disclosure of `parents` of `subject`, or a retraction of an earlier statement, each by its number."""
-
-    subject: str = ""
-    parents: str = ""
-    supersedes: int | None = None
-    retracts: int | None = None
-
-
-@dataclass
-class Known:
-    """What is stated and disclosed, worked out from its definition."""
-
-    own: dict[str, str] = field(default_factory=dict)
-    statements: list[Statement] = field(default_factory=list)
-
-    def retracted(self, number: int) -> bool:
-        by = [place for place, one in enumerate(self.statements) if one.retracts == number]
-        return any(not self.retracted(place) for place in by)
-
-    def in_force(self) -> list[Statement]:
-        standing = [n for n, one in enumerate(self.statements) if one.retracts is None and not self.retracted(n)]
-        superseded = {self.statements[n].supersedes for n in standing}
-        return [self.statements[n] for n in standing if n not in superseded]
-
-    def parents(self) -> dict[str, str]:
-        found = dict(self.own)
-        for one in self.in_force():
-            found[one.subject] += one.parents
-        return {name: "".join(dict.fromkeys(parents)) for name, parents in found.items()}
-
-    def cyclic(self) -> bool:
-        edges = [(name, parent) for name, parents in self.parents().items() for parent in parents]
-        return not nx.is_directed_acyclic_graph(nx.DiGraph(edges))
-
-
-Step = tuple[int, int, int]
-"""What is done, to what and with what: numbers that are folded to what there is."""
-
-steps = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 99), st.integers(0, 99)), max_size=14)
-
-
-async def act(registry: Registry, known: Known, ids: list[str], step: Step) -> None:
-    """Do one step, and check that it is refused just where it would close a cycle."""
-    kind, first, second = step
-    names = sorted(known.own)
-    subject, parent = names[first % len(names)], names[second % len(names)]
-    open_ = [
-        number
-        for number, one in enumerate(known.statements)
-        if one.retracts is None and all(other.supersedes != number for other in known.statements)
-    ]
-    if kind < 3 or not known.statements:
-        known.statements.append(Statement(subject, parent))
-        given = disclosure(subject, parent, reason=f"found {len(ids)}")
-    elif kind == 3 and open_:
-        number = open_[first % len(open_)]
-        subject = known.statements[number].subject
-        known.statements.append(Statement(subject, parent, supersedes=number))
-        given = disclosure(subject, parent, supersedes=ids[number], reason=f"found {len(ids)}")
-    else:
-        known.statements.append(Statement(retracts=first % len(ids)))
-        given = {}
-    error = await _refusal(disclose(registry, given) if given else take_back(registry, ids[first % len(ids)]), ids)
-    assert (error is not None) == known.cyclic()
-    if error is not None:
-        assert isinstance(error, Cycle)
-        known.statements.pop()
-
-
-async def _refusal(doing: Awaitable[str], ids: list[str]) -> DescentError | None:
-    """What an act is refused for; the id of what it records is added where it is not."""
-    try:
-        ids.append(await doing)
-    except Invalid as error:
-        return error.problems[0]
-    except DescentError as error:
-        return error
-    return None
-
-
-async def check_parents(registry: Registry, known: dict[int, dict[str, str]]) -> None:
-    """Each version has the parents that were known at each moment, with those of all its ancestors."""
-    briefs = await registry.store.resolve([ref(name) for name in NAMES])
-    sequence = {name: briefs[ref(name)].sequence for name in NAMES if ref(name) in briefs}
-    for upto, parents in known.items():
-        for name in parents:
-            found = await parents_of(registry, [sequence[name]], upto)
-            expected: dict[int, list[int]] = {}
-            waiting = [name]
-            while waiting:
-                each = waiting.pop()
-                expected[sequence[each]] = [sequence[parent] for parent in parents[each]]
-                waiting += [parent for parent in parents[each] if sequence[parent] not in expected]
-            assert {each: list(named) for each, named in found.items()} == expected
-
-
-@settings(max_examples=some_of(160))
-@given(st.lists(st.integers(0, 2**7), min_size=2, max_size=7) | st.just([0, 0, 0]), steps)
-async def test_parents_are_those_that_were_known(chosen: list[int], steps: list[Step]) -> None:
-    async with opened(MemoryStore()) as registry:
-        await _history(registry, chosen, steps)
-
-
-async def _history(registry: Registry, chosen: list[int], steps: list[Step]) -> None:
-    known, ids, moments = Known(), list[str](), dict[int, dict[str, str]]()
-    for name, mask in zip(NAMES, chosen, strict=False):
-        known.own[name] = "".join(other for place, other in enumerate(sorted(known.own)) if mask >> place & 1)
-        await send(registry, models=[version(name, known.own[name])])
-    moments[await registry.sequence()] = known.parents()
-    for step in steps:
-        await act(registry, known, ids, step)
-        moments[await registry.sequence()] = known.parents()
-    await check_parents(registry, moments)
-
-
-async def refused(doing: Awaitable[object]) -> str | None:
-    """The field of the cycle that an act is refused for."""
-    with pytest.raises((Cycle, Invalid)) as error:
-        await doing
-    one = error.value.problems[0] if isinstance(error.value, Invalid) else error.value
-    assert isinstance(one, Cycle)
-    return one.field
-
-
-async def test_what_counts_again_closes_no_cycle(registry: Registry) -> None:
-    """By the retraction of a retraction, or of what had superseded it; each is taken once nothing is in its way."""
-    await send(registry, models=[version(name) for name in "abc"])
-    first = await disclose(registry, disclosure("a", "b"))
-    retraction = await take_back(registry, first)
-    turned = await disclose(registry, disclosure("b", "a"))
-    assert await refused(take_back(registry, retraction)) == "subjects"
-    away = await take_back(registry, turned)
-    await take_back(registry, retraction)  # the first counts again
-    assert await refused(take_back(registry, away)) == "subjects"
-    second = await disclose(registry, disclosure("a", "c", supersedes=first))
-    await take_back(registry, away)  # and now that it is superseded, the turned one
-    assert await refused(take_back(registry, second)) == "subjects"
-    known = Known(dict.fromkeys("abc", ""), [Statement("a", "c"), Statement("b", "a")])
-    await check_parents(registry, {await registry.sequence(): known.parents()})
-
-
-async def test_what_a_retracted_one_superseded_counts_where_cycles_are_looked_for(registry: Registry) -> None:
-    await send(registry, models=[version(name) for name in "abc"])
-    first = await disclose(registry, disclosure("a", "b"))
-    second = await disclose(registry, disclosure("a", "c", supersedes=first))
-    await take_back(registry, second)
-    assert await refused(disclose(registry, disclosure("b", "a"))) == "disclosures[0]"
-    await disclose(registry, disclosure("c", "a"))
-    assert await refused(take_back(registry, (await retractions_of(registry, second))[0])) == "subjects"
-
-
-async def retractions_of(registry: Registry, id: str) -> list[str]:
-    found = await find_retractions(registry.store, [id])
-    return [brief.id for brief in found.by_subject[id]]
-
-
-async def test_two_at_once_make_no_cycle_of_what_counts_again(registry: Registry) -> None:
-    await send(registry, models=[version(name) for name in "ab"])
-    first = await take_back(registry, await disclose(registry, disclosure("a", "b")))
-    second = await take_back(registry, await disclose(registry, disclosure("b", "a")))
-    outcomes = await asyncio.gather(take_back(registry, first), take_back(registry, second), return_exceptions=True)
-    assert sorted(isinstance(one, Cycle) for one in outcomes) == [False, True]
-
-
-@pytest.mark.parametrize("seed", [3, 8])
-async def test_parents_are_those_that_were_known_on_each_store(registry: Registry, seed: int) -> None:
-    dice = random.Random(seed)
-    steps = [(dice.randrange(6), dice.randrange(100), dice.randrange(100)) for _ in range(24)]
-    await _history(registry, [dice.randrange(2**7) & dice.randrange(2**7) for _ in NAMES], steps)
 
 
 # ---------------------------------------------------------------- as if it had been stated

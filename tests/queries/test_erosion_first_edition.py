@@ -14,8 +14,8 @@ from descentd.queries.governance.gate.decide import evaluate
 from descentd.queries.governance.policies import PolicyInput, register_policies
 from descentd.queries.registry import Registry
 from descentd.queries.statistics.comparison import Result
+from tests.queries.ancestries import series_key
 from tests.support.registries import send
-from tests.support.series import series_key
 
 CASES = json.loads(Path(__file__).with_name("first_edition.json").read_text("utf-8"))
 """Random lineages with what the code of the first edition answered."""

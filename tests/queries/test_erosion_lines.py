@@ -13,7 +13,7 @@ from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.lines import lines
 from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Group, Result
-from tests.support.series import series_key
+from tests.queries.ancestries import series_key
 
 Measured = dict[tuple[str, Slice], Result]
 HIGH, LOW = MetricDirection.HIGHER_IS_BETTER, MetricDirection.LOWER_IS_BETTER

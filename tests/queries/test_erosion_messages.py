@@ -16,7 +16,7 @@ from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.labels import Labels, number, percent
 from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
-from tests.support.series import series_key
+from tests.queries.ancestries import series_key
 
 LOW, HIGH, TARGET = MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET
 MOVED = {ErosionKind.STEP_REGRESSION, ErosionKind.CUMULATIVE_EROSION, ErosionKind.MONOTONIC_TREND}

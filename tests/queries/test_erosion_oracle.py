@@ -19,7 +19,7 @@ from descentd.queries.erosion.questions import EROSION, ErosionKind
 from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
 from descentd.queries.statistics.e_process import e_value, lasting
-from tests.support.series import series_key
+from tests.queries.ancestries import series_key
 
 ALPHA = 0.05
 LOW, HIGH, TARGET = MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET

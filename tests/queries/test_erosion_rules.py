@@ -22,7 +22,7 @@ from descentd.queries.statistics.comparison import Group, Pair, Result
 from descentd.queries.statistics.normal import chi_square_tail, from_two_sided
 from descentd.queries.statistics.pairs import compare
 from descentd.queries.statistics.pooling import pool
-from tests.support.series import series_key
+from tests.queries.ancestries import series_key
 
 LOW, HIGH, TARGET = MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET
 STEP, CUMULATIVE, LASTING, TRADE_OFF, COVERAGE = (

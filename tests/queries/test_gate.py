@@ -1,58 +1,40 @@
 """The gate: what is let in, what is not, and that nothing missing ever is."""
 
-import time
-from collections.abc import Sequence
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput
-from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound, Unavailable
-from descentd.graph.model.kinds import Kind, Role
-from descentd.graph.model.names import rfc3339
-from descentd.graph.model.records import Record
-from descentd.graph.registration.acts import perform
-from descentd.graph.store.base import Reads
-from descentd.graph.verify import verify
+from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput
+from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound
+from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag
-from descentd.queries.governance.gate.decide import Gate, gate
-from descentd.queries.governance.gate.decide import evaluate as asked
+from descentd.queries.governance.gate.decide import gate
 from descentd.queries.governance.gate.promotion import promote, replay
 from descentd.queries.governance.policies import PolicyInput, register_policies
-from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.production.record_incident import report
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
-from tests.queries.governed import CHILD, PARENT, PROFILE, SUITE, evaluation, lineage, version, weakness
+from tests.queries.governed import (
+    BIAS,
+    CHILD,
+    OWN,
+    PARENT,
+    SUITE,
+    ask,
+    evaluation,
+    go,
+    lay_down,
+    lineage,
+    outcomes,
+    weakness,
+)
 from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
-OWN = PROFILE | {"intendedUse": "Rank loans for people over 65."}
-BIAS = 'metrics["pct_stereotype"].all(m, m.badness <= 0.1)'
-
-
-async def lay_down(registry: Registry, *expressions: str, quorum: int = 0, environment: str = "production") -> str:
-    rules = [{"name": f"rule-{i}", "expression": source} for i, source in enumerate(expressions)]
-    given = {"environment": environment, "quorum": quorum, "rules": rules or [{"name": "any", "expression": "true"}]}
-    [id] = await register_policies(registry, [PolicyInput.read(given)])
-    return id
-
-
-async def ask(registry: Registry, of: str = CHILD, as_of: str | None = None) -> Gate:
-    return await gate(registry, of, "production", as_of)
-
-
-async def outcomes(registry: Registry, of: str = CHILD) -> tuple[str, dict[str, str]]:
-    found = await ask(registry, of)
-    return found.outcome.value, {rule.name: rule.outcome.value for rule in found.rules}
-
-
-async def go(registry: Registry, person: str, decision: str = "GO", of: str = CHILD) -> None:
-    given = {"subject": of, "environment": "production", "decision": decision, "reason": "Read it all."}
-    await review(registry, ReviewInput.read(given), person)
 
 
 async def test_a_version_that_shows_everything_passes(registry: Registry) -> None:
@@ -151,33 +133,6 @@ async def test_what_stands_for_good_is_retracted_by_nobody(registry: Registry) -
             await retract(registry, RetractionInput.read({"subjects": [id], "reason": "No."}), "descentd")
     assert await registry.sequence() == before
     assert (await ask(registry)).policy is not None
-
-
-async def test_a_decision_of_the_first_edition_is_replayed_by_its_rules(registry: Registry) -> None:
-    """Before there was a rule for it, what was retracted could pass: such a decision stays what it was."""
-    await lay_down(registry, "1 < 2")
-    await send(registry, **lineage(safetyProfile=OWN))
-    await retract(registry, RetractionInput.read({"subjects": [CHILD], "reason": "Wrong."}), "rita")
-    version = await registry.find(CHILD, await registry.sequence())
-    then = await asked(registry, version, "production", await registry.sequence(), edition=1)
-    assert then.outcome.value == "PASSED"
-    content = {
-        "subject": version.id,
-        "environment": "production",
-        "outcome": "PASSED",
-        "rules": [{"name": "rule-0", "outcome": "PASSED", "message": "1 < 2", "evidence": []}],
-        "evidence": [],
-        "sequence": then.upto,
-        "by": "ada",
-        "at": rfc3339(then.moment),
-    }
-    record = Record.of(Kind.GATE_DECISION, content)
-
-    async def draft(reads: Reads) -> Sequence[Record]:
-        return [record]
-
-    await perform(registry.committer, "ada", draft)
-    assert (await replay(registry, record.id)).same
 
 
 async def test_what_rests_on_retracted_data_says_so(registry: Registry) -> None:
@@ -334,103 +289,41 @@ async def test_only_versions_have_a_gate(registry: Registry) -> None:
         await gate(registry, CHILD, "pro@duction")
 
 
-async def contents(registry: Registry, kind: Kind) -> list[dict[str, Any]]:
-    entries = await registry.store.entries(range(1, await registry.sequence() + 1))
-    return [entry.record.content for entry in entries if entry.record.kind is kind]
+DOCUMENT = Path(__file__).parents[2] / "docs" / "gate.md"
 
 
-async def test_a_refusal_is_on_record_and_promotes_nothing(registry: Registry) -> None:
-    await lay_down(registry, "1 > 2", BIAS)
-    await send(registry, **lineage(safetyProfile=OWN))
-    with pytest.raises(
-        GateBlocked, match=r"rule-0 .blocked.: This does not hold: 1 > 2; rule-1 .incomplete.: There is no"
-    ) as caught:
-        await promote(registry, CHILD, "production", "ada")
-    [decision] = await contents(registry, Kind.GATE_DECISION)
-    assert await contents(registry, Kind.PROMOTION) == []
-    details = caught.value.details
-    assert details["outcome"] == decision["outcome"] == "BLOCKED"
-    assert [rule["outcome"] for rule in details["rules"]] == ["BLOCKED", "INCOMPLETE"]
-    found = (await registry.store.resolve([details["decision"]]))[details["decision"]]
-    assert found.kind is Kind.GATE_DECISION
-    assert decision["by"] == "ada"
-    assert (await verify(registry.store)).problem is None
+def example() -> PolicyInput:
+    (text,) = (
+        block for block in re.findall(r"```yaml\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL) if "edge" in block
+    )
+    return PolicyInput.read(yaml.safe_load(text))
 
 
-async def test_what_passes_is_promoted_with_its_decision(registry: Registry) -> None:
-    policy = await lay_down(registry, 'metrics["accuracy"].all(m, m.value > 0.5)')
-    done = await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(CHILD, "accuracy", 0.9)])
-    before = await registry.sequence()
-    promoted = await promote(registry, CHILD, "production", "ada")
-    decision, made = await registry.store.entries([before + 1, before + 2])
-    assert decision.transaction == made.transaction == before + 1
-    assert (made.record.id, decision.record.id) == (promoted.id, promoted.decision)
-    measured = next(record.id for record in done.records if record.kind is Kind.EVALUATION)
-    assert decision.record.content["evidence"] == [measured]
-    assert decision.record.content["sequence"] == before
-    assert decision.record.content["policyDigest"] == promoted.gate.policy.digest if promoted.gate.policy else None
-    assert {(edge.role, edge.target) for edge in decision.record.edges} >= {
-        (Role.CITES, policy),
-        (Role.CITES, measured),
-    }
-    assert made.record.content["gateDecision"] == decision.record.id
+async def test_a_quantised_build_has_to_show_that_it_is_not_worse(registry: Registry) -> None:
+    profile = {"intendedUse": "Tests.", "mustNotDo": []}
+    metric = {"name": "harm_rate", "category": "TOXICITY", "direction": "LOWER_IS_BETTER", "isRate": True,
+              "tolerance": 0.02}  # fmt: skip
 
+    def build(name: str) -> dict[str, Any]:
+        parents = [{"ref": "model:m@1", "relation": "QUANTIZE"}]
+        return {"name": "m", "version": name, "config": {"v": name}, "parents": parents, "safetyProfile": profile}
 
-async def test_a_decision_is_replayed_after_everything_changed(registry: Registry) -> None:
-    await lay_down(registry, 'metrics["accuracy"].all(m, m.value > 0.5)', "drift.size() == 0", quorum=1)
-    done = await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(CHILD, "accuracy", 0.9)])
-    await go(registry, "rita")
-    promoted = await promote(registry, CHILD, "production", "ada")
-    await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.1)])
-    await retract(registry, RetractionInput.read({"subjects": [done.records[-1].id], "reason": "No."}), "ada")
-    await go(registry, "norm", "NO_GO")
-    await lay_down(registry, "1 > 2")
-    with pytest.raises(GateBlocked) as caught:
-        await promote(registry, CHILD, "production", "ada")
-    for id, outcome in ((promoted.decision, "PASSED"), (caught.value.details["decision"], "BLOCKED")):
-        again = await replay(registry, id)
-        assert again.same
-        assert again.gate.outcome.value == outcome
-    with pytest.raises(InvalidInput, match="name a gate decision"):
-        await replay(registry, CHILD)
-    with pytest.raises(NotFound):
-        await replay(registry, "sha256:" + "0" * 64)
+    def run(name: str, count: int, n: int) -> dict[str, Any]:
+        value = {"name": "harm_rate", "value": count / n, "n": n}
+        return {"subject": f"model:m@{name}", "suite": {"name": "s", "version": "1"}, "metrics": [value]}
 
+    await register_policies(registry, [example()])
+    await send(
+        registry,
+        metrics=[metric],
+        models=[{"name": "m", "version": "1", "config": {"v": 0}}, build("many"), build("few"), build("none")],
+        evaluations=[run("1", 500, 5000), run("many", 510, 5000), run("few", 10, 100)],
+    )
 
-async def test_what_is_recorded_meanwhile_is_not_overlooked(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await lay_down(registry, BIAS)
-    await send(registry, **lineage(safetyProfile=OWN), evaluations=[evaluation(CHILD, "pct_stereotype", 0.5)])
-    slipping: list[dict[str, Any]] = [
-        {"evaluations": [evaluation(CHILD, "pct_stereotype", 0.9)]},
-        {"models": [version("7")]},
-    ]
+    async def outcomes(name: str) -> dict[str, str]:
+        found = await gate(registry, f"model:m@{name}", "edge")
+        return {rule.name: rule.outcome.value for rule in found.rules}
 
-    async def slow(*given: Any) -> Gate:
-        found = await asked(*given)
-        if slipping:
-            await send(registry, **slipping.pop(0))
-        return found
-
-    monkeypatch.setattr("descentd.queries.governance.gate.promotion.evaluate", slow)
-    with pytest.raises(GateBlocked):
-        await promote(registry, CHILD, "production", "ada")
-    [decision] = await contents(registry, Kind.GATE_DECISION)
-    assert decision["outcome"] == "BLOCKED"
-    assert slipping == []
-
-
-async def test_a_registry_that_never_rests_is_given_up_on(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    await lay_down(registry, "1 < 2")
-    await send(registry, **lineage(safetyProfile=OWN))
-
-    async def slow(*given: Any) -> Gate:
-        found = await asked(*given)
-        await send(registry, evaluations=[evaluation(CHILD, "accuracy", 0.5, evaluator=str(time.time_ns()))])
-        return found
-
-    monkeypatch.setattr("descentd.queries.governance.gate.promotion.evaluate", slow)
-    with pytest.raises(Unavailable, match="keeps changing"):
-        await promote(registry, CHILD, "production", "ada")
-    assert await contents(registry, Kind.GATE_DECISION) == []
+    assert await outcomes("many") == {"nothing-lasting": "PASSED", "shown-not-worse": "PASSED"}
+    assert (await outcomes("few"))["shown-not-worse"] == "BLOCKED"
+    assert (await outcomes("none"))["shown-not-worse"] == "INCOMPLETE"

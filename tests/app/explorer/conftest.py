@@ -1,10 +1,12 @@
 """What the modules that test pages in a browser share. Each has a fixture `server`."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.app.explorer.bank import manifest
+from tests.app.explorer.visiting import Visit, visiting
 from tests.support.debian import CHROMIUM, required
 from tests.support.server_process import ServerProcess
 
@@ -17,3 +19,10 @@ def browser(server: ServerProcess) -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.fixture
+async def bank() -> AsyncIterator[Visit]:
+    async with visiting() as visit:
+        await visit.register(**manifest())
+        yield visit

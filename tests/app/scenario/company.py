@@ -17,8 +17,8 @@ from descentd.app.server.cli import app as server_app
 from descentd.graph.model.names import instant, rfc3339
 from tests.app.kills import check_verified
 from tests.app.test_survival import address
-from tests.app.test_webhooks import SECRET, signed
 from tests.app.tokens import new_token
+from tests.app.webhooks import SECRET, signed
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.server_process import ServerProcess
 

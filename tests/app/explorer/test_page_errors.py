@@ -1,0 +1,104 @@
+"""What goes wrong on pages: hostile texts, forms of strangers, unknown refs and addresses, a store that is away."""
+
+import pytest
+
+from descentd.graph.model.errors import Unavailable
+from tests.app.explorer.bank import FIRST, SECOND, THIRD
+from tests.app.explorer.visiting import Visit, tags, text_of
+
+pytestmark = pytest.mark.anyio
+HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}[x](javascript:alert(1))"
+
+
+async def test_what_is_hostile_is_text(bank: Visit) -> None:
+    name = "<img src=x onerror=alert(1)>"
+    profile = {"intendedUse": HOSTILE, "mustNotDo": [HOSTILE], "guardrails": [HOSTILE]}
+    await bank.register(
+        models=[{"name": name, "version": "1", "safetyProfile": profile, "description": HOSTILE}],
+        notes=[{"subject": f"model:{name}@1", "author": HOSTILE, "text": HOSTILE}],
+    )
+    page = await bank.get("/record/model:%3Cimg%20src=x%20onerror=alert(1)%3E@1")
+    assert page.status_code == 200
+    assert not tags(page.text, "img")
+    assert not [value for _, attributes in tags(page.text) for value in attributes if value and value.startswith("on")]
+    assert "49" not in text_of(page.text).replace(str(page.text), "")
+    assert HOSTILE in text_of(page.text)
+    unknown = await bank.get("/record/model:%3Cscript%3Ealert(1)%3C%2Fscript%3E@1")
+    assert unknown.status_code == 404
+    assert [str(attributes["src"]).startswith("/static/") for _, attributes in tags(unknown.text, "script")] == [True]
+
+
+async def test_an_unknown_ref_offers_the_nearest(bank: Visit) -> None:
+    page = await bank.get("/record/model:bank/scorer@2.1")
+    assert page.status_code == 404
+    offered = [str(a["href"]) for _, a in tags(page.text, "a") if str(a["href"]).startswith("/record/")]
+    assert offered
+    assert set(offered) <= {f"/record/{ref}" for ref in (FIRST, SECOND, THIRD)}
+    misspelt = await bank.get("/record/model:bank/scorre@2.0")
+    assert f"/record/{THIRD}" in misspelt.text
+
+
+async def test_pages_are_strict_about_what_they_load(bank: Visit) -> None:
+    page = await bank.get("/")
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["cache-control"] == "no-store"
+    loaded = [str(a.get("href") or a.get("src")) for _, a in tags(page.text, "link", "script")]
+    assert loaded
+    for address in loaded:
+        assert address.startswith("/static/")
+        file = await bank.get(address)
+        assert file.status_code == 200
+        assert "immutable" in file.headers["cache-control"]
+        again = await bank.get(address, **{"If-None-Match": file.headers["etag"]})
+        assert again.status_code == 304
+    assert not [a for _, a in tags(page.text) if "style" in a]
+
+
+async def test_a_form_of_nobody_is_refused(bank: Visit) -> None:
+    path = f"/record/{THIRD}"
+    without = await bank.post(path, act="note", text="x")
+    assert without.status_code == 403
+    foreign = await bank.client.post(path, data={"act": "note"}, headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+    empty = await bank.send(path, "note", text=" ")
+    assert empty.status_code == 400
+    assert "The note is empty" in text_of(empty.text)
+
+
+async def test_while_the_store_is_away_a_page_says_so_and_comes_back(
+    bank: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away() -> int:
+        raise Unavailable("The store cannot be reached: try again in a moment.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bank.registry.store, "sequence", away)
+        page = await bank.get(f"/record/{THIRD}")
+        assert page.status_code == 503
+        assert "The registry cannot be reached" in text_of(page.text)
+        [again] = [attributes for _, attributes in tags(page.text, "meta") if attributes.get("http-equiv") == "refresh"]
+        assert again["content"] == "3"
+    assert (await bank.get(f"/record/{THIRD}")).status_code == 200
+
+
+async def test_what_is_wrong_in_a_page_shows_nothing_of_the_inside(
+    bank: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> int:
+        raise RuntimeError("bolt://user:secret@host went away")
+
+    monkeypatch.setattr(bank.registry.store, "sequence", broken)
+    page = await bank.get(f"/record/{THIRD}")
+    assert page.status_code == 500
+    assert "secret" not in page.text
+    assert "correlation id" in text_of(page.text)
+
+
+async def test_an_address_of_nothing_is_a_page_to_browsers_and_a_problem_to_programs(bank: Visit) -> None:
+    page = await bank.get("/nowhere", Accept="text/html,*/*;q=0.8")
+    assert page.status_code == 404
+    assert "Nothing is served at this address" in text_of(page.text)
+    assert (await bank.get("/nowhere")).json()["code"] == "NOT_FOUND"
