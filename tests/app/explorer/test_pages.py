@@ -94,6 +94,16 @@ async def test_every_table_of_a_page_is_csv(bank: Visit) -> None:
     assert unknown.status_code == 400
 
 
+async def test_the_first_page_of_an_empty_registry_says_how_to_begin(registry: Visit) -> None:
+    page = text_of((await registry.get("/")).text)
+    assert (
+        "0 model versions, 0 datasets, 0 evaluations. Register a first model by descent register manifest.yaml" in page
+    )
+    assert "Nothing got worse that chance does not explain." in page
+    await registry.register(models=[{"name": "alone", "version": "1", "config": {"depth": 1}}])
+    assert "Register a first model" not in text_of((await registry.get("/")).text)
+
+
 async def test_a_name_with_one_wrong_word_leads_to_the_right_one_among_hundreds(registry: Visit) -> None:
     await registry.register(
         models=[

@@ -50,11 +50,11 @@ async def _show(asked: Asked) -> View:
         await _probes_due(asked),
         await _undocumented(asked, there),
     ]
-    groups = await _groups(asked)
     counts = {
         kind: len(await registry.walk.everything(asked.upto, kind))
         for kind in (Kind.MODEL_VERSION, Kind.DATASET, Kind.EVALUATION)
     }
+    groups = await _groups(asked) if counts[Kind.EVALUATION] else []
     return View(asked.words("home.title"), {"groups": groups, "counts": counts}, tables)
 
 
