@@ -145,6 +145,8 @@ class Selections:
             resolved.resolver, resolved.get = None, reads.typename(field.parent)
         elif attribute is not None:
             resolved.resolver, resolved.get = None, attrgetter(attribute)
+        elif field.parent is self._schema.subscription_type:
+            resolved.resolver, resolved.get = None, _itself  # an event, which the stream's resolver gave
         else:
             try:
                 resolved.resolver = Resolver(self._plan.schema, field.definition, field.details[0].node)
@@ -275,6 +277,10 @@ class Selections:
                 return None
             found[key] = read
         return reads.selection(found)
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def _required(complete: Complete, field: Field) -> Complete:
