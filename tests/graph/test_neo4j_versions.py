@@ -1,5 +1,6 @@
 """Which versions of Neo4j a registry is kept in."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -46,6 +47,23 @@ async def test_this_one_keeps_labels_and_types_and_types_apart(connection: Conne
     assert await check_version(connection)
     assert await keeps_labels_and_types(connection)
     assert not await connection.run("MATCH (n) RETURN n LIMIT 1"), "the trial leaves nothing behind"
+
+
+async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Agree on Bolt 5.8, and end the connection when the driver greets, as 2025.07.0 does over Bolt 6."""
+    await reader.readexactly(20)
+    writer.write(b"\0\0\x08\x05")
+    await reader.read(1)
+    writer.close()
+
+
+async def test_a_neo4j_that_does_not_answer_the_greeting_is_refused_with_the_remedy() -> None:
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    async with server:
+        store = Neo4jStore(f"bolt://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        with pytest.raises(Unavailable, match=r"as Neo4j 2025\.07\.0 does: upgrade it to 5\.26\.4 or later"):
+            await store.open()
+        await store.close()
 
 
 MODULE = "descentd.graph.store.neo4j.versions"

@@ -262,6 +262,19 @@ async def test_what_is_claimed_of_elsewhere_is_shown_and_counts_for_nothing(regi
     assert "The board of 2023 (minutes.pdf)" in str((await voids(registry))[0])
 
 
+async def test_a_mistaken_claim_is_for_every_reviewer_to_retract_and_a_decision_for_its_author(
+    registry: Registry,
+) -> None:
+    await begin(registry)
+    claimed = {"by": "The board of 2023", "source": "minutes.pdf"}
+    mistaken = (await review(registry, given(claimed=claimed), "ana")).record.id
+    await retract(registry, RetractionInput.read({"subjects": [mistaken], "reason": "Of another model."}), "ben")
+    assert await voids(registry) == ["it was retracted"]
+    own = (await review(registry, given(), "rita")).record.id
+    with pytest.raises(Forbidden, match="a decision of rita"):
+        await retract(registry, RetractionInput.read({"subjects": [own], "reason": "No."}), "ben")
+
+
 async def test_what_is_claimed_is_bound_to_nothing_that_it_does_not_name(registry: Registry) -> None:
     """Who decided years ago saw neither today's evidence nor today's policy, and their decision may have ended."""
     await begin(registry)

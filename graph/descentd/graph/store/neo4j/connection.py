@@ -1,5 +1,6 @@
 """The connection to Neo4j: one driver, managed transactions, bookmarks, and errors without secrets."""
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
@@ -19,6 +20,9 @@ from descentd.graph.model.errors import InvalidInput, ReadOnly, Unavailable
 
 Result = TypeVar("Result")
 Row = list[Any]
+
+# What the driver tries again is for the log of a server: a command without one says in the end what came of it.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 _AWAY: Final = "The database cannot be reached at the moment: send the request again in a few seconds."
 _READ_ONLY: Final = "The database may only be read here: nothing is recorded until Descent may write to it."

@@ -8,16 +8,22 @@ when a registry is opened on a version for the first time, in a transaction that
 import re
 from typing import Any, Final
 
+from neo4j.exceptions import SessionExpired
+
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.store.neo4j.connection import Connection, Run
 
 FLOOR: Final = (5, 26, 4)
 CALENDAR_FLOOR: Final = (2025, 8, 0)
-"""The first of the versions that are named by year and month; others say that 2025.07.0 failed."""
+"""The first of the versions that are named by year and month: 2025.07.0 does not answer the greeting of our driver."""
 
 SURE: Final = (2026, 2, 0)
 """From here on calendar versions are taken without a trial: 2025.11 to 2026.01.3 had a fault with dynamic labels."""
 
+_NOT_GREETED: Final = (
+    "The database ends each connection before it says which version it is, as Neo4j 2025.07.0 does: upgrade it to "
+    "5.26.4 or later, or to 2026.02 or later, and check that the address is that of Bolt."
+)
 _VERSION: Final = "CALL dbms.components() YIELD name, versions WHERE name = 'Neo4j Kernel' RETURN versions[0]"
 _CREATE: Final = """
 UNWIND $rows AS row
@@ -64,7 +70,12 @@ def is_in_doubt(version: str) -> bool:
 
 async def check_version(connection: Connection) -> str:
     """The version of the server; raises Unavailable where it is known to keep no registry rightly."""
-    version = str((await connection.run(_VERSION))[0][0])
+    try:
+        version = str((await connection.run(_VERSION))[0][0])
+    except Unavailable as error:
+        if isinstance(error.__cause__, SessionExpired):
+            raise Unavailable(_NOT_GREETED) from error
+        raise
     if (problem := refusal(version)) is not None:
         raise Unavailable(problem)
     return version
