@@ -50,6 +50,18 @@ async def test_a_drawing_leads_to_what_made_its_version_worse() -> None:
         assert "which is not drawn" not in text_of((await visit.get("/lineage/model:m@3")).text)
 
 
+async def test_a_search_for_a_metric_says_on_how_many_versions_it_got_worse() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.7, 0.7, *[0.6] * 6]))
+        assert (await visit.get("/erosions")).status_code == 200
+        for text in ("accuracy", "adversarial rate"):
+            assert "adversarial_accuracy got worse on 6 versions." in text_of(
+                (await visit.get(f"/search?q={text}")).text
+            )
+        assert "got worse on" not in text_of((await visit.get("/search?q=toxicity")).text)
+        assert "got worse on" not in text_of((await visit.get("/search?q=accuracy&asOf=2999-01-01")).text)
+
+
 async def test_spans_of_one_phenomenon_share_a_row() -> None:
     async with visiting() as visit:
         await visit.register(**chain([0.7 - 0.012 * step for step in range(16)]))

@@ -10,21 +10,24 @@ from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.names import ref
+from descentd.graph.model.names import ref, words
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.search import search
+from descentd.queries.overview.version_status import worsened
 from descentd.queries.registry import about
 
 _SHOWN = 50
 _MODELS = 5
 """Models whose newest version is shown first."""
+_WORD = 4
+"""Letters from which on a word is looked for within names of metrics."""
 _COLUMNS = (Column("record"), Column("kind"), Column("ref"))
 
 
 async def _show(asked: Asked) -> View | Response:
     text = asked.query.get("q", "").strip()
     if not text:
-        return View(asked.words("search.title"), {"text": "", "total": 0, "newest": ()})
+        return View(asked.words("search.title"), {"text": "", "total": 0, "newest": (), "worse": ()})
     if (found := await _exactly(asked, text)) is not None:
         return RedirectResponse(asked.to("record", found), 303)
     with about("q"):
@@ -40,9 +43,20 @@ async def _show(asked: Asked) -> View | Response:
     newest = await _newest(asked, [one for one, _ in listed.items])
     more = asked.again(after=listed.items[-1][1]) if listed.more else None
     table = Table("found", _COLUMNS, rows, listed.total, more)
-    return View(
-        asked.words("search.titled", text=text), {"text": text, "total": listed.total, "newest": newest}, [table]
-    )
+    values = {"text": text, "total": listed.total, "newest": newest, "worse": _worse(asked, text)}
+    return View(asked.words("search.titled", text=text), values, [table])
+
+
+def _worse(asked: Asked, text: str) -> Sequence[tuple[str, int]]:
+    """Metrics with one of the words in their name that got worse, and of how many versions: metrics are no records."""
+    if asked.as_of is not None:
+        return ()
+    wanted = [word for word in words(text) if len(word) >= _WORD]
+    counts: Counter[str] = Counter()
+    for version in worsened(asked.registry).values():
+        names = {finding.metric for finding in version.findings}
+        counts.update(name for name in names if any(word in name.casefold() for word in wanted))
+    return counts.most_common(_MODELS)
 
 
 async def _newest(asked: Asked, found: Sequence[Brief]) -> Sequence[Brief]:
