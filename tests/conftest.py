@@ -2,6 +2,8 @@
 
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +19,23 @@ from tests.support.neo4j_find import find
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.registries import STORES, opened, store_of
 
+MEMORY = Path("/dev/shm")
+ROOM = 4 << 30
+"""Bytes that have to be free in memory for the files of tests to be kept there."""
+
+
+def keep_files_in_memory() -> None:
+    """Let files of tests be made where no disk is waited for, which every commit of a store does, if there is room."""
+    try:
+        runs_programs = not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+        if "TMPDIR" not in os.environ and runs_programs and shutil.disk_usage(MEMORY).free > ROOM:
+            os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
+    except OSError:
+        return  # there is no such folder here
+
+
+keep_files_in_memory()
+gc.disable()  # until all is collected: next to nothing of what imports make is garbage
 TEMPORARY = TemporaryDirectory(prefix="descent-tests-")
 # What a server with a registry in Neo4j keeps beside it, such as the access log, is not to lie in the project's folder.
 os.environ["DESCENT_FOLDER"] = TEMPORARY.name
@@ -124,6 +143,7 @@ def share_of(test: str) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, and kill the Neo4j last: it has to learn anew what it knew about its queries.
 
+    Before that comes what lets it forget them otherwise: the schema is not changed between tests of questions.
     Raises UsageError where a test needs a Neo4j and does not say so by its name: see `share_of`.
     """
     unnamed = [
@@ -135,8 +155,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(f"These tests need a Neo4j: let their names or parameters say so: {unnamed}")
     place = {share: number for number, share in enumerate(LONGEST)}
 
-    def order(item: pytest.Item) -> tuple[bool, int]:
-        return item.get_closest_marker("kills_neo4j") is not None, place.get(share_of(item.nodeid), len(place))
+    def order(item: pytest.Item) -> tuple[bool, bool, int]:
+        forgets = "neo4j_clean" in getattr(item, "fixturenames", ()) or item.get_closest_marker("forgets_plans")
+        kills = item.get_closest_marker("kills_neo4j")
+        return kills is not None, bool(forgets), place.get(share_of(item.nodeid), len(place))
 
     items.sort(key=order)
 
@@ -145,6 +167,7 @@ def pytest_collection_finish() -> None:
     """What was imported and collected lasts as long as the process: the garbage collector need not go through it."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_report_header() -> str:

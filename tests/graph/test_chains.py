@@ -155,6 +155,7 @@ async def fill_more(store: Store) -> None:
 
 
 class TestNeo4j(InNeo4j, ChainContract):
+    @pytest.mark.forgets_plans
     async def test_a_registry_without_chains_is_chained_when_it_is_upgraded(
         self, store: Neo4jStore, neo4j_empty: Neo4jServer, tmp_path: Path
     ) -> None:

@@ -53,7 +53,7 @@ async def walks(
         index = LineageIndex(store)
         assert await snapshots.restore(index)
     await fill(store, model.records[half:])
-    if server is not None:
+    if server is not None and request.param == PUSHED_DOWN:
         server.replan()
     walks = store if request.param == PUSHED_DOWN else index
     assert isinstance(walks, SupportsReach)

@@ -138,6 +138,7 @@ def neo4j(neo4j_empty: Neo4jServer) -> JavaNeo4j:
     return neo4j_empty
 
 
+@pytest.mark.forgets_plans
 async def test_a_neo4j_that_may_only_be_read(neo4j: JavaNeo4j) -> None:
     owner = Neo4jStore(neo4j.uri, neo4j.auth)
     await owner.open()

@@ -46,12 +46,14 @@ class TestNeo4j(Opened):
     def handles(self, neo4j_empty: Neo4jServer) -> Handles:
         return lambda: Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
 
+    @pytest.mark.forgets_plans
     async def test_several_open_a_database_without_constraints_at_once(
         self, handles: Handles, neo4j_empty: Neo4jServer
     ) -> None:
         neo4j_empty.wipe()
         await self.test_several_open_what_is_not_there_yet_at_once(handles)
 
+    @pytest.mark.forgets_plans
     async def test_opening_makes_what_is_missing_of_the_schema(
         self, handles: Handles, neo4j_empty: Neo4jServer
     ) -> None:

@@ -44,6 +44,7 @@ async def layout_after(store: Neo4jStore, server: Neo4jServer, tampering: str, u
             session.run("CALL db.awaitIndexes(300)").consume()
 
 
+@pytest.mark.forgets_plans
 async def test_every_constraint_and_index_is_missed(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
     for statement in (*SCHEMA, *operational.SCHEMA):
         _, what, name, *_ = statement.replace("FULLTEXT ", "").split()
@@ -52,6 +53,7 @@ async def test_every_constraint_and_index_is_missed(store: Neo4jStore, neo4j_ser
     assert (await verify(store)).problem is None
 
 
+@pytest.mark.forgets_plans
 @pytest.mark.parametrize(
     ("name", "other"),
     [
@@ -85,6 +87,7 @@ async def test_another_definition_under_the_same_name_is_found(
     assert name in str(await layout_after(store, neo4j_server, other, [drop_other, right]))
 
 
+@pytest.mark.forgets_plans
 async def test_a_constraint_that_is_not_ours_is_found(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
     other = "CREATE CONSTRAINT theirs FOR (r:Note) REQUIRE r.text IS UNIQUE"
     problem = await layout_after(store, neo4j_server, other, ["DROP CONSTRAINT theirs"])

@@ -16,7 +16,7 @@ from descentd.graph.store.neo4j.journal import EVENT
 from descentd.graph.store.neo4j.populations import STRAYS, said, shut
 from descentd.graph.store.neo4j.properties import KEPT, readable
 from descentd.graph.store.neo4j.property_names import names_if_full
-from descentd.graph.store.neo4j.schema import LABELS, MIRRORED, NODES, RELATIONSHIPS, TYPES, learns
+from descentd.graph.store.neo4j.schema import LABELS, MIRRORED, TYPES, learns
 from descentd.graph.store.neo4j.times import comparable, moment_of
 
 _AUDIT: Final = f"""
@@ -48,17 +48,18 @@ OPTIONAL MATCH (r)-[:SAME_DATA]->(first)
 RETURN s, coalesce(first, r).seq
 """
 _EDGE: Final = ("detail", "learns", "shut")
-_PROPERTIES: Final = {
-    "|".join(ROLES): _EDGE,
-    "_HOLDS|_PART|_COMPLETES": (),
-    "_FLOWS|_RESTS": (*_EDGE, "source", "target", "role", "since", "by", "off"),
+_MIRROR: Final = (*_EDGE, "source", "target", "role", "since", "by", "off")
+_EDGE_PROPERTIES: Final[Mapping[str, Sequence[str]]] = {
+    **dict.fromkeys(ROLES, _EDGE),
+    **dict.fromkeys(("_HOLDS", "_PART", "_COMPLETES"), ()),
+    **dict.fromkeys(("_FLOWS", "_RESTS"), _MIRROR),
     "_LISTS": ("share", "shut"),
     "_STATED": ("since", "first", "shut"),
     "_LACKS": ("since", "shut"),
 }
-"""The properties that relationships may have."""
+"""The properties that relationships of each type may have."""
 
-_NODE_PROPERTIES: Final = {
+_NODE_PROPERTIES: Final[Mapping[str, Sequence[str]]] = {
     "_Key": ("value", "first"),
     "_Log": ("one", "format", "seq", "recordedAt", "frontier", "locked", "tried"),
     "_Whole": ("seq",),
@@ -74,6 +75,22 @@ _NODE_PROPERTIES: Final = {
 }
 """Those of the nodes that are no records, which have one label each."""
 
+# One statement for all labels and one for all types: a plan for each took most of the time of a small registry.
+_FOREIGN_NODE: Final = """
+MATCH (n) WHERE NOT n:Record
+WITH labels(n) AS labels, keys(n) AS names
+WITH labels, names, $properties[labels[0]] AS known
+WHERE known IS NULL OR size(labels) > 1 OR any(name IN names WHERE NOT name IN known)
+RETURN labels, [name IN names WHERE NOT name IN known][0] LIMIT 1
+"""
+_FOREIGN_EDGE: Final = """
+MATCH ()-[e]->()
+WITH type(e) AS type, keys(e) AS names
+WITH type, names, $properties[type] AS known
+WHERE known IS NULL OR any(name IN names WHERE NOT name IN known)
+RETURN type, [name IN names WHERE NOT name IN known][0] LIMIT 1
+"""
+
 _CHAINS: Final = [chain.value for chain in Chain if chain is not Chain.ACCESSES]
 _COUNTS: Final = (
     "MATCH (r:Record) RETURN count(r) AS n",
@@ -82,22 +99,6 @@ _COUNTS: Final = (
 )
 # What walks go by follows from the records; each finds one place where it does not.
 _STRAYS: Final = {
-    "a node that Descent did not make": f"MATCH (n) WHERE NOT n:{'|'.join(NODES)} RETURN labels(n) LIMIT 1",
-    "a relationship that Descent did not make": f"""
-        MATCH ()-[e]->() WHERE NOT type(e) IN [{", ".join(f"'{type}'" for type in RELATIONSHIPS)}]
-        RETURN type(e) LIMIT 1""",
-    **{
-        f"a property of a relationship {types.replace('|', ', ')} that Descent did not write": f"""
-        MATCH ()-[e:{types}]->() WITH [name IN keys(e) WHERE NOT name IN {list(names)}] AS foreign
-        WHERE size(foreign) > 0 RETURN foreign[0] LIMIT 1"""
-        for types, names in _PROPERTIES.items()
-    },
-    **{
-        f"a property or a label of a node {label} that Descent did not write": f"""
-        MATCH (n:{label}) WITH n, [name IN keys(n) WHERE NOT name IN {list(names)}] AS foreign
-        WHERE size(foreign) > 0 OR size(labels(n)) > 1 RETURN coalesce(foreign[0], labels(n)) LIMIT 1"""
-        for label, names in _NODE_PROPERTIES.items()
-    },
     "a key that nothing holds": "MATCH (k:_Key) WHERE NOT EXISTS { (k)<-[:_HOLDS]-(:Record) } RETURN k.value LIMIT 1",
     "a key that names a wrong record as its first": """
         MATCH (k:_Key)<-[:_HOLDS]-(r:Record) WITH k, min(r.seq) AS first WHERE k.first IS NULL OR k.first <> first
@@ -230,9 +231,25 @@ async def _misjudged(run: Run) -> str | None:
     return None if stated == walked else "an edge that was disclosed and is walked otherwise than it says"
 
 
+async def _foreign(run: Run) -> str | None:
+    """A node, relationship, label or property that Descent did not write, where there is one."""
+    for labels, name in await run(_FOREIGN_NODE, properties=_NODE_PROPERTIES):
+        known = [label for label in labels if label in _NODE_PROPERTIES]
+        if not known:
+            return f"a node that Descent did not make ({labels})"
+        return f"a property or a label of a node {known[0]} that Descent did not write ({name or labels})"
+    for type, name in await run(_FOREIGN_EDGE, properties=_EDGE_PROPERTIES):
+        if type not in _EDGE_PROPERTIES:
+            return f"a relationship that Descent did not make ({type})"
+        return f"a property of a relationship {type} that Descent did not write ({name})"
+    return None
+
+
 async def totals(run: Run) -> Totals:
     """The counts of records, edges and keys, and the first thing that is astray, as `Store.totals` returns them."""
     records, *edges, keys = [row[0] for row in await run(" UNION ALL ".join(_COUNTS))]
+    if foreign := await _foreign(run):
+        return Totals(records, sum(edges), keys, foreign)
     for what, query in _STRAYS.items():
         if found := await run(query.replace("MIRRORED", MIRRORED)):
             return Totals(records, sum(edges), keys, f"{what} ({found[0][0]})")

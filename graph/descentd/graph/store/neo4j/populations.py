@@ -27,9 +27,6 @@ from descentd.graph.store.tail import speaking
 NEVER: Final = (1 << 63) - 1
 FOREVER: Final = [0, NEVER]
 
-NODES: Final = ("_Attribute", "_Complete", "_Undocumented")
-RELATIONSHIPS: Final = ("_LISTS", "_STATED", "_COMPLETES", "_LACKS")
-
 SCHEMA: Final = (
     "CREATE CONSTRAINT attribute_value IF NOT EXISTS FOR (a:_Attribute) REQUIRE (a.name, a.value) IS UNIQUE",
     "CREATE INDEX attribute_folded IF NOT EXISTS FOR (a:_Attribute) ON (a.folded)",

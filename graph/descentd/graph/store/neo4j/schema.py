@@ -38,10 +38,6 @@ IMPORTING: Final = -1000 - FORMAT
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 
-_BESIDE: Final = ("_Token", "_Destination", "_Delivery", "_Arrival", "_Event", "_Chain")
-NODES: Final = ("Record", "_Key", "_Log", "_Whole", *_BESIDE, *populations.NODES)
-"""The labels of nodes, one of which each has."""
-
 _BATCH: Final = 10_000
 _JUDGED: Final = frozenset({Role.TRAINED_ON, Role.DERIVED_FROM})
 """Roles for which `learns` depends on the detail."""
@@ -50,9 +46,6 @@ _MIRRORED: Final = dict.fromkeys(INFLUENCE, "_FLOWS") | {Role.EVALUATES: "_RESTS
 
 MIRRORED: Final = "|".join(sorted(_MIRRORED))
 """The types of relationships of which walks see a copy where an end is a twin."""
-
-RELATIONSHIPS: Final = (*ROLES, "_HOLDS", "_PART", *sorted(set(_MIRRORED.values())), *populations.RELATIONSHIPS)
-"""All types of relationships."""
 
 # What is committed need not wait for the index of words, which doubled the time of a commit: whoever searches does.
 SCHEMA: Final = (
