@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -65,7 +65,8 @@ def rows(landmarks: Landmarks) -> Iterator[Row]:
         for name, bodies in questions(landmarks).items():
             with _asking(server.url, greedy, bodies) as answered:
                 row = _row(server, landmarks, other, name, answered)
-            yield row
+            alone = _row(server, landmarks, other, "nobody", None)
+            yield replace(row, note=f"{row.note}; alone afterwards {alone.figure:.1f} ms")
 
 
 def questions(landmarks: Landmarks) -> dict[str, list[Asked]]:

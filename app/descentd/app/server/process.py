@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import structlog
 import uvicorn
@@ -28,6 +29,9 @@ from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.governance.cel.sandbox import SANDBOX
 
 log = structlog.get_logger()
+
+_FULL: Final = 100
+"""Collections of what is young after which the collector looks at everything; Python's own number is 10."""
 
 
 def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _: None) -> None:
@@ -143,6 +147,8 @@ def from_environment() -> Starlette:
     from descentd.app.server.main import create
 
     gc.enable()
+    # To look through all that large answers consist of takes up to a third of a second, while everybody waits.
+    gc.set_threshold(*gc.get_threshold()[:2], _FULL)
     sys.setswitchinterval(0.001)
     settings = Settings.read()
     logging.configure(settings.log_format, settings.log_level)

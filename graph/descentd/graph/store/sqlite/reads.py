@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import combinations
+from heapq import merge
+from itertools import chain, combinations
 from operator import attrgetter
 from typing import Final, TypeVar
 
@@ -30,7 +31,7 @@ from descentd.graph.store.tail import (
     speaking,
     suspects,
 )
-from descentd.graph.turns import pause
+from descentd.graph.turns import each, pause
 
 _ENTRY: Final = "SELECT seq, tx, kind, content, recorded_at, recorded_by FROM record JOIN body USING (seq)"
 _SHORT: Final = 1000
@@ -149,12 +150,13 @@ class SQLiteReads(Reads):
             "WHERE role IN (SELECT value FROM json_each(?2))"
         )
         numbers = json.dumps([ROLE_NUMBER[role] for role in roles])
-        links: list[Link] = []
+        runs: list[list[Link]] = []
         async for part in _parts(set(sequences)):
             with translated():
                 rows = self.connection.execute(query, (json.dumps(part), numbers))
-                links += [Link(s, ROLES[r], d, detail) for s, r, d, detail in rows]
-        return sorted(links, key=_IN_ORDER)
+                runs.append(sorted((Link(s, ROLES[r], d, detail) for s, r, d, detail in rows), key=_IN_ORDER))
+        # To sort many at once would keep all others waiting.
+        return [link async for link in each(merge(*runs, key=_IN_ORDER))] if len(runs) > 1 else [*chain(*runs)]
 
     async def find_by_prefix(self, prefix: str) -> Sequences:
         """All records with a key that begins with `prefix`, ascending."""
