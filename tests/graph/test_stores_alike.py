@@ -58,7 +58,7 @@ def test_memory_and_sqlite() -> None:
 
     @given(HISTORIES)
     @example(CONFLICT)
-    @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+    @settings(deadline=None, max_examples=some_of(100), suppress_health_check=[HealthCheck.too_slow])
     def alike(history: list[Manifest]) -> None:
         with TemporaryDirectory() as folder:
             expected = asyncio.run(told(MemoryStore(), history))

@@ -17,6 +17,7 @@ from descentd.queries.evaluation.labels import Labels, number, percent
 from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
 from tests.queries.ancestries import series_key
+from tests.support.effort import some_of
 
 LOW, HIGH, TARGET = MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET
 MOVED = {ErosionKind.STEP_REGRESSION, ErosionKind.CUMULATIVE_EROSION, ErosionKind.MONOTONIC_TREND}
@@ -110,7 +111,7 @@ def bad(metric: MetricDefinition, value: float) -> float:
     return {LOW: value, HIGH: -value, TARGET: abs(value - optimum)}[metric.direction]
 
 
-@settings(max_examples=300)
+@settings(max_examples=some_of(400))
 @given(assessments())
 def test_every_sentence_is_true_of_its_numbers(found: Assessment) -> None:
     for one in found.findings:

@@ -20,6 +20,7 @@ from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
 from descentd.queries.statistics.e_process import e_value, lasting
 from tests.queries.ancestries import series_key
+from tests.support.effort import some_of
 
 ALPHA = 0.05
 LOW, HIGH, TARGET = MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET
@@ -185,7 +186,7 @@ def lineages(draw: st.DrawFn) -> tuple["nx.DiGraph[int]", list[Series]]:
     return graph, found
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=some_of(200))
 @given(lineages())
 def test_the_family_and_the_verdict_are_those_of_the_rules(drawn: tuple["nx.DiGraph[int]", list[Series]]) -> None:
     graph, series = drawn

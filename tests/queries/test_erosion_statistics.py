@@ -19,6 +19,7 @@ from descentd.queries.statistics.dunnett import best_of
 from descentd.queries.statistics.kendall import inversions, kendall, theil_sen
 from descentd.queries.statistics.multiplicity import false_discovery_rates
 from descentd.queries.statistics.partial_order import Order
+from tests.support.effort import some_of
 
 
 @st.composite
@@ -99,7 +100,7 @@ def test_best_of_opposite_sides_of_a_target_adds_errors() -> None:
 # ---- Kendall
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=some_of(400))
 @given(orders(), st.data())
 def test_p_on_a_partial_order_is_counted_out(order: Order, data: st.DataObject) -> None:
     values = tuple(data.draw(st.lists(st.integers(0, 4), min_size=order.size, max_size=order.size)))
@@ -225,7 +226,7 @@ def test_the_smallest_rate_is_the_p_of_simes(p: list[float]) -> None:
 # ---- change points
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=some_of(400))
 @given(orders(8), st.data())
 def test_change_points_are_those_of_the_definition(order: Order, data: st.DataObject) -> None:
     some = st.lists(st.floats(0.1, 4), min_size=order.size, max_size=order.size)
