@@ -18,7 +18,7 @@ from descentd.app.graphql.context import context
 from descentd.app.graphql.limits import Shares
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
-from descentd.graph import turns
+from descentd.graph import work
 
 pytestmark = [
     pytest.mark.anyio,
@@ -163,8 +163,8 @@ async def test_turns_change_no_answer(broken: bool, monkeypatch: pytest.MonkeyPa
     query = "query ($b: Boolean!) { many(first: 15) { number items(broken: $b) { name items { number name } } } }"
     answers = []
     for steps, many in ((10**9, 10**9), (0, 3)):
-        monkeypatch.setattr(turns, "STEPS", steps)
-        monkeypatch.setattr(turns, "_FEWEST", min(steps, 40))
+        monkeypatch.setattr(work, "STEPS", steps)
+        monkeypatch.setattr(work, "_FEWEST", min(steps, 40))
         monkeypatch.setattr(reads, "MANY", many)
         monkeypatch.setattr(fields, "MANY", many)
         async with serving() as client:

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from descentd.app.server import erosion_refresher, index_keeper
+from descentd.app.server import erosion_refresher, index_refresher
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph.index.snapshot import file, index_snapshots
 from descentd.graph.model.reach import Tail
 from descentd.graph.store.sqlite import store as sqlite
 from descentd.graph.store.sqlite.store import SQLiteStore
-from descentd.queries.erosion import standings_snapshots
+from descentd.queries.erosion import assessment_snapshots
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry
 from tests.support import preloaded
@@ -50,7 +50,7 @@ RESULTS = [
 def small_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_snapshots, "LEAST", 1)
     monkeypatch.setattr(index_snapshots, "AT_END", 1)
-    monkeypatch.setattr(standings_snapshots, "LEAST", 1)
+    monkeypatch.setattr(assessment_snapshots, "LEAST", 1)
     monkeypatch.setattr(erosion_refresher, "_EVERY", 0.0)
 
 
@@ -184,7 +184,7 @@ async def test_a_registry_that_may_only_be_read_uses_what_is_there_and_writes_no
     assert not list(tmp_path.glob("*-index")) + list(tmp_path.glob("*-erosion"))
     monkeypatch.undo()
     monkeypatch.setattr(index_snapshots, "LEAST", 1)
-    monkeypatch.setattr(standings_snapshots, "LEAST", 1)
+    monkeypatch.setattr(assessment_snapshots, "LEAST", 1)
     before = await written(settings)
     monkeypatch.setattr(sqlite, "may_write", lambda _: False)
     async with served(settings) as (registry, log):
@@ -201,7 +201,7 @@ async def test_a_server_with_few_records_writes_none(
 
 
 async def test_a_log_that_grows_gets_another_snapshot(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_keeper, "_EVERY", 0.0)
+    monkeypatch.setattr(index_refresher, "_EVERY", 0.0)
     async with served(settings) as (registry, log):
         await send(registry, models=[{"name": "n", "version": "1", "config": {"n": 9}}])
         upto = await registry.sequence()

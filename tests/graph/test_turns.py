@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from descentd.graph import turns
-from descentd.graph.turns import SLICE, WORK, Work, apart, each, end_tasks, identify, in_thread, in_turns, pause
+from descentd.graph.turns import SLICE, apart, each, end_tasks, identify, in_thread, in_turns, pause
+from descentd.graph.work import STEPS, WORK, Work
 
 pytestmark = pytest.mark.anyio
 
@@ -104,7 +105,7 @@ async def test_a_work_becomes_long_by_its_time_and_by_its_steps(clock: Clock) ->
 
     assert not await in_turns(Work("a"), run(5, 0.0015))
     assert await in_turns(Work("a"), run(5, 0.003))
-    assert await in_turns(Work("a"), run(turns.STEPS + 2, 0))
+    assert await in_turns(Work("a"), run(STEPS + 2, 0))
     assert not await in_turns(Work("a", shared=True), run(5, 1.0))
     assert not turns.is_long()
 

@@ -15,23 +15,16 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
+from descentd.graph.work import WORK, FairQueue, Work
+
 T = TypeVar("T")
 P = ParamSpec("P")
-
 SLICE: Final = 0.002
 """Seconds that a step may compute before `pause` gives way."""
-ALLOWANCE: Final = 0.01
-"""Seconds that all works of a person may compute together before each of them is long: five look-ups."""
-STEPS: Final = 256
-"""Steps that they may take together before that, whatever the time."""
-_LEAST: Final = 0.003
-"""Seconds that each of them may compute, however many there are."""
-_FEWEST: Final = 40
-"""Steps that each of them may take, however many there are: a look-up takes eight to fifteen."""
 _REST: Final = 1.0
 """Seconds after which a work that waited for others all the time is as good as a new one."""
 _MOST_AT_ONCE: Final = 64
@@ -40,89 +33,6 @@ _FEW: Final = 32
 """Items between which the time is not looked at."""
 _OTHERS: Final = 3
 """How many times as long as long work computed others may go first."""
-
-
-class Work:
-    """What one request does. Shared work, which others wait for, is never long."""
-
-    __slots__ = ("at_once", "began", "beside", "ended", "generation", "long", "person", "shared", "steps", "used")
-
-    def __init__(self, person: str = "", *, shared: bool = False) -> None:
-        self.shared = shared
-        self.person = person
-        """Whom it is done for, once that is known."""
-        self.beside = 1
-        """How many works of the person were under way when it began, itself included."""
-        self.used = 0.0
-        """Seconds it has computed, in threads too."""
-        self.steps = 0
-        self.began = 0.0
-        """When its present step began."""
-        self.ended = 0.0
-        """When its last step ended."""
-        self.at_once = 1
-        """How many of its steps go in one turn."""
-        self.generation = 0
-        """How often its tasks were ended; tasks of an earlier generation are cancelled at their next step."""
-
-        self.long = False
-        """Whether it has computed for so long that all others go first."""
-
-    def computed(self, seconds: float, steps: int = 0) -> None:
-        """Note that it has computed."""
-        self.used += seconds
-        self.steps += steps
-        if not self.shared and not self.long:
-            time, number = max(_LEAST, ALLOWANCE / self.beside), max(_FEWEST, STEPS // self.beside)
-            self.long = self.used > time or self.steps > number
-
-    def begin_anew(self) -> None:
-        """Be as good as a new one."""
-        self.used, self.steps, self.long = 0.0, 0, False
-
-
-WORK: ContextVar[Work | None] = ContextVar("work", default=None)
-"""The work that a task does, handed on to the tasks that it begins."""
-
-
-class FairQueue:
-    """Futures that wait: people have their turns, then the works of one, and in a work the last that came is first."""
-
-    def __init__(self) -> None:
-        self._people: dict[str, dict[Work, list[asyncio.Future[None]]]] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._people)
-
-    def add(self, work: Work) -> asyncio.Future[None]:
-        """A future of a work, at the end of the queue."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._people.setdefault(work.person, {}).setdefault(work, []).append(future)
-        return future
-
-    def release(self, most: Callable[[Work], int]) -> tuple[Work, int]:
-        """Let futures of the work go whose turn it is, as many as `most` says of it; returns it, and how many went."""
-        person, works = next(iter(self._people.items()))
-        del self._people[person]
-        work, waiting = next(iter(works.items()))
-        del works[work]
-        gone, limit = 0, most(work)
-        while waiting and gone < limit:
-            future = waiting.pop()
-            if not future.done():  # those who gave up are
-                future.set_result(None)
-                gone += 1
-        if waiting:
-            works[work] = waiting
-        if works:
-            self._people[person] = works
-        return work, gone
-
-    def cancel(self, work: Work) -> None:
-        """Cancel what waits of a work."""
-        for works in self._people.values():
-            for future in works.get(work, ()):
-                future.cancel()
 
 
 class Scheduler:

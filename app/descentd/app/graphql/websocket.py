@@ -14,7 +14,8 @@ from descentd.app.graphql.operations import Operations
 from descentd.app.http import strict_json
 from descentd.app.http.errors import Shape, shaped
 from descentd.graph.model.errors import DescentError, InvalidInput, TooCostly
-from descentd.graph.turns import Work, begin
+from descentd.graph.turns import begin
+from descentd.graph.work import Work
 
 PROTOCOL: Final = "graphql-transport-ws"
 _PATIENCE: Final = 10.0

@@ -22,7 +22,8 @@ from descentd.app.server.logging import REQUEST_ID
 from descentd.app.server.metrics import Metrics
 from descentd.app.server.settings import is_loopback
 from descentd.graph.model.errors import DescentError, Forbidden, InvalidInput
-from descentd.graph.turns import Work, in_turns
+from descentd.graph.turns import in_turns
+from descentd.graph.work import Work
 
 log = structlog.get_logger()
 

@@ -10,10 +10,11 @@ from typing import Final
 import structlog
 
 from descentd.graph.model.errors import DescentError
-from descentd.graph.turns import Work, begin
+from descentd.graph.turns import begin
+from descentd.graph.work import Work
+from descentd.queries.erosion.assessment_snapshots import AssessmentSnapshots
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.erosion.registry_refresh import advance
-from descentd.queries.erosion.standings_snapshots import StandingsSnapshots
 from descentd.queries.registry import Registry
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ class ErosionRefresher:
         self._note = note
         self._look = look
         self._path = path
-        self._snapshots = None if path is None else StandingsSnapshots(path, self._ignored)
+        self._snapshots = None if path is None else AssessmentSnapshots(path, self._ignored)
         self._written = -_EVERY
         self._task: asyncio.Task[None] | None = None
 

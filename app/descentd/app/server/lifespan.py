@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from descentd.app.http.errors import fault
-from descentd.app.server.index_keeper import IndexKeeper
+from descentd.app.server.index_refresher import IndexRefresher
 from descentd.app.server.memory import give_back_memory
 from descentd.app.server.policy_files import read_policies
 from descentd.app.server.settings import Settings
@@ -47,7 +47,7 @@ class Lifespan:
         self._policies = read_policies(settings.policies) if settings.policies else ()
         self._pushed_down = settings.topology == "store"
         self._store = store_at(settings.store)
-        self._keeper = IndexKeeper(snapshot_file(settings.store, "index"), self._store)
+        self._refresher = IndexRefresher(snapshot_file(settings.store, "index"), self._store)
         self._address = without_credentials(settings.store)
         self._registry: Registry | None = None
         self._reason = "The registry is being opened: try again in a moment."
@@ -87,7 +87,7 @@ class Lifespan:
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
-        await self._keeper.stop()
+        await self._refresher.stop()
         if self._registry is not None:
             registry, self._registry, self._reason = self._registry, None, "The server is stopping: try again."
             await registry.committer.close()
@@ -141,7 +141,7 @@ class Lifespan:
         if self._registry is not None and self._registry.walk is not index:
             self._registry = replace(self._registry, walk=index)
             log.info("index_loaded", store=self._address)
-        self._keeper.start(index)
+        self._refresher.start(index)
 
     def _unless_read_only(self, step: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
         """`step` as far as it may be done: a registry that may only be read is served for reading."""
@@ -156,7 +156,7 @@ class Lifespan:
 
     def _loaded(self, index: LineageIndex) -> Callable[[], Awaitable[None]]:
         async def load() -> None:
-            await self._keeper.restore(index)
+            await self._refresher.restore(index)
             await index.catch_up(await self._store.sequence())
             give_back_memory()
 

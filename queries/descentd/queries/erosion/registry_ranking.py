@@ -10,7 +10,7 @@ from typing import Final
 from descentd.graph.index.columns import Columns
 from descentd.queries.erosion.assess import registry_rates
 from descentd.queries.erosion.findings import ErosionVerdict
-from descentd.queries.erosion.standings import Standings
+from descentd.queries.erosion.stored_assessments import StoredAssessments
 from descentd.queries.erosion.version_assessment import VersionAssessment
 
 Rank = tuple[int, ...]
@@ -42,23 +42,23 @@ class Ranking:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     restored: bool = False
     """Whether it shows what an earlier process found, and has not been level with the log since."""
-    _standings: Standings = field(default_factory=lambda: Standings.restored(Columns()))
+    _stored: StoredAssessments = field(default_factory=lambda: StoredAssessments.restored(Columns()))
     """The assessments of most versions; those of others, or newer ones, are in `_held`."""
     _held: dict[int, VersionAssessment] = field(default_factory=dict)
     _coming: dict[int, VersionAssessment] = field(default_factory=dict)
     _ranked: Sequence[RankedVersion] | None = None
 
-    def restore(self, standings: Standings, upto: int) -> None:
+    def restore(self, stored: StoredAssessments, upto: int) -> None:
         """Begin with the assessments of all versions as of a sequence, where nothing has been assessed yet."""
-        self._standings, self.seen, self.upto, self.restored = standings, upto, upto, True
+        self._stored, self.seen, self.upto, self.restored = stored, upto, upto, True
 
-    def holding(self) -> tuple[Standings, Mapping[int, VersionAssessment], int]:
+    def holding(self) -> tuple[StoredAssessments, Mapping[int, VersionAssessment], int]:
         """The assessments, those by version that are newer, and the sequence that they are of."""
-        return self._standings, dict(self._held), self.upto
+        return self._stored, dict(self._held), self.upto
 
-    def settle(self, standings: Standings, held: Mapping[int, VersionAssessment]) -> None:
-        """Hold `standings` in place of the assessments in them: those that `holding` gave."""
-        self._standings = standings
+    def settle(self, stored: StoredAssessments, held: Mapping[int, VersionAssessment]) -> None:
+        """Hold `stored` in place of the assessments in them: those that `holding` gave."""
+        self._stored = stored
         for version, assessment in held.items():
             if self._held.get(version) is assessment:
                 del self._held[version]
@@ -88,18 +88,18 @@ class Ranking:
     def ranked(self) -> Sequence[RankedVersion]:
         """All eroded versions, the worst first: by registry q, those together that one derivation made worse."""
         if self._ranked is None:
-            self._ranked = _rank(self._standings.without(self._held), self._held)
+            self._ranked = _rank(self._stored.without(self._held), self._held)
         return self._ranked
 
 
-def _rank(standings: Standings, held: Mapping[int, VersionAssessment]) -> list[RankedVersion]:
-    known = [None if isnan(p) else p for p in standings.p.tolist()]
+def _rank(stored: StoredAssessments, held: Mapping[int, VersionAssessment]) -> list[RankedVersion]:
+    known = [None if isnan(p) else p for p in stored.p.tolist()]
     rates = registry_rates([*known, *(assessment.p for assessment in held.values())])
-    by_version = dict(zip([*standings.versions.tolist(), *held], rates, strict=True))
+    by_version = dict(zip([*stored.versions.tolist(), *held], rates, strict=True))
     newer = (assessment for assessment in held.values() if assessment.verdict is ErosionVerdict.ERODED)
     eroded = [
         (assessment, q, (_order(q), _order(assessment.p), assessment.version))
-        for assessment in (*standings.eroded(), *newer)
+        for assessment in (*stored.eroded(), *newer)
         for q in [by_version[assessment.version]]
     ]
     # Where the results cannot tell which of several derivations did it, the first of them stands for all.

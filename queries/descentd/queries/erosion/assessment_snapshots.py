@@ -1,4 +1,4 @@
-"""The snapshots of standings: what was assessed is there again after a start, and only what came since is assessed."""
+"""Snapshots of assessments: what was assessed is there again after a start, and only what came since is assessed."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from descentd.graph.index.snapshot import file
 from descentd.graph.index.snapshot.origin import Origin
 from descentd.graph.model.merkle import Frontier
 from descentd.queries.erosion.registry_ranking import Ranking
-from descentd.queries.erosion.standings import Standings
+from descentd.queries.erosion.stored_assessments import StoredAssessments
 from descentd.queries.registry import Registry
 
 CONTENTS: Final = "erosion"
@@ -18,8 +18,8 @@ LEAST: Final = 200
 """Fewer versions are assessed again in seconds."""
 
 
-class StandingsSnapshots:
-    """The snapshots of a registry's standings in a file. Methods raise Unavailable while the log cannot be read.
+class AssessmentSnapshots:
+    """The snapshots of a registry's assessments in a file. Methods raise Unavailable while the log cannot be read.
 
     `ignored` is called with the reason where there is a snapshot that cannot be used.
     """
@@ -28,7 +28,7 @@ class StandingsSnapshots:
         self._path = path
         self._ignored = ignored
         self._frontier = Frontier()
-        """That of the log where standings were opened or written last."""
+        """That of the log where assessments were opened or written last."""
 
     async def restore(self, registry: Registry) -> bool:
         """Let the registry's ranking begin with what is in the file; False where there is nothing that can be used."""
@@ -37,24 +37,24 @@ class StandingsSnapshots:
             if found is None:
                 return False
             await found.origin.check(registry.store)
-            standings = Standings.restored(Columns(found.columns))
+            stored = StoredAssessments.restored(Columns(found.columns))
         except Misfit as misfit:
             self._ignored(str(misfit))
             return False
         self._frontier = found.origin.load_frontier()
-        registry.cache(Ranking).restore(standings, found.origin.sequence)
+        registry.cache(Ranking).restore(stored, found.origin.sequence)
         return True
 
     def due(self, registry: Registry) -> bool:
         """Whether the ranking has gone on since, and is of a registry that is worth a file."""
-        standings, held, upto = registry.cache(Ranking).holding()
-        return upto > self._frontier.size and len(standings.versions) + len(held) >= LEAST
+        stored, held, upto = registry.cache(Ranking).holding()
+        return upto > self._frontier.size and len(stored.versions) + len(held) >= LEAST
 
     async def write(self, registry: Registry) -> bool:
-        """Write the standings as they are; False where another process is about to. Raises OSError."""
+        """Write the assessments as they are; False where another process is about to. Raises OSError."""
         ranking = registry.cache(Ranking)
-        standings, held, upto = ranking.holding()
-        joined = await asyncio.to_thread(standings.joined, held.values())
+        stored, held, upto = ranking.holding()
+        joined = await asyncio.to_thread(stored.joined, held.values())
         origin = await Origin.of(registry.store, self._frontier, upto)
         if not await asyncio.to_thread(file.write, self._path, CONTENTS, origin, joined.stored()):
             return False

@@ -1,4 +1,4 @@
-"""The index keeper: a background task that puts the lineage index on a snapshot, and writes one as the log grows."""
+"""The index refresher: a background task that puts the lineage index on a snapshot, and writes one as the log grows."""
 
 import asyncio
 from contextlib import suppress
@@ -19,7 +19,7 @@ _EVERY: Final = 10.0
 """Seconds between two looks at how far the log has grown."""
 
 
-class IndexKeeper:
+class IndexRefresher:
     """Keeps the snapshot of a store's index in a file. `path` is None where none is kept."""
 
     def __init__(self, path: Path | None, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Standings: the assessments of a registry's versions as arrays, as a snapshot stores them.
+"""Stored assessments: the assessments of a registry's versions as arrays, as a snapshot stores them.
 
 The details of those that eroded are JSON, which is read when they are asked for.
 """
@@ -22,7 +22,7 @@ VERDICTS: Final = tuple(ErosionVerdict)
 
 
 @dataclass(frozen=True, slots=True)
-class Standings:
+class StoredAssessments:
     """Parallel arrays, ascending by version."""
 
     versions: NDArray[np.int32]
@@ -36,7 +36,7 @@ class Standings:
     """The details in UTF-8, one after another."""
 
     @classmethod
-    def restored(cls, columns: Columns) -> "Standings":
+    def restored(cls, columns: Columns) -> "StoredAssessments":
         """Those that `stored` gave, none for no columns; raises Misfit where something is missing."""
         return cls(
             columns.array("versions", np.int32),
@@ -50,16 +50,16 @@ class Standings:
         """The arrays by name."""
         return asdict(self)
 
-    def without(self, versions: Iterable[int]) -> "Standings":
+    def without(self, versions: Iterable[int]) -> "StoredAssessments":
         """Those of all other versions."""
         places = np.flatnonzero(~np.isin(self.versions, np.fromiter(versions, np.int32)))
         lengths = np.diff(self.ends, prepend=0)
         ends = np.cumsum(lengths[places])
         start = (self.ends - lengths)[places]
         chosen = np.repeat(start - ends + lengths[places], lengths[places]) + np.arange(ends[-1] if len(ends) else 0)
-        return Standings(self.versions[places], self.verdicts[places], self.p[places], ends, self.text[chosen])
+        return StoredAssessments(self.versions[places], self.verdicts[places], self.p[places], ends, self.text[chosen])
 
-    def joined(self, assessments: Iterable[VersionAssessment]) -> "Standings":
+    def joined(self, assessments: Iterable[VersionAssessment]) -> "StoredAssessments":
         """These and some more, whose assessments take the place of those that are here."""
         fresh = {one.version: one for one in assessments}
         kept = self.without(fresh)
@@ -74,7 +74,7 @@ class Standings:
         lengths = lengths[order]
         ends = np.cumsum(lengths)
         chosen = np.repeat(start - ends + lengths, lengths) + np.arange(len(text))
-        return Standings(
+        return StoredAssessments(
             versions[order],
             np.concatenate((kept.verdicts, np.array(verdicts, np.uint8)))[order],
             np.concatenate((kept.p, np.array(p, np.float64)))[order],
