@@ -18,7 +18,7 @@ import pytest
 
 from descentd.graph.index.columns import Columns, Misfit, Stored
 from descentd.graph.index.lineage_index import LineageIndex
-from descentd.graph.index.snapshot import file, origin
+from descentd.graph.index.snapshot import file, index_snapshots, origin
 from descentd.graph.index.snapshot.check import check
 from descentd.graph.index.snapshot.index_snapshots import CONTENTS, IndexSnapshots
 from descentd.graph.index.snapshot.origin import Origin
@@ -211,13 +211,18 @@ async def test_a_full_disk_leaves_the_snapshot_that_is_there(
 
 
 async def test_while_another_process_writes_one_none_is_written(
-    path: Path, registry: Store, snapshots: IndexSnapshots
+    path: Path, registry: Store, reasons: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(index_snapshots, "LEAST", 1)
+    snapshots = IndexSnapshots(path, registry, reasons.append)
+    index, upto = await loaded(registry), await registry.sequence()
     held = file._locked(path.with_name(f"{path.name}-part"))
     assert held is not None
-    assert not await snapshots.write(await loaded(registry))
+    assert not await snapshots.renew(index)
+    assert snapshots.due(upto)  # to go on from what the other writes
     os.close(held)
-    assert await snapshots.write(await loaded(registry))
+    assert await snapshots.renew(index)
+    assert not snapshots.due(upto)
 
 
 async def test_two_that_write_one_file_in_turn_never_mix(

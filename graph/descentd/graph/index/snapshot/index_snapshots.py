@@ -82,8 +82,11 @@ class IndexSnapshots:
         """Write a snapshot of the index as of now; False where another process is about to. Raises OSError."""
         head = await self._log.head()
         await index.catch_up(head.sequence)
-        topology = index.topology
+        before, topology = self._tried, index.topology
         self._tried = topology.size
         stored = await asyncio.to_thread(topology.columns)
         origin = await Origin.of(self._log, head.frontier, len(stored["kinds"]) - 1)
-        return await asyncio.to_thread(file.write, self._path, CONTENTS, origin, stored)
+        if await asyncio.to_thread(file.write, self._path, CONTENTS, origin, stored):
+            return True
+        self._tried = before  # so that what the other process writes is gone on from
+        return False
