@@ -113,52 +113,53 @@ def ever_lasting(dice: Dice, count: int, *, same: bool) -> bool:
     return False
 
 
-def blame(found: Assessment) -> Finding | None:
-    """The gravest erosion, whose derivations are named first."""
-    return next((one for one in found.findings if one.kind in EROSION), None)
+def erosions(found: Assessment) -> list[Finding]:
+    """The findings that make a version ERODED, the gravest first."""
+    return [one for one in found.findings if one.kind in EROSION]
 
 
-def drifted(dice: Dice) -> Finding | None:
-    """The gravest finding about an even drift of 4.2 to 6 SE over all 14 derivations."""
+def drifted(dice: Dice) -> list[Finding]:
+    """What is found of an even drift of 4.2 to 6 SE over all 14 derivations."""
     rise = float(dice.uniform(4.2, 6)) * UNIT
-    return blame(judged([series(0, normal(dice, 0.3 + rise * np.arange(SIZE) / (SIZE - 1)))]))
+    return erosions(judged([series(0, normal(dice, 0.3 + rise * np.arange(SIZE) / (SIZE - 1)))]))
 
 
 def drift_found(dice: Dice) -> bool:
     """Whether the drift is found."""
-    return drifted(dice) is not None
+    return bool(drifted(dice))
 
 
 def drift_blamed(dice: Dice) -> bool:
-    """Whether one derivation alone is blamed for the drift."""
-    found = drifted(dice)
-    return found is not None and len(found.introduced_by) == 1 and not found.gradual
+    """Whether any finding blames one derivation alone for the drift."""
+    return any(len(one.introduced_by) == 1 and not one.gradual for one in drifted(dice))
 
 
-def stepped(dice: Dice) -> tuple[Finding | None, Span]:
-    """The gravest finding about one step of 4.2 SE, and the derivation that it was planted in."""
+def stepped(dice: Dice) -> tuple[list[Finding], Span]:
+    """What is found of one step of 4.2 SE, and the derivation that it was planted in."""
     at = int(dice.integers(1, SIZE))
-    found = blame(judged([series(0, normal(dice, 0.3 + 4.2 * UNIT * (np.arange(SIZE) >= at)))]))
-    return found, Span(at - 1, at)
+    return erosions(judged([series(0, normal(dice, 0.3 + 4.2 * UNIT * (np.arange(SIZE) >= at)))])), Span(at - 1, at)
 
 
 def step_found(dice: Dice) -> bool:
     """Whether the step is found."""
-    return stepped(dice)[0] is not None
+    return bool(stepped(dice)[0])
 
 
 def step_held(dice: Dice) -> bool | None:
-    """Whether what is blamed holds the derivation of the step, where it was found."""
+    """Whether what each finding blames holds the derivation of the step, where any was found."""
     found, span = stepped(dice)
-    if found is None:
+    if not found:
         return None
-    return any(one.ancestor <= span.ancestor and span.descendant <= one.descendant for one in found.introduced_by)
+    return all(
+        any(one.ancestor <= span.ancestor and span.descendant <= one.descendant for one in finding.introduced_by)
+        for finding in found
+    )
 
 
 def step_alone(dice: Dice) -> bool | None:
-    """Whether the derivation of the step alone is blamed, where it was found."""
+    """Whether the gravest finding blames the derivation of the step alone, where any was found."""
     found, span = stepped(dice)
-    return None if found is None else found.introduced_by == (span,)
+    return found[0].introduced_by == (span,) if found else None
 
 
 def paired_step(dice: Dice) -> bool:
@@ -215,10 +216,10 @@ def cases() -> Iterator[Case]:
         for count in (1, 10):
             ever = partial(ever_lasting, count=count, same=same)
             yield Case(f"50 versions, {items}, {count} series: LASTING ever", ever, 0.05, "less")
-    yield Case("even drift of 4.2–6 SE: blamed on one", drift_blamed, 0.10, "less")
+    yield Case("even drift of 4.2–6 SE: blamed on one, by any finding", drift_blamed, 0.10, "less")
     yield Case("even drift of 4.2–6 SE: found", drift_found, 0.85, "more")
     yield Case("one step of 4.2 SE: found", step_found, 0.85, "more")
-    yield Case("one step of 4.2 SE: the blame holds it", step_held, 0.95, "more")
+    yield Case("one step of 4.2 SE: the blame of each finding holds it", step_held, 0.95, "more")
     yield Case("one step of 4.2 SE: blamed alone", step_alone, 0.75, "more")
     yield Case(".20 → .25 in 500 paired items, half re-drawn: found", paired_step, 0.85, "more")
     for count in (1, 10, 30):

@@ -270,7 +270,9 @@ def brute_evidence(badness: Any, errors: Any) -> tuple[float, int, float, float,
     return total, best[1], best[2], best[3], best[4]
 
 
-def brute_lasting(badness: Any, errors: Any, tolerance: float, series: int) -> tuple[int, int, float, float] | None:
+def brute_lasting(
+    badness: Any, errors: Any, tolerance: float, series: int
+) -> tuple[int, int, float, float, int] | None:
     begin = 0
     while True:
         found = None
@@ -278,7 +280,7 @@ def brute_lasting(badness: Any, errors: Any, tolerance: float, series: int) -> t
             part = slice(begin, begin + n)
             e, start, rise, before, error = brute_evidence(badness[part], errors[part])
             if e >= series / 0.05 and rise > tolerance + 1e-12:
-                found = begin + start, begin + n - 1, e, rise
+                found = begin + start, begin + n - 1, e, rise, begin
                 break
         if found is None:
             return None
@@ -307,4 +309,5 @@ def test_lasting_evidence_is_that_of_the_formula(seed: int) -> None:
         assert (found.start, found.found) == expected[:2]
         assert found.e == pytest.approx(expected[2])
         assert found.rise == pytest.approx(expected[3])
+        assert found.begin == expected[4]
     assert e_value(badness, errors) == pytest.approx(brute_evidence(badness, errors)[0])

@@ -292,3 +292,22 @@ def test_blame_in_pythia(name: str, spans: list[tuple[int, int]] | None, gradual
     assert found.gradual == (gradual is not None)
     if gradual is not None:
         assert (round(found.step), round(found.slope)) == gradual
+        assert found.slope == pytest.approx(line_explains(depths, level.badness, level.errors))
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "shared"), [("12b", (37.83, 41.87), (38.84, 42.96)), ("6.9b", (30.52, 36.68), (31.00, 37.37))]
+)
+def test_what_a_slope_explains_in_pythia_by_each_error_and_by_their_mean(
+    name: str, own: tuple[float, float], shared: tuple[float, float]
+) -> None:
+    """Each result weighs by its own error, which falls as the rate leaves .5; one error for all gives one more."""
+    (run,) = (run for run in pythia.read_runs() if (run.model, run.variant) == (f"pythia-{name}", "zero-shot"))
+    results = [one.results["crows_pairs_english"] for one in run.checkpoints if one.step >= 3000]
+    badness = np.array([abs(value - 0.5) for _, value, _ in results])
+    errors = np.array([stderr for _, _, stderr in results])
+    depths = np.arange(1.0, len(results) + 1)
+    for figures, known in ((own, errors), (shared, np.full(len(errors), errors.mean()))):
+        found = change_points(Order.chain(len(results)), depths, badness, known)
+        assert (found.step, found.slope) == pytest.approx(figures, abs=5e-3)
+        assert found.gradual

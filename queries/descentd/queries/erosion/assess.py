@@ -16,6 +16,7 @@ from descentd.queries.erosion.introductions import Introductions
 from descentd.queries.erosion.lasting_erosion import lasting_erosions
 from descentd.queries.erosion.questions import EROSION, ErosionKind, Question, questions
 from descentd.queries.erosion.trade_offs import trade_offs
+from descentd.queries.evaluation.editions import CURRENT
 from descentd.queries.evaluation.series import AncestrySeries, ExcludedResults, Series
 from descentd.queries.lineage.ancestry import Ancestry, Parents
 from descentd.queries.statistics.multiplicity import false_discovery_rates
@@ -27,7 +28,13 @@ Asked = tuple[Question, float | None]
 
 
 def assess(
-    head: int, parents: Parents, series: Sequence[Series], *, alpha: float = ALPHA, since: int | None = None
+    head: int,
+    parents: Parents,
+    series: Sequence[Series],
+    *,
+    alpha: float = ALPHA,
+    since: int | None = None,
+    edition: int = CURRENT,
 ) -> Assessment:
     """Assess a version by the results in its ancestry.
 
@@ -50,7 +57,7 @@ def assess(
     tested = sum(question.found.p is not None for question in asked)
     introductions = Introductions()
     line = [version for version in whole.line() if version in within.parents]
-    lasting = list(lasting_erosions(views, line, since))
+    lasting = list(lasting_erosions(views, line, since, edition))
     findings = sorted([*(_finding(one, introductions, tested, since) for one in found), *lasting], key=_order)
     findings = [replace(one, asked=tested) for one in trade_offs(findings, views, alpha)]
     lost = sorted(coverage_losses(views, ancestry), key=lambda one: one.series.order)

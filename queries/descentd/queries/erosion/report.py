@@ -89,10 +89,10 @@ async def assessed(
     along = await comparable(registry, [version], upto, edition)
     if edition == FIRST:
         return await in_thread(assess_by_first_edition, version, along.parents, along.series), along
-    grounds = version, since, alpha, along.metrics.number, _grounds(along)
+    grounds = version, since, alpha, edition, along.metrics.number, _grounds(along)
     found = registry.cache(_Assessments).get(grounds)
     if found is None:
-        found = await in_thread(assess, version, along.parents, along.series, alpha=alpha, since=since)
+        found = await in_thread(assess, version, along.parents, along.series, alpha=alpha, since=since, edition=edition)
         registry.cache(_Assessments).keep(grounds, found, 1 + sum(len(series.results) for series in along.series))
     return found, along
 

@@ -6,7 +6,7 @@
 2: ancestries were what versions say themselves: what was disclosed of them was not read, and made no profile stale.
    Decisions of gates of edition 4 rest on it.
 3: how the items of two versions came out was known from the result that names the other alone, not the other way round.
-   Decisions of gates of edition 5 rest on it.
+   A lasting erosion was blamed on the likeliest derivation alone. Decisions of gates of edition 5 rest on it.
 4: docs/erosion.md as it is.
 """
 

@@ -38,10 +38,12 @@ SHORT: Final = 16
 class Lasting:
     """A change for the worse that is established and not repaired, by places along the line.
 
-    start: the first version that was worse; found: where the evidence first sufficed; e: the e-value there; rise: how
-    much worse the mean was since than before, then; before: that mean before.
+    begin: where the line starts, anew after a repair; start: the first version that was worse; found: where the
+    evidence first sufficed; e: the e-value there; rise: how much worse the mean was since than before, then; before:
+    that mean before.
     """
 
+    begin: int
     start: int
     found: int
     e: float
@@ -75,10 +77,10 @@ def established(badness: Floats, errors: Floats, tolerance: float, series: int) 
         later = begin + one.found + 1
         bar = one.before + max(one.rise / 2, least)
         below = np.flatnonzero((values[later:] - bar) / np.hypot(spreads[later:], error) < REPAIRED)
-        start, at = int(kept[begin + one.start]), int(kept[begin + one.found])
+        first, start, at = (int(kept[begin + place]) for place in (0, one.start, one.found))
         begin = later + int(below[0]) if below.size else None
         repaired = None if begin is None else int(kept[begin])
-        yield Lasting(start, at, one.e, one.rise * unit, one.before * unit + level), repaired
+        yield Lasting(first, start, at, one.e, one.rise * unit, one.before * unit + level), repaired
 
 
 def e_value(badness: Floats, errors: Floats) -> float:
@@ -96,7 +98,7 @@ def _established(badness: Floats, errors: Floats, tolerance: float, bar: float) 
         before, since, error = line.means(start, last)
         rise = since - before
         if rise > tolerance * (1 + 1e-9):  # 0.62 - 0.6 is no more than 0.02, which floats alone deny
-            return Lasting(start, last, e, rise, before), error
+            return Lasting(0, start, last, e, rise, before), error
     return None
 
 
