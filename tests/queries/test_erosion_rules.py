@@ -16,7 +16,6 @@ from descentd.queries.erosion.findings import Assessment, ErosionVerdict, Findin
 from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.summary import summary
-from descentd.queries.evaluation.editions import THIRD
 from descentd.queries.evaluation.labels import Labels
 from descentd.queries.evaluation.series import EvaluationProtocol, Series, SeriesKey
 from descentd.queries.statistics.comparison import Group, Pair, Result
@@ -321,25 +320,6 @@ def test_what_was_established_stands_until_it_is_repaired() -> None:
     unmeasured = assess(6, chain(7), [series(values)])
     assert unmeasured.verdict is ErosionVerdict.ERODED
     assert of_kind(unmeasured, LASTING)[0].head_result is None
-
-
-def test_a_lasting_erosion_that_came_gradually_accuses_no_derivation() -> None:
-    drift = series({version: 0.1 + 0.01 * version for version in range(12)})
-    (lasting,) = of_kind(assess(11, chain(12), [drift]), LASTING)
-    assert (lasting.introduced_by, lasting.gradual) == ((Span(0, 11),), True)
-    assert "it came gradually, or in more than one step, and no single derivation is named" in message(lasting, named)
-    (before,) = of_kind(assess(11, chain(12), [drift], edition=THIRD), LASTING)
-    assert len(before.introduced_by) == 1
-    assert not before.gradual
-
-
-def test_a_lasting_erosion_is_blamed_on_what_came_after_the_last_repair() -> None:
-    values = {0: 0.1, 1: 0.1, 2: 0.3, 3: 0.3, 4: 0.1, 5: 0.1, 6: 0.1, 7: 0.2, 8: 0.2, 9: 0.2}
-    (lasting,) = of_kind(assess(9, chain(10), [series(values)]), LASTING)
-    assert (lasting.baseline, lasting.introduced_by) == (6, (Span(6, 7),))
-    few = {0: 0.1, 1: 0.145, 2: 0.19, 3: 0.19}
-    (unsure,) = of_kind(assess(3, chain(4), [series(few, stderr=0.015)]), LASTING)
-    assert set(unsure.introduced_by) == {Span(0, 1), Span(1, 2)}
 
 
 # ---- what the procedure has to reach
