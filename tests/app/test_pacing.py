@@ -1,6 +1,7 @@
 """Large operations: others have their turns while they run, and they end at a limit, if possible before they run."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,9 +17,12 @@ from descentd.app.auth.authorization import READERS
 from descentd.app.graphql import fields, reads
 from descentd.app.graphql.context import context
 from descentd.app.graphql.limits import Shares
+from descentd.app.graphql.schema import register
+from descentd.app.graphql.schema.inputs import wire
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph import work
+from descentd.graph.inputs.manifest import ManifestInput
 
 pytestmark = [
     pytest.mark.anyio,
@@ -222,3 +226,28 @@ def test_everybody_has_a_share(people: list[str], size: int) -> None:
         assert not shares._held
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("number", [3, 150])
+async def test_a_large_manifest_is_read_beside_the_loop(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_in: list[bool] = []
+
+    def read(given: Any) -> ManifestInput:
+        read_in.append(threading.current_thread() is threading.main_thread())
+        return ManifestInput.read(wire(given))
+
+    monkeypatch.setattr(register, "_read", read)
+    app = create(Settings(store="memory:"))
+    query = "mutation M($m: ManifestInput!) { register(manifest: $m) { created existing } }"
+    models: list[dict[str, Any]] = [{"name": "many", "version": str(i), "config": {"seed": i}} for i in range(number)]
+    wrong = [*models[:-1], {"name": "many", "version": "x", "colour": "red"}]
+    transport = httpx2.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        refused = await ask(client, query, m={"models": wrong})
+        answer = await ask(client, query, m={"models": models})
+    assert [error["extensions"]["field"] for error in refused["errors"]] == [f"models[{number - 1}].colour"]
+    assert answer["data"] == {"register": {"created": 2 * number, "existing": 0}}
+    assert read_in == [number == 3]

@@ -14,6 +14,7 @@ from strawberry.types import Info
 
 from descentd.app.graphql.executor import Executor
 from descentd.app.graphql.pacing import Pace
+from descentd.app.graphql.variables import are_large
 
 if TYPE_CHECKING:
     from descentd.app.graphql.fields import Field
@@ -36,6 +37,11 @@ class Execution:
         self.pace: Pace | None = getattr(context, "pace", None)
         self.errors = CollectedErrors()
         self.tasks: list[asyncio.Task[Any]] = []
+
+    @cached_property
+    def is_large(self) -> bool:
+        """Whether the arguments of its first fields are converted in a thread."""
+        return are_large(self.given)
 
     @cached_property
     def ordinary(self) -> Executor:

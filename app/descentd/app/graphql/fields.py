@@ -17,7 +17,7 @@ from descentd.app.graphql.concurrency import abandon, together
 from descentd.app.graphql.execution import Execution, FieldInfo
 from descentd.app.graphql.reads import MANY, Read, UnreadableError
 from descentd.app.graphql.resolvers import Resolver
-from descentd.graph.turns import pause
+from descentd.graph.turns import in_thread, pause
 
 _PART: Final = 64
 """Items of a long list that are read between two looks at the clock."""
@@ -79,7 +79,11 @@ class ResolvedField(Field):
     async def _resolve(self, execution: Execution, resolver: Resolver, source: Any, at: Path) -> Any:
         """The completed value of a resolver that is a coroutine."""
         try:
-            value = resolver.call(execution, source, FieldInfo(execution, self, at))
+            info = FieldInfo(execution, self, at)
+            if at.prev is None and execution.is_large:
+                value = await in_thread(resolver.call, execution, source, info)
+            else:
+                value = resolver.call(execution, source, info)
             if not (resolver.batched or self.alone):
                 value = execution.task(value)
             value = self._completed(execution, await value, at)

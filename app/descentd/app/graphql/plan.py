@@ -47,7 +47,8 @@ from descentd.app.graphql.executor import Executor
 from descentd.app.graphql.fields import Complete, Field, Fields, Items, ReadField, ResolvedField, is_null
 from descentd.app.graphql.reads import Read
 from descentd.app.graphql.resolvers import Resolver
-from descentd.app.graphql.variables import Variables
+from descentd.app.graphql.variables import Variables, are_large
+from descentd.graph.turns import in_thread
 
 _VARIANTS: Final = 16
 """Combinations of the variables of @skip and @include that are kept compiled; further ones are compiled each time."""
@@ -69,7 +70,8 @@ class Plan:
 
     async def execute(self, given: Mapping[str, Any], context: Any, root: Any = None) -> ExecutionResult:
         """The answer to a request with these variables, as graphql-core's `execute` gives it."""
-        variables = self.variables.coerce(given)
+        large = are_large(given)
+        variables = await in_thread(self.variables.coerce, given) if large else self.variables.coerce(given)
         if isinstance(variables, list):
             return ExecutionResult(None, variables)
         execution = Execution(self, given, variables, context, root)

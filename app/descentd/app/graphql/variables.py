@@ -23,6 +23,16 @@ OMITTED: Final = object()
 """Stands for what was not given and has no default."""
 
 
+_LARGE: Final = 100
+"""Elements of the lists of a variable from which on it is converted in a thread: a few milliseconds."""
+
+
+def are_large(given: Mapping[str, Any]) -> bool:
+    """Whether variables hold so much, in lists of an object, that converting it would keep all others waiting."""
+    objects = (value for value in given.values() if isinstance(value, dict))
+    return any(sum(len(part) for part in one.values() if isinstance(part, list)) > _LARGE for one in objects)
+
+
 class Variables:
     """The variables that a valid operation defines, by the nodes that define them."""
 

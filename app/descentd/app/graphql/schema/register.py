@@ -13,11 +13,13 @@ from descentd.app.graphql.schema.connections import fields_below
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import Count
+from descentd.app.graphql.variables import are_large
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import Invalid
 from descentd.graph.model.records import Brief
 from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import register, with_all_problems
+from descentd.graph.turns import in_thread
 from descentd.queries.lineage.kinship import kinship_warnings
 from descentd.queries.production.announcements import events
 
@@ -57,7 +59,8 @@ class RegisterMutation:
     ) -> Registration:
         registry = context(info).registry
         try:
-            read = ManifestInput.read(wire(manifest))
+            large = are_large({"manifest": vars(manifest)})
+            read = await in_thread(_read, manifest) if large else _read(manifest)
         except Invalid as wrong:
             raise await with_all_problems(registry.store, wrong) from None
         check_manifest(read, context(info).roles, await turned_round(read, registry.store))
@@ -77,6 +80,10 @@ class RegisterMutation:
             existing=Count(len(done.records) - created),
             records=[node(brief, at) for brief in briefs],
         )
+
+
+def _read(manifest: Any) -> ManifestInput:
+    return ManifestInput.read(wire(manifest))
 
 
 @strawberry.type
