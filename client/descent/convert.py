@@ -210,7 +210,7 @@ class _Converter:
             return value
         close = difflib.get_close_matches(value, shape.values, n=1)
         ask = f"did you mean {close[0].lower()}?" if close else f"it is one of {choices}."
-        raise self._fault(f'"{shorten(node.text)}" is no {shape.noun()}; {ask}', path, node)
+        raise self._fault(f'"{shorten(node.text)}" is not {_a(shape.noun())}; {ask}', path, node)
 
     def _core(self, node: Scalar, path: Path) -> str | int | float | bool | None:
         try:

@@ -50,7 +50,7 @@ def fault_in_name(name: str) -> str | None:
         for part in re.split(f"({_RAISED.pattern})", name)
     )
     if compatible != name:
-        return f'looks like "{compatible}" and is not the same; write it so'
+        return f'looks like "{compatible}" but is not the same; write it like that'
     return None
 
 
@@ -102,7 +102,9 @@ class Ref:
             return None
         kind, colon, label = text.partition(":")
         if not colon or kind not in ("model", "dataset"):
-            raise ValueError("is no reference; write model:NAME@VERSION, dataset:NAME@VERSION#PARTITION or sha256:HEX")
+            raise ValueError(
+                "is not a reference; write model:NAME@VERSION, dataset:NAME@VERSION#PARTITION or sha256:HEX"
+            )
         label, hash_, partition = label.partition("#")
         name, at, version = label.partition("@")
         if kind == "model" and hash_:

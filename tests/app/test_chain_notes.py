@@ -129,7 +129,7 @@ async def test_no_chains_are_signed_that_do_not_continue_the_last_note(tmp_path:
     other = MemoryStore()
     with pytest.raises(Unavailable, match="does not continue the last signed note"):
         await Signer(KEY, (), [tmp_path]).write_chains(other)
-    with pytest.raises(Unavailable, match="is not ours"):
+    with pytest.raises(Unavailable, match="is not signed by this registry"):
         await Signer(OTHER, (), [tmp_path]).write_chains(store)
 
 

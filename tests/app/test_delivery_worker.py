@@ -1,4 +1,4 @@
-"""Couriers: signed, in order, again and again until it is taken or parked, by one at a time, and only where allowed."""
+"""Deliveries: signed, in order, again and again until accepted or parked, by one at a time, and only where allowed."""
 
 import socket
 from collections.abc import AsyncIterator

@@ -99,8 +99,8 @@ def test_what_cannot_be_imported_says_why(tmp_path: Path) -> None:
     wrong = call("import-log", str(file), "--store", store)
     assert (wrong.returncode, wrong.stdout) == (1, "")
     assert wrong.stderr == (
-        f"descentd: {file}, line 1: It is no line of a log: it has no sequence. Nothing was imported: export the log "
-        "again with `descent export ndjson --all`.\n"
+        f"descentd: {file}, line 1: It is not a line of a log: it has no sequence. Nothing was imported: export the "
+        "log again with `descent export ndjson --all`.\n"
     )
     assert "gone with its server" in call("import-log", str(file), "--store", "memory:").stderr
     assert list(tmp_path.iterdir()) == [file]

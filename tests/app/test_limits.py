@@ -86,10 +86,10 @@ BOMB = "query { node { ...F0 } } " + " ".join(
     f"fragment F{i} on Node {{ ...F{i + 1} ... on Node {{ ...F{i + 1} }} }}" for i in range(40)
 )
 COSTLY = [
-    (nested(30), "levels deep, and 20"),
-    ("{ " + " ".join(f"a{i}: node {{ name }}" for i in range(101)) + " }", "101 aliases, and 100"),
+    (nested(30), "levels deep, and at most 20"),
+    ("{ " + " ".join(f"a{i}: node {{ name }}" for i in range(101)) + " }", "101 aliases, and at most 100"),
     ("{ node { " + "name " * 2_001 + "} }", "2002 fields"),
-    ("{ node { " + "name " * 20_000 + "} }", "over 10000 tokens, and 10000 are answered"),
+    ("{ node { " + "name " * 20_000 + "} }", "over 10000 tokens, and at most 10000 are allowed"),
     (BOMB + " fragment F40 on Node { name }", "over 10^9 fields"),
     (nested(10_000), "too large to be checked"),
     ("{" + " maybe { name }" * 900 + "}", "too large to be checked"),

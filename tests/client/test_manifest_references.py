@@ -8,9 +8,9 @@ from tests.client.manifests import DIGEST, models, parent, read, refused
 @pytest.mark.parametrize(
     ("ref", "hint"),
     [
-        ("credit-risk@4.0", "is no reference"),
-        ("metric:accuracy@1", "is no reference"),
-        ("sha256:abc", "is no reference"),
+        ("credit-risk@4.0", "is not a reference"),
+        ("metric:accuracy@1", "is not a reference"),
+        ("sha256:abc", "is not a reference"),
         ("model:", "has a name that is empty"),
         ("model:a@", "has a version that is empty"),
         ("model:a@1@2", 'has a version that contains "@"'),

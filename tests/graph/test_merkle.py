@@ -107,7 +107,7 @@ def test_the_vectors_of_certificate_transparency() -> None:
 def test_what_is_not_there_is_not_proved(index: int, size: int) -> None:
     with pytest.raises(ValueError, match="has no leaf"):
         inclusion_proof(index, size, roots(LEAVES))
-    with pytest.raises(ValueError, match="is no beginning of"):
+    with pytest.raises(ValueError, match="is not the beginning of"):
         consistency_proof(size + 1, size, roots(LEAVES))
 
 

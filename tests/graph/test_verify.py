@@ -133,8 +133,8 @@ async def test_a_trigger_an_index_and_a_column_of_every_table_are_found(original
         return
     columns, *_ = rows(original, table)
     for sql, named in (
-        (f"CREATE TRIGGER t AFTER INSERT ON {table} BEGIN SELECT 1; END", "trigger t is none of Descent's"),
-        (f"CREATE INDEX i ON {table} ({columns[-1]})", "index i is none of Descent's"),
+        (f"CREATE TRIGGER t AFTER INSERT ON {table} BEGIN SELECT 1; END", "trigger t was not made by Descent"),
+        (f"CREATE INDEX i ON {table} ({columns[-1]})", "index i was not made by Descent"),
         (f"ALTER TABLE {table} ADD COLUMN more TEXT", f"table {table} has another definition"),
     ):
         assert named in str((await lab.report(methodcaller("executescript", sql))).problem)
@@ -199,9 +199,9 @@ async def test_content_that_is_none_is_found_even_where_its_id_fits(lab: Lab, bo
     ("sql", "expected"),
     [
         ("DELETE FROM record WHERE seq = 3", "Record 3 is missing: the next one is 4."),
-        ("UPDATE record SET kind = 77 WHERE seq = 1", "its kind is number 77, which is none"),
-        ("UPDATE record SET kind = kind - 20 WHERE seq = 1", "which is none"),
-        ("UPDATE edge SET role = 40 WHERE role = 2", "an edge has role number 40, which is none"),
+        ("UPDATE record SET kind = 77 WHERE seq = 1", "its kind is number 77, which does not exist"),
+        ("UPDATE record SET kind = kind - 20 WHERE seq = 1", "which does not exist"),
+        ("UPDATE edge SET role = 40 WHERE role = 2", "an edge has role number 40, which does not exist"),
         (
             "UPDATE record SET label = 'model:x@1' WHERE label = 'model:credit-risk@4.0'",
             "should have model:credit-risk@4.0.",

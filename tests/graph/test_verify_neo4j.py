@@ -49,7 +49,10 @@ async def test_every_constraint_and_index_is_missed(store: Neo4jStore, neo4j_ser
     for statement in (*SCHEMA, *operational.SCHEMA):
         _, what, name, *_ = statement.replace("FULLTEXT ", "").split()
         problem = await layout_after(store, neo4j_server, f"DROP {what} {name}", [statement])
-        assert problem == f"The store is not laid out as Descent does it: the constraint or index {name} is missing."
+        assert (
+            problem == "The schema of the store is not the one that Descent creates: "
+            f"the constraint or index {name} is missing."
+        )
     assert (await verify(store)).problem is None
 
 
@@ -91,7 +94,10 @@ async def test_another_definition_under_the_same_name_is_found(
 async def test_a_constraint_that_is_not_ours_is_found(store: Neo4jStore, neo4j_server: Neo4jServer) -> None:
     other = "CREATE CONSTRAINT theirs FOR (r:Note) REQUIRE r.text IS UNIQUE"
     problem = await layout_after(store, neo4j_server, other, ["DROP CONSTRAINT theirs"])
-    assert problem == "The store is not laid out as Descent does it: the constraint theirs is none of Descent's."
+    assert (
+        problem
+        == "The schema of the store is not the one that Descent creates: the constraint theirs was not made by Descent."
+    )
 
 
 async def problem_after(store: Neo4jStore, server: Neo4jServer, tampering: str) -> str | None:

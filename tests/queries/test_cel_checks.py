@@ -22,7 +22,7 @@ from descentd.queries.governance.policies import PolicyInput
         ('version.interventions.all(i, i.targets.all(t, t.attr == "x"))', "A target has no field attr"),
         ('profile.known_biases.exists(b, b.attribut == "x")', "A known bias has no field attribut"),
         ('ancestry.retracted.all(r, r.nme == "x")', "has no field nme: it is one of id, reason, ref"),
-        ("1 + 1", "comes to 2, which is neither true nor false"),
+        ("1 + 1", "evaluates to 2, which is neither true nor false"),
         ('"true"', "neither true nor false"),
         ('metrics["x"].size()', "neither true nor false"),
         ('metrics["x"].map(m, m.value)', "neither true nor false"),

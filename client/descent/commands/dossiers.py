@@ -75,9 +75,9 @@ def verify_dossier(
 def _computed(checked: Checked) -> str:
     """Return what was found out about the answers that are no records."""
     if not checked.stated:
-        return "erosion and gates are the registry's word, and who gave it was not checked"
+        return "erosion and gates are statements of the registry, and who signed them was not checked"
     sizes = sorted({one.tree.size for one in checked.stated})
     by = ", ".join(sorted({one.origin for one in checked.stated}))
     return (
-        f"erosion and gates are the word of {by} at entry {', '.join(map(str, sizes))}, signed, and proved by no record"
+        f"erosion and gates are statements of {by} at entry {', '.join(map(str, sizes))}, signed; no record proves them"
     )

@@ -19,7 +19,7 @@ _TERM = re.compile(r"\s*\w[\w .:/-]*=")
 """How a text starts that is a term of its own: the name of an attribute, and an equals sign without a backslash."""
 
 
-class Verdict(StrEnum):
+class ExposureVerdict(StrEnum):
     """The three answers about a version; every version gets one of them."""
 
     TRAINED = "trained"
@@ -27,10 +27,10 @@ class Verdict(StrEnum):
     UNKNOWN = "unknown"
 
 
-def _verdict(text: str) -> Verdict:
+def _verdict(text: str) -> ExposureVerdict:
     """Return the verdict that a text names; `not-trained` and `not_trained` are the same."""
     try:
-        return Verdict(text.lower().replace("-", "_"))
+        return ExposureVerdict(text.lower().replace("-", "_"))
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not one of trained, not-trained, unknown.") from None
 
@@ -45,7 +45,7 @@ def trained_on(
         ),
     ],
     verdict: Annotated[
-        list[Verdict] | None,
+        list[ExposureVerdict] | None,
         typer.Option(
             "--verdict",
             case_sensitive=False,

@@ -37,7 +37,7 @@ def import_(
     """
     session = Session.of(context, url, output)
     if format not in FORMATS:
-        raise typer.BadParameter(f'"{format}" is none of {", ".join(FORMATS)}.', param_hint="FORMAT")
+        raise typer.BadParameter(f'"{format}" is not one of {", ".join(FORMATS)}.', param_hint="FORMAT")
     from descent.importers.runner import Run
 
     chosen = _context(format, model, mapping)

@@ -66,7 +66,7 @@ def _check_may_register(client: Client) -> None:
     if RESULTS not in me["registers"]:
         message = (
             f"{me['person']} has the role {', '.join(me['roles'])}, and results of probes are registered by the role "
-            "evaluator: nothing was run. Come with a token that has it."
+            "evaluator: nothing was run. Use a token that has it."
         )
         raise Forbidden([Problem(message, "FORBIDDEN")])
 

@@ -74,7 +74,7 @@ def check(stated: Sequence[Mapping[str, Any]], subject: str, keys: Sequence[Key]
         if name == _GATE:
             variables["environment"] = question["variables"]["environment"]
         if name not in _FIELDS or question["query"] != _text(name) or question["variables"] != variables:
-            raise NotProved.because("The dossier holds the answer to a question that is none of a dossier's.")
+            raise NotProved.because("The dossier holds the answer to a question that dossiers do not ask.")
         if set(json.loads(each["answer"])) != {_FIELDS[name]}:
             raise NotProved.because("The dossier holds an answer that does not belong to its question.")
         if keys:
@@ -87,7 +87,7 @@ def _statement(each: Mapping[str, Any], keys: Sequence[Key]) -> Statement:
     text, signed = open_note(each["note"], keys)
     lines = text.split("\n")
     if len(lines) != 8 or lines[0] != FORMAT or all(key.name != lines[1] for key in signed):
-        raise NotProved.because("The note of a computed answer is none of the registry's key.")
+        raise NotProved.because("The note of a computed answer is not signed with the registry's key.")
     if lines[5:7] != [_digest(each["question"]), _digest(each["answer"])]:
         raise NotProved.because("An answer under 'computed' is not the one that the registry signed.")
     return Statement(lines[1], lines[2], Tree(int(lines[3]), base64.b64decode(lines[4], validate=True)))

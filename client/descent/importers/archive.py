@@ -39,7 +39,7 @@ class Archive:
             self._file.close()
             empty = path.stat().st_size == 0
             raise refused(
-                self.source, "The file is empty." if empty else f"This is no whole zip archive: {error}."
+                self.source, "The file is empty." if empty else f"This is not a complete zip archive: {error}."
             ) from error
         try:
             self._check()

@@ -69,7 +69,7 @@ def _dataset(root: At) -> At:
     nodes = list(root.at("@graph").items()) if isinstance(root.at("@graph").value, list) else [root]
     found = [node for node in nodes if isinstance(node.value, dict) and "Dataset" in types(node)]
     if not found:
-        raise root.fault("This is no Croissant file: it describes no sc:Dataset.")
+        raise root.fault("This is not a Croissant file: it describes no sc:Dataset.")
     node = found[0]
     conforms = any("croissant" in one.lower() for one in texts(of(node, "conformsTo", "dct:conformsTo")))
     if not (conforms or of(node, "distribution") or of(node, "recordSet", "recordset")):

@@ -80,14 +80,16 @@ class Records:
         for what, effect, at in listed:
             for one in at.one_or_more():
                 if not isinstance(one.value, dict):
-                    self.unplaced.append((one.place, f"This is no {what}, which is a mapping: {effect}."))
+                    self.unplaced.append((one.place, f"This is not a {what}, which is a mapping: {effect}."))
                 elif not identity(one):
                     self.unplaced.append((one.place, f"The {what} has neither @id nor name: {effect}."))
         for at in self.files.values():
             stated = of(at, "sha256")
             if stated and not _sha256(at):
                 written = shorten(str(stated.value))
-                message = f'"{written}" is no SHA-256, which has 64 hexadecimal digits: the file counts as without one.'
+                message = (
+                    f'"{written}" is not a SHA-256, which has 64 hexadecimal digits: the file counts as without one.'
+                )
                 self.unplaced.append((stated.place, message))
 
     # ------------------------------------------------------------ record sets

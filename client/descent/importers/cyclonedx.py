@@ -35,7 +35,7 @@ def convert(unit: Unit, context: Context) -> Draft:
     models = [one for one in components if one.at("type").value == _MODEL]
     data = {ref: one for one in components if _is_data(one) and (ref := one.at("bom-ref").text())}
     if not models and not any(_is_data(one) for one in components):
-        raise root.fault("It has no machine learning model and no dataset among its components: it is no ML-BOM.")
+        raise root.fault("It has no machine learning model and no dataset among its components: it is not an ML-BOM.")
     draft = Draft(unit.source)
     for one in components:
         if _is_data(one):
@@ -50,11 +50,11 @@ def convert(unit: Unit, context: Context) -> Draft:
 
 def _check(root: At) -> None:
     if not isinstance(root.value, dict) or root.at("bomFormat").value != "CycloneDX":
-        raise root.fault("This is no CycloneDX file in JSON: it has no bomFormat CycloneDX.")
+        raise root.fault("This is not a CycloneDX file in JSON: it has no bomFormat CycloneDX.")
     version = root.at("specVersion").label() or ""
     numbers = re.fullmatch(r"(\d+)\.(\d+)", version)
     if numbers is None:
-        raise root.at("specVersion").fault(f'"{version}" is no version of the specification.')
+        raise root.at("specVersion").fault(f'"{version}" is not a version of the specification.')
     if (int(numbers[1]), int(numbers[2])) < (1, 5):
         raise root.at("specVersion").fault(f"This is CycloneDX {version}; models are described since 1.5.")
 

@@ -55,7 +55,7 @@ def json_config(at: At, draft: "Draft") -> Any:
         return [json_config(at.at(place), draft) for place in range(len(at.value))]
     value = at.value
     if (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, int) and abs(value) > MAX_INTEGER):
-        draft.skip(at.place, f"{str(value)[:40]} is no number that a config can hold: it is kept as text.")
+        draft.skip(at.place, f"{str(value)[:40]} is not a number that a config can hold: it is kept as text.")
         return str(value)
     return value
 
@@ -248,7 +248,7 @@ class Given:
 def _entry(given: Given, metric: Metric) -> dict[str, Any]:
     value = given.at.number()
     if value is None:
-        raise NotPlaced(f"{str(given.at.value)[:40]} is no finite number.")
+        raise NotPlaced(f"{str(given.at.value)[:40]} is not a finite number.")
     value *= metric.factor
     if fault := outside_range(metric, value):
         raise NotPlaced(fault)

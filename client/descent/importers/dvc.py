@@ -46,7 +46,7 @@ def find(path: str, sources: Sources) -> Iterator[Unit]:
         yield version
     for file in sources.files(path, (_LOCK,)):
         if file.name != _LOCK:
-            raise refused(str(file), "This is no dvc.lock: import it, or the folder that it is in.")
+            raise refused(str(file), "This is not a dvc.lock: import it, or the folder that it is in.")
         if locks and read_text(file) in locks:
             continue  # it is that of a version which a tag names
         beside = file.with_name("dvc.yaml")
@@ -90,7 +90,7 @@ def _stages(lock: At) -> list[_Stage]:
     stages = lock.at("stages").mapping() if "schema" in members else members  # before DVC 2 there was no schema
     found = [_stage(name, at) for name, at in stages.items() if isinstance(at.value, dict)]
     if not any(stage.outputs for stage in found):
-        raise lock.fault("This is no dvc.lock with outputs: no stage in it has `outs`.")
+        raise lock.fault("This is not a dvc.lock with outputs: no stage in it has `outs`.")
     return found
 
 

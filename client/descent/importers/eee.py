@@ -39,7 +39,7 @@ def convert(unit: Unit, context: Context) -> Draft:
     root = read_json(unit.files[0])
     results = root.at("evaluation_results")
     if not isinstance(root.value, dict) or not results:
-        raise root.fault("This is no file of Every Eval Ever: it has no `evaluation_results`.")
+        raise root.fault("This is not a file of Every Eval Ever: it has no `evaluation_results`.")
     draft = Draft(unit.source)
     model = root.at("model_info")
     name = model.at("id") or model.at("name")
@@ -101,7 +101,7 @@ def _given(result: At, context: Context, suite: str) -> Given | str:
     config, details = result.at("metric_config"), result.at("score_details")
     score, value = details.at("score"), details.at("score").number()
     if value is None:
-        return f"{score.value} is no finite number."
+        return f"{score.value} is not a finite number."
     if config.at("has_unknown_level").value is True and value == -1:
         return "The score is the unknown level."
     lower = config.at("lower_is_better").value

@@ -29,7 +29,7 @@ _SETTINGS: Final = ("seed", "deprefix", "soft_probe_prompt_cap", "target_lang", 
 
 _UNJUDGED: Final = ("always.Pass", "always.Fail", "always.Passthru", "always.Random")
 _OTHER_FILES: Final = (
-    (("mu", "sigma"), "calibration data of garak, the scores of many other models: it is no report about one"),
+    (("mu", "sigma"), "calibration data of garak, the scores of many other models: it is not a report about one"),
     (
         ("probe", "detector", "attempt_id"),
         (
@@ -216,7 +216,7 @@ def _no_report(entry: At) -> Exception:
     for keys, what in _OTHER_FILES:
         if all(key in members or (isinstance(first, dict) and key in first) for key in keys):
             return refused(entry.source, f"This is {what}.", None, entry.line)
-    message = "This is no entry of a garak report: it has no entry_type."
+    message = "This is not an entry of a garak report: it has no entry_type."
     return refused(entry.source, message, entry.place or None, entry.line)
 
 

@@ -50,7 +50,7 @@ def convert(unit: Unit, context: Context) -> Draft:
     """Return the evaluations of a run, one for each split."""
     spec, stats = (read_json(file) for file in unit.files)
     if not isinstance(spec.value, dict) or not spec.at("adapter_spec"):
-        raise spec.fault("This is no run_spec.json of HELM: it has no `adapter_spec`.")
+        raise spec.fault("This is not a run_spec.json of HELM: it has no `adapter_spec`.")
     draft = Draft(unit.source)
     model = spec.at("adapter_spec", "model") or spec.at("adapter_spec", "model_deployment")
     subject = context.subject(draft, model, None, otherwise=UNSTATED)

@@ -44,7 +44,7 @@ def lineage(subject: str, card: Card | None, parts: Mapping[str, At], weights: W
     adapted = parts["adapter"].at("base_model_name_or_path")
     quantized = weights.base_models if weights is not None else []
     if card is not None and (stated := card.front.at("base_model_relation")) and _stated_relation(stated) is None:
-        draft.skip(stated.place, f'"{str(stated.value)[:40]}" is no relation: expected {", ".join(_HUB_RELATIONS)}.')
+        draft.skip(stated.place, f'"{str(stated.value)[:40]}" is not a relation: expected {", ".join(_HUB_RELATIONS)}.')
     relation, why = _relation(card, parts, weights, merged=bool(merged), several=len(listed) > 1)
     sources: list[tuple[At, str, str | None]] = []
     if isinstance(adapted.value, str) and adapted.value.strip():
@@ -101,7 +101,7 @@ def _relation(
         "adapter-transformers",
     ):
         return "ADAPTER", "tags of the card"
-    unknown = "OTHER", "base_model_relation is none that is known"
+    unknown = "OTHER", "base_model_relation is not a known one"
     return unknown if stated else ("FINE_TUNE", "what base_model means where the card says no more")
 
 

@@ -90,7 +90,7 @@ def _from_archive(archive: Archive) -> Log:
     if "header.json" not in archive:
         if "_journal/start.json" in archive:
             raise refused(archive.source, "The log was not finished: it has no results (header.json).", "_journal")
-        raise refused(archive.source, "This is no log of Inspect: the archive has no header.json.")
+        raise refused(archive.source, "This is not a log of Inspect: the archive has no header.json.")
     root = archive.json("header.json")
     _checked(root)
     nothing = At(None, (), archive.source)
@@ -113,7 +113,7 @@ def _model_of(sample: At) -> str:
 
 def _checked(root: At) -> None:
     if not isinstance(root.value, dict) or not isinstance(root.value.get("eval"), dict):
-        raise root.fault("This is no log of Inspect: it has no `eval`.")
+        raise root.fault("This is not a log of Inspect: it has no `eval`.")
 
 
 def _finished(root: At) -> None:

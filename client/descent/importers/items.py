@@ -57,7 +57,7 @@ def keep_items(
     """
     mean = math.fsum(item.value for item in values) / len(values)
     if not math.isclose(mean, entry["value"], rel_tol=1e-6, abs_tol=1e-9):
-        draft.skip(place, f"{entry['name']} is no mean of its items ({mean:.6g}), so they are not paired.")
+        draft.skip(place, f"{entry['name']} is not the mean of its items ({mean:.6g}), so they are not paired.")
         return
     entry.setdefault("n", len(values))
     clustered = any(item.cluster is not None for item in values)

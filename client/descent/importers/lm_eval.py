@@ -110,7 +110,7 @@ class _Task:
 def _tasks(root: At) -> list[_Task]:
     results, table = root.at("results"), root.at("table_results")
     if not isinstance(root.value, dict) or not (results or table):
-        raise root.fault("This is no results file of lm-evaluation-harness: it has no `results`.")
+        raise root.fault("This is not a results file of lm-evaluation-harness: it has no `results`.")
     if isinstance(results.value, list):
         found = [_prompted(one) for one in results.items()]
     else:
@@ -205,7 +205,7 @@ def _moment(root: At, draft: Draft) -> str | None:
     seconds = date.number()
     if seconds is None or not 0 < seconds < 32503680000:  # the year 3000
         if date:
-            draft.skip("date", f"{str(date.value)[:40]} is no moment: expected seconds since 1970.")
+            draft.skip("date", f"{str(date.value)[:40]} is not a time: expected seconds since 1970.")
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
@@ -222,7 +222,7 @@ def _by_filter(root: At, task: _Task, draft: Draft) -> dict[str, list[Given]]:
         if metric in _WORDS or "_stderr" in metric or isinstance(at.value, list | dict | None):
             continue
         if isinstance(at.value, str | bool):
-            draft.skip(at.place, f"{json.dumps(at.value, ensure_ascii=False)[:40]} is no number.")
+            draft.skip(at.place, f"{json.dumps(at.value, ensure_ascii=False)[:40]} is not a number.")
             continue
         error = members.get(f"{metric}_stderr,{filter}" if filter else f"{metric}_stderr")
         found["" if filter == "none" else filter].append(

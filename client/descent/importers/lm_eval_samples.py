@@ -31,7 +31,7 @@ def read_samples(file: Path) -> Samples:
     seen = set[tuple[str, str]]()
     for at in read_json_lines(file):
         if not isinstance(at.value, dict) or "doc_id" not in at.value:
-            raise at.fault("This is no sample of lm-evaluation-harness: it has no `doc_id`.")
+            raise at.fault("This is not a sample of lm-evaluation-harness: it has no `doc_id`.")
         filter = at.at("filter").label() or "none"
         name = f"{at.at('doc_id').label()} {(at.at('doc_hash').label() or '')[:16]}".strip()
         if (filter, name) in seen:

@@ -61,7 +61,7 @@ class MetricTable:
             return Metric(plain)
         if higher_is_better is None:
             message = (
-                f"{name} is no metric of the catalogue, and its direction is not given: name it in a --mapping file."
+                f"{name} is not a metric of the catalogue, and its direction is not given: name it in a --mapping file."
             )
             raise NotPlaced(message)
         if fault := fault_in_name(plain):
@@ -118,7 +118,9 @@ def _definition(metric: str, given: At) -> dict[str, Any] | None:
             raise given.fault(f"{metric} is in the catalogue: leave out {', '.join(stated)}, or choose another name.")
         return None
     if "direction" not in stated:
-        message = f"{metric} is no metric of the catalogue: add its direction (higher_is_better, lower_is_better, …)."
+        message = (
+            f"{metric} is not a metric of the catalogue: add its direction (higher_is_better, lower_is_better, …)."
+        )
         raise given.fault(message)
     stated = {"category": "PERFORMANCE", **stated}
     return {"name": metric, **{_DEFINITION[key]: value for key, value in stated.items()}}

@@ -304,7 +304,7 @@ def _rows(text: str, source: str, problems: list[Problem]) -> Iterator[_Row]:
                 continue
             yield _Row(source, line, {c: cell.strip() for c, cell in zip(columns, cells, strict=True) if c})
     except csv.Error as error:
-        problems.append(Problem(f"This is no valid CSV: {error}.", None, None, skipped + reader.line_num))
+        problems.append(Problem(f"This is not valid CSV: {error}.", None, None, skipped + reader.line_num))
 
 
 def _known(header: list[str]) -> set[str]:

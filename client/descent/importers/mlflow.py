@@ -277,4 +277,4 @@ def _say_what_is_left(ref: str, subject: Subject, draft: Draft) -> None:
             where = "--environment ENVIRONMENT --endpoint ENDPOINT"
             hint = f"descent deploy {quote(ref)} {where} --claimed-by PERSON --source MLflow"
             # no full stop after the command, which is copied
-            draft.skip(what, f"{value}: it names no endpoint, so it is no deployment. If it served: {hint}")
+            draft.skip(what, f"{value}: it names no endpoint, so it is not a deployment. If it served: {hint}")

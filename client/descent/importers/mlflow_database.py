@@ -40,7 +40,7 @@ class _Database:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchmany(10_000)
         self.tables = {row["name"] for row in tables}
         if not {"runs", "experiments", "params", "tags"} <= self.tables:
-            raise refused(source, "This database is none of MLflow's: it has no table of runs.")
+            raise refused(source, "This is not a database of MLflow: it has no table of runs.")
 
     def rows(self, table: str, order: str) -> Iterator[dict[str, Any]]:
         """Yield the rows of a table, in an order; both are names of this module."""

@@ -113,7 +113,7 @@ def _described(root: At, content: At, records: Records) -> str | None:
     elif isinstance(root.at("system", "package_version").value, str):
         return "This part of an export describes no model."
     else:
-        raise root.fault("This is no file of an export of MLflow: neither a run, nor a model, nor an experiment.")
+        raise root.fault("This is not a file of an export of MLflow: neither a run, nor a model, nor an experiment.")
     return None
 
 
@@ -143,7 +143,7 @@ def _registered(model: At, records: Records) -> str | None:
 def _model_file(file: Path) -> ModelFile:
     root = read_yaml(file)
     if not isinstance(root.value, dict) or not isinstance(root.value.get("flavors"), dict):
-        raise root.fault("This is no MLmodel file: it has no flavors.")
+        raise root.fault("This is not an MLmodel file: it has no flavors.")
     requirements = file.parent / "requirements.txt"
     pinned = dict(_REQUIREMENT.findall(read_text(requirements, 2**20))) if is_file(requirements) else {}
     model = _model_info(root, "")

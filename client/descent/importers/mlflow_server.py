@@ -88,6 +88,6 @@ class _Server:
             )
         if answer.status_code != 200:
             raise refused(
-                self.source, f"The server answers {answer.status_code}: this is no tracking server of MLflow.", path
+                self.source, f"The server answers {answer.status_code}: this is not a tracking server of MLflow.", path
             )
         return json_value(data.decode("utf-8", "replace"), self.source, place=path)

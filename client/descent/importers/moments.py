@@ -17,9 +17,9 @@ def moment_as_utc(at: At | None, draft: Draft) -> str | None:
         return stated
     place, parsed = at.place or "time", parse(at)
     if parsed is None:
-        draft.skip(place, f'"{at.value}" is no moment.')
+        draft.skip(place, f'"{at.value}" is not a date or time.')
     elif parsed > datetime.now(UTC):
-        draft.skip(place, f"{at.value} has no offset, and as UTC it is still to come.")
+        draft.skip(place, f"{at.value} has no offset, and read as UTC it is in the future.")
     else:
         draft.placed.append((place, f"{written(parsed)}, as UTC, since it has no offset"))
         return written(parsed)

@@ -217,7 +217,7 @@ class _Lineage:
             if one.at("type").value != "JOB" and named.key not in run.inputs and named.key != dataset.key:
                 sources.append(self._mention(run, named))
         if ref in sources:
-            self._skip(run, f"{ref} is read and written by it, as the same version: that is no derivation.")
+            self._skip(run, f"{ref} is read and written by it, as the same version: that is not a derivation.")
             sources = [source for source in sources if source != ref]
         place = dataset.at.place if len(self.events.runs) == 1 else f"run {run.id}" if run.id else f"job {run.job}"
         if ref.startswith("model:"):

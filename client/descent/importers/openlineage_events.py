@@ -192,7 +192,7 @@ def _check(event: At) -> None:
             f"This is a facet ({shorten(facets[0])}) without the event that it belongs to: it does not say which "
             "dataset, job or run it is about."
         )
-    raise event.fault("This is no event of OpenLineage: it has neither `job` nor `dataset`.")
+    raise event.fault("This is not an event of OpenLineage: it has neither `job` nor `dataset`.")
 
 
 __all__ = ["Dataset", "Events", "NotImported", "Run", "key_of", "read_events", "without_credentials"]

@@ -97,7 +97,7 @@ def inside(folder: Path, name: str, source: str, place: str | None = None) -> Pa
     """Return a file that another file names, which has to be within the folder."""
     file = folder / name
     if Path(name).is_absolute() or ".." in Path(name).parts or not _within(file, folder.resolve()):
-        raise refused(source, f'"{shorten(name)}" is no file within {folder}.', place)
+        raise refused(source, f'"{shorten(name)}" is not a file within {folder}.', place)
     return file
 
 
@@ -165,7 +165,9 @@ def decode(data: bytes, source: str, place: str | None = None) -> str:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        message = f"Byte 0x{data[error.start]:02x} is not {encoding.upper()}: this is no text, or in another encoding."
+        message = (
+            f"Byte 0x{data[error.start]:02x} is not {encoding.upper()}: this is not text, or is in another encoding."
+        )
         raise refused(source, message, place, line) from error
 
 

@@ -115,7 +115,7 @@ class _Reader:
             return self.text(_LONGEST_TEXT, what)
         if type == _ARRAY and depth:
             return self._list(key, what, depth - 1)
-        nested = "is a list in too many lists" if type == _ARRAY else f"has the type {type}, which is none of GGUF's"
+        nested = "is a list in too many lists" if type == _ARRAY else f"has the type {type}, which GGUF does not have"
         raise self.file.refuse(f"{what} {nested}")
 
     def _list(self, key: str, what: str, depth: int) -> Any:
@@ -154,7 +154,7 @@ class _Reader:
 def _begin_of_data(file: BoundedFile, metadata: dict[str, Any]) -> int:
     alignment = metadata.get("general.alignment", _DEFAULT_ALIGNMENT)
     if not isinstance(alignment, int) or isinstance(alignment, bool) or not 0 < alignment <= 2**20:
-        raise file.refuse(f"general.alignment is {shorten(str(alignment))}, which is no alignment in bytes")
+        raise file.refuse(f"general.alignment is {shorten(str(alignment))}, which is not an alignment in bytes")
     return -(-file.place // alignment) * alignment
 
 

@@ -57,13 +57,13 @@ def _json(file: BoundedFile, header: bytes) -> dict[str, Any]:
     try:
         given = json.loads(header.decode("utf-8"), object_pairs_hook=_distinct, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
-        raise file.refuse(f"the header is no UTF-8 at its byte {error.start:,}") from error
+        raise file.refuse(f"the header is not UTF-8 at its byte {error.start:,}") from error
     except json.JSONDecodeError as error:
-        raise file.refuse(f"the header is no JSON: {error.msg} at its character {error.pos:,}") from error
+        raise file.refuse(f"the header is not JSON: {error.msg} at its character {error.pos:,}") from error
     except (ValueError, RecursionError) as error:
-        raise file.refuse(f"the header is no JSON that a file of tensors has: {shorten(str(error))}") from error
+        raise file.refuse(f"the header is not the JSON of a file of tensors: {shorten(str(error))}") from error
     if not isinstance(given, dict):
-        raise file.refuse("the header is no JSON object")
+        raise file.refuse("the header is not a JSON object")
     return given
 
 
@@ -77,7 +77,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _tensor(file: BoundedFile, name: str, about: Any, begin: int) -> Tensor:

@@ -96,7 +96,7 @@ class PendingFolder:
             case {"format": 1, "url": str(url), "manifest": dict(manifest), "reason": str(reason), "kept_at": str(at)}:
                 return Pending(path, url, manifest, reason, at, given.get("refused"))
             case _:
-                raise UnreadablePending.because(f"{path} is no manifest that descent kept: move it elsewhere.")
+                raise UnreadablePending.because(f"{path} is not a manifest that descent kept: move it elsewhere.")
 
     def _write(self, kept: Pending) -> None:
         """Write a file whole or not at all, readable by its owner only."""

@@ -33,7 +33,7 @@ def plain(value: Any, path: Path = ()) -> Any:
         return int(value)
     if isinstance(value, float):
         return number(value, path)
-    raise _invalid(path, f"is a {type(value).__name__}, which is no JSON: give it as text, number, list or mapping")
+    raise _invalid(path, f"is a {type(value).__name__}, which is not JSON: give it as text, number, list or mapping")
 
 
 def number(value: Any, path: Path) -> float:

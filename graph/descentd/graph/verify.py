@@ -74,7 +74,7 @@ async def verify(
     log = LogCheck(known)
     try:
         if fault := await store.schema_fault():
-            raise LogError(f"The store is not laid out as Descent does it: {fault}.")
+            raise LogError(f"The schema of the store is not the one that Descent creates: {fault}.")
         while True:
             head = await _head(store)
             while log.sequence < head.sequence:

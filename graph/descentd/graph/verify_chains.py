@@ -100,11 +100,11 @@ class _Walk:
         """Compare the base with the beginning, or with the note that closes what is before it."""
         head = self._head
         if head.base == 0 and (head.base_hash != beginning(self._chain) or head.closing):
-            raise ChainError(f"{self._capital} does not begin with its beginning: what is before it was removed.")
+            raise ChainError(f"{self._capital} does not start after its base: the entries before were removed.")
         earlier = [one for one in self._known if one.number < head.base]
         fault = closed(self._chain, head.base, head.base_hash, head.closing) if head.base and closed else None
         if head.base and closed is None and earlier:
-            fault = "there is no key to verify the note with that closes them"
+            fault = "there is no key with which to verify the note that closes them"
         if fault:
             raise ChainError(f"The first {head.base} entries of {self._name} are gone: {fault}.")
         self._compare_known()
@@ -148,7 +148,7 @@ class _Walk:
             if said is None:
                 raise ChainError(f"{item.item!r} is in the store, but no entry of {self._name} says so.")
             if said != _digest(item.content):
-                raise ChainError(f"{item.item!r} is otherwise in the store than {self._name} says.")
+                raise ChainError(f"{item.item!r} is stored differently from what {self._name} says.")
         for missing in self._latest:
             raise ChainError(f"{missing!r} is missing in the store, but {self._name} says that it is there.")
 

@@ -40,7 +40,7 @@ class LogCheck:
             except LogError:
                 raise
             except Exception as error:  # whatever a body that somebody else wrote may bring about
-                raise LogError(f"{name_of(stored)}: its content is of no such record ({error!r}).") from None
+                raise LogError(f"{name_of(stored)}: its content is not that of such a record ({error!r}).") from None
             self.sequence += 1
             self.frontier = self.frontier.append([stored.entry.hash])
             self._transaction = stored.entry.transaction

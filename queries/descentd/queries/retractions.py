@@ -210,7 +210,7 @@ async def retracted_origins(registry: Registry, record: int, upto: int) -> Seque
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class RetractedOrigins:
     """What a version came from, as far as it was ever retracted (by id), and the retractions of that."""
 
     origins: Mapping[str, Brief]
@@ -223,13 +223,13 @@ class Ground:
         return sorted(lost, key=lambda brief: brief.sequence)
 
 
-async def grounds(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, Ground]:
+async def grounds(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, RetractedOrigins]:
     """What each version came from, as far as it was ever retracted."""
     retractions = Retractions.of(await registry.all_of(Kind.RETRACTION, upto))
     ids = retractions.by_subject.keys()
     briefs = [brief for brief in (await registry.store.resolve(ids)).values() if brief.kind in ENTITIES] if ids else []
     above = await _above(registry, versions, briefs, upto)
-    return {version: Ground(above[version], retractions.about(above[version])) for version in versions}
+    return {version: RetractedOrigins(above[version], retractions.about(above[version])) for version in versions}
 
 
 async def _above(

@@ -200,10 +200,10 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     assert made.unplaced[:4] == [
         ("recordSet", "The record set has neither @id nor name: it becomes no partition."),
         ("distribution[2]", "The file has neither @id nor name: nothing is read from it."),
-        ("distribution[3]", "This is no file, which is a mapping: nothing is read from it."),
+        ("distribution[3]", "This is not a file, which is a mapping: nothing is read from it."),
         (
             "distribution[0].sha256",
-            '"zz" is no SHA-256, which has 64 hexadecimal digits: the file counts as without one.',
+            '"zz" is not a SHA-256, which has 64 hexadecimal digits: the file counts as without one.',
         ),
     ]
 
@@ -275,8 +275,8 @@ def test_a_mapping_gives_the_version_that_the_file_lacks(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"bomFormat": "CycloneDX"}, "This is no Croissant file: it describes no sc:Dataset."),
-        ([], "This is no Croissant file"),
+        ({"bomFormat": "CycloneDX"}, "This is not a Croissant file: it describes no sc:Dataset."),
+        ([], "This is not a Croissant file"),
         ({"@type": "Dataset", "name": "x"}, "This describes a dataset, and not by Croissant"),
         (dataset(name=None), "name: The dataset has no name."),
         (dataset(name="a@b"), 'name: The name "a@b" contains "@"'),

@@ -107,8 +107,8 @@ def test_what_could_not_be_placed_is_said(tmp_path: Path) -> None:
     assert "no name" in why["components[0].modelCard.modelParameters.datasets[2]"]
     assert "vulnerabilities" in why
     metrics = "components[0].modelCard.quantitativeAnalysis.performanceMetrics"
-    assert "is no metric of the catalogue" in why[f"{metrics}[1]"]
-    assert "no finite number" in why[f"{metrics}[2]"]
+    assert "is not a metric of the catalogue" in why[f"{metrics}[1]"]
+    assert "not a finite number" in why[f"{metrics}[2]"]
     [evaluation] = found.manifest["evaluations"]
     assert evaluation["metrics"] == [
         {"name": "accuracy", "value": 0.9, "slice": [{"attribute": "slice", "value": "cola"}]}
@@ -138,10 +138,10 @@ def test_model_names_the_version(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"spdxVersion": "SPDX-2.3"}, "This is no CycloneDX file in JSON: it has no bomFormat CycloneDX."),
+        ({"spdxVersion": "SPDX-2.3"}, "This is not a CycloneDX file in JSON: it has no bomFormat CycloneDX."),
         (bom(specVersion="1.4"), "specVersion: This is CycloneDX 1.4; models are described since 1.5."),
-        (bom(specVersion="one"), '"one" is no version of the specification'),
-        (bom(components=[{"type": "library", "name": "x"}]), "it is no ML-BOM"),
+        (bom(specVersion="one"), '"one" is not a version of the specification'),
+        (bom(components=[{"type": "library", "name": "x"}]), "it is not an ML-BOM"),
         (bom(components=[{"type": "machine-learning-model"}]), "Expected the name of a component"),
         (bom(components=[{"type": "machine-learning-model", "name": "a@b"}]), 'contains "@"'),
         (bom(components={}), "Expected a list, got a mapping."),
@@ -159,6 +159,6 @@ if SHARED.is_dir():
         answer = imported(server, "cyclonedx", SHARED / "formats" / "cyclonedx", exit_code=1)
         reasons = [one["problems"][0]["message"] for one in answer["imports"] if one["problems"]]
         assert sum("models are described since 1.5" in reason for reason in reasons) == 3
-        assert sum("it is no ML-BOM" in reason for reason in reasons) == 2
+        assert sum("it is not an ML-BOM" in reason for reason in reasons) == 2
         assert len(reasons) == answer["failed"] == 5
         assert entity(server, "model:meta-llama/Llama-2-7b@unstated")["kind"] == "MODEL_VERSION"

@@ -124,7 +124,7 @@ def test_what_is_no_lock_is_refused(content: str, said: str, tmp_path: Path) -> 
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
-    assert "This is no dvc.lock" in refusal("dvc", write(tmp_path / "x.yaml", LOCK))
+    assert "This is not a dvc.lock" in refusal("dvc", write(tmp_path / "x.yaml", LOCK))
 
 
 # ---------------------------------------------------------------- tags

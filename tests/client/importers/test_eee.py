@@ -147,15 +147,15 @@ def test_the_first_version_of_the_schema(tmp_path: Path) -> None:
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
     scores = (result("a", "n/a"), result("b", -1, has_unknown_level=True, metric_id="level"), result("c"))
     found = draft(tmp_path, log(*scores))
-    assert [why for _, why in found.unplaced] == ["n/a is no finite number.", "The score is the unknown level."]
+    assert [why for _, why in found.unplaced] == ["n/a is not a finite number.", "The score is the unknown level."]
     assert len(found.manifest["evaluations"]) == 1
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ({"results": {}}, "This is no file of Every Eval Ever: it has no `evaluation_results`."),
-        ([], "This is no file of Every Eval Ever"),
+        ({"results": {}}, "This is not a file of Every Eval Ever: it has no `evaluation_results`."),
+        ([], "This is not a file of Every Eval Ever"),
         (log(result(), model_info={}), "The file does not say which model it is about"),
         (log({"score_details": {"score": 1}}), "Expected the name of the evaluation"),
         (log(result(score=None)), "Nothing of it could be placed"),

@@ -196,7 +196,7 @@ def test_model_cannot_be_two(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [
-        ("metrics: {a: {metric: nothing}}", "metrics.a: nothing is no metric of the catalogue: add its direction"),
+        ("metrics: {a: {metric: nothing}}", "metrics.a: nothing is not a metric of the catalogue: add its direction"),
         ("metrics: {a: {direction: up, more: 1}}", 'There is no "more" in an entry'),
         ("metrics: {a: {metric: accuracy, direction: target}}", "accuracy is in the catalogue: leave out direction"),
         ("metrics: {a: {metric: accuracy, factor: 0}}", "metrics.a.factor: Expected a number that is not 0"),
@@ -223,7 +223,7 @@ def test_a_metric_without_direction_is_not_placed(server: ServerProcess, tmp_pat
     reasons = {one["place"]: one["reason"] for one in answer["imports"][0]["notPlaced"]}
     assert "direction is not given" in reasons["results.arc_easy.sense"]
     assert reasons["results.arc_easy.f1"].startswith("f1 is from 0 to 1, and 45 was given: set a factor")
-    assert "no finite number" in reasons["results.arc_easy.mrr"]
+    assert "not a finite number" in reasons["results.arc_easy.mrr"]
     mapping = write(
         tmp_path / "map.yaml",
         """\

@@ -119,7 +119,7 @@ def test_eval_results_need_their_metric_from_the_table(server: ServerProcess, tm
     folder = repository(tmp_path / "evaluated", README__md=card(license="mit"))
     write(folder / ".eval_results" / "hle.yaml", entry)
     answer = imported(server, "hf", folder)
-    assert "cais/hle/default is no metric" in answer["imports"][0]["notPlaced"][-1]["reason"]
+    assert "cais/hle/default is not a metric" in answer["imports"][0]["notPlaced"][-1]["reason"]
     mapping = write(tmp_path / "map.yaml", "hf: {cais/hle/default: {metric: accuracy, factor: 0.01}}")
     imported(server, "hf", folder, "--mapping", mapping)
     [one] = evaluations(server, "model:evaluated@main")

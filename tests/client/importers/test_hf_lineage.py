@@ -75,8 +75,8 @@ def test_what_is_no_parent_is_said(tmp_path: Path) -> None:
 def test_a_relation_and_a_model_index_of_another_shape_are_named(tmp_path: Path) -> None:
     front = {"base_model": "org/a", "base_model_relation": "bogus", "model-index": 7}
     said = dry("hf", write(tmp_path / "c.md", card(**front))).stdout
-    assert '"bogus" is no relation: expected finetune, adapter, merge, quantized.' in said
-    assert "(other: base_model_relation is none that is known)" in said
+    assert '"bogus" is not a relation: expected finetune, adapter, merge, quantized.' in said
+    assert "(other: base_model_relation is not a known one)" in said
     assert "where the card says no more" not in said
     assert "Expected a mapping with results, got the number 7." in said
 

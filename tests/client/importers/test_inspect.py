@@ -197,7 +197,7 @@ def test_a_mean_without_direction_is_not_placed_and_a_mapping_gives_it(server: S
     metrics["mean"] = {**metrics.pop("accuracy"), "name": "mean"}
     del metrics["stderr"]
     file = write(tmp_path / "m.json", whole)
-    assert "mean is no metric of the catalogue" in refusal("inspect", file)
+    assert "mean is not a metric of the catalogue" in refusal("inspect", file)
     entry = "{metric: harm_score, direction: lower_is_better, category: toxicity, suites: ['popularity/*']}"
     text = f"inspect: {{mean: {entry}}}"
     imported(server, "inspect", file, "--model", "meant@1", "--mapping", write(tmp_path / "map.yaml", text))
@@ -218,7 +218,7 @@ def test_a_mean_without_direction_is_not_placed_and_a_mapping_gives_it(server: S
         ({"invalidated": True}, "The log was invalidated"),
         ({"results": None}, "it was never scored"),
         ({"results": {"scores": []}}, "Nothing of it could be placed"),
-        ({"eval": []}, "This is no log of Inspect"),
+        ({"eval": []}, "This is not a log of Inspect"),
         ({"samples": {}}, "samples: Expected a list, got a mapping"),
     ],
 )
@@ -239,8 +239,8 @@ def test_archives_that_are_refused(tmp_path: Path) -> None:
         archive.writestr(link, "/etc/passwd")
     cases: dict[str, tuple[bytes, str]] = {
         "empty": (b"", "The file is empty."),
-        "cut": (whole[: len(whole) // 2], "This is no whole zip archive"),
-        "text": (b"{}", "This is no whole zip archive"),
+        "cut": (whole[: len(whole) // 2], "This is not a complete zip archive"),
+        "text": (b"{}", "This is not a complete zip archive"),
         "out": (deflated({"../../etc/x": {}, **good}), "leads out of the archive"),
         "drive": (deflated({"C:\\x": {}, **good}), "leads out of the archive"),
         "absolute": (zstandard({"/x": {}, **good}), "leads out of the archive"),

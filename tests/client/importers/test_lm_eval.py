@@ -94,9 +94,9 @@ def test_a_result_that_is_text_and_an_impossible_date_are_named(server: ServerPr
     content["results"]["humaneval"]["pass@1,create_test"] = True
     [one] = imported(server, "lm-eval", write(tmp_path / "r.json", content))["imports"]
     reasons = {each["place"]: each["reason"] for each in one["notPlaced"]}
-    assert reasons['results.arc_easy["acc,none"]'] == '"0.45" is no number.'
-    assert reasons['results.humaneval["pass@1,create_test"]'] == "true is no number."
-    assert reasons["date"] == "1e+18 is no moment: expected seconds since 1970."
+    assert reasons['results.arc_easy["acc,none"]'] == '"0.45" is not a number.'
+    assert reasons['results.humaneval["pass@1,create_test"]'] == "true is not a number."
+    assert reasons["date"] == "1e+18 is not a time: expected seconds since 1970."
     found = {each["suite"]["name"]: each for each in evaluations(server, "model:org/texts@main")}
     assert [metric["name"] for metric in found["arc_easy"]["metrics"]] == ["acc_norm"]
     assert {each["evaluatedAt"] for each in found.values()} == {None}
@@ -171,7 +171,7 @@ def test_samples_that_are_of_another_result_are_not_paired(server: ServerProcess
     write(tmp_path / f"results_{RUN}.json", results("org/other"))
     write(tmp_path / f"samples_arc_easy_{RUN}.jsonl", samples({0}))
     answer = imported(server, "lm-eval", tmp_path)
-    assert any("acc is no mean of its items" in one["reason"] for one in answer["imports"][0]["notPlaced"])
+    assert any("acc is not the mean of its items" in one["reason"] for one in answer["imports"][0]["notPlaced"])
 
 
 def test_samples_without_results(server: ServerProcess, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_samples_without_results(server: ServerProcess, tmp_path: Path) -> None:
     [
         ('{"doc_id": 1}\n{"doc_id": 1}\n', ":2: The item 1 is given twice."),
         ('{"doc_id": 1, "acc": 1}\n{"a"', ":2: The file ends in the middle of the JSON."),
-        ('{"acc": 1}\n', ":1: This is no sample"),
+        ('{"acc": 1}\n', ":1: This is not a sample"),
         ("", "The file is empty."),
     ],
 )
@@ -211,9 +211,9 @@ ARGS = {"model_args": "pretrained=a/b"}
         ({"results": {"t": {"acc": 0.5}}, "config": {"model_args": "pretrained=/data/x"}}, "is a path on the machine"),
         (
             {"results": {"t": {"acc": "nan"}}, "config": {"model_args": "pretrained=a/b"}},
-            'results.t.acc: "nan" is no number',
+            'results.t.acc: "nan" is not a number',
         ),
-        ({"results": {"t": {"acc": 1e400}}, "config": {"model_args": "pretrained=a/b"}}, "no finite number"),
+        ({"results": {"t": {"acc": 1e400}}, "config": {"model_args": "pretrained=a/b"}}, "not a finite number"),
         ({"results": [{"acc": 1}]}, "results[0]: Expected a task_name."),
     ],
 )

@@ -80,7 +80,7 @@ def test_model_is_for_all_rows_without_a_version(tmp_path: Path) -> None:
 def test_an_unknown_metric_is_defined_only_with_its_direction(tmp_path: Path) -> None:
     file = write(tmp_path / "m.csv", "version,metric,value,suite\nm@1,dp_gap,0.5,s@1\nm@1,accuracy,0.5,s@1\n")
     result = dry("metrics-csv", file)
-    assert "line 2  dp_gap is no metric of the catalogue, and its direction is not given" in result.stdout
+    assert "line 2  dp_gap is not a metric of the catalogue, and its direction is not given" in result.stdout
     mapping = write(tmp_path / "map.yaml", "metrics-csv: {dp_gap: {direction: lower_is_better, category: bias}}")
     result = dry("metrics-csv", file, "--mapping", mapping)
     assert "→ metric definition dp_gap: lower is better, bias, by the table of metrics" in result.stdout
@@ -164,7 +164,7 @@ def test_of_very_many_wrong_rows_the_number_is_named(tmp_path: Path) -> None:
         ("a,b\n1,2\n", "The table has no column metric and no column value; it has a, b."),
         ("metric,value,colour\n", 'There is no column "colour"; a table may have metric, value'),
         ("metric,value,value\n", "The column value is there twice."),
-        ('metric,value\n"x,1\n', "This is no valid CSV"),
+        ('metric,value\n"x,1\n', "This is not valid CSV"),
         ("metric,value,version\naccuracy,0.5,m@1\n", ".csv:2: suite: The row has no suite"),
         (b"PK\x03\x04\x14\x00\xff", "Byte 0xff is not UTF-8"),
         ("metric,value\n", "nothing that could be registered"),

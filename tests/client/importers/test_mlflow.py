@@ -94,7 +94,7 @@ def test_an_mlmodel_alone(server: ServerProcess, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("x.json", {}, "This is no file of an export of MLflow"),
+        ("x.json", {}, "This is not a file of an export of MLflow"),
         ("x.json", [], "Expected a mapping, got a list."),
         (
             "x.json",

@@ -209,7 +209,9 @@ def test_a_table_that_is_read_and_written_is_no_cycle(server: ServerProcess, tmp
     answer = imported(server, "openlineage", write(tmp_path / "e.jsonl", lines(*events)))
     assert answer["failed"] == 0
     [reason] = [one["reason"] for one in answer["imports"][0]["notPlaced"]]
-    assert reason == "dataset:s3://lake/upsert@1 is read and written by it, as the same version: that is no derivation."
+    assert (
+        reason == "dataset:s3://lake/upsert@1 is read and written by it, as the same version: that is not a derivation."
+    )
     assert "dataset:s3://lake/grow@u1" in ancestors(server, "dataset:s3://lake/grow@u2")
 
 
@@ -240,7 +242,7 @@ def test_lineage_by_design_and_datasets_by_themselves(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ({"schema": {"_producer": PRODUCER, "fields": []}}, "This is a facet (schema) without the event"),
-        ({"results": {}}, "This is no event of OpenLineage: it has neither `job` nor `dataset`."),
+        ({"results": {}}, "This is not an event of OpenLineage: it has neither `job` nor `dataset`."),
         ([1], "[0]: Expected an event, a JSON object, got the number 1."),
         (event("r", "COMPLETE", "2025"), "the events name nothing that it reads or writes"),
         (

@@ -201,7 +201,7 @@ def test_what_scripts_have_becomes_json() -> None:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ({"a": {"b": [0, object()]}}, r"a\.b\[1\] is a object, which is no JSON"),
+        ({"a": {"b": [0, object()]}}, r"a\.b\[1\] is a object, which is not JSON"),
         ({"a": float("nan")}, "a is nan: where nothing was measured, leave it out"),
         ({"a": 2**53}, r"beyond 2\^53 - 1"),
         ({(1, 2): 0}, "keys of JSON are texts"),

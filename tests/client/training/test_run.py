@@ -155,7 +155,7 @@ def test_a_token_that_cannot_be_sent_is_refused_before_the_training(token: str, 
     [
         ({"name": "a@b"}, 'contains "@"'),
         ({"name": "m", "parents": ["dataset:d@1"]}, "a model is expected"),
-        ({"name": "m", "parents": [("model:a@1", "copied")]}, "is no relation"),
+        ({"name": "m", "parents": [("model:a@1", "copied")]}, "is not a relation"),
         ({"name": "m", "parents": "model:a"}, "is not in this manifest"),
         ({"name": "m", "version": "../x"}, "path step"),
     ],
@@ -176,7 +176,7 @@ def test_what_cannot_be_registered_is_refused_when_it_is_logged(registry: Regist
     with descent.run("m", version="1", url=registry.url, say=said.append) as run:
         with pytest.raises(errors.InvalidManifest, match="a dataset is expected"):
             run.use("model:a@1")
-        with pytest.raises(errors.InvalidManifest, match="is no training role"):
+        with pytest.raises(errors.InvalidManifest, match="is not a training role"):
             run.use("dataset:d@1", role="testing")
         run.log_config({"lr": 1})
         with pytest.raises(errors.InvalidInput, match="lr was logged as 1 and is now 2"):

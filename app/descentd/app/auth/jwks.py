@@ -103,7 +103,7 @@ class JWKS:
     def _discover(self) -> bytes:
         document = strict_json.read(fetched(self._source), "The discovery document")
         if document["issuer"] != self._issuer:
-            raise ValueError("the discovery document is another issuer's")
+            raise ValueError("the discovery document belongs to another issuer")
         if not is_safe(document["jwks_uri"]):
             raise ValueError("the discovery document names keys at an address that is not https")
         return fetched(document["jwks_uri"])

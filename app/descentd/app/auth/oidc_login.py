@@ -122,7 +122,7 @@ def _checked(document: bytes, issuer: str) -> Mapping[str, str]:
     given: Any = strict_json.read(document, "The discovery document")
     found = {name: str(given[name]) for name in _METADATA}
     if found["issuer"] != issuer:
-        raise ValueError("the discovery document is another issuer's")
+        raise ValueError("the discovery document belongs to another issuer")
     if not all(is_safe(found[name]) for name in _METADATA[1:]):
         raise ValueError("the discovery document names an address that is not https")
     return found

@@ -162,7 +162,7 @@ def _expiry(given: str | None, moment: int) -> int | None:
     except (InvalidInput, OverflowError):
         raise InvalidInput(f"Expected --expires as 90d or 2030-01-15T10:00:00Z, got {repr(given)[:80]}.") from None
     if expires <= moment:
-        raise InvalidInput(f"--expires {given} is over already: give a moment to come.")
+        raise InvalidInput(f"--expires {given} has passed already: give a moment in the future.")
     return expires
 
 

@@ -51,6 +51,7 @@ class TokenKey:
 def _parsed(written: str, where: str) -> bytes:
     if not _KEY.fullmatch(written.strip()):
         raise InvalidInput(
-            f"The key of tokens in {where} is none: write 64 hexadecimal digits, by `openssl rand -hex 32`."
+            f"The key of tokens in {where} is invalid: expected 64 hexadecimal digits, as `openssl rand -hex 32` "
+            "writes them."
         )
     return bytes.fromhex(written.strip())

@@ -29,7 +29,7 @@ def keygen(
         with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(key.dump() + "\n")
     except FileExistsError:
-        raise InvalidInput("There is such a file already, and a key in it may be in use: name another.") from None
+        raise InvalidInput("The file exists already, and a key in it may be in use: name another.") from None
     except OSError as error:
         raise Unavailable(f"The key cannot be written ({error.strerror}): check the path.") from None
     sys.stdout.write(f"{key.public}\n")

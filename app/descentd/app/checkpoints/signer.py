@@ -157,7 +157,9 @@ class Signer:
         try:
             return open_chain_heads(written, self._keys)
         except InvalidInput as error:
-            raise Unavailable(f"The last note about the chains in the folder is not ours. {error.message}") from None
+            raise Unavailable(
+                f"The last note about the chains in the folder is not signed by this registry. {error.message}"
+            ) from None
 
     async def _signed(self, store: Store, tree: LogTree) -> tuple[str, Checkpoint]:
         last = self._newest()  # first of all: another process may sign what comes after this
@@ -190,8 +192,8 @@ class Signer:
             return open_checkpoint(written, self._keys)[0]
         except InvalidInput as error:
             raise Unavailable(
-                f"The last checkpoint in the folder is not ours. {error.message} Keys of before are named in "
-                "DESCENT_CHECKPOINT_KEYS."
+                f"The last checkpoint in the folder is not signed by this registry. {error.message} Name earlier keys "
+                "in DESCENT_CHECKPOINT_KEYS."
             ) from None
 
 

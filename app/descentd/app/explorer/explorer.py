@@ -223,7 +223,7 @@ class _Endpoint:
         if request.method == "POST" and page.acts:
             return await self._act(request, visitor)
         if request.method not in {"GET", "HEAD"}:
-            raise Refusal(InvalidInput("This page is only read: open it by its address."), 405, {"Allow": "GET"})
+            raise Refusal(InvalidInput("This page accepts no form: open it by its address."), 405, {"Allow": "GET"})
         if self._page.as_of and (entry := request.query_params.get(_ENTRY)):
             return RedirectResponse(await self._then(request, entry), 303, dict(HEADERS))
         asked = await self._asked(request, visitor)

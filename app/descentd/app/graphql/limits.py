@@ -76,11 +76,13 @@ class Limits:
         for what, value, most in (
             ("is {} levels deep", cost.depth, self.depth),
             ("has {} aliases", cost.aliases, self.aliases),
-            ("has {} fields, with fragments put in", cost.selections, self.selections),
+            ("has {} fields, with fragments expanded", cost.selections, self.selections),
         ):
             if value > most:
                 shown = value if value < 10**9 else "over 10^9"
-                raise TooCostly(f"The operation {what.format(shown)}, and {most} are answered: ask for less at once.")
+                raise TooCostly(
+                    f"The operation {what.format(shown)}, and at most {most} are allowed: ask for less at once."
+                )
 
     def check_cost(
         self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
@@ -95,8 +97,8 @@ class Limits:
         found = estimate(operation.selection_set, fragments, {**defaults, **variables})
         if found > self.cost:
             raise TooCostly(
-                f"The operation may cost {found} by its page sizes and questions, and {self.cost} is answered: ask for "
-                "smaller pages, or for less at once."
+                f"The operation may cost {found} by its page sizes and questions, and at most {self.cost} is allowed: "
+                "ask for smaller pages, or for less at once."
             )
 
 

@@ -138,7 +138,7 @@ def _cause(error: GraphQLError) -> DescentError:
         return fault(cause)
     if many := _TOKENS.search(error.message):
         most = many["most"]
-        return TooCostly(f"The document has over {most} tokens, and {most} are answered: ask for less at once.")
+        return TooCostly(f"The document has over {most} tokens, and at most {most} are allowed: ask for less at once.")
     if _ABORTED.search(error.message):
         return TooCostly("The document is too large to be checked: ask for less at once.")
     found = _VARIABLE.fullmatch(error.message)

@@ -115,7 +115,7 @@ class RequestMiddleware:
         asked = _host(headers.get("host", ""))
         if path not in _PROBED and not is_loopback(asked) and asked not in self._hosts:
             return Forbidden(
-                "The request's Host is no name of this server: use the server's own address, or add the name to "
+                "The request's Host is not a name of this server: use the server's own address, or add the name to "
                 "DESCENT_HOSTS."
             )
         return self._origins.refusal(headers.get("origin"), headers.get("host", ""), path)

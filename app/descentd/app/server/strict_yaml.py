@@ -77,7 +77,7 @@ class YAMLFile:
         line = node.start_mark.line + 1
         self._nodes += 1
         if self._nodes > _MOST_NODES:
-            raise Wrong(line, f"The file has more than {_MOST_NODES:,} values, aliases put in: leave some out.")
+            raise Wrong(line, f"The file has more than {_MOST_NODES:,} values with aliases expanded: leave some out.")
         self._lines.setdefault(path(place), line)
         if len(place) > 4:
             raise Wrong(line, f"This is nested deeper than a {self._noun} is.")

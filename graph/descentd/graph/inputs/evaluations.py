@@ -119,7 +119,7 @@ class SuiteInput(Input):
 
 def _error(given: float) -> float:
     if 0 < given < 1 / LARGEST:
-        raise InvalidInput(f"{given} is no error that anything is known with: leave it out, or give n.")
+        raise InvalidInput(f"{given} is too small to be a standard error: leave it out, or give n.")
     return given
 
 

@@ -281,7 +281,7 @@ class ModelVersionInput(Input):
     """The command line that built it, without secrets; it tells no two builds apart."""
 
     interventions: tuple[InterventionInput, ...] | None = None
-    """The interventions in its making."""
+    """The interventions that were applied when it was made."""
 
     safety_profile: SafetyProfileInput | None = None
     """Its safety profile."""

@@ -50,10 +50,12 @@ def canonical(content: object) -> bytes:
     except rfc8785.IntegerDomainError:
         raise InvalidInput("An integer is past 2^53 - 1, where JSON readers disagree: write it as text.") from None
     except rfc8785.FloatDomainError:
-        raise InvalidInput("NaN and infinities are no JSON numbers: leave the value out or write it as text.") from None
+        raise InvalidInput(
+            "NaN and infinities are not JSON numbers: leave the value out or write it as text."
+        ) from None
     except (rfc8785.CanonicalizationError, UnicodeEncodeError):
         raise InvalidInput(
-            "This is no JSON value: write texts in valid Unicode (no lone surrogates) and keys as texts."
+            "This is not a JSON value: write texts in valid Unicode (no lone surrogates) and keys as texts."
         ) from None
 
 

@@ -83,7 +83,7 @@ def read_line(line: bytes) -> LogLine | LogEnd:
     except ValueError as error:
         raise InvalidLine(f"It is not JSON ({error}).") from None
     if not isinstance(value, dict):
-        raise InvalidLine("It is no JSON object.")
+        raise InvalidLine("It is not a JSON object.")
     if "end" in value:
         return _end(value)
     _check_fields(value, _FIELDS)
@@ -109,7 +109,7 @@ def _entry(value: dict[str, Any]) -> LogLine:
     if not _HASH.fullmatch(hash):
         raise InvalidLine("Its hash is not 64 hexadecimal digits.")
     if not isinstance(content, dict):
-        raise InvalidLine("Its content is no JSON object.")
+        raise InvalidLine("Its content is not a JSON object.")
     try:
         body = canonical(content)
         recorded_at = instant(value["recordedAt"])
@@ -128,10 +128,10 @@ def _entry(value: dict[str, Any]) -> LogLine:
 def _check_fields(value: dict[str, Any], wanted: tuple[str, ...]) -> None:
     for name in wanted:
         if name not in value:
-            raise InvalidLine(f"It is no line of a log: it has no {name}.")
+            raise InvalidLine(f"It is not a line of a log: it has no {name}.")
     for name in value:
         if name not in wanted:
-            raise InvalidLine(f"It is no line of a log: there is no field {name!r} in one.")
+            raise InvalidLine(f"It is not a line of a log: there is no field {name!r} in one.")
 
 
 def _whole_number(value: dict[str, Any], name: str) -> int:

@@ -94,7 +94,7 @@ def consistency_proof(first: int, second: int, root_of: Subtree) -> list[bytes]:
     It is empty where both are of one size, and where the first is empty. Raises ValueError where the first is larger.
     """
     if not 0 <= first <= second:
-        raise ValueError(f"a tree of {first} leaves is no beginning of one of {second}")
+        raise ValueError(f"a tree of {first} leaves is not the beginning of one of {second}")
     if first in (0, second):
         return []
     path: list[bytes] = []

@@ -146,7 +146,9 @@ def instant(given: str) -> int:
         moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", given.upper())).astimezone(UTC)
         return (moment - _EPOCH) // timedelta(microseconds=1)
     except (ValueError, OverflowError):
-        raise InvalidInput(f"{repr(given)} names no moment that exists: check month, day, hour and offset.") from None
+        raise InvalidInput(
+            f"{repr(given)} is not a moment of the calendar: check month, day, hour and offset."
+        ) from None
 
 
 def four_digit_year(instant: str) -> str:

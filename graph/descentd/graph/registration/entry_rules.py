@@ -172,7 +172,8 @@ def _result(metric: Content, rules: Rules) -> Iterator[Fault]:
         if "n01" in pair and definition is not None and not definition.is_rate:
             yield Fault(
                 f"pairedWith[{i}].n01",
-                f"n01 and n10 count right and wrong items, and {metric['name']} is no rate: give differenceVariance.",
+                f"n01 and n10 count right and wrong items, and {metric['name']} is not a rate: give "
+                "differenceVariance.",
             )
 
 

@@ -178,7 +178,7 @@ async def _cleared(registry: Registry, given: FlagInput) -> list[str]:
             known = await registry.store.resolve([id])
             if id not in known:
                 raise NotFound.of(id, f"clears[{i}]", "use the id of a flag")
-            raise InvalidInput(f"{id} is no flag that reaches these subjects: leave it out.", f"clears[{i}]")
+            raise InvalidInput(f"{id} is not a flag that reaches these subjects: leave it out.", f"clears[{i}]")
     clears = given.clears or reaching_any
     if not clears:
         raise InvalidInput("No flag reaches these subjects, so there is nothing to clear.", "subjects")

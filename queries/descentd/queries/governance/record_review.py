@@ -129,7 +129,7 @@ async def _basis(registry: Registry, version: int, upto: int, given: ReviewInput
         if id not in counted:
             if id not in await registry.store.resolve([id]):
                 raise NotFound(f"{id} is not registered: use the id of a item of evidence.", f"evidence[{i}]")
-            raise InvalidInput(f"{id} is no evidence about this version that counts: leave it out.", f"evidence[{i}]")
+            raise InvalidInput(f"{id} is not evidence about this version that counts: leave it out.", f"evidence[{i}]")
     expires = _expiry(given)
     ends: Content = {"expiresAt": expires} if expires else {}
     if given.claimed is not None:

@@ -22,7 +22,7 @@ from descentd.queries.governance.gate.context import EDITION
 from descentd.queries.governance.policies import Policy, policies_in_force
 from descentd.queries.prose import capitalized, conjunction, counted, counts, kind_name
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import Ground, grounds
+from descentd.queries.retractions import RetractedOrigins, grounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class _Known:
     """What decides whether reviews count: as known at the sequence `upto`, at a moment."""
 
     evidence: Mapping[int, Evidence]
-    grounds: Mapping[int, Ground]
+    grounds: Mapping[int, RetractedOrigins]
     retracted: Collection[str]
     policies: Mapping[str, Policy]
     upto: int

@@ -17,7 +17,7 @@ USUAL = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class ExposureEvidence:
     """What an answer rests on: a source, and the derivation from it to the version.
 
     `proven` says whether the shares force all terms to meet in the same rows; None unless TRAINED.
@@ -35,7 +35,7 @@ class Answer:
     record: Brief
     verdict: ExposureVerdict
     direct: bool | None
-    ground: Ground | None
+    ground: ExposureEvidence | None
     cursor: str
 
 
@@ -136,7 +136,7 @@ class Exposure:
                 record,
                 item.verdict,
                 item.direct,
-                None if item.source is None else Ground(source, item.proven, via),
+                None if item.source is None else ExposureEvidence(source, item.proven, via),
                 asked.cursor(order.index(item.verdict), 0 if item.direct else 1, item.sequence),
             )
             for item, record, source, via in zip(

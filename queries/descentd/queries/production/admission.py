@@ -40,7 +40,7 @@ async def check_artifact(registry: Registry, version: Brief, digest: str | None)
     [entry] = await registry.store.entries([version.sequence])
     if digest is not None and digest not in {one["digest"] for one in entry.record.content.get("artifacts", ())}:
         raise InvalidInput(
-            f"{digest} is no artifact of {version.ref}: deploy the file that was registered.", "artifactDigest"
+            f"{digest} is not an artifact of {version.ref}: deploy the file that was registered.", "artifactDigest"
         )
 
 

@@ -81,7 +81,7 @@ async def _exactly(asked: Asked, text: str) -> str | None:
 async def _go(asked: Asked) -> RedirectResponse:
     ref = asked.query.get("ref", "").strip()
     if not ref:
-        raise InvalidInput("Nothing is asked for: write what to go to behind ?ref=.", "ref")
+        raise InvalidInput("The ref is missing: write it after ?ref=.", "ref")
     return RedirectResponse(asked.to("record", ref), 303)
 
 

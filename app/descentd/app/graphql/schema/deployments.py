@@ -69,7 +69,7 @@ class Deployment(Record, kind=Kind.DEPLOYMENT):
 
     @strawberry.field(
         description=(
-            "Who says so, where it served before this registry was asked: no promotion let it, and it meets no policy."
+            "Who claims that it served before this registry was in use: it needs no promotion and never meets a policy."
         )
     )
     @batched

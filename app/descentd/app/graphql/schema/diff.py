@@ -37,7 +37,7 @@ class InterventionBetween:
     kind: str = strawberry.field(description="The kind of intervention, for example `reweighing`.")
     targets: list[AttributeTarget] = strawberry.field(description="The groups that it is for.")
     description: str = strawberry.field(description="What was done, and why.")
-    on: ModelVersion = strawberry.field(description="The version in whose making it was done.")
+    on: ModelVersion = strawberry.field(description="The version that it was applied to.")
 
 
 @strawberry.type(description="A value and its share of the training rows, inherited data included.")
@@ -115,7 +115,7 @@ class Diff:
     relation: VersionRelation = strawberry.field(description="How the two are related.")
     changes: list[VersionChange] = strawberry.field(description="The changes, by area and then by field.")
     interventions: list[InterventionBetween] = strawberry.field(
-        description="The interventions in the making of every version that is in the ancestry of only one of the two."
+        description="The interventions of every version that is in the ancestry of only one of the two."
     )
     populations: list[PopulationDifference] = strawberry.field(description="The populations of the training data.")
     metrics: list[MetricDifference] = strawberry.field(description="The metrics of both versions.")

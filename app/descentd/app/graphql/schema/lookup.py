@@ -74,7 +74,9 @@ class LookupQuery:
         at = await registry.sequence(as_of)
         context(info).answered_at(at, as_of)
         if len(refs) > MOST:
-            raise InvalidInput(f"Expected 1 to {MOST} refs, got {len(refs)}: ask for the others by themselves.", "refs")
+            raise InvalidInput(
+                f"Expected 1 to {MOST} refs, got {len(refs)}: ask for the rest in another request.", "refs"
+            )
         found = await registry.find_each(refs, at, "refs")
         unknown = [ref for ref, brief in zip(refs, found, strict=True) if brief is None]
         policies = await policies_by_digest(registry, [ref for ref in unknown if ref.startswith("sha256:")], at)

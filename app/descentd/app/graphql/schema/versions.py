@@ -152,7 +152,7 @@ class ModelVersion(Record, kind=Kind.MODEL_VERSION):
             for one in (await self._content(info)).get("artifacts", ())
         ]
 
-    @strawberry.field(description="The interventions in its making.")
+    @strawberry.field(description="The interventions that were applied when it was made.")
     @batched
     async def interventions(self, info: Info) -> list[Intervention]:
         return [

@@ -109,7 +109,7 @@ _STRAYS: Final = {
         WHERE joined <> CASE WHEN first = r.seq THEN [] ELSE [first] END OR (first <> r.seq) <> (r:_Twin)
           OR r:_Twinned <> EXISTS { (r)<-[:SAME_DATA]-() }
         RETURN r.seq LIMIT 1""",
-    "a record that is joined to one that is no twin": """
+    "a record that is joined to one that is not its twin": """
         MATCH (r)-[:SAME_DATA]->() WHERE NOT EXISTS { (r)-[:_HOLDS]->(k:_Key) WHERE k.value STARTS WITH 'digest:' }
         RETURN r.seq LIMIT 1""",
     "an edge of a twin that walks do not see": """
@@ -127,12 +127,12 @@ _STRAYS: Final = {
         MATCH (t:_Twin)-[e:MIRRORED]-(o:Record) WHERE NOT o:Disclosure WITH count(DISTINCT e) AS stated
         MATCH ()-[f:_FLOWS|_RESTS]->() WHERE f.by IS NULL
         WITH stated, count(f) AS walked WHERE walked > stated RETURN walked""",
-    "a node that there has to be one of, and is marked otherwise": """
+    "a node that must exist exactly once and is marked wrongly": """
         MATCH (n:_Log|_Complete|_Undocumented) WHERE n.one IS NULL OR n.one <> 1 RETURN labels(n) LIMIT 1""",
-    "an entry of a log that is in none": f"""
+    "an entry that belongs to no log": f"""
         MATCH (e:_Event) WHERE NOT e.chain IN {_CHAINS}
         OR e.chain IS NULL OR valueType(e.number) <> 'INTEGER NOT NULL' RETURN e.number LIMIT 1""",
-    "an end of a log that is none": f"""
+    "the end of a log that does not exist": f"""
         MATCH (c:_Chain) WHERE c.name IS NULL OR NOT c.name IN {_CHAINS}
         RETURN c.name LIMIT 1""",
     "a dataset whose walks begin elsewhere than at its partitions": """
@@ -175,7 +175,7 @@ async def schema_fault(run: Run, statements: Sequence[str]) -> str | None:
         if kept != (type, *on) or state != "ONLINE" or (type == "FULLTEXT" and analyzer != "whitespace"):
             return f"the constraint or index {name} has another definition, or is not online"
     foreign = sorted(constraints.keys() - right.keys())
-    return f"the constraint {foreign[0]} is none of Descent's" if foreign else None
+    return f"the constraint {foreign[0]} was not made by Descent" if foreign else None
 
 
 def _created(statement: str) -> tuple[str, tuple[str, list[str], list[str]]]:
@@ -215,7 +215,7 @@ async def _misjudged(run: Run) -> str | None:
     pairs = [(row[0], row[1]) for row in await run(_RETRACTIONS)]
     right = {(record, True) for record in retracted(pairs, disclosures.NEVER)}
     if wrong := right ^ {(row[0], row[1]) for row in await run(_RETRACTED)}:
-        return f"a record that is marked otherwise than its retractions say ({min(wrong, key=str)[0]})"
+        return f"a record whose mark as retracted disagrees with its retractions ({min(wrong, key=str)[0]})"
     known = await disclosures.read(run, (await run(_DISCLOSURES))[0][0])
     records = {record for fact in known.facts for record in fact.subjects}
     records |= {target for edges in known.stated.values() for _, target, _ in edges}
@@ -228,7 +228,7 @@ async def _misjudged(run: Run) -> str | None:
         for role, to, learns in known.stated[fact.disclosure]
     )
     walked = sorted([row[0], row[1]] for row in await run(_DISCLOSED))
-    return None if stated == walked else "an edge that was disclosed and is walked otherwise than it says"
+    return None if stated == walked else "an edge that disagrees with what was disclosed"
 
 
 async def _foreign(run: Run) -> str | None:
@@ -262,7 +262,7 @@ def _stored(row: Row, undocumented: set[Any], names: frozenset[str] | None) -> S
     faults = list(_faults(kind, labels, edges, hash))
     record = Record(Kind.NOTE if faults else Kind(kind), str(body).encode())
     faults += [] if faults else [*_misread(record, properties, names), *_misstated(record, edges, listed, complete)]
-    faults += ["it is documented otherwise than its edges say"] if not faults and sequence in undocumented else []
+    faults += ["its mark as undocumented disagrees with its edges"] if not faults and sequence in undocumented else []
     kept = [Edge(Role(role), str(target), detail or "") for role, target, detail, *_ in edges] if not faults else []
     return Stored(
         Entry(sequence, _integer(transaction), record, _moment(recorded_at), str(recorded_by)),
@@ -283,7 +283,7 @@ def _faults(kind: str, labels: Sequence[str], edges: Sequence[Row], hash: object
         yield f"its kind is {kind} and its labels are {', '.join(sorted(labels))}"
     for role, _, detail, learned, _ in edges:
         if learned != learns(Role(role), detail or ""):
-            yield f"its edge {role} says of learning what its detail does not"
+            yield f"what its edge {role} says about learning disagrees with its detail"
     try:
         bytes.fromhex(hash)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -301,7 +301,7 @@ def _misread(record: Record, properties: Mapping[str, Any], names: frozenset[str
     if names is not None:
         right = {name: value for name, value in right.items() if name in shown or name in names}
     wrong = sorted(name for name in shown.keys() | right.keys() if shown.get(name) != right.get(name))
-    return [f"its property {name} is not what its content says" for name in wrong]
+    return [f"its property {name} disagrees with its content" for name in wrong]
 
 
 def _misstated(record: Record, edges: Sequence[Row], listed: Sequence[Row], complete: int) -> Iterator[str]:
@@ -311,12 +311,12 @@ def _misstated(record: Record, edges: Sequence[Row], listed: Sequence[Row], comp
     except Exception:  # as in `_misread`
         return
     if [1] * complete != ones or sorted(map(repr, listed)) != sorted(map(repr, shares)):
-        yield "what it states of a population is kept otherwise than it says"
+        yield "the population that it states is stored differently"
     whole = any(edge[0] == Role.INCLUDES for edge in edges)
     for role, _, detail, _, closed in edges:
         by_statements = record.kind is Kind.PARTITION and role == Role.DERIVED_FROM
         if not by_statements and closed != shut(record.kind, Edge(Role(role), "", detail or ""), whole=whole):
-            yield f"its edge {role} says of knowledge what its detail does not"
+            yield f"what its edge {role} says about knowledge disagrees with its detail"
 
 
 def _moment(kept: Any) -> int:

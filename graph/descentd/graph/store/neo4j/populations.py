@@ -104,7 +104,7 @@ RETURN s, c.kind, c.body
 
 # What is missing is compared as -1, for nothing is otherwise than null.
 STRAYS: Final = {
-    "a partition that is documented otherwise than its statements say": f"""
+    "a partition whose documentation disagrees with its statements": f"""
         MATCH (first:Partition) WHERE NOT first:_Twin
         WITH first, {CLOSED} AS closed
         WHERE COLLECT {{
@@ -112,7 +112,7 @@ STRAYS: Final = {
             <> [[first.seq] + closed]
           OR EXISTS {{ MATCH (first)<-[:SAME_DATA]-*(twin)-[e:DERIVED_FROM]->() WHERE coalesce(e.shut, []) <> closed }}
         RETURN first.seq LIMIT 1""",
-    "a dataset that is documented otherwise than its edges say": """
+    "a dataset whose documentation disagrees with its edges": """
         MATCH (v:Dataset)
         WITH v, COLLECT {
             MATCH (v)<-[e:TRAINED_ON]-(x) WHERE e.learns AND NOT EXISTS { (v)-[:INCLUDES]->() }
@@ -120,7 +120,7 @@ STRAYS: Final = {
         WHERE since <> COLLECT {
             MATCH (v)-[e:_LACKS]->(:_Undocumented) WHERE e.shut IS NULL RETURN coalesce(e.since, -1) }
         RETURN v.seq LIMIT 1""",
-    "something undocumented that cannot be": """
+    "a record marked as undocumented that cannot be": """
         MATCH (x)-[:_LACKS]->() WHERE NOT x:Partition AND NOT x:ModelVersion AND NOT x:Dataset OR x:_Twin
         RETURN x.seq LIMIT 1""",
     "a statement about a population that is not in force when it should be": f"""

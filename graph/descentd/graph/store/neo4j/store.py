@@ -41,7 +41,7 @@ from descentd.graph.store.operational import Accounts, Inbox, Outbox
 _OTHERS: Final = """
 MATCH (n) WHERE NOT n:Record AND none(label IN labels(n) WHERE label STARTS WITH '_') RETURN 1 LIMIT 1
 """
-_NOT_OURS: Final = "The database holds nodes that are none of Descent's: give a registry a database of its own."
+_NOT_OURS: Final = "The database holds nodes that Descent did not make: give a registry a database of its own."
 _OLDER: Final = "The registry was written by an earlier version: run `descentd upgrade` once, then open it."
 _OTHER: Final = (
     "The registry was written by a later version, in a format that this one does not know: use that version."

@@ -66,7 +66,7 @@ def schema_fault(connection: sqlite3.Connection, script: str) -> str | None:
 def _fault(kept: bool, right: bool) -> str:
     if not kept:
         return "is missing"
-    return "has another definition" if right else "is none of Descent's"
+    return "has another definition" if right else "was not made by Descent"
 
 
 def _spaced(sql: str | None) -> str:
@@ -126,8 +126,10 @@ def _astray_in_search(connection: sqlite3.Connection) -> str | None:
 
 def _stored(row: Sequence[Any], edges: list[tuple[int, str | None, str]], keys: list[str]) -> Stored:
     sequence, transaction, kind, content, recorded_at, recorded_by, id, label, hash, words = row
-    faults = [] if 0 <= kind < len(KINDS) else [f"its kind is number {kind}, which is none"]
-    faults += [f"an edge has role number {role}, which is none" for role, *_ in edges if not 0 <= role < len(ROLES)]
+    faults = [] if 0 <= kind < len(KINDS) else [f"its kind is number {kind}, which does not exist"]
+    faults += [
+        f"an edge has role number {role}, which does not exist" for role, *_ in edges if not 0 <= role < len(ROLES)
+    ]
     body = b"" if content is None else content.encode(errors="surrogateescape")
     return Stored(
         Entry(sequence, transaction, Record(Kind.NOTE if faults else KINDS[kind], body), recorded_at, recorded_by),

@@ -34,7 +34,7 @@ from descentd.graph.store.sqlite.operational import SQLiteAccounts, SQLiteInbox,
 from descentd.graph.store.sqlite.reads import SQLiteReads, translated
 from descentd.graph.store.sqlite.schema import APPLICATION_ID, FORMAT, OPERATIONAL_TABLES, TABLES, UNCHAINED
 
-_NO_REGISTRY: Final = "The file is no registry of a format that this version reads: name another file."
+_NO_REGISTRY: Final = "The file is not a registry in a format that this version reads: name another file."
 _GONE_BACK: Final = (
     "The store does not hold what was recorded in it, as if an older copy had been put back while it was open: put the "
     "newest one back, then start the server again."

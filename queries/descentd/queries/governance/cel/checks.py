@@ -58,7 +58,7 @@ def check(source: str) -> None:
             raise InvalidInput(f"It cannot be decided: {error}.") from None
         return  # the example may lack what is asked for, a slice for one
     if not isinstance(outcome, bool):
-        raise InvalidInput(f"It comes to {outcome!r}, which is neither true nor false: compare it with something.")
+        raise InvalidInput(f"It evaluates to {outcome!r}, which is neither true nor false: compare it with something.")
 
 
 def _plain(example: Any) -> Any:
