@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 import pytest
 
 from descentd.app.server.policy_files import read_policy
-from descentd.graph.inputs.acts import ReviewInput
+from descentd.graph.inputs.acts import DeploymentInput, ReviewInput
 from descentd.queries.governance.policies import register_policies
 from descentd.queries.governance.record_review import review
+from descentd.queries.production.record_deployment import deploy
 from tests.app.explorer.bank import FIRST, POLICY, PROFILE, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
@@ -58,3 +59,69 @@ async def test_what_serves_says_why_its_profile_is_not_current() -> None:
         said = text_of((await visit.get("/serving")).text)
         assert "? older than what is known" in said
         assert "bank/scorer 1.0" in text_of((await visit.get("/")).text).partition("without a current")[2]
+
+
+def verdicts(page: str) -> list[str]:
+    """The classes of the verdicts of a page."""
+    return [str(a["class"]) for _, a in tags(page, "div") if str(a.get("class", "")).startswith("verdict")]
+
+
+async def test_who_votes_sees_what_the_version_must_not_do_and_whether_it_got_worse(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
+    page = (await bank.get(f"/gate/{THIRD}?environment=production")).text
+    said = text_of(page)
+    assert "Must not Decline an application without a person looking at it. Score anybody under 18." in said
+    assert "▼ Safety got worse Safety got worse along the ancestry:" in said
+    assert said.index("Score anybody under 18.") < said.index("As local I say")
+
+
+async def test_a_gate_that_waits_for_people_only_says_so(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY.replace("quorum: 1", "quorum: 2"), "production.yaml")])
+    path = f"/gate/{FIRST}?environment=production"
+    page = (await bank.get(path)).text
+    assert "◷ Waits for 2 people to say go" in text_of(page)
+    assert "✗ No" not in text_of(page).replace("✗ no-go", "")
+    assert verdicts(page)[0] == "verdict open"
+    go = {"subject": FIRST, "environment": "production", "decision": "GO", "reason": "Rates are as they were."}
+    await review(bank.registry, ReviewInput.read(go), "rita")
+    said = text_of((await bank.get(path)).text)
+    assert "◷ Waits for 1 person to say go" in said
+    assert "1 of 2 people have said go." in said
+    await review(bank.registry, ReviewInput.read(go), "rob")
+    assert "✓ Yes" in text_of((await bank.get(path)).text)
+    no = go | {"decision": "NO_GO", "reason": "Nobody looked at appeals."}
+    await review(bank.registry, ReviewInput.read(no), "rob")
+    page = (await bank.get(path)).text
+    assert "✗ No" in text_of(page)
+    assert verdicts(page)[0] == "verdict bad"
+
+
+async def test_a_gate_that_a_rule_blocks_says_that_a_go_is_not_enough(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY.replace("0.8", "0.99"), "production.yaml")])
+    page = (await bank.get(f"/gate/{FIRST}?environment=production")).text
+    assert verdicts(page)[0] == "verdict bad"
+    assert "A go alone does not let it serve, this is in the way too: accurate." in text_of(page)
+
+
+async def test_nobody_is_asked_to_decide_where_the_policy_wants_nobody(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY.replace("quorum: 1", "quorum: 0"), "production.yaml")])
+    said = text_of((await bank.get(f"/record/{FIRST}")).text)
+    assert "Decide for production" not in said
+    assert "For production nobody has to say go. What the policy of production says" in said
+    gate = text_of((await bank.get(f"/gate/{FIRST}?environment=production")).text)
+    assert "The policy of production wants nobody to say go" in gate
+
+
+async def test_what_waits_says_what_is_claimed_and_what_is_blocked_whatever_is_decided(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
+    bare = "model:bare@1"
+    await bank.register(models=[{"name": "bare", "version": "1", "config": {"a": 1}}])
+    given = {"subject": bare, "environment": "production", "endpoint": "old", "since": "2019-05-02T00:00:00Z"}
+    claimed = given | {"claimed": {"by": "The board", "source": "an example: nobody serves this version"}}
+    await deploy(bank.registry, DeploymentInput.read(claimed), "ana")
+    for path in ("/", "/reviews"):
+        said = text_of((await bank.get(path)).text)
+        assert "claimed to serve there: an example: nobody serves this version" in said
+        assert "serves there now" not in said
+        assert said.count("blocked whatever is decided: it has no safety profile") == 1
+        assert "bank/scorer 2.0" in said

@@ -1,16 +1,18 @@
 """What waits for a decision: versions that are documented and that too few people have said GO for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.graph.model import clock
 from descentd.graph.model.accounts import person_key
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.flags import REFUSING, versions_reached
 from descentd.queries.governance.policies import policy_history
+from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.reviews import Quorum, ReviewState, latest_decisions, quorum, reviews, vetoes
-from descentd.queries.production.deployments import versions_serving
+from descentd.queries.production.deployments import Deployment, serving
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retracted_entities
 from descentd.queries.separation_of_duties import recorded_by
@@ -23,14 +25,17 @@ _PROFILES: Final = 500
 class Waiting:
     """A version that waits for a decision for an environment; `mine`: the person who asks may decide, and has not.
 
-    lapsed: why decisions for it do not hold any more, a sentence's part each, with the person before it.
+    serves: what serves there with it, where anything does, a deployment that is not merely claimed if there is one;
+    documented: whether it has a safety profile, without which every gate blocks it; lapsed: why decisions for it do not
+    hold any more, a sentence's part each, with the person before it.
     """
 
     version: Brief
     environment: str
     quorum: Quorum
     mine: bool
-    serves: bool
+    serves: Deployment | None
+    documented: bool
     lapsed: Sequence[str]
 
 
@@ -41,13 +46,12 @@ async def waiting(registry: Registry, person: str, upto: int, moment: int | None
     vetoed, retracted, quarantined or to be taken out of service waits for nobody.
     """
     policies = [one.policy for one in await policy_history(registry, upto, all=False) if one.policy.quorum]
-    serving = {
-        policy.environment: set((await versions_serving(registry, policy.environment, upto, moment)).tolist())
-        for policy in policies
+    there_by_place = {
+        policy.environment: await _serving(registry, policy.environment, upto, moment) for policy in policies
     }
     decided = await _decided(registry, upto)
     documented = await _documented(registry, upto)
-    candidates = {*documented, *decided, *(one for versions in serving.values() for one in versions)}
+    candidates = {*documented, *decided, *(one for versions in there_by_place.values() for one in versions)}
     candidates -= set((await versions_reached(registry, upto, REFUSING)).tolist())
     candidates -= {one.of.sequence for one in await retracted_entities(registry, upto)}
     if not (policies and candidates):
@@ -55,18 +59,27 @@ async def waiting(registry: Registry, person: str, upto: int, moment: int | None
     order = sorted(candidates, reverse=True)
     states = await reviews(registry, order, upto, moment)
     entries = {entry.sequence: entry for entry in await registry.store.entries(order)}
+    described = await profiles(registry.store, order, upto)
     found = []
     for brief in await registry.store.briefs(order):
         for policy in policies:
             place, own = policy.environment, states[brief.sequence]
             stands = quorum(own, place, policy)
-            there = brief.sequence in serving[place]
+            there = there_by_place[place].get(brief.sequence)
             decided_here = any(one.environment == place and not one.claimed for one in own)
-            asked = brief.sequence in documented or there or decided_here
+            asked = brief.sequence in documented or there is not None or decided_here
             if asked and not stands.reached and not vetoes(own, place):
                 mine = not recorded_by(entries[brief.sequence], person) and not _has_decided(own, place, person)
-                found.append(Waiting(brief, place, stands, mine, there, _lapsed(own, place)))
+                profile = described[brief.sequence].current
+                found.append(Waiting(brief, place, stands, mine, there, profile is not None, _lapsed(own, place)))
     return found
+
+
+async def _serving(registry: Registry, environment: str, upto: int, moment: int | None) -> Mapping[int, Deployment]:
+    """The versions that serve in an environment, each with a deployment, one that is not claimed where there is one."""
+    there = await serving(registry, environment, None, clock.now() if moment is None else moment, upto)
+    briefs = await registry.store.resolve({one.version for one in there}) if there else {}
+    return {briefs[one.version].sequence: one for one in sorted(there, key=lambda one: not one.claimed)}
 
 
 def _has_decided(states: Sequence[ReviewState], environment: str, person: str) -> bool:

@@ -11,11 +11,14 @@ from descentd.app.explorer.table import Column, Table
 from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput
 from descentd.graph.model.records import Brief
+from descentd.queries.erosion.report import erosion
 from descentd.queries.governance.gate.decide import gate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.policies import policy_history
+from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.record_review import check_approval, review
-from descentd.queries.governance.reviews import reviews
+from descentd.queries.governance.reviews import quorum, reviews
+from descentd.queries.prose import conjunction
 from descentd.queries.registry import Registry
 
 
@@ -38,9 +41,21 @@ async def _show(asked: Asked) -> View:
         for rule in found.rules
     ]
     columns = [Column(key) for key in ("rule", "outcome", "why", "saw")]
+    blocking = [rule for rule in found.rules if rule.outcome is not GateOutcome.PASSED]
+    people = quorum(states, found.environment, found.policy) if found.policy else None
+    # The quorum is the last rule, where it is asked for.
+    others = blocking[:-1] if people and not people.reached else blocking
+    said = (await profiles(registry.store, [brief.sequence], upto))[brief.sequence]
+    eroded = await erosion(registry, brief.ref, None, None, asked.as_of)
     values |= {
         "gate": found,
-        "blocking": [rule for rule in found.rules if rule.outcome is not GateOutcome.PASSED],
+        "blocking": blocking,
+        "others": conjunction([rule.name for rule in others]),
+        "people": people,
+        "profile": said.current,
+        "withdrawn": said.withdrawn,
+        "erosion": eroded,
+        "refs": {*eroded.called.refs.values()},
         "no_go_only": await _why_no_go_only(registry, brief, upto, asked.principal.person),
     }
     tables = [

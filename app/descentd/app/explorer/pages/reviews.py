@@ -32,8 +32,11 @@ def waiting_table(asked: Asked, name: str, found: list[Waiting], total: int, mor
     rows = [
         (
             Cell(called(one.version), asked.to("record", one.version.ref)),
-            Cell(one.environment, note=str(t("reviews.serves")) if one.serves else ""),
-            Cell(t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people))),
+            Cell(one.environment, note=_serves(asked, one)),
+            Cell(
+                t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people)),
+                note="" if one.documented else str(t("reviews.blocked")),
+            ),
             *([Cell("; ".join(one.lapsed))] if lapsed else ()),
             Cell(t("reviews.decide"), asked.to("gate", one.version.ref, environment=one.environment)),
         )
@@ -42,6 +45,15 @@ def waiting_table(asked: Asked, name: str, found: list[Waiting], total: int, mor
     keys = ("version", "environment", "said_go", *(("lapsed",) if lapsed else ()), "decide")
     columns = [Column(key) for key in keys]
     return Table(name, columns, rows, total, more if total > len(rows) else None)
+
+
+def _serves(asked: Asked, one: Waiting) -> str:
+    """Whether it serves where it waits, and if that is claimed only by what: a claim may say that it is an example."""
+    if one.serves is None:
+        return ""
+    if not one.serves.claimed:
+        return str(asked.words("reviews.serves"))
+    return str(asked.words("reviews.serves_claimed", source=one.serves.entry.record.content["claimed"]["source"]))
 
 
 async def _decisions(asked: Asked) -> Table:
