@@ -211,7 +211,7 @@ async def test_wrong_reviews_change_nothing(registry: Registry) -> None:
     with pytest.raises(NotFound):
         await review(registry, given(evidence=["sha256:" + "0" * 64]), "rita")
     version = (await registry.find("model:m@1", before)).id
-    with pytest.raises(InvalidInput, match="no evidence"):
+    with pytest.raises(InvalidInput, match="is not evidence"):
         await review(registry, given(evidence=[version]), "rita")
     with pytest.raises(InvalidInput, match="has passed"):
         await review(registry, given(expiresAt="2020-01-01T00:00:00Z"), "rita")
