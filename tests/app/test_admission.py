@@ -95,7 +95,7 @@ async def test_what_was_promoted_is_let_in(client: httpx2.AsyncClient, named: di
         ({"descent/version": "model:m@3"}, "production", 404, "model:m@3"),
         ({"descent/version": "dataset:m@3"}, "production", 404, "dataset:m@3"),
         (NOTHING, "production", 400, "The annotation descent/version is missing"),
-        (VERSION | {"descent/artifact": "sha256:" + "b" * 64}, "production", 400, "no artifact of model:m@1"),
+        (VERSION | {"descent/artifact": "sha256:" + "b" * 64}, "production", 400, "not an artifact of model:m@1"),
     ],
 )
 async def test_what_may_not_serve_is_refused(

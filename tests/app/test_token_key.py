@@ -50,7 +50,7 @@ def test_a_key_comes_from_the_environment_or_a_file(tmp_path: Path) -> None:
 def test_what_is_no_key_is_refused_without_being_repeated(tmp_path: Path, written: str) -> None:
     file = tmp_path / "mounted"
     file.write_text(written)
-    with pytest.raises(InvalidInput, match="write 64 hexadecimal digits") as refused:
+    with pytest.raises(InvalidInput, match="expected 64 hexadecimal digits") as refused:
         TokenKey(Settings(store=NEO4J, token_key_file=file)).read()
     assert not written or written not in refused.value.message
     with pytest.raises(InvalidInput, match="cannot be read"):

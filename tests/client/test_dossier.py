@@ -240,7 +240,7 @@ def test_the_command_line_and_a_machine_that_has_the_client_alone(registry: Serv
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
     verified = verify("--key", str(key))
-    assert (verified.returncode, f"the word of {KEY.name} at entry" in verified.stdout) == (0, True)
+    assert (verified.returncode, f"statements of {KEY.name} at entry" in verified.stdout) == (0, True)
     unsigned = verify()
     assert (unsigned.returncode, "Who signed was not checked" in unsigned.stderr) == (0, True)
     content = file.read_bytes()

@@ -43,7 +43,7 @@ def test_what_was_written_is_read_as_the_same(content: dict[str, Any]) -> None:
         ({"a": 2**70}, "past 2^53"),
         ({"a": "\ud800"}, "surrogates"),
         ({1: 2}, "keys as texts"),
-        ({"a": object()}, "no JSON value"),
+        ({"a": object()}, "not a JSON value"),
     ],
 )
 def test_what_is_no_json_has_no_canonical_form(content: Any, said: str) -> None:

@@ -254,11 +254,11 @@ WRONG: dict[str, tuple[Callable[[list[bytes]], list[bytes]], int, str]] = {
     "with a reference forward": (lambda s: rehashed(s[-2::-1]), 1, "refers to sha256:"),
     "with a record twice": (lambda s: rehashed([*s[:2], s[1]]), 3, "another record sha256:"),
     "of manifests": (lambda _: [b'{"models": [{"name": "m", "version": "1"}]}\n'], 1, "has no sequence"),
-    "of numbers": (lambda _: [b"1\n"], 1, "no JSON object"),
+    "of numbers": (lambda _: [b"1\n"], 1, "not a JSON object"),
     "of bytes": (lambda _: [b"\xff\xfe\x00\x01"], 1, "not UTF-8"),
     "of a key twice": (lambda _: [b'{"end": "descent.log.v1", "end": 1}\n'], 1, "twice"),
     "nested deeply": (lambda _: [b"[" * 200_000], 1, "nested too deeply"),
-    "with NaN": (lambda s: [s[0].replace(b'"content":{', b'"content":{"x":NaN,'), *s[1:]], 1, "no JSON number"),
+    "with NaN": (lambda s: [s[0].replace(b'"content":{', b'"content":{"x":NaN,'), *s[1:]], 1, "NaN and infinities"),
 }
 
 

@@ -126,7 +126,7 @@ async def test_a_file_that_others_write_meanwhile_is_followed(file: Path) -> Non
 async def test_what_is_no_registry_is_refused_in_a_file_that_may_only_be_read(file: Path) -> None:
     file.write_bytes(b"")
     forbid(file, folder=True, file=True)
-    with as_somebody_else(), pytest.raises(Unavailable, match="no registry"):
+    with as_somebody_else(), pytest.raises(Unavailable, match="not a registry"):
         await SQLiteStore(file).open()
 
 

@@ -111,7 +111,7 @@ async def test_a_clear_that_clears_nothing_is_refused(registry: Registry) -> Non
     before = await registry.sequence()
     with pytest.raises(InvalidInput, match="nothing to clear"):
         await flag(registry, given("CLEAR", "3"), "rita")
-    with pytest.raises(InvalidInput, match="no flag that reaches"):
+    with pytest.raises(InvalidInput, match="not a flag that reaches"):
         await flag(registry, given("CLEAR", "3", clears=[one.record.id]), "rita")
     with pytest.raises(NotFound):
         await flag(registry, given("CLEAR", "2", clears=["sha256:" + "0" * 64]), "rita")

@@ -205,7 +205,7 @@ def test_the_version_that_was_attacked_has_to_be_given(tmp_path: Path) -> None:
         (json.dumps({"entry_type": "digest", "eval": {}}, indent=1), "is the digest of a garak report"),
         (json.dumps({"a.B/c.D": {"mu": 0.9, "sigma": 0.1}}, indent=1), "calibration data of garak"),
         (lines({"goal": "g", "probe": "a.B", "detector": "c.D", "attempt_id": "x", "score": 1.0}), "hit log of garak"),
-        (lines({"results": {}}), "no entry of a garak report: it has no entry_type"),
+        (lines({"results": {}}), "not an entry of a garak report: it has no entry_type"),
         (lines(SETUP) + '{"entry_type": "init", ', ".jsonl:2: The file ends in the middle"),
         ("", "The file is empty."),
         (b"\x80\x04\x95", "Byte 0x80 is not UTF-8"),
