@@ -15,22 +15,20 @@ _INTEGERS: Final = st.integers(1 - 2**53, 2**53 - 1)
 _TEXTS: Final = st.text() | st.sampled_from(['":1.0,', "null", ":null,", "[1e-5]", "\u2028", "\x7f", "\x1f"])
 _VALUES: Final = st.recursive(
     st.none() | st.booleans() | _FLOATS | _INTEGERS | _TEXTS,
-    lambda inner: st.lists(inner) | st.dictionaries(_TEXTS, inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=4),
+    max_leaves=12,
 )
 
 
-@given(st.dictionaries(_TEXTS, _VALUES) | st.lists(_VALUES))
+@given(st.dictionaries(_TEXTS, _VALUES, max_size=4) | st.lists(_VALUES, max_size=4))
 @example([1.0, -0.0, 1e16, 1e21, 1e-5, 1e-7, 5e-324, 2.0**53, 123456789012345680.0])
 @example([9007199254740991, -9007199254740991, 10**15])
 @example({"\U0001f600": 1, "\uffff": 2})
 @example({"digest": "sha256:0011223300112233"})
 def test_it_is_what_rfc8785_writes(content: Any) -> None:
-    assert canonical(content) == rfc8785.dumps(content)
-
-
-@given(st.dictionaries(_TEXTS, _VALUES))
-def test_what_was_written_is_read_as_the_same(content: dict[str, Any]) -> None:
-    assert canonical(parse(canonical(content))) == canonical(content)
+    body = canonical(content)
+    assert body == rfc8785.dumps(content)
+    assert canonical(parse(body)) == body
 
 
 @pytest.mark.parametrize(
