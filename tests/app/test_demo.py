@@ -148,7 +148,7 @@ async def test_there_is_something_to_do_in_the_browser_and_what_is_invented_says
         assert "EleutherAI/pythia-6.9b step143000 learned from it" in deployed.partition("All versions")[0]
         assert "EleutherAI/pythia-12b step143000 demo" in text_of((await browser.get("/reviews")).text)
         gate = f"/gate/{last}?environment=demo"
-        assert "1 thing is in the way." in text_of((await browser.get(gate)).text)
+        assert "◷ Waits for 1 person to say go" in text_of((await browser.get(gate)).text)
         sent = await browser.send(gate, "review", decision="GO", reason="Its limits are stated.", environment="demo")
         assert sent.status_code == 303
         assert "✓ Yes" in text_of((await browser.get(gate)).text)
