@@ -172,8 +172,7 @@ def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) ->
         if "impact" in wanted:
             yield from _impacts(kind, server, landmarks)
         if "pushed" in wanted and kind == "neo4j":
-            single = [cause for cause in landmarks.causes.values() if len(cause.refs) == 1]
-            yield asyncio.run(pushed.row(store, max(single, key=lambda cause: cause.reaches)))
+            yield asyncio.run(pushed.row(store, landmarks.largest))
         if "exposure" in wanted:
             yield exposures(server, landmarks, targets.exposure)
         if "shapes" in wanted:

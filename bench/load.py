@@ -30,6 +30,11 @@ class Answers:
         """Requests a second."""
         return len(self.latencies) / self.seconds
 
+    @property
+    def median(self) -> float:
+        """Milliseconds within which half of the requests were answered."""
+        return self.percentile(0.5) * 1000
+
     def percentile(self, share: float) -> float:
         """The seconds within which this share of the requests was answered."""
         return sorted(self.latencies)[min(int(len(self.latencies) * share), len(self.latencies) - 1)]

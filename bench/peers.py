@@ -21,7 +21,7 @@ from neo4j import GraphDatabase
 from bench.load import Answers, ask
 from bench.processes import Server
 from bench.questions import CLIENTS, IMPACT, LOOKUP, ROUNDS
-from bench.registry import CACHE, SHARES, Landmarks
+from bench.registry import CACHE, Landmarks
 from descentd.graph.model.kinds import INFLUENCE, ROLE_NUMBER, Role
 
 SOURCES: Final = Path(__file__).with_name("neo4j_graphql")
@@ -113,17 +113,17 @@ def _installed() -> Path:
 
 def beside_neo4j(bolt: str, landmarks: Landmarks) -> Iterator[Comparison]:
     """Look-ups and impact over HTTP, of Descent and of `@neo4j/graphql` in turn, and plain Cypher."""
-    cause = _cause(landmarks)
+    cause = landmarks.largest.refs[0]
     with Server(bolt) as server:
         server.settle()
         ours = _lookups(server.url, LOOKUP, landmarks)
         impact = _impact(server, landmarks, cause)
     with Neo4jGraphQL(bolt) as peer:
         theirs = _lookups(peer.url, _THEIR_LOOKUP, landmarks)
-        count = _p50(ask(peer.url, _THEIR_IMPACT, [{"ref": cause}] * ROUNDS))
+        count = ask(peer.url, _THEIR_IMPACT, [{"ref": cause}] * ROUNDS).median
     name = "`@neo4j/graphql` 7"
     yield Comparison(f"look-up, {CLIENTS} clients", "Neo4j", ours[0].rate, name, theirs[0].rate, "/s")
-    yield Comparison("look-up, one client, p50", "Neo4j", _p50(ours[1]), name, _p50(theirs[1]))
+    yield Comparison("look-up, one client, p50", "Neo4j", ours[1].median, name, theirs[1].median)
     yield Comparison("impact: counts and first 100", "Neo4j", impact, f"{name}: one count", count)
     with GraphDatabase.driver(bolt, notifications_min_severity="OFF") as driver:
 
@@ -136,7 +136,7 @@ def beside_neo4j(bolt: str, landmarks: Landmarks) -> Iterator[Comparison]:
 
 def beside_sqlite(file: Path, landmarks: Landmarks) -> Iterator[Comparison]:
     """Impact over HTTP beside a recursive query in process, which counts and lists nothing."""
-    cause = _cause(landmarks)
+    cause = landmarks.largest.refs[0]
     with Server(f"sqlite:///{file}") as server:
         server.settle()
         impact = _impact(server, landmarks, cause)
@@ -150,12 +150,6 @@ def beside_sqlite(file: Path, landmarks: Landmarks) -> Iterator[Comparison]:
     yield Comparison("impact: counts and first 100", "SQLite", impact, "recursive SQL: counts", taken)
 
 
-def _cause(landmarks: Landmarks) -> str:
-    """The one record that reaches most."""
-    single = [landmarks.causes[str(share)] for share in SHARES if len(landmarks.causes[str(share)].refs) == 1]
-    return max(single, key=lambda cause: cause.reaches).refs[0]
-
-
 def _lookups(url: str, query: str, landmarks: Landmarks) -> tuple[Answers, Answers]:
     """Of 16 clients, and of one."""
     variables = [{"ref": ref} for ref in landmarks.versions]
@@ -167,11 +161,7 @@ def _impact(server: Server, landmarks: Landmarks, cause: str) -> float:
     # Each question names another leaf beside the cause, so that none is answered from what an earlier one found.
     variables = [{"of": [cause, leaf], "first": 100} for leaf in landmarks.leaves[: ROUNDS + 3]]
     ask(server.url, IMPACT, variables[:3])
-    return _p50(ask(server.url, IMPACT, variables[3:]))
-
-
-def _p50(answers: Answers) -> float:
-    return answers.percentile(0.5) * 1000
+    return ask(server.url, IMPACT, variables[3:]).median
 
 
 def _median(work: Callable[[], None]) -> float:

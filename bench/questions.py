@@ -65,7 +65,7 @@ def lookups(server: Server, landmarks: Landmarks, rate: float, late: float | Non
     if late is not None:
         yield Row("look-up, p95", answers.percentile(0.95) * 1000, "ms", late)
     one = ask(server.url, LOOKUP, variables[:300])
-    yield Row("look-up, one client, p50", _p50(one), "ms", alone)
+    yield Row("look-up, one client, p50", one.median, "ms", alone)
 
 
 def impacts(server: Server, landmarks: Landmarks, name: str, target: float, alone: float) -> Row:
@@ -73,7 +73,7 @@ def impacts(server: Server, landmarks: Landmarks, name: str, target: float, alon
     cause = landmarks.causes[name]
     answers, note = _impact(server, landmarks, cause, 100)
     note = f"walk alone {alone:.1f} ms; {note}"
-    return Row(f"impact, {cause.reaches:,} of {landmarks.records:,}", _p50(answers), "ms", target, note=note)
+    return Row(f"impact, {cause.reaches:,} of {landmarks.records:,}", answers.median, "ms", target, note=note)
 
 
 def shapes(server: Server, landmarks: Landmarks, targets: dict[str, float]) -> Iterator[Row]:
@@ -81,7 +81,7 @@ def shapes(server: Server, landmarks: Landmarks, targets: dict[str, float]) -> I
     for name, target in targets.items():
         cause = landmarks.causes[name]
         answers, note = _impact(server, landmarks, cause, 10)
-        yield Row(f"{name} of {cause.reaches:,}, first 10", _p50(answers), "ms", target, note=note)
+        yield Row(f"{name} of {cause.reaches:,}, first 10", answers.median, "ms", target, note=note)
 
 
 def _impact(server: Server, landmarks: Landmarks, cause: Cause, first: int) -> tuple[Answers, str]:
@@ -92,7 +92,7 @@ def _impact(server: Server, landmarks: Landmarks, cause: Cause, first: int) -> t
     if not cause.reaches - 1 <= total <= cause.reaches:
         raise RuntimeError(f"{cause.refs} reach {total} records by HTTP and {cause.reaches} in process.")
     again = ask(server.url, IMPACT, variables[-1:] * 10)
-    return answers, f"{cost:.1f} ms of processor; asked again {_p50(again):.1f} ms"
+    return answers, f"{cost:.1f} ms of processor; asked again {again.median:.1f} ms"
 
 
 def exposures(server: Server, landmarks: Landmarks, target: float) -> Row:
@@ -105,7 +105,7 @@ def exposures(server: Server, landmarks: Landmarks, target: float) -> Row:
     answers, cost = _timed(server, EXPOSURE, asked[:ROUNDS])
     counts = {c["verdict"]: c["count"] for c in answers.last["data"]["trainedOn"]["counts"]}
     note = f"{cost:.1f} ms of processor; " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    return Row(f"exposure over {landmarks.records:,}, first 100", _p50(answers), "ms", target, note=note)
+    return Row(f"exposure over {landmarks.records:,}, first 100", answers.median, "ms", target, note=note)
 
 
 def _timed(server: Server, query: str, variables: Sequence[dict[str, Any]]) -> tuple[Answers, float]:
@@ -114,10 +114,6 @@ def _timed(server: Server, query: str, variables: Sequence[dict[str, Any]]) -> t
     used = server.seconds_used
     answers = ask(server.url, query, variables[3:])
     return answers, (server.seconds_used - used) * 1000 / len(answers.latencies)
-
-
-def _p50(answers: Answers) -> float:
-    return answers.percentile(0.5) * 1000
 
 
 class Alone:

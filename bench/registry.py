@@ -56,6 +56,11 @@ class Landmarks:
     versions: list[str]
     """A sample of versions, for look-ups."""
 
+    @property
+    def largest(self) -> Cause:
+        """The one record that reaches most."""
+        return max((one for one in self.causes.values() if len(one.refs) == 1), key=lambda one: one.reaches)
+
 
 def prepare(size: int) -> Landmarks:
     """The landmarks of the registry of a size; its SQLite file is then at `path(size)`."""

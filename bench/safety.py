@@ -60,14 +60,14 @@ def rows(server: Server, erosion: float, gate: float) -> Iterator[Row]:
     first = ask(server.url, EROSION, [{"of": _ref(ANCESTORS)}])
     again = ask(server.url, EROSION, [{"of": _ref(ANCESTORS)}] * ROUNDS)
     found = len(again.last["data"]["erosion"]["findings"])
-    note = f"the first {first.percentile(0.5) * 1000:.0f} ms; {found} findings"
+    note = f"the first {first.median:.0f} ms; {found} findings"
     what = f"erosion, {ANCESTORS:,} ancestors × {METRICS} metrics"
-    yield Row(what, again.percentile(0.5) * 1000, "ms", erosion, note=note)
+    yield Row(what, again.median, "ms", erosion, note=note)
     asked: list[dict[str, Any]] = [{"of": _ref(GATED), "environment": "production"}] * ROUNDS
     ask(server.url, GATE, asked[:3])
     answers = ask(server.url, GATE, asked)
     note = answers.last["data"]["gate"]["outcome"] + "; the target is for the embedded store"
-    yield Row(f"gate, {GATED} ancestors, p50", answers.percentile(0.5) * 1000, "ms", gate, note=note)
+    yield Row(f"gate, {GATED} ancestors, p50", answers.median, "ms", gate, note=note)
 
 
 def _ref(number: int) -> str:

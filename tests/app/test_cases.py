@@ -24,23 +24,12 @@ from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.report import erosion
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
-from tests.conftest import SHARED
+from tests.app.conftest import found
 from tests.support.registries import opened
 from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
-OWN = Path(__file__).parents[1] / "support" / "cases"
 Problem = tuple[str, str | None]
-
-
-@pytest.fixture(params=["own", "shared"])
-def cases(request: pytest.FixtureRequest) -> Path:
-    """The folder of cases: ours, and the one beside the project."""
-    if request.param == "own":
-        return OWN
-    if not (SHARED / "cases").is_dir():
-        pytest.skip("there is no ../shared/cases beside the project, which this test reads")
-    return SHARED / "cases"
 
 
 @pytest.fixture
@@ -51,11 +40,6 @@ async def registry() -> AsyncIterator[Registry]:
 
 async def send(registry: Registry, file: Path) -> Registered:
     return await register(registry.committer, ManifestInput.read(load_manifest(file).content), "ana")
-
-
-def found(folder: Path, name: str) -> Path:
-    [file] = folder.glob(f"{name}-*")
-    return file
 
 
 async def refused(registry: Registry, file: Path) -> list[DescentError]:

@@ -11,25 +11,9 @@ import pytest
 
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
-from tests.conftest import SHARED
+from tests.app.conftest import found
 
 pytestmark = pytest.mark.anyio
-OWN = Path(__file__).parents[1] / "support" / "cases"
-
-
-@pytest.fixture(params=["own", "shared"])
-def cases(request: pytest.FixtureRequest) -> Path:
-    """The folder of cases: ours, and the one beside the project."""
-    if request.param == "own":
-        return OWN
-    if not (SHARED / "cases").is_dir():
-        pytest.skip("there is no ../shared/cases beside the project, which this test reads")
-    return SHARED / "cases"
-
-
-def found(folder: Path, name: str) -> Path:
-    [file] = folder.glob(f"{name}-*")
-    return file
 
 
 @asynccontextmanager

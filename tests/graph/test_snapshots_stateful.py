@@ -1,45 +1,33 @@
 """An index with restarts in between answers as one that never saw a snapshot, whatever is recorded in which order."""
 
-import asyncio
 import shutil
-from collections.abc import Awaitable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 
 from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.index.snapshot.check import check
 from descentd.graph.index.snapshot.index_snapshots import CONTENTS, IndexSnapshots
 from descentd.graph.store.sqlite.store import SQLiteStore
+from tests.support.contract.stateful import AsyncMachine
 from tests.support.effort import some_of
 from tests.support.histories import Histories
 from tests.support.snapshots import answers, filled, loaded
 
 pytestmark = pytest.mark.anyio
-Result = TypeVar("Result")
 
 
-class Machine(RuleBasedStateMachine):
+class Machine(AsyncMachine):
     """A registry whose server restarts, with snapshots that come, go, are damaged, or are of what is no more."""
 
     folder: Path
     numbers: Iterator[int]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._loop = asyncio.Runner()
-
-    def run(self, work: Awaitable[Result]) -> Result:
-        async def waiting() -> Result:
-            return await work
-
-        return self._loop.run(waiting())
 
     @initialize()
     def begin(self) -> None:

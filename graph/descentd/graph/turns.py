@@ -19,6 +19,8 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Final, ParamSpec, Self, TypeVar
 
+from typing_extensions import override
+
 from descentd.graph.work import WORK, FairQueue, Work
 
 T = TypeVar("T")
@@ -243,8 +245,8 @@ class _Stepped(Coroutine[Any, Any, T]):
         self._generation = generation
         self._waited = False
 
+    @override
     def send(self, value: Any) -> Any:
-        """See Coroutine."""
         work = self._work
         if self._generation is not None and self._generation != work.generation:
             return self._run(self._coroutine.throw, asyncio.CancelledError())
@@ -255,16 +257,16 @@ class _Stepped(Coroutine[Any, Any, T]):
         self._waited = False
         return self._run(self._coroutine.send, value)
 
+    @override
     def throw(self, *error: Any) -> Any:
-        """See Coroutine."""
         self._waited = False
         try:
             return self._run(self._coroutine.throw, *error)
         finally:
             error = ()  # the traceback of the error holds this frame: a circle, which lives until it is collected
 
+    @override
     def close(self) -> None:
-        """See Coroutine."""
         self._coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, T]:

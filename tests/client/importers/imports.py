@@ -15,6 +15,19 @@ SHARED = Path(__file__).parents[3].parent / "shared" / "data"
 """Real files of other tools; they are not part of this repository, and tests that need them say so."""
 
 
+RESULTS: dict[str, Any] = {
+    "results": {"arc_easy": {"acc": 0.5, "acc_stderr": 0.01}},
+    "versions": {"arc_easy": 0},
+    "config": {"model": "hf-causal", "model_args": "pretrained=org/frame,revision=step1", "num_fewshot": 0},
+}
+
+
+def results(revision: str, **metrics: Any) -> dict[str, Any]:
+    """Results of lm-evaluation-harness for a revision of a model."""
+    config = {**RESULTS["config"], "model_args": f"pretrained=org/frame,revision={revision}"}
+    return {**RESULTS, "config": config, "results": {"arc_easy": metrics or RESULTS["results"]["arc_easy"]}}
+
+
 def dry(*args: object) -> Result:
     """Run `descent import … --dry-run` without a registry."""
     return CliRunner().invoke(app, ["import", *map(str, args), "--dry-run"], env={"DESCENT_URL": "http://127.0.0.1:9"})

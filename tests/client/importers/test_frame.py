@@ -13,23 +13,11 @@ from descent.client import Client
 from descent.importers import FORMATS, importer
 from descent.importers.metrics import MetricTable, NotPlaced
 from descent.masking import MASK
-from tests.client.importers.imports import dry, entity, evaluations, imported, refusal, write
+from tests.client.importers.imports import RESULTS, dry, entity, evaluations, imported, refusal, results, write
 from tests.client.importers.mlflow_exports import export, logged_model, run
 from tests.client.importers.test_inspect import log as inspect_log
 from tests.client.registry import Registry
 from tests.support.server_process import ServerProcess
-
-RESULTS: dict[str, Any] = {
-    "results": {"arc_easy": {"acc": 0.5, "acc_stderr": 0.01}},
-    "versions": {"arc_easy": 0},
-    "config": {"model": "hf-causal", "model_args": "pretrained=org/frame,revision=step1", "num_fewshot": 0},
-}
-
-
-def results(revision: str, **metrics: Any) -> dict[str, Any]:
-    config = {**RESULTS["config"], "model_args": f"pretrained=org/frame,revision={revision}"}
-    return {**RESULTS, "config": config, "results": {"arc_easy": metrics or RESULTS["results"]["arc_easy"]}}
-
 
 # ---------------------------------------------------------------- running
 

@@ -3,26 +3,13 @@
 import gzip
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from descent.errors import NotImported
 from descent.importers.at import At
 from descent.importers.reading import inside, json_value, read_bytes, read_json, read_json_lines, yaml_value
-from tests.client.importers.imports import dry, write
-
-RESULTS: dict[str, Any] = {
-    "results": {"arc_easy": {"acc": 0.5, "acc_stderr": 0.01}},
-    "versions": {"arc_easy": 0},
-    "config": {"model": "hf-causal", "model_args": "pretrained=org/frame,revision=step1", "num_fewshot": 0},
-}
-
-
-def results(revision: str, **metrics: Any) -> dict[str, Any]:
-    config = {**RESULTS["config"], "model_args": f"pretrained=org/frame,revision={revision}"}
-    return {**RESULTS, "config": config, "results": {"arc_easy": metrics or RESULTS["results"]["arc_easy"]}}
-
+from tests.client.importers.imports import dry, results, write
 
 # ---------------------------------------------------------------- reading
 

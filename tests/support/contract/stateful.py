@@ -54,7 +54,23 @@ class Expected:
         return len(self.labels) + len(self.others) + sum(map(len, self.described.values()))
 
 
-class StoreMachine(RuleBasedStateMachine):
+class AsyncMachine(RuleBasedStateMachine):
+    """A state machine with an event loop of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loop = asyncio.Runner()
+
+    def run(self, work: Awaitable[Result]) -> Result:
+        """What comes of waiting for something."""
+
+        async def waiting() -> Result:
+            return await work
+
+        return self._loop.run(waiting())
+
+
+class StoreMachine(AsyncMachine):
     """Drives one store. A subclass says in `prepare` how to make one, open or not, on data that start out empty."""
 
     prepare: ClassVar[Callable[[], Callable[[], Store]]]
@@ -62,18 +78,9 @@ class StoreMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._loop = asyncio.Runner()
         self._expected = Expected()
         self._entries: list[Entry] = []
         self._sent: list[Manifest] = []
-
-    def run(self, work: Awaitable[Result]) -> Result:
-        """Wait for something of the store's."""
-
-        async def waiting() -> Result:
-            return await work
-
-        return self._loop.run(waiting())
 
     @initialize()
     def begin(self) -> None:

@@ -27,20 +27,25 @@ HEADERS: Final = {
 }
 
 
+def environment() -> Environment:
+    """The templates, which escape what they are given and refuse what is not defined."""
+    return Environment(
+        loader=PackageLoader("descentd.app.explorer"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
 class Rendering:
     """The templates, with what all of them may use: `t` for words, `address`, `static`, and filters for names."""
 
     def __init__(self, words: Words, static: StaticFiles) -> None:
         self.words = words
         self.static = static
-        self.environment = Environment(
-            loader=PackageLoader("descentd.app.explorer"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-        )
+        self.environment = environment()
         self.environment.globals |= {
             "t": words,
             "address": address,

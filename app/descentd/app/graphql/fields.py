@@ -12,6 +12,7 @@ from graphql import GraphQLField, GraphQLObjectType, GraphQLOutputType, Undefine
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from strawberry.execution.is_awaitable import optimized_is_awaitable
+from typing_extensions import override
 
 from descentd.app.graphql.concurrency import abandon, together
 from descentd.app.graphql.execution import Execution, FieldInfo
@@ -56,8 +57,8 @@ class ResolvedField(Field):
     alone = False
     """No other field of the operation runs at the same time, so that its resolver needs no task of its own."""
 
+    @override
     def start(self, execution: Execution, source: Any, path: Path | None) -> Any:
-        """See Field."""
         execution.count()
         at = Path(path, self.key, self.parent.name)
         resolver = self.resolver
@@ -113,8 +114,8 @@ class ReadField(ResolvedField):
 
     read: Read | None
 
+    @override
     def start(self, execution: Execution, source: Any, path: Path | None) -> Any:
-        """See Field."""
         if self.read is not None:
             try:
                 return self.read(source)

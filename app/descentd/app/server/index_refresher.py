@@ -45,12 +45,12 @@ class IndexRefresher:
 
     async def stop(self) -> None:
         """End it, and leave a snapshot for the next start if the log has grown since the last one."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        if self._task is not None and self._snapshots is not None and self._index is not None:
-            await self._renew(self._snapshots, self._index, ending=True)
+        if self._task is None or self._snapshots is None or self._index is None:
+            return
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+        await self._renew(self._snapshots, self._index, ending=True)
 
     async def _run(self, snapshots: IndexSnapshots, index: LineageIndex) -> None:
         while True:

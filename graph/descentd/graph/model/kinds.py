@@ -67,6 +67,8 @@ ACTS: Final = frozenset(KINDS[12:20])
 """Statements that hold who made them and when: POLICY, GATE_DECISION and so on to RETRACTION."""
 
 ENTITIES: Final = frozenset(KINDS[:6])
+VERSION: Final = frozenset({Kind.MODEL_VERSION})
+DATA: Final = frozenset({Kind.DATASET, Kind.PARTITION})
 INFLUENCE: Final = frozenset(ROLES[:8])
 """Roles along which what happened to the target touches the source. They are numbered 0 to 7."""
 

@@ -13,8 +13,6 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.manifest_index import ManifestIndex
 
-DATA: Final = frozenset({Kind.DATASET, Kind.PARTITION})
-VERSION: Final = frozenset({Kind.MODEL_VERSION})
 _SECTIONS: Final = [to_camel(section) for section in ManifestInput.model_fields]
 
 

@@ -7,9 +7,9 @@ from descentd.graph.inputs.datasets import DerivationInput
 from descentd.graph.inputs.versions import DisclosureInput
 from descentd.graph.model.errors import InvalidInput, UnknownReference
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import DATA, VERSION, Kind, Role
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder, as_set
+from descentd.graph.registration.builder import RecordBuilder, as_set
 from descentd.graph.store.base import Reads
 
 _SUBJECTS: Final = DATA | VERSION

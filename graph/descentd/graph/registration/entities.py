@@ -9,9 +9,9 @@ from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.inputs.versions import ModelVersionInput
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import DATA, VERSION, Kind
 from descentd.graph.model.records import Record
-from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder, Skipped, as_set
+from descentd.graph.registration.builder import RecordBuilder, Skipped, as_set
 from descentd.graph.registration.manifest_index import Item
 from descentd.graph.registration.version_numbers import VersionNumbers
 from descentd.graph.store.base import Reads

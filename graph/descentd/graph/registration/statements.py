@@ -11,9 +11,9 @@ from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileInput, TensorDigestsInput
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import DATA, VERSION, Kind, Role
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.registration.builder import DATA, VERSION, RecordBuilder
+from descentd.graph.registration.builder import RecordBuilder
 from descentd.graph.registration.manifest_index import items
 from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.retractions import NEWEST, retracted_ids

@@ -139,7 +139,7 @@ class _GatheredStore(GatheredReads):
         return getattr(self._store, name)
 
     async def find_by_prefix(self, prefix: str) -> Sequences:
-        """See Store."""
+        """The sequences of the records that have a key with this beginning, ascending; asked for once."""
 
         async def find() -> Sequences:
             return await self._store.find_by_prefix(prefix)

@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import Any
 
 from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.names import text
 from descentd.queries.difference.metric_rows import Row, rows
 from descentd.queries.evaluation.comparable import comparable
-from descentd.queries.evaluation.evaluations import VERSION
 from descentd.queries.evaluation.labels import LabelLookup, look_up_labels
 from descentd.queries.governance.profiles import profiles, wording
 from descentd.queries.lineage.ancestry import with_ancestors

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.records import Brief
 from descentd.graph.turns import in_thread
 from descentd.queries.erosion.assess import ALPHA, assess
@@ -15,7 +16,6 @@ from descentd.queries.erosion.span_changes import between, disclosures_of, intro
 from descentd.queries.erosion.summary import summary
 from descentd.queries.evaluation.comparable import Comparable, comparable
 from descentd.queries.evaluation.editions import CURRENT, FIRST
-from descentd.queries.evaluation.evaluations import VERSION
 from descentd.queries.evaluation.labels import LabelLookup, look_up_labels
 from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.lineage.builds import Change, builds_of

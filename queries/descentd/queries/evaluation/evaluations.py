@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import VERSION, Role
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
@@ -17,8 +17,6 @@ from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
 from descentd.queries.statistics.comparison import Result
 from descentd.queries.statistics.pooling import poolable
-
-VERSION = frozenset({Kind.MODEL_VERSION})
 
 
 async def evaluations(

@@ -175,7 +175,7 @@ def _result(given: Content, versions: Mapping[str, int]) -> Result:
 
 
 def pooled(evaluations: Sequence[Evaluation], metrics: Metrics, keys: Keys) -> Mapping[SeriesKey, Result]:
-    """See `EvaluationCache.pooled`."""
+    """What some evaluations of one version by one protocol come to, the newest last."""
     runs: defaultdict[tuple[str, Slice], list[Result]] = defaultdict(list)
     spelled: dict[tuple[str, Slice], tuple[str, Slice]] = {}
     for evaluation in evaluations:

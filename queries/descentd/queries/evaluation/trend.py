@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.names import text
 from descentd.graph.model.records import Brief
 from descentd.graph.turns import in_thread
 from descentd.queries.evaluation.comparable import comparable
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.evaluation.definitions import definitions
-from descentd.queries.evaluation.evaluations import VERSION
 from descentd.queries.evaluation.lines import Line, first_parents, lines
 from descentd.queries.evaluation.series import ExcludedResults, SeriesKey
 from descentd.queries.registry import Registry, about

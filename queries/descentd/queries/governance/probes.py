@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import VERSION, Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
@@ -18,8 +18,6 @@ from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import protocol_of, slice_of
 from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.registry import Registry
-
-_VERSION = frozenset({Kind.MODEL_VERSION})
 
 
 class ProbeStatus(StrEnum):
@@ -63,7 +61,7 @@ class Probes:
 async def probes(registry: Registry, ref: str, as_of: str | None = None) -> Probes:
     """The probes of a version, with their results; raises NotFound and InvalidInput."""
     upto = await registry.sequence(as_of)
-    return await probes_of(registry, await registry.find(ref, upto, _VERSION), upto)
+    return await probes_of(registry, await registry.find(ref, upto, VERSION), upto)
 
 
 async def probes_of(registry: Registry, version: Brief, upto: int, edition: int = CURRENT) -> Probes:

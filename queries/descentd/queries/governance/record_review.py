@@ -13,7 +13,7 @@ from descentd.graph.model import clock
 from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput, NotFound
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import VERSION, Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_one, perform, repeated, signed
@@ -27,7 +27,6 @@ from descentd.queries.registry import Registry
 from descentd.queries.retractions import retraction_of
 from descentd.queries.separation_of_duties import recorded_by
 
-_VERSION: Final = frozenset({Kind.MODEL_VERSION})
 _LASTS: Final = timedelta(days=90)
 
 
@@ -47,7 +46,7 @@ async def review(registry: Registry, given: ReviewInput, person: str) -> Reviewe
     GateBlocked for a version that is quarantined or decommissioned, and VersionConflict for a key of another act.
     """
     upto = await registry.sequence()
-    subject = await name_one(registry.store, given.subject, "subject", _VERSION)
+    subject = await name_one(registry.store, given.subject, "subject", VERSION)
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.REVIEW, person, content)
     if record is None:

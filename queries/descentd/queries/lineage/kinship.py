@@ -8,14 +8,13 @@ from enum import StrEnum
 from typing import Final
 
 from descentd.graph.model.derived import tensor_key
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import VERSION, Kind, Role
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
 
-_VERSION: Final = frozenset({Kind.MODEL_VERSION})
 _WARNED: Final = 3
 """Versions that a warning names."""
 _LEAST: Final = 0.01
@@ -67,7 +66,7 @@ async def kin(registry: Registry, of: str, first: int | None, after: str | None,
     Tensors are equal if their data has the same digest. Raises NotFound, and InvalidInput for what is no version.
     """
     asked = page(first, after, await registry.sequence(as_of), ["kin", of, as_of], keys=3)
-    version = await registry.find(of, asked.upto, _VERSION)
+    version = await registry.find(of, asked.upto, VERSION)
     tensors = await _tensors(registry, version.sequence, asked.upto)
     found = await _kin(registry, version.sequence, tensors, asked.upto)
     places = [(RELATIONS.index(one.relation), len(tensors) - one.shared, one.version.sequence) for one in found]

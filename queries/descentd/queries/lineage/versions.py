@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import DATA, VERSION, Kind
 from descentd.graph.model.names import digest, name, nfc
 from descentd.graph.model.reach import Direction, Sequences
 from descentd.graph.model.records import Brief
@@ -16,8 +16,6 @@ from descentd.queries.pages import Listed, page
 from descentd.queries.production.deployments import versions_serving
 from descentd.queries.registry import Registry, about, moment_of
 
-_DATA = frozenset({Kind.DATASET, Kind.PARTITION})
-_VERSION = frozenset({Kind.MODEL_VERSION})
 _CHUNK = 500
 """Versions whose documentation is looked at together."""
 
@@ -92,8 +90,8 @@ async def _conditions(
             key = f"artifact:{digest(wanted.artifact)}"
         yield await _held(registry, key)
     for field, ref, kinds in (
-        ("filter.derivedFrom", wanted.derived_from, _VERSION),
-        ("filter.trainedOn", wanted.trained_on, _DATA),
+        ("filter.derivedFrom", wanted.derived_from, VERSION),
+        ("filter.trainedOn", wanted.trained_on, DATA),
     ):
         if ref is not None:
             origin = await registry.find(ref, upto, kinds, field)

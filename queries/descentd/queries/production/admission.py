@@ -1,10 +1,8 @@
 """Admission: whether a version may serve in an environment; nothing is recorded."""
 
-from typing import Final
-
 from descentd.graph.model import clock
 from descentd.graph.model.errors import GateBlocked, InvalidInput
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import name
 from descentd.graph.model.records import Brief
@@ -16,8 +14,6 @@ from descentd.queries.production.deployments import promotion, versions_serving
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retraction_of
 
-_VERSION: Final = frozenset({Kind.MODEL_VERSION})
-
 
 async def check_admission(registry: Registry, of: str, environment: str, digest: str | None = None) -> Brief:
     """The version that `of` names, which may serve in an environment; `digest` is of the file that is to serve.
@@ -27,7 +23,7 @@ async def check_admission(registry: Registry, of: str, environment: str, digest:
     """
     environment = name(environment, "environment")
     upto = await registry.sequence()
-    version = await registry.find(of, upto, _VERSION, "of")
+    version = await registry.find(of, upto, VERSION, "of")
     await check_artifact(registry, version, digest)
     await check_promoted(registry, version, environment, upto)
     if version.sequence not in await versions_serving(registry, environment, upto, clock.now()):

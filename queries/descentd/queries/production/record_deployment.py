@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
 from descentd.graph.model.clock import check_past, timestamp
 from descentd.graph.model.errors import InvalidInput, NotFound
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import VERSION, Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Brief, Record
@@ -20,8 +19,6 @@ from descentd.queries.governance.profiles import profiles
 from descentd.queries.production.admission import check_artifact, check_gate, check_promoted
 from descentd.queries.production.deployments import Deployment, Timeline, at_place
 from descentd.queries.registry import Registry
-
-_VERSION: Final = frozenset({Kind.MODEL_VERSION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
     """
     if given.claimed is not None:
         check_past(given.since, "since")
-    subject = await name_one(registry.store, given.subject, "subject", _VERSION)
+    subject = await name_one(registry.store, given.subject, "subject", VERSION)
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.DEPLOYMENT, person, content)
     if record is None:

@@ -8,7 +8,7 @@ from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
 from descentd.graph.model.clock import check_past, timestamp
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import VERSION, Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import four_digit_year, instant
 from descentd.graph.model.records import Record
@@ -19,7 +19,6 @@ from descentd.queries.production.deployments import Deployment, at_place
 from descentd.queries.production.incidents import affected
 from descentd.queries.registry import Registry
 
-_VERSION: Final = frozenset({Kind.MODEL_VERSION})
 _INCIDENT: Final = frozenset({Kind.INCIDENT})
 
 
@@ -68,7 +67,7 @@ async def _matched(registry: Registry, given: IncidentInput, opened: str, upto: 
     """The version that an incident is about, its deployment, and its profile as of then, as far as there are any."""
     served = await _served(registry, given, instant(opened), upto)
     if given.subject is not None:
-        subject = await name_one(registry.store, given.subject, "subject", _VERSION)
+        subject = await name_one(registry.store, given.subject, "subject", VERSION)
     elif served is not None:
         subject = await registry.find(served.version, upto)
     else:

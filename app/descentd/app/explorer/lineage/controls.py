@@ -8,14 +8,14 @@ from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.parts import Seen
 from descentd.app.explorer.lineage.text import relation_words
 from descentd.app.explorer.lineage.view import DRAWN_KINDS, kinds_text, slice_text
-from descentd.graph.model.kinds import ENTITIES, Kind
+from descentd.graph.model.kinds import DATA, ENTITIES, VERSION, Kind
 from descentd.queries.lineage.selection.select import FARTHEST, KINDS
 from descentd.queries.overview.version_status import Status
 
 _KINDS: Final[Mapping[str, frozenset[Kind]]] = {
     "usual": KINDS,
-    "versions": frozenset({Kind.MODEL_VERSION}),
-    "data": frozenset({Kind.DATASET, Kind.PARTITION}),
+    "versions": VERSION,
+    "data": DATA,
     "entities": ENTITIES,
     "all": frozenset(DRAWN_KINDS),
 }

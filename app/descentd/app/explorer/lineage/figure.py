@@ -5,7 +5,6 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import JSONResponse, Response
 
 from descentd.app.explorer.layout.drawing import Drawing, Flow, draw
@@ -14,6 +13,7 @@ from descentd.app.explorer.layout.layers import Way
 from descentd.app.explorer.lineage.lines import lines_of
 from descentd.app.explorer.lineage.nodes import draft, finished
 from descentd.app.explorer.lineage.parts import MARKER, Figure, Seen
+from descentd.app.explorer.rendering import environment
 from descentd.graph.cache import Cache
 
 LARGE: Final = 1_500
@@ -22,14 +22,7 @@ ROOM: Final = 16 << 20
 """Bytes that kept drawings may occupy."""
 _NODE: Final = 400
 """About how many bytes a node or a line of a drawing takes."""
-_TEMPLATES: Final = Environment(
-    loader=PackageLoader("descentd.app.explorer"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    auto_reload=False,
-)
+_TEMPLATES: Final = environment()
 
 
 class Drawings:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from descentd.graph.inputs.acts import Decision
 from descentd.graph.model import clock
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.names import name
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.cel.sandbox import Allowance, in_turn
@@ -25,8 +25,6 @@ from descentd.queries.governance.reviews import latest_decisions, quorum, veto_s
 from descentd.queries.prose import conjunction
 from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.retractions import retraction_of
-
-VERSION = frozenset({Kind.MODEL_VERSION})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from descentd.graph.model.errors import GateBlocked, Unavailable
 from descentd.graph.model.identity import Content
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import VERSION, Kind, Role
 from descentd.graph.model.names import instant, name, rfc3339
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import perform
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.gate.context import EDITION
-from descentd.queries.governance.gate.decide import VERSION, Gate, RuleOutcome, evaluate
+from descentd.queries.governance.gate.decide import Gate, RuleOutcome, evaluate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.registry import Registry
 

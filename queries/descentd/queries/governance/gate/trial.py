@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from descentd.graph.model import clock
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import VERSION, Kind
 from descentd.graph.store.gathering import gathered
-from descentd.queries.governance.gate.decide import VERSION, Gate, evaluate
+from descentd.queries.governance.gate.decide import Gate, evaluate
 from descentd.queries.governance.policies import Policy
 from descentd.queries.pages import page
 from descentd.queries.registry import Registry

@@ -11,7 +11,7 @@ from typing import Final
 
 from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.errors import InvalidInput
-from descentd.graph.model.kinds import INFLUENCE, Kind, Role
+from descentd.graph.model.kinds import INFLUENCE, VERSION, Kind, Role
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.selection.beside import beside
@@ -208,9 +208,7 @@ class _Drawn:
             self.registry, datasets, Direction.ANCESTORS, self.upto, frozenset({Kind.PARTITION}), first
         )
         held = sorted({part for found in parts.values() for part in found.first})
-        learned = await beside(
-            self.registry, held, Direction.DESCENDANTS, self.upto, frozenset({Kind.MODEL_VERSION}), first
-        )
+        learned = await beside(self.registry, held, Direction.DESCENDANTS, self.upto, VERSION, first)
         for part in held:
             if learned[part].first:
                 self.places.setdefault(part, (Side.BESIDE, distance))
