@@ -37,6 +37,7 @@ from descent.commands import (
     production,
     proofs,
     push,
+    receive,
     records,
     trace,
     trend,
@@ -75,6 +76,7 @@ app.command()(catalogue.metrics)
 app.command()(catalogue.schema)
 app.command("import")(imports.import_)
 app.command()(push.push)
+app.command()(receive.receive)
 app.command()(records.search)
 app.command()(records.show)
 app.command()(models.models)

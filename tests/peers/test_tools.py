@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from descent.client import Client
+from tests.app.command_line import call
 from tests.client.importers.imports import entity, evaluations, imported
+from tests.client.test_receiving import receiving
 from tests.peers.other_tools import ROOT, SOURCES, installed, run
 from tests.support.server_process import ServerProcess
 
@@ -61,6 +63,29 @@ def test_logs_of_inspect(server: ServerProcess, tmp_path: Path) -> None:
     assert (pair["n01"], pair["n10"]) == (1, 5)
     assert found["clustered"]["clusters"] == 4
     assert imported(server, "inspect", tmp_path)["created"] == 0
+
+
+# ---------------------------------------------------------------- OpenLineage
+
+
+def test_events_of_the_client_of_openlineage_are_received(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/registry.db"
+    token = call("token", "create", "--store", store, "--person", "Ana", "--role", "registrar").stdout.strip()
+    with ServerProcess(store) as registry, receiving(registry.url, tmp_path / "journal", {}) as receiver:
+        address = receiver.url.removesuffix("/api/v1/lineage")
+        for _ in range(2):
+            run([installed("openlineage") / "python", SOURCES / "openlineage_events.py", address, token], tmp_path)
+        with Client(registry.url, token=token) as client:
+            [version] = client.model_versions()
+            found = client.entity(version["node"]["ref"])
+            lineage = {node["ref"] for node in client.lineage(found["ref"])["nodes"]}
+    assert found["recordedBy"] == "Ana"
+    assert found["code"]["commit"] == "5f0c1d2e3a4b5c6d7e8f90123456789abcdef012"
+    assert lineage >= {
+        "model:s3://models/credit-risk@0190a3c0-0000-7000-8000-000000000002",
+        "dataset:s3://lake/loans@0190a3c0-0000-7000-8000-000000000001",
+        "dataset:postgres://db:5432/raw@unstated",
+    }
 
 
 # ---------------------------------------------------------------- lm-evaluation-harness

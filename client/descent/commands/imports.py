@@ -10,7 +10,8 @@ from descent.options import Output, Session, Url
 
 if TYPE_CHECKING:
     from descent.importers.draft import Context
-    from descent.importers.runner import Outcome, Run
+    from descent.importers.registration import Outcome
+    from descent.importers.runner import Run
 
 TIMEOUT = 900.0
 """Seconds to wait for the answer to one transaction."""

@@ -9,7 +9,7 @@ it; that of an input what the last run before it wrote, as far as the events tel
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +24,9 @@ from descent.importers.reading import Sources, refused
 from descent.names import fault_in_name, fault_in_new_name
 
 _SUFFIXES: Final = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz")
+
+Earlier = Callable[[str, datetime | None], str | None]
+"""Returns the version that a dataset had at a moment, by runs that these events are not about; None if not known."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,13 @@ def convert(unit: Unit, context: Context) -> Draft:
     for file in unit.files:
         for event in read_events(file):
             events.add(event)
-    draft = Draft(unit.source)
-    _Lineage(events, draft, context).add_all()
+    return draft_of(events, unit.source, context)
+
+
+def draft_of(events: Events, source: str, context: Context, earlier: Earlier | None = None) -> Draft:
+    """Return the datasets and versions that events tell of; `earlier` knows what was written before them."""
+    draft = Draft(source)
+    _Lineage(events, draft, context, earlier).add_all()
     if events.unplaced_facets:
         names = ", ".join(f"{name} ({times})" for name, times in sorted(events.unplaced_facets.items()))
         draft.skip("facets", f"These have no place in the registry: {names}.")
@@ -102,10 +110,11 @@ def convert(unit: Unit, context: Context) -> Draft:
 class _Lineage:
     """The lineage of what the events of one transaction tell."""
 
-    def __init__(self, events: Events, draft: Draft, context: Context) -> None:
+    def __init__(self, events: Events, draft: Draft, context: Context, earlier: Earlier | None) -> None:
         self.events = events
         self.draft = draft
         self.context = context
+        self.earlier = earlier
         self.entries: dict[str, dict[str, Any]] = {}
         """What was written, by its reference."""
         self.writers = self._writers()
@@ -198,19 +207,15 @@ class _Lineage:
         if before and writers[before - 1][2] is run:  # it began and ended at one moment
             before -= 1
         if not before:
-            return UNSTATED
+            return (self.earlier and self.earlier(dataset.key, run.first)) or UNSTATED
         _, _, last = writers[before - 1]
-        return self._written_version(last, last.outputs[dataset.key])
-
-    @staticmethod
-    def _written_version(run: Run, dataset: Dataset) -> str:
-        return dataset.version or run.id or UNSTATED
+        return written_version(last, last.outputs[dataset.key])
 
     # ------------------------------------------------------------ records
 
     def _written(self, run: Run, dataset: Dataset) -> None:
         """Add what a run wrote, with what it is derived from."""
-        ref = self._ref(dataset, self._written_version(run, dataset))
+        ref = self._ref(dataset, written_version(run, dataset))
         sources = [self._mention(run, source) for source in run.inputs.values()]
         for one in dataset.sources():
             named = Dataset(key_of(one), one)
@@ -299,6 +304,11 @@ class _Lineage:
         entry |= _description(dataset, None)
         self.entries[ref] = entry
         self.draft.add("datasets", entry, dataset.at.place, f"{ref}{_from(sources, 'datasets')}")
+
+
+def written_version(run: Run, dataset: Dataset) -> str:
+    """Return the version of what a run wrote: as stated, else the run's id."""
+    return dataset.version or run.id or UNSTATED
 
 
 def _from(sources: list[str], section: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from descent.errors import NotImported
 from descent.importers.at import At
@@ -21,6 +21,7 @@ from descent.nodes import shorten
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@]*@")
 _PLACED: Final = {"version", "documentation", "dataSource", "datasetType", "columnLineage", "lineage", "symlinks"}
 """Facets of datasets of which something becomes a part of a record. (Symlinks: other names of the same data.)"""
+_OF_JOBS: Final = {"sourceCodeLocation", "jobType"}
 
 
 @dataclass(slots=True)
@@ -121,7 +122,7 @@ class Events:
             raise event.at("run", "runId").expected("the id of the run")
         run = self.runs.setdefault(identity or f"job {job}", Run(identity, job, event))
         run.job_facets |= event.at("job", "facets").mapping()
-        job_facets = event.at("job", "facets").mapping().keys() - {"sourceCodeLocation", "jobType"}
+        job_facets = event.at("job", "facets").mapping().keys() - _OF_JOBS
         self.unplaced_facets.update(f"{name} of a job" for name in job_facets)
         self.unplaced_facets.update(f"{name} of a run" for name in event.at("run", "facets").mapping())
         return run
@@ -139,6 +140,26 @@ class Events:
         for run in self.runs.values():
             found |= run.inputs.keys() | run.outputs.keys()
         return found
+
+
+def reduced(event: At) -> dict[str, Any]:
+    """Return an event with nothing but what becomes a part of a record: no facets of runs, statistics or columns."""
+    if event.at("dataset"):
+        return {"eventTime": event.value.get("eventTime"), "dataset": _reduced_dataset(event.at("dataset"))}
+    facets = event.at("job", "facets").mapping()
+    job = {"namespace": event.at("job", "namespace").value, "name": event.at("job", "name").value}
+    found = {name: event.value[name] for name in ("eventType", "eventTime") if event.value.get(name) is not None}
+    if event.at("run"):
+        found["run"] = {"runId": event.at("run", "runId").value}
+    for member in ("inputs", "outputs"):
+        found[member] = [_reduced_dataset(one) for one in event.at(member).items()]
+    return found | {"job": job | {"facets": {name: facets[name].value for name in sorted(_OF_JOBS & facets.keys())}}}
+
+
+def _reduced_dataset(at: At) -> dict[str, Any]:
+    facets = at.at("facets").mapping()
+    kept = {name: facets[name].value for name in sorted(_PLACED & facets.keys())}
+    return {"namespace": at.at("namespace").value, "name": at.at("name").value, "facets": kept}
 
 
 def key_of(at: At) -> str:
@@ -166,7 +187,7 @@ def read_events(path: Path) -> Iterator[At]:
     for root in roots:
         listed = root.at("events") if isinstance(root.at("events").value, list) else root  # as Marquez answers
         for event in listed.items() if isinstance(listed.value, list) else (root,):
-            _check(event)
+            check_event(event)
             yield event
 
 
@@ -180,7 +201,8 @@ def _roots(text: str, source: str) -> Iterator[At]:
         yield json_value(text, source)
 
 
-def _check(event: At) -> None:
+def check_event(event: At) -> None:
+    """Raise NotImported for what is not an event."""
     members = event.value
     if not isinstance(members, dict):
         raise event.expected("an event, a JSON object")
@@ -195,4 +217,14 @@ def _check(event: At) -> None:
     raise event.fault("This is not an event of OpenLineage: it has neither `job` nor `dataset`.")
 
 
-__all__ = ["Dataset", "Events", "NotImported", "Run", "key_of", "read_events", "without_credentials"]
+__all__ = [
+    "Dataset",
+    "Events",
+    "NotImported",
+    "Run",
+    "check_event",
+    "key_of",
+    "read_events",
+    "reduced",
+    "without_credentials",
+]

@@ -189,7 +189,7 @@ def json_value(text: str, source: str, line: int | None = None, place: str | Non
     try:
         return At(json.loads(text, object_pairs_hook=_members), (), source, line)
     except json.JSONDecodeError as error:
-        at_end = not text[error.pos :].strip()
+        at_end = not text[error.pos :].strip() or error.msg.startswith("Unterminated string")
         what = (
             "The file ends in the middle of the JSON" if at_end and text.strip() else f"This is not JSON: {error.msg}"
         )
