@@ -196,7 +196,16 @@ def test_the_card_prints_to_about_two_pages(rosa: Page, tmp_path: Path) -> None:
     rosa.emulate_media(media="print")
     assert not rosa.locator("header.top").is_visible()
     assert not rosa.get_by_role("button", name="Record the note").is_visible()
-    rosa.emulate_media(media="screen")
+    assert rosa.locator(".pairs code.on-paper").inner_text().startswith("sha256:")
+    assert not rosa.locator(".pairs code.on-screen").is_visible()
+    assert rosa.locator("footer .on-paper").inner_text().endswith(f" from {rosa.url}")
+    rosa.goto(f"/record/{FIRST}")
+    people = rosa.get_by_role("region", name="Who decided")
+    for media, width in (("print", 690), ("screen", 1280)):  # A4 has 690 pixels between margins of 14 mm
+        rosa.emulate_media(media=media)  # type: ignore[arg-type]
+        rosa.set_viewport_size({"width": width, "height": 900})
+        assert people.evaluate("one => one.scrollWidth <= one.clientWidth")
+    assert not rosa.locator(".on-paper").first.is_visible()
 
 
 def test_the_keyboard_gets_everywhere(rosa: Page) -> None:

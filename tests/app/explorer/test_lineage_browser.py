@@ -130,6 +130,18 @@ def test_it_fits_a_narrow_window(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
+@pytest.mark.parametrize("subject", [FIRST, SECOND, THIRD])
+def test_it_opens_at_its_subject(page: Page, subject: str) -> None:
+    page.set_viewport_size({"width": 480, "height": 800})
+    opened_at(page, f"{subject}?up=3&down=3&kind=MODEL_VERSION")
+    inside = """([...document.querySelectorAll('a[aria-current="true"] .body')].map(one => {
+        const node = one.getBoundingClientRect(), seen = one.closest('.scroll').getBoundingClientRect();
+        return node.left >= seen.left && node.right <= seen.right;
+    }))"""
+    assert page.locator(".scroll").evaluate("one => one.scrollWidth > one.clientWidth")
+    assert page.evaluate(inside) == [True]
+
+
 def test_it_prints_without_its_controls(page: Page) -> None:
     opened_at(page, f"{SECOND}?kind=MODEL_VERSION,DATASET,PARTITION,CODE")
     page.emulate_media(media="print")

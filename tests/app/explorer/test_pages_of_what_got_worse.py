@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from descentd.app.server.policy_files import read_policy
+from descentd.queries.governance.policies import register_policies
 from tests.app.explorer.visiting import tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -90,3 +92,20 @@ async def test_it_names_no_single_derivation_that_the_results_cannot_name(
         assert sentence in text_of((await visit.get(f"/record/model:m@{versions[-1]}")).text)
         trend = await visit.get(f"/trend/model:m@{versions[-1]}?metric=adversarial_accuracy")
         assert sentence in text_of(trend.text)
+
+
+async def test_a_version_and_its_gate_say_what_they_count() -> None:
+    """The card counts metrics and groups, the gate findings, of which one metric may have several."""
+    groups = ("north", "south", "east", "west", "centre")
+    async with visiting() as visit:
+        registered = chain([0.7, 0.6])
+        for evaluation in registered["evaluations"]:
+            [result] = evaluation["metrics"]
+            evaluation["metrics"] = [result | {"slice": [{"attribute": "region", "value": one}]} for one in groups]
+        await visit.register(**registered)
+        policy = "environment: production\nrules:\n  - name: no-erosion\n    expression: erosion.verdict != 'ERODED'\n"
+        await register_policies(visit.registry, [read_policy(policy, "production.yaml")])
+        card = text_of((await visit.get("/record/model:m@2")).text)
+        assert "and 2 more metrics or groups (" in card
+        gate = text_of((await visit.get("/gate/model:m@2?environment=production")).text)
+        assert "more findings)" in gate

@@ -106,3 +106,40 @@ def test_every_template_can_be_read() -> None:
     assert len(rendering.templates()) > len(PAGES)
     for name in rendering.templates():
         rendering.environment.get_template(name)
+
+
+def asked_by_nobody() -> Asked:
+    """A request without a registry, for what needs none."""
+    asked = Asked.__new__(Asked)
+    object.__setattr__(asked, "query", {})
+    object.__setattr__(asked, "words", Words.of())
+    return asked
+
+
+def test_the_colon_after_a_ref_is_no_part_of_its_link() -> None:
+    said = asked_by_nobody().sentence("model:m@1: worse than dataset:d@2#p: all.")
+    assert said == '<a href="/record/model:m@1">m 1</a>: worse than <a href="/record/dataset:d@2%23p">d 2, p</a>: all.'
+
+
+@pytest.mark.parametrize(
+    ("recorded", "shown"),
+    [
+        ("0 of 1 people said GO on what is known now.", "0 of 1 person said go on what is known now."),
+        ("1 of 2 people said GO; rita's GO no longer holds.", "1 of 2 people said go; rita's go no longer holds."),
+        ("rob said NO_GO for production: no GO is needed.", "rob said no-go for production: no go is needed."),
+        ("NO_GO for archive: it was retracted.", "No-go for archive: it was retracted."),
+        ("GOAL and model:GO@1 stay.", "GOAL and model:GO@1 stay."),
+    ],
+)
+def test_decisions_are_words_in_sentences(recorded: str, shown: str) -> None:
+    assert asked_by_nobody().decided(recorded) == shown
+
+
+def test_what_is_counted_is_named() -> None:
+    asked = asked_by_nobody()
+    summary = "Safety got worse along the ancestry: a, b, c and 3 more (33 questions were asked)."
+    assert "a, b, c and 3 more metrics or groups (33 questions" in asked.verdict(summary)
+    assert "c and 1 more metric or group (" in asked.verdict(summary.replace("3 more", "1 more"))
+    rule = "Erosion is ERODED (STEP_REGRESSION of a, STEP_REGRESSION of b, TRADE_OFF of a and 1,200 more)."
+    assert asked.plain(rule).endswith("loss for a gain elsewhere of a and 1,200 more findings).")
+    assert asked.plain("a is 1, b is 2 and 8 more") == "a is 1, b is 2 and 8 more"

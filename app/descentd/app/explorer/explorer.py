@@ -37,6 +37,7 @@ from descentd.app.http.errors import STATUS, Refusal, fault, problems, shaped
 from descentd.app.http.negotiation import accepted, accepts_gzip
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.settings import Settings
+from descentd.graph.model import clock
 from descentd.graph.model.errors import (
     DescentError,
     Internal,
@@ -155,6 +156,8 @@ class Explorer:
             "slider": None,
             "sent": None,
             "search": request.query_params.get("q", ""),
+            "answered": clock.now(),
+            "origin": self._public_url or str(request.base_url).rstrip("/"),
         }
         body = self.rendering.render(template, {**common, **values}).encode()
         return respond(request, body, "text/html; charset=utf-8", status)

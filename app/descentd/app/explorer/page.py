@@ -19,11 +19,15 @@ from descentd.graph.model.errors import DescentError
 from descentd.queries.pages import MOST
 from descentd.queries.registry import Registry
 
-_REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().]"
-"""A ref within a sentence, without spaces in its names."""
+_REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().:]"
+"""A ref within a sentence, without spaces in its names and without the full stop or colon that follows it."""
 
 
 _CODE: Final = re.compile(r"\b[Ee]rosion is [A-Z]+\b|\b[A-Z]+(?:_[A-Z]+)*\b|\bbadness\b")
+_DECISION: Final = re.compile(r"(^|\bsaid |\b[Nn]o |'s )(GO|NO_GO)\b")
+_ONE_OF: Final = re.compile(r"\bof 1 people said\b")
+_FINDINGS: Final = re.compile(r"(?<= and )([\d,]+) more(?=\))")
+_SERIES: Final = re.compile(r"(?<= and )([\d,]+) more(?= \()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,33 @@ class Asked:
             name = code[0].replace(" ", "_").lower()
             return self.words[f"plain.{name}"] if f"plain.{name}" in self.words else code[0]
 
-        said = _CODE.sub(in_words, text)
+        counted = _FINDINGS.sub(lambda more: self._more("finding", more), text) if "rosion is " in text else text
+        said = self.decided(_CODE.sub(in_words, counted))
         return said[:1].upper() + said[1:] if text[:1].isupper() else said
+
+    def decided(self, text: str) -> str:
+        """A sentence of ours about decisions, with words in place of GO and NO_GO, and `of 1 person` for one."""
+
+        def by_word(found: re.Match[str]) -> str:
+            word = self.words[f"said.{found[2]}"]
+            return f"{found[1]}{word}" if found[1] else word.capitalize()
+
+        return _ONE_OF.sub(self.words["said.of_one"], _DECISION.sub(by_word, text))
+
+    def verdict(self, text: str) -> str:
+        """The summary of an assessment, which says what it counts: a metric for a group once, however it got worse."""
+        return _SERIES.sub(lambda more: self._more("series", more), text, count=1)
+
+    def _more(self, what: str, found: re.Match[str]) -> str:
+        return str(self.words(f"more.{what}", n=int(found[1].replace(",", ""))))
 
     def named(self, text: str) -> str:
         """A sentence of ours with what records are called in place of refs, where it cannot lead to them."""
         return re.sub(_REF, lambda found: called_ref(found[0]), text)
+
+    def back(self) -> str | None:
+        """The address of the first rows of a list of which later ones are shown."""
+        return self.again(after=None) if "after" in self.query else None
 
     def again(self, **query: str | None) -> str:
         """The address of this page with another query; what is None is left out of it."""

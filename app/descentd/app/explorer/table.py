@@ -51,7 +51,8 @@ class Cell:
 class Table:
     """A table with a name that its CSV is asked for by; the caption is `table.NAME` in the catalogue.
 
-    total: how many rows there are, where not all of them are here; more: the address of the next rows.
+    total: how many rows there are, where not all of them are here; more: the address of the next rows; back: that of
+    the first, where others are here.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Table:
     rows: Sequence[Sequence[Cell]] = field(default=())
     total: int | None = None
     more: str | None = None
+    back: str | None = None
 
     def csv(self) -> str:
         """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet."""

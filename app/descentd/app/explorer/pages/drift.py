@@ -23,7 +23,7 @@ async def _show(asked: Asked) -> View:
     ]
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("version", "missing", "why")]
-    return View(asked.words("drift.title"), {}, [Table("drift", columns, rows, found.total, more)])
+    return View(asked.words("drift.title"), {}, [Table("drift", columns, rows, found.total, more, asked.back())])
 
 
 PAGE = Page("drift", "/drift", _show)

@@ -42,7 +42,7 @@ async def _show(asked: Asked) -> View:
         rows = [_row(asked, [group]) for group in found.items]
     else:
         rows = [_row(asked, groups) for groups in phenomena(found.items)]
-    table = Table("erosions", columns, rows, None, more)
+    table = Table("erosions", columns, rows, None, more, asked.back())
     return View(asked.words("erosions.title"), {**values, "total": found.total}, [table])
 
 

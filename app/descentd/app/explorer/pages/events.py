@@ -3,11 +3,12 @@
 from typing import Final
 
 from descentd.app.explorer.page import Asked
+from descentd.app.explorer.rendering import settings
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
-from descentd.queries.lineage.history import history
+from descentd.queries.lineage.history import Event, history
 from descentd.queries.pages import MOST
 
 _EVENTS: Final = 12
@@ -21,12 +22,22 @@ async def history_table(asked: Asked, brief: Brief) -> Table:
     rows = [
         (
             Cell(asked.words.moment(event.entry.recorded_at)),
-            Cell(event.summary, asked.to("record", event.entry.record.id)),
+            _what(asked, event),
             Cell(event.entry.recorded_by),
         )
         for event in events
     ]
     return Table("history", [Column(key) for key in ("when", "what", "person")], rows, found.total)
+
+
+def _what(asked: Asked, event: Event) -> Cell:
+    """What happened in a sentence; of an evaluation also the settings of its suite, by which several differ."""
+    record, sentence, note = event.entry.record, event.summary, ""
+    if record.kind is Kind.REVIEW:
+        sentence = asked.decided(sentence)
+    elif record.kind is Kind.EVALUATION and (given := record.content["suite"].get("config")):
+        note = settings(given)
+    return Cell(sentence, asked.to("record", record.id), note=note)
 
 
 async def notes_about(asked: Asked, brief: Brief) -> list[Entry]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from descentd.app.explorer.called import called
+from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.forms import filled_in
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.population import way
@@ -14,6 +14,7 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag
 from descentd.queries.lineage.impact import impact
+from descentd.queries.lineage.paths import Derivation
 from descentd.queries.pages import MOST
 from descentd.queries.production.deployments import deployments_by_record
 
@@ -33,15 +34,28 @@ async def _show(asked: Asked) -> View:
             Cell(called(one.record), asked.to("record", one.record.ref)),
             Cell(asked.words(f"kind.{one.record.kind}")),
             Cell(f"{one.distance:,}"),
-            Cell(way(one.via)),
+            Cell(way(one.via), note=_by_the_whole(asked, one.via)),
         )
         for one in found.items
     ]
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column("record"), Column("kind"), Column("steps", number=True), Column("how")]
-    tables = [await _deployed(asked, counts), Table("affected", columns, rows, found.total, more)]
+    tables = [await _deployed(asked, counts), Table("affected", columns, rows, found.total, more, asked.back())]
     values = {"brief": brief, "counts": counts, "actions": [one for one in FlagAction if one is not FlagAction.CLEAR]}
     return View(asked.words("impact.title", of=called(brief)), values, tables)
+
+
+def _by_the_whole(asked: Asked, via: Derivation) -> str:
+    """Where one part of a dataset comes from another by way of a whole dataset, which passes on all that it holds."""
+    for before, whole, after in zip(via, via[1:], via[2:], strict=False):
+        is_whole = whole.ref.startswith("dataset:") and not _is_part(whole.ref)
+        if is_whole and _is_part(before.ref) and _is_part(after.ref):
+            return str(asked.words("impact.whole", dataset=called_ref(whole.ref)))
+    return ""
+
+
+def _is_part(ref: str) -> bool:
+    return ref.startswith("dataset:") and "#" in ref
 
 
 async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:

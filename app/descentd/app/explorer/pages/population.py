@@ -60,7 +60,7 @@ async def _show(asked: Asked) -> View:
     }
     tables = [
         await _deployed(asked, population([(attribute, [value])]), there, places),
-        Table("learned", columns, rows, found.total, more),
+        Table("learned", columns, rows, found.total, more, asked.back()),
     ]
     return View(t("population.titled", attribute=attribute, value=value), values, tables)
 

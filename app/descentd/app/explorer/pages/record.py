@@ -43,7 +43,7 @@ async def _show(asked: Asked) -> View:
         "brief": brief,
         "entry": entry,
         "content": content,
-        "summary": summary(entry),
+        "summary": asked.decided(summary(entry)) if brief.kind is Kind.REVIEW else summary(entry),
         "facts": [*facts(asked, brief.kind, content, named), *_text(entry)],
         "status": await _status(asked, brief, entry),
         "gone": await retraction_of(asked.registry, brief, asked.upto),

@@ -37,7 +37,7 @@ def waiting_table(asked: Asked, name: str, found: list[Waiting], total: int, mor
                 t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people)),
                 note="" if one.documented else str(t("reviews.blocked")),
             ),
-            *([Cell("; ".join(one.lapsed))] if lapsed else ()),
+            *([Cell(asked.decided("; ".join(one.lapsed)))] if lapsed else ()),
             Cell(t("reviews.decide"), asked.to("gate", one.version.ref, environment=one.environment)),
         )
         for one in found

@@ -42,7 +42,7 @@ async def _show(asked: Asked) -> View | Response:
     ]
     newest = await _newest(asked, [one for one, _ in listed.items])
     more = asked.again(after=listed.items[-1][1]) if listed.more else None
-    table = Table("found", _COLUMNS, rows, listed.total, more)
+    table = Table("found", _COLUMNS, rows, listed.total, more, asked.back())
     values = {"text": text, "total": listed.total, "newest": newest, "worse": _worse(asked, text)}
     return View(asked.words("search.titled", text=text), values, [table])
 

@@ -1,0 +1,90 @@
+"""Lists of pages: where their headings lead, how they go on and back, and what their rows say beside the names."""
+
+import csv
+import html
+import io
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.app.explorer.visiting import Visit, text_of, visiting
+from tests.queries.governed import digest
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def registry() -> AsyncIterator[Visit]:
+    """A registry without any record."""
+    async with visiting() as visit:
+        yield visit
+
+
+async def test_headings_of_the_first_page_lead_to_their_lists(bank: Visit) -> None:
+    page = (await bank.get("/")).text
+    leads = re.findall(r'<h2><a href="([^"]+)">', page)
+    assert leads == ["/reviews", "/serving", "/incidents", "/erosions", "/drift"]
+
+
+async def test_long_lists_go_on_and_lead_back(registry: Visit) -> None:
+    web = {"name": "web", "version": "1", "partitions": [{"name": "train", "digest": digest(1)}]}
+    data = [{"ref": "dataset:web@1", "role": "TRAIN"}]
+    models = [{"name": "m", "version": str(number), "config": number, "trainedOn": data} for number in range(120)]
+    await registry.register(datasets=[web], models=[{**one, "config": {"seed": one["config"]}} for one in models])
+    for path in ("/record/dataset:web@1%23train", "/search?q=m"):
+        seen: list[str] = []
+        address = path
+        for shown in (50, 50, 20):
+            page = (await registry.get(address)).text
+            named = re.findall(r'<td class=""><a href="/record/(model:m@\d+)">', page)
+            assert len(named) == shown
+            seen += named
+            links = {text: html.unescape(href) for href, text in re.findall(r'<a href="([^"]+)">([^<]+)</a>', page)}
+            assert ("From the beginning" in links) == (address != path)
+            assert links.get("From the beginning", path) == path
+            address = links.get("More", "")
+        assert address == ""
+        assert len(set(seen)) == 120
+    wrong = await registry.get("/record/dataset:web@1%23train?after=-1")
+    assert wrong.status_code == 400
+
+
+async def test_evaluations_that_differ_by_settings_differ_in_the_history(registry: Visit) -> None:
+    model = {"name": "m", "version": "1", "config": {"a": 1}}
+    evaluations = [
+        {
+            "subject": "model:m@1",
+            "suite": {"name": "harness", "version": "1", "config": {"task": task}},
+            "metrics": [{"name": "accuracy", "value": 0.5, "n": 100}],
+        }
+        for task in ("piqa", "sciq")
+    ]
+    await registry.register(models=[model], evaluations=evaluations)
+    said = text_of((await registry.get("/record/model:m@1")).text).partition("What happened to it")[2]
+    assert "Evaluated with harness 1: accuracy 0.5. task piqa" in said
+    assert "Evaluated with harness 1: accuracy 0.5. task sciq" in said
+
+
+async def test_what_comes_by_way_of_a_whole_dataset_says_so(registry: Visit) -> None:
+    def data(name: str, first: int, derived: bool) -> dict[str, Any]:
+        parts = [
+            {
+                "name": part,
+                "digest": digest(first + number),
+                "derivedFrom": [{"ref": f"dataset:web@1#{part}", "relation": "FILTER"}] if derived else [],
+            }
+            for number, part in enumerate(("books", "code"))
+        ]
+        whole = [{"ref": "dataset:web@1", "relation": "FILTER"}] if derived else []
+        return {"name": name, "version": "1", "partitions": parts, "derivedFrom": whole}
+
+    await registry.register(datasets=[data("web", 1, derived=False)])
+    await registry.register(datasets=[data("clean", 3, derived=True)])
+    rows = csv.reader(io.StringIO((await registry.get("/impact/dataset:web@1%23books?format=csv&table=affected")).text))
+    how = {row[0]: row[3] for row in rows}
+    note = "(by way of the whole of web 1: which of its parts it came from is not recorded)"
+    assert note in how["clean 1, code"]
+    assert note not in how["clean 1, books"]
+    assert note not in how["clean 1"]
