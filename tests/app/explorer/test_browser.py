@@ -4,7 +4,7 @@ One server and one browser for all of the module; everybody signs in by a token,
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +17,7 @@ from descentd.app.explorer.catalogue import PAGES
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill
 from tests.app.tokens import new_token
+from tests.support.chromium import Chromium
 from tests.support.registries import opened, send
 from tests.support.server_process import ServerProcess
 
@@ -43,7 +44,6 @@ ADDRESSES = {
     "trend": [f"/trend/{THIRD}?metric=adversarial_accuracy"],
     "graphql": ["/graphql"],
 }
-ALL = [address for addresses in ADDRESSES.values() for address in addresses]
 PEOPLE = {"vera": "viewer", "rosa": "reviewer", "otto": "registrar"}
 
 
@@ -101,21 +101,26 @@ def server(store: str, secrets: dict[str, str], front_end: int) -> Iterator[Serv
 
 
 @pytest.fixture(scope="module")
-def contexts(browser: Browser, server: ServerProcess, secrets: dict[str, str]) -> Iterator[dict[str, BrowserContext]]:
-    """A signed-in browser for each of the people, which loads nothing but what this server sends."""
-    found = {}
-    for person, secret in secrets.items():
-        found[person] = browser.new_context(base_url=server.url)
-        page = found[person].new_page()
-        page.goto("/reviews")
-        assert "/sign-in" in page.url
-        page.get_by_label("Token").fill(secret)
-        page.get_by_role("button", name="Sign in with the token").click()
-        assert page.url == f"{server.url}/reviews"
-        page.close()
-    yield found
-    for context in found.values():
-        context.close()
+def prepare(server: ServerProcess, secrets: dict[str, str]) -> Callable[[Browser], dict[str, BrowserContext]]:
+    """A signed-in context for each of the people, which loads nothing but what this server sends."""
+    return lambda browser: {person: signed_in(browser, server, secret) for person, secret in secrets.items()}
+
+
+def signed_in(browser: Browser, server: ServerProcess, secret: str) -> BrowserContext:
+    context = browser.new_context(base_url=server.url)
+    page = context.new_page()
+    page.goto("/reviews")
+    assert "/sign-in" in page.url
+    page.get_by_label("Token").fill(secret)
+    page.get_by_role("button", name="Sign in with the token").click()
+    assert page.url == f"{server.url}/reviews"
+    page.close()
+    return context
+
+
+@pytest.fixture
+def contexts(chromium: Chromium[dict[str, BrowserContext]]) -> dict[str, BrowserContext]:
+    return chromium.running()[1]
 
 
 @pytest.fixture
@@ -144,13 +149,12 @@ def test_every_page_is_looked_at() -> None:
     assert {page.name for page in PAGES} == ADDRESSES.keys()
 
 
-@pytest.mark.parametrize("address", ALL)
+@pytest.mark.parametrize("address", [address for addresses in ADDRESSES.values() for address in addresses])
 def test_a_page_is_sound(rosa: Page, faults: list[str], address: str) -> None:
     answer = rosa.goto(address)
     assert answer is not None
     assert answer.status == 200
-    assert rosa.locator("h1").count() == 1
-    assert rosa.locator("main").count() == 1
+    assert [rosa.locator(one).count() for one in ("h1", "main")] == [1, 1]
     assert len(rosa.content()) < 100_000
     assert grave_findings(rosa) == []
     rosa.set_viewport_size({"width": 320, "height": 640})
@@ -215,8 +219,7 @@ def test_the_keyboard_gets_everywhere(rosa: Page) -> None:
     rosa.keyboard.press("Enter")
     assert rosa.evaluate("document.activeElement.id") == "main"
     rosa.keyboard.press("Tab")
-    width = rosa.evaluate("getComputedStyle(document.activeElement).outlineWidth")
-    assert width == "3px"
+    assert rosa.evaluate("getComputedStyle(document.activeElement).outlineWidth") == "3px"
 
 
 def test_without_script_everything_is_there(
