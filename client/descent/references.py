@@ -155,6 +155,7 @@ def _mentions(
         "notes",
         "disclosures",
         "tensorDigests",
+        "signatures",
     ):
         for position, statement in enumerate(content.get(name, ())):
             yield from _mentioned_in(statement, (name, position))

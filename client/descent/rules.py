@@ -19,7 +19,7 @@ _METRICS = (
     ("ClaimInput", "metric"),
 )
 _REFERENCES = ("ref", "subject", "data", "generatedBy")
-_SETS = ("slice", "population", "dependencies", "trainedOn", "artifacts", "tensors")
+_SETS = ("slice", "population", "dependencies", "trainedOn", "artifacts", "tensors", "files")
 # The kind of record that a reference must name, by its input and field
 _LEADS_TO = {
     ("ModelVersionInput", "parents"): "model",
@@ -35,6 +35,7 @@ _LEADS_TO = {
     ("PopulationStatementInput", "subject"): "dataset",
     ("DisclosureInput", "trainedOn"): "dataset",
     ("TensorDigestsInput", "subject"): "model",
+    ("SignatureInput", "subject"): "model",
     ("DisclosureInput", "generatedBy"): "model",
     ("PairedInput", "subject"): "model",
 }

@@ -61,6 +61,7 @@ WRITERS = {
     "notes": ALL,
     "disclosures": {"registrar"},
     "tensorDigests": {"registrar"},
+    "signatures": {"registrar"},
 }
 
 ALERT = {"title": "t", "severity": "LOW", "environment": "e", "endpoint": "p"}
@@ -137,6 +138,12 @@ def test_sections_by_role(section: str, role: AccessRole) -> None:
             "subject": "model:m@1",
             "artifact": "sha256:" + "0" * 64,
             "tensors": [{"name": "w", "digest": "sha256:" + "1" * 64, "size": 1024}],
+        },
+        "signatures": {
+            "subject": "model:m@1",
+            "files": [{"name": "w", "digest": "sha256:" + "1" * 64}],
+            "key": "sha256:" + "2" * 64,
+            "bundle": "sha256:" + "3" * 64,
         },
     }
     manifest = ManifestInput.read({section: [samples[section]]})

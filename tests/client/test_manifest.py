@@ -47,13 +47,13 @@ def test_the_example_is_the_same_from_json(shared: Path) -> None:
 
 
 BEYOND_THE_CONTRACT: dict[str, list[str]] = {
-    "ManifestInput": ["tensorDigests"],
+    "ManifestInput": ["tensorDigests", "signatures"],
     "CodeInput": ["diff"],
     "EvaluationInput": ["itemResults"],
     "ModelVersionInput": ["command"],
 }
 """Fields that have been added, which have to be optional."""
-ADDED_INPUTS = {"TensorDigestsInput", "TensorInput"}
+ADDED_INPUTS = {"SignatureInput", "SignedFileInput", "TensorDigestsInput", "TensorInput"}
 
 
 def test_the_schema_says_what_the_contract_says(shared: Path) -> None:

@@ -1,5 +1,6 @@
 """What MLflow, Inspect and lm-evaluation-harness themselves write today is imported, and agrees with what they say."""
 
+import hashlib
 import json
 import os
 import socket
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from descent.client import Client
 from tests.app.command_line import call
-from tests.client.importers.imports import entity, evaluations, imported
+from tests.client.importers.imports import entity, evaluations, imported, write
 from tests.client.test_receiving import receiving
 from tests.peers.other_tools import ROOT, SOURCES, installed, run
 from tests.support.server_process import ServerProcess
@@ -86,6 +89,32 @@ def test_events_of_the_client_of_openlineage_are_received(tmp_path: Path) -> Non
         "dataset:s3://lake/loans@0190a3c0-0000-7000-8000-000000000001",
         "dataset:postgres://db:5432/raw@unstated",
     }
+
+
+# ---------------------------------------------------------------- OpenSSF Model Signing
+
+
+def test_a_signature_of_model_signing_is_verified(server: ServerProcess, tmp_path: Path) -> None:
+    secret = ec.generate_private_key(ec.SECP384R1())
+    private = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    key = write(tmp_path / "key.pub", secret.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    weights, model = b"weights" * 1000, tmp_path / "model"
+    write(model / "weights.safetensors", weights)
+    write(model / "config.json", "{}")
+    run(
+        [
+            *(installed("model-signing") / "model_signing", "sign", "key", model),
+            *("--signature", model / "model.sig", "--private_key", write(tmp_path / "key.pem", private)),
+        ],
+        tmp_path,
+    )
+    digest = f"sha256:{hashlib.sha256(weights).hexdigest()}"
+    register(server, {"name": "signed", "version": "1", "artifacts": [{"uri": "s3://m/weights", "digest": digest}]})
+    command = ("model-signing", model, "--model", "signed@1", "--key", key)
+    assert imported(server, *command)["created"] == 1
+    write(model / "config.json", "{ }")
+    answer = imported(server, *command, exit_code=1)
+    assert "was changed after it was signed" in answer["imports"][0]["problems"][0]["message"]
 
 
 # ---------------------------------------------------------------- lm-evaluation-harness

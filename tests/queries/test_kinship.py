@@ -199,3 +199,19 @@ async def test_a_statement_is_found_again_by_its_record(registry: Registry) -> N
     [entry] = await registry.store.entries([(await registry.store.resolve([record.id]))[record.id].sequence])
     assert entry.record.content["artifact"] == digest(1001)
     assert (await verify(registry.store)).problem is None
+
+
+async def test_a_signature_covers_every_artifact(registry: Registry) -> None:
+    def signature(number: int, *digests: int) -> dict[str, Any]:
+        files = [{"name": f"file-{one}", "digest": digest(one)} for one in digests]
+        return {"subject": f"model:m@{number}", "files": files, "key": digest(1), "bundle": digest(2)}
+
+    bare = {"name": "bare", "version": "1"}
+    done = await send(registry, models=[version(1), bare], signatures=[signature(1, 1001, 5)])
+    assert len(done.created) == 3
+    again = await send(registry, signatures=[signature(1, 5, 1001)])
+    assert not again.created  # a set, in whatever order it is given
+    with pytest.raises(Invalid) as refused:
+        await send(registry, signatures=[signature(1, 5), signature(1, 1001) | {"subject": "model:bare@1"}])
+    assert [problem.field for problem in refused.value.problems] == ["signatures[0].files", "signatures[1].subject"]
+    assert (await verify(registry.store)).problem is None

@@ -9,7 +9,6 @@ from descent.importers import FORMATS, importer
 from descent.options import Output, Session, Url
 
 if TYPE_CHECKING:
-    from descent.importers.draft import Context
     from descent.importers.registration import Outcome
     from descent.importers.runner import Run
 
@@ -28,6 +27,10 @@ def import_(
     mapping: Annotated[
         str | None, typer.Option("--mapping", metavar="FILE", help="Further names of metrics and models, in YAML.")
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="FILE", help="The public key or certificate of the signer, for model-signing."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would become what.")] = False,
     url: Url = None,
     output: Output = None,
@@ -39,20 +42,15 @@ def import_(
     session = Session.of(context, url, output)
     if format not in FORMATS:
         raise typer.BadParameter(f'"{format}" is not one of {", ".join(FORMATS)}.', param_hint="FORMAT")
+    from descent.importers.mapping import context_of
     from descent.importers.runner import Run
 
-    chosen = _context(format, model, mapping)
+    chosen = context_of(format, model, mapping, key)
     if dry_run:
         _print(Run(importer(format), chosen), paths, session)
         return
     with session.client(TIMEOUT) as client:
         _print(Run(importer(format), chosen, client), paths, session)
-
-
-def _context(format: str, model: str | None, mapping: str | None) -> "Context":
-    from descent.importers.mapping import context_of
-
-    return context_of(format, model, mapping)
 
 
 def _print(run: "Run", paths: list[str], session: Session) -> None:

@@ -35,6 +35,7 @@ FORMATS: Final = {
     "cyclonedx": "cyclonedx",
     "helm": "helm",
     "dvc": "dvc",
+    "model-signing": "model_signing",
 }
 """The formats by their names on the command line, with the module of each."""
 

@@ -133,6 +133,8 @@ class Context:
     """From the mapping file: a model as the files write it, and NAME@VERSION."""
     datasets: Mapping[str, str] = field(default_factory=dict)
     """From the mapping file: a dataset as the files write it, and NAME@VERSION."""
+    key: str | None = None
+    """The file of --key, with which signatures are verified."""
     _about: str | None = None
 
     def subject(self, draft: Draft, name: At | None, version: str | None, *, otherwise: str | None = None) -> str:

@@ -14,15 +14,15 @@ from descent.names import fault_in_name, fault_in_new_name
 _SECTIONS: Final = ("models", "datasets", "metrics", *FORMATS)
 
 
-def context_of(format: str, model: str | None, mapping: str | None) -> Context:
+def context_of(format: str, model: str | None, mapping: str | None, key: str | None = None) -> Context:
     """Return the context for a format; raises NotImported if --model or the mapping file is invalid."""
     own = None if mapping is None else _mapping(Path(mapping))
     said = None if model is None else _model(model)
     if own is None:
-        return Context(MetricTable(format), said)
+        return Context(MetricTable(format), said, key=key)
     versions = {key: _version(given) for key, given in own.at("models").mapping().items()}
     datasets = {key: _version(given) for key, given in own.at("datasets").mapping().items()}
-    return Context(MetricTable(format, own), said, versions, datasets)
+    return Context(MetricTable(format, own), said, versions, datasets, key)
 
 
 def _mapping(path: Path) -> At:

@@ -27,6 +27,7 @@ STATEMENTS: Final = _INHERITED | {
     Kind.NOTE,
     Kind.FLAG,
     Kind.TENSOR_DIGESTS,
+    Kind.SIGNATURE,
 }
 """Kinds of statement about a version that the person who registered it does not retract where others made them."""
 

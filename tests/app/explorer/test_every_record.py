@@ -38,7 +38,18 @@ async def dropped_bias(visit: Visit) -> None:
     await visit.register(**content)
 
 
-@pytest.mark.parametrize("prepare", [golden, decided, dropped_bias])
+async def about_artifacts(visit: Visit) -> None:
+    """Statements about the file of a version: its tensors, and a signature."""
+    await fill(visit.registry)
+    file, ref = f"sha256:{'7' * 64}", "model:m@1"
+    await visit.register(
+        models=[{"name": "m", "version": "1", "artifacts": [{"uri": "s3://m", "digest": file}]}],
+        tensorDigests=[{"subject": ref, "artifact": file, "tensors": [{"name": "w", "digest": file, "size": 9}]}],
+        signatures=[{"subject": ref, "files": [{"name": "m", "digest": file}], "key": file, "bundle": file}],
+    )
+
+
+@pytest.mark.parametrize("prepare", [golden, decided, dropped_bias, about_artifacts])
 async def test_every_page_of_every_record_opens(prepare: Callable[[Visit], Awaitable[None]]) -> None:
     async with visiting() as visit:
         await prepare(visit)

@@ -145,6 +145,7 @@ SECTIONS: Final[Table] = {
     "notes": READERS,  # recorded as of whoever sends them
     "disclosures": frozenset({REGISTRAR}),
     "tensorDigests": frozenset({REGISTRAR}),
+    "signatures": frozenset({REGISTRAR}),
 }
 """The parts of a manifest."""
 

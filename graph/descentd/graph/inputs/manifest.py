@@ -12,6 +12,7 @@ from descentd.graph.inputs.versions import (
     DisclosureInput,
     ModelVersionInput,
     SafetyProfileStatementInput,
+    SignatureInput,
     TensorDigestsInput,
 )
 
@@ -48,3 +49,6 @@ class ManifestInput(Input):
 
     tensor_digests: tuple[TensorDigestsInput, ...] | None = None
     """Digests of the tensors in artifacts, by which kinship that nobody declared is found."""
+
+    signatures: tuple[SignatureInput, ...] | None = None
+    """Signatures over the files of versions, which whoever sends them has verified."""

@@ -311,3 +311,29 @@ class TensorDigestsInput(Input):
 
     tensors: Annotated[tuple[TensorInput, ...], checked(single("name")), Field(min_length=1)]
     """Its tensors; those that unrelated models share, such as all zeros, are left out."""
+
+
+class SignedFileInput(Input):
+    """A file that a signature covers."""
+
+    name: Value
+    """Its path in the folder of the model that was signed."""
+
+    digest: Digest
+    """Its SHA-256."""
+
+
+class SignatureInput(Input):
+    """A signature over the files of a version (OpenSSF Model Signing), which whoever sends it has verified."""
+
+    subject: Ref
+    """The version; the signature covers each of its artifacts."""
+
+    files: Annotated[tuple[SignedFileInput, ...], checked(single("name")), Field(min_length=1)]
+    """All files that were signed."""
+
+    key: Digest
+    """The key that it was verified with: SHA-256 of the public key (DER, SubjectPublicKeyInfo)."""
+
+    bundle: Digest
+    """SHA-256 of the file with the signature."""

@@ -165,6 +165,7 @@ _EDGES: Final = {
     Kind.VULNERABILITY: _vulnerability_edges,
     Kind.NOTE: _about_edges,
     Kind.TENSOR_DIGESTS: _about_edges,
+    Kind.SIGNATURE: _about_edges,
     Kind.DISCLOSURE: _disclosure_edges,
 }
 

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     RETRACTION = "RETRACTION"
     DISCLOSURE = "DISCLOSURE"
     TENSOR_DIGESTS = "TENSOR_DIGESTS"
+    SIGNATURE = "SIGNATURE"
 
 
 class Role(StrEnum):

@@ -18,6 +18,7 @@ from descentd.graph.inputs.versions import (
     DisclosureInput,
     ModelVersionInput,
     SafetyProfileStatementInput,
+    SignatureInput,
     TensorDigestsInput,
 )
 from descentd.graph.model.errors import Invalid
@@ -33,6 +34,7 @@ _SECTIONS: Final[Mapping[str, type[Input]]] = {
     "notes": NoteInput,
     "disclosures": DisclosureInput,
     "tensorDigests": TensorDigestsInput,
+    "signatures": SignatureInput,
 }
 """What each section of a manifest holds, by its wire name."""
 

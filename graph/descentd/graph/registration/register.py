@@ -22,7 +22,7 @@ from descentd.graph.registration.entry_rules import Rules, faults
 from descentd.graph.registration.manifest_index import ManifestIndex
 from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.registration.partial_manifest import partial_manifest
-from descentd.graph.registration.statements import Statements, TensorStatements, referred
+from descentd.graph.registration.statements import ArtifactStatements, Statements, referred
 from descentd.graph.registration.warnings import warnings
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
@@ -79,7 +79,7 @@ async def _build(manifest: ManifestInput, reads: Reads, scope: MetricScope, left
     await Entities(manifest, reads, builder).build(ordered)
     await Statements(reads, scope, builder).build(manifest)
     await Disclosures(reads, builder).build(manifest.disclosures or ())
-    await TensorStatements(reads, builder).build(manifest.tensor_digests or ())
+    await ArtifactStatements(reads, builder).build(manifest)
     return builder
 
 

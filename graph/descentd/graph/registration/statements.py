@@ -1,14 +1,14 @@
 """The records of a manifest's statements: an equal one adds nothing, a new one supersedes."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 from descentd.graph.inputs.datasets import PartitionInput
 from descentd.graph.inputs.evaluations import EvaluationInput, MetricValueInput, ProbeInput, VulnerabilityInput
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileInput, TensorDigestsInput
+from descentd.graph.inputs.versions import ModelVersionInput, SafetyProfileInput, SignatureInput, TensorDigestsInput
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import DATA, VERSION, Kind, Role
@@ -202,6 +202,7 @@ def referred(manifest: ManifestInput) -> Iterator[str]:
     """The refs in the statements of a manifest."""
     for about in (manifest.safety_profiles, manifest.populations, manifest.notes, manifest.tensor_digests):
         yield from (statement.subject for statement in about or ())
+    yield from (signature.subject for signature in manifest.signatures or ())
     for evaluation in manifest.evaluations or ():
         yield from filter(None, (evaluation.subject, evaluation.data))
         yield from (pair.subject for metric in evaluation.metrics for pair in metric.paired_with or ())
@@ -215,33 +216,42 @@ def referred(manifest: ManifestInput) -> Iterator[str]:
         yield from (data.ref for data in disclosure.trained_on or ())
 
 
-class TensorStatements:
+AboutArtifacts = TypeVar("AboutArtifacts", TensorDigestsInput, SignatureInput)
+
+
+class ArtifactStatements:
     """Builds the statements about artifacts of one manifest, once its entities are built."""
 
     def __init__(self, reads: Reads, builder: RecordBuilder) -> None:
         self._reads = reads
         self._builder = builder
 
-    async def build(self, statements: Sequence[TensorDigestsInput]) -> None:
+    async def build(self, manifest: ManifestInput) -> None:
         """Build them all; what is wrong is added to the builder's problems."""
+        await self._build("tensorDigests", Kind.TENSOR_DIGESTS, manifest.tensor_digests or (), _check_tensors)
+        await self._build("signatures", Kind.SIGNATURE, manifest.signatures or (), _check_signature)
+
+    async def _build(
+        self,
+        section: str,
+        kind: Kind,
+        statements: Sequence[AboutArtifacts],
+        check: Callable[[AboutArtifacts, Sequence[str], str], None],
+    ) -> None:
+        """Build those of one section; `check` raises InvalidInput where one does not fit the version's artifacts."""
         subjects: dict[int, Brief | Record] = {}
         for i, statement in enumerate(statements):
-            field = f"tensorDigests[{i}]"
+            field = f"{section}[{i}]"
             with self._builder.problem_at(field):
                 subjects[i] = self._builder.resolve(statement.subject, f"{field}.subject", VERSION)
         contents = await self._contents(list(subjects.values()))
         for i, subject in subjects.items():
-            field = f"tensorDigests[{i}]"
+            field = f"{section}[{i}]"
             with self._builder.problem_at(field):
                 held = [artifact["digest"] for artifact in contents[subject.id].get("artifacts", ())]
-                if statements[i].artifact not in held:
-                    raise InvalidInput(
-                        f"{statements[i].subject} has no artifact {statements[i].artifact}: give the digest of one of "
-                        "its files.",
-                        f"{field}.artifact",
-                    )
+                check(statements[i], held, field)
                 content = statements[i].content() | {"subject": subject.id}
-                self._builder.add(field, Record.of(Kind.TENSOR_DIGESTS, content))
+                self._builder.add(field, Record.of(kind, content))
 
     async def _contents(self, subjects: Sequence[Brief | Record]) -> dict[str, Content]:
         """The contents of versions by id, by one look-up for all that are registered already."""
@@ -249,3 +259,28 @@ class TensorStatements:
         registered = sorted({subject.sequence for subject in subjects if isinstance(subject, Brief)})
         entries = await self._reads.entries(registered) if registered else []
         return found | {entry.record.id: entry.record.content for entry in entries}
+
+
+def _check_tensors(statement: TensorDigestsInput, held: Sequence[str], field: str) -> None:
+    if statement.artifact not in held:
+        raise InvalidInput(
+            f"{statement.subject} has no artifact {statement.artifact}: give the digest of one of its files.",
+            f"{field}.artifact",
+        )
+
+
+def _check_signature(statement: SignatureInput, held: Sequence[str], field: str) -> None:
+    """A signature that leaves out a file of the version must not look as if it were one of the whole version."""
+    if not held:
+        raise InvalidInput(
+            f"{statement.subject} has no artifacts, so nothing of it can have been signed: register its files.",
+            f"{field}.subject",
+        )
+    signed = {file.digest for file in statement.files}
+    if left_out := [digest for digest in held if digest not in signed]:
+        more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        raise InvalidInput(
+            f"The signature does not cover the artifact {left_out[0]}{more} of {statement.subject}: sign the files "
+            "that were registered.",
+            f"{field}.files",
+        )

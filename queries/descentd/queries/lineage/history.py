@@ -140,5 +140,6 @@ _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.TENSOR_DIGESTS: lambda content: (
         f"Digests of {len(content['tensors'])} tensors of {content['artifact']} stated."
     ),
+    Kind.SIGNATURE: lambda content: f"Signature over {len(content['files'])} files verified with key {content['key']}.",
     Kind.NOTE: lambda content: f"Note by {content['author']}: {content['text']}",
 }

@@ -257,6 +257,7 @@ _FACTS: Final[Mapping[Kind, Sequence[tuple[str, Read]]]] = {
         ("supersedes", _record),
     ),
     Kind.TENSOR_DIGESTS: (("subject", _record), ("artifact", _text), ("tensors", _number_of)),
+    Kind.SIGNATURE: (("subject", _record), ("files", _number_of), ("key", _text), ("bundle", _text)),
 }
 
 

@@ -1,4 +1,4 @@
-"""Kinship: statements about the tensors in artifacts, and the versions that share some."""
+"""Statements about artifacts: their tensors, with the versions that share some, and signatures over them."""
 
 import strawberry
 from strawberry.types import Info
@@ -28,6 +28,40 @@ class TensorDigests(Record, kind=Kind.TENSOR_DIGESTS):
     @batched
     async def count(self, info: Info) -> Count:
         return Count(len((await self._content(info))["tensors"]))
+
+
+@strawberry.type(description="A file that a signature covers.")
+class SignedFile:
+    """Signed file."""
+
+    name: str = strawberry.field(description="Its path in the folder of the model that was signed.")
+    digest: Digest = strawberry.field(description="Its SHA-256.")
+
+
+@strawberry.type(
+    description="A signature over the files of a version (OpenSSF Model Signing), which whoever recorded it has "
+    "verified; it covers each of the version's artifacts."
+)
+class Signature(Record, kind=Kind.SIGNATURE):
+    """Statement about the artifacts of a version."""
+
+    @strawberry.field(description="All files that were signed.")
+    @batched
+    async def files(self, info: Info) -> list[SignedFile]:
+        files = (await self._content(info))["files"]
+        return [SignedFile(name=file["name"], digest=Digest(file["digest"])) for file in files]
+
+    @strawberry.field(
+        description="The key that it was verified with: SHA-256 of the public key (DER, SubjectPublicKeyInfo)."
+    )
+    @batched
+    async def key(self, info: Info) -> Digest:
+        return Digest((await self._content(info))["key"])
+
+    @strawberry.field(description="SHA-256 of the file with the signature.")
+    @batched
+    async def bundle(self, info: Info) -> Digest:
+        return Digest((await self._content(info))["bundle"])
 
 
 @strawberry.type(description="A version that shares tensors with the one that was asked about.")

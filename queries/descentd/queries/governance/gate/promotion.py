@@ -31,6 +31,7 @@ _IRRELEVANT: Final = frozenset(
         Kind.POPULATION,
         Kind.NOTE,
         Kind.TENSOR_DIGESTS,
+        Kind.SIGNATURE,
         Kind.GATE_DECISION,
         Kind.PROMOTION,
     }
