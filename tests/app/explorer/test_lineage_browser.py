@@ -15,6 +15,11 @@ from tests.support.server_process import ServerProcess
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 LEAVES = 1_600
+LONG = "up=3&down=3&kind=MODEL_VERSION"
+SUBJECT_IS_SEEN = """([...document.querySelectorAll('a[aria-current="true"] .body')].map(one => {
+    const node = one.getBoundingClientRect(), seen = one.closest('.scroll').getBoundingClientRect();
+    return node.left >= seen.left && node.right <= seen.right;
+}))"""
 
 
 @pytest.fixture(scope="module")
@@ -133,13 +138,20 @@ def test_it_fits_a_narrow_window(page: Page) -> None:
 @pytest.mark.parametrize("subject", [FIRST, SECOND, THIRD])
 def test_it_opens_at_its_subject(page: Page, subject: str) -> None:
     page.set_viewport_size({"width": 480, "height": 800})
-    opened_at(page, f"{subject}?up=3&down=3&kind=MODEL_VERSION")
-    inside = """([...document.querySelectorAll('a[aria-current="true"] .body')].map(one => {
-        const node = one.getBoundingClientRect(), seen = one.closest('.scroll').getBoundingClientRect();
-        return node.left >= seen.left && node.right <= seen.right;
-    }))"""
+    opened_at(page, f"{subject}?{LONG}")
     assert page.locator(".scroll").evaluate("one => one.scrollWidth > one.clientWidth")
-    assert page.evaluate(inside) == [True]
+    assert page.evaluate(SUBJECT_IS_SEEN) == [True]
+
+
+@pytest.mark.parametrize("subject", [FIRST, SECOND, THIRD])
+def test_it_opens_at_its_subject_without_a_script(browser: Browser, server: ServerProcess, subject: str) -> None:
+    with browser.new_context(base_url=server.url, java_script_enabled=False) as plain:
+        page = plain.new_page()
+        page.set_viewport_size({"width": 480, "height": 800})
+        page.goto(f"/lineage/{subject}?{LONG}")
+        assert page.locator(".scroll").evaluate("one => one.scrollWidth > one.clientWidth")
+        assert page.evaluate(SUBJECT_IS_SEEN) == [True]
+        assert page.evaluate("scrollY") == 0
 
 
 def test_it_prints_without_its_controls(page: Page) -> None:
