@@ -17,7 +17,7 @@ from descentd.app.explorer.catalogue import PAGES
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill
 from tests.app.tokens import new_token
-from tests.support.chromium import Chromium
+from tests.support.chromium import Chromium, close
 from tests.support.registries import opened, send
 from tests.support.server_process import ServerProcess
 
@@ -114,7 +114,7 @@ def signed_in(browser: Browser, server: ServerProcess, secret: str) -> BrowserCo
     page.get_by_label("Token").fill(secret)
     page.get_by_role("button", name="Sign in with the token").click()
     assert page.url == f"{server.url}/reviews"
-    page.close()
+    close(page)
     return context
 
 
@@ -142,7 +142,7 @@ def opened_page(context: BrowserContext, faults: list[str], server: ServerProces
 def rosa(contexts: dict[str, BrowserContext], faults: list[str], server: ServerProcess) -> Iterator[Page]:
     page = opened_page(contexts["rosa"], faults, server)
     yield page
-    page.close()
+    close(page)
 
 
 def test_every_page_is_looked_at() -> None:
@@ -247,7 +247,7 @@ def test_a_viewer_writes_notes_and_decides_nothing(
     assert page.locator("input[name=decision]").count() == 0
     page.goto(f"/impact/{LOANS}")
     assert page.get_by_text("Flagging needs the role reviewer.").is_visible()
-    page.close()
+    close(page)
     assert faults == []
 
 
@@ -284,7 +284,7 @@ def test_who_is_on_call_resolves_an_incident(
     page.get_by_label("How was it resolved?").fill("Reasons are sent again.")
     page.get_by_role("button", name="Resolve as otto").click()
     page.get_by_text("✓ Resolved").wait_for()
-    page.close()
+    close(page)
     assert faults == []
 
 

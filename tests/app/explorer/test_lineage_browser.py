@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
+from tests.support.chromium import close
 from tests.support.registries import opened, send
 from tests.support.server_process import ServerProcess
 
@@ -57,7 +58,7 @@ def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
     own = (f"{server.url}/", "blob:", "data:")
     made.on("request", lambda request: None if request.url.startswith(own) else faults.append(request.url))
     yield made
-    made.close()
+    close(made)
     assert not faults
 
 
