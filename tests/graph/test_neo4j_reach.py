@@ -112,6 +112,10 @@ async def test_members_are_all_of_one_kind(
         assert members.tolist() == sorted(record for record in expected if log[record - 1].kind is kind)
         everything = [sequence for sequence, noted in enumerate(log[:upto], 1) if noted.kind is kind]
         assert (await store.everything(upto, kind)).tolist() == everything
+    if direction is Direction.DESCENDANTS:
+        some = range(1, 1 + len(log) // 2)
+        each = await store.members_of_each(some, origins, upto, Kind.MODEL_VERSION)
+        assert each == topology_of(log).members_of_each(some, origins, upto, Kind.MODEL_VERSION)
 
 
 @slowly

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from typing_extensions import override
@@ -92,6 +93,13 @@ class LineageIndex(SupportsReach, SupportsNeighbours):
     ) -> Sequences:
         await self.catch_up(upto)
         return await in_thread(self._topology.members, origins, direction, upto, kind, avoiding=avoiding)
+
+    @override
+    async def members_of_each(
+        self, origins: Sequence[int], heads: Sequence[int], upto: int, kind: Kind
+    ) -> Mapping[int, AbstractSet[int]]:
+        await self.catch_up(upto)
+        return await in_thread(self._topology.members_of_each, origins, heads, upto, kind)
 
     @override
     async def everything(self, upto: int, kind: Kind) -> Sequences:

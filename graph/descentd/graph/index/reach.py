@@ -68,6 +68,11 @@ class Reach:
         """About how many bytes this occupies."""
         return self._listed.held + (0 if self._cited is None else self._walk.held + self._cited.held)
 
+    @property
+    def records(self) -> Integers:
+        """All that was reached, origins first."""
+        return self._listed.records
+
     def page(self, query: ReachQuery) -> ReachPage:
         """The page of what was reached that `query` asks for, and the counts over all."""
         depth, first, select = query.depth, query.first, _selection(query.kinds, query.within)

@@ -1,6 +1,7 @@
 """The topology: the influence graph of a registry in this process, extended by the tail of the log."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Final
@@ -13,6 +14,7 @@ from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.disclosures import DisclosedEdges, DisclosureLog, Disclosures
 from descentd.graph.index.edges import EdgeLog, Edges
 from descentd.graph.index.exposure import Documentation, Exposure, Lineage
+from descentd.graph.index.many_origins import reached_by_each
 from descentd.graph.index.path_counts import derivations
 from descentd.graph.index.populations import FactLog, Facts
 from descentd.graph.index.reach import Leads, Reach, find_origins, wanted
@@ -201,6 +203,22 @@ class Topology:
     ) -> Sequences:
         """All of one kind that `origins` reach; see `SupportsReach.members`."""
         return self._reach(origins, direction, upto, evidence=False, avoiding=avoiding).members(kind)
+
+    def members_of_each(
+        self, origins: Sequence[int], heads: Sequence[int], upto: int, kind: Kind
+    ) -> Mapping[int, AbstractSet[int]]:
+        """By origin, what it reaches of one kind among some heads and their ancestors."""
+        now, number = self._snapshot(upto), KIND_NUMBER[kind]
+        within = np.unique(self._reach(heads, Direction.ANCESTORS, upto, evidence=False).records)
+        starts = [
+            find_origins(now.influence, now.kinds, now.twins, [origin], Direction.DESCENDANTS, upto).keys()
+            for origin in origins
+        ]
+        found = reached_by_each(now.influence, now.twins, within, starts, upto)
+        return {
+            origin: {one for one in reached if now.kinds[one] == number}
+            for origin, reached in zip(origins, found, strict=True)
+        }
 
     def everything(self, upto: int, kind: Kind) -> Sequences:
         """All records of one kind, ascending."""

@@ -13,6 +13,7 @@ reached from `y`; a dataset's partitions are its ancestors at distance 1 by INCL
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol, runtime_checkable
@@ -291,6 +292,12 @@ class SupportsReach(Protocol):
         avoiding: frozenset[int] = frozenset(),
     ) -> Sequences:
         """All of one kind that `origins` reach by derivations that pass none of `avoiding` (nor a twin), ascending."""
+        ...
+
+    async def members_of_each(
+        self, origins: Sequence[int], heads: Sequence[int], upto: int, kind: Kind
+    ) -> Mapping[int, AbstractSet[int]]:
+        """By origin, what it reaches of one kind among `heads` and their ancestors."""
         ...
 
     async def everything(self, upto: int, kind: Kind) -> Sequences:

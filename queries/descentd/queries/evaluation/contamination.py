@@ -22,7 +22,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Contamination:
-    """`reached` holds, for each data that any of the versions may have learned from, all versions that did.
+    """`reached` holds, by data that a version or an ancestor of it may have learned from, those of them that did.
 
     `taught` is by data what it was made from, as far as they trained on that.
     """
@@ -49,18 +49,16 @@ async def contamination(registry: Registry, heads: Sequence[int], data: Collecti
     for link in await registry.store.links(sorted(data), {Role.INCLUDES}, inward=False):
         parts[link.source].append(link.target)
     suspects = [each for each in sorted(data) if each in learned or not learned.isdisjoint(parts.get(each, ()))]
-    found = {each: set(await _descendants(registry, [each], upto)) for each in suspects}
     taught = await teachers(registry, heads, data, learned, upto)
+    trained = sorted(set[int]().union(*(by.trained for by in taught.values())))
+    origins = [*suspects, *trained]
+    if not origins:
+        return Contamination({}, taught)
+    reached = await registry.walk.members_of_each(origins, heads, upto, Kind.MODEL_VERSION)
+    found = {each: set(reached[each]) for each in suspects}
     for each, by in taught.items():
-        trained = sorted(by.trained)
-        found.setdefault(each, set()).update(trained, await _descendants(registry, trained, upto))
+        found.setdefault(each, set()).update(by.trained, *(reached[version] for version in by.trained))
     return Contamination(found, taught)
-
-
-async def _descendants(registry: Registry, origins: Sequence[int], upto: int) -> list[int]:
-    members = await registry.walk.members(origins, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
-    found: list[int] = members.tolist()
-    return found
 
 
 async def derivations(registry: Registry, pairs: Collection[Pair], upto: int) -> Mapping[Pair, Derivation]:

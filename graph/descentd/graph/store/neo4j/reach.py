@@ -8,6 +8,7 @@ to each are sought. So that condition comes after the aggregation.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -184,6 +185,14 @@ class Neo4jReach(SupportsReach):
                 )
                 sequences += (await run(query, **given))[0][0]
         return np.sort(np.array(sequences, dtype=np.int64))
+
+    @override
+    async def members_of_each(
+        self, origins: Sequence[int], heads: Sequence[int], upto: int, kind: Kind
+    ) -> Mapping[int, AbstractSet[int]]:
+        above = {*heads, *(await self.members(heads, Direction.ANCESTORS, upto, kind)).tolist()}
+        found = [await self.members([origin], Direction.DESCENDANTS, upto, kind) for origin in origins]
+        return {origin: above.intersection(reached.tolist()) for origin, reached in zip(origins, found, strict=True)}
 
     @override
     async def everything(self, upto: int, kind: Kind) -> Sequences:
