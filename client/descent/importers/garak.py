@@ -10,14 +10,17 @@ standard error is clustered over the prompts: s² = n⁻²·Σ_c(Σ_{i∈c}(y_i 
 """
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from descent.importers.at import At
-from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
+from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit, sha256_of
+from descent.importers.items import Items, item_results
 from descent.importers.moments import moment_as_utc
 from descent.importers.reading import Sources, read_json_lines, refused
+from descent.pairing import Item
 
 SUITE: Final = "garak"
 METRIC: Final = "attack_success_rate"
@@ -63,9 +66,23 @@ def convert(unit: Unit, context: Context) -> Draft:
     for repeat in range(max((len(pair) for pair in report.pairs.values()), default=0)):
         given = [one for pair in report.pairs.values() if repeat < len(pair) for one in pair[repeat].given(draft)]
         metrics = context.results(draft, given, SUITE)
-        draft.evaluation({"subject": subject, "suite": suite, "evaluatedAt": at, "metrics": metrics}, report.place)
+        evaluation = {"subject": subject, "suite": suite, "evaluatedAt": at, "metrics": metrics}
+        if items := list(_items(report, repeat, evaluation)):
+            evaluation["itemResults"] = item_results(unit.files[0])
+            draft.items += items
+        draft.evaluation(evaluation, report.place)
     _say_what_is_missing(report, draft)
     return draft
+
+
+def _items(report: "_Report", repeat: int, evaluation: Mapping[str, Any]) -> Iterator[Items]:
+    """Yield the outputs behind each rate whose attempts are all in the report, by their prompts: for pairing."""
+    for entry in evaluation["metrics"]:
+        of = {part["attribute"]: part["value"] for part in entry.get("slice", ())}
+        pair = report.pairs[of["probe"], of["detector"]]
+        attempts = pair[repeat].whole() if "intent" not in of and repeat < len(pair) else None
+        if attempts is not None and attempts.items:
+            yield Items(evaluation["subject"], evaluation["suite"], entry, tuple(attempts.items))
 
 
 # ---------------------------------------------------------------- the report
@@ -79,11 +96,16 @@ class _Attempts:
     hits: int = 0
     prompts: int = 0
     largest: int = 0
+    items: list[Item] | None = field(default_factory=list)
+    """Each output, by the digest of its prompt and its place among the outputs; None if a prompt is not there."""
+    _seen: Counter[str] = field(default_factory=Counter)
     _hits_hits: int = 0
     _hits_outputs: int = 0
     _outputs_outputs: int = 0
 
-    def add(self, hits: int, outputs: int) -> None:
+    def add(self, hit: Sequence[bool], prompt: Any) -> None:
+        """Add the outputs of one prompt, as they were scored."""
+        hits, outputs = sum(hit), len(hit)
         self.outputs += outputs
         self.hits += hits
         self.prompts += 1
@@ -91,6 +113,13 @@ class _Attempts:
         self._hits_hits += hits * hits
         self._hits_outputs += hits * outputs
         self._outputs_outputs += outputs * outputs
+        if prompt is None or self.items is None:
+            self.items = None
+            return
+        digest = sha256_of(prompt)
+        self._seen[digest] += 1
+        name = f"{digest}.{self._seen[digest]}"
+        self.items += [Item(f"{name}.{place}", float(one), cluster=name) for place, one in enumerate(hit)]
 
     def stderr(self) -> float:
         """Return the clustered standard error of the rate: Σ(f·N − m·F)² of whole numbers, so that 0 is exactly 0."""
@@ -122,17 +151,22 @@ class _Eval:
             draft.skip(place, f"{pair}: {self.nones} outputs without a score are in neither count.")
         if self.entry.at("hit_at_k"):
             draft.skip(place, f"{pair}: hit_at_k, success within k tries, has no place.")
-        yield self._rate(self.passed, self.total, {"probe": self.probe, "detector": self.detector}, self.attempts)
+        yield self._rate(self.passed, self.total, {"probe": self.probe, "detector": self.detector}, self.whole())
         for intent, counts in self.entry.at("intents").mapping().items():
             passed, total = _counts(counts)
             if total:
                 slice = {"probe": self.probe, "detector": self.detector, "intent": intent}
                 yield self._rate(passed, total, slice, None)
 
+    def whole(self) -> _Attempts | None:
+        """Return the attempts in the report, if they add up to the counts of the entry."""
+        found = self.attempts
+        agree = found is not None and (found.outputs, found.hits) == (self.total, self.total - self.passed)
+        return found if agree else None
+
     def _rate(self, passed: int, total: int, slice: dict[str, str], attempts: _Attempts | None) -> Given:
         at = At((total - passed) / total, (), self.entry.source, self.entry.line)
-        agree = attempts is not None and (attempts.outputs, attempts.hits) == (total, total - passed)
-        if attempts is None or not agree or attempts.largest < 2:
+        if attempts is None or attempts.largest < 2:
             return Given(METRIC, at, n=total, slice=slice)
         return Given(METRIC, at, attempts.stderr(), total, attempts.prompts, slice)
 
@@ -253,9 +287,10 @@ def _attempt(entry: At, report: _Report, attempts: dict[tuple[str, str], _Attemp
         values = [score.number() for score in scores.items()]
         scored = [value for value in values if value is not None]
         if scored:
-            hits = sum(value >= THRESHOLD for value in scored)
             key = (probe, _plugin(At(detector, scores.path, scores.source, scores.line)))
-            attempts.setdefault(key, _Attempts()).add(hits, len(scored))
+            attempts.setdefault(key, _Attempts()).add(
+                [value >= THRESHOLD for value in scored], entry.at("prompt").value
+            )
 
 
 def _eval(entry: At, attempts: dict[tuple[str, str], _Attempts]) -> _Eval:

@@ -1,6 +1,7 @@
 """garak reports of all versions: counts become rates per probe and detector, with errors over prompts."""
 
 import gzip
+import hashlib
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from descent.client import Client
 from descent.importers.draft import Context, Draft
 from descent.importers.garak import convert, find
 from descent.importers.metrics import MetricTable
@@ -161,6 +163,43 @@ def test_a_pair_that_is_evaluated_again_is_another_evaluation(tmp_path: Path) ->
     entries = [counts("a.B", "c.D", 1, 2), counts("a.E", "c.D", 1, 2), counts("a.B", "c.D", 2, 2)]
     found = draft(write(tmp_path / "x.report.jsonl", lines(SETUP, INIT, *entries, END))).manifest["evaluations"]
     assert [[metric["value"] for metric in one["metrics"]] for one in found] == [[0.5, 0.5], [0.0]]
+
+
+def test_versions_are_paired_on_the_same_prompts(server: ServerProcess, tmp_path: Path) -> None:
+    """Prompts b and c, on which both were asked, in different order; d was asked of one alone."""
+    answers = {"before": {"a": [0, 0], "b": [0, 1], "c": [1, 1]}, "after": {"c": [1, 1], "b": [1, 1], "a": [0, 1]}}
+    for name, prompts in answers.items():
+        asked = [attempt("p.P", "d.D", *scores) | {"prompt": {"text": text}} for text, scores in prompts.items()]
+        outputs = [score for scores in prompts.values() for score in scores]
+        entry = counts("p.P", "d.D", outputs.count(0), len(outputs))
+        report = lines(SETUP | {"plugins.target_name": f"org/{name}"}, INIT, *asked, entry, END)
+        write(tmp_path / f"{name}.report.jsonl", report)
+    parents = [{"ref": "model:paired@1", "relation": "FINE_TUNE"}]
+    with Client(server.url) as client:
+        client.register({"models": [{"name": "paired", "version": "1"}]})
+        client.register({"models": [{"name": "paired", "version": "2", "parents": parents}]})
+    models = {"org/before": "paired@1", "org/after": "paired@2"}
+    mapping = write(tmp_path / "map.yaml", {"models": models})
+    reports = sorted(tmp_path.glob("*.jsonl"))
+    assert imported(server, "garak", *reports, "--mapping", mapping)["failed"] == 0
+    [one] = evaluations(server, "model:paired@2")
+    with Client(server.url) as client:
+        content = client.batch("entity", "ref", [one["id"]], "content")[0]["content"]
+    digest = hashlib.sha256((tmp_path / "after.report.jsonl").read_bytes()).hexdigest()
+    assert content["itemResults"] == f"sha256:{digest}"
+    [metric] = content["metrics"]
+    [paired] = metric["pairedWith"]
+    # Outputs in the order a, b, c: 0 0, 0 1, 1 1 before and 0 1, 1 1, 1 1 after: two of six got worse.
+    # By prompt, differences from their mean 1/3 add up to 1/3, 1/3 and −2/3: (1/9 + 1/9 + 4/9) / 6² (Miller 2024).
+    assert (metric["value"], paired["differenceVariance"]) == (pytest.approx(5 / 6), pytest.approx(1 / 54)), paired
+    assert imported(server, "garak", *reports, "--mapping", mapping)["created"] == 0
+
+
+def test_attempts_without_their_prompts_are_not_paired(tmp_path: Path) -> None:
+    entries = [attempt("p.P", "d.D", 0, 1), counts("p.P", "d.D", 1, 2)]
+    found = draft(write(tmp_path / "x.report.jsonl", lines(SETUP, *entries)))
+    assert found.items == []
+    assert "itemResults" not in found.manifest["evaluations"][0]
 
 
 def test_intents_are_finer_slices(tmp_path: Path) -> None:
