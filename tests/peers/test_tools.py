@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from descent.client import Client
 from tests.app.command_line import call
+from tests.client.exports.registered import exported
 from tests.client.importers.imports import entity, evaluations, imported, write
 from tests.client.test_receiving import receiving
 from tests.peers.other_tools import ROOT, SOURCES, installed, run
@@ -89,6 +90,46 @@ def test_events_of_the_client_of_openlineage_are_received(tmp_path: Path) -> Non
         "dataset:s3://lake/loans@0190a3c0-0000-7000-8000-000000000001",
         "dataset:postgres://db:5432/raw@unstated",
     }
+
+
+# ---------------------------------------------------------------- exported files
+
+
+def without_empty(value: Any) -> Any:
+    """Return a JSON value without members that are null or empty."""
+    if isinstance(value, dict):
+        return {key: without_empty(one) for key, one in value.items() if one not in (None, {}, [])}
+    return [without_empty(one) for one in value] if isinstance(value, list) else value
+
+
+def test_exported_events_are_those_that_openlineage_writes(server: ServerProcess, tmp_path: Path) -> None:
+    """Its classes refuse ids of runs and times that are none, and know the schema of each facet."""
+    code = {"repository": "https://git.example.org/x", "commit": "5f0c1d2e3a4b5c6d7e8f90123456789abcdef012"}
+    data = {"name": "made", "version": "1", "partitions": [{"name": "p", "digest": "sha256:" + "1" * 64}]}
+    learned = [{"ref": "dataset:made@1#p", "role": "TRAIN"}]
+    version = {"name": "exported", "version": "1", "code": code, "description": "For export.", "trainedOn": learned}
+    with Client(server.url) as client:
+        client.register({"datasets": [data], "models": [version]})
+    file = tmp_path / "events.ndjson"
+    exported(server, "openlineage", "--all", "-o", str(file))
+    again = run([installed("openlineage") / "python", SOURCES / "exported_files.py", "openlineage", file], tmp_path)
+    events = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert any("sourceCodeLocation" in event["job"].get("facets", {}) for event in events)
+    assert without_empty(json.loads(again)) == without_empty(events)
+
+
+def test_an_exported_card_is_read_by_the_hubs_library(server: ServerProcess, tmp_path: Path) -> None:
+    parents = [{"ref": "model:card-base@1", "relation": "FINE_TUNE"}]
+    metrics = [{"name": "accuracy", "value": 0.875, "n": 100}]
+    result = {"subject": "model:card@1", "suite": {"name": "mmlu", "version": "3"}, "metrics": metrics}
+    models = [{"name": "card-base", "version": "1"}, {"name": "card", "version": "1", "parents": parents}]
+    with Client(server.url) as client:
+        client.register({"models": models, "evaluations": [result]})
+    file = tmp_path / "README.md"
+    exported(server, "hf-card", "model:card@1", "-o", str(file))
+    python = installed("huggingface_hub") / "python"
+    said = json.loads(run([python, SOURCES / "exported_files.py", "hf-card", file], tmp_path))
+    assert said == {"base_model": ["card-base"], "datasets": None, "results": [["accuracy", 0.875, "3"]]}
 
 
 # ---------------------------------------------------------------- OpenSSF Model Signing

@@ -42,7 +42,7 @@ def _event(graph: Graph, node: Node, inputs: list[Node]) -> Json:
         facets["descent_config"] = _facet("urn:descent:facet:config:v1", parameters=config.get("parameters"))
     job: Json = {"namespace": _NAMESPACE, "name": f"make {_dataset_name(node)}"}
     if code := graph.part(node, "BUILT_FROM"):
-        source = _facet(f"{_FACETS}/1-0-1/SourceCodeLocationJobFacet.json#/$defs/SourceCodeLocationJobFacet")
+        source = _facet(f"{_FACETS}/1-1-0/SourceCodeLocationJobFacet.json#/$defs/SourceCodeLocationJobFacet")
         job["facets"] = {"sourceCodeLocation": source | {"type": "git", "url": code["repository"]}}
         job["facets"]["sourceCodeLocation"]["version"] = code["commit"]
     return {
@@ -61,7 +61,7 @@ def _dataset(node: Node) -> Json:
     kind = "MODEL" if node.kind == "MODEL_VERSION" else "TABLE"
     facets = {
         "datasetType": _facet(
-            f"{_FACETS}/1-0-0/DatasetTypeDatasetFacet.json#/$defs/DatasetTypeDatasetFacet", datasetType=kind
+            f"{_FACETS}/1-0-1/DatasetTypeDatasetFacet.json#/$defs/DatasetTypeDatasetFacet", datasetType=kind
         ),
         "version": _facet(
             f"{_FACETS}/1-0-1/DatasetVersionDatasetFacet.json#/$defs/DatasetVersionDatasetFacet",
