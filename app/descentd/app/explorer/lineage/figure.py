@@ -5,7 +5,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from descentd.app.explorer.layout.drawing import Drawing, Flow, draw
 from descentd.app.explorer.layout.grids import Size
@@ -16,8 +16,8 @@ from descentd.app.explorer.lineage.parts import MARKER, Figure, Seen
 from descentd.app.explorer.rendering import environment
 from descentd.graph.cache import Cache
 
-LARGE: Final = 1_500
-"""Nodes above which the page shows a canvas (see docs/performance.md for what that rests on)."""
+LARGE: Final = 750
+"""Nodes above which the page shows a canvas: see ADR 23 for what that rests on."""
 ROOM: Final = 16 << 20
 """Bytes that kept drawings may occupy."""
 _NODE: Final = 400
@@ -80,8 +80,11 @@ def picture(seen: Seen, drawn: Figure, name: str) -> Response:
     )
 
 
-def overview(seen: Seen, drawn: Figure) -> JSONResponse:
-    """Nodes as [x, y, width, height, style, text, address] and lines as [style, x, y, x, y, …], styles by number."""
+def overview(seen: Seen, drawn: Figure) -> dict[str, Any]:
+    """A figure in numbers, styles by number.
+
+    Nodes are [x, y, width, height, style, text, address, in words], lines [style, x, y, x, y, …].
+    """
     styles: dict[str, int] = {}
 
     def number(style: str) -> int:
@@ -101,13 +104,11 @@ def overview(seen: Seen, drawn: Figure) -> JSONResponse:
         for node in drawn.nodes
     ]
     lines = [[number(line.style), *(round(value) for value in line.points)] for line in drawn.lines]
-    return JSONResponse(
-        {
-            "width": drawn.width,
-            "height": drawn.height,
-            "right": seen.view.flow == "right",
-            "nodes": nodes,
-            "lines": lines,
-            "styles": list(styles),
-        }
-    )
+    return {
+        "width": drawn.width,
+        "height": drawn.height,
+        "right": seen.view.flow == "right",
+        "nodes": nodes,
+        "lines": lines,
+        "styles": list(styles),
+    }

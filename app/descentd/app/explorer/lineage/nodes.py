@@ -163,7 +163,7 @@ def _markers(member: Member, box: Box, seen: Seen) -> tuple[Marker, ...]:
         x = box.x + 6 if above else box.x + box.width - width - 6
         key = "lineage.show_above" if above else "lineage.show_below"
         says = seen.asked.words[key].format(n=f"{hidden:,}", name=member.brief.ref)
-        address = seen.view.opening(member.brief.sequence, direction).address
+        address = seen.openings.address(member.brief.sequence, direction)
         y = round(box.y + box.height - MARKER / 2, 1)
         found.append(Marker(round(x, 1), y, width, text, says, address, "above" if above else "below"))
     return tuple(found)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from descentd.app.explorer.layout.drawing import Box
-from descentd.app.explorer.lineage.view import View
+from descentd.app.explorer.lineage.view import Openings, View
 from descentd.app.explorer.page import Asked
 from descentd.queries.lineage.selection.folding import Folded
 from descentd.queries.lineage.selection.select import Selection
@@ -20,8 +20,8 @@ MARKER: Final = 20.0
 class Seen:
     """Everything that a figure shows: what is selected, after filters, and what is known of it.
 
-    hidden: how many records the filters hide; blamed: by derivation (parent, child), the metrics by which
-    safety got worse there, as far as the results can tell.
+    hidden: how many records the filters hide; blamed: by derivation (parent, child), the metrics by which safety got
+    worse there, as far as the results can tell; openings: the addresses of `view` that show more.
     """
 
     asked: Asked
@@ -32,6 +32,7 @@ class Seen:
     shifts: Shifts
     hidden: int
     blamed: Mapping[tuple[int, int], frozenset[str]]
+    openings: Openings
 
     def blame(self, pairs: Iterable[tuple[int, int]]) -> str:
         """In words, what got worse by some derivations; empty where nothing did."""

@@ -26,6 +26,10 @@ _OPENED: Final = re.compile(r"(\d{1,12})([ud])(\d{1,4})?")
 _UNFOLDED: Final = re.compile(r"(\d{1,12})(?:x(\d{1,4}))?")
 _LETTER: Final = {Direction.ANCESTORS: "u", Direction.DESCENDANTS: "d"}
 _LONGEST: Final = 200
+_ANY: Final = 999_999_999_999
+"""A number that stands for any record."""
+_NAMED: Final = 2
+"""How often an address that opens a record names it: as what is opened, and as what is selected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,22 @@ class View:
     def fields(self, *without: str) -> dict[str, str]:
         """The parameters that a form has to keep when it asks for `without` itself."""
         return {name: value for name, value in self.query.items() if name not in without}
+
+
+class Openings:
+    """The addresses of `View.opening` for each record of a drawing: they are alike but for the record."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._opened = {(one.record, one.direction) for one in view.choice.opened}
+        self._parts = {way: view.opening(_ANY, way).address.split(str(_ANY)) for way in Direction}
+
+    def address(self, record: int, direction: Direction) -> str:
+        """The address that shows more neighbours of a record."""
+        parts = self._parts[direction]
+        if (record, direction) in self._opened or len(parts) != _NAMED + 1:
+            return self._view.opening(record, direction).address
+        return str(record).join(parts)
 
 
 def kinds_text(kinds: Collection[Kind]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.layout.drawing import Flow
@@ -12,6 +12,7 @@ from descentd.app.explorer.lineage.controls import controls
 from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
 from descentd.app.explorer.lineage.figure import LARGE, Drawings, figure, overview, picture
 from descentd.app.explorer.lineage.parts import Seen
+from descentd.app.explorer.lineage.view import Openings
 from descentd.app.explorer.lineage.view import View as Drawn
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind
@@ -56,14 +57,14 @@ async def _show(asked: Asked) -> View | Response:
         case "svg":
             return picture(seen, drawn, f"lineage-{brief.id[7:15]}.svg")
         case "json":
-            return overview(seen, drawn)
+            return JSONResponse(overview(seen, drawn))
     table = every_derivation(seen) if asked.query.get("format") == "csv" else drawn_lines(seen)
     values: Mapping[str, Any] = {
         "brief": brief,
         "seen": seen,
         "view": view,
         "figure": drawn,
-        "large": len(drawn.nodes) > LARGE,
+        "large": overview(seen, drawn) if len(drawn.nodes) > LARGE else None,
         "controls": controls(seen),
         "inside": _inside(seen),
         "elsewhere": await _elsewhere(seen),
@@ -89,6 +90,7 @@ async def _seen(asked: Asked, view: Drawn) -> Seen:
         await _shifts(asked, view, left, status),
         len(selection.members) - len(left.members),
         _blamed(status),
+        Openings(view),
     )
 
 

@@ -1,20 +1,18 @@
-// The overview of a large lineage on a canvas: the places come from the server, here they are drawn, moved and enlarged.
+// The overview of a large lineage on a canvas: the places come with the page, here they are drawn, moved and enlarged.
 
 const REST = 120; // milliseconds without a move after which what was moved as an image is drawn anew
 const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
 const COLORS = ["--sheet", "--faint", "--ink", "--soft", "--line", "--bad", "--good", "--link"];
 
 export class Overview extends HTMLElement {
-  async connectedCallback() {
+  connectedCallback() {
     if (this.canvas) return;
     this.said = document.createElement("p");
     this.said.setAttribute("role", "status");
     this.said.textContent = this.dataset.working;
     this.append(this.said);
     try {
-      const answer = await fetch(this.dataset.from);
-      if (!answer.ok) throw new Error(answer.statusText);
-      this.begin(await answer.json());
+      this.begin(JSON.parse(this.querySelector("script").textContent));
       this.said.textContent = "";
     } catch {
       this.said.textContent = this.dataset.failed;
