@@ -8,7 +8,7 @@ import asyncio
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +122,7 @@ def _all(options: argparse.Namespace, wanted: set[str]) -> None:
         for size in options.records:
             print(f"\n{kind}, {size:,} records\n{HEADER}", flush=True)
             try:
-                for row in _measure(kind, size, wanted):
+                for row in _measure(kind, size, wanted, options.beside):
                     print(row.line(), flush=True)
             except NoNeo4jError as missing:
                 print(f"skipped, there is no Neo4j: {missing}")
@@ -133,6 +133,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--store", choices=("sqlite", "neo4j", "both"), default="sqlite")
     parser.add_argument("--records", type=int, nargs="+", default=[100_000], help="sizes of registries")
     parser.add_argument("--only", nargs="+", choices=ROWS, metavar="ROW", help="of " + ", ".join(ROWS))
+    parser.add_argument("--beside", nargs="+", default=[], metavar="WORDS", help="rows of `fairness` that contain them")
     parser.add_argument("--hub", action="store_true", help="two million versions on SQLite, made once and kept")
     parser.add_argument("--peers", action="store_true", help="what others offer, on the same records in the same run")
     parser.add_argument("--answers", type=int, default=1000, help="simulated answers a row of `simulation`")
@@ -145,7 +146,7 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _measure(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
+def _measure(kind: str, size: int, wanted: set[str], beside: Sequence[str]) -> Iterator[Row]:
     landmarks = prepare(size)
     with ExitStack() as stack:
         if wanted & set(ROWS[:8]):
@@ -155,8 +156,11 @@ def _measure(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
                 store = stack.enter_context(Database(CACHE / f"neo4j-{path(size).stem}")).uri
                 asyncio.run(_fill_once(store, landmarks))
             yield from _questions(kind, store, landmarks, wanted)
-    if "fairness" in wanted and kind == "sqlite":
-        yield from fairness.rows(landmarks)
+    if "fairness" in wanted:
+        if kind == "neo4j":
+            with Database(CACHE / f"neo4j-{path(size).stem}") as database:
+                asyncio.run(_fill_once(database.uri, landmarks))
+        yield from fairness.rows(kind, landmarks, beside)
     if wanted & set(ROWS[9:]):
         yield from _writing(kind, size, wanted)
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, takewhile
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,13 +42,22 @@ class Answers:
 
 
 def ask(
-    url: str, query: str, variables: Sequence[dict[str, Any]], clients: int = 1, token: str | None = None
+    url: str,
+    query: str,
+    variables: Sequence[dict[str, Any]],
+    clients: int = 1,
+    token: str | None = None,
+    seconds: float | None = None,
 ) -> Answers:
     """Send an operation with each of `variables`, spread over clients of which each waits for its answer.
 
+    With `seconds`, all of them again and again, until so many have passed.
+
     Raises RuntimeError where an answer is none.
     """
-    asked = json.dumps({"url": url, "query": query, "variables": variables, "clients": clients, "token": token})
+    asked = json.dumps(
+        {"url": url, "query": query, "variables": variables, "clients": clients, "token": token, "seconds": seconds}
+    )
     command = [sys.executable, "-m", "bench.load"]
     done = subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -86,8 +96,10 @@ async def _run(asked: dict[str, Any]) -> dict[str, Any]:
     parts = urlsplit(asked["url"])
     host, port = parts.hostname or "", parts.port or 80
     bodies = [json.dumps({"query": asked["query"], "variables": v}).encode() for v in asked["variables"]]
-    waiting, latencies = iter(bodies), list[float]()
+    latencies = list[float]()
     start = time.perf_counter()
+    end = None if asked["seconds"] is None else start + asked["seconds"]
+    waiting = iter(bodies) if end is None else takewhile(lambda _: time.perf_counter() < end, cycle(bodies))
     clients = [_Client(host, port, asked["token"]).run(host, port, waiting, latencies) for _ in range(asked["clients"])]
     answers = await asyncio.gather(*clients)
     seconds = time.perf_counter() - start

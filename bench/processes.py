@@ -19,11 +19,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 class Server:
     """`descentd serve` on a free port, with what it logs thrown away: a context manager, ready when it is entered."""
 
-    def __init__(self, store: str, *options: str) -> None:
+    def __init__(self, store: str, *options: str, watched: Path | None = None) -> None:
+        """`watched` is the file in which it notes how long its turns are."""
         self._command = [
             sys.executable,
             "-m",
-            "descentd.app",
+            *(["descentd.app"] if watched is None else ["bench.watched", str(watched)]),
             "serve",
             "--store",
             store,
