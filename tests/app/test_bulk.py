@@ -6,7 +6,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from descentd.app.http import strict_json
+from descentd.graph.model.errors import InvalidInput
 from tests.app.tiny import serving
 from tests.support.server_process import ServerProcess
 
@@ -128,3 +132,29 @@ def test_a_line_is_told_all_that_is_wrong_with_it(server: ServerProcess) -> None
     good, bad = [json.loads(line) for line in response.text.splitlines()]
     assert good == {"line": 1, "created": 1, "existing": 0}
     assert [error["field"] for error in bad["errors"]] == ["models[0].name", "notes[1].subject"]
+
+
+texts = st.text(st.characters(codec="utf-8"))
+values = st.recursive(
+    st.none() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    max_leaves=20,
+)
+
+
+@given(values, values, st.sampled_from([",", ", ", " ,", "\n,"]), st.sampled_from([":", ": ", " :", "\t:"]))
+def test_a_key_that_occurs_twice_is_seen_however_it_is_written(one: Any, other: Any, comma: str, colon: str) -> None:
+    first, second = json.dumps(one, ensure_ascii=False), json.dumps(other, ensure_ascii=False)
+    text = f'[{{"a"{colon}{first}{comma}"b":[]{comma}"a"{colon}{second}}}]'
+    with pytest.raises(InvalidInput, match="'a' occurs twice"):
+        strict_json.read(text.encode())
+
+
+@given(st.integers(), st.sampled_from(["{}", "[{}]", "[1,{}]", "[1, {}]", '{{"a":{}}}', '{{"a": {}}}', "[\n{}]"]))
+@example(2**64, "{}")
+@example(-(2**70), "[1.5,{}]")
+def test_integers_stay_integers(number: int, around: str) -> None:
+    text = around.format(number)
+    read = strict_json.read(text.encode())
+    assert read == json.loads(text)
+    assert "." not in repr(read).replace("1.5", "")

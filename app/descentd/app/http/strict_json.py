@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
+import orjson
+
 from descentd.graph.model import identity
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.turns import in_thread
@@ -15,6 +17,10 @@ DEEPEST: Final = identity.DEEPEST + 16
 
 _LARGE: Final = 64 * 1024
 """Bytes from which a body is read in a thread: a millisecond."""
+_SHAPE: Final = bytes.maketrans(b"123456789[,- \t\r\n", b"000000000:::::::")
+_LONG: Final = b":" + b"0" * 16
+"""What in the `_SHAPE` of a body may be an integer that orjson reads as a float."""
+_ABSENT: Final = object()
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -24,6 +30,9 @@ def read(body: bytes, what: str = "The request") -> Any:
     Raises InvalidInput for anything but UTF-8, for a byte order mark, duplicate keys, NaN, infinities and numbers that
     become one, lone surrogates, and nesting past `DEEPEST`.
     """
+    value = _quickly(body)
+    if value is not _ABSENT:
+        return value
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
@@ -44,6 +53,25 @@ def read(body: bytes, what: str = "The request") -> Any:
     if _SURROGATE.search(text):
         _check_surrogates(value, what)
     return value
+
+
+def _quickly(body: bytes) -> Any:
+    """What orjson reads, which is far faster; `_ABSENT` where that may differ, or where something is wrong.
+
+    Of a key that occurs twice it keeps one, so that what it writes again has fewer of them.
+    """
+    if body[:1] not in (b"{", b"["):
+        return _ABSENT
+    if body.count(b"[") + body.count(b"{") > DEEPEST or _LONG in body.translate(_SHAPE):
+        return _ABSENT
+    if b"\\" in body or b'" ' in body or b'"\t' in body or b'"\r' in body or b'"\n' in body:
+        return _ABSENT  # keys cannot be counted: they may be followed by a space, and texts may hold quotes
+    try:
+        value = orjson.loads(body)
+        same = orjson.dumps(value).count(b'":') == body.count(b'":')
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return _ABSENT
+    return value if same else _ABSENT
 
 
 async def read_in_turns(body: bytes, what: str = "The request") -> Any:
