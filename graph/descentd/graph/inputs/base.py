@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache
 from itertools import pairwise
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -25,6 +25,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
+from descentd.graph.inputs import plain
+from descentd.graph.inputs.plain import plain_validator
 from descentd.graph.model import names
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.identity import Content, canonical, check_depth
@@ -68,6 +70,10 @@ def _prose(given: str) -> str:
     return given
 
 
+_KEPT: Final = frozenset({str, int, float, bool, dict, list})
+"""What is in JSON as it is here; lists and objects are those of JSON values."""
+
+
 class AsSet(tuple[Any, ...]):
     """A set in canonical order; `places` are those that its elements had in the list that was given."""
 
@@ -79,9 +85,10 @@ def unique(given: Iterable[Any]) -> tuple[Any, ...]:
     items = tuple(given)
     if len(items) < 2:
         return items
-    places = sorted(range(len(items)), key=lambda place: (canonical(_plain(items[place])), place))
+    keys = [canonical(_plain(item)) for item in items]
+    places = sorted(range(len(items)), key=lambda place: (keys[place], place))
     for one, other in pairwise(places):
-        if items[one] == items[other]:
+        if keys[one] == keys[other] and items[one] == items[other]:
             raise InvalidInput(
                 f"This is given twice in what is a set, here and as element {one}: give it once.", f"[{other}]"
             )
@@ -128,18 +135,19 @@ def _plain(item: Any) -> Any:
     return item.content() if isinstance(item, Input) else item
 
 
-Name = Annotated[str, checked(names.name), Field(min_length=1)]
-Value = Annotated[str, checked(names.text), Field(min_length=1, max_length=1000)]
-Prose = Annotated[str, checked(_prose), Field(min_length=1)]
+Name = Annotated[str, checked(names.name), Field(min_length=1), plain.NAME]
+Value = Annotated[str, checked(names.text), Field(min_length=1, max_length=1000), plain.VALUE]
+Prose = Annotated[str, checked(_prose), Field(min_length=1), plain.PROSE]
 Description = Annotated[Prose | None, BeforeValidator(lambda given: None if given == "" else given)]
 """An optional text; an empty one is the same as none."""
-Ref = Annotated[str, checked(names.ref), WithJsonSchema({"type": "string", "format": "ref"})]
+Ref = Annotated[str, checked(names.ref), WithJsonSchema({"type": "string", "format": "ref"}), plain.REF]
 Digest = Annotated[
     str,
     checked(names.digest),
-    WithJsonSchema({"type": "string", "format": "digest", "pattern": "^sha256:[0-9a-f]{64}$"}),
+    WithJsonSchema({"type": "string", "format": "digest", "pattern": plain.DIGEST.pattern}),
+    plain.DIGEST,
 ]
-Id = Annotated[str, checked(names.digest), WithJsonSchema({"type": "string", "format": "id"})]
+Id = Annotated[str, checked(names.digest), WithJsonSchema({"type": "string", "format": "id"}), plain.DIGEST]
 DateTime = Annotated[
     str,
     checked(names.date_time),
@@ -165,12 +173,17 @@ class Input(BaseModel):
 
     def content(self) -> Content:
         """The input in wire names without what is absent; JSON values are kept as they are."""
-        given = self.__dict__
-        return {
-            wire: wire_content(value)
-            for field, wire in _wire_names(type(self))
-            if (value := given[field]) is not None and value != ()
-        }
+        given, found = self.__dict__, {}
+        for field, wire in _wire_names(type(self)):
+            value = given[field]
+            if value is None:
+                continue
+            kind = type(value)
+            if kind in _KEPT:
+                found[wire] = value
+            elif value != ():
+                found[wire] = [wire_content(item) for item in value] if kind is tuple else wire_content(value)
+        return found
 
     @classmethod
     def read(cls, given: object) -> Self:
@@ -178,6 +191,10 @@ class Input(BaseModel):
 
         Raises Invalid with up to 100 problems, each with its field.
         """
+        try:
+            return cast("Self", plain_validator(cls).validate_python(given))
+        except ValidationError:
+            pass  # which the exact checks say better
         try:
             return cls.model_validate(given)
         except ValidationError as error:
@@ -193,12 +210,12 @@ def _wire_names(kind: type[Input]) -> tuple[tuple[str, str], ...]:
 
 def wire_content(value: Any) -> Any:
     """A field's value as the JSON that content holds."""
-    if type(value) is str:  # which most are
+    if type(value) in _KEPT:  # as most are
         return value
-    if isinstance(value, tuple):
-        return [wire_content(item) for item in value]
     if isinstance(value, Input):
         return value.content()
+    if isinstance(value, tuple):
+        return [wire_content(item) for item in value]
     return value.value if isinstance(value, StrEnum) else value
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from descentd.graph.inputs import plain
 from descentd.graph.inputs.base import (
     LARGEST,
     Count,
@@ -48,7 +49,7 @@ def _metric_name(given: str) -> str:
     return names.name(given)
 
 
-MetricName = Annotated[str, checked(_metric_name), Field(min_length=1)]
+MetricName = Annotated[str, checked(_metric_name), Field(min_length=1), plain.NAME]
 
 
 class MetricDefinitionInput(Input):

@@ -1,0 +1,73 @@
+"""Plain texts are told without our checks, which must leave each of them as it is."""
+
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from descentd.graph.inputs.base import Digest, Id, Input, Name, Prose, Ref, Value
+from descentd.graph.inputs.evaluations import MetricName
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.inputs.plain import Plain
+from descentd.graph.model.errors import Invalid
+from tests.support.effort import some_of
+
+
+class Texts(Input):
+    """A text of each kind."""
+
+    name: Name | None = None
+    value: Value | None = None
+    prose: Prose | None = None
+    ref: Ref | None = None
+    digest: Digest | None = None
+    id: Id | None = None
+    metric: MetricName | None = None
+
+
+KINDS: dict[str, Any] = {"name": Name, "value": Value, "prose": Prose, "ref": Ref, "digest": Digest, "id": Id}
+KINDS["metric"] = MetricName
+FIELDS = sorted(KINDS)
+ANY = st.text(max_size=300)
+LIKELY = st.text(st.sampled_from("abAB09_-./@#: \t\n~!é²\u200d\u202e"), max_size=12)
+REFS = st.builds("{}:{}@{}{}".format, st.sampled_from(["model", "dataset", "metric"]), LIKELY, LIKELY, LIKELY)
+DIGESTS = st.from_regex(r"sha256:[0-9a-f]{62,66}\n?", fullmatch=True)
+LONG = st.builds(lambda text, n: text * n, st.sampled_from(["a", "a/", "é", " "]), st.integers(150, 1100))
+
+
+def read_exactly(given: dict[str, Any]) -> Input | list[tuple[str, str | None]]:
+    try:
+        return Texts.model_validate(given)
+    except ValueError:
+        return []
+
+
+def read(given: dict[str, Any]) -> Input | list[tuple[str, str | None]]:
+    try:
+        return Texts.read(given)
+    except Invalid:
+        return []
+
+
+@given(st.sampled_from(FIELDS), ANY | LIKELY | REFS | DIGESTS | LONG | st.from_regex(r"[0-9A-Za-z_./-]{1,20}"))
+@settings(max_examples=some_of(2000))
+def test_what_is_read_is_what_the_checks_make_of_it(field: str, text: str) -> None:
+    assert read({field: text}) == read_exactly({field: text})
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@given(data=st.data())
+def test_plain_texts_pass_the_checks_unchanged(field: str, data: st.DataObject) -> None:
+    [plain] = [part for part in KINDS[field].__metadata__ if isinstance(part, Plain)]
+    text = data.draw(st.from_regex(re.compile(plain.pattern, re.ASCII)))[: plain.longest]
+    if re.search(plain.pattern, text) and not text.endswith("\n"):  # `$` is before it in Python's patterns alone
+        assert getattr(Texts.model_validate({field: text}), field) == text
+
+
+@pytest.mark.parametrize("wrong", [1, None, [], True, 0.5, {"a": "b"}])
+def test_what_is_no_text_is_refused(wrong: object) -> None:
+    with pytest.raises(Invalid) as refused:
+        ManifestInput.read({"models": [{"name": wrong, "version": "1"}]})
+    assert [problem.field for problem in refused.value.problems] == ["models[0].name"]
