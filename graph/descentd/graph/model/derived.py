@@ -65,7 +65,10 @@ def edges_of(kind: Kind, content: Content) -> Iterator[Edge]:
 
 
 def _merged(edges: Iterable[Edge]) -> Iterator[Edge]:
-    ordered = sorted(edges, key=lambda edge: (edge.role, edge.target, edge.detail))
+    ordered = sorted(edges)
+    if len(ordered) == len({edge[:2] for edge in ordered}):
+        yield from ordered
+        return
     for (role, target), group in groupby(ordered, key=lambda edge: (edge.role, edge.target)):
         yield Edge(role, target, ",".join(dict.fromkeys(edge.detail for edge in group if edge.detail)))
 

@@ -4,9 +4,8 @@ An edge points from what was derived to what it came from. *Influence* runs agai
 Both enums are numbered by position wherever they are stored or held in arrays: append, never reorder.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Kind(StrEnum):
@@ -80,8 +79,7 @@ UNTRAINED: Final = frozenset({"MERGE", "QUANTIZE", "PRUNE", "EDIT"})
 """Relations to a parent by which a version comes about without learning from data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One edge as a record states it: `target` is a content id.
 
     `detail` holds the relations (DERIVED_FROM) or training roles (TRAINED_ON) in order, joined by commas: one pair of

@@ -1,6 +1,6 @@
 """The append-only log: one entry a record, consecutive sequence numbers from 1, hashed into a Merkle tree."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from descentd.graph.model.merkle import Frontier, leaf_hash
@@ -22,6 +22,7 @@ class Entry:
     record: Record
     recorded_at: int
     recorded_by: str
+    _hash: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -32,7 +33,11 @@ class Entry:
     @property
     def hash(self) -> bytes:
         """The leaf hash over the text."""
-        return leaf_hash(self.text.encode())
+        hash = self._hash
+        if hash is None:
+            hash = leaf_hash(self.text.encode())
+            object.__setattr__(self, "_hash", hash)
+        return hash
 
 
 @dataclass(frozen=True, slots=True)

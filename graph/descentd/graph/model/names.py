@@ -180,5 +180,7 @@ _WORD: Final = re.compile(r"\w+")
 
 def words(given: str) -> list[str]:
     """The words of a text as search compares them: folded, without accents, letters and digits only."""
+    if given.isascii():
+        return _WORD.findall(given.lower().replace("_", " "))
     folded = unicodedata.normalize("NFKD", given).casefold()
     return _WORD.findall("".join(c for c in folded if not unicodedata.combining(c)).replace("_", " "))

@@ -76,11 +76,6 @@ class RecordBuilder:
         """Where the manifest first mentions a record."""
         return next((field for field, record in self.mentions if record.id == id), None)
 
-    def distinct(self) -> list[Record]:
-        """The distinct records in order of first mention."""
-        ordered = sorted(self.mentions, key=lambda mention: position(mention[0]))
-        return list({record.id: record for _, record in ordered}.values())
-
 
 class _ProblemAt:
     """A context manager; a class, because there is one for every result of every evaluation."""
@@ -101,6 +96,12 @@ class _ProblemAt:
             error.field = error.field or self._field
             self._problems.append(error)
         return True
+
+
+def distinct(mentions: Iterable[tuple[str, Record]]) -> list[Record]:
+    """The distinct records in order of first mention."""
+    ordered = sorted(mentions, key=lambda mention: position(mention[0]))
+    return list({record.id: record for _, record in ordered}.values())
 
 
 def as_set(elements: Iterable[Any]) -> list[Any]:

@@ -5,7 +5,6 @@ are registered as one where nothing but the transaction could tell the differenc
 """
 
 import asyncio
-import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +20,8 @@ from descentd.graph.registration.statements import referred
 from descentd.graph.store.committer import Committer
 
 _MOST: Final = 500
+"""Records of manifests that are registered as one."""
 _SECTIONS: Final = ("datasets", "models", "evaluations", "notes")
-_PLACE: Final = re.compile(r"(\w+)\[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +52,27 @@ class Group:
         A name means what came before it, and a result that comes in a later transaction than the description of what
         was evaluated outdates it.
         """
-        entities = list(items(manifest))
-        defined = {item.name for item in entities}
-        named = {ref for item in entities for _, ref in item.refs} | set(referred(manifest))
-        size = len(entities) + len(manifest.evaluations or ()) + len(manifest.notes or ())
+        evaluations = manifest.evaluations or ()
+        entities = list(items(manifest)) if manifest.models or manifest.datasets else []
+        defined = [item.name for item in entities]
+        named = [ref for item in entities for _, ref in item.refs]
+        named += referred(manifest)
+        size = len(entities) + len(evaluations) + len(manifest.notes or ())
         joinable = _joinable(manifest, named)
-        described = self._described | set(_described(manifest, entities))
+        described = _described(manifest, entities)
         if self.manifests and (
             self.size + size > _MOST
             or not (self._open and joinable)
-            or defined & (self._defined | self._referred)
-            or any(_may_be_of(evaluation.subject, described) for evaluation in manifest.evaluations or ())
+            or not (self._defined.isdisjoint(defined) and self._referred.isdisjoint(defined))
+            or any(_may_be_of(one.subject, described | self._described) for one in evaluations)
         ):
             return False
         self.manifests.append(manifest)
         self.size += size
         self._open = joinable
-        self._defined |= defined
-        self._referred |= named
-        self._described = described
+        self._defined.update(defined)
+        self._referred.update(named)
+        self._described |= described
         return True
 
 
@@ -99,7 +100,7 @@ def _groups(manifests: Sequence[ManifestInput]) -> Iterator[Group]:
     yield group
 
 
-def _joinable(manifest: ManifestInput, named: set[str]) -> bool:
+def _joinable(manifest: ManifestInput, named: Sequence[str]) -> bool:
     """Whether a manifest means the same among others: it leaves no version open, and supersedes nothing."""
     others = (
         manifest.metrics
@@ -108,17 +109,15 @@ def _joinable(manifest: ManifestInput, named: set[str]) -> bool:
         or manifest.vulnerabilities
         or manifest.disclosures
     )
-    return (
-        not others
-        and all(model.version is not None for model in manifest.models or ())
-        and all("@" in name or name.startswith("sha256:") for name in named)
-    )
+    if others or None in [model.version for model in manifest.models or ()]:
+        return False
+    return not [name for name in named if "@" not in name and not name.startswith("sha256:")]
 
 
-def _described(manifest: ManifestInput, entities: Sequence[Item]) -> Iterator[str]:
+def _described(manifest: ManifestInput, entities: Sequence[Item]) -> set[str]:
     """The versions that get a profile by the way."""
-    described = {id(model) for model in manifest.models or () if model.safety_profile}
-    yield from (item.name for item in entities if id(item.definition) in described)
+    described = [model for model in manifest.models or () if model.safety_profile]
+    return {item.name for item in entities for model in described if item.definition is model}
 
 
 def _may_be_of(subject: str, described: set[str]) -> bool:
@@ -162,12 +161,14 @@ def _counts(written: Plan, starts: Mapping[str, Sequence[int]], number: int) -> 
     created, existing = [0] * number, [0] * number
     mentioned: defaultdict[str, set[int]] = defaultdict(set)
     for field_, record in written.mentions:
-        found = _PLACE.match(field_)
-        assert found is not None
-        section, index = found.groups()
-        mentioned[record.id].add(bisect_right(starts[section], int(index)) - 1)
+        section, _, rest = field_.partition("[")
+        index = int(rest.partition("]")[0])
+        mentioned[record.id].add(bisect_right(starts[section], index) - 1)
     for id, among in mentioned.items():
         for manifest in among:
-            first = id in written.registered.created and manifest == min(among)
-            (created if first else existing)[manifest] += 1
+            existing[manifest] += 1
+        if id in written.created:
+            first = min(among)
+            existing[first] -= 1
+            created[first] += 1
     return [Counts(*pair) for pair in zip(created, existing, strict=True)]

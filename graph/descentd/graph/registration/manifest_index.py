@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from typing import NamedTuple
 
 from descentd.graph.inputs.datasets import DatasetInput, PartitionInput
 from descentd.graph.inputs.manifest import ManifestInput
@@ -13,8 +13,7 @@ from descentd.graph.model.errors import Cycle, DescentError, InvalidInput, Versi
 Definition = DatasetInput | PartitionInput | ModelVersionInput
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """A dataset, partition or model version of the manifest.
 
     `name` is its label, or says where it stands while its version is not known. `refs` are what it was derived from,
@@ -66,10 +65,12 @@ class ManifestIndex:
 
     def __init__(self, manifest: ManifestInput, left_out: frozenset[str] = frozenset()) -> None:
         self._left_out = left_out
+        self.all = list(items(manifest))
+        """All that it defines, what it does twice as often."""
         self.items: dict[str, Item] = {}
         self.problems: list[DescentError] = []
         self._versions: defaultdict[str, list[str]] = defaultdict(list)
-        for item in items(manifest):
+        for item in self.all:
             other = self.items.setdefault(item.name, item)
             if other is not item and other.definition != item.definition:
                 self.problems.append(

@@ -5,7 +5,7 @@ than once, and only read.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.inputs.base import as_given
@@ -13,7 +13,7 @@ from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model import clock
 from descentd.graph.model.errors import Cycle, DescentError, Invalid, InvalidInput
 from descentd.graph.model.records import Record
-from descentd.graph.registration.builder import RecordBuilder, together
+from descentd.graph.registration.builder import RecordBuilder, distinct, together
 from descentd.graph.registration.conflicts import conflicts
 from descentd.graph.registration.cycles import check_cycles
 from descentd.graph.registration.disclosures import Disclosures
@@ -45,12 +45,12 @@ class Registered:
 class Plan:
     """What registering a manifest comes to over one state of the store.
 
-    `new` are the records to be added, each after what it refers to; `mentions` holds each record as often as the
-    manifest mentions it, with the field.
+    `new` are the records to be added, each after what it refers to, and `created` their ids; `mentions` holds each
+    record as often as the manifest mentions it, with the field.
     """
 
-    registered: Registered
     new: Sequence[Record]
+    created: frozenset[str]
     mentions: Sequence[tuple[str, Record]]
 
 
@@ -63,9 +63,7 @@ async def plan(manifest: ManifestInput, reads: Reads, left_out: Collection[str] 
     scope = await MetricScope.read(manifest, reads, frozenset(left_out))
     builder = await _build(manifest, reads, scope, frozenset(left_out))
     new = await _check(reads, builder, manifest, Rules(scope.definition, clock.now()))
-    created = frozenset(record.id for record in new)
-    registered = Registered(builder.distinct(), created, await warnings(reads, new))
-    return Plan(registered, new, builder.mentions)
+    return Plan(new, frozenset(record.id for record in new), builder.mentions)
 
 
 async def _build(manifest: ManifestInput, reads: Reads, scope: MetricScope, left_out: frozenset[str]) -> RecordBuilder:
@@ -77,7 +75,7 @@ async def _build(manifest: ManifestInput, reads: Reads, scope: MetricScope, left
             scope.check_definition(metric, f"metrics[{i}]", builder.problem_at)
             builder.add(f"metrics[{i}]", scope.defined[metric.name])
     await Entities(manifest, reads, builder).build(ordered)
-    await Statements(reads, scope, builder).build(manifest)
+    await Statements(reads, scope, index, builder).build(manifest)
     await Disclosures(reads, builder).build(manifest.disclosures or ())
     await ArtifactStatements(reads, builder).build(manifest)
     return builder
@@ -112,16 +110,33 @@ async def register(committer: Committer, manifest: ManifestInput, person: str) -
 
     Raises Invalid with every problem that was found, Cycle, and Unavailable.
     """
-    return (await write(committer, manifest, person)).registered
+    warned: Sequence[str] = ()
+
+    async def warn(reads: Reads, new: Sequence[Record]) -> None:
+        nonlocal warned
+        warned = await warnings(reads, new)
+
+    written = await write(committer, manifest, person, warn)
+    return Registered(distinct(written.mentions), written.created, warned)
 
 
-async def write(committer: Committer, manifest: ManifestInput, person: str) -> Plan:
-    """Register a manifest and return the plan that was written; raises as `register` does."""
+async def write(
+    committer: Committer,
+    manifest: ManifestInput,
+    person: str,
+    look: Callable[[Reads, Sequence[Record]], Awaitable[None]] | None = None,
+) -> Plan:
+    """Register a manifest and return the plan that was written; raises as `register` does.
+
+    `look` is called with the store as it is before that and with the records that are new.
+    """
     written: Plan | None = None
 
     async def draft(reads: Reads) -> Sequence[Record]:
         nonlocal written
         written = await plan(manifest, reads)
+        if look is not None:
+            await look(reads, written.new)
         return written.new
 
     await committer.submit(Proposal(draft, person))

@@ -14,7 +14,7 @@ from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import DATA, VERSION, Kind, Role
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.builder import RecordBuilder
-from descentd.graph.registration.manifest_index import items
+from descentd.graph.registration.manifest_index import ManifestIndex
 from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.retractions import NEWEST, retracted_ids
 from descentd.graph.store.base import Reads
@@ -50,14 +50,15 @@ class Recorded:
 class Statements:
     """Builds the statements of one manifest, once its entities are built."""
 
-    def __init__(self, reads: Reads, scope: MetricScope, builder: RecordBuilder) -> None:
+    def __init__(self, reads: Reads, scope: MetricScope, index: ManifestIndex, builder: RecordBuilder) -> None:
         self._reads = reads
         self._scope = scope
+        self._index = index
         self._builder = builder
 
     async def build(self, manifest: ManifestInput) -> None:
         """Build them all; what is wrong is added to the builder's problems."""
-        descriptions = [*self._embedded(manifest), *self._profiles(manifest), *self._populations(manifest)]
+        descriptions = [*self._embedded(), *self._profiles(manifest), *self._populations(manifest)]
         recorded = await self._recorded(descriptions)
         for description in descriptions:
             with self._builder.problem_at(description.field):
@@ -73,8 +74,8 @@ class Statements:
                 subject = self._builder.resolve(note.subject, f"notes[{i}].subject", _ANYTHING)
                 self._builder.add(f"notes[{i}]", Record.of(Kind.NOTE, note.content() | {"subject": subject.id}))
 
-    def _embedded(self, manifest: ManifestInput) -> Iterator[Description]:
-        for item in items(manifest):
+    def _embedded(self) -> Iterator[Description]:
+        for item in self._index.all:
             subject = self._builder.entities.get(item.name)
             if subject is None:
                 continue

@@ -7,7 +7,7 @@ labels and ids, edges, keys and words. Records are named by their log sequence, 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from descentd.graph.model.errors import DescentError, InvalidInput
 from descentd.graph.model.kinds import Edge, Role
@@ -18,8 +18,7 @@ from descentd.graph.store.journal import Journal
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """An edge between two records in the log; `source` was derived from, or says something about, `target`."""
 
     source: int

@@ -2,8 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
 
@@ -18,8 +17,7 @@ from descentd.graph.turns import each
 Located = TypeVar("Located", Brief, Entry)
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(NamedTuple):
     """An entry that is to be inserted, with its edges by sequence."""
 
     entry: Entry
@@ -32,18 +30,22 @@ class Batch(Reads):
     def __init__(self, reads: Reads, head: Head) -> None:
         self._reads = reads
         self._start = head
+        self._head = head
         self._recorded_at = max(head.recorded_at, clock.now())
         self._named: dict[str, Brief] = {}
+        self._found: dict[str, Brief | None] = {}
+        """What `reads` holds under the names that were looked up: it does not change meanwhile."""
         self._keyed: defaultdict[str, list[int]] = defaultdict(list)
         self.appended: list[Appended] = []
 
     @property
     def head(self) -> Head:
         """The end of the log once the batch is in."""
-        if not self.appended:
-            return self._start
-        frontier = self._start.frontier.append(item.entry.hash for item in self.appended)
-        return Head(frontier.size, self.appended[-1].entry.recorded_at, frontier)
+        new = self.appended[self._head.sequence - self._start.sequence :]
+        if new:
+            frontier = self._head.frontier.append(item.entry.hash for item in new)
+            self._head = Head(frontier.size, new[-1].entry.recorded_at, frontier)
+        return self._head
 
     async def append(self, records: Sequence[Record], person: str) -> None:
         """Add records that the view does not hold yet; each may refer to those before it."""
@@ -61,9 +63,9 @@ class Batch(Reads):
         targets = await self.resolve({edge.target for entry in entries for edge in entry.record.edges} - own)
         known = {id: brief.sequence for id, brief in targets.items()}
         async for entry in each(entries):
-            edges = entry.record.edges
-            links = tuple(Link(entry.sequence, edge.role, known[edge.target], edge.detail) for edge in edges)
-            known[entry.record.id] = entry.sequence
+            sequence = entry.sequence
+            links = tuple([Link(sequence, role, known[target], detail) for role, target, detail in entry.record.edges])
+            known[entry.record.id] = sequence
             self._hold(Appended(entry, links))
 
     def _hold(self, item: Appended) -> None:
@@ -80,9 +82,12 @@ class Batch(Reads):
 
     @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        fresh = {name: self._named[name] for name in names if name in self._named}
-        rest = [name for name in names if name not in fresh]
-        return fresh | (await self._reads.resolve(rest) if rest else {})
+        named, found = self._named, self._found
+        unknown = [name for name in names if name not in named and name not in found]
+        if unknown:
+            held = await self._reads.resolve(unknown)
+            found.update((name, held.get(name)) for name in unknown)
+        return {name: brief for name in names if (brief := named.get(name) or found.get(name)) is not None}
 
     @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
