@@ -230,7 +230,13 @@ async def test_20_lineage_that_is_learned_later(registry: Registry, cases: Path)
     await send(registry, found(cases, "20"))
     [problem] = await refused(registry, found(cases, "20b"))
     assert problem.code == "VERSION_CONFLICT"
+    assert "disclose what became known later" in problem.message
     [model] = load_manifest(found(cases, "20b")).content["models"]
+    for other in ({**model, "config": {"a": 2}}, {**model, "trainedOn": [], "config": {"a": 2}}):
+        with pytest.raises(DescentError) as conflict:
+            await register(registry.committer, ManifestInput.read({"models": [other]}), "ana")
+        assert "registered with other content" in conflict.value.message
+        assert "disclose" not in conflict.value.message
     subject = f"model:{model['name']}@{model['version']}"
     later = {"subject": subject, "trainedOn": model["trainedOn"], "source": "the card", "reason": "learned later"}
     done = await register(registry.committer, ManifestInput.read({"disclosures": [later]}), "ana")

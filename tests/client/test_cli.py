@@ -175,6 +175,17 @@ def test_register_for_programs(full: Registry, tmp_path: Path) -> None:
     assert json.loads(run("register", path, "--format", "json", registry=full).stdout) == answers.REGISTERED
 
 
+def test_register_prints_the_warnings_of_the_registry(registry: Registry, tmp_path: Path) -> None:
+    answer = {
+        "data": {"register": answers.REGISTERED},
+        "extensions": {"warnings": ["model:\u043c looks like model:m."]},
+    }
+    registry.answers["Register"] = lambda _variables: answer
+    result = run("register", write(tmp_path / "m.yaml", MANIFEST), registry=registry)
+    assert result.exit_code == 0
+    assert "warning: model:\u043c looks like model:m." in result.stderr.splitlines()
+
+
 def test_register_sends_nothing_when_a_file_is_wrong(full: Registry, tmp_path: Path) -> None:
     good, bad = write(tmp_path / "good.yaml", MANIFEST), write(tmp_path / "bad.yaml", "modelss: []")
     result = run("register", good, bad, registry=full)

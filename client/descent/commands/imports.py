@@ -63,6 +63,8 @@ def _print(run: "Run", paths: list[str], session: Session) -> None:
             existing += (outcome.answer or {}).get("existing", 0)
             for problem in outcome.problems:
                 console.report(problem, outcome.source)
+            for warning in outcome.warnings:
+                console.warn(warning)
             if session.json:
                 shown.append(_as_json(outcome))
             else:

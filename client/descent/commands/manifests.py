@@ -233,6 +233,8 @@ class _Registered:
         seconds = time.monotonic() - started
         summary = f"{answer['created']} created, {answer['existing']} existing"
         console.say(f"{manifest.source}: {summary}, in {seconds:.1f} s")
+        for warning in client.warnings:
+            console.warn(warning)
         for key, value in answer.items():
             self.total[key] += value
         cases = [

@@ -21,6 +21,7 @@ class Outcome:
     draft: Draft | None = None
     answer: dict[str, Any] | None = None
     problems: Sequence[Problem] = ()
+    warnings: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -34,12 +35,14 @@ class Registration:
         """Register a draft, unless this is a dry run, and return what came of it."""
         try:
             manifest = self._manifest(draft)
-            answer = None if self.client is None else self.client.register(manifest.content)
+            if self.client is None:
+                return Outcome(draft.source, draft)
+            answer = self.client.register(manifest.content)
         except InvalidManifest as error:
             return Outcome(draft.source, draft, problems=[Problem(p.message, p.code, p.field) for p in error.problems])
         except Refused as error:
             return Outcome(draft.source, draft, problems=error.problems)
-        return Outcome(draft.source, draft, answer)
+        return Outcome(draft.source, draft, answer, warnings=self.client.warnings)
 
     def _manifest(self, draft: Draft) -> Manifest:
         """Return the manifest of a draft, with the versions that the registry does not have yet."""

@@ -130,6 +130,16 @@ def test_what_the_registry_refuses_is_said_and_the_rest_goes_on(registry: Regist
     assert result.stderr.count("The metric acc is strange. (UNKNOWN_METRIC)") == 2
 
 
+def test_what_the_registry_warns_of_is_said(server: ServerProcess, tmp_path: Path) -> None:
+    """U+043E, a Cyrillic letter, looks like the Latin o."""
+    for name in ("look", "l\u043eok"):
+        file = write(tmp_path / f"{name}.csv", "version,suite,metric,value\n1,s@1,accuracy,0.5\n")
+        command = ["import", "metrics-csv", str(file), "--model", name]
+        result = CliRunner().invoke(app, command, env={"DESCENT_URL": server.url})
+        assert result.exit_code == 0, result.output
+        assert ("looks like" in result.stderr) == (name != "look")
+
+
 def test_without_a_registry_it_stops(tmp_path: Path) -> None:
     files = [str(write(tmp_path / name, RESULTS)) for name in ("a.json", "b.json")]
     result = CliRunner().invoke(app, ["import", "lm-eval", *files], env={"DESCENT_URL": "http://127.0.0.1:9"})

@@ -13,6 +13,7 @@ from descentd.graph.retractions import NEWEST, find_retractions
 from descentd.graph.store.base import Reads
 
 _PARTS = {Kind.CODE: "code", Kind.CONFIG: "config", Kind.ENVIRONMENT: "environment"}
+_LINEAGE = ("parents", "trainedOn", "generatedBy")
 _SHOWN = 20
 
 
@@ -40,7 +41,18 @@ async def _clash(reads: Reads, label: str, old: Record, new: Record, drafted: Ma
     shown = "; ".join(changed[:_SHOWN]) + (f"; and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else "")
     what = label.removeprefix("metric:")
     other = "name" if new.kind is Kind.METRIC_DEFINITION else "version"
-    return VersionConflict(f"{what} is registered with other content ({shown}): register this under another {other}.")
+    advice = f"register this under another {other}"
+    if _adds_lineage_alone(before, after):
+        advice = "disclose what became known later (`disclosures` in a manifest), or " + advice
+    return VersionConflict(f"{what} is registered with other content ({shown}): {advice}.")
+
+
+def _adds_lineage_alone(before: Content, after: Content) -> bool:
+    """Whether `after` is `before` and further sources, which a disclosure can add to what is registered."""
+    rest = [{field: value for field, value in content.items() if field not in _LINEAGE} for content in (before, after)]
+    sources = [{field: content.get(field, []) for field in _LINEAGE} for content in (before, after)]
+    kept = all(item in sources[1][field] for field in _LINEAGE for item in sources[0][field])
+    return rest[0] == rest[1] and kept and sources[0] != sources[1]
 
 
 async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, DescentError]:
