@@ -71,7 +71,7 @@ def test_dunnett_is_its_integral(z: float, own: float, others: list[float]) -> N
         return float(stats.norm.pdf(u) * -np.expm1(stats.norm.logcdf((z * d - own * u) / s).sum()))
 
     whole, _ = integrate.quad(integrand, -12, 12, limit=400, epsabs=1e-14)
-    assert found == pytest.approx(whole, rel=2e-3, abs=1e-12)
+    assert found == pytest.approx(whole, rel=4e-3, abs=1e-12)
 
 
 def test_dunnett_is_what_scipy_says() -> None:

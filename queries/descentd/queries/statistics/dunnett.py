@@ -25,7 +25,7 @@ def best_of(z: float, own: Floats, others: Floats, errors: Floats) -> float:
     others: theirs (k); errors: those of the k differences. All of them known and positive.
 
     P = ∫ φ(u) [1 − Π Φ((z·d_i − s_h·u)/s_i)] du by the trapezoid rule on [−8, 8], which is exact to rounding for
-    functions this smooth, with the ratios s_i/s_h in bins of 2 % (error under .1 %).
+    functions this smooth, with the ratios s_i/s_h in bins of 2 % (error up to .2 %).
     """
     single = upper(z)
     if len(others) == 1:
