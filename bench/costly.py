@@ -1,6 +1,7 @@
 """The costliest requests there are: of each kind as large as its limits let it be."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -65,31 +66,22 @@ def _questions(landmarks: Landmarks) -> dict[str, list[Asked]]:
             )
         ],
         "lineage of 10,000, 5 aliases": [
-            _query(
-                "{ "
-                + " ".join(
-                    f'a{i}: lineage(of: "{ref}", direction: DESCENDANTS, limit: 10000) {{ totalCount nodes {{ ref }} }}'
-                    for i, ref in enumerate((cause * 5)[:5])
-                )
-                + " }"
+            _aliased(
+                f'lineage(of: "{ref}", direction: DESCENDANTS, limit: 10000) {{ totalCount nodes {{ ref }} }}'
+                for ref in (cause * 5)[:5]
             )
         ],
         "impact, 100 aliases": [
-            _query("{ " + " ".join(_impact(i, [*cause, ref]) for i, ref in enumerate(leaf[n : n + 100])) + " }")
+            _aliased(
+                f"impact(of: {json.dumps([*cause, ref])}) {{ affected(first: 1) {{ totalCount }} }}"
+                for ref in leaf[n : n + 100]
+            )
             for n in (0, 100, 200)
         ],
         "documentationDrift of 1,000": [
             _query("{ documentationDrift(first: 1000) { totalCount edges { node { ref } } } }")
         ],
-        "diff, 30 aliases": [
-            _query(
-                "{ "
-                + " ".join(
-                    f'a{i}: diff(base: "{base}", head: "{head}") {{ summary }}' for i, (base, head) in enumerate(some)
-                )
-                + " }"
-            )
-        ],
+        "diff, 30 aliases": [_aliased(f'diff(base: "{base}", head: "{head}") {{ summary }}' for base, head in some)],
         "erosion of 1,000 ancestors, 30 aliases": [
             _aliases(30, 'erosion(of: "model:lineage@1000", alpha: 0.0{0}1) {{ verdict findings {{ message }} }}')
         ],
@@ -103,27 +95,15 @@ def _questions(landmarks: Landmarks) -> dict[str, list[Asked]]:
         "a policy that would not end, of 1,000 versions": [_query(_TRIAL, p=_HOSTILE)],
         "a policy, of 1,000 versions": [_query(_TRIAL, p=POLICY)],
         "proofs, 100 aliases": [
-            _query(
-                "{ "
-                + " ".join(
-                    f'a{i}: proof(of: "{ref}") {{ inclusion consistency }}'
-                    for i, ref in enumerate(version[n : n + 100])
-                )
-                + " }"
-            )
+            _aliased(f'proof(of: "{ref}") {{ inclusion consistency }}' for ref in version[n : n + 100])
             for n in (0, 100, 200)
         ],
         "search of 1,000, 100 aliases": [
             _aliases(100, 'search(text: "m{0}", first: 100) {{ totalCount edges {{ node {{ ref }} }} }}')
         ],
-        "paths, 100 aliases": [
-            _query(
-                "{ "
-                + " ".join(
-                    f'a{i}: paths(from: "{cause[0]}", to: "{ref}") {{ count paths {{ nodes {{ ref }} }} }}'
-                    for i, ref in enumerate(leaf[:100])
-                )
-                + " }"
+        "paths, 99 aliases": [
+            _aliased(
+                f'paths(from: "{cause[0]}", to: "{ref}") {{ count paths {{ steps {{ ref }} }} }}' for ref in leaf[:99]
             )
         ],
         "erosions and groups, 50 aliases": [
@@ -150,13 +130,9 @@ def _questions(landmarks: Landmarks) -> dict[str, list[Asked]]:
             )
         ],
         "gates, 35 aliases": [
-            _query(
-                "{ "
-                + " ".join(
-                    f'a{i}: gate(of: "{ref}", environment: "production") {{ outcome rules {{ message }} }}'
-                    for i, ref in enumerate(version[:35])
-                )
-                + " }"
+            _aliased(
+                f'gate(of: "{ref}", environment: "production") {{ outcome rules {{ message }} }}'
+                for ref in version[:35]
             )
         ],
         "populations and their words, 90 aliases": [
@@ -212,16 +188,17 @@ def _others() -> dict[str, list[Asked]]:
     }
 
 
-def _impact(number: int, refs: list[str]) -> str:
-    return f"a{number}: impact(of: {json.dumps(refs)}) {{ affected(first: 1) {{ totalCount }} }}"
-
-
 def _query(query: str, **variables: Any) -> Asked:
     return Asked(json.dumps({"query": query, "variables": variables}))
 
 
 def _aliases(number: int, field: str) -> Asked:
-    return _query("{ " + " ".join(f"a{i}: {field.format(i)}" for i in range(number)) + " }")
+    return _aliased(field.format(i) for i in range(number))
+
+
+def _aliased(fields: Iterable[str]) -> Asked:
+    """One query with all the fields, each under an alias of its own."""
+    return _query("{ " + " ".join(f"a{i}: {field}" for i, field in enumerate(fields)) + " }")
 
 
 def _manifest(number: int) -> Asked:
