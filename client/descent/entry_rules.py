@@ -6,8 +6,10 @@ register` leaves these rules to the registry.
 
 import difflib
 import math
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from descent.catalogue import catalogue
 from descent.names import fault_in_new_name
@@ -16,13 +18,19 @@ from descent.references import Finding
 from descent.refusals import HARMFUL_REFUSED, asks_harmless, fault_in_refusals
 
 Range = tuple[float, float]
+Definitions = Mapping[str, Mapping[str, Any]]
+
+_AHEAD: Final = timedelta(seconds=300)
+"""How far ahead of the registry's clock a result may be."""
+_MICROSECONDS: Final = re.compile(r"(\.\d{6})\d+")
+_MEANING: Final = {"direction": None, "optimum": None, "tolerance": 0, "unit": "1", "scale": "LINEAR", "isRate": False}
+"""What a definition says about values, with what it says where it is silent."""
 
 
 def entry_findings(content: dict[str, Any]) -> list[Finding]:
     """Yield a finding for each rule of entry that a manifest (in the shape of GraphQL) breaks, in its order."""
-    ranges = {name: _range(metric) for name, metric in catalogue().items()}
-    ranges |= {m["name"]: _range(m) for m in content.get("metrics", ()) if "name" in m}
-    return [Finding(path, "INVALID_INPUT", message) for path, message in _faults(content, ranges)]
+    own = {m["name"]: _with_catalogue_range(m) for m in content.get("metrics", ()) if "name" in m}
+    return [Finding(path, "INVALID_INPUT", message) for path, message in _faults(content, {**catalogue(), **own})]
 
 
 def unknown_metrics(content: dict[str, Any], registered: Collection[str]) -> list[Finding]:
@@ -72,12 +80,15 @@ def missing_profiles(content: dict[str, Any]) -> list[Finding]:
     return found
 
 
-def _faults(content: dict[str, Any], ranges: dict[str, Range]) -> Iterator[tuple[Path, str]]:
+def _faults(content: dict[str, Any], definitions: Definitions) -> Iterator[tuple[Path, str]]:
+    now = datetime.now(UTC)
     for path, holder in _holders(content):
         yield from _names(path, holder)
         yield from _parents(path, holder)
         yield from _trimmed(path, holder)
-        yield from _in_range(path, holder, ranges)
+        yield from _in_range(path, holder, definitions)
+        yield from _counted(path, holder, definitions)
+        yield from _past(path, holder, now)
         yield from _shares(path, holder)
         if HARMFUL_REFUSED not in {definition.get("name") for definition in content.get("metrics", ())}:
             yield from _refusals(path, holder)
@@ -117,20 +128,35 @@ def _trimmed(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         for name in ("attribute", "value"):
             text = holder.get(name) or ""
             if text != text.strip():
-                yield (*path, name), f'"{text}" begins or ends with a space: remove it.'
+                yield (*path, name), f"The {name} {text!r} begins or ends with a space: trim it."
 
 
-def _in_range(path: Path, holder: dict[str, Any], ranges: dict[str, Range]) -> Iterator[tuple[Path, str]]:
+def _in_range(path: Path, holder: dict[str, Any], definitions: Definitions) -> Iterator[tuple[Path, str]]:
     if path[-2:-1] == ("metrics",) and "value" in holder:
-        metric = holder.get("name")
+        metric = holder.get("name", "")
         if holder.get("n") == 0:
-            yield (*path, "n"), "A result over 0 items measures nothing: leave it out, or give the number of items."
+            yield (
+                (*path, "n"),
+                ("A result over 0 items measured nothing: leave the metric out, or give the number of items."),
+            )
     else:
-        metric = holder.get("metric")
-    if metric in ranges:
+        metric = holder.get("metric", "")
+    if metric in definitions:
         for name in ("value", "threshold", "atLeast", "atMost"):
-            if name in holder and (fault := _outside(ranges[metric], holder[name])):
+            if name in holder and (fault := _outside(_range(definitions[metric]), holder[name])):
                 yield (*path, name), f"{metric} {fault}"
+
+
+def _counted(path: Path, holder: dict[str, Any], definitions: Definitions) -> Iterator[tuple[Path, str]]:
+    """Counts of right and wrong items are given of rates only."""
+    metric = holder.get("name", "")
+    if metric in definitions and not definitions[metric].get("isRate"):
+        for i, pair in enumerate(holder.get("pairedWith", ())):
+            if "n01" in pair:
+                yield (
+                    (*path, "pairedWith", i, "n01"),
+                    f"n01 and n10 count right and wrong items, and {metric} is not a rate: give difference_variance.",
+                )
 
 
 def _outside(within: Range, value: float) -> str | None:
@@ -140,10 +166,24 @@ def _outside(within: Range, value: float) -> str | None:
     bounds = f"from {least:g} to {most:g}"
     if math.isinf(most) or math.isinf(least):
         bounds = f"{least:g} or more" if math.isinf(most) else f"{most:g} or less"
-    advice = "check the value, or define a metric with another range"
-    if most == 1 and least in (0, -1) and 1 < abs(value) <= 100:
+    advice = "check the value, or define a metric with a range of its own"
+    if most <= 1 < abs(value) <= 100 and least <= value / 100:
+        # A percentage just above 1 is less likely than a value that is wrong: that is looked at first.
+        sure = abs(value) > 2
         advice = f"send it as a fraction, {value / 100:g} for {value:g} %"
-    return f"is {bounds}, but {value:g} was given; {advice}."
+        advice = advice if sure else f"check the value; if it is a percentage, {advice}"
+    return f"is {bounds}, but {value:g} was given: {advice}."
+
+
+def _past(path: Path, holder: dict[str, Any], now: datetime) -> Iterator[tuple[Path, str]]:
+    """No result is of the future: as one that is newer than all others it would count for ever."""
+    given = holder.get("evaluatedAt")
+    if given is not None and datetime.fromisoformat(_MICROSECONDS.sub(r"\1", given.upper())) - now > _AHEAD:
+        message = (
+            f"{given} is more than {_AHEAD.seconds} seconds ahead of this machine's clock: give the moment of the "
+            "evaluation, in UTC or with its offset."
+        )
+        yield (*path, "evaluatedAt"), message
 
 
 def _shares(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -165,6 +205,16 @@ def _refusals(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     for place, name in places:
         if name == HARMFUL_REFUSED:
             yield (*path, *place), fault_in_refusals()
+
+
+def _with_catalogue_range(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A definition without bounds has those of the catalogue's metric of its name, if it says the same about values."""
+    builtin = catalogue().get(definition["name"])
+    if builtin is None or "minimum" in definition or "maximum" in definition:
+        return definition
+    if any(definition.get(part, default) != builtin.get(part, default) for part, default in _MEANING.items()):
+        return definition
+    return {**{bound: builtin[bound] for bound in ("minimum", "maximum") if bound in builtin}, **definition}
 
 
 def _range(definition: Mapping[str, Any]) -> Range:

@@ -28,11 +28,19 @@ def suite(given: dict[str, Any]) -> str:
 
 
 def settings(config: Any) -> str:
-    """Write a suite's settings as `eps=8`."""
-    if config is None:
+    """Write a suite's settings as `eps=8`; none and empty ones are the same."""
+    if config is None or config in ({}, []):
         return "without settings"
     parts = config if isinstance(config, dict) else {"config": config}
     return " ".join(f"{name}={value(part)}" for name, part in parts.items())
+
+
+def suites(given: Sequence[dict[str, Any]]) -> list[str]:
+    """Write each suite of a table; those that were run with several settings there with their settings, all of them."""
+    known: dict[str, set[str]] = {}
+    for one in given:
+        known.setdefault(suite(one), set()).add(settings(one["config"]))
+    return [f"{suite(one)} {settings(one['config'])}" if len(known[suite(one)]) > 1 else suite(one) for one in given]
 
 
 def on(data: dict[str, Any] | None) -> str:
@@ -51,13 +59,9 @@ def number(value: float | None) -> str | None:
 
 
 def protocols(series: Sequence[dict[str, Any]]) -> list[str]:
-    """Write the protocol of each series; with the settings of its suite if other series differ only in these."""
-    plain = [f"{suite(one['suite'])}{on(one['data'])}" for one in series]
-    keys = [(one.get("name"), people(one["slice"]), name) for one, name in zip(series, plain, strict=True)]
-    return [
-        f"{suite(one['suite'])} {settings(one['suite']['config'])}{on(one['data'])}" if keys.count(key) > 1 else name
-        for one, key, name in zip(series, keys, plain, strict=True)
-    ]
+    """Write the protocol of each series of a table: its suite, and the data."""
+    written = suites([one["suite"] for one in series])
+    return [f"{name}{on(one['data'])}" for one, name in zip(series, written, strict=True)]
 
 
 def draw(points: Sequence[dict[str, Any]], optimum: float | None = None, width: int = WIDTH) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from descent.cli import app
-from descent.formatting import draw
+from descent.formatting import draw, protocols, suites
 from tests.client.registry import Registry
 
 OLD = [{"attribute": "age_group", "value": "65+"}]
@@ -250,3 +250,17 @@ def test_every_point_is_in_its_place(given: list[tuple[float, float | None]], op
     places = [line.index("●") for line in lines]
     order = sorted(range(len(given)), key=lambda i: given[i][0])
     assert [places[i] for i in order] == sorted(places)
+
+
+def test_settings_are_named_where_they_tell_something_apart() -> None:
+    """A suite is written in one way in a table, whatever the metric; none and empty settings are the same."""
+    asked: list[dict[str, Any]] = [SUITE, {**SUITE, "config": {}}, {**SUITE, "config": []}]
+    assert suites(asked) == ["fairness-suite 1.3"] * 3
+    assert (
+        protocols([{"metric": one, "slice": [], "suite": SUITE, "data": None} for one in ("ece", "f1")])
+        == ["fairness-suite 1.3"] * 2
+    )
+    assert suites([*asked, {**SUITE, "config": {"shots": 5}}]) == [
+        *["fairness-suite 1.3 without settings"] * 3,
+        "fairness-suite 1.3 shots=5",
+    ]

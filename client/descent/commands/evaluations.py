@@ -1,13 +1,13 @@
 """`descent evaluations`: the results of a version, and which of them count."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import typer
 
 from descent import console
 from descent.commands.lineage import Ref
-from descent.formatting import number, people, settings, suite
+from descent.formatting import number, people, suite, suites
 from descent.options import All, First, Output, Session, Url, limit_of
 
 
@@ -28,7 +28,7 @@ def evaluations(
         console.print_json({"totalCount": found.total, "evaluations": nodes})
     else:
         headings = ("evaluated", "suite", "data", "metric", "slice", "value", "stderr", "n", "counts")
-        apart = _suites(nodes)
+        apart = suites([node["suite"] for node in nodes])
         console.print_table(
             headings, [r for node, protocol in zip(nodes, apart, strict=True) for r in _results(node, protocol)]
         )
@@ -37,15 +37,6 @@ def evaluations(
                 console.print_heading(f"Contaminated: {suite(node['suite'])} on {node['data']['ref']}")
                 console.print_line(console.derivation(node["contamination"]["via"]))
     console.say_rest(len(nodes), found.total)
-
-
-def _suites(nodes: Sequence[dict[str, Any]]) -> list[str]:
-    """Write the suite of each evaluation, with its settings if the suite was run with several."""
-    known: dict[str, set[str]] = {}
-    for node in nodes:
-        known.setdefault(suite(node["suite"]), set()).add(settings(node["suite"]["config"]))
-    plain = [(suite(node["suite"]), settings(node["suite"]["config"])) for node in nodes]
-    return [f"{name} {how}" if len(known[name]) > 1 else name for name, how in plain]
 
 
 def _results(node: dict[str, Any], protocol: str) -> Iterator[tuple[object, ...]]:

@@ -63,8 +63,11 @@ def fault_in_value(definition: MetricDefinition, value: float) -> str | None:
     if least <= value <= most:
         return None
     advice = "check the value, or define a metric with a range of its own"
-    if (least, most) in ((0, 1), (-1, 1)) and most < abs(value) <= 100:
+    if most <= 1 < abs(value) <= 100 and least <= value / 100:
+        # A percentage just above 1 is less likely than a value that is wrong: that is looked at first.
+        sure = abs(value) > 2
         advice = f"send it as a fraction, {value / 100:g} for {value:g} %"
+        advice = advice if sure else f"check the value; if it is a percentage, {advice}"
     bounds = f"from {least:g} to {most:g}" if most < float("inf") else f"{least:g} or more"
     if least == float("-inf"):
         bounds = f"{most:g} or less"
