@@ -1,9 +1,11 @@
 """What an answer about a population says of the spelling of the question, over HTTP."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from tests.client.cli import run
 from tests.support.server_process import ServerProcess
 
 ASK = """query ($value: String!) {
@@ -40,6 +42,31 @@ def test_a_near_value_is_named_and_nothing_is_cleared_by_it(server: ServerProces
     assert found["near"] == [{"attribute": "source", "value": "books3", "partitions": 1}]
     assert found["versions"]["edges"] == [{"verdict": "UNKNOWN", "node": {"ref": "model:m@1"}}]
     assert any("source = books3" in warning for warning in answer["extensions"]["warnings"])
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "source=Books3",
+        "Source=books3",
+        "\uff33OURCE=\uff22OOKS3",
+        "source=books3",
+        "source=Books3,books3",
+        "source=books",
+    ],
+)
+def test_the_command_line_warns_of_the_values_that_are_near(asked: str, server: ServerProcess) -> None:
+    attribute, _, values = asked.partition("=")
+    terms = [{"attribute": attribute, "values": values.split(",")}]
+    text = (
+        "query ($terms: [PopulationTermInput!]!) { trainedOn(population: {all: $terms}) { near { attribute value } } }"
+    )
+    near = server.ask(text, terms=terms)["data"]["trainedOn"]["near"]
+    ran = run("trained-on", asked, "--url", server.url)
+    assert ran.exit_code == 0
+    found = re.findall(r"^warning: (.*)=(.*) is documented \(1 partition\), which is nearly", ran.stderr, re.MULTILINE)
+    assert found == [(one["attribute"], one["value"]) for one in near]
+    assert len(near) == (asked not in ("source=books3", "source=Books3,books3", "source=books"))
 
 
 def test_what_nobody_documents_is_said(server: ServerProcess) -> None:

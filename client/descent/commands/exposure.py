@@ -2,18 +2,20 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from descent import console
-from descent.client import Client
 from descent.names import normal
 from descent.options import All, AsOf, First, Output, Session, Url, limit_of
 
 Term = tuple[str, list[str]]
+Vocabulary = Mapping[str, Mapping[str, int]]
+"""How many partitions document a value, by attribute and value."""
 
 _TERM = re.compile(r"\s*\w[\w .:/-]*=")
 """How a text starts that is a term of its own: the name of an attribute, and an equals sign without a backslash."""
@@ -67,7 +69,12 @@ def trained_on(
         verdicts = [v.name for v in verdict] if verdict else None
         found = client.trained_on(terms, verdicts=verdicts, limit=limit_of(first, everything), as_of=as_of)
         edges = list(found.versions)
-        _warn_of_misspelling(client, terms)
+        vocabulary = {
+            normal(name): {normal(value): count for value, count in values.items()}
+            for name, values in client.population_vocabulary().items()
+        }
+    _warn_of_misspelling(vocabulary, terms)
+    _warn_of_near(vocabulary, terms)
     if session.json:
         counts = [{"verdict": name, "count": count} for name, count in found.counts.items()]
         console.print_json({"counts": counts, "totalCount": found.versions.total, "versions": edges})
@@ -116,11 +123,8 @@ def _row(edge: dict[str, Any]) -> tuple[str | None, ...]:
     return edge["node"]["ref"], edge["verdict"], edge["exposure"], partition.get("ref"), evidence.get("joint"), via
 
 
-def _warn_of_misspelling(client: Client, terms: Sequence[Term]) -> None:
+def _warn_of_misspelling(vocabulary: Vocabulary, terms: Sequence[Term]) -> None:
     """Warn about each term that no partition documents: a misspelt value must not look like an unknown population."""
-    vocabulary = {
-        normal(name): {normal(value) for value in values} for name, values in client.population_vocabulary().items()
-    }
     for attribute, values in terms:
         known = vocabulary.get(normal(attribute))
         if known is None:
@@ -131,5 +135,24 @@ def _warn_of_misspelling(client: Client, terms: Sequence[Term]) -> None:
                 console.warn(f"No partition documents {attribute}={value}; documented are {_some(known)}.")
 
 
-def _some(names: "dict[str, Any] | set[str]") -> str:
+def _warn_of_near(vocabulary: Vocabulary, terms: Sequence[Term]) -> None:
+    """Warn about values that are nearly those asked for, which make a version's answer UNKNOWN."""
+    asked = {(normal(attribute), normal(value)) for attribute, values in terms for value in values}
+    nearly = {_folded(term) for term in asked}
+    for attribute, values in vocabulary.items():
+        for value, count in values.items():
+            if (attribute, value) not in asked and _folded((attribute, value)) in nearly:
+                partitions = "1 partition" if count == 1 else f"{count} partitions"
+                console.warn(
+                    f"{attribute}={value} is documented ({partitions}), which is nearly what was asked for: ask for it "
+                    "as well, or correct what documents it."
+                )
+
+
+def _folded(term: tuple[str, str]) -> tuple[str, ...]:
+    """Return the same for terms that differ by case or compatibility forms only, as the registry does."""
+    return tuple(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()) for text in term)
+
+
+def _some(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)[:20]) or "no populations at all"
