@@ -92,7 +92,7 @@ def test_from_review_to_what_serves(people: People) -> None:
     said = people.done(
         "rev", "review", CHILD, "go", "-e", "production", "--reason", "Fine.", "--condition", "Watch it."
     )
-    assert "1 of 1 needed people have said GO: rev" in said
+    assert "1 of 1 person said GO: rev" in said
     said = people.done("reg", "promote", CHILD, "-e", "production")
     promotion, decision = (line.split()[-1] for line in said.splitlines()[-2:])
     assert f"PASSED: {CHILD} is promoted to production, {promotion}\ndecision {decision}\n" in said
@@ -171,7 +171,7 @@ def test_what_is_claimed_is_shown_as_claimed(people: People) -> None:
     place = ("-e", "claims", "-p", "/old")
     claim = ("--claimed-by", "The board of 2023", "--source", "minutes.pdf")
     went = people.done("rev", "review", PARENT, "go", "-e", "claims", "--reason", "Fair.", *claim)
-    assert "0 of 1 needed people have said GO: nobody" in went
+    assert "0 of 1 person said GO: nobody" in went
     since = "2023-05-02T00:00:00Z"
     served = people.done("reg", "deploy", PARENT, *place, "--since", since, *claim)
     assert "It is claimed by The board of 2023, from before this registry was in use: minutes.pdf." in served

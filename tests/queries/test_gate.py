@@ -113,7 +113,7 @@ async def test_what_is_refused_says_why_in_words(registry: Registry) -> None:
     drift, people = (await ask(registry)).rules
     assert drift.message == "1 evaluation came after the safety profile: read it again, and confirm or revise it."
     assert people.message == (
-        "0 of 1 people said GO on what is known now; rita's no longer holds: 1 evaluation came after it."
+        "0 of 1 person said GO on what is known now; rita's no longer holds: 1 evaluation came after it."
     )
     given = {"subject": CHILD, "environment": "production", "endpoint": "/score"}
     with pytest.raises(GateBlocked) as caught:

@@ -126,7 +126,7 @@ async def test_a_registration_warns_of_kin_that_is_not_declared(registry: Regist
     done = await send(registry, models=[version(9)], tensorDigests=[stated(9, range(291))])
     sentences = await said(registry, done)
     assert len(sentences) == 4
-    assert "more share tensors with model:m@9: `descent kin model:m@9`" in sentences[-1]
+    assert "3 more share tensors with model:m@9: `descent kin model:m@9`" in sentences[-1]
 
 
 async def test_statements_that_are_wrong_are_refused_with_their_field(registry: Registry) -> None:

@@ -92,8 +92,10 @@ async def test_a_definition_of_the_catalogue_is_a_default_until_it_is_used(regis
         await send(registry, metrics=[own | {"tolerance": 0.3}])
     assert "tolerance" in str(caught.value)
     await send(registry, **evaluation(metric(name="recall")))
-    with pytest.raises((Invalid, VersionConflict), match="Results of recall rest on the catalogue's definition"):
-        await send(registry, metrics=[own | {"name": "recall", "direction": "LOWER_IS_BETTER"}])
+    with pytest.raises((Invalid, VersionConflict)) as caught:
+        await send(registry, metrics=[own | {"name": "recall", "direction": "LOWER_IS_BETTER", "tolerance": 0.01}])
+    changed = "(direction: HIGHER_IS_BETTER → LOWER_IS_BETTER)"
+    assert f"Results of recall rest on the catalogue's definition {changed}: " in str(caught.value)
 
 
 async def test_a_circle_of_definitions_is_shown(registry: Registry) -> None:

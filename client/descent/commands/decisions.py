@@ -105,8 +105,8 @@ def _quorum(quorum: dict[str, int]) -> str:
     """Write how many people said GO, and how many are needed if a policy demands any."""
     reached, needed = quorum["reached"], quorum["needed"]
     if needed == 0:
-        return f"{reached} {'person has' if reached == 1 else 'people have'} said GO, none is needed"
-    return f"{reached} of {needed} needed people have said GO"
+        return f"{reached} {'person' if reached == 1 else 'people'} said GO, and no GO is needed"
+    return f"{reached} of {needed} {'person' if needed == 1 else 'people'} said GO"
 
 
 def flag(

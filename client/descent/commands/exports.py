@@ -52,7 +52,7 @@ def export_ndjson(
                 sys.stdout.buffer.write(line)
             return
         number = export_log(client, file)
-    console.say(f"{file}: {number} records")
+    console.say(f"{file}: {number} {'record' if number == 1 else 'records'}")
 
 
 @exports.command("cyclonedx")

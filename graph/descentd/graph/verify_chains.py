@@ -138,7 +138,8 @@ class _Walk:
         for one in self._known:
             if one.number > self._number:
                 raise ChainError(
-                    f"{self._capital} was cut off: it has {self._number} entries, but the signed note has {one.number}."
+                    f"{self._capital} was cut off: it ends with entry {self._number}, but the signed note has "
+                    f"{one.number}."
                 )
 
     def compare_items(self, items: Sequence[Change]) -> None:

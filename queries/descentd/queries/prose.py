@@ -41,6 +41,13 @@ def counts(nouns: Iterable[str]) -> str:
     return conjunction([counted(number, noun) for noun, number in Counter(nouns).items()])
 
 
+def apart(*values: float, digits: int = 4) -> list[str]:
+    """Numbers in as many significant digits as it takes to tell apart those that differ, `digits` or more."""
+    different = len(set(values))
+    enough = next((n for n in range(digits, 17) if len({f"{value:.{n}g}" for value in values}) >= different), 17)
+    return [f"{value:.{enough}g}" for value in values]
+
+
 def kind_name(kind: Kind) -> str:
     """What a kind of record is called in a sentence: `model version`."""
     return kind.lower().replace("_", " ")

@@ -32,7 +32,12 @@ def differences(before: Content, after: Content) -> list[Difference]:
     for fields, others in ((old, new), (new, old)):
         for field in [f for f in fields if f not in others]:
             others.setdefault(field, None)
-    return [Difference(f, old[f], new[f]) for f in sorted(old) if old[f] != new[f] or type(old[f]) is not type(new[f])]
+    return [Difference(f, old[f], new[f]) for f in sorted(old) if not _same(old[f], new[f])]
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are one: 1 and 1.0 are, 1 and true are not."""
+    return bool(one == other and isinstance(one, bool) is isinstance(other, bool))
 
 
 def _has_parts(field: str, fields: Mapping[str, Any]) -> bool:

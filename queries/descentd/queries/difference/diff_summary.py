@@ -9,7 +9,7 @@ from descentd.queries.difference.metric_rows import Comparability, Row
 from descentd.queries.erosion.messages import amount
 from descentd.queries.evaluation.labels import Labels, number
 from descentd.queries.evaluation.series import SeriesKey
-from descentd.queries.prose import shortened
+from descentd.queries.prose import apart, counted, shortened
 from descentd.queries.statistics.comparison import Result
 
 T = TypeVar("T")
@@ -53,8 +53,8 @@ def _measured(found: Diff) -> Iterator[str]:
         parts.append(f"{len(same)} the same within tolerance and error{_unsure(same, labels)}")
     if parts:
         tested = sum(row.p is not None for row in found.metrics)
-        counted = "1 row was tested" if tested == 1 else f"{tested} rows were tested"
-        yield f"Measured{whom}: {'; '.join(parts)} ({counted})."
+        asked = f"{counted(tested, 'row')} {'was' if tested == 1 else 'were'} tested"
+        yield f"Measured{whom}: {'; '.join(parts)} ({asked})."
     elif not found.metrics:
         yield f"Nothing was measured{whom}."
     if rows := [row for row in found.metrics if row.verdict is Comparability.INCOMPARABLE]:
@@ -98,6 +98,9 @@ def _metric(row: Row, labels: Labels) -> str:
 
 
 def _values(row: Row) -> str:
+    if row.base is not None and row.head is not None:
+        return " → ".join(apart(row.base.value, row.head.value))
+
     def described(value: Result | None, there: SeriesKey | None) -> str:
         if value is not None:
             return number(value.value)
@@ -121,7 +124,8 @@ def _trained(found: Diff) -> Iterator[str]:
 
 
 def _share(row: PopulationRow) -> str:
-    shares = ["not known" if one is None else f"{100 * one:.3g} %" for one in (row.base, row.head)]
+    known = iter(apart(*(100 * one for one in (row.base, row.head) if one is not None), digits=3))
+    shares = ["not known" if one is None else f"{next(known)} %" for one in (row.base, row.head)]
     both = shares[0] if shares[0] == shares[1] else " → ".join(shares)
     return f"{row.attribute} {row.value} {both}"
 

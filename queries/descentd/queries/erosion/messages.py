@@ -13,7 +13,7 @@ from descentd.queries.erosion.findings import ChangeSince, Finding, surest
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.labels import Labels, made_from, number, percent
 from descentd.queries.evaluation.series import SeriesKey
-from descentd.queries.prose import conjunction
+from descentd.queries.prose import apart, conjunction
 from descentd.queries.statistics.comparison import Result, side
 
 
@@ -267,12 +267,11 @@ def _left_out(finding: Finding, labels: Labels) -> str:
 
 
 def _apart(one: Result | None, other: Result | None) -> tuple[str, str]:
-    """Two values in as many digits as it takes to see that they differ, four or more."""
+    """Two values, of which it can be seen whether they differ."""
     if one is None or other is None:
         return _value(one), _value(other)
-    both = one.value, other.value
-    digits = next((digits for digits in range(4, 17) if f"{both[0]:.{digits}g}" != f"{both[1]:.{digits}g}"), 17)
-    return f"{both[0]:.{digits}g}", f"{both[1]:.{digits}g}"
+    first, second = apart(one.value, other.value)
+    return first, second
 
 
 def _value(result: Result | None) -> str:

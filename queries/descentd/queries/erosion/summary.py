@@ -9,7 +9,7 @@ from descentd.queries.erosion.findings import Assessment, ChangeSince, Detectabl
 from descentd.queries.erosion.messages import amount
 from descentd.queries.evaluation.labels import Labels, number
 from descentd.queries.evaluation.series import ExcludedResults
-from descentd.queries.prose import NAMED, conjunction, shortened
+from descentd.queries.prose import NAMED, apart, conjunction, shortened
 
 
 def summary(found: Assessment, labels: Labels) -> str:
@@ -122,10 +122,10 @@ def _not_worse(found: Assessment, labels: Labels) -> Iterator[str]:
 
 def _crossings(found: Assessment, labels: Labels) -> Iterator[str]:
     for one in found.crossings:
-        optimum = number(one.series.metric.optimum or 0.0)
+        optimum, after, before = apart(one.series.metric.optimum or 0.0, one.after, one.before)
         yield (
-            f"{labels.series(one.series)} is now on the other side of {optimum}: {number(one.after)}, where it was "
-            f"{number(one.before)} on {labels.version(one.baseline)}."
+            f"{labels.series(one.series)} is now on the other side of {optimum}: {after}, where it was {before} on "
+            f"{labels.version(one.baseline)}."
         )
 
 

@@ -19,7 +19,7 @@ from descentd.queries.evaluation.editions import CURRENT, SECOND
 from descentd.queries.evaluation.evaluations import Found, Measured, measured
 from descentd.queries.evaluation.parsing import slice_of
 from descentd.queries.governance.profiles import Profiles, profiles, wording
-from descentd.queries.prose import counts, kind_name, of_slice
+from descentd.queries.prose import apart, counts, kind_name, of_slice
 from descentd.queries.registry import Registry
 
 _EVIDENCE: Final = frozenset({Role.EVALUATES, Role.AFFECTS, Role.ABOUT})
@@ -182,8 +182,8 @@ async def _contradicted(
             if newest is None:
                 continue
             called = f"{claim['metric']}{of_slice(dict(slice_of(claim.get('slice', ()))))}"
-            for bound in _outside(claim, newest.result.value):
-                message = f'The profile claims "{claim["text"]}", but {called} is {newest.result.value:.6g}, {bound}.'
+            for value, bound in _outside(claim, newest.result.value):
+                message = f'The profile claims "{claim["text"]}", but {called} is {value}, {bound}.'
                 yield version, Drift(DriftKind.CLAIM_CONTRADICTED, message, (profile.id, newest.evaluation.id))
 
 
@@ -198,8 +198,11 @@ def _newest(results: Measured, version: int, claim: Mapping[str, Any]) -> Found 
     return max(found, key=lambda one: (one.evaluation.moment, one.evaluation.sequence), default=None)
 
 
-def _outside(claim: Mapping[str, Any], value: float) -> Iterator[str]:
+def _outside(claim: Mapping[str, Any], value: float) -> Iterator[tuple[str, str]]:
+    """A value that is outside a bound of a claim, and that bound, in words."""
     if "atLeast" in claim and value < claim["atLeast"]:
-        yield f"below {claim['atLeast']:.6g}"
+        measured, least = apart(value, claim["atLeast"], digits=6)
+        yield measured, f"below {least}"
     if "atMost" in claim and value > claim["atMost"]:
-        yield f"above {claim['atMost']:.6g}"
+        measured, most = apart(value, claim["atMost"], digits=6)
+        yield measured, f"above {most}"

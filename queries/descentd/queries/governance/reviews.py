@@ -74,7 +74,7 @@ class Quorum:
         """How many said GO, of how many that are needed, without a full stop."""
         if self.needed == 0:
             return f"{counted(len(self.people), 'person', 'people')} said GO, and no GO is needed"
-        return f"{len(self.people)} of {self.needed:,} people said GO"
+        return f"{len(self.people)} of {counted(self.needed, 'person', 'people')} said GO"
 
 
 def quorum(states: Iterable[ReviewState], environment: str, policy: Policy | None) -> Quorum:

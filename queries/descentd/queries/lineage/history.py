@@ -9,6 +9,7 @@ from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import four_digit_year
 from descentd.queries.pages import Listed, page
+from descentd.queries.prose import counted
 from descentd.queries.registry import Registry
 
 STATEMENTS = frozenset(
@@ -60,9 +61,9 @@ def _profile(content: Content) -> str:
 
 def _population(content: Content) -> str:
     again = "corrected" if "supersedes" in content else "recorded"
-    listed = len(content.get("population", ()))
+    listed = counted(len(content.get("population", ())), "value")
     reason = f": {content['reason']}" if "reason" in content else "."
-    return f"Population {again} ({content['populationDocumented'].lower()}, {listed} values){reason}"
+    return f"Population {again} ({content['populationDocumented'].lower()}, {listed}){reason}"
 
 
 def _entity(content: Content) -> str:
@@ -138,8 +139,10 @@ _SENTENCES: Final[Mapping[Kind, Callable[[Content], str]]] = {
     Kind.RETRACTION: lambda content: f"Retracted by {content['by']}: {content['reason']}",
     Kind.DISCLOSURE: lambda content: f"Lineage disclosed (source: {content['source']}): {content['reason']}",
     Kind.TENSOR_DIGESTS: lambda content: (
-        f"Digests of {len(content['tensors'])} tensors of {content['artifact']} stated."
+        f"Digests of {counted(len(content['tensors']), 'tensor')} of {content['artifact']} stated."
     ),
-    Kind.SIGNATURE: lambda content: f"Signature over {len(content['files'])} files verified with key {content['key']}.",
+    Kind.SIGNATURE: lambda content: (
+        f"Signature over {counted(len(content['files']), 'file')} verified with key {content['key']}."
+    ),
     Kind.NOTE: lambda content: f"Note by {content['author']}: {content['text']}",
 }

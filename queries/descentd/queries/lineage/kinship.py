@@ -13,6 +13,7 @@ from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.pages import Listed, page
+from descentd.queries.prose import counted
 from descentd.queries.registry import Registry
 
 _WARNED: Final = 3
@@ -89,14 +90,16 @@ async def _sentences(registry: Registry, version: Brief, upto: int) -> list[str]
     least = _LEAST * sum(tensors.values())
     undeclared = [one for one in found if one.relation is KinshipRelation.UNDECLARED and one.size >= least]
     told = [
-        f"{one.shared:,} of {len(tensors):,} tensors of {version.ref} are those of {one.version.ref}, which is not "
-        "declared: disclose it as a parent if this version comes from it."
+        f"{one.shared:,} of {counted(len(tensors), 'tensor')} of {version.ref} "
+        f"{'is one' if one.shared == 1 else 'are those'} of {one.version.ref}, which is not declared: disclose it as a "
+        "parent if this version comes from it."
         for one in undeclared[:_WARNED]
     ]
     rest = len(undeclared) - _WARNED
-    return told + (
-        [f"{rest:,} more share tensors with {version.ref}: `descent kin {version.ref}`."] if rest > 0 else []
-    )
+    if rest > 0:
+        share = "shares" if rest == 1 else "share"
+        told.append(f"{rest:,} more {share} tensors with {version.ref}: `descent kin {version.ref}`.")
+    return told
 
 
 async def _tensors(registry: Registry, version: int, upto: int) -> dict[str, int]:
