@@ -62,7 +62,7 @@ def test_a_policy_is_tried_before_it_is_in_force(registry: Registry) -> None:
     assert (passed.exit_code, f"PASSED: {CHILD}\n" in passed.stdout) == (0, True)
     blocked = registry.run("reg", "policy", "check", hard, "--against", CHILD)
     assert blocked.exit_code == 3
-    assert f"BLOCKED: {CHILD}\n  accurate BLOCKED: Accuracy is 0.9.\n" in blocked.stdout
+    assert f"BLOCKED: {CHILD}\n  accurate BLOCKED: accuracy is 0.9.\n" in blocked.stdout
     missing = registry.run("reg", "policy", "check", easy, "--against", PARENT)
     assert (missing.exit_code, "There is no result of accuracy." in missing.stdout) == (4, True)
     both = registry.run("reg", "policy", "check", hard, "--all")
@@ -100,6 +100,10 @@ def test_a_changed_policy_is_taken_without_a_restart(registry: Registry) -> None
         file.unlink()
     registry.policy(0.5)
     assert registry.run("reg", "gate", CHILD, "-e", "production").exit_code == 3
+    nothing = registry.run("reg", "policies", "-e", "production")
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert nothing.stderr.startswith("No policy is in force for production: `descentd policies apply FOLDER` puts")
+    assert registry.run("reg", "policies", "--text").stdout == ""
     assert len(apply(registry)) == 1
     assert apply(registry) == []
     assert registry.run("reg", "gate", CHILD, "-e", "production").exit_code == 0

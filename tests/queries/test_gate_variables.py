@@ -165,7 +165,9 @@ async def test_whatever_a_rule_asks_of_a_result_is_said(registry: Registry) -> N
     await deploy(registry, DeploymentInput.read(place), "ada")
     found = await judged(registry, close)
     assert (found.outcome.value, found.saw) == ("BLOCKED", "accuracy is 0.8 (0.1 worse than what serves)")
-    assert found.message == "Accuracy is 0.8 (0.1 worse than what serves)."
+    assert found.message == "accuracy is 0.8 (0.1 worse than what serves)."
+    old = 'populations["age"]["0-17"] == "NOT_TRAINED" && 1 > 2'
+    assert (await judged(registry, old)).message == "age 0-17 is UNKNOWN."
     many = 'metrics["accuracy"].all(m, m.n >= 10000 && m.stderr < 0.01)'
     seen = (await judged(registry, many)).saw
     assert seen == "accuracy is 0.8 (standard error 0.005657, n 5,000)"

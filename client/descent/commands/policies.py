@@ -107,9 +107,13 @@ def policies(
     if session.json:
         console.print_json(found)
     elif text:
-        console.print_line("---\n".join(one["text"] for one in found).rstrip("\n"))
+        for i, one in enumerate(found):
+            console.print_line(("---\n" if i else "") + one["text"].rstrip("\n"))
     else:
         _print(found)
+    if not found:
+        place = f" for {environment}" if environment else ""
+        console.say(f"No policy is in force{place}: `descentd policies apply FOLDER` puts those of a folder in force.")
 
 
 def _print(found: Iterable[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.cel.tokens import tokenized
-from descentd.queries.prose import conjunction, counted, of_slice, shortened
+from descentd.queries.prose import capitalized, conjunction, counted, of_slice, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,13 @@ def explain(expression: Expression, variables: Mapping[str, Any]) -> str:
     named, asked = sorted(expression.variables), _Asked.by(expression)
     parts = [_explained(name, variables[name], asked) for name in named if name in variables]
     return "; ".join(part for part in parts if part)
+
+
+def as_sentence(saw: str, variables: Mapping[str, Any]) -> str:
+    """What `explain` says as a sentence: with a capital, unless it begins with a name, which is written as it is."""
+    first = saw.partition(" ")[0]
+    is_name = first in variables.get("metrics", ()) or first in variables.get("populations", ()) or "@" in first
+    return f"{saw.rstrip('.')}." if is_name else capitalized(saw)
 
 
 def _explained(name: str, value: Any, asked: _Asked) -> str:

@@ -14,9 +14,9 @@ from descentd.queries.governance.cel.engine import Undecided
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.cel.sandbox import SPENT, Allowance
 from descentd.queries.governance.gate.context import EDITION
-from descentd.queries.governance.gate.explain import explain
+from descentd.queries.governance.gate.explain import as_sentence, explain
 from descentd.queries.governance.policies import Rule
-from descentd.queries.prose import capitalized, conjunction
+from descentd.queries.prose import conjunction
 
 
 class GateOutcome(StrEnum):
@@ -88,7 +88,7 @@ def judge(rule: Rule, seen: Bindings, edition: int = EDITION, allowance: Allowan
     if value is True:
         return Judgement(GateOutcome.PASSED, rule.message or rule.source, saw)
     if value is False:
-        why = capitalized(saw) if saw else f"This does not hold: {rule.source}"
+        why = as_sentence(saw, variables) if saw else f"This does not hold: {rule.source}"
         return Judgement(GateOutcome.BLOCKED, rule.message or why, saw)
     message = f"It comes to {type(value).__name__}, which is neither true nor false."
     return Judgement(GateOutcome.INCOMPLETE, message, saw)
