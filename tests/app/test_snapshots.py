@@ -149,6 +149,30 @@ async def test_what_is_damaged_is_ignored_with_a_line_in_the_log_and_written_ane
     assert [one["problem"] for one in json.loads(ran.stdout)["snapshots"]] == [None, None]
 
 
+async def test_what_was_assessed_by_an_earlier_edition_of_the_statistics_is_assessed_again(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await written(settings)
+    path = tmp_path / "registry.db-erosion"
+    found = file.read(path, assessment_snapshots.CONTENTS)
+    assert found is not None
+    stored = {name: column.view().copy() for name, column in found.columns.items()}
+    stored["p"][:] = 0.5
+    file.write(path, assessment_snapshots.CONTENTS, found.origin, stored)
+    monkeypatch.setattr(erosion_refresher, "_EVERY", 1e9)
+    async with served(settings) as (registry, _):
+        assert (await answers(registry))[1] != before[1]
+    file.write(path, "erosion by edition 4 of the statistics", found.origin, stored)
+    ran = await verified("--store", settings.store)
+    assert ran.returncode == 0
+    assert "is not used: it holds erosion by edition 4 of the statistics and not erosion by edition" in ran.stdout
+    async with served(settings) as (registry, log):
+        [ignored] = events(log, "snapshot_ignored")
+        assert Path(ignored["file"]) == path
+        await assessed(registry)
+        assert await answers(registry) == before
+
+
 async def test_verify_fails_where_an_index_says_what_the_log_does_not(settings: Settings, tmp_path: Path) -> None:
     await written(settings)
     path = tmp_path / "registry.db-index"

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import integrate, stats
 
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import ChangeSince, ErosionVerdict, surest
 from descentd.queries.erosion.summary import summary
 from descentd.queries.evaluation.composites import Slice, with_composites
+from descentd.queries.evaluation.editions import CURRENT, FOURTH
 from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Pair, Result
 from descentd.queries.statistics.e_process import established
@@ -25,6 +26,7 @@ from tests.queries.ancestries import (
     ACCURACY,
     CONFLICT,
     COVERAGE,
+    CUMULATIVE,
     LASTING,
     STEP,
     TRADE_OFF,
@@ -273,3 +275,25 @@ def test_the_slope_of_a_very_long_line_lies_between_the_middle_two(y: list[int])
         found = theil_sen(x, given)
     assert found is not None
     assert slopes[(len(slopes) - 1) // 2] - 1e-9 <= found <= slopes[len(slopes) // 2] + 1e-9
+
+
+def test_decisions_of_before_are_replayed_by_the_p_of_their_edition() -> None:
+    """Up to the fourth edition the centre of each bin of errors stood for them, here 1 for 1.0099."""
+    errors = [1.0, 1.01, 1.01, 1.01, 1.01, 1.0, 1.0]
+    results = {version: Result(0.0, error / 100) for version, error in enumerate(errors)} | {6: Result(0.045, 0.01)}
+    given = 6, chain(7), [Series(series_key(metric()), results)]
+    before, now = (one(assess(*given, edition=edition), CUMULATIVE) for edition in (FOURTH, CURRENT))
+
+    def p(taken: float) -> float:
+        """Twice the chance of the best of five, whose difference is the largest of all, with an error for four."""
+        z, others = 4.5 / math.sqrt(2), [1.0, *[taken] * 4]
+
+        def some(u: float) -> float:
+            below = (stats.norm.cdf((z * math.hypot(1, s) - u) / s) for s in others)
+            return float(stats.norm.pdf(u) * (1 - math.prod(below)))
+
+        return 2 * float(integrate.quad(some, -12, 12, epsabs=1e-14)[0])
+
+    assert now.p == pytest.approx(p(1.01), rel=1e-5)
+    assert before.p == pytest.approx(p(1.0), rel=1e-5)
+    assert p(1.0) != pytest.approx(p(1.01), rel=1e-3)

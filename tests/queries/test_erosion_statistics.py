@@ -71,7 +71,21 @@ def test_dunnett_is_its_integral(z: float, own: float, others: list[float]) -> N
         return float(stats.norm.pdf(u) * -np.expm1(stats.norm.logcdf((z * d - own * u) / s).sum()))
 
     whole, _ = integrate.quad(integrand, -12, 12, limit=400, epsabs=1e-14)
-    assert found == pytest.approx(whole, rel=4e-3, abs=1e-12)
+    assert found == pytest.approx(whole, rel=1e-4, abs=1e-12)
+    centred = best_of(z, np.full(len(s), own), s, d, at_centres=True)
+    assert centred == pytest.approx(whole, rel=4e-3, abs=1e-12)
+
+
+def test_dunnett_takes_results_beyond_the_optimum_with_those_on_this_side() -> None:
+    """There the error of the difference is the sum of both: the two kinds are told apart whatever their size."""
+    own, s = 1.0, np.array([0.1, 0.1, 3.0, 3.0])
+    d = np.array([math.hypot(1, 0.1), 1.1, math.hypot(1, 3), 4.0])
+    for z in (1.0, 2.0, 3.0):
+        found = best_of(z, np.full(4, own), s, d)
+        chance, _ = integrate.quad(
+            lambda u, z=z: stats.norm.pdf(u) * (1 - stats.norm.cdf((z * d - own * u) / s).prod()), -12, 12, limit=400
+        )
+        assert found == pytest.approx(chance, rel=1e-4)
 
 
 def test_dunnett_is_what_scipy_says() -> None:

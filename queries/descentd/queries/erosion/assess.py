@@ -51,7 +51,7 @@ def assess(
     }
     ancestry = within.contracted(kept)
     views = [AncestrySeries(one, ancestry) for one in series]
-    asked = [question for view in views for question in questions(view, ancestry, since)]
+    asked = [question for view in views for question in questions(view, ancestry, since, edition)]
     worse, better = _with_q(asked, worse=True), _with_q(asked, worse=False)
     found = _once(sorted((one for one in worse if _is_finding(one, alpha)), key=_gravity))
     tested = sum(question.found.p is not None for question in asked)

@@ -11,9 +11,12 @@ from descentd.graph.index.snapshot.origin import Origin
 from descentd.graph.model.merkle import Frontier
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.erosion.stored_assessments import StoredAssessments
+from descentd.queries.evaluation.editions import CURRENT
 from descentd.queries.registry import Registry
 
-CONTENTS: Final = "erosion"
+CONTENTS: Final = f"erosion by edition {CURRENT} of the statistics"
+"""What was assessed by another edition is assessed again."""
+
 LEAST: Final = 200
 """Fewer versions are assessed again in seconds."""
 

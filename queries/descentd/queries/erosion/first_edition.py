@@ -12,6 +12,7 @@ from descentd.graph.metrics import MetricDirection
 from descentd.queries.erosion.coverage import coverage_losses
 from descentd.queries.erosion.findings import Assessment, ChangeSince, ErosionVerdict, Finding
 from descentd.queries.erosion.questions import ErosionKind, Question, conflicts, cumulative, steps
+from descentd.queries.evaluation.editions import FIRST
 from descentd.queries.evaluation.series import AncestrySeries, Series, SeriesKey
 from descentd.queries.lineage.ancestry import Ancestry, Parents
 from descentd.queries.statistics.comparison import Comparison
@@ -47,7 +48,7 @@ def _questions(view: AncestrySeries, ancestry: Ancestry) -> Iterator[Question]:
         yield from conflicts(view, ancestry)
         if view.testable:
             yield from steps(view)
-            yield from cumulative(view, None)
+            yield from cumulative(view, None, FIRST)
             yield from _trend(view)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from descentd.queries.evaluation.editions import CURRENT, FOURTH
 from descentd.queries.evaluation.series import AncestrySeries
 from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.statistics.comparison import Comparison, Comparisons
@@ -71,13 +72,13 @@ class Question:
         return self.found.delta > self.view.metric.tolerance
 
 
-def questions(view: AncestrySeries, ancestry: Ancestry, since: int | None) -> list[Question]:
+def questions(view: AncestrySeries, ancestry: Ancestry, since: int | None, edition: int = CURRENT) -> list[Question]:
     """Everything that is asked about a safety series."""
     if not view.is_tested:
         return []
     asked = list(conflicts(view, ancestry))
     if view.testable:
-        asked += [*steps(view), *cumulative(view, since), *trend(view)]
+        asked += [*steps(view), *cumulative(view, since, edition), *trend(view)]
     return asked
 
 
@@ -88,7 +89,7 @@ def steps(view: AncestrySeries) -> Iterator[Question]:
         yield Question(ErosionKind.STEP_REGRESSION, view, ancestor, view.head, comparisons.comparison(place))
 
 
-def cumulative(view: AncestrySeries, since: int | None) -> Iterator[Question]:
+def cumulative(view: AncestrySeries, since: int | None, edition: int = CURRENT) -> Iterator[Question]:
     """The head against `since` where that was measured, otherwise against the best of all but the nearest."""
     kind, head = ErosionKind.CUMULATIVE_EROSION, view.head
     if since is not None and since in view.points.place:
@@ -101,12 +102,12 @@ def cumulative(view: AncestrySeries, since: int | None) -> Iterator[Question]:
     comparisons = view.against(head, others)
     known = ~np.isnan(comparisons.z)
     if known.any():
-        yield _best_of(view, others, comparisons)
+        yield _best_of(view, others, comparisons, edition)
     if not known.all():
         yield _median(view, others, comparisons)
 
 
-def _best_of(view: AncestrySeries, others: list[int], comparisons: Comparisons) -> Question:
+def _best_of(view: AncestrySeries, others: list[int], comparisons: Comparisons, edition: int) -> Question:
     known = np.flatnonzero(~np.isnan(comparisons.z))
     best = int(np.nanargmax(comparisons.z))
     alone = comparisons.comparison(best)
@@ -114,7 +115,8 @@ def _best_of(view: AncestrySeries, others: list[int], comparisons: Comparisons) 
     if comparisons.special:
         p = _surest_of(comparisons, known)
     else:
-        chance = best_of(z, comparisons.own[known], comparisons.others[known], comparisons.errors[known])
+        errors = comparisons.own[known], comparisons.others[known], comparisons.errors[known]
+        chance = best_of(z, *errors, at_centres=edition <= FOURTH)
         p = min(1.0, 2 * chance)
     found = replace(alone, z=z, p=p)
     unknown = len(others) - len(known)

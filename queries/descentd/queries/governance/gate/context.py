@@ -5,12 +5,12 @@ from functools import cached_property
 from typing import Final
 
 from descentd.graph.model.records import Brief
-from descentd.queries.evaluation.editions import CURRENT, FIRST, SECOND, THIRD
+from descentd.queries.evaluation.editions import CURRENT, FIRST, FOURTH, SECOND, THIRD
 from descentd.queries.governance.cel.expressions import Expression
 from descentd.queries.governance.policies import Policy
 from descentd.queries.registry import Registry
 
-EDITION: Final = 6
+EDITION: Final = 7
 """How a gate judges, beside what a policy says; decisions hold it, so that each is replayed as it was made.
 
 1: what was retracted itself could pass, and so could a rule that speaks of results of which it chose none; persons were
@@ -20,6 +20,7 @@ told apart by their exact text. Decisions of that time hold no edition.
 4: they were those of the second.
 5: they were those of the third, and a rule passed that would not hold for every answer to what is not known:
 `erosion.verdict != "ERODED"` where that is UNKNOWN, `probes.reproduced == 0` where some were not run.
+6: they were those of the fourth.
 """
 
 _DAY: Final = 86_400_000_000
@@ -75,7 +76,7 @@ class GateContext:
         """The edition of the statistics by which results are judged."""
         if self.edition < 4:
             return FIRST
-        return {4: SECOND, 5: THIRD}.get(self.edition, CURRENT)
+        return {4: SECOND, 5: THIRD, 6: FOURTH}.get(self.edition, CURRENT)
 
     def age_days(self, since: int) -> float:
         """How many days lie between a moment (microseconds since 1970 UTC) and when the gate is asked."""
