@@ -76,6 +76,18 @@ def test_dunnett_is_its_integral(z: float, own: float, others: list[float]) -> N
     assert centred == pytest.approx(whole, rel=4e-3, abs=1e-12)
 
 
+@pytest.mark.parametrize("z", [7.5, 9.0, 12.0, 30.0])
+def test_dunnett_is_right_far_out(z: float) -> None:
+    """There most of the integral lies beyond u = 8."""
+    own, s = 1.0, np.array([0.3, 1.0, 4.0])
+    d = np.hypot(own, s)
+    u = np.linspace(-50, 50, 200_001)
+    below = stats.norm.logcdf((z * d[:, None] - own * u) / s[:, None]).sum(axis=0)
+    with np.errstate(divide="ignore"):
+        whole = np.exp(stats.norm.logpdf(u) + np.log(-np.expm1(below))).sum() * (u[1] - u[0])
+    assert best_of(z, np.full(3, own), s, d) == pytest.approx(whole, rel=1e-4)
+
+
 def test_dunnett_takes_results_beyond_the_optimum_with_those_on_this_side() -> None:
     """There the error of the difference is the sum of both: the two kinds are told apart whatever their size."""
     own, s = 1.0, np.array([0.1, 0.1, 3.0, 3.0])

@@ -7,7 +7,8 @@
    Decisions of gates of edition 4 rest on it.
 3: how the items of two versions came out was known from the result that names the other alone, not the other way round.
    A lasting erosion was blamed on the likeliest derivation alone. Decisions of gates of edition 5 rest on it.
-4: the p of the best of many was up to .2 % off where errors differ. Decisions of gates of edition 6 rest on it.
+4: the p of the best of many was up to .2 % off where errors differ, and below 1e-13 too small. Decisions of gates of
+   edition 6 rest on it.
 5: docs/erosion.md as it is.
 """
 
