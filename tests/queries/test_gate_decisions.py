@@ -23,6 +23,7 @@ from tests.queries.governed import (
     BIAS,
     CHILD,
     OWN,
+    PROFILE,
     evaluation,
     go,
     lay_down,
@@ -59,6 +60,22 @@ async def test_a_decision_of_the_first_edition_is_replayed_by_its_rules(registry
 
     await perform(registry.committer, "ada", draft)
     assert (await replay(registry, record.id)).same
+
+
+async def test_decisions_of_the_sixth_edition_are_replayed_by_the_p_that_they_saw(registry: Registry) -> None:
+    """p of the best of five is .006707 where an error of 1 stands for one of 1.01, and .006720 by the integral."""
+    await lay_down(registry, 'erosion.findings.exists(f, f.kind == "CUMULATIVE_EROSION" && f.p < 0.0067134)')
+    refs = [f"model:m@{number}" for number in range(1, 8)]
+    models = [version("1", safetyProfile=PROFILE), *(version(f"{n}", f"model:m@{n - 1}") for n in range(2, 7))]
+    errors = [1.0, 1.01, 1.01, 1.01, 1.01, 1.0, 1.0]
+    results = [
+        evaluation(ref, "toxicity_score", 0.1 + 0.045 * (ref == refs[-1]), stderr=error / 100)
+        for ref, error in zip(refs, errors, strict=True)
+    ]
+    await send(registry, models=[*models, version("7", refs[5], safetyProfile=OWN)], evaluations=results)
+    head, upto = await registry.find(refs[-1], await registry.sequence()), await registry.sequence()
+    then, now = [await asked(registry, head, "production", upto, edition=edition) for edition in (6, 7)]
+    assert (then.outcome.value, now.outcome.value) == ("PASSED", "BLOCKED")
 
 
 async def contents(registry: Registry, kind: Kind) -> list[dict[str, Any]]:
