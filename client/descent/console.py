@@ -110,6 +110,20 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     stdout().print(table)
 
 
+def print_grouped(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table whose rows are longer than a line of a terminal: there, those with one first cell are its list."""
+    if not sys.stdout.isatty():
+        print_table(headings, rows)
+        return
+    before: object = None
+    for first, *cells in rows:
+        if first != before:
+            print_line(str(first), "bold")
+        named = zip(headings[1:], cells, strict=True)
+        print_item("; ".join(f"{heading}: {cell}" for heading, cell in named if cell not in (None, "")))
+        before = first
+
+
 def _brief(digest: str) -> str:
     return f"{digest[:19]}…" if digest.startswith("sha256:") else digest
 

@@ -259,6 +259,17 @@ def test_colours_are_for_terminals_that_want_them(full: Registry) -> None:
     assert not colour.search(in_terminal("trained-on", "age_group=65+", DESCENT_URL=full.url, NO_COLOR="1"))
 
 
+def test_rows_that_are_longer_than_a_terminal_are_lists_there(full: Registry) -> None:
+    found = {"kind": "STEP_REGRESSION", "metric": "recall", "slice": [], "p": 0.001, "e": None, "message": "Worse. " * 9}
+    edges = [{"node": {"ref": f"model:{'m' * 30}@{n}"}, "verdict": "ERODED", "findings": [found] * 2} for n in (1, 2)]
+    nothing_more = {"hasNextPage": False, "endCursor": None}
+    full.on("Erosions", {"erosions": {"totalCount": 2, "pageInfo": nothing_more, "edges": edges}})
+    shown = in_terminal("erosions", "--versions", DESCENT_URL=full.url, NO_COLOR="1")
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line).rstrip() for line in shown.splitlines()]
+    finding = " • finding: STEP_REGRESSION; metric: recall; p: 0.001"
+    assert lines == [line for n in (1, 2) for line in (f"model:{'m' * 30}@{n}", finding, finding)]
+
+
 def test_piped_data_is_plain_and_whole(full: Registry) -> None:
     for encoding in ("utf-8", "ascii"):
         environment = {**os.environ, "DESCENT_URL": full.url, "COLUMNS": "40", "PYTHONIOENCODING": encoding}

@@ -185,9 +185,13 @@ def test_each_derivation_is_listed_once_with_what_carries_it(registry: Registry)
              "versionCount": 6, "findings": [FINDING], "deployments": [serving]}  # fmt: skip
     unknown = group | {"from": None, "to": None, "deployments": []}
     registry.on("ErosionGroups", {"erosionGroups": page({"node": group}, {"node": unknown})})
-    lines = run(registry, "erosions", "--name", "m").stdout.splitlines()
+    result = run(registry, "erosions", "--name", "m")
+    lines = result.stdout.splitlines()
     assert lines[1].split()[:5] == ["model:m@1", "→", "model:m@2", "6", "production/scoring"]
+    assert lines[1].split()[5:] == ["STEP_REGRESSION", "robust_accuracy", "0.001", "model:m@7"]
     assert lines[2].startswith("up to model:m@7")
+    assert MESSAGE not in result.stdout
+    assert "`descent erosion model:m@7` shows all findings" in result.stderr
     assert [one["filter"] for one in registry.variables("ErosionGroups")] == [{"name": "m"}]
 
 
@@ -202,7 +206,8 @@ def test_results_that_do_not_count_say_so(registry: Registry) -> None:
 
 
 def test_erosions_of_the_whole_registry(registry: Registry) -> None:
-    edge = {"node": {"ref": "model:m@2"}, "verdict": "ERODED", "findings": [FINDING]}
+    lasting = FINDING | {"kind": "LASTING_EROSION", "p": None, "q": None, "e": 812.0, "slice": OLD}
+    edge = {"node": {"ref": "model:m@2"}, "verdict": "ERODED", "findings": [FINDING, lasting]}
     registry.on("Erosions", {"erosions": page(edge)})
     result = run(
         registry, "erosions", "--versions", "--category", "bias,robustness", "--kinds", "step-regression", "--name", "m"
@@ -210,6 +215,11 @@ def test_erosions_of_the_whole_registry(registry: Registry) -> None:
     (asked,) = registry.variables("Erosions")
     assert asked["filter"] == {"name": "m", "category": ["BIAS", "ROBUSTNESS"], "kinds": ["STEP_REGRESSION"]}
     assert result.stdout.splitlines()[1].startswith("model:m@2  STEP_REGRESSION  robust_accuracy  0.001")
+    assert result.stdout.splitlines()[2].split()[1:] == [
+        "LASTING_EROSION", "robust_accuracy", "e", "812", "age_group=65+"
+    ]  # fmt: skip
+    assert MESSAGE not in result.stdout
+    assert "`descent erosion model:m@2` shows all findings" in result.stderr
 
 
 @pytest.mark.parametrize("output", ["table", "json"])

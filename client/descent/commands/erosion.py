@@ -13,6 +13,8 @@ from descent.options import All, First, Output, Session, Since, Url, limit_of, u
 SINGLE = 2
 """Up to so many findings of one kind are printed as sentences; more are printed as a table."""
 
+_BRIEF = ("finding", "metric", "p", "slice")
+
 
 def erosion(
     context: typer.Context,
@@ -142,21 +144,27 @@ def erosions(
         edges = list(found)
     if session.json:
         console.print_json({"totalCount": found.total, "erosions" if versions else "groups": edges})
-    elif versions:
-        rows = [
-            (edge["node"]["ref"], one["kind"], one["metric"], number(one["p"]), one["message"])
-            for edge in edges
-            for one in edge["findings"]
-        ]
-        console.print_table(("version", "finding", "metric", "p", "what"), rows)
+        return
+    if versions:
+        console.print_grouped(
+            ("version", *_BRIEF), [(edge["node"]["ref"], *_brief(one)) for edge in edges for one in edge["findings"]]
+        )
     else:
-        headings = ("derivation", "versions", "serving", "finding", "metric", "what")
-        console.print_table(headings, [_group(edge["node"]) for edge in edges])
+        headings = ("derivation", "versions", "serving", *_BRIEF, "most certain in")
+        console.print_grouped(headings, [_group(edge["node"]) for edge in edges])
     console.say_rest(len(edges), found.total)
+    if edges:
+        worst = edges[0]["node"] if versions else edges[0]["node"]["worst"]
+        console.say(f"`descent erosion {worst['ref']}` shows all findings of that version in sentences.")
 
 
 def _group(group: dict[str, Any]) -> tuple[object, ...]:
     derivation = f"{group['from']['ref']} → {group['to']['ref']}" if group["from"] else f"up to {group['worst']['ref']}"
     serving = ", ".join(f"{one['environment']}/{one['endpoint']}" for one in group["deployments"])
-    first = group["findings"][0]
-    return derivation, group["versionCount"], serving, first["kind"], first["metric"], first["message"]
+    return derivation, group["versionCount"], serving, *_brief(group["findings"][0]), group["worst"]["ref"]
+
+
+def _brief(finding: dict[str, Any]) -> tuple[object, ...]:
+    """Return a finding as cells, without its sentence: nobody reads a paragraph in a table."""
+    certainty = number(finding["p"]) if finding["e"] is None else f"e {number(finding['e'])}"
+    return finding["kind"], finding["metric"], certainty, people(finding["slice"])
