@@ -260,7 +260,7 @@ def test_colours_are_for_terminals_that_want_them(full: Registry) -> None:
 
 
 def test_rows_that_are_longer_than_a_terminal_are_lists_there(full: Registry) -> None:
-    found = {"kind": "STEP_REGRESSION", "metric": "recall", "slice": [], "p": 0.001, "e": None, "message": "Worse. " * 9}
+    found = {"kind": "STEP_REGRESSION", "metric": "recall", "slice": [], "p": 0.001, "e": None, "message": "Worse."}
     edges = [{"node": {"ref": f"model:{'m' * 30}@{n}"}, "verdict": "ERODED", "findings": [found] * 2} for n in (1, 2)]
     nothing_more = {"hasNextPage": False, "endCursor": None}
     full.on("Erosions", {"erosions": {"totalCount": 2, "pageInfo": nothing_more, "edges": edges}})
