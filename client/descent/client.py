@@ -26,10 +26,15 @@ class Impact(Tabular):
 
 @dataclass(frozen=True)
 class Exposure(Tabular):
-    """Which versions learned from a population: exact counts of the three verdicts, and the requested versions."""
+    """Which versions learned from a population: exact counts of the three verdicts, and the requested versions.
+
+    `near` are documented values that differ from those asked for by case or compatibility forms only, each with its
+    `attribute`, `value` and number of `partitions`.
+    """
 
     counts: dict[str, int]
     versions: Connection
+    near: Sequence[Json] = ()
 
     def _items(self) -> Iterable[Mapping[str, Any]]:
         return self.versions
@@ -151,7 +156,8 @@ class Client(Transport):
         terms = [{"attribute": attribute, "values": list(values)} for attribute, values in population]
         variables = {"population": {"all": terms}, "verdicts": verdicts, "filter": filter, "asOf": as_of}
         answer, versions = self._connection("TrainedOn", variables, "trainedOn", "versions", limit)
-        return Exposure({entry["verdict"]: entry["count"] for entry in answer["counts"]}, versions)
+        counts = {entry["verdict"]: entry["count"] for entry in answer["counts"]}
+        return Exposure(counts, versions, answer.get("near", ()))
 
     def paths(self, ancestor: str, descendant: str, *, limit: int | None = None) -> Json:
         """Return derivations from an ancestor to a descendant; `count`, a decimal string, is exact."""

@@ -118,6 +118,14 @@ def test_from_review_to_what_serves(people: People) -> None:
         " • flagged REVIEW: Odd.",
     ]
     people.done("rev", "flag", CHILD, "--action", "clear", "--reason", "Mended.")
+    gone = people.json("rev", "retract", PARENT, "--reason", "Poisoned.")["id"]
+    again = people.run("rev", "retract", PARENT, "--reason", "Again.")
+    assert again.stderr.startswith(f"warning: {PARENT} was retracted already by rev, {gone}: Poisoned.")
+    [*_, last] = people.done("rev", "serving").splitlines()
+    assert last.startswith(f" • it came from {PARENT}, retracted 20")
+    assert last.endswith(" by rev (Poisoned.)")
+    for one in (gone, again.stdout.splitlines()[0].split()[-1]):
+        people.done("rev", "retract", one, "--reason", "Mistaken.")
     before = people.run("rev", "serving", "--at", "2025-12-31T23:59:59Z")
     assert (before.exit_code, len(before.stdout.splitlines())) == (0, 1)
     assert "Nothing served there at" in before.stderr

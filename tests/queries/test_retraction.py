@@ -200,3 +200,38 @@ async def test_a_build_that_is_retracted_is_a_conflict_that_says_so(registry: Re
     await retract(registry, retraction(done.id), "rita")
     with pytest.raises(Invalid, match="refer to model:c19@2"):
         await send(registry, models=[wrong | {"version": "3"}])
+
+
+async def test_what_another_retraction_says_too_is_warned_of(registry: Registry) -> None:
+    await send(registry, **LINEAGE)
+    first = await retract(registry, retraction("model:m@1", "dataset:d@1#p"), "rita")
+    assert not first.warnings
+    second = await retract(registry, retraction("model:m@1"), "remo")
+    assert list(second.warnings) == [f"model:m@1 was retracted already by rita, {first.id}: Leaked."]
+    undone = await retract(registry, retraction(first.id), "rita")
+    assert list(undone.warnings) == [
+        f"model:m@1 is still retracted by remo, {second.id}: if that was a mistake, retract it too."
+    ]
+    assert not (await retract(registry, retraction(second.id), "rita")).warnings
+    assert await retracted_entities(registry, await registry.sequence()) == []
+    again = await retract(registry, retraction(undone.id), "rita")
+    assert list(again.warnings) == []
+    standing = await retracted_entities(registry, await registry.sequence())
+    assert sorted(one.of.ref for one in standing) == ["dataset:d@1#p", "model:m@1"]
+
+
+async def test_what_is_sent_again_though_it_is_retracted_is_warned_of(registry: Registry) -> None:
+    """By its number, or as the version that a build without one is."""
+    build = {"name": "built", "config": {"a": 1}}
+    await send(registry, **LINEAGE)
+    await send(registry, models=[build | {"version": "1"}])
+    done = await retract(registry, retraction("model:built@1", "dataset:d@1#p"), "rita")
+    for again in ([build | {"version": "1"}], [build]):
+        sent = await send(registry, models=again)
+        assert not sent.created
+        [warning] = sent.warnings
+        assert warning.startswith("model:built@1 is registered already and is retracted: if that was a mistake")
+        assert done.id in warning
+    assert [one.split()[0] for one in (await send(registry, **LINEAGE)).warnings] == ["dataset:d@1#p"]
+    await retract(registry, retraction(done.id), "rita")
+    assert not (await send(registry, models=[build])).warnings

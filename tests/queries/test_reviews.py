@@ -244,6 +244,10 @@ async def test_retracted_ground_voids_a_go_until_the_retraction_is_retracted(reg
         gone = await retract(registry, RetractionInput.read({"subjects": [ground], "reason": "Leaked."}), "ben")
         assert await voids(registry) == [f"{ground}, which it came from, was retracted"]
         await retract(registry, RetractionInput.read({"subjects": [gone.id], "reason": "Mistaken."}), "ben")
+    two = RetractionInput.read({"subjects": ["model:b@1", "dataset:d@1#p"], "reason": "Leaked."})
+    both = await retract(registry, two, "ben")
+    assert await voids(registry) == ["dataset:d@1#p and model:b@1, which it came from, were retracted"]
+    await retract(registry, RetractionInput.read({"subjects": [both.id], "reason": "Mistaken."}), "ben")
     await retract(registry, RetractionInput.read({"subjects": ["model:b@1"], "reason": "Leaked."}), "ben")
     await review(registry, given(), "rita")
     assert (await voids(registry))[1:] == [None]  # who says GO knowing of it stands by it

@@ -166,6 +166,8 @@ def retract(
     asked = {"subjects": refs, "reason": reason, "part": part.name if part else None, "idempotencyKey": key}
     with session.client() as client:
         done = client.retract(given(asked))
+        for warning in client.warnings:
+            console.warn(warning)
     if session.json:
         console.print_json(done)
         return

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -69,15 +68,13 @@ def trained_on(
         verdicts = [v.name for v in verdict] if verdict else None
         found = client.trained_on(terms, verdicts=verdicts, limit=limit_of(first, everything), as_of=as_of)
         edges = list(found.versions)
-        vocabulary = {
-            normal(name): {normal(value): count for value, count in values.items()}
-            for name, values in client.population_vocabulary().items()
-        }
+        vocabulary = client.population_vocabulary()
     _warn_of_misspelling(vocabulary, terms)
-    _warn_of_near(vocabulary, terms)
+    _warn_of_near(found.near)
     if session.json:
         counts = [{"verdict": name, "count": count} for name, count in found.counts.items()]
-        console.print_json({"counts": counts, "totalCount": found.versions.total, "versions": edges})
+        answer = {"counts": counts, "near": found.near, "totalCount": found.versions.total, "versions": edges}
+        console.print_json(answer)
     else:
         console.print_table(("versions", "verdict"), [(count, name) for name, count in found.counts.items()])
         console.print_line()
@@ -123,8 +120,9 @@ def _row(edge: dict[str, Any]) -> tuple[str | None, ...]:
     return edge["node"]["ref"], edge["verdict"], edge["exposure"], partition.get("ref"), evidence.get("joint"), via
 
 
-def _warn_of_misspelling(vocabulary: Vocabulary, terms: Sequence[Term]) -> None:
+def _warn_of_misspelling(given: Vocabulary, terms: Sequence[Term]) -> None:
     """Warn about each term that no partition documents: a misspelt value must not look like an unknown population."""
+    vocabulary = {normal(name): {normal(value) for value in values} for name, values in given.items()}
     for attribute, values in terms:
         known = vocabulary.get(normal(attribute))
         if known is None:
@@ -135,23 +133,14 @@ def _warn_of_misspelling(vocabulary: Vocabulary, terms: Sequence[Term]) -> None:
                 console.warn(f"No partition documents {attribute}={value}; documented are {_some(known)}.")
 
 
-def _warn_of_near(vocabulary: Vocabulary, terms: Sequence[Term]) -> None:
+def _warn_of_near(near: Sequence[Mapping[str, Any]]) -> None:
     """Warn about values that are nearly those asked for, which make a version's answer UNKNOWN."""
-    asked = {(normal(attribute), normal(value)) for attribute, values in terms for value in values}
-    nearly = {_folded(term) for term in asked}
-    for attribute, values in vocabulary.items():
-        for value, count in values.items():
-            if (attribute, value) not in asked and _folded((attribute, value)) in nearly:
-                partitions = "1 partition" if count == 1 else f"{count} partitions"
-                console.warn(
-                    f"{attribute}={value} is documented ({partitions}), which is nearly what was asked for: ask for it "
-                    "as well, or correct what documents it."
-                )
-
-
-def _folded(term: tuple[str, str]) -> tuple[str, ...]:
-    """Return the same for terms that differ by case or compatibility forms only, as the registry does."""
-    return tuple(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()) for text in term)
+    for one in near:
+        partitions = "1 partition" if one["partitions"] == 1 else f"{one['partitions']} partitions"
+        console.warn(
+            f"{one['attribute']}={one['value']} is documented ({partitions}), which is nearly what was asked for: ask "
+            "for it as well, or correct what documents it."
+        )
 
 
 def _some(names: Iterable[str]) -> str:

@@ -56,16 +56,24 @@ def _policy(one: dict[str, Any]) -> str:
 
 
 def _print_why(one: dict[str, Any]) -> None:
-    """Print who claims the deployment, why it does not meet the policy, and which flags reach the version."""
+    """Print who claims the deployment, why it does not meet the policy, and what flags and retractions reach it."""
     claimed = one["deployment"]["claimed"]
     said = [claim_sentence(claimed)] if claimed else []
     said += [f"{rule['name']} ({rule['outcome'].lower()}): {rule['message']}" for rule in one.get("unmet", ())]
     flags = [f"flagged {flag['action']}: {flag['reason']}" for flag in one["version"].get("flags", ())]
     said += [flag for flag in flags if not any(flag in sentence for sentence in said)]
+    if retraction := one["version"].get("retraction"):
+        said.append(f"retracted {_retracted(retraction)}")
+    origins = one["version"].get("retractedOrigins", ())
+    said += [f"it came from {lost['ref']}, retracted {_retracted(lost['retraction'])}" for lost in origins]
     if said:
         console.print_heading(f"{one['version']['ref']} at {one['endpoint']} in {one['environment']}")
         for sentence in said:
             console.print_item(sentence)
+
+
+def _retracted(retraction: dict[str, Any]) -> str:
+    return f"{retraction['recordedAt']} by {retraction['recordedBy']} ({retraction['reason']})"
 
 
 def deploy(

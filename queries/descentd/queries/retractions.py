@@ -36,11 +36,15 @@ _REVERSIBLE: Final = frozenset({Kind.REVIEW, Kind.RETRACTION})
 
 @dataclass(frozen=True, slots=True)
 class Retracted:
-    """A retraction that was recorded; `affected` counts by kind what comes from the subjects or rests on them."""
+    """A retraction that was recorded; `affected` counts by kind what comes from the subjects or rests on them.
+
+    `warnings` are sentences about other retractions, because of which it changes less than may be expected.
+    """
 
     id: str
     affected: Mapping[Kind, int]
     upto: int
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,28 @@ async def retract(
     reached = await registry.walk.reach(
         ReachQuery([subject.sequence for subject in subjects], Direction.DESCENDANTS, upto, evidence=True, first=1)
     )
-    return Retracted(record.id, reached.counts, upto)
+    return Retracted(record.id, reached.counts, upto, await _warnings(registry, record, list(subjects), upto))
+
+
+async def _warnings(registry: Registry, retraction: Record, subjects: Sequence[Brief], upto: int) -> list[str]:
+    """What was retracted already, and what another retraction still retracts though one of them is retracted."""
+    if "part" in retraction.content:
+        return []
+    store = registry.store
+    entries = await store.entries([subject.sequence for subject in subjects if subject.kind is Kind.RETRACTION])
+    behind = (await store.resolve({id for entry in entries for id in entry.record.content["subjects"]})).values()
+    asked = [*subjects, *behind]
+    retracted = (await find_retractions(store, [one.id for one in asked])).at(upto)
+    others = {one.id: retracted[one.id].sequence for one in asked if one.id in retracted}
+    by = {entry.sequence: entry for entry in await store.entries(sorted(set(others.values())))}
+    found = [(one, _entity(one, by[others[one.id]])) for one in asked if one.id in others]
+    return [
+        f"{one.ref} is still retracted by {other.person}, {other.id}: if that was a mistake, retract it too."
+        if one in behind
+        else f"{one.ref} was retracted already by {other.person}, {other.id}: {other.reason}"
+        for one, other in found
+        if other.id != retraction.id
+    ]
 
 
 async def _check_separation(registry: Registry, subject: Entry, person: str, upto: int, field: str) -> None:

@@ -23,7 +23,7 @@ from descentd.graph.registration.manifest_index import ManifestIndex
 from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.registration.partial_manifest import partial_manifest
 from descentd.graph.registration.statements import ArtifactStatements, Statements, referred
-from descentd.graph.registration.warnings import warnings
+from descentd.graph.registration.warnings import warnings, warnings_of_retracted
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
 from descentd.graph.turns import each
@@ -112,9 +112,10 @@ async def register(committer: Committer, manifest: ManifestInput, person: str) -
     """
     warned: Sequence[str] = ()
 
-    async def warn(reads: Reads, new: Sequence[Record]) -> None:
+    async def warn(reads: Reads, planned: Plan) -> None:
         nonlocal warned
-        warned = await warnings(reads, new)
+        registered = [record for record in distinct(planned.mentions) if record.id not in planned.created]
+        warned = [*await warnings(reads, planned.new), *await warnings_of_retracted(reads, registered)]
 
     written = await write(committer, manifest, person, warn)
     return Registered(distinct(written.mentions), written.created, warned)
@@ -124,11 +125,11 @@ async def write(
     committer: Committer,
     manifest: ManifestInput,
     person: str,
-    look: Callable[[Reads, Sequence[Record]], Awaitable[None]] | None = None,
+    look: Callable[[Reads, Plan], Awaitable[None]] | None = None,
 ) -> Plan:
     """Register a manifest and return the plan that was written; raises as `register` does.
 
-    `look` is called with the store as it is before that and with the records that are new.
+    `look` is called with the store as it is before that and with the plan.
     """
     written: Plan | None = None
 
@@ -136,7 +137,7 @@ async def write(
         nonlocal written
         written = await plan(manifest, reads)
         if look is not None:
-            await look(reads, written.new)
+            await look(reads, written)
         return written.new
 
     await committer.submit(Proposal(draft, person))

@@ -10,6 +10,7 @@ from descentd.graph.model.derived import look_alike_key, name_key
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Record
 from descentd.graph.refusals import HARMFUL_REFUSED, doubt_about_refusals
+from descentd.graph.retractions import NEWEST, find_retractions
 from descentd.graph.store.base import Reads
 
 _LABELLED: Final = frozenset({Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION, Kind.METRIC_DEFINITION})
@@ -18,6 +19,18 @@ _LABELLED: Final = frozenset({Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION, 
 async def warnings(reads: Reads, new: Sequence[Record]) -> list[str]:
     """Sentences about new records, in their order: names that look like others, refusals of harmless prompts."""
     return [*await _look_alikes(reads, new), *await _refusals(reads, new)]
+
+
+async def warnings_of_retracted(reads: Reads, registered: Sequence[Record]) -> list[str]:
+    """Sentences about what is sent again, a version without its number too, and is registered and retracted."""
+    labels = {record.id: record.label for record in registered if record.kind in _LABELLED}
+    retracted = (await find_retractions(reads, labels)).at(NEWEST) if labels else {}
+    return [
+        f"{label} is registered already and is retracted: if that was a mistake, retract the retraction "
+        f"{retracted[id].id}, and it stands again."
+        for id, label in labels.items()
+        if id in retracted
+    ]
 
 
 async def _look_alikes(reads: Reads, new: Sequence[Record]) -> list[str]:

@@ -189,7 +189,8 @@ class _Known:
             return "the version was retracted"
         lost = self.grounds[version].lost(content["sequence"], self.upto) if self.edition > 2 else ()
         if lost:
-            return f"{conjunction([brief.ref for brief in lost])}, which it came from, was retracted"
+            were = "was" if len(lost) == 1 else "were"
+            return f"{conjunction([brief.ref for brief in lost])}, which it came from, {were} retracted"
         come, gone = self.evidence[version].changes(content["sequence"], self.upto)
         if come or gone:
             return _changed(come, gone)

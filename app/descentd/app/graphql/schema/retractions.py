@@ -40,4 +40,6 @@ class RetractionMutation:
         with naming_as_given(given):
             done = await retractions.retract(asked.registry, given, asked.person, own=own, admin=admin)
         context(info).answered_at(done.upto)
+        for warning in done.warnings:
+            context(info).warn(warning)
         return RetractionDone(id=strawberry.ID(done.id), at=done.upto, affected=kind_counts(done.affected))
