@@ -11,7 +11,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
 import structlog
 import uvicorn
@@ -21,6 +20,7 @@ from uvicorn.supervisors import Multiprocess
 from descentd.app.checkpoints.signer import Signer
 from descentd.app.notifications.dispatcher import destinations_of
 from descentd.app.server import logging
+from descentd.app.server.collector import Collector
 from descentd.app.server.connections import LimitedHTTP, LimitedWebSocket, raise_file_limit
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.settings import Settings
@@ -29,9 +29,6 @@ from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.governance.cel.sandbox import SANDBOX
 
 log = structlog.get_logger()
-
-_FULL: Final = 100
-"""Collections of what is young after which the collector looks at everything; Python's own number is 10."""
 
 
 def serve(settings: Settings, when_listening: Callable[[str], object] = lambda _: None) -> None:
@@ -147,8 +144,6 @@ def from_environment() -> Starlette:
     from descentd.app.server.main import create
 
     gc.enable()
-    # To look through all that large answers consist of takes up to a third of a second, while everybody waits.
-    gc.set_threshold(*gc.get_threshold()[:2], _FULL)
     sys.setswitchinterval(0.001)
     settings = Settings.read()
     logging.configure(settings.log_format, settings.log_level)
@@ -157,7 +152,7 @@ def from_environment() -> Starlette:
 
 def _ready(settings: Settings, records: int) -> None:
     """Print once that the server answers; the first worker does."""
-    gc.freeze()  # collecting what there is by now took a tenth of a second every few hundred requests
+    Collector().start()
     if settings.run_directory is not None:
         try:
             (settings.run_directory / "announced").touch(exist_ok=False)
