@@ -2,8 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from strawberry.types import Info
 
 from descentd.app.auth.authorization import READERS
-from descentd.app.graphql import fields, reads
+from descentd.app.graphql import fields, operations, reads
 from descentd.app.graphql.context import context
+from descentd.app.graphql.executor import Executor
 from descentd.app.graphql.limits import Shares
 from descentd.app.graphql.schema import register
 from descentd.app.graphql.schema.inputs import wire
@@ -23,6 +24,8 @@ from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph import work
 from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.registration import register as registration
+from descentd.graph.registration.partial_manifest import partial_manifest
 
 pytestmark = [
     pytest.mark.anyio,
@@ -93,12 +96,17 @@ TABLE = {f"Query.{field}": READERS for field in ("many", "lineage", "trainedOn",
 
 
 @asynccontextmanager
-async def serving(**settings: Any) -> AsyncIterator[httpx2.AsyncClient]:
-    app = create(Settings(store="memory:", **settings), SCHEMA, table=TABLE)
+async def served(*given: Any, **named: Any) -> AsyncIterator[httpx2.AsyncClient]:
+    app = create(*given, **named)
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             yield client
+
+
+def serving(**settings: Any) -> AbstractAsyncContextManager[httpx2.AsyncClient]:
+    """Serves the schema above."""
+    return served(Settings(store="memory:", **settings), SCHEMA, table=TABLE)
 
 
 async def ask(client: httpx2.AsyncClient, query: str, **variables: Any) -> Any:
@@ -237,17 +245,55 @@ async def test_a_large_manifest_is_read_beside_the_loop(number: int, monkeypatch
         return ManifestInput.read(wire(given))
 
     monkeypatch.setattr(register, "_read", read)
-    app = create(Settings(store="memory:"))
     query = "mutation M($m: ManifestInput!) { register(manifest: $m) { created existing } }"
     models: list[dict[str, Any]] = [{"name": "many", "version": str(i), "config": {"seed": i}} for i in range(number)]
     wrong = [*models[:-1], {"name": "many", "version": "x", "colour": "red"}]
-    transport = httpx2.ASGITransport(app)
-    async with (
-        app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client,
-    ):
+    async with served(Settings(store="memory:")) as client:
         refused = await ask(client, query, m={"models": wrong})
         answer = await ask(client, query, m={"models": models})
     assert [error["extensions"]["field"] for error in refused["errors"]] == [f"models[{number - 1}].colour"]
     assert answer["data"] == {"register": {"created": 2 * number, "existing": 0}}
     assert read_in == [number == 3]
+
+
+async def test_a_wrong_manifest_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: dict[str, threading.Thread] = {}
+
+    def noting(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*given: Any) -> Any:
+            threads[name] = threading.current_thread()
+            return function(*given)
+
+        return noted
+
+    monkeypatch.setattr(operations, "_wrong_manifest", noting("whole", operations._wrong_manifest))
+    monkeypatch.setattr(registration, "partial_manifest", noting("parts", partial_manifest))
+    query = "mutation M($m: ManifestInput!) { register(manifest: $m) { created } }"
+    async with served(Settings(store="memory:")) as client:
+        refused = await ask(client, query, m={"models": [{"name": "a", "version": "1", "colour": "red"}]})
+    assert [error["extensions"]["field"] for error in refused["errors"]] == ["models[0].colour"]
+    assert set(threads) == {"whole", "parts"}
+    assert threading.main_thread() not in threads.values()
+
+
+async def test_the_schema_is_described_beside_the_loop_and_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: set[threading.Thread] = set()
+    execute_field = Executor.execute_field
+
+    def noted(self: Executor, parent: Any, *given: Any) -> Any:
+        if parent.name == "__Schema":
+            threads.add(threading.current_thread())
+        return execute_field(self, parent, *given)
+
+    monkeypatch.setattr(Executor, "execute_field", noted)
+    described = "__schema { types { name fields { name } } }"
+    async with served(Settings(store="memory:", max_fields=20_000)) as client:
+        answer = await ask(client, f'{{ {described} kind: __type(name: "Query") {{ name }} }}')
+        many = await ask(client, "{ " + " ".join(f"a{i}: {described}" for i in range(50)) + " }")
+        wrong = await ask(client, "query ($n: String!) { __type(name: $n) { name } }", n=None)
+    assert "Query" in {kind["name"] for kind in answer["data"]["__schema"]["types"]}
+    assert answer["data"]["kind"] == {"name": "Query"}
+    assert "more than 20000 fields" in many["errors"][0]["message"]
+    assert wrong["errors"][0]["extensions"]["code"] == "INVALID_INPUT"
+    assert threads
+    assert threading.main_thread() not in threads

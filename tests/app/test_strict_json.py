@@ -52,6 +52,13 @@ def test_read(text: str) -> None:
     assert strict_json.read(text.encode()) == json.loads(text)
 
 
+def test_a_million_values_are_read_and_no_more() -> None:
+    most = b'["",' + b"0," * 999_999 + b"0]"
+    assert len(strict_json.read(most)) == 1_000_001
+    with pytest.raises(InvalidInput, match="more than 1,000,000 values"):
+        strict_json.read(most[:-1] + b",0]")
+
+
 def test_finding_a_key_that_occurs_twice_takes_linear_time() -> None:
     """Quadratic time would be a quarter of an hour here, in which nobody else is answered."""
     keys = ",".join(f'"{i:06}":1' for i in range(200_000))

@@ -286,6 +286,22 @@ async def test_long_works_compute_in_one_thread_at_a_time_and_short_ones_beside_
 
 
 @pytest.mark.usefixtures("taking_turns")
+async def test_of_the_short_works_of_a_person_two_compute_at_a_time_and_those_of_others_beside_them() -> None:
+    threads = Threads()
+    tasks = [asyncio.create_task(in_turns(Work("a"), in_thread(threads.compute))) for _ in range(6)]
+    await until(lambda: threads.running == 2)
+    tasks[2].cancel()  # which waits
+    tasks.append(asyncio.create_task(in_turns(Work("b"), in_thread(threads.compute))))
+    await until(lambda: threads.running == 3)
+    for done in range(6):
+        await until(lambda done=done: threads.running > 0 and threads.done == done)  # type: ignore[misc]
+        threads.go.release()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert threads.done == 6
+    assert threads.most == 3
+
+
+@pytest.mark.usefixtures("taking_turns")
 async def test_the_next_thread_begins_once_one_that_was_given_up_has_ended() -> None:
     threads = Threads()
     tasks = [asyncio.create_task(in_turns(long_work("a"), in_thread(threads.compute))) for _ in range(3)]
@@ -301,6 +317,28 @@ async def test_the_next_thread_begins_once_one_that_was_given_up_has_ended() -> 
     threads.go.release()
     assert await tasks[2] == 2
     assert threads.most == 1
+
+
+@pytest.mark.usefixtures("taking_turns")
+@pytest.mark.parametrize("its_turn", [False, True])
+async def test_a_thread_is_not_kept_for_a_coroutine_that_is_closed(its_turn: bool) -> None:
+    threads = Threads()
+    first = asyncio.create_task(in_turns(long_work("a"), in_thread(threads.compute)))
+    await until(lambda: threads.running == 1)
+
+    async def closing() -> None:
+        waiting = in_thread(threads.compute)
+        waiting.send(None)
+        if its_turn:
+            threads.go.release()
+            await first
+        waiting.close()
+
+    await in_turns(long_work("b"), closing())
+    threads.go.release()
+    threads.go.release()
+    await first
+    assert await in_turns(long_work("c"), in_thread(threads.compute)) == 2
 
 
 @pytest.mark.usefixtures("taking_turns")

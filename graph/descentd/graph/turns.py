@@ -7,7 +7,8 @@ go in each turn of the loop: people in turn, the works of one person in turn, of
 first, so that few things are begun at a time. While short work goes on, long work has a quarter of the time.
 
 A step is what runs between two places where a coroutine waits. `pause` makes such a place where there is none, and
-`in_thread` computes beside the loop, for one long work at a time, because Python computes in one thread at a time.
+`in_thread` computes beside the loop, for one long work at a time and two short ones of a person, because Python
+computes in one thread at a time: beside eight threads the loop has a ninth of the time for all others.
 """
 
 import asyncio
@@ -33,8 +34,42 @@ _MOST_AT_ONCE: Final = 64
 """Steps of a work that go in one turn: loaders gather what these ask for into one batch."""
 _FEW: Final = 32
 """Items between which the time is not looked at."""
+_LONG_THREADS: Final = 1
+"""Threads of long works that compute at a time."""
+_SHORT_THREADS: Final = 2
+"""Threads of the other works of a person that compute at a time."""
 _OTHERS: Final = 3
 """How many times as long as long work computed others may go first."""
+
+
+class _Lane:
+    """Threads of some works, of which so many compute at a time; the others wait, people in turn."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting = FairQueue()
+        self.computing = 0
+
+    async def enter(self, work: Work) -> None:
+        """Wait until another thread may compute."""
+        if self.computing < self._most:
+            self.computing += 1
+            return
+        turn = self._waiting.add(work)
+        try:
+            await turn
+        except BaseException:  # where it is cancelled, or closed
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            turn.cancel()
+            raise
+
+    def leave(self) -> None:
+        """Let the next one begin."""
+        self.computing -= 1
+        while self._waiting and self.computing < self._most:
+            _, gone = self._waiting.release(lambda _: 1)
+            self.computing += gone
 
 
 class Scheduler:
@@ -44,8 +79,8 @@ class Scheduler:
         self._loop = loop
         self.clock = clock
         self._steps = FairQueue()
-        self._threads = FairQueue()
-        self._computing = False
+        self._long = _Lane(_LONG_THREADS)
+        self._short: dict[str, _Lane] = {}
         self._ticking = False
         self._short_steps = 0
         self._seen = 0
@@ -95,41 +130,26 @@ class Scheduler:
         self._steps.cancel(work)
 
     async def in_thread(self, work: Work, function: Callable[[], T]) -> T:
-        """Compute in a thread, long works one after the other."""
+        """Compute in a thread, as soon as one of this kind of work may."""
         began = self.clock()
+        person, long = work.person, work.long
+        lane = self._long if long else self._short.setdefault(person, _Lane(_SHORT_THREADS))
+
+        def computed(computing: "asyncio.Future[T]") -> None:
+            computing.cancelled() or computing.exception()  # looked at, so that nobody is warned where it was given up
+            lane.leave()
+            if not long and not lane.computing and self._short.get(person) is lane:
+                del self._short[person]
+
         try:
-            if not work.long:
-                return await self._loop.run_in_executor(None, copy_context().run, function)
-            await self._reserve(work)
+            await lane.enter(work)
             began = self.clock()
             computing = self._loop.run_in_executor(None, copy_context().run, function)
             # Whoever waits may give up, but a thread cannot be stopped: the next one begins once it has ended.
-            computing.add_done_callback(self._computed)
+            computing.add_done_callback(computed)
             return await asyncio.shield(computing)
         finally:
             work.computed(self.clock() - began)
-
-    async def _reserve(self, work: Work) -> None:
-        if not self._computing:
-            self._computing = True
-            return
-        turn = self._threads.add(work)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._next_thread()
-            raise
-
-    def _computed(self, computing: "asyncio.Future[Any]") -> None:
-        computing.cancelled() or computing.exception()  # looked at, so that nobody is warned where it was given up
-        self._next_thread()
-
-    def _next_thread(self) -> None:
-        self._computing = False
-        while self._threads and not self._computing:
-            _, gone = self._threads.release(lambda _: 1)
-            self._computing = gone > 0
 
     def _tick(self) -> None:
         """One turn: others first for as long as their share is, then the long work whose turn it is."""
@@ -318,7 +338,7 @@ async def each(items: Iterable[T]) -> AsyncIterator[T]:
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a function computes in a thread, while the loop goes on; of long works, one at a time does."""
+    """What a function computes in a thread, while the loop goes on."""
     work, scheduler = _present()
     if work is None or scheduler is None:
         return await asyncio.to_thread(function, *args, **kwargs)

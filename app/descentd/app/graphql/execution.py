@@ -46,6 +46,10 @@ class Execution:
     @cached_property
     def ordinary(self) -> Executor:
         """graphql-core's executor of the same operation, which adds its errors to the same list."""
+        return self.executor()
+
+    def executor(self) -> Executor:
+        """One more of these."""
         plan = self.plan
         variables = plan.variables.with_sources(self.given)
         assert not isinstance(variables, list)

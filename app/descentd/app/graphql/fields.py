@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from descentd.app.graphql.concurrency import abandon, together
 from descentd.app.graphql.execution import Execution, FieldInfo
+from descentd.app.graphql.executor import Executor
 from descentd.app.graphql.reads import MANY, Read, UnreadableError
 from descentd.app.graphql.resolvers import Resolver
 from descentd.graph.turns import in_thread, pause
@@ -45,6 +46,17 @@ class Field:
         """
         at = Path(path, self.key, self.parent.name)
         return execution.ordinary.execute_field(self.parent, source, self.details, at, None)
+
+
+class SchemaField(Field):
+    """`__schema` or `__type`: graphql-core computes it in a thread, because it is large and waits for nothing."""
+
+    @override
+    def start(self, execution: Execution, source: Any, path: Path | None) -> Any:
+        return in_thread(self._compute, execution.executor(), source)
+
+    def _compute(self, executor: Executor, source: Any) -> Any:
+        return executor.execute_field(self.parent, source, self.details, Path(None, self.key, self.parent.name), None)
 
 
 class ResolvedField(Field):

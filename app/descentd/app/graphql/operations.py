@@ -31,7 +31,7 @@ from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid, TooCostly, Unavailable
 from descentd.graph.registration.builder import position
 from descentd.graph.registration.register import with_all_problems
-from descentd.graph.turns import end_tasks
+from descentd.graph.turns import end_tasks, in_thread
 
 _SHARE: Final = 32
 """Operations of one person that run at a time in a process; further ones wait."""
@@ -111,17 +111,25 @@ class Operations:
 
     async def _answered(self, operation: Operation, variables: Mapping[str, Any], context: Context) -> Shape:
         deadline = asyncio.timeout(self._timeout)
-        exceeded = False
+        loop = asyncio.get_running_loop()
+        exceeded = ended = False
 
         def stop() -> None:
             nonlocal exceeded
             exceeded = True
-            deadline.reschedule(0)
+            loop.call_soon_threadsafe(end)
+
+        def end() -> None:
+            if not ended:
+                deadline.reschedule(0)
 
         context.pace = Pace(self._limits.fields, stop)
         try:
             async with deadline:
-                result = await operation.plan.execute(variables, context)
+                try:
+                    result = await operation.plan.execute(variables, context)
+                finally:
+                    ended = True
         except TimeoutError:
             end_tasks()
             sent = " What it registers may have been recorded: sending it again adds nothing." * (
@@ -132,7 +140,7 @@ class Operations:
                 reached = f"resolved more than {self._limits.fields} fields"
             late = TooCostly(f"The operation {reached}: ask for less at once.{sent}")
             return self._counted({"errors": shaped(late)})
-        wrong = _wrong_manifest(operation, variables) if result.data is None else None
+        wrong = await in_thread(_wrong_manifest, operation, variables) if result.data is None else None
         if wrong is not None and all(error.path is None for error in result.errors or ()):
             # GraphQL looks at numbers and texts only, and goes no further where one of them is wrong.
             found = graphql_errors(result.errors or ())

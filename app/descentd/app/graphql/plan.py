@@ -44,7 +44,7 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from descentd.app.graphql import reads
 from descentd.app.graphql.execution import Execution, FieldInfo
 from descentd.app.graphql.executor import Executor
-from descentd.app.graphql.fields import Complete, Field, Fields, Items, ReadField, ResolvedField, is_null
+from descentd.app.graphql.fields import Complete, Field, Fields, Items, ReadField, ResolvedField, SchemaField, is_null
 from descentd.app.graphql.reads import Read
 from descentd.app.graphql.resolvers import Resolver
 from descentd.app.graphql.variables import Variables, are_large
@@ -137,6 +137,8 @@ class Selections:
 
     def _field(self, field: Field) -> Field:
         """The field as what it is: read, resolved, or left to graphql-core."""
+        if field.name in ("__schema", "__type"):
+            return SchemaField(field.parent, field.key, field.definition, field.details)
         read = self._read_field(field.parent, field.details)
         kind = ResolvedField if read is None else ReadField
         resolved = kind(field.parent, field.key, field.definition, field.details)

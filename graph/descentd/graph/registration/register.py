@@ -26,7 +26,7 @@ from descentd.graph.registration.statements import ArtifactStatements, Statement
 from descentd.graph.registration.warnings import warnings, warnings_of_retracted
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
-from descentd.graph.turns import each
+from descentd.graph.turns import each, in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ async def write(
 
 async def with_all_problems(reads: Reads, wrong: Invalid) -> Invalid:
     """What is wrong with a manifest that could not be read, and with what can be read of it, in its order."""
-    rest = partial_manifest(wrong.given)
+    rest = await in_thread(partial_manifest, wrong.given)
     found: list[DescentError] = list(wrong.problems)
     try:
         await plan(rest.manifest, reads, rest.left_out)
