@@ -141,6 +141,17 @@ async def test_a_definition_may_make_something_of_old_results(registry: Registry
     assert await listed(registry) == await afresh(registry) == ["model:m@1"]
 
 
+async def test_a_metric_of_the_catalogue_may_come_to_count_as_safety(registry: Registry) -> None:
+    await chain(registry, "m", 0.05, 0.15, metric="false_negative_rate")
+    assert await listed(registry) == []
+    same = {"direction": "LOWER_IS_BETTER", "tolerance": 0.01, "isRate": True}
+    await send(
+        registry,
+        metrics=[{"name": "false_negative_rate", "category": "PERFORMANCE", "countsAsSafety": True, **same}],
+    )
+    assert await listed(registry) == await afresh(registry) == ["model:m@1"]
+
+
 async def test_data_that_turns_out_to_be_the_same(registry: Registry) -> None:
     """A copy of what a version learned from is found to come from the data that it was evaluated on."""
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from descentd.graph.metrics import MetricDefinition
+from descentd.graph.metrics import MetricDefinition, catalogue
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
 from descentd.graph.model.reach import Direction, Tail
 from descentd.graph.model.records import Brief
@@ -142,9 +142,13 @@ async def _versions_of(registry: Registry, retracted: Sequence[Brief]) -> set[in
 
 
 async def _redefines(registry: Registry, definitions: Sequence[int]) -> bool:
-    """Whether new definitions make something of results that are there: those of composites do."""
+    """Whether new definitions make something else of results that are there.
+
+    Those of composites do, and those of the catalogue's metrics: from then on a result may count as safety, or no more.
+    """
     entries = await registry.store.entries(definitions) if definitions else []
-    return any(MetricDefinition.of(entry.record.content).parts for entry in entries)
+    defined = [MetricDefinition.of(entry.record.content) for entry in entries]
+    return any(one.parts or one.name in catalogue() for one in defined)
 
 
 async def _evaluated(registry: Registry, versions: Collection[int], upto: int) -> set[int]:
