@@ -92,7 +92,11 @@ def apply(registry: Registry) -> list[str]:
     """Put the folder in force by the command of the server, beside the one that runs."""
     done = preloaded.run(preloaded.SERVER, "policies", "apply", str(registry.folder), "--store", registry.store)
     assert done.returncode == 0, done.stderr
-    return done.stdout.split()
+    ids = done.stdout.split()
+    assert done.stderr.endswith(
+        "Put 1 policy in force.\n" if ids else "Put 0 policies in force; 1 was in force already.\n"
+    )
+    return ids
 
 
 def test_a_changed_policy_is_taken_without_a_restart(registry: Registry) -> None:

@@ -38,6 +38,7 @@ def apply(
     from descentd.graph.index.lineage_index import LineageIndex
     from descentd.graph.store.committer import Committer
     from descentd.queries.governance.policies import register_policies
+    from descentd.queries.prose import counted
     from descentd.queries.registry import Registry
 
     given = read_policies(folder)
@@ -55,4 +56,6 @@ def apply(
     ids = at_store(store, put)
     for id in ids:
         sys.stdout.write(f"{id}\n")
-    sys.stderr.write(f"{len(ids)} of {len(given)} policies were not in force already.\n")
+    rest = len(given) - len(ids)
+    before = f"; {rest} {'was' if rest == 1 else 'were'} in force already" if rest else ""
+    sys.stderr.write(f"Put {counted(len(ids), 'policy')} in force{before}.\n")
