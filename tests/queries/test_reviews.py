@@ -115,6 +115,19 @@ async def test_only_what_somebody_said_last_is_told_of(registry: Registry) -> No
     ]
 
 
+async def test_what_a_veto_refuses_is_not_called_approved_beside_it(registry: Registry) -> None:
+    await begin(registry, quorum=1)
+    await review(registry, given(), "ben")
+    await review(registry, given(environment="sandbox"), "ben")
+    await review(registry, given("NO_GO"), "rita")
+    at = await registry.sequence()
+    found = await verdict(registry, (await registry.find("model:m@1", at)).sequence, at)
+    assert found.status is VerdictStatus.REJECTED
+    assert [reason.code for reason in found.reasons] == ["NO_GO", "APPROVED"]
+    assert "1 of 1 person said GO" in found.reasons[0].message
+    assert found.reasons[1].message == "Approved for sandbox by ben."
+
+
 async def test_a_veto_stands_until_its_author_decides_again(registry: Registry) -> None:
     await begin(registry, quorum=1)
     await review(registry, given("NO_GO"), "rita")

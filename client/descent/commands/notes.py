@@ -19,7 +19,7 @@ def note(
     url: Url = None,
     output: Output = None,
 ) -> None:
-    """Write a note about a record. It is recorded in your name; a text of another --author is shown as a quotation."""
+    """Write a note about a record. It is recorded in your name; a text of somebody else is shown as a quotation."""
     session = Session.of(context, url, output)
     with session.client() as client:
         author = quoting or client.me()["person"]

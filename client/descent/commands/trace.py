@@ -51,7 +51,7 @@ def _print(found: Found, at: str | None) -> None:
     console.print_heading("Then" if at else "Now")
     for sentence in _standing(found, at):
         console.print_item(sentence)
-    _print_approval(found)
+    _print_approval(found, at)
     pages.print_build(version)
     console.print_heading("Data")
     console.print_table(("role", "ref", "digest", "rows", "uri"), _data(version))
@@ -61,7 +61,7 @@ def _print(found: Found, at: str | None) -> None:
         pages.print_profile(found["then"])
 
 
-def _print_approval(found: Found) -> None:
+def _print_approval(found: Found, at: str | None) -> None:
     """Print who claims the deployment and decisions, whose GO counted then or at the promotion, and who promoted."""
     console.print_heading("Approved by")
     deployment = found["deployment"]
@@ -73,7 +73,7 @@ def _print_approval(found: Found) -> None:
         console.print_item(sentence)
     decisions = list(_decisions(found, promotions))
     if not decisions and not deployment["claimed"]:
-        decisions = ["nobody: no review is recorded" + (" then" if found["then"] else "")]
+        decisions = ["nobody: no GO counts" if at is None else "nobody: no GO counted then"]
     for sentence in decisions + [f"promoted by {node['recordedBy']} ({node['recordedAt']})" for node in promotions]:
         console.print_item(sentence)
 

@@ -88,13 +88,12 @@ def _decided(states: Sequence[ReviewState], in_force: Mapping[str, Policy]) -> t
     standing = {place: quorum(states, place, in_force.get(place)) for place in environments}
     refused = vetoes(states, None)
     reasons = [Reason("NO_GO", veto_sentence(one, states, in_force.get(one.environment))) for one in refused]
+    environments = [place for place in environments if not vetoes(states, place)]
     reached = [place for place in environments if standing[place].reached and standing[place].people]
     reasons += [
         Reason("APPROVED", f"Approved for {place} by {conjunction(standing[place].people)}.") for place in reached
     ]
-    reasons += [
-        _unmet(place, standing[place]) for place in environments if place not in reached and not vetoes(states, place)
-    ]
+    reasons += [_unmet(place, standing[place]) for place in environments if place not in reached]
     reasons += [
         Reason("REOPENED", f"{one.person}'s GO for {one.environment} no longer holds: {one.void}.")
         for one in latest_decisions(states)
