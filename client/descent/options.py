@@ -128,10 +128,18 @@ _UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
 
 
 def moment_after(text: str) -> str:
-    """Return the moment after a duration from now (`30d`, `12h`, `45m`) in RFC 3339; any other text unchanged."""
+    """Return the moment after a duration from now (`30d`, `12h`, `45m`) in RFC 3339; the text of a moment unchanged.
+
+    Raises BadParameter for what is neither.
+    """
     age = _AGE.fullmatch(text.strip())
-    if age is None:
+    if age is None and re.match(r"\s*[0-9]{4}-", text):
         return text
+    if age is None:
+        raise typer.BadParameter(
+            f"{text!r} is neither a duration nor a moment: write 30d, 12h, 45m or 2030-01-15T10:00:00Z.",
+            param_hint="--expires",
+        )
     return (datetime.now(UTC) + timedelta(**{_UNITS[age[2]]: int(age[1])})).isoformat()
 
 

@@ -308,6 +308,7 @@ def test_flags_and_retractions(people: People) -> None:
     [
         ("review", CHILD, "perhaps", "-e", "production", "--reason", "r"),
         ("review", CHILD, "go", "--reason", "r"),
+        ("review", CHILD, "go", "-e", "production", "--reason", "r", "--expires", "30"),
         ("flag", CHILD, "--action", "burn", "--reason", "r"),
         ("flag", "--action", "clear", "--reason", "r"),
         ("retract", CHILD),

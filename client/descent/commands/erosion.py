@@ -85,7 +85,7 @@ def _print_table(findings: Sequence[dict[str, Any]]) -> None:
         )
         for finding, protocol in zip(findings, protocols(findings), strict=True)
     ]
-    headings = ("metric", "slice", "measured by", "since", "was", "is", "worse by", "p", "q", "introduced by")
+    headings = ("metric", "slice", "measured by", "since", "was", "is", "worse by", "p", "q or e", "introduced by")
     console.print_table(headings, rows)
 
 
