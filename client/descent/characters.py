@@ -1,4 +1,4 @@
-"""Misleading characters in names: invisible ones, and joiners where they have no effect.
+"""Misleading characters in names: invisible ones, joiners where they have no effect, and letters that look alike.
 
 Python's unicodedata has neither the property Default_Ignorable_Code_Point nor joining types, so the parts of Unicode
 16 that names need are written here.
@@ -28,6 +28,9 @@ _DUAL_JOINING: Final = re.compile(
     "\u06c2\u06cc\u06ce\u06d0\u06d1\u06fa-\u06fc\u06ff]"
 )
 
+_EAST_ASIAN: Final = frozenset({"HAN", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL"})
+"""Scripts that are written together, and together with Latin."""
+
 
 def is_unseen(character: str) -> bool:
     """Return whether a character is invisible: it is default-ignorable, or blank without being the plain space."""
@@ -47,3 +50,17 @@ def joiner_allowed(text: str, i: int) -> bool:
     after = next((c for c in text[i + 1 :] if not unicodedata.combining(c)), "")
     joins = _DUAL_JOINING.fullmatch(before) and (_DUAL_JOINING.fullmatch(after) or _RIGHT_JOINING.fullmatch(after))
     return text[i] == _ZWNJ and bool(joins)
+
+
+def mixes_scripts(text: str) -> bool:
+    """Return whether letters of a text are of scripts that are not written together (TS 39, highly restrictive)."""
+    if text.isascii():
+        return False
+    scripts = {_script(character) for character in text if character.isalpha()}
+    return len(scripts - _EAST_ASIAN) > 1 or bool(scripts & _EAST_ASIAN and scripts - _EAST_ASIAN - {"LATIN"})
+
+
+def _script(letter: str) -> str:
+    """Return the script of a letter, by the first word of its Unicode name."""
+    first = unicodedata.name(letter, "?").split(maxsplit=1)[0].partition("-")[0]
+    return "HAN" if first in ("CJK", "IDEOGRAPHIC") else "LATIN" if letter in "ªº" else first

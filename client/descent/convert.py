@@ -164,7 +164,7 @@ class _Converter:
             return self._enum(node, shape, path)
         if shape.kind == "string":
             text = self._text(node, path)
-            if places and (fault := fault_in_text(places, text, shape.format)):
+            if places and (fault := fault_in_text(places, text, shape.format, line=shape.line)):
                 raise self._fault(f'"{shorten(text)}" {fault}.', path, node)
             return text
         allowed, what = {
@@ -175,10 +175,9 @@ class _Converter:
         if not isinstance(node, Scalar):
             raise self._fault(f"This must be {what}, not {_noun(node)}.", path, node)
         if _NOT_FINITE.fullmatch(node.text):
+            got = node.text.replace(".", "")
             raise self._fault(
-                f"Expected a finite number, got {node.text}: where nothing was measured, leave the result out.",
-                path,
-                node,
+                f"Expected a finite number, got {got}: where nothing was measured, leave the result out.", path, node
             )
         if node.resolved() not in allowed:
             quoted = ", without quotes" if node.tag == "str" else ""

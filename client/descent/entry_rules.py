@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from descent.catalogue import catalogue
-from descent.names import fault_in_new_name
+from descent.names import fault_in_new_name, fault_in_person
 from descent.nodes import Path
 from descent.references import Finding
 from descent.refusals import HARMFUL_REFUSED, asks_harmless, fault_in_refusals
@@ -43,11 +43,23 @@ def unknown_metrics(content: dict[str, Any], registered: Collection[str]) -> lis
     found = []
     for path, name in _metrics_named(content):
         if name not in known:
-            near = difflib.get_close_matches(name, sorted(known), n=1)
-            hint = f"write {near[0]}, or define it" if near else "define it"
+            near = _nearest(name, known)
+            hint = f"write {near}, or define it" if near else "define it"
             message = f"{name} is neither in the catalogue nor defined in this manifest: {hint} under metrics."
             found.append(Finding(path, "UNKNOWN_METRIC", message))
     return found
+
+
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    """Return the name that was likely meant; a key of a harness (`acc,none`) has one in it."""
+    spelled = {_plain(one): one for one in known}
+    exact = _plain(name.partition(",")[0])
+    near = [exact] if exact in spelled else difflib.get_close_matches(_plain(name), sorted(spelled), n=1)
+    return spelled[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    return name.strip().casefold().replace("-", "_").replace(" ", "_")
 
 
 def _metrics_named(content: dict[str, Any]) -> Iterator[tuple[Path, str]]:
@@ -89,6 +101,7 @@ def _faults(content: dict[str, Any], definitions: Definitions) -> Iterator[tuple
         yield from _in_range(path, holder, definitions)
         yield from _counted(path, holder, definitions)
         yield from _past(path, holder, now)
+        yield from _evaluator(path, holder)
         yield from _shares(path, holder)
         if HARMFUL_REFUSED not in {definition.get("name") for definition in content.get("metrics", ())}:
             yield from _refusals(path, holder)
@@ -184,6 +197,11 @@ def _past(path: Path, holder: dict[str, Any], now: datetime) -> Iterator[tuple[P
             "evaluation, in UTC or with its offset."
         )
         yield (*path, "evaluatedAt"), message
+
+
+def _evaluator(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    if "evaluator" in holder and (fault := fault_in_person(holder["evaluator"])):
+        yield (*path, "evaluator"), f"The evaluator {holder['evaluator']!r} {fault}."
 
 
 def _shares(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:

@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from descent.characters import is_unseen, joiner_allowed
+from descent.characters import is_unseen, joiner_allowed, mixes_scripts
 
 MAX_LENGTH = 200
 
@@ -36,11 +36,11 @@ def fault_in_name(name: str) -> str | None:
         return "is empty; a name has 1 to 200 characters"
     if len(name) > MAX_LENGTH:
         return f"has {len(name)} characters; a name has at most {MAX_LENGTH}"
-    for position, character in enumerate(name):
+    for character in name:
         if character in "@#":
             return f'contains "{character}", which separates the parts of a reference; leave it out'
-        if (misleads(character) or unicodedata.category(character) == "Cf") and not joiner_allowed(name, position):
-            return f"contains the invisible character U+{ord(character):04X}; leave it out"
+    if fault := fault_in_line(name):
+        return fault
     if name != name.strip():
         return "begins or ends with a space; leave it out"
     if ".." in name.split("/"):
@@ -51,6 +51,35 @@ def fault_in_name(name: str) -> str | None:
     )
     if compatible != name:
         return f'looks like "{compatible}" but is not the same; write it like that'
+    return None
+
+
+def fault_in_line(text: str) -> str | None:
+    """Return which character of a text of one line cannot be seen; None if there is none."""
+    for position, character in enumerate(normal(text)):
+        if (misleads(character) or unicodedata.category(character) == "Cf") and not joiner_allowed(text, position):
+            return f"contains the invisible character U+{ord(character):04X}; leave it out"
+    return None
+
+
+def fault_in_person(name: str) -> str | None:
+    """Return what is wrong with the name of a person that a new record gives; None if it is valid.
+
+    `fault_in_line` must have accepted the name.
+    """
+    name = normal(name)
+    if name != name.strip():
+        return "begins or ends with a space: trim it"
+    if len(name) > MAX_LENGTH:
+        return f"has {len(name)} characters: shorten it to {MAX_LENGTH}"
+    if ".." in name.split("/"):
+        return "contains '../': write it without path steps"
+    if (unseen := next(filter(is_unseen, name), None)) is not None:
+        return f"contains U+{ord(unseen):04X}, which cannot be seen: leave it out"
+    if not unicodedata.is_normalized("NFKC", name):
+        return f"has characters that only look like others: write it as {unicodedata.normalize('NFKC', name)!r}"
+    if any(mixes_scripts(part) for part in name.split("@")):
+        return "mixes letters of several scripts, which may look alike: write it in one script"
     return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from descent.names import Ref, fault_in_name
+from descent.names import Ref, fault_in_line, fault_in_name
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[-+]\d\d:\d\d)", re.ASCII)
 _LABELLED = ("ModelVersionInput", "DatasetInput", "PartitionInput", "SuiteInput")
@@ -44,10 +44,11 @@ Place = tuple[str, str]
 """An input and one of its fields, in GraphQL names: `("ModelVersionInput", "version")`."""
 
 
-def fault_in_text(places: Sequence[Place], text: str, form: str | None) -> str | None:
+def fault_in_text(places: Sequence[Place], text: str, form: str | None, *, line: bool = False) -> str | None:
     """Return what is wrong with the text of a field; None if it is valid.
 
-    `places` leads from the manifest to the field; `form` is the format in the JSON Schema.
+    `places` leads from the manifest to the field; `form` is the format in the JSON Schema; a `line` is a text of one
+    line, without characters that cannot be seen.
     """
     holder, name = places[-1]
     if (holder, name) in _METRICS and "@" in text:
@@ -58,7 +59,9 @@ def fault_in_text(places: Sequence[Place], text: str, form: str | None) -> str |
         return _fault_in_reference(places, text)
     if form == "date-time":
         return _fault_in_moment(text)
-    return None
+    if text and not text.strip():
+        return "has nothing but spaces; write a text, or leave the field out"
+    return fault_in_line(text) if line else None
 
 
 def _fault_in_reference(places: Sequence[Place], text: str) -> str | None:

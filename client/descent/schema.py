@@ -27,7 +27,8 @@ class Shape:
     """The expected value at one place of a manifest.
 
     `name` is an input's or enum's name in GraphQL (`ModelVersionInput`); `fields` and `required` are an object's, in
-    GraphQL names; `item` is an array's; `values` are an enum's, in upper case; `constraints` check anything else.
+    GraphQL names; `item` is an array's; `values` are an enum's, in upper case; `line` is set for a text of one line,
+    which has a longest length in the schema; `constraints` check anything else.
     """
 
     kind: Kind
@@ -37,6 +38,7 @@ class Shape:
     item: "Shape | None" = None
     values: tuple[str, ...] = ()
     format: str | None = None
+    line: bool = False
     constraints: "Draft202012Validator | None" = None
 
     def noun(self) -> str:
@@ -87,6 +89,7 @@ class _Shapes:
             shape.kind, shape.item = "array", self.shape(schema.get("items", {}))
         elif schema.get("type") in ("string", "integer", "number", "boolean"):
             shape.kind, shape.format = schema["type"], schema.get("format")
+            shape.line = "maxLength" in schema
         constraints = {key: value for key, value in schema.items() if key in _CONSTRAINTS}
         if constraints:
             from jsonschema import Draft202012Validator  # here, because commands that read no manifest start sooner

@@ -83,7 +83,13 @@ REFUSED = [
     ("Latin-1", b'{"query": "{ node(name: \xe9) }"}', {}, 400, "not UTF-8"),
     ("a byte order mark", b"\xef\xbb\xbf{}", {}, 400, "byte order mark"),
     ("a key twice", b'{"query": "{a}", "query": "{b}"}', {}, 400, "'query' occurs twice"),
-    ("NaN", b'{"query": "{a}", "variables": {"x": NaN}}', {}, 400, "NaN is not a JSON number"),
+    (
+        "NaN",
+        b'{"query": "{a}", "variables": {"x": NaN}}',
+        {},
+        400,
+        "NaN is not a JSON number: where nothing was measured, leave the",
+    ),
     ("an infinity", b'{"query": "{a}", "variables": {"x": -Infinity}}', {}, 400, "-Infinity is not a JSON number"),
     ("1e400", b'{"query": "{a}", "variables": {"x": 1e400}}', {}, 400, "1e400 is larger"),
     (
@@ -153,6 +159,13 @@ async def test_no_token_is_known(given: str) -> None:
 WRONG = [
     ({}, "name", "name is required: add it."),
     ({"name": "n", "nam": 1}, "nam", "There is no field 'nam': correct or remove it. Did you mean 'name'?"),
+    (
+        {"name": "n", "share": "NaN"},
+        "share",
+        "Expected a finite number, got NaN: where nothing was measured, leave the",
+    ),
+    ({"name": "n", "share": "-.inf"}, "share", "Expected a finite number, got -.inf: where nothing was measured"),
+    ({"name": "n", "share": "half"}, "share", "Float cannot represent non numeric value: 'half'"),
     ({"name": 1}, "name", "String cannot represent a non string value: 1"),
     ({"name": "n", "parts": [{"size": 1}, {"size": "2"}]}, "parts[1].size", "Int cannot represent non-integer value"),
     ({"name": "n", "parts": [{"size": 2**31}]}, "parts[0].size", "Int cannot represent non 32-bit signed"),

@@ -39,6 +39,7 @@ class WholeInput:
 
     name: str
     parts: list[PartInput] | None = None
+    share: float | None = None
 
 
 @strawberry.type

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import datetime, timedelta, timezone
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -92,70 +91,6 @@ WRONG: list[Manifest] = [
     {"metrics": [*metric()["metrics"], *metric(unit="ms")["metrics"]]},
     {"models": [{"name": "m"}]},
 ]
-
-
-def result(name: str, value: float, more: dict[str, Any] | None = None, **of_it: Any) -> Manifest:
-    """A manifest with one result, whose evaluation has `more`."""
-    given = evaluation(name) | (more or {})
-    return {"models": [MODEL, PARENT], "evaluations": [given | {"metrics": [{"name": name, "value": value} | of_it]}]}
-
-
-PARENT = MODEL | {"name": "p"}
-AGAIN = {"category": "BIAS", "direction": "HIGHER_IS_BETTER"}
-OLD = [{"attribute": "age ", "value": "65+"}]
-LATER: list[Manifest] = [
-    *(
-        result(name, value)
-        for name, value in (
-            ("f1", 1.2),
-            ("f1", -50),
-            ("f1", 83),
-            ("f1", 2.1),
-            ("mcc", -1.5),
-            ("mcc", 60.5),
-            ("r2", 85),
-            ("auroc", -0.1),
-            ("perplexity", 0.3),
-            ("rmse", -1),
-            ("weat_effect_size", 60),
-        )
-    ),
-    result("f1", 0.5, n=0),
-    result("f1", 0.5, slice=OLD),
-    result("f1", 0.5, n=10, pairedWith=[{"subject": "model:p@1", "n01": 1, "n10": 2}]),
-    result("f1", 0.5, {"evaluatedAt": "2999-01-01T00:00:00Z"}),
-    {"metrics": [{"name": "f1", **AGAIN}, *metric(minimum=2, maximum=7)["metrics"]]} | result("own", 8),
-    {"metrics": [{"name": "f1", **AGAIN, "tolerance": 0.01}]} | result("f1", 83),
-]
-"""What breaks a rule that holds for new records."""
-
-
-@pytest.mark.parametrize("manifest", LATER, ids=lambda manifest: json.dumps(manifest["evaluations"])[-90:])
-def test_rules_of_entry_are_those_of_the_registry(manifest: Manifest) -> None:
-    """The same places and the same sentences, but for whose clock it is and how a field is spelled in YAML."""
-
-    def plain(message: str) -> str:
-        return message.replace("the registry's clock", "this machine's clock").replace("differenceVariance", "(it)")
-
-    with pytest.raises(DescentError) as error:
-        asyncio.run(send(MemoryStore(), manifest))
-    expected = error.value.problems if isinstance(error.value, Invalid) else [error.value]
-    with pytest.raises(InvalidManifest) as offline:
-        parse_manifest(json.dumps(manifest).encode(), "m.json", "json").check()
-    found = [(one.field, one.message.replace("difference_variance", "(it)")) for one in offline.value.problems]
-    assert found == [(one.field, plain(one.message)) for one in expected]
-
-
-def test_a_definition_has_the_bounds_of_the_catalogue_only_where_it_means_the_same() -> None:
-    other = {"metrics": [{"name": "f1", **AGAIN, "tolerance": 3}]} | result("f1", 83)
-    assert (refused(other), found(other)) == ([], [])
-
-
-@pytest.mark.parametrize(("seconds", "problems"), [(200, 0), (500, 1)])
-def test_a_result_may_be_as_far_ahead_as_clocks_differ(seconds: int, problems: int) -> None:
-    moment = datetime.now(timezone(timedelta(hours=-7))) + timedelta(seconds=seconds)
-    given = result("f1", 0.5, {"evaluatedAt": f"{moment.isoformat()[:-6]}123-07:00"})
-    assert len(found(given)) == len(refused(given)) == problems
 
 
 @pytest.mark.parametrize("manifest", WRONG, ids=lambda manifest: json.dumps(manifest)[:80])

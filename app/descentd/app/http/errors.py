@@ -50,6 +50,9 @@ _UNKNOWN: Final = re.compile(
 )
 _REQUIRED: Final = re.compile(r"to include required field '(?P<field>\w+)'")
 _ENCOUNTERED: Final = re.compile(r"but encountered error '(?P<reason>.*)'; found: ", re.DOTALL)
+_NOT_FINITE: Final = re.compile(
+    r"Float cannot represent non numeric value: '(?P<given>[-+]?\.?(?:nan|inf|infinity))'.*", re.IGNORECASE | re.DOTALL
+)
 _FOUND: Final = re.compile(r", found: .*\.$", re.DOTALL)
 _ABORTED: Final = re.compile(r"Validation aborted|nested too deeply")
 _PLACES: Final = 10
@@ -157,6 +160,9 @@ def _variable(name: str, path: str | None, reason: str) -> InvalidInput:
     if required := _REQUIRED.search(reason):
         inside = f"{field}.{required['field']}" if field else required["field"]
         return InvalidInput(f"{required['field']} is required: add it.", inside)
+    if not_finite := _NOT_FINITE.match(reason):
+        advice = "where nothing was measured, leave the result out"
+        return InvalidInput(f"Expected a finite number, got {not_finite['given']}: {advice}.", field or name)
     if encountered := _ENCOUNTERED.search(reason):
         return InvalidInput(encountered["reason"], field or name)
     return InvalidInput(_FOUND.sub(".", reason), field or name)

@@ -107,7 +107,7 @@ def _float(text: str) -> float:
 
 
 def _constant(text: str) -> NoReturn:
-    raise InvalidInput(f"{text} is not a JSON number: leave the value out, or write it as text.")
+    raise InvalidInput(f"{text} is not a JSON number: where nothing was measured, leave the result out.")
 
 
 _DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
