@@ -6,7 +6,16 @@ from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
-from neo4j import READ_ACCESS, AsyncDriver, AsyncGraphDatabase, AsyncManagedTransaction, AsyncResult, RoutingControl
+from neo4j import (
+    READ_ACCESS,
+    WRITE_ACCESS,
+    AsyncDriver,
+    AsyncGraphDatabase,
+    AsyncManagedTransaction,
+    AsyncResult,
+    AsyncSession,
+    RoutingControl,
+)
 from neo4j.exceptions import (
     ConfigurationError,
     ConnectionPoolError,
@@ -86,26 +95,46 @@ class Connection:
             await driver.close()
 
     async def run(self, query: str, /, **parameters: Any) -> list[Row]:
-        """The rows of a single reading statement."""
+        """The rows of a single reading statement.
+
+        It commits by itself, which takes one round trip; where that fails, it is tried again as a managed transaction.
+        """
         with _translated():
-            return await self._opened().execute_query(
-                _LANGUAGE + query,
-                parameters,
-                routing_=RoutingControl.READ,
-                database_=self._database,
-                bookmark_manager_=self._bookmarks,
-                result_transformer_=_rows,
-            )
+            try:
+                async with self._session(READ_ACCESS) as session:
+                    return await _rows(await session.run(_LANGUAGE + query, parameters))
+            except (DriverError, Neo4jError) as error:
+                if not error.is_retryable():
+                    raise
+            return await self._execute(query, parameters, RoutingControl.READ)
+
+    async def write_one(self, query: str, /, **parameters: Any) -> list[Row]:
+        """The rows of a single writing statement, once it is durable: as `write` of it, in two round trips.
+
+        Raises as `write` does.
+        """
+        with self._writing(), _translated():
+            return await self._execute(query, parameters, RoutingControl.WRITE)
+
+    async def _execute(self, query: str, parameters: dict[str, Any], routing: RoutingControl) -> list[Row]:
+        return await self._opened().execute_query(
+            _LANGUAGE + query,
+            parameters,
+            routing_=routing,
+            database_=self._database,
+            bookmark_manager_=self._bookmarks,
+            result_transformer_=_rows,
+        )
+
+    def _session(self, mode: str) -> AsyncSession:
+        return self._opened().session(
+            database=self._database, bookmark_manager=self._bookmarks, default_access_mode=mode, fetch_size=-1
+        )
 
     async def read(self, work: Callable[[Run], Awaitable[Result]]) -> Result:
         """What `work` makes of several reading statements in one transaction; it may be run more than once."""
         with _translated():
-            async with self._opened().session(
-                database=self._database,
-                bookmark_manager=self._bookmarks,
-                default_access_mode=READ_ACCESS,
-                fetch_size=-1,
-            ) as session:
+            async with self._session(READ_ACCESS) as session:
                 return await session.execute_read(lambda transaction: work(_in(transaction)))
 
     async def write(self, work: Callable[[Run], Awaitable[Result]]) -> Result:
@@ -113,17 +142,19 @@ class Connection:
 
         Unavailable also stands for a commit whose outcome was not heard.
         """
+        with self._writing(), _translated():
+            async with self._session(WRITE_ACCESS) as session:
+                return await session.execute_write(lambda transaction: work(_in(transaction)))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Note whether the database let us write."""
         try:
-            with _translated():
-                async with self._opened().session(
-                    database=self._database, bookmark_manager=self._bookmarks, fetch_size=-1
-                ) as session:
-                    result = await session.execute_write(lambda transaction: work(_in(transaction)))
+            yield
         except ReadOnly:
             self.read_only = True
             raise
         self.read_only = False
-        return result
 
     async def try_out(self, work: Callable[[Run], Awaitable[Result]]) -> Result:
         """What `work` returned, which nothing is kept of; raises ReadOnly where nothing may be written."""
