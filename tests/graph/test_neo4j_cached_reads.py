@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Record
 from descentd.graph.store.gathering import MOST
 from descentd.graph.store.neo4j.store import Neo4jStore
@@ -76,6 +76,35 @@ async def test_a_look_up_is_one_statement_with_what_the_record_names(store: Neo4
     assert len(asked) == 1
     assert await store.look_up("model:m@3") == (3, brief)
     assert asked[1:] == ["MATCH (l:_Log) RETURN l.seq"]
+
+
+async def test_what_is_found_by_key_or_edge_stays_until_the_log_grows(
+    store: Neo4jStore, asked: list[str], neo4j_empty: Neo4jServer
+) -> None:
+    def note(text: str, subject: Record) -> Record:
+        return Record.of(Kind.NOTE, {"subject": subject.id, "text": text, "author": "ana"})
+
+    async def found() -> tuple[int, list[int], dict[str, list[int]], dict[str, int], list[int]]:
+        upto = await store.sequence()
+        inward = await store.links([1, 2], {Role.ABOUT}, inward=True)
+        keys = await store.find_by_keys(["model:m", "model:n"])
+        outward = await store.links([upto], {Role.ABOUT}, inward=False)
+        sources, targets = [link.source for link in inward], [link.target for link in outward]
+        return upto, sources, keys, await store.any_by_keys(["model:n"]), targets
+
+    one, two = version(1), version(2)
+    await store.write([adding(one, two, note("First.", one))])
+    assert await found() == (3, [3], {"model:m": [1, 2]}, {}, [1])
+    asked.clear()
+    assert await found() == (3, [3], {"model:m": [1, 2]}, {}, [1])
+    assert len(asked) == 1  # where the log ends
+    await store.write([adding(note("Second.", two), Record.of(Kind.MODEL_VERSION, {"name": "n", "version": "1"}))])
+    assert await found() == (5, [3, 4], {"model:m": [1, 2], "model:n": [5]}, {"model:n": 5}, [])
+    other = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
+    await other.open()
+    await other.write([adding(version(3), note("Third.", one))])
+    await other.close()
+    assert await found() == (7, [3, 4, 7], {"model:m": [1, 2, 6], "model:n": [5]}, {"model:n": 5}, [1])
 
 
 async def test_many_at_once_push_nothing_out(store: Neo4jStore, asked: list[str]) -> None:

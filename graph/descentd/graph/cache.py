@@ -75,6 +75,13 @@ class Cache(Generic[Answer]):
         mine.set_result(answer)
         return answer
 
+    def drop(self, grounds: Hashable) -> None:
+        """Let go of an answer, if it is kept."""
+        with self._lock:
+            kept = self._answers.pop(grounds, None)
+            if kept is not None:
+                self._weight -= kept[1]
+
     def clear(self) -> None:
         """Let go of all answers."""
         with self._lock:

@@ -6,15 +6,17 @@ is read twice while there is room.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from typing_extensions import override
 
 from descentd.graph.cache import Cache
+from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
-from descentd.graph.store.base import Proposal
+from descentd.graph.store.base import Link, Proposal
+from descentd.graph.store.batch import Appended
 from descentd.graph.store.gathering import MOST, BatchLoader, GatheredReads
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.reads import Neo4jReads, last_sequence
@@ -62,6 +64,12 @@ NAMES: Final = 30_000
 ROOM: Final = 16_000_000
 """Bytes of entries that are kept, by and large."""
 
+HELD: Final = 100_000
+"""Holders of keys, edges that arrive at records, and edges that leave them, of each of which as many are kept."""
+
+_MANY: Final = 5_000
+"""Edges are neither kept nor looked for among those that are, where so many ends and roles are asked for."""
+
 _LAST: Final = None
 """Asks for the sequence of the newest record, where names of records are asked for."""
 
@@ -69,8 +77,33 @@ _BESIDE: Final = 700
 """Bytes of an entry beside its content."""
 
 
+class _Kept:
+    """What was found, or that nothing was, once the log was known to have come to some sequence.
+
+    That is all there is for whoever asks as of that sequence or an earlier one.
+    """
+
+    def __init__(self) -> None:
+        self.holders = Cache[Sequence[int]](HELD)
+        self.any_holder = Cache[int](HELD)
+        self.inward = Cache[Sequence[Link]](HELD)
+
+    def drop(self, items: Iterable[Appended]) -> None:
+        """Let go of what new records add to."""
+        for item in items:
+            for key in item.entry.record.keys:
+                self.holders.drop(key)
+                self.any_holder.drop(key)
+            for link in item.links:
+                self.inward.drop((link.target, link.role))
+
+
 class CachedReads(Neo4jReads):
-    """Look-ups of what is registered, on a connection. What is not there yet is asked for each time."""
+    """Look-ups of what is registered, on a connection.
+
+    What is found by key, and edges that arrive at a record, stay as they were found until the log is known to have
+    grown otherwise than by `added`; names that are not there yet are asked for each time.
+    """
 
     def __init__(self, run: Run) -> None:
         super().__init__(run)
@@ -83,6 +116,22 @@ class CachedReads(Neo4jReads):
         """Forget what was found."""
         self._briefs = Cache[Brief](NAMES)
         self._entries = Cache[Entry](ROOM)
+        self._outward = Cache[Sequence[Link]](HELD)
+        self.newest = 0
+        """The last sequence that anybody who asks can know of: nothing later was ever found."""
+        self._kept = _Kept()
+
+    def saw(self, sequences: Iterable[int]) -> None:
+        """Note sequences that were found: whoever asks from now on may mean what was recorded up to the last."""
+        newest = max(sequences, default=0)
+        if newest > self.newest:
+            self.newest, self._kept = newest, _Kept()
+
+    def added(self, after: int, items: Sequence[Appended]) -> None:
+        """Note records that this process has added after a sequence: what they do not touch stays as it was found."""
+        if self.newest == after and items:
+            self.newest = items[-1].entry.sequence
+            self._kept.drop(items)
 
     @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
@@ -99,11 +148,13 @@ class CachedReads(Neo4jReads):
         """Whoever asks for a few by name mostly goes on to what they hold and name, so that this comes with them."""
         names = [name for name in wanted if name is not None]
         if not names:
-            return {_LAST: await last_sequence(self._run)}
+            return {_LAST: await self._last()}
         if len(names) > MOST:
             many: Mapping[Any, Any] = await super().resolve(names)
-            return {**many, _LAST: await last_sequence(self._run)} if _LAST in wanted else many
+            self.saw(brief.sequence for brief in many.values())
+            return {**many, _LAST: await self._last()} if _LAST in wanted else many
         sequence, rows = await self.found(names)
+        self.saw([sequence, *(one.brief.sequence for one in rows)])
         for one in rows:
             self._briefs.keep(one.name, one.brief, 1)
             self._briefs.keep(one.brief.sequence, one.brief, 1)
@@ -112,12 +163,18 @@ class CachedReads(Neo4jReads):
                 self._briefs.keep(brief.id, brief, 1)
         return {_LAST: sequence, **{one.name: one.brief for one in rows}}
 
+    async def _last(self) -> int:
+        sequence = await last_sequence(self._run)
+        self.saw([sequence])
+        return sequence
+
     @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
         known = {s: brief for s in sequences if (brief := self._briefs.get(s)) is not None}
         for brief in await super().briefs([s for s in sequences if s not in known]):
             known[brief.sequence] = brief
             self._briefs.keep(brief.sequence, brief, 1)
+        self.saw(known)
         return [known[s] for s in sequences if s in known]
 
     @override
@@ -128,6 +185,7 @@ class CachedReads(Neo4jReads):
 
     async def _read(self, sequences: Collection[int]) -> Mapping[int, Entry]:
         found = await super().entries(list(sequences))
+        self.saw(entry.sequence for entry in found)
         if len(found) <= MOST:
             for entry in found:
                 self._keep(entry)
@@ -135,6 +193,48 @@ class CachedReads(Neo4jReads):
 
     def _keep(self, entry: Entry) -> None:
         self._entries.keep(entry.sequence, entry, _BESIDE + len(entry.record.body))
+
+    @override
+    async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
+        at, kept = self.newest, self._kept.holders
+        known = {key: held for key in keys if (held := kept.get(key)) is not None}
+        if asked := [key for key in keys if key not in known]:
+            found = await super().find_by_keys(asked)
+            known |= {key: found.get(key, []) for key in asked}
+            for key in asked if at == self.newest else ():
+                kept.keep(key, known[key], 1 + len(known[key]))
+            self.saw(sequence for held in found.values() for sequence in held)
+        return {key: list(held) for key, held in known.items() if held}
+
+    @override
+    async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
+        at, kept = self.newest, self._kept.any_holder
+        known = {key: held for key in keys if (held := kept.get(key)) is not None}
+        if asked := [key for key in keys if key not in known]:
+            found = await super().any_by_keys(asked)
+            known |= {key: found.get(key, 0) for key in asked}
+            for key in asked if at == self.newest else ():
+                kept.keep(key, known[key], 1)
+            self.saw(found.values())
+        return {key: held for key, held in known.items() if held}
+
+    @override
+    async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
+        if len(sequences) * len(roles) > _MANY:
+            return await super().links(sequences, roles, inward=inward)
+        at, kept = self.newest, self._kept.inward if inward else self._outward
+        known = {(end, role): kept.get((end, role)) for end in sequences for role in roles}
+        ends = {end for (end, _), held in known.items() if held is None}
+        if ends:
+            found: dict[tuple[int, Role], list[Link]] = {(end, role): [] for end in ends for role in roles}
+            for link in await super().links(ends, roles, inward=inward):
+                found[link.target if inward else link.source, link.role].append(link)
+            for place, held in found.items() if at == self.newest or not inward else ():
+                kept.keep(place, held, 1 + len(held))
+            known |= found
+            self.saw(link.source for held in found.values() for link in held)
+        links = [link for held in known.values() for link in held or ()]
+        return sorted(links, key=lambda link: (link.source, link.role, link.target))
 
 
 class PrefetchedReads(GatheredReads):

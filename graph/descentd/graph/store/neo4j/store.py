@@ -17,7 +17,7 @@ from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Proposal, Store, Stored, SupportsUpgrade, Totals
-from descentd.graph.store.batch import settle
+from descentd.graph.store.batch import Batch, settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.store.neo4j import operational
@@ -234,7 +234,9 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
 
     @override
     async def head(self) -> Head:
-        return await read_head(self._run)
+        head = await read_head(self._run)
+        self.saw([head.sequence])
+        return head
 
     @override
     async def sequence(self) -> int:
@@ -256,15 +258,21 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
 
     @override
     async def sequence_at(self, moment: int) -> int:
-        return await sequence_at(self._run, moment)
+        sequence = await sequence_at(self._run, moment)
+        self.saw([sequence])
+        return sequence
 
     @override
     async def find_by_prefix(self, prefix: str) -> Sequences:
-        return await find_by_prefix(self._run, prefix)
+        found = await find_by_prefix(self._run, prefix)
+        self.saw(found[-1:].tolist())
+        return found
 
     @override
     async def search(self, words: Sequence[str], digest: str | None) -> Sequences:
-        return await search(self._run, words, digest)
+        found = await search(self._run, words, digest)
+        self.saw(found[-1:].tolist())
+        return found
 
     @override
     async def tail(self, after: int) -> Tail:
@@ -285,7 +293,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
 
     @override
     async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
-        async def work(run: Run) -> tuple[list[DescentError | None], int]:
+        async def work(run: Run) -> tuple[list[DescentError | None], Head, Batch]:
             head = await read_head(run, LOCK)
             if head.sequence < self._recorded:
                 raise Unavailable(_GONE_BACK)
@@ -294,10 +302,12 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
             batch, outcomes = await settle(reads, head, proposals)
             if batch.appended:
                 await insert(run, batch.appended, batch.head, self._names)
-            return outcomes, batch.head.sequence
+            return outcomes, head, batch
 
-        outcomes, recorded = await self._connection.write(work)
-        self._recorded = max(self._recorded, recorded)
+        outcomes, head, batch = await self._connection.write(work)
+        self._recorded = max(self._recorded, batch.head.sequence)
+        self.added(head.sequence, batch.appended)
+        self.saw([batch.head.sequence])
         return outcomes
 
 
