@@ -80,6 +80,14 @@ class Batch(Reads):
         for key in record.keys:
             self._keyed[key].append(brief.sequence)
 
+    def adds(self, names: set[str], keys: set[str], ends: set[tuple[int, Role]]) -> bool:
+        """Whether it adds something that is found by these names or keys, or by links that arrive at these records."""
+        return (
+            not self._named.keys().isdisjoint(names)
+            or not self._keyed.keys().isdisjoint(keys)
+            or (bool(ends) and any((link.target, link.role) in ends for item in self.appended for link in item.links))
+        )
+
     @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
         named, found = self._named, self._found

@@ -15,7 +15,7 @@ from descentd.graph.cache import Cache
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
-from descentd.graph.store.base import Link, Proposal
+from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
 from descentd.graph.store.gathering import MOST, BatchLoader, GatheredReads
 from descentd.graph.store.neo4j.connection import Row, Run
@@ -242,14 +242,6 @@ class PrefetchedReads(GatheredReads):
 
     def __init__(self, run: Run) -> None:
         super().__init__(Neo4jReads(_in_turn(run)))
-
-    async def prefetch(self, proposals: Sequence[Proposal]) -> None:
-        """Run all drafts at once, for what they look up.
-
-        What becomes of them does not count: each is run again after those before it, and finds its problems then.
-        """
-        if len(proposals) > 1:
-            await asyncio.gather(*(proposal.draft(self) for proposal in proposals), return_exceptions=True)
 
 
 def _in_turn(run: Run) -> Run:

@@ -14,6 +14,9 @@ follows from the records.
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from descentd.graph.documentation import is_documented
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.kinds import Edge, Kind, Role
@@ -95,10 +98,11 @@ WITH first, {CLOSED} AS closed
 MATCH (first)-[e:_FLOWS {{role: 'DERIVED_FROM'}}]->()
 SET e.shut = CASE WHEN size(closed) > 0 THEN closed END
 """
-MADE_WITH_OF: Final = """
+_MADE_WITH_OF: Final = """
 UNWIND $versions AS s
 MATCH (:Record {seq: s})-[:BUILT_FROM|CONFIGURED_BY]->(c)
-RETURN s, c.kind, c.body
+WITH c, collect(s) AS versions
+RETURN collect([versions, c.kind, c.body])
 """
 
 
@@ -145,19 +149,27 @@ def folded(attribute: str, value: str) -> str:
     return "\n".join(fold((attribute, value)))
 
 
-async def unexplained(run: Run, items: Sequence[Appended]) -> list[int]:
-    """The versions among some records that are in the graph which must have learned from data and list none."""
-    found = []
-    asked: list[int] = []
+def unexplained(items: Sequence[Appended]) -> tuple[list[int], list[int]]:
+    """The versions among some records that must have learned from data and list none, and those that may have.
+
+    The latter have where their code or config speaks of training.
+    """
+    found: list[int] = []
+    unsure: list[int] = []
     for item in items:
         if item.entry.record.kind is Kind.MODEL_VERSION:
             stated = [(link.role, Edge(link.role, "", link.detail).learns) for link in item.links]
             if not is_documented(stated, (), trained=False):
                 found.append(item.entry.sequence)
             elif not is_documented(stated, (), trained=True):
-                asked.append(item.entry.sequence)
-    rows = await run(MADE_WITH_OF, versions=asked) if asked else []
-    return sorted({*found, *speaking((version, Kind(kind), body) for version, kind, body in rows).tolist()})
+                unsure.append(item.entry.sequence)
+    return found, unsure
+
+
+async def taught(run: Run, unsure: Sequence[int]) -> NDArray[np.int32]:
+    """Those of some versions in the graph, ascending, whose code or config speaks of training."""
+    [[found]] = await run(_MADE_WITH_OF, versions=unsure) if unsure else [[[]]]
+    return speaking((version, Kind(kind), body) for versions, kind, body in found for version in versions)
 
 
 def derivations(items: Sequence[Appended]) -> list[tuple[str, Sequence[Any]]]:

@@ -36,6 +36,8 @@ IMPORTING: Final = -1000 - FORMAT
 """The format while a log is being imported, so that nothing opens what is not whole."""
 
 LABELS: Final = {kind: "".join(part.title() for part in kind.split("_")) for kind in KINDS}
+COMMON_FIRST: Final = sorted(KINDS, key=lambda kind: kind not in {Kind.MODEL_VERSION, Kind.PARTITION, Kind.DATASET})
+"""The kinds, first those that lineages are mostly made of: in the order in which labels are best looked for."""
 TYPES: Final = "|".join(role for role in ROLES if role is not Role.SAME_DATA)
 
 _BATCH: Final = 10_000
@@ -70,8 +72,11 @@ HEAD: Final = "MATCH (l:_Log) RETURN l.seq, l.recordedAt, l.frontier"
 
 # One statement for what nearly every batch holds, since each costs a round trip while all other writers wait. What few
 # hold has statements of its own: to plan all in one took the better part of a second, again whenever statistics change.
-_INSERT: Final = """
-MATCH (l:_Log) SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
+# It adds nothing, and returns no row, where the log does not end as the batch takes for granted; `locked` as in LOCK.
+INSERT: Final = """
+MATCH (l:_Log) SET l.locked = true
+WITH l WHERE $after IS NULL OR (l.seq = $after AND l.frontier = $known)
+SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
 WITH l
 CALL () {
   UNWIND $records AS row
@@ -98,6 +103,13 @@ CALL () {
   CREATE (x)-[f:$(row[4])]->(y)
   SET f = row[3], f.source = row[0], f.target = row[1], f.role = row[2], f.since = row[0]
 }
+CALL () {
+  UNWIND $unexplained AS row
+  MATCH (v:Record {seq: row})
+  MERGE (u:_Undocumented {one: 1})
+  CREATE (v)-[:_LACKS {since: row}]->(u)
+}
+RETURN l.seq
 """
 _MIRRORS: Final = """
 UNWIND $rows AS row
@@ -121,27 +133,63 @@ CREATE (p)-[:_PART]->(w)
 """
 
 
-async def insert(run: Run, items: Sequence[Appended], head: Head, names: PropertyNames) -> None:
-    """Put `items` into the graph and move the end of the log to `head`."""
-    end = {"seq": head.sequence, "recorded_at": zoned(head.recorded_at), "frontier": head.frontier.dump()}
+async def insert(
+    run: Run, items: Sequence[Appended], head: Head, names: PropertyNames, end: Head | None = None
+) -> bool:
+    """Put `items` into the graph and move the end of the log to `head`.
+
+    False, and nothing is done, where it should be at `end` and is not; without one the lock has to be there already.
+    """
     for start in range(0, len(items), _BATCH):
         batch = items[start : start + _BATCH]
-        keys = [(item.entry.sequence, key) for item in batch for key in item.entry.record.keys]
-        await run(
-            _INSERT,
-            records=await _records(run, batch, names),
-            keys=[[sequence, key, key.startswith("digest:")] for sequence, key in keys],
-            edges=[row for item in batch for row in _edges(item)],
-            **end,
-        )
-        await derive(run, batch)
+        unexplained, unsure = populations.unexplained(batch)
+        if not await run(INSERT, **await insertion(run, batch, unexplained, head, names, None if start else end)):
+            return False
+        await _derive(run, batch, (await populations.taught(run, unsure)).tolist())
+    return True
+
+
+def is_plain(items: Sequence[Appended]) -> bool:
+    """Whether one INSERT puts these items into the graph with all that walks go by."""
+    return (
+        len(items) <= _BATCH
+        and not populations.unexplained(items)[1]
+        and not any(rows for _, rows in _derivations(items, ()))
+        and all(item.entry.record.kind not in RETRACTABLE for item in items)
+    )
+
+
+async def insertion(
+    run: Run,
+    batch: Sequence[Appended],
+    unexplained: Sequence[int],
+    head: Head,
+    names: PropertyNames,
+    end: Head | None,
+) -> dict[str, Any]:
+    """What INSERT takes to put some items into the graph and move the end of the log from `end` to `head`."""
+    keys = [(item.entry.sequence, key) for item in batch for key in item.entry.record.keys]
+    return {
+        "records": await _records(run, batch, names),
+        "keys": [[sequence, key, key.startswith("digest:")] for sequence, key in keys],
+        "edges": [row for item in batch for row in _edges(item)],
+        "unexplained": unexplained,
+        "after": None if end is None else end.sequence,
+        "known": None if end is None else end.frontier.dump(),
+        "seq": head.sequence,
+        "recorded_at": zoned(head.recorded_at),
+        "frontier": head.frontier.dump(),
+    }
 
 
 async def derive(run: Run, batch: Sequence[Appended]) -> None:
     """Bring what walks go by level with some records that are in the graph with their edges."""
-    wholes = [item.entry.sequence for item in batch if _is_whole(item)]
-    unexplained = await populations.unexplained(run, batch)
-    for statement, rows in ((_WHOLES, wholes), *populations.inserts(batch, unexplained)):
+    unexplained, unsure = populations.unexplained(batch)
+    await _derive(run, batch, sorted({*unexplained, *(await populations.taught(run, unsure)).tolist()}))
+
+
+async def _derive(run: Run, batch: Sequence[Appended], unexplained: Sequence[int]) -> None:
+    for statement, rows in _derivations(batch, unexplained):
         if rows:
             await run(statement, rows=rows)
     of_kind = {kind: [i.entry.sequence for i in batch if i.entry.record.kind is kind] for kind in RETRACTABLE}
@@ -149,6 +197,11 @@ async def derive(run: Run, batch: Sequence[Appended]) -> None:
         await disclosures.insert(run, of_kind[Kind.DISCLOSURE], of_kind[Kind.RETRACTION])
         for statement, rows in populations.derivations(batch):
             await run(statement, rows=rows)
+
+
+def _derivations(batch: Sequence[Appended], unexplained: Sequence[int]) -> list[tuple[str, Sequence[Any]]]:
+    wholes = [item.entry.sequence for item in batch if _is_whole(item)]
+    return [(_WHOLES, wholes), *populations.inserts(batch, unexplained)]
 
 
 async def mirror(run: Run, batch: Sequence[Appended]) -> None:

@@ -17,25 +17,24 @@ from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Proposal, Store, Stored, SupportsUpgrade, Totals
-from descentd.graph.store.batch import Batch, settle
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.store.neo4j import operational
 from descentd.graph.store.neo4j.audit import audit, schema_fault, totals
-from descentd.graph.store.neo4j.batching import CachedReads, PrefetchedReads
+from descentd.graph.store.neo4j.batching import CachedReads
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.exposure import Neo4jExposure
 from descentd.graph.store.neo4j.importing import import_log
 from descentd.graph.store.neo4j.journal import Neo4jJournal, begin
 from descentd.graph.store.neo4j.operational import Neo4jAccounts, Neo4jInbox, Neo4jOutbox
 from descentd.graph.store.neo4j.paths import Neo4jPaths
-from descentd.graph.store.neo4j.property_names import PropertyNames
 from descentd.graph.store.neo4j.reach import Neo4jReach
 from descentd.graph.store.neo4j.reads import find_by_prefix, read_head, search, sequence_at
-from descentd.graph.store.neo4j.schema import FIRST, FORMAT, IMPORTING, LOCK, SCHEMA, insert
+from descentd.graph.store.neo4j.schema import FIRST, FORMAT, IMPORTING, LOCK, SCHEMA
 from descentd.graph.store.neo4j.tail import read_tail
 from descentd.graph.store.neo4j.upgrade import OLDER, found_format, prepare, work_out
 from descentd.graph.store.neo4j.versions import check_version, is_in_doubt, try_version
+from descentd.graph.store.neo4j.writer import GONE_BACK, Writer
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 
 _OTHERS: Final = """
@@ -53,10 +52,6 @@ _INCOMPLETE: Final = (
 _NONE: Final = "The database holds no registry: check its address and name."
 _TRIED: Final = "MATCH (l:_Log) RETURN l.tried"
 _TRY: Final = "MATCH (l:_Log) SET l.tried = $version"
-_GONE_BACK: Final = (
-    "The database does not hold what was recorded in it, as if an older copy had been put back: put the newest one "
-    "back, then start the server again."
-)
 _NAME: Final = re.compile(r"(?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS")
 
 _STATEMENTS: Final = {name: each for each in (*SCHEMA, *operational.SCHEMA) for name in _NAME.findall(each)}
@@ -81,9 +76,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
         self._connection = Connection(uri, auth, database)
         self._beside = beside or MemoryStore()
         CachedReads.__init__(self, self._connection.run)
-        self._names = PropertyNames()
-        self._recorded = 0
-        """The sequence of the last record that this process knows to be durable."""
+        self._writer = Writer(self._connection, self)
         Neo4jReach.__init__(self)
         Neo4jExposure.__init__(self)
 
@@ -122,7 +115,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
         """
         await self._beside.open(repair=repair)
         await self._connection.open()
-        self._recorded = 0
+        self._writer = Writer(self._connection, self)
         try:
             version, format = await self._found()
             if format == IMPORTING:
@@ -250,10 +243,10 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
 
     @override
     async def last(self, *names: str) -> tuple[int, dict[str, Brief]]:
-        recorded = self._recorded
+        recorded = self._writer.recorded
         sequence, found = await super().last(*names)
         if sequence < recorded:
-            raise Unavailable(_GONE_BACK)
+            raise Unavailable(GONE_BACK)
         return sequence, found
 
     @override
@@ -293,22 +286,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
 
     @override
     async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
-        async def work(run: Run) -> tuple[list[DescentError | None], Head, Batch]:
-            head = await read_head(run, LOCK)
-            if head.sequence < self._recorded:
-                raise Unavailable(_GONE_BACK)
-            reads = PrefetchedReads(run)
-            await reads.prefetch(proposals)
-            batch, outcomes = await settle(reads, head, proposals)
-            if batch.appended:
-                await insert(run, batch.appended, batch.head, self._names)
-            return outcomes, head, batch
-
-        outcomes, head, batch = await self._connection.write(work)
-        self._recorded = max(self._recorded, batch.head.sequence)
-        self.added(head.sequence, batch.appended)
-        self.saw([batch.head.sequence])
-        return outcomes
+        return await self._writer.write(proposals)
 
 
 async def _first(run: Run) -> None:

@@ -9,13 +9,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.model.kinds import KIND_NUMBER, KINDS, ROLE_NUMBER, ROLES, Kind, Role
+from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, ROLES, Kind, Role
 from descentd.graph.model.reach import PopulationFact, Tail
 from descentd.graph.store.base import Link
 from descentd.graph.store.neo4j.connection import Run
-from descentd.graph.store.neo4j.populations import MADE_WITH_OF
-from descentd.graph.store.neo4j.schema import LABELS
-from descentd.graph.store.tail import WALKED, TailBuilder, disclosure_fact, population_facts, speaking, suspects
+from descentd.graph.store.neo4j.populations import taught
+from descentd.graph.store.neo4j.schema import COMMON_FIRST, LABELS
+from descentd.graph.store.tail import WALKED, TailBuilder, disclosure_fact, population_facts, suspects
 
 _SHORT: Final = 1_000
 _PACK: Final = 1 << 31
@@ -36,11 +36,15 @@ _RETRACTED: Final = """
 MATCH (r:Retraction)-[:ABOUT]->(to) WHERE $after < r.seq <= $upto AND (to:Disclosure OR to:Retraction)
 RETURN r.seq, to.seq ORDER BY r.seq, to.seq
 """
-_OF_KIND: Final = "MATCH (r:{label}) WHERE $after < r.seq <= $upto RETURN collect(r.seq)"
-_OF_ROLE: Final = (
-    "MATCH (a)-[e:{role}]->(b) WHERE $after < a.seq <= $upto "
-    "RETURN collect((a.seq * 2147483648 + b.seq) * CASE WHEN e.learns = false THEN -1 ELSE 1 END)"
-)
+# One statement for all kinds and one for all roles: to plan one for each took seconds after a start of Neo4j.
+_KINDS: Final = f"""
+MATCH (r:Record) WHERE $after < r.seq <= $upto
+RETURN CASE {" ".join(f"WHEN r:{LABELS[kind]} THEN '{kind}'" for kind in COMMON_FIRST)} END, collect(r.seq)
+"""
+_EDGES: Final = f"""
+MATCH (a)-[e:{"|".join(role for role in ROLES if role in WALKED)}]->(b) WHERE $after < a.seq <= $upto
+RETURN type(e), collect((a.seq * 2147483648 + b.seq) * CASE WHEN e.learns = false THEN -1 ELSE 1 END)
+"""
 _TWINS: Final = "MATCH (a)-[:SAME_DATA]->(b) WHERE $after < a.seq <= $upto RETURN collect(a.seq * 2147483648 + b.seq)"
 _POPULATIONS: Final = """
 MATCH (s:Population)-[:DESCRIBES]->(p) WHERE $after < s.seq <= $upto
@@ -57,9 +61,7 @@ async def read_tail(run: Run, after: int, upto: int) -> Tail:
     ]
     retractions = np.array(await run(_RETRACTED, after=after, upto=upto), np.int32).reshape(-1, 2)
     tail = replace(tail, disclosures=facts, retractions=retractions)
-    asked = suspects(tail)
-    made_with = await run(MADE_WITH_OF, versions=asked) if asked else []
-    return replace(tail, trained=speaking((version, Kind(kind), body) for version, kind, body in made_with))
+    return replace(tail, trained=await taught(run, suspects(tail)))
 
 
 async def _short(run: Run, after: int, upto: int) -> Tail:
@@ -80,12 +82,14 @@ async def _long(run: Run, after: int, upto: int) -> Tail:
         return np.array((await run(query, after=after, upto=upto))[0][0], dtype=np.int64)
 
     kinds = np.zeros(upto - after, dtype=np.uint8)
-    for kind in KINDS:
-        kinds[await numbers(_OF_KIND.format(label=LABELS[kind])) - after - 1] = KIND_NUMBER[kind]
-    walked = [role for role in ROLES if role in WALKED]
-    packed = [await numbers(_OF_ROLE.format(role=role)) for role in walked]
-    edges = np.concatenate(packed)
-    roles = np.repeat(np.array([ROLE_NUMBER[role] for role in walked], dtype=np.uint8), [len(p) for p in packed])
+    for kind, sequences in await run(_KINDS, after=after, upto=upto):
+        kinds[np.array(sequences, dtype=np.int64) - after - 1] = KIND_NUMBER[Kind(kind)]
+    packed = [
+        (Role(role), np.array(found, dtype=np.int64)) for role, found in await run(_EDGES, after=after, upto=upto)
+    ]
+    edges = np.concatenate([np.array([], dtype=np.int64), *(found for _, found in packed)])
+    numbered = np.array([ROLE_NUMBER[role] for role, _ in packed], dtype=np.uint8)
+    roles = np.repeat(numbered, [len(found) for _, found in packed])
     learns, sources, targets = _unpacked(edges)
     order = np.lexsort((targets, roles, sources))
     _, twins, earliest = _unpacked(np.sort(await numbers(_TWINS)))

@@ -1,0 +1,117 @@
+"""Writing to Neo4j: by one statement as long as nobody else writes, and rightly where somebody does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+from neo4j import AsyncManagedTransaction
+
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.records import Record
+from descentd.graph.registration.register import register
+from descentd.graph.store.base import Proposal, Reads
+from descentd.graph.store.committer import Committer
+from descentd.graph.store.neo4j.store import Neo4jStore
+from descentd.graph.verify import verify
+from tests.support.histories import adding
+from tests.support.neo4j_server import Neo4jServer
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def stores(neo4j_empty: Neo4jServer) -> AsyncIterator[tuple[Neo4jStore, Neo4jStore]]:
+    """Two processes' stores of one registry."""
+    made = [Neo4jStore(neo4j_empty.uri, neo4j_empty.auth) for _ in range(2)]
+    for store in made:
+        await store.open()
+    yield made[0], made[1]
+    for store in made:
+        await store.close()
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statements that were sent in transactions that last."""
+    statements: list[str] = []
+    run = AsyncManagedTransaction.run
+
+    async def noted(self: AsyncManagedTransaction, query: Any, *args: Any, **kwargs: Any) -> Any:
+        statements.append(str(query))
+        return await run(self, query, *args, **kwargs)
+
+    monkeypatch.setattr(AsyncManagedTransaction, "run", noted)
+    return statements
+
+
+def note(text: str, subject: Record) -> Record:
+    return Record.of(Kind.NOTE, {"subject": subject.id, "text": text, "author": "ana"})
+
+
+def model(number: int) -> Record:
+    return Record.of(Kind.MODEL_VERSION, {"name": "m", "version": str(number)})
+
+
+def counting(subject: Record, found: list[int]) -> Proposal:
+    """A note that says how many there are."""
+
+    async def draft(reads: Reads) -> Sequence[Record]:
+        [brief] = (await reads.resolve([subject.id])).values()
+        found.append(len(await reads.links([brief.sequence], {Role.ABOUT}, inward=True)))
+        return [note(f"There are {found[-1]}.", subject)]
+
+    return Proposal(draft, "ana")
+
+
+async def test_a_registration_is_one_statement_beside_its_look_ups(
+    stores: tuple[Neo4jStore, Neo4jStore], sent: list[str]
+) -> None:
+    store, _ = stores
+    committer = Committer(store)
+    for number in range(4):
+        sent.clear()
+        given = {"models": [{"name": "m", "version": str(number), "config": {"seed": number}}]}
+        await register(committer, ManifestInput.read(given), "ana")
+    assert len(sent) == 1
+    sent.clear()
+    await register(committer, ManifestInput.read(given), "ana")
+    assert sent == []
+    assert await store.sequence() == 8
+
+
+async def test_what_others_wrote_meanwhile_is_seen(stores: tuple[Neo4jStore, Neo4jStore]) -> None:
+    ours, theirs = stores
+    subject, found = model(1), list[int]()
+    assert await ours.write([adding(subject)]) == [None]
+    for number in range(3):
+        assert await ours.write([counting(subject, found)]) == [None]
+        assert await ours.write([counting(subject, found)]) == [None]
+        assert await theirs.write([adding(note(f"Theirs {number}.", subject))]) == [None]
+    assert await ours.write([counting(subject, found)]) == [None]
+    last = [entry.record.content["text"] for entry in await ours.entries([await ours.sequence()])]
+    assert last == ["There are 9."]
+    assert (await theirs.links([1], {Role.ABOUT}, inward=True))[-1].source == await theirs.sequence() == 11
+
+
+def dataset_and_model(writer: int, number: int) -> ManifestInput:
+    """A model trained on a partition whose digest others have, too."""
+    part = {"name": "p", "digest": f"sha256:{number % 3:064x}"}
+    data = {"name": f"d{writer}", "version": str(number), "partitions": [part]}
+    trained = [{"ref": f"dataset:d{writer}@{number}#p", "role": "TRAIN"}]
+    return ManifestInput.read(
+        {"datasets": [data], "models": [{"name": f"m{writer}", "version": str(number), "trainedOn": trained}]}
+    )
+
+
+async def test_two_who_write_at_once_lose_nothing(stores: tuple[Neo4jStore, Neo4jStore]) -> None:
+    async def write(writer: int) -> None:
+        committer = Committer(stores[writer])
+        for number in range(20):
+            done = await register(committer, dataset_and_model(writer, number), "ana")
+            assert len(done.created) == 3
+
+    await asyncio.gather(write(0), write(1))
+    assert [await store.sequence() for store in stores] == [120, 120]
+    assert (await verify(stores[0])).problem is None
