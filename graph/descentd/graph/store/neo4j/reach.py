@@ -7,9 +7,12 @@ does a condition on where a walk ends, while the graph holds a few nodes: all of
 to each are sought. So that condition comes after the aggregation.
 """
 
+import asyncio
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +23,7 @@ from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery
 from descentd.graph.store.neo4j.batching import SingleFlight
 from descentd.graph.store.neo4j.connection import Connection, Run
 from descentd.graph.store.neo4j.disclosures import IN_FORCE
-from descentd.graph.store.neo4j.schema import LABELS
+from descentd.graph.store.neo4j.schema import COMMON_FIRST, LABELS
 
 UP: Final = "|".join([role for role in ROLES if role in INFLUENCE] + ["_FLOWS"])
 """The types of relationships that lead to what a record came from."""
@@ -106,14 +109,21 @@ async def find_origins(run: Run, named: Sequence[int], direction: Direction, upt
     return Origins(leads, starts, there[0] if len(there) == 1 and partitions else None)
 
 
-Counts = Mapping[Kind, int]
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """How many there are of each kind, twins included, and the distance and sequence of each twin, in order."""
+
+    counts: Mapping[Kind, int]
+    twins: Sequence[tuple[int, int]]
+
 
 _REMEMBERED: Final = 256
-# Those that lineages are mostly made of are asked for first.
-_ORDER: Final = sorted(KINDS, key=lambda kind: kind not in {Kind.MODEL_VERSION, Kind.PARTITION, Kind.DATASET})
-_KIND: Final = "CASE " + " ".join(f"WHEN x:{LABELS[kind]} THEN '{kind}'" for kind in _ORDER) + " END"
-_TWINS: Final = "COUNT { (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto }"
-_PAST: Final = "(k > $k OR (k = $k AND {x}.seq > $q)) AND k <= $deepest"
+_KIND: Final = "CASE " + " ".join(f"WHEN x:{LABELS[kind]} THEN '{kind}'" for kind in COMMON_FIRST) + " END"
+_TWINS: Final = """
+UNWIND $firsts AS first
+MATCH (:Record {seq: first[1]})<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto
+RETURN collect([first[0], twin.seq])
+"""
 # What rests on what was reached (or on an origin), and what cites that, each one step behind.
 _EVIDENCE: Final = """
 MATCH (x)<-[:EVALUATES|EVALUATED_ON|_RESTS]-(e) WHERE e.seq <= $upto
@@ -135,7 +145,7 @@ class Neo4jReach(SupportsReach):
     _connection: Connection
 
     def __init__(self) -> None:
-        self._counted = SingleFlight[Counts](_REMEMBERED)
+        self._counted = SingleFlight[_Counted](_REMEMBERED)
 
     @override
     async def reach(self, query: ReachQuery) -> ReachPage:
@@ -144,15 +154,19 @@ class Neo4jReach(SupportsReach):
         if not found.starts:
             return ReachPage({}, (), False)
         walked = _walked(found, query.direction, evidence=query.evidence)
-        within = None if query.within is None else query.within.tolist()
+        within = None if query.within is None else frozenset(query.within.tolist())
 
-        async def count() -> Counts:
-            return await _counts(run, walked, found, upto, within)
+        async def count() -> _Counted:
+            return await _count(run, walked, found, upto, within)
 
         asked = (tuple(sorted(found.leads)), query.direction, upto, query.evidence)
-        counts = await self._counted.get(asked, count) if within is None else await count()
-        counts = {kind: n for kind, n in counts.items() if kinds is None or kind in kinds}
-        items = await _page(run, walked, found, query, partitions=Kind.PARTITION in counts) if counts else []
+        counting = count() if within is not None else self._counted.get(asked, count)
+        # Each is a walk: what is counted visits all, and a page ends early.
+        counted, items = await asyncio.gather(counting, _page(run, walked, found, query))
+        counts = {kind: n for kind, n in counted.counts.items() if kinds is None or kind in kinds}
+        if Kind.PARTITION in counts:
+            items += _after(counted.twins, found, query)
+            items.sort(key=lambda item: (item.distance, item.sequence))
         return ReachPage(counts, items[: query.first], len(items) > query.first)
 
     def clear(self) -> None:
@@ -209,37 +223,48 @@ def _walked(origins: Origins, direction: Direction, *, evidence: bool) -> str:
     return f"CALL () {{ {walk} RETURN x, k UNION ALL {behind} RETURN x, k }} WITH x, min(k) AS k"
 
 
-async def _counts(run: Run, walked: str, origins: Origins, upto: int, within: list[int] | None = None) -> Counts:
+async def _count(run: Run, walked: str, origins: Origins, upto: int, within: frozenset[int] | None = None) -> _Counted:
+    inside = "count(*)" if within is None else "sum(CASE WHEN x.seq IN $within THEN 1 ELSE 0 END)"
     query = (
-        f"{walked} WHERE {BEYOND} AND NOT x:_Twin AND ($within IS NULL OR x.seq IN $within) "
-        f"RETURN {_KIND}, count(*), sum(CASE WHEN x:_Twinned THEN {_TWINS} ELSE 0 END)"
+        f"{walked} WHERE {BEYOND} AND NOT x:_Twin "
+        f"RETURN {_KIND}, {inside}, collect(CASE WHEN x:_Twinned THEN [k, x.seq] END)"
     )
-    counts: dict[Kind, int] = {}
-    for name, found, twins in await run(query, upto=upto, within=within, **origins.parameters):
-        counts[Kind(name)] = found + twins
-    return {kind: counts[kind] for kind in KINDS if kind in counts}
+    rows = await run(query, upto=upto, within=None if within is None else sorted(within), **origins.parameters)
+    firsts = [pair for _, _, twinned in rows for pair in twinned]
+    twins = (await run(_TWINS, firsts=firsts, upto=upto))[0][0] if firsts else []
+    twins = sorted((k, twin) for k, twin in twins if within is None or twin in within)
+    counts = {Kind(name): number for name, number, _ in rows}
+    if twins:
+        counts[Kind.PARTITION] = counts.get(Kind.PARTITION, 0) + len(twins)
+    return _Counted({kind: counts[kind] for kind in KINDS if counts.get(kind)}, twins)
 
 
-async def _page(run: Run, walked: str, origins: Origins, query: ReachQuery, *, partitions: bool) -> list[Reached]:
-    """The items after `after`, one more than asked for where there are more; `partitions` may be among them."""
-    upto, first, after = query.upto, query.first, query.after or (0, 0)
-    deepest = (1 << 31 if query.depth is None else query.depth) + origins.offset
-    place = {"k": after[0] + origins.offset, "q": after[1], "deepest": deepest, "limit": first + 1, "upto": upto}
+async def _page(run: Run, walked: str, origins: Origins, query: ReachQuery) -> list[Reached]:
+    """The items after `after`, without twins, one more than asked for where there are more."""
     kinds = None if query.kinds is None else sorted(query.kinds)
     within = None if query.within is None else query.within.tolist()
     # Kinds are a parameter and no labels, so that there is one plan for all that may be asked for.
     listed = (
         f"{walked} WHERE {BEYOND} AND x:Record AND NOT x:_Twin AND ($kinds IS NULL OR x.kind IN $kinds) "
-        f"AND ($within IS NULL OR x.seq IN $within) AND {_PAST.format(x='x')} "
+        "AND ($within IS NULL OR x.seq IN $within) AND (k > $k OR (k = $k AND x.seq > $q)) AND k <= $deepest "
         "WITH x, k ORDER BY k, x.seq LIMIT $limit RETURN collect([k, x.seq])"
     )
-    found = (await run(listed, kinds=kinds, within=within, **place, **origins.parameters))[0][0]
-    if partitions:
-        twins = (
-            f"{walked} WHERE {BEYOND} AND x:_Twinned "
-            f"MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto AND {_PAST.format(x='twin')} "
-            "WITH twin, k ORDER BY k, twin.seq LIMIT $limit RETURN collect([k, twin.seq])"
-        )
-        found += (await run(twins, **place, **origins.parameters))[0][0]
-    found.sort()
-    return [Reached(sequence, k - origins.offset) for k, sequence in found[: first + 1]]
+    k, q, deepest = _place(origins, query)
+    place = {"k": k, "q": q, "deepest": deepest, "limit": query.first + 1, "upto": query.upto}
+    [[found]] = await run(listed, kinds=kinds, within=within, **place, **origins.parameters)
+    return [Reached(sequence, k - origins.offset) for k, sequence in found]
+
+
+def _after(twins: Sequence[tuple[int, int]], origins: Origins, query: ReachQuery) -> list[Reached]:
+    """Those of the twins, in order, that may be on the page."""
+    k, q, deepest = _place(origins, query)
+    start = bisect_right(twins, (k, q))
+    listed = islice((pair for pair in islice(twins, start, None) if pair[0] <= deepest), query.first + 1)
+    return [Reached(sequence, k - origins.offset) for k, sequence in listed]
+
+
+def _place(origins: Origins, query: ReachQuery) -> tuple[int, int, int]:
+    """After which distance and sequence a page begins, and how deep it goes, as the walk counts."""
+    distance, sequence = query.after or (0, 0)
+    deepest = (1 << 31 if query.depth is None else query.depth) + origins.offset
+    return distance + origins.offset, sequence, deepest
