@@ -24,7 +24,7 @@ from descentd.queries.registry import Registry
 log = structlog.get_logger()
 
 _RETRY: Final = 1.0
-_HEAD_START: Final = 1.0
+_HEAD_START: Final = 0.25
 """How long the index may take to load before a store that walks by itself answers in its place."""
 _PATIENCE: Final = 5.0
 
