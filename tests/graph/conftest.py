@@ -1,5 +1,6 @@
 """Empty stores for tests of registering."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import anyio
@@ -9,11 +10,13 @@ from descentd.graph.model.chain import Chain
 from descentd.graph.pruning import prune
 from descentd.graph.store.base import Store
 from descentd.graph.store.memory import MemoryStore
+from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.queries.registry import Registry
 from tests.graph.beside import fill
 from tests.graph.samples import registry, send
 from tests.graph.tampering import Lab, note_of
+from tests.support.neo4j_server import Neo4jServer
 
 
 @pytest.fixture
@@ -50,3 +53,14 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def lab(original: Path, tmp_path: Path) -> Lab:
     return Lab(original, tmp_path)
+
+
+@pytest.fixture
+async def stores(neo4j_empty: Neo4jServer) -> AsyncIterator[tuple[Neo4jStore, Neo4jStore]]:
+    """Two processes' stores of one registry."""
+    made = [Neo4jStore(neo4j_empty.uri, neo4j_empty.auth) for _ in range(2)]
+    for store in made:
+        await store.open()
+    yield made[0], made[1]
+    for store in made:
+        await store.close()

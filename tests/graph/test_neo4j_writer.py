@@ -1,7 +1,7 @@
 """Writing to Neo4j: by one statement as long as nobody else writes, and rightly where somebody does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,20 +16,8 @@ from descentd.graph.store.committer import Committer
 from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.verify import verify
 from tests.support.histories import adding
-from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def stores(neo4j_empty: Neo4jServer) -> AsyncIterator[tuple[Neo4jStore, Neo4jStore]]:
-    """Two processes' stores of one registry."""
-    made = [Neo4jStore(neo4j_empty.uri, neo4j_empty.auth) for _ in range(2)]
-    for store in made:
-        await store.open()
-    yield made[0], made[1]
-    for store in made:
-        await store.close()
 
 
 @pytest.fixture

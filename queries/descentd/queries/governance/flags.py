@@ -130,6 +130,7 @@ async def flag(registry: Registry, given: FlagInput, person: str) -> Flagged:
     Raises NotFound, InvalidInput for a CLEAR that clears nothing, Forbidden for one by whoever registered what it would
     clear, and VersionConflict for an idempotencyKey of another act.
     """
+    await registry.sequence()  # so that what others have recorded until now is found, whatever is kept
     content = await _content(registry.store, given)
     record = await repeated(registry.store, Kind.FLAG, person, content)
     if record is None:

@@ -41,6 +41,7 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
     """
     if given.claimed is not None:
         check_past(given.since, "since")
+    await registry.sequence()  # so that what others have recorded until now is found, whatever is kept
     subject = await name_one(registry.store, given.subject, "subject", VERSION)
     content = given.content() | {"subject": subject.id}
     record = await repeated(registry.store, Kind.DEPLOYMENT, person, content)

@@ -99,10 +99,13 @@ class _Kept:
 
 
 class CachedReads(Neo4jReads):
-    """Look-ups of what is registered, on a connection.
+    """Look-ups of what is registered, on a connection, while other processes add to it.
 
     What is found by key, and edges that arrive at a record, stay as they were found until the log is known to have
-    grown otherwise than by `added`; names that are not there yet are asked for each time.
+    grown otherwise than by `added`; names that are not there yet are asked for each time. So a look-up misses nothing
+    up to `newest`, and whoever asks for the sequence first, as every request does, misses nothing of before. Without
+    that it may miss what another process has added since; so whoever writes looks up in the transaction, or checks in
+    it that the log still ends at `newest` (see `writer`).
     """
 
     def __init__(self, run: Run) -> None:
@@ -230,7 +233,8 @@ class CachedReads(Neo4jReads):
             for link in await super().links(ends, roles, inward=inward):
                 found[link.target if inward else link.source, link.role].append(link)
             for place, held in found.items() if at == self.newest or not inward else ():
-                kept.keep(place, held, 1 + len(held))
+                if inward or place[0] <= at:  # what leaves a record is there as soon as the record is
+                    kept.keep(place, held, 1 + len(held))
             known |= found
             self.saw(link.source for held in found.values() for link in held)
         links = [link for held in known.values() for link in held or ()]

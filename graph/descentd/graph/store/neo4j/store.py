@@ -243,9 +243,9 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
 
     @override
     async def last(self, *names: str) -> tuple[int, dict[str, Brief]]:
-        recorded = self._writer.recorded
+        reached = max(self.newest, self._writer.recorded)
         sequence, found = await super().last(*names)
-        if sequence < recorded:
+        if sequence < reached:  # and what is kept may be of records that others are to take the place of
             raise Unavailable(GONE_BACK)
         return sequence, found
 

@@ -27,6 +27,9 @@ GONE_BACK: Final = (
 )
 
 
+_HASH: Final = "MATCH (r:Record {seq: $sequence}) RETURN r.hash"
+
+
 class Writer:
     """Adds to the log on a connection; `reads` are look-ups on it, which are told of what is added."""
 
@@ -34,28 +37,39 @@ class Writer:
         self._connection = connection
         self._reads = reads
         self._names = PropertyNames()
-        self.recorded = 0
+        self._end = Head()
+        """The end of the log after the last write of this process."""
+        self._alone = False
+        """Whether nobody else has written between the last two writes of this process."""
+        self._own = 0, b""
+        """The sequence and the hash of the last record that this process has added."""
+
+    @property
+    def recorded(self) -> int:
         """The sequence of the last record that this process knows to be durable."""
-        self._end: Head | None = None
-        """The end of the log, where nobody else has written between the last two writes of this process."""
+        return self._end.sequence
 
     async def write(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
         """Add what proposals draft, as `Store.write` does."""
-        end, self._end = self._end, None
-        moved = end is not None and self._reads.newest > end.sequence
-        outcomes = None if end is None or moved else await self._write_after(end, proposals)
+        alone, self._alone = self._alone and self._reads.newest == self._end.sequence, False
+        outcomes = await self._write_after(self._end, proposals) if alone else None
         return await self._write_locked(proposals) if outcomes is None else outcomes
 
     async def _write_after(self, end: Head, proposals: Sequence[Proposal]) -> list[DescentError | None] | None:
         """Write what is drafted without the lock if the log still ends at `end` once that is there; None otherwise.
 
-        All that was looked up meanwhile was as of `end` then.
+        All that was looked up meanwhile was as of `end` then. Where it was not, a draft may have seen two ends of the
+        log, and be at a loss: what it raises is raised only if it comes under the lock, too.
         """
-        batch, outcomes = await settle_at_once(GatheredReads(self._reads), end, proposals)
+        try:
+            batch, outcomes = await settle_at_once(GatheredReads(self._reads), end, proposals)
+        except Exception:
+            return None
         there = await self._add(end, batch) if batch.appended else await self._is_at(end)
         if not there:
             return None
         self._note(end, batch)
+        self._alone = True
         return outcomes
 
     async def _is_at(self, end: Head) -> bool:
@@ -70,27 +84,35 @@ class Writer:
         return bool(await self._connection.write_one(INSERT, **given))
 
     async def _write_locked(self, proposals: Sequence[Proposal]) -> list[DescentError | None]:
-        """Take the lock first: what is looked up then stays as it is."""
+        """Take the lock first: what is looked up then, and nothing that was before, stays as it is."""
 
         async def work(run: Run) -> tuple[list[DescentError | None], Head, Batch]:
             head = await read_head(run, LOCK)
-            if head.sequence < self.recorded:
-                raise Unavailable(GONE_BACK)
+            await self._check_continued(run, head)
             batch, outcomes = await settle_at_once(PrefetchedReads(run), head, proposals)
             if batch.appended:
                 await insert(run, batch.appended, batch.head, self._names)
             return outcomes, head, batch
 
         outcomes, head, batch = await self._connection.write(work)
-        alone = head.sequence == self.recorded
+        alone = head == self._end
         self._note(head, batch)
-        if not alone:
-            self._end = None
+        self._alone = alone
         return outcomes
+
+    async def _check_continued(self, run: Run, head: Head) -> None:
+        """Raise Unavailable where the log does not continue what this process recorded."""
+        sequence, hash = self._own
+        if head == self._end:
+            return
+        if head.sequence < self.recorded or (sequence and await run(_HASH, sequence=sequence) != [[hash.hex()]]):
+            raise Unavailable(GONE_BACK)
 
     def _note(self, before: Head, batch: Batch) -> None:
         """Note what was added, durably, to the log that ended at `before`."""
-        self._end = batch.head
-        self.recorded = max(self.recorded, batch.head.sequence)
+        if batch.head.sequence >= self._end.sequence:
+            self._end = batch.head
+        if batch.appended and batch.appended[-1].entry.sequence > self._own[0]:
+            self._own = batch.appended[-1].entry.sequence, batch.appended[-1].entry.hash
         self._reads.added(before.sequence, batch.appended)
         self._reads.saw([batch.head.sequence])
