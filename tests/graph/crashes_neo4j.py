@@ -128,7 +128,7 @@ class Crashes:
         ):
             if only not in name:
                 continue
-            points = self._crash("count", statements, steps, 0, action)
+            points = self._crash(f"count{action.__name__}", statements, steps, 0, action)
             for at in range(first, points + 1, every):
                 self._crash(f"{action.__name__}{at}", statements, steps, at, action)
             if name == "a new registry":  # and something in it for the next

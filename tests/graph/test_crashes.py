@@ -39,7 +39,7 @@ def test_a_process_that_ends_at_any_statement_loses_nothing() -> None:
 
 def test_a_process_or_its_connection_that_ends_at_a_statement_loses_nothing_on_neo4j(neo4j_empty: Neo4jServer) -> None:
     auth = ["--auth", ":".join(neo4j_empty.auth)] if neo4j_empty.auth else []
-    options = ["--points", "--only", "writes", "--first", "5", "--every", "8" if THOROUGH else "60"]
+    options = ["--points", "--only", "writes", "--first", "5", "--every", "8" if THOROUGH else "40"]
     said = crashes("--uri", neo4j_empty.uri, *auth, *options, module="crashes_neo4j").splitlines()
     assert [line.partition(":")[0] for line in said] == [f"everything that writes, {way}" for way in ("killed", "cut")]
     assert not any(": 0 of" in line for line in said)
