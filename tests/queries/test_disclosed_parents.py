@@ -128,11 +128,11 @@ async def test_edges_that_were_disclosed_are_shown() -> None:
     again = Record.of(Kind.RETRACTION, {"subjects": [retraction.id], "by": "ana", "at": "2", "reason": "yes"})
     registry = Registry(store, LineageIndex(store), Committer(store))
 
-    async def edges() -> list[tuple[str, str, Role]]:
+    async def edges() -> list[tuple[str, str, Role, bool]]:
         found, _ = await lineage(registry, "model:m@1", Direction.ANCESTORS, None, None, None)
-        return [(edge.source, edge.target, edge.role) for edge in found.edges]
+        return [(edge.source, edge.target, edge.role, edge.disclosed) for edge in found.edges]
 
-    joined = [(child.id, parent.id, Role.DERIVED_FROM)]
+    joined = [(child.id, parent.id, Role.DERIVED_FROM, True)]
     for record, expected in ((parent, []), (disclosure, joined), (retraction, []), (again, joined)):
         await store.write([adding(child, record)])
         assert await edges() == expected

@@ -126,7 +126,8 @@ def _warn_of_misspelling(given: Vocabulary, terms: Sequence[Term]) -> None:
     for attribute, values in terms:
         known = vocabulary.get(normal(attribute))
         if known is None:
-            console.warn(f"No partition documents {attribute}; documented are {_some(vocabulary)}.")
+            documented = f"documented are {_some(vocabulary)}" if vocabulary else "no population is documented at all"
+            console.warn(f"No partition documents {attribute}; {documented}.")
             continue
         for value in values:
             if normal(value) not in known:
@@ -144,4 +145,4 @@ def _warn_of_near(near: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _some(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names)[:20]) or "no populations at all"
+    return ", ".join(sorted(names)[:20])

@@ -45,10 +45,11 @@ def _print_graph(graph: dict[str, Any]) -> None:
     for edge in graph["edges"]:
         source, target = nodes[edge["source"]], nodes[edge["target"]]
         # Each edge is shown once, at the end that is farther from the record in question.
+        how = " (disclosed)" if edge.get("disclosed") else ""
         if target["distance"] > source["distance"]:
-            links[edge["target"]].append(f"←{edge['role']}- {source['ref']}")
+            links[edge["target"]].append(f"←{edge['role']}- {source['ref']}{how}")
         else:
-            links[edge["source"]].append(f"-{edge['role']}→ {target['ref']}")
+            links[edge["source"]].append(f"-{edge['role']}→ {target['ref']}{how}")
     rows = [(n["distance"], n["kind"], n["ref"], console.several(links[n["node"]["id"]])) for n in graph["nodes"]]
     console.print_table(("distance", "kind", "ref", "edge"), rows)
 

@@ -37,12 +37,16 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """An edge by ids: `source` is what was derived, `target` what it came from; `relation` says how (DERIVED_FROM)."""
+    """An edge by ids: `source` is what was derived, `target` what it came from; `relation` says how (DERIVED_FROM).
+
+    disclosed: the source does not say so itself, it was disclosed later.
+    """
 
     source: str
     target: str
     role: Role
     relation: Relation | None
+    disclosed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,13 @@ async def lineage(
 async def _edges(registry: Registry, briefs: Sequence[Brief], upto: int) -> list[Joint]:
     ids = {brief.sequence: brief.id async for brief in each(briefs)}
     links = await registry.store.links(list(ids), INFLUENCE, inward=False)
+    own = len(links)
     links += await disclosed_links(registry.store, list(ids), upto)
     joints: dict[tuple[int, int, Role], Joint] = {}
-    async for link in each(links):
+    async for number, link in each(list(enumerate(links))):
         if link.target in ids:
-            joint = Joint(ids[link.source], ids[link.target], link.role, _relation(link))
+            disclosed = number >= own
+            joint = Joint(ids[link.source], ids[link.target], link.role, _relation(link), disclosed)
             # What was disclosed of an edge that the record states itself adds nothing to it.
             joints.setdefault((link.source, link.target, link.role), joint)
     return list(joints.values())

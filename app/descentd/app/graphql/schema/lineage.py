@@ -41,6 +41,9 @@ class LineageEdge:
     relation: Relation | None = strawberry.field(
         description="How the source was derived from the target; null unless the role is DERIVED_FROM."
     )
+    disclosed: bool = strawberry.field(
+        description="Whether it was disclosed after the source was registered, which does not say so itself."
+    )
 
 
 @strawberry.type(description="The neighbourhood of a record in the influence graph.")
@@ -192,7 +195,11 @@ class LineageQuery:
             ],
             edges=[
                 LineageEdge(
-                    source=strawberry.ID(e.source), target=strawberry.ID(e.target), role=e.role, relation=e.relation
+                    source=strawberry.ID(e.source),
+                    target=strawberry.ID(e.target),
+                    role=e.role,
+                    relation=e.relation,
+                    disclosed=e.disclosed,
                 )
                 async for e in each(found.edges)
             ],
