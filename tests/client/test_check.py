@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from jsonschema import Draft202012Validator
 
 from descent.editor_schema import editor_schema
@@ -110,7 +110,6 @@ def test_what_it_accepts_is_not(manifest: Manifest) -> None:
 
 
 @given(HISTORIES)
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 def test_only_references_are_left_to_the_registry(history: list[Manifest]) -> None:
     for manifest in history:
         expected = refused(manifest)

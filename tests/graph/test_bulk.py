@@ -105,7 +105,7 @@ async def ids(store: MemoryStore) -> set[str]:
 @example(given=[a_model("b", parents=[{"ref": "model:a", "relation": "MERGE"}]), a_model("a")])
 @example(given=[{"models": [{"name": "a", "config": {"lr": 1}}]}, a_model("a")])
 @example(given=[a_model("a", safetyProfile=PROFILE), AN_EVALUATION, A_PROFILE])
-@settings(deadline=None, max_examples=some_of(500))
+@settings(max_examples=some_of(500))
 async def test_the_same_is_recorded_and_told(given: list[dict[str, Any]]) -> None:
     read = [ManifestInput.read(manifest) for manifest in given]
     store = MemoryStore()

@@ -5,7 +5,7 @@ from typing import Any
 
 import networkx as nx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from descentd.graph.inputs.manifest import ManifestInput
@@ -202,7 +202,6 @@ async def test_of_two_at_once_that_close_a_cycle_one_is_refused(each: Store) -> 
 names = st.sampled_from("abcdef")
 
 
-@settings(max_examples=40)
 @given(
     parents=st.lists(st.tuples(names, names), max_size=6),
     disclosed=st.lists(st.tuples(names, names), max_size=8),

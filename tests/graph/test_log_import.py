@@ -30,6 +30,7 @@ from tests.graph.samples import send
 from tests.support.contract.model import Model
 from tests.support.contract.tails import same_tail
 from tests.support.contract.writes import same_reads
+from tests.support.effort import some_of
 from tests.support.histories import Histories, adding
 from tests.support.neo4j_server import Neo4jServer
 
@@ -285,7 +286,7 @@ async def test_a_file_that_is_spelled_otherwise_is_the_same_log(file: Path) -> N
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=some_of(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_byte_is_changed_or_cut_off_the_file_is_refused_or_the_same_log(
     tmp_path: Path, data: st.DataObject
 ) -> None:

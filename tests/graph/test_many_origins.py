@@ -1,7 +1,7 @@
 """What each of many origins reaches on the way to some heads: one walk for all against networkx for each."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from descentd.graph.model.kinds import Kind, Role
@@ -11,7 +11,7 @@ from tests.support.effort import some_of
 from tests.support.lineages import reached
 from tests.support.strategies import Noted
 
-slowly = settings(max_examples=some_of(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(max_examples=some_of(150))
 
 
 def versions_between(log: list[Noted], origin: int, heads: list[int], upto: int) -> set[int]:

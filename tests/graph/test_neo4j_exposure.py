@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from descentd.graph.model.reach import ExposureQuery, ExposureVerdict
 from descentd.graph.store.neo4j.store import Neo4jStore
@@ -26,7 +26,7 @@ async def store(neo4j_server: Neo4jServer) -> AsyncIterator[Neo4jStore]:
     await store.close()
 
 
-@settings(max_examples=some_of(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=some_of(25))
 @given(questions())
 async def test_the_answer_is_what_the_closure_of_each_version_says(store: Neo4jStore, question: Question) -> None:
     log, cuts, population, upto = question

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from descentd.graph.model.kinds import Kind
@@ -19,7 +19,7 @@ from tests.support.proofs import check_proofs
 from tests.support.strategies import Noted, logs
 
 pytestmark = pytest.mark.anyio
-slowly = settings(max_examples=some_of(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+slowly = settings(max_examples=some_of(30))
 
 
 @pytest.fixture(scope="module")

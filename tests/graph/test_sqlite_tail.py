@@ -78,7 +78,7 @@ def same(one: Tail, other: Tail) -> bool:
 
 
 @pytest.mark.anyio
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(versions)
 async def test_packed_and_one_by_one(
     tmp_path_factory: pytest.TempPathFactory, given: list[tuple[list[tuple[int, str]], list[tuple[int, str]]]]

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 
 from descentd.graph.model.errors import DescentError, Invalid
 from descentd.graph.store.base import Store
@@ -58,7 +58,6 @@ def test_memory_and_sqlite() -> None:
 
     @given(HISTORIES)
     @example(CONFLICT)
-    @settings(deadline=None, max_examples=some_of(100), suppress_health_check=[HealthCheck.too_slow])
     def alike(history: list[Manifest]) -> None:
         with TemporaryDirectory() as folder:
             expected = asyncio.run(told(MemoryStore(), history))
@@ -73,7 +72,7 @@ def test_memory_and_sqlite() -> None:
 
 def test_memory_and_neo4j(neo4j_empty: Neo4jServer) -> None:
     @given(HISTORIES)
-    @settings(deadline=None, max_examples=some_of(8), suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=some_of(8))
     def alike(history: list[Manifest]) -> None:
         neo4j_empty.clear()
         expected = asyncio.run(told(MemoryStore(), history))

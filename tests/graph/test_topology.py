@@ -16,7 +16,6 @@ from descentd.graph.model.kinds import INFLUENCE, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
 from tests.graph.topologies import chain_tail, questions, topology_of
 from tests.support import snapshots
-from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, edges_of, origins_of, reached, reached_around
 from tests.support.proofs import check_proofs
 from tests.support.strategies import Noted, tail
@@ -41,7 +40,6 @@ def thresholds(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
-@slowly
 @given(questions(), st.sampled_from(Direction), st.booleans())
 def test_reach_is_what_dijkstra_finds(
     question: tuple[list[Noted], list[int], list[int], int], direction: Direction, evidence: bool
@@ -55,7 +53,6 @@ def test_reach_is_what_dijkstra_finds(
     assert not page.more
 
 
-@slowly
 @given(questions())
 def test_ancestors_mirror_descendants(question: tuple[list[Noted], list[int], list[int], int]) -> None:
     log, _, (origin, *_), upto = question
@@ -75,7 +72,6 @@ def test_ancestors_mirror_descendants(question: tuple[list[Noted], list[int], li
             assert below.get(origin) == listed.get(record)
 
 
-@slowly
 @given(questions(), st.booleans())
 def test_every_item_has_a_shortest_derivation(
     question: tuple[list[Noted], list[int], list[int], int], evidence: bool
@@ -99,7 +95,6 @@ def test_every_item_has_a_shortest_derivation(
     assert not any(topology.via(origins, missing, upto, evidence=evidence))
 
 
-@slowly
 @given(
     questions(),
     st.sampled_from(Direction),
@@ -136,7 +131,6 @@ def test_pages_make_up_the_whole(
     assert found == wanted
 
 
-@slowly
 @given(questions(), st.sampled_from(Direction), st.sampled_from((Kind.MODEL_VERSION, Kind.PARTITION)))
 def test_members_are_all_of_one_kind(
     question: tuple[list[Noted], list[int], list[int], int], direction: Direction, kind: Kind
@@ -293,7 +287,6 @@ def test_questions_are_answered_while_records_arrive() -> None:
     assert not failures
 
 
-@slowly
 @given(questions(), st.data())
 def test_a_walk_around_records_finds_what_lies_not_only_behind_them(
     question: tuple[list[Noted], list[int], list[int], int], data: st.DataObject

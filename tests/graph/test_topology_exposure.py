@@ -25,7 +25,6 @@ from descentd.graph.model.reach import (
 )
 from tests.graph.topologies import topology_of
 from tests.support import snapshots
-from tests.support.effort import slowly
 from tests.support.learned import check_answers
 from tests.support.proofs import check_sources
 from tests.support.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
@@ -68,7 +67,6 @@ def versions(log: Sequence[Noted], upto: int) -> set[int]:
     return {place for place, noted in enumerate(log[:upto], 1) if noted.kind is Kind.MODEL_VERSION}
 
 
-@slowly
 @given(questions())
 def test_the_answer_is_what_the_closure_of_each_version_says(question: Question) -> None:
     log, cuts, population, upto = question
@@ -111,7 +109,6 @@ def with_undocumented_data(draw: st.DrawFn) -> tuple[Question, list[Noted], int]
     return (log, cuts, population, len(log)), more, version
 
 
-@slowly
 @given(with_undocumented_data())
 def test_undocumented_data_clears_nobody(drawn: tuple[Question, list[Noted], int]) -> None:
     (log, cuts, population, upto), more, version = drawn
@@ -124,7 +121,6 @@ def test_undocumented_data_clears_nobody(drawn: tuple[Question, list[Noted], int
         event(f"{before[version].verdict} → {after[version].verdict}")
 
 
-@slowly
 @given(
     questions(),
     st.integers(1, 4),
@@ -163,7 +159,6 @@ def test_pages_make_up_the_whole(
     assert found == expected
 
 
-@slowly
 @given(questions())
 def test_what_was_asked_before_changes_no_answer(question: Question) -> None:
     log, cuts, population, _ = question

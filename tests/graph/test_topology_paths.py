@@ -9,7 +9,6 @@ from descentd.graph.model.errors import TooCostly
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
 from descentd.graph.model.reach import Derivations, Direction, DisclosureFact, Step, Tail
 from tests.graph.topologies import chain_tail, topology_of
-from tests.support.effort import slowly
 from tests.support.lineages import check_derivation, count_derivations, derivations, has_cycle, reached
 from tests.support.strategies import Noted, logs
 
@@ -26,7 +25,6 @@ def by_length(steps: list[Step]) -> tuple[int, list[tuple[int, int]]]:
     return length, [(step.sequence, -1 if step.role is None else list(Role).index(step.role)) for step in steps]
 
 
-@slowly
 @given(questions(), st.integers(0, 12))
 def test_derivations_are_those_that_a_search_finds(question: tuple[list[Noted], int, int], first: int) -> None:
     log, start, upto = question
@@ -56,7 +54,6 @@ def check_knotted(found: Derivations, expected: list[list[Step]], first: int) ->
     assert sorted(paths, key=by_length) == paths
 
 
-@slowly
 @given(questions())
 def test_there_is_a_derivation_to_whatever_is_reached(question: tuple[list[Noted], int, int]) -> None:
     log, start, upto = question

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import simulation
@@ -53,7 +53,6 @@ def told(assessment: Assessment, back: Mapping[int, int]) -> tuple[object, ...]:
     return assessment.verdict, assessment.asked, sorted(map(of, assessment.findings), key=repr)
 
 
-@settings(deadline=None, max_examples=100)
 @given(ancestries(), st.randoms(use_true_random=False))
 def test_names_siblings_and_other_branches_do_not_matter(
     drawn: tuple[dict[int, list[int]], list[Series]], random: Any
@@ -88,7 +87,6 @@ def mirrored(one: Series) -> Series:
     return Series(series_key(definition, "suite", "1"), results)
 
 
-@settings(deadline=None, max_examples=100)
 @given(ancestries())
 def test_a_mirrored_metric_gives_the_same_findings(drawn: tuple[dict[int, list[int]], list[Series]]) -> None:
     parents, measured = drawn

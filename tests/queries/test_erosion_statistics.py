@@ -56,7 +56,7 @@ def test_dunnett_has_its_published_points(k: int, point: float) -> None:
     assert best_of(point, equal, equal, equal * math.sqrt(2)) == pytest.approx(0.05, abs=3e-5)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     st.floats(-2, 6),
     st.floats(0.2, 3),
@@ -126,7 +126,7 @@ def test_best_of_opposite_sides_of_a_target_adds_errors() -> None:
 # ---- Kendall
 
 
-@settings(deadline=None, max_examples=some_of(400))
+@settings(max_examples=some_of(400))
 @given(orders(), st.data())
 def test_p_on_a_partial_order_is_counted_out(order: Order, data: st.DataObject) -> None:
     values = tuple(data.draw(st.lists(st.integers(0, 4), min_size=order.size, max_size=order.size)))
@@ -174,7 +174,6 @@ def test_exact_p_on_a_chain_follows_the_gaussian_coefficients(ties: list[int]) -
     assert found.p == pytest.approx(extreme / sum(counts))
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=11, max_size=40))
 def test_beyond_ten_p_on_a_chain_is_mann_kendalls(values: list[int]) -> None:
     n = len(values)
@@ -188,7 +187,7 @@ def test_beyond_ten_p_on_a_chain_is_mann_kendalls(values: list[int]) -> None:
     assert found.p == pytest.approx(2 * stats.norm.sf(abs(z)))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.booleans())
 def test_variance_on_a_partial_order_is_that_of_shuffled_values(seed: int, tied: bool) -> None:
     dice = np.random.default_rng(seed)
@@ -213,7 +212,6 @@ def test_inversions_are_counted(values: list[int]) -> None:
     assert inversions(np.array(values, np.int64)) == sum(a > b for a, b in combinations(values, 2))
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(-5, 5).map(lambda y: round(y, 3)), min_size=2, max_size=40), st.booleans())
 def test_theil_sen_is_scipys(y: list[float], uneven: bool) -> None:
     x = np.arange(len(y), dtype=np.float64) ** (2 if uneven else 1)
@@ -252,7 +250,7 @@ def test_the_smallest_rate_is_the_p_of_simes(p: list[float]) -> None:
 # ---- change points
 
 
-@settings(deadline=None, max_examples=some_of(400))
+@settings(max_examples=some_of(400))
 @given(orders(8), st.data())
 def test_change_points_are_those_of_the_definition(order: Order, data: st.DataObject) -> None:
     some = st.lists(st.floats(0.1, 4), min_size=order.size, max_size=order.size)

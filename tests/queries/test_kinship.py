@@ -16,7 +16,6 @@ from descentd.queries.lineage.kinship import kin, kinship_warnings
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.graph.samples import digest
-from tests.support.effort import slowly
 from tests.support.registries import opened, send, store_of
 
 pytestmark = pytest.mark.anyio
@@ -160,7 +159,6 @@ LINEAGES = st.integers(2, 6).flatmap(
 )
 
 
-@slowly
 @given(lineage=LINEAGES)
 async def test_kin_are_what_sets_of_digests_say(
     lineage: tuple[Sequence[set[int]], Sequence[set[int]]], tmp_path_factory: pytest.TempPathFactory

@@ -5,7 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from descentd.graph.inputs.acts import DeploymentInput
@@ -71,7 +71,6 @@ async def served_each_hour(registry: Registry) -> list[str | None]:
     return found
 
 
-@settings(max_examples=60)
 @given(reports, st.randoms(use_true_random=False))
 async def test_the_order_in_which_reports_arrive_does_not_matter(claims: Reports, order: Random) -> None:
     async with opened(store_of("memory", Path(), None)) as registry:
@@ -83,7 +82,6 @@ async def test_the_order_in_which_reports_arrive_does_not_matter(claims: Reports
 claims = st.dictionaries(st.integers(0, 9), st.sampled_from("123"), min_size=1, max_size=4)
 
 
-@settings(max_examples=60)
 @given(reports, claims, st.randoms(use_true_random=False))
 async def test_nor_does_the_order_in_which_history_is_claimed(
     given: Reports, claimed: dict[int, str], order: Random

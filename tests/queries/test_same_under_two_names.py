@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from descentd.graph.model.errors import Invalid
@@ -12,7 +12,6 @@ from descentd.graph.store.memory import MemoryStore
 from descentd.queries.erosion.report import assessed
 from descentd.queries.governance.probes import probes
 from descentd.queries.registry import Registry
-from tests.support.effort import some_of
 from tests.support.registries import opened, send
 from tests.support.saved_operations import ask
 
@@ -118,7 +117,6 @@ async def _verdicts(runs: list[dict[str, Any]]) -> list[Any]:
     return found
 
 
-@settings(max_examples=some_of(100))
 @given(spelled())
 async def test_renaming_changes_no_verdict(runs: tuple[list[dict[str, Any]], list[dict[str, Any]]]) -> None:
     """Case, settings of nothing, aliases, and copies of the data."""

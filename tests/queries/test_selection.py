@@ -20,7 +20,6 @@ from descentd.queries.lineage.selection.beside import beside
 from descentd.queries.lineage.selection.folding import Filter, fold, shown
 from descentd.queries.lineage.selection.select import Choice, Opened, Selection, Side, select
 from descentd.queries.registry import Registry
-from tests.support.effort import slowly
 from tests.support.histories import adding
 from tests.support.registries import send
 from tests.support.zoo import Zoo
@@ -235,7 +234,6 @@ async def zoo_registry() -> Registry:
     return Registry(store, LineageIndex(store), Committer(store))
 
 
-@slowly
 @given(st.data())
 async def test_a_selection_is_what_lies_within_its_steps(data: st.DataObject) -> None:
     registry = await zoo_registry()
@@ -266,7 +264,6 @@ async def test_a_selection_is_what_lies_within_its_steps(data: st.DataObject) ->
     assert sorted(map(repr, [*drawn, *inside])) == sorted(map(repr, found.links))
 
 
-@slowly
 @given(st.data())
 async def test_neighbours_are_those_of_the_edges_that_the_store_holds(data: st.DataObject) -> None:
     registry = await zoo_registry()
@@ -284,7 +281,6 @@ async def test_neighbours_are_those_of_the_edges_that_the_store_holds(data: st.D
         assert by_index == await beside(slow, asked, direction, upto, kinds, first)
 
 
-@slowly
 @given(st.data())
 async def test_no_filter_leaves_a_stray_link(data: st.DataObject) -> None:
     registry = await zoo_registry()

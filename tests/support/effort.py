@@ -1,4 +1,4 @@
-"""How hard slow tests try: a quarter as hard as `make test-thorough`, unless `DESCENT_TEST_EFFORT` is thorough."""
+"""How many examples tests try: a quarter of those of `make test-thorough`, unless `DESCENT_TEST_EFFORT` is thorough."""
 
 import os
 from typing import Final
@@ -11,14 +11,13 @@ PROFILE: Final = os.environ.get("DESCENT_TEST_EFFORT", "ci")
 
 
 def some_of(thorough: int) -> int:
-    """How many examples, runs or kills a slow test takes, which takes so many in a thorough run."""
+    """How many examples, runs or kills a test tries now, of those in a thorough run. Properties have 100 by default."""
     return max(1, thorough // PROFILES[PROFILE])
 
 
 for _name in PROFILES:
     # How long an example takes says more about what else the machine does than about the code.
-    settings.register_profile(_name, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile(
+        _name, max_examples=some_of(100), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
 settings.load_profile(PROFILE)
-
-slowly = settings(max_examples=some_of(100))
-"""For a property that takes seconds. The quick ones try as many examples under each profile: Hypothesis' own number."""

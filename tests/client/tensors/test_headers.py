@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from descent.tensors import Header, InvalidTensorFile, Omitted, Tensor, read_header
-from tests.support.effort import slowly
 from tests.support.tensor_files import Arrays, gguf_text, gguf_value, write_gguf, write_safetensors
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter("__metadata__".__ne__)
@@ -207,7 +206,6 @@ def test_a_file_that_is_cut_off_anywhere_is_refused(format: str, folder: Path) -
             read_header(path)
 
 
-@slowly
 @given(
     position=st.integers(0, 400),
     value=st.binary(min_size=1, max_size=9),
