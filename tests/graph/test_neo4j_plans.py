@@ -36,6 +36,9 @@ POPULATION = (Term("age", frozenset({"65+"})),)
 QUESTIONS = ("reach", "evidence", "ancestors", "members", "exposure", "paths")
 PRUNING = "VarLengthExpand(Pruning,BFS"
 
+Asked = Mapping[str, list[tuple[str, dict[str, Any]]]]
+"""The statements that each question asks of Neo4j, with their parameters."""
+
 
 def version(name: str, number: int, *parents: Record) -> Record:
     derived = [{"node": parent.id, "relation": "FINE_TUNE"} for parent in parents]
@@ -111,9 +114,9 @@ async def filled_with(
     await store.close()
 
 
-def walks(filled: Filled) -> list[tuple[str, dict[str, Any]]]:
-    """What was asked of Neo4j and walks over more than an edge or two."""
-    found = [(query, given) for query, given in filled.asked if re.search(r"\*[01]?\.\.\]", query)]
+def walks(asked: Sequence[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    """What of that walks over more than an edge or two."""
+    found = [(query, given) for query, given in asked if re.search(r"\*[01]?\.\.\]", query)]
     return [(query, given) for query, given in found if "shortestPath" not in query]
 
 
@@ -126,18 +129,26 @@ async def filled(neo4j_server: Neo4jServer) -> AsyncIterator[Filled]:
 
 
 @pytest.fixture(scope="module")
-async def early(filled: Filled, neo4j_server: Neo4jServer) -> Mapping[str, list[tuple[str, list[str]]]]:
+async def asked(filled: Filled) -> Asked:
+    """What each question asks of Neo4j, found once for all tests: planning and answering them takes seconds."""
+    found = {}
+    for question in QUESTIONS:
+        await ask(filled, question)
+        found[question] = list(filled.asked)
+    return found
+
+
+@pytest.fixture(scope="module")
+async def early(asked: Asked, neo4j_server: Neo4jServer) -> Mapping[str, list[tuple[str, list[str]]]]:
     """The walks of each question, with the operators of the plans that Neo4j makes of them for `FEW` records.
 
     Neo4j holds no more than these afterwards, so what asks for this comes last here.
     """
-    asked: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for question in QUESTIONS:
-        await ask(filled, question)
-        asked[question] = list(dict(walks(filled)).items())
     async with filled_with(neo4j_server, list(islice(chain(), FEW))) as nearly_empty:
         return {
-            question: [(query, await nearly_empty.operators(query, given)) for query, given in each]
+            question: [
+                (query, await nearly_empty.operators(query, given)) for query, given in dict(walks(each)).items()
+            ]
             for question, each in asked.items()
         }
 
@@ -170,10 +181,9 @@ async def ask(filled: Filled, question: str) -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-async def test_walks_are_pruned(filled: Filled, question: str) -> None:
-    await ask(filled, question)
-    assert walks(filled)
-    for query, given in walks(filled):
+async def test_walks_are_pruned(filled: Filled, asked: Asked, question: str) -> None:
+    assert walks(asked[question])
+    for query, given in walks(asked[question]):
         check_pruned(query, await filled.operators(query, given))
 
 
@@ -184,9 +194,8 @@ def check_pruned(query: str, operators: Sequence[str]) -> None:
     assert not [name for name in operators if name.endswith("AllNodesScan") or name == "NodeByLabelScan"], query
 
 
-async def test_a_page_sorts_no_more_than_it_lists(filled: Filled) -> None:
-    await ask(filled, "reach")
-    pages = [(query, given) for query, given in filled.asked if "ORDER BY" in query]
+async def test_a_page_sorts_no_more_than_it_lists(filled: Filled, asked: Asked) -> None:
+    pages = [(query, given) for query, given in asked["reach"] if "ORDER BY" in query]
     assert pages
     for query, given in pages:
         found = await filled.operators(query, given)
@@ -208,7 +217,7 @@ async def test_what_a_page_has_in_common_is_read_once(filled: Filled) -> None:
             assert not {"AllNodesScan", "NodeByLabelScan"} & set(operators), query
 
 
-async def test_several_starts_are_unwound(filled: Filled) -> None:
+async def test_several_starts_are_unwound(filled: Filled, asked: Asked) -> None:
     """With a unique constraint, `WHERE d.seq IN $list` before a walk that prunes gave wrong results in Neo4j 5.26.0.
 
     It still does in 5.26.30: `MATCH (d:Record)<-[…*1..]-(x) WHERE d.seq IN $list WITH DISTINCT x` answers here with
@@ -220,9 +229,8 @@ async def test_several_starts_are_unwound(filled: Filled) -> None:
     found = await pushed_down.reach(ReachQuery(origins, Direction.DESCENDANTS, filled.upto, first=filled.upto))
     assert found == await index.reach(ReachQuery(origins, Direction.DESCENDANTS, filled.upto, first=filled.upto))
     assert any("UNWIND $starts AS s" in query for query, _ in filled.asked)
-    for question in QUESTIONS:
-        await ask(filled, question)
-        assert not [query for query, _ in filled.asked if re.search(r"\bd\.\w+ IN ", query)]
+    for statements in asked.values():
+        assert not [query for query, _ in statements if re.search(r"\bd\.\w+ IN ", query)]
 
 
 async def test_a_lattice_of_60_diamonds(filled: Filled) -> None:
