@@ -8,6 +8,7 @@ import stat
 import subprocess
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from descentd.app.server import erosion_refresher, index_refresher
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph.index.snapshot import file, index_snapshots
+from descentd.graph.index.snapshot.check import check
 from descentd.graph.model.reach import Tail
 from descentd.graph.store.sqlite import store as sqlite
 from descentd.graph.store.sqlite.store import SQLiteStore
 from descentd.queries.erosion import assessment_snapshots
+from descentd.queries.erosion.assessment_check import assessment_difference
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry
 from tests.support import preloaded
@@ -184,6 +187,45 @@ async def test_verify_fails_where_an_index_says_what_the_log_does_not(settings: 
     ran = await verified("--store", settings.store)
     assert ran.returncode == 1
     assert "is wrong: its column influence." in ran.stdout
+
+
+async def test_assessments_that_were_changed_with_their_checksum_are_found(settings: Settings, tmp_path: Path) -> None:
+    await written(settings)
+    path, contents = tmp_path / "registry.db-erosion", assessment_snapshots.CONTENTS
+    right = file.read(path, contents)
+    assert right is not None
+    first, second = "its assessment of model:m@1", "its assessment of model:m@2"
+    async with opened(SQLiteStore(tmp_path / "registry.db")) as registry:
+        compare = partial(assessment_difference, registry.store)
+        checked = await check(path, contents, registry.store, compare)
+        assert checked is not None
+        assert checked.problem is None
+        for column, place, value, what in (
+            *(("verdicts", 0, 2, first), ("verdicts", 1, 2, second), ("p", 0, 0.5, first), ("p", 1, 0.5, second)),
+            *(("text", 30, ord("x"), second), ("versions", 1, 3, "its list of versions"), ("ends", 0, 1, first)),
+            ("ends", 0, 10**6, "the order of its details"),
+        ):
+            stored = {name: column.view().copy() for name, column in right.columns.items()}
+            assert stored[column][place] != value
+            stored[column][place] = value
+            file.write(path, contents, right.origin, stored)
+            checked = await check(path, contents, registry.store, compare)
+            assert checked is not None
+            assert checked.problem == f"{what} is not what follows from the log"
+            assert checked.wrong
+
+
+async def test_verify_fails_where_an_assessment_is_forged(settings: Settings, tmp_path: Path) -> None:
+    await written(settings)
+    path = tmp_path / "registry.db-erosion"
+    found = file.read(path, assessment_snapshots.CONTENTS)
+    assert found is not None
+    stored = {name: column.view().copy() for name, column in found.columns.items()}
+    stored["verdicts"][:] = 0
+    file.write(path, assessment_snapshots.CONTENTS, found.origin, stored)
+    ran = await verified("--store", settings.store)
+    assert ran.returncode == 1
+    assert "-erosion is wrong: its assessment of model:m@" in ran.stdout
 
 
 async def test_a_full_disk_is_logged(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

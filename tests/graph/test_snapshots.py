@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 from descentd.graph.index.columns import Columns, Misfit, Stored
 from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.index.snapshot import file, index_snapshots, origin
-from descentd.graph.index.snapshot.check import check
+from descentd.graph.index.snapshot.check import check, index_difference
 from descentd.graph.index.snapshot.index_snapshots import CONTENTS, IndexSnapshots
 from descentd.graph.index.snapshot.origin import Origin
 from descentd.graph.index.topology import Topology
@@ -132,7 +133,7 @@ async def test_what_was_changed_is_ignored_and_written_anew(
     index = LineageIndex(registry)
     assert not await snapshots.restore(index)
     assert len(reasons) == 1
-    found = await check(path, CONTENTS, registry)
+    found = await check(path, CONTENTS, registry, partial(index_difference, registry))
     assert found is not None
     assert found.problem == reasons[0]
     assert not found.wrong
@@ -268,7 +269,7 @@ async def test_verify_finds_an_index_that_says_what_the_log_does_not(
     stored = {name: column.view().copy() for name, column in found.columns.items()}
     stored["kinds"][3] ^= 1
     file.write(path, CONTENTS, found.origin, stored)
-    checked = await check(path, CONTENTS, registry)
+    checked = await check(path, CONTENTS, registry, partial(index_difference, registry))
     assert checked is not None
     assert checked.wrong
     assert checked.problem == "its column kinds is not what follows from the log"
@@ -288,7 +289,7 @@ async def test_a_snapshot_of_something_else_is_not_taken_for_an_index(
 
 async def test_no_file_is_no_snapshot(tmp_path: Path, registry: Store, reasons: list[str]) -> None:
     assert not await IndexSnapshots(tmp_path / "none", registry, reasons.append).restore(LineageIndex(registry))
-    assert await check(tmp_path / "none", CONTENTS, registry) is None
+    assert await check(tmp_path / "none", CONTENTS, registry, partial(index_difference, registry)) is None
     assert not reasons
 
 

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 
 from descentd.graph.index.lineage_index import LineageIndex
-from descentd.graph.index.snapshot.check import check
+from descentd.graph.index.snapshot.check import check, index_difference
 from descentd.graph.index.snapshot.index_snapshots import CONTENTS, IndexSnapshots
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.support.contract.stateful import AsyncMachine
@@ -60,7 +61,7 @@ class Machine(AsyncMachine):
     @rule()
     def write(self) -> None:
         assert self.run(self.snapshots.write(self.index))
-        found = self.run(check(self.snapshot, CONTENTS, self.store))
+        found = self.run(check(self.snapshot, CONTENTS, self.store, partial(index_difference, self.store)))
         assert found is not None
         assert found.problem is None
 

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -206,18 +207,25 @@ async def _audit(address: str) -> list["BrokenRule"]:
 async def _verify(address: str, known: "Known") -> "tuple[Report, list[Checked]]":
     from descentd.app.server.store_url import snapshot_file, store_to_look_at
     from descentd.graph.index.snapshot import index_snapshots
-    from descentd.graph.index.snapshot.check import check
+    from descentd.graph.index.snapshot.check import check, index_difference
     from descentd.graph.verify import verify as checked
     from descentd.queries.erosion import assessment_snapshots
+    from descentd.queries.erosion.assessment_check import assessment_difference
 
     store = store_to_look_at(address)
     await store.open(repair=False)  # what is missing is to be reported
     try:
         progress = _show_progress if sys.stderr.isatty() else None
         report = await checked(store, progress, known.roots, known.events, known.closed)
-        kept = {"index": index_snapshots.CONTENTS, "erosion": assessment_snapshots.CONTENTS}
-        files = [(snapshot_file(address, name), contents) for name, contents in kept.items()]
-        found = [await check(path, contents, store) for path, contents in files if path and report.problem is None]
+        kept = (
+            ("index", index_snapshots.CONTENTS, partial(index_difference, store)),
+            ("erosion", assessment_snapshots.CONTENTS, partial(assessment_difference, store)),
+        )
+        found = [
+            await check(path, contents, store, difference)
+            for name, contents, difference in kept
+            if report.problem is None and (path := snapshot_file(address, name)) is not None
+        ]
         return report, [one for one in found if one is not None]
     finally:
         await store.close()

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.index.columns import Columns
 from descentd.graph.metrics import MetricDefinition, catalogue
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
 from descentd.graph.model.reach import Direction, Tail
@@ -19,6 +20,7 @@ from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, ErosionVerdict
 from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.stored_assessments import StoredAssessments
 from descentd.queries.erosion.version_assessment import FindingSummary, VersionAssessment
 from descentd.queries.evaluation.comparable import in_series, learned_from
 from descentd.queries.evaluation.evaluations import measured
@@ -42,6 +44,15 @@ async def catch_up(registry: Registry) -> None:
     upto = await registry.sequence()
     while registry.cache(Ranking).upto < upto:
         await advance(registry)
+
+
+async def assess_all(registry: Registry, upto: int) -> StoredAssessments:
+    """The assessments of all evaluated versions as of a sequence, none of them taken from the ranking."""
+    versions = sorted(await _evaluated_at_all(registry, upto))
+    found: list[VersionAssessment] = []
+    for start in range(0, len(versions), MOST):
+        found += await _assessed(registry, versions[start : start + MOST], upto)
+    return StoredAssessments.restored(Columns()).joined(found)
 
 
 async def advance(registry: Registry) -> bool:

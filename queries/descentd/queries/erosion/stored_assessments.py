@@ -82,11 +82,15 @@ class StoredAssessments:
             text[chosen],
         )
 
+    def details(self, place: int) -> bytes:
+        """The details of the assessment at a place of the arrays, as JSON; empty where the version did not erode."""
+        start = int(self.ends[place - 1]) if place else 0
+        return self.text[start : self.ends[place]].tobytes()
+
     def eroded(self) -> Iterator[VersionAssessment]:
         """The assessments of the versions that eroded."""
         for place in np.flatnonzero(self.verdicts == VERDICTS.index(ErosionVerdict.ERODED)).tolist():
-            start = int(self.ends[place - 1]) if place else 0
-            found = json.loads(self.text[start : self.ends[place]].tobytes())
+            found = json.loads(self.details(place))
             p = float(self.p[place])
             yield VersionAssessment(
                 int(self.versions[place]),

@@ -1,13 +1,15 @@
-"""Checking snapshots: whether they would be used, and whether an index says what follows from the log."""
+"""Checking snapshots: whether they would be used, and whether they say what follows from the log."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from descentd.graph.index.columns import Columns, Misfit
-from descentd.graph.index.snapshot import file, index_snapshots
+from descentd.graph.index.snapshot import file
+from descentd.graph.index.snapshot.file import Snapshot
 from descentd.graph.index.snapshot.index_snapshots import GrowingLog
 from descentd.graph.index.topology import Topology
 
@@ -22,11 +24,14 @@ class Checked:
     wrong: bool = False
 
 
-async def check(path: Path, contents: str, log: GrowingLog) -> Checked | None:
-    """Check the snapshot at a path; None where there is none. Raises Unavailable.
+Difference = Callable[[Snapshot], Awaitable[str | None]]
+"""Says what of a snapshot is not what follows from the log, as a noun; None if all of it is. May raise Misfit."""
 
-    An index is worked out again from the log and compared, column by column. Of other contents the checksums and the
-    origin are compared.
+
+async def check(path: Path, contents: str, log: GrowingLog, difference: Difference) -> Checked | None:
+    """Check the snapshot at a path, by its checksums, its origin and `difference`; None where there is none.
+
+    Raises Unavailable.
     """
     sequence = None
     try:
@@ -35,16 +40,16 @@ async def check(path: Path, contents: str, log: GrowingLog) -> Checked | None:
             return None
         sequence = found.origin.sequence
         await found.origin.check(log)
-        topology = Topology(Columns(found.columns)) if contents == index_snapshots.CONTENTS else None
+        other = await difference(found)
     except Misfit as misfit:
         return Checked(str(path), sequence, str(misfit))
-    other = await _misfit(topology, log) if topology is not None else None
-    problem = None if other is None else f"its column {other} is not what follows from the log"
+    problem = None if other is None else f"{other} is not what follows from the log"
     return Checked(str(path), sequence, problem, wrong=problem is not None)
 
 
-async def _misfit(topology: Topology, log: GrowingLog) -> str | None:
-    """The first column of a topology that is otherwise than where all of the log is taken in at once."""
+async def index_difference(log: GrowingLog, snapshot: Snapshot) -> str | None:
+    """The first column of an index that is otherwise than where all of the log is taken in at once."""
+    topology = Topology(Columns(snapshot.columns))
     afresh = Topology()
     afresh.extend(await log.tail(0))
     while topology.size < afresh.size:
@@ -54,5 +59,5 @@ async def _misfit(topology: Topology, log: GrowingLog) -> str | None:
     kept = topology.columns()
     for name, array in afresh.columns().items():
         if not np.array_equal(kept[name].view(np.uint8), array.view(np.uint8)):
-            return name
+            return f"its column {name}"
     return None
