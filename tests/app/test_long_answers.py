@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from descentd.app.http import bulk, middleware
 from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
+from descentd.graph.store.memory import MemoryStore
 from tests.app.asgi import Client, until
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +88,30 @@ async def test_a_replay_leaves_others_their_turn_and_ends_when_it_is_asked_to(st
             client.push_json(type="subscribe", id="1", payload={"query": "{ __typename }"})
             await until(lambda: client.received("complete", sent))
             assert len(client.sent) < records
+
+
+async def test_a_replay_reads_the_log_in_parts_and_nothing_for_each_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    for name in ("sequence", "entries", "briefs", "links"):
+        own = getattr(MemoryStore, name)
+
+        def counted(self: MemoryStore, *args: Any, name: str = name, own: Any = own, **more: Any) -> Any:
+            asked.append(name)
+            return own(self, *args, **more)
+
+        monkeypatch.setattr(MemoryStore, name, counted)
+    query = 'subscription { events(after: "0") { cursor record { id recordedAt recordedBy content } } }'
+    async with running() as app:
+        await fill(app, 2_000)
+        async with connected(app) as client:
+            before = len(client.sent)
+            asked.clear()
+            client.push_json(type="subscribe", id="1", payload={"query": query})
+            await until(lambda: len(client.sent) - before == 2_000)
+            assert len(asked) < 40, asked
+            last = json.loads(client.sent[-1]["text"])
+            assert last["payload"]["extensions"] == {"sequence": 2_000}
+            assert last["payload"]["data"]["events"]["record"]["content"] == {"name": "m3", "version": "499"}
 
 
 async def test_a_replay_that_nobody_receives_waits(store: tuple[str, int]) -> None:

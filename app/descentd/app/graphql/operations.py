@@ -198,6 +198,8 @@ class Operations:
                 # Each event is resolved with look-ups of its own: a stream may last for weeks, and a token less.
                 await self.permit(operation, principal)
                 context = Context(self._lifespan.registry, principal.person, principal.roles)
+                if (prime := getattr(event, "prime", None)) is not None:
+                    prime(context)
                 result = await operation.plan.execute(variables, context, event)
                 answer = Event(await self._answer(result, context))
                 answer.position = getattr(event, "cursor", None)

@@ -145,9 +145,12 @@ def _announcement(entry: Entry, type: str, more: Mapping[str, Any]) -> Announcem
     return Announcement(f"msg_{id}", type, content)
 
 
-async def events(registry: Registry, after: str | None, kinds: frozenset[Kind] | None) -> AsyncIterator[Entry]:
+async def events(
+    registry: Registry, after: str | None, kinds: frozenset[Kind] | None
+) -> AsyncIterator[tuple[Entry, int]]:
     """Every entry after a cursor (of now where none is given), then each new one once it is durable.
 
+    With each comes the end of the log as it was when the entry was read.
     Raises InvalidInput for a cursor that is not a number, or is beyond the end of the log: that of a registry that was
     restored from a backup, whose next entries are others than those that the cursor's owner has seen.
     """
@@ -165,7 +168,7 @@ async def events(registry: Registry, after: str | None, kinds: frozenset[Kind] |
             span = range(position + 1, min(position + _CHUNK, newest) + 1)
             for entry in await registry.store.entries(span):
                 if kinds is None or entry.record.kind in kinds:
-                    yield entry
+                    yield entry, newest
             position = span[-1]
         await asyncio.sleep(_INTERVAL)
 

@@ -7,7 +7,7 @@ import strawberry
 from strawberry.types import Info
 
 from descentd.app.auth.authorization import check_manifest
-from descentd.app.graphql.context import context
+from descentd.app.graphql.context import Context, context
 from descentd.app.graphql.schema.arguments import Kinds
 from descentd.app.graphql.schema.connections import fields_below
 from descentd.app.graphql.schema.inputs import made, wire
@@ -16,6 +16,7 @@ from descentd.app.graphql.schema.scalars import Count
 from descentd.app.graphql.variables import are_large
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import Invalid
+from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import register, with_all_problems
@@ -45,6 +46,13 @@ class LogEvent:
 
     cursor: str = strawberry.field(description="Its position in the log, for `after`.")
     record: Record = strawberry.field(description="The new record.")
+    entry: strawberry.Private[Entry]
+    seen: strawberry.Private[int]
+
+    def prime(self, own: Context) -> None:
+        """Give the context that the event is resolved in what is known already: nothing is looked up for each event."""
+        own.entries.prime(self.entry.sequence, self.entry)
+        own.answered_at(self.seen)
 
 
 @strawberry.type
@@ -107,8 +115,8 @@ class EventSubscription:
         kinds: Kinds = None,
     ) -> AsyncIterator[LogEvent]:
         after = context(info).resume_after or after
-        async for entry in events(context(info).registry, after, frozenset(kinds) if kinds else None):
+        async for entry, seen in events(context(info).registry, after, frozenset(kinds) if kinds else None):
             record = entry.record
             brief = Brief(entry.sequence, record.kind, record.id, record.label)
-            context(info).entries.prime(entry.sequence, entry)
-            yield LogEvent(cursor=str(entry.sequence), record=node(brief, entry.sequence))
+            at = entry.sequence
+            yield LogEvent(cursor=str(at), record=node(brief, at), entry=entry, seen=seen)
