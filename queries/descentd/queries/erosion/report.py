@@ -112,7 +112,8 @@ async def erosion(
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
     found, along = await assessed(registry, of.sequence, upto, alpha=ALPHA if alpha is None else alpha, since=start)
     ancestry = Ancestry(of.sequence, along.parents)
-    spans = {span: between(span, ancestry) for one in found.findings for span in one.introduced_by}
+    named = dict.fromkeys(span for one in found.findings for span in one.introduced_by)
+    spans = {span: between(span, ancestry) for span in named}
     inside = {version for span, versions in spans.items() for version in (span.ancestor, *versions)}
     called = await look_up_labels(registry, {*found.versions(), *inside}, found.series, upto)
     reports = await finding_reports(registry, found, spans, called, upto)

@@ -6,7 +6,7 @@ from typing import Any
 
 from descentd.queries.erosion.findings import Span
 from descentd.queries.lineage.ancestry import Ancestry
-from descentd.queries.lineage.builds import Build, Change, ChangeArea, changes, members
+from descentd.queries.lineage.builds import SETTINGS, Build, Change, ChangeArea, members, settings
 
 
 def between(span: Span, ancestry: Ancestry) -> list[int]:
@@ -68,12 +68,7 @@ def _settings(start: Build, end: Build) -> Iterator[Change]:
 
     A quantised build mostly names no code of its own, and was made from its parent alone.
     """
-    recorded = {
-        ChangeArea.CODE: bool(end.code),
-        ChangeArea.CONFIG: end.config not in (None, {}),
-        ChangeArea.ENVIRONMENT: bool(end.environment),
-    }
-    return (change for change in changes(start, end) if recorded.get(change.area, False))
+    return (change for one in SETTINGS if getattr(end, one) not in (None, {}) for change in settings(one, start, end))
 
 
 def _relations(
@@ -103,7 +98,11 @@ def _passing(
     """Fields with a value in between that is not on the way from the start's to the end's; the first that had it."""
     lasting = {(one.area, one.field): one for one in _settings(start, end)}
     named: set[tuple[str, str]] = set()
+    seen = {_recorded(start), _recorded(end)}
     for version in versions:
+        if (recorded := _recorded(builds[version])) in seen:
+            continue
+        seen.add(recorded)
         for one in _settings(start, builds[version]):
             if (one.field, repr(one.after)) in named:
                 continue
@@ -111,6 +110,11 @@ def _passing(
                 named.add((one.field, repr(one.after)))
                 on = refs[version]
                 yield replace(one, field=f"{one.field} (on {on}, in between)", on=on)
+
+
+def _recorded(build: Build) -> tuple[int, ...]:
+    """What is the same for builds whose code, config and environment are the same records."""
+    return tuple(id(getattr(build, one)) for one in SETTINGS)
 
 
 def _on_the_way(one: Change, lasting: Change | None) -> bool:

@@ -4,11 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
+from descentd.graph.cache import Cache
 from descentd.graph.disclosures import disclosures_about
 from descentd.graph.model.differences import differences
 from descentd.graph.model.identity import Content
+from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Record
 from descentd.queries.registry import Registry
 
@@ -58,34 +60,68 @@ class Build:
     disclosed: Mapping[str, Sequence[str]]
 
 
+SETTINGS: Final = ("code", "config", "environment")
+"""The parts of a build that are records of their own, by field."""
+
+
+_NOTHING: Final[Content] = {}
+
+
+class _Builds(Cache[Build]):
+    """Builds by the records that state them, which never change: a report asks for all versions of its spans again."""
+
+    def __init__(self) -> None:
+        super().__init__(room=4_000_000)  # bytes of those records
+
+
 async def builds_of(registry: Registry, versions: Sequence[int], upto: int) -> dict[int, Build]:
     """What versions were made of as known at a sequence, by a fixed number of look-ups."""
     about = await disclosures_about(registry.store, sorted(set(versions)), upto)
-    wanted = {*versions, *(disclosure for disclosures in about.values() for disclosure in disclosures)}
-    records = {entry.sequence: entry.record for entry in await registry.store.entries(sorted(wanted))}
+    stating = {version: (version, *about.get(version, ())) for version in versions}
+    cache = registry.cache(_Builds)
+    kept = {version: build for version, by in stating.items() if (build := cache.get(by)) is not None}
+    missing = {version: by for version, by in stating.items() if version not in kept}
+    if missing:
+        kept |= await _read(registry, missing, cache)
+    return {version: kept[version] for version in stating}
+
+
+async def _read(registry: Registry, stating: Mapping[int, Sequence[int]], cache: _Builds) -> dict[int, Build]:
+    """The builds of versions from the records that state them: their own, and disclosures."""
+    wanted = sorted({record for by in stating.values() for record in by})
+    records = {entry.sequence: entry.record for entry in await registry.store.entries(wanted)}
     ids = {id for record in records.values() for id in _named(record.content)}
     briefs = await registry.store.resolve(ids)
-    contents = [records[version].content for version in versions]
-    parts = {content[part] for content in contents for part in _PARTS if part in content}
+    parts = {id for version in stating for id in _parts_of(records[version].content).values()}
     entries = await registry.store.entries([briefs[id].sequence for id in parts])
-    held = {entry.record.id: entry.record.content for entry in entries}
+    held = {entry.record.id: _settings_of(entry.record) for entry in entries}
+    sizes = {entry.record.id: len(entry.record.body) for entry in entries}
     refs = {id: brief.ref for id, brief in briefs.items()}
-    return {
-        version: _build(records[version].content, [records[one] for one in about.get(version, ())], held, refs)
-        for version in dict.fromkeys(versions)
-    }
+    found: dict[int, Build] = {}
+    for version, by in stating.items():
+        content, *disclosures = (records[one] for one in by)
+        found[version] = _build(content.content, disclosures, held, refs)
+        own = _parts_of(content.content).values()
+        cache.keep(tuple(by), found[version], sum(len(records[one].body) for one in by) + sum(sizes[id] for id in own))
+    return found
 
 
 def changes(before: Build, after: Build) -> list[Change]:
     """Everything in which two builds differ, in the order of the areas, then of the fields."""
     return [
-        *fields(ChangeArea.CODE, {"code": before.code}, {"code": after.code}),
-        *fields(ChangeArea.CONFIG, {"config": before.config}, {"config": after.config}),
-        *fields(ChangeArea.ENVIRONMENT, {"environment": before.environment}, {"environment": after.environment}),
+        *(change for one in SETTINGS for change in settings(one, before, after)),
         *members(ChangeArea.DATA, "trainedOn", before.data, after.data, {**before.disclosed, **after.disclosed}),
         *_files(before.files, after.files),
         *members(ChangeArea.PARENT, "parents", before.parents, after.parents, {**before.disclosed, **after.disclosed}),
     ]
+
+
+def settings(part: str, before: Build, after: Build) -> list[Change]:
+    """What differs in one of `SETTINGS`."""
+    sides = getattr(before, part), getattr(after, part)
+    if sides[0] is sides[1]:
+        return []
+    return list(fields(ChangeArea(part.upper()), *({part: side} for side in sides)))
 
 
 def members(
@@ -114,21 +150,31 @@ def _files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Chan
             yield Change(ChangeArea.ARTIFACT, f"artifacts[{name}].digest", before.get(name), after.get(name))
 
 
-_PARTS = ("code", "config", "environment")
+
+
+def _parts_of(content: Content) -> dict[str, str]:
+    return {part: content[part] for part in SETTINGS if part in content}
+
+
+def _settings_of(record: Record) -> Any:
+    """What a record of code, config or environment says, in the form in which it is compared."""
+    content = record.content
+    if record.kind is Kind.CONFIG:
+        return content.get("parameters")
+    if "dependencies" in content:
+        return {**content, "dependencies": {one["name"]: one["version"] for one in content["dependencies"]}}
+    return content
 
 
 def _named(content: Content) -> Iterator[str]:
-    yield from (content[part] for part in _PARTS if part in content)
+    yield from _parts_of(content).values()
     yield from (one["node"] for part in ("trainedOn", "parents") for one in content.get(part, ()))
 
 
 def _build(
-    content: Content, disclosures: Sequence[Record], held: Mapping[str, Content], refs: Mapping[str, str]
+    content: Content, disclosures: Sequence[Record], held: Mapping[str, Any], refs: Mapping[str, str]
 ) -> Build:
-    parts = {part: held[content[part]] for part in _PARTS if part in content}
-    environment = dict(parts.get("environment", {}))
-    if "dependencies" in environment:
-        environment["dependencies"] = {one["name"]: one["version"] for one in environment["dependencies"]}
+    parts = {part: held[id] for part, id in _parts_of(content).items()}
     stated = [content, *(record.content for record in disclosures)]
     own = {one["node"] for part in ("trainedOn", "parents") for one in content.get(part, ())}
     disclosed: defaultdict[str, list[str]] = defaultdict(list)
@@ -137,9 +183,9 @@ def _build(
             if id not in own:
                 disclosed[refs[id]].append(record.id)
     return Build(
-        parts.get("code", {}),
-        parts.get("config", {}).get("parameters"),
-        environment,
+        parts.get("code", _NOTHING),
+        parts.get("config"),
+        parts.get("environment", _NOTHING),
         _joined((refs[one["node"]], one["role"]) for each in stated for one in each.get("trainedOn", ())),
         _joined((refs[one["node"]], one["relation"]) for each in stated for one in each.get("parents", ())),
         _by_name(content.get("artifacts", ())),
