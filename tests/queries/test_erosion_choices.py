@@ -73,6 +73,27 @@ def test_items_are_paired_up_to_the_optimum_and_not_beyond_it(value: float, pair
     assert found.paired == paired
 
 
+def test_an_improvement_that_pairs_make_sure_does_not_vouch_for_a_loss() -> None:
+    """Against 0 the head lost 1.4 errors, against 1 it won by far, item by item: of two, p is that of the loss."""
+    results = {0: Result(0.1, 0.01), 1: Result(0.5, 0.01), 2: Result(0.12, 0.01)}
+    head = Result(0.12, 0.01, pairs=(Pair(1, variance=1e-6),))
+    found = assess(3, chain(4), [Series(series_key(metric()), {**results, 3: head})], alpha=0.7)
+    p = 2 * stats.norm.sf(0.02 / math.hypot(0.01, 0.01))
+    assert one(found, CUMULATIVE).p == pytest.approx(1 - (1 - p) ** 2)
+    assert assess(3, chain(4), [Series(series_key(metric()), {**results, 3: head})]).verdict is ErosionVerdict.STABLE
+
+
+@pytest.mark.parametrize(("definitions", "error"), [({}, None), ({"share": RATE}, 0.01)])
+def test_an_error_of_nought_is_none_in_a_disparity(definitions: dict[str, Any], error: float | None) -> None:
+    """Of what is a rate the number of items gives one all the same: √(.1·.9/1800) is .00707."""
+    gap = metric("gap", disparity_of="share", disparity_over="age")
+    measured: dict[tuple[str, Slice], Result] = {
+        ("share", (("age", age),)): Result(value, 0.0, 1800) for age, value in (("old", 0.1), ("young", 0.9))
+    }
+    found = with_composites(measured, {"gap": gap, **definitions})["gap", ()]
+    assert found.stderr == (None if error is None else pytest.approx(error, rel=2e-3))
+
+
 def test_groups_of_what_is_no_rate_have_no_error_by_their_number_of_items() -> None:
     gap = metric("gap", disparity_of="length", disparity_over="age")
     measured: dict[tuple[str, Slice], Result] = {
@@ -82,6 +103,29 @@ def test_groups_of_what_is_no_rate_have_no_error_by_their_number_of_items() -> N
         length = MetricDefinition("length", MetricCategory.BIAS, MetricDirection.NONE, is_rate=rate)
         found = with_composites(measured, {"gap": gap, "length": length})["gap", ()]
         assert [group.is_rate for group in found.groups] == [rate, rate]
+
+
+# ---- what is no longer measured, and what would have been seen
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_several_versions_of_a_suite_the_one_used_last_was_lost(turned: bool) -> None:
+    """Whatever versions are called, and whichever comes first."""
+    parents = {10: [], 20: [10], 30: [20], 40: [30]}
+    lost = [series({10: 0.1}, version="1"), series({20: 0.1}, version="2")]
+    given = [*(reversed(lost) if turned else lost), series({40: 0.1}, metric("other"))]
+    found = one(assess(40, parents, given), COVERAGE)
+    assert (found.baseline, found.series.protocol.version) == (20, "2")
+
+
+@pytest.mark.parametrize(("error", "possible"), [(0.5, True), (0.6, False)])
+def test_a_target_can_be_missed_by_its_farther_end(error: float, possible: bool) -> None:
+    """From -1 to 1 around .5 by 1.5 at most: 2.8 errors of the difference are 1.4 and 1.68, and above .5 it is .5."""
+    target = metric(direction=TARGET, optimum=0.5, minimum=-1, maximum=1)
+    given = series({0: 0.5, 1: 0.5}, target, error / math.sqrt(2))
+    (seen,) = assess(1, chain(2), [given]).detectable
+    assert seen.change == pytest.approx((stats.norm.isf(0.025) + 0.84) * error)
+    assert seen.possible == possible
 
 
 # ---- merged lines

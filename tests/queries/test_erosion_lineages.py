@@ -257,6 +257,21 @@ async def test_a_span_says_what_its_ends_differ_in_and_what_passed_in_between(re
     }
 
 
+async def test_what_passed_in_between_is_named_once_where_it_came_first(registry: Registry) -> None:
+    """Though the versions that share it differ in something else."""
+    settings = [{"lr": 1, "step": 0}, {"lr": 99, "step": 1}, {"lr": 99, "step": 2}, {"lr": 1, "step": 3}]
+    models = [version(str(n), *([str(n - 1)] if n else []), config=config) for n, config in enumerate(settings)]
+    await send(
+        registry,
+        models=models,
+        evaluations=[evaluated("0", robust_accuracy=0.8), evaluated("3", robust_accuracy=0.6)],
+    )
+    _, findings = await erosion(registry, "3")
+    (span,) = findings[0]["introducedBy"]
+    fields = [one["field"] for one in span["changes"]]
+    assert sorted(fields) == ["config.lr (on model:m@1, in between)", "config.step", "relation"]
+
+
 async def test_what_a_quantised_build_does_not_name_is_not_blamed(registry: Registry) -> None:
     """It was made from its parent: neither data nor code, settings or environment went with it."""
     parts = [{"name": "p", "digest": f"sha256:{1:064x}"}]

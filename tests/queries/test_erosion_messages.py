@@ -13,6 +13,7 @@ from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Assessment, Finding
 from descentd.queries.erosion.messages import message
 from descentd.queries.erosion.questions import ErosionKind
+from descentd.queries.erosion.summary import summary
 from descentd.queries.evaluation.labels import Labels, number, percent
 from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
@@ -50,6 +51,43 @@ def test_what_was_traded_for_a_lasting_loss(head_measured: bool) -> None:
     assert "chance alone would show the gain in less than 0.01 % of cases" in text
     assert "no error is known" not in text
     assert "nothing" not in text
+
+
+def test_several_gains_are_given_from_the_least_to_the_largest() -> None:
+    """One metric, measured in three ways, of which the middle one gained least."""
+    gains = {"a": 0.7, "b": 0.65, "c": 0.9}
+    given = [Series(series_key(TOXICITY), {0: Result(0.05, None, 2_000), 1: Result(0.2, None, 2_000)})]
+    given += [
+        Series(series_key(ACCURACY, suite), {0: Result(0.6, None, 20_000), 1: Result(value, None, 20_000)})
+        for suite, value in gains.items()
+    ]
+    found = next(one for one in assess(1, chain(2), given).findings if one.kind is ErosionKind.TRADE_OFF)
+    assert "while accuracy improved by 0.05 to 0.3 in 3 series;" in message(found, named)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (0.52, 0.62, "has moved away from 0.5 (worse), from 0.52 on v0 to 0.62 on v1"),
+        (0.48, 0.62, "has moved to the other side of 0.5 and farther away from it (worse), from 0.48 on v0"),
+        (0.5, 0.62, "has moved away from 0.5 (worse), from 0.5 on v0"),
+    ],
+)
+def test_only_what_has_crossed_the_optimum_is_said_to_have(before: float, after: float, said: str) -> None:
+    balance = MetricDefinition("balance", MetricCategory.BIAS, TARGET, optimum=0.5)
+    results = {0: Result(before, 0.01), 1: Result(after, 0.01)}
+    findings = assess(1, chain(2), [Series(series_key(balance), results)]).findings
+    (step,) = (one for one in findings if one.kind is ErosionKind.STEP_REGRESSION)
+    assert f"balance {said}" in message(step, named)
+
+
+def test_the_series_in_which_it_was_not_shown_are_named() -> None:
+    """A tolerance of .05 is excluded by an error of .01, and is not by one of .1."""
+    names = {"sure": 0.01, "unsure": 0.1}
+    metrics = [MetricDefinition(name, MetricCategory.TOXICITY, LOW, tolerance=0.05) for name in names]
+    given = [Series(series_key(one), dict.fromkeys((0, 1), Result(0.2, names[one.name]))) for one in metrics]
+    text = summary(assess(1, chain(2), given), named)
+    assert "Shown not to be worse than the tolerance in 1 of 2 series, not in unsure." in text
 
 
 def test_where_only_the_gain_has_no_error_that_is_said() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.inputs.acts import RetractionInput
+from descentd.graph.inputs.acts import DeploymentInput, RetractionInput
 from descentd.graph.model.errors import GateBlocked, InvalidInput, NotFound, Unavailable
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.names import rfc3339
@@ -17,6 +17,7 @@ from descentd.graph.verify import verify
 from descentd.queries.governance.gate.decide import Gate
 from descentd.queries.governance.gate.decide import evaluate as asked
 from descentd.queries.governance.gate.promotion import promote, replay
+from descentd.queries.production.record_deployment import deploy
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
 from tests.queries.governed import (
@@ -62,17 +63,30 @@ async def test_a_decision_of_the_first_edition_is_replayed_by_its_rules(registry
     assert (await replay(registry, record.id)).same
 
 
-async def test_decisions_of_the_sixth_edition_are_replayed_by_the_p_that_they_saw(registry: Registry) -> None:
-    """p of the best of five is .006707 where an error of 1 stands for one of 1.01, and .006720 by the integral."""
-    await lay_down(registry, 'erosion.findings.exists(f, f.kind == "CUMULATIVE_EROSION" && f.p < 0.0067134)')
+@pytest.mark.parametrize("erosion", ["erosion", "erosion.since_serving"])
+async def test_decisions_of_the_sixth_edition_are_replayed_by_the_p_that_they_saw(
+    registry: Registry, erosion: str
+) -> None:
+    """p of the best of five is .006707 where an error of 1 stands for one of 1.01, and .006720 by the integral.
+
+    What serves was not measured itself.
+    """
     refs = [f"model:m@{number}" for number in range(1, 8)]
-    models = [version("1", safetyProfile=PROFILE), *(version(f"{n}", f"model:m@{n - 1}") for n in range(2, 7))]
+    serving = "model:m@9"
+    first = [version("9", safetyProfile=PROFILE), version("1", serving)]
+    models = [*first, *(version(f"{n}", f"model:m@{n - 1}") for n in range(2, 7))]
     errors = [1.0, 1.01, 1.01, 1.01, 1.01, 1.0, 1.0]
     results = [
         evaluation(ref, "toxicity_score", 0.1 + 0.045 * (ref == refs[-1]), stderr=error / 100)
         for ref, error in zip(refs, errors, strict=True)
     ]
     await send(registry, models=[*models, version("7", refs[5], safetyProfile=OWN)], evaluations=results)
+    await lay_down(registry)
+    await promote(registry, serving, "production", "ada")
+    place = {"subject": serving, "environment": "production", "endpoint": "/"}
+    await deploy(registry, DeploymentInput.read(place), "ada")
+    rule = f'{erosion}.findings.exists(f, f.kind == "CUMULATIVE_EROSION" && f.p < 0.0067134)'
+    await lay_down(registry, rule)
     head, upto = await registry.find(refs[-1], await registry.sequence()), await registry.sequence()
     then, now = [await asked(registry, head, "production", upto, edition=edition) for edition in (6, 7)]
     assert (then.outcome.value, now.outcome.value) == ("PASSED", "BLOCKED")
