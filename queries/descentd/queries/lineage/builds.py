@@ -150,8 +150,6 @@ def _files(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Chan
             yield Change(ChangeArea.ARTIFACT, f"artifacts[{name}].digest", before.get(name), after.get(name))
 
 
-
-
 def _parts_of(content: Content) -> dict[str, str]:
     return {part: content[part] for part in SETTINGS if part in content}
 
@@ -171,9 +169,7 @@ def _named(content: Content) -> Iterator[str]:
     yield from (one["node"] for part in ("trainedOn", "parents") for one in content.get(part, ()))
 
 
-def _build(
-    content: Content, disclosures: Sequence[Record], held: Mapping[str, Any], refs: Mapping[str, str]
-) -> Build:
+def _build(content: Content, disclosures: Sequence[Record], held: Mapping[str, Any], refs: Mapping[str, str]) -> Build:
     parts = {part: held[id] for part, id in _parts_of(content).items()}
     stated = [content, *(record.content for record in disclosures)]
     own = {one["node"] for part in ("trainedOn", "parents") for one in content.get(part, ())}
