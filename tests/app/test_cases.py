@@ -7,6 +7,7 @@ of that number there, which recreates a public report about another tool.
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +79,26 @@ async def test_03_a_result_of_the_future(registry: Registry, cases: Path) -> Non
     [problem] = await refused(registry, found(cases, "03"))
     assert problem.field == "evaluations[0].evaluatedAt"
     assert "ahead of the registry's clock" in problem.message
+
+
+async def test_03_a_result_on_record_that_breaks_a_rule_does_not_count_and_says_why(registry: Registry) -> None:
+    done = await register(registry.committer, ManifestInput.read({"models": [{"name": "m", "version": "1"}]}), "ana")
+    base = {"subject": done.records[0].id, "suite": {"name": "s", "version": "1"}}
+    results: list[dict[str, Any]] = [{"value": 0.01}, {"value": 1.4}, {"value": 0.0, "n": 0}, {"value": 0.02, "n": 9}]
+    contents: list[dict[str, Any]] = [base | {"metrics": [{"name": "toxic_frac"} | result]} for result in results]
+    contents[0]["evaluatedAt"] = "2999-01-01T00:00:00Z"
+    records = [Record.of(Kind.EVALUATION, content) for content in contents]
+
+    async def draft(_reads: Reads) -> list[Record]:
+        return records
+
+    await registry.committer.submit(Proposal(draft, "ana"))
+    text = '{ evaluations(of: "model:m@1") { edges { node { metrics { counts brokenRule } } } } }'
+    found = [edge["node"]["metrics"][0] for edge in (await ask(registry, text))["edges"]]
+    assert [one["counts"] for one in found] == [False, False, False, True]
+    said = ("ahead of the registry's clock", "from 0 to 1, but 1.4 was given", "0 items measured nothing")
+    assert all(words in one["brokenRule"] for words, one in zip(said, found, strict=False))
+    assert found[-1]["brokenRule"] is None
 
 
 async def test_03b_a_result_of_now_counts(registry: Registry, cases: Path) -> None:

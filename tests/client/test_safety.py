@@ -175,7 +175,7 @@ def test_many_findings_of_a_kind_are_one_sentence_and_a_table(registry: Registry
     assert shown.count(MESSAGE) == 1
     assert "3 series; the worst: " in shown
     assert "gradually, model:m@1 → model:m@2" in shown
-    assert "e 812  one of 2 derivations" in shown
+    assert "e 812 one of 2 derivations" in " ".join(shown.split())
     assert "no: no error is known  0.05" in shown
 
 
@@ -199,8 +199,11 @@ def test_results_that_do_not_count_say_so(registry: Registry) -> None:
     metric = evaluation()["node"]["metrics"][0]
     pooled = evaluation(metrics=[metric | {"pooled": 0.39, "pooledWith": 2}])
     without = evaluation(metrics=[metric | {"counts": False, "pooled": None}])
-    registry.on("Evaluations", {"evaluations": page(pooled, without)})
+    rule = "recall is from 0 to 1, but 1.4 was given: check the value."
+    broken = evaluation(metrics=[metric | {"counts": False, "pooled": None, "brokenRule": rule}])
+    registry.on("Evaluations", {"evaluations": page(pooled, without, broken)})
     shown = run(registry, "evaluations", "model:m@2").stdout
+    assert f"no: it breaks a rule that is newer than it: {rule[:-1]}\n" in shown
     assert "yes, 0.39 with 2 more" in shown
     assert "no: other results have a standard error or are newer" in shown
 

@@ -57,11 +57,13 @@ def _results(node: dict[str, Any], protocol: str) -> Iterator[tuple[object, ...]
 
 
 def _counts(node: dict[str, Any], metric: dict[str, Any]) -> str:
+    rule = (metric.get("brokenRule") or "").rstrip(".")
     reasons = [
         word
         for word, so in (
             ("retracted", node["retracted"]),
             ("contaminated", node["contamination"]["contaminated"]),
+            (f"it breaks a rule that is newer than it: {rule}", rule),
             ("other results have a standard error or are newer", not metric["counts"]),
         )
         if so

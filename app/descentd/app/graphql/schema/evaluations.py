@@ -15,8 +15,10 @@ from descentd.app.graphql.schema.scalars import JSON, Count, DateTime
 from descentd.app.graphql.schema.statements import Attribute
 from descentd.graph.model.identity import parse
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Entry
+from descentd.graph.registration.entry_rules import Rules, faults, may_count, of_the_future
 from descentd.queries.evaluation import evaluations
-from descentd.queries.evaluation.definitions import definitions
+from descentd.queries.evaluation.definitions import Metrics, definitions
 from descentd.queries.evaluation.parsing import slice_of
 from descentd.queries.evaluation.series import EvaluationProtocol
 from descentd.queries.statistics.comparison import Result
@@ -57,6 +59,10 @@ class MetricValue:
     counts: bool = strawberry.field(
         description="Whether it counts for its version in its series, alone or pooled with others; whether it is "
         "contaminated is in `contamination`."
+    )
+    broken_rule: str | None = strawberry.field(
+        description="The rule of entry that it breaks, being older than the rule, so that it counts in no answer; null "
+        "if it breaks none."
     )
     pooled: float | None = strawberry.field(
         description="The pooled value of this result and the others; null if it does not count."
@@ -120,6 +126,7 @@ class Evaluation(Record, kind=Kind.EVALUATION):
         metrics = await definitions(context(info).registry, self.at)
         subject = await context(info).named.load(content["subject"])
         uses = await context(info).result_uses.load((self.at, subject.sequence))
+        broken = _broken_rules(await self._entry(info), metrics)
         return [
             MetricValue(
                 name=m["name"],
@@ -129,10 +136,31 @@ class Evaluation(Record, kind=Kind.EVALUATION):
                 n=m.get("n"),
                 slice=[Attribute(**part) for part in m.get("slice", ())],
                 clusters=m.get("clusters"),
+                broken_rule=broken.get(i),
                 **_use(uses.get((self.id, metrics[m["name"]].name, slice_of(m.get("slice", ()))))),
             )
-            for m in content["metrics"]
+            for i, m in enumerate(content["metrics"])
         ]
+
+
+def _broken_rules(entry: Entry, metrics: Metrics) -> dict[int, str]:
+    """By the place of a result in its evaluation, the first rule of entry that it breaks; few break any."""
+    content = entry.record.content
+    wholly = of_the_future(content, entry.recorded_at)
+    wrong = [
+        i
+        for i, one in enumerate(content["metrics"])
+        if wholly or not may_count(one, metrics[one["name"]], content["suite"])
+    ]
+    if not wrong:
+        return {}
+    said = [
+        (fault.field, fault.message) for fault in faults(entry.record, Rules(metrics.__getitem__, entry.recorded_at))
+    ]
+    return {
+        i: next(text for field, text in said if field == "evaluatedAt" or field.startswith(f"metrics[{i}]"))
+        for i in wrong
+    }
 
 
 def _use(use: evaluations.ResultUse | None) -> dict[str, Any]:
