@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -20,6 +20,14 @@ _CONSTRAINTS = {
     "pattern", "minLength", "maxLength", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf",
     "minItems", "maxItems", "uniqueItems", "const",
 }  # fmt: skip
+
+
+_NOUNS: Final = {
+    "Documented": "word for what is documented",
+    "PairedInput": "paired comparison",
+    "TrainedOnInput": "training input",
+}
+"""The nouns of shapes whose names are none."""
 
 
 @dataclass(slots=True)
@@ -43,7 +51,7 @@ class Shape:
 
     def noun(self) -> str:
         """The noun for a sentence: `model version` for ModelVersionInput."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name.removesuffix("Input")).lower()
+        return _NOUNS.get(self.name) or re.sub(r"(?<=[a-z])(?=[A-Z])", " ", self.name.removesuffix("Input")).lower()
 
 
 @cache

@@ -227,6 +227,7 @@ def test_the_place_of_a_problem_is_its_line_and_column() -> None:
             "needs version, which is null",
         ),
         ("datasets: [{name: d}]", "needs version, which is missing"),
+        ("models: [{name: m, trained_on: [{ref: 'data:d@1'}]}]", "A training input needs role, which is missing"),
     ],
 )
 def test_wrong_input_is_told(text: str | bytes, hint: str) -> None:
