@@ -105,6 +105,8 @@ def test_from_review_to_what_serves(people: People) -> None:
     assert (wrong.exit_code, "artifactDigest" in wrong.stderr) == (1, True)
     done = people.json("reg", "deploy", CHILD, *PLACE, "--artifact", digest(2), "--since", "2026-01-01T00:00:00Z")
     assert (done["version"]["ref"], done["since"]) == (CHILD, "2026-01-01T00:00:00Z")
+    later = people.done("reg", "deploy", CHILD, "-e", "production", "-p", "/later", "--since", "2999-01-01T00:00:00Z")
+    assert later.startswith(f"{CHILD} is to serve at /later in production from 2999-01-01T00:00:00Z on, sha256:")
     [row] = people.done("rev", "serving").splitlines()[1:]
     # An evaluation came after the profile: what drift calls stale is not current here either.
     assert row.split() == ["production", "/score", CHILD, "2026-01-01T00:00:00Z", "met", "not", "current"]

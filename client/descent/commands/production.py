@@ -1,5 +1,6 @@
 """`descent serving`, `deploy` and `end-deployment`: what serves where, and since when."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -125,7 +126,10 @@ def deploy(
         console.print_json(done)
     else:
         place = f"{done['endpoint']} in {done['environment']}"
-        console.print_line(f"{done['version']['ref']} serves at {place} since {done['since']}, {done['id']}")
+        when = f"serves at {place} since {done['since']}"
+        if datetime.fromisoformat(done["since"]) > datetime.now(UTC):
+            when = f"is to serve at {place} from {done['since']} on"
+        console.print_line(f"{done['version']['ref']} {when}, {done['id']}")
         if claimed is not None:
             console.print_line(f"It is {claim_sentence(claimed)}.")
 
