@@ -57,7 +57,8 @@ def test_text_is_shown_to_the_nanosecond(moment: datetime, decimals: str) -> Non
     assert isinstance(found, DateTime)
     assert found.to_native().replace(microsecond=0) == moment.replace(microsecond=0, tzinfo=UTC)
     assert found.nanosecond == int(decimals.ljust(9, "0"))
-    assert comparable(found) == found.iso_format()
+    assert comparable(found) == comparable(DateTime.from_iso_format(found.iso_format()))
+    assert comparable(found) != comparable(found.iso_format())
 
 
 @pytest.mark.parametrize("text", ["22-01-01T00:00:00Z", "2025-01-15", "now", "2025-01-15T10:00:00+01:00", ""])

@@ -18,6 +18,7 @@ from descentd.graph.model.clock import now
 from descentd.graph.model.derived import LOOK_ALIKE
 from descentd.graph.pruning import prune
 from descentd.graph.store.neo4j.batching import CachedReads
+from descentd.graph.store.neo4j.properties import KEPT
 from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.store.operational import Arrival
 from descentd.graph.verify import verify
@@ -125,6 +126,30 @@ def other(value: Any) -> Any:
             return [*value, value[-1] if value else 7]
 
 
+def alike(value: Any) -> list[Any]:
+    """Values of other types that Python or Cypher calls equal, or that say the same when they are read."""
+    match value:
+        case bool():
+            return [int(value)]
+        case int():
+            return [float(value), str(value)]
+        case float():
+            return [str(value), *([int(value)] if value.is_integer() else [])]
+        case str():
+            return [[value], *([int(value)] if value.isdigit() and len(value) < 19 else [])]
+        case DateTime():
+            return [value.iso_format()]
+        case [one]:
+            return [one]
+        case _:
+            return [str(value), *([list(map(float, value))] if all(type(one) is int for one in value) else [])]
+
+
+def is_number_of_content(label: str, name: str, value: Any) -> bool:
+    """A number beside a record for people to filter by: 1 and 1.0 are one there, as in JSON and in Cypher."""
+    return not label.startswith("_") and name not in KEPT and type(value) in (int, float)
+
+
 async def test_what_was_not_touched_is_right(lab: Lab) -> None:
     assert await lab.problem("CREATE (n:_Key {value: 'x'}) DELETE n") is None
 
@@ -142,6 +167,25 @@ async def test_each_property_of_each_label(lab: Lab) -> None:
         at = "MATCH (n) WHERE elementId(n) = $id"
         assert await lab.problem(f"{at} SET n[$name] = $other", id=id, name=name, other=other(value)), (label, name)
         assert await lab.problem(f"{at} REMOVE n[$name]", id=id, name=name), (label, name)
+
+
+async def test_each_property_of_another_type_that_seems_equal(lab: Lab) -> None:
+    nodes = await lab.rows(
+        f"{NODES} UNWIND labels(n) AS label UNWIND keys(n) AS name WITH label, name, min(elementId(n)) AS id "
+        "MATCH (n) WHERE elementId(n) = id RETURN 'n', label, name, id, n[name] ORDER BY label, name"
+    )
+    edges = await lab.rows(
+        "MATCH ()-[e]->() UNWIND keys(e) AS name WITH type(e) AS type, name, min(elementId(e)) AS id "
+        "MATCH ()-[e]->() WHERE elementId(e) = id RETURN 'e', type, name, id, e[name] ORDER BY type, name"
+    )
+    marks = {"Record", "_Twin", "_Twinned"}  # of records, which have the label of their kind too
+    covered = [row for row in (*edges, *nodes) if (row[1], row[2]) not in NOT_COVERED and row[1] not in marks]
+    for of, label, name, id, value in covered[:: EVERY // 2 or 1]:
+        at = f"MATCH {'(n)' if of == 'n' else '()-[e]->()'} WHERE elementId({of}) = $id"
+        for one in alike(value):
+            if not (is_number_of_content(label, name, value) and is_number_of_content(label, name, one)):
+                tampering = f"{at} SET {of}[$name] = $other"
+                assert await lab.problem(tampering, id=id, name=name, other=one), (label, name, one)
 
 
 async def test_a_property_and_a_label_that_are_not_ours(lab: Lab) -> None:

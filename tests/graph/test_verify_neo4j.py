@@ -73,6 +73,13 @@ async def test_every_constraint_and_index_is_missed(store: Neo4jStore, neo4j_ser
         (
             "record_words",
             (
+                "CREATE FULLTEXT INDEX record_words FOR (r:Record) ON EACH [r.words] OPTIONS {indexConfig: "
+                "{`fulltext.analyzer`: 'whitespace', `fulltext.eventually_consistent`: false}}"
+            ),
+        ),
+        (
+            "record_words",
+            (
                 "CREATE FULLTEXT INDEX record_words FOR (r:Record) ON EACH [r.label] "
                 "OPTIONS {indexConfig: {`fulltext.analyzer`: 'whitespace'}}"
             ),

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from neo4j.time import DateTime
+
 from descentd.graph.index.disclosures import retracted
 from descentd.graph.model.chain import Chain
 from descentd.graph.model.kinds import ROLES, Edge, Kind, Role
@@ -75,20 +77,30 @@ _NODE_PROPERTIES: Final[Mapping[str, Sequence[str]]] = {
 }
 """Those of the nodes that are no records, which have one label each."""
 
+_TYPES: Final[Mapping[str, Sequence[str]]] = {
+    **dict.fromkeys(("by", "first", "one", "seq", "since", "source", "target"), ("INTEGER NOT NULL",)),
+    **dict.fromkeys(("off", "shut"), ("LIST<INTEGER NOT NULL> NOT NULL", "LIST<NOTHING> NOT NULL")),
+    **dict.fromkeys(("detail", "role"), ("STRING NOT NULL",)),
+    "learns": ("BOOLEAN NOT NULL",),
+}
+"""Types of properties that are compared in Cypher or Python, where 1, 1.0 and true may be equal."""
+
 # One statement for all labels and one for all types: a plan for each took most of the time of a small registry.
 _FOREIGN_NODE: Final = """
 MATCH (n) WHERE NOT n:Record
-WITH labels(n) AS labels, keys(n) AS names
-WITH labels, names, $properties[labels[0]] AS known
-WHERE known IS NULL OR size(labels) > 1 OR any(name IN names WHERE NOT name IN known)
-RETURN labels, [name IN names WHERE NOT name IN known][0] LIMIT 1
+WITH n, labels(n) AS labels, $properties[labels(n)[0]] AS known
+WITH labels, known, [name IN keys(n) WHERE NOT coalesce(name IN known, false)
+  OR NOT coalesce(valueType(n[name]) IN $types[name], true)] AS wrong
+WHERE known IS NULL OR size(labels) > 1 OR size(wrong) > 0
+RETURN labels, wrong[0] LIMIT 1
 """
 _FOREIGN_EDGE: Final = """
 MATCH ()-[e]->()
-WITH type(e) AS type, keys(e) AS names
-WITH type, names, $properties[type] AS known
-WHERE known IS NULL OR any(name IN names WHERE NOT name IN known)
-RETURN type, [name IN names WHERE NOT name IN known][0] LIMIT 1
+WITH e, type(e) AS type, $properties[type(e)] AS known
+WITH type, known, [name IN keys(e) WHERE NOT coalesce(name IN known, false)
+  OR NOT coalesce(valueType(e[name]) IN $types[name], true)] AS wrong
+WHERE known IS NULL OR size(wrong) > 0
+RETURN type, wrong[0] LIMIT 1
 """
 
 _CHAINS: Final = [chain.value for chain in Chain if chain is not Chain.ACCESSES]
@@ -150,12 +162,12 @@ _STATEMENT: Final = re.compile(
     r"CREATE (FULLTEXT )?(CONSTRAINT|INDEX) (\w+) IF NOT EXISTS\s+FOR \(\w:(\w+)\)\s+(?:REQUIRE|ON EACH|ON) (.*)",
     re.DOTALL,
 )
+_SETTING: Final = re.compile(r"`([\w.]+)`: (?:'([^']*)'|(true|false))")
 _PROPERTY: Final = re.compile(r"\b\w\.(\w+)")
 _CONSTRAINTS: Final = "SHOW CONSTRAINTS YIELD name, type, labelsOrTypes, properties"
 _INDEXES: Final = (
     "SHOW INDEXES YIELD name, type, state, labelsOrTypes, properties, owningConstraint, options "
-    "RETURN name, type, labelsOrTypes, properties, owningConstraint, state, "
-    "options.indexConfig['fulltext.analyzer'] ORDER BY name"
+    "RETURN name, type, labelsOrTypes, properties, owningConstraint, state, options.indexConfig ORDER BY name"
 )
 
 
@@ -167,24 +179,26 @@ async def schema_fault(run: Run, statements: Sequence[str]) -> str | None:
     constraints = {name: (type, *on) for name, type, *on in await run(_CONSTRAINTS)}
     indexes = {name: rest for name, *rest in await run(_INDEXES)}
     right = dict(map(_created, statements))
-    for name, (type, *on) in right.items():
+    for name, (type, *on, settings) in right.items():
         kept = constraints.get(name) if type == "UNIQUENESS" else tuple(indexes.get(name, ())[:3])
         if not kept or name not in indexes:
             return f"the constraint or index {name} is missing"
-        *_, state, analyzer = indexes[name]
-        if kept != (type, *on) or state != "ONLINE" or (type == "FULLTEXT" and analyzer != "whitespace"):
+        *_, state, kept_settings = indexes[name]
+        if kept != (type, *on) or state != "ONLINE" or (type == "FULLTEXT" and kept_settings != settings):
             return f"the constraint or index {name} has another definition, or is not online"
     foreign = sorted(constraints.keys() - right.keys())
     return f"the constraint {foreign[0]} was not made by Descent" if foreign else None
 
 
-def _created(statement: str) -> tuple[str, tuple[str, list[str], list[str]]]:
-    """The name of what a statement creates, and its type, labels and properties as Neo4j shows them."""
+def _created(statement: str) -> tuple[str, tuple[str, list[str], list[str], dict[str, str | bool]]]:
+    """The name of what a statement creates, and its type, labels, properties and settings as Neo4j shows them."""
     found = _STATEMENT.match(statement)
     assert found, statement
     full_text, what, name, label, on = found.groups()
     type = "FULLTEXT" if full_text else "UNIQUENESS" if what == "CONSTRAINT" else "RANGE"
-    return name, (type, [label], _PROPERTY.findall(on.partition("OPTIONS")[0]))
+    properties, _, options = on.partition("OPTIONS")
+    settings = {name: text or flag == "true" for name, text, flag in _SETTING.findall(options)}
+    return name, (type, [label], _PROPERTY.findall(properties), settings)
 
 
 async def audit(run: Run, after: int, limit: int) -> list[Stored]:
@@ -214,7 +228,7 @@ async def _misjudged(run: Run) -> str | None:
     """What is marked otherwise than retractions say, or walked otherwise than disclosures say."""
     pairs = [(row[0], row[1]) for row in await run(_RETRACTIONS)]
     right = {(record, True) for record in retracted(pairs, disclosures.NEVER)}
-    if wrong := right ^ {(row[0], row[1]) for row in await run(_RETRACTED)}:
+    if wrong := right ^ {(row[0], row[1] is True) for row in await run(_RETRACTED)}:
         return f"a record whose mark as retracted disagrees with its retractions ({min(wrong, key=str)[0]})"
     known = await disclosures.read(run, (await run(_DISCLOSURES))[0][0])
     records = {record for fact in known.facts for record in fact.subjects}
@@ -233,12 +247,12 @@ async def _misjudged(run: Run) -> str | None:
 
 async def _foreign(run: Run) -> str | None:
     """A node, relationship, label or property that Descent did not write, where there is one."""
-    for labels, name in await run(_FOREIGN_NODE, properties=_NODE_PROPERTIES):
+    for labels, name in await run(_FOREIGN_NODE, properties=_NODE_PROPERTIES, types=_TYPES):
         known = [label for label in labels if label in _NODE_PROPERTIES]
         if not known:
             return f"a node that Descent did not make ({labels})"
         return f"a property or a label of a node {known[0]} that Descent did not write ({name or labels})"
-    for type, name in await run(_FOREIGN_EDGE, properties=_EDGE_PROPERTIES):
+    for type, name in await run(_FOREIGN_EDGE, properties=_EDGE_PROPERTIES, types=_TYPES):
         if type not in _EDGE_PROPERTIES:
             return f"a relationship that Descent did not make ({type})"
         return f"a property of a relationship {type} that Descent did not write ({name})"
@@ -259,7 +273,7 @@ async def totals(run: Run) -> Totals:
 def _stored(row: Row, undocumented: set[Any], names: frozenset[str] | None) -> Stored:
     properties, labels, edges, keys, listed, complete = row
     sequence, transaction, kind, id, label, recorded_at, recorded_by, hash, body, words = map(properties.get, KEPT)
-    faults = list(_faults(kind, labels, edges, hash))
+    faults = [*_mistyped(properties), *_faults(kind, labels, edges, hash)]
     record = Record(Kind.NOTE if faults else Kind(kind), str(body).encode())
     faults += [] if faults else [*_misread(record, properties, names), *_misstated(record, edges, listed, complete)]
     faults += ["its mark as undocumented disagrees with its edges"] if not faults and sequence in undocumented else []
@@ -276,13 +290,24 @@ def _stored(row: Row, undocumented: set[Any], names: frozenset[str] | None) -> S
     )
 
 
-def _faults(kind: str, labels: Sequence[str], edges: Sequence[Row], hash: object) -> Iterator[str]:
+def _mistyped(properties: Mapping[str, Any]) -> Iterator[str]:
+    """Properties that are read back and are of another type: what they are compared with may equal them."""
+    for name in KEPT:
+        kept = properties.get(name)
+        right = int if name in ("seq", "tx") else DateTime if name == "recordedAt" else str
+        if type(kept) is not right and not (kept is None and name in ("label", "words")):
+            yield f"its property {name} is of another type than Descent writes"
+
+
+def _faults(kind: Any, labels: Sequence[str], edges: Sequence[Row], hash: object) -> Iterator[str]:
     """What cannot be told of a record otherwise."""
     marks = {"Record", "_Twin", "_Twinned"} if kind == Kind.PARTITION else {"Record"}
-    if kind not in LABELS or set(labels) - marks != {LABELS[Kind(kind)]}:
+    if not isinstance(kind, str) or kind not in LABELS or set(labels) - marks != {LABELS[Kind(kind)]}:
         yield f"its kind is {kind} and its labels are {', '.join(sorted(labels))}"
     for role, _, detail, learned, _ in edges:
-        if learned != learns(Role(role), detail or ""):
+        if not isinstance(detail, str | None):
+            yield f"the detail of its edge {role} is no text"
+        elif learned is not learns(Role(role), detail or ""):
             yield f"what its edge {role} says about learning disagrees with its detail"
     try:
         bytes.fromhex(hash)  # type: ignore[arg-type]

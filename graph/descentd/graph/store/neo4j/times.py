@@ -71,5 +71,16 @@ def shown(name: str, value: str) -> str | DateTime:
 
 
 def comparable(value: Any) -> Any:
-    """A property as it can be compared: times by what they are written as, for equal ones may differ in their zone."""
-    return value.iso_format() if isinstance(value, DateTime) else value
+    """A property as it can be compared with others: what Python calls equal and Cypher does not is told apart.
+
+    Times are compared by what they are written as, for equal ones may differ in their zone. 1 and 1.0 are one number.
+    """
+    match value:
+        case DateTime():
+            return "time", value.iso_format()
+        case bool():
+            return "boolean", value
+        case list():
+            return [comparable(one) for one in value]
+        case _:
+            return value
