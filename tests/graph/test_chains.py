@@ -170,7 +170,9 @@ class TestNeo4j(InNeo4j, ChainContract):
             session.run("MATCH (l:_Log) SET l.format = 3").consume()
             session.run("CREATE CONSTRAINT access_log_one FOR (l:_AccessLog) REQUIRE l.one IS UNIQUE").consume()
         before = {token.id: token.hash for token in tokens}
-        assert await store.upgrade(tmp_path / "backup.json.gz", lambda hash: hash[::-1])
+        backup = tmp_path / "backup.json.gz"
+        assert await store.upgrade(backup, lambda hash: hash[::-1])
+        assert backup.stat().st_mode & 0o777 == 0o600, "hashes of tokens are in it"
         await store.open()
         assert await numbers(store) == [3 + 2, 2, 3, 5], "accesses are moved to the others"
         assert [kept for _, kept in await store.accounts.accesses(None, 2)] == [access(4)] * 2
