@@ -22,7 +22,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from typing_extensions import override
 
-from descentd.graph.work import WORK, FairQueue, Work
+from descentd.graph.work import WORK, FairQueue, Lane, Work
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -42,36 +42,6 @@ _OTHERS: Final = 3
 """How many times as long as long work computed others may go first."""
 
 
-class _Lane:
-    """Threads of some works, of which so many compute at a time; the others wait, people in turn."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._waiting = FairQueue()
-        self.computing = 0
-
-    async def enter(self, work: Work) -> None:
-        """Wait until another thread may compute."""
-        if self.computing < self._most:
-            self.computing += 1
-            return
-        turn = self._waiting.add(work)
-        try:
-            await turn
-        except BaseException:  # where it is cancelled, or closed
-            if turn.done() and not turn.cancelled():
-                self.leave()
-            turn.cancel()
-            raise
-
-    def leave(self) -> None:
-        """Let the next one begin."""
-        self.computing -= 1
-        while self._waiting and self.computing < self._most:
-            _, gone = self._waiting.release(lambda _: 1)
-            self.computing += gone
-
-
 class Scheduler:
     """Lets the steps of long works go, and their threads. One for each event loop; `clock` gives seconds."""
 
@@ -79,8 +49,8 @@ class Scheduler:
         self._loop = loop
         self.clock = clock
         self._steps = FairQueue()
-        self._long = _Lane(_LONG_THREADS)
-        self._short: dict[str, _Lane] = {}
+        self._long = Lane(_LONG_THREADS)
+        self._short: dict[str, Lane] = {}
         self._ticking = False
         self._short_steps = 0
         self._seen = 0
@@ -133,7 +103,7 @@ class Scheduler:
         """Compute in a thread, as soon as one of this kind of work may."""
         began = self.clock()
         person, long = work.person, work.long
-        lane = self._long if long else self._short.setdefault(person, _Lane(_SHORT_THREADS))
+        lane = self._long if long else self._short.setdefault(person, Lane(_SHORT_THREADS))
 
         def computed(computing: "asyncio.Future[T]") -> None:
             computing.cancelled() or computing.exception()  # looked at, so that nobody is warned where it was given up

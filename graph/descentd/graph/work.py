@@ -1,4 +1,4 @@
-"""Work: what one request does and how long it has computed, and the queue in which long work waits for its turn."""
+"""Work: what one request does and how long it has computed, the queue in which long work waits, and its threads."""
 
 import asyncio
 from collections.abc import Callable
@@ -96,3 +96,33 @@ class FairQueue:
         for works in self._people.values():
             for future in works.get(work, ()):
                 future.cancel()
+
+
+class Lane:
+    """Threads of some works, of which so many compute at a time; the others wait, people in turn."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting = FairQueue()
+        self.computing = 0
+
+    async def enter(self, work: Work) -> None:
+        """Wait until another thread may compute."""
+        if self.computing < self._most:
+            self.computing += 1
+            return
+        turn = self._waiting.add(work)
+        try:
+            await turn
+        except BaseException:  # where it is cancelled, or closed
+            if turn.done() and not turn.cancelled():
+                self.leave()
+            turn.cancel()
+            raise
+
+    def leave(self) -> None:
+        """Let the next one begin."""
+        self.computing -= 1
+        while self._waiting and self.computing < self._most:
+            _, gone = self._waiting.release(lambda _: 1)
+            self.computing += gone

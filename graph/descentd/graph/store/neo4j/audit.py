@@ -34,9 +34,7 @@ _VERSIONS: Final = """
 MATCH (v:ModelVersion) WHERE $after < v.seq <= $upto
 RETURN v.seq, COLLECT { MATCH (v)-[e:_LACKS]->() RETURN [e.since] + coalesce(e.shut, []) }
 """
-_RETRACTED: Final = """
-MATCH (x) WHERE x.retracted IS NOT NULL RETURN x.seq, x.retracted
-"""
+_RETRACTED: Final = "MATCH (x) WHERE x.retracted IS NOT NULL RETURN x.seq, x.retracted"
 _RETRACTIONS: Final = "MATCH (r:Retraction)-[:ABOUT]->(x) RETURN r.seq, x.seq ORDER BY r.seq"
 _DISCLOSED: Final = """
 MATCH (x)-[f:_FLOWS]->(y) WHERE f.by IS NOT NULL
@@ -345,8 +343,7 @@ def _misstated(record: Record, edges: Sequence[Row], listed: Sequence[Row], comp
 
 
 def _moment(kept: Any) -> int:
-    moment = moment_of(kept)
-    return -1 if moment is None else moment
+    return -1 if (moment := moment_of(kept)) is None else moment
 
 
 def _integer(kept: Any) -> int:
