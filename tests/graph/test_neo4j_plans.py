@@ -33,7 +33,7 @@ DIAMONDS, LONG = 60, 5_000
 FEW = 5
 """A number of records with which conditions on where a walk ends made Neo4j seek ways to every node."""
 POPULATION = (Term("age", frozenset({"65+"})),)
-QUESTIONS = ("reach", "evidence", "ancestors", "members", "exposure", "paths")
+QUESTIONS = ("reach", "evidence", "ancestors", "members", "members of each", "exposure", "paths")
 PRUNING = "VarLengthExpand(Pruning,BFS"
 
 Asked = Mapping[str, list[tuple[str, dict[str, Any]]]]
@@ -174,6 +174,10 @@ async def ask(filled: Filled, question: str) -> None:
                     await store.reach(ReachQuery([late], Direction.ANCESTORS, upto))
             case "members":
                 await store.members(origins, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION, avoiding=avoiding)
+            case "members of each":
+                before = len(filled.asked)
+                await store.members_of_each([*origins, *whole[-3:].tolist()], [upto], upto, Kind.MODEL_VERSION)
+                assert len(filled.asked) - before == 6  # however many there are
             case "exposure":
                 await store.exposure(ExposureQuery(POPULATION, upto))
             case _:

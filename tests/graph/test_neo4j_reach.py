@@ -114,8 +114,9 @@ async def test_members_are_all_of_one_kind(
         assert (await store.everything(upto, kind)).tolist() == everything
     if direction is Direction.DESCENDANTS:
         some = range(1, 1 + len(log) // 2)
-        each = await store.members_of_each(some, origins, upto, Kind.MODEL_VERSION)
-        assert each == topology_of(log).members_of_each(some, origins, upto, Kind.MODEL_VERSION)
+        for kind in (Kind.MODEL_VERSION, Kind.PARTITION):
+            each = await store.members_of_each(some, origins, upto, kind)
+            assert each == topology_of(log).members_of_each(some, origins, upto, kind)
 
 
 @slowly

@@ -9,6 +9,7 @@ to each are sought. So that condition comes after the aggregation.
 
 import asyncio
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from typing_extensions import override
 from descentd.graph.model.kinds import INFLUENCE, KINDS, ROLES, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Sequences, Step, SupportsReach
 from descentd.graph.store.neo4j.batching import SingleFlight
-from descentd.graph.store.neo4j.connection import Connection, Run
+from descentd.graph.store.neo4j.connection import Connection, Row, Run
 from descentd.graph.store.neo4j.disclosures import IN_FORCE
 from descentd.graph.store.neo4j.schema import COMMON_FIRST, LABELS
 
@@ -93,8 +94,23 @@ BEYOND: Final = "k > $offset AND NOT x.seq IN $starts AND NOT x:Disclosure"
 async def find_origins(run: Run, named: Sequence[int], direction: Direction, upto: int) -> Origins:
     """The origins of a question about the records `named`, as far as they are there at `upto`."""
     there = [int(s) for s in dict.fromkeys(named) if 1 <= s <= upto]
+    return _origins(there, await _origin_rows(run, there, direction), upto)
+
+
+async def _origin_rows(run: Run, there: list[int], direction: Direction) -> list[Row]:
     whole = there if direction is Direction.DESCENDANTS else []
-    rows = await run(_ORIGINS, named=there, whole=whole) if there else []
+    return await run(_ORIGINS, named=there, whole=whole) if there else []
+
+
+async def _each_origin(run: Run, there: list[int], upto: int) -> dict[int, Origins]:
+    """The origins of a question about each of some records by itself: what descends from it."""
+    rows: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in await _origin_rows(run, there, Direction.DESCENDANTS):
+        rows[row[0]].append(row)
+    return {s: _origins([s], rows[s], upto) for s in there}
+
+
+def _origins(there: list[int], rows: Sequence[Row], upto: int) -> Origins:
     own = {origin: (first, sorted([first, *later])) for _, origin, first, _, later in rows}
     silent = {origin for _, origin, _, disclosure, _ in rows if disclosure}
     leads = {s: [Step(s, None)] for s in there if s in own}
@@ -136,6 +152,16 @@ CALL (e, k) {
   RETURN x, k + l AS l
 }
 WITH x, min(l) AS k
+"""
+
+_REACHED_BY_EACH: Final = f"""
+UNWIND $walks AS walk
+MATCH p = (d:{{label}} {{{{seq: walk[1]}}}})<-[:{DOWN}*1..]-(x) WHERE {THEN}
+WITH walk[0] AS origin, x, min(length(p)) AS k WHERE x.seq <= $upto AND k > $offset AND NOT x:_Twin AND NOT x:Disclosure
+  AND x:{{kind}}
+RETURN origin, collect([x.seq] + CASE WHEN x:_Twinned THEN COLLECT {{{{
+  MATCH (x)<-[:SAME_DATA]-(twin) WHERE twin.seq <= $upto RETURN twin.seq
+}}}} ELSE [] END)
 """
 
 
@@ -204,9 +230,24 @@ class Neo4jReach(SupportsReach):
     async def members_of_each(
         self, origins: Sequence[int], heads: Sequence[int], upto: int, kind: Kind
     ) -> Mapping[int, AbstractSet[int]]:
-        above = {*heads, *(await self.members(heads, Direction.ANCESTORS, upto, kind)).tolist()}
-        found = [await self.members([origin], Direction.DESCENDANTS, upto, kind) for origin in origins]
-        return {origin: above.intersection(reached.tolist()) for origin, reached in zip(origins, found, strict=True)}
+        there = [int(s) for s in dict.fromkeys(origins) if 1 <= s <= upto]
+        run = self._connection.run
+        own, above, found = await asyncio.gather(
+            find_origins(run, heads, Direction.ANCESTORS, upto),
+            self.members(heads, Direction.ANCESTORS, upto, kind),
+            _each_origin(run, there, upto),
+        )
+        within = {*own.leads, *above.tolist()}
+        reached: defaultdict[int, set[int]] = defaultdict(set)
+        for label in ("Record", "_Whole"):  # a statement for all datasets with partitions, and one for all else
+            query = _REACHED_BY_EACH.format(label=label, kind=LABELS[kind])
+            each = {s: one for s, one in found.items() if (one.whole is not None) == (label == "_Whole")}
+            walks = [[s, start] for s, one in each.items() for start in ([s] if one.whole is not None else one.starts)]
+            offset = max((one.offset for one in each.values()), default=0)
+            for s, members in await run(query, walks=walks, upto=upto, offset=offset) if walks else ():
+                starts = each[s].starts
+                reached[s].update(one for first, *twins in members if first not in starts for one in (first, *twins))
+        return {origin: within & reached[origin] for origin in origins}
 
     @override
     async def everything(self, upto: int, kind: Kind) -> Sequences:
