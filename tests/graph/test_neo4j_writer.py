@@ -1,7 +1,8 @@
 """Writing to Neo4j: by one statement as long as nobody else writes, and rightly where somebody does."""
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from descentd.graph.model.records import Record
 from descentd.graph.registration.register import register
 from descentd.graph.store.base import Proposal, Reads
 from descentd.graph.store.committer import Committer
+from descentd.graph.store.neo4j.schema import INSERT
 from descentd.graph.store.neo4j.store import Neo4jStore
 from descentd.graph.verify import verify
 from tests.support.histories import adding
+from tests.support.neo4j_server import Neo4jServer
 
 pytestmark = pytest.mark.anyio
 
@@ -67,6 +70,32 @@ async def test_a_registration_is_one_statement_beside_its_look_ups(
     await register(committer, ManifestInput.read(given), "ana")
     assert sent == []
     assert await store.sequence() == 8
+
+
+async def test_what_puts_records_in_needs_no_other_plan_when_there_are_many(
+    stores: tuple[Neo4jStore, Neo4jStore], neo4j_empty: Neo4jServer
+) -> None:
+    """Its plan is kept: that of an empty database goes by indexes, and compares the end of the log under its lock."""
+    store, _ = stores
+    assert await store.sequence() == 0
+    with neo4j_empty.driver() as driver:
+        driver.execute_query("CALL db.clearQueryCaches()")
+        parameters = dict.fromkeys(re.findall(r"\$(\w+)", INSERT))
+        plan = driver.execute_query(f"EXPLAIN CYPHER 5 {INSERT}", parameters).summary.plan
+    assert plan is not None
+    found = list(operators(plan))
+    scans = [name for name, details in found if "Scan" in name and "_Log" not in details]
+    assert scans == []
+    assert len([name for name, _ in found if name.startswith("NodeUniqueIndexSeek")]) >= 6
+    locking = next(i for i, (_, details) in enumerate(found) if "l.locked" in details)
+    comparing = next(i for i, (name, details) in enumerate(found) if name == "Filter" and "l.frontier" in details)
+    assert comparing < locking  # what comes first is done last
+
+
+def operators(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield plan["operatorType"].partition("@")[0], str(plan["args"].get("Details", ""))
+    for child in plan.get("children", ()):
+        yield from operators(child)
 
 
 async def test_what_others_wrote_meanwhile_is_seen(stores: tuple[Neo4jStore, Neo4jStore]) -> None:
