@@ -126,34 +126,3 @@ async def test_what_is_abandoned_is_closed_with_what_it_would_have_awaited() -> 
 
     abandon([outer(inner()), 7])
     assert begun == [1, 1]
-
-
-class Awaited(asyncio.Future[int]):
-    """Counts what is removed from those who wait for it, each of which looks at all of them."""
-
-    removed = 0
-
-    def remove_done_callback(self, fn: Any, /) -> int:
-        """As any future."""
-        self.removed += 1
-        return super().remove_done_callback(fn)
-
-
-async def test_giving_up_takes_no_longer_where_many_wait_for_the_same() -> None:
-    shared = [Awaited() for _ in range(2)]
-
-    async def one(place: int) -> int:
-        return await shared[place]
-
-    async def both() -> list[Any]:
-        return await together([one(0), one(1)])
-
-    async def everybody() -> list[Any]:
-        return await together([both() for _ in range(100)])
-
-    task = asyncio.create_task(everybody())
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert sum(one.removed for one in shared) == 0

@@ -72,7 +72,7 @@ async def test_what_a_rule_saw_shows_on_which_side_of_its_bound_it_is(registry: 
     results = [evaluation(CHILD, "accuracy", 0.79998, n=1000), evaluation(CHILD, "toxicity_score", 0.1)]
     await send(registry, **lineage(safetyProfile=OWN), evaluations=results)
     found = await rule(registry, 'metrics["accuracy"].all(m, m.value >= 0.80)')
-    assert (found.outcome.value, found.message) == ("BLOCKED", "Accuracy is 0.79998.")
+    assert (found.outcome.value, found.message) == ("BLOCKED", "accuracy is 0.79998.")
     assert (await rule(registry, 'metrics["accuracy"].all(m, m.value >= 0.9)')).saw == "accuracy is 0.8"
     assert (await rule(registry, 'metrics["toxicity_score"].all(m, m.value <= 0.1)')).saw == "toxicity_score is 0.1"
     error = await rule(registry, 'metrics["accuracy"].all(m, m.stderr < 0.01265)')

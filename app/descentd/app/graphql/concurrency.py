@@ -106,10 +106,11 @@ async def _any(futures: Sequence[asyncio.Future[Any]]) -> None:
 
     for future in futures:
         future.add_done_callback(wake)
-    await waiter
-    # Not where this is given up: of a future for which thousands wait, each removal looks at all of them.
-    for future in futures:
-        future.remove_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        for future in futures:
+            future.remove_done_callback(wake)
 
 
 def _set(future: asyncio.Future[None]) -> None:
