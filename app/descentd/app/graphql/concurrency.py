@@ -1,11 +1,11 @@
 """Several coroutines in one task: for those that wait for nothing but futures of the request that they belong to."""
 
 import asyncio
-from collections.abc import Coroutine, Generator, Iterable, Sequence
-from contextlib import suppress
-from inspect import CORO_CREATED, getcoroutinestate
+from collections.abc import Coroutine, Generator, Iterable, Iterator, Sequence
+from inspect import CORO_CREATED, getcoroutinelocals, getcoroutinestate
 from types import CoroutineType
-from typing import Any
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from descentd.graph.turns import due
 
@@ -52,14 +52,27 @@ async def together(awaited: Sequence[Any]) -> list[Any]:
 def abandon(awaited: Iterable[Any]) -> None:
     """Close the coroutines among them.
 
-    Those that were not begun are begun first: what they would have awaited is theirs to close.
+    Those that were not begun are not begun for it, since each may begin many more: what they were given to await is
+    closed with them.
     """
-    for one in awaited:
+    found = list(awaited)
+    while found:
+        one = found.pop()
         if type(one) is CoroutineType:
             if getcoroutinestate(one) == CORO_CREATED:
-                with suppress(Exception, StopIteration):
-                    one.send(None)
+                found.extend(_given(one))
             one.close()
+
+
+def _given(coroutine: Coroutine[Any, Any, Any]) -> Iterator[Any]:
+    """The arguments of a coroutine that was not begun, and the elements of those that are lists, tuples or dicts."""
+    for value in getcoroutinelocals(coroutine).values():
+        if isinstance(value, dict):
+            yield from value.values()
+        elif isinstance(value, list | tuple):
+            yield from value
+        else:
+            yield value
 
 
 def _step(place: int, coroutine: Coroutine[Any, Any, Any], results: list[Any], waiting: list[Waiting]) -> None:
@@ -94,23 +107,38 @@ class _Pause:
                 raise
 
 
+_WAITERS: Final[WeakKeyDictionary[asyncio.Future[Any], dict[asyncio.Future[None], None]]] = WeakKeyDictionary()
+"""Who waits for a future beside others. A future looks through all its callbacks to remove one, and thousands may wait
+for the same one of a loader: so it gets a single callback, which wakes them all."""
+
+
 async def _any(futures: Sequence[asyncio.Future[Any]]) -> None:
-    """Wait until one of several futures is done."""
+    """Wait until one of several futures, none of which is done, is."""
     if len(futures) == 1:
         await _Pause(futures[0])
         return
     waiter = asyncio.get_running_loop().create_future()
-
-    def wake(_: asyncio.Future[Any]) -> None:
-        _set(waiter)
-
     for future in futures:
-        future.add_done_callback(wake)
+        _waiters(future)[waiter] = None
     try:
         await waiter
     finally:
         for future in futures:
-            future.remove_done_callback(wake)
+            _WAITERS.get(future, {}).pop(waiter, None)
+
+
+def _waiters(future: asyncio.Future[Any]) -> dict[asyncio.Future[None], None]:
+    """The waiters of a future, in the order in which they are woken."""
+    found = _WAITERS.get(future)
+    if found is None:
+        found = _WAITERS[future] = {}
+        future.add_done_callback(_wake)
+    return found
+
+
+def _wake(future: asyncio.Future[Any]) -> None:
+    for waiter in _WAITERS.pop(future, ()):
+        _set(waiter)
 
 
 def _set(future: asyncio.Future[None]) -> None:
