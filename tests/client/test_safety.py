@@ -150,13 +150,16 @@ def test_series_that_differ_in_settings_alone_are_told_apart(registry: Registry)
 
 
 def test_erosion_names_the_derivation_and_what_changed(registry: Registry) -> None:
-    answer = {"verdict": "ERODED", "summary": "It got worse.", "findings": [FINDING], "series": []}
+    findings = [FINDING | {"meaning": "share of the sick who were found"}, FINDING | {"metric": "own", "meaning": ""}]
+    answer = {"verdict": "ERODED", "summary": "It got worse.", "findings": findings, "series": []}
     registry.on("Erosion", {"erosion": answer})
     result = run(registry, "erosion", "model:m@2", "--alpha", "0.01")
     assert registry.variables("Erosion") == [{"of": "model:m@2", "alpha": 0.01}]
     assert result.stdout.startswith("ERODED\nIt got worse.\n")
     assert MESSAGE in result.stdout
     assert "model:m@1 → model:m@2: QUANTIZE; config.depth: 6 → 7; trainedOn: - → dataset:d@1" in result.stdout
+    assert f"{FINDING['metric']}: share of the sick who were found" in result.stdout
+    assert "own: its definition does not say" in result.stdout
 
 
 def test_many_findings_of_a_kind_are_one_sentence_and_a_table(registry: Registry) -> None:

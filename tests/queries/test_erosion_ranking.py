@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from descentd.graph.inputs.acts import DeploymentInput, RetractionInput
+from descentd.graph.metrics import catalogue
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.erosion import registry_refresh, registry_report
 from descentd.queries.erosion.findings import ErosionVerdict, Span
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.erosion.version_assessment import VersionAssessment
+from descentd.queries.evaluation.labels import meaning_of
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
@@ -67,6 +69,17 @@ async def test_the_worst_first_and_what_shares_a_cause_together(registry: Regist
     assert answer["totalCount"] == 3
     assert {edge["verdict"] for edge in answer["edges"]} == {"ERODED"}
     assert all("worse" in finding["message"] for edge in answer["edges"] for finding in edge["findings"])
+
+
+async def test_a_finding_says_what_its_metric_measures(registry: Registry) -> None:
+    asked = "query ($of: Ref!) { erosion(of: $of) { findings { metric meaning } } }"
+    await chain(registry, "known", 0.1, 0.3, metric="wmdp_accuracy")
+    [meaning] = {one["meaning"] for one in (await ask(registry, asked, of="model:known@1"))["findings"]}
+    assert meaning == meaning_of(catalogue()["wmdp_accuracy"]) != ""
+    own = {"name": "own", "category": "BIAS", "direction": "LOWER_IS_BETTER", "isRate": True}
+    await send(registry, metrics=[own])
+    await chain(registry, "silent", 0.1, 0.3, metric="own")
+    assert {one["meaning"] for one in (await ask(registry, asked, of="model:silent@1"))["findings"]} == {""}
 
 
 async def test_a_group_names_no_single_derivation_that_the_results_cannot_name(registry: Registry) -> None:

@@ -44,6 +44,7 @@ def erosion(
         else:
             for finding in same:
                 _print_finding(finding)
+    _print_meanings(found["findings"])
     _print_series(found["series"])
 
 
@@ -87,6 +88,15 @@ def _print_table(findings: Sequence[dict[str, Any]]) -> None:
     ]
     headings = ("metric", "slice", "measured by", "since", "was", "is", "worse by", "p", "q or e", "introduced by")
     console.print_table(headings, rows)
+
+
+def _print_meanings(findings: Sequence[dict[str, Any]]) -> None:
+    """Print once for each metric what it measures: whether less of it is better is not in every name."""
+    meanings = {finding["metric"]: finding.get("meaning") for finding in findings}
+    if any(meanings.values()):
+        console.print_heading("What these metrics measure")
+        for metric, meaning in meanings.items():
+            console.print_item(f"{metric}: {meaning or 'its definition does not say'}")
 
 
 def _introduced(finding: dict[str, Any]) -> str:

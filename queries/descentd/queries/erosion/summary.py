@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
+from descentd.graph.metrics import MetricDirection, MetricScale
 from descentd.queries.erosion.findings import Assessment, ChangeSince, Detectable, ErosionVerdict
 from descentd.queries.erosion.messages import amount
-from descentd.queries.evaluation.labels import Labels, number
+from descentd.queries.evaluation.labels import Labels, meaning_of, number
 from descentd.queries.evaluation.series import ExcludedResults
 from descentd.queries.prose import NAMED, apart, conjunction, shortened
 
@@ -66,7 +66,7 @@ def _gains(found: Assessment, labels: Labels) -> str:
     for gain in found.improved:
         metric = gain.series.metric
         by = amount(metric, -gain.delta)
-        meaning = f" ({_meaning(metric)})" if metric.description else ""
+        meaning = f" ({meaning_of(metric)})" if metric.description else ""
         parts.append(f"{labels.series(gain.series)}{meaning} by {by} since {labels.version(gain.baseline)}")
     return shortened(parts)
 
@@ -77,12 +77,6 @@ def _losses(lost: Sequence[ChangeSince], labels: Labels) -> str:
         by = amount(one.series.metric, one.delta)
         parts.append(f"{labels.series(one.series)} by {by} since {labels.version(one.baseline)}")
     return shortened(parts)
-
-
-def _meaning(metric: MetricDefinition) -> str:
-    """The first clause of the metric's description, without a capital."""
-    clause = metric.description.partition(";")[0].partition(". ")[0].rstrip(".")
-    return clause[:1].lower() + clause[1:]
 
 
 def _seen(found: Assessment, labels: Labels) -> str:

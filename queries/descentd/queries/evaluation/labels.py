@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.identity import canonical, parse
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
@@ -109,6 +110,12 @@ def _parts(config: str) -> dict[str, str]:
     given: Any = parse(config.encode()) if config else {}
     parts = given if isinstance(given, dict) else {"config": given}
     return {name: value if isinstance(value, str) else canonical(value).decode() for name, value in parts.items()}
+
+
+def meaning_of(metric: MetricDefinition) -> str:
+    """What a metric measures: the first clause of its description, without a capital; empty where it has none."""
+    clause = metric.description.partition(";")[0].partition(". ")[0].rstrip(".")
+    return clause[:1].lower() + clause[1:]
 
 
 def number(value: float) -> str:

@@ -19,6 +19,7 @@ from descentd.graph.model.records import Brief
 from descentd.queries.erosion import findings, report
 from descentd.queries.erosion.findings import Finding
 from descentd.queries.evaluation.composites import Slice
+from descentd.queries.evaluation.labels import meaning_of
 from descentd.queries.evaluation.series import EvaluationProtocol, ExcludedResults
 from descentd.queries.lineage.builds import Change
 from descentd.queries.statistics.comparison import Result
@@ -124,6 +125,9 @@ class ErosionFinding:
 
     kind: ErosionKind = strawberry.field(description="The kind of finding.")
     metric: str = strawberry.field(description="The metric.")
+    meaning: str = strawberry.field(
+        description="What the metric measures, by its definition; empty where that does not say."
+    )
     slice: list[Attribute] = strawberry.field(
         description="The slice: the people or items that the results are about; empty: all."
     )
@@ -268,6 +272,7 @@ def finding(report_: report.FindingReport, data: Mapping[str, Brief], at: int) -
     return ErosionFinding(
         kind=found.kind,
         metric=metric.name,
+        meaning=meaning_of(metric),
         slice=people(found.series.slice),
         baseline=of_version(report_.baseline, found.baseline_result, metric),
         head=of_version(report_.head, found.head_result, metric),
