@@ -56,7 +56,8 @@ def fault_in_name(name: str) -> str | None:
 
 def fault_in_line(text: str) -> str | None:
     """Return which character of a text of one line cannot be seen; None if there is none."""
-    for position, character in enumerate(normal(text)):
+    text = normal(text)
+    for position, character in enumerate(text):
         if (misleads(character) or unicodedata.category(character) == "Cf") and not joiner_allowed(text, position):
             return f"contains the invisible character U+{ord(character):04X}; leave it out"
     return None

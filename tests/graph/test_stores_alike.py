@@ -58,6 +58,7 @@ def test_memory_and_sqlite() -> None:
 
     @given(HISTORIES)
     @example(CONFLICT)
+    @settings(max_examples=some_of(400))
     def alike(history: list[Manifest]) -> None:
         with TemporaryDirectory() as folder:
             expected = asyncio.run(told(MemoryStore(), history))
