@@ -1,7 +1,7 @@
 """How values, suites, slices, numbers and series are written in tables, sentences and drawings of characters."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 WIDTH: Final = 40
@@ -56,6 +56,12 @@ def people(slice: Sequence[dict[str, str]]) -> str:
 def number(value: float | None) -> str | None:
     """Write a number with four significant digits."""
     return None if value is None else f"{value:.4g}"
+
+
+def chance(compared: Mapping[str, Any]) -> str | None:
+    """Write the p of a comparison, and whether it was of the items that both versions answered."""
+    written = number(compared["p"])
+    return f"{written} (paired)" if written and compared.get("paired") else written
 
 
 def protocols(series: Sequence[dict[str, Any]]) -> list[str]:

@@ -230,11 +230,13 @@ def test_erosions_of_the_whole_registry(registry: Registry) -> None:
 
 @pytest.mark.parametrize("output", ["table", "json"])
 def test_diff(registry: Registry, output: str) -> None:
-    registry.on("Diff", {"diff": DIFF})
+    row: Any = DIFF["metrics"][0]  # type: ignore[index]
+    answer = DIFF | {"metrics": [row, row | {"p": 0.25, "paired": True}]}
+    registry.on("Diff", {"diff": answer})
     result = run(registry, "--format", output, "diff", *VERSIONS, "--attributes", "age_group, region")
     assert registry.variables("Diff")[0]["attributes"] == ["age_group", "region"]
     if output == "json":
-        assert json.loads(result.stdout) == DIFF
+        assert json.loads(result.stdout) == answer
         return
     assert result.stdout.startswith("model:m@2 descends from model:m@1.\n")
     assert "model:m@2: reweighing for age_group 65+: Reweighed." in result.stdout
@@ -242,6 +244,7 @@ def test_diff(registry: Registry, output: str) -> None:
         ["age_group", "65+", "7", "%", "unknown", "dataset:d@1#p"]
     ]
     assert "WORSE" in result.stdout
+    assert result.stdout.count("(paired)") == result.stdout.count("0.25 (paired)") == 1
     assert "mentions region" in result.stderr
 
 

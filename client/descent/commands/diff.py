@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from descent import console
-from descent.formatting import number, people, protocols, share, value
+from descent.formatting import chance, number, people, protocols, share, value
 from descent.options import Output, Session, Url
 
 
@@ -50,7 +50,7 @@ def diff(
                 _pooled(m["base"], m["baseNewest"]),
                 _pooled(m["head"], m["headNewest"]),
                 number(m["delta"]),
-                number(m["p"]),
+                chance(m),
                 number(m["q"]),
                 m["verdict"],
                 m["reason"],

@@ -7,7 +7,7 @@ import typer
 
 from descent import console
 from descent.commands.lineage import Ref
-from descent.formatting import number, people, protocols, value
+from descent.formatting import chance, number, people, protocols, value
 from descent.options import All, First, Output, Session, Since, Url, limit_of, upper
 
 SINGLE = 2
@@ -80,7 +80,7 @@ def _print_table(findings: Sequence[dict[str, Any]]) -> None:
             number(finding["baseline"]["value"]),
             number(finding["head"]["value"]),
             number(finding["delta"]),
-            number(finding["p"]),
+            chance(finding),
             number(finding["q"]) if finding["e"] is None else f"e {number(finding['e'])}",
             _introduced(finding),
         )
