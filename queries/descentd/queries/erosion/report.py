@@ -89,7 +89,7 @@ async def assessed(
     along = await comparable(registry, [version], upto, edition)
     if edition == FIRST:
         return await in_thread(assess_by_first_edition, version, along.parents, along.series), along
-    grounds = version, since, alpha, edition, along.metrics.number, _grounds(along)
+    grounds = _Key((version, since, alpha, edition, along.metrics.number, *_grounds(along)))
     found = registry.cache(_Assessments).get(grounds)
     if found is None:
         found = await in_thread(assess, version, along.parents, along.series, alpha=alpha, since=since, edition=edition)
@@ -97,10 +97,26 @@ async def assessed(
     return found, along
 
 
-def _grounds(along: Comparable) -> Hashable:
+class _Key:
+    """A key whose hash is computed once: it has thousands of results, and a cache asks for its hash several times."""
+
+    __slots__ = ("_hash", "_of")
+
+    def __init__(self, of: Hashable) -> None:
+        self._of = of
+        self._hash = hash(of)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self._of == other._of
+
+
+def _grounds(along: Comparable) -> tuple[Hashable, ...]:
     """All that an assessment follows from beside its version: results, and who is known to descend from whom."""
     parents = frozenset((version, tuple(named)) for version, named in along.parents.items())
-    return parents, tuple((s.key, frozenset(s.results.items()), s.left_out, s.retracted) for s in along.series)
+    return parents, tuple((s.key, tuple(s.results.items()), s.left_out, s.retracted) for s in along.series)
 
 
 async def erosion(
