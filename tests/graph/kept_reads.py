@@ -40,7 +40,8 @@ def any_by_keys(*keys: str) -> Question:
     """Which keys have a holder; that the one named is one, and which of them it is, is up to the store."""
 
     async def ask(reads: Reads, upto: int) -> Any:
-        held, found = await reads.find_by_keys(keys), await reads.any_by_keys(keys)
+        found = await reads.any_by_keys(keys)
+        held = await reads.find_by_keys(keys)  # afterwards: others may write meanwhile
         assert all(found[key] in held[key] for key in found)
         return {key for key in found if held[key][0] <= upto}
 
