@@ -170,11 +170,12 @@ def report(problem: Problem, source: str | None = None) -> None:
     stderr().print(Text.assemble(("error: ", "bold red"), sentence, (code, "dim")))
 
 
-def warn(text: str) -> None:
-    """Print a warning to stderr; the command goes on."""
+def warn(*texts: str) -> None:
+    """Print warnings to stderr; the command goes on."""
     from rich.text import Text
 
-    stderr().print(Text.assemble(("warning: ", "yellow"), printable(text)))
+    for text in texts:
+        stderr().print(Text.assemble(("warning: ", "yellow"), printable(text)))
 
 
 def say_rest(shown: int, total: int | None) -> None:

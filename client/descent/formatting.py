@@ -58,6 +58,11 @@ def number(value: float | None) -> str | None:
     return None if value is None else f"{value:.4g}"
 
 
+def noun(number: int, one: str, many: str) -> str:
+    """Return the noun that goes with a number: `one` with 1, `many` with all others."""
+    return one if number == 1 else many
+
+
 def chance(compared: Mapping[str, Any]) -> str | None:
     """Write the p of a comparison, and whether it was of the items that both versions answered."""
     written = number(compared["p"])

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from descent.errors import DescentError
+from descent.formatting import noun
 
 if TYPE_CHECKING:
     import networkx
@@ -80,7 +81,7 @@ def to_html(items: Iterable[Row], total: int | None, caption: str = "") -> str:
     body = "".join(f"<tr>{''.join(f'<td>{_escaped(row[name])}</td>' for name in columns)}</tr>" for row in shown)
     title = f"{_escaped(caption)}, " if caption else ""
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if shown else ""
-    return f"<div><p>{title}{of} {'row' if count == 1 else 'rows'}</p>{table}</div>"
+    return f"<div><p>{title}{of} {noun(count, 'row', 'rows')}</p>{table}</div>"
 
 
 def package(name: str) -> ModuleType:

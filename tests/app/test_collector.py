@@ -53,6 +53,13 @@ def collect(times: int = 1) -> None:
         gc.collect()
 
 
+def frozen(times: int = 1) -> weakref.ref[Cycle]:
+    """A cycle that became garbage after it had survived some collections."""
+    cycle = Cycle()
+    collect(times)
+    return weakref.ref(cycle)
+
+
 async def started(clock: Clock) -> Collector:
     collector = Collector(clock.time, clock.memory, every=3600)
     collector.start()
@@ -72,10 +79,7 @@ async def test_what_survived_a_collection_is_not_examined_again(clock: Clock) ->
 @pytest.mark.parametrize("busy", [True, False])
 async def test_everything_is_examined_when_the_process_is_idle(clock: Clock, busy: bool) -> None:
     collector = await started(clock)
-    cycle = Cycle()
-    gone = weakref.ref(cycle)
-    collect(20)
-    del cycle
+    gone = frozen(20)
     collect()
     assert gone() is not None, "it was frozen before it was garbage"
     found = []
@@ -88,10 +92,7 @@ async def test_everything_is_examined_when_the_process_is_idle(clock: Clock, bus
 
 async def test_everything_is_examined_when_memory_grew_by_much(clock: Clock) -> None:
     collector = await started(clock)
-    cycle = Cycle()
-    gone = weakref.ref(cycle)
-    collect()
-    del cycle
+    gone = frozen()
     clock.seconds += 3600
     assert collector.check() is None
     clock.bytes = 500_000_000
@@ -102,10 +103,7 @@ async def test_everything_is_examined_when_memory_grew_by_much(clock: Clock) -> 
 
 async def test_everything_is_examined_after_ten_minutes_of_work(clock: Clock) -> None:
     collector = await started(clock)
-    cycle = Cycle()
-    gone = weakref.ref(cycle)
-    collect()
-    del cycle
+    gone = frozen()
     found = []
     for _ in range(1_300):
         clock.seconds += 3600

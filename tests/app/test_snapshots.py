@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
@@ -20,6 +21,7 @@ from descentd.app.server.main import create
 from descentd.app.server.settings import Settings
 from descentd.graph.index.snapshot import file, index_snapshots
 from descentd.graph.index.snapshot.check import check
+from descentd.graph.index.snapshot.origin import Origin
 from descentd.graph.model.reach import Tail
 from descentd.graph.store.sqlite import store as sqlite
 from descentd.graph.store.sqlite.store import SQLiteStore
@@ -152,20 +154,25 @@ async def test_what_is_damaged_is_ignored_with_a_line_in_the_log_and_written_ane
     assert [one["problem"] for one in json.loads(ran.stdout)["snapshots"]] == [None, None]
 
 
+def read_copy(path: Path, contents: str) -> tuple[Origin, dict[str, np.ndarray[Any, Any]]]:
+    """The origin of a snapshot, and its columns, to be changed."""
+    found = file.read(path, contents)
+    assert found is not None
+    return found.origin, {name: column.view().copy() for name, column in found.columns.items()}
+
+
 async def test_what_was_assessed_by_an_earlier_edition_of_the_statistics_is_assessed_again(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = await written(settings)
     path = tmp_path / "registry.db-erosion"
-    found = file.read(path, assessment_snapshots.CONTENTS)
-    assert found is not None
-    stored = {name: column.view().copy() for name, column in found.columns.items()}
+    origin, stored = read_copy(path, assessment_snapshots.CONTENTS)
     stored["p"][:] = 0.5
-    file.write(path, assessment_snapshots.CONTENTS, found.origin, stored)
+    file.write(path, assessment_snapshots.CONTENTS, origin, stored)
     monkeypatch.setattr(erosion_refresher, "_EVERY", 1e9)
     async with served(settings) as (registry, _):
         assert (await answers(registry))[1] != before[1]
-    file.write(path, "erosion by edition 4 of the statistics", found.origin, stored)
+    file.write(path, "erosion by edition 4 of the statistics", origin, stored)
     ran = await verified("--store", settings.store)
     assert ran.returncode == 0
     assert "is not used: it holds erosion by edition 4 of the statistics and not erosion by edition" in ran.stdout
@@ -179,11 +186,9 @@ async def test_what_was_assessed_by_an_earlier_edition_of_the_statistics_is_asse
 async def test_verify_fails_where_an_index_says_what_the_log_does_not(settings: Settings, tmp_path: Path) -> None:
     await written(settings)
     path = tmp_path / "registry.db-index"
-    found = file.read(path, "index")
-    assert found is not None
-    stored = {name: column.view().copy() for name, column in found.columns.items()}
+    origin, stored = read_copy(path, "index")
     stored["influence.targets"][0] += 1
-    file.write(path, "index", found.origin, stored)
+    file.write(path, "index", origin, stored)
     ran = await verified("--store", settings.store)
     assert ran.returncode == 1
     assert "is wrong: its column influence." in ran.stdout
@@ -192,8 +197,7 @@ async def test_verify_fails_where_an_index_says_what_the_log_does_not(settings: 
 async def test_assessments_that_were_changed_with_their_checksum_are_found(settings: Settings, tmp_path: Path) -> None:
     await written(settings)
     path, contents = tmp_path / "registry.db-erosion", assessment_snapshots.CONTENTS
-    right = file.read(path, contents)
-    assert right is not None
+    origin, right = read_copy(path, contents)
     first, second = "its assessment of model:m@1", "its assessment of model:m@2"
     async with opened(SQLiteStore(tmp_path / "registry.db")) as registry:
         compare = partial(assessment_difference, registry.store)
@@ -205,10 +209,10 @@ async def test_assessments_that_were_changed_with_their_checksum_are_found(setti
             *(("text", 30, ord("x"), second), ("versions", 1, 3, "its list of versions"), ("ends", 0, 1, first)),
             ("ends", 0, 10**6, "the order of its details"),
         ):
-            stored = {name: column.view().copy() for name, column in right.columns.items()}
+            stored = {name: column.copy() for name, column in right.items()}
             assert stored[column][place] != value
             stored[column][place] = value
-            file.write(path, contents, right.origin, stored)
+            file.write(path, contents, origin, stored)
             checked = await check(path, contents, registry.store, compare)
             assert checked is not None
             assert checked.problem == f"{what} is not what follows from the log"
@@ -218,11 +222,9 @@ async def test_assessments_that_were_changed_with_their_checksum_are_found(setti
 async def test_verify_fails_where_an_assessment_is_forged(settings: Settings, tmp_path: Path) -> None:
     await written(settings)
     path = tmp_path / "registry.db-erosion"
-    found = file.read(path, assessment_snapshots.CONTENTS)
-    assert found is not None
-    stored = {name: column.view().copy() for name, column in found.columns.items()}
+    origin, stored = read_copy(path, assessment_snapshots.CONTENTS)
     stored["verdicts"][:] = 0
-    file.write(path, assessment_snapshots.CONTENTS, found.origin, stored)
+    file.write(path, assessment_snapshots.CONTENTS, origin, stored)
     ran = await verified("--store", settings.store)
     assert ran.returncode == 1
     assert "-erosion is wrong: its assessment of model:m@" in ran.stdout

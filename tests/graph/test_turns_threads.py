@@ -40,6 +40,12 @@ class Threads:
             self.done += 1
             return self.done
 
+    async def let_go(self, number: int) -> None:
+        """Let so many end, one after the other, each once the one before has."""
+        for done in range(number):
+            await until(lambda done=done: self.running > 0 and self.done == done)  # type: ignore[misc]
+            self.go.release()
+
 
 async def until(found: Callable[[], bool]) -> None:
     while not found():
@@ -53,9 +59,7 @@ async def test_long_works_compute_in_one_thread_at_a_time_and_short_ones_beside_
     await until(lambda: threads.running == 1)
     short = asyncio.create_task(in_turns(Work("b"), in_thread(threads.compute)))
     await until(lambda: threads.running == 2)
-    for done in range(5):
-        await until(lambda done=done: threads.running > 0 and threads.done == done)  # type: ignore[misc]
-        threads.go.release()
+    await threads.let_go(5)
     assert sorted(await asyncio.gather(*long, short)) == [1, 2, 3, 4, 5]
     assert threads.most == 2
 
@@ -68,9 +72,7 @@ async def test_of_the_short_works_of_a_person_two_compute_at_a_time_and_those_of
     tasks[2].cancel()  # which waits
     tasks.append(asyncio.create_task(in_turns(Work("b"), in_thread(threads.compute))))
     await until(lambda: threads.running == 3)
-    for done in range(6):
-        await until(lambda done=done: threads.running > 0 and threads.done == done)  # type: ignore[misc]
-        threads.go.release()
+    await threads.let_go(6)
     await asyncio.gather(*tasks, return_exceptions=True)
     assert threads.done == 6
     assert threads.most == 3

@@ -7,6 +7,7 @@ import typer
 
 from descent import console
 from descent.commands.lineage import Ref
+from descent.formatting import noun
 from descent.options import Key, Output, Reason, Session, Source, Url, claim, given, moment_after
 
 Refs = Annotated[list[str], typer.Argument(metavar="REF", help="The records.")]
@@ -105,8 +106,8 @@ def _quorum(quorum: dict[str, int]) -> str:
     """Write how many people said GO, and how many are needed if a policy demands any."""
     reached, needed = quorum["reached"], quorum["needed"]
     if needed == 0:
-        return f"{reached} {'person' if reached == 1 else 'people'} said GO, and no GO is needed"
-    return f"{reached} of {needed} {'person' if needed == 1 else 'people'} said GO"
+        return f"{reached} {noun(reached, 'person', 'people')} said GO, and no GO is needed"
+    return f"{reached} of {needed} {noun(needed, 'person', 'people')} said GO"
 
 
 def flag(
@@ -166,8 +167,7 @@ def retract(
     asked = {"subjects": refs, "reason": reason, "part": part.name if part else None, "idempotencyKey": key}
     with session.client() as client:
         done = client.retract(given(asked))
-        for warning in client.warnings:
-            console.warn(warning)
+        console.warn(*client.warnings)
     if session.json:
         console.print_json(done)
         return

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from descent import console
-from descent.formatting import chance, number, people, protocols, share, value
+from descent.formatting import chance, noun, number, people, protocols, share, value
 from descent.options import Output, Session, Url
 
 
@@ -41,7 +41,7 @@ def diff(
         console.print_table(headings, shares)
     if found["metrics"]:
         tested = found["tested"]
-        console.print_heading(f"What was measured ({tested} {'row was' if tested == 1 else 'rows were'} tested)")
+        console.print_heading(f"What was measured ({tested} {noun(tested, 'row was', 'rows were')} tested)")
         rows = [
             (
                 m["name"],

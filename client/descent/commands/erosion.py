@@ -81,7 +81,7 @@ def _print_table(findings: Sequence[dict[str, Any]]) -> None:
             number(finding["head"]["value"]),
             number(finding["delta"]),
             chance(finding),
-            number(finding["q"]) if finding["e"] is None else f"e {number(finding['e'])}",
+            _or_e(finding, number(finding["q"])),
             _introduced(finding),
         )
         for finding, protocol in zip(findings, protocols(findings), strict=True)
@@ -176,5 +176,9 @@ def _group(group: dict[str, Any]) -> tuple[object, ...]:
 
 def _brief(finding: dict[str, Any]) -> tuple[object, ...]:
     """Return a finding as cells, without its sentence: nobody reads a paragraph in a table."""
-    certainty = number(finding["p"]) if finding["e"] is None else f"e {number(finding['e'])}"
-    return finding["kind"], finding["metric"], certainty, people(finding["slice"])
+    return finding["kind"], finding["metric"], _or_e(finding, number(finding["p"])), people(finding["slice"])
+
+
+def _or_e(finding: dict[str, Any], written: str | None) -> str | None:
+    """Return a p or q as it is written, or the e-value of a finding that has that instead."""
+    return written if finding["e"] is None else f"e {number(finding['e'])}"

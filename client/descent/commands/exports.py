@@ -11,6 +11,7 @@ from descent import console
 from descent.client import Client
 from descent.errors import DescentError
 from descent.exporters.graph import Graph
+from descent.formatting import noun
 from descent.log import export_log, log_of
 from descent.options import Output, Session, Url
 
@@ -52,7 +53,7 @@ def export_ndjson(
                 sys.stdout.buffer.write(line)
             return
         number = export_log(client, file)
-    console.say(f"{file}: {number} {'record' if number == 1 else 'records'}")
+    console.say(f"{file}: {number} {noun(number, 'record', 'records')}")
 
 
 @exports.command("cyclonedx")

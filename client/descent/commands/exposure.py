@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from descent import console
+from descent.formatting import noun
 from descent.names import normal
 from descent.options import All, AsOf, First, Output, Session, Url, limit_of
 
@@ -137,7 +138,7 @@ def _warn_of_misspelling(given: Vocabulary, terms: Sequence[Term]) -> None:
 def _warn_of_near(near: Sequence[Mapping[str, Any]]) -> None:
     """Warn about values that are nearly those asked for, which make a version's answer UNKNOWN."""
     for one in near:
-        partitions = "1 partition" if one["partitions"] == 1 else f"{one['partitions']} partitions"
+        partitions = f"{one['partitions']} {noun(one['partitions'], 'partition', 'partitions')}"
         console.warn(
             f"{one['attribute']}={one['value']} is documented ({partitions}), which is nearly what was asked for: ask "
             "for it as well, or correct what documents it."

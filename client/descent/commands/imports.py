@@ -63,8 +63,7 @@ def _print(run: "Run", paths: list[str], session: Session) -> None:
             existing += (outcome.answer or {}).get("existing", 0)
             for problem in outcome.problems:
                 console.report(problem, outcome.source)
-            for warning in outcome.warnings:
-                console.warn(warning)
+            console.warn(*outcome.warnings)
             if session.json:
                 shown.append(_as_json(outcome))
             else:

@@ -91,8 +91,7 @@ def _state(session: Session, of: str, rows: list[dict[str, Any]]) -> None:
         return
     with session.client() as client:
         done = client.register({"tensorDigests": [statement(of, row["digest"], row["tensors"]) for row in listed]})
-        for warning in client.warnings:
-            console.warn(warning)
+        console.warn(*client.warnings)
     console.say(f"{of}: {done['created']} created, {done['existing']} existing")
 
 

@@ -26,6 +26,7 @@ from descent.commands.reporting import (
     unanswered_report,
 )
 from descent.errors import DescentError, InvalidManifest, Problem
+from descent.formatting import noun
 from descent.options import Session, Url
 from descent.progress import LARGE, bytes_progress
 from descent.reports import Case, Outcome, Report
@@ -160,8 +161,8 @@ def _load(file: str) -> "Manifest":
 def _report(error: InvalidManifest) -> None:
     for problem in error.problems:
         console.report(problem, error.source)
-    several = "" if len(error.problems) == 1 else "s"
-    console.say(f"{error.source}: {len(error.problems)} problem{several}")
+    number = len(error.problems)
+    console.say(f"{error.source}: {number} {noun(number, 'problem', 'problems')}")
 
 
 # ---------------------------------------------------------------- check
@@ -233,8 +234,7 @@ class _Registered:
         seconds = time.monotonic() - started
         summary = f"{answer['created']} created, {answer['existing']} existing"
         console.say(f"{manifest.source}: {summary}, in {seconds:.1f} s")
-        for warning in client.warnings:
-            console.warn(warning)
+        console.warn(*client.warnings)
         for key, value in answer.items():
             self.total[key] += value
         cases = [

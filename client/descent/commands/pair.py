@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from descent import console
+from descent.formatting import noun
 from descent.pairing import Item, pair_items
 
 
@@ -33,7 +34,7 @@ def pair(
     console.print_json([one.metric(metric, subject) for one in found])
     alone = sum(one.alone for one in found)
     if alone:
-        console.warn(f"{alone} {'item is' if alone == 1 else 'items are'} in one file only and not compared.")
+        console.warn(f"{alone} {noun(alone, 'item is', 'items are')} in one file only and not compared.")
 
 
 def _items(file: Path) -> Iterator[Item]:

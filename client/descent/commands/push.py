@@ -84,8 +84,7 @@ def _send(client: "Client", folder: "PendingFolder", row: dict[str, Any], *, eve
         row |= {"status": "other address", "reason": f"It is for {kept.url}: send it with --url or --all."}
         return
     outcome = resubmit(client, kept, folder)
-    for warning in outcome.warnings:
-        console.warn(warning)
+    console.warn(*outcome.warnings)
     if outcome.answer is not None:
         version = registered_version(outcome.answer)
         row |= {"status": "registered", "ref": version["ref"] if version else None, "reason": None}

@@ -10,6 +10,7 @@ import typer
 
 from descent import console
 from descent.errors import DescentError, InvalidManifest, Problem
+from descent.formatting import noun
 from descent.options import Session
 from descent.reports import Case, Outcome, Report, junit, markdown, sarif
 
@@ -75,8 +76,8 @@ def problems_report(file: str, problems: Sequence[Problem]) -> Report:
         )
         for problem in problems
     ]
-    several = "" if len(cases) == 1 else "s"
-    return Report(file, Outcome.FAILED, f"{file}: {len(cases)} problem{several}", cases)
+    number = len(cases)
+    return Report(file, Outcome.FAILED, f"{file}: {number} {noun(number, 'problem', 'problems')}", cases)
 
 
 def gate_report(found: Mapping[str, Any], ref: str, environment: str, url: str) -> Report:

@@ -8,6 +8,7 @@ from typing import Any
 
 from descent.console import printable
 from descent.dossier.views import rows, view
+from descent.formatting import noun
 
 Json = Mapping[str, Any]
 
@@ -80,19 +81,16 @@ def page(dossier: Json, name: str) -> str:
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>\n' + "\n".join(parts) + "\n</body></html>\n"
 
 
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
-
-
 def _facts(dossier: Json) -> str:
     signed = dossier["checkpoint"]
     who = "not signed: the registry had no key" if signed is None else f"signed as {signed.split(chr(10))[0]}"
     whole = (
         "" if dossier["complete"] else " There are more records than a dossier may contain: the others were left out."
     )
+    records, size = len(dossier["records"]), dossier["log"]["size"]
     return (
-        f"<p>{_counted(len(dossier['records']), 'record', 'records')}, each proved in a log of "
-        f"{_counted(dossier['log']['size'], 'entry', 'entries')}, "
+        f"<p>{records:,} {noun(records, 'record', 'records')}, each proved in a log of "
+        f"{size:,} {noun(size, 'entry', 'entries')}, "
         f"{_text(who)}.{whole} "
         "Check the JSON file beside this page with <code>descent verify-dossier</code>; this page is for reading.</p>"
     )

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 from descent.errors import LIMIT, NotImported, Problem
+from descent.formatting import noun
 from descent.importers.at import At
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
 from descent.importers.metrics import NotPlaced, outside_range
@@ -298,8 +299,8 @@ def _rows(text: str, source: str, problems: list[Problem]) -> Iterator[_Row]:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(header):
-                several = "" if len(cells) == 1 else "s"
-                message = f"The row has {len(cells)} cell{several}, and the header names {len(header)} columns."
+                cell = noun(len(cells), "cell", "cells")
+                message = f"The row has {len(cells)} {cell}, and the header names {len(header)} columns."
                 problems.append(Problem(message, None, None, line))
                 continue
             yield _Row(source, line, {c: cell.strip() for c, cell in zip(columns, cells, strict=True) if c})

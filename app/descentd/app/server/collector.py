@@ -11,12 +11,11 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 
-from descentd.app.server.memory import give_back_memory
+from descentd.app.server.memory import give_back_memory, resident
 
 log = structlog.get_logger()
 
@@ -30,15 +29,6 @@ _GROWTH: Final = 256 * 2**20
 """Bytes, beside half of what it had, by which a process may grow before everything is examined, busy or not."""
 _AT_LATEST: Final = 600
 """Checks after which everything is examined, busy or not: memory that is fragmented need not grow."""
-_PAGE: Final = 4096
-
-
-def resident() -> int:
-    """Bytes of memory that the process has, 0 on systems without /proc."""
-    try:
-        return int(Path("/proc/self/statm").read_bytes().split()[1]) * _PAGE
-    except OSError:
-        return 0
 
 
 class Collector:
