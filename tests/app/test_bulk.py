@@ -73,6 +73,40 @@ async def test_a_line_that_is_refused_leaves_the_others() -> None:
     assert sequence == 2
 
 
+async def test_a_line_warns_of_kin_that_is_not_declared_and_came_before_it() -> None:
+    def digest(number: int) -> str:
+        return f"sha256:{number:064x}"
+
+    def stated(name: str, tensors: range, **more: Any) -> dict[str, Any]:
+        artifacts = [{"uri": name, "digest": digest(len(name))}]
+        listed = [{"name": f"layer.{t}", "digest": digest(1000 + t), "size": 100} for t in tensors]
+        about = {"subject": f"model:{name}@1", "artifact": digest(len(name)), "tensors": listed}
+        return model(name, artifacts=artifacts, **more) | {"tensorDigests": [about]}
+
+    parents = [{"ref": "model:base@1", "relation": "FINE_TUNE"}]
+    lines = [stated("base", range(291)), stated("copy", range(3, 294)), stated("child", range(291), parents=parents)]
+    async with serving() as client:
+        base, copy, child = await send(client, [*lines])
+        assert base == {"line": 1, "created": 2, "existing": 0}
+        assert (copy["created"], child["created"]) == (2, 2)
+        [sentence] = copy["warnings"]
+        assert sentence.startswith("288 of 291 tensors of model:copy@1 are those of model:base@1, which is not decl")
+        assert "warnings" not in child
+        assert await send(client, [*lines]) == [{"line": i, "created": 0, "existing": 2} for i in (1, 2, 3)]
+
+
+async def test_lines_that_are_registered_one_by_one_keep_their_order() -> None:
+    profile = {"intendedUse": "this", "mustNotDo": ["harm"]}
+    lines = [
+        model("m", str(i), parents=[{"ref": f"model:m@{i - 1}", "relation": "MERGE"}] if i else [])
+        | {"safetyProfiles": [{"subject": f"model:m@{i}", "profile": profile}]}
+        for i in range(300)
+    ]
+    async with serving() as client:
+        answers = await send(client, [*lines])
+    assert answers == [{"line": i, "created": 2, "existing": 0} for i in range(1, 301)]
+
+
 @pytest.mark.parametrize("size", [1, 7, 1000])
 async def test_lines_may_be_cut_anywhere(size: int) -> None:
     body = b"".join(json.dumps(model("m", str(i))).encode() + b"\r\n" for i in range(300))

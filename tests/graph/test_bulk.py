@@ -14,6 +14,7 @@ from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
 from tests.support.effort import some_of
 
+DIGEST = "sha256:" + "0" * 64
 names = st.sampled_from("aab")
 versions = st.sampled_from(["1", "1", "2"])
 models = st.builds("model:{}@{}".format, names, versions)
@@ -30,11 +31,12 @@ model = st.fixed_dictionaries(
         ),
         "trainedOn": st.lists(st.fixed_dictionaries({"ref": data, "role": st.just("TRAIN")}), max_size=1),
         "config": st.fixed_dictionaries({"lr": st.integers(1, 2)}),
+        "artifacts": st.just([{"uri": "w", "digest": DIGEST}]),
         "safetyProfile": profiles,
     },
 )
 partition = st.fixed_dictionaries(
-    {"name": st.just("p"), "digest": st.just("sha256:" + "0" * 64)},
+    {"name": st.just("p"), "digest": st.just(DIGEST)},
     optional={"population": st.just([{"attribute": "age", "value": "65+", "share": 0.5}])},
 )
 dataset = st.fixed_dictionaries(
@@ -49,6 +51,8 @@ evaluation = st.fixed_dictionaries(
 )
 note = st.fixed_dictionaries({"subject": models, "author": names, "text": names})
 described = st.fixed_dictionaries({"subject": models, "profile": profiles})
+TENSORS = [{"name": "w", "digest": "sha256:" + "1" * 64, "size": 8}]
+tensors = st.fixed_dictionaries({"subject": models, "artifact": st.just(DIGEST), "tensors": st.just(TENSORS)})
 metric = st.just({"name": "own", "category": "BIAS", "direction": "LOWER_IS_BETTER"})
 sections = {
     "models": model,
@@ -57,6 +61,7 @@ sections = {
     "notes": note,
     "safetyProfiles": described,
     "metrics": metric,
+    "tensorDigests": tensors,
 }
 # Few to a manifest, or else one of them is always wrong and nothing can be joined.
 one = st.one_of([st.fixed_dictionaries({name: st.lists(i, min_size=1, max_size=1)}) for name, i in sections.items()])
@@ -75,7 +80,20 @@ def a_model(name: str, **more: Any) -> dict[str, Any]:
     return {"models": [{"name": name, "version": "1", **more}]}
 
 
+ARTIFACTS = [{"uri": "w", "digest": DIGEST}]
+SIGNED = {"files": [{"name": "w", "digest": DIGEST}], "key": DIGEST, "bundle": DIGEST}
+STATED = {"artifact": DIGEST, "tensors": TENSORS}
+
+
+def with_statements(name: str) -> dict[str, Any]:
+    """A version with statements about its artifact, in the sections that come beside it."""
+    about = {"subject": f"model:{name}@1"}
+    return a_model(name, artifacts=ARTIFACTS) | {"tensorDigests": [about | STATED], "signatures": [about | SIGNED]}
+
+
 def shown(outcome: object) -> object:
+    if isinstance(outcome, Counts):
+        return outcome.created, outcome.existing
     if isinstance(outcome, Invalid):
         return [(problem.code, problem.message, problem.field) for problem in outcome.problems]
     if isinstance(outcome, DescentError):
@@ -90,7 +108,7 @@ async def one_after_the_other(given: list[ManifestInput]) -> tuple[list[object],
     for manifest in given:
         try:
             done = await register(committer, manifest, "p")
-            outcomes.append(Counts(len(done.created), len(done.records) - len(done.created)))
+            outcomes.append((len(done.created), len(done.records) - len(done.created)))
         except DescentError as error:
             outcomes.append(shown(error))
     return outcomes, await ids(store)
@@ -105,6 +123,7 @@ async def ids(store: MemoryStore) -> set[str]:
 @example(given=[a_model("b", parents=[{"ref": "model:a", "relation": "MERGE"}]), a_model("a")])
 @example(given=[{"models": [{"name": "a", "config": {"lr": 1}}]}, a_model("a")])
 @example(given=[a_model("a", safetyProfile=PROFILE), AN_EVALUATION, A_PROFILE])
+@example(given=[with_statements("a"), with_statements("b"), with_statements("b")])
 @settings(max_examples=some_of(500))
 async def test_the_same_is_recorded_and_told(given: list[dict[str, Any]]) -> None:
     read = [ManifestInput.read(manifest) for manifest in given]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import repeat
-from typing import Final
+from typing import Any, Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
@@ -26,6 +26,7 @@ from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import with_all_problems
 from descentd.graph.store.base import Reads
 from descentd.graph.turns import in_thread
+from descentd.queries.lineage.kinship import kinship_warnings_of
 from descentd.queries.registry import Registry
 
 NDJSON: Final = "application/x-ndjson"
@@ -150,7 +151,10 @@ class Bulk:
             if isinstance(outcome, DescentError):
                 written.append(self._refused(line, outcome))
             elif outcome is not None:
-                answer = {"line": line, "created": outcome.created, "existing": outcome.existing}
+                answer: dict[str, Any] = {"line": line, "created": outcome.created, "existing": outcome.existing}
+                with suppress(Unavailable):  # it is recorded, whether or not kin can be looked for
+                    if warnings := await kinship_warnings_of(registry, outcome.digests):
+                        answer["warnings"] = warnings
                 written.append(encode(answer) + b"\n")
         await answers.put(b"".join(written))
 

@@ -14,6 +14,8 @@ from typing import Final
 
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Unavailable
+from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Record
 from descentd.graph.registration.manifest_index import Item, items
 from descentd.graph.registration.register import Plan, Registered, register, write
 from descentd.graph.registration.statements import referred
@@ -22,14 +24,19 @@ from descentd.graph.store.committer import Committer
 _MOST: Final = 500
 """Records of manifests that are registered as one."""
 _SECTIONS: Final = ("datasets", "models", "evaluations", "notes")
+_OTHERS: Final = tuple(name for name in ManifestInput.model_fields if name not in _SECTIONS)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many records of a manifest are new, and how many were there already."""
+    """How many records of a manifest are new, and how many were there already.
+
+    `digests` are the statements among the new ones about the tensors in artifacts.
+    """
 
     created: int
     existing: int
+    digests: Sequence[Record] = ()
 
 
 Outcome = Counts | DescentError
@@ -102,14 +109,7 @@ def _groups(manifests: Sequence[ManifestInput]) -> Iterator[Group]:
 
 def _joinable(manifest: ManifestInput, named: Sequence[str]) -> bool:
     """Whether a manifest means the same among others: it leaves no version open, and supersedes nothing."""
-    others = (
-        manifest.metrics
-        or manifest.safety_profiles
-        or manifest.populations
-        or manifest.vulnerabilities
-        or manifest.disclosures
-    )
-    if others or None in [model.version for model in manifest.models or ()]:
+    if any(getattr(manifest, name) for name in _OTHERS) or None in [model.version for model in manifest.models or ()]:
         return False
     return not [name for name in named if "@" not in name and not name.startswith("sha256:")]
 
@@ -134,7 +134,8 @@ async def _one_by_one(committer: Committer, manifests: Sequence[ManifestInput], 
     for outcome in done:
         if isinstance(outcome, Registered):
             created = len(outcome.created)
-            outcomes.append(Counts(created, len(outcome.records) - created))
+            digests = [r for r in outcome.records if r.kind is Kind.TENSOR_DIGESTS and r.id in outcome.created]
+            outcomes.append(Counts(created, len(outcome.records) - created, digests))
         elif isinstance(outcome, DescentError):
             outcomes.append(outcome)
         else:

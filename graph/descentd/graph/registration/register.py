@@ -5,8 +5,9 @@ than once, and only read.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from descentd.graph.inputs.base import as_given
 from descentd.graph.inputs.manifest import ManifestInput
@@ -105,10 +106,11 @@ async def _check(reads: Reads, builder: RecordBuilder, manifest: ManifestInput, 
     return new
 
 
-async def register(committer: Committer, manifest: ManifestInput, person: str) -> Registered:
-    """Register a manifest in one transaction, all of it or nothing.
+def register(committer: Committer, manifest: ManifestInput, person: str) -> Coroutine[Any, Any, Registered]:
+    """Register a manifest in one transaction, all of it or nothing; to be awaited.
 
-    Raises Invalid with every problem that was found, Cycle, and Unavailable.
+    The order of several is that of the calls: tasks of a request that computes for long begin in any order. Raises
+    Invalid with every problem that was found, Cycle, and Unavailable.
     """
     warned: Sequence[str] = ()
 
@@ -117,32 +119,42 @@ async def register(committer: Committer, manifest: ManifestInput, person: str) -
         registered = [record for record in distinct(planned.mentions) if record.id not in planned.created]
         warned = [*await warnings(reads, planned.new), *await warnings_of_retracted(reads, registered)]
 
-    written = await write(committer, manifest, person, warn)
-    return Registered(distinct(written.mentions), written.created, warned)
+    writing = write(committer, manifest, person, warn)
+
+    async def registered() -> Registered:
+        written = await writing
+        return Registered(distinct(written.mentions), written.created, warned)
+
+    return registered()
 
 
-async def write(
+def write(
     committer: Committer,
     manifest: ManifestInput,
     person: str,
     look: Callable[[Reads, Plan], Awaitable[None]] | None = None,
-) -> Plan:
-    """Register a manifest and return the plan that was written; raises as `register` does.
+) -> Coroutine[Any, Any, Plan]:
+    """Register a manifest and return the plan that was written; to be awaited, in the order and raising as `register`.
 
     `look` is called with the store as it is before that and with the plan.
     """
-    written: Plan | None = None
+    planned: Plan | None = None
 
     async def draft(reads: Reads) -> Sequence[Record]:
-        nonlocal written
-        written = await plan(manifest, reads)
+        nonlocal planned
+        planned = await plan(manifest, reads)
         if look is not None:
-            await look(reads, written)
-        return written.new
+            await look(reads, planned)
+        return planned.new
 
-    await committer.submit(Proposal(draft, person))
-    assert written is not None
-    return written
+    done = committer.enqueue(Proposal(draft, person))
+
+    async def written() -> Plan:
+        await done
+        assert planned is not None
+        return planned
+
+    return written()
 
 
 async def with_all_problems(reads: Reads, wrong: Invalid) -> Invalid:

@@ -20,11 +20,18 @@ class Committer:
 
     async def submit(self, proposal: Proposal) -> None:
         """Return once the proposal is durable; raises what its draft raised, or what befell the transaction."""
+        await self.enqueue(proposal)
+
+    def enqueue(self, proposal: Proposal) -> asyncio.Future[None]:
+        """Put a proposal after those that wait, at once; the future is done when `submit` would return or raise.
+
+        So the order of several is that of the calls, whichever of the tasks that wait for them runs first.
+        """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((proposal, done))
         if self._running is None:
             self._running = apart(self._run())
-        await done
+        return done
 
     async def close(self) -> None:
         """Wait until everything that was submitted has been written or refused."""

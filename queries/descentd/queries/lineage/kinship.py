@@ -84,6 +84,17 @@ async def kinship_warnings(registry: Registry, created: Sequence[Record], upto: 
     return [sentence for id in subjects for sentence in await _sentences(registry, briefs[id], upto)]
 
 
+async def kinship_warnings_of(registry: Registry, digests: Sequence[Record]) -> list[str]:
+    """The sentences of `kinship_warnings` about one of many manifests, as of when it was recorded.
+
+    So it is not warned of what came after it, as if each had been registered by itself.
+    """
+    if not digests:
+        return []
+    recorded = await registry.store.resolve([record.id for record in digests])
+    return await kinship_warnings(registry, digests, max(brief.sequence for brief in recorded.values()))
+
+
 async def _sentences(registry: Registry, version: Brief, upto: int) -> list[str]:
     tensors = await _tensors(registry, version.sequence, upto)
     found = await _kin(registry, version.sequence, tensors, upto)
