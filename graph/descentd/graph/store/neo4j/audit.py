@@ -31,7 +31,7 @@ RETURN properties(r), labels(r),
   COUNT {{ (r)-[:_COMPLETES]->(:_Complete) }}
 """
 _VERSIONS: Final = """
-MATCH (v:ModelVersion) WHERE $after < v.seq <= $upto
+MATCH (v:Record) WHERE $after < v.seq <= $upto AND v:ModelVersion
 RETURN v.seq, COLLECT { MATCH (v)-[e:_LACKS]->() RETURN [e.since] + coalesce(e.shut, []) }
 """
 _RETRACTED: Final = "MATCH (x) WHERE x.retracted IS NOT NULL RETURN x.seq, x.retracted"

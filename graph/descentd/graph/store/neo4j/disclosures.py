@@ -65,7 +65,7 @@ SET f.off = row[1]
 """
 _OWN: Final = """
 UNWIND $subjects AS s
-MATCH (v:ModelVersion {seq: s})
+MATCH (v:Record {seq: s}) WHERE v:ModelVersion
 RETURN s, COLLECT { MATCH (v)-[e:TRAINED_ON|DERIVED_FROM]->(to) RETURN [type(e), e.learns] },
   COLLECT { MATCH (v)-[:BUILT_FROM|CONFIGURED_BY]->(c) RETURN [c.kind, c.body] }
 """

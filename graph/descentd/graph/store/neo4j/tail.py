@@ -29,11 +29,13 @@ RETURN r.seq, r.kind, CASE WHEN r:Population THEN r.body END,
   COLLECT {{ MATCH (r)-[:SAME_DATA]->(first) RETURN first.seq }}
 """
 _DISCLOSED: Final = """
-MATCH (d:Disclosure) WHERE $after < d.seq <= $upto
+UNWIND $disclosures AS s
+MATCH (d:Record {seq: s})
 RETURN d.seq, d.body, COLLECT { MATCH (d)-[e:ABOUT|SUPERSEDES]->(to) RETURN [type(e), to.seq] } ORDER BY d.seq
 """
 _RETRACTED: Final = """
-MATCH (r:Retraction)-[:ABOUT]->(to) WHERE $after < r.seq <= $upto AND (to:Disclosure OR to:Retraction)
+UNWIND $retractions AS s
+MATCH (r:Record {seq: s})-[:ABOUT]->(to) WHERE to:Disclosure OR to:Retraction
 RETURN r.seq, to.seq ORDER BY r.seq, to.seq
 """
 # One statement for all kinds and one for all roles: to plan one for each took seconds after a start of Neo4j.
@@ -42,12 +44,18 @@ MATCH (r:Record) WHERE $after < r.seq <= $upto
 RETURN CASE {" ".join(f"WHEN r:{LABELS[kind]} THEN '{kind}'" for kind in COMMON_FIRST)} END, collect(r.seq)
 """
 _EDGES: Final = f"""
-MATCH (a)-[e:{"|".join(role for role in ROLES if role in WALKED)}]->(b) WHERE $after < a.seq <= $upto
+MATCH (a:Record) WHERE $after < a.seq <= $upto
+MATCH (a)-[e:{"|".join(role for role in ROLES if role in WALKED)}]->(b)
 RETURN type(e), collect((a.seq * 2147483648 + b.seq) * CASE WHEN e.learns = false THEN -1 ELSE 1 END)
 """
-_TWINS: Final = "MATCH (a)-[:SAME_DATA]->(b) WHERE $after < a.seq <= $upto RETURN collect(a.seq * 2147483648 + b.seq)"
+_TWINS: Final = """
+MATCH (a:Record) WHERE $after < a.seq <= $upto
+MATCH (a)-[:SAME_DATA]->(b)
+RETURN collect(a.seq * 2147483648 + b.seq)
+"""
 _POPULATIONS: Final = """
-MATCH (s:Population)-[:DESCRIBES]->(p) WHERE $after < s.seq <= $upto
+MATCH (s:Record) WHERE $after < s.seq <= $upto AND s:Population
+MATCH (s)-[:DESCRIBES]->(p)
 RETURN collect([s.seq, p.seq, s.body])
 """
 
@@ -55,13 +63,21 @@ RETURN collect([s.seq, p.seq, s.body])
 async def read_tail(run: Run, after: int, upto: int) -> Tail:
     """The records after `after` up to `upto`, which must have been read in an earlier transaction."""
     tail = await (_short if upto - after < _SHORT else _long)(run, after, upto)
-    facts = [
-        disclosure_fact(disclosure, [(Role(role), target) for role, target in links], body)
-        for disclosure, body, links in await run(_DISCLOSED, after=after, upto=upto)
-    ]
-    retractions = np.array(await run(_RETRACTED, after=after, upto=upto), np.int32).reshape(-1, 2)
-    tail = replace(tail, disclosures=facts, retractions=retractions)
+    if disclosures := _of_kind(tail, Kind.DISCLOSURE):
+        facts = [
+            disclosure_fact(disclosure, [(Role(role), target) for role, target in links], body)
+            for disclosure, body, links in await run(_DISCLOSED, disclosures=disclosures)
+        ]
+        tail = replace(tail, disclosures=facts)
+    if retractions := _of_kind(tail, Kind.RETRACTION):
+        about = await run(_RETRACTED, retractions=retractions)
+        tail = replace(tail, retractions=np.array(about, np.int32).reshape(-1, 2))
     return replace(tail, trained=await taught(run, suspects(tail)))
+
+
+def _of_kind(tail: Tail, kind: Kind) -> list[int]:
+    """The sequences of a tail's records of one kind."""
+    return (np.flatnonzero(tail.kinds == KIND_NUMBER[kind]) + tail.after + 1).tolist()
 
 
 async def _short(run: Run, after: int, upto: int) -> Tail:
