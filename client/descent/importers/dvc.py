@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from descent.importers import dvc_tags
 from descent.importers.at import At
+from descent.importers.claims import Claim, place_of
 from descent.importers.draft import UNSTATED, Context, Draft, Unit, json_config, sha256_of
 from descent.importers.dvc_tags import Tagged
 from descent.importers.reading import Sources, is_file, read_text, read_yaml, refused, yaml_value
@@ -40,8 +41,8 @@ _CODE: Final = (
 
 def find(path: str, sources: Sources) -> Iterator[Unit]:
     """Yield the versions that the tags of a repository name, oldest first, then each dvc.lock."""
-    locks = set[str]()
-    for version in dvc_tags.versions(path, sources):
+    locks = set[str | None]()
+    for version in dvc_tags.versions(path):
         locks.add(version.lock)
         yield version
     for file in sources.files(path, (_LOCK,)):
@@ -55,17 +56,53 @@ def find(path: str, sources: Sources) -> Iterator[Unit]:
 
 def convert(unit: Unit, context: Context) -> Draft:
     """Return the datasets and versions of a pipeline."""
-    if isinstance(unit, Tagged):
-        lock, design = yaml_value(unit.lock, unit.source), yaml_value(unit.design, unit.source) if unit.design else None
-    else:
-        lock, design = read_yaml(unit.files[0]), read_yaml(unit.files[1]) if len(unit.files) > 1 else None
     draft = Draft(unit.source)
-    pipeline = _Pipeline(_stages(lock), design, draft, context, unit if isinstance(unit, Tagged) else None)
-    pipeline.add_all()
-    if isinstance(unit, Tagged):
-        for tag in unit.stages:
-            draft.skip(tag, "Which endpoint served it is not said: `descent deploy` with --claimed-by records it.")
+    if not isinstance(unit, Tagged):
+        design = read_yaml(unit.files[1]) if len(unit.files) > 1 else None
+        _Pipeline(_stages(read_yaml(unit.files[0])), design, draft, context, None).add_all()
+        return draft
+    design = yaml_value(unit.design, unit.source) if unit.design else None
+    kind = _kind(unit, design)
+    if kind != "model":
+        raise refused(unit.source, f"dvc.yaml says that this is of the type {kind}, and versions are of models.")
+    if unit.lock is None:
+        _add_tag(unit, draft)
+    else:
+        _Pipeline(_stages(yaml_value(unit.lock, unit.source)), design, draft, context, unit).add_all()
+    _claim_stages(unit, draft, context)
     return draft
+
+
+def _kind(tagged: Tagged, design: At | None) -> str:
+    """Return the type of what a tag names, by `artifacts` in dvc.yaml: a model where it says nothing."""
+    name = tagged.name.rpartition("=")[2]
+    return (design.at("artifacts", name, "type").label() if design is not None else None) or "model"
+
+
+def _add_tag(tagged: Tagged, draft: Draft) -> None:
+    """Add a version of which the repository has no pipeline: its code is all that is known of it."""
+    entry = {
+        "name": tagged.name,
+        "version": tagged.version,
+        "createdAt": tagged.created_at,
+        "code": {"repository": tagged.repository, "commit": tagged.commit},
+    }
+    tag = f"{tagged.name}@{tagged.version}"
+    draft.add("models", entry, tag, f"model:{tag}, with its code")
+    draft.skip("dvc.lock", "There is none in the commit of this tag: what it was made from is not said.")
+
+
+def _claim_stages(tagged: Tagged, draft: Draft, context: Context) -> None:
+    """Add what the stages of a version say of where it served."""
+    ref = f"model:{tagged.name}@{tagged.version}"
+    for one in tagged.stages:
+        place = place_of(one.stage, ref, context, one.stage)
+        if place is None:
+            draft.skip(one.tag.name, f"{one.stage}: it served nowhere, as you said.")
+            continue
+        source = f"GTO: tag {one.tag.name} of {tagged.repository}"
+        claim = Claim(one.tag.name, ref, *place, one.tag.person or "GTO", source, one.tag.date, one.until)
+        draft.claims.append(claim)
 
 
 @dataclass(slots=True)

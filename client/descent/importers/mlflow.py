@@ -16,12 +16,16 @@ from shlex import quote
 from typing import Any, Final
 
 from descent.importers.at import At
+from descent.importers.claims import Claim, place_of
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
 from descent.importers.mlflow_records import Data, LoggedModel, Measured, ModelFile, Records, Run, Version, instant
 from descent.importers.reading import Sources
 
 _TRAINING: Final = ("train", "training")
 _EVALUATION: Final = ("eval", "evaluation", "test", "testing", "validation", "val", "holdout")
+_STAGES: Final = {"Production": "production", "Staging": "staging"}
+"""The stages of MLflow that say where a version serves, and the names of these environments."""
+
 _USER: Final = re.compile(r"//[^/@\s]+@")
 
 
@@ -129,7 +133,8 @@ def convert(unit: Unit, context: Context) -> Draft:
     draft.bare.clear()
     draft.manifest["models"] = [_model(ref, subject, records, draft)]
     _metrics(ref, subject, records, draft, context)
-    _say_what_is_left(ref, subject, draft)
+    if subject.registered is not None:
+        _stages(ref, subject.registered, records, draft, context)
     return draft
 
 
@@ -268,13 +273,31 @@ def _of_subject(subject: Subject, draft: Draft) -> Iterator[Measured]:
         yield one
 
 
-def _say_what_is_left(ref: str, subject: Subject, draft: Draft) -> None:
-    version = subject.registered
-    if version is None:
-        return
-    for what, values in (("stage", [version.stage] if version.stage else []), ("alias", version.aliases)):
-        for value in values:
-            where = "--environment ENVIRONMENT --endpoint ENDPOINT"
-            hint = f"descent deploy {quote(ref)} {where} --claimed-by PERSON --source MLflow"
+# ---------------------------------------------------------------- stages and aliases
+
+
+def _stages(ref: str, version: Version, records: Records, draft: Draft, context: Context) -> None:
+    """Add what a stage and aliases say of where a version served.
+
+    The stage began when the version was last changed, or before; an alias is there when it was read or exported.
+    """
+    stages = [version.stage] if version.stage is not None else []
+    for what, name in [*(("stage", stage) for stage in stages), *(("alias", alias) for alias in version.aliases)]:
+        moment = version.updated if what == "stage" else version.exported
+        otherwise = _STAGES.get(name) if what == "stage" else None
+        place, since = place_of(name, ref, context, otherwise), instant(moment)
+        if place is None and name in context.stages:
+            draft.skip(what, f"{name}: it served nowhere, as you said.")
+        elif place is None and name == "Archived":
+            draft.skip(what, f"{name}: it served before, and it is not said where and when.")
+        elif place is None or (since is None and (what == "stage" or not records.live)):
+            missing = "since when it served is not said, so it is not a deployment"
+            if place is None:
+                missing = "where it served is not said: say it under `stages` in a --mapping file"
+            where = "--environment ENVIRONMENT --endpoint ENDPOINT --claimed-by PERSON --source MLflow"
             # no full stop after the command, which is copied
-            draft.skip(what, f"{value}: it names no endpoint, so it is not a deployment. If it served: {hint}")
+            draft.skip(what, f"{name}: {missing}. If it served: descent deploy {quote(ref)} {where}")
+        else:
+            source = f"MLflow: {what} {name} of version {version.version} of {version.name}"
+            why = ", when the version was changed last" if what == "stage" else ""
+            draft.claims.append(Claim(f"{what} {name}", ref, *place, "MLflow", source, since, why=why))

@@ -55,7 +55,7 @@ class _Database:
 
     def records(self) -> Records:
         experiments = {str(row["experiment_id"]): row["name"] for row in self.rows("experiments", "experiment_id")}
-        records = Records(experiments=experiments)
+        records = Records(experiments=experiments, live=True)
         self._runs(records)
         self._models(records)
         self._inputs(records)
@@ -140,4 +140,5 @@ class _Database:
             found.created, found.description = row["creation_time"], row["description"] or None
             found.stage = None if row["current_stage"] in (None, "None", "") else row["current_stage"]
             found.aliases = aliases.get((name, version), [])
+            found.updated = row.get("last_updated_time")
             records.versions.append(found)

@@ -1,7 +1,7 @@
 """MLflow in files: what mlflow-export-import wrote, MLmodel files, and what mlflow-tools dumped."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from descent.errors import NotImported
 from descent.importers.at import At
 from descent.importers.hf_weights import digest_of
 from descent.importers.mlflow_folder import META, read_meta
-from descent.importers.mlflow_records import ModelFile, Records, model_of, run_of, version_of
+from descent.importers.mlflow_records import ModelFile, Records, Version, aliases_of, model_of, run_of, version_of
 from descent.importers.reading import Sources, is_file, names_in, read_json, read_text, read_yaml
 
 _REQUIREMENT: Final = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)\s*==\s*([^\s;#]+)", re.MULTILINE)
@@ -79,10 +79,14 @@ def _read(root: At, records: Records) -> str | None:
         if (id := experiment.at("experiment_id").label()) and (name := experiment.at("name").label()):
             records.experiments[id] = name
         return "This describes an experiment and no model: what its runs made is in the run.json of each."
+    before = len(records.versions)
     if isinstance(members.get("registered_model"), dict):
-        return _registered(content.at("registered_model"), records)
+        why = _registered(content.at("registered_model"), records)
+        _exported(root, records.versions[before:])
+        return why
     if isinstance(members.get("model_version"), dict):
         records.versions.append(version_of(content.at("model_version")))
+        _exported(root, records.versions[before:])
         return None
     if "experiments" in members and root.at("info", "num_total_logged_models"):
         return "This lists logged models; each is described in a logged_model.json of its own."
@@ -117,16 +121,18 @@ def _described(root: At, content: At, records: Records) -> str | None:
     return None
 
 
+def _exported(root: At, versions: Iterable[Version]) -> None:
+    """Note when a file of mlflow-export-import was written (seconds since 1970)."""
+    seconds = root.at("system", "export_time").number() or root.at("info", "export_time").number()
+    for one in versions:
+        one.exported = None if seconds is None else seconds * 1000
+
+
 def _registered(model: At, records: Records) -> str | None:
     versions = [*model.at("versions").items(), *model.at("latest_versions").items()]
     aliases: dict[str, list[str]] = {}
-    for one in model.at("aliases").one_or_more():
-        if (
-            isinstance(one.value, dict)
-            and (version := one.at("version").label())
-            and (alias := one.at("alias").label())
-        ):
-            aliases.setdefault(version, []).append(alias)
+    for alias, version in aliases_of(model):
+        aliases.setdefault(version, []).append(alias)
     seen = set[str]()
     for at in versions:
         found = version_of(at)

@@ -19,7 +19,11 @@ def read_meta(meta: Path, records: Records) -> None:
     if root.at("lifecycle_stage").value == "deleted":
         return
     if "current_stage" in members and "version" in members:
-        records.versions.append(version_of(root))
+        version = version_of(root)
+        aliases = _texts(meta.parent.parent / "aliases")
+        version.aliases += [name for name, of in aliases if of.strip() == version.version]
+        records.versions.append(version)
+        records.live = True
     elif "run_id" in members and "artifact_uri" in members:
         run = run_of(At({"info": root.value}, (), root.source))
         run.params, run.tags = _params(meta.parent), dict(_texts(meta.parent / "tags"))

@@ -90,6 +90,10 @@ class Version:
     description: str | None = None
     stage: str | None = None
     aliases: list[str] = field(default_factory=list)
+    updated: float | None = None
+    """When it was changed last, to its stage or later, in milliseconds."""
+    exported: float | None = None
+    """When the file that describes it was written, in milliseconds; None for a live store."""
 
 
 @dataclass(slots=True)
@@ -115,6 +119,8 @@ class Records:
     versions: list[Version] = field(default_factory=list)
     files: list[ModelFile] = field(default_factory=list)
     experiments: dict[str, str] = field(default_factory=dict)
+    live: bool = False
+    """Whether these are of now, and not of when they were exported."""
 
     def file_of(self, run: str | None, model: str | None) -> ModelFile | None:
         """Return the MLmodel of a logged model, or of the only model of a run."""
@@ -235,6 +241,15 @@ def model_of(at: At) -> LoggedModel:
     )
 
 
+def aliases_of(at: At) -> Iterator[tuple[str, str]]:
+    """Yield the aliases of a registered model, each with the version that it is of."""
+    for one in at.at("aliases").one_or_more():
+        if isinstance(one.value, dict):
+            alias, version = one.at("alias").label(), one.at("version").label()
+            if alias and version:
+                yield alias, version
+
+
 def version_of(at: At) -> Version:
     """Return a registered version."""
     name, version = at.at("name").label(), at.at("version").label()
@@ -256,4 +271,5 @@ def version_of(at: At) -> Version:
         at.at("description").label(),
         None if stage in (None, "None", "") else stage,
         [alias for one in at.at("aliases").one_or_more() if (alias := one.label())],
+        at.at("last_updated_timestamp").number(),
     )

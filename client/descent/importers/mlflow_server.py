@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from descent.importers.at import At
-from descent.importers.mlflow_records import Records, model_of, run_of, version_of
+from descent.importers.mlflow_records import Records, aliases_of, model_of, run_of, version_of
 from descent.importers.reading import MAX_BYTES, json_value, refused
 
 _PAGE: Final = 200
@@ -32,7 +32,7 @@ class _Server:
         self.source = f"{scheme}{slashes}{rest.rpartition('@')[2]}"
 
     def records(self) -> Records:
-        records = Records()
+        records = Records(live=True)
         for at in self._pages("POST", "experiments/search", {"max_results": _PAGE}, "experiments"):
             if (id := at.at("experiment_id").label()) and (name := at.at("name").label()):
                 records.experiments[id] = name
@@ -47,7 +47,18 @@ class _Server:
                 records.models[model.id] = model
         for at in self._pages("GET", "model-versions/search", {"max_results": _PAGE}, "model_versions"):
             records.versions.append(version_of(at))
+        self._aliases(records)
         return records
+
+    def _aliases(self, records: Records) -> None:
+        """Add the aliases, which a search for versions leaves out; an older MLflow has none."""
+        versions = {(one.name, one.version): one for one in records.versions}
+        asked = {"max_results": _PAGE}
+        for at in self._pages("GET", "registered-models/search", asked, "registered_models", optional=True):
+            for name, version in aliases_of(at):
+                found = versions.get((str(at.at("name").label()), version))
+                if found is not None and name not in found.aliases:
+                    found.aliases.append(name)
 
     def _pages(
         self, method: str, path: str, asked: dict[str, Any], field: str, *, optional: bool = False

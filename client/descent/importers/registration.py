@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from descent.client import Client
 from descent.errors import InvalidManifest, Problem, Refused
+from descent.importers.claims import claim_all
 from descent.importers.draft import UNSTATED, Draft
 from descent.manifest import Manifest, parse_manifest
 from descent.masking import Masker
@@ -36,13 +37,22 @@ class Registration:
         try:
             manifest = self._manifest(draft)
             if self.client is None:
+                claim_all(draft, None)
                 return Outcome(draft.source, draft)
             answer = self.client.register(manifest.content)
+            warnings = self.client.warnings
         except InvalidManifest as error:
             return Outcome(draft.source, draft, problems=[Problem(p.message, p.code, p.field) for p in error.problems])
         except Refused as error:
             return Outcome(draft.source, draft, problems=error.problems)
-        return Outcome(draft.source, draft, answer, warnings=self.client.warnings)
+        deployments, new, problems = claim_all(draft, self.client)
+        if deployments:
+            answer = {
+                "created": answer["created"] + new,
+                "existing": answer["existing"] + len(deployments) - new,
+                "records": [*answer["records"], *({"id": id, "ref": id, "kind": "DEPLOYMENT"} for id in deployments)],
+            }
+        return Outcome(draft.source, draft, answer, problems, warnings)
 
     def _manifest(self, draft: Draft) -> Manifest:
         """Return the manifest of a draft, with the versions that the registry does not have yet."""

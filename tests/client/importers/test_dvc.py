@@ -130,7 +130,7 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- tags
 
 
-def git(folder: Path, *words: str) -> None:
+def git(folder: Path, *words: str, date: str = "2025-01-02T03:04:05+01:00") -> None:
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
@@ -139,8 +139,8 @@ def git(folder: Path, *words: str) -> None:
         "GIT_AUTHOR_EMAIL": "a@b",
         "GIT_COMMITTER_NAME": "a",
         "GIT_COMMITTER_EMAIL": "a@b",
-        "GIT_AUTHOR_DATE": "2025-01-02T03:04:05+01:00",
-        "GIT_COMMITTER_DATE": "2025-01-02T03:04:05+01:00",
+        "GIT_AUTHOR_DATE": date,
+        "GIT_COMMITTER_DATE": date,
     }
     subprocess.run(["git", "-C", str(folder), *words], check=True, capture_output=True, env=environment)
 
@@ -153,7 +153,7 @@ def repository(tmp_path: Path) -> Path:
     git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "one")
     git(folder, "tag", "-a", "gto-risk@v1.0.0", "-m", "first")
-    git(folder, "tag", "gto-risk#prod#1")
+    git(folder, "tag", "-a", "gto-risk#prod#1", "-m", "to production")
     write(folder / "dvc.lock", LOCK.replace("0.1", "0.2"))
     git(folder, "commit", "-q", "-a", "-m", "two")
     for tag in ("gto-risk@v1.1.0", "gto-risk@v9.0.0", "gto-risk@v9.0.0!", "release-7"):
@@ -175,8 +175,14 @@ def test_tags_are_versions_with_their_history(server: ServerProcess, repository:
         assert version["createdAt"] == "2025-01-02T02:04:05Z"
         rates[name] = version["config"]["parameters"]["params.yaml"]["train.lr"]
     assert rates == {"v1.0.0": 0.1, "v1.1.0": 0.2}
-    [reason] = [r["reason"] for r in answer["imports"][0]["notPlaced"] if r["place"] == "gto-risk#prod#1"]
-    assert "--claimed-by" in reason
+    [became] = [one["became"] for one in answer["imports"][0]["placed"] if one["place"] == "gto-risk#prod#1"]
+    assert became == (
+        "claimed deployment of model:gto-risk@v1.0.0 at gto-risk in prod, since 2025-01-02T03:04:05+01:00, claimed by a"
+    )
+    with Client(server.url) as client:
+        [found] = client.serving("prod", "gto-risk", at="2025-01-03T00:00:00Z")
+        assert (found["version"]["ref"], found["meetsPolicy"]) == ("model:gto-risk@v1.0.0", False)
+        assert client.serving("prod", "gto-risk", at="2025-01-02T02:04:04Z") == []
     assert imported(server, "dvc", repository)["created"] == 0
 
 
@@ -185,10 +191,61 @@ def test_a_lock_that_differs_from_every_tag_is_imported_too(repository: Path) ->
     assert [unit.source for unit in find(str(repository), Sources())][2:] == [str(repository / "dvc.lock")]
 
 
-def test_a_tag_without_a_lock_is_named(repository: Path) -> None:
+def test_a_tag_without_a_pipeline_is_a_version_of_which_the_code_is_known(repository: Path) -> None:
     git(repository, "rm", "-q", "--cached", "dvc.lock")
     git(repository, "commit", "-q", "-m", "three")
     git(repository, "tag", "gto-risk@v2.0.0")
     result = dry("dvc", repository)
+    assert "→ model:gto-risk@v2.0.0, with its code" in result.stdout
+    assert "There is none in the commit of this tag: what it was made from is not said." in result.stdout
+
+
+def test_a_tag_of_something_that_is_no_model_is_refused(repository: Path) -> None:
+    git(repository, "tag", "table@v1.0.0")
+    result = dry("dvc", repository)
     assert result.exit_code == 1
-    assert "gto-risk@v2.0.0: There is no dvc.lock in the commit of this tag." in result.stderr
+    assert "table@v1.0.0: dvc.yaml says that this is of the type dataset, and versions are of models." in result.stderr
+
+
+def test_stages_are_claimed_where_the_mapping_says_and_end_where_they_were_taken(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    folder = project(tmp_path / "staged", design=DESIGN.replace("dvc-risk", "staged"))
+    git(folder, "init", "-q")
+
+    def tag(day: int, name: str) -> None:
+        git(folder, "tag", "-a", name, "-m", name, date=f"2025-03-0{day}T00:00:00Z")
+
+    for number in (1, 2):
+        write(folder / "dvc.lock", LOCK.replace("0.1", f"0.{number}"))
+        git(folder, "add", ".")
+        git(folder, "commit", "-q", "-m", str(number))
+        tag(number, f"staged@v{number}")
+        tag(number + 2, f"staged#prod#{number}")
+        tag(number, f"staged#dev#{number + 2}")
+    tag(5, "staged#prod!#5")
+    git(folder, "checkout", "-q", "HEAD~")
+    tag(6, "staged#prod!#6")
+    mapping = write(tmp_path / "m.yaml", "stages: {prod: {environment: production, endpoint: scoring}, dev: null}")
+    answer = imported(server, "dvc", folder, "--mapping", mapping)
+    said = [one["reason"] for found in answer["imports"] for one in found["notPlaced"]]
+    assert said.count("dev: it served nowhere, as you said.") == 2
+    with Client(server.url) as client:
+        for day, expected in ((2, []), (3, ["v1"]), (4, ["v2"]), (5, []), (6, [])):
+            found = client.serving("production", "scoring", at=f"2025-03-0{day}T00:00:00Z")
+            assert [one["version"]["ref"] for one in found] == [f"model:staged@{version}" for version in expected]
+        sequence = len(list(client.history("model:staged@v1", limit=None)))
+        assert imported(server, "dvc", folder, "--mapping", mapping)["created"] == 0
+        assert len(list(client.history("model:staged@v1", limit=None))) == sequence
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ("{prod: production}", "stages.prod: Expected a mapping"),
+        ("{prod: {endpoint: a}}", "stages.prod.environment: Expected the name of an environment, got nothing."),
+        ("{prod: {environment: a, at: b}}", 'stages.prod.at: There is no "at" here; a stage has environment and'),
+    ],
+)
+def test_wrong_stages_in_a_mapping_are_refused(stages: str, said: str, repository: Path, tmp_path: Path) -> None:
+    assert said in dry("dvc", repository, "--mapping", write(tmp_path / "m.yaml", f"stages: {stages}")).stderr

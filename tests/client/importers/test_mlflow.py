@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from descent.cli import app
+from descent.client import Client
 from tests.client.importers.imports import SHARED, dry, entity, evaluations, imported, refusal, write
-from tests.client.importers.mlflow_exports import MLMODEL, MODEL, agrees, export, exported, logged_model, run
+from tests.client.importers.mlflow_exports import MLMODEL, MODEL, agrees, export, exported, logged_model, run, version
 from tests.support.server_process import ServerProcess
 
 # ---------------------------------------------------------------- files
@@ -38,6 +39,47 @@ def test_an_export_of_mlflow_3(server: ServerProcess, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "champion" in reasons["alias"]
     assert imported(server, "mlflow", folder)["created"] == 0
+
+
+def test_stages_and_aliases_are_claimed_deployments(server: ServerProcess, tmp_path: Path) -> None:
+    def registered(**content: Any) -> Path:
+        for id in "123":
+            write(tmp_path / "out" / id / "run.json", export(run(id * 32)))
+        exported_then = {"system": {"export_time": 1696000000}, "mlflow": {"registered_model": content}}
+        return write(tmp_path / "out" / "model.json", exported_then).parent
+
+    versions = [
+        version("staged", "1", run_id="1" * 32, source="runs:/1", current_stage="Archived", aliases=[]),
+        version("staged", "2", run_id="2" * 32, source="runs:/2", last_updated_timestamp=1695990190000),
+        version(
+            "staged",
+            "3",
+            run_id="3" * 32,
+            source="runs:/3",
+            current_stage="Staging",
+            aliases=["shadow"],
+            last_updated_timestamp=1695990191000,
+        ),
+    ]
+    folder = registered(name="staged", versions=versions)
+    answer = imported(server, "mlflow", folder)
+    placed = {one["place"]: one["became"] for each in answer["imports"] for one in each["placed"]}
+    assert placed["stage Production"] == (
+        "claimed deployment of model:staged@2 at staged in production, since 2023-09-29T12:23:10.000Z, claimed by "
+        "MLflow, when the version was changed last"
+    )
+    assert "model:staged@3 at staged in staging" in placed["stage Staging"]
+    skipped = [one["reason"] for each in answer["imports"] for one in each["notPlaced"] if one["place"] == "alias"]
+    assert ["under `stages` in a --mapping file" in reason for reason in skipped] == [True, True]
+    mapping = write(tmp_path / "m.yaml", "stages: {champion: {environment: live, endpoint: scoring}, shadow: null}")
+    again = imported(server, "mlflow", folder, "--mapping", mapping)
+    assert again["created"] == 1
+    with Client(server.url) as client:
+        [found] = client.serving("live", "scoring", at="2023-09-29T23:00:00Z")
+        assert (found["version"]["ref"], found["since"]) == ("model:staged@2", "2023-09-29T15:06:40Z")
+        [found] = client.serving("production", "staged", at="2023-09-29T12:23:10Z")
+        assert found["version"]["ref"] == "model:staged@2"
+    assert imported(server, "mlflow", folder, "--mapping", mapping)["created"] == 0
 
 
 def test_a_bad_file_of_an_export_does_not_stop_the_rest(server: ServerProcess, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from descent.client import Client
 from tests.client.importers.imports import entity, imported, refusal, write
 from tests.client.importers.mlflow_exports import INPUTS, MODEL, RUN, agrees, logged_model, version
 from tests.support.server_process import ServerProcess
@@ -56,6 +57,7 @@ def database(path: Path, name: str) -> str:
             (name, 1, 1795990180000, None, "None", f"models:/{MODEL}", RUN),
             (name, 2, 1, None, "Deleted_Internal", "", ""),
         ],
+        "registered_model_aliases": [("champion", 1, name)],
     }
     for table, values in rows.items():
         marks = ", ".join("?" * len(values[0]))
@@ -73,6 +75,12 @@ def test_a_database(server: ServerProcess, tmp_path: Path) -> None:
     agrees(server, "model:stored@1")
     assert imported(server, "mlflow", address)["created"] == 0
     assert (tmp_path / "mlflow.db").read_bytes() == before
+    mapping = write(tmp_path / "m.yaml", "stages: {champion: {environment: live}}")
+    assert imported(server, "mlflow", address, "--mapping", mapping)["created"] == 1
+    with Client(server.url) as client:
+        [found] = client.serving("live", "stored")
+        assert found["version"]["ref"] == "model:stored@1"
+    assert imported(server, "mlflow", address, "--mapping", mapping)["created"] == 0
 
 
 def test_databases_that_are_refused(tmp_path: Path) -> None:
@@ -102,6 +110,7 @@ def test_a_store_in_files(server: ServerProcess, tmp_path: Path) -> None:
         model_folder / "metrics" / "accuracy": f"1795990180129 0.91 0 {RUN} loans c247459b\n",
         model_folder / "artifacts" / "input_example.json": "[]",
         store / "models" / "filed" / "meta.yaml": "{name: filed, aliases: {}}",
+        store / "models" / "filed" / "aliases" / "champion": "1",
         store / "models" / "filed" / "version-1" / "meta.yaml": (
             f"{{name: filed, version: 1, run_id: {RUN}, model_id: {MODEL}, current_stage: None}}"
         ),
@@ -112,6 +121,8 @@ def test_a_store_in_files(server: ServerProcess, tmp_path: Path) -> None:
     answer = imported(server, "mlflow", store)
     assert len(answer["imports"]) == 1
     agrees(server, "model:filed@1")
+    [reason] = [one["reason"] for one in answer["imports"][0]["notPlaced"] if one["place"] == "alias"]
+    assert reason.startswith("champion: where it served is not said")
     assert imported(server, "mlflow", store)["created"] == 0
 
 
@@ -133,7 +144,10 @@ ANSWERS: dict[str, Any] = {
         "models": [{"info": {k: v for k, v in logged_model().items() if k not in ("params", "metrics")}, "data": {
             "params": [{"key": "x", "value": "1"}], "metrics": logged_model()["metrics"]}}]
     },
-    "model-versions/search": {"model_versions": [version("served", "7")]},
+    "model-versions/search": {"model_versions": [version("served", "7", aliases=[])]},
+    "registered-models/search": {
+        "registered_models": [{"name": "served", "aliases": [{"alias": "live", "version": "7"}]}]
+    },
 }  # fmt: skip
 
 
@@ -169,11 +183,15 @@ def tracking() -> Iterator[tuple[str, dict[str, Any]]]:
         http.server_close()
 
 
-def test_a_tracking_server(server: ServerProcess, tracking: tuple[str, dict[str, Any]]) -> None:
+def test_a_tracking_server(server: ServerProcess, tracking: tuple[str, dict[str, Any]], tmp_path: Path) -> None:
     address, answers = tracking
     imported(server, "mlflow", address)
     agrees(server, "model:served@7")
     assert imported(server, "mlflow", address.replace("//", "//user:secret@"))["created"] == 0
+    mapping = write(tmp_path / "m.yaml", "stages: {live: {environment: online}}")
+    assert imported(server, "mlflow", address, "--mapping", mapping)["created"] == 1
+    with Client(server.url) as client:
+        assert client.serving("online", "served")[0]["version"]["ref"] == "model:served@7"
     del answers["logged-models/search"]  # an older MLflow
     answers["model-versions/search"] = {"model_versions": [version("older", "7", source="runs:/x")]}
     imported(server, "mlflow", address)
