@@ -1,6 +1,7 @@
 """How values, suites, slices, numbers and series are written in tables, sentences and drawings of characters."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -56,6 +57,13 @@ def people(slice: Sequence[dict[str, str]]) -> str:
 def number(value: float | None) -> str | None:
     """Write a number with four significant digits."""
     return None if value is None else f"{value:.4g}"
+
+
+def change(badness: float | None, scale: str | None) -> str | None:
+    """Write a change of badness: of a ratio, which is judged on its logarithm (LOG), as a factor, `× 1.12`."""
+    if badness is None or scale != "LOG":
+        return number(badness)
+    return f"× {number(math.exp(badness))}"
 
 
 def noun(number: int, one: str, many: str) -> str:

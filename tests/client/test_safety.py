@@ -1,6 +1,7 @@
 """`descent evaluations`, `trend`, `erosion`, `erosions` and `diff`: tables for people, JSON for programs."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -182,6 +183,27 @@ def test_many_findings_of_a_kind_are_one_sentence_and_a_table(registry: Registry
     assert "no: no error is known  0.05" in shown
 
 
+def test_changes_of_a_ratio_are_factors(registry: Registry) -> None:
+    ratio = FINDING | {"scale": "LOG", "delta": math.log(1.5)}
+    lost = ratio | {"kind": "COVERAGE_LOSS", "delta": None}
+    series = {"metric": "disparate_impact", "slice": [], "suite": SUITE, "data": None, "shownNotWorse": False,
+              "reason": "no error is known", "scale": "LOG", "detectable": math.log(1.12)}  # fmt: skip
+    linear = series | {"metric": "toxicity", "scale": "LINEAR", "detectable": 0.05}
+    unknown = series | {"metric": "demographic_parity_ratio", "detectable": None}
+    answer = {
+        "verdict": "ERODED",
+        "summary": "It got worse.",
+        "findings": [ratio] * 3 + [lost] * 3,
+        "series": [series, linear, unknown],
+    }
+    registry.on("Erosion", {"erosion": answer})
+    rows = [" ".join(line.split()) for line in run(registry, "erosion", "model:m@2").stdout.splitlines()]
+    assert sum(" × 1.5 " in row for row in rows) == 3
+    assert any(row.endswith("no: no error is known × 1.12") for row in rows)
+    assert any(row.endswith("no: no error is known 0.05") for row in rows)
+    assert any(row.endswith("no: no error is known") for row in rows)
+
+
 def test_each_derivation_is_listed_once_with_what_carries_it(registry: Registry) -> None:
     serving = {"environment": "production", "endpoint": "scoring", "version": {"ref": VERSIONS[1]}}
     group = {"from": {"ref": VERSIONS[0]}, "to": {"ref": VERSIONS[1]}, "worst": {"ref": "model:m@7"}, "registryQ": 0.01,
@@ -252,11 +274,13 @@ def test_a_diff_tells_apart_what_differs_in_settings_alone_and_gives_reasons(reg
     row: Any = DIFF["metrics"][0]  # type: ignore[index]
     rows = [row | {"suite": SUITE | {"config": {"eps": eps}}} for eps in (4, 8)]
     rows.append(row | {"suite": None, "verdict": "INCOMPARABLE", "reason": "only the base was measured"})
+    rows.append(row | {"verdict": "SAME", "shownNotWorse": True})
     registry.on("Diff", {"diff": DIFF | {"metrics": rows}})
     shown = run(registry, "diff", *VERSIONS).stdout
     assert "fairness-suite 1.3 eps=4" in shown
     assert "fairness-suite 1.3 eps=8" in shown
-    assert "INCOMPARABLE  only the base was measured" in shown
+    assert "no               INCOMPARABLE  only the base was measured" in shown
+    assert "yes              SAME" in shown
 
 
 @given(

@@ -1,5 +1,6 @@
 """Erosion and Trend as they are asked, with known answers: Pythia's published results and the example manifest."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,26 @@ async def test_contaminated_results_do_not_count_and_are_named(registry: Registr
     assert lost["kind"] == "COVERAGE_LOSS"
     assert "model:m@2" in lost["message"]
     assert lost["head"]["value"] is None
+
+
+async def test_a_change_is_said_to_be_one_of_logarithms_where_it_is(registry: Registry) -> None:
+    for name, ratio, toxicity in (("1", 0.9, 0.1), ("2", 0.5, 0.3)):
+        metrics = [
+            {"name": "disparate_impact", "value": ratio, "stderr": 0.02},
+            {"name": "toxicity_score", "value": toxicity, "stderr": 0.01},
+        ]
+        parents = [] if name == "1" else [{"ref": "model:m@1", "relation": "FINE_TUNE"}]
+        suite = {"name": "s", "version": "1"}
+        await send(
+            registry,
+            models=[{"name": "m", "version": name, "parents": parents}],
+            evaluations=[{"subject": f"model:m@{name}", "suite": suite, "metrics": metrics}],
+        )
+    fields = "metric scale"
+    text = f'{{ erosion(of: "model:m@2") {{ findings {{ {fields} delta }} series {{ {fields} detectable }} }} }}'
+    answer = await ask(registry, text)
+    scales = {"disparate_impact": "LOG", "toxicity_score": "LINEAR"}
+    for one in (*answer["findings"], *answer["series"]):
+        assert one["scale"] == scales[one["metric"]]
+    steps = {one["metric"]: one["delta"] for one in answer["findings"]}
+    assert steps == pytest.approx({"disparate_impact": math.log(0.9 / 0.5), "toxicity_score": 0.2})

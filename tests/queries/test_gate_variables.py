@@ -153,6 +153,37 @@ async def test_erosion_since_what_serves(registry: Registry) -> None:
     assert await outcome(registry, blamed, "model:m@4") == "PASSED"
 
 
+async def test_series_that_were_not_shown_to_be_no_worse_are_named(registry: Registry) -> None:
+    def measured(subject: str) -> list[dict[str, Any]]:
+        whole = evaluation(subject, "toxicity_score", 0.1, stderr=0.001)
+        return [
+            whole,
+            evaluation(
+                subject, "toxicity_score", 0.1, stderr=0.05, slice=OLD, suite={"name": "harness", "version": "1"}
+            ),
+        ]
+
+    shown = "erosion.series.all(s, s.shown_not_worse)"
+    await send(registry, **lineage(safetyProfile=OWN), evaluations=[*measured(PARENT), *measured(CHILD)])
+    found = await judged(registry, shown)
+    assert found.outcome.value == "BLOCKED"
+    assert found.saw == (
+        "erosion is STABLE, shown not to be worse than the tolerance in 1 of 2 series, "
+        "not in toxicity_score for age 65+ by harness"
+    )
+    assert (await judged(registry, 'erosion.verdict == "STABLE"')).saw == "erosion is STABLE"
+    await send(
+        registry,
+        models=[version("3", CHILD)],
+        evaluations=[evaluation("model:m@3", "toxicity_score", 0.1, stderr=0.001)],
+    )
+    of_one = "erosion.series.filter(s, s.slice.size() == 0).all(s, s.shown_not_worse)"
+    found = await judged(registry, of_one, "model:m@3")
+    assert found.saw.endswith(
+        "shown not to be worse than the tolerance in 1 of 2 series, not in toxicity_score for age 65+ by harness"
+    )
+
+
 async def test_whatever_a_rule_asks_of_a_result_is_said(registry: Registry) -> None:
     await send(registry, **lineage(safetyProfile=OWN))
     for subject, value in ((PARENT, 0.9), (CHILD, 0.8)):

@@ -52,13 +52,15 @@ def diff(
                 number(m["delta"]),
                 chance(m),
                 number(m["q"]),
+                "yes" if m.get("shownNotWorse") else "no",
                 m["verdict"],
                 m["reason"],
             )
             for m, protocol in zip(found["metrics"], _measured_by(found["metrics"]), strict=True)
         ]
         console.print_table(
-            ("metric", "slice", "measured by", "before", "after", "change", "p", "q", "verdict", ""), rows
+            ("metric", "slice", "measured by", "before", "after", "change", "p", "q", "shown not worse", "verdict", ""),
+            rows,
         )
     for name in found["unspoken"]:
         console.warn(f"No record of either version mentions {name}: check the spelling.")

@@ -7,7 +7,7 @@ import typer
 
 from descent import console
 from descent.commands.lineage import Ref
-from descent.formatting import chance, number, people, protocols, value
+from descent.formatting import chance, change, number, people, protocols, value
 from descent.options import All, First, Output, Session, Since, Url, limit_of, upper
 
 SINGLE = 2
@@ -79,7 +79,7 @@ def _print_table(findings: Sequence[dict[str, Any]]) -> None:
             finding["baseline"]["ref"],
             number(finding["baseline"]["value"]),
             number(finding["head"]["value"]),
-            number(finding["delta"]),
+            change(finding["delta"], finding.get("scale")),
             chance(finding),
             _or_e(finding, number(finding["q"])),
             _introduced(finding),
@@ -117,7 +117,7 @@ def _print_series(series: Sequence[dict[str, Any]]) -> None:
             people(one["slice"]),
             protocol,
             "yes" if one["shownNotWorse"] else f"no: {one['reason']}",
-            number(one["detectable"]),
+            change(one["detectable"], one.get("scale")),
         )
         for one, protocol in zip(series, protocols(series), strict=True)
     ]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -109,3 +110,12 @@ async def test_a_version_and_its_gate_say_what_they_count() -> None:
         assert "and 2 more metrics or groups (" in card
         gate = text_of((await visit.get("/gate/model:m@2?environment=production")).text)
         assert "more findings)" in gate
+
+
+async def test_what_would_be_seen_of_a_ratio_is_a_factor() -> None:
+    given = chain([0.9, 0.9])
+    for one in given["evaluations"]:
+        one["metrics"] = [{"name": "disparate_impact", "value": 0.9, "stderr": 0.02}]
+    async with visiting() as visit:
+        await visit.register(**given)
+        assert re.search(r"× 1\.\d", text_of((await visit.get("/record/model:m@2")).text))

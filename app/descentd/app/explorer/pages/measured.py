@@ -1,5 +1,6 @@
 """What a version was measured to be, by group, beside the version that it came from and beside what serves."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -8,7 +9,7 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.numbers import change, interval
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.table import Cell, Column, Table, repeated
-from descentd.graph.metrics import MetricDefinition, MetricDirection
+from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
 from descentd.graph.model import clock
 from descentd.graph.model.records import Brief
 from descentd.queries.difference.metric_rows import Comparability, Row, rows
@@ -202,6 +203,15 @@ def verdict_cell(asked: Asked, row: Row) -> Cell:
     return Cell(change(row.delta, error), tone=_VERDICTS[row.verdict], chip=chip)
 
 
+def _detectable(row: Row) -> str:
+    """The change that would usually have been seen: of a ratio, which is judged on its logarithm, as a factor."""
+    if row.detectable is None:
+        return ""
+    if row.metric.scale is MetricScale.LOG:
+        return f"× {math.exp(row.detectable):.3g}"
+    return f"{row.detectable:.2g}"
+
+
 def _statistics(asked: Asked, found: Sequence[Row]) -> Table:
     """How it is known: what was tested, and what would have been seen."""
     columns = [
@@ -220,7 +230,7 @@ def _statistics(asked: Asked, found: Sequence[Row]) -> Table:
             Cell(change(row.delta, None)),
             Cell("" if row.p is None else f"{row.p:.2g}"),
             Cell("" if row.q is None else f"{row.q:.2g}"),
-            Cell("" if row.detectable is None else f"{row.detectable:.2g}"),
+            Cell(_detectable(row)),
             Cell(row.reason or ""),
         )
         for row in found

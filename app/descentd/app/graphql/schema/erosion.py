@@ -9,7 +9,7 @@ from strawberry.types import Info
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.arguments import AsOf, Of
 from descentd.app.graphql.schema.disclosures import Disclosure
-from descentd.app.graphql.schema.enums import ErosionKind, ErosionVerdict
+from descentd.app.graphql.schema.enums import ErosionKind, ErosionVerdict, MetricScale
 from descentd.app.graphql.schema.evaluations import Suite, suite_of
 from descentd.app.graphql.schema.records import Record, node
 from descentd.app.graphql.schema.scalars import JSON, Ref
@@ -78,6 +78,9 @@ class SeriesSafety:
         "evaluated ancestor, or `since`."
     )
     reason: str | None = strawberry.field(description="Why it was not shown; null if it was shown.")
+    scale: MetricScale = strawberry.field(
+        description="Whether a change in badness is a difference (LINEAR) or, of a ratio, one of logarithms (LOG)."
+    )
     detectable: float | None = strawberry.field(
         description="The smallest step in badness that would usually have been detected; null if it is not known."
     )
@@ -136,6 +139,9 @@ class ErosionFinding:
         description="The version that was assessed; for a PARENT_CONFLICT the worse of the merged parents."
     )
     delta: float | None = strawberry.field(description="The change in badness: above 0 is worse.")
+    scale: MetricScale = strawberry.field(
+        description="Whether a change in badness is a difference (LINEAR) or, of a ratio, one of logarithms (LOG)."
+    )
     z: float | None = strawberry.field(
         description="The standardised change; above 0 is worse; null if no standard error is known."
     )
@@ -259,6 +265,7 @@ def _series(found: report.Erosion) -> list[SeriesSafety]:
             data=_on(one.series.protocol, found.called.data, found.upto),
             shown_not_worse=one.shown,
             reason=one.reason,
+            scale=one.series.metric.scale,
             detectable=changes.get(one.series),
         )
         for one in found.assessment.not_worse
@@ -277,6 +284,7 @@ def finding(report_: report.FindingReport, data: Mapping[str, Brief], at: int) -
         baseline=of_version(report_.baseline, found.baseline_result, metric),
         head=of_version(report_.head, found.head_result, metric),
         delta=found.delta,
+        scale=metric.scale,
         z=found.z,
         p=found.p,
         q=found.q,

@@ -110,10 +110,21 @@ _RESULT: Final[Mapping[str, Callable[[Any, _Asked], str]]] = {
 
 def _erosion(erosion: Mapping[str, Any], asked: _Asked) -> str:
     whole = f"erosion is {_assessed(erosion)}"
+    if "shown_not_worse" in asked.fields:
+        whole = f"{whole}, {_shown(erosion['series'])}"
     if "since_serving" not in asked.fields:
         return whole
     since = erosion["since_serving"]
     return f"{whole}, since what serves {_assessed(since)}" if since else f"{whole}, and no other version serves there"
+
+
+def _shown(series: Sequence[Mapping[str, Any]]) -> str:
+    """In how many series it was shown that a version is not worse, and in which it was not."""
+    lacking = [
+        f"{one['metric']}{of_slice(one['slice'])} by {one['suite']}" for one in series if not one["shown_not_worse"]
+    ]
+    shown = f"shown not to be worse than the tolerance in {len(series) - len(lacking)} of {len(series)} series"
+    return f"{shown}, not in {shortened(lacking)}" if lacking else shown
 
 
 def _assessed(assessment: Mapping[str, Any]) -> str:
