@@ -186,7 +186,7 @@ def test_many_findings_of_a_kind_are_one_sentence_and_a_table(registry: Registry
 def test_changes_of_a_ratio_are_factors(registry: Registry) -> None:
     ratio = FINDING | {"scale": "LOG", "delta": math.log(1.5)}
     lost = ratio | {"kind": "COVERAGE_LOSS", "delta": None}
-    series: dict[str, Any] = {"metric": "disparate_impact", "slice": [], "suite": SUITE, "data": None, "shownNotWorse": False,
+    series: Any = {"metric": "disparate_impact", "slice": [], "suite": SUITE, "data": None, "shownNotWorse": False,
               "reason": "no error is known", "scale": "LOG", "detectable": math.log(1.12)}  # fmt: skip
     linear = series | {"metric": "toxicity", "scale": "LINEAR", "detectable": 0.05}
     unknown = series | {"metric": "demographic_parity_ratio", "detectable": None}
