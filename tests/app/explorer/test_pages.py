@@ -64,7 +64,7 @@ async def test_a_version_is_a_card(bank: Visit) -> None:
         "fine-tuned from bank/scorer 1.1",
         "Must not Decline an application without a person looking at it. Score anybody under 18.",
         "▼ Safety got worse",
-        "It came in between bank/scorer 1.1 and bank/scorer 2.0 .",
+        "It came in between 1.1 and 2.0 .",
         "◷ Not decided",
         "Serves nowhere.",
         "age group 65+",
@@ -99,7 +99,7 @@ async def test_the_first_page_of_an_empty_registry_says_how_to_begin(registry: V
     assert (
         "0 model versions, 0 datasets, 0 evaluations. Register a first model by descent register manifest.yaml" in page
     )
-    assert "Nothing got worse that chance does not explain." in page
+    assert "Nothing was evaluated yet." in page
     await registry.register(models=[{"name": "alone", "version": "1", "config": {"depth": 1}}])
     assert "Register a first model" not in text_of((await registry.get("/")).text)
 

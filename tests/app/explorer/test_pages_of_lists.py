@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from descentd.graph.inputs.acts import IncidentInput
+from descentd.queries.production.record_incident import report
 from tests.app.explorer.visiting import Visit, text_of, visiting
 from tests.queries.governed import digest
 
@@ -49,6 +51,60 @@ async def test_long_lists_go_on_and_lead_back(registry: Visit) -> None:
         assert len(set(seen)) == 120
     wrong = await registry.get("/record/dataset:web@1%23train?after=-1")
     assert wrong.status_code == 400
+
+
+async def test_lists_are_filtered_and_say_where_nothing_is_left(bank: Visit) -> None:
+    model = {"name": "other", "version": "1", "config": {"a": 1}}
+    await bank.register(models=[model], safetyProfiles=[])
+    for path, shown, hidden in (
+        ("/drift?kind=MISSING_PROFILE", "other 1", "bank/scorer 1.0"),
+        ("/drift?name=other", "other 1", "bank/scorer 1.1"),
+        ("/search?q=scorer&kind=INCIDENT", "Nothing was found", "Model version bank"),
+        ("/search?q=scorer&kind=MODEL_VERSION", "bank/scorer 2.0", "Safety profile "),
+    ):
+        main = text_of((await bank.get(path)).text.partition("<tbody>")[2] or (await bank.get(path)).text)
+        assert shown in main
+        assert hidden not in main
+    for path in (
+        "/serving?name=nobody",
+        "/serving?environment=nowhere",
+        "/incidents?severity=LOW",
+        "/drift?name=nobody",
+        "/erosions?name=nobody",
+    ):
+        assert "Nothing is like that" in text_of((await bank.get(path)).text)
+    for path in ("/drift?kind=OLD", "/search?q=scorer&kind=OLD", "/erosions?kind=OLD"):
+        refused = await bank.get(path)
+        assert refused.status_code == 400
+        assert "There is no kind &#39;OLD&#39;" in refused.text
+
+
+async def test_incidents_go_on_and_are_filtered(registry: Visit) -> None:
+    for number in range(60):
+        severity = "HIGH" if number % 2 else "LOW"
+        alert = {
+            "title": f"alert {number:02}",
+            "severity": severity,
+            "environment": f"env{number % 3}",
+            "endpoint": "e",
+        }
+        await report(registry.registry, IncidentInput.read({**alert, "externalId": str(number)}), "otto")
+
+    async def listed(path: str) -> list[str]:
+        rows = csv.reader(io.StringIO((await registry.get(f"{path}format=csv")).text))
+        return [row[0] for row in rows][1:]
+
+    every = [f"alert {number:02}" for number in reversed(range(60))]
+    assert await listed("/incidents?") == every
+    assert await listed("/incidents?severity=HIGH&") == [one for one in every if int(one[-2:]) % 2]
+    assert await listed("/incidents?environment=env1&") == [one for one in every if int(one[-2:]) % 3 == 1]
+    first = (await registry.get("/incidents")).text
+    assert "50 of 60" in first
+    [more] = re.findall(r'<a href="([^"]+)">More</a>', first)
+    second = (await registry.get(more)).text
+    assert [text for text in every if text in first] == every[:50]
+    assert [text for text in every if text in second] == every[50:]
+    assert "From the beginning" in second
 
 
 async def test_evaluations_that_differ_by_settings_differ_in_the_history(registry: Visit) -> None:

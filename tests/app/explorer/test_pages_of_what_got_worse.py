@@ -80,8 +80,8 @@ async def test_spans_of_one_phenomenon_share_a_row() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ((0.640, 0.627, 0.609), "by one of these derivations; the results cannot tell which: m 1 → m 2 ; m 2 → m 3 ."),
-        ([0.7 - 0.02 * step for step in range(10)], "It came gradually from m 1 to m 10 , or in several steps"),
+        ((0.640, 0.627, 0.609), "by one of these derivations; the results cannot tell which: 1 → 2 ; 2 → 3 ."),
+        ([0.7 - 0.02 * step for step in range(10)], "It came gradually from 1 to 10 , or in several steps"),
     ],
 )
 async def test_it_names_no_single_derivation_that_the_results_cannot_name(

@@ -101,6 +101,19 @@ def test_sentences_lead_to_what_they_name() -> None:
     )
 
 
+def test_on_the_page_of_a_version_others_of_its_model_are_called_by_their_numbers() -> None:
+    asked = Asked.__new__(Asked)
+    object.__setattr__(asked, "query", {})
+    said = asked.sentence(
+        "from model:a/m@1.0 to model:a/m@1.1, beside model:b/m@2 and dataset:d@1#p", (), "model:a/m@1.1"
+    )
+    assert said == (
+        'from <a href="/record/model:a/m@1.0" aria-label="a/m 1.0">1.0</a> '
+        'to <a href="/record/model:a/m@1.1" aria-label="a/m 1.1">1.1</a>, '
+        'beside <a href="/record/model:b/m@2">b/m 2</a> and <a href="/record/dataset:d@1%23p">d 1, p</a>'
+    )
+
+
 def test_every_template_can_be_read() -> None:
     rendering = Rendering(Words.of(), StaticFiles())
     assert len(rendering.templates()) > len(PAGES)

@@ -1,5 +1,7 @@
 """What records are called: `credit-risk 4.2` for a version, `review 5d02…91ce` for what has no label."""
 
+from markupsafe import Markup
+
 from descentd.graph.model.records import Brief
 from descentd.queries.prose import kind_name
 
@@ -20,6 +22,20 @@ def called_ref(ref: str) -> str:
     name, _, version = rest.partition("@")
     version, _, part = version.partition("#")
     return f"{name} {version}, {part}" if part else f"{name} {version}".rstrip()
+
+
+def called_beside(ref: str, of: str) -> str:
+    """What a version is called on the page of another: by its number alone where both are of one model."""
+    name, _, number = ref.rpartition("@")
+    return number if name and name == of.rpartition("@")[0] else called_ref(ref)
+
+
+def linked(to: str, ref: str, of: str = "") -> Markup:
+    """A link to a record; where it shows a number alone, screen readers hear the whole name, since they list links."""
+    shown, whole = called_beside(ref, of), called_ref(ref)
+    if shown == whole:
+        return Markup('<a href="{}">{}</a>').format(to, shown)
+    return Markup('<a href="{}" aria-label="{}">{}</a>').format(to, whole, shown)
 
 
 def short(id: str) -> str:

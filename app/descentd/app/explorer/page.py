@@ -3,7 +3,8 @@
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -11,13 +12,18 @@ from starlette.responses import Response
 
 from descentd.app.auth.authentication import Principal
 from descentd.app.explorer.address import address
-from descentd.app.explorer.called import called_ref
+from descentd.app.explorer.called import called_ref, linked
 from descentd.app.explorer.table import Table
 from descentd.app.explorer.words import Words
 from descentd.graph.model import clock
-from descentd.graph.model.errors import DescentError
+from descentd.graph.model.errors import DescentError, InvalidInput
 from descentd.queries.pages import MOST
 from descentd.queries.registry import Registry
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+
+_DIGITS: Final = 9
 
 _REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().:]"
 """A ref within a sentence, without spaces in its names and without the full stop or colon that follows it."""
@@ -37,6 +43,16 @@ class Sent:
     act: str
     fields: Mapping[str, str]
     problem: DescentError
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """Some items of a list of `total`; `more` is the address of the next ones, `back` that of the first."""
+
+    items: Sequence[T]
+    total: int
+    more: str | None
+    back: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,11 @@ class Asked:
         """Whether the moment that is asked for has been: of one to come, now is shown."""
         return self.moment is not None and self.moment <= clock.now()
 
+    @property
+    def filtered(self) -> bool:
+        """Whether a list is narrowed by something that is asked for."""
+        return bool(self.query.keys() & {"name", "environment", "kind", "category", "severity"})
+
     def most(self, shown: int) -> int:
         """How many rows of a list are asked for: those that a page shows, and for CSV as many as there may be."""
         return MOST if self.query.get("format") == "csv" else shown
@@ -71,16 +92,16 @@ class Asked:
         """The address of another page as of the same moment."""
         return address(view, ref, **query, asOf=self.query.get("asOf") or None)
 
-    def sentence(self, text: str, refs: Collection[str] = ()) -> Markup:
+    def sentence(self, text: str, refs: Collection[str] = (), of: str = "") -> Markup:
         """A sentence of ours in which refs lead to their records, under their names.
 
-        refs: those that may be in it, where a name with spaces could be; others are recognised by their form.
+        refs: those that may be in it, where a name with spaces could be; others are recognised by their form. of: the
+        version whose page it is on, beside which others of its model are called by their numbers.
         """
         named = sorted((ref for ref in refs if ref in text), key=len, reverse=True)
         known = "|".join([*map(re.escape, named), _REF])
-        link = Markup('<a href="{}">{}</a>')
         return Markup("").join(
-            link.format(self.to("record", part), called_ref(part)) if place % 2 else part
+            linked(self.to("record", part), part, of) if place % 2 else part
             for place, part in enumerate(re.split(f"({known})", text))
         )
 
@@ -115,14 +136,37 @@ class Asked:
         """A sentence of ours with what records are called in place of refs, where it cannot lead to them."""
         return re.sub(_REF, lambda found: called_ref(found[0]), text)
 
-    def back(self) -> str | None:
+    def back(self, name: str = "after") -> str | None:
         """The address of the first rows of a list of which later ones are shown."""
-        return self.again(after=None) if "after" in self.query else None
+        return self.again(**{name: None}) if name in self.query else None
+
+    def part(self, items: Sequence[T], shown: int, name: str = "after") -> Part[T]:
+        """The items of a list that are asked for: as many as a page shows, after as many as the query says by `name`.
+
+        Raises InvalidInput where it says no number.
+        """
+        given = self.query.get(name, "0")
+        if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
+            raise InvalidInput(f"Expected in {name} how many rows to leave out, such as 50: open the page again.", name)
+        begin = int(given)
+        end = begin + self.most(shown)
+        more = self.again(**{name: str(end)}) if end < len(items) else None
+        return Part(items[begin:end], len(items), more, self.back(name))
 
     def again(self, **query: str | None) -> str:
         """The address of this page with another query; what is None is left out of it."""
         given = {name: value for name, value in {**self.query, **query}.items() if value is not None}
         return f"{self.path}?{urlencode(given)}" if given else self.path
+
+
+def chosen(kinds: type[E], given: str | None, field: str) -> E | None:
+    """The one of an enumeration that a filter names, None where it names none; raises InvalidInput for any other."""
+    if given is None:
+        return None
+    try:
+        return kinds(given)
+    except ValueError:
+        raise InvalidInput(f"There is no {field} {given[:80]!r}: choose one of the list.", field) from None
 
 
 @dataclass(frozen=True, slots=True)

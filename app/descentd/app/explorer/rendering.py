@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from descentd.app.explorer.address import address
-from descentd.app.explorer.called import called, called_ref, short
+from descentd.app.explorer.called import called, called_ref, linked, short
 from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.words import Words
 
@@ -49,6 +49,7 @@ class Rendering:
         self.environment.globals |= {
             "t": words,
             "address": address,
+            "linked": linked,
             "static": static.address,
             "language": words["language"],
         }

@@ -9,6 +9,7 @@ from descentd.queries.difference.metric_rows import Comparability, Row
 from descentd.queries.erosion.messages import amount
 from descentd.queries.evaluation.labels import Labels, number
 from descentd.queries.evaluation.series import SeriesKey
+from descentd.queries.lineage.builds import Change
 from descentd.queries.prose import apart, counted, shortened
 from descentd.queries.statistics.comparison import Result
 
@@ -23,34 +24,39 @@ def summary(found: Diff) -> str:
     return " ".join(sentences(found))
 
 
-def sentences(found: Diff) -> list[str]:
-    """The sentences of the summary: what changed, what was measured and cannot be compared, trained on, and done."""
+def sentences(
+    found: Diff, changed: Callable[[Change], str] = lambda change: change.field, *, chances: bool = True
+) -> list[str]:
+    """The sentences of the summary: what changed, what was measured and cannot be compared, trained on, and done.
+
+    changed: how what differs is called; chances: whether p and q stand beside what was measured.
+    """
     if found.relation is VersionRelation.SAME:
         return [f"{found.base} and {found.head} are the same version."]
-    return [_changed(found), *_measured(found), *_trained(found), _done(found)]
+    return [_changed(found, changed), *_measured(found, chances=chances), *_trained(found), _done(found)]
 
 
-def _changed(found: Diff) -> str:
+def _changed(found: Diff, called: Callable[[Change], str]) -> str:
     how = {
         VersionRelation.HEAD_DESCENDS: f"{found.head} descends from {found.base}",
         VersionRelation.BASE_DESCENDS: f"{found.base} descends from {found.head}",
         VersionRelation.SIBLINGS: f"{found.head} and {found.base} share an ancestor",
     }.get(found.relation, f"{found.head} and {found.base} have no version in common")
-    fields = list(dict.fromkeys(change.field for change in found.changes))
+    fields = list(dict.fromkeys(map(called, found.changes)))
     differ = f"they differ in {_listed(fields, str)}" if fields else "nothing else that is recorded differs"
     return f"{how}; {differ}."
 
 
-def _measured(found: Diff) -> Iterator[str]:
+def _measured(found: Diff, *, chances: bool) -> Iterator[str]:
     whom = f" for {', '.join(found.attributes)}" if found.attributes else ""
     labels = found.called.labels([one for row in found.metrics for one in (row.before, row.after) if one is not None])
     parts = []
     for verdict, word in ((Comparability.WORSE, "worse"), (Comparability.BETTER, "better")):
         if rows := [row for row in found.metrics if row.verdict is verdict]:
             gravest = sorted(rows, key=lambda row: row.gravity)
-            parts.append(f"{word} {_listed(gravest, lambda row: _moved(row, labels))}")
+            parts.append(f"{word} {_listed(gravest, lambda row: _moved(row, labels, chances=chances))}")
     if same := [row for row in found.metrics if row.verdict is Comparability.SAME]:
-        parts.append(f"{len(same)} the same within tolerance and error{_unsure(same, labels)}")
+        parts.append(f"{len(same)} the same within tolerance and error{_unsure(same, labels, chances=chances)}")
     if parts:
         tested = sum(row.p is not None for row in found.metrics)
         asked = f"{counted(tested, 'row')} {'was' if tested == 1 else 'were'} tested"
@@ -62,7 +68,7 @@ def _measured(found: Diff) -> Iterator[str]:
         yield f"Neither better nor worse can be said of {_listed(gravest, lambda row: _unclear(row, labels))}."
 
 
-def _unsure(same: Sequence[Row], labels: Labels) -> str:
+def _unsure(same: Sequence[Row], labels: Labels, *, chances: bool) -> str:
     """The worst change that exceeds the tolerance without being significant, and the change that would be detected."""
     unsure = sorted((row for row in same if row.reason is not None), key=lambda row: row.gravity)
     if not unsure:
@@ -74,10 +80,12 @@ def _unsure(same: Sequence[Row], labels: Labels) -> str:
         if row.detectable is None
         else f", where less than {amount(row.metric, row.detectable)} would usually not be seen"
     )
-    return f", but beyond the tolerance {_moved(row, labels)}{least}{more}"
+    return f", but beyond the tolerance {_moved(row, labels, chances=chances)}{least}{more}"
 
 
-def _moved(row: Row, labels: Labels) -> str:
+def _moved(row: Row, labels: Labels, *, chances: bool) -> str:
+    if not chances:
+        return f"{_metric(row, labels)} ({_values(row)})"
     chance = "" if row.p is None else f", p {row.p:.2g}" if row.p else ", p below 1e-300"
     rate = "" if row.q is None or row.q == row.p else f", q {row.q:.2g}"
     return f"{_metric(row, labels)} ({_values(row)}{chance}{rate})"

@@ -10,7 +10,7 @@ from descentd.graph.model.kinds import DATA, VERSION, Kind
 from descentd.graph.model.names import digest, name, nfc
 from descentd.graph.model.reach import Direction, Sequences
 from descentd.graph.model.records import Brief
-from descentd.queries.governance.drift import MISSING, Drift, documented_versions, drift
+from descentd.queries.governance.drift import MISSING, Drift, DriftKind, documented_versions, drift
 from descentd.queries.governance.verdicts import VerdictStatus, in_status
 from descentd.queries.pages import Listed, page
 from descentd.queries.production.deployments import versions_serving
@@ -132,20 +132,34 @@ class DriftPage:
 
 
 async def documentation_drift(
-    registry: Registry, wanted: VersionFilter | None, first: int | None, after: str | None, as_of: str | None = None
+    registry: Registry,
+    wanted: VersionFilter | None,
+    first: int | None,
+    after: str | None,
+    as_of: str | None = None,
+    kind: DriftKind | None = None,
 ) -> DriftPage:
-    """The versions that a filter lets through and whose documentation has drifted; raises NotFound, InvalidInput."""
-    asked = page(first, after, await registry.sequence(as_of), ["drift", wanted, as_of])
+    """The versions that a filter lets through and whose documentation has drifted, in one way where `kind` names it.
+
+    Raises NotFound and InvalidInput.
+    """
+    bound = ["drift", wanted, as_of, *([kind] if kind else [])]
+    asked = page(first, after, await registry.sequence(as_of), bound)
     versions = await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))
     written = await documented_versions(registry, asked.upto)
     documented = np.intersect1d(versions, written, assume_unique=True).tolist()
     found: dict[int, Sequence[Drift]] = {}
     for i in range(0, len(documented), _CHUNK):
         drifts = await drift(registry, documented[i : i + _CHUNK], asked.upto)
-        found |= {version: findings for version, findings in drifts.items() if findings}
-    missing = np.setdiff1d(versions, written, assume_unique=True)
+        found |= {version: findings for version, findings in drifts.items() if _drifted(findings, kind)}
+    missing = np.setdiff1d(versions, written, assume_unique=True) if _drifted((MISSING,), kind) else versions[:0]
     drifted = np.union1d(missing, np.array(list(found), dtype=np.int64))
     rest = drifted[np.searchsorted(drifted, asked.after[0], "right") :] if asked.after else drifted
     briefs = await registry.store.briefs(rest[: asked.first].tolist())
     items = [Drifted(brief, found.get(brief.sequence, (MISSING,)), asked.cursor(brief.sequence)) for brief in briefs]
     return DriftPage(items, len(drifted), len(rest) > asked.first, asked.upto)
+
+
+def _drifted(findings: Sequence[Drift], kind: DriftKind | None) -> bool:
+    """Whether there is a finding, of one kind where that is named."""
+    return any(kind in (None, one.kind) for one in findings)

@@ -1,6 +1,7 @@
 """`/diff/BASE?head=`: two versions side by side, the summary first, groups before everything else."""
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,8 +13,12 @@ from descentd.graph.model.names import DIGEST
 from descentd.queries.difference.diff import Diff, diff
 from descentd.queries.difference.diff_summary import sentences
 from descentd.queries.difference.metric_rows import Row
+from descentd.queries.lineage.builds import Change, ChangeArea
 
 _LONGEST: Final = 300
+_PART: Final = re.compile(r"([^.\[]*)(?:\[(\d+)\])?\.?(.*)", re.DOTALL)
+"""A dotted field: the name of its first part, the number in a list, and the rest."""
+_OF_RECORDS: Final = (ChangeArea.PARENT, ChangeArea.DATA)
 
 
 async def _show(asked: Asked) -> View:
@@ -28,8 +33,9 @@ async def _show(asked: Asked) -> View:
         "base": base,
         "head": found.head,
         "diff": found,
-        "summary": sentences(found),
+        "summary": sentences(found, lambda one: str(asked.words(f"differ.{one.area}")), chances=False),
         "refs": {found.base, found.head},
+        "uncounted": [one for one in found.populations if one.base is None and one.head is None],
     }
     title = asked.words("diff.title", base=called_ref(found.base), head=called_ref(found.head))
     return View(title, values, tables)
@@ -81,7 +87,12 @@ def _populations(asked: Asked, found: Diff) -> Table:
         Column("before", number=True, heading=called_ref(found.base)),
         Column("now", number=True, heading=called_ref(found.head)),
     ]
-    rows = [(Cell(one.attribute), Cell(one.value), share(one.base), share(one.head)) for one in found.populations]
+    every = asked.query.get("format") == "csv"
+    rows = [
+        (Cell(one.attribute), Cell(one.value), share(one.base), share(one.head))
+        for one in found.populations
+        if every or (one.base, one.head) != (None, None)
+    ]
     return Table("populations", columns, rows)
 
 
@@ -93,23 +104,70 @@ def _changes(asked: Asked, found: Diff) -> Table:
         Column("before", heading=called_ref(found.base)),
         Column("now", heading=called_ref(found.head)),
     ]
+    if asked.query.get("format") == "csv":
+        rows = [
+            (Cell(area), Cell(one.field), Cell(_written(one.before)), Cell(_written(one.after)))
+            for one, area in zip(found.changes, areas, strict=True)
+        ]
+        return Table("changes", columns, rows)
     rows = [
-        (Cell(area, repeated=again), Cell(one.field), Cell(_json(asked, one.before)), Cell(_json(asked, one.after)))
+        (
+            Cell(area, repeated=again),
+            Cell(_field(asked, one), note=str(asked.words("diff.disclosed")) if one.disclosed else ""),
+            _side(asked, one, one.before, one.after),
+            _side(asked, one, one.after, one.before),
+        )
         for one, area, again in zip(found.changes, areas, repeated(areas), strict=True)
     ]
     return Table("changes", columns, rows)
 
 
-def _json(asked: Asked, value: Any) -> str:
-    """A value as it is shown: on the page the ends of a digest and the beginning of what is long, in CSV all of it."""
+def _field(asked: Asked, change: Change) -> str:
+    """What differs, in words: `Known biases 2, description` for `safetyProfile.knownBiases[1].description`."""
+    t = asked.words
+    if change.area is ChangeArea.ARTIFACT:
+        return change.field.removeprefix("artifacts[").removesuffix("].digest")
+    if change.area in _OF_RECORDS:
+        field, _, ref = change.field.removesuffix("]").partition("[")
+        return f"{t(f'fact.{field}')}: {called_ref(ref)}" if ref else str(t(f"fact.{field}"))
+    _, _, part = change.field.partition(".")
+    if not part:
+        return str(t(f"area.{change.area}"))
+    if change.area is ChangeArea.CONFIG:
+        return part
+    name, number, rest = _PART.fullmatch(part).groups()  # type: ignore[union-attr]
+    words = str(t(f"fact.{name}")) if f"fact.{name}" in t else name
+    return words + (f" {int(number) + 1}" if number else "") + (f", {rest}" if rest else "")
+
+
+def _side(asked: Asked, change: Change, value: Any, other: Any) -> Cell:
+    """A value on one side: a record under its name, of a list what the other side has not, the beginning of a text."""
+    if value is None:
+        return Cell("–", tone="soft")
+    if change.area in _OF_RECORDS:
+        if "[" in change.field:
+            return Cell(", ".join(_role(asked, one) for one in str(value).split(", ")))
+        return Cell(called_ref(value), asked.to("record", value))
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        shown = [one for one in value if not isinstance(other, list) or one not in other]
+        same = len(value) - len(shown)
+        note = str(asked.words("diff.same_items", n=same)) if same else ""
+        return Cell("\n".join(f"• {one}" for one in shown), note=note)
+    if isinstance(value, str) and DIGEST.fullmatch(value):
+        return Cell(short(value))
+    text = _written(value)
+    return Cell(text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …")
+
+
+def _role(asked: Asked, name: str) -> str:
+    key = f"lineage.relation.{name}"
+    return str(asked.words(key)) if key in asked.words else name
+
+
+def _written(value: Any) -> str:
     if value is None:
         return "–"
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    if asked.query.get("format") == "csv":
-        return text
-    if DIGEST.fullmatch(text):
-        return short(text)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} …"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 PAGE = Page("diff", "/diff/{ref:path}", _show)

@@ -3,8 +3,10 @@
 from typing import Final
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, View, chosen
 from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.model.kinds import Kind
+from descentd.queries.governance.drift import DriftKind
 from descentd.queries.lineage.versions import VersionFilter, documentation_drift
 
 _SHOWN: Final = 50
@@ -12,7 +14,11 @@ _SHOWN: Final = 50
 
 async def _show(asked: Asked) -> View:
     wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=asked.query.get("environment"))
-    found = await documentation_drift(asked.registry, wanted, asked.most(_SHOWN), asked.query.get("after"), asked.as_of)
+    versions = await asked.registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
+    kind = chosen(DriftKind, asked.query.get("kind"), "kind")
+    found = await documentation_drift(
+        asked.registry, wanted, asked.most(_SHOWN), asked.query.get("after"), asked.as_of, kind
+    )
     rows = [
         (
             Cell(called(one.version), asked.to("record", one.version.ref)),
@@ -23,7 +29,11 @@ async def _show(asked: Asked) -> View:
     ]
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("version", "missing", "why")]
-    return View(asked.words("drift.title"), {}, [Table("drift", columns, rows, found.total, more, asked.back())])
+    return View(
+        asked.words("drift.title"),
+        {"kinds": list(DriftKind), "kind": kind, "any": bool(len(versions))},
+        [Table("drift", columns, rows, found.total, more, asked.back())],
+    )
 
 
 PAGE = Page("drift", "/drift", _show)

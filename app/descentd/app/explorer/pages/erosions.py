@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, View, chosen
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.metrics import MetricCategory
-from descentd.graph.model.errors import InvalidInput, Unavailable
+from descentd.graph.model.errors import Unavailable
+from descentd.graph.model.kinds import Kind
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_report import ErosionFilter, ErosionGroup, erosion_groups
 
@@ -19,15 +19,13 @@ _PATIENCE: Final = 10.0
 _AGAIN: Final = 10
 """Seconds after which it is loaded again."""
 
-E = TypeVar("E", bound=StrEnum)
-
 
 async def _show(asked: Asked) -> View:
     query = asked.query
+    category = chosen(MetricCategory, query.get("category"), "category")
+    kind = chosen(ErosionKind, query.get("kind"), "kind")
     wanted = ErosionFilter(
-        name_prefix=query.get("name"),
-        category=_chosen(MetricCategory, query.get("category"), "category"),
-        kinds=_chosen(ErosionKind, query.get("kind"), "kind"),
+        name_prefix=query.get("name"), category=(category,) if category else None, kinds=(kind,) if kind else None
     )
     values = {"categories": list(MetricCategory), "kinds": list(ErosionKind)}
     try:
@@ -36,6 +34,7 @@ async def _show(asked: Asked) -> View:
     except (TimeoutError, Unavailable):
         working = {**values, "total": None, "again": _AGAIN}
         return View(asked.words("erosions.title"), working, [Table("erosions", ())])
+    evaluations = await asked.registry.walk.everything(asked.upto, Kind.EVALUATION)
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
     if query.get("format") == "csv":
@@ -43,7 +42,7 @@ async def _show(asked: Asked) -> View:
     else:
         rows = [_row(asked, groups) for groups in phenomena(found.items)]
     table = Table("erosions", columns, rows, None, more, asked.back())
-    return View(asked.words("erosions.title"), {**values, "total": found.total}, [table])
+    return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(len(evaluations))}, [table])
 
 
 def phenomena(found: Sequence[ErosionGroup]) -> list[list[ErosionGroup]]:
@@ -98,16 +97,6 @@ def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
         Cell(called(group.worst), asked.to("record", group.worst.ref)),
         Cell(f"{len(frozenset[int]().union(*(one.versions for one in groups))):,}"),
     )
-
-
-def _chosen(kinds: type[E], given: str | None, field: str) -> tuple[E, ...] | None:
-    """The one of an enumeration that a filter names; raises InvalidInput for any other."""
-    if given is None:
-        return None
-    try:
-        return (kinds(given),)
-    except ValueError:
-        raise InvalidInput(f"There is no {field} {given[:80]!r}: choose one of the list.", field) from None
 
 
 PAGE = Page("erosions", "/erosions", _show, as_of=False)

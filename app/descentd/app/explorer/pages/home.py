@@ -9,7 +9,7 @@ import numpy as np
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.erosions import phenomena
-from descentd.app.explorer.pages.incidents import incidents_table
+from descentd.app.explorer.pages.incidents import open_incidents_table
 from descentd.app.explorer.pages.reviews import waiting_table
 from descentd.app.explorer.pages.serving import now_of, serving_table
 from descentd.app.explorer.table import Cell, Column, Table
@@ -41,12 +41,11 @@ async def _show(asked: Asked) -> View:
     places = there[: asked.most(_PLACES)]
     found = await waiting(registry, asked.principal.person, asked.upto)
     mine = [one for one in found if one.mine]
+    waits = mine[: asked.most(_WAITING)]
     tables = [
         await serving_table(asked, places, len(there), asked.to("serving") if len(there) > len(places) else None),
-        await incidents_table(
-            asked, asked.most(_INCIDENTS), every=False, looked_through=_NEWEST, more=asked.to("incidents")
-        ),
-        waiting_table(asked, "mine", mine[: asked.most(_WAITING)], len(mine), asked.to("reviews")),
+        await open_incidents_table(asked, asked.most(_INCIDENTS), _NEWEST, asked.to("incidents")),
+        waiting_table(asked, "mine", waits, len(mine), asked.to("reviews") if len(mine) > len(waits) else None),
         await _probes_due(asked),
         await _undocumented(asked, there),
     ]

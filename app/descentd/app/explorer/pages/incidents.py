@@ -1,42 +1,58 @@
 """`/incidents`: what went wrong in production, open or all, the newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.inputs.evaluations import Severity
 from descentd.queries.production.incidents import resolutions
 
 _SHOWN: Final = 50
 _LOOKED_THROUGH: Final = 2_000
-"""The newest incidents among which those that are open are looked for."""
+"""The newest incidents, among which those that are asked for are looked for."""
 _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "soft"}
 
 
 async def _show(asked: Asked) -> View:
     every = asked.query.get("status") == "all"
-    table = await incidents_table(asked, asked.most(_SHOWN), every=every, looked_through=_LOOKED_THROUGH)
-    return View(asked.words("incidents.title"), {"every": every}, [table])
+    wanted = {name: value for name in ("environment", "severity") if (value := asked.query.get(name))}
+    found, over = await _found(asked, _LOOKED_THROUGH, every=every)
+    entries = await asked.registry.store.entries(found) if found else []
+    environments = sorted({one.record.content["environment"] for one in entries if "environment" in one.record.content})
+    chosen = [
+        entry.sequence
+        for entry in entries
+        if all(entry.record.content.get(name) == value for name, value in wanted.items())
+    ]
+    part = asked.part(chosen, _SHOWN)
+    rows = await _rows(asked, part.items, over)
+    values = {"every": every, "environments": environments, "severities": list(Severity)}
+    return View(asked.words("incidents.title"), values, [_table(rows, part.total, part.more, part.back)])
 
 
-async def incidents_table(
-    asked: Asked, most: int, *, every: bool, looked_through: int, more: str | None = None
-) -> Table:
-    """Incidents, the newest first: `every` one, or those that are open among the newest `looked_through`."""
-    registry = asked.registry
-    opened = await registry.store.find_by_prefix("incident:opened")
-    known = opened[opened <= asked.upto]
-    newest = known[-looked_through:].tolist()[::-1]
-    over = await resolutions(registry, newest, asked.upto) if newest else {}
-    chosen = [sequence for sequence in newest if every or sequence not in over]
-    rows = await _rows(asked, chosen[:most], over.keys())
+async def open_incidents_table(asked: Asked, most: int, looked_through: int, more: str) -> Table:
+    """Incidents that are open among the newest `looked_through`, the newest first; `more` is where all of them are."""
+    found, over = await _found(asked, looked_through, every=False)
+    rows = await _rows(asked, found[:most], over)
+    return _table(rows, len(found), more if len(found) > len(rows) else None)
+
+
+async def _found(asked: Asked, looked_through: int, *, every: bool) -> tuple[list[int], Collection[int]]:
+    """The newest incidents, the newest first, `every` one or those that are open, and which of them are over."""
+    opened = await asked.registry.store.find_by_prefix("incident:opened")
+    newest = opened[opened <= asked.upto][-looked_through:].tolist()[::-1]
+    over = (await resolutions(asked.registry, newest, asked.upto)).keys() if newest else ()
+    return [sequence for sequence in newest if every or sequence not in over], over
+
+
+def _table(rows: Sequence[Sequence[Cell]], total: int, more: str | None, back: str | None = None) -> Table:
     columns = [Column(key) for key in ("incident", "severity", "version", "place", "since", "status")]
-    total = len(known) if every else len(chosen)
-    return Table("incidents", columns, rows, total, more if total > len(rows) else None)
+    return Table("incidents", columns, rows, total, more, back)
 
 
-async def _rows(asked: Asked, sequences: Sequence[int], over: object) -> list[Sequence[Cell]]:
+async def _rows(asked: Asked, sequences: Sequence[int], over: Collection[int]) -> list[Sequence[Cell]]:
     store, t = asked.registry.store, asked.words
     entries = await store.entries(sequences) if sequences else []
     subjects = {entry.record.content["subject"] for entry in entries if "subject" in entry.record.content}
@@ -46,7 +62,7 @@ async def _rows(asked: Asked, sequences: Sequence[int], over: object) -> list[Se
         content = entry.record.content
         version = versions.get(content.get("subject", ""))
         place = " ".join(content[part] for part in ("environment", "endpoint") if part in content)
-        closed = entry.sequence in over  # type: ignore[operator]
+        closed = entry.sequence in over
         rows.append(
             (
                 Cell(content["title"], asked.to("record", entry.record.id)),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from descentd.app.explorer.called import called
+from descentd.app.explorer.called import called_beside
 from descentd.app.explorer.numbers import change, interval
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.table import Cell, Column, Table, repeated
@@ -103,12 +103,15 @@ def _numbers(
 ) -> Table:
     columns = [Column("metric"), Column("group")]
     if base is not None:
-        columns.append(Column("before", number=True, heading=_number_of(base, version)))
-    columns.append(Column("now", number=True, heading=_number_of(version, version)))
+        columns.append(Column("before", number=True, heading=called_beside(base.ref, version.ref)))
+    columns.append(Column("now", number=True, heading=called_beside(version.ref, version.ref)))
     if base is not None:
         columns.append(Column("change"))
     if serves is not None:
-        columns += [Column("serving", number=True, heading=_number_of(serves, version)), Column("change_serving")]
+        columns += [
+            Column("serving", number=True, heading=called_beside(serves.ref, version.ref)),
+            Column("change_serving"),
+        ]
     names = [f"{row.metric.name} {_protocol(row, data)}" for row in found]
     table = []
     for row, again in zip(found, repeated(names), strict=True):
@@ -127,12 +130,6 @@ def _numbers(
             )
         table.append(cells)
     return Table("measured", columns, table)
-
-
-def _number_of(brief: Brief, beside: Brief) -> str:
-    """A version by its number alone where the other is of the same model."""
-    name, _, number = brief.ref.rpartition("@")
-    return number if name == beside.ref.rpartition("@")[0] else called(brief)
 
 
 def metric_words(metric: MetricDefinition) -> str:

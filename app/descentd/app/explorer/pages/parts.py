@@ -8,7 +8,6 @@ from descentd.app.explorer.numbers import interval
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.derived import shares_of
-from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
@@ -19,7 +18,6 @@ from descentd.queries.statistics.comparison import Result
 
 _USES: Final = frozenset({Role.TRAINED_ON, Role.BUILT_FROM, Role.CONFIGURED_BY, Role.RAN_IN})
 _SHOWN: Final = 50
-_DIGITS: Final = 9
 _OUTCOME: Final = {"PASSED": "good", "BLOCKED": "bad", "INCOMPLETE": "open"}
 
 
@@ -106,27 +104,16 @@ async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
     """The versions that name a record as what they were made of, or a partition of it, or a dataset that it is in."""
     links = await asked.registry.store.links([brief.sequence, *others], _USES, inward=True)
     users = [link for link in links if link.source <= asked.upto]
-    begin = _left_out(asked)
-    end = begin + asked.most(_SHOWN)
-    shown = users[begin:end]
-    briefs = await asked.registry.store.briefs([link.source for link in shown]) if shown else []
+    part = asked.part(users, _SHOWN)
+    briefs = await asked.registry.store.briefs([link.source for link in part.items]) if part.items else []
     rows = [
         (
             Cell(called(user), asked.to("record", user.ref)),
             Cell(asked.words(f"role.{link.role}"), note=link.detail.lower()),
         )
-        for user, link in zip(briefs, shown, strict=True)
+        for user, link in zip(briefs, part.items, strict=True)
     ]
-    more = asked.again(after=str(end)) if end < len(users) else None
-    return Table("uses", [Column("version"), Column("how")], rows, len(users), more, asked.back())
-
-
-def _left_out(asked: Asked) -> int:
-    """How many rows come before those that are asked for; raises InvalidInput for what is no number of rows."""
-    given = asked.query.get("after", "0")
-    if not (given.isascii() and given.isdigit() and len(given) <= _DIGITS):
-        raise InvalidInput("Expected in after how many rows to leave out, such as 50: open the page again.", "after")
-    return int(given)
+    return Table("uses", [Column("version"), Column("how")], rows, part.total, part.more, part.back)
 
 
 def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:

@@ -11,12 +11,17 @@ _SHOWN: Final = 50
 
 async def _show(asked: Asked) -> View:
     states = await policy_history(asked.registry, asked.upto)
-    in_force = sorted((one for one in states if one.in_force), key=lambda one: one.policy.environment)
-    tables = [_before(asked, [one for one in reversed(states) if not one.in_force])]
-    return View(asked.words("policies.title"), {"in_force": in_force}, tables)
+    wanted = asked.query.get("environment")
+    chosen = [one for one in states if wanted in (None, one.policy.environment)]
+    in_force = sorted((one for one in chosen if one.in_force), key=lambda one: one.policy.environment)
+    environments = sorted({one.policy.environment for one in states})
+    tables = [_before(asked, [one for one in reversed(chosen) if not one.in_force])]
+    values = {"in_force": in_force, "environments": environments, "environment": wanted}
+    return View(asked.words("policies.title"), values, tables)
 
 
 def _before(asked: Asked, states: list[PolicyState]) -> Table:
+    part = asked.part(states, _SHOWN)
     rows = [
         (
             Cell(one.policy.environment, asked.to("record", one.policy.id)),
@@ -24,10 +29,10 @@ def _before(asked: Asked, states: list[PolicyState]) -> Table:
             Cell(one.entry.recorded_by),
             Cell(", ".join(rule.name for rule in one.policy.rules)),
         )
-        for one in states[: asked.most(_SHOWN)]
+        for one in part.items
     ]
     columns = [Column(key) for key in ("environment", "day", "person", "rules")]
-    return Table("before", columns, rows, len(states))
+    return Table("before", columns, rows, part.total, part.more, part.back)
 
 
 PAGE = Page("policies", "/policies", _show)

@@ -1,5 +1,7 @@
 """`/reviews`: what waits for a decision, first what waits for whoever looks."""
 
+from collections.abc import Sequence
+
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.people import person_cell
@@ -16,16 +18,17 @@ async def _show(asked: Asked) -> View:
     found = await waiting(asked.registry, asked.principal.person, asked.upto, asked.moment)
     mine = [one for one in found if one.mine]
     others = [one for one in found if not one.mine]
-    most = asked.most(_SHOWN)
+    parts = {"mine": asked.part(mine, _SHOWN, "mine"), "others": asked.part(others, _SHOWN, "others")}
     tables = [
-        waiting_table(asked, "mine", mine[:most], len(mine)),
-        waiting_table(asked, "others", others[:most], len(others)),
+        *(waiting_table(asked, name, one.items, one.total, one.more, one.back) for name, one in parts.items()),
         await _decisions(asked),
     ]
     return View(asked.words("reviews.title"), {"mine": mine}, tables)
 
 
-def waiting_table(asked: Asked, name: str, found: list[Waiting], total: int, more: str | None = None) -> Table:
+def waiting_table(
+    asked: Asked, name: str, found: Sequence[Waiting], total: int, more: str | None, back: str | None = None
+) -> Table:
     """Versions that wait, each with where, how many have said go, and where to decide."""
     t = asked.words
     lapsed = any(one.lapsed for one in found)
@@ -44,7 +47,7 @@ def waiting_table(asked: Asked, name: str, found: list[Waiting], total: int, mor
     ]
     keys = ("version", "environment", "said_go", *(("lapsed",) if lapsed else ()), "decide")
     columns = [Column(key) for key in keys]
-    return Table(name, columns, rows, total, more if total > len(rows) else None)
+    return Table(name, columns, rows, total, more, back)
 
 
 def _serves(asked: Asked, one: Waiting) -> str:
@@ -60,8 +63,8 @@ async def _decisions(asked: Asked) -> Table:
     """The newest decisions of anybody."""
     registry, t = asked.registry, asked.words
     held = await registry.walk.everything(asked.upto, Kind.REVIEW)
-    newest = held[-asked.most(_DECISIONS) :].tolist()[::-1]
-    entries = await registry.store.entries(newest) if newest else []
+    part = asked.part(held.tolist()[::-1], _DECISIONS)
+    entries = await registry.store.entries(part.items) if part.items else []
     subjects = {entry.record.content["subject"] for entry in entries}
     versions = await registry.store.resolve(subjects) if subjects else {}
     rows = []
@@ -82,7 +85,7 @@ async def _decisions(asked: Asked) -> Table:
             )
         )
     columns = [Column(key) for key in ("decision", "person", "version", "environment", "why", "day")]
-    return Table("decisions", columns, rows, len(held))
+    return Table("decisions", columns, rows, part.total, part.more, part.back)
 
 
 PAGE = Page("reviews", "/reviews", _show)

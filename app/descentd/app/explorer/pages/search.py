@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from starlette.responses import RedirectResponse, Response
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, View, chosen
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
@@ -27,11 +27,14 @@ _COLUMNS = (Column("record"), Column("kind"), Column("ref"))
 async def _show(asked: Asked) -> View | Response:
     text = asked.query.get("q", "").strip()
     if not text:
-        return View(asked.words("search.title"), {"text": "", "total": 0, "newest": (), "worse": ()})
+        return View(asked.words("search.title"), {"text": "", "total": 0, "newest": (), "worse": (), "kind": None})
+    kind = chosen(Kind, asked.query.get("kind"), "kind")
     if (found := await _exactly(asked, text)) is not None:
         return RedirectResponse(asked.to("record", found), 303)
     with about("q"):
-        listed = await search(asked.registry, text, None, asked.most(_SHOWN), asked.query.get("after"), asked.as_of)
+        listed = await search(
+            asked.registry, text, [kind] if kind else None, asked.most(_SHOWN), asked.query.get("after"), asked.as_of
+        )
     rows = [
         (
             Cell(called(one), asked.to("record", one.ref)),
@@ -43,7 +46,14 @@ async def _show(asked: Asked) -> View | Response:
     newest = await _newest(asked, [one for one, _ in listed.items])
     more = asked.again(after=listed.items[-1][1]) if listed.more else None
     table = Table("found", _COLUMNS, rows, listed.total, more, asked.back())
-    values = {"text": text, "total": listed.total, "newest": newest, "worse": _worse(asked, text)}
+    values = {
+        "text": text,
+        "total": listed.total,
+        "newest": newest,
+        "worse": _worse(asked, text),
+        "kind": kind,
+        "kinds": list(Kind),
+    }
     return View(asked.words("search.titled", text=text), values, [table])
 
 

@@ -21,8 +21,13 @@ async def _show(asked: Asked) -> View:
     environments = sorted({one.place[0] for one in there})
     wanted = asked.query.get("environment")
     chosen = [one for one in there if wanted in (None, one.place[0])]
-    table = await serving_table(asked, chosen[: asked.most(_SHOWN)], len(chosen))
-    return View(asked.words("serving.title"), {"environments": environments, "environment": wanted}, [table])
+    if name := asked.query.get("name"):
+        versions = await asked.registry.store.resolve({one.version for one in chosen}) if chosen else {}
+        chosen = [one for one in chosen if (versions[one.version].label or "").startswith(f"model:{name}")]
+    part = asked.part(chosen, _SHOWN)
+    table = await serving_table(asked, part.items, part.total, part.more, part.back)
+    values = {"environments": environments, "environment": wanted}
+    return View(asked.words("serving.title"), values, [table])
 
 
 def now_of(asked: Asked) -> int:
@@ -30,7 +35,9 @@ def now_of(asked: Asked) -> int:
     return clock.now() if asked.moment is None else asked.moment
 
 
-async def serving_table(asked: Asked, shown: Sequence[Deployment], total: int, more: str | None = None) -> Table:
+async def serving_table(
+    asked: Asked, shown: Sequence[Deployment], total: int, more: str | None = None, back: str | None = None
+) -> Table:
     """Deployments, each with what the gate says of it now and whether its documentation is current."""
     registry, t = asked.registry, asked.words
     then = Then(now_of(asked), asked.upto)
@@ -52,7 +59,7 @@ async def serving_table(asked: Asked, shown: Sequence[Deployment], total: int, m
             )
         )
     columns = [Column(key) for key in ("environment", "endpoint", "version", "since", "policy", "profile")]
-    return Table("serving", columns, rows, total, more)
+    return Table("serving", columns, rows, total, more, back)
 
 
 async def _profile(asked: Asked, one: Deployment, then: Then, drifts: Sequence[Drift]) -> Cell:

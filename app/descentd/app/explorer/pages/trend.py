@@ -22,7 +22,7 @@ from descentd.queries.statistics.comparison import standard_errors
 _CHARTS: Final = 12
 """Series that are drawn; all of them are in the table."""
 _ROWS: Final = 100
-"""Values that are shown in the table; the others are in its CSV."""
+"""Values that are shown in the table at once."""
 
 Errors = Sequence[float | None]
 """The standard errors of the points of a line."""
@@ -119,6 +119,7 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
         for point, error in zip(line.points, of_line, strict=True)
     ]
     names = {key: _named(asked, key, labels) for key, _ in found.lines}
+    part = asked.part(every, _ROWS)
     rows = [
         (
             Cell(names[key]),
@@ -127,7 +128,7 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
             Cell(interval(point.result.value, error, key.metric.range)),
             Cell("" if point.result.n is None else f"{point.result.n:,}"),
         )
-        for key, point, error in every[: asked.most(_ROWS)]
+        for key, point, error in part.items
     ]
     columns = [
         Column("group"),
@@ -136,7 +137,7 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
         Column("value", number=True),
         Column("items", number=True),
     ]
-    return Table("points", columns, rows, len(every))
+    return Table("points", columns, rows, part.total, part.more, part.back)
 
 
 PAGE = Page("trend", "/trend/{ref:path}", _show)

@@ -1,0 +1,83 @@
+"""The page that compares two versions: what differs in words, and the same as CSV with whole paths and values."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+
+from tests.app.explorer.bank import FIRST, SECOND, THIRD
+from tests.app.explorer.visiting import Visit, tags, text_of, visiting
+
+pytestmark = pytest.mark.anyio
+
+
+async def compared(models: list[dict[str, Any]]) -> tuple[str, str, list[list[str]]]:
+    """The page, what it says, and its CSV of what changed, for the two last versions of those that are registered."""
+    async with visiting() as visit:
+        await visit.register(models=models)
+        base, head = (f"model:{one['name']}@{one['version']}" for one in models[-2:])
+        address = f"/diff/{base}?head={head}"
+        page = (await visit.get(address)).text
+        rows = csv.reader(io.StringIO((await visit.get(f"{address}&format=csv&table=changes")).text))
+        return page, text_of(page), list(rows)
+
+
+def version(number: str, *, must_not: list[str], **more: Any) -> dict[str, Any]:
+    profile = {
+        "intendedUse": "Rank.",
+        "mustNotDo": must_not,
+        "knownBiases": [{"attribute": "age", "description": f"As of {number}."}],
+    }
+    return {"name": "m", "version": number, "safetyProfile": profile, **more}
+
+
+async def test_what_differs_is_said_in_words_and_csv_has_the_paths() -> None:
+    page, text, rows = await compared(
+        [
+            version("1", must_not=["Decline alone.", "Score minors."], config={"depth": 7}),
+            version(
+                "2",
+                must_not=["Decline alone.", "Infer health.", "Infer faith."],
+                config={"depth": 9, "learning": {"rate.first": 0.1}},
+                parents=[{"ref": "model:m@1", "relation": "FINE_TUNE"}],
+                artifacts=[{"digest": "sha256:" + "a" * 64, "uri": "s3://x/weights.v2.bin"}],
+            ),
+        ]
+    )
+    assert "m 2 descends from m 1 ; they differ in settings, files, safety profile and what they came from." in text
+    said = text.partition("What else changed")[2]
+    assert "safetyProfile" not in said
+    assert "config." not in said
+    assert "Must not • Score minors. and 1 that both have • Infer health. • Infer faith. and 1 that both have" in said
+    assert "Known biases 1, description As of 1. As of 2." in said
+    assert "depth 7 9" in said
+    assert "learning.rate.first – 0.1" in said
+    assert "weights.v2.bin – aaaa…aaaa" in said
+    assert "Came from – m 1" in said
+    assert ("a", {"href": "/record/model:m@1"}) in tags(page.partition("What else changed")[2], "a")
+    fields = {row[1]: row[2:] for row in rows}
+    assert fields["safetyProfile.mustNotDo"][0] == '["Decline alone.", "Score minors."]'
+    assert fields["artifacts[weights.v2.bin].digest"] == ["–", "sha256:" + "a" * 64]
+    assert fields["config.learning.rate.first"] == ["–", "0.1"]
+
+
+async def test_a_changed_relation_names_what_it_is_to() -> None:
+    old = version("1", must_not=[])
+    parents = [{"ref": "model:m@1", "relation": relation} for relation in ("FINE_TUNE", "MERGE")]
+    _, text, _ = await compared(
+        [
+            old,
+            version("2", must_not=[], config={"a": 1}, parents=parents[:1]),
+            version("3", must_not=[], config={"a": 2}, parents=parents[1:]),
+        ]
+    )
+    assert "Came from: m 1 fine-tuned merged" in text
+
+
+async def test_the_summary_leaves_chances_to_where_they_are_asked_for(bank: Visit) -> None:
+    page = (await bank.get(f"/diff/{FIRST}?head={THIRD}")).text
+    summary = text_of(page.partition("<h1>")[2].partition("</ul>")[0])
+    assert "worse adversarial_accuracy (0.64 → 0.56)" in summary
+    assert ", p " not in summary
+    assert (await bank.get(f"/diff/{FIRST}?head={SECOND}")).status_code == 200
