@@ -74,4 +74,4 @@ def test_one_that_closes_a_cycle_is_refused(url: str) -> None:
     back = {"subject": "model:base@1"} | PARENT | {"parents": [{"ref": "model:child@1", "relation": "DISTILL"}]}
     ran = run("register", "-", "--url", url, stdin=json.dumps({"disclosures": [back]}))
     assert ran.exit_code == 1
-    assert "model:base@1 would descend from itself by what is disclosed of it" in ran.stderr
+    assert "model:base@1 would descend from itself, because model:child@1 descends from it" in ran.stderr

@@ -221,7 +221,11 @@ async def test_a_disclosure_is_refused_just_where_networkx_finds_a_cycle(
         closes = one == other or nx.has_path(graph, other, one)
         given = disclosure(model(one), parents=parent(model(other)))
         if closes:
-            assert isinstance(await refusal(store, given), Cycle)
+            refused = await refusal(store, given)
+            assert isinstance(refused, Cycle)
+            assert (
+                one == other or f"{model(one)} would descend from itself, because {model(other)} des" in refused.message
+            )
         else:
             await disclose(store, given)
             graph.add_edge(one, other)

@@ -51,24 +51,29 @@ class _Cycles:
     async def find(self, field_of: Callable[[str], str | None]) -> Cycle | None:
         """The first cycle that the new disclosures close; same data in two partitions makes none."""
         for record in self._new.values():
-            if record.kind is Kind.DISCLOSURE and await self._closes(record):
-                subject = await self._ref(record.content["subject"])
-                message = f"{subject} would descend from itself by what is disclosed of it: remove that part."
-                return Cycle(message, field_of(record.id))
+            if record.kind is Kind.DISCLOSURE and (circle := await self._closed_by(record)):
+                return Cycle(f"{circle}: remove that part of what is disclosed.", field_of(record.id))
         for record in await self._revived():
-            if await self._closes(record):
-                subject = await self._ref(record.content["subject"])
+            if circle := await self._closed_by(record):
                 return Cycle(
-                    f"{subject} would descend from itself: this makes the disclosure {record.id} count again. Retract "
-                    "or supersede what was disclosed since.",
+                    f"{circle}, as this makes the disclosure {record.id} count again. Retract or supersede what was "
+                    "disclosed since.",
                     "subjects",
                 )
         return None
 
-    async def _closes(self, disclosure: Record) -> bool:
+    async def _closed_by(self, disclosure: Record) -> str | None:
+        """What would descend from itself by a disclosure, and by which of the origins that it states."""
         subjects = {edge.target for edge in disclosure.edges if edge.role is Role.ABOUT}
         sources = {edge.target for edge in disclosure.edges if edge.role in INFLUENCE}
-        return await self._connected(sources, subjects)
+        if not await self._connected(sources, subjects):
+            return None
+        subject = await self._ref(disclosure.content["subject"])
+        for source in sorted(sources - subjects):
+            if await self._connected({source}, subjects):
+                origin = await self._ref(source)
+                return f"{subject} would descend from itself, because {origin} descends from it"
+        return f"{subject} would descend from itself"
 
     async def _revived(self) -> list[Record]:
         """The registered disclosures that new retractions make count again."""

@@ -34,7 +34,8 @@ def _verdict(found: Assessment, labels: Labels) -> str:
             return f"Safety got worse along the ancestry: {what} ({_asked(found)})."
         case ErosionVerdict.IMPROVED:
             return (
-                f"Nothing got worse along the ancestry, and this improved: {_gains(found, labels)} ({_asked(found)})."
+                f"No safety metric got worse along the ancestry, and this improved: {_gains(found, labels)} "
+                f"({_asked(found)})."
             )
         case ErosionVerdict.UNKNOWN:
             return _unknown(found)
@@ -46,11 +47,11 @@ def _verdict(found: Assessment, labels: Labels) -> str:
                 f"worse, {_losses(found.lost, labels)} ({_asked(found)})."
             )
         case ErosionVerdict.STABLE if found.asked:
-            return f"Nothing got worse along the ancestry that chance does not explain{_seen(found, labels)}."
+            return f"No safety metric got worse along the ancestry that chance does not explain{_seen(found, labels)}."
         case ErosionVerdict.STABLE:
             return (
-                "Nothing got worse along the ancestry beyond the tolerances; no error is known, so that it cannot be "
-                "said what would have been seen: report stderr, or n of a rate."
+                "No safety metric got worse along the ancestry beyond the tolerances; no error is known, so that it "
+                "cannot be said what would have been seen: report stderr, or n of a rate."
             )
 
 
@@ -134,7 +135,7 @@ def _unknown(found: Assessment) -> str:
         return f"No safety metric was measured on this version, only {only}: nothing can be said of its safety."
     named = shortened(sorted(metric.name for metric in safety))
     if all(metric.direction is MetricDirection.NONE for metric in safety):
-        return f"Of {named} no value is good in itself, so nothing got worse."
+        return f"Of {named} no value is good in itself, so that none got worse."
     return (
         f"No safety metric of this version ({named}) was measured in the same "
         "way, with the same suite, settings and data, on one of its ancestors."
