@@ -3,11 +3,14 @@
 import json
 import os
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from jsonschema import Draft4Validator
 
 from descent.reports import Case, Outcome, Report, junit, markdown, sarif
 
@@ -63,6 +66,26 @@ def test_junit_says_what_rules_saw() -> None:
     assert "pct_stereotype 0.67" in (bias.findtext("failure") or "")
     assert (probes.findtext("error") or "").splitlines() == ["a b.yaml:2:3", "A probe was not run."]
     assert accuracy.findtext("system-out") == "It saw: accuracy 0.9"
+
+
+@cache
+def schema_of_sarif() -> Draft4Validator:
+    """The schema that the technical committee published, as Microsoft's npm package `@microsoft/jest-sarif` has it."""
+    return Draft4Validator(json.loads(Path(__file__).with_name("sarif-2.1.0-rtm.5.json").read_text("utf-8")))
+
+
+@given(REPORTS)
+@example([GATE])
+@example([])
+def test_sarif_is_valid_by_its_schema(reports: list[Report]) -> None:
+    assert [error.message for error in schema_of_sarif().iter_errors(json.loads(sarif(reports)))] == []
+
+
+def test_the_schema_of_sarif_refuses_what_is_none() -> None:
+    log = json.loads(sarif([GATE]))
+    log["runs"][0]["results"][0]["level"] = "fatal"
+    log["runs"][0]["results"][1]["locations"][0]["physicalLocation"]["region"]["startLine"] = 0
+    assert len(list(schema_of_sarif().iter_errors(log))) == 2
 
 
 @given(REPORTS)
