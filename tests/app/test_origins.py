@@ -98,6 +98,29 @@ def test_origins_are_named_as_browsers_write_them(given: str, named: str) -> Non
 
 
 @pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ("https://front.example", ["https://front.example"]),
+        ("https://front.example, http://localhost:3000,", ["https://front.example", "http://localhost:3000"]),
+        ('["https://front.example"]', ["https://front.example"]),
+        ("", []),
+        ("[]", []),
+    ],
+)
+def test_origins_are_listed_with_commas_or_as_json(
+    given: str, named: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESCENT_ORIGINS", given)
+    assert list(Settings.read(store="memory:").origins) == named
+
+
+def test_a_list_of_origins_that_is_cut_off_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESCENT_ORIGINS", '["https://front.example"')
+    with pytest.raises(InvalidInput, match=r"DESCENT_ORIGINS\) cannot be used: Expected origins with commas"):
+        Settings.read(store="memory:")
+
+
+@pytest.mark.parametrize(
     "given", ["*", "null", "", "front.example", "https://front.example/", "https://a.example/app", "ftp://a.example"]
 )
 def test_what_is_no_origin_stops_the_start(given: str) -> None:

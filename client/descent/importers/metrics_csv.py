@@ -123,6 +123,7 @@ class _Row:
         """
         before = len(problems)
         name, value = self.cell("metric"), self.cells["value"]
+        name = name and name.removesuffix("()")  # as ids of Evidently have it
         if name is None:
             problems += self.fault("metric", "The metric has no name.").problems
         measured = self.measured("value")

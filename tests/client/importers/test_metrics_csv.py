@@ -94,10 +94,13 @@ def test_an_unknown_metric_is_defined_only_with_its_direction(tmp_path: Path) ->
         ("disparate_impact", "disparate_impact"),
         ("recall_score", "recall"),
         ("average_abs_odds_difference", "average_abs_odds_difference"),
+        ("consistency", "consistency"),
         ("share_of_drifted_columns", "share_of_drifted_columns"),
+        ("F1Score()", "f1"),
+        ("RocAuc", "roc_auc"),
     ],
 )
-def test_the_names_of_fairlearn_and_aif360(name: str, meant: str, tmp_path: Path) -> None:
+def test_the_names_of_fairlearn_aif360_and_evidently(name: str, meant: str, tmp_path: Path) -> None:
     file = write(tmp_path / "m.csv", f"version,metric,value,suite\nm@1,{name},0.5,s@1\n")
     assert f"by s 1: {meant}" in dry("metrics-csv", file).stdout
 

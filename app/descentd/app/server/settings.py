@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from descentd.app.server.oidc_issuer import OIDCIssuer, check_distinct
 from descentd.graph.inputs.base import expectation
@@ -36,6 +36,18 @@ def _origin(given: str) -> str:
     return given.lower().removesuffix(port) if port == _USUAL_PORTS[found["scheme"]] else given.lower()
 
 
+def _listed(given: Any) -> Any:
+    """A list, also one that is written with commas or spaces, or as JSON."""
+    if not isinstance(given, str):
+        return given
+    if given.lstrip().startswith("["):
+        try:
+            return json.loads(given)
+        except ValueError:
+            raise ValueError("Expected origins with commas between them, or a list in JSON") from None
+    return given.replace(",", " ").split()
+
+
 class Settings(BaseSettings):
     """The settings of a server; times are in seconds, sizes in bytes."""
 
@@ -49,7 +61,7 @@ class Settings(BaseSettings):
     hosts: tuple[str, ...] = ()
     """Names in Host headers that are accepted beside those of this machine."""
 
-    origins: tuple[Annotated[str, AfterValidator(_origin)], ...] = ()
+    origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)] = ()
     """Origins whose pages may ask from a browser, beside this server's own."""
     policies: Path | None = None
     """The folder of the policies that come into force at the start."""
