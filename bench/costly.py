@@ -56,7 +56,14 @@ def _questions(landmarks: Landmarks) -> dict[str, list[Asked]]:
     some = list(pairs)[:30]
     return {
         "nested parents with verdicts": [
-            _query(f"{{ modelVersions(first: 1000, after: null) {{ edges {{ node {{ ref {parents} }} }} }} }}")
+            _query(f"{{ modelVersions(first: 60) {{ edges {{ node {{ ref {parents} }} }} }} }}")
+        ],
+        "parents with verdicts of 1,000, 3 aliases": [
+            _aliases(
+                3,
+                'modelVersions(first: 1000, filter: {{namePrefix: "zoo/model-{0}"}}) '
+                "{{ edges {{ node {{ ref parents {{ node {{ ref verdict {{ status }} }} }} }} }} }}",
+            )
         ],
         "35 aliases of trainedOn": [
             _aliases(

@@ -1,5 +1,6 @@
 """What an operation costs, against putting its fragments in by hand; and what is refused because it costs too much."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -8,15 +9,25 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLUnionType,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    build_schema,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
     parse,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.app.graphql.limits import Cost, measure
+from descentd.app.graphql.limits import LISTS, Cost, Limits, estimate, measure
+from descentd.app.server.settings import Settings
+from descentd.graph.model.errors import TooCostly
 from tests.app.tiny import serving
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +115,69 @@ async def test_too_costly(query: str, said: str) -> None:
         errors = answer.json()["errors"]
         assert errors[-1]["extensions"] == {"code": "TOO_COSTLY"}
         assert said in errors[-1]["message"]
+
+
+def cost(text: str) -> int:
+    operation, *fragments = parse(text).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    named = {one.name.value: one for one in fragments if isinstance(one, FragmentDefinitionNode)}
+    return estimate(operation.selection_set, named, {})
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("{ v(first: 10) { ref parents { ref } trainedOn { role } } }", 10 * (1 + 1 + 1)),
+        ("{ v(first: 10) { parents { node { ref } } } }", 10 * (1 + 1 + 1)),
+        ("{ v(first: 10) { parents { node { parents { ref } } } } }", 10 * (1 + 1 + 1 + 8)),
+        ("{ v(first: 10) { parents { node { trainedOn { node { links { id } } } } } } }", 10 * (1 + 2 + 8 * (2 + 8))),
+        ("{ v(first: 10) { parents { node { ...P } } } } fragment P on V { ... on V { parents { ref } } }", 10 * 11),
+        ("{ v(first: 10) { parents { node { lineage(first: 5) { parents { ref } } } } } }", 10 * (3 + 5 * (1 + 8))),
+        ("{ trainedOn(first: 10) { parents { ref } } }", 2_500 + 10 * (1 + 1)),
+    ],
+)
+def test_lists_below_lists_count_several_times(query: str, expected: int) -> None:
+    """A question about a population is no list, though it has the name of one."""
+    assert cost(query) == expected
+
+
+def test_all_lists_that_lead_to_further_lists_are_counted() -> None:
+    """By the schema: whatever has no page sizes and leads back to a record of the kind that it was asked of."""
+    schema = build_schema((Path(__file__).parents[2] / "schema.graphql").read_text(encoding="utf-8"))
+    ways: dict[str, list[tuple[str, GraphQLField, str]]] = {}
+    for name, type_ in schema.type_map.items():
+        if isinstance(type_, GraphQLObjectType) and not name.startswith("__"):
+            for field, definition in type_.fields.items():
+                ends = get_named_type(definition.type)
+                abstract = isinstance(ends, GraphQLInterfaceType | GraphQLUnionType)
+                for end in schema.get_possible_types(ends) if abstract else [ends]:
+                    ways.setdefault(name, []).append((field, definition, end.name))
+
+    def reached(start: str) -> set[str]:
+        found, waiting = set[str](), [start]
+        while waiting:
+            if (here := waiting.pop()) not in found:
+                found.add(here)
+                waiting += [end for _, _, end in ways.get(here, ())]
+        return found
+
+    expected = {
+        field
+        for name, leading in ways.items()
+        for field, definition, end in leading
+        if is_list_type(get_nullable_type(definition.type)) and not definition.args and name in reached(end)
+    }
+    assert expected == LISTS
+
+
+async def test_parents_of_parents_of_many_are_refused_before_they_are_read() -> None:
+    settings = Settings(store="memory:")
+    inner = "parents { node { " * 3 + "ref verdict { status }" + " } }" * 3
+    query = parse(f"{{ modelVersions(first: 1000) {{ edges {{ node {{ {inner} }} }} }} }}")
+    [operation] = query.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    with pytest.raises(TooCostly, match="may cost 14"):
+        Limits.of(settings).check_cost(query, operation, {})
 
 
 async def test_fragments_in_a_circle_are_invalid() -> None:

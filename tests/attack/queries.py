@@ -135,8 +135,13 @@ def _(target: Target) -> None:
         ]
     register = "mutation M($m: ManifestInput!) { register(manifest: $m) { created } }"
     assert "errors" not in target.ask(register, "ada", m={"models": models})
-    inner = "parents { node { " * 4 + "verdict { status }" + " } }" * 4
-    query = f'{{ modelVersions(filter: {{name: "wide9"}}, first: 12) {{ edges {{ node {{ {inner} }} }} }} }}'
+
+    def wide(levels: int) -> str:
+        inner = "parents { node { " * levels + "verdict { status }" + " } }" * levels
+        return f'{{ modelVersions(filter: {{name: "wide9"}}, first: 12) {{ edges {{ node {{ {inner} }} }} }} }}'
+
+    target.refused("TOO_COSTLY", wide(4), "rev")  # parents of parents are counted before it runs
+    query = wide(3)
     with ThreadPoolExecutor(1) as other:
         asking = other.submit(target.ask, query, "rev")
         late = []

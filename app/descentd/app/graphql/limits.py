@@ -116,21 +116,43 @@ _USUAL: Final[Mapping[str, int]] = {
 """The page sizes of fields where none is given."""
 
 
+LISTS: Final = frozenset(
+    (
+        *("parents", "trainedOn", "sameBuild", "sameData", "partitions", "links", "disclosures", "retractedOrigins"),
+        *("notes", "vulnerabilities", "reviews", "flags", "openIncidents", "kinIncidents", "rules", "evidence"),
+        "generatedBy",
+    )
+)
+"""Fields of records whose answer is a list without page sizes that leads to further ones, as parents of parents."""
+_SEVERAL: Final = 8
+"""How many elements such a list counts as below another. The first counts once: mostly it is short."""
+
+
 def estimate(
-    selected: SelectionSetNode, fragments: Mapping[str, FragmentDefinitionNode], variables: Mapping[str, Any]
+    selected: SelectionSetNode,
+    fragments: Mapping[str, FragmentDefinitionNode],
+    variables: Mapping[str, Any],
+    *,
+    below_list: bool | None = None,
 ) -> int:
-    """What a selection set may cost: its objects, as many as its page sizes multiply to, and its questions."""
+    """What a selection set may cost: its objects, as many as its page sizes multiply to, and its questions.
+
+    below_list: whether it is of elements of one of `LISTS`; None for the fields of an operation, which are questions.
+    """
     total = 0
     for selection in selected.selections:
         match selection:
             case FieldNode(name=name, selection_set=below):
-                total += WEIGHTS.get(name.value, 0)
+                listed = name.value in LISTS and below_list is not None
+                total += 0 if listed else WEIGHTS.get(name.value, 0)
                 if below is not None:
-                    total += _page_size(selection, variables) * (1 + estimate(below, fragments, variables))
+                    number = _SEVERAL if listed and below_list else _page_size(selection, variables)
+                    inner = estimate(below, fragments, variables, below_list=bool(below_list) or listed)
+                    total += number * (1 + inner)
             case InlineFragmentNode(selection_set=below):
-                total += estimate(below, fragments, variables)
+                total += estimate(below, fragments, variables, below_list=below_list)
             case FragmentSpreadNode(name=name) if name.value in fragments:
-                total += estimate(fragments[name.value].selection_set, fragments, variables)
+                total += estimate(fragments[name.value].selection_set, fragments, variables, below_list=below_list)
     return total
 
 
