@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from descentd.app.server.erosion_refresher import ErosionRefresher
+from descentd.app.server.erosion_refresher import ErosionRefresher, Load
 from descentd.graph.model.errors import Unavailable
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry
@@ -56,3 +56,17 @@ async def test_it_ends_in_the_middle_of_a_step(registry: Registry, monkeypatch: 
     async with asyncio.timeout(60):
         await begun.wait()
         await refresher.stop()
+
+
+def test_a_load_is_waited_for_but_not_for_ever() -> None:
+    now = 0.0
+    load = Load(lambda: now)
+    waited: list[bool] = []
+    # 100,000 records that are there at first are no load; then 500 come a second.
+    for sequence in range(100_000, 140_000, 500):
+        waited.append(load.goes_on(sequence))
+        now += 1
+    assert waited == [False, *[True] * 59, *[False] * 20]
+    assert not load.goes_on(140_000 - 401)  # a second in which less than 100 came
+    now += 1
+    assert load.goes_on(141_000)

@@ -137,7 +137,7 @@ async def test_the_same_is_recorded_and_told(given: list[dict[str, Any]]) -> Non
 @pytest.mark.anyio
 async def test_manifests_that_do_not_meet_share_a_transaction() -> None:
     store = MemoryStore()
-    read = [ManifestInput.read({"models": [{"name": "m", "version": str(i)}]}) for i in range(1000)]
-    assert await register_each(Committer(store), read, "p") == [Counts(1, 0)] * 1000
-    entries = await store.entries(range(1, 1001))
-    assert {entry.transaction for entry in entries} == {1, 501}
+    read = [ManifestInput.read({"models": [{"name": "m", "version": str(i)}]}) for i in range(1500)]
+    assert await register_each(Committer(store), read, "p") == [Counts(1, 0)] * 1500
+    entries = await store.entries(range(1, 1501))
+    assert {entry.transaction for entry in entries} == {1, 1001}

@@ -1,7 +1,7 @@
 """Bulk registration: manifests as NDJSON, a transaction on each line, answered line by line as they are recorded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import repeat
@@ -15,12 +15,13 @@ from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import check_manifest
 from descentd.app.graphql.http import encode
 from descentd.app.http import strict_json
+from descentd.app.http.bulk_lines import Lines
 from descentd.app.http.errors import Refusal, extensions, fault, problems, refusal_response
 from descentd.app.http.negotiation import require_content_type
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.metrics import Metrics
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, TooCostly, Unavailable
+from descentd.graph.model.errors import DescentError, Invalid, InvalidInput, Unavailable
 from descentd.graph.registration.bulk import Outcome, register_each
 from descentd.graph.registration.metric_scope import turned_round
 from descentd.graph.registration.register import with_all_problems
@@ -30,10 +31,8 @@ from descentd.queries.lineage.kinship import kinship_warnings_of
 from descentd.queries.registry import Registry
 
 NDJSON: Final = "application/x-ndjson"
-_BATCH: Final = 500
-"""Lines that are read at a time, and may become one transaction."""
-
-
+_AHEAD: Final = 2
+"""Batches of lines that are read and checked, or written, at a time: one is ready when another has been written."""
 _WAITING: Final = 16 * 1024 * 1024
 """Bytes of answers to one request that may wait to be received."""
 
@@ -108,22 +107,32 @@ class Bulk:
 
     async def _register(self, request: Request, registry: Registry, principal: Principal, answers: _Answers) -> None:
         number = 1
-        room = asyncio.Semaphore(1)  # while one batch is being written, the next one is read and checked
+        lines = Lines(request.stream(), self._limit)
+        room = asyncio.Semaphore(_AHEAD)
+        last: asyncio.Task[None] | None = None
+
+        async def write(before: asyncio.Task[None] | None, manifests: Manifests, number: int) -> None:
+            if before is not None:
+                await before
+            await self._write(manifests, number, registry, principal, answers)
+            room.release()
+
         async with asyncio.TaskGroup() as group:
+            reading = group.create_task(lines.read())
             try:
-                async for batch in _batches(request.stream(), self._limit):
+                while batch := await lines.take():
                     if self._lifespan.ending.is_set():
                         raise Unavailable("The server is stopping: send this line and those after it again.")
-                    manifests = await in_thread(_manifests, batch)
                     await room.acquire()
-                    writing = group.create_task(self._write(manifests, number, registry, principal, answers))
-                    writing.add_done_callback(lambda _: room.release())
+                    last = group.create_task(write(last, await in_thread(_manifests, batch), number))
                     number += len(batch)
             except ClientDisconnect:
                 pass
             except DescentError as error:
-                await room.acquire()
+                if last is not None:
+                    await last
                 await answers.put(self._refused(number, error))
+            reading.cancel()
         await answers.put(None)
 
     async def _write(
@@ -185,22 +194,3 @@ def _manifests(lines: Sequence[bytes]) -> Manifests:
         except DescentError as error:
             found.append(error)
     return found
-
-
-async def _batches(stream: AsyncIterator[bytes], limit: int) -> AsyncIterator[list[bytes]]:
-    """The lines of a body in batches, as they come; raises TooCostly for a line of more than `limit` bytes."""
-    begun: list[bytes] = []
-    size = 0
-    async for chunk in stream:
-        first, *others = chunk.split(b"\n")
-        begun.append(first)
-        size += len(first)
-        if size > limit:
-            raise TooCostly(f"The line is longer than {limit} bytes: send smaller manifests.")
-        if others:
-            whole = [b"".join(begun), *others[:-1]]
-            begun, size = [others[-1]], len(others[-1])
-            for start in range(0, len(whole), _BATCH):
-                yield whole[start : start + _BATCH]
-    if size:
-        yield [b"".join(begun)]

@@ -23,6 +23,32 @@ _EVERY: Final = 60.0
 """Seconds between two times at which what was assessed is kept."""
 
 
+_MANY: Final = 100
+"""Records between two looks at the log from which on many are being registered."""
+_PATIENCE: Final = 60.0
+
+
+class Load:
+    """Whether many records are being registered at present; `clock` gives seconds.
+
+    What they change is assessed once they are there: meanwhile it would be done again and again, and take from those
+    who register. A load that goes on for more than a minute is not waited for.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._sequence: int | None = None
+        self._calm = clock()
+
+    def goes_on(self, sequence: int) -> bool:
+        """Whether to wait, now that the log ends at a sequence."""
+        before, self._sequence = self._sequence, sequence
+        now = self._clock()
+        if before is None or sequence - before < _MANY:
+            self._calm = now
+        return now - self._calm > 0 and now - self._calm < _PATIENCE
+
+
 class ErosionRefresher:
     """Keeps the ranking of eroded versions up to date with the log; `registry` raises Unavailable while it is not open.
 
@@ -77,11 +103,14 @@ class ErosionRefresher:
             log.warning("snapshot_not_written", file=str(self._path), reason=error.strerror)
 
     async def _run(self) -> None:
-        assessed = 0
+        assessed, load = 0, Load()
         while True:
             start, level = time.monotonic(), True
             try:
                 registry = self._registry()
+                if load.goes_on(await registry.sequence()):
+                    await asyncio.sleep(self._look)
+                    continue
                 level = await advance(registry)
                 if level and registry.cache(Ranking).upto != assessed:
                     assessed = registry.cache(Ranking).upto

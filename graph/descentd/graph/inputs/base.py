@@ -5,7 +5,7 @@ in UTC, sets sorted.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache
@@ -173,16 +173,15 @@ class Input(BaseModel):
 
     def content(self) -> Content:
         """The input in wire names without what is absent; JSON values are kept as they are."""
-        given, found = self.__dict__, {}
-        for field, wire in _wire_names(type(self)):
-            value = given[field]
+        wire, found = _wire_names(type(self)), {}
+        for field, value in self.__dict__.items():  # in the order of the fields
             if value is None:
                 continue
             kind = type(value)
             if kind in _KEPT:
-                found[wire] = value
+                found[wire[field]] = value
             elif value != ():
-                found[wire] = [wire_content(item) for item in value] if kind is tuple else wire_content(value)
+                found[wire[field]] = [wire_content(item) for item in value] if kind is tuple else wire_content(value)
         return found
 
     @classmethod
@@ -204,8 +203,8 @@ class Input(BaseModel):
 
 
 @cache
-def _wire_names(kind: type[Input]) -> tuple[tuple[str, str], ...]:
-    return tuple((field, to_camel(field)) for field in kind.model_fields)
+def _wire_names(kind: type[Input]) -> Mapping[str, str]:
+    return {field: to_camel(field) for field in kind.model_fields}
 
 
 def wire_content(value: Any) -> Any:
@@ -242,7 +241,7 @@ def as_given(given: Input, field: str) -> str:
     written = ""
     at: Any = given
     for name, number in re.findall(r"(\w+)(?:\[(\d+)\])?", field):
-        fields = {wire: own for own, wire in _wire_names(type(at))} if isinstance(at, Input) else {}
+        fields = {wire: own for own, wire in _wire_names(type(at)).items()} if isinstance(at, Input) else {}
         at = getattr(at, fields[name]) if name in fields else None
         written += f".{name}" if written else name
         if number:

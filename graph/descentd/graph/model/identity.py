@@ -22,9 +22,14 @@ _OPTIONS: Final = (
     | orjson.OPT_PASSTHROUGH_DATETIME
     | orjson.OPT_PASSTHROUGH_SUBCLASS
 )
-_NOT_JCS: Final = re.compile(rb"[\[:,](?:null|-?[0-9]{16}|-?[0-9.]+(?:e[-+]?[0-9]{1,3}|(?<=\.0))[,}\]])")
-"""Where orjson may not write RFC 8785: null, which it also writes for NaN, integers that may be too large, and floats
-such as 1.0 and 1e-05. What is found may be inside a text; that only costs time."""
+_DOUBTFUL: Final = rb"(?:null|-?[0-9]{16}|-?[0-9.]+(?:e[-+]?[0-9]{1,3}|(?<=\.0))[,}\]])"
+"""What orjson may write otherwise than RFC 8785: null, which it also writes for NaN, integers that may be too large,
+and floats such as 1.0 and 1e-05. What is found may be inside a text; that only costs time."""
+_DOUBTFUL_ELEMENT: Final = re.compile(rb"[\[,]" + _DOUBTFUL)
+_DOUBTFUL_MEMBER: Final = re.compile(rb'":' + _DOUBTFUL)
+_SHAPE: Final = bytes.maketrans(b"123456789-n[", b"00000000000,")
+"""Makes one of each character that such a value may begin with, and of those before it in a list: to look for two
+bytes takes a tenth of the time of the patterns."""
 _ASTRAL: Final = re.compile(rb"[\xf0-\xf4]")
 """In UTF-8 the first byte of a character beyond U+FFFF; keys with one sort differently."""
 _LONG: Final = re.compile(rb"[\[:,]-?[0-9]{16}")
@@ -60,7 +65,12 @@ def canonical(content: object) -> bytes:
 
 
 def _needs_rfc8785(body: bytes) -> bool:
-    return _NOT_JCS.search(body) is not None or (not body.isascii() and _ASTRAL.search(body) is not None)
+    shape = body.translate(_SHAPE)
+    return (
+        (b",0" in shape and _DOUBTFUL_ELEMENT.search(body) is not None)
+        or (b'":0' in shape and _DOUBTFUL_MEMBER.search(body) is not None)
+        or (not body.isascii() and _ASTRAL.search(body) is not None)
+    )
 
 
 def in_order(elements: Iterable[Any]) -> list[Any]:

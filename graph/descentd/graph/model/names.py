@@ -18,7 +18,7 @@ _SHORT_YEAR: Final = re.compile(r"\d{1,3}-")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RAISED: Final = re.compile("[⁰¹²³⁴-⁹₀-₉]")
 """Superscript and subscript digits: NFKC would change them, and names such as PR² and τ²-bench need them."""
-_PLAIN_NAME: Final = re.compile(r"[\w-][\w.-]*", re.ASCII)
+_PLAIN_NAME: Final = re.compile(r"[\w-][\w.-]*(?:/[\w-][\w.-]*)*", re.ASCII)
 _REF_HELP: Final = "model:NAME@VERSION, dataset:NAME@VERSION, dataset:NAME@VERSION#PARTITION or sha256:HEX"
 
 

@@ -5,23 +5,23 @@ are registered as one where nothing but the transaction could tell the differenc
 """
 
 import asyncio
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
-from typing import Final
+from itertools import chain
+from typing import Any, Final
 
+from descentd.graph.inputs.evaluations import EvaluationInput
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Unavailable
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Record
-from descentd.graph.registration.manifest_index import Item, items
+from descentd.graph.registration.manifest_index import name_of, names_in
 from descentd.graph.registration.register import Plan, Registered, register, write
 from descentd.graph.registration.statements import referred
 from descentd.graph.store.committer import Committer
 
-_MOST: Final = 500
+_MOST: Final = 1000
 """Records of manifests that are registered as one."""
 _SECTIONS: Final = ("datasets", "models", "evaluations", "notes")
 _OTHERS: Final = tuple(name for name in ManifestInput.model_fields if name not in _SECTIONS)
@@ -60,18 +60,16 @@ class Group:
         was evaluated outdates it.
         """
         evaluations = manifest.evaluations or ()
-        entities = list(items(manifest)) if manifest.models or manifest.datasets else []
-        defined = [item.name for item in entities]
-        named = [ref for item in entities for _, ref in item.refs]
+        defined, named = names_in(manifest)
         named += referred(manifest)
-        size = len(entities) + len(evaluations) + len(manifest.notes or ())
+        size = len(defined) + len(evaluations) + len(manifest.notes or ())
         joinable = _joinable(manifest, named)
-        described = _described(manifest, entities)
+        described = _described(manifest)
         if self.manifests and (
             self.size + size > _MOST
             or not (self._open and joinable)
             or not (self._defined.isdisjoint(defined) and self._referred.isdisjoint(defined))
-            or any(_may_be_of(one.subject, described | self._described) for one in evaluations)
+            or ((described or self._described) and _may_be_of(evaluations, described | self._described))
         ):
             return False
         self.manifests.append(manifest)
@@ -109,20 +107,21 @@ def _groups(manifests: Sequence[ManifestInput]) -> Iterator[Group]:
 
 def _joinable(manifest: ManifestInput, named: Sequence[str]) -> bool:
     """Whether a manifest means the same among others: it leaves no version open, and supersedes nothing."""
-    if any(getattr(manifest, name) for name in _OTHERS) or None in [model.version for model in manifest.models or ()]:
+    if any(getattr(manifest, name) for name in _OTHERS) or any(
+        model.version is None for model in manifest.models or ()
+    ):
         return False
-    return not [name for name in named if "@" not in name and not name.startswith("sha256:")]
+    return all("@" in name or name.startswith("sha256:") for name in named)
 
 
-def _described(manifest: ManifestInput, entities: Sequence[Item]) -> set[str]:
+def _described(manifest: ManifestInput) -> set[str]:
     """The versions that get a profile by the way."""
-    described = [model for model in manifest.models or () if model.safety_profile]
-    return {item.name for item in entities for model in described if item.definition is model}
+    return {name_of(model, i) for i, model in enumerate(manifest.models or ()) if model.safety_profile}
 
 
-def _may_be_of(subject: str, described: set[str]) -> bool:
+def _may_be_of(evaluations: Sequence[EvaluationInput], described: set[str]) -> bool:
     """Whether an evaluation may be of what is described; an id may be anything's."""
-    return bool(described) and (subject in described or subject.startswith("sha256:"))
+    return any(one.subject in described or one.subject.startswith("sha256:") for one in evaluations)
 
 
 async def _one_by_one(committer: Committer, manifests: Sequence[ManifestInput], person: str) -> list[Outcome]:
@@ -145,31 +144,27 @@ async def _one_by_one(committer: Committer, manifests: Sequence[ManifestInput], 
 
 async def _joined(committer: Committer, manifests: Sequence[ManifestInput], person: str) -> list[Outcome]:
     sections = {name: [getattr(manifest, name) or () for manifest in manifests] for name in _SECTIONS}
-    # Its parts have been validated: this only puts them together.
-    whole = ManifestInput.model_validate({name: tuple(chain(*parts)) for name, parts in sections.items()})
+    joined: dict[str, Any] = {name: tuple(chain(*parts)) for name, parts in sections.items()}
+    whole = ManifestInput.model_construct(**joined)  # its parts have been validated
     try:
         written = await write(committer, whole, person)
     except Unavailable as error:
         return [error] * len(manifests)
     except DescentError:
         return await _one_by_one(committer, manifests, person)  # one of them is at fault, and is found by itself
-    starts = {name: list(accumulate(map(len, parts), initial=0)) for name, parts in sections.items()}
-    return _counts(written, starts, len(manifests))
+    owners = {name: [manifest for manifest, part in enumerate(parts) for _ in part] for name, parts in sections.items()}
+    return _counts(written, owners, len(manifests))
 
 
-def _counts(written: Plan, starts: Mapping[str, Sequence[int]], number: int) -> list[Outcome]:
-    """Counts by manifest; `starts` has the index in each section at which each of the joined manifests begins."""
+def _counts(written: Plan, owners: Mapping[str, Sequence[int]], number: int) -> list[Outcome]:
+    """Counts by manifest; `owners` says which of the joined manifests each element of a section is from."""
     created, existing = [0] * number, [0] * number
     mentioned: defaultdict[str, set[int]] = defaultdict(set)
     for field_, record in written.mentions:
         section, _, rest = field_.partition("[")
-        index = int(rest.partition("]")[0])
-        mentioned[record.id].add(bisect_right(starts[section], index) - 1)
+        mentioned[record.id].add(owners[section][int(rest[: rest.index("]")])])
     for id, among in mentioned.items():
+        first = min(among) if id in written.created else None
         for manifest in among:
-            existing[manifest] += 1
-        if id in written.created:
-            first = min(among)
-            existing[first] -= 1
-            created[first] += 1
+            (created if manifest == first else existing)[manifest] += 1
     return [Counts(*pair) for pair in zip(created, existing, strict=True)]

@@ -39,8 +39,33 @@ def items(manifest: ManifestInput) -> Iterator[Item]:
             refs = tuple(_data_refs(partition, part_field))
             yield Item(name, part_field, partition, dataset, refs + inherited)
     for i, model in enumerate(manifest.models or ()):
-        name = f"model:{model.name}@{model.version}" if model.version else f"model:{model.name} (models[{i}])"
-        yield Item(name, f"models[{i}]", model, None, tuple(_model_refs(model, f"models[{i}]")))
+        yield Item(name_of(model, i), f"models[{i}]", model, None, tuple(_model_refs(model, f"models[{i}]")))
+
+
+def name_of(model: ModelVersionInput, i: int) -> str:
+    """The label of a manifest's model version, or where it stands while its version is not known."""
+    return f"model:{model.name}@{model.version}" if model.version else f"model:{model.name} (models[{i}])"
+
+
+def names_in(manifest: ManifestInput) -> tuple[list[str], list[str]]:
+    """The names of all items of a manifest, and those that they refer to; without their fields, as that is faster."""
+    names: list[str] = []
+    refs: list[str] = []
+    for dataset in manifest.datasets or ():
+        label = f"dataset:{dataset.name}@{dataset.version}"
+        parts = dataset.partitions or ()
+        own = [f"{label}#{part.name}" for part in parts]
+        names += [label, *own]
+        refs += own
+        both: list[DatasetInput | PartitionInput] = [dataset, *parts]
+        for data in both:
+            refs += [derivation.ref for derivation in data.derived_from or ()]
+            refs += data.generated_by or ()
+    for i, model in enumerate(manifest.models or ()):
+        names.append(name_of(model, i))
+        refs += [parent.ref for parent in model.parents or ()]
+        refs += [data.ref for data in model.trained_on or ()]
+    return names, refs
 
 
 def _data_refs(data: DatasetInput | PartitionInput, field: str) -> Iterator[tuple[str, str]]:

@@ -30,9 +30,11 @@ async def turned_round(manifest: ManifestInput, reads: Reads) -> dict[int, str]:
 
     A definition that is on record already turns nothing round.
     """
+    if not manifest.metrics:
+        return {}
     turned = {
         i: metric.name
-        for i, metric in enumerate(manifest.metrics or ())
+        for i, metric in enumerate(manifest.metrics)
         if (builtin := catalogue().get(metric.name)) is not None
         and (builtin.direction, builtin.optimum) != (metric.direction, metric.optimum)
     }

@@ -91,11 +91,13 @@ def _refs(manifest: ManifestInput, index: ManifestIndex) -> Iterator[str]:
 async def _check(reads: Reads, builder: RecordBuilder, manifest: ManifestInput, rules: Rules) -> list[Record]:
     """The records that are new; raises Invalid with all problems, of building too."""
     records = builder.records
-    held = await reads.resolve(records.keys() | {r.label for r in records.values() if r.label is not None})
+    # What has a label is registered under it, with this content or another.
+    held = await reads.resolve({record.id if record.label is None else record.label for record in records.values()})
+    registered = {brief.id for brief in held.values()}
     for id, conflict in (await conflicts(reads, records, held)).items():
         conflict.field = builder.field_of(id)
         builder.problems.append(conflict)
-    new = [record for id, record in records.items() if id not in held]
+    new = [record for id, record in records.items() if id not in registered]
     async for record in each(new):
         for fault in faults(record, rules):
             builder.problems.append(InvalidInput(fault.message, f"{builder.field_of(record.id)}.{fault.field}"))

@@ -95,6 +95,7 @@ class Batch(Reads):
         if unknown:
             held = await self._reads.resolve(unknown)
             found.update((name, held.get(name)) for name in unknown)
+            found.update((brief.id, brief) for brief in held.values())
         return {name: brief for name in names if (brief := named.get(name) or found.get(name)) is not None}
 
     @override
