@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Route
 
 from descentd.app.explorer.catalogue import PAGES
 from descentd.graph.store.sqlite.store import SQLiteStore
@@ -306,6 +306,22 @@ def test_the_slider_goes_back_in_time(rosa: Page, faults: list[str]) -> None:
     slider.press("Home")
     rosa.wait_for_url("**asOf=**")
     assert rosa.get_by_text("You are looking at the registry as of").is_visible()
+    assert faults == []
+
+
+def test_what_is_being_worked_out_appears_by_itself(rosa: Page, faults: list[str]) -> None:
+    def waits(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(
+            response=answer, body=answer.text().replace('<section id="worse"', '<section id="worse" data-again')
+        )
+
+    rosa.route("/", waits, times=1)
+    rosa.clock.install()
+    rosa.goto("/")
+    assert rosa.locator("#worse[data-again]").count() == 1
+    rosa.clock.run_for(6000)
+    rosa.locator("#worse:not([data-again])").wait_for()
     assert faults == []
 
 

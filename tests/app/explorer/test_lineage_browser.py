@@ -171,7 +171,10 @@ def test_the_picture_is_saved_as_png_and_svg(page: Page, tmp_path: Path) -> None
     with page.expect_download() as saved:
         page.locator("[data-png]").click()
     saved.value.save_as(tmp_path / "drawing.png")
-    assert (tmp_path / "drawing.png").read_bytes().startswith(b"\x89PNG")
+    picture = (tmp_path / "drawing.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    width = page.locator("svg.lineage").evaluate("svg => svg.width.baseVal.value")
+    assert int.from_bytes(picture[16:20]) == pytest.approx(3 * width, abs=3)  # the first field of the header
     assert "<" not in saved.value.suggested_filename
     with page.expect_download() as saved:
         page.get_by_role("link", name="SVG").click()

@@ -11,7 +11,8 @@ import pytest
 
 from descentd.graph.inputs.acts import IncidentInput
 from descentd.queries.production.record_incident import report
-from tests.app.explorer.visiting import Visit, text_of, visiting
+from tests.app.explorer.bank import LOANS, fill
+from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.queries.governed import digest
 
 pytestmark = pytest.mark.anyio
@@ -144,3 +145,19 @@ async def test_what_comes_by_way_of_a_whole_dataset_says_so(registry: Visit) -> 
     assert note in how["clean 1, code"]
     assert note not in how["clean 1, books"]
     assert note not in how["clean 1"]
+
+
+async def test_who_is_in_a_part_leads_to_all_that_learned_from_them(bank: Visit) -> None:
+    page = (await bank.get("/record/dataset:loans@2024%23train")).text
+    [to] = [str(a["href"]) for _, a in tags(page, "a") if "value=65" in str(a.get("href"))]
+    assert to == "/population?attribute=age_group&value=65%2B"
+    assert "Which versions learned from age_group 65+?" in text_of((await bank.get(to)).text)
+
+
+async def test_what_comes_from_something_is_counted_once_for_all(bank: Visit) -> None:
+    await fill(bank.registry)
+    page = text_of((await bank.get(f"/impact/{LOANS}")).text)
+    rows = list(csv.reader(io.StringIO((await bank.get(f"/impact/{LOANS}?format=csv&table=affected")).text)))[1:]
+    assert "3 model versions, 1 deployment." in page
+    assert sorted(row[1] for row in rows) == ["Deployment", *["Model version"] * 3]
+    assert "I have looked at what it reaches (4 records)" in page

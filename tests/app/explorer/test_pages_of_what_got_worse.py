@@ -10,7 +10,7 @@ import pytest
 
 from descentd.app.server.policy_files import read_policy
 from descentd.queries.governance.policies import register_policies
-from tests.app.explorer.visiting import tags, text_of, visiting
+from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
 
@@ -119,3 +119,15 @@ async def test_what_would_be_seen_of_a_ratio_is_a_factor() -> None:
     async with visiting() as visit:
         await visit.register(**given)
         assert re.search(r"× 1\.\d", text_of((await visit.get("/record/model:m@2")).text))
+
+
+async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("home", "search"):
+        monkeypatch.setattr(f"descentd.app.explorer.pages.{module}.is_assessed", lambda registry: False)
+    home = (await bank.get("/")).text
+    assert '<section id="worse" data-again' in home
+    assert "What got worse is being worked out" in text_of(home)
+    found = (await bank.get("/search?q=robustness")).text
+    assert "On how many versions a metric got worse is still being worked out" in text_of(found)
+    assert "still being worked out" not in (await bank.get("/search?q=robustness&asOf=2999-01-01")).text
+    assert "still being worked out" not in (await bank.get("/search?q=scorer")).text

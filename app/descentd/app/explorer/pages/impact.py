@@ -26,9 +26,7 @@ async def _show(asked: Asked) -> View:
     brief = await registry.find(asked.ref, asked.upto, field="of")
     question = await impact(registry, [asked.ref], None, asked.as_of, evidence=False)
     counts = await question.counts()
-    rest = [kind for kind in counts if kind is not Kind.DEPLOYMENT]
-    others = await impact(registry, [asked.ref], rest or [Kind.MODEL_VERSION], asked.as_of, evidence=False)
-    found = await others.affected(asked.most(_SHOWN), asked.query.get("after"), via=True)
+    found = await question.affected(asked.most(_SHOWN), asked.query.get("after"), via=True)
     rows = [
         (
             Cell(called(one.record), asked.to("record", one.record.ref)),

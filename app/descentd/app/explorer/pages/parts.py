@@ -90,7 +90,7 @@ def _shares(asked: Asked, shares: Sequence[Share]) -> Table:
     rows = [
         (
             Cell(one.attribute),
-            Cell(one.value),
+            Cell(one.value, asked.to("population", attribute=one.attribute, value=one.value)),
             Cell(
                 t("share.unknown") if one.share is None else t("share.none") if one.share == 0 else f"{one.share:.1%}"
             ),

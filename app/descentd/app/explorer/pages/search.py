@@ -13,7 +13,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import ref, words
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.search import search
-from descentd.queries.overview.version_status import worsened
+from descentd.queries.overview.version_status import is_assessed, worsened
 from descentd.queries.registry import about
 
 _SHOWN = 50
@@ -46,8 +46,10 @@ async def _show(asked: Asked) -> View | Response:
     newest = await _newest(asked, [one for one, _ in listed.items])
     more = asked.again(after=listed.items[-1][1]) if listed.more else None
     table = Table("found", _COLUMNS, rows, listed.total, more, asked.back())
+    evaluations = await asked.registry.walk.everything(asked.upto, Kind.EVALUATION)
     values = {
         "text": text,
+        "assessing": asked.as_of is None and len(evaluations) > 0 and not is_assessed(asked.registry),
         "total": listed.total,
         "newest": newest,
         "worse": _worse(asked, text),

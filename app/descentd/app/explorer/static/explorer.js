@@ -25,6 +25,19 @@ document.addEventListener("change", ({ target }) => {
   if (target.type === "range") target.form.requestSubmit();
 });
 
+// What is still being worked out is asked for again, and takes its place by itself once it is there.
+async function replaced(part) {
+  await new Promise((later) => setTimeout(later, 5000));
+  if (document.hidden) return replaced(part);
+  const answer = await fetch(location.href).catch(() => null);
+  const page = new DOMParser().parseFromString(answer?.ok ? await answer.text() : "", "text/html");
+  const fresh = answer?.ok ? page.getElementById(part.id) : part;
+  if (!fresh) return;
+  if (fresh !== part) part.replaceWith(fresh);
+  if (fresh.hasAttribute("data-again")) await replaced(fresh);
+}
+for (const part of document.querySelectorAll("[data-again]")) replaced(part);
+
 // What is folded is printed too.
 window.addEventListener("beforeprint", () => {
   for (const folded of document.querySelectorAll("details[data-printed]:not([open])")) {

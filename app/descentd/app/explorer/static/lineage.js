@@ -160,8 +160,9 @@ class LineageDrawing extends HTMLElement {
       const image = new Image();
       image.src = address;
       await image.decode();
-      // Twice the size, as far as canvases may be that large.
-      const scale = Math.min(2, 16000 / image.width, 16000 / image.height);
+      // Three times the size, sharp in print, as far as canvases may be that large and memory holds them.
+      const area = image.width * image.height;
+      const scale = Math.min(3, 16000 / image.width, 16000 / image.height, Math.sqrt(64e6 / area));
       const canvas = document.createElement("canvas");
       canvas.width = Math.round(image.width * scale);
       canvas.height = Math.round(image.height * scale);
