@@ -17,6 +17,8 @@ from tests.support.server_process import ServerProcess
 HOSTILE = "<img src=x onerror=alert(1)>"
 LEAVES = 1_600
 LONG = "up=3&down=3&kind=MODEL_VERSION"
+MANY = "/lineage/model:big@1?each=300"
+DRAWN = """[...document.querySelectorAll('.part')].map(one => getComputedStyle(one).display !== 'none')"""
 SUBJECT_IS_SEEN = """([...document.querySelectorAll('a[aria-current="true"] .body')].map(one => {
     const node = one.getBoundingClientRect(), seen = one.closest('.scroll').getBoundingClientRect();
     return node.left >= seen.left && node.right <= seen.right;
@@ -153,6 +155,41 @@ def test_it_opens_at_its_subject_without_a_script(browser: Browser, server: Serv
         assert page.locator(".scroll").evaluate("one => one.scrollWidth > one.clientWidth")
         assert page.evaluate(SUBJECT_IS_SEEN) == [True]
         assert page.evaluate("scrollY") == 0
+
+
+def test_of_a_large_drawing_what_is_in_the_window_is_drawn_first_and_then_all_of_it(page: Page) -> None:
+    page.add_init_script("window.idle = []; window.requestIdleCallback = (work) => idle.push(work);")
+    page.set_viewport_size({"width": 480, "height": 480})
+    page.goto(MANY)
+    expect(page.locator("lineage-drawing[data-ready]")).to_be_attached()
+    drawn = page.evaluate(DRAWN)
+    assert 0 < sum(drawn) < len(drawn)
+    assert page.locator("a[data-place]").last.bounding_box() is None
+    page.locator(".scroll").evaluate("one => one.scrollTo({ top: one.scrollHeight, left: one.scrollWidth })")
+    expect(page.locator("a[data-place]").last).to_be_visible()
+    page.emulate_media(media="print")
+    assert all(page.evaluate(DRAWN))
+    page.emulate_media(media="screen")
+    assert not all(page.evaluate(DRAWN))
+    page.evaluate("while (idle.length) idle.shift()()")
+    assert all(page.evaluate(DRAWN))
+
+
+def test_keys_walk_to_what_was_not_drawn_yet(page: Page) -> None:
+    page.add_init_script("window.requestIdleCallback = () => {};")
+    page.goto(MANY)
+    page.locator('a[data-place][aria-current="true"]').focus()
+    page.keyboard.press("ArrowRight")
+    assert focused(page).startswith("model:leaf")
+    assert all(page.evaluate(DRAWN))
+
+
+def test_without_a_script_all_of_a_large_drawing_is_drawn(browser: Browser, server: ServerProcess) -> None:
+    with browser.new_context(base_url=server.url, java_script_enabled=False) as plain:
+        page = plain.new_page()
+        page.goto(MANY)
+        assert len(page.evaluate(DRAWN)) > 1
+        assert all(page.evaluate(DRAWN))
 
 
 def test_it_prints_without_its_controls(page: Page) -> None:

@@ -136,6 +136,19 @@ async def test_the_picture_is_a_file_by_itself(bank: Visit) -> None:
     assert "▼" in answer.text
 
 
+async def test_a_large_drawing_is_in_parts_that_hold_each_node_once(run: Visit) -> None:
+    page = (await run.get("/lineage/model:base@1?each=10000&fold=off")).text
+    versions = ["base@1", *(f"tuned@{number:03}" for number in range(1, 201))]
+    assert sorted(one.partition(",")[0] for one in says(page)) == sorted(f"model:{one}" for one in versions)
+    parts = [one for one in drawing(page).iter(f"{SVG}svg") if one.attrib["class"] == "part"]
+    boxes = [tuple(map(float, one.attrib["data-box"].split())) for one in parts]
+    for part, (left, top, width, height) in zip(parts, boxes, strict=True):
+        for text in part.iter(f"{SVG}text"):
+            assert left <= float(text.attrib["x"]) <= left + width
+            assert top <= float(text.attrib["y"]) <= top + height + 20
+    assert len(list(drawing(page).iter(f"{SVG}a"))) == sum(len(list(part.iter(f"{SVG}a"))) for part in parts)
+
+
 async def test_one_record_alone_says_that_it_is(bank: Visit) -> None:
     await bank.register(models=[{"name": "alone", "version": "1"}])
     page = await bank.get("/lineage/model:alone@1")

@@ -4,7 +4,7 @@ Rows by source are only ever appended to, since the log brings sources in ascend
 built at once, and what came since: few enough to be scanned by a wide step and looked up by a narrow one.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -99,19 +99,13 @@ class Edges:
             found += [(packed >> 8, packed & 0xFF) for packed in late]
         return found
 
-    def above(self, record: int) -> Integers:
-        """What a record came from, ascending, each once."""
-        starts = self.by_source.starts
-        own = self.by_source.others[starts[record] : starts[record + 1]]
-        return _once(own, [arrow[0] for arrow in self.disclosed.by_source.get(record, ())])
+    def above(self, records: Integers) -> tuple[Integers, NDArray[np.intp]]:
+        """What some records came from, beside by their place in `records` which of them; an edge may be there twice."""
+        return _beside(self.by_source, records, records, {}, self.disclosed.by_source)
 
-    def below(self, record: int) -> Integers:
-        """What came of a record, ascending, each once; some perhaps later than the question's."""
-        starts = self.by_target.starts
-        last = starts[record + 1] if record <= self.base_size else 0
-        own = self.by_target.others[starts[record] if last else 0 : last]
-        late = [packed >> 8 for packed in self.late.get(record, ())]
-        return _once(own, late + [arrow[0] for arrow in self.disclosed.by_target.get(record, ())])
+    def below(self, records: Integers) -> tuple[Integers, NDArray[np.intp]]:
+        """What came of some records, in the same form; some perhaps later than the question's."""
+        return _beside(self.by_target, records, records[records <= self.base_size], self.late, self.disclosed.by_target)
 
     def columns(self) -> Stored:
         """What the edges are restored from: one for the same edges, however they came in."""
@@ -144,8 +138,19 @@ class Edges:
         )
 
 
-def _once(own: Integers, more: Sequence[int]) -> Integers:
-    return np.unique(np.concatenate((own, np.array(more, np.int32))))
+def _beside(
+    rows: Rows, records: Integers, inside: Integers, late: Mapping[int, list[int]], more: Mapping[int, Sequence[Arrow]]
+) -> tuple[Integers, NDArray[np.intp]]:
+    """(others, places) by rows, in which those `inside` are, and by what is packed or disclosed of single records."""
+    here = np.flatnonzero(np.isin(records, inside)) if len(inside) < len(records) else np.arange(len(records))
+    places = np.repeat(here, rows.starts[inside + 1] - rows.starts[inside])
+    others = rows.others[rows.positions(inside)]
+    if not late and not more:
+        return others, places
+    single = [(packed >> 8, at) for at, one in enumerate(records.tolist()) for packed in late.get(one, ())]
+    single += [(arrow[0], at) for at, one in enumerate(records.tolist()) for arrow in more.get(one, ())]
+    added = np.array(single, np.int32).reshape(-1, 2)
+    return np.concatenate((others, added[:, 0])), np.concatenate((places, added[:, 1]))
 
 
 class EdgeLog:

@@ -230,13 +230,18 @@ class Topology:
     ) -> Mapping[int, Neighbours]:
         """What lies one step away; see `SupportsNeighbours`."""
         now, hits = self._snapshot(upto), wanted(kinds)
-        beside = now.influence.above if direction is Direction.ANCESTORS else now.influence.below
-        found: dict[int, Neighbours] = {}
-        for record in records:
-            others = beside(record).astype(np.int64) if record <= upto else np.zeros(0, np.int64)
-            others = others[others <= upto]
-            others = others[hits[now.kinds[others]]]
-            found[record] = Neighbours(len(others), others[:first].tolist())
+        known = np.array([record for record in records if record <= upto], np.int32)
+        influence = now.influence
+        others, places = influence.above(known) if direction is Direction.ANCESTORS else influence.below(known)
+        counted = others <= upto
+        counted[counted] = hits[now.kinds[others[counted]]]
+        # Each pair once, by record and then in log order.
+        pairs = np.unique(places[counted].astype(np.int64) << 32 | others[counted])
+        ends = np.searchsorted(pairs, np.arange(1, len(known) + 1) << 32).tolist()
+        found = dict.fromkeys(records, Neighbours(0, []))
+        for record, start, end in zip(known.tolist(), [0, *ends], ends, strict=False):
+            if end > start:
+                found[record] = Neighbours(end - start, (pairs[start : min(end, start + first)] & 0xFFFFFFFF).tolist())
         return found
 
     def exposure(self, query: ExposureQuery) -> ExposurePage:

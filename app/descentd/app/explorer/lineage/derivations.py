@@ -20,14 +20,11 @@ _TONES: Final = {Outcome.WORSE: "bad", Outcome.BETTER: "good", Outcome.SAME: "so
 def drawn_lines(seen: Seen) -> Table:
     """A row for each line, those nearest to the record in the middle first; a fold is one end."""
     steps = {one: member.steps for one, member in seen.selection.members.items()}
-    rows = [
-        _row([_end(parent, seen), _end(child, seen)], links, seen)
-        for (parent, child), links in sorted(
-            seen.folded.between.items(), key=lambda item: (steps[item[0][1]], steps[item[0][0]], item[0])
-        )
-    ]
-    more = None if len(rows) <= SHOWN else seen.view.as_format("csv")
-    return Table("derivations", _columns(seen), rows[:SHOWN], len(rows), more)
+    between = seen.folded.between
+    nearest = sorted(between, key=lambda ends: (steps[ends[1]], steps[ends[0]], ends))[:SHOWN]
+    rows = [_row([_end(end, seen) for end in ends], between[ends], seen) for ends in nearest]
+    more = None if len(between) == len(rows) else seen.view.as_format("csv")
+    return Table("derivations", _columns(seen), rows, len(between), more)
 
 
 def every_derivation(seen: Seen) -> Table:

@@ -5,15 +5,18 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
+from markupsafe import Markup
 from starlette.responses import Response
 
 from descentd.app.explorer.layout.drawing import Drawing, Flow, draw
 from descentd.app.explorer.layout.grids import Size
 from descentd.app.explorer.layout.layers import Way
 from descentd.app.explorer.lineage.lines import lines_of
+from descentd.app.explorer.lineage.markup import drawing
 from descentd.app.explorer.lineage.nodes import draft, finished
 from descentd.app.explorer.lineage.parts import MARKER, Figure, Seen
 from descentd.app.explorer.rendering import environment
+from descentd.app.explorer.words import Words
 from descentd.graph.cache import Cache
 
 LARGE: Final = 750
@@ -62,13 +65,10 @@ def figure(seen: Seen, drawings: Drawings) -> Figure:
 
 def picture(seen: Seen, drawn: Figure, name: str) -> Response:
     """The drawing as a file to download."""
-    body = _TEMPLATES.get_template("lineage-picture.svg").render(
-        figure=drawn,
-        seen=seen,
-        t=seen.asked.words,
-        asked=seen.asked,
-        brief=seen.selection.members[seen.selection.middle].brief,
-    )
+    words, brief = seen.asked.words, seen.selection.members[seen.selection.middle].brief
+    style = f"<style>{_TEMPLATES.get_template('lineage-picture.css').render()}</style>"
+    title = words("lineage.title", name=brief.ref)
+    body = drawing(drawn, title, described(drawn, words), style, alone=True)
     return Response(
         body,
         media_type="image/svg+xml",
@@ -78,6 +78,13 @@ def picture(seen: Seen, drawn: Figure, name: str) -> Response:
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
         },
     )
+
+
+def described(drawn: Figure, words: Words) -> Markup:
+    """What a figure shows, for those who do not see it."""
+    if len(drawn.nodes) == 1 and not drawn.nodes[0].markers:
+        return words("lineage.alone")
+    return words("lineage.description", nodes=len(drawn.nodes), lines=len(drawn.lines))
 
 
 def overview(seen: Seen, drawn: Figure) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.controls import controls
 from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
-from descentd.app.explorer.lineage.figure import LARGE, Drawings, figure, overview, picture
+from descentd.app.explorer.lineage.figure import LARGE, Drawings, described, figure, overview, picture
+from descentd.app.explorer.lineage.markup import drawing, is_parted
 from descentd.app.explorer.lineage.parts import Seen
 from descentd.app.explorer.lineage.view import Openings
 from descentd.app.explorer.lineage.view import View as Drawn
@@ -58,20 +59,23 @@ async def _show(asked: Asked) -> View | Response:
             return picture(seen, drawn, f"lineage-{brief.id[7:15]}.svg")
         case "json":
             return JSONResponse(overview(seen, drawn))
+    title, large = asked.words("lineage.title", name=called(brief)), len(drawn.nodes) > LARGE
     table = every_derivation(seen) if asked.query.get("format") == "csv" else drawn_lines(seen)
     values: Mapping[str, Any] = {
         "brief": brief,
         "seen": seen,
         "view": view,
         "figure": drawn,
-        "large": overview(seen, drawn) if len(drawn.nodes) > LARGE else None,
+        "large": overview(seen, drawn) if large else None,
+        "drawing": None if large else await in_thread(drawing, drawn, title, described(drawn, asked.words)),
+        "parted": not large and is_parted(drawn),
         "controls": controls(seen),
         "inside": _inside(seen),
         "elsewhere": await _elsewhere(seen),
         "assessing": asked.as_of is None and not is_assessed(asked.registry),
         "right": view.flow is Flow.RIGHT,
     }
-    return View(asked.words("lineage.title", name=called(brief)), values, [table])
+    return View(title, values, [table])
 
 
 async def _seen(asked: Asked, view: Drawn) -> Seen:

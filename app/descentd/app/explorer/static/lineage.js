@@ -5,6 +5,9 @@ import { Overview } from "./lineage-overview.js";
 const ALONG = { right: { ArrowLeft: "up", ArrowRight: "down", ArrowUp: "before", ArrowDown: "after" } };
 ALONG.down = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "before", ArrowRight: "after" };
 const DRAG = 4;
+const MARGIN = 200; // pixels around the window within which parts of a large drawing are drawn at once
+const AT_ONCE = 4; // parts out of sight that are drawn in one idle moment: more would be felt
+const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 16));
 
 class LineageDrawing extends HTMLElement {
   connectedCallback() {
@@ -23,21 +26,58 @@ class LineageDrawing extends HTMLElement {
     }
     this.size = { width: this.svg.width.baseVal.value, height: this.svg.height.baseVal.value };
     this.scale = 1;
+    this.unseen = new Set(this.svg.querySelectorAll(".part"));
+    this.svg.classList.toggle("partly", this.unseen.size > 0);
     this.roam();
     this.svg.addEventListener("keydown", (event) => this.key(event));
     this.svg.addEventListener("focusin", (event) => this.focused(event.target));
     this.move();
     this.dataset.ready = "yes";
     this.reveal(this.current(), "instant");
+    this.look();
+    this.scroller.addEventListener("scroll", () => this.look(), { passive: true });
+    whenIdle(() => this.complete());
+  }
+
+  // Of a large drawing browsers lay out what is in the window first, and the rest little by little: it takes them as
+  // long as all else together. What is printed, and what is shown without this module, is all of it.
+  look() {
+    if (!this.unseen.size) return;
+    const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.scroller;
+    const left = scrollLeft / this.scale - MARGIN, right = (scrollLeft + clientWidth) / this.scale + MARGIN;
+    const top = scrollTop / this.scale - MARGIN, bottom = (scrollTop + clientHeight) / this.scale + MARGIN;
+    for (const part of this.unseen) {
+      const [x, y, width, height] = part.dataset.box.split(" ").map(Number);
+      if (x < right && x + width > left && y < bottom && y + height > top) this.draw(part);
+    }
+  }
+
+  draw(part) {
+    this.unseen.delete(part);
+    part.classList.add("drawn");
+  }
+
+  complete() {
+    if (!this.isConnected) return;
+    let left = AT_ONCE;
+    for (const part of this.unseen) if (left-- > 0) this.draw(part);
+    if (this.unseen.size) whenIdle(() => this.complete());
+  }
+
+  drawAll() {
+    for (const part of this.unseen) this.draw(part);
   }
 
   // One node is reached by Tab, the others by arrow keys; markers stay reachable beside the node in focus.
   roam(place) {
     const current = place ?? this.current()?.dataset.place;
-    for (const [of, link] of this.nodes) link.setAttribute("tabindex", of === current ? "0" : "-1");
-    for (const marker of this.svg.querySelectorAll("a.marker")) {
-      marker.setAttribute("tabindex", marker.dataset.of === current ? "0" : "-1");
-    }
+    if (current === this.roamed) return;
+    const all = "a[data-place], a.marker";
+    const left = this.roamed === undefined ? all : `a[data-place="${this.roamed}"], a.marker[data-of="${this.roamed}"]`;
+    for (const link of this.svg.querySelectorAll(left)) link.setAttribute("tabindex", "-1");
+    this.roamed = current;
+    const entered = `a[data-place="${current}"], a.marker[data-of="${current}"]`;
+    for (const link of this.svg.querySelectorAll(entered)) link.setAttribute("tabindex", "0");
   }
 
   current() {
@@ -49,9 +89,9 @@ class LineageDrawing extends HTMLElement {
     if (!link) return;
     this.roam(link.dataset.place);
     for (const line of this.svg.querySelectorAll(".line.near")) line.classList.remove("near");
-    for (const line of this.svg.querySelectorAll(".line")) {
-      if (line.dataset.ends.split(" ").includes(link.dataset.place)) line.classList.add("near");
-    }
+    const { place } = link.dataset;
+    const near = `.line[data-ends^="${place} "], .line[data-ends$=" ${place}"]`;
+    for (const line of this.svg.querySelectorAll(near)) line.classList.add("near");
   }
 
   key(event) {
@@ -76,6 +116,7 @@ class LineageDrawing extends HTMLElement {
 
   // Up and down follow lines, to the nearest end; before and after go along the layer, in the order of the drawing.
   next(link, way) {
+    this.drawAll();
     const here = center(link);
     const right = this.dataset.flow === "right";
     const across = (point) => (right ? point.y : point.x);
@@ -96,6 +137,8 @@ class LineageDrawing extends HTMLElement {
 
   reveal(link, behavior) {
     if (!link || !this.scroller) return;
+    const part = link.closest(".part");
+    if (part) this.draw(part);
     const at = center(link);
     const { clientWidth, clientHeight } = this.scroller;
     const still = behavior === "instant" || matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -115,6 +158,7 @@ class LineageDrawing extends HTMLElement {
     const part = this.scale / before;
     this.scroller.scrollLeft = (scrollLeft + clientWidth / 2) * part - clientWidth / 2;
     this.scroller.scrollTop = (scrollTop + clientHeight / 2) * part - clientHeight / 2;
+    this.look();
   }
 
   fit() {
@@ -215,7 +259,7 @@ async function go(address, place, { push = true } = {}) {
     }
     const drawing = page.querySelector("lineage-drawing");
     const scale = drawing?.scale ?? 1;
-    page.replaceWith(document.importNode(other, true));
+    page.replaceWith(document.adoptNode(other));
     if (push) history.pushState({ lineage: true }, "", address);
     document.title = made.title;
     wire();
@@ -223,8 +267,8 @@ async function go(address, place, { push = true } = {}) {
     if (fresh && scale !== 1) fresh.zoom(scale);
     const link = place === undefined ? null : fresh?.nodes.get(String(place));
     if (link) {
-      link.focus({ preventScroll: true });
       fresh.reveal(link, "instant");
+      link.focus({ preventScroll: true });
     } else if (location.hash) {
       document.querySelector(location.hash)?.scrollIntoView();
     }

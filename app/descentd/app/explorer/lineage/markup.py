@@ -1,0 +1,137 @@
+"""A figure as SVG: lines first, then what is written on them, then nodes and what shows more.
+
+It is written without templates, and without spaces between elements: thousands of nodes are most of what a page of a
+lineage costs to make, to read and to draw.
+"""
+
+from collections.abc import Iterable, Iterator
+from html import escape
+from itertools import chain
+from math import inf
+from typing import Final
+
+from markupsafe import Markup
+from markupsafe import escape as of_words
+
+from descentd.app.explorer.layout.drawing import Box
+from descentd.app.explorer.lineage.parts import Figure, Line, Marker, Node
+
+PARTED: Final = 60
+"""Nodes or lines above which they are grouped by where they are: those out of sight are drawn by browsers later."""
+PART_WIDTH: Final = 640.0
+PART_HEIGHT: Final = 480.0
+_DENSE: Final = 80
+"""Lines above which nothing is written on those of data."""
+_REACH: Final = 160.0
+"""How far what is written on a line may stand out at each side of its middle."""
+_ARROW: Final = (
+    '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7.2" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" '
+    'markerHeight="10" orient="auto"><path d="M0 .6 8 4 0 7.4z" class="head" fill="context-stroke"/></marker></defs>'
+)
+
+
+def drawing(figure: Figure, title: str, description: str, style: str = "", *, alone: bool = False) -> Markup:
+    """The picture with its title and description in words.
+
+    style: rules of its own, where it is a file; alone: it is one, so that nothing in it leads anywhere.
+    """
+    dense = len(figure.lines) > _DENSE
+    width, height = figure.width, figure.height
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="lineage" viewBox="0 0 {width} {height}" width="{width}" '
+        f'height="{height}" role="group" aria-labelledby="lineage-title" aria-describedby="lineage-description">'
+        f'<title id="lineage-title">{of_words(title)}</title>'
+        f'<desc id="lineage-description">{of_words(description)}</desc>{style}{_ARROW}'
+    )
+    lines: Iterable[str] = map(_line, figure.lines)
+    written: Iterable[str] = (_written(line, dense=dense) for line in figure.lines)
+    nodes: Iterable[str] = (_node(node, alone=alone) for node in figure.nodes)
+    if is_parted(figure) and not alone:
+        lines = _in_parts(lines, map(_line_box, figure.lines))
+        written = _in_parts(written, map(_written_box, figure.lines))
+        nodes = _in_parts(nodes, (node.box for node in figure.nodes))
+    between = '</g><g class="written" aria-hidden="true">'
+    frames = map(_frame, figure.frames)
+    parts = chain([head], frames, ['<g class="lines">'], lines, [between], written, ["</g>"], nodes, ["</svg>"])
+    return Markup("".join(parts))  # noqa: S704 - all that is not ours is escaped
+
+
+def is_parted(figure: Figure) -> bool:
+    """Whether it is so large that browsers draw what is in their window before the rest."""
+    return max(len(figure.nodes), len(figure.lines)) > PARTED
+
+
+def _in_parts(items: Iterable[str], boxes: Iterable[Box]) -> Iterator[str]:
+    """Items in groups of what is near each other, each with the box around it.
+
+    Groups are pictures within the picture: of a `g` that is not displayed Chromium lays out the texts all the same.
+    """
+    tiles: dict[tuple[int, int], list[tuple[str, Box]]] = {}
+    for item, box in zip(items, boxes, strict=True):
+        place = int((box.x + box.width / 2) // PART_WIDTH), int((box.y + box.height / 2) // PART_HEIGHT)
+        tiles.setdefault(place, []).append((item, box))
+    for _, inside in sorted(tiles.items()):
+        held, around = "".join(item for item, _ in inside), _around(box for _, box in inside)
+        yield f'<svg class="part" data-box="{around}">{held}</svg>'
+
+
+def _around(boxes: Iterable[Box]) -> str:
+    left = top = inf
+    right = bottom = -inf
+    for x, y, width, height in boxes:
+        left, top = min(left, x), min(top, y)
+        right, bottom = max(right, x + width), max(bottom, y + height)
+    return f"{left:.0f} {top:.0f} {right - left:.0f} {bottom - top:.0f}"
+
+
+def _frame(box: Box) -> str:
+    return f'<rect class="frame" x="{box.x}" y="{box.y}" width="{box.width}" height="{box.height}" rx="10"/>'
+
+
+def _line(line: Line) -> str:
+    return (
+        f'<path class="line {line.style}" d="{line.path}" marker-end="url(#arrow)" '
+        f'data-ends="{line.parent} {line.child}"><title>{escape(line.says)}</title></path>'
+    )
+
+
+def _line_box(line: Line) -> Box:
+    xs, ys = line.points[::2], line.points[1::2]
+    return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
+
+
+def _written(line: Line, *, dense: bool) -> str:
+    shift = f'<text class="shift {line.style}" x="{line.x}" y="{line.y - 6}">{escape(line.shift)}</text>'
+    shift = shift if line.shift else ""
+    if dense and "of-data" in line.style:
+        return shift
+    return f'{shift}<text class="relation" x="{line.x}" y="{line.y + 15}">{escape(line.relation)}</text>'
+
+
+def _written_box(line: Line) -> Box:
+    return Box(line.x - _REACH, line.y - 24, 2 * _REACH, 48)
+
+
+def _node(node: Node, *, alone: bool) -> str:
+    says = escape(node.says)
+    more = f' data-more="{escape(node.more)}"' if node.more else ""
+    selected = ' aria-current="true"' if "selected" in node.style else ""
+    behind = f'<path class="behind" d="{node.outline}" transform="translate(5 5)"/>' if node.fold else ""
+    rows = "".join(f'<text class="{row.style}" x="{node.x}" y="{row.y}">{escape(row.text)}</text>' for row in node.rows)
+    mark = f'<text class="mark" x="{node.box.x + node.box.width - 12}" y="{node.rows[0].y}">{node.mark}</text>'
+    markers = "" if alone else "".join(_marker(marker, node.place) for marker in node.markers)
+    return (
+        f'<g class="node {node.style}"><a href="{"#" if alone else escape(node.address)}" data-place="{node.place}"'
+        f'{more} aria-label="{says}"{selected}><title>{says}</title>{behind}<path class="body" d="{node.outline}"/>'
+        f"{rows}{mark if node.mark else ''}</a>{markers}</g>"
+    )
+
+
+def _marker(marker: Marker, place: int) -> str:
+    says = escape(marker.says)
+    return (
+        f'<a class="marker" href="{escape(marker.address)}" data-of="{place}" data-way="{marker.way}" '
+        f'aria-label="{says}"><title>{says}</title>'
+        f'<rect x="{marker.x}" y="{marker.y}" width="{marker.width}" height="20" rx="10"/>'
+        f'<text x="{marker.x + marker.width / 2}" y="{marker.y + 14.5}">{marker.text}</text></a>'
+    )
