@@ -85,9 +85,7 @@ def _moved_on(
     bridge = bridges and mine.suite == theirs.suite and mine.version != theirs.version
     if not bridge:  # who was measured by both, though one result is contaminated, had not moved on
         in_use.difference_update(view.left_out)
-    return bool(in_use) and all(
-        not in_use.isdisjoint(from_on(version) if bridge else from_on(version) - {version}) for version in last
-    )
+    return all(not in_use.isdisjoint(from_on(version) if bridge else from_on(version) - {version}) for version in last)
 
 
 def _instead(lost: SeriesKey, others: Sequence[SeriesKey]) -> SeriesKey | None:

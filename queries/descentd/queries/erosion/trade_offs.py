@@ -8,7 +8,6 @@ Simulated, a gain that is not real is called a trade-off in 2 % of answers.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from descentd.graph.metrics import MetricDirection
 from descentd.queries.erosion.findings import ChangeSince, Finding, Span, surest
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.evaluation.series import AncestrySeries, SeriesKey
@@ -47,7 +46,7 @@ def trade_offs(eroded: Sequence[Finding], views: Sequence[AncestrySeries], alpha
 
 
 def _is_performance(view: AncestrySeries) -> bool:
-    return not view.metric.is_safety and view.metric.direction is not MetricDirection.NONE and view.testable
+    return not view.metric.is_safety and view.testable
 
 
 def _trade(loss: Finding, gains: Sequence[ChangeSince]) -> Iterator[Finding]:
@@ -68,7 +67,7 @@ def _rates(baselines: set[int], performance: Sequence[AncestrySeries]) -> _Rates
     """Every performance metric against every baseline, with q from a family of their own: losses enter with p = 1."""
     compared: list[tuple[SeriesKey, int, Comparison]] = []
     for view in performance:
-        measured = [version for version in view.points.versions if version in baselines and version != view.head]
+        measured = [version for version in view.points.versions if version in baselines]
         comparisons = view.against(view.head, measured)
         compared += [(view.key, version, comparisons.comparison(place)) for place, version in enumerate(measured)]
     tested = [found for _, _, found in compared if found.p is not None]
@@ -87,8 +86,7 @@ def _gains(finding: Finding, performance: Sequence[AncestrySeries], rates: _Rate
         if (view.key, finding.baseline) not in rates:
             continue
         found, q = rates[view.key, finding.baseline]
-        improved = found.z is None or (found.z < 0 and q is not None and q <= alpha)
-        if not improved or -found.delta <= view.metric.tolerance:
+        if -found.delta <= view.metric.tolerance or (q is not None and q > alpha):
             continue
         by_blamed = _p_over(view, finding.introduced_by, alpha)
         gain = ChangeSince(view.key, finding.baseline, found.delta, found.p, q)
@@ -101,7 +99,7 @@ def _gains(finding: Finding, performance: Sequence[AncestrySeries], rates: _Rate
 
 
 def _by_certainty(gain: ChangeSince) -> tuple[object, ...]:
-    return gain.q is None, gain.q or 0.0, gain.series.order
+    return gain.q is None, gain.q, gain.series.order
 
 
 def _p_over(view: AncestrySeries, spans: Sequence[Span], alpha: float) -> float | None:
@@ -122,9 +120,9 @@ def _p_over(view: AncestrySeries, spans: Sequence[Span], alpha: float) -> float 
         found = view.against(end, [start]).comparison(0)
         if -found.delta <= view.metric.tolerance:
             return None
-        if found.z is None or found.p is None:
+        if found.p is None:
             continue
-        if found.z >= 0 or found.p > alpha:
+        if found.p > alpha:
             return None
         largest = max(largest, found.p)
     return largest
