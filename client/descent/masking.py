@@ -105,10 +105,10 @@ _KNOWN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-# What is between :// and @, also where a password contains a slash; a port is no password. Its length is bounded:
-# otherwise the time would grow with the square of a text with many addresses.
+# What is between :// and @, also where a password contains a slash; a port is no password, and hf://gpt2@main has a
+# revision. Its length is bounded: otherwise the time would grow with the square of a text with many addresses.
 _USER_INFO: Final = re.compile(
-    r"""(?<=://)(?:[^\s/?#"'<>]{0,1000}|[^\s/?#@:"'<>]{0,1000}:(?![0-9]{1,5}/)[^\s"'<>]{0,1000})@"""
+    r"""(?<=://)(?<!hf://)(?:[^\s/?#"'<>]{0,1000}|[^\s/?#@:"'<>]{0,1000}:(?![0-9]{1,5}/)[^\s"'<>]{0,1000})@"""
 )
 # An address that is a secret as a whole: who has it may post. Its host is kept.
 _WEBHOOK: Final = re.compile(

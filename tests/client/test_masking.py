@@ -213,6 +213,7 @@ def test_queries_without_secrets_stay(host: str, parameters: list[str]) -> None:
     "address",
     [
         "https://host:8080/path@v2",
+        "hf://gpt2@main/model.safetensors",
         "https://host/a?b=c#d@e",
         "git@github.com:org/repo.git",
         "ssh://git@github.com/org/repo.git",

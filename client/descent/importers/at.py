@@ -51,6 +51,13 @@ class At:
         got = "nothing" if self.value is None else f"{_kind(self.value)}"
         return self.fault(f"Expected {what}, got {got}.")
 
+    def no_number(self) -> str:
+        """Return the sentence that says why this is no finite number."""
+        if isinstance(self.value, float | int) and not isinstance(self.value, bool):
+            return f"{str(self.value)[:40]} is not a finite number."
+        what = "null" if self.value is None else _kind(self.value)
+        return f"{what[0].upper()}{what[1:]} is not a finite number."
+
     # ------------------------------------------------------------ kinds
 
     def mapping(self) -> dict[str, "At"]:

@@ -149,7 +149,7 @@ class Context:
         the convention of its format where it states none. Raises NotImported if that is not enough.
         """
         stated = name.text() if name is not None else None
-        place = ".".join(map(str, name.path)) if name is not None else ""
+        place = name.place if name is not None else ""
         said, of = self._said(draft, stated, version)
         if said is None:
             raise refused(draft.source, "The file does not say which model it is about: give --model NAME@VERSION.")
@@ -255,7 +255,7 @@ class Given:
 def _entry(given: Given, metric: Metric) -> dict[str, Any]:
     value = given.at.number()
     if value is None:
-        raise NotPlaced(f"{str(given.at.value)[:40]} is not a finite number.")
+        raise NotPlaced(given.at.no_number())
     value *= metric.factor
     if fault := outside_range(metric, value):
         raise NotPlaced(fault)

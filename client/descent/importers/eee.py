@@ -101,7 +101,7 @@ def _given(result: At, context: Context, suite: str) -> Given | str:
     config, details = result.at("metric_config"), result.at("score_details")
     score, value = details.at("score"), details.at("score").number()
     if value is None:
-        return f"{score.value} is not a finite number."
+        return score.no_number()
     if config.at("has_unknown_level").value is True and value == -1:
         return "The score is the unknown level."
     lower = config.at("lower_is_better").value
@@ -116,8 +116,7 @@ def _given(result: At, context: Context, suite: str) -> Given | str:
 def _metric(config: At, context: Context, suite: str) -> str | None:
     """Return the name of the metric: of those that the file gives, the first that the table or the catalogue knows."""
     names = [name for key in ("metric_id", "metric_kind", "metric_name") if (name := config.at(key).text())]
-    spelled = [one for name in names for one in (name, name.lower().replace(" ", "_").replace("-", "_"))]
-    for name in spelled:
+    for name in names:
         try:
             context.table.find(name, suite)
         except NotPlaced:

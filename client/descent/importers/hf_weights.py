@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +51,8 @@ def _read_header(file: Path, found: Weights) -> None:
     try:
         metadata = read_header(file).metadata
     except InvalidTensorFile as error:
-        raise NotImported(error.problems, str(file)) from error
+        problems = [replace(one, message=one.message.removeprefix(f"{file}, ")) for one in error.problems]
+        raise NotImported(problems, str(file)) from error
     for number in range(min(int(metadata.get("general.base_model.count") or 0), MAX_BASE_MODELS)):
         key = f"general.base_model.{number}"
         url, owner, name = (metadata.get(f"{key}.{part}") for part in ("repo_url", "organization", "name"))

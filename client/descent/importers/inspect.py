@@ -22,6 +22,9 @@ _LISTS: Final = ("logs.json", "listing.json", "eval-set.json")
 _HUGGING_FACE: Final = ("hf/", "vllm/", "sglang/", "nnterp/", "transformer_lens/")
 """Providers that load weights by their name on Hugging Face."""
 
+_OWN: Final = "inspect_ai/"
+"""The package of metrics that are Inspect's own, which some logs name."""
+
 _ERRORS: Final = ("stderr", "bootstrap_stderr", "hierarchical_bootstrap")
 _MEANS: Final = ("accuracy", "mean")
 _SPREADS: Final = ("std", "var")
@@ -216,7 +219,7 @@ def _shortened(value: Any) -> Any:
 
 
 def _evaluate(log: Log, score: At, subject: str, task: str, draft: Draft, context: Context, file: Path) -> None:
-    metrics = score.at("metrics").mapping()
+    metrics = {name.removeprefix(_OWN): metric for name, metric in score.at("metrics").mapping().items()}
     scorer = score.at("name").text() or score.at("scorer").text() or ""
     values = _values(log, score)
     samples = len(values) or _samples(log.root, score)
@@ -224,7 +227,7 @@ def _evaluate(log: Log, score: At, subject: str, task: str, draft: Draft, contex
     error = metrics[errors[0]].at("value").number() if len(errors) == 1 else None
     given = []
     for key, metric in metrics.items():
-        name = metric.at("name").text() or key
+        name = (metric.at("name").text() or key).removeprefix(_OWN)
         if name in _ERRORS and key not in _MEANS:
             continue
         if name in _SPREADS:

@@ -111,6 +111,8 @@ def _tasks(root: At) -> list[_Task]:
     results, table = root.at("results"), root.at("table_results")
     if not isinstance(root.value, dict) or not (results or table):
         raise root.fault("This is not a results file of lm-evaluation-harness: it has no `results`.")
+    if root.at("config_general"):
+        raise root.at("config_general").fault("This is a results file of lighteval, whose tasks are others.")
     if isinstance(results.value, list):
         found = [_prompted(one) for one in results.items()]
     else:

@@ -51,14 +51,18 @@ class MetricTable:
         self.tables = [*tables, _entries(_built_in(), format)]
 
     def find(self, name: str, suite: str = "", higher_is_better: bool | None = None) -> Metric:
-        """Return the metric that a tool's name means in a suite; raises NotPlaced if there is none."""
-        for table in self.tables:
-            for entry in table.get(name, ()):
-                if any(fnmatchcase(suite, pattern) for pattern in entry.suites):
-                    return entry.metric()
+        """Return the metric that a tool's name means in a suite; raises NotPlaced if there is none.
+
+        A name that is not known as it is written may be known in small letters, with underscores ("F1 Score").
+        """
+        for spelled in dict.fromkeys((name, name.lower().replace(" ", "_").replace("-", "_"))):
+            for table in self.tables:
+                for entry in table.get(spelled, ()):
+                    if any(fnmatchcase(suite, pattern) for pattern in entry.suites):
+                        return entry.metric()
+            if spelled.replace("@", "_at_") in catalogue():
+                return Metric(spelled.replace("@", "_at_"))
         plain = name.replace("@", "_at_")
-        if plain in catalogue():
-            return Metric(plain)
         if higher_is_better is None:
             message = (
                 f"{name} is not a metric of the catalogue, and its direction is not given: name it in a --mapping file."

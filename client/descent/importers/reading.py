@@ -189,6 +189,8 @@ def json_value(text: str, source: str, line: int | None = None, place: str | Non
     try:
         return At(json.loads(text, object_pairs_hook=_members), (), source, line)
     except json.JSONDecodeError as error:
+        if other := _other_format(text):
+            raise refused(source, other, place, line) from error
         at_end = not text[error.pos :].strip() or error.msg.startswith("Unterminated string")
         what = (
             "The file ends in the middle of the JSON" if at_end and text.strip() else f"This is not JSON: {error.msg}"
@@ -200,6 +202,16 @@ def json_value(text: str, source: str, line: int | None = None, place: str | Non
         raise refused(source, "The JSON is nested too deeply.", place, line) from error
     except ValueError as error:
         raise refused(source, f"This is not JSON: {shorten(str(error), 120)}.", place, line) from error
+
+
+def _other_format(text: str) -> str | None:
+    """Return what a text that is not JSON is, where its beginning says so."""
+    start = text[:200].lstrip("\ufeff \t\r\n").lower()
+    if start.startswith("version https://git-lfs.github.com/spec/"):
+        return "This is not JSON, but a pointer of Git LFS: fetch the file with `git lfs pull`."
+    if start.startswith(("<!doctype html", "<html")):
+        return "This is not JSON, but a page in HTML: get the file itself."
+    return "This is not JSON, but XML: only JSON is read here." if start.startswith("<?xml") else None
 
 
 class _GivenTwice(Exception):

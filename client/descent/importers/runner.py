@@ -73,7 +73,8 @@ class Run:
 def _nothing(draft: Draft) -> str:
     if not draft.unplaced:
         return "The file has nothing that could be registered."
-    place, why = draft.unplaced[0]
+    # what one can do something about says more than what is left out anyway
+    place, why = next((one for one in draft.unplaced if "--mapping" in one[1]), draft.unplaced[0])
     more = f" And {len(draft.unplaced) - 1} more." if len(draft.unplaced) > 1 else ""
     return f"Nothing of it could be placed: {place}: {why}{more}"
 

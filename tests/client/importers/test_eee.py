@@ -147,7 +147,10 @@ def test_the_first_version_of_the_schema(tmp_path: Path) -> None:
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
     scores = (result("a", "n/a"), result("b", -1, has_unknown_level=True, metric_id="level"), result("c"))
     found = draft(tmp_path, log(*scores))
-    assert [why for _, why in found.unplaced] == ["n/a is not a finite number.", "The score is the unknown level."]
+    assert [why for _, why in found.unplaced] == [
+        'The text "n/a" is not a finite number.',
+        "The score is the unknown level.",
+    ]
     assert len(found.manifest["evaluations"]) == 1
 
 

@@ -191,6 +191,18 @@ def test_a_first_format_with_one_scorer(server: ServerProcess, tmp_path: Path) -
     assert any("spread of the scores" in one["reason"] for one in answer["imports"][0]["notPlaced"])
 
 
+def test_metrics_may_be_named_with_the_package_of_inspect(server: ServerProcess, tmp_path: Path) -> None:
+    whole = log("packaged", {"q0": 1, "q1": 0})
+    score = whole["results"]["scores"][0]
+    score["metrics"] = {
+        f"inspect_ai/{key}": {**metric, "name": f"inspect_ai/{key}"} for key, metric in score["metrics"].items()
+    }
+    imported(server, "inspect", write(tmp_path / "p.json", whole), "--model", "packaged@1")
+    [metric] = evaluations(server, "model:packaged@1")[0]["metrics"]
+    assert metric["name"] == "accuracy"
+    assert metric["stderr"] is not None
+
+
 def test_a_mean_without_direction_is_not_placed_and_a_mapping_gives_it(server: ServerProcess, tmp_path: Path) -> None:
     whole = log("meant", {f"q{i}": i / 10 for i in range(8)})
     metrics = whole["results"]["scores"][0]["metrics"]

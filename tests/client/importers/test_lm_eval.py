@@ -214,6 +214,7 @@ ARGS = {"model_args": "pretrained=a/b"}
             'results.t.acc: "nan" is not a number',
         ),
         ({"results": {"t": {"acc": 1e400}}, "config": {"model_args": "pretrained=a/b"}}, "not a finite number"),
+        ({"results": {"t": {"acc": None}}, "config_general": {"model_name": "m"}}, "a results file of lighteval"),
         ({"results": [{"acc": 1}]}, "results[0]: Expected a task_name."),
     ],
 )

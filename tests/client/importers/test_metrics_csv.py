@@ -97,6 +97,8 @@ def test_an_unknown_metric_is_defined_only_with_its_direction(tmp_path: Path) ->
         ("consistency", "consistency"),
         ("share_of_drifted_columns", "share_of_drifted_columns"),
         ("F1Score()", "f1"),
+        ("F1 score", "f1_score"),
+        ("Balanced-Accuracy", "balanced_accuracy"),
         ("RocAuc", "roc_auc"),
     ],
 )

@@ -9,9 +9,21 @@ import pytest
 from descent.errors import NotImported
 from descent.importers.at import At
 from descent.importers.reading import inside, json_value, read_bytes, read_json, read_json_lines, yaml_value
-from tests.client.importers.imports import dry, results, write
+from tests.client.importers.imports import dry, refusal, results, write
 
 # ---------------------------------------------------------------- reading
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "a pointer of Git LFS: fetch"),
+        ("\ufeff\n<!DOCTYPE html><html>", "a page in HTML: get the file itself."),
+        ('<?xml version="1.0"?><bom/>', "XML: only JSON is read here."),
+    ],
+)
+def test_what_is_there_in_place_of_json_is_said(content: str, said: str, tmp_path: Path) -> None:
+    assert f"This is not JSON, but {said}" in refusal("lm-eval", write(tmp_path / "results.json", content))
 
 
 def test_encodings_and_compression(tmp_path: Path) -> None:
