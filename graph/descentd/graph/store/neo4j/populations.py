@@ -91,7 +91,7 @@ SET e.shut = closed
 """
 _SHUT_DERIVATIONS: Final = f"""
 UNWIND $rows AS row
-MATCH (p:Record {{seq: row}})
+MATCH (p:Record {{seq: row}}) WHERE p:Partition
 OPTIONAL MATCH (p)-[:SAME_DATA]->(first)
 WITH DISTINCT coalesce(first, p) AS first
 WITH first, {CLOSED} AS closed
