@@ -325,6 +325,28 @@ def test_what_is_being_worked_out_appears_by_itself(rosa: Page, faults: list[str
     assert faults == []
 
 
+def test_what_was_written_while_a_session_ended_is_there_again(
+    browser: Browser, server: ServerProcess, secrets: dict[str, str], faults: list[str]
+) -> None:
+    with signed_in(browser, server, secrets["rosa"]) as context:
+        page = opened_page(context, faults, server)
+        page.goto(GATE)
+        page.get_by_label("– I abstain").check()
+        page.get_by_label("Why").fill("A reason of many words.")
+        context.add_cookies([{"name": "descent_session", "value": "old.old", "url": server.url}])
+        page.get_by_role("button", name="Record the decision").click()
+        page.get_by_text("what you sent was not recorded").wait_for()
+        page.get_by_label("Token").fill(secrets["rosa"])
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/gate/**")
+        assert page.get_by_label("Why").input_value() == "A reason of many words."
+        assert page.get_by_label("– I abstain").is_checked()
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url("**/sign-in**")
+        assert page.evaluate("sessionStorage.length") == 0
+    assert faults == []
+
+
 def test_an_ended_session_leads_back(
     browser: Browser, server: ServerProcess, secrets: dict[str, str], faults: list[str]
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from descentd.graph.inputs.acts import IncidentInput
+from descentd.graph.model.kinds import Kind
 from descentd.queries.production.record_incident import report
 from tests.app.explorer.bank import LOANS, fill
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
@@ -161,3 +162,16 @@ async def test_what_comes_from_something_is_counted_once_for_all(bank: Visit) ->
     assert "3 model versions, 1 deployment." in page
     assert sorted(row[1] for row in rows) == ["Deployment", *["Model version"] * 3]
     assert "I have looked at what it reaches (4 records)" in page
+
+
+async def test_what_happened_is_told_without_codes(bank: Visit) -> None:
+    await fill(bank.registry)
+    for kind, said in (
+        ("GATE_DECISION", r"The gate of production said yes\."),
+        ("FLAG", r"Flagged to be looked at by rita: Ask where it is from\."),
+        ("DEPLOYMENT", r"Deployed at scoring in production by ana as of \d+ \w+ \d{4}, \d\d:\d\d UTC\."),
+        ("INCIDENT", r"Incident \(high\) at \d+ \w+ \d{4}, \d\d:\d\d UTC: Declined applications without reasons"),
+    ):
+        [sequence] = (await bank.registry.walk.everything(await bank.registry.sequence(), Kind(kind)))[:1].tolist()
+        [brief] = await bank.registry.store.briefs([sequence])
+        assert re.search(said, text_of((await bank.get(f"/record/{brief.id}")).text)), kind

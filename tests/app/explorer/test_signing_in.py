@@ -229,6 +229,35 @@ async def test_sessions_are_of_all_workers_with_one_key(store_file: str) -> None
             assert (await visit.get("/")).status_code == status
 
 
+async def test_a_session_that_is_over_is_said_to_be(store_file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = await token_for(store_file, "lars", "viewer")
+    async with visiting(store=store_file, session_lasts=60.0) as visit:
+        await fill(visit.registry)
+        cookie = (await sign_in(visit, secret)).headers["set-cookie"]
+        token = token_of((await visit.get(PATH)).text, "note")
+        assert int(cookie.partition("Max-Age=")[2].partition(";")[0]) > 60  # a browser keeps it until it is over
+        later = time.time() + 61
+        monkeypatch.setattr("descentd.app.explorer.sessions.time.time", lambda: later)
+        asked = urlsplit((await visit.get(PATH)).headers["location"])
+        assert parse_qs(asked.query) == {"next": [PATH], "why": ["ended"]}
+        sent = urlsplit((await visit.post(PATH, act="note", token=token, text="Too late.")).headers["location"])
+        assert parse_qs(sent.query) == {"next": [PATH], "why": ["sent"]}
+
+
+async def test_who_is_not_let_in_by_the_identity_provider_can_try_again(provider: IdentityProvider) -> None:
+    settings = {"oidc_issuer": provider.issuer, "oidc_audience": "api", "oidc_client_id": "explorer"}
+    async with visiting(**settings) as visit:
+        begun = await visit.get("/sign-in/provider?next=/reviews")
+        state = parse_qs(urlsplit(begun.headers["location"]).query)["state"][0]
+        refused = await visit.get(f"/sign-in/callback?error=access_denied&state={state}")
+        assert refused.status_code == 401
+        assert "The identity provider did not sign you in (access_denied)." in text_of(refused.text)
+        assert ("a", {"href": "/sign-in/provider?next=%2Freviews"}) in tags(refused.text, "a")
+        forged = await visit.get("/sign-in/callback?error=access_denied&state=forged")
+        assert forged.status_code == 403
+        assert ("a", {"href": "/sign-in"}) in tags(forged.text, "a")
+
+
 @pytest.mark.parametrize(
     ("changed", "status"),
     [

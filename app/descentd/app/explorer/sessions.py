@@ -38,6 +38,10 @@ class Session:
     roles: frozenset[AccessRole] = frozenset()
 
 
+_KNOWN_TO_BE_OVER: Final = 7 * 24 * 3600
+"""Seconds for which a browser keeps the cookie of a session that is over, so that it is told why it has to sign in."""
+
+
 class Sessions:
     """Makes and reads the cookies; `lasts` is in seconds, `secure` says that browsers come by https."""
 
@@ -55,7 +59,8 @@ class Sessions:
             content["hash"] = session.hash.hex()
         else:
             content |= {"person": session.person, "roles": sorted(session.roles)}
-        self.set(response, request, COOKIE, self.sealed(COOKIE, content), max(0, session.expires - int(time.time())))
+        lasts = max(0, session.expires - int(time.time()))
+        self.set(response, request, COOKIE, self.sealed(COOKIE, content), lasts + _KNOWN_TO_BE_OVER)
 
     def of(self, request: Request) -> Session | None:
         """The session of a request; None where it has none, or one that is over or that nobody here signed."""

@@ -96,7 +96,8 @@ class SigningIn:
         if known is None or given.get("state") != known["state"]:
             raise Forbidden("This sign-in was not begun in this browser, or long ago: begin again.")
         if "code" not in given:
-            raise Unauthenticated(f"The identity provider did not sign you in ({given.get('error', 'no code')[:80]}).")
+            why = f"The identity provider did not sign you in ({given.get('error', 'no code')[:80]})."
+            return self._form(request, known["next"], "", Unauthenticated(why))
         identity = await provider.end(given["code"], known["verifier"], known["nonce"], self._callback(request))
         response = RedirectResponse(local(known["next"]), 303, dict(HEADERS))
         # Its ID token says who came, and ends within minutes with some providers: the session lasts by itself.

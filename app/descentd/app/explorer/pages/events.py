@@ -7,10 +7,11 @@ from descentd.app.explorer.rendering import settings
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
-from descentd.graph.model.records import Brief
+from descentd.graph.model.records import Brief, Record
 from descentd.queries.lineage.history import Event, history
 from descentd.queries.pages import MOST
 
+_MOMENTS: Final = ("since", "until", "openedAt", "resolvedAt")
 _EVENTS: Final = 12
 """Events that are shown; the others are in the CSV."""
 
@@ -32,12 +33,27 @@ async def history_table(asked: Asked, brief: Brief) -> Table:
 
 def _what(asked: Asked, event: Event) -> Cell:
     """What happened in a sentence; of an evaluation also the settings of its suite, by which several differ."""
-    record, sentence, note = event.entry.record, event.summary, ""
-    if record.kind is Kind.REVIEW:
-        sentence = asked.decided(sentence)
-    elif record.kind is Kind.EVALUATION and (given := record.content["suite"].get("config")):
+    record, note = event.entry.record, ""
+    sentence = event_in_words(asked, record, event.summary)
+    if record.kind is Kind.EVALUATION and (given := record.content["suite"].get("config")):
         note = settings(given)
     return Cell(sentence, asked.to("record", record.id), note=note)
+
+
+def event_in_words(asked: Asked, record: Record, sentence: str) -> str:
+    """What happened, with words in place of codes and RFC 3339, where these are ours and not of who wrote a text."""
+    if record.kind is Kind.REVIEW:
+        return asked.decided(sentence)
+    t, content = asked.words, record.content
+    if record.kind is Kind.GATE_DECISION:
+        outcome = content["outcome"]
+        sentence = sentence.replace(f" said {outcome}", f" said {t(f'event.{outcome}')}", 1)
+    elif record.kind is Kind.FLAG and content["action"] != "CLEAR":
+        action = content["action"]
+        sentence = sentence.replace(action, str(t(f"flag.{action}")), 1)
+    for moment in (str(content[name]) for name in _MOMENTS if name in content):
+        sentence = sentence.replace(moment, f"{t.moment(moment)} UTC", 1)
+    return sentence
 
 
 async def notes_about(asked: Asked, brief: Brief) -> list[Entry]:

@@ -8,7 +8,7 @@ from descentd.app.auth.authorization import check_manifest
 from descentd.app.explorer.called import called
 from descentd.app.explorer.forms import filled_in
 from descentd.app.explorer.page import Act, Asked, Page, View
-from descentd.app.explorer.pages.events import history_table, notes_about
+from descentd.app.explorer.pages.events import event_in_words, history_table, notes_about
 from descentd.app.explorer.pages.kinds import Fact, facts, ids_in
 from descentd.app.explorer.pages.parts import tables_of
 from descentd.app.explorer.pages.version import version_card
@@ -43,7 +43,7 @@ async def _show(asked: Asked) -> View:
         "brief": brief,
         "entry": entry,
         "content": content,
-        "summary": asked.decided(summary(entry)) if brief.kind is Kind.REVIEW else summary(entry),
+        "summary": event_in_words(asked, entry.record, summary(entry)),
         "facts": [*facts(asked, brief.kind, content, named), *_text(entry)],
         "status": await _status(asked, brief, entry),
         "gone": await retraction_of(asked.registry, brief, asked.upto),
@@ -68,7 +68,10 @@ async def _status(asked: Asked, brief: Brief, entry: Entry) -> tuple[str, str, s
     content = entry.record.content
     if brief.kind is Kind.INCIDENT and "supersedes" not in content:
         over = await resolutions(asked.registry, [brief.sequence], asked.upto)
-        return ("good", "record.resolved", summary(over[brief.sequence])) if over else ("bad", "record.open", "")
+        if not over:
+            return "bad", "record.open", ""
+        end = over[brief.sequence]
+        return "good", "record.resolved", event_in_words(asked, end.record, summary(end))
     if brief.kind is Kind.POLICY:
         found = await policies_in_force(asked.registry.store, [content["environment"]], asked.upto)
         policy = found.get(content["environment"])

@@ -13,6 +13,27 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   });
 }
 
+// What was written in a form that could not be recorded, since the session had ended or the registry was away, is
+// filled in again where the same page is next opened in this tab.
+const drafts = sessionStorage, nameOf = (form) => `draft ${location.pathname} ${form.elements.act.value}`;
+for (const form of document.querySelectorAll("form[method=post]")) {
+  if (!form.elements.act) continue;
+  const name = nameOf(form), draft = JSON.parse(drafts.getItem(name) ?? "{}");
+  drafts.removeItem(name);
+  form.addEventListener("submit", () => {
+    const written = [...new FormData(form)].filter(([field]) => field !== "token" && field !== "act");
+    drafts.setItem(name, JSON.stringify(Object.fromEntries(written)));
+  });
+  if (document.querySelector(".done, .refused")) continue;
+  for (const field of form.elements) {
+    const value = draft[field.name];
+    if (value === undefined || field.type === "hidden") continue;
+    if (field.type === "radio" || field.type === "checkbox") field.checked = field.value === value;
+    else if (!field.value) field.value = value;
+  }
+}
+if (location.pathname === "/sign-in" && location.search.includes("why=out")) drafts.clear();
+
 // The slider says from when an entry of the log is while it is moved, and shows the page of then when it is let go.
 document.addEventListener("input", ({ target }) => {
   const form = target.closest?.(".slider");
