@@ -19,12 +19,15 @@ from descent.importers.at import At
 from descent.importers.claims import Claim, place_of
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
 from descent.importers.mlflow_records import Data, LoggedModel, Measured, ModelFile, Records, Run, Version, instant
-from descent.importers.reading import Sources
+from descent.importers.reading import Sources, refused
 
 _TRAINING: Final = ("train", "training")
 _EVALUATION: Final = ("eval", "evaluation", "test", "testing", "validation", "val", "holdout")
 _STAGES: Final = {"Production": "production", "Staging": "staging"}
 """The stages of MLflow that say where a version serves, and the names of these environments."""
+
+_DELETED: Final = "Deleted_Internal"
+"""The stage of a version that was deleted."""
 
 _USER: Final = re.compile(r"//[^/@\s]+@")
 
@@ -55,7 +58,14 @@ class Found(Unit):
 def find(path: str, sources: Sources) -> Iterator[Unit]:
     """Yield each version, logged model and run with a model that files or a live store hold."""
     records = _records(path, sources)
-    for subject in _subjects(records, named=Path(path).is_file()):
+    records.versions = [version for version in records.versions if version.stage != _DELETED]
+    subjects = list(_subjects(records, named=Path(path).is_file()))
+    if not subjects and records.runs and not sources.failed:
+        runs = "Its run" if len(records.runs) == 1 else f"None of its {len(records.runs):,} runs"
+        logged = "logged no model" if len(records.runs) == 1 else "logged a model"
+        message = f"{runs} {logged}, so it has no version: import the run.json of one with --model NAME@VERSION."
+        raise refused(path, message)
+    for subject in subjects:
         label = f"{subject.name}@{subject.version}" if subject.name else subject.at.source
         source = subject.at.source if subject.at.source != path and Path(path).exists() else f"{path} {label}"
         yield Found(source if Path(path).exists() else f"{path} {label}", (), subject, records)

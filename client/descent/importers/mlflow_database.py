@@ -130,8 +130,6 @@ class _Database:
         for row in self.rows("registered_model_aliases", "name, alias"):
             aliases.setdefault((row["name"], str(row["version"])), []).append(row["alias"])
         for row in self.rows("model_versions", "name, version"):
-            if row["current_stage"] == "Deleted_Internal":
-                continue
             name, version, source = row["name"], str(row["version"]), row["source"]
             model = source.removeprefix("models:/") if source and source.startswith("models:/m-") else None
             found = Version(

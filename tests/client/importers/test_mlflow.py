@@ -116,6 +116,15 @@ def test_a_model_that_a_run_used_is_a_parent_that_is_not_specified(server: Serve
     )
 
 
+def test_runs_without_models_and_deleted_versions_are_no_versions(tmp_path: Path) -> None:
+    write(tmp_path / "one" / "run.json", export(run()))
+    assert "Its run logged no model, so it has no version: import the run.json" in refusal("mlflow", tmp_path / "one")
+    write(tmp_path / "one" / "2" / "run.json", export(run("2" * 32)))
+    assert "None of its 2 runs logged a model" in refusal("mlflow", tmp_path / "one")
+    gone = {"registered_model": {"name": "gone", "versions": [version("gone", "1", current_stage="Deleted_Internal")]}}
+    assert "nothing of this format" in refusal("mlflow", write(tmp_path / "model.json", export(gone)))
+
+
 def test_a_run_of_an_older_mlflow(server: ServerProcess, tmp_path: Path) -> None:
     history = [{"artifact_path": "sklearn-model", "flavors": {"python_function": {"python_version": "3.8.15"}}}]
     old = run("a" * 32, tags={"mlflow.log-model.history": json.dumps(history)})
