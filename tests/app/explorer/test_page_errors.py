@@ -1,5 +1,7 @@
 """What goes wrong on pages: hostile texts, forms of strangers, unknown refs and addresses, a store that is away."""
 
+import asyncio
+
 import pytest
 
 from descentd.graph.model.errors import Unavailable
@@ -81,6 +83,21 @@ async def test_while_the_store_is_away_a_page_says_so_and_comes_back(
         assert "The registry cannot be reached" in text_of(page.text)
         [again] = [attributes for _, attributes in tags(page.text, "meta") if attributes.get("http-equiv") == "refresh"]
         assert again["content"] == "3"
+    assert (await bank.get(f"/record/{THIRD}")).status_code == 200
+
+
+async def test_a_store_that_hangs_is_one_that_is_away(bank: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hangs() -> int:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("descentd.app.explorer.explorer._PATIENCE", 0.05)
+        patched.setattr(bank.registry.store, "sequence", hangs)
+        page = await bank.get(f"/record/{THIRD}")
+    assert page.status_code == 503
+    assert "The store does not answer at the moment" in text_of(page.text)
+    assert [one for _, one in tags(page.text, "meta") if one.get("http-equiv") == "refresh"]
     assert (await bank.get(f"/record/{THIRD}")).status_code == 200
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -81,3 +82,11 @@ async def test_the_summary_leaves_chances_to_where_they_are_asked_for(bank: Visi
     assert "worse adversarial_accuracy (0.64 → 0.56)" in summary
     assert ", p " not in summary
     assert (await bank.get(f"/diff/{FIRST}?head={SECOND}")).status_code == 200
+
+
+async def test_other_versions_of_the_model_are_offered_to_compare_with(bank: Visit) -> None:
+    page = (await bank.get(f"/diff/{SECOND}")).text
+    offered = [str(a["href"]) for _, a in tags(page.partition("<main")[2], "a") if str(a["href"]).startswith("/diff/")]
+    assert offered == [f"/diff/{base}?{urlencode({'head': head})}" for base, head in ((SECOND, THIRD), (FIRST, SECOND))]
+    for address in offered:
+        assert (await bank.get(address)).status_code == 200

@@ -5,9 +5,10 @@ limits; none asks this server over HTTP.
 """
 
 import asyncio
+import contextlib
 import gzip
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -56,6 +57,8 @@ _COMPRESSED: Final = 1400
 _HTML: Final = "text/html"
 _ENTRY: Final = "entry"
 """The parameter by which a slider asks for the moment of an entry of the log."""
+_PATIENCE: Final = 10.0
+"""Seconds that a page waits for the store's first answer, which usually takes milliseconds."""
 _AGAIN: Final = 3
 """Seconds after which a page that the store was away for is loaded again."""
 
@@ -204,7 +207,8 @@ class _Endpoint:
         scope["descent.route"] = self._page.path
         visitor: Visitor | None = None
         try:
-            visitor = await self._explorer.visitors.of(request, self._page.path)
+            async with _answered():
+                visitor = await self._explorer.visitors.of(request, self._page.path)
             response = await self._answer(request, visitor)
         except ClientDisconnect:
             return
@@ -240,7 +244,8 @@ class _Endpoint:
         as_of = as_of_given(query.get("asOf")) if self._page.as_of else None
         ref = request.path_params.get("ref", "")
         path = address(self._page.path.split("/")[1], ref)
-        upto = await registry.sequence(as_of)
+        async with _answered():
+            upto = await registry.sequence(as_of)
         return Asked(registry, visitor.principal, self._explorer.words, path, ref, query, as_of, upto, moment_of(as_of))
 
     async def _then(self, request: Request, entry: str) -> str:
@@ -313,6 +318,16 @@ class _Endpoint:
         query = f"?{request.url.query}" if request.url.query else ""
         why = ("sent" if request.method == "POST" else "ended") if required.ended else None
         return RedirectResponse(address("sign-in", next=_path(request) + query, why=why), 303, dict(HEADERS))
+
+
+@contextlib.asynccontextmanager
+async def _answered() -> AsyncIterator[None]:
+    """Where a page asks the store first; raises Unavailable where that hangs instead of refusing to answer."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            yield
+    except TimeoutError:
+        raise Unavailable("The store does not answer at the moment: open the page again in a few seconds.") from None
 
 
 def _path(request: Request) -> str:

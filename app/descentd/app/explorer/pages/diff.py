@@ -10,12 +10,15 @@ from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.measured import group_of, metric_words, settings_apart, value_cell, verdict_cell
 from descentd.app.explorer.table import Cell, Column, Table, repeated
 from descentd.graph.model.names import DIGEST
+from descentd.graph.model.records import Brief
 from descentd.queries.difference.diff import Diff, diff
 from descentd.queries.difference.diff_summary import sentences
 from descentd.queries.difference.metric_rows import Row
 from descentd.queries.lineage.builds import Change, ChangeArea
 
 _LONGEST: Final = 300
+_OTHERS: Final = 20
+"""Versions of the same model that are offered to compare with."""
 _PART: Final = re.compile(r"([^.\[]*)(?:\[(\d+)\])?\.?(.*)", re.DOTALL)
 """A dotted field: the name of its first part, the number in a list, and the rest."""
 _OF_RECORDS: Final = (ChangeArea.PARENT, ChangeArea.DATA)
@@ -25,7 +28,8 @@ async def _show(asked: Asked) -> View:
     base = await asked.registry.find(asked.ref, asked.upto, field="base")
     head = asked.query.get("head", "").strip()
     if not head:
-        return View(asked.words("diff.choose", base=called(base)), {"base": base}, template="diff-choose.html")
+        values = {"base": base, "others": await _others(asked, base)}
+        return View(asked.words("diff.choose", base=called(base)), values, template="diff-choose.html")
     attributes = [part for part in (asked.query.get("attribute") or "").split(",") if part.strip()]
     found = await diff(asked.registry, base.ref, head, attributes or None, asked.as_of)
     tables = [_metrics(asked, found), _populations(asked, found), _changes(asked, found)]
@@ -39,6 +43,14 @@ async def _show(asked: Asked) -> View:
     }
     title = asked.words("diff.title", base=called_ref(found.base), head=called_ref(found.head))
     return View(title, values, tables)
+
+
+async def _others(asked: Asked, base: Brief) -> Sequence[Brief]:
+    """The newest other versions of the same model, which most who compare a version look for."""
+    name = base.ref.rpartition("@")[0]
+    held = (await asked.registry.store.find_by_keys([name])).get(name, ())
+    newest = sorted(int(one) for one in held if one <= asked.upto and one != base.sequence)[-_OTHERS:]
+    return await asked.registry.store.briefs(newest[::-1]) if newest else ()
 
 
 def _metrics(asked: Asked, found: Diff) -> Table:
