@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import DescentError, Invalid
 from descentd.graph.registration.bulk import Counts, register_each
+from descentd.graph.registration.manifest_index import items, names_in
 from descentd.graph.registration.register import register
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
@@ -132,6 +133,32 @@ async def test_the_same_is_recorded_and_told(given: list[dict[str, Any]]) -> Non
     expected, expected_ids = await one_after_the_other(read)
     assert [shown(outcome) for outcome in outcomes] == expected
     assert await ids(store) == expected_ids
+
+
+origins = {
+    "derivedFrom": st.lists(st.fixed_dictionaries({"ref": data, "relation": st.just("FILTER")}), max_size=1),
+    "generatedBy": st.lists(models, max_size=2, unique=True),
+}
+parts = st.fixed_dictionaries(
+    {"name": st.sampled_from("pq"), "digest": st.just("sha256:" + "0" * 64)}, optional=origins
+)
+derived = st.fixed_dictionaries(
+    {"name": names, "version": versions},
+    optional={"partitions": st.lists(parts, max_size=2, unique_by=lambda part: part["name"]), **origins},
+)
+
+
+@given(
+    given=st.fixed_dictionaries(
+        {}, optional={"models": st.lists(model, max_size=3), "datasets": st.lists(derived, max_size=3)}
+    )
+)
+def test_names_are_those_of_the_items(given: dict[str, Any]) -> None:
+    manifest = ManifestInput.read(given)
+    defined, referred = names_in(manifest)
+    expected = list(items(manifest))
+    assert defined == [item.name for item in expected]
+    assert set(referred) == {ref for item in expected for _, ref in item.refs}
 
 
 @pytest.mark.anyio

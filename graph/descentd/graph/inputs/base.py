@@ -177,11 +177,12 @@ class Input(BaseModel):
         for field, value in self.__dict__.items():  # in the order of the fields
             if value is None:
                 continue
-            kind = type(value)
-            if kind in _KEPT:
+            if type(value) in _KEPT:
                 found[wire[field]] = value
-            elif value != ():
-                found[wire[field]] = [wire_content(item) for item in value] if kind is tuple else wire_content(value)
+            elif not isinstance(value, tuple):
+                found[wire[field]] = wire_content(value)
+            elif value:
+                found[wire[field]] = [wire_content(item) for item in value]
         return found
 
     @classmethod

@@ -213,6 +213,8 @@ def _look_alike_keys(kind: Kind, content: Content) -> Iterator[str]:
     name = label.partition("@")[0]
     if kind is Kind.DATASET:
         yield name_key(name)
+    if label.isascii():
+        return
     if kind in (Kind.DATASET, Kind.MODEL_VERSION) and skeleton(name) != name:
         yield look_alike_key(skeleton(name))
     if skeleton(label) != label:

@@ -11,6 +11,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.retractions import NEWEST, find_retractions
 from descentd.graph.store.base import Reads
+from descentd.graph.turns import each
 
 _PARTS = {Kind.CODE: "code", Kind.CONFIG: "config", Kind.ENVIRONMENT: "environment"}
 _LINEAGE = ("parents", "trainedOn", "generatedBy")
@@ -57,13 +58,10 @@ def _adds_lineage_alone(before: Content, after: Content) -> bool:
 
 async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, DescentError]:
     """New labels on builds that their name already has, in the store or earlier among the versions themselves."""
-    builds = {
-        record.id: key
-        for record in versions
-        if is_identified(record.content)
-        for key in record.keys
-        if key.startswith("build:")
-    }
+    builds: dict[str, str] = {}
+    async for record in each(versions):
+        if is_identified(record.content):
+            builds.update((record.id, key) for key in record.keys if key.startswith("build:"))
     holders = await reads.find_by_keys(set(builds.values())) if builds else {}
     briefs = await reads.briefs(sorted({sequence for held in holders.values() for sequence in held}))
     labels = {brief.sequence: brief.ref for brief in briefs}

@@ -59,9 +59,11 @@ class Batch(Reads):
 
     async def append_entries(self, entries: Sequence[Entry]) -> None:
         """Add the next entries as they are, with their sequences; each may refer to those before it."""
-        own = {entry.record.id for entry in entries}
-        targets = await self.resolve({edge.target for entry in entries for edge in entry.record.edges} - own)
-        known = {id: brief.sequence for id, brief in targets.items()}
+        targets: set[str] = set()
+        async for entry in each(entries):
+            targets.update([edge.target for edge in entry.record.edges])
+        others = targets - {entry.record.id for entry in entries}
+        known = {id: brief.sequence for id, brief in (await self.resolve(others)).items()}
         async for entry in each(entries):
             sequence = entry.sequence
             links = tuple([Link(sequence, role, known[target], detail) for role, target, detail in entry.record.edges])
