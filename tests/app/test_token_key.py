@@ -116,3 +116,12 @@ def test_readers_of_a_neo4j_learn_no_secret_and_no_access(neo4j_empty: Neo4jServ
     assert list(elsewhere.iterdir()) == [], "who only looks makes nothing"
     with ServerProcess(store, DESCENT_FOLDER=str(elsewhere)) as server:
         assert ask(server.url, secret).status_code == 401, "it is not known by another key"
+    arguments = ("token", "create", "--store", store, "--person", "Bea", "--role", "viewer")
+    refused = call(*arguments, DESCENT_FOLDER=str(elsewhere))
+    assert refused.returncode == 2
+    assert f"the key that they were made with is not in {elsewhere / FILE}" in refused.stderr
+    assert not (elsewhere / FILE).exists()
+    listed = json.loads(call("token", "list", "--store", store, "--format", "json").stdout)
+    assert [token["person"] for token in listed] == ["Ada"]
+    assert call("token", "revoke", listed[0]["id"], "--store", store).returncode == 0
+    assert call(*arguments, DESCENT_FOLDER=str(elsewhere)).returncode == 0, "the key was lost"

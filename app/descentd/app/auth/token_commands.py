@@ -59,23 +59,21 @@ def create(
     from descentd.app.auth.token_key import TokenKey
     from descentd.app.server.settings import Settings
 
-    settings = Settings.read(store=store)
+    key = TokenKey(Settings.read(store=store))
     secret, moment = new_secret(), now()
-    token = Token(
-        secrets.token_hex(6),
-        hash_of(secret, TokenKey(settings).create()),
-        accounts.person(person),
-        frozenset(map(_role, role)),
-        moment,
-        _expiry(expires, moment),
-    )
+    whose, roles, expiry = accounts.person(person), frozenset(map(_role, role)), _expiry(expires, moment)
 
-    async def keep(kept: Accounts) -> None:
-        await _check_spelling(token.person, kept)
+    async def keep(kept: Accounts) -> Token:
+        known = await kept.tokens()
+        _check_spelling(whose, known)
+        if any(one.fault(moment) is None for one in known):
+            key.require()
+        token = Token(secrets.token_hex(6), hash_of(secret, key.create()), whose, roles, moment, expiry)
         await kept.add_token(token)
         await kept.record_accesses([_command("token create", _described(token))])
+        return token
 
-    _at_accounts(store, keep, new=True)
+    token = _at_accounts(store, keep, new=True)
     sys.stderr.write(f"Token {_described(token)}. It is shown this once:\n")
     sys.stdout.write(secret + "\n")
 
@@ -133,14 +131,10 @@ def _at_accounts(url: str | None, work: Callable[[Accounts], Awaitable[Result]],
     return at_store(url, lambda store: work(store.accounts), new=new)
 
 
-async def _check_spelling(person: str, kept: Accounts) -> None:
+def _check_spelling(person: str, known: Sequence[Token]) -> None:
     """Raise InvalidInput for a person who is known under another spelling: reviews would count the two as one."""
-    known = (
-        token.person
-        for token in await kept.tokens()
-        if accounts.person_key(token.person) == accounts.person_key(person)
-    )
-    other = next(known, person)
+    key = accounts.person_key(person)
+    other = next((token.person for token in known if accounts.person_key(token.person) == key), person)
     if other != person:
         raise InvalidInput(f"{person} is known as {other}, and the two count as one person: write it like that.")
 

@@ -38,6 +38,15 @@ class TokenKey:
                 raise InvalidInput(f"The key of tokens cannot be read from {self._file}: {error.strerror}.") from None
         return self._key if self._needed else None
 
+    def require(self) -> None:
+        """Raise InvalidInput where a key is needed and there is none: the tokens of a registry were made with one."""
+        if self._needed and self.read() is None:
+            raise InvalidInput(
+                f"The registry has tokens, and the key that they were made with is not in {self._file}: run this in "
+                "the folder of the server, or name that by DESCENT_FOLDER or the key's file by DESCENT_TOKEN_KEY_FILE. "
+                "Where the key is lost, revoke these tokens first."
+            )
+
     def create(self) -> bytes | None:
         """As `read`; where a key is needed and there is none, one is made, in a file for this user alone."""
         if self._needed and self._key is None and not self._given:
