@@ -148,6 +148,7 @@ def test_the_command_line_signs_chains_prunes_and_holds_the_store_to_both(tmp_pa
     assert signed.returncode == 0, signed.stderr
     file.write_text(signed.stdout, "utf-8")
     assert "are kept 365 days" in call("prune", "--dry-run", "--store", store).stdout
+    assert "are kept 1 day." in call("prune", "--dry-run", "--store", store, DESCENT_RETAIN_ACCESS_LOG="1").stdout
 
     def verified(*options: str) -> str:
         done = call("verify", "--store", store, "--key", str(KEY.public), *options)

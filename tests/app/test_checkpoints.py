@@ -171,6 +171,7 @@ def test_the_command_line_finds_truncation_and_rewriting_also_after_growth(tmp_p
     anyio.run(rewrite, path)
     found = verified("--key", made.stdout.strip())
     assert (found.returncode, "was rewritten" in found.stdout) == (1, True)
+    assert found.stdout.endswith(" records were compared before that and consistent with each other.\n")
     path.unlink()
     anyio.run(fill, path)
     again = run("checkpoint", "--store", store, DESCENT_SIGNING_KEY_FILE=str(key))

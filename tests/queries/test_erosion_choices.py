@@ -216,6 +216,14 @@ def test_why_nothing_is_known(definition: MetricDefinition, values: dict[int, fl
     assert summary(found, named).startswith(reason)
 
 
+def test_where_only_some_metrics_have_no_good_side_the_others_were_not_measured_alike() -> None:
+    """That no value is good in itself is said of all that were measured, or of none."""
+    for order in (1, -1):
+        given = [series({1: 0.1}, metric("none", MetricDirection.NONE)), series({1: 0.1}, metric("some"))][::order]
+        said = summary(assess(1, chain(2), given), named)
+        assert said.startswith("No safety metric of this version (none and some) was measured in the same way")
+
+
 @pytest.mark.parametrize("clusters", [(None, None), (10, 10), (10, None), (None, 10)])
 def test_only_an_error_without_clusters_beside_one_with_them_is_naive(clusters: tuple[int | None, int | None]) -> None:
     results = {place: Result(0.1 + 0.2 * place, 0.01, clusters=many) for place, many in enumerate(clusters)}

@@ -147,6 +147,7 @@ def verify(
     """Recompute everything that a store contains, and say whether it is what was recorded; exits with 1 if not."""
     from descentd.app.checkpoints.trusted_notes import opened
     from descentd.app.server.settings import Settings
+    from descentd.queries.prose import counted
 
     settings = Settings.read(store=store)
     known = opened(checkpoints or [], keys or [], witnesses or [], settings)
@@ -158,7 +159,8 @@ def verify(
     elif report.problem is None:
         sys.stdout.write(f"{report.records:,} records are what was recorded; root {report.root}\n")
     else:
-        sys.stdout.write(f"{report.problem} The {report.records:,} records before it are right.\n")
+        compared = f"{counted(report.records, 'record')} {'was' if report.records == 1 else 'were'}"
+        sys.stdout.write(f"{report.problem} {compared} compared before that and consistent with each other.\n")
     if format is Format.TEXT:
         sys.stdout.writelines(f"{_state(one)}\n" for one in snapshots)
     sys.exit(DONE if report.problem is None and not any(one.wrong for one in snapshots) else FAILED)

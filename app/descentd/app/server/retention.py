@@ -20,6 +20,7 @@ from descentd.graph.pruning import Close, sign_base
 from descentd.graph.pruning import prune as pruned
 from descentd.graph.store.base import Store as Opened
 from descentd.graph.verify_chains import NAMES
+from descentd.queries.prose import counted
 from descentd.queries.registry import Registry
 
 log = structlog.get_logger()
@@ -51,7 +52,7 @@ def prune(store: str | None, *, dry_run: bool) -> None:
     kept = retentions(settings)
     if dry_run:
         for chain in NAMES:
-            said = f"{kept[chain]} days" if chain in kept else "for ever"
+            said = counted(kept[chain], "day") if chain in kept else "for ever"
             sys.stdout.write(f"Entries of {NAMES[chain]} are kept {said}.\n")
         return
     close = closing(Signer.of(settings))

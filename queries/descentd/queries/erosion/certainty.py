@@ -37,7 +37,7 @@ def detectable(asked: Sequence[Question], tests: int, alpha: float) -> Iterator[
     for question in widest.values():
         view, error = question.view, question.found.error
         assert error is not None
-        change = detectable_change(error, view.metric.tolerance, alpha, max(tests, 1))
+        change = detectable_change(error, view.metric.tolerance, alpha, tests)
         base = view.metric.badness(view.series.results[question.baseline].value) or 0.0
         yield Detectable(view.key, change, base + change <= worst(view.metric))
 
@@ -96,10 +96,13 @@ def is_shown(found: Comparison, tolerance: float) -> bool:
 
 
 def crossings(views: Sequence[AncestrySeries], alpha: float) -> Iterator[OptimumCrossing]:
-    """TARGET metrics of the head that are beyond chance on the other side of the optimum than a nearest ancestor."""
+    """TARGET metrics of the head that are beyond chance on the other side of the optimum than a nearest ancestor.
+
+    Of other directions all values are on no side.
+    """
     for view in views:
         metric = view.metric
-        if not view.is_tested or metric.direction is not MetricDirection.TARGET or not view.testable:
+        if not view.is_tested or not view.testable:
             continue
         after = view.series.results[view.head]
         for ancestor in view.nearest:
