@@ -99,8 +99,12 @@ class StoreMachine(AsyncMachine):
 
     def send(self, manifest: Manifest) -> int:
         """How many records a manifest added."""
-        done = self.run(register(Committer(self._store), ManifestInput.read(manifest), "tess"))
-        return len(done.created)
+
+        async def registered() -> int:  # it is submitted at the call, which takes the loop that runs
+            done = await register(Committer(self._store), ManifestInput.read(manifest), "tess")
+            return len(done.created)
+
+        return self.run(registered())
 
     def refused(self, manifest: Manifest, code: Code) -> None:
         """Send what must be refused with one problem."""
