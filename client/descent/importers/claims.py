@@ -1,4 +1,4 @@
-"""What served before the registry was in use, as another tool's history has it: claimed deployments.
+"""What served and was decided before the registry was in use, as another tool's history has it: claims.
 
 A stage or an alias says that a version served somewhere, and names no endpoint. So the stage is the environment, and
 the name of the model the endpoint, unless `stages` in a mapping file says otherwise:
@@ -6,12 +6,19 @@ the name of the model the endpoint, unless `stages` in a mapping file says other
     stages:
       Production: {environment: production, endpoint: https://scoring.example.org}
       champion: {environment: production}
+
+A tag by which a team notes its decisions is one only where `reviews` says so:
+
+    reviews:
+      validation_status=approved: {environment: production, decision: go}
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from descent.client import Client
 from descent.errors import Problem, Refused
@@ -45,12 +52,94 @@ class Claim:
     since: str | None = None
     until: str | None = None
     why: str = ""
+    kind: ClassVar[str] = "DEPLOYMENT"
 
     def __str__(self) -> str:
         when = f"since {self.since}" if self.since else "now"
         until = f" until {self.until}" if self.until else ""
         where = f"at {self.endpoint} in {self.environment}"
         return f"claimed deployment of {self.subject} {where}, {when}{until}, claimed by {self.by}{self.why}"
+
+    def record(self, client: Client) -> tuple[str, bool]:
+        """Return the id of the deployment that this is, and whether it was not there before."""
+        known = self._serves(client, self.since)
+        given = {
+            "subject": self.subject,
+            "environment": self.environment,
+            "endpoint": self.endpoint,
+            "since": self.since,
+            "claimed": {"by": self.by, "source": self.source},
+        }
+        done = client.deploy({name: value for name, value in given.items() if value is not None})
+        if self.until is not None and self._serves(client, self.until):
+            end = {"environment": self.environment, "endpoint": self.endpoint, "until": self.until}
+            client.end_deployment({**end, "reason": self.source})
+        return done["id"], not known
+
+    def _serves(self, client: Client, at: str | None) -> bool:
+        """Return whether what serves at the place at a moment, now if it is None, is what is claimed."""
+        for one in client.serving(self.environment, self.endpoint, at=at):
+            if one["version"]["ref"] == self.subject:
+                return self.since is None or datetime.fromisoformat(one["since"]) == datetime.fromisoformat(self.since)
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a tag says of a version: the decision for an environment."""
+
+    environment: str
+    decision: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision of the time before the registry was in use; it counts to no quorum."""
+
+    tag: str
+    subject: str
+    judgement: Judgement
+    by: str
+    source: str
+    kind: ClassVar[str] = "REVIEW"
+
+    def __str__(self) -> str:
+        decided = f"{self.judgement.decision.replace('_', ' ')} for {self.judgement.environment}"
+        return f"claimed review of {self.subject}: {decided}, claimed by {self.by}"
+
+    def record(self, client: Client) -> tuple[str, bool]:
+        """Return the id of the review that this is, and whether it was not there before."""
+        given = {
+            "subject": self.subject,
+            "environment": self.judgement.environment,
+            "decision": self.judgement.decision,
+            "reason": self.source,
+            "claimed": {"by": self.by, "source": self.source},
+        }
+        known = {one["node"]["id"] for one in client.history(self.subject, limit=None)}
+        written = hashlib.sha256(json.dumps(given, sort_keys=True).encode()).hexdigest()
+        id: str = client.review({**given, "idempotencyKey": f"import-{written}"})["id"]
+        return id, id not in known
+
+
+def judgements_of(given: Mapping[str, At]) -> dict[str, Judgement]:
+    """Return the section `reviews` of a mapping file, by TAG=VALUE. Raises NotImported."""
+    return {tag: _judgement(tag, at) for tag, at in given.items()}
+
+
+def _judgement(tag: str, at: At) -> Judgement:
+    if "=" not in tag:
+        raise at.fault(f'"{tag}" gives no value: write TAG=VALUE.')
+    members = at.mapping()
+    for name, member in members.items():
+        if name not in ("environment", "decision"):
+            raise member.fault(f'There is no "{name}" here; a review has environment and decision.')
+    environment, decision = at.at("environment").text(), at.at("decision").text()
+    if environment is None:
+        raise at.at("environment").expected("the name of an environment")
+    if decision is None or decision.upper() not in ("GO", "NO_GO"):
+        raise at.at("decision").expected("go or no_go")
+    return Judgement(environment, decision.upper())
 
 
 def places_of(given: Mapping[str, At]) -> dict[str, Place | None]:
@@ -80,19 +169,19 @@ def place_of(stage: str, ref: str, context: "Context", otherwise: str | None) ->
     return place.environment, place.endpoint or ref.removeprefix("model:").rpartition("@")[0]
 
 
-def claim_all(draft: "Draft", client: Client | None) -> tuple[list[str], int, list[Problem]]:
+def claim_all(draft: "Draft", client: Client | None) -> tuple[list[dict[str, str]], int, list[Problem]]:
     """Record the claims of a draft, unless this is a dry run, and say in the draft what became of each.
 
-    Returns the ids of their deployments, how many of those are new, and what was refused.
+    Returns id, ref and kind of their records, how many of those are new, and what was refused.
     """
-    ids: list[str] = []
+    records: list[dict[str, str]] = []
     created = 0
     problems: list[Problem] = []
     for claim in draft.claims:
         try:
             if client is not None:
-                id, new = _record(claim, client)
-                ids.append(id)
+                id, new = claim.record(client)
+                records.append({"id": id, "ref": id, "kind": claim.kind})
                 created += new
         except Refused as error:
             # what the registry knows better, such as what it was asked itself by then, is no fault of the files
@@ -102,33 +191,4 @@ def claim_all(draft: "Draft", client: Client | None) -> tuple[list[str], int, li
                 problems += [Problem(f"{claim}: {p.message}", p.code, claim.tag) for p in error.problems]
         else:
             draft.placed.append((claim.tag, str(claim)))
-    return ids, created, problems
-
-
-def _record(claim: Claim, client: Client) -> tuple[str, bool]:
-    """Return the id of the deployment that a claim is, and whether it was not there before."""
-    known = _serves(claim, client, claim.since)
-    given = {
-        "subject": claim.subject,
-        "environment": claim.environment,
-        "endpoint": claim.endpoint,
-        "since": claim.since,
-        "claimed": {"by": claim.by, "source": claim.source},
-    }
-    done = client.deploy({name: value for name, value in given.items() if value is not None})
-    if claim.until is not None and _serves(claim, client, claim.until):
-        end = {"environment": claim.environment, "endpoint": claim.endpoint, "until": claim.until}
-        client.end_deployment({**end, "reason": claim.source})
-    return done["id"], not known
-
-
-def _serves(claim: Claim, client: Client, at: str | None) -> bool:
-    """Return whether what serves at the place of a claim at a moment, now if it is None, is what it claims."""
-    for one in client.serving(claim.environment, claim.endpoint, at=at):
-        if one["version"]["ref"] == claim.subject:
-            return claim.since is None or _moment(one["since"]) == _moment(claim.since)
-    return False
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    return records, created, problems

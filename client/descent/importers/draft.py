@@ -20,7 +20,7 @@ UNSTATED: Final = "unstated"
 """The version of something whose version no file states. It is a label of its own, so that nothing is guessed."""
 
 if TYPE_CHECKING:
-    from descent.importers.claims import Claim, Place
+    from descent.importers.claims import Claim, Decided, Judgement, Place
     from descent.importers.items import Items
 
 _PATH: Final = re.compile(r"/|\\|~|\.{1,2}(/|\\|$)|[A-Za-z]:[/\\]|file:")
@@ -93,8 +93,8 @@ class Draft:
         """Results of single items, for pairing."""
         self.unplaced: list[tuple[str, str]] = []
         """Place in the files, and why nothing became of it."""
-        self.claims: list[Claim] = []
-        """What served before, which is recorded once the versions are registered."""
+        self.claims: list[Claim | Decided] = []
+        """What served and was decided before, which is recorded once the versions are registered."""
 
     def add(self, section: str, entry: dict[str, Any], place: str, became: str) -> None:
         """Add an entry to a section of the manifest; what is equal to an earlier one is added once."""
@@ -138,6 +138,8 @@ class Context:
     """From the mapping file: a dataset as the files write it, and NAME@VERSION."""
     stages: Mapping[str, "Place | None"] = field(default_factory=dict)
     """From the mapping file: what a tool calls a stage or an alias, and where that served; None for nowhere."""
+    reviews: Mapping[str, "Judgement"] = field(default_factory=dict)
+    """From the mapping file: a tag, as TAG=VALUE, and the decision that it says was made."""
     key: str | None = None
     """The file of --key, with which signatures are verified."""
     _about: str | None = None

@@ -6,13 +6,13 @@ from typing import Final
 from descent.errors import NotImported
 from descent.importers import FORMATS
 from descent.importers.at import At
-from descent.importers.claims import places_of
+from descent.importers.claims import judgements_of, places_of
 from descent.importers.draft import Context
 from descent.importers.metrics import MetricTable
 from descent.importers.reading import read_yaml, refused
 from descent.names import fault_in_name, fault_in_new_name
 
-_SECTIONS: Final = ("models", "datasets", "metrics", "stages", *FORMATS)
+_SECTIONS: Final = ("models", "datasets", "metrics", "stages", "reviews", *FORMATS)
 
 
 def context_of(format: str, model: str | None, mapping: str | None, key: str | None = None) -> Context:
@@ -24,7 +24,8 @@ def context_of(format: str, model: str | None, mapping: str | None, key: str | N
     versions = {key: _version(given) for key, given in own.at("models").mapping().items()}
     datasets = {key: _version(given) for key, given in own.at("datasets").mapping().items()}
     stages = places_of(own.at("stages").mapping())
-    return Context(MetricTable(format, own), said, versions, datasets, stages, key)
+    reviews = judgements_of(own.at("reviews").mapping())
+    return Context(MetricTable(format, own), said, versions, datasets, stages, reviews, key)
 
 
 def _mapping(path: Path) -> At:

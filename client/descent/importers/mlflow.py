@@ -16,7 +16,7 @@ from shlex import quote
 from typing import Any, Final
 
 from descent.importers.at import At
-from descent.importers.claims import Claim, place_of
+from descent.importers.claims import Claim, Decided, place_of
 from descent.importers.draft import UNSTATED, Context, Draft, Given, Unit
 from descent.importers.mlflow_records import Data, LoggedModel, Measured, ModelFile, Records, Run, Version, instant
 from descent.importers.reading import Sources, refused
@@ -145,6 +145,7 @@ def convert(unit: Unit, context: Context) -> Draft:
     _metrics(ref, subject, records, draft, context)
     if subject.registered is not None:
         _stages(ref, subject.registered, records, draft, context)
+        _reviews(ref, subject.registered, draft, context)
     return draft
 
 
@@ -311,3 +312,11 @@ def _stages(ref: str, version: Version, records: Records, draft: Draft, context:
             source = f"MLflow: {what} {name} of version {version.version} of {version.name}"
             why = ", when the version was changed last" if what == "stage" else ""
             draft.claims.append(Claim(f"{what} {name}", ref, *place, "MLflow", source, since, why=why))
+
+
+def _reviews(ref: str, version: Version, draft: Draft, context: Context) -> None:
+    """Add the decisions that tags note, where the mapping file says that they do."""
+    for name, value in version.tags.items():
+        if judgement := context.reviews.get(f"{name}={value}"):
+            source = f"MLflow: tag {name}={value} of version {version.version} of {version.name}"
+            draft.claims.append(Decided(f"tag {name}", ref, judgement, "MLflow", source))

@@ -129,6 +129,9 @@ class _Database:
         aliases: dict[tuple[str, str], list[str]] = {}
         for row in self.rows("registered_model_aliases", "name, alias"):
             aliases.setdefault((row["name"], str(row["version"])), []).append(row["alias"])
+        tags: dict[tuple[str, str], dict[str, str]] = {}
+        for row in self.rows("model_version_tags", "name, version, key"):
+            tags.setdefault((row["name"], str(row["version"])), {})[row["key"]] = row["value"] or ""
         for row in self.rows("model_versions", "name, version"):
             name, version, source = row["name"], str(row["version"]), row["source"]
             model = source.removeprefix("models:/") if source and source.startswith("models:/m-") else None
@@ -137,6 +140,6 @@ class _Database:
             )
             found.created, found.description = row["creation_time"], row["description"] or None
             found.stage = None if row["current_stage"] in (None, "None", "") else row["current_stage"]
-            found.aliases = aliases.get((name, version), [])
+            found.aliases, found.tags = aliases.get((name, version), []), tags.get((name, version), {})
             found.updated = row.get("last_updated_time")
             records.versions.append(found)

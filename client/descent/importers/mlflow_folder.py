@@ -22,6 +22,7 @@ def read_meta(meta: Path, records: Records) -> None:
         version = version_of(root)
         aliases = _texts(meta.parent.parent / "aliases")
         version.aliases += [name for name, of in aliases if of.strip() == version.version]
+        version.tags |= dict(_texts(meta.parent / "tags"))
         records.versions.append(version)
         records.live = True
     elif "run_id" in members and "artifact_uri" in members:

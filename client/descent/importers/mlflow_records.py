@@ -90,6 +90,7 @@ class Version:
     description: str | None = None
     stage: str | None = None
     aliases: list[str] = field(default_factory=list)
+    tags: dict[str, str] = field(default_factory=dict)
     updated: float | None = None
     """When it was changed last, to its stage or later, in milliseconds."""
     exported: float | None = None
@@ -271,5 +272,6 @@ def version_of(at: At) -> Version:
         at.at("description").label(),
         None if stage in (None, "None", "") else stage,
         [alias for one in at.at("aliases").one_or_more() if (alias := one.label())],
+        texts(at.at("tags")),
         at.at("last_updated_timestamp").number(),
     )

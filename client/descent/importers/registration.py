@@ -45,13 +45,12 @@ class Registration:
             return Outcome(draft.source, draft, problems=[Problem(p.message, p.code, p.field) for p in error.problems])
         except Refused as error:
             return Outcome(draft.source, draft, problems=error.problems)
-        deployments, new, problems = claim_all(draft, self.client)
-        if deployments:
-            answer = {
-                "created": answer["created"] + new,
-                "existing": answer["existing"] + len(deployments) - new,
-                "records": [*answer["records"], *({"id": id, "ref": id, "kind": "DEPLOYMENT"} for id in deployments)],
-            }
+        claimed, new, problems = claim_all(draft, self.client)
+        answer = {
+            "created": answer["created"] + new,
+            "existing": answer["existing"] + len(claimed) - new,
+            "records": [*answer["records"], *claimed],
+        }
         return Outcome(draft.source, draft, answer, problems, warnings)
 
     def _manifest(self, draft: Draft) -> Manifest:

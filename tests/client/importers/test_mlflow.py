@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from descent.cli import app
 from descent.client import Client
-from tests.client.importers.imports import SHARED, dry, entity, evaluations, imported, refusal, write
+from tests.client.importers.imports import SHARED, dry, entity, evaluations, imported, refusal, sections, write
 from tests.client.importers.mlflow_exports import MLMODEL, MODEL, agrees, export, exported, logged_model, run, version
 from tests.support.server_process import ServerProcess
 
@@ -80,6 +80,27 @@ def test_stages_and_aliases_are_claimed_deployments(server: ServerProcess, tmp_p
         [found] = client.serving("production", "staged", at="2023-09-29T12:23:10Z")
         assert found["version"]["ref"] == "model:staged@2"
     assert imported(server, "mlflow", folder, "--mapping", mapping)["created"] == 0
+
+
+def test_a_tag_is_a_claimed_review_where_the_mapping_says_so(server: ServerProcess, tmp_path: Path) -> None:
+    tags = {"validation_status": "approved", "team": "risk"}
+    versions = [version("tagged", "1", tags=tags, current_stage=None, aliases=[])]
+    file = write(tmp_path / "model.json", export({"registered_model": {"name": "tagged", "versions": versions}}))
+    assert "REVIEW" not in sections(imported(server, "mlflow", file))
+    text = "reviews: {validation_status=approved: {environment: production, decision: go}}"
+    mapping = write(tmp_path / "m.yaml", text)
+    answer = imported(server, "mlflow", file, "--mapping", mapping)
+    assert answer["imports"][0]["placed"][-1] == {
+        "place": "tag validation_status",
+        "became": "claimed review of model:tagged@1: GO for production, claimed by MLflow",
+    }
+    assert (answer["created"], sections(answer)["REVIEW"]) == (1, 1)
+    [review] = entity(server, "model:tagged@1")["reviews"]
+    assert (review["decision"], review["claimed"]["by"]) == ("GO", "MLflow")
+    assert entity(server, "model:tagged@1")["verdict"]["status"] == "UNREVIEWED"
+    assert imported(server, "mlflow", file, "--mapping", mapping)["created"] == 0
+    write(mapping, "reviews: {validation_status=approved: {environment: production, decision: maybe}}")
+    assert "decision: Expected go or no_go" in refusal("mlflow", file, "--mapping", mapping)
 
 
 def test_a_bad_file_of_an_export_does_not_stop_the_rest(server: ServerProcess, tmp_path: Path) -> None:
