@@ -93,7 +93,7 @@ def speaks_of(fact: PopulationFact, term: Term) -> bool:
 
 
 def alike(some: str, other: str) -> bool:
-    """Whether two texts differ by case and compatibility forms at most."""
+    """Whether two texts, of letters alone, differ by case and compatibility forms at most."""
     plain = [unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()) for text in (some, other)]
     return plain[0] == plain[1]
 

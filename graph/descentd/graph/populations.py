@@ -1,5 +1,6 @@
 """Answers about populations, whether the index or a store computes them."""
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,6 +21,10 @@ WHOLE: Final = 0.995
 """Counted shares of an attribute that sum to less leave room for values that are not listed."""
 CLOSE: Final = 1e-9
 """Shares are decimal fractions in binary: sums are compared with this much tolerance."""
+_DASHES: Final = "\\-\u058a\u2010-\u2015\u2043\u2212"
+_DASH: Final = re.compile(f"[{_DASHES}]")
+_JOINT: Final = re.compile(f"[\\s_{_DASHES}]+")
+"""What joins words and numbers: hyphens, dashes, the minus sign, spaces, low lines."""
 
 
 Pair = tuple[str, str]
@@ -59,13 +64,27 @@ class Answers:
 
 
 def fold(pair: Pair) -> Pair:
-    """An attribute and a value without what people overlook: case and compatibility forms."""
+    """An attribute and a value without what people overlook: case, compatibility forms, and how words are joined."""
     return folded(pair[0]), folded(pair[1])
 
 
 def folded(text: str) -> str:
-    """The same for all texts that differ by case or compatibility forms only (NFKC, case folding, NFKC)."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    """The same for all texts that differ only by case, compatibility forms (NFKC), or how their parts are joined.
+
+    Parts are joined by spaces, low lines, or dashes of any kind: `0–17` and `0 - 17` are 0-17, `non-binary` and
+    `non binary` are nonbinary. Numbers stay apart, and a sign stays one: 1-8 is not 18, and -5 is not 5.
+    """
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return _JOINT.sub(_joined, plain) or plain
+
+
+def _joined(joint: re.Match[str]) -> str:
+    before, after = joint.string[: joint.start()][-1:], joint.string[joint.end() :][:1]
+    if before.isdecimal() and after.isdecimal():
+        return "-"
+    outer = not before or not after
+    sign = after.isdecimal() and not before.isalnum()
+    return "-" if (outer or sign) and _DASH.search(joint.group()) else ""
 
 
 def pairs_of(term: Term) -> list[Pair]:

@@ -52,8 +52,8 @@ class Answers:
 class Spelling:
     """How a question is spelt beside what partitions document.
 
-    `near` are documented values that equal a value asked for after case folding and NFKC only; `unlisted` are the
-    attributes and values that no partition documents.
+    `near` are documented values that equal a value asked for only once folded (`populations.folded`); `unlisted` are
+    the attributes and values that no partition documents.
     """
 
     near: Sequence[NearValue]

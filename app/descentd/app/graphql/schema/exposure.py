@@ -87,7 +87,8 @@ class TrainedOn:
     question: strawberry.Private[exposure.Exposure]
     verdicts: strawberry.Private[frozenset[ExposureVerdict]]
     near: list[NearValue] = strawberry.field(
-        description="Documented values that equal a requested value only after case folding and NFKC."
+        description="Documented values that differ from a requested value only by case, compatibility forms, spaces, "
+        "low lines and dashes."
     )
 
     @strawberry.field(description="The exact numbers of the three answers, over the versions that the filter selects.")

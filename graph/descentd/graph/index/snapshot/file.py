@@ -30,7 +30,7 @@ from descentd.graph.index.arrays import Growing
 from descentd.graph.index.columns import Misfit, Stored
 from descentd.graph.index.snapshot.origin import Origin
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Counted up with every change of the layout, of the columns, and of what is worked out into them."""
 
 _MAGIC: Final = b"descent.snapshot"

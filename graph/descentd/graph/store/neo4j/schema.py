@@ -31,7 +31,7 @@ from descentd.graph.store.neo4j.property_names import PropertyNames
 from descentd.graph.store.neo4j.times import zoned
 from descentd.graph.store.tail import RETRACTABLE
 
-FORMAT: Final = 8
+FORMAT: Final = 9
 IMPORTING: Final = -1000 - FORMAT
 """The format while a log is being imported, so that nothing opens what is not whole."""
 
