@@ -108,7 +108,8 @@ def print_profile(record: Record) -> None:
 
 def _warnings(record: Record) -> None:
     _table("Flags", ("action", "reason"), record["flags"])
-    _table("Vulnerabilities", ("severity", "title"), record["vulnerabilities"])
+    found = [{**one, "title": _marked(one, one["title"])} for one in record["vulnerabilities"]]
+    _table("Vulnerabilities", ("severity", "title"), found)
     reviews = [
         {
             **review,
@@ -125,7 +126,12 @@ def _warnings(record: Record) -> None:
     ]
     _table("Open incidents", ("openedAt", "severity", "title", "id"), record.get("openIncidents"))
     _table("Open incidents of related versions", ("of", "relation", "severity", "title", "id"), kin)
-    _items("Notes", [f"{_writer(note)}: {note['text']}" for note in record["notes"]])
+    _items("Notes", [_marked(note, f"{_writer(note)}: {note['text']}") for note in record["notes"]])
+
+
+def _marked(statement: Record, text: str) -> str:
+    """A statement, marked where it was retracted and nothing relies on it any more."""
+    return f"{text} (retracted)" if statement.get("retracted") else text
 
 
 def _reviewer(review: Record) -> str:

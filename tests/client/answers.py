@@ -39,9 +39,12 @@ VERSION: dict[str, Any] = {
     },
     "notes": [
         {"author": "bob", "text": "\x1b[31mred\x1b[0m [bold]text[/bold]", "recordedBy": "bob", "quotation": False},
-        {"author": "ann", "text": "Looks fine.", "recordedBy": "bob", "quotation": True},
+        {"author": "ann", "text": "Looks fine.", "recordedBy": "bob", "quotation": True, "retracted": True},
     ],
-    "vulnerabilities": [{"id": ID, "title": "Income can be inflated by a prefix", "severity": "HIGH"}],
+    "vulnerabilities": [
+        {"id": ID, "title": "Income can be inflated by a prefix", "severity": "HIGH", "retracted": False},
+        {"id": ID, "title": "Income can be read out", "severity": "LOW", "retracted": True},
+    ],
     "reviews": [
         {
             "id": ID,

@@ -158,6 +158,10 @@ def test_show_a_version(full: Registry) -> None:
         "Code", "Config", "Environment", "Artifacts", "History",
     ]  # fmt: skip
     assert " • age_group 65+: Scores 11 points low on average." in result.stdout
+    assert " • bob quotes ann: Looks fine. (retracted)\n" in result.stdout
+    assert "[bold]text[/bold]\n" in result.stdout
+    assert "Income can be inflated by a prefix\n" in result.stdout
+    assert "Income can be read out (retracted)\n" in result.stdout
 
 
 def test_show_a_version_without_profile_says_so(registry: Registry) -> None:

@@ -68,6 +68,20 @@ async def test_a_repeat_is_one_act_only_with_its_key(registry: Registry) -> None
         await retract(registry, retraction("model:m@2", idempotencyKey="k"), "rita")
 
 
+async def test_what_answers_go_by_whatever_is_retracted_is_not_retracted(registry: Registry) -> None:
+    defined = {"name": "own", "category": "TOXICITY", "direction": "LOWER_IS_BETTER", "tolerance": 0.01}
+    documented = {"populationDocumented": "COMPLETE", "population": [{"attribute": "age_group", "value": "18-64"}]}
+    await send(registry, metrics=[defined], **LINEAGE)
+    await send(registry, populations=[{"subject": "dataset:d@1#p", "reason": "Counted.", **documented}])
+    upto = await registry.sequence()
+    for kind, advice in ((Kind.POPULATION, "anew, which supersedes it"), (Kind.METRIC_DEFINITION, "another metric")):
+        [sequence] = await registry.walk.everything(upto, kind)
+        [brief] = await registry.store.briefs([int(sequence)])
+        with pytest.raises(Forbidden, match=f"which nobody retracts: .*{advice}"):
+            await retract(registry, retraction(brief.id), "rita")
+    assert await registry.sequence() == upto
+
+
 async def test_an_unknown_subject_changes_nothing(registry: Registry) -> None:
     await send(registry, **LINEAGE)
     before = await registry.sequence()

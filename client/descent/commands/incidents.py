@@ -40,7 +40,7 @@ def incidents(
             (
                 node["openedAt"],
                 node["severity"],
-                node["status"],
+                "RETRACTED" if node.get("retracted") else node["status"],
                 node["title"],
                 node["version"]["ref"] if node["version"] else "unmatched",
                 node["environment"],

@@ -24,8 +24,14 @@ NOT_RETRACTED: Final[Mapping[Kind, str]] = {
     Kind.POLICY: "an admin puts another in its place",
     Kind.GATE_DECISION: "it is what the gate said; retract the promotion, or flag the version",
     Kind.DEPLOYMENT: "end the deployment, or report what served instead with the same `since`",
+    Kind.POPULATION: "state the population of the partition anew, which supersedes it (populations in a manifest, with "
+    "population_documented none where nothing is known)",
+    Kind.METRIC_DEFINITION: "results rest on it; define another metric, or retract the results",
 }
 """Kinds of record that stand for good, and what to do instead; what is claimed of the time before does not.
+
+Answers about populations and results go by the newest statement and by the definition, whatever is retracted: a
+retraction that changed nothing would be taken for one that did.
 
 A review is for its author alone to retract, since a veto stands until its author decides again; one that is claimed is
 no veto. Everything else is for every reviewer to retract, and for an evaluator who recorded it.

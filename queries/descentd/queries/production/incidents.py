@@ -10,6 +10,7 @@ from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction, ReachQuery
 from descentd.graph.model.records import Brief
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.pages import Listed, page
 from descentd.queries.registry import Registry
 
@@ -46,12 +47,13 @@ async def resolutions(registry: Registry, sequences: Sequence[int], upto: int) -
 
 
 async def open_incidents(registry: Registry, version: int, upto: int) -> list[Entry]:
-    """The incidents about a version that are not over, in log order."""
+    """The incidents about a version that are neither over nor retracted, in log order."""
     links = await registry.store.links([version], {Role.AFFECTS}, inward=True)
     entries = await registry.store.entries([link.source for link in links if link.source <= upto])
     opened = [entry for entry in entries if entry.record.kind is Kind.INCIDENT]
     over = await resolutions(registry, [entry.sequence for entry in opened], upto)
-    return [entry for entry in opened if entry.sequence not in over]
+    gone = await retracted_ids(registry.store, [entry.record.id for entry in opened], upto) if opened else frozenset()
+    return [entry for entry in opened if entry.sequence not in over and entry.record.id not in gone]
 
 
 async def affected(registry: Registry, incident: Content, upto: int) -> Mapping[Kind, int]:

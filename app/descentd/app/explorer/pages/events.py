@@ -8,6 +8,7 @@ from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief, Record
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.lineage.history import Event, history
 from descentd.queries.pages import MOST
 
@@ -57,8 +58,10 @@ def event_in_words(asked: Asked, record: Record, sentence: str) -> str:
 
 
 async def notes_about(asked: Asked, brief: Brief) -> list[Entry]:
-    """The notes about a record, oldest first."""
+    """The notes about a record, oldest first; one that was retracted is in its history alone."""
     store = asked.registry.store
     links = await store.links([brief.sequence], {Role.ABOUT}, inward=True)
     entries = await store.entries(sorted(link.source for link in links if link.source <= asked.upto)) if links else []
-    return [entry for entry in entries if entry.record.kind is Kind.NOTE]
+    notes = [entry for entry in entries if entry.record.kind is Kind.NOTE]
+    gone = await retracted_ids(store, [entry.record.id for entry in notes], asked.upto) if notes else ()
+    return [entry for entry in notes if entry.record.id not in gone]

@@ -1,24 +1,26 @@
 """`/incidents`: what went wrong in production, open or all, the newest first."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.inputs.evaluations import Severity
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.production.incidents import resolutions
 
 _SHOWN: Final = 50
 _LOOKED_THROUGH: Final = 2_000
 """The newest incidents, among which those that are asked for are looked for."""
+_STATES: Final = {"open": "bad", "over": "good", "retracted": "soft"}
 _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "soft"}
 
 
 async def _show(asked: Asked) -> View:
     every = asked.query.get("status") == "all"
     wanted = {name: value for name in ("environment", "severity") if (value := asked.query.get(name))}
-    found, over = await _found(asked, _LOOKED_THROUGH, every=every)
+    found, states = await _found(asked, _LOOKED_THROUGH, every=every)
     entries = await asked.registry.store.entries(found) if found else []
     environments = sorted({one.record.content["environment"] for one in entries if "environment" in one.record.content})
     chosen = [
@@ -27,24 +29,30 @@ async def _show(asked: Asked) -> View:
         if all(entry.record.content.get(name) == value for name, value in wanted.items())
     ]
     part = asked.part(chosen, _SHOWN)
-    rows = await _rows(asked, part.items, over)
+    rows = await _rows(asked, part.items, states)
     values = {"every": every, "environments": environments, "severities": list(Severity)}
     return View(asked.words("incidents.title"), values, [_table(rows, part.total, part.more, part.back)])
 
 
 async def open_incidents_table(asked: Asked, most: int, looked_through: int, more: str) -> Table:
     """Incidents that are open among the newest `looked_through`, the newest first; `more` is where all of them are."""
-    found, over = await _found(asked, looked_through, every=False)
-    rows = await _rows(asked, found[:most], over)
+    found, states = await _found(asked, looked_through, every=False)
+    rows = await _rows(asked, found[:most], states)
     return _table(rows, len(found), more if len(found) > len(rows) else None)
 
 
-async def _found(asked: Asked, looked_through: int, *, every: bool) -> tuple[list[int], Collection[int]]:
-    """The newest incidents, the newest first, `every` one or those that are open, and which of them are over."""
-    opened = await asked.registry.store.find_by_prefix("incident:opened")
+async def _found(asked: Asked, looked_through: int, *, every: bool) -> tuple[list[int], Mapping[int, str]]:
+    """The newest incidents, the newest first, `every` one or those that are open, and how those stand that are not."""
+    store = asked.registry.store
+    opened = await store.find_by_prefix("incident:opened")
     newest = opened[opened <= asked.upto][-looked_through:].tolist()[::-1]
-    over = (await resolutions(asked.registry, newest, asked.upto)).keys() if newest else ()
-    return [sequence for sequence in newest if every or sequence not in over], over
+    if not newest:
+        return [], {}
+    briefs = await store.briefs(newest)
+    gone = await retracted_ids(store, [brief.id for brief in briefs], asked.upto)
+    states = dict.fromkeys(await resolutions(asked.registry, newest, asked.upto), "over")
+    states |= {brief.sequence: "retracted" for brief in briefs if brief.id in gone}
+    return [sequence for sequence in newest if every or sequence not in states], states
 
 
 def _table(rows: Sequence[Sequence[Cell]], total: int, more: str | None, back: str | None = None) -> Table:
@@ -52,7 +60,7 @@ def _table(rows: Sequence[Sequence[Cell]], total: int, more: str | None, back: s
     return Table("incidents", columns, rows, total, more, back)
 
 
-async def _rows(asked: Asked, sequences: Sequence[int], over: Collection[int]) -> list[Sequence[Cell]]:
+async def _rows(asked: Asked, sequences: Sequence[int], states: Mapping[int, str]) -> list[Sequence[Cell]]:
     store, t = asked.registry.store, asked.words
     entries = await store.entries(sequences) if sequences else []
     subjects = {entry.record.content["subject"] for entry in entries if "subject" in entry.record.content}
@@ -62,7 +70,7 @@ async def _rows(asked: Asked, sequences: Sequence[int], over: Collection[int]) -
         content = entry.record.content
         version = versions.get(content.get("subject", ""))
         place = " ".join(content[part] for part in ("environment", "endpoint") if part in content)
-        closed = entry.sequence in over
+        state = states.get(entry.sequence, "open")
         rows.append(
             (
                 Cell(content["title"], asked.to("record", entry.record.id)),
@@ -70,7 +78,7 @@ async def _rows(asked: Asked, sequences: Sequence[int], over: Collection[int]) -
                 Cell(called(version), asked.to("record", version.ref)) if version else Cell(t("incidents.no_version")),
                 Cell(place),
                 Cell(t.day(content["openedAt"])),
-                Cell(t("incidents.over"), tone="good") if closed else Cell(t("incidents.open"), tone="bad"),
+                Cell(t(f"incidents.{state}"), tone=_STATES[state]),
             )
         )
     return rows

@@ -69,7 +69,9 @@ async def _status(asked: Asked, brief: Brief, entry: Entry) -> tuple[str, str, s
     if brief.kind is Kind.INCIDENT and "supersedes" not in content:
         over = await resolutions(asked.registry, [brief.sequence], asked.upto)
         if not over:
-            return "bad", "record.open", ""
+            # Of one that was retracted the page says so, and that it was open before says nothing any more.
+            gone = await retraction_of(asked.registry, brief, asked.upto)
+            return ("bad", "record.open", "") if gone is None else None
         end = over[brief.sequence]
         return "good", "record.resolved", event_in_words(asked, end.record, summary(end))
     if brief.kind is Kind.POLICY:

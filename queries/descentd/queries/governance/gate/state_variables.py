@@ -7,7 +7,6 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
-from descentd.graph.retractions import retracted_ids
 from descentd.queries.governance.flags import ActiveFlag, active_flags, flags_reaching
 from descentd.queries.governance.gate.context import GateContext, Observation
 from descentd.queries.governance.policies import Policy
@@ -56,10 +55,7 @@ def _flag(one: ActiveFlag) -> dict[str, Any]:
 
 async def incidents(context: GateContext) -> Observation:
     """The incidents about the version that are not over."""
-    found = await open_incidents(context.registry, context.version.sequence, context.upto)
-    ids = [entry.record.id for entry in found]
-    gone = await retracted_ids(context.registry.store, ids, context.upto) if ids else frozenset()
-    return _weighed([entry for entry in found if entry.record.id not in gone])
+    return _weighed(await open_incidents(context.registry, context.version.sequence, context.upto))
 
 
 def _weighed(entries: Sequence[Entry]) -> Observation:
