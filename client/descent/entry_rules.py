@@ -100,6 +100,7 @@ def _faults(content: dict[str, Any], definitions: Definitions) -> Iterator[tuple
         yield from _trimmed(path, holder)
         yield from _in_range(path, holder, definitions)
         yield from _counted(path, holder, definitions)
+        yield from _once(path, holder, definitions)
         yield from _past(path, holder, now)
         yield from _evaluator(path, holder)
         yield from _shares(path, holder)
@@ -158,6 +159,37 @@ def _in_range(path: Path, holder: dict[str, Any], definitions: Definitions) -> I
         for name in ("value", "threshold", "atLeast", "atMost"):
             if name in holder and (fault := _outside(_range(definitions[metric]), holder[name])):
                 yield (*path, name), f"{metric} {fault}"
+        if "value" in holder and (fault := _error(metric, _range(definitions[metric]), holder.get("stderr") or 0)):
+            yield (*path, "stderr"), fault
+
+
+def _error(metric: str, within: Range, stderr: float) -> str | None:
+    """Return why a standard error cannot be one; what lies in a range deviates by at most half of it."""
+    least, most = within
+    largest = (most - least) / 2
+    if stderr <= largest:
+        return None
+    advice = "check it"
+    if most <= 1 and stderr / 100 <= largest:
+        advice = f"send it as a fraction, {stderr / 100:g} for {stderr:g} percentage points"
+    return (
+        f"The standard error of {metric} is at most {largest:g}, half of its range, but {stderr:g} was given: {advice}."
+    )
+
+
+def _once(path: Path, holder: dict[str, Any], definitions: Definitions) -> Iterator[tuple[Path, str]]:
+    """No metric is given twice for one slice, under two names or in two cases."""
+    metrics = holder.get("metrics", ()) if "suite" in holder and "subject" in holder else ()
+    first: dict[tuple[str, tuple[tuple[str, str], ...]], dict[str, Any]] = {}
+    for i, metric in enumerate(metrics):
+        given = metric.get("name", "")
+        name = definitions.get(given, {}).get("aliasOf") or given
+        parts = [(str(part.get("attribute", "")), str(part.get("value", ""))) for part in metric.get("slice", ())]
+        slice = tuple(sorted((attribute.casefold(), value.casefold()) for attribute, value in parts))
+        earlier = first.setdefault((name.casefold(), slice), metric)
+        if earlier is not metric and (earlier.get("name"), earlier.get("slice")) != (given, metric.get("slice")):
+            also = "in another case" if earlier.get("name") == given else f"as {earlier.get('name')} too"
+            yield (*path, "metrics", i, "name"), f"{given} is given twice for one slice, {also}: give it once."
 
 
 def _counted(path: Path, holder: dict[str, Any], definitions: Definitions) -> Iterator[tuple[Path, str]]:

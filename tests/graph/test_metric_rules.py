@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from descent.entry_rules import entry_findings
 from descentd.graph.metrics import catalogue
 from descentd.graph.model.errors import Code
 from descentd.graph.model.kinds import Kind
@@ -74,6 +75,63 @@ async def test_pairs_and_clusters_have_to_make_sense(memory: Store, metric: Json
     await send(memory, {"models": [{"name": "m", "version": "0", "config": {"a": 0}}]})
     [(_, _, message)] = await problems(memory, evaluation({"name": "accuracy", "value": 0.5} | metric))
     assert words in message
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "words"),
+    [
+        ({"name": "auroc"}, {"name": "roc_auc"}, "roc_auc is given twice for one slice, as auroc too"),
+        ({"name": "f1", "slice": [{"attribute": "Lang", "value": "EN"}]}, {"name": "f1"}, None),
+        (
+            {"name": "f1", "slice": [{"attribute": "Lang", "value": "EN"}]},
+            {"name": "f1", "slice": [{"attribute": "lang", "value": "en"}]},
+            "f1 is given twice for one slice, in another case",
+        ),
+    ],
+)
+async def test_one_evaluation_gives_a_metric_once(memory: Store, one: Json, other: Json, words: str | None) -> None:
+    await send(memory, BASE)
+    given = evaluation(one | {"value": 0.4})
+    given["evaluations"][0]["metrics"].append(other | {"value": 0.9})
+    found = await problems(memory, given) if words else []
+    offline = entry_findings(given)
+    assert [field for _, field, _ in found] == (["evaluations[0].metrics[1].name"] if words else [])
+    assert [one.message for one in offline] == [message for *_, message in found]
+    assert all(str(words) in message for *_, message in found)
+    assert words or (await send(memory, given)).created
+
+
+@pytest.mark.parametrize(
+    ("name", "stderr", "words"),
+    [
+        ("accuracy", 0.5, None),
+        ("accuracy", 1.3, "send it as a fraction, 0.013 for 1.3 percentage points"),
+        ("mcc", 1.01, "at most 1, half of its range"),
+        ("perplexity", 40.0, None),
+    ],
+)
+async def test_a_standard_error_fits_the_range(memory: Store, name: str, stderr: float, words: str | None) -> None:
+    await send(memory, BASE)
+    given = evaluation({"name": name, "value": 1.0, "stderr": stderr})
+    found = await problems(memory, given) if words else []
+    assert [field for _, field, _ in found] == (["evaluations[0].metrics[0].stderr"] if words else [])
+    assert [one.message for one in entry_findings(given)] == [message for *_, message in found]
+    assert all(str(words) in message for *_, message in found)
+    assert words or (await send(memory, given)).created
+
+
+@pytest.mark.parametrize("name", ["TOXIC_FRAC", "Own", "own"])
+async def test_another_case_does_not_turn_a_metric_round(each: Store, name: str) -> None:
+    mine = {"name": "oWn", "category": "BIAS", "direction": "LOWER_IS_BETTER"}
+    await send(each, {"metrics": [mine]})
+    same = mine | {"name": name, "category": "PERFORMANCE"}
+    turned = same | {"direction": "HIGHER_IS_BETTER"}
+    [(code, field, message)] = await problems(each, {"metrics": [turned]})
+    assert (code, field) == (Code.VERSION_CONFLICT, "metrics[0]")
+    assert f"{name} is {'toxic_frac' if name == 'TOXIC_FRAC' else 'oWn'} in another case" in message
+    assert (await send(each, {"metrics": [same]})).created
+    both = [mine | {"name": "Other"}, turned | {"name": "other"}]
+    assert [where for _, where, _ in await problems(each, {"metrics": both})] == ["metrics[1]"]
 
 
 async def test_pairs_and_clusters_are_kept(each: Store) -> None:

@@ -121,6 +121,17 @@ async def test_a_trend_of_one_slice_and_of_none(example: Registry) -> None:
     assert (await ask(example, "Trend", of="model:credit-risk@4.0", metric="toxic_frac"))["series"] == []
 
 
+async def test_a_trend_is_found_whatever_the_case_it_is_asked_in(example: Registry) -> None:
+    accuracy = {"name": "Accuracy", "category": "PERFORMANCE", "direction": "HIGHER_IS_BETTER", "isRate": True}
+    await send(example, metrics=[accuracy])
+    (one,) = (await ask(example, "Trend", of="model:credit-risk@4.2", metric="accuracy"))["series"]
+    (other,) = (await ask(example, "Trend", of="model:credit-risk@4.2", metric="Accuracy"))["series"]
+    assert one["points"] == other["points"]
+    old = [{"attribute": "Age_Group", "value": "65+"}]
+    (one,) = (await ask(example, "Trend", of="model:credit-risk@4.2", metric="selection_rate", slice=old))["series"]
+    assert [point["value"] for point in one["points"]] == [0.41, 0.42, 0.55]
+
+
 async def test_wrong_questions_name_their_field(example: Registry) -> None:
     with pytest.raises(InvalidInput) as caught:
         await ask(example, "Erosion", of="model:credit-risk@4.1", since="model:credit-risk@4.2")

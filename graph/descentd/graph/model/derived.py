@@ -207,12 +207,19 @@ def name_key(name: str) -> str:
     return f"{LOOK_ALIKE}named:{name}" if name.startswith("dataset:") else name
 
 
+def metric_key(name: str) -> str:
+    """The key that the definitions of a metric are found by, whatever the case of its name."""
+    return f"{LOOK_ALIKE}metric:{name.casefold()}"
+
+
 def _look_alike_keys(kind: Kind, content: Content) -> Iterator[str]:
     """By which names and labels are compared: a dataset's name, and whatever looks like another name or label."""
     label = label_of(kind, content) or ""
     name = label.partition("@")[0]
     if kind is Kind.DATASET:
         yield name_key(name)
+    if kind is Kind.METRIC_DEFINITION:
+        yield metric_key(content["name"])
     if label.isascii():
         return
     if kind in (Kind.DATASET, Kind.MODEL_VERSION) and skeleton(name) != name:

@@ -74,6 +74,24 @@ def fault_in_value(definition: MetricDefinition, value: float) -> str | None:
     return f"{definition.name} is {bounds}, but {value:g} was given: {advice}."
 
 
+def fault_in_error(definition: MetricDefinition, stderr: float) -> str | None:
+    """Why a metric's value cannot have a standard error; None where it can.
+
+    What lies in a range has a standard deviation of at most half of it (Popoviciu), and its mean no larger error.
+    """
+    least, most = definition.range
+    largest = (most - least) / 2
+    if stderr <= largest:
+        return None
+    advice = "check it"
+    if most <= 1 and stderr / 100 <= largest:
+        advice = f"send it as a fraction, {stderr / 100:g} for {stderr:g} percentage points"
+    return (
+        f"The standard error of {definition.name} is at most {largest:g}, half of its range, but {stderr:g} was given: "
+        f"{advice}."
+    )
+
+
 def may_count(result: Content, definition: MetricDefinition, suite: Content) -> bool:
     """Whether a result keeps the rules that answers rest on: what is older than a rule and breaks it clears nothing."""
     if fault_in_refusals(suite, definition):
@@ -82,6 +100,7 @@ def may_count(result: Content, definition: MetricDefinition, suite: Content) -> 
     return (
         least <= result["value"] <= most
         and result.get("n") != 0
+        and result.get("stderr", 0) <= (most - least) / 2
         and all(part == part.strip() for pair in result.get("slice", ()) for part in pair.values())
     )
 
@@ -162,15 +181,31 @@ def _evaluation(content: Content, rules: Rules) -> Iterator[Fault]:
             yield from _within(f"metrics[{i}]", _result(metric, rules))
         elif fault := fault_in_new_name(metric["name"]):
             yield Fault(f"metrics[{i}].name", f"The name {metric['name']!r} {fault}.")
+    yield from _once(content.get("metrics", ()), rules)
+
+
+def _once(metrics: Sequence[Content], rules: Rules) -> Iterator[Fault]:
+    """No metric is given twice for one slice, under two names or in two cases: one of the two would count, or both."""
+    first: dict[tuple[str, tuple[tuple[str, str], ...]], Content] = {}
+    for i, metric in enumerate(metrics if len(metrics) > 1 else ()):
+        definition = rules.definition(metric["name"])
+        name = metric["name"] if definition is None or definition.alias_of is None else definition.alias_of
+        slice = sorted((part["attribute"].casefold(), part["value"].casefold()) for part in metric.get("slice", ()))
+        earlier = first.setdefault((name.casefold(), tuple(slice)), metric)
+        if earlier is not metric:
+            also = "in another case" if earlier["name"] == metric["name"] else f"as {earlier['name']} too"
+            yield Fault(f"metrics[{i}].name", f"{metric['name']} is given twice for one slice, {also}: give it once.")
 
 
 def _result(metric: Content, rules: Rules) -> Iterator[Fault]:
     yield from _names(metric, "name")
     yield from _in_range(metric, "value", metric["name"], rules)
+    definition = rules.definition(metric["name"])
+    if "stderr" in metric and definition is not None and (message := fault_in_error(definition, metric["stderr"])):
+        yield Fault("stderr", message)
     if metric.get("n") == 0:
         yield Fault("n", "A result over 0 items measured nothing: leave the metric out, or give the number of items.")
     yield from _trimmed("slice", metric.get("slice", ()))
-    definition = rules.definition(metric["name"])
     for i, pair in enumerate(metric.get("pairedWith", ())):
         if "n01" in pair and definition is not None and not definition.is_rate:
             yield Fault(

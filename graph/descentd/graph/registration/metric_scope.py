@@ -1,6 +1,6 @@
 """The scope of metric names: the definition of the registry, of the manifest, or else of the catalogue."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from math import isfinite
 
@@ -14,6 +14,7 @@ from descentd.graph.metrics import (
     nearest,
     with_catalogue_range,
 )
+from descentd.graph.model.derived import metric_key
 from descentd.graph.model.differences import differences
 from descentd.graph.model.errors import Cycle, InvalidInput, UnknownMetric, VersionConflict
 from descentd.graph.model.kinds import Kind
@@ -51,7 +52,9 @@ class MetricScope:
         registered: dict[str, MetricDefinition],
         used: set[str],
         left_out: frozenset[str],
+        alike: Iterable[MetricDefinition] = (),
     ) -> None:
+        """`alike` are definitions on record whose names differ from defined ones by case alone."""
         self.defined = defined
         self._left_out = left_out
         self._registered = registered
@@ -61,6 +64,9 @@ class MetricScope:
             with suppress(InvalidInput):  # which is reported where it is checked
                 self._own[name] = with_catalogue_range(MetricDefinition.of(record.content))
         self._known = {**catalogue(), **self._own, **registered}
+        self._by_case: dict[str, MetricDefinition] = {}
+        for one in (*alike, *registered.values(), *catalogue().values(), *self._own.values()):
+            self._by_case.setdefault(one.name.casefold(), one)
 
     @classmethod
     async def read(cls, manifest: ManifestInput, reads: Reads, left_out: frozenset[str] = frozenset()) -> "MetricScope":
@@ -74,7 +80,8 @@ class MetricScope:
         definitions = [with_catalogue_range(MetricDefinition.of(entry.record.content)) for entry in entries]
         registered = {definition.name: definition for definition in definitions}
         used = await reads.find_by_keys([f"metric:{name}" for name in defined]) if defined else {}
-        return cls(defined, registered, {key.partition(":")[2] for key in used}, left_out)
+        alike = await _alike(defined, reads)
+        return cls(defined, registered, {key.partition(":")[2] for key in used}, left_out, alike)
 
     def check_definition(self, metric: MetricDefinitionInput, field: str, problem_at: ProblemAt) -> None:
         """Note what is wrong with a definition; raise where it cannot hold, as it would change what is there."""
@@ -90,6 +97,8 @@ class MetricScope:
             raise VersionConflict(
                 f"{metric.name} is defined twice in this manifest ({'; '.join(map(str, changed))}): keep one."
             )
+        if own is not None and metric.name not in self._registered:
+            self._check_case(own)
         builtin = catalogue().get(metric.name)
         if own is None or builtin is None or metric.name in self._registered or metric.name not in self._used:
             return
@@ -98,6 +107,17 @@ class MetricScope:
             raise VersionConflict(
                 f"Results of {metric.name} rest on the catalogue's definition ({'; '.join(map(str, changed))}): only "
                 "category, countsAsSafety and description may change now. Repeat the rest, or define another name."
+            )
+
+    def _check_case(self, own: MetricDefinition) -> None:
+        """Names that differ by case alone are one metric: the other definition must not turn it round."""
+        other = self._by_case[own.name.casefold()]
+        if other.name != own.name and (other.direction, other.optimum) != (own.direction, own.optimum):
+            parts = ("direction", "optimum")
+            changed = differences({part: _meaning(other)[part] for part in parts}, {p: _meaning(own)[p] for p in parts})
+            raise VersionConflict(
+                f"{own.name} is {other.name} in another case, and would mean something else "
+                f"({'; '.join(map(str, changed))}): use {other.name}, or define another name."
             )
 
     def _check_whole(self, metric: MetricDefinitionInput, field: str, problem_at: ProblemAt) -> None:
@@ -176,6 +196,19 @@ class MetricScope:
         return (
             None if name in self._left_out or name in self.defined.keys() - self._own.keys() else self._known.get(name)
         )
+
+
+async def _alike(names: Collection[str], reads: Reads) -> list[MetricDefinition]:
+    """The definitions on record whose names differ from these by case alone, one for each."""
+    if not names:
+        return []
+    found = {*(await reads.any_by_keys({metric_key(name) for name in names})).values()}
+    # Those of before definitions had such keys, where their names are in lower case as most are.
+    found |= {
+        brief.sequence for brief in (await reads.resolve({f"metric:{name.casefold()}" for name in names})).values()
+    }
+    entries = await reads.entries(sorted(found))
+    return [MetricDefinition.of(entry.record.content) for entry in entries]
 
 
 def _parts(metric: MetricDefinitionInput) -> Iterator[tuple[str, str]]:

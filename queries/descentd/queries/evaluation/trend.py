@@ -49,9 +49,10 @@ async def trend(
     measured = [
         one
         for one in along.series
-        if one.key.metric.name == definition.name and not line.isdisjoint([*one.results, *one.left_out, *one.retracted])
+        if SeriesKey(definition, one.key.protocol, one.key.slice, one.key.parts) == one.key
+        and not line.isdisjoint([*one.results, *one.left_out, *one.retracted])
     ]
-    asked = [one for one in measured if slice in (None, one.key.slice)]
+    asked = [one for one in measured if slice is None or _is_sliced(one.key, slice)]
     left_out = [
         ExcludedResults(one.key, tuple(sorted(one.left_out & line)), tuple(sorted(one.retracted & line)))
         for one in asked
@@ -65,6 +66,11 @@ async def trend(
     data = await registry.store.resolve({one.key.protocol.data for one in asked if one.key.protocol.data})
     slices = list(dict.fromkeys(one.key.slice for one in measured))
     return Trend(definition, found, left_out, slices, refs, data, upto)
+
+
+def _is_sliced(key: SeriesKey, slice: Slice) -> bool:
+    """Whether a series is of this slice, whatever its case."""
+    return SeriesKey(key.metric, key.protocol, slice, key.parts) == key
 
 
 def slice_given(terms: Sequence[tuple[str, str]]) -> Slice:
