@@ -304,9 +304,9 @@ class Client(Transport):
         variables = {"environment": environment, "endpoint": endpoint, "at": at}
         found: Any = self._ask("Trace", variables, "serving")
         if not found:
-            message = (
-                f"Nothing served at {endpoint} in {environment} {at or 'now'}: `descent serving` lists what serves."
-            )
+            when = f" at {at}" if at else ""
+            advice = " ".join(self.warnings) or "`descent serving` lists what serves."
+            message = f"Nothing served at {endpoint} in {environment}{when}: {advice}"
             raise NotFound([Problem(message, "NOT_FOUND")])
         [one] = found
         try:

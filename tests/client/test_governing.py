@@ -174,7 +174,13 @@ def test_a_trace_says_all_that_it_takes(people: People) -> None:
 
     nothing = people.run("rev", "trace", "-e", "production", "-p", "/nowhere")
     assert (nothing.exit_code, nothing.stdout) == (1, "")
-    assert "Nothing served at /nowhere in production" in nothing.stderr
+    assert "Nothing served at /nowhere in production: `descent serving` lists what serves." in nothing.stderr
+    nothing = people.run("rev", "trace", "-e", "Production", "-p", "/trace", "--at", unrevised)
+    assert f"Nothing served at /trace in Production at {unrevised}: " in nothing.stderr
+    assert "did you mean production?" in nothing.stderr
+    nothing = people.run("rev", "serving", "-e", "Production")
+    assert (nothing.exit_code, nothing.stdout.splitlines()[1:]) == (0, [])
+    assert "warning: No policy is for Production and nothing serves there: did you mean production?" in nothing.stderr
 
 
 def test_what_is_claimed_is_shown_as_claimed(people: People) -> None:

@@ -302,6 +302,28 @@ async def test_the_profile_is_the_one_of_then(registry: Registry) -> None:
     assert "profile" not in before.record.content
 
 
+async def test_an_endpoint_has_no_outer_spaces(registry: Registry) -> None:
+    await begin(registry)
+    for endpoint in (" /score", "/score "):
+        place = {"subject": "model:m@1", "environment": "production", "endpoint": endpoint}
+        with pytest.raises(InvalidInput, match="begins or ends with a space: trim it") as caught:
+            await deploy(registry, DeploymentInput.read(place), "ada")
+        assert caught.value.field == "endpoint"
+
+
+async def test_an_incident_that_was_retracted_is_not_open(registry: Registry) -> None:
+    await begin(registry)
+    told = {"title": "Drift", "severity": "LOW", "subject": "model:m@1", "at": MARCH}
+    opened = await report(registry, IncidentInput.read(told), "pager")
+    version = await registry.find("model:m@1", await registry.sequence())
+    false_alarm = RetractionInput.read({"subjects": [opened.record.id], "reason": "False alarm."})
+    gone = await retract(registry, false_alarm, "rita")
+    assert await open_incidents(registry, version.sequence, gone.upto) == []
+    assert len(await open_incidents(registry, version.sequence, gone.upto - 1)) == 1
+    again = await retract(registry, RetractionInput.read({"subjects": [gone.id], "reason": "It was one."}), "rita")
+    assert len(await open_incidents(registry, version.sequence, again.upto)) == 1
+
+
 async def test_an_incident_is_over_once(registry: Registry) -> None:
     await begin(registry)
     told = {"title": "Drift", "severity": "LOW", "subject": "model:m@1", "at": MARCH}

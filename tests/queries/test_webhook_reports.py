@@ -121,6 +121,19 @@ async def test_an_alert_is_one_incident_whatever_the_order_in_which_its_messages
     assert await registry.sequence() == before
 
 
+async def test_an_alert_from_an_environment_that_is_nearly_another_says_so(registry: Registry) -> None:
+    await begin(registry)
+    await deliver(registry, serves("model:m@1", JANUARY))
+    notes = {
+        place: (await take_alert(registry, alert(externalId=place, environment=place), "alerts", None)).note
+        for place in ("production", "Production", "elsewhere")
+    }
+    assert notes["production"] is notes["elsewhere"] is None
+    assert "did you mean production?" in str(notes["Production"])
+    outcome = await deliver(registry, serves("model:m@1", JANUARY, environment="Production"))
+    assert "not promoted to Production: did you mean production?" in (await content(registry, outcome))["title"]
+
+
 async def test_what_goes_by_the_sender_s_id_is_one_incident_even_when_it_is_over(registry: Registry) -> None:
     await begin(registry)
     first = await deliver(registry, alert(externalId="pager-1"))

@@ -27,6 +27,7 @@ def serving(
     session = Session.of(context, url, output)
     with session.client() as client:
         found = client.serving(environment, endpoint, at=at)
+        console.warn(*client.warnings)
     if session.json:
         console.print_json(found)
         return

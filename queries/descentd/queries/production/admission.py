@@ -10,6 +10,7 @@ from descentd.queries.governance.flags import REFUSING, flags_reaching
 from descentd.queries.governance.gate.decide import evaluate
 from descentd.queries.governance.gate.promotion import blocked
 from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.governance.policies import likely_environment
 from descentd.queries.production.deployments import promotion, versions_serving
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retraction_of
@@ -54,9 +55,9 @@ async def check_promoted(registry: Registry, version: Brief, environment: str, u
         raise GateBlocked(f"{gone.sentence} It is not let into {environment}: deploy another version.", "subject")
     promoted = await promotion(registry, version.sequence, environment, upto)
     if promoted is None:
-        raise GateBlocked(
-            f"{version.ref} is not promoted to {environment}: promote it first, which asks the gate.", "subject"
-        )
+        other = await likely_environment(registry, environment, upto)
+        advice = f"did you mean {other}?" if other else "promote it first, which asks the gate."
+        raise GateBlocked(f"{version.ref} is not promoted to {environment}: {advice}", "subject")
     return promoted
 
 

@@ -7,8 +7,10 @@ from typing import Final
 from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
 from descentd.graph.model.accounts import person_key
 from descentd.graph.model.clock import timestamp
+from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant
+from descentd.queries.governance.policies import likely_environment
 from descentd.queries.production import record_incident
 from descentd.queries.production.webhook_receipts import Recorded
 from descentd.queries.registry import Registry
@@ -41,6 +43,7 @@ async def take_alert(registry: Registry, told: Alert, person: str, key: str | No
     if given.external_id is None:
         given = given.model_copy(update={"external_id": key})
     reported = await record_incident.report(registry, given, person)
+    note = await _astray(registry, reported.record.content) if note is None else note
     opened_by = str(reported.record.content["by"])
     if told.over and person_key(opened_by) != person_key(person):
         refused = f"The incident was reported by {opened_by}, and a resolved alert of another sender does not close it."
@@ -52,6 +55,16 @@ async def take_alert(registry: Registry, told: Alert, person: str, key: str | No
         over = {"incident": reported.record.id, "reason": reason, "resolvedAt": ended}
         await record_incident.resolve(registry, ResolutionInput.read(over), person)
     return Recorded(reported.record.id, note)
+
+
+async def _astray(registry: Registry, incident: Content) -> str | None:
+    """What to say of an incident without a version at an environment that was likely meant to be another."""
+    if "subject" in incident or "environment" not in incident:
+        return None
+    environment = incident["environment"]
+    other = await likely_environment(registry, environment, await registry.sequence())
+    said = f"No policy is for {environment}, and no version was found there: did you mean {other}?"
+    return None if other is None else said
 
 
 async def _known_alone(registry: Registry, told: IncidentInput) -> tuple[IncidentInput, str | None]:

@@ -39,6 +39,7 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
     VersionConflict for an idempotencyKey of another act. Raises InvalidInput, too, for a claim about a moment that is
     still to come, or from which on this registry was asked there.
     """
+    _check_endpoint(given.endpoint)
     if given.claimed is not None:
         check_past(given.since, "since")
     await registry.sequence()  # so that what others have recorded until now is found, whatever is kept
@@ -61,6 +62,12 @@ async def deploy(registry: Registry, given: DeploymentInput, person: str, *, ser
         [record] = await perform(registry.committer, person, draft)
     timeline, upto = await _timeline(registry, given.environment, given.endpoint)
     return Deployed(next(one for one in timeline.deployments if one.entry.record.id == record.id), upto)
+
+
+def _check_endpoint(endpoint: str) -> None:
+    """Raise InvalidInput for outer spaces, which would make another endpoint of what looks the same."""
+    if endpoint != endpoint.strip():
+        raise InvalidInput(f"The endpoint {endpoint!r} begins or ends with a space: trim it.", "endpoint")
 
 
 async def _timeline(registry: Registry, environment: str, endpoint: str) -> tuple[Timeline, int]:

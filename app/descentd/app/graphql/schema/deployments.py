@@ -21,6 +21,7 @@ from descentd.graph.model.names import rfc3339
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.gate.decide import Gate
 from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.governance.policies import likely_environment
 from descentd.queries.production import deployments, record_deployment
 from descentd.queries.production.record_deployment import Then, gate_then, profile_current
 from descentd.queries.registry import moment_of
@@ -147,6 +148,8 @@ class ServingQuery:
         else:
             then = Then(moment, min(upto, await registry.store.sequence_at(moment)))
         found = await deployments.serving(registry, environment, endpoint, then.moment, upto)
+        if not found and environment and (other := await likely_environment(registry, environment, upto)):
+            context(info).warn(f"No policy is for {environment} and nothing serves there: did you mean {other}?")
         return [await _serving(info, one, then, upto) for one in found]
 
 
