@@ -226,7 +226,9 @@ async def test_population_impact_and_trend_answer(bank: Visit) -> None:
     asked = text_of((await bank.get("/population?attribute=age_group&value=65%2B")).text)
     assert "learned from it: 3" in asked
     near = text_of((await bank.get("/population?attribute=AGE_GROUP&value=65%2B")).text)
-    assert "age_group = 65+ is documented" in near
+    assert "age_group 65+ is documented for 1 part of a dataset: it is nearly what you asked for" in near
+    assert "No data documents AGE_GROUP 65+: check its spelling." in near
+    assert "populationVocabulary" not in near
     alone = text_of((await bank.get("/population?value=18-64")).text)
     assert "Which versions learned from age_group 18-64?" in alone
     nowhere = text_of((await bank.get("/population?value=elderly")).text)

@@ -156,3 +156,9 @@ def test_what_is_counted_is_named() -> None:
     rule = "Erosion is ERODED (STEP_REGRESSION of a, STEP_REGRESSION of b, TRADE_OFF of a and 1,200 more)."
     assert asked.plain(rule).endswith("loss for a gain elsewhere of a and 1,200 more findings).")
     assert asked.plain("a is 1, b is 2 and 8 more") == "a is 1, b is 2 and 8 more"
+
+
+def test_flags_are_words_where_a_rule_names_them() -> None:
+    asked = asked_by_nobody()
+    assert asked.plain("It is flagged QUARANTINE: Asked for.") == "It is flagged quarantine: Asked for."
+    assert asked.plain("It is flagged DECOMMISSION: Old.") == "It is flagged decommission: Old."

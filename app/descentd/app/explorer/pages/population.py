@@ -56,7 +56,7 @@ async def _show(asked: Asked) -> View:
         "attribute": attribute,
         "counts": await question.counts(),
         "verdict": verdict,
-        "spelling": list((await question.spelling()).sentences()),
+        "spelling": await question.spelling(),
     }
     tables = [
         await _deployed(asked, population([(attribute, [value])]), there, places),
