@@ -28,6 +28,12 @@ MAX_FILES: Final = 100_000
 MAX_DEPTH: Final = 400
 _GZIP: Final = b"\x1f\x8b"
 _PICKLE: Final = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
+_BINARY: Final = (
+    (b"PK\x03\x04", "a zip archive, such as a workbook of Excel"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3\x00", "a database of SQLite"),
+    (b"%PDF-", "a PDF"),
+)
 _BOMS: Final = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
     (b"\xff\xfe\x00\x00", "utf-32"),
@@ -160,6 +166,9 @@ def _too_large(source: str, limit: int, size: int) -> NotImported:
 
 def decode(data: bytes, source: str, place: str | None = None) -> str:
     """Return the text of a file: UTF-8, or what its byte order mark says."""
+    for mark, what in _BINARY:
+        if data.startswith(mark):
+            raise refused(source, f"This is {what}, and not text: export it as text.", place)
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
     try:
         return data.decode(encoding)

@@ -17,6 +17,18 @@ from tests.client.importers.imports import dry, refusal, results, write
 @pytest.mark.parametrize(
     ("content", "said"),
     [
+        (b"PK\x03\x04\x14\x00", "a zip archive, such as a workbook of Excel, and not text"),
+        (b"PAR1\x15\x04", "a Parquet file, and not text"),
+        (b"SQLite format 3\x00", "a database of SQLite, and not text"),
+    ],
+)
+def test_what_is_there_in_place_of_text_is_said(content: bytes, said: str, tmp_path: Path) -> None:
+    assert f"This is {said}" in refusal("metrics-csv", write(tmp_path / "table.csv", content))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
         ("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "a pointer of Git LFS: fetch"),
         ("\ufeff\n<!DOCTYPE html><html>", "a page in HTML: get the file itself."),
         ('<?xml version="1.0"?><bom/>', "XML: only JSON is read here."),
