@@ -56,7 +56,8 @@ def figure(seen: Seen, drawings: Drawings) -> Figure:
     ways = [(numbers[parent], numbers[child]) for parent, child in links]
     alone = [numbers[one] for one in (seen.selection.middle, seen.selection.end, seen.view.at) if one in numbers]
     drawing = drawings.draw([one.size for one in drafts], ways, seen.view.flow, alone)
-    nodes = [finished(one, box, seen) for one, box in zip(drafts, drawing.boxes, strict=True)]
+    marked = len(places) <= LARGE
+    nodes = [finished(one, box, seen, marked=marked) for one, box in zip(drafts, drawing.boxes, strict=True)]
     frames = [frame.box for frame in drawing.frames]
     return Figure(
         nodes, lines_of(seen, drawing), frames, links, round(drawing.width, 1), round(drawing.height + MARKER / 2, 1)

@@ -15,6 +15,7 @@ from markupsafe import escape as of_words
 
 from descentd.app.explorer.layout.drawing import Box
 from descentd.app.explorer.lineage.parts import Figure, Line, Marker, Node
+from descentd.app.explorer.lineage.shapes import outline
 
 PARTED: Final = 60
 """Nodes or lines above which they are grouped by where they are: those out of sight are drawn by browsers later."""
@@ -113,16 +114,16 @@ def _written_box(line: Line) -> Box:
 
 
 def _node(node: Node, *, alone: bool) -> str:
-    says = escape(node.says)
+    says, shape = escape(node.says), outline(node.kind, node.box)
     more = f' data-more="{escape(node.more)}"' if node.more else ""
     selected = ' aria-current="true"' if "selected" in node.style else ""
-    behind = f'<path class="behind" d="{node.outline}" transform="translate(5 5)"/>' if node.fold else ""
+    behind = f'<path class="behind" d="{shape}" transform="translate(5 5)"/>' if node.fold else ""
     rows = "".join(f'<text class="{row.style}" x="{node.x}" y="{row.y}">{escape(row.text)}</text>' for row in node.rows)
     mark = f'<text class="mark" x="{node.box.x + node.box.width - 12}" y="{node.rows[0].y}">{node.mark}</text>'
     markers = "" if alone else "".join(_marker(marker, node.place) for marker in node.markers)
     return (
         f'<g class="node {node.style}"><a href="{"#" if alone else escape(node.address)}" data-place="{node.place}"'
-        f'{more} aria-label="{says}"{selected}><title>{says}</title>{behind}<path class="body" d="{node.outline}"/>'
+        f'{more} aria-label="{says}"{selected}><title>{says}</title>{behind}<path class="body" d="{shape}"/>'
         f"{rows}{mark if node.mark else ''}</a>{markers}</g>"
     )
 

@@ -5,7 +5,6 @@ from typing import Final
 
 from descentd.app.explorer.layout.drawing import Box
 from descentd.app.explorer.lineage.parts import MARKER, Marker, Node, Row, Seen
-from descentd.app.explorer.lineage.shapes import outline
 from descentd.app.explorer.lineage.text import (
     MARKS,
     VERDICT_MARKS,
@@ -58,8 +57,8 @@ def draft(place: int, seen: Seen) -> Draft:
     return Draft(place, kind, rows, mark, (round(width, 1), LINE * len(rows) + 18))
 
 
-def finished(one: Draft, box: Box, seen: Seen) -> Node:
-    """A node at its place."""
+def finished(one: Draft, box: Box, seen: Seen, *, marked: bool) -> Node:
+    """A node at its place, with what shows more of its neighbours where it is `marked`."""
     fold = seen.folded.folds.get(one.place)
     status = None if fold else seen.version_statuses.get(one.place)
     style = [one.kind.lower().replace("_", "-")]
@@ -77,12 +76,12 @@ def finished(one: Draft, box: Box, seen: Seen) -> Node:
     else:
         member = seen.folded.singles[one.place]
         address, says, more = seen.asked.to("record", member.brief.ref), _says(member, status, seen), None
-        markers = _markers(member, box, seen)
+        markers = _markers(member, box, seen) if marked else ()
     x = round(box.x + PADDING + _inset(one.kind), 1)
     return Node(
         one.place,
         box,
-        outline(one.kind, box),
+        one.kind,
         " ".join(style),
         rows,
         x,

@@ -7,6 +7,7 @@ from typing import Final
 from descentd.app.explorer.layout.drawing import Box
 from descentd.app.explorer.lineage.view import Openings, View
 from descentd.app.explorer.page import Asked
+from descentd.graph.model.kinds import Kind
 from descentd.queries.lineage.selection.folding import Folded
 from descentd.queries.lineage.selection.select import Selection
 from descentd.queries.overview.shifts import Shifts
@@ -68,7 +69,7 @@ class Node:
 
     place: int
     box: Box
-    outline: str
+    kind: Kind
     style: str
     rows: tuple[Row, ...]
     x: float

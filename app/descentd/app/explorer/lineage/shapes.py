@@ -1,9 +1,13 @@
 """The outline of a node: each kind of record has its own shape, so that colour is never what tells them apart."""
 
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
 from descentd.app.explorer.layout.drawing import Box
 from descentd.graph.model.kinds import Kind
 
-POINT = 9.0
+POINT: Final = 9.0
 """How far the point of an arrow stands out, within the box."""
 
 
@@ -13,63 +17,45 @@ def outline(kind: Kind, box: Box) -> str:
     A version is a rectangle with round corners, data an arrow, a part of it an arrow cut off at its back, code a
     hexagon, a configuration a rectangle with cut corners, an environment a pill, a deployment a house.
     """
-    x, y, width, height = box.x, box.y, box.width, box.height
-    right, bottom, middle = x + width, y + height, y + height / 2
+    (x, y), path = _shape(kind, box.width, box.height)
+    return f"M{short(box.x + x)} {short(box.y + y)}{path}"
+
+
+@lru_cache(maxsize=4096)
+def _shape(kind: Kind, width: float, height: float) -> tuple[tuple[float, float], str]:
+    """Where a path begins, from the upper left corner, and how it goes on from there: the same at every place."""
+    middle, back, foot = height / 2, width - POINT, height - POINT
     match kind:
         case Kind.MODEL_VERSION:
-            return _round(box, 9.0)
+            return _round(width, height, POINT)
         case Kind.DATASET:
-            points = [
-                (x, y),
-                (right - POINT, y),
-                (right, middle),
-                (right - POINT, bottom),
-                (x, bottom),
-                (x + POINT, middle),
-            ]
+            points = [(0.0, 0.0), (back, 0), (width, middle), (back, height), (0, height), (POINT, middle)]
         case Kind.PARTITION:
-            points = [(x, y), (right - POINT, y), (right, middle), (right - POINT, bottom), (x, bottom)]
+            points = [(0.0, 0.0), (back, 0), (width, middle), (back, height), (0, height)]
         case Kind.CODE:
-            points = [
-                (x + POINT, y),
-                (right - POINT, y),
-                (right, middle),
-                (right - POINT, bottom),
-                (x + POINT, bottom),
-                (x, middle),
-            ]
+            points = [(POINT, 0.0), (back, 0), (width, middle), (back, height), (POINT, height), (0, middle)]
         case Kind.CONFIG:
-            cut = POINT
-            points = [
-                (x + cut, y),
-                (right - cut, y),
-                (right, y + cut),
-                (right, bottom - cut),
-                (right - cut, bottom),
-                (x + cut, bottom),
-                (x, bottom - cut),
-                (x, y + cut),
-            ]
+            upper, lower = [(POINT, 0.0), (back, 0), (width, POINT)], [(back, height), (POINT, height), (0, foot)]
+            points = [*upper, (width, foot), *lower, (0, POINT)]
         case Kind.DEPLOYMENT:
-            points = [(x, y + POINT), (x + width / 2, y), (right, y + POINT), (right, bottom), (x, bottom)]
+            points = [(0.0, POINT), (width / 2, 0), (width, POINT), (width, height), (0, height)]
         case Kind.ENVIRONMENT:
-            return _round(box, height / 2)
+            return _round(width, height, middle)
         case _:
-            return _round(box, 0.0)
-    return f"M{'L'.join(f'{short(a)} {short(b)}' for a, b in points)}z"
+            return _round(width, height, 0.0)
+    steps = ((after[0] - before[0], after[1] - before[1]) for before, after in pairwise(points))
+    return points[0], f"{''.join(f'l{short(a)} {short(b)}' for a, b in steps)}z"
 
 
-def _round(box: Box, radius: float) -> str:
-    x, y, r = box.x, box.y, radius
-    across, down = short(box.width - 2 * r), short(box.height - 2 * r)
-    arc = f"a{short(r)} {short(r)} 0 0 1"
-    back, up = short(2 * r - box.width), short(2 * r - box.height)
-    if not r:
-        return f"M{short(x)} {short(y)}h{across}v{down}h{back}z"
-    return (
-        f"M{short(x + r)} {short(y)}h{across}{arc} {short(r)} {short(r)}v{down}{arc} {short(-r)} {short(r)}"
-        f"h{back}{arc} {short(-r)} {short(-r)}v{up}{arc} {short(r)} {short(-r)}z"
-    )
+def _round(width: float, height: float, radius: float) -> tuple[tuple[float, float], str]:
+    r = short(radius)
+    across, down = short(width - 2 * radius), short(height - 2 * radius)
+    back, up = short(2 * radius - width), short(2 * radius - height)
+    if not radius:
+        return (0.0, 0.0), f"h{across}v{down}h{back}z"
+    arc, minus = f"a{r} {r} 0 0 1", short(-radius)
+    upper, lower = f"h{across}{arc} {r} {r}v{down}", f"{arc} {minus} {r}h{back}{arc} {minus} {minus}v{up}"
+    return (radius, 0.0), f"{upper}{lower}{arc} {r} {minus}z"
 
 
 def short(value: float) -> str:
