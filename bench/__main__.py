@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench import drawing, fairness, history, pages, peers, pushed, reach, safety, writing
+from bench import clicks, drawing, fairness, history, pages, peers, pushed, reach, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
@@ -31,6 +31,7 @@ ROWS = (
     "exposure",
     "shapes",
     "pages",
+    "clicks",
     "memory",
     "fairness",
     "bulk",
@@ -88,7 +89,7 @@ def main() -> None:
     options = _options()
     wanted = set(options.only or ROWS)
     if not options.all and not options.only:
-        wanted -= {"fairness", "git", "simulation"}
+        wanted -= {"clicks", "fairness", "git", "simulation"}
     print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} processors, load", end=" ")
     print(" ".join(f"{load:.1f}" for load in os.getloadavg()))
     if options.peers:
@@ -183,6 +184,8 @@ def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) ->
             yield from shapes(server, landmarks, targets.shapes)
         if "pages" in wanted:
             yield from pages.rows(server, landmarks, FIRST_BYTE)
+        if "clicks" in wanted:
+            yield from clicks.rows(server, landmarks)
         if "memory" in wanted:
             held = server.memory()
             note = f"after what was asked; with what it shares {held['VmRSS']:.0f} MB, at most {held['VmHWM']:.0f} MB"

@@ -19,8 +19,8 @@ from descentd.app.explorer.lineage.shapes import outline
 
 PARTED: Final = 60
 """Nodes or lines above which they are grouped by where they are: those out of sight are drawn by browsers later."""
-PART_WIDTH: Final = 640.0
-PART_HEIGHT: Final = 480.0
+PART_WIDTH: Final = 400.0
+PART_HEIGHT: Final = 240.0
 _DENSE: Final = 80
 """Lines above which nothing is written on those of data."""
 _REACH: Final = 160.0

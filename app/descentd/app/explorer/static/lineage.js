@@ -5,8 +5,7 @@ import { Overview } from "./lineage-overview.js";
 const ALONG = { right: { ArrowLeft: "up", ArrowRight: "down", ArrowUp: "before", ArrowDown: "after" } };
 ALONG.down = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "before", ArrowRight: "after" };
 const DRAG = 4;
-const MARGIN = 200; // pixels around the window within which parts of a large drawing are drawn at once
-const AT_ONCE = 4; // parts out of sight that are drawn in one idle moment: more would be felt
+const AT_ONCE = 12; // parts out of sight that are drawn in one idle moment: more would be felt
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 16));
 
 class LineageDrawing extends HTMLElement {
@@ -44,8 +43,8 @@ class LineageDrawing extends HTMLElement {
   look() {
     if (!this.unseen.size) return;
     const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.scroller;
-    const left = scrollLeft / this.scale - MARGIN, right = (scrollLeft + clientWidth) / this.scale + MARGIN;
-    const top = scrollTop / this.scale - MARGIN, bottom = (scrollTop + clientHeight) / this.scale + MARGIN;
+    const left = scrollLeft / this.scale, right = (scrollLeft + clientWidth) / this.scale;
+    const top = scrollTop / this.scale, bottom = (scrollTop + clientHeight) / this.scale;
     for (const part of this.unseen) {
       const [x, y, width, height] = part.dataset.box.split(" ").map(Number);
       if (x < right && x + width > left && y < bottom && y + height > top) this.draw(part);
