@@ -128,7 +128,8 @@ def test_a_name_of_another_script_is_found_by_its_skeleton() -> None:
     named = "lookalike:named:dataset:Ch" + CYRILLIC_A + "t"
     assert record.keys == ("lookalike:dataset:Chat", "lookalike:dataset:Chat@1", named)
     assert Record.of(Kind.DATASET, {"name": "Chat", "version": "1"}).keys == ("lookalike:named:dataset:Chat",)
-    assert Record.of(Kind.METRIC_DEFINITION, {"name": "score"}).keys == ()
+    for called in ("score", "Score"):
+        assert Record.of(Kind.METRIC_DEFINITION, {"name": called}).keys == ("lookalike:metric:score",)
 
 
 @given(st.integers(-62135596800, 253402300799), st.integers(0, 999_999))
