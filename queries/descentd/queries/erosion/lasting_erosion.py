@@ -65,7 +65,7 @@ def _blame(versions: Sequence[int], badness: Floats, errors: Floats) -> Blame | 
 
 def _with_errors(view: AncestrySeries, line: Sequence[int]) -> list[int]:
     """The measured versions of the line of which an error is known."""
-    if not view.is_tested or view.grouped or not view.results:
+    if not view.is_tested or view.grouped:
         return []
     known = dict(zip(view.points.versions, np.isfinite(view.level.errors).tolist(), strict=True))
     return [version for version in line if known.get(version, False)]
