@@ -36,7 +36,8 @@ def measured(dice: random.Random) -> list[dict[str, Any]]:
     for name, group in (*((name, None) for name in NAMES[:5]), ("low", "a"), ("low", "b")):
         rate = name == "share"
         value = dice.choice([0.0, 5e-324, TINY, 0.5, 1.0]) if rate else dice.choice((1, -1)) * dice.choice(VALUES)
-        one = {"name": name, "value": value, "stderr": dice.choice(ERRORS), "n": dice.choice(ITEMS)}
+        errors = [error for error in ERRORS if not rate or error is None or error <= 0.5]  # half the range of a rate
+        one = {"name": name, "value": value, "stderr": dice.choice(errors), "n": dice.choice(ITEMS)}
         found.append(one | ({"slice": [{"attribute": "g", "value": group}]} if group else {}))
     return found
 
