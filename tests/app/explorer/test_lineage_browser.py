@@ -184,6 +184,24 @@ def test_keys_walk_to_what_was_not_drawn_yet(page: Page) -> None:
     assert all(page.evaluate(DRAWN))
 
 
+def test_dragging_moves_the_drawing_and_selects_nothing(page: Page) -> None:
+    page.set_viewport_size({"width": 480, "height": 480})
+    page.goto(MANY)
+    expect(page.locator(".part:not(.drawn)")).to_have_count(0)
+    window = page.locator(".scroll")
+    window.evaluate("one => { one.scrollTo(500, 300); one.scrollIntoView({ block: 'center', behavior: 'instant' }); }")
+    place = window.bounding_box()
+    assert place is not None
+    x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 100, y - 50, steps=5)
+    page.mouse.up()
+    assert window.evaluate("one => [one.scrollLeft, one.scrollTop]") == [600, 350]
+    assert page.evaluate("getSelection().isCollapsed")
+    assert "/lineage/" in page.url
+
+
 def test_without_a_script_all_of_a_large_drawing_is_drawn(browser: Browser, server: ServerProcess) -> None:
     with browser.new_context(base_url=server.url, java_script_enabled=False) as plain:
         page = plain.new_page()

@@ -185,6 +185,8 @@ class LineageDrawing extends HTMLElement {
       setTimeout(() => delete this.dataset.moving);
     });
     this.svg.addEventListener("dragstart", (event) => event.preventDefault());
+    // What is dragged is not selected too: to find out what lies between takes many times as long as to move it.
+    this.scroller.addEventListener("selectstart", (event) => { if (from) event.preventDefault(); });
     this.svg.addEventListener("click", (event) => {
       if (this.dataset.moving) event.preventDefault();
     }, true);
