@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft4Validator
 
+from descent.commands.reporting import gate_sentence
 from descent.reports import Case, Outcome, Report, junit, markdown, sarif
 
 TEXTS = st.text(st.characters(), max_size=30)
@@ -146,3 +147,28 @@ def test_control_and_direction_characters_are_shown_as_escapes() -> None:
     for writer in (junit, sarif, markdown):
         text = writer([odd])
         assert not {"\u202e", "\x1b", "\x00", "\x07"} & set(text)
+
+
+NO_PROFILE = {"name": "profile", "outcome": "BLOCKED", "message": "There is no profile."}
+UNDECIDED = {"name": "quorum", "outcome": "INCOMPLETE", "message": "Nobody decided."}
+GOOD = {"name": "accuracy", "outcome": "PASSED", "message": ""}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "rules", "sentence"),
+    [
+        ("PASSED", [GOOD], None),
+        ("BLOCKED", [NO_PROFILE], "m may not serve in live: There is no profile."),
+        (
+            "BLOCKED",
+            [GOOD, UNDECIDED, NO_PROFILE],
+            "m may not serve in live: There is no profile. (1 more: quorum)",
+        ),
+        ("INCOMPLETE", [GOOD, UNDECIDED], "m may not serve in live yet, evidence is missing: Nobody decided."),
+        ("BLOCKED", [], "m may not serve in live: no rule says why"),
+    ],
+)
+def test_it_names_the_rule_that_decides_and_all_others_that_do_not_pass(
+    outcome: str, rules: list[dict[str, str]], sentence: str | None
+) -> None:
+    assert gate_sentence({"outcome": outcome, "rules": rules}, "m", "live") == sentence

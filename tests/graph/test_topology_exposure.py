@@ -23,7 +23,6 @@ from descentd.graph.model.reach import (
     Step,
     Term,
 )
-from descentd.graph.populations import folded
 from tests.graph.topologies import topology_of
 from tests.support import snapshots
 from tests.support.learned import check_answers
@@ -288,20 +287,6 @@ def test_a_near_value_clears_nothing_and_is_named(listed: tuple[str, str], asked
     assert (list(exactly.near), list(exactly.unlisted)) == ([], [])
     before = topology.exposure(ExposureQuery([term(*asked)], 1))
     assert (list(before.near), list(before.unlisted)) == ([], [asked])
-
-
-@pytest.mark.parametrize(("one", "other"), [("1-8", "18"), ("-5", "5"), (">-5", ">5"), ("A-", "A"), ("65+", "65")])
-def test_numbers_stay_apart_and_signs_stay_signs(one: str, other: str) -> None:
-    assert folded(one) != folded(other)
-    assert folded(folded(one)) == folded(one)
-
-
-@given(st.text(st.sampled_from("ab01 _-\u2013+<")), st.sampled_from((" ", "_", "\u2013", "\u2212", " - ")))
-def test_another_joint_reads_the_same(text: str, joint: str) -> None:
-    assert folded(text) == folded(folded(text))
-    for inside in ("x{}y", "2{}y", "x{}2"):
-        assert folded(inside.format(joint)) == folded(inside.format("-"))
-    assert folded(f"1{joint}8{text}") == folded(f"1-8{text}")
 
 
 def test_a_near_value_that_is_documented_absent_clears() -> None:

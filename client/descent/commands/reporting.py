@@ -107,7 +107,8 @@ def gate_sentence(found: Mapping[str, Any], ref: str, environment: str) -> str |
     """Return why a version may not serve, in one sentence; None if it may."""
     if found["outcome"] == "PASSED":
         return None
-    against = [rule for rule in found["rules"] if rule["outcome"] == found["outcome"]]
+    against = [rule for rule in found["rules"] if rule["outcome"] in ("BLOCKED", "INCOMPLETE")]
+    against.sort(key=lambda rule: rule["outcome"] != found["outcome"])
     reason = against[0]["message"] if against else "no rule says why"
     more = f" ({len(against) - 1} more: {', '.join(rule['name'] for rule in against[1:])})" if against[1:] else ""
     if found["outcome"] == "INCOMPLETE":

@@ -5,10 +5,7 @@ One server and one browser for all of the module; everybody signs in by a token,
 
 import asyncio
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.resources import files
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route
@@ -16,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 from descentd.app.explorer.catalogue import PAGES
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill
+from tests.app.explorer.browsing import front_end_served, grave_findings, opened_page, signed_in
 from tests.app.tokens import new_token
 from tests.support.chromium import Chromium, close
 from tests.support.registries import opened, send
@@ -47,19 +45,6 @@ ADDRESSES = {
 PEOPLE = {"vera": "viewer", "rosa": "reviewer", "otto": "registrar"}
 
 
-class FrontEnd(BaseHTTPRequestHandler):
-    """Serves one page, whatever is asked for."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(b"<!doctype html><title>Front end</title><h1>Front end</h1>")
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Write nothing."""
-
-
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
     file = tmp_path_factory.mktemp("explorer") / "registry.db"
@@ -84,13 +69,8 @@ def secrets(store: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def front_end() -> Iterator[int]:
-    """The port of a server of somebody else's pages, for browsers another origin by each name of this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), FrontEnd) as serving:
-        thread = Thread(target=serving.serve_forever)
-        thread.start()
-        yield serving.server_port
-        serving.shutdown()
-        thread.join()
+    with front_end_served() as port:
+        yield port
 
 
 @pytest.fixture(scope="module")
@@ -106,18 +86,6 @@ def prepare(server: ServerProcess, secrets: dict[str, str]) -> Callable[[Browser
     return lambda browser: {person: signed_in(browser, server, secret) for person, secret in secrets.items()}
 
 
-def signed_in(browser: Browser, server: ServerProcess, secret: str) -> BrowserContext:
-    context = browser.new_context(base_url=server.url)
-    page = context.new_page()
-    page.goto("/reviews")
-    assert "/sign-in" in page.url
-    page.get_by_label("Token").fill(secret)
-    page.get_by_role("button", name="Sign in with the token").click()
-    assert page.url == f"{server.url}/reviews"
-    close(page)
-    return context
-
-
 @pytest.fixture
 def contexts(chromium: Chromium[dict[str, BrowserContext]]) -> dict[str, BrowserContext]:
     return chromium.running()[1]
@@ -127,15 +95,6 @@ def contexts(chromium: Chromium[dict[str, BrowserContext]]) -> dict[str, Browser
 def faults() -> list[str]:
     """What the browser complained of, loaded from elsewhere, or was asked to pop up."""
     return []
-
-
-def opened_page(context: BrowserContext, faults: list[str], server: ServerProcess) -> Page:
-    page = context.new_page()
-    page.on("console", lambda message: faults.append(message.text) if message.type in {"error", "warning"} else None)
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("dialog", lambda dialog: faults.append(dialog.message))
-    page.on("request", lambda one: None if one.url.startswith((server.url, "data:")) else faults.append(one.url))
-    return page
 
 
 @pytest.fixture
@@ -160,20 +119,6 @@ def test_a_page_is_sound(rosa: Page, faults: list[str], address: str) -> None:
     rosa.set_viewport_size({"width": 320, "height": 640})
     assert rosa.evaluate("document.documentElement.scrollWidth") <= 320
     assert faults == []
-
-
-def grave_findings(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
-    """What axe-core finds serious or critical on a page, by all its rules unless some are named.
-
-    GraphiQL is left out: how its editors look and are called is its authors'.
-    """
-    page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
-    only = {"runOnly": list(rules)} if rules else {}
-    found = page.evaluate(
-        "options => axe.run({exclude: ['.graphiql-container']}, options)", {"resultTypes": ["violations"], **only}
-    )
-    grave = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]
-    return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in grave]
 
 
 @pytest.mark.parametrize("address", ["/", f"/record/{THIRD}", GATE, f"/trend/{THIRD}?metric=adversarial_accuracy"])
