@@ -1,5 +1,6 @@
 """Which derivations are blamed, and what LASTING_EROSION is asked of, by the rules."""
 
+import numpy as np
 import pytest
 
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection
@@ -8,6 +9,7 @@ from descentd.queries.erosion.findings import Span
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
+from descentd.queries.statistics.e_process import established
 from tests.queries.ancestries import ACCURACY, CUMULATIVE, LASTING, chain, kinds, metric, one, series, series_key
 
 RISE = {0: 0.1, 1: 0.1, 2: 0.5, 3: 0.5}
@@ -53,3 +55,14 @@ def test_a_range_over_groups_is_not_asked_whether_it_lasts() -> None:
 def test_a_series_of_which_no_result_counts_does_not_keep_others_from_lasting() -> None:
     given = [series(RISE), series({}, metric("other"), left_out=[0, 3]), series(RISE, ACCURACY)]
     assert one(assess(3, chain(4), given), LASTING).series.metric.name == "toxicity"
+
+
+def test_what_comes_much_later_does_not_delay_what_was_established() -> None:
+    """A rise that suffices is found where it does, though all later results are far higher."""
+    badness = np.array([0.0] * 20 + [1.0] * 6 + [40.0] * 20)
+    errors = np.full(len(badness), 0.1)
+    first, _ = next(established(badness, errors, 0.0, 1))
+    alone, _ = next(established(badness[:26], errors[:26], 0.0, 1))
+    assert (first.start, first.found) == (alone.start, alone.found)
+    assert first.e == pytest.approx(alone.e)
+    assert first.start == 20

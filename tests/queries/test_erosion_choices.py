@@ -297,17 +297,6 @@ def test_the_p_of_a_trade_off_is_the_largest_of_loss_gain_and_gain_over_the_deri
 # ---- sums over lines
 
 
-def test_what_comes_much_later_does_not_delay_what_was_established() -> None:
-    """A rise that suffices is found where it does, though all later results are far higher."""
-    badness = np.array([0.0] * 20 + [1.0] * 6 + [40.0] * 20)
-    errors = np.full(len(badness), 0.1)
-    first, _ = next(established(badness, errors, 0.0, 1))
-    alone, _ = next(established(badness[:26], errors[:26], 0.0, 1))
-    assert (first.start, first.found) == (alone.start, alone.found)
-    assert first.e == pytest.approx(alone.e)
-    assert first.start == 20
-
-
 @pytest.mark.parametrize(("far", "repaired"), [(-1.6, False), (-1.7, True)])
 def test_what_repairs_is_below_half_of_the_rise_at_five_percent(far: float, repaired: bool) -> None:
     """Before 0, since 1: the bar is at .5, and the error of its difference √2·.1."""
