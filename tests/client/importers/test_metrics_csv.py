@@ -171,7 +171,8 @@ def test_of_very_many_wrong_rows_the_number_is_named(tmp_path: Path) -> None:
         ("metric,value,value\n", "The column value is there twice."),
         ('metric,value\n"x,1\n', "This is not valid CSV"),
         ("metric,value,version\naccuracy,0.5,m@1\n", ".csv:2: suite: The row has no suite"),
-        (b"PK\x03\x04\x14\x00\xff", "Byte 0xff is not UTF-8"),
+        (b"PK\x03\x04\x14\x00\xff", "This is a zip archive, such as a workbook of Excel, and not text"),
+        (b"metric,value\n\xff", "Byte 0xff is not UTF-8"),
         ("metric,value\n", "nothing that could be registered"),
     ],
 )
