@@ -76,7 +76,7 @@ def _ref(number: int) -> str:
 
 def lineage() -> Iterator[Content]:
     """A version each, with its profile, and its results: each metric wanders within a few of its standard errors."""
-    rates = [name for name, definition in catalogue().items() if definition.is_rate and name != "accuracy"]
+    rates = [name for name, one in catalogue().items() if one.is_rate and one.alias_of is None and name != "accuracy"]
     names = ["accuracy", *rates][:METRICS]
     for number in range(ANCESTORS + 1):
         parents = [{"ref": _ref(number - 1), "relation": "FINE_TUNE"}] if number else []
