@@ -1,5 +1,7 @@
 """Which derivations are blamed, and what LASTING_EROSION is asked of, by the rules."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -66,3 +68,16 @@ def test_what_comes_much_later_does_not_delay_what_was_established() -> None:
     assert (first.start, first.found) == (alone.start, alone.found)
     assert first.e == pytest.approx(alone.e)
     assert first.start == 20
+
+
+def test_lasting_evidence_enters_how_sure_it_is_that_something_got_worse() -> None:
+    """The last result is so imprecise that no question about it finds anything: what lasts alone makes it sure."""
+    known = series(dict.fromkeys(range(5), 0.1) | dict.fromkeys(range(5, 12), 0.5))
+    results = dict(known.results) | {12: Result(0.5, 5.0)}
+    found = assess(12, chain(13), [replace(known, results=results)])
+    assert kinds(found) == [LASTING]
+    lasting = one(found, LASTING)
+    assert lasting.e is not None
+    assert lasting.e > 1e6
+    assert found.p is not None
+    assert 1 / lasting.e <= found.p <= 10 / lasting.e  # of at most ten that were asked, the smallest
