@@ -1,4 +1,4 @@
-"""What an answer is sure of, by the rules: changes that would be seen, series shown not to be worse, crossings."""
+"""What an answer is sure of, by the rules: changes that would be seen, series shown not worse, crossings, trends."""
 
 import math
 from typing import Any
@@ -9,10 +9,12 @@ from scipy import stats
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, MetricScale
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.certainty import is_shown, worst
+from descentd.queries.erosion.questions import trend
 from descentd.queries.evaluation.composites import Slice, with_composites
-from descentd.queries.evaluation.series import Series
+from descentd.queries.evaluation.series import AncestrySeries, Series
+from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.statistics.comparison import Comparison, Result
-from tests.queries.ancestries import ACCURACY, chain, metric, series, series_key
+from tests.queries.ancestries import ACCURACY, CUMULATIVE, TREND, chain, kinds, metric, series, series_key
 
 LOWER, HIGHER, TARGET, NONE = (
     MetricDirection.LOWER_IS_BETTER,
@@ -214,3 +216,24 @@ def test_no_crossing_is_said_of_performance_of_other_directions_or_of_what_was_n
     definition: MetricDefinition, values: dict[int, float]
 ) -> None:
     assert assess(1, chain(2), [series(values, definition), series({1: 0.1}, metric("other"))]).crossings == ()
+
+
+def test_an_order_that_goes_the_other_way_than_its_end_points_is_no_trend() -> None:
+    """Kendall's order is falling nearly everywhere, and only the first is better than the last."""
+    values = {0: 0.1} | {version: 0.9 - version / 20 for version in range(1, 13)}
+    found = assess(12, chain(13), [series(values)])
+    assert TREND not in kinds(found)
+    assert CUMULATIVE in kinds(found)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_of_several_beginnings_the_one_that_says_least_counts(sign: int) -> None:
+    """0 and 1 begin; whether the head is worse or better than both, it is compared with the nearer of them."""
+    parents = {0: [], 1: [], 2: [0, 1], **{version: [version - 1] for version in range(3, 10)}}
+    rising = {0: 0.30, 1: 0.35, 2: 0.36} | {version: 0.36 + version / 100 for version in range(3, 10)}
+    results = {version: 0.5 + sign * (value - 0.5) for version, value in rising.items()}
+    ancestry = Ancestry(9, parents)
+    [question] = trend(AncestrySeries(series(results), ancestry))
+    assert question.baseline == 1
+    assert question.found.p is not None
+    assert question.found.p < 0.01
