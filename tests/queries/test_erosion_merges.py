@@ -1,6 +1,7 @@
 """What is found where lines were merged: against each branch, and where the branches disagree."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -69,3 +70,14 @@ def test_that_parents_disagree_is_no_improvement_of_their_child(values: dict[int
     assert CONFLICT in kinds(found)
     assert found.verdict is ErosionVerdict.UNKNOWN
     assert found.improved == ()
+
+
+def test_what_erodes_comes_before_a_conflict_that_is_surer() -> None:
+    parents = {0: [], 1: [0], 2: [0], 3: [1, 2]}
+    given = series({1: 0.1, 2: 0.5}, stderr=0.001)
+    found = assess(3, parents, [replace(given, results={**given.results, 3: Result(0.55, 0.02)})])
+    conflict, steps = one(found, CONFLICT), [each for each in found.findings if each.erodes]
+    assert steps
+    assert conflict.q is not None
+    assert all(conflict.q < step.q for step in steps if step.q is not None)
+    assert found.findings.index(conflict) >= len(steps)
