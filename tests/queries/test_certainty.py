@@ -9,7 +9,7 @@ from scipy import stats
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection, MetricScale
 from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.certainty import is_shown, worst
-from descentd.queries.erosion.questions import trend
+from descentd.queries.erosion.questions import cumulative, trend
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.series import AncestrySeries, Series
 from descentd.queries.lineage.ancestry import Ancestry
@@ -237,3 +237,21 @@ def test_of_several_beginnings_the_one_that_says_least_counts(sign: int) -> None
     assert question.baseline == 1
     assert question.found.p is not None
     assert question.found.p < 0.01
+
+
+def test_of_many_comparisons_over_groups_the_surest_is_corrected_for_their_number() -> None:
+    """Of a range over groups the head is compared with each: p is 1 − (1 − p_min)^k, of all that were compared."""
+    gap = metric("gap", category=MetricCategory.BIAS, disparity_of="toxicity", disparity_over="age")
+    runs = []
+    for old in (0.13, 0.11, 0.12, 0.15):
+        measured: dict[tuple[str, Slice], Result] = {
+            ("toxicity", (("age", age),)): Result(rate, None, 2000) for age, rate in (("old", old), ("young", 0.1))
+        }
+        runs.append(with_composites(measured, {"gap": gap, "toxicity": metric(is_rate=True)})["gap", ()])
+    view = AncestrySeries(Series(series_key(gap), dict(enumerate(runs))), Ancestry(3, chain(4)))
+    [question] = cumulative(view, None)
+    ps = [view.against(3, [other]).comparison(0).p for other in (0, 1)]
+    known = [p for p in ps if p is not None]
+    assert len(set(known)) == 2
+    assert question.found.p == pytest.approx(1 - (1 - min(known)) ** 2)
+    assert question.among == 2
