@@ -46,7 +46,7 @@ class Load:
         now = self._clock()
         if before is None or sequence - before < _MANY:
             self._calm = now
-        return now - self._calm > 0 and now - self._calm < _PATIENCE
+        return 0 < now - self._calm < _PATIENCE
 
 
 class ErosionRefresher:

@@ -102,8 +102,9 @@ def _line_box(line: Line) -> Box:
 
 
 def _written(line: Line, *, dense: bool) -> str:
-    shift = f'<text class="shift {line.style}" x="{line.x}" y="{line.y - 6}">{escape(line.shift)}</text>'
-    shift = shift if line.shift else ""
+    shift = ""
+    if line.shift:
+        shift = f'<text class="shift {line.style}" x="{line.x}" y="{line.y - 6}">{escape(line.shift)}</text>'
     if dense and "of-data" in line.style:
         return shift
     return f'{shift}<text class="relation" x="{line.x}" y="{line.y + 15}">{escape(line.relation)}</text>'

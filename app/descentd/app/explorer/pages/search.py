@@ -46,10 +46,9 @@ async def _show(asked: Asked) -> View | Response:
     newest = await _newest(asked, [one for one, _ in listed.items])
     more = asked.again(after=listed.items[-1][1]) if listed.more else None
     table = Table("found", _COLUMNS, rows, listed.total, more, asked.back())
-    evaluations = await asked.registry.walk.everything(asked.upto, Kind.EVALUATION)
     values = {
         "text": text,
-        "assessing": asked.as_of is None and len(evaluations) > 0 and not is_assessed(asked.registry),
+        "assessing": await _is_assessing(asked),
         "total": listed.total,
         "newest": newest,
         "worse": _worse(asked, text),
@@ -57,6 +56,13 @@ async def _show(asked: Asked) -> View | Response:
         "kinds": list(Kind),
     }
     return View(asked.words("search.titled", text=text), values, [table])
+
+
+async def _is_assessing(asked: Asked) -> bool:
+    """Whether what got worse is still being worked out: then there are evaluations, which are looked for only then."""
+    if asked.as_of is not None or is_assessed(asked.registry):
+        return False
+    return len(await asked.registry.walk.everything(asked.upto, Kind.EVALUATION)) > 0
 
 
 def _worse(asked: Asked, text: str) -> Sequence[tuple[str, int]]:
