@@ -4,6 +4,7 @@ import math
 import re
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -201,3 +202,43 @@ def check_evidence(one: Finding, text: str) -> None:
     else:
         assert one.p is not None
         assert f"{percent(one.p)} of cases" in text
+
+
+def test_an_answer_lists_every_version_that_its_sentences_name() -> None:
+    """They are looked up by that list, so that a version that is missing in it could not be named at all."""
+    dice = np.random.default_rng(1)
+    optimum = MetricDefinition("share", MetricCategory.BIAS, TARGET, optimum=0.5)
+    ratio = MetricDefinition("ratio", MetricCategory.BIAS, LOW, scale=MetricScale.LOG)
+    sentences = []
+    for case in range(48):
+        size, since = int(dice.integers(2, 9)), None if case % 4 else 0
+        parents = {v: sorted({v - 1, int(dice.integers(max(0, v - 3), v))}) if v else [] for v in range(size)}
+        given = []
+        for definition in (TOXICITY, optimum, ratio, ACCURACY):
+            after, versions = (
+                int(dice.integers(1, size + 1)),
+                [v for v in range(case % 8 == 0, size) if dice.random() < 0.9],
+            )
+            low, high = dice.permutation([0.0 if case % 3 else 0.3, 0.45, 0.55, 0.8])[:2].tolist()
+            results = {v: Result(low if v < after else high, 0.01 if case % 5 else None) for v in versions}
+            rest = [v for v in range(size) if v not in results]
+            chosen = frozenset(rest[::2]), frozenset(rest[1::2])
+            given.append(Series(series_key(definition), results, *chosen[:: dice.choice([1, -1])]))
+        found = assess(size - 1, parents, given, since=since)
+        of_all, of_one = set(found.versions()), [set(finding.versions()) for finding in found.findings]
+        for finding, listed in zip(found.findings, of_one, strict=True):
+            text = message(finding, named)
+            assert versions_in(text) <= listed <= of_all, text
+            sentences.append(text)
+        assert versions_in(summary(found, named)) <= of_all, summary(found, named)
+        sentences.append(summary(found, named))
+    said = " ".join(sentences)
+    for part in (
+        "has been worse since", "the derivation that brought it in", "left out", "because it was retracted",
+        "on the other side of", "a ratio and judged", "no safety result that counts", "this improved", "got worse",
+    ):  # fmt: skip
+        assert part in said, part
+
+
+def versions_in(text: str) -> set[int]:
+    return {int(version) for version in re.findall(r"\bv(\d+)\b", text)}

@@ -148,7 +148,13 @@ def test_an_error_over_clusters_beside_one_that_is_not_is_called_naive() -> None
 @given(st.floats(0.01, 80), st.integers(1, 25))
 def test_the_tail_of_chi_square_is_scipys(x: float, degrees: int) -> None:
     assert chi_square_tail(x, degrees) == pytest.approx(stats.chi2.sf(x, degrees), rel=1e-9, abs=1e-300)
-    assert from_two_sided(0.05) == pytest.approx(1.959964, abs=1e-6)
+    assert chi_square_tail(0.0, degrees) == 1.0
+
+
+@given(st.floats(0, 299))
+def test_the_z_of_a_p_is_scipys(power: float) -> None:
+    assert from_two_sided(10**-power) == pytest.approx(stats.norm.isf(10**-power / 2), abs=1e-9)
+    assert from_two_sided(0.0) == 38.0
 
 
 def gap(values: list[float], stderr: float) -> Result:

@@ -84,8 +84,10 @@ def test_dunnett_is_right_far_out(z: float) -> None:
     u = np.linspace(-50, 50, 200_001)
     below = stats.norm.logcdf((z * d[:, None] - own * u) / s[:, None]).sum(axis=0)
     with np.errstate(divide="ignore"):
-        whole = np.exp(stats.norm.logpdf(u) + np.log(-np.expm1(below))).sum() * (u[1] - u[0])
-    assert best_of(z, np.full(3, own), s, d) == pytest.approx(whole, rel=1e-4, abs=0)
+        some = np.exp(stats.norm.logpdf(u) + np.log(-np.expm1(below))) * (u[1] - u[0])
+    assert best_of(z, np.full(3, own), s, d) == pytest.approx(some.sum(), rel=1e-4, abs=0)
+    before = max(some[abs(u) <= 8].sum(), stats.norm.sf(z))
+    assert best_of(z, np.full(3, own), s, d, at_centres=True) == pytest.approx(before, rel=4e-2, abs=0)
 
 
 def test_dunnett_takes_results_beyond_the_optimum_with_those_on_this_side() -> None:

@@ -3,7 +3,7 @@
 The rules and their simulated rates are in docs/erosion.md.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -53,12 +53,12 @@ def assess(
     views = [AncestrySeries(one, ancestry) for one in series]
     asked = [question for view in views for question in questions(view, ancestry, since, edition)]
     worse, better = _with_q(asked, worse=True), _with_q(asked, worse=False)
-    found = _once(sorted((one for one in worse if _is_finding(one, alpha)), key=_gravity))
+    found = _once(one for one in worse if _is_finding(one, alpha))
     tested = sum(question.found.p is not None for question in asked)
     introductions = Introductions()
-    line = [version for version in whole.line() if version in within.parents]
-    lasting = list(lasting_erosions(views, line, since, edition))
-    findings = sorted([*(_finding(one, introductions, tested, since) for one in found), *lasting], key=_order)
+    lasting = list(lasting_erosions(views, whole.line(), since, edition))
+    findings = [*(_finding(one, introductions, tested, since) for one in found), *lasting]
+    findings.sort(key=lambda one: (*_gravity(one), one.series.order, ancestry.places[one.baseline]))
     findings = [replace(one, asked=tested) for one in trade_offs(findings, views, alpha)]
     lost = sorted(coverage_losses(views, ancestry), key=lambda one: one.series.order)
     return Assessment(
@@ -108,23 +108,16 @@ def _entered(question: Question, way: bool) -> float | None:
 
 def _is_finding(asked: Asked, alpha: float) -> bool:
     question, q = asked
-    return question.got_worse and question.beyond_tolerance and (q is None or q <= alpha)
+    return question.beyond_tolerance and (q is None or q <= alpha)  # where it did not get worse, q is 1
 
 
-def _gravity(asked: Asked) -> tuple[object, ...]:
-    """Of the same kind and q, the series in the order for readers, and the earliest baseline."""
-    question, q = asked
-    order = (question.kind not in EROSION, q is None, q or 0.0, list(ErosionKind).index(question.kind))
-    return *order, question.view.key.order, question.view.points.place[question.baseline]
+def _gravity(finding: Finding) -> tuple[object, ...]:
+    """What erodes first, then by q, or 1/e; what has neither last."""
+    q = finding.q if finding.e is None else 1 / finding.e
+    return not finding.erodes, q is None, q, list(ErosionKind).index(finding.kind)
 
 
-def _order(finding: Finding) -> tuple[object, ...]:
-    """What erodes first, then by q, or 1/e; what has neither last. Stable, so that `_gravity` decides the rest."""
-    q = finding.q if finding.e is None else min(1.0, 1 / finding.e)
-    return not finding.erodes, q is None, q or 0.0, list(ErosionKind).index(finding.kind)
-
-
-def _once(found: Sequence[Asked]) -> list[Asked]:
+def _once(found: Iterable[Asked]) -> list[Asked]:
     """Of a series' cumulative erosions the first: with an error and, where there are others, without."""
     seen: set[int] = set()
     kept = []
@@ -165,9 +158,9 @@ def _finding(asked: Asked, introductions: Introductions, tested: int, since: int
 
 
 def _p(asked: Sequence[Question], lasting: Sequence[Finding]) -> float | None:
-    """Of "nothing got worse": the smallest q of what erodes (Simes 1986); lasting evidence enters as min(1, 1/e)."""
+    """Of "nothing got worse": the smallest q of what erodes (Simes 1986); lasting evidence enters as 1/e, below 1."""
     entered = [(one.kind, p) for one in asked if (p := _entered(one, one.got_worse)) is not None]
-    entered += [(one.kind, min(1.0, 1 / one.e)) for one in lasting if one.e]
+    entered += [(one.kind, 1 / one.e) for one in lasting if one.e]
     if not entered:
         return None
     rates = false_discovery_rates([p for _, p in entered])
@@ -193,8 +186,8 @@ def _verdict(
 
 def _is_improvement(asked: Asked, alpha: float) -> bool:
     question, q = asked
-    better = question.kind in EROSION and question.got_better and -question.found.delta > question.view.metric.tolerance
-    return better and q is not None and q <= alpha
+    # Where it did not get better, q is 1; and parents that conflict differ by more than 0.
+    return q is not None and q <= alpha and -question.found.delta > question.view.metric.tolerance
 
 
 def _improved(better: Sequence[Asked], alpha: float) -> Iterator[ChangeSince]:

@@ -40,7 +40,7 @@ class ChangeSince:
 
 def surest(gains: Sequence[ChangeSince]) -> ChangeSince:
     """The gain with the smallest q; one without an error only where all are."""
-    return min(gains, key=lambda gain: (gain.q is None, gain.q or 0.0))
+    return min(gains, key=lambda gain: (gain.q is None, gain.q))
 
 
 @dataclass(frozen=True, slots=True)

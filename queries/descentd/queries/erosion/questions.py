@@ -92,13 +92,11 @@ def steps(view: AncestrySeries) -> Iterator[Question]:
 def cumulative(view: AncestrySeries, since: int | None, edition: int = CURRENT) -> Iterator[Question]:
     """The head against `since` where that was measured, otherwise against the best of all but the nearest."""
     kind, head = ErosionKind.CUMULATIVE_EROSION, view.head
-    if since is not None and since in view.points.place:
+    if since in view.points.place:
         yield Question(kind, view, since, head, view.against(head, [since]).comparison(0))
         return
     near = {head, *view.nearest}
     others = [version for version in view.points.versions if version not in near]
-    if not others:
-        return
     comparisons = view.against(head, others)
     known = ~np.isnan(comparisons.z)
     if known.any():

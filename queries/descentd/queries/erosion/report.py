@@ -4,7 +4,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from descentd.graph.cache import Cache
-from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.records import Brief
 from descentd.graph.turns import in_thread
@@ -84,8 +83,6 @@ async def assessed(
 
     Raises InvalidInput where `since` is none of its ancestors or alpha is not between 0 and 1.
     """
-    if not 0 < alpha < 1:
-        raise InvalidInput(f"alpha is {alpha}: give a share between 0 and 1, such as 0.05.", "alpha")
     along = await comparable(registry, [version], upto, edition)
     if edition == FIRST:
         return await in_thread(assess_by_first_edition, version, along.parents, along.series), along

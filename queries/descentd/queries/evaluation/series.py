@@ -12,7 +12,7 @@ from descentd.graph.model.identity import parse
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.statistics.comparison import Comparison, Comparisons, Estimates, Level, Places, Result
-from descentd.queries.statistics.pairs import is_grouped, special
+from descentd.queries.statistics.pairs import special
 
 
 class EvaluationProtocol(NamedTuple):
@@ -155,7 +155,7 @@ class AncestrySeries:
     @cached_property
     def grouped(self) -> bool:
         """Whether it is a range over groups whose values are known: compared group by group, and asked for no trend."""
-        return any(is_grouped(result) for result in self.results)
+        return any(result.groups for result in self.results)
 
     @cached_property
     def clustered(self) -> bool:

@@ -10,11 +10,9 @@ def false_discovery_rates(p: Sequence[float]) -> list[float]:
 
     Source: Benjamini and Hochberg 1995, JRSS B 57.
     """
-    if not p:
-        return []
     given = np.asarray(p, np.float64)
     order = np.argsort(given, kind="stable")
     scaled = given[order] * len(given) / np.arange(1, len(given) + 1)
     q = np.empty_like(given)
-    q[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    q[order] = np.minimum.accumulate(scaled[::-1])[::-1]
     return [float(each) for each in q]

@@ -36,12 +36,10 @@ def uppers(z: Floats) -> Floats:
 
 
 def chi_square_tail(x: float, degrees: int) -> float:
-    """P(χ² > x) with this many degrees of freedom, by the finite sums for whole and half-whole shapes.
+    """P(χ² > x) for x ≥ 0 with this many degrees of freedom, by the finite sums for whole and half-whole shapes.
 
     Source: Abramowitz and Stegun 26.4.4 and 26.4.5.
     """
-    if x <= 0:
-        return 1.0
     half = x / 2
     if degrees % 2:
         tail, term, start = math.erfc(math.sqrt(half)), math.sqrt(half) * math.exp(-half) / math.gamma(1.5), 1.5

@@ -22,14 +22,12 @@ EXACT: Final = 25
 
 
 def compare(definition: MetricDefinition, head: Result, base: Result, pair: Pair | None = None) -> Comparison | None:
-    """Compare a result with an earlier one of the same series; None where no value is good in itself.
+    """Compare a result with an earlier one of the same series; None where one of them has no badness.
 
     With standard errors s, the error of the difference is d = √(s_h² + s_a²), and for a TARGET with the two values on
     opposite sides of the optimum s_h + s_a: there, folding makes the plain test too liberal. z = (b_h − b_a)/d. Where
     it is known how the same items came out, or which groups a disparity is between, that is used instead.
     """
-    if definition.direction is MetricDirection.NONE:
-        return None
     if definition.badness(head.value) is None or definition.badness(base.value) is None:
         return None
     found = Estimates(definition, [head, base]).against(0, np.array([1], np.intp)).comparison(0)
@@ -139,8 +137,3 @@ def with_pairs_of_others(results: Mapping[int, Result]) -> Mapping[int, Result]:
             known = found[pair.subject].pairs
             found[pair.subject] = replace(other, pairs=(*known, pair.reversed(version)))
     return found
-
-
-def is_grouped(result: Result) -> bool:
-    """Whether a result is a range over groups whose values are known."""
-    return len(result.groups) > 1

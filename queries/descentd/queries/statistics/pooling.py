@@ -18,7 +18,7 @@ MONITORED: Final = (MetricCategory.DRIFT, MetricCategory.LATENCY)
 def poolable(definition: MetricDefinition, results: Sequence[Result]) -> list[int]:
     """Which of some results count, by place, given the newest last: those with errors, or the newest one alone."""
     last = [len(results) - 1] if results else []
-    if len(results) < 2 or definition.category in MONITORED:
+    if definition.category in MONITORED:
         return last
     known = [place for place, one in enumerate(results) if _is_known(definition, one)]
     return known or last
