@@ -10,8 +10,11 @@ from descentd.queries.erosion.assess import assess
 from descentd.queries.erosion.findings import Span
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.series import Series
+from descentd.queries.lineage.ancestry import Ancestry
+from descentd.queries.statistics.change_points import change_points
 from descentd.queries.statistics.comparison import Result
 from descentd.queries.statistics.e_process import established
+from descentd.queries.statistics.partial_order import Order
 from tests.queries.ancestries import ACCURACY, CUMULATIVE, LASTING, chain, kinds, metric, one, series, series_key
 
 RISE = {0: 0.1, 1: 0.1, 2: 0.5, 3: 0.5}
@@ -81,3 +84,45 @@ def test_lasting_evidence_enters_how_sure_it_is_that_something_got_worse() -> No
     assert lasting.e > 1e6
     assert found.p is not None
     assert 1 / lasting.e <= found.p <= 10 / lasting.e  # of at most ten that were asked, the smallest
+
+
+@pytest.mark.parametrize(("less", "places"), [(3.83, (1, 2)), (3.85, (2,))])
+def test_what_explains_less_than_the_best_step_by_the_95_percent_point_is_not_blamed(
+    less: float, places: tuple[int, ...]
+) -> None:
+    """0, 0, c with errors of 1: a step at 2 explains 2c²/3 and one at 1 c²/6, which is c²/2 less."""
+    found = change_points(Order.chain(3), np.arange(3.0), np.array([0, 0, np.sqrt(2 * less)]), np.ones(3))
+    assert found.places == places
+    assert found.step == pytest.approx(4 * less / 3)
+
+
+@pytest.mark.parametrize("size", [7, 8])
+def test_from_eight_points_on_a_step_has_to_beat_a_slope(size: int) -> None:
+    found = change_points(Order.chain(size), np.arange(float(size)), np.arange(float(size)), np.full(size, 0.1))
+    assert found.gradual == (found.slope > 0) == (size == 8)
+    without = change_points(Order.chain(size), np.arange(float(size)), np.arange(float(size)), None)
+    assert (without.gradual, without.slope) == (False, 0.0)
+
+
+def test_where_no_step_was_for_the_worse_nothing_came_gradually() -> None:
+    """What lies deeper is worse, but not than what it was derived from."""
+    parents = {0: [], 1: [0], 2: [1], 3: [1], 4: [1], 5: [0], 6: [5], 7: [0, 1, 2, 3, 4, 5, 6]}
+    points = Ancestry(7, parents).points(range(8))
+    badness = dict(zip(range(8), [1.0, 0, 2, 2, 2, 2, 2, 0], strict=True))
+    values = np.array([badness[version] for version in points.versions])
+    depths = np.array([float(points.depths[version]) for version in points.versions])
+    found = change_points(points.order, depths, values, np.ones(8))
+    assert found.slope > 0
+    assert (found.places, found.gradual) == ((), False)
+
+
+@pytest.mark.parametrize("unit", [1e-7, 1.0, 1e7])
+@pytest.mark.parametrize("known", [True, False])
+def test_which_derivations_are_blamed_does_not_depend_on_the_unit(unit: float, known: bool) -> None:
+    """Without errors the largest rise alone is named, also where the second is less by a two-hundredth."""
+    badness = np.array([0.3, 0.1, 0.2, 0.2, 0.8, 0.9]) * unit
+    errors = np.array([0.2, 0.6, 0.2, 0.4, 0.4, 0.2]) * unit if known else None
+    found = change_points(Order.chain(6), np.arange(6.0), badness, errors)
+    assert found.places == ((3, 4, 5) if known else (4,))
+    near = change_points(Order.chain(3), np.arange(3.0), np.array([0, 1 - 1 / 400, 2]) * unit, None)
+    assert near.places == (2,)

@@ -61,7 +61,7 @@ def _slope(depths: Floats, badness: Floats, weights: Floats) -> float:
     depth = depths - np.average(depths, weights=weights)
     rise = float((weights * depth * (badness - np.average(badness, weights=weights))).sum())
     spread = float((weights * depth * depth).sum())
-    return rise * rise / spread if rise > 0 and spread > 0 else 0.0
+    return rise * rise / spread if rise > 0 else 0.0
 
 
 def _gains(order: Order, badness: Floats, weights: Floats) -> Floats:

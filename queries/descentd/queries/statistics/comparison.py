@@ -130,7 +130,7 @@ class Comparisons:
     decimals: int
     """To which deltas are exact: 0.62 - 0.6 is 0.02, and no more than a tolerance of that."""
     special: Mapping[int, Comparison] = field(default_factory=dict)
-    """Those that were compared by their items or groups, by place; z and errors hold their figures too."""
+    """Those that were compared by their items or groups, by place; z holds theirs too, `errors` does not."""
 
     def comparison(self, place: int) -> Comparison:
         """One of them by itself."""
@@ -144,13 +144,10 @@ class Comparisons:
 
     def with_special(self, special: Mapping[int, Comparison]) -> "Comparisons":
         """The same with some of them compared in another way."""
-        if not special:
-            return self
-        z, errors = self.z.copy(), self.errors.copy()
+        z = self.z.copy()
         for place, found in special.items():
             z[place] = math.nan if found.z is None else found.z
-            errors[place] = math.nan if found.error is None else found.error
-        return replace(self, z=z, errors=errors, special=special)
+        return replace(self, z=z, special=special)
 
 
 class Estimates:
@@ -222,8 +219,7 @@ class Estimates:
 
     def _at(self, values: Floats, errors: Floats) -> Level:
         definition = self._definition
-        bad = [definition.badness(value) for value in values.tolist()]
-        badness = np.array([math.nan if one is None else one for one in bad], np.float64)
+        badness = np.array([definition.badness(value) for value in values.tolist()], np.float64)  # None becomes NaN
         if definition.scale is MetricScale.LOG:
             errors = errors / np.where(values > 0, values, math.nan)
         if definition.direction is MetricDirection.TARGET and definition.optimum is not None:

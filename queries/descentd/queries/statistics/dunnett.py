@@ -32,8 +32,6 @@ def best_of(z: float, own: Floats, others: Floats, errors: Floats, *, at_centres
     for functions this smooth, with the ratios s_i/s_h in bins of 2 %, each at their geometric mean (error under .01 %).
     """
     single = upper(z)
-    if len(others) == 1:
-        return single
     ratios, spreads, counts = _bins(others / own, errors / own, at_centres=at_centres)
     step = min(WIDEST, 0.6 * float(ratios.min()))
     edge = EDGE if at_centres else EDGE + min(max(z, 0.0), FARTHEST)

@@ -46,7 +46,7 @@ def pool(definition: MetricDefinition, results: Sequence[Result]) -> Result:
     least = min(spreads) * value if log else min(spreads)
     n = max(sizes, default=None)
     surest = chosen[spreads.index(min(spreads))]
-    counted = definition.is_rate and not any(one.stderr for one in chosen)
+    counted = not any(one.stderr for one in chosen)  # by their number of items alone, as only rates can be
     return replace(
         chosen[-1],
         value=value,
