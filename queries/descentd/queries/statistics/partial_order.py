@@ -52,15 +52,13 @@ class Order:
         return np.unpackbits(self._rows[place], count=self.size, bitorder="little").view(np.bool_)
 
     def blocks(self) -> Iterator[tuple[slice, Flags]]:
-        """Some rows at a time: (rows, size) flags, true where the column is an ancestor of the row."""
-        height = max(1, BLOCK // max(1, self.size))
+        """Some rows at a time, of no chain: (rows, size) flags, true where the column is an ancestor of the row."""
+        assert self._rows is not None
+        height = max(1, BLOCK // self.size)
         for start in range(0, self.size, height):
             rows = slice(start, min(start + height, self.size))
-            if self._rows is None:
-                yield rows, np.arange(self.size) < np.arange(rows.start, rows.stop)[:, None]
-            else:
-                unpacked = np.unpackbits(self._rows[rows], axis=1, count=self.size, bitorder="little")
-                yield rows, unpacked.view(np.bool_)
+            unpacked = np.unpackbits(self._rows[rows], axis=1, count=self.size, bitorder="little")
+            yield rows, unpacked.view(np.bool_)
 
     @cached_property
     def ancestors(self) -> Counts:
