@@ -102,6 +102,8 @@ def test_from_eight_points_on_a_step_has_to_beat_a_slope(size: int) -> None:
     assert found.gradual == (found.slope > 0) == (size == 8)
     without = change_points(Order.chain(size), np.arange(float(size)), np.arange(float(size)), None)
     assert (without.gradual, without.slope) == (False, 0.0)
+    falling = change_points(Order.chain(size), np.arange(float(size)), np.arange(size) / -100, np.ones(size))
+    assert (falling.places, falling.step, falling.slope, falling.gradual) == ((), 0.0, 0.0, False)
 
 
 def test_where_no_step_was_for_the_worse_nothing_came_gradually() -> None:

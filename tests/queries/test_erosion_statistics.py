@@ -100,6 +100,7 @@ def test_dunnett_takes_results_beyond_the_optimum_with_those_on_this_side() -> N
             lambda u, z=z: stats.norm.pdf(u) * (1 - stats.norm.cdf((z * d - own * u) / s).prod()), -12, 12, limit=400
         )
         assert found == pytest.approx(chance, rel=1e-4)
+        assert best_of(z, np.full(4, own), s, d, at_centres=True) == pytest.approx(chance, rel=4e-3)
 
 
 def test_dunnett_is_what_scipy_says() -> None:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -13,6 +13,7 @@ from descentd.queries.statistics.comparison import Group, Pair, Result
 from descentd.queries.statistics.pairs import compare, many_of
 from descentd.queries.statistics.pooling import pool
 from tests.queries.ancestries import metric
+from tests.support.effort import some_of
 
 LOW, HIGH, TARGET = MetricDirection.LOWER_IS_BETTER, MetricDirection.HIGHER_IS_BETTER, MetricDirection.TARGET
 
@@ -34,18 +35,22 @@ def error_of(definition: MetricDefinition, value: float, stderr: float | None, n
 @st.composite
 def several_runs(draw: st.DrawFn) -> tuple[MetricDefinition, list[Result]]:
     scale = draw(st.sampled_from(MetricScale))
-    category = draw(st.sampled_from([MetricCategory.BIAS, MetricCategory.BIAS, MetricCategory.LATENCY]))
-    definition = metric(category=category, scale=scale, is_rate=draw(st.booleans()))
+    category = draw(st.sampled_from([*[MetricCategory.BIAS] * 5, MetricCategory.LATENCY]))
+    definition = metric(category=category, scale=scale, is_rate=draw(st.sampled_from([True, True, False])))
     runs = []
     sizes = st.sampled_from([None, 30, 400] if draw(st.booleans()) else [20, 400])
-    for place in range(draw(st.integers(1, 4))):
+    for place in range(draw(st.sampled_from([1, 2, 3, 3, 4]))):
         value, stderr = draw(st.sampled_from([0.0, 0.1, 0.25, 0.6])), draw(st.sampled_from([None, None, 0.0, 0.02]))
         pairs = tuple(Pair(draw(st.integers(0, 2)), place, 9) for _ in range(draw(st.integers(0, 1))))
         runs.append(Result(value, stderr, draw(sizes), clusters=place or None, pairs=pairs))
     return definition, runs
 
 
+@settings(max_examples=some_of(200))
 @given(several_runs())
+@example((metric(is_rate=True), [Result(0.25, None, 400), Result(0.1, 0.03, 400)]))  # of which one alone is counted
+@example((metric(), [Result(0.25, 0.01), Result(0.9), Result(0.5)]))
+@example((metric(is_rate=True), [Result(0.25, None, 400), Result(0.6, None, 900)]))
 def test_runs_are_pooled_by_the_rule(drawn: tuple[MetricDefinition, list[Result]]) -> None:
     definition, runs = drawn
     log = definition.scale is MetricScale.LOG
@@ -95,6 +100,8 @@ def test_runs_are_pooled_by_the_rule(drawn: tuple[MetricDefinition, list[Result]
     st.integers(0, 20),
     st.booleans(),
 )
+@example(LOW, (0.6, 0.6), 16, 8, False)  # 24 items are counted out, and 25 are not
+@example(LOW, (0.6, 0.6), 16, 9, False)
 def test_items_are_compared_by_mcnemar_on_one_side_of_the_optimum(
     direction: MetricDirection, values: tuple[float, float], n01: int, n10: int, log: bool
 ) -> None:
@@ -120,6 +127,7 @@ def test_items_are_compared_by_mcnemar_on_one_side_of_the_optimum(
 
 
 @given(st.floats(0, 1), st.integers(1, 50))
+@example(1.0, 1)
 def test_the_smallest_of_many_is_corrected_for_their_number(p: float, many: int) -> None:
     assert many_of(p, many) == pytest.approx(1 - (1 - p) ** many, abs=1e-12)
 

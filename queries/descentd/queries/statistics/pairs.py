@@ -128,12 +128,10 @@ def with_pairs_of_others(results: Mapping[int, Result]) -> Mapping[int, Result]:
     What a result says itself comes first.
     """
     named = [(version, pair) for version, one in results.items() for pair in one.pairs]
-    if not named:
-        return results
     found = dict(results)
     for version, pair in named:
         other = results.get(pair.subject)
-        if other is not None and other.pair_with(version) is None:
+        if other is not None:
             known = found[pair.subject].pairs
             found[pair.subject] = replace(other, pairs=(*known, pair.reversed(version)))
     return found

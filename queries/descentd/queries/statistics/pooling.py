@@ -47,14 +47,12 @@ def pool(definition: MetricDefinition, results: Sequence[Result]) -> Result:
     n = max(sizes, default=None)
     surest = chosen[spreads.index(min(spreads))]
     counted = not any(one.stderr for one in chosen)  # by their number of items alone, as only rates can be
-    return replace(
-        chosen[-1],
-        value=value,
-        stderr=(None if any(one.stderr is None for one in chosen) else 0.0) if counted else least,
-        n=n,
+    return Result(
+        value,
+        (None if any(one.stderr is None for one in chosen) else 0.0) if counted else least,
+        n,
         clusters=surest.clusters,
         pairs=_pairs(chosen),
-        groups=(),
         pooled=least if counted else None,
         runs=len(chosen),
         newest=results[-1].value,
