@@ -3,14 +3,16 @@
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from descentd.queries.statistics import partial_order
 from descentd.queries.statistics.partial_order import Order
 
 
-@given(st.integers(1, 18), st.floats(0, 1), st.integers(0, 10**6), st.integers(0, 60))
+@given(st.integers(1, 40), st.floats(0, 1), st.integers(0, 10**6), st.integers(0, 60))
+@example(9, 1.0, 0, 1)  # a chain
+@example(36, 0.9, 1, 80)
 def test_who_descends_from_whom_is_as_in_the_graph(size: int, share: float, seed: int, block: int) -> None:
     dice = np.random.default_rng(seed)
     graph: nx.DiGraph[int] = nx.DiGraph()
