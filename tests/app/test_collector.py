@@ -37,9 +37,11 @@ class Cycle:
 def clock() -> Iterator[Clock]:
     """A clock; the settings of the collector are as before afterwards, and what was frozen is frozen again."""
     enabled, callbacks, frozen = gc.isenabled(), list(gc.callbacks), gc.get_freeze_count()
+    thresholds = gc.get_threshold()
     gc.disable()  # so that only the test collects
     yield Clock()
     gc.callbacks[:] = callbacks
+    gc.set_threshold(*thresholds)
     gc.unfreeze()
     if frozen:  # what was imported and collected: to go through it takes half a second each time
         gc.collect()
@@ -79,7 +81,7 @@ async def test_what_survived_a_collection_is_not_examined_again(clock: Clock) ->
 @pytest.mark.parametrize("busy", [True, False])
 async def test_everything_is_examined_when_the_process_is_idle(clock: Clock, busy: bool) -> None:
     collector = await started(clock)
-    gone = frozen(20)
+    gone = frozen(50)
     collect()
     assert gone() is not None, "it was frozen before it was garbage"
     found = []

@@ -8,13 +8,14 @@ first, so that few things are begun at a time. While short work goes on, long wo
 
 A step is what runs between two places where a coroutine waits. `pause` makes such a place where there is none, and
 `in_thread` computes beside the loop, for one long work at a time and two short ones of a person, because Python
-computes in one thread at a time: beside eight threads the loop has a ninth of the time for all others.
+computes in one thread at a time: beside eight threads the loop has a ninth of the time for all others. What a database
+computes for long works is limited likewise by `in_database`.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import Context, copy_context
 from functools import partial
@@ -22,7 +23,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from typing_extensions import override
 
-from descentd.graph.work import WORK, FairQueue, Lane, Work
+from descentd.graph.work import WORK, FairQueue, Lane, Lanes, Work
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -38,6 +39,8 @@ _LONG_THREADS: Final = 1
 """Threads of long works that compute at a time."""
 _SHORT_THREADS: Final = 2
 """Threads of the other works of a person that compute at a time."""
+_LONG_STATEMENTS: Final = 2
+"""Statements of the long works of a person that a database runs at a time."""
 _OTHERS: Final = 3
 """How many times as long as long work computed others may go first."""
 
@@ -51,6 +54,7 @@ class Scheduler:
         self._steps = FairQueue()
         self._long = Lane(_LONG_THREADS)
         self._short: dict[str, Lane] = {}
+        self._statements = Lanes(_LONG_STATEMENTS)
         self._ticking = False
         self._short_steps = 0
         self._seen = 0
@@ -120,6 +124,13 @@ class Scheduler:
             return await asyncio.shield(computing)
         finally:
             work.computed(self.clock() - began)
+
+    async def in_database(self, work: Work, run: Callable[[], Awaitable[T]]) -> T:
+        """What a database computes for a work, as soon as it may."""
+        if not work.long:
+            return await run()
+        async with self._statements.entered(work):
+            return await run()
 
     def _tick(self) -> None:
         """One turn: others first for as long as their share is, then the long work whose turn it is."""
@@ -313,6 +324,12 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
     if work is None or scheduler is None:
         return await asyncio.to_thread(function, *args, **kwargs)
     return await scheduler.in_thread(work, partial(function, *args, **kwargs))
+
+
+async def in_database(run: Callable[[], Awaitable[T]]) -> T:
+    """What a database computes: for few long works of a person at a time, or it has no processor left for others."""
+    work, scheduler = _present()
+    return await run() if work is None or scheduler is None else await scheduler.in_database(work, run)
 
 
 def begin(work: Work, coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:

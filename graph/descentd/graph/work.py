@@ -1,7 +1,8 @@
-"""Work: what one request does and how long it has computed, the queue in which long work waits, and its threads."""
+"""Work: what one request does and how long it has computed, the queue in which long work waits, and its lanes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -99,7 +100,7 @@ class FairQueue:
 
 
 class Lane:
-    """Threads of some works, of which so many compute at a time; the others wait, people in turn."""
+    """Threads or statements of some works, of which so many compute at a time; the others wait, people in turn."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -126,3 +127,24 @@ class Lane:
         while self._waiting and self.computing < self._most:
             _, gone = self._waiting.release(lambda _: 1)
             self.computing += gone
+
+
+class Lanes:
+    """A lane for each person."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lanes: dict[str, Lane] = {}
+
+    @asynccontextmanager
+    async def entered(self, work: Work) -> AsyncIterator[None]:
+        """A place in the lane of a work's person while the body runs, as soon as there is one."""
+        person = work.person
+        lane = self._lanes.setdefault(person, Lane(self._most))
+        await lane.enter(work)
+        try:
+            yield
+        finally:
+            lane.leave()
+            if not lane.computing and self._lanes.get(person) is lane:
+                del self._lanes[person]

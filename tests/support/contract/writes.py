@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from descentd.graph.model.errors import DescentError, InvalidInput, VersionConflict
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.records import Record
 from descentd.graph.store.base import Proposal, Reads, Store
 from descentd.graph.verify import verify
@@ -45,6 +45,21 @@ async def records_of(store: Store) -> list[Record]:
 
 class WritesContract:
     """Transactions. A subclass has fixtures `store`, open and empty, and `handles`."""
+
+    async def test_very_many_are_looked_up_at_once(self, store: Store) -> None:
+        """However many records are asked for, and however many refer to one: all come, in order."""
+        one = code("one")
+        model = Model()
+        model.records = [one, *(about(one, str(number)) for number in range(1_100))]
+        assert await store.write([adding(*model.records)]) == [None]
+        every, roles = range(1, len(model.records) + 1), [Role.ABOUT]
+        for asked, inward in (([1], True), (every, False), (every[::-1], True)):
+            assert await store.links(asked, roles, inward=inward) == model.links(asked, roles, inward=inward)
+        assert [entry.record for entry in await store.entries(every)] == model.records
+        assert [brief.id for brief in await store.briefs(every[::-1])] == [one.id for one in model.records[::-1]]
+        assert await store.resolve([record.id for record in model.records]) == model.resolve(
+            {record.id for record in model.records}
+        )
 
     async def test_a_group_is_one_order_and_each_sees_those_before_it(self, store: Store) -> None:
         """Sequences follow each other; a transaction is what one proposal added; the person is its sender."""

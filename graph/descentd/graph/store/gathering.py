@@ -12,6 +12,7 @@ from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link, Reads, Store
 from descentd.graph.store.batch import Located
+from descentd.graph.store.link_order import in_order
 from descentd.graph.turns import apart
 
 Key = TypeVar("Key", bound=Hashable)
@@ -124,7 +125,7 @@ class GatheredReads(Reads):
 
         loader = self._links.setdefault(shape, CachingLoader(find))
         found = [link for links in (await loader.load(set(sequences))).values() for link in links]
-        return sorted(found, key=lambda link: (link.source, link.role, link.target))
+        return await in_order(found)
 
 
 class _GatheredStore(GatheredReads):

@@ -91,7 +91,7 @@ async def _edges(registry: Registry, briefs: Sequence[Brief], upto: int) -> list
     own = len(links)
     links += await disclosed_links(registry.store, list(ids), upto)
     joints: dict[tuple[int, int, Role], Joint] = {}
-    async for number, link in each(list(enumerate(links))):
+    async for number, link in each(enumerate(links)):
         if link.target in ids:
             disclosed = number >= own
             joint = Joint(ids[link.source], ids[link.target], link.role, _relation(link), disclosed)

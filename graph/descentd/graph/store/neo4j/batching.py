@@ -18,9 +18,10 @@ from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link
 from descentd.graph.store.batch import Appended
 from descentd.graph.store.gathering import MOST, BatchLoader, GatheredReads
+from descentd.graph.store.link_order import in_order
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.reads import Neo4jReads, last_sequence
-from descentd.graph.turns import apart
+from descentd.graph.turns import apart, each
 
 Answer = TypeVar("Answer")
 
@@ -173,8 +174,8 @@ class CachedReads(Neo4jReads):
 
     @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        known = {s: brief for s in sequences if (brief := self._briefs.get(s)) is not None}
-        for brief in await super().briefs([s for s in sequences if s not in known]):
+        known = {s: brief async for s in each(sequences) if (brief := self._briefs.get(s)) is not None}
+        async for brief in each(await super().briefs([s for s in sequences if s not in known])):
             known[brief.sequence] = brief
             self._briefs.keep(brief.sequence, brief, 1)
         self.saw(known)
@@ -182,7 +183,7 @@ class CachedReads(Neo4jReads):
 
     @override
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        known = {s: entry for s in sequences if (entry := self._entries.get(s)) is not None}
+        known = {s: entry async for s in each(sequences) if (entry := self._entries.get(s)) is not None}
         known |= await self._by_sequence.load([s for s in sequences if s not in known])
         return [known[s] for s in sequences if s in known]
 
@@ -200,24 +201,26 @@ class CachedReads(Neo4jReads):
     @override
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
         at, kept = self.newest, self._kept.holders
-        known = {key: held for key in keys if (held := kept.get(key)) is not None}
+        known = {key: held async for key in each(keys) if (held := kept.get(key)) is not None}
         if asked := [key for key in keys if key not in known]:
             found = await super().find_by_keys(asked)
             known |= {key: found.get(key, []) for key in asked}
-            for key in asked if at == self.newest else ():
-                kept.keep(key, known[key], 1 + len(known[key]))
+            async for key in each(asked):
+                if at == self.newest:
+                    kept.keep(key, known[key], 1 + len(known[key]))
             self.saw(sequence for held in found.values() for sequence in held)
         return {key: list(held) for key, held in known.items() if held}
 
     @override
     async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
         at, kept = self.newest, self._kept.any_holder
-        known = {key: held for key in keys if (held := kept.get(key)) is not None}
+        known = {key: held async for key in each(keys) if (held := kept.get(key)) is not None}
         if asked := [key for key in keys if key not in known]:
             found = await super().any_by_keys(asked)
             known |= {key: found.get(key, 0) for key in asked}
-            for key in asked if at == self.newest else ():
-                kept.keep(key, known[key], 1)
+            async for key in each(asked):
+                if at == self.newest:
+                    kept.keep(key, known[key], 1)
             self.saw(found.values())
         return {key: held for key, held in known.items() if held}
 
@@ -226,19 +229,19 @@ class CachedReads(Neo4jReads):
         if len(sequences) * len(roles) > _MANY:
             return await super().links(sequences, roles, inward=inward)
         at, kept = self.newest, self._kept.inward if inward else self._outward
-        known = {(end, role): kept.get((end, role)) for end in sequences for role in roles}
+        known = {(end, role): kept.get((end, role)) async for end in each(sequences) for role in roles}
         ends = {end for (end, _), held in known.items() if held is None}
         if ends:
             found: dict[tuple[int, Role], list[Link]] = {(end, role): [] for end in ends for role in roles}
-            for link in await super().links(ends, roles, inward=inward):
+            async for link in each(await super().links(ends, roles, inward=inward)):
                 found[link.target if inward else link.source, link.role].append(link)
-            for place, held in found.items() if at == self.newest or not inward else ():
-                if inward or place[0] <= at:  # what leaves a record is there as soon as the record is
+            async for place, held in each(found.items()):
+                # What leaves a record is there as soon as the record is.
+                if at == self.newest if inward else place[0] <= at:
                     kept.keep(place, held, 1 + len(held))
             known |= found
             self.saw(link.source for held in found.values() for link in held)
-        links = [link for held in known.values() for link in held or ()]
-        return sorted(links, key=lambda link: (link.source, link.role, link.target))
+        return await in_order([link for held in known.values() for link in held or ()])
 
 
 class PrefetchedReads(GatheredReads):

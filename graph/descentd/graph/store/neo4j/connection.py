@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -26,6 +27,7 @@ from neo4j.exceptions import (
 )
 
 from descentd.graph.model.errors import InvalidInput, ReadOnly, Unavailable
+from descentd.graph.turns import in_database, pause
 
 Result = TypeVar("Result")
 Row = list[Any]
@@ -99,6 +101,9 @@ class Connection:
 
         It commits by itself, which takes one round trip; where that fails, it is tried again as a managed transaction.
         """
+        return await in_database(partial(self._run, query, parameters))
+
+    async def _run(self, query: str, parameters: dict[str, Any]) -> list[Row]:
         with _translated():
             try:
                 async with self._session(READ_ACCESS) as session:
@@ -183,7 +188,11 @@ def _in(transaction: AsyncManagedTransaction) -> Run:
 
 
 async def _rows(result: AsyncResult) -> list[Row]:
-    return await result.values()
+    rows = []
+    async for record in result:
+        rows.append(record.values())
+        await pause()  # each is decoded when it is asked for
+    return rows
 
 
 def _address(uri: str) -> tuple[str, tuple[str, str] | None]:

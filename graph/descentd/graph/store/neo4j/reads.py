@@ -1,6 +1,9 @@
-"""Look-ups in Neo4j: a statement a call, its answer one collected list, so that no row costs a message."""
+"""Look-ups in Neo4j: a statement a call, its answer collected into a few lists, so that no row costs a message.
 
-from collections.abc import Collection, Sequence
+Each list is short enough that decoding it keeps nobody waiting; others have their turns in between.
+"""
+
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,9 +16,11 @@ from descentd.graph.model.merkle import Frontier
 from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link, Reads
+from descentd.graph.store.link_order import IN_ORDER, merged
 from descentd.graph.store.neo4j.connection import Row, Run
 from descentd.graph.store.neo4j.schema import HEAD
 from descentd.graph.store.neo4j.times import microseconds, moment_of, zoned
+from descentd.graph.turns import each, pause
 
 _BRIEF: Final = "r.seq, r.kind, r.id, r.label"
 _ENTRY: Final = f"r.seq, r.tx, r.kind, r.body, {microseconds('r.recordedAt')}, r.recordedBy"
@@ -26,7 +31,18 @@ CALL () {
   UNWIND $labels AS name MATCH (r:Record {label: name}) RETURN name, r
 }
 """
-_RESOLVE: Final = f"{_NAMED}RETURN collect([name, {_BRIEF}])"
+_SLICE: Final = 500
+"""Rows that are decoded at once: some two milliseconds."""
+
+
+def _collect(row: str) -> str:
+    """The end of a statement that returns its rows in lists of a length that can be decoded at once."""
+    return (
+        f"WITH collect([{row}]) AS found UNWIND range(0, size(found) - 1, {_SLICE}) AS i RETURN found[i..i + {_SLICE}]"
+    )
+
+
+_RESOLVE: Final = _NAMED + _collect(f"name, {_BRIEF}")
 _NEAR: Final = 100
 """The most records of which a look-up brings the names with what names them."""
 _WHOLE: Final = f"""
@@ -41,17 +57,16 @@ MATCH (l:_Log) RETURN l.seq, COLLECT {{
   UNWIND $labels AS name MATCH (r:Record {{label: name}}) {_WHOLE}
 }}
 """
-_BRIEFS: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN collect([{_BRIEF}])"
+_BRIEFS: Final = "UNWIND $seqs AS s MATCH (r:Record {seq: s}) " + _collect(_BRIEF)
 _ENTRIES: Final = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}) RETURN {_ENTRY}"
 _HOLDERS: Final = """
 UNWIND $keys AS key MATCH (k:_Key {value: key})<-[:_HOLDS]-(r:Record)
-WITH key, collect(r.seq) AS held RETURN collect([key, held])
-"""
+WITH key, collect(r.seq) AS held
+""" + _collect("key, held")
 _ANY_HOLDER: Final = """
 UNWIND $keys AS key
 CALL (key) { MATCH (:_Key {value: key})<-[:_HOLDS]-(r:Record) RETURN r.seq AS held LIMIT 1 }
-RETURN collect([key, held])
-"""
+""" + _collect("key, held")
 _HOLDING: Final = "MATCH (k:_Key)<-[:_HOLDS]-(r:Record) WHERE k.value STARTS WITH $prefix RETURN collect(r.seq)"
 _WORDS: Final = """
 CALL db.index.fulltext.awaitEventuallyConsistentIndexRefresh()
@@ -96,7 +111,10 @@ class Neo4jReads(Reads):
 
     @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
-        return {name: _brief(row) for name, *row in await self._collected(_RESOLVE, **_by_kind(names))}
+        found: dict[str, Brief] = {}
+        async for rows in self._collected(_RESOLVE, **_by_kind(names)):
+            found |= {name: _brief(row) for name, *row in rows}
+        return found
 
     async def found(self, names: Collection[str]) -> tuple[int, list[Found]]:
         """The sequence of the newest record, and what `resolve` finds of the names at that moment."""
@@ -108,12 +126,15 @@ class Neo4jReads(Reads):
 
     @override
     async def briefs(self, sequences: Sequence[int]) -> list[Brief]:
-        found = {row[0]: _brief(row) for row in await self._collected(_BRIEFS, seqs=_distinct(sequences))}
+        found: dict[int, Brief] = {}
+        async for rows in self._collected(_BRIEFS, seqs=_distinct(sequences)):
+            found |= {row[0]: _brief(row) for row in rows}
         return [found[s] for s in sequences if s in found]
 
     @override
     async def entries(self, sequences: Sequence[int]) -> list[Entry]:
-        found = {row[0]: _entry(row) for row in await self._run(_ENTRIES, seqs=_distinct(sequences))}
+        rows = await self._run(_ENTRIES, seqs=_distinct(sequences))
+        found = {row[0]: _entry(row) async for row in each(rows)}
         return [found[s] for s in sequences if s in found]
 
     async def hashes(self, after: int, limit: int) -> list[bytes]:
@@ -127,11 +148,17 @@ class Neo4jReads(Reads):
 
     @override
     async def find_by_keys(self, keys: Collection[str]) -> dict[str, list[int]]:
-        return {key: sorted(held) for key, held in await self._collected(_HOLDERS, keys=list(dict.fromkeys(keys)))}
+        found: dict[str, list[int]] = {}
+        async for rows in self._collected(_HOLDERS, keys=list(dict.fromkeys(keys))):
+            found |= {key: sorted(held) for key, held in rows}
+        return found
 
     @override
     async def any_by_keys(self, keys: Collection[str]) -> dict[str, int]:
-        return dict(await self._collected(_ANY_HOLDER, keys=list(dict.fromkeys(keys))))
+        found: dict[str, int] = {}
+        async for rows in self._collected(_ANY_HOLDER, keys=list(dict.fromkeys(keys))):
+            found |= dict(rows)
+        return found
 
     @override
     async def links(self, sequences: Collection[int], roles: Collection[Role], *, inward: bool) -> list[Link]:
@@ -139,19 +166,21 @@ class Neo4jReads(Reads):
         if not types:
             return []
         arrow = f"<-[e:{types}]-" if inward else f"-[e:{types}]->"
-        query = (
-            f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}){arrow}(:Record) "
-            "RETURN collect([startNode(e).seq, type(e), endNode(e).seq, coalesce(e.detail, '')])"
+        query = f"UNWIND $seqs AS s MATCH (r:Record {{seq: s}}){arrow}(:Record) " + _collect(
+            "startNode(e).seq, type(e), endNode(e).seq, coalesce(e.detail, '')"
         )
-        found = await self._collected(query, seqs=_distinct(sequences))
-        found.sort(key=lambda row: row[:3])
-        return [Link(source, Role(role), target, detail) for source, role, target, detail in found]
+        runs = [
+            sorted((Link(s, Role(role), t, detail) for s, role, t, detail in rows), key=IN_ORDER)
+            async for rows in self._collected(query, seqs=_distinct(sequences))
+        ]
+        return await merged(runs)
 
-    async def _collected(self, query: str, **parameters: Any) -> list[Any]:
-        """The one list that `query` returns; nothing is asked where there is nothing to ask for."""
-        if not any(parameters.values()):
-            return []
-        return list((await self._run(query, **parameters))[0][0])
+    async def _collected(self, query: str, **parameters: Any) -> AsyncIterator[list[Any]]:
+        """The rows of a statement that collects them, in lists; nothing is asked where there is nothing to ask for."""
+        if any(parameters.values()):
+            for [rows] in await self._run(query, **parameters):
+                await pause()
+                yield rows
 
 
 async def last_sequence(run: Run) -> int:

@@ -7,9 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from heapq import merge
-from itertools import chain, combinations
-from operator import attrgetter
+from itertools import combinations
 from typing import Final, TypeVar
 
 import numpy as np
@@ -21,6 +19,7 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import DisclosureFact, Sequences, Tail
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link, Reads
+from descentd.graph.store.link_order import IN_ORDER, merged
 from descentd.graph.store.tail import (
     MADE_WITH,
     RETRACTABLE,
@@ -31,14 +30,13 @@ from descentd.graph.store.tail import (
     speaking,
     suspects,
 )
-from descentd.graph.turns import each, pause
+from descentd.graph.turns import pause
 
 _ENTRY: Final = "SELECT seq, tx, kind, content, recorded_at, recorded_by FROM record JOIN body USING (seq)"
 _SHORT: Final = 1000
 _AT_ONCE: Final = 100
 """How many records or keys are looked up by one query: a millisecond or two."""
 _DESCRIBES: Final = ROLE_NUMBER[Role.DESCRIBES]
-_IN_ORDER: Final = attrgetter("source", "role", "target")
 Asked = TypeVar("Asked")
 
 
@@ -154,9 +152,8 @@ class SQLiteReads(Reads):
         async for part in _parts(set(sequences)):
             with translated():
                 rows = self.connection.execute(query, (json.dumps(part), numbers))
-                runs.append(sorted((Link(s, ROLES[r], d, detail) for s, r, d, detail in rows), key=_IN_ORDER))
-        # To sort many at once would keep all others waiting.
-        return [link async for link in each(merge(*runs, key=_IN_ORDER))] if len(runs) > 1 else [*chain(*runs)]
+                runs.append(sorted((Link(s, ROLES[r], d, detail) for s, r, d, detail in rows), key=IN_ORDER))
+        return await merged(runs)
 
     async def find_by_prefix(self, prefix: str) -> Sequences:
         """All records with a key that begins with `prefix`, ascending."""
