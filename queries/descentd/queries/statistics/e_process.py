@@ -60,13 +60,13 @@ def lasting(badness: Floats, errors: Floats, tolerance: float, series: int) -> L
 def established(badness: Floats, errors: Floats, tolerance: float, series: int) -> Iterator[tuple[Lasting, int | None]]:
     """Each change for the worse that was established along a line, and the place of the version that repaired it.
 
-    badness, errors: (n,) along the line, root first, every error known and positive. series: how many are asked along
-    it, so that all together raise a false alarm in 5 % of lines at most. It is repaired by the first version w with
-    (b_w − b̄_before − max(rise/2, tolerance))/√(s_w² + s_before²) < −1.645, from which the line starts anew.
+    badness, errors: (n,) along the line, n ≥ 1, root first, every error known and positive. series: how many are asked
+    along it, so that all together raise a false alarm in 5 % of lines at most. It is repaired by the first version w
+    with (b_w − b̄_before − max(rise/2, tolerance))/√(s_w² + s_before²) < −1.645, from which the line starts anew.
     """
-    unit = float(np.median(errors)) if errors.size else 1.0
+    unit = float(np.median(errors))
     kept = np.flatnonzero(errors <= WIDEST * unit)
-    level = float(np.median(badness)) if errors.size else 0.0
+    level = float(np.median(badness))
     with np.errstate(over="ignore"):
         values = np.clip((badness[kept] - level) / unit, -FARTHEST, FARTHEST)
         spreads = np.maximum(errors[kept] / unit, 1 / WIDEST)
@@ -109,7 +109,7 @@ class _Line:
         self.size = len(badness)
         self._errors = errors
         weights = errors**-2.0
-        self._level = float(np.average(badness, weights=weights)) if self.size else 0.0
+        self._level = float(np.average(badness, weights=weights))
         centred = badness - self._level  # sums of small numbers keep their digits
         self._weights = np.concatenate(([0.0], np.cumsum(weights)))
         self._sums = np.concatenate(([0.0], np.cumsum(weights * centred)))
@@ -174,8 +174,6 @@ class _Line:
         E is no larger than its largest L_k, so that some z_k has to be as large as `_least_z`; and √V is at least √2
         times the smallest error.
         """
-        if self.size < 2:
-            return np.zeros(0, np.intp)
         far = float(_least_z(np.array(bar))) * math.sqrt(2) * float(self._errors.min()) * (1 - 1e-9)
         near = np.zeros(self.size, np.bool_)
         before = self._sums[1:] / self._weights[1:]  # (size,): the mean of the points up to each
@@ -196,8 +194,6 @@ class _Line:
         z_k has to be as large as `_least_z` of that, and V is at least that of the smallest error since.
         """
         before = np.arange(1, self.size)
-        if not before.size:
-            return np.zeros(0)
         harmonic = float((1.0 / (before + 1)).sum())
         needed = _least_z(np.asarray((bar - 0.5) * before / harmonic, np.float64))
         spread = np.hypot(self._spreads[before] / self._weights[before], float(self._errors.min()))
