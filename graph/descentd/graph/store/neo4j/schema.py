@@ -74,6 +74,7 @@ HEAD: Final = "MATCH (l:_Log) RETURN l.seq, l.recordedAt, l.frontier"
 # hold has statements of its own: to plan all in one took the better part of a second, again whenever statistics change.
 # It is planned once: its plan needs no statistics, as the hints say which indexes it goes by, and a database that was
 # being filled planned it anew for nearly every batch, for more than half of the batch's time.
+# Keys and edges come with their record, which so is not looked for again: that took a quarter of the batch's time.
 # It adds nothing, and returns no row, where the log does not end as the batch takes for granted; `locked` as in LOCK.
 INSERT: Final = """replan=skip
 MATCH (l:_Log) SET l.locked = true
@@ -83,20 +84,24 @@ WITH l
 CALL () {
   UNWIND $records AS row
   CREATE (r:Record:$(row[0])) SET r = row[1]
+  RETURN collect([r, row[2], row[3]]) AS added
 }
-CALL () {
-  UNWIND $keys AS row
-  MATCH (r:Record {seq: row[0]}) USING INDEX r:Record(seq)
-  MERGE (k:_Key {value: row[1]}) ON CREATE SET k.first = row[0]
+CALL (added) {
+  UNWIND added AS one
+  WITH one[0] AS r, one[1] AS keys
+  UNWIND keys AS row
+  MERGE (k:_Key {value: row[0]}) ON CREATE SET k.first = r.seq
   CREATE (r)-[:_HOLDS]->(k)
-  WITH row, r, k WHERE row[2] AND k.first < row[0]
+  WITH row, r, k WHERE row[1] AND k.first < r.seq
   MATCH (first:Record {seq: k.first}) USING INDEX first:Record(seq)
   SET r:_Twin, first:_Twinned
   CREATE (r)-[:SAME_DATA]->(first)
 }
-CALL () {
-  UNWIND $edges AS row
-  MATCH (a:Record {seq: row[0]}), (b:Record {seq: row[1]}) USING INDEX a:Record(seq) USING INDEX b:Record(seq)
+CALL (added) {
+  UNWIND added AS one
+  WITH one[0] AS a, one[2] AS edges
+  UNWIND edges AS row
+  MATCH (b:Record {seq: row[1]}) USING INDEX b:Record(seq)
   CREATE (a)-[e:$(row[2])]->(b) SET e = row[3]
   WITH a, b, row WHERE row[4] IS NOT NULL AND (a:_Twin OR b:_Twin)
   OPTIONAL MATCH (a)-[:SAME_DATA]->(x)
@@ -170,11 +175,11 @@ async def insertion(
     end: Head | None,
 ) -> dict[str, Any]:
     """What INSERT takes to put some items into the graph and move the end of the log from `end` to `head`."""
-    keys = [(item.entry.sequence, key) for item in batch for key in item.entry.record.keys]
     return {
-        "records": await _records(run, batch, names),
-        "keys": [[sequence, key, key.startswith("digest:")] for sequence, key in keys],
-        "edges": [row for item in batch for row in _edges(item)],
+        "records": [
+            [*row, [[key, key.startswith("digest:")] for key in item.entry.record.keys], list(_edges(item))]
+            for item, row in zip(batch, await _records(run, batch, names), strict=True)
+        ],
         "unexplained": unexplained,
         "after": None if end is None else end.sequence,
         "known": None if end is None else end.frontier.dump(),
