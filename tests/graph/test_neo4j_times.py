@@ -18,7 +18,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import instant, rfc3339
 from descentd.graph.model.records import Record
 from descentd.graph.store.neo4j.store import Neo4jStore
-from descentd.graph.store.neo4j.times import NAMED, SECOND, comparable, moment_of, shown, zoned
+from descentd.graph.store.neo4j.times import NAMED, SECOND, comparable, counted, moment_of, shown, time_of, zoned
 from descentd.graph.store.operational import Arrival
 from descentd.graph.verify import verify
 from tests.graph.beside import fill
@@ -48,6 +48,15 @@ def test_every_field_of_a_time_is_named() -> None:
 @given(st.integers(0, LAST))
 def test_microseconds_are_the_same_afterwards(moment: int) -> None:
     assert moment_of(DateTime.from_native(zoned(moment))) == moment
+
+
+async def test_a_time_is_the_same_whether_it_is_counted_or_handed_over(neo4j_empty: Neo4jServer) -> None:
+    moments = [instant("1969-07-20T20:17:40.000001Z"), -1, 0, 1, SECOND - 1, clock.now(), LAST, LAST + 1, 2**62]
+    rows = [[counted(moment), zoned(moment)] for moment in moments]
+    with neo4j_empty.driver() as driver:
+        found, _, _ = driver.execute_query(f"UNWIND $rows AS row RETURN {time_of('row[0]')}, row[1]", rows=rows)
+    assert [moment_of(made) for made, _ in found] == [min(moment, LAST) for moment in moments]
+    assert [comparable(made) for made, _ in found] == [comparable(given) for _, given in found]
 
 
 @given(st.datetimes(), st.text("0123456789", max_size=9))

@@ -195,10 +195,11 @@ def check_manifest(
 
     turned: the metrics of the catalogue that it turns round, by place: what every result of them means is for an admin.
     """
+    given = {name for name, value in manifest.__dict__.items() if value}
     refusals = [
         refusal
         for section, wanted in SECTIONS.items()
-        if _given(manifest, section)
+        if _ATTRIBUTES[section] in given
         and (refusal := _refusal(f"Registering {section}", wanted, held, field=section)) is not None
     ]
     refusals += [
@@ -211,10 +212,6 @@ def check_manifest(
 
 
 _ATTRIBUTES: Final = {field.alias or name: name for name, field in ManifestInput.model_fields.items()}
-
-
-def _given(manifest: ManifestInput, section: str) -> bool:
-    return bool(getattr(manifest, _ATTRIBUTES[section]))
 
 
 def _refusal(what: str, wanted: Roles, held: Collection[AccessRole], field: str | None = None) -> Forbidden | None:

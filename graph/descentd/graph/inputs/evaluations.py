@@ -1,10 +1,11 @@
 """Inputs of metric definitions, evaluations, vulnerabilities and notes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from descentd.graph.inputs import plain
 from descentd.graph.inputs.base import (
@@ -100,9 +101,10 @@ class MetricDefinitionInput(Input):
     description: Description = None
     """A description of what it measures."""
 
-    def content(self) -> Content:
+    @override
+    def content(self, but: Collection[str] = ()) -> Content:
         """The definition without `isRate: false` and `tolerance: 0`, which are the defaults."""
-        return {k: v for k, v in super().content().items() if not (k in ("isRate", "tolerance") and not v)}
+        return {k: v for k, v in super().content(but).items() if not (k in ("isRate", "tolerance") and not v)}
 
 
 class SuiteInput(Input):

@@ -1,9 +1,11 @@
 """Inputs of model versions, of what they were built from, of later disclosures, and of safety profiles."""
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from descentd.graph.inputs.base import (
     Count,
@@ -239,9 +241,10 @@ class DisclosureInput(Input):
     supersedes: Id | None = None
     """The id of the disclosure of the same subject that this one replaces."""
 
-    def content(self) -> Content:
+    @override
+    def content(self, but: Collection[str] = ()) -> Content:
         """The disclosure without `complete: false`, which is the default."""
-        return {k: v for k, v in super().content().items() if k != "complete" or v}
+        return super().content(but if self.complete else {*but, "complete"})
 
 
 class ModelVersionInput(Input):

@@ -1,7 +1,7 @@
 """What is derived from the content of a record: its label, its edges, and the keys and words that find it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
@@ -59,18 +59,19 @@ def shares_of(content: Content) -> tuple[Documented, tuple[Share, ...]]:
     return Documented(content["populationDocumented"]), shares
 
 
-def edges_of(kind: Kind, content: Content) -> Iterator[Edge]:
+def edges_of(kind: Kind, content: Content) -> Sequence[Edge]:
     """The edges from a record, one for each pair of role and target, in that order."""
     return _merged(_act_edges(kind, content) if kind in ACTS else _EDGES.get(kind, _no_edges)(content))
 
 
-def _merged(edges: Iterable[Edge]) -> Iterator[Edge]:
+def _merged(edges: Iterable[Edge]) -> Sequence[Edge]:
     ordered = sorted(edges)
-    if len(ordered) == len({edge[:2] for edge in ordered}):
-        yield from ordered
-        return
-    for (role, target), group in groupby(ordered, key=lambda edge: (edge.role, edge.target)):
-        yield Edge(role, target, ",".join(dict.fromkeys(edge.detail for edge in group if edge.detail)))
+    if len(ordered) < 2 or len(ordered) == len({edge[:2] for edge in ordered}):
+        return ordered
+    return [
+        Edge(role, target, ",".join(dict.fromkeys(edge.detail for edge in group if edge.detail)))
+        for (role, target), group in groupby(ordered, key=lambda edge: (edge.role, edge.target))
+    ]
 
 
 def _no_edges(_content: Content) -> Iterator[Edge]:

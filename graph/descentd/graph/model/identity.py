@@ -33,6 +33,7 @@ bytes takes a tenth of the time of the patterns."""
 _ASTRAL: Final = re.compile(rb"[\xf0-\xf4]")
 """In UTF-8 the first byte of a character beyond U+FFFF; keys with one sort differently."""
 _LONG: Final = re.compile(rb"[\[:,]-?[0-9]{16}")
+_TAGS: Final = {kind: b"descent.record.v1:%s\n" % kind.encode() for kind in Kind}
 Content = dict[str, Any]
 
 
@@ -96,7 +97,7 @@ def number(written: str) -> int | float:
 
 def content_id(kind: Kind, body: bytes) -> str:
     """The id of a record of `kind` whose canonical content is `body`."""
-    return "sha256:" + hashlib.sha256(b"descent.record.v1:%s\n" % kind.encode() + body).hexdigest()
+    return "sha256:" + hashlib.sha256(_TAGS[kind] + body).hexdigest()
 
 
 def check_depth(value: object, deepest: int = DEEPEST) -> None:

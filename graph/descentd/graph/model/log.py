@@ -27,8 +27,10 @@ class Entry:
     @property
     def text(self) -> str:
         """Everything that the entry says, a line each; the record's content comes in by its id."""
-        parts = (self.sequence, self.transaction, self.recorded_at, self.record.id, self.recorded_by)
-        return "\n".join(("descent.entry.v1", *map(str, parts)))
+        return (
+            f"descent.entry.v1\n{self.sequence}\n{self.transaction}\n{self.recorded_at}\n{self.record.id}\n"
+            f"{self.recorded_by}"
+        )
 
     @property
     def hash(self) -> bytes:

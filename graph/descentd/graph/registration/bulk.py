@@ -5,7 +5,6 @@ are registered as one where nothing but the transaction could tell the differenc
 """
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -24,6 +23,7 @@ from descentd.graph.store.committer import Committer
 _MOST: Final = 1000
 """Records of manifests that are registered as one."""
 _SECTIONS: Final = ("datasets", "models", "evaluations", "notes")
+_KNOWN: Final = frozenset(_SECTIONS)
 _OTHERS: Final = tuple(name for name in ManifestInput.model_fields if name not in _SECTIONS)
 
 
@@ -107,16 +107,16 @@ def _groups(manifests: Sequence[ManifestInput]) -> Iterator[Group]:
 
 def _joinable(manifest: ManifestInput, named: Sequence[str]) -> bool:
     """Whether a manifest means the same among others: it leaves no version open, and supersedes nothing."""
-    if any(getattr(manifest, name) for name in _OTHERS) or any(
-        model.version is None for model in manifest.models or ()
-    ):
+    if not manifest.model_fields_set <= _KNOWN and any(getattr(manifest, name) for name in _OTHERS):
+        return False
+    if manifest.models and any(model.version is None for model in manifest.models):
         return False
     return all("@" in name or name.startswith("sha256:") for name in named)
 
 
 def _described(manifest: ManifestInput) -> set[str]:
     """The versions that get a profile by the way."""
-    return {name_of(model, i) for i, model in enumerate(manifest.models or ()) if model.safety_profile}
+    return {name_of(model, i) for i, model in enumerate(manifest.models or ()) if model.safety_profile is not None}
 
 
 def _may_be_of(evaluations: Sequence[EvaluationInput], described: set[str]) -> bool:
@@ -152,19 +152,21 @@ async def _joined(committer: Committer, manifests: Sequence[ManifestInput], pers
         return [error] * len(manifests)
     except DescentError:
         return await _one_by_one(committer, manifests, person)  # one of them is at fault, and is found by itself
-    owners = {name: [manifest for manifest, part in enumerate(parts) for _ in part] for name, parts in sections.items()}
+    owners: dict[str, int] = {}
+    for name, parts in sections.items():
+        of = [manifest for manifest, part in enumerate(parts) for _ in part]
+        owners.update((f"{name}[{i}", manifest) for i, manifest in enumerate(of))
     return _counts(written, owners, len(manifests))
 
 
-def _counts(written: Plan, owners: Mapping[str, Sequence[int]], number: int) -> list[Outcome]:
-    """Counts by manifest; `owners` says which of the joined manifests each element of a section is from."""
+def _counts(written: Plan, owners: Mapping[str, int], number: int) -> list[Outcome]:
+    """Counts by manifest; `owners` says from which of the joined manifests `models[0` and so on are."""
     created, existing = [0] * number, [0] * number
-    mentioned: defaultdict[str, set[int]] = defaultdict(set)
+    mentioned: dict[str, list[int]] = {}
     for field_, record in written.mentions:
-        section, _, rest = field_.partition("[")
-        mentioned[record.id].add(owners[section][int(rest[: rest.index("]")])])
+        mentioned.setdefault(record.id, []).append(owners[field_.partition("]")[0]])
     for id, among in mentioned.items():
         first = min(among) if id in written.created else None
-        for manifest in among:
+        for manifest in among if len(among) == 1 else set(among):
             (created if manifest == first else existing)[manifest] += 1
     return [Counts(*pair) for pair in zip(created, existing, strict=True)]

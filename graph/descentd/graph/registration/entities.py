@@ -18,6 +18,13 @@ from descentd.graph.store.base import Reads
 from descentd.graph.turns import each
 
 _PARTS: Final[Mapping[str, Kind]] = {"code": Kind.CODE, "config": Kind.CONFIG, "environment": Kind.ENVIRONMENT}
+_RESOLVED: Final = frozenset(
+    {
+        *("partitions", "derived_from", "generated_by", "parents", "trained_on"),
+        *("population", "population_documented", "safety_profile"),
+    }
+)
+"""The fields of inputs that hold refs, in whose place come ids, and those that are statements of their own."""
 
 
 class Entities:
@@ -46,16 +53,14 @@ class Entities:
         partitions = [entities.get(f"{item.name}#{partition.name}") for partition in dataset.partitions or ()]
         if None in partitions:
             raise Skipped(item.name)
-        content = dataset.content()
+        content = dataset.content(_RESOLVED)
         content["partitions"] = [partition.id for partition in partitions if partition]
         content |= self._origins(dataset, item.field)
         self._check_resolved(item)
         return Record.of(Kind.DATASET, content)
 
     def _partition(self, item: Item, partition: PartitionInput) -> Record:
-        content = partition.content() | {"dataset": item.name.rpartition("#")[0]}
-        content.pop("population", None)
-        content.pop("populationDocumented", None)
+        content = partition.content(_RESOLVED) | {"dataset": item.name.rpartition("#")[0]}
         own = self._origins(partition, item.field)
         # What holds for a dataset holds for each of its partitions.
         whole = self._origins(item.dataset, item.field.partition(".")[0]) if item.dataset else {}
@@ -109,8 +114,7 @@ class Entities:
             raise Skipped(item.name)
 
     async def _version(self, item: Item, model: ModelVersionInput) -> Record:
-        content = model.content()
-        content.pop("safetyProfile", None)
+        content = model.content(_RESOLVED)
         content["parents"] = self._derivations(model.parents, f"{item.field}.parents", VERSION)
         content["trainedOn"] = as_set(self._training(item, model))
         self._check_resolved(item)

@@ -23,6 +23,8 @@ MOST: Final = 400
 """Properties of what is deeper than the first level, the first by name."""
 _NAME: Final = 300
 _DEEPEST: Final = 8
+_NESTED: Final = (dict, list)
+_NUMBERS: Final = (int, float)
 _EXACT: Final = 2**53 - 1
 
 Property = Any
@@ -33,13 +35,14 @@ def readable(record: Record) -> dict[str, Property]:
     """The properties that people filter by; what an edge of the record says is left to the edge."""
     references = {edge.target for edge in record.edges}
     content = record.content
-    found = {
-        name: shown(name, value) if isinstance(value, str) else value
-        for name, value in content.items()
-        if name not in KEPT
-        and (isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= LONGEST))
-        and value not in references
-    }
+    found = {}
+    for name, value in content.items():
+        if name in KEPT or value is None or isinstance(value, _NESTED):
+            continue
+        if not isinstance(value, str):
+            found[name] = value
+        elif len(value) <= LONGEST and value not in references:
+            found[name] = shown(name, value)
     deeper = dict(_deeper(record.kind, content, references))
     return found | {name: deeper[name] for name in sorted(deeper)[:MOST]}
 
@@ -52,9 +55,9 @@ def _deeper(kind: Kind, content: Content, references: set[str]) -> Iterator[tupl
     for name, value in content.items():
         if name in KEPT:
             continue
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             yield from _flat(name, value, 1)
-        elif isinstance(value, Sequence) and not isinstance(value, str):
+        elif isinstance(value, list):
             listed = _list([_named(one) for one in value if not isinstance(one, str) or one not in references])
             if listed is not None and name not in ("metrics", "population"):
                 yield name, listed
@@ -87,22 +90,21 @@ def _flat(path: str, value: Mapping[str, Any], depth: int) -> Iterator[tuple[str
     """What is in an object, each at its path."""
     for name, inner in value.items():
         at = f"{path}.{name}"
-        if isinstance(inner, Mapping):
+        if isinstance(inner, dict):
             if depth < _DEEPEST:
                 yield from _flat(at, inner, depth + 1)
         elif _is_name(at):
-            listed = isinstance(inner, Sequence) and not isinstance(inner, str)
-            found = _list([_named(one) for one in inner]) if listed else _scalar(inner)
+            found = _list([_named(one) for one in inner]) if isinstance(inner, list) else _scalar(inner)
             if found is not None:
                 yield at, found
 
 
 def _scalar(value: Any) -> Property | None:
     """A value that a property can hold, None for any other; 1.0 and 1 are one, as they are in JSON."""
-    if isinstance(value, bool) or (isinstance(value, str) and len(value) <= LONGEST):
-        return value
-    if not isinstance(value, int | float):
-        return None
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST else None
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
+        return value if isinstance(value, bool) else None
     # What is larger is written in fewer digits than it has, so that only as a float it is the same read back.
     return int(value) if abs(value) <= _EXACT and value == int(value) else float(value)
 
@@ -118,6 +120,8 @@ def _list(values: Sequence[Any]) -> Property | None:
 
 def _named(value: Any) -> Any:
     """An element of a list as one text, where it is a small object that has one: a package, a group, a file."""
+    if not isinstance(value, dict):
+        return value
     match value:
         case {"attribute": str()}:
             return _value(value)

@@ -28,7 +28,7 @@ from descentd.graph.store.neo4j import disclosures, populations
 from descentd.graph.store.neo4j.connection import Run
 from descentd.graph.store.neo4j.properties import readable
 from descentd.graph.store.neo4j.property_names import PropertyNames
-from descentd.graph.store.neo4j.times import zoned
+from descentd.graph.store.neo4j.times import counted, time_of, zoned
 from descentd.graph.store.tail import RETRACTABLE
 
 FORMAT: Final = 9
@@ -83,8 +83,8 @@ SET l.seq = $seq, l.recordedAt = $recorded_at, l.frontier = $frontier
 WITH l
 CALL () {
   UNWIND $records AS row
-  CREATE (r:Record:$(row[0])) SET r = row[1]
-  RETURN collect([r, row[2], row[3]]) AS added
+  CREATE (r:Record:$(row[0])) SET r = row[1], r.recordedAt = TIME
+  RETURN collect([r, row[3], row[4]]) AS added
 }
 CALL (added) {
   UNWIND added AS one
@@ -117,7 +117,7 @@ CALL () {
   CREATE (v)-[:_LACKS {since: row}]->(u)
 }
 RETURN l.seq
-"""
+""".replace("TIME", time_of("row[2]"))
 _MIRRORS: Final = """
 UNWIND $rows AS row
 MATCH (a:Record {seq: row[0]}), (b:Record {seq: row[1]}) WHERE a:_Twin OR b:_Twin
@@ -127,7 +127,11 @@ WITH row, coalesce(x, a) AS x, coalesce(y, b) AS y
 CREATE (x)-[f:$(row[4])]->(y)
 SET f = row[3], f.source = row[0], f.target = row[1], f.role = row[2], f.since = row[0]
 """
-_SHOW: Final = "UNWIND $rows AS row MATCH (r:Record {seq: row[0]}) SET r += row[1]"
+_SHOW: Final = f"""
+UNWIND $rows AS row
+MATCH (r:Record {{seq: row[1].seq}})
+SET r += row[1], r.recordedAt = {time_of("row[2]")}
+"""
 _WHOLES: Final = """
 UNWIND $rows AS row
 MATCH (d:Record {seq: row})
@@ -218,13 +222,13 @@ async def mirror(run: Run, batch: Sequence[Appended]) -> None:
 
 async def show(run: Run, batch: Sequence[Appended], names: PropertyNames) -> None:
     """Set the properties of records that are in the graph, as `insert` does for those that are new."""
-    await run(_SHOW, rows=[[row["seq"], row] for _, row in await _records(run, batch, names)])
+    await run(_SHOW, rows=await _records(run, batch, names))
 
 
 async def _records(run: Run, batch: Sequence[Appended], names: PropertyNames) -> list[list[Any]]:
-    """The label and the properties of each record."""
+    """The label of each record, its properties without `recordedAt`, and that as `counted` has it."""
     rows = [_record(item) for item in batch]
-    await names.bound(run, [properties for _, properties in rows])
+    await names.bound(run, [row[1] for row in rows])
     return rows
 
 
@@ -237,13 +241,12 @@ def _record(item: Appended) -> list[Any]:
         "kind": record.kind.value,
         "id": record.id,
         "label": record.label,
-        "recordedAt": zoned(entry.recorded_at),
         "recordedBy": entry.recorded_by,
         "hash": entry.hash.hex(),
         "body": record.body.decode(),
         "words": record.words or None,
     }
-    return [LABELS[record.kind], readable(record) | kept]
+    return [LABELS[record.kind], readable(record) | kept, counted(entry.recorded_at)]
 
 
 def _is_whole(item: Appended) -> bool:

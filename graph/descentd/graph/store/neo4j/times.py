@@ -18,12 +18,24 @@ SECOND: Final = 1_000_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
+_LAST_MOMENT: Final = (_LAST - _EPOCH) // timedelta(microseconds=1)
 _WRITTEN: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?Z")
 
 
 def microseconds(expression: str) -> str:
     """Cypher for the microseconds since 1970 UTC of a time."""
     return f"{expression}.epochSeconds * 1000000 + {expression}.microsecond"
+
+
+def time_of(expression: str) -> str:
+    """Cypher for the time that `counted` gives as numbers: it takes the driver a tenth of what a time takes."""
+    return f"datetime({{epochSeconds: {expression}[0], nanosecond: {expression}[1]}})"
+
+
+def counted(moment: int) -> list[int]:
+    """The seconds since 1970 UTC, and nanoseconds, of microseconds; what is past the year 9999 is its end."""
+    seconds, microseconds = divmod(min(moment, _LAST_MOMENT), SECOND)
+    return [seconds, microseconds * 1000]
 
 
 def zoned(moment: int) -> datetime:
