@@ -74,6 +74,7 @@ def test_eroded_versions_are_ranked_by_their_rate_with_those_of_one_derivation_t
             stored, held, _ = ranking.holding()
         if how:  # also where some were assessed again while the others were being stored
             ranking.settle(stored.joined(held.values()), held)
+            assert ranking.holding()[1].keys() == ({one.version for one in batch} if how == "late" else set())
         assert (ranking.upto, ranking.pending) == (upto, set())
         found = ranking.ranked
         expected = in_order(latest)

@@ -15,7 +15,7 @@ from descentd.queries.erosion.version_assessment import VersionAssessment
 
 Rank = tuple[int, ...]
 
-_NEVER: Final = 1 << 61
+_NEVER: Final = (1 << 62) - 1
 """Ranks what has no p behind whatever has one."""
 
 
@@ -116,4 +116,4 @@ def _rank(stored: StoredAssessments, held: Mapping[int, VersionAssessment]) -> l
 
 def _order(p: float | None) -> int:
     """A number from 0 to 1 as an integer in the same order: the bits of a positive float."""
-    return _NEVER * 2 - 1 if p is None else int.from_bytes(struct.pack(">d", p))
+    return _NEVER if p is None else int.from_bytes(struct.pack(">d", p))
