@@ -155,3 +155,18 @@ def test_only_safety_results_make_the_start_of_a_search_measured() -> None:
         assert found.since_measured == measured
     empty = assess(1, chain(2), [Series(A, {1: Result(0.1)}, frozenset([0]))])
     assert [(one.series, one.contaminated, one.retracted) for one in empty.left_out] == [(A, (0,), ())]
+
+
+def test_every_version_is_named_that_an_answer_is_about() -> None:
+    """What lasts since 5 was last measured on 8; a start that was not measured is named in the summary."""
+    values = dict.fromkeys(range(5), 0.1) | dict.fromkeys(range(5, 9), 0.4)
+    found = assess(9, chain(10), [series(values)])
+    assert [set(one.versions()) for one in found.findings] == [{4, 5, 8, 9}]
+    assert set(found.versions()) == {4, 5, 8, 9}
+    assert set(assess(2, chain(3), [series({1: 0.1, 2: 0.1})], since=0).versions()) == {0}
+    assert set(assess(2, chain(3), [series({1: 0.1, 2: 0.1})]).versions()) == set()
+    drift = assess(11, chain(12), [series({version: 0.1 + version / 100 for version in range(12)})])
+    (lasting,) = (one for one in drift.findings if one.lasting is not None)
+    assert lasting.gradual
+    assert lasting.lasting is not None
+    assert lasting.lasting.start in set(lasting.versions()) - {0, 11}
