@@ -125,3 +125,8 @@ def test_readers_of_a_neo4j_learn_no_secret_and_no_access(neo4j_empty: Neo4jServ
     assert [token["person"] for token in listed] == ["Ada"]
     assert call("token", "revoke", listed[0]["id"], "--store", store).returncode == 0
     assert call(*arguments, DESCENT_FOLDER=str(elsewhere)).returncode == 0, "the key was lost"
+
+
+def test_a_folder_that_is_missing_is_named_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"DESCENT_FOLDER\) cannot be used: Expected a folder that exists\."):
+        Settings.read(folder=tmp_path / "missing")

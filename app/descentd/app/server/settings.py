@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, DirectoryPath, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from descentd.app.server.oidc_issuer import OIDCIssuer, check_distinct
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     webhook_secrets: Annotated[tuple[str, ...], Field(repr=False)] = ()
     """What senders of webhooks sign with; several while one is being changed."""
 
-    folder: Path = Path()
+    folder: DirectoryPath = Path()
     """Where a server whose registry is in Neo4j keeps what is not for all who read there: access log, key of tokens."""
 
     token_key: Annotated[str | None, Field(repr=False)] = None

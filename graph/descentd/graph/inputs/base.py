@@ -277,6 +277,7 @@ _EXPECTED: Final = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "tuple_type": "a list",
+    "path_not_directory": "a folder that exists",
     "list_type": "a list",
     "model_type": "an object",
     "model_attributes_type": "an object",
