@@ -267,34 +267,3 @@ def test_requests_in_flight_are_answered_before_the_end(server: ServerProcess) -
     assert b'"line":2,"errors":[{"message":"The server is stopping' in rest
     assert rest.endswith(b"0\r\n\r\n")
     assert server.stop() == 0
-
-
-@pytest.mark.kills_neo4j
-def test_a_neo4j_that_is_down_is_waited_for(neo4j_empty: Neo4jServer) -> None:
-    if not neo4j_empty.can_be_killed:
-        pytest.skip("this Neo4j is not ours to kill")
-    neo4j_empty.kill()
-    try:
-        with ServerProcess(with_credentials(neo4j_empty), ready=False) as server:
-            server.wait_for("store_unavailable")
-            with server.client() as client:
-                assert client.get("/livez").status_code == 200
-                unready = client.get("/readyz")
-                assert (unready.status_code, unready.headers["retry-after"]) == (503, "1")
-                assert "retry-after" not in client.get("/livez").headers
-                refused = client.post("/graphql", json={"query": ENTITY, "variables": {"ref": "model:m@1"}})
-                assert refused.status_code == 503
-                assert refused.headers["retry-after"] == "1"
-                assert refused.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-            neo4j_empty.start()
-            server.wait_until_ready()
-            server.ask(REGISTER, manifest=manifest("1"))
-            neo4j_empty.kill()
-            refused_again = server.ask(ENTITY, ref="model:m@1")
-            assert refused_again["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-            assert neo4j_empty.uri.partition("://")[2] not in str(refused_again)
-            neo4j_empty.start()
-            assert server.ask(ENTITY, ref="model:m@1")["data"]["entity"] == {"ref": "model:m@1"}
-    except BaseException:
-        neo4j_empty.restart()  # for the tests that come after
-        raise

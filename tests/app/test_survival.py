@@ -113,28 +113,58 @@ class Persistent:
 
 
 @pytest.mark.kills_neo4j
-def test_a_neo4j_that_is_killed_loses_nothing_acknowledged(neo4j_empty: Neo4jServer) -> None:
-    """Whoever writes or reads meanwhile is told UNAVAILABLE, and the same server goes on afterwards."""
+def test_a_neo4j_that_is_down_is_waited_for_and_one_that_is_killed_loses_nothing(neo4j_empty: Neo4jServer) -> None:
+    """Whoever writes or reads meanwhile is told UNAVAILABLE, and the same server goes on afterwards.
+
+    One test, since a database that has just started is slow for half a minute.
+    """
     if not neo4j_empty.can_be_killed:
         pytest.skip("this Neo4j is not ours to kill")
     store = address(neo4j_empty)
-    with ServerProcess(store) as server, ThreadPoolExecutor(4) as pool:
-        writers = Persistent(server)
+    neo4j_empty.kill()
+    try:
+        with ServerProcess(store, ready=False) as server:
+            server.wait_for("store_unavailable")
+            check_alive_but_unready(server)
+            neo4j_empty.start()
+            server.wait_until_ready()
+            check_kill_loses_nothing(server, neo4j_empty)
+    except BaseException:
+        neo4j_empty.restart()  # for the tests that come after
+        raise
+    check_verified(store)
+
+
+def check_alive_but_unready(server: ServerProcess) -> None:
+    with server.client() as client:
+        assert client.get("/livez").status_code == 200
+        unready = client.get("/readyz")
+        assert (unready.status_code, unready.headers["retry-after"]) == (503, "1")
+        assert "retry-after" not in client.get("/livez").headers
+        refused = client.post("/graphql", json={"query": ENTITY, "variables": {"ref": "model:m@1"}})
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        assert refused.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+
+
+def check_kill_loses_nothing(server: ServerProcess, neo4j: Neo4jServer) -> None:
+    writers = Persistent(server)
+    with ThreadPoolExecutor(4) as pool:
         done = [pool.submit(writers.write, f"m{i}") for i in range(4)]
         try:
             writers.wait_for(acknowledged=8)
-            neo4j_empty.kill()
+            neo4j.kill()
             try:
                 writers.wait_for(refusals=4)
                 refused = server.ask(ENTITY, ref="model:m0@0")
                 assert refused["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+                assert neo4j.uri.partition("://")[2] not in str(refused)
             finally:
-                neo4j_empty.start()
+                neo4j.start()
             writers.wait_for(acknowledged=8)
         finally:
             writers.stopped = True
         for one in done:
             one.result()
-        for ref in writers.acknowledged:
-            assert server.ask(ENTITY, ref=ref)["data"]["entity"] == {"ref": ref}
-    check_verified(store)
+    for ref in writers.acknowledged:
+        assert server.ask(ENTITY, ref=ref)["data"]["entity"] == {"ref": ref}
