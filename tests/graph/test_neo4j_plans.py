@@ -32,7 +32,7 @@ from tests.support.zoo import Zoo
 
 pytestmark = [pytest.mark.anyio, pytest.mark.forgets_plans]
 
-DIAMONDS, LONG = 60, 5_000
+DIAMONDS, LONG = 60, some_of(5_000)
 FEW = 5
 """A number of records with which conditions on where a walk ends made Neo4j seek ways to every node."""
 POPULATION = (Term("age", frozenset({"65+"})),)

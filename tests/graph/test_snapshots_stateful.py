@@ -94,9 +94,9 @@ class Machine(AsyncMachine):
     @rule(place=st.floats(0, 1, exclude_max=True), cut=st.booleans())
     def damage(self, place: float, cut: bool) -> None:
         """A byte of a header or a column becomes another, or the end of the file is gone, before a restart."""
-        if self.snapshot.exists():
+        content = bytearray(self.snapshot.read_bytes()) if self.snapshot.exists() else bytearray()
+        if content:  # an earlier cut may have left nothing
             self.run(self.store.close())
-            content = bytearray(self.snapshot.read_bytes())
             at = int(place * len(content))
             content[at] ^= 0xFF
             self.snapshot.unlink()  # which others may have mapped
