@@ -12,7 +12,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
+from descentd.app.server.metrics import Metrics
 from tests.app.command_line import call
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.server_process import ServerProcess
@@ -149,6 +151,20 @@ def check_workers_agree(server: ServerProcess) -> None:
 def workers_of(server: ServerProcess) -> list[int]:
     children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
     return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+
+def test_a_worker_that_is_killed_as_it_begins_takes_no_metrics_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves an empty file among those that all workers count in."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    counted = MmapedDict(str(tmp_path / "counter_1.db"))  # type: ignore[no-untyped-call]
+    key = mmap_key("descent_errors", "descent_errors_total", ["code"], ["CYCLE"], "Errors.")
+    counted.write_value(key, 3, 0)  # type: ignore[no-untyped-call]
+    counted.close()  # type: ignore[no-untyped-call]
+    (tmp_path / "counter_2.db").touch()
+    told = bytes(Metrics([], [], shared=True).response().body).decode()
+    assert 'descent_errors_total{code="CYCLE"} 3.0' in told
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="looks for worker processes in /proc")

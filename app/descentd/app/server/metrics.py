@@ -1,11 +1,14 @@
 """The metrics for Prometheus. Several workers write theirs to files, and the one that is asked adds them up."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from starlette.responses import Response
+from typing_extensions import override
 
 from descentd.graph.model.errors import Code
 from descentd.graph.store.operational import DeliveryState
@@ -91,5 +94,15 @@ class Metrics:
         registry = self._registry
         if self._shared:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+            _Workers(registry)  # type: ignore[no-untyped-call]
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Workers(MultiProcessCollector):
+    """What all workers counted, but for a file that is empty yet: its worker has just begun, or was killed at that."""
+
+    @override
+    def collect(self) -> Iterable[Metric]:
+        files = [str(file) for file in Path(self._path).glob("*.db") if file.stat().st_size]
+        found: Iterable[Metric] = self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
+        return found
