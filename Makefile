@@ -88,7 +88,7 @@ test: setup chromium  ## Test everything, on the embedded store and on a real Ne
 
 .PHONY: test-thorough
 test-thorough: export DESCENT_TEST_EFFORT := thorough
-test-thorough: test  ## Test with four times the examples and kills, and kill servers and writers a thousand times more
+test-thorough: test  ## Test with six times the examples and kills, and kill servers and writers a thousand times more
 	$(BIN)/python -m tests.app.kills --kills 100
 	$(BIN)/python -m tests.graph.crashes --kills 1000 --points calls
 	$(BIN)/python -m tests.graph.crashes_neo4j --kills 1000 --points

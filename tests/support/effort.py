@@ -1,11 +1,11 @@
-"""How many examples tests try: a quarter of those of `make test-thorough`, unless `DESCENT_TEST_EFFORT` is thorough."""
+"""How many examples tests try: a sixth of those of `make test-thorough`, unless `DESCENT_TEST_EFFORT` is thorough."""
 
 import os
 from typing import Final
 
 from hypothesis import HealthCheck, settings
 
-PROFILES: Final = {"ci": 4, "thorough": 1}
+PROFILES: Final = {"ci": 6, "thorough": 1}
 """Into how many parts each divides what a thorough run does, of which it does one."""
 PROFILE: Final = os.environ.get("DESCENT_TEST_EFFORT", "ci")
 

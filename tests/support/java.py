@@ -35,6 +35,7 @@ JVM_OPTIONS: Final = [
 ]
 SHORT_LIVED: Final = (
     "-Xmx1g",
+    "-Xmn400m",
     "-XX:TieredStopAtLevel=1",
     "-XX:+UseSerialGC",
     "-XX:ReservedCodeCacheSize=240m",
