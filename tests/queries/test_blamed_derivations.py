@@ -62,9 +62,10 @@ def test_a_series_of_which_no_result_counts_does_not_keep_others_from_lasting() 
     assert one(assess(3, chain(4), given), LASTING).series.metric.name == "toxicity"
 
 
-def test_what_comes_much_later_does_not_delay_what_was_established() -> None:
-    """A rise that suffices is found where it does, though all later results are far higher."""
-    badness = np.array([0.0] * 20 + [1.0] * 6 + [40.0] * 20)
+@pytest.mark.parametrize("later", [40.0, -40.0])
+def test_what_comes_much_later_does_not_delay_what_was_established(later: float) -> None:
+    """A rise that suffices is found where it does, though all later results are far higher or lower."""
+    badness = np.array([0.0] * 20 + [1.0] * 6 + [later] * 20)
     errors = np.full(len(badness), 0.1)
     first, _ = next(established(badness, errors, 0.0, 1))
     alone, _ = next(established(badness[:26], errors[:26], 0.0, 1))

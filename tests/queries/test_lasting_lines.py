@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import optimize, stats
 
 from descentd.queries.statistics.e_process import Lasting, _least_z, _Line, established
 
@@ -83,7 +83,7 @@ def test_no_point_at_which_the_evidence_suffices_is_passed_over(seed: int) -> No
     dice = np.random.default_rng(seed)
     n = int(dice.integers(2, 150))
     errors = 2 ** dice.uniform(-3, 3, n) if seed % 2 else np.full(n, 0.2)
-    start = int(n * dice.uniform(0, 1))
+    start = int(dice.integers(1, 9) if seed % 4 < 2 else dice.integers(0, n))
     badness = dice.normal(0, 0.7, n) * errors + np.maximum(0, np.arange(n) - start) * dice.choice([0, 0.02])
     badness[start:] += dice.uniform(-1, 6) * errors.mean()
     line = _Line(badness, errors)
@@ -97,6 +97,18 @@ def test_no_point_at_which_the_evidence_suffices_is_passed_over(seed: int) -> No
         assert enough <= set(line.candidates(bar).tolist())
     for last, (e, _) in by_point.items():
         assert line.evidence(last)[0] == pytest.approx(e + 1 / (last + 1))
+
+
+@pytest.mark.parametrize(("e", "suffices"), [(19.97, False), (20.03, True)])
+def test_evidence_suffices_from_twenty_on(e: float, suffices: bool) -> None:
+    """Also where it nearly does, and would if Φ were 1."""
+
+    def short_of(rise: float) -> float:
+        ((_, terms, _, _),) = evidence(np.array([0, rise]), np.ones(2))
+        return float(terms.sum()) + 0.5 - e
+
+    badness = np.array([0, optimize.brentq(short_of, 1, 10), 0])
+    assert bool(list(established(badness, np.ones(3), 0.0, 1))) == suffices
 
 
 @pytest.mark.parametrize("size", [1, 2, 40, 3000])
