@@ -86,8 +86,8 @@ def unique(given: Iterable[Any]) -> tuple[Any, ...]:
     if len(items) < 2:
         return items
     keys = [canonical(_plain(item)) for item in items]
-    places = sorted(range(len(items)), key=lambda place: (keys[place], place))
-    for one, other in pairwise(places):
+    places = sorted(range(len(items)), key=keys.__getitem__)
+    for one, other in pairwise(places) if len(set(keys)) < len(keys) else ():
         if keys[one] == keys[other] and items[one] == items[other]:
             raise InvalidInput(
                 f"This is given twice in what is a set, here and as element {one}: give it once.", f"[{other}]"

@@ -34,6 +34,7 @@ _ASTRAL: Final = re.compile(rb"[\xf0-\xf4]")
 """In UTF-8 the first byte of a character beyond U+FFFF; keys with one sort differently."""
 _LONG: Final = re.compile(rb"[\[:,]-?[0-9]{16}")
 _TAGS: Final = {kind: b"descent.record.v1:%s\n" % kind.encode() for kind in Kind}
+_NESTED: Final = (dict, list)
 Content = dict[str, Any]
 
 
@@ -42,7 +43,7 @@ def canonical(content: object) -> bytes:
 
     Raises InvalidInput for NaN, infinities, integers past 2^53 - 1 and lone surrogates.
     """
-    if isinstance(content, dict | list):
+    if isinstance(content, _NESTED):
         # orjson is far faster than rfc8785 and writes the same, but where `_needs_rfc8785` says.
         try:
             body = orjson.dumps(content, option=_OPTIONS)
@@ -102,15 +103,11 @@ def content_id(kind: Kind, body: bytes) -> str:
 
 def check_depth(value: object, deepest: int = DEEPEST) -> None:
     """Raise InvalidInput where JSON is nested deeper than `deepest`; walks level by level, never by recursion."""
-    level = [value]
-    for _ in range(deepest + 1):
-        below: list[object] = []
-        for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        if not below:
+    level: list[Any] = [value] if isinstance(value, _NESTED) else []
+    for _ in range(deepest):
+        if not level:
             return
-        level = below
-    raise InvalidInput(f"The value is nested more than {deepest} deep: flatten it.")
+        parts = [item.values() if isinstance(item, dict) else item for item in level]
+        level = [inner for part in parts for inner in part if isinstance(inner, _NESTED)]
+    if any(level):
+        raise InvalidInput(f"The value is nested more than {deepest} deep: flatten it.")

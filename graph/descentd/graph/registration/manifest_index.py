@@ -143,6 +143,9 @@ class ManifestIndex:
 
     def _known(self, item: Item) -> Iterator[str]:
         for field, ref in item.refs:
+            if ref in self.items:
+                yield ref
+                continue
             try:
                 name = self.names(ref)
             except InvalidInput as error:

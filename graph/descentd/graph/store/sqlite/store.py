@@ -108,7 +108,8 @@ class SQLiteStore(SQLiteReads, Store):
         return connect(
             f"file:{quote(str(self._path.absolute()))}",
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 10000;"
-            "PRAGMA cache_size = -16000; PRAGMA mmap_size = 67108864; PRAGMA temp_store = MEMORY;",
+            "PRAGMA cache_size = -16000; PRAGMA mmap_size = 67108864; PRAGMA temp_store = MEMORY;"
+            "PRAGMA wal_autocheckpoint = 4000;",  # one transaction of bulk registration fills the usual 1,000 pages
         )
 
     def _open_read_only(self, opened: ExitStack) -> None:
