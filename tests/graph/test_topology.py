@@ -16,7 +16,7 @@ from descentd.graph.model.kinds import INFLUENCE, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
 from tests.graph.topologies import chain_tail, questions, topology_of
 from tests.support import snapshots
-from tests.support.lineages import check_derivation, edges_of, origins_of, reached, reached_around
+from tests.support.lineages import arrows_of, check_derivation, edges_of, origins_of, reached, reached_around, twins_of
 from tests.support.proofs import check_proofs
 from tests.support.strategies import Noted, tail
 
@@ -334,3 +334,20 @@ def test_neighbours_are_what_a_step_leads_to(question: tuple[list[Noted], list[i
             expected = sorted(one for one in beside if log[one - 1].kind in kinds)
             assert found[origin].total == len(expected)
             assert list(found[origin].first) == expected[:2]
+
+
+@given(questions(), st.data())
+def test_edges_and_twins_are_those_of_the_log(
+    question: tuple[list[Noted], list[int], list[int], int], data: st.DataObject
+) -> None:
+    log, cuts, sources, upto = question
+    topology, roles = topology_of(log, cuts), data.draw(st.sets(st.sampled_from(sorted(INFLUENCE)), min_size=1))
+    targets = data.draw(st.sets(st.integers(1, len(log))))
+    expected = {
+        (source, disclosure, role, target)
+        for source, role, target, _, disclosure in arrows_of(log, upto)
+        if source in sources and role in roles and target in targets and target <= upto
+    }
+    assert topology.edges(set(sources), targets, roles, upto) == sorted(expected)
+    twins = {record: sorted(twins_of(log, record, upto) - {record}) for record in targets if record <= upto}
+    assert topology.twins(targets, upto) == {record: others for record, others in twins.items() if others}

@@ -10,25 +10,29 @@ from hypothesis import strategies as st
 
 from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.model.errors import Cycle, Invalid
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import INFLUENCE, Kind, Role
 from descentd.graph.model.records import Record
 from descentd.graph.retractions import find_retractions
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
 from descentd.queries.lineage.ancestry import parents_of
 from descentd.queries.lineage.lineage import Direction, lineage
+from descentd.queries.lineage.stated_edges import stated_edges
 from descentd.queries.registry import Registry
 from tests.queries.disclosing import NAMES, Known, Statement, Step, act, disclose, disclosure, ref, take_back, version
 from tests.support.effort import some_of
 from tests.support.histories import adding
-from tests.support.registries import opened, send
+from tests.support.registries import opened, send, without_index
 
 pytestmark = pytest.mark.anyio
 steps = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 99), st.integers(0, 99)), max_size=14)
 
 
 async def check_parents(registry: Registry, known: dict[int, dict[str, str]]) -> None:
-    """Each version has the parents that were known at each moment, with those of all its ancestors."""
+    """Each version has the parents that were known at each moment, with those of all its ancestors.
+
+    And the index knows the same edges as the store.
+    """
     briefs = await registry.store.resolve([ref(name) for name in NAMES])
     sequence = {name: briefs[ref(name)].sequence for name in NAMES if ref(name) in briefs}
     for upto, parents in known.items():
@@ -41,6 +45,12 @@ async def check_parents(registry: Registry, known: dict[int, dict[str, str]]) ->
                 expected[sequence[each]] = [sequence[parent] for parent in parents[each]]
                 waiting += [parent for parent in parents[each] if sequence[parent] not in expected]
             assert {each: list(named) for each, named in found.items()} == expected
+        everyone = [sequence[name] for name in parents]
+        edges = await stated_edges(registry, everyone, everyone, INFLUENCE, upto)
+        assert edges == await stated_edges(without_index(registry), everyone, everyone, INFLUENCE, upto)
+        assert {(edge.source, edge.target) for edge in edges} == {
+            (sequence[name], sequence[parent]) for name in parents for parent in parents[name]
+        }
 
 
 @settings(max_examples=some_of(160))

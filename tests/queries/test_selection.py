@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from descentd.graph.index.lineage_index import LineageIndex
 from descentd.graph.model.errors import InvalidInput, NotFound
-from descentd.graph.model.kinds import Kind, Role
+from descentd.graph.model.kinds import ENTITIES, INFLUENCE, Kind, Role
 from descentd.graph.model.names import rfc3339
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Record
@@ -18,10 +18,12 @@ from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
 from descentd.queries.lineage.selection.beside import beside
 from descentd.queries.lineage.selection.folding import Filter, fold, shown
+from descentd.queries.lineage.selection.links import links_among
 from descentd.queries.lineage.selection.select import Choice, Opened, Selection, Side, select
+from descentd.queries.lineage.stated_edges import stated_edges, twins_of
 from descentd.queries.registry import Registry
 from tests.support.histories import adding
-from tests.support.registries import send
+from tests.support.registries import send, without_index
 from tests.support.zoo import Zoo
 
 pytestmark = pytest.mark.anyio
@@ -272,13 +274,25 @@ async def test_neighbours_are_those_of_the_edges_that_the_store_holds(data: st.D
     first = data.draw(st.integers(0, 5))
     kinds = data.draw(st.sampled_from([VERSIONS, frozenset({Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION})]))
 
-    class WithoutIndex:
-        pass
-
-    slow = Registry(registry.store, WithoutIndex(), registry.committer)  # type: ignore[arg-type]
+    slow = without_index(registry)
     for direction in Direction:
         by_index = await beside(registry, asked, direction, upto, kinds, first)
         assert by_index == await beside(slow, asked, direction, upto, kinds, first)
+
+
+@given(st.data())
+async def test_links_edges_and_twins_are_those_that_the_store_holds(data: st.DataObject) -> None:
+    registry = await zoo_registry()
+    slow, upto = without_index(registry), await registry.sequence()
+    briefs = {one.sequence: one for one in await registry.store.briefs(range(1, upto + 1)) if one.kind in ENTITIES}
+    chosen = data.draw(st.sets(st.sampled_from(sorted(briefs)), min_size=1, max_size=25))
+    drawn = {one: briefs[one] for one in sorted(chosen)}
+    assert await links_among(registry, drawn, upto) == await links_among(slow, drawn, upto)
+    upto, targets = data.draw(st.integers(1, upto)), data.draw(st.sets(st.sampled_from(sorted(briefs)), max_size=25))
+    edges = await stated_edges(registry, drawn, targets, INFLUENCE, upto)
+    assert edges == await stated_edges(slow, drawn, targets, INFLUENCE, upto)
+    known = [one for one in drawn if one <= upto]
+    assert await twins_of(registry, known, upto) == await twins_of(slow, known, upto)
 
 
 @given(st.data())

@@ -7,6 +7,9 @@ from urllib.parse import quote, urlencode
 _PLAIN: Final = "/:@!$'()*,;~"
 """Characters of refs that stay as they are in a path; `+` and `&` do not, since some programs read them otherwise."""
 
+_AS_IT_IS: Final = re.compile(rf"[\w.{re.escape(_PLAIN)}-]*", re.ASCII)
+"""Refs of which nothing has to be escaped: nearly all."""
+
 _LOCAL: Final = re.compile(r"/(?![/\\])[!-~]*")
 
 
@@ -23,7 +26,9 @@ def address(view: str, ref: str = "", **query: str | None) -> str:
 
 def _path(ref: str) -> str:
     # Browsers resolve `.` and `..` between slashes, so that the slashes of a name that has them are escaped.
-    steps = {"", ".", ".."} & set(ref.split("/"))
+    steps = not {"", ".", ".."}.isdisjoint(ref.split("/"))
+    if not steps and _AS_IT_IS.fullmatch(ref):
+        return ref
     return quote(ref, safe=_PLAIN.replace("/", "") if steps else _PLAIN)
 
 

@@ -4,8 +4,9 @@ Rows by source are only ever appended to, since the log brings sources in ascend
 built at once, and what came since: few enough to be scanned by a wide step and looked up by a narrow one.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final, Protocol
 
 import numpy as np
@@ -106,6 +107,26 @@ class Edges:
     def below(self, records: Integers) -> tuple[Integers, NDArray[np.intp]]:
         """What came of some records, in the same form; some perhaps later than the question's."""
         return _beside(self.by_target, records, records[records <= self.base_size], self.late, self.disclosed.by_target)
+
+    def between(
+        self, sources: Integers, targets: Integers, roles: Collection[int]
+    ) -> Iterable[tuple[int, int, int, int]]:
+        """(source, disclosure, role, target) of each edge from `sources` to `targets` with these role numbers.
+
+        The disclosure is 0 where the source states the edge itself.
+        """
+        rows, wanted = self.by_source, np.zeros(ROLE + 1, np.bool_)
+        wanted[list(roles)] = True
+        positions = rows.positions(sources)
+        hits = wanted[rows.tags[positions] & ROLE] & np.isin(rows.others[positions], targets)
+        starts = np.repeat(sources, rows.starts[sources + 1] - rows.starts[sources])[hits].tolist()
+        met = positions[hits]
+        yield from zip(starts, repeat(0), (rows.tags[met] & ROLE).tolist(), rows.others[met].tolist(), strict=False)
+        ends = frozenset(targets.tolist() if self.disclosed.by_source else ())
+        for source in self.disclosed.by_source.keys() & sources.tolist():
+            for target, tag, disclosure in self.disclosed.by_source[source]:
+                if target in ends and wanted[tag & ROLE]:
+                    yield source, disclosure, tag & ROLE, target
 
     def columns(self) -> Stored:
         """What the edges are restored from: one for the same edges, however they came in."""

@@ -1,14 +1,14 @@
 """The lineage index: the influence graph in this process, up to date with a store; SupportsReach for every store."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from typing_extensions import override
 
 from descentd.graph.index.topology import Topology
-from descentd.graph.model.kinds import Kind
+from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import (
     Derivations,
     Direction,
@@ -18,6 +18,7 @@ from descentd.graph.model.reach import (
     ReachPage,
     ReachQuery,
     Sequences,
+    StatedEdge,
     Step,
     SupportsNeighbours,
     SupportsReach,
@@ -122,3 +123,15 @@ class LineageIndex(SupportsReach, SupportsNeighbours):
     ) -> Mapping[int, Neighbours]:
         await self.catch_up(upto)
         return self._topology.neighbours(records, direction, upto, kinds, first)
+
+    @override
+    async def edges(
+        self, sources: Collection[int], targets: Collection[int], roles: Collection[Role], upto: int
+    ) -> Sequence[StatedEdge]:
+        await self.catch_up(upto)
+        return await in_thread(self._topology.edges, sources, targets, roles, upto)
+
+    @override
+    async def twins(self, records: Collection[int], upto: int) -> Mapping[int, Sequence[int]]:
+        await self.catch_up(upto)
+        return self._topology.twins(records, upto)

@@ -1,6 +1,6 @@
 """The topology: the influence graph of a registry in this process, extended by the tail of the log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from descentd.graph.cache import Cache
-from descentd.graph.index.arrays import ROLE, Tags, tag_edges
+from descentd.graph.index.arrays import ROLE, TWIN, Integers, Tags, tag_edges
 from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.disclosures import DisclosedEdges, DisclosureLog, Disclosures
 from descentd.graph.index.edges import EdgeLog, Edges
@@ -20,7 +20,7 @@ from descentd.graph.index.populations import FactLog, Facts
 from descentd.graph.index.reach import Leads, Reach, find_origins, wanted
 from descentd.graph.index.sources import SourceLog, Sources
 from descentd.graph.index.twins import TwinLog, Twins
-from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, Kind
+from descentd.graph.model.kinds import INFLUENCE, KIND_NUMBER, ROLE_NUMBER, ROLES, Kind, Role
 from descentd.graph.model.reach import (
     Derivations,
     Direction,
@@ -30,6 +30,7 @@ from descentd.graph.model.reach import (
     ReachPage,
     ReachQuery,
     Sequences,
+    StatedEdge,
     Step,
     Tail,
 )
@@ -244,6 +245,21 @@ class Topology:
                 found[record] = Neighbours(end - start, (pairs[start : min(end, start + first)] & 0xFFFFFFFF).tolist())
         return found
 
+    def edges(
+        self, sources: Collection[int], targets: Collection[int], roles: Collection[Role], upto: int
+    ) -> Sequence[StatedEdge]:
+        """The edges from some records to some others; see `SupportsNeighbours.edges`."""
+        edges, numbers = self._snapshot(upto).influence, {ROLE_NUMBER[role] for role in roles}
+        found = edges.between(_known(sources, upto), _known(targets, upto), numbers)
+        return sorted(StatedEdge(source, disclosure, ROLES[role], target) for source, disclosure, role, target in found)
+
+    def twins(self, records: Collection[int], upto: int) -> Mapping[int, Sequence[int]]:
+        """Partitions with the same digest; see `SupportsNeighbours.twins`."""
+        twins = self._snapshot(upto).twins
+        having = (record for record in records if record <= upto and twins.flags[record] & TWIN)
+        found = {record: [twin for twin in twins.of(record, upto) if twin != record] for record in having}
+        return {record: others for record, others in found.items() if others}
+
     def exposure(self, query: ExposureQuery) -> ExposurePage:
         """Which versions learned from a population; see `ExposureQuery`."""
         now, upto, terms = self._snapshot(query.upto), query.upto, tuple(query.population)
@@ -265,6 +281,12 @@ class Topology:
         if not leads or not 1 <= end <= upto:
             return Derivations(0, ())
         return derivations(now.influence, now.twins, leads, end, upto, first)
+
+
+def _known(records: Collection[int], upto: int) -> Integers:
+    """Those of some records that are not later than a sequence, ascending."""
+    known = np.fromiter(records, np.int32, len(records))
+    return np.sort(known[known <= upto])
 
 
 def _weigh(found: Reach | Documentation | Exposure) -> int:

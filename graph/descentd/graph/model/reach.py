@@ -12,7 +12,7 @@ Ancestors are the mirror image: `y` is an ancestor of `x` exactly where `x` is
 reached from `y`; a dataset's partitions are its ancestors at distance 1 by INCLUDES.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -250,9 +250,28 @@ class Neighbours:
     first: Sequence[int]
 
 
+class StatedEdge(NamedTuple):
+    """`source` came from `target` by `role`: as its own record states, or, where it is not 0, a disclosure."""
+
+    source: int
+    disclosure: int
+    role: Role
+    target: int
+
+
 @runtime_checkable
 class SupportsNeighbours(Protocol):
     """Somebody who knows who is beside a record without listing all who are."""
+
+    async def edges(
+        self, sources: Collection[int], targets: Collection[int], roles: Collection[Role], upto: int
+    ) -> Sequence[StatedEdge]:
+        """The edges of influence by which some records came from some others, with these roles; in order."""
+        ...
+
+    async def twins(self, records: Collection[int], upto: int) -> Mapping[int, Sequence[int]]:
+        """By partition, the others with the same digest, ascending; only those of the records that have any."""
+        ...
 
     async def neighbours(
         self, records: Sequence[int], direction: Direction, upto: int, kinds: frozenset[Kind], first: int

@@ -14,6 +14,7 @@ from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Direction, Step
 from descentd.queries.evaluation.data_provenance import Teachers, teachers
 from descentd.queries.lineage.paths import Derivation, name_steps
+from descentd.queries.lineage.stated_edges import stated_edges
 from descentd.queries.registry import Registry
 
 Pair = tuple[int, int]
@@ -45,10 +46,8 @@ async def contamination(registry: Registry, heads: Sequence[int], data: Collecti
     learned: set[int] = set()
     for kind in (Kind.PARTITION, Kind.DATASET):
         learned.update((await registry.walk.members(heads, Direction.ANCESTORS, upto, kind)).tolist())
-    parts: defaultdict[int, list[int]] = defaultdict(list)
-    for link in await registry.store.links(sorted(data), {Role.INCLUDES}, inward=False):
-        parts[link.source].append(link.target)
-    suspects = [each for each in sorted(data) if each in learned or not learned.isdisjoint(parts.get(each, ()))]
+    parted = {edge.source for edge in await stated_edges(registry, data, learned, {Role.INCLUDES}, upto)}
+    suspects = [each for each in sorted(data) if each in learned or each in parted]
     taught = await teachers(registry, heads, data, learned, upto)
     trained = sorted(set[int]().union(*(by.trained for by in taught.values())))
     origins = [*suspects, *trained]

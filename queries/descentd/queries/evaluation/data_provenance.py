@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
-from descentd.graph.disclosures import disclosed_steps
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import Direction, Step
+from descentd.queries.lineage.stated_edges import stated_edges, twins_of
 from descentd.queries.registry import Registry
 
 Learned = Mapping[int, Mapping[int, Sequence[Step]]]
@@ -56,9 +56,11 @@ async def teachers(
     everything = {*data, *await _origins(registry, sorted(data), upto)}
     if met.isdisjoint(everything):
         return {}
-    learned = await _learned(registry, heads, upto)
     made_from = await _made_from(registry, everything, upto)
-    found = {each: _back(each, made_from, learned) for each in data}
+    sought = {*everything, *(steps[-1].sequence for ways in made_from.values() for steps in ways)}
+    learned = await _learned(registry, heads, met, sought, upto)
+    asked = [each for each in data if each in learned or each in made_from]
+    found = {each: _back(each, made_from, learned) for each in asked}
     return {each: taught for each, taught in found.items() if taught.trained}
 
 
@@ -72,39 +74,40 @@ async def _origins(registry: Registry, data: Sequence[int], upto: int) -> set[in
     return above
 
 
-async def _learned(registry: Registry, heads: Sequence[int], upto: int) -> Learned:
-    store = registry.store
+async def _learned(registry: Registry, heads: Sequence[int], met: Set[int], data: Set[int], upto: int) -> Learned:
+    """Which versions in the ancestry of `heads` trained on some of the data, or on a dataset that it is in.
+
+    met: all data in that ancestry, so that all such datasets are in it.
+    """
     ancestors = await registry.walk.members(heads, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)
+    held = await stated_edges(registry, met, data, {Role.INCLUDES}, upto)
+    wanted = {*data, *(edge.source for edge in held)}
+    trained = await stated_edges(registry, {*heads, *ancestors.tolist()}, wanted, {Role.TRAINED_ON}, upto)
     learned: defaultdict[int, dict[int, Sequence[Step]]] = defaultdict(dict)
-    versions = sorted({*heads, *ancestors.tolist()})
-    for link, disclosure in await disclosed_steps(store, versions, upto, {Role.TRAINED_ON}):
-        learned[link.target][link.source] = [
-            Step(disclosure, Role.TRAINED_ON),
-            Step(link.source, Role.ABOUT, back=True),
-        ]
-    for link in await store.links(versions, {Role.TRAINED_ON}, inward=False):
-        learned[link.target][link.source] = [Step(link.source, Role.TRAINED_ON)]
-    for link in await store.links(sorted(learned), {Role.INCLUDES}, inward=False):
-        for version, steps in learned[link.source].items():
-            learned[link.target].setdefault(version, [Step(link.source, Role.INCLUDES), *steps])
+    # What a version states itself goes before what was disclosed of it, and of that the newest.
+    for edge in sorted(trained, key=lambda edge: (not edge.disclosure, edge.disclosure)):
+        first = [Step(edge.disclosure, Role.TRAINED_ON)] if edge.disclosure else []
+        last = Step(edge.source, Role.ABOUT, back=True) if edge.disclosure else Step(edge.source, Role.TRAINED_ON)
+        learned[edge.target][edge.source] = [*first, last]
+    for edge in held:
+        for version, steps in learned.get(edge.source, {}).items():
+            learned[edge.target].setdefault(version, [Step(edge.source, Role.INCLUDES), *steps])
     return learned
 
 
 async def _made_from(registry: Registry, data: set[int], upto: int) -> Mapping[int, Sequence[Sequence[Step]]]:
-    """One step back from each data: what it was derived from, its partitions, and partitions with the same digest."""
-    store = registry.store
-    records = [(entry.sequence, entry.record) for entry in await store.entries(sorted(data))]
-    keys = {at: f"digest:{record.content['digest']}" for at, record in records if record.kind is Kind.PARTITION}
-    holders = await store.find_by_keys(set(keys.values()))
-    twins = {at: [twin for twin in holders[key] if twin <= upto] for at, key in keys.items()}
+    """One step back from each data: what it was derived from, its partitions, and partitions with the same digest.
+
+    All that it leads to is in `data`, or has a twin there.
+    """
+    twins = await twins_of(registry, data, upto)
+    everything = data.union(*twins.values())
     back: defaultdict[int, list[Sequence[Step]]] = defaultdict(list)
-    everything = sorted(data.union(*twins.values()))
-    for link in await store.links(everything, _MADE, inward=False):
-        back[link.source].append([Step(link.target, link.role, back=True)])
-    for link, disclosure in await disclosed_steps(store, everything, upto, _MADE):
-        back[link.source].append([Step(disclosure, Role.ABOUT), Step(link.target, link.role, back=True)])
+    for edge in await stated_edges(registry, everything, everything, _MADE, upto):
+        before = [Step(edge.disclosure, Role.ABOUT)] if edge.disclosure else []
+        back[edge.source].append([*before, Step(edge.target, edge.role, back=True)])
     for at, same in twins.items():
-        back[at] += [[Step(twin, Role.SAME_DATA)] for twin in same if twin != at]
+        back[at] += [[Step(twin, Role.SAME_DATA)] for twin in same]
     return back
 
 

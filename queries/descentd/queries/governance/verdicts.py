@@ -1,6 +1,6 @@
 """The verdict on a version, from reviews and flags: approved, rejected, flagged, or not reviewed yet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -10,7 +10,6 @@ import numpy as np
 from descentd.graph.inputs.acts import Decision, FlagAction
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Sequences
-from descentd.graph.retractions import retracted_ids
 from descentd.queries.governance.flags import ActiveFlag, flags_reaching, versions_reached
 from descentd.queries.governance.policies import Policy, policies_in_force
 from descentd.queries.governance.reviews import (
@@ -118,24 +117,17 @@ def _unmet(place: str, standing: Quorum) -> Reason:
 
 
 async def verdict_statuses(
-    registry: Registry, versions: Sequence[int], upto: int, moment: int | None = None
+    registry: Registry, versions: Sequence[int], retracted: Collection[int], upto: int, moment: int | None = None
 ) -> Mapping[int, VerdictStatus]:
-    """Where each of some versions stands, by a fixed number of look-ups."""
+    """Where each of some versions stands, by a fixed number of look-ups; `retracted` are those that are."""
     flagged = set((await versions_reached(registry, upto, _ALL)).tolist())
-    states = await reviews(registry, versions, upto, moment)
+    states = {version: found for version, found in (await reviews(registry, versions, upto, moment)).items() if found}
     environments = {one.environment for found in states.values() for one in found}
     in_force = await policies_in_force(registry.store, environments, upto)
-    ids = {brief.sequence: brief.id for brief in await registry.store.briefs(versions)}
-    gone = await retracted_ids(registry.store, list(ids.values()), upto)
-    found: dict[int, VerdictStatus] = {}
-    for version in versions:
-        if version in flagged:
-            found[version] = VerdictStatus.FLAGGED
-        elif ids[version] in gone:
-            found[version] = VerdictStatus.REJECTED
-        else:
-            found[version] = _decided(states[version], in_force)[0]
-    return found
+    decided = {version: _decided(found, in_force)[0] for version, found in states.items()}
+    standing = {version: decided.get(version, VerdictStatus.UNREVIEWED) for version in versions}
+    standing |= dict.fromkeys(retracted, VerdictStatus.REJECTED)
+    return standing | {version: VerdictStatus.FLAGGED for version in versions if version in flagged}
 
 
 async def in_status(

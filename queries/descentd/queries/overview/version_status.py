@@ -60,14 +60,15 @@ async def version_statuses(
     """
     versions = [brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION]
     moment = moment_of(as_of)
-    verdicts = await verdict_statuses(registry, versions, upto, moment) if versions else {}
-    gone = await retracted_ids(registry.store, [brief.id for brief in briefs], upto)
+    ids = await retracted_ids(registry.store, [brief.id for brief in briefs], upto)
+    gone = {brief.sequence for brief in briefs if brief.id in ids}
+    verdicts = await verdict_statuses(registry, versions, gone.intersection(versions), upto, moment) if versions else {}
     serving = await _serving(registry, versions, upto, moment) if versions else {}
     worse = worsened(registry) if as_of is None else {}
     return {
         brief.sequence: VersionStatus(
             verdicts.get(brief.sequence),
-            brief.id in gone,
+            brief.sequence in gone,
             serving.get(brief.sequence, ()),
             worse.get(brief.sequence),
         )

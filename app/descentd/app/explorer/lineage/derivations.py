@@ -8,7 +8,7 @@ from descentd.app.explorer.lineage.parts import Seen
 from descentd.app.explorer.lineage.text import MARKS, number, relation_words
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
-from descentd.queries.lineage.selection.select import Link
+from descentd.queries.lineage.selection.links import Link
 from descentd.queries.overview.shifts import Outcome, Shift
 
 SHOWN: Final = 100

@@ -1,6 +1,7 @@
 """A selection as a figure, nodes and lines with their places: laid out once and kept, as a picture, as an overview."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from descentd.app.explorer.layout.grids import Size
 from descentd.app.explorer.layout.layers import Way
 from descentd.app.explorer.lineage.lines import lines_of
 from descentd.app.explorer.lineage.markup import drawing
-from descentd.app.explorer.lineage.nodes import draft, finished
+from descentd.app.explorer.lineage.nodes import Draft, draft, finished, leading, style_of
 from descentd.app.explorer.lineage.parts import MARKER, Figure, Seen
 from descentd.app.explorer.rendering import environment
 from descentd.app.explorer.words import Words
@@ -46,7 +47,21 @@ class Drawings:
         )
 
 
-def figure(seen: Seen, drawings: Drawings) -> Figure:
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What is seen, laid out: nodes with their places, and all pairs of places that are joined."""
+
+    drafts: Sequence[Draft]
+    links: Sequence[tuple[int, int]]
+    drawing: Drawing
+
+    @property
+    def large(self) -> bool:
+        """Whether a page shows it on a canvas."""
+        return len(self.drafts) > LARGE
+
+
+def lay_out(seen: Seen, drawings: Drawings) -> Laid:
     """Lay out what is seen."""
     folded = seen.folded
     places = sorted({*folded.singles, *folded.folds})
@@ -55,18 +70,25 @@ def figure(seen: Seen, drawings: Drawings) -> Figure:
     links = list(folded.between)
     ways = [(numbers[parent], numbers[child]) for parent, child in links]
     alone = [numbers[one] for one in (seen.selection.middle, seen.selection.end, seen.view.at) if one in numbers]
-    drawing = drawings.draw([one.size for one in drafts], ways, seen.view.flow, alone)
-    marked = len(places) <= LARGE
-    nodes = [finished(one, box, seen, marked=marked) for one, box in zip(drafts, drawing.boxes, strict=True)]
+    return Laid(drafts, links, drawings.draw([one.size for one in drafts], ways, seen.view.flow, alone))
+
+
+def figure(seen: Seen, laid: Laid) -> Figure:
+    """All that an SVG shows of what is seen."""
+    drawing, marked = laid.drawing, not laid.large
+    nodes = [finished(one, box, seen, marked=marked) for one, box in zip(laid.drafts, drawing.boxes, strict=True)]
     frames = [frame.box for frame in drawing.frames]
-    return Figure(
-        nodes, lines_of(seen, drawing), frames, links, round(drawing.width, 1), round(drawing.height + MARKER / 2, 1)
-    )
+    return Figure(nodes, lines_of(seen, drawing), frames, laid.links, *_extent(drawing))
 
 
-def picture(seen: Seen, drawn: Figure, name: str) -> Response:
+def _extent(drawing: Drawing) -> tuple[float, float]:
+    """Width and height; markers stand out below."""
+    return round(drawing.width, 1), round(drawing.height + MARKER / 2, 1)
+
+
+def picture(seen: Seen, laid: Laid, name: str) -> Response:
     """The drawing as a file to download."""
-    words, brief = seen.asked.words, seen.selection.members[seen.selection.middle].brief
+    drawn, words, brief = figure(seen, laid), seen.asked.words, seen.selection.members[seen.selection.middle].brief
     style = f"<style>{_TEMPLATES.get_template('lineage-picture.css').render()}</style>"
     title = words("lineage.title", name=brief.ref)
     body = drawing(drawn, title, described(drawn, words), style, alone=True)
@@ -88,8 +110,8 @@ def described(drawn: Figure, words: Words) -> Markup:
     return words("lineage.description", nodes=len(drawn.nodes), lines=len(drawn.lines))
 
 
-def overview(seen: Seen, drawn: Figure) -> dict[str, Any]:
-    """A figure in numbers, styles by number.
+def overview(seen: Seen, laid: Laid) -> dict[str, Any]:
+    """What is seen in numbers, styles by number: what a canvas shows, made without what it does not.
 
     Nodes are [x, y, width, height, style, text, address, in words], lines [style, x, y, x, y, …].
     """
@@ -98,23 +120,15 @@ def overview(seen: Seen, drawn: Figure) -> dict[str, Any]:
     def number(style: str) -> int:
         return styles.setdefault(style, len(styles))
 
-    nodes: list[list[Any]] = [
-        [
-            round(node.box.x),
-            round(node.box.y),
-            round(node.box.width),
-            round(node.box.height),
-            number(node.style),
-            node.rows[0].text,
-            node.address,
-            node.says,
-        ]
-        for node in drawn.nodes
-    ]
-    lines = [[number(line.style), *(round(value) for value in line.points)] for line in drawn.lines]
+    nodes: list[list[Any]] = []
+    for one, box in zip(laid.drafts, laid.drawing.boxes, strict=True):
+        address, says = leading(one, seen)
+        nodes.append([*map(round, box), number(style_of(one, seen)), one.rows[0][0], address, says])
+    lines = [[number(line.style), *map(round, line.points)] for line in lines_of(seen, laid.drawing)]
+    width, height = _extent(laid.drawing)
     return {
-        "width": drawn.width,
-        "height": drawn.height,
+        "width": width,
+        "height": height,
         "right": seen.view.flow == "right",
         "nodes": nodes,
         "lines": lines,

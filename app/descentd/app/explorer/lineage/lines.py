@@ -9,7 +9,7 @@ from descentd.app.explorer.lineage.parts import Line, Seen
 from descentd.app.explorer.lineage.shapes import short
 from descentd.app.explorer.lineage.text import MARKS, relation_words, shift_text
 from descentd.graph.model.kinds import Role
-from descentd.queries.lineage.selection.select import Link
+from descentd.queries.lineage.selection.links import Link
 from descentd.queries.overview.shifts import Outcome, Shift
 
 

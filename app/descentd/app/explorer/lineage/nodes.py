@@ -1,7 +1,6 @@
 """The nodes of a figure: what is written on them, how large they are, and where they lead."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from descentd.app.explorer.layout.drawing import Box
 from descentd.app.explorer.lineage.parts import MARKER, Marker, Node, Row, Seen
@@ -27,10 +26,10 @@ INSET: Final = 10.0
 """What the points of other shapes than a version's take at each side."""
 NARROWEST: Final = 96.0
 LINE: Final = 17.0
+_STYLES: Final = {kind: kind.lower().replace("_", "-") for kind in Kind}
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A node before it has a place. `rows` are (text, style)."""
 
     place: int
@@ -60,38 +59,43 @@ def draft(place: int, seen: Seen) -> Draft:
 def finished(one: Draft, box: Box, seen: Seen, *, marked: bool) -> Node:
     """A node at its place, with what shows more of its neighbours where it is `marked`."""
     fold = seen.folded.folds.get(one.place)
-    status = None if fold else seen.version_statuses.get(one.place)
-    style = [one.kind.lower().replace("_", "-")]
-    style += ["folded"] if fold else []
-    style += ["retracted"] if status and status.retracted else []
-    style += ["worse"] if status and status.worse else []
-    style += ["middle"] if one.place == seen.selection.middle else []
-    style += ["selected"] if one.place == (seen.view.at or seen.selection.middle) else []
     top = box.y + (box.height - LINE * len(one.rows)) / 2 + LINE - 4.5
     rows = tuple(Row(text, row, round(top + i * LINE, 1)) for i, (text, row) in enumerate(one.rows))
-    if fold:
-        address = f"{seen.view.but(inside=fold.number, find='').address}#inside"
-        says, more = _fold_says(fold, seen), seen.view.unfolding(fold.number).address
-        markers: tuple[Marker, ...] = ()
-    else:
-        member = seen.folded.singles[one.place]
-        address, says, more = seen.asked.to("record", member.brief.ref), _says(member, status, seen), None
-        markers = _markers(member, box, seen) if marked else ()
-    x = round(box.x + PADDING + _inset(one.kind), 1)
+    address, says = leading(one, seen)
     return Node(
         one.place,
         box,
         one.kind,
-        " ".join(style),
+        style_of(one, seen),
         rows,
-        x,
+        round(box.x + PADDING + _inset(one.kind), 1),
         one.mark,
         says,
         address,
         bool(fold),
-        more,
-        markers,
+        seen.view.unfolding(fold.number).address if fold else None,
+        _markers(seen.folded.singles[one.place], box, seen) if marked and not fold else (),
     )
+
+
+def style_of(one: Draft, seen: Seen) -> str:
+    """By which a node looks as it does: its kind, how it stands, whether it is in the middle or selected."""
+    place, style = one.place, _STYLES[one.kind]
+    if place in seen.folded.folds:
+        style += " folded"
+    elif status := seen.version_statuses.get(place):
+        style += " retracted" if status.retracted else ""
+        style += " worse" if status.worse else ""
+    style += " middle" if place == seen.selection.middle else ""
+    return f"{style} selected" if place == (seen.view.at or seen.selection.middle) else style
+
+
+def leading(one: Draft, seen: Seen) -> tuple[str, str]:
+    """Where a node leads, and all of it in words."""
+    if fold := seen.folded.folds.get(one.place):
+        return f"{seen.view.but(inside=fold.number, find='').address}#inside", _fold_says(fold, seen)
+    member = seen.folded.singles[one.place]
+    return seen.asked.to("record", member.brief.ref), _says(member, seen.version_statuses.get(one.place), seen)
 
 
 def _inset(kind: Kind) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from descentd.app.explorer.layout.drawing import Box
 from descentd.app.explorer.lineage.view import Openings, View
@@ -41,8 +41,7 @@ class Seen:
         return self.asked.words["lineage.blamed"].format(metrics=", ".join(metrics)) if metrics else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Marker:
+class Marker(NamedTuple):
     """A way to see more: how many neighbours are not drawn, where that is written, and the address that shows them."""
 
     x: float
@@ -54,8 +53,7 @@ class Marker:
     way: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A line of text in a node."""
 
     text: str
@@ -63,8 +61,7 @@ class Row:
     y: float
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A record, or a fold of several. `says` is all of it in words; `x` is where its texts begin."""
 
     place: int
@@ -81,8 +78,7 @@ class Node:
     markers: tuple[Marker, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A line by the places of its ends: its path, what is written above and below its middle, what it says in words."""
 
     parent: int

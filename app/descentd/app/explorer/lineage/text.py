@@ -20,6 +20,24 @@ MARKS: Final = {Outcome.BETTER: "▲", Outcome.WORSE: "▼", Outcome.SAME: "■"
 
 MINUS: Final = "−"
 _NARROW: Final = frozenset("il.,:;|'!ftjr ()[]-")
+_KNOWN: Final = 10_000
+"""Characters whose widths are kept: there are a hundred times as many, and texts may hold any."""
+
+
+class _Units(dict[str, float]):
+    """The width of each character in parts of a font's size, worked out when it is first met."""
+
+    def __missing__(self, character: str) -> float:
+        if unicodedata.east_asian_width(character) in "WF":
+            width = 1.05
+        else:
+            width = 0.4 if character in _NARROW else 0.74 if character.isupper() else 0.645
+        if len(self) < _KNOWN:
+            self[character] = width
+        return width
+
+
+_UNITS: Final = _Units()
 
 
 def relation_words(words: Words, relations: Sequence[str]) -> str:
@@ -67,11 +85,7 @@ def name_and_rest(brief: Brief) -> tuple[str, str]:
 
 def width_of(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a text may be in a sans serif font of a size in pixels: wider ones, as DejaVu, are reckoned with."""
-    units = sum(
-        1.05 if unicodedata.east_asian_width(c) in "WF" else 0.4 if c in _NARROW else 0.74 if c.isupper() else 0.645
-        for c in text
-    )
-    return units * size * (1.08 if bold else 1.0)
+    return sum(map(_UNITS.__getitem__, text)) * size * (1.08 if bold else 1.0)
 
 
 def cut(text: str, most: int = 26) -> str:

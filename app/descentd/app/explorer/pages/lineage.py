@@ -10,7 +10,7 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.controls import controls
 from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
-from descentd.app.explorer.lineage.figure import LARGE, Drawings, described, figure, overview, picture
+from descentd.app.explorer.lineage.figure import Drawings, described, figure, lay_out, overview, picture
 from descentd.app.explorer.lineage.markup import drawing, is_parted
 from descentd.app.explorer.lineage.parts import Seen
 from descentd.app.explorer.lineage.view import Openings
@@ -52,23 +52,25 @@ class _Elsewhere:
 async def _show(asked: Asked) -> View | Response:
     view = Drawn.read(asked.ref, asked.query)
     seen = await _seen(asked, view)
-    drawn = await in_thread(figure, seen, _DRAWINGS)
+    laid = await in_thread(lay_out, seen, _DRAWINGS)
     brief = seen.selection.members[seen.selection.middle].brief
     match asked.query.get("format"):
         case "svg":
-            return picture(seen, drawn, f"lineage-{brief.id[7:15]}.svg")
+            return await in_thread(picture, seen, laid, f"lineage-{brief.id[7:15]}.svg")
         case "json":
-            return JSONResponse(overview(seen, drawn))
-    title, large = asked.words("lineage.title", name=called(brief)), len(drawn.nodes) > LARGE
+            return JSONResponse(await in_thread(overview, seen, laid))
+    title = asked.words("lineage.title", name=called(brief))
+    drawn = None if laid.large else await in_thread(figure, seen, laid)
     table = every_derivation(seen) if asked.query.get("format") == "csv" else drawn_lines(seen)
     values: Mapping[str, Any] = {
         "brief": brief,
         "seen": seen,
         "view": view,
         "figure": drawn,
-        "large": overview(seen, drawn) if large else None,
-        "drawing": None if large else await in_thread(drawing, drawn, title, described(drawn, asked.words)),
-        "parted": not large and is_parted(drawn),
+        "nodes": len(laid.drafts),
+        "large": await in_thread(overview, seen, laid) if drawn is None else None,
+        "drawing": drawn and await in_thread(drawing, drawn, title, described(drawn, asked.words)),
+        "parted": drawn is not None and is_parted(drawn),
         "controls": controls(seen),
         "inside": _inside(seen),
         "elsewhere": await _elsewhere(seen),

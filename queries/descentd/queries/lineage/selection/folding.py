@@ -7,7 +7,8 @@ from itertools import groupby
 from typing import Final
 
 from descentd.graph.model.kinds import Kind
-from descentd.queries.lineage.selection.select import Link, Member, Selection, Side
+from descentd.queries.lineage.selection.links import Link
+from descentd.queries.lineage.selection.select import Member, Selection, Side
 
 LEAST: Final = 3
 """Siblings of one name that are folded."""

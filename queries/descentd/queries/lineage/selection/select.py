@@ -3,18 +3,18 @@
 What this costs follows from how many are drawn, not from how many there are.
 """
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.errors import InvalidInput
-from descentd.graph.model.kinds import INFLUENCE, VERSION, Kind, Role
+from descentd.graph.model.kinds import VERSION, Kind, Role
 from descentd.graph.model.reach import Direction
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.selection.beside import beside
+from descentd.queries.lineage.selection.links import Link, links_among
 from descentd.queries.registry import Registry
 
 MOST: Final = 10_000
@@ -87,21 +87,6 @@ class Member:
     steps: int
     above: int = 0
     below: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A derivation among what is drawn: what was there first, and what was made of it.
-
-    relations: what the child's record calls it (`FINE_TUNE`), or the role where it has no name; disclosed: it became
-    known after the child was registered.
-    """
-
-    parent: int
-    child: int
-    role: Role
-    relations: tuple[str, ...]
-    disclosed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,50 +225,18 @@ class _Drawn:
             self.briefs |= {brief.sequence: brief for brief in await self.registry.store.briefs(sorted(missing))}
 
 
-async def links_among(registry: Registry, briefs: Mapping[int, Brief], upto: int) -> list[Link]:
-    """The derivations among some records, also those that were disclosed, and which partitions are equal."""
-    own = await registry.store.links(sorted(briefs), INFLUENCE, inward=False)
-    disclosed = await disclosed_links(registry.store, sorted(briefs), upto)
-    found: dict[tuple[int, int, Role], Link] = {}
-    for links, later in ((own, False), (disclosed, True)):
-        for link in links:
-            if link.target in briefs and link.source in briefs and link.source != link.target:
-                relations = tuple(filter(None, link.detail.split(","))) or (link.role,)
-                made = Link(link.target, link.source, link.role, relations, later)
-                found.setdefault((link.target, link.source, link.role), made)
-    return [*found.values(), *await _same_data(registry, briefs)]
-
-
-async def _same_data(registry: Registry, briefs: Mapping[int, Brief]) -> list[Link]:
-    partitions = sorted(one for one, brief in briefs.items() if brief.kind is Kind.PARTITION)
-    if len(partitions) < 2:
-        return []
-    of: defaultdict[str, list[int]] = defaultdict(list)
-    for entry in await registry.store.entries(partitions):
-        of[str(entry.record.content.get("digest"))].append(entry.sequence)
-    return [
-        Link(first, twin, Role.SAME_DATA, (Role.SAME_DATA,))
-        for digest, (first, *twins) in of.items()
-        if digest != "None"
-        for twin in twins
-    ]
-
-
 async def _members(drawn: _Drawn, links: Collection[Link]) -> dict[int, Member]:
     """What is drawn, nearest first, with how many neighbours of each are not."""
-    linked: dict[Direction, defaultdict[int, set[int]]] = {way: defaultdict(set) for way in Direction}
-    for link in links:
-        if link.role is not Role.SAME_DATA:
-            linked[Direction.ANCESTORS][link.child].add(link.parent)
-            linked[Direction.DESCENDANTS][link.parent].add(link.child)
+    pairs = dict.fromkeys((link.parent, link.child) for link in links if link.role is not Role.SAME_DATA)
+    counted = {one for one, brief in drawn.briefs.items() if brief.kind in drawn.choice.kinds}
+    shown = {
+        Direction.ANCESTORS: Counter(child for parent, child in pairs if parent in counted),
+        Direction.DESCENDANTS: Counter(parent for parent, child in pairs if child in counted),
+    }
     hidden: dict[Direction, dict[int, int]] = {}
     for way in Direction:
         found = await beside(drawn.registry, sorted(drawn.places), way, drawn.upto, drawn.choice.kinds, 0)
-        shown = {
-            one: sum(drawn.briefs[other].kind in drawn.choice.kinds for other in linked[way][one])
-            for one in drawn.places
-        }
-        hidden[way] = {one: max(0, found[one].total - shown[one]) for one in drawn.places}
+        hidden[way] = {one: max(0, found[one].total - shown[way][one]) for one in drawn.places}
     ordered = sorted(drawn.places.items(), key=lambda item: (item[1][1], item[0]))
     return {
         one: Member(
