@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from descentd.graph.index import breadth_first, edges, postings
 from descentd.graph.index import evidence as evidence_module
+from descentd.graph.index.arrays import sorted_unique
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import INFLUENCE, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
@@ -351,3 +352,8 @@ def test_edges_and_twins_are_those_of_the_log(
     assert topology.edges(set(sources), targets, roles, upto) == sorted(expected)
     twins = {record: sorted(twins_of(log, record, upto) - {record}) for record in targets if record <= upto}
     assert topology.twins(targets, upto) == {record: others for record, others in twins.items() if others}
+
+
+@given(st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9)))
+def test_each_number_once_in_order(values: list[int]) -> None:
+    assert sorted_unique(np.array(values, np.int64)).tolist() == sorted(set(values))

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import ROLE, Integers, Tags
+from descentd.graph.index.arrays import ROLE, Integers, Tags, sorted_unique
 from descentd.graph.index.breadth_first import FEW, Walk
 from descentd.graph.index.edges import Edges
 from descentd.graph.model.kinds import ROLE_NUMBER, Role
@@ -40,7 +40,7 @@ def _relax(edges: Edges, distances: Integers, records: Integers, far: Integers, 
     nearer = behind < distances[sources]
     sources, behind = sources[nearer], behind[nearer]
     np.minimum.at(distances, sources, behind)
-    return np.unique(sources)
+    return sorted_unique(sources)
 
 
 def _resting_on(edges: Edges, records: Integers, far: Integers) -> tuple[Integers, Tags, Integers]:

@@ -27,6 +27,7 @@ from descentd.graph.index.arrays import (
     VERSION,
     Integers,
     Tags,
+    sorted_unique,
 )
 from descentd.graph.index.backtrace import Backtrace, step_back
 from descentd.graph.index.breadth_first import Walk, walk
@@ -64,7 +65,7 @@ class Lineage:
         teaching = disclosed.targets[(disclosed.tags & ROLE == TRAINED_ON) & (disclosed.tags & LEARNS != 0)]
         bare = teaching[(self.kinds[teaching] == DATASET) & (self.flags[teaching] & PARTITIONED == 0)]
         others = seeds[~np.isin(seeds, subjects)]
-        return np.unique(np.concatenate((others, np.array(open, np.int32), bare)))
+        return sorted_unique(np.concatenate((others, np.array(open, np.int32), bare)))
 
     def _is_documented(self, version: int) -> bool:
         own = [_stated(tag) for _, tag in self.edges.targets(version)]
@@ -187,7 +188,7 @@ class Exposure:
         matching = self._matching()
         self._trained = documentation.reach(matching)
         nearly = np.setdiff1d(self._matching(nearly=True), matching, assume_unique=True)
-        self._lacking = documentation.reach(np.union1d(self._unlisted(), nearly))
+        self._lacking = documentation.reach(sorted_unique(np.concatenate((self._unlisted(), nearly))))
         versions = lineage.sources.versions
         versions = versions[: np.searchsorted(versions, upto, "right")]
         answers = np.full(len(versions), NOT_TRAINED, np.uint8)
@@ -225,7 +226,7 @@ class Exposure:
         """The versions that learned from one of `partitions` or from a dataset that includes one."""
         edges = self._documentation.lineage.edges
         sources, tags = edges.of_records(partitions)
-        datasets = np.unique(sources[tags & ROLE == INCLUDES])
+        datasets = sorted_unique(sources[tags & ROLE == INCLUDES])
         more, more_tags = edges.of_records(datasets)
         sources, tags = np.concatenate((sources, more)), np.concatenate((tags, more_tags))
         learners: Integers = sources[(tags & ROLE == TRAINED_ON) & (tags & LEARNS != 0)]

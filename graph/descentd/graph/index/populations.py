@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import Integers
+from descentd.graph.index.arrays import Integers, sorted_unique
 from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.names import Names
 from descentd.graph.index.postings import Postings
@@ -65,7 +65,7 @@ class Facts:
     def _found(self, index: Postings, names: Names, wanted: Iterable[Pair], upto: int) -> Integers:
         """The facts in force at a sequence under any of some names, ascending."""
         keys = [number for name in wanted if (number := names.find(name)) is not None]
-        return self._in_force(np.unique(index.of(np.array(keys, np.int32))), upto)
+        return self._in_force(sorted_unique(index.of(np.array(keys, np.int32))), upto)
 
     def completed_for(self, term: Term, upto: int) -> Integers:
         """The partitions whose statement in force is complete and says whether each of the term's values is there.
@@ -84,7 +84,7 @@ class Facts:
 
     def matching(self, pairs: Iterable[Pair], upto: int) -> Integers:
         """The partitions, ascending, whose statement in force lists one of some values as present."""
-        return np.unique(self.partitions[self._found(self.present, self.names, pairs, upto)])
+        return sorted_unique(self.partitions[self._found(self.present, self.names, pairs, upto)])
 
     def near(self, term: Term) -> list[Pair]:
         """What is listed anywhere and reads as one of the term's values once folded, but is none of them."""

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from descentd.graph.cache import Cache
-from descentd.graph.index.arrays import ROLE, TWIN, Integers, Tags, tag_edges
+from descentd.graph.index.arrays import DATASET, ROLE, TWIN, Integers, Tags, sorted_unique, tag_edges
 from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.disclosures import DisclosedEdges, DisclosureLog, Disclosures
 from descentd.graph.index.edges import EdgeLog, Edges
@@ -210,14 +210,11 @@ class Topology:
     ) -> Mapping[int, AbstractSet[int]]:
         """By origin, what it reaches of one kind among some heads and their ancestors."""
         now, number = self._snapshot(upto), KIND_NUMBER[kind]
-        within = np.unique(self._reach(heads, Direction.ANCESTORS, upto, evidence=False).records)
-        starts = [
-            find_origins(now.influence, now.kinds, now.twins, [origin], Direction.DESCENDANTS, upto).keys()
-            for origin in origins
-        ]
-        found = reached_by_each(now.influence, now.twins, within, starts, upto)
+        within = sorted_unique(self._reach(heads, Direction.ANCESTORS, upto, evidence=False).records)
+        starts = [_origins(now, origin, upto) for origin in origins]
+        found, kinds = reached_by_each(now.influence, now.twins, within, starts, upto), now.kinds.data
         return {
-            origin: {one for one in reached if now.kinds[one] == number}
+            origin: {one for one in reached if kinds[one] == number}
             for origin, reached in zip(origins, found, strict=True)
         }
 
@@ -237,12 +234,13 @@ class Topology:
         counted = others <= upto
         counted[counted] = hits[now.kinds[others[counted]]]
         # Each pair once, by record and then in log order.
-        pairs = np.unique(places[counted].astype(np.int64) << 32 | others[counted])
+        pairs = sorted_unique(places[counted].astype(np.int64) << 32 | others[counted])
         ends = np.searchsorted(pairs, np.arange(1, len(known) + 1) << 32).tolist()
         found = dict.fromkeys(records, Neighbours(0, []))
         for record, start, end in zip(known.tolist(), [0, *ends], ends, strict=False):
             if end > start:
-                found[record] = Neighbours(end - start, (pairs[start : min(end, start + first)] & 0xFFFFFFFF).tolist())
+                those = (pairs[start : min(end, start + first)] & 0xFFFFFFFF).tolist() if first else []
+                found[record] = Neighbours(end - start, those)
         return found
 
     def edges(
@@ -255,8 +253,8 @@ class Topology:
 
     def twins(self, records: Collection[int], upto: int) -> Mapping[int, Sequence[int]]:
         """Partitions with the same digest; see `SupportsNeighbours.twins`."""
-        twins = self._snapshot(upto).twins
-        having = (record for record in records if record <= upto and twins.flags[record] & TWIN)
+        twins, known = self._snapshot(upto).twins, _known(records, upto)
+        having = known[twins.flags[known] & TWIN != 0].tolist()
         found = {record: [twin for twin in twins.of(record, upto) if twin != record] for record in having}
         return {record: others for record, others in found.items() if others}
 
@@ -281,6 +279,13 @@ class Topology:
         if not leads or not 1 <= end <= upto:
             return Derivations(0, ())
         return derivations(now.influence, now.twins, leads, end, upto, first)
+
+
+def _origins(now: Snapshot, origin: int, upto: int) -> Collection[int]:
+    """All origins of a question about what came of one record."""
+    if origin <= upto and now.kinds[origin] != DATASET and not now.flags[origin] & TWIN:
+        return (origin,)
+    return find_origins(now.influence, now.kinds, now.twins, [origin], Direction.DESCENDANTS, upto).keys()
 
 
 def _known(records: Collection[int], upto: int) -> Integers:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from descentd.graph.index.arrays import TWIN, Growing, Integers, Tags
+from descentd.graph.index.arrays import TWIN, Growing, Integers, Tags, sorted_unique
 from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.postings import Postings
 
@@ -46,7 +46,7 @@ class Twins:
         if not len(twins) or not len(self.later):
             return twins
         places = np.searchsorted(self.later, twins).clip(max=len(self.later) - 1)
-        firsts = np.unique(np.where(self.later[places] == twins, self.firsts[places], twins))
+        firsts = sorted_unique(np.where(self.later[places] == twins, self.firsts[places], twins))
         found: Integers = np.concatenate((firsts, self.members.of(firsts)))
         known: Integers = found[found <= upto]
         return known

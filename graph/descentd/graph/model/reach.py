@@ -242,8 +242,7 @@ class Derivations:
     paths: Sequence[Sequence[Step]]
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
+class Neighbours(NamedTuple):
     """The records one step away: how many there are, and the first of them in log order."""
 
     total: int

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.index.arrays import sorted_unique
 from descentd.graph.index.columns import Columns
 from descentd.graph.metrics import MetricDefinition, catalogue
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
@@ -168,7 +169,7 @@ async def _evaluated(registry: Registry, versions: Collection[int], upto: int) -
 
 
 def _targets(tail: Tail, role: Role) -> Iterator[int]:
-    return iter(np.unique(tail.targets[tail.roles == ROLE_NUMBER[role]]).tolist())
+    return iter(sorted_unique(tail.targets[tail.roles == ROLE_NUMBER[role]]).tolist())
 
 
 def _of_kind(tail: Tail, kind: Kind) -> list[int]:

@@ -9,6 +9,7 @@ from descentd.queries.evaluation.contamination import Contamination, contaminati
 from descentd.queries.evaluation.definitions import Metrics
 from descentd.queries.evaluation.editions import CURRENT, SECOND, THIRD
 from descentd.queries.evaluation.evaluations import Measured, measured
+from descentd.queries.evaluation.parsing import EvaluationCache
 from descentd.queries.evaluation.series import Series, SeriesKey
 from descentd.queries.lineage.ancestry import Parents, parents_of
 from descentd.queries.registry import Registry
@@ -40,7 +41,7 @@ async def learned_from(
     registry: Registry, heads: Sequence[int], ids: Collection[str], upto: int
 ) -> Mapping[str, AbstractSet[int]]:
     """By the id of data that versions were evaluated on, which versions of the ancestry of `heads` learned from it."""
-    data = {id: brief.sequence for id, brief in (await registry.store.resolve(ids)).items()} if ids else {}
+    data = await registry.cache(EvaluationCache).sequences(registry.store, ids)
     touched: Contamination = await contamination(registry, heads, set(data.values()), upto)
     return {id: touched.reached[each] for id, each in data.items() if each in touched.reached}
 

@@ -90,8 +90,11 @@ class Measured:
         """A version's evaluations that were not retracted, those of one protocol together, the newest last."""
         if self.edition == FIRST:  # each by itself, so that the newest stands
             return [[evaluation] for evaluation in self.counted(version)]
+        counted = self.counted(version)
+        if len(counted) < 2:
+            return [counted] if counted else []
         groups: dict[EvaluationProtocol, list[Evaluation]] = {}
-        for evaluation in self.counted(version):
+        for evaluation in counted:
             groups.setdefault(evaluation.protocol.folded, []).append(evaluation)
         return list(groups.values())
 

@@ -56,6 +56,7 @@ class EvaluationCache:
         self._pooled = Cache[Mapping[SeriesKey, Result]](ROOM)
         self._keys: Keys = {}
         self._data: dict[str, str] = {}
+        self._sequences: dict[str, int] = {}
 
     async def read(
         self, reads: Reads, sequences: Sequence[int], metrics: Metrics, edition: int = CURRENT
@@ -93,6 +94,12 @@ class EvaluationCache:
         """By the id of data, that of the first with the same digest, under which its results are compared."""
         await self._look_up_data(reads, ids)
         return self._data
+
+    async def sequences(self, reads: Reads, ids: Collection[str]) -> Mapping[str, int]:
+        """The sequences of data by id, of as many as there are."""
+        if missing := set(ids) - self._sequences.keys():
+            self._sequences |= {id: brief.sequence for id, brief in (await reads.resolve(missing)).items()}
+        return {id: self._sequences[id] for id in ids if id in self._sequences}
 
     async def _look_up_data(self, reads: Reads, ids: Collection[Any]) -> None:
         missing = sorted(set(ids) - self._data.keys())

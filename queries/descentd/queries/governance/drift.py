@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from descentd.graph.disclosures import disclosed_links
+from descentd.graph.index.arrays import sorted_unique
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
@@ -76,7 +77,7 @@ async def documented_versions(registry: Registry, upto: int) -> Sequences:
     """
     written = (await registry.walk.everything(upto, Kind.SAFETY_PROFILE)).tolist()
     links = await registry.store.links(written, {Role.DESCRIBES}, inward=False) if written else []
-    return np.unique(np.array([link.target for link in links], dtype=np.int64))
+    return sorted_unique(np.array([link.target for link in links], dtype=np.int64))
 
 
 async def is_current(registry: Registry, version: int, upto: int) -> bool:

@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.index.arrays import sorted_unique
 from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.errors import Forbidden, InvalidInput, NotFound
 from descentd.graph.model.identity import Content
@@ -113,7 +114,7 @@ async def versions_reached(registry: Registry, upto: int, actions: Collection[Fl
     causes = sorted({origin for flag in flags for origin in flag.origins})
     briefs = await registry.store.briefs(causes) if causes else []
     own = np.array([brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION], dtype=np.int64)
-    return np.unique(np.concatenate([own, *reached]))
+    return sorted_unique(np.concatenate([own, *reached]))
 
 
 async def _versions(registry: Registry, flags: Sequence[ActiveFlag], upto: int) -> Sequences:

@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.index.arrays import sorted_unique
 from descentd.graph.inputs.acts import Decision, FlagAction
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Sequences
@@ -144,14 +145,14 @@ async def in_status(
         by_status[_decided(states, in_force)[0]].append(version)
     gone = [one.of for one in await retracted_entities(registry, upto)]
     retracted = [brief.sequence for brief in gone if brief.kind is Kind.MODEL_VERSION]
-    refused = np.union1d(_array(by_status[VerdictStatus.REJECTED]), _array(retracted))
+    refused = sorted_unique(np.concatenate((_array(by_status[VerdictStatus.REJECTED]), _array(retracted))))
     sets = {
         VerdictStatus.FLAGGED: flagged,
-        VerdictStatus.APPROVED: np.setdiff1d(_array(by_status[VerdictStatus.APPROVED]), np.union1d(refused, flagged)),
-        VerdictStatus.REJECTED: np.setdiff1d(refused, flagged),
+        VerdictStatus.APPROVED: _without(_array(by_status[VerdictStatus.APPROVED]), np.concatenate((refused, flagged))),
+        VerdictStatus.REJECTED: _without(refused, flagged),
     }
-    sets[VerdictStatus.UNREVIEWED] = np.setdiff1d(everything, np.concatenate(list(sets.values())))
-    return np.unique(np.concatenate([sets[status] for status in wanted] or [_array([])]))
+    sets[VerdictStatus.UNREVIEWED] = _without(everything, np.concatenate(list(sets.values())))
+    return sorted_unique(np.concatenate([sets[status] for status in wanted] or [_array([])]))
 
 
 async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mapping[int, list[ReviewState]]:
@@ -162,6 +163,10 @@ async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mappin
         return {}
     versions = sorted(brief.sequence for brief in (await registry.store.resolve(subjects)).values())
     return await reviews(registry, versions, upto, moment)
+
+
+def _without(versions: Sequences, others: Sequences) -> Sequences:
+    return versions[~np.isin(versions, others)]
 
 
 def _array(sequences: Sequence[int]) -> Sequences:

@@ -6,6 +6,7 @@ from functools import reduce
 
 import numpy as np
 
+from descentd.graph.index.arrays import sorted_unique
 from descentd.graph.model.kinds import DATA, VERSION, Kind
 from descentd.graph.model.names import digest, name, nfc
 from descentd.graph.model.reach import Direction, Sequences
@@ -153,7 +154,7 @@ async def documentation_drift(
         drifts = await drift(registry, documented[i : i + _CHUNK], asked.upto)
         found |= {version: findings for version, findings in drifts.items() if _drifted(findings, kind)}
     missing = np.setdiff1d(versions, written, assume_unique=True) if _drifted((MISSING,), kind) else versions[:0]
-    drifted = np.union1d(missing, np.array(list(found), dtype=np.int64))
+    drifted = sorted_unique(np.concatenate((missing, np.array(list(found), dtype=np.int64))))
     rest = drifted[np.searchsorted(drifted, asked.after[0], "right") :] if asked.after else drifted
     briefs = await registry.store.briefs(rest[: asked.first].tolist())
     items = [Drifted(brief, found.get(brief.sequence, (MISSING,)), asked.cursor(brief.sequence)) for brief in briefs]

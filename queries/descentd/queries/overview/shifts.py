@@ -139,8 +139,9 @@ async def _untaught(registry: Registry, series: Sequence[Series], upto: int) -> 
     left = []
     for one in series:
         taught = learned.get(one.key.protocol.data or "", frozenset())
-        results = {version: result for version, result in one.results.items() if version not in taught}
-        if results:
+        if taught.isdisjoint(one.results):
+            left.append(one)
+        elif results := {version: result for version, result in one.results.items() if version not in taught}:
             left.append(replace(one, results=results))
     return left
 

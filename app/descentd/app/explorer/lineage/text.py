@@ -2,13 +2,14 @@
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from descentd.app.explorer.words import Words
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.verdicts import VerdictStatus
 from descentd.queries.overview.shifts import Outcome, Shift
-from descentd.queries.overview.version_status import Status, VersionStatus
+from descentd.queries.overview.version_status import VersionStatus
 
 VERDICT_MARKS: Final = {
     VerdictStatus.APPROVED: "✓",
@@ -50,7 +51,7 @@ def relation_words(words: Words, relations: Sequence[str]) -> str:
 
 def status_words(words: Words, status: VersionStatus) -> list[str]:
     """All that holds of a record, in words."""
-    found = [words[f"lineage.status.{Status(status.verdict)}"]] if status.verdict is not None else []
+    found = [words[f"lineage.status.{status.verdict}"]] if status.verdict is not None else []
     found += [words["lineage.status.RETRACTED"]] if status.retracted else []
     found += [words["lineage.serving_in"].format(environments=", ".join(status.serving))] if status.serving else []
     found += [words["lineage.status.WORSE"]] if status.worse else []
@@ -83,6 +84,7 @@ def name_and_rest(brief: Brief) -> tuple[str, str]:
     return (f"{short} {version}", part) if part else (short, version)
 
 
+@lru_cache(maxsize=16_384)
 def width_of(text: str, size: float, *, bold: bool = False) -> float:
     """How wide a text may be in a sans serif font of a size in pixels: wider ones, as DejaVu, are reckoned with."""
     return sum(map(_UNITS.__getitem__, text)) * size * (1.08 if bold else 1.0)

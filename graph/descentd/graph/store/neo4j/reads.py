@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from typing_extensions import override
 
+from descentd.graph.index.arrays import sorted_unique
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.merkle import Frontier
@@ -250,4 +251,4 @@ def _escaped(word: str) -> str:
 
 
 def _ascending(found: list[int]) -> Sequences:
-    return np.unique(np.array(found, dtype=np.int64))
+    return sorted_unique(np.array(found, dtype=np.int64))

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Final, TypeVar
 
 import numpy as np
@@ -149,11 +149,12 @@ class SQLiteReads(Reads):
         )
         numbers = json.dumps([ROLE_NUMBER[role] for role in roles])
         runs: list[list[Link]] = []
-        async for part in _parts(set(sequences)):
+        async for part in _parts(sorted(set(sequences))):
             with translated():
                 rows = self.connection.execute(query, (json.dumps(part), numbers))
                 runs.append(sorted((Link(s, ROLES[r], d, detail) for s, r, d, detail in rows), key=IN_ORDER))
-        return await merged(runs)
+        # Of runs in order of their sources each follows the one before it.
+        return await merged(runs) if inward else [*chain(*runs)]
 
     async def find_by_prefix(self, prefix: str) -> Sequences:
         """All records with a key that begins with `prefix`, ascending."""

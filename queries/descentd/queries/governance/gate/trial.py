@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 
+from descentd.graph.index.arrays import sorted_unique
 from descentd.graph.model import clock
 from descentd.graph.model.kinds import VERSION, Kind
 from descentd.graph.store.gathering import gathered
@@ -41,7 +42,7 @@ async def try_policy(
         found = await registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
     else:
         named = [await registry.find(ref, asked.upto, VERSION, f"of[{i}]") for i, ref in enumerate(of)]
-        found = np.unique(np.array([brief.sequence for brief in named], dtype=np.int64))
+        found = sorted_unique(np.array([brief.sequence for brief in named], dtype=np.int64))
     rest = found[np.searchsorted(found, asked.after[0], "right") :] if asked.after else found
     briefs = await registry.store.briefs(rest[: asked.first].tolist())
     moment = clock.now()
