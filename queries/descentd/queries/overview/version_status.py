@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from descentd.graph.model import clock
 from descentd.graph.model.kinds import Kind, Role
@@ -28,8 +28,7 @@ class Status(StrEnum):
     WORSE = "WORSE"
 
 
-@dataclass(frozen=True, slots=True)
-class VersionStatus:
+class VersionStatus(NamedTuple):
     """The status of a record.
 
     verdict: None if it is not a version; serving: the environments; worse: its assessed erosion, None if nothing got

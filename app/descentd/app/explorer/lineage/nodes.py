@@ -50,7 +50,7 @@ def draft(place: int, seen: Seen) -> Draft:
     else:
         assert member is not None
         kind, rows = member.brief.kind, _record_rows(member, status, seen)
-    widths = [width_of(text, SIZES[style], bold=style != "sub") for text, style in rows]
+    widths = [width_of(text, SIZES[style], style != "sub") for text, style in rows]
     widths[0] += 17 * len(mark.replace(" ", "")) + 8 if mark else 0
     width = max(NARROWEST, max(widths) + 2 * (PADDING + _inset(kind)))
     return Draft(place, kind, rows, mark, (round(width, 1), LINE * len(rows) + 18))

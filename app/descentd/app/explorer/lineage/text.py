@@ -85,7 +85,7 @@ def name_and_rest(brief: Brief) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=16_384)
-def width_of(text: str, size: float, *, bold: bool = False) -> float:
+def width_of(text: str, size: float, bold: bool = False) -> float:
     """How wide a text may be in a sans serif font of a size in pixels: wider ones, as DejaVu, are reckoned with."""
     return sum(map(_UNITS.__getitem__, text)) * size * (1.08 if bold else 1.0)
 

@@ -11,7 +11,7 @@ from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.controls import controls
 from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
 from descentd.app.explorer.lineage.figure import Drawings, described, figure, lay_out, overview, picture
-from descentd.app.explorer.lineage.markup import drawing, is_parted
+from descentd.app.explorer.lineage.markup import drawing
 from descentd.app.explorer.lineage.parts import Seen
 from descentd.app.explorer.lineage.view import Openings
 from descentd.app.explorer.lineage.view import View as Drawn
@@ -70,7 +70,6 @@ async def _show(asked: Asked) -> View | Response:
         "nodes": len(laid.drafts),
         "large": await in_thread(overview, seen, laid) if drawn is None else None,
         "drawing": drawn and await in_thread(drawing, drawn, title, described(drawn, asked.words)),
-        "parted": drawn is not None and is_parted(drawn),
         "controls": controls(seen),
         "inside": _inside(seen),
         "elsewhere": await _elsewhere(seen),

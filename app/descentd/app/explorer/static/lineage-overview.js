@@ -4,7 +4,7 @@ const REST = 120; // milliseconds without a move after which what was moved as a
 const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
 const COLORS = ["--sheet", "--faint", "--ink", "--soft", "--line", "--bad", "--good", "--link"];
 
-export class Overview extends HTMLElement {
+class Overview extends HTMLElement {
   connectedCallback() {
     if (this.canvas) return;
     this.said = document.createElement("p");
@@ -30,7 +30,12 @@ export class Overview extends HTMLElement {
     this.image = document.createElement("canvas");
     this.sort();
     this.follow();
-    new ResizeObserver(() => this.resize()).observe(this.canvas);
+    // It is there with the first frame of the page, and drawn anew once it has another size.
+    this.resize();
+    new ResizeObserver(() => {
+      const { width, height } = this.extent();
+      if (width !== this.canvas.width || height !== this.canvas.height) this.resize();
+    }).observe(this.canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.resize());
   }
 
@@ -58,14 +63,18 @@ export class Overview extends HTMLElement {
     const style = getComputedStyle(this);
     this.color = Object.fromEntries(COLORS.map((name) => [name.slice(2), style.getPropertyValue(name).trim()]));
     this.font = style.fontFamily;
-    const ratio = devicePixelRatio || 1;
-    this.canvas.width = Math.round(this.canvas.clientWidth * ratio);
-    this.canvas.height = Math.round(this.canvas.clientHeight * ratio);
+    const { width, height, ratio } = this.extent();
     this.ratio = ratio;
-    this.image.width = this.canvas.width;
-    this.image.height = this.canvas.height;
+    this.canvas.width = this.image.width = width;
+    this.canvas.height = this.image.height = height;
     if (!this.view) this.fit();
-    this.later();
+    if (width && height) this.draw();
+  }
+
+  extent() {
+    const ratio = devicePixelRatio || 1;
+    const { clientWidth, clientHeight } = this.canvas;
+    return { width: Math.round(clientWidth * ratio), height: Math.round(clientHeight * ratio), ratio };
   }
 
   fit() {
@@ -231,3 +240,5 @@ function trace(path, points, right) {
     y = toY;
   }
 }
+
+customElements.define("lineage-overview", Overview);

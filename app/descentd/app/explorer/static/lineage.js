@@ -1,6 +1,5 @@
 // The drawing of a lineage: walking along its lines by keyboard, showing more in place, moving and enlarging it, and
 // saving it as a picture. Without this module all of it works by links and forms.
-import { Overview } from "./lineage-overview.js";
 
 const ALONG = { right: { ArrowLeft: "up", ArrowRight: "down", ArrowUp: "before", ArrowDown: "after" } };
 ALONG.down = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "before", ArrowRight: "after" };
@@ -283,6 +282,7 @@ async function go(address, place, { push = true } = {}) {
 function wire() {
   const page = document.querySelector("lineage-page");
   const drawing = page.querySelector("lineage-drawing");
+  if (page.querySelector("lineage-overview")) import("./lineage-overview.js");
   page.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = event.target.closest("a[data-go], a.marker, .folded > a[data-place]");
@@ -310,6 +310,5 @@ function wire() {
 }
 
 customElements.define("lineage-drawing", LineageDrawing);
-customElements.define("lineage-overview", Overview);
 wire();
 addEventListener("popstate", () => go(location.href, undefined, { push: false }));

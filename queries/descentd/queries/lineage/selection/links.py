@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
@@ -17,8 +16,7 @@ from descentd.queries.registry import Registry
 _IN_ORDER: Final = attrgetter("source", "role", "target")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A derivation among what is drawn: what was there first, and what was made of it.
 
     relations: what the child's record calls it (`FINE_TUNE`), or the role where it has no name; disclosed: it became

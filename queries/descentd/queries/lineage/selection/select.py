@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import VERSION, Kind, Role
@@ -75,8 +75,7 @@ class Choice:
             raise InvalidInput(f"Expected at most {OPENED} opened records, got {len(self.opened):,}.", "open")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A record that is drawn, and how many of its neighbours are not.
 
     `steps` is the distance from the one in the middle by what is drawn.
