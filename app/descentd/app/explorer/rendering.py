@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked, short
@@ -52,6 +52,7 @@ class Rendering:
             "linked": linked,
             "static": static.address,
             "language": words["language"],
+            "zip": zip,
         }
         self.environment.filters |= {
             "called": called,
@@ -85,7 +86,7 @@ class Rendering:
 
 def paragraphs(text: str) -> Markup:
     """A text of somebody as it is, with its line breaks: never as markup, whatever is in it."""
-    return Markup("<br>").join(text.split("\n"))
+    return Markup("<br>").join(text.split("\n")) if "\n" in text else escape(text)
 
 
 def settings(given: Any, most: int = 8) -> str:

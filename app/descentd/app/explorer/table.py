@@ -21,9 +21,9 @@ class Column:
     """The heading where it is no word of the catalogue, such as the name of a version."""
 
     @property
-    def short(self) -> bool:
-        """Whether its cells are not broken into lines."""
-        return self.key in _SHORT
+    def style(self) -> str:
+        """The classes of its cells: numbers line up at the right, and what is short is not broken into lines."""
+        return f"{'number ' if self.number else ''}{'short ' if self.key in _SHORT else ''}"
 
 
 @dataclass(frozen=True, slots=True)

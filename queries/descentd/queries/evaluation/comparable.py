@@ -1,7 +1,7 @@
 """Comparable results: all results along the ancestry of versions, in series, without those that do not count."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -48,29 +48,41 @@ async def learned_from(
 
 def in_series(found: Measured, learned: Mapping[str, AbstractSet[int]], versions: Collection[int]) -> list[Series]:
     """The results of versions in series, several of a version pooled; in the spelling of the earliest version."""
-    results: defaultdict[SeriesKey, dict[int, Result]] = defaultdict(dict)
-    left_out: defaultdict[SeriesKey, set[int]] = defaultdict(set)
-    withdrawn: defaultdict[SeriesKey, set[int]] = defaultdict(set)
-    for version in sorted(versions):
-        for evaluations in found.by_protocol(version):
-            pooled = found.pooled(evaluations)
-            if version in learned.get(evaluations[0].protocol.data or "", ()):
-                for key in pooled:
-                    left_out[key].add(version)
-            else:
-                for key, result in pooled.items():
-                    results[key][version] = result
-        for evaluation in found.withdrawn(version):
-            for key in evaluation.results:
-                if version not in results.get(key, ()) and version not in left_out.get(key, ()):
-                    withdrawn[key].add(version)
-    made = [
-        Series(
+    return Gathered(found, learned, versions).series()
+
+
+class Gathered:
+    """The results of versions by series, several of a version pooled; keys in the spelling of the earliest version."""
+
+    def __init__(self, found: Measured, learned: Mapping[str, AbstractSet[int]], versions: Collection[int]) -> None:
+        self._paired = found.edition > THIRD
+        self.results: defaultdict[SeriesKey, dict[int, Result]] = defaultdict(dict)
+        self._left_out: defaultdict[SeriesKey, set[int]] = defaultdict(set)
+        self._withdrawn: defaultdict[SeriesKey, set[int]] = defaultdict(set)
+        for version in sorted(versions):
+            for evaluations in found.by_protocol(version):
+                pooled = found.pooled(evaluations)
+                if version in learned.get(evaluations[0].protocol.data or "", ()):
+                    for key in pooled:
+                        self._left_out[key].add(version)
+                else:
+                    for key, result in pooled.items():
+                        self.results[key][version] = result
+            for evaluation in found.withdrawn(version):
+                for key in evaluation.results:
+                    if version not in self.results.get(key, ()) and version not in self._left_out.get(key, ()):
+                        self._withdrawn[key].add(version)
+
+    def series(self, keys: Iterable[SeriesKey] | None = None) -> list[Series]:
+        """Those with these keys, all unless given, in an order for readers."""
+        chosen = {**self.results, **self._left_out, **self._withdrawn} if keys is None else keys
+        return sorted(map(self._made, chosen), key=lambda series: series.key.order)
+
+    def _made(self, key: SeriesKey) -> Series:
+        results = self.results.get(key, {})
+        return Series(
             key,
-            with_pairs_of_others(results.get(key, {})) if found.edition > THIRD else results.get(key, {}),
-            frozenset(left_out.get(key, ())),
-            frozenset(withdrawn.get(key, ())),
+            with_pairs_of_others(results) if self._paired else results,
+            frozenset(self._left_out.get(key, ())),
+            frozenset(self._withdrawn.get(key, ())),
         )
-        for key in {**results, **left_out, **withdrawn}
-    ]
-    return sorted(made, key=lambda series: series.key.order)

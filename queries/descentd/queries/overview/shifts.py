@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from descentd.graph.cache import Cache
 from descentd.graph.metrics import MetricDefinition
-from descentd.queries.evaluation.comparable import in_series, learned_from
+from descentd.queries.evaluation.comparable import Gathered, learned_from
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.evaluation.evaluations import measured
 from descentd.queries.evaluation.series import Series, SeriesKey
@@ -17,6 +18,8 @@ from descentd.queries.statistics.pairs import compare
 
 CHANCE: Final = 0.05
 """p below which chance does not explain a shift of one derivation, looked at by itself."""
+ROOM: Final = 20_000
+"""Versions and derivations of which the shifts that were asked for last are kept: some ten megabytes."""
 MOST: Final = 2_000
 """Versions whose results are read; of more nothing is."""
 
@@ -73,6 +76,13 @@ class Shifts:
     too_many: bool = False
 
 
+class ShiftCache(Cache[Shifts]):
+    """Shifts as they were asked for last: the same as of a sequence, however else a drawing is changed."""
+
+    def __init__(self) -> None:
+        super().__init__(ROOM)
+
+
 async def shifts(
     registry: Registry,
     versions: Collection[int],
@@ -89,17 +99,33 @@ async def shifts(
     """
     if len(versions) > MOST:
         return Shifts(too_many=True)
+    cache = registry.cache(ShiftCache)
+    grounds = frozenset(versions), frozenset(derivations), metric, slice, upto, tuple(likely)
+    kept = cache.get(grounds)
+    if kept is None:
+        kept = await _find(registry, versions, derivations, metric, slice, upto, likely)
+        cache.keep(grounds, kept, len(versions) + len(derivations))
+    return kept
+
+
+async def _find(
+    registry: Registry,
+    versions: Collection[int],
+    derivations: Collection[tuple[int, int]],
+    metric: str | None,
+    slice: Slice,
+    upto: int,
+    likely: Sequence[str],
+) -> Shifts:
     found = await measured(registry, sorted(versions), upto)
     named = None if metric is None else found.metrics.find(metric, "metric")
-    by_metric: defaultdict[str, list[Series]] = defaultdict(list)
-    for one in in_series(found, {}, versions):
-        if one.results:
-            by_metric[one.key.metric.name].append(one)
-    definitions = {name: series[0].key.metric for name, series in by_metric.items()}
-    chosen = named or _usual(by_metric, likely)
+    gathered = Gathered(found, {}, versions)
+    definitions = {key.metric.name: key.metric for key in gathered.results}
+    chosen = named or _usual(gathered.results, definitions, likely)
     if chosen is None:
         return Shifts()
-    of_metric = await _untaught(registry, by_metric.get(chosen.name, ()), upto)
+    shown = gathered.series(key for key in gathered.results if key.metric.name == chosen.name)
+    of_metric = await _untaught(registry, shown, upto)
     asked = sorted((one for one in of_metric if one.key.slice == slice), key=lambda one: -len(one.results))
     return Shifts(
         chosen,
@@ -112,15 +138,16 @@ async def shifts(
     )
 
 
-def _usual(by_metric: Mapping[str, Sequence[Series]], likely: Sequence[str]) -> MetricDefinition | None:
+def _usual(
+    results: Mapping[SeriesKey, Mapping[int, Result]], metrics: Mapping[str, MetricDefinition], likely: Sequence[str]
+) -> MetricDefinition | None:
     for name in likely:
-        if name in by_metric:
-            return by_metric[name][0].key.metric
-    counts = {name: max(len(one.results) for one in series) for name, series in by_metric.items()}
-    ranked = sorted(
-        (series[0].key.metric for series in by_metric.values()),
-        key=lambda one: (not one.is_safety, -counts[one.name], one.name),
-    )
+        if name in metrics:
+            return metrics[name]
+    counts: dict[str, int] = {}
+    for key, of_versions in results.items():
+        counts[key.metric.name] = max(counts.get(key.metric.name, 0), len(of_versions))
+    ranked = sorted(metrics.values(), key=lambda one: (not one.is_safety, -counts[one.name], one.name))
     return ranked[0] if ranked else None
 
 
