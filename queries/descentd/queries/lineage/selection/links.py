@@ -2,18 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
 from descentd.graph.model.reach import SupportsNeighbours
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link as StoredLink
+from descentd.graph.store.link_order import IN_ORDER
 from descentd.queries.lineage.stated_edges import twins_of
 from descentd.queries.registry import Registry
-
-_IN_ORDER: Final = attrgetter("source", "role", "target")
 
 
 class Link(NamedTuple):
@@ -38,7 +36,7 @@ async def links_among(registry: Registry, briefs: Mapping[int, Brief], upto: int
         own += await registry.store.links(sorted(sources), roles, inward=False)
     disclosed = await disclosed_links(registry.store, sorted(subjects), upto) if subjects else []
     found: dict[tuple[int, int, Role], Link] = {}
-    for links, later in ((sorted(own, key=_IN_ORDER), False), (disclosed, True)):
+    for links, later in ((sorted(own, key=IN_ORDER), False), (disclosed, True)):
         for link in links:
             if link.target in briefs and link.source in briefs and link.source != link.target:
                 relations = tuple(filter(None, link.detail.split(","))) or (link.role,)
