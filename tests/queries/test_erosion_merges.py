@@ -63,11 +63,15 @@ def test_the_line_that_brought_it_into_a_merge_is_named() -> None:
     assert one(assess(3, roots, [series({0: 0.1, 1: 0.3, 2: 0.3, 3: 0.3})]), CUMULATIVE).introduced_by == (Span(1, 2),)
 
 
+@pytest.mark.parametrize("stderr", [0.01, None])
 @pytest.mark.parametrize("values", [{1: 0.1, 2: 0.5}, {1: 0.5, 2: 0.1}])
-def test_that_parents_disagree_is_no_improvement_of_their_child(values: dict[int, float]) -> None:
+def test_that_parents_disagree_is_no_improvement_of_their_child(values: dict[int, float], stderr: float | None) -> None:
     parents = {0: [], 1: [0], 2: [0], 3: [1, 2]}
-    found = assess(3, parents, [series(values)])
-    assert CONFLICT in kinds(found)
+    found = assess(3, parents, [series(values, stderr=stderr)])
+    conflict = one(found, CONFLICT)
+    assert (values[conflict.baseline], values[conflict.head], conflict.delta) == (0.1, 0.5, 0.4)
+    assert (conflict.z is None) == (conflict.p is None) == (conflict.q is None) == (stderr is None)
+    assert conflict.z is None or conflict.z > 0
     assert found.verdict is ErosionVerdict.UNKNOWN
     assert found.improved == ()
 

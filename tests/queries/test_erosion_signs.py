@@ -36,6 +36,17 @@ def test_an_improvement_of_the_tolerance_alone_is_none() -> None:
         assert found.verdict is verdict
 
 
+@pytest.mark.parametrize(("size", "asked"), [(1, 0), (2, 1), (3, 2), (4, 2), (5, 3)])
+def test_of_a_line_its_steps_are_asked_from_two_on_their_sum_from_three_and_a_trend_from_five(
+    size: int, asked: int
+) -> None:
+    """Of versions that were measured, whatever lies between them."""
+    head = 2 * size
+    values = dict.fromkeys(range(0, head, 2), 0.1) | {head: 0.1}
+    del values[0]
+    assert assess(head, chain(head + 1), [series(values)]).asked == asked
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_head_between_two_beginnings_has_no_trend_either_way(order: int) -> None:
     """From 0 it rose and from 1 it fell, whether the versions in between rose or fell."""
