@@ -72,6 +72,7 @@ def test_that_parents_disagree_is_no_improvement_of_their_child(values: dict[int
     assert (values[conflict.baseline], values[conflict.head], conflict.delta) == (0.1, 0.5, 0.4)
     assert (conflict.z is None) == (conflict.p is None) == (conflict.q is None) == (stderr is None)
     assert conflict.z is None or conflict.z > 0
+    assert found.p == (None if stderr is None else 1.0), "nothing was asked that erodes"
     assert found.verdict is ErosionVerdict.UNKNOWN
     assert found.improved == ()
 
