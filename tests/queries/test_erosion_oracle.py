@@ -237,10 +237,17 @@ def test_the_family_and_the_verdict_are_those_of_the_rules(drawn: tuple["nx.DiGr
     }
     close = any(abs(test.q - ALPHA) < 2e-4 for _, test in tests)
     assume(not close)
-    assert {
-        (one.kind, one.series.metric.name, one.baseline) for one in found.findings if one.kind not in OTHERS
-    } == expected
+    figures = {(one.kind, one.series.metric.name, one.baseline): (one.z, one.p, one.q) for one in found.findings
+               if one.kind not in OTHERS}  # fmt: skip
+    assert figures.keys() == expected
+    for oracle, test in tests:
+        if shown := figures.get((test.kind, oracle.series.key.metric.name, test.baseline)):
+            assert shown == pytest.approx((test.z, test.p, test.q), rel=2e-3)
     _check_verdict(found, expected, tests)
+    lasting = [1 / one.e for one in found.findings if one.kind is ErosionKind.LASTING_EROSION and one.e]
+    rates = false_discovery_rates([*(test.p if test.z > 0 else 1.0 for _, test in tests), *lasting])
+    eroding = [q for q, (_, test) in zip(rates, tests, strict=False) if test.kind in EROSION] + rates[len(tests) :]
+    assert found.p == (pytest.approx(min(eroding), rel=2e-3) if tests else None)
 
 
 def _check_verdict(found: Assessment, expected: set[Any], tests: list[tuple[Oracle, Test]]) -> None:
