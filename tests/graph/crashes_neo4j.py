@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from neo4j import AsyncManagedTransaction, GraphDatabase
+from neo4j import WRITE_ACCESS, AsyncManagedTransaction, AsyncSession, GraphDatabase
 
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.store.committer import Committer
@@ -167,6 +167,7 @@ class Points:
 
     def install(self) -> None:
         """Have all transactions of this process pass them. It is a fork that nothing else is done in."""
+        alone: Any = AsyncSession.run
         run: Any = AsyncManagedTransaction.run
         commit: Any = AsyncManagedTransaction._commit
         points = self
@@ -180,6 +181,15 @@ class Points:
             await commit(self)
             points.pass_one()
 
+        async def counted_alone(self: AsyncSession, *given: Any, **named: Any) -> Any:
+            if self._config.default_access_mode != WRITE_ACCESS:
+                return await alone(self, *given, **named)
+            points.pass_one()
+            result = await alone(self, *given, **named)
+            points.pass_one()  # it is under way, and commits by itself
+            return result
+
+        setattr(AsyncSession, "run", counted_alone)  # noqa: B010
         setattr(AsyncManagedTransaction, "run", counted_run)  # noqa: B010
         setattr(AsyncManagedTransaction, "_commit", counted_commit)  # noqa: B010
 

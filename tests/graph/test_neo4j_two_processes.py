@@ -5,6 +5,7 @@ Whoever knows of a sequence misses nothing up to it. The oracle is a memory stor
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -120,7 +121,7 @@ async def last_of_verify(store: Neo4jStore) -> int:
     return (await verify(store)).records
 
 
-NOTICING = [
+NOTICING: list[Callable[[Neo4jStore], Awaitable[int]]] = [
     Neo4jStore.sequence,
     last_looked_up,
     last_of_head,

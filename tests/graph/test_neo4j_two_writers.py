@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from neo4j import AsyncManagedTransaction
-from neo4j.exceptions import ConstraintError, TransientError
+from neo4j import AsyncManagedTransaction, AsyncSession
+from neo4j.exceptions import ConstraintError, ServiceUnavailable, TransientError
 
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.errors import InvalidInput, Unavailable
@@ -56,7 +57,7 @@ async def failed_half_way(store: Neo4jStore, _patch: pytest.MonkeyPatch) -> None
 
 async def deadlocked(store: Neo4jStore, patch: pytest.MonkeyPatch) -> None:
     """The statement is undone and sent again."""
-    run, failing = AsyncManagedTransaction.run, [1]
+    run, alone, failing = AsyncManagedTransaction.run, AsyncSession.run, [1]
 
     async def failing_once(self: AsyncManagedTransaction, query: Any, *args: Any, **kwargs: Any) -> Any:
         result = await run(self, query, *args, **kwargs)
@@ -66,10 +67,53 @@ async def deadlocked(store: Neo4jStore, patch: pytest.MonkeyPatch) -> None:
             raise TransientError("Deadlock.")
         return result
 
+    async def refused_once(self: AsyncSession, query: Any, *args: Any, **kwargs: Any) -> Any:
+        if failing and INSERT in str(query):
+            failing.clear()
+            raise TransientError("Deadlock.")
+        return await alone(self, query, *args, **kwargs)
+
     with patch.context() as within:
         within.setattr(AsyncManagedTransaction, "run", failing_once)
+        within.setattr(AsyncSession, "run", refused_once)
         assert await store.write([adding(child(90))]) == [None]
     assert not failing
+
+
+async def cut_off_before(store: Neo4jStore, patch: pytest.MonkeyPatch) -> None:
+    """The connection is lost before the statement is there, which is sent again."""
+    alone = AsyncSession.run
+
+    async def lost(self: AsyncSession, query: Any, *args: Any, **kwargs: Any) -> Any:
+        if INSERT in str(query):
+            raise ServiceUnavailable("Lost.")
+        return await alone(self, query, *args, **kwargs)
+
+    with patch.context() as within:
+        within.setattr(AsyncSession, "run", lost)
+        assert await store.write([adding(child(90))]) == [None]
+
+
+async def cut_off_after(store: Neo4jStore, patch: pytest.MonkeyPatch) -> None:
+    """The connection is lost when the records are durable: they are not drafted again, and whoever sent them hears."""
+    alone, drafted = AsyncSession.run, list[int]()
+
+    async def lost(self: AsyncSession, query: Any, *args: Any, **kwargs: Any) -> Any:
+        result = await alone(self, query, *args, **kwargs)
+        if INSERT in str(query):
+            await result.consume()
+            raise ServiceUnavailable("Lost.")
+        return result
+
+    async def draft(_reads: Reads) -> list[Record]:
+        drafted.append(1)
+        return [child(90)]
+
+    with patch.context() as within, suppress(Unavailable):
+        within.setattr(AsyncSession, "run", lost)
+        await store.write([Proposal(draft, "ana")])
+    assert len(drafted) == 1
+    assert await store.write([adding(child(90))]) == [None]
 
 
 async def unheard_of(store: Neo4jStore, patch: pytest.MonkeyPatch) -> None:
@@ -94,6 +138,8 @@ FAILURES: dict[Failing, int] = {
     rolled_back: 0,
     failed_half_way: 0,
     deadlocked: 1,
+    cut_off_before: 1,
+    cut_off_after: 1,
     unheard_of: 1,
 }
 """What may befall a write, and how many records it adds all the same."""

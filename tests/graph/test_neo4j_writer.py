@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from neo4j import AsyncManagedTransaction
+from neo4j import WRITE_ACCESS, AsyncManagedTransaction, AsyncSession
 
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.kinds import Kind, Role
@@ -25,15 +25,21 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The statements that were sent in transactions that last."""
+    """The statements that were sent to write, and others in transactions that last."""
     statements: list[str] = []
-    run = AsyncManagedTransaction.run
+    run, alone = AsyncManagedTransaction.run, AsyncSession.run
 
     async def noted(self: AsyncManagedTransaction, query: Any, *args: Any, **kwargs: Any) -> Any:
         statements.append(str(query))
         return await run(self, query, *args, **kwargs)
 
+    async def noted_alone(self: AsyncSession, query: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._config.default_access_mode == WRITE_ACCESS:
+            statements.append(str(query))
+        return await alone(self, query, *args, **kwargs)
+
     monkeypatch.setattr(AsyncManagedTransaction, "run", noted)
+    monkeypatch.setattr(AsyncSession, "run", noted_alone)
     return statements
 
 
@@ -70,6 +76,33 @@ async def test_a_registration_is_one_statement_beside_its_look_ups(
     await register(committer, ManifestInput.read(given), "ana")
     assert sent == []
     assert await store.sequence() == 8
+
+
+async def test_what_a_registration_looks_up_is_asked_for_at_once(
+    stores: tuple[Neo4jStore, Neo4jStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = stores
+    committer = Committer(store)
+
+    def given(number: int) -> ManifestInput:
+        return ManifestInput.read({"models": [{"name": "m", "version": str(number), "config": {"seed": number}}]})
+
+    for number in range(2):
+        await register(committer, given(number), "ana")
+    run, there, asked = store._run, asyncio.Barrier(3), list[str]()
+
+    async def together(query: str, /, **parameters: Any) -> list[list[Any]]:
+        asked.append(query)
+        async with asyncio.timeout(30):
+            await there.wait()
+        return await run(query, **parameters)
+
+    with monkeypatch.context() as within:
+        within.setattr(store, "_run", together)
+        await register(committer, given(2), "ana")
+        assert await store.sequence_after_write() == 6
+    assert len(asked) == 3
+    assert await store.sequence() == 6
 
 
 async def test_what_puts_records_in_needs_no_other_plan_when_there_are_many(

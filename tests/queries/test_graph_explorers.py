@@ -136,6 +136,33 @@ async def test_edges_of_a_lineage_say_how_and_nodes_are_records(registry: Regist
     }
 
 
+async def test_edges_are_read_where_they_are_asked_for_alone(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await family(registry)
+    read, links = list[int](), registry.store.links
+
+    async def noted(*given: Any, **named: Any) -> Any:
+        read.append(1)
+        return await links(*given, **named)
+
+    monkeypatch.setattr(registry.store, "links", noted)
+    lineage = 'lineage(of: "model:ranker@1", direction: ANCESTORS)'
+    every = await ask(registry, f"{{ {lineage} {{ complete totalCount nodes {{ ref }} edges {{ source }} }} }}")
+    assert read
+    assert len(every.pop("edges")) == 6
+    for shape in (
+        "... on Lineage { joints: edges { source } }",
+        "...Joints } } fragment Joints on Lineage { ... { joints: edges { source }",
+    ):
+        named = await ask(registry, f"{{ {lineage} {{ complete totalCount nodes {{ ref }} {shape} }} }}")
+        assert len(named.pop("joints")) == 6
+        assert named == every
+    read.clear()
+    assert await ask(registry, f"{{ {lineage} {{ complete totalCount nodes {{ ref }} }} }}") == every
+    assert not read
+
+
 WITHOUT = {"model:scorer@1": 1, "model:scorer@2": 2, "model:scorer@3": 3, "model:ranker@1": 3, "model:scorer@4": 4}
 
 

@@ -1,7 +1,7 @@
 """What every question is asked of: a store, who walks its influence graph, and the moment that is meant."""
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -62,13 +62,19 @@ class Registry:
         cache: _KindCache = self._caches[kind]
         return await cache.read(self.store, self.walk, upto)
 
-    async def sequence(self, as_of: str | None = None) -> int:
+    async def sequence(self, as_of: str | None = None, ahead: Sequence[str] = ()) -> int:
         """The sequence that a question is asked at: of `as_of` (RFC 3339), or of now.
 
-        Raises InvalidInput where `as_of` is no instant.
+        `ahead` are refs that are looked up next, which costs no round trip of its own then. Raises InvalidInput where
+        `as_of` is no instant; what is wrong with a ref is for the look-up to say.
         """
         moment = moment_of(as_of)
-        return await self.store.sequence() if moment is None else await self.store.sequence_at(moment)
+        if moment is not None:
+            return await self.store.sequence_at(moment)
+        names: list[str] = []
+        with suppress(InvalidInput):
+            names += map(ref, ahead)
+        return await self.store.sequence(*names)
 
     async def origins(self, record: int, upto: int) -> list[int]:
         """Everything that a record came from, by kind: versions, data, code, configurations, environments."""

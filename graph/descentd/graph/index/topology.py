@@ -35,8 +35,8 @@ from descentd.graph.model.reach import (
     Tail,
 )
 
-ROOM: Final = 32 << 20
-"""Bytes that finished reaches may occupy, for the pages that will be asked for next."""
+ROOM: Final = 12 << 20
+"""Bytes that finished reaches may occupy, and exposures too, for the pages that will be asked for next."""
 
 
 _NONE: Final = np.zeros(0, np.int32)

@@ -1,6 +1,6 @@
 """Conflicts: a label has one content, and within a name a build has one label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from descentd.graph.model.derived import is_identified
@@ -16,6 +16,12 @@ from descentd.graph.turns import each
 _PARTS = {Kind.CODE: "code", Kind.CONFIG: "config", Kind.ENVIRONMENT: "environment"}
 _LINEAGE = ("parents", "trainedOn", "generatedBy")
 _SHOWN = 20
+
+
+def conflicting_keys(drafted: Iterable[Record]) -> set[str]:
+    """The keys by which conflicts of these records are looked for."""
+    versions = [record for record in drafted if record.kind is Kind.MODEL_VERSION]
+    return {key for record in versions for key in _build_keys(record)}
 
 
 async def conflicts(reads: Reads, drafted: Mapping[str, Record], held: Mapping[str, Brief]) -> dict[str, DescentError]:
@@ -60,8 +66,7 @@ async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, Descen
     """New labels on builds that their name already has, in the store or earlier among the versions themselves."""
     builds: dict[str, str] = {}
     async for record in each(versions):
-        if is_identified(record.content):
-            builds.update((record.id, key) for key in record.keys if key.startswith("build:"))
+        builds.update((record.id, key) for key in _build_keys(record))
     holders = await reads.find_by_keys(set(builds.values())) if builds else {}
     briefs = await reads.briefs(sorted({sequence for held in holders.values() for sequence in held}))
     labels = {brief.sequence: brief.ref for brief in briefs}
@@ -80,6 +85,10 @@ async def _rebuilt(reads: Reads, versions: Sequence[Record]) -> dict[str, Descen
         if other != label:
             found[record.id] = _same_build(label, other, retracted.get(other))
     return found
+
+
+def _build_keys(version: Record) -> list[str]:
+    return [key for key in version.keys if key.startswith("build:")] if is_identified(version.content) else []
 
 
 async def _retractions_by_ref(reads: Reads, versions: Sequence[Brief]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from descentd.graph.model import clock
 from descentd.graph.model.errors import Cycle, DescentError, Invalid, InvalidInput
 from descentd.graph.model.records import Record
 from descentd.graph.registration.builder import RecordBuilder, distinct, together
-from descentd.graph.registration.conflicts import conflicts
+from descentd.graph.registration.conflicts import conflicting_keys, conflicts
 from descentd.graph.registration.cycles import check_cycles
 from descentd.graph.registration.disclosures import Disclosures
 from descentd.graph.registration.entities import Entities
@@ -24,8 +24,8 @@ from descentd.graph.registration.manifest_index import ManifestIndex
 from descentd.graph.registration.metric_scope import MetricScope
 from descentd.graph.registration.partial_manifest import partial_manifest
 from descentd.graph.registration.statements import ArtifactStatements, Statements, referred
-from descentd.graph.registration.warnings import warnings, warnings_of_retracted
-from descentd.graph.store.base import Proposal, Reads
+from descentd.graph.registration.warnings import look_alike_keys, warnings, warnings_of_retracted
+from descentd.graph.store.base import Proposal, Reads, Wanted
 from descentd.graph.store.committer import Committer
 from descentd.graph.turns import each, in_thread
 
@@ -92,7 +92,9 @@ async def _check(reads: Reads, builder: RecordBuilder, manifest: ManifestInput, 
     """The records that are new; raises Invalid with all problems, of building too."""
     records = builder.records
     # What has a label is registered under it, with this content or another.
-    held = await reads.resolve({record.id if record.label is None else record.label for record in records.values()})
+    names = {record.id if record.label is None else record.label for record in records.values()}
+    await reads.prefetch(lambda: Wanted(names, conflicting_keys(records.values()), look_alike_keys(records.values())))
+    held = await reads.resolve(names)
     registered = {brief.id for brief in held.values()}
     for id, conflict in (await conflicts(reads, records, held)).items():
         conflict.field = builder.field_of(id)

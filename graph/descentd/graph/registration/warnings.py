@@ -1,7 +1,7 @@
 """Warnings about registered content that may be a mistake; nothing is refused."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from descentd.graph.metrics import MetricDefinition, catalogue
@@ -33,10 +33,20 @@ async def warnings_of_retracted(reads: Reads, registered: Sequence[Record]) -> l
     ]
 
 
+def look_alike_keys(records: Iterable[Record]) -> set[str]:
+    """The keys by which it is looked for what the names of these records look like."""
+    plain = {part: skeleton(part) for part in _called(records)}
+    return {*map(look_alike_key, plain.values()), *(name_key(one) for part, one in plain.items() if one != part)}
+
+
+def _called(records: Iterable[Record]) -> list[str]:
+    labels = [record.label for record in records if record.kind in _LABELLED and record.label]
+    return list(dict.fromkeys(part for label in labels for part in _parts(label)))
+
+
 async def _look_alikes(reads: Reads, new: Sequence[Record]) -> list[str]:
     """Names and labels that differ from another, registered or new, only by letters of look-alike scripts."""
-    labels = [record.label for record in new if record.kind in _LABELLED and record.label]
-    called = list(dict.fromkeys(part for label in labels for part in _parts(label)))
+    called = _called(new)
     if not called:
         return []
     alike: defaultdict[str, list[str]] = defaultdict(list)

@@ -54,8 +54,21 @@ class Stored:
     fault: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What will be looked up: names by `resolve`, keys by `find_by_keys`, and others by `any_by_keys`."""
+
+    names: Collection[str]
+    keys: Collection[str]
+    any_keys: Collection[str]
+
+
 class Reads(Protocol):
     """Look-ups by batch: a query a call, however many are asked for. What is not there is absent from the answer."""
+
+    async def prefetch(self, find: Callable[[], Wanted]) -> None:
+        """Look up at once what `find` says will be, where each look-up costs a round trip; elsewhere do nothing."""
+        del find
 
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:
         """The records with these labels or ids, by what they were asked as."""
@@ -153,9 +166,16 @@ class Store(Reads, Protocol):
         """The end of the log as of now."""
         ...
 
-    async def sequence(self) -> int:
-        """The sequence of the newest record, 0 while there is none. Cheap: every request asks."""
+    async def sequence(self, *ahead: str) -> int:
+        """The sequence of the newest record, 0 while there is none. Cheap: every request asks.
+
+        `ahead` are names that will be resolved next: where that costs a round trip, it may be done in the same one.
+        """
         ...
+
+    async def sequence_after_write(self) -> int:
+        """The sequence of a record that was the newest when this process wrote last, or later."""
+        return await self.sequence()
 
     async def look_up(self, name: str) -> tuple[int, Brief | None]:
         """What `sequence` and `resolve` give for one name, in a round trip where the store takes any."""

@@ -1,7 +1,7 @@
 """A batch: the records that a transaction is about to add, and the view of the store with them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
@@ -11,7 +11,7 @@ from descentd.graph.model.errors import DescentError
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.store.base import Link, Proposal, Reads
+from descentd.graph.store.base import Link, Proposal, Reads, Wanted
 from descentd.graph.turns import each
 
 Located = TypeVar("Located", Brief, Entry)
@@ -81,6 +81,10 @@ class Batch(Reads):
             self._named[record.label] = brief
         for key in record.keys:
             self._keyed[key].append(brief.sequence)
+
+    @override
+    async def prefetch(self, find: Callable[[], Wanted]) -> None:
+        await self._reads.prefetch(find)
 
     def adds(self, names: set[str], keys: set[str], ends: set[tuple[int, Role]]) -> bool:
         """Whether it adds something that is found by these names or keys, or by links that arrive at these records."""

@@ -5,7 +5,7 @@ after others, unless these added something that it has looked for.
 """
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from typing_extensions import override
@@ -14,7 +14,7 @@ from descentd.graph.model.errors import DescentError
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.records import Brief, Record
-from descentd.graph.store.base import Link, Proposal, Reads
+from descentd.graph.store.base import Link, Proposal, Reads, Wanted
 from descentd.graph.store.batch import Batch, settle
 
 
@@ -34,6 +34,10 @@ class _NotedReads(Reads):
     def __init__(self, reads: Reads) -> None:
         self._reads = reads
         self.asked = Asked()
+
+    @override
+    async def prefetch(self, find: Callable[[], Wanted]) -> None:
+        await self._reads.prefetch(find)
 
     @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:

@@ -10,7 +10,7 @@ from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.reach import Sequences
 from descentd.graph.model.records import Brief
-from descentd.graph.store.base import Link, Reads, Store
+from descentd.graph.store.base import Link, Reads, Store, Wanted
 from descentd.graph.store.batch import Located
 from descentd.graph.store.link_order import in_order
 from descentd.graph.turns import apart
@@ -85,6 +85,17 @@ class GatheredReads(Reads):
         self._holders = CachingLoader(reads.find_by_keys)
         self._any_holder = CachingLoader(reads.any_by_keys)
         self._links: dict[tuple[frozenset[Role], bool], CachingLoader[int, list[Link]]] = {}
+
+    @override
+    async def prefetch(self, find: Callable[[], Wanted]) -> None:
+        wanted = find()
+        # What fails is asked for again by whoever needs it.
+        await asyncio.gather(
+            self.resolve(wanted.names),
+            self.find_by_keys(wanted.keys),
+            self.any_by_keys(wanted.any_keys),
+            return_exceptions=True,
+        )
 
     @override
     async def resolve(self, names: Collection[str]) -> dict[str, Brief]:

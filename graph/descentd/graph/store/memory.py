@@ -75,7 +75,7 @@ class MemoryStore(Store):
         return self._head
 
     @override
-    async def sequence(self) -> int:
+    async def sequence(self, *ahead: str) -> int:
         return self._head.sequence
 
     @override

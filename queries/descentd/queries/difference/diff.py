@@ -83,7 +83,7 @@ async def diff(
 
     Raises NotFound and InvalidInput.
     """
-    upto = await registry.sequence(as_of)
+    upto = await registry.sequence(as_of, [base, head])
     old = await registry.find(base, upto, VERSION, "base")
     new = await registry.find(head, upto, VERSION, "head")
     about = [text(attribute, "attribute") for attribute in attributes or ()]

@@ -120,7 +120,7 @@ async def erosion(
     registry: Registry, ref: str, since: str | None, alpha: float | None, as_of: str | None = None
 ) -> Erosion:
     """Whether a version's safety eroded; raises NotFound and InvalidInput."""
-    upto = await registry.sequence(as_of)
+    upto = await registry.sequence(as_of, [ref])
     of = await registry.find(ref, upto, VERSION, "of")
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
     found, along = await assessed(registry, of.sequence, upto, alpha=ALPHA if alpha is None else alpha, since=start)

@@ -23,7 +23,7 @@ async def evaluations(
     registry: Registry, ref: str, first: int | None, after: str | None, as_of: str | None
 ) -> Listed[Brief]:
     """The evaluations of a version, retracted ones included; raises NotFound and InvalidInput."""
-    asked = page(first, after, await registry.sequence(as_of), ["evaluations", ref, as_of])
+    asked = page(first, after, await registry.sequence(as_of, [ref]), ["evaluations", ref, as_of])
     of = await registry.find(ref, asked.upto, VERSION)
     links = await registry.store.links([of.sequence], {Role.EVALUATES}, inward=True)
     sequences = sorted(link.source for link in links if link.source <= asked.upto)

@@ -40,7 +40,7 @@ async def trend(
 
     Raises NotFound, UnknownMetric, and InvalidInput where `since` is no ancestor.
     """
-    upto = await registry.sequence(as_of)
+    upto = await registry.sequence(as_of, [ref])
     of = await registry.find(ref, upto, VERSION, "of")
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
     definition = (await definitions(registry, upto)).find(metric, "metric")

@@ -29,7 +29,7 @@ async def history(
     registry: Registry, ref: str, first: int | None, after: str | None, as_of: str | None = None
 ) -> Listed[Event]:
     """The history of a record; raises NotFound and InvalidInput."""
-    asked = page(first, after, await registry.sequence(as_of), ["history", ref, as_of])
+    asked = page(first, after, await registry.sequence(as_of, [ref]), ["history", ref, as_of])
     of = await registry.find(ref, asked.upto)
     links = await registry.store.links([of.sequence], STATEMENTS, inward=True)
     sequences = sorted({of.sequence, *(link.source for link in links if link.source <= asked.upto)})

@@ -112,7 +112,7 @@ async def impact(
     """
     if wanted is not None and kinds and Kind.MODEL_VERSION not in kinds:
         raise InvalidInput("A filter selects versions: add MODEL_VERSION to `kinds`, or leave `kinds` out.", "kinds")
-    upto = pinned(cursors, await registry.sequence(as_of))
+    upto = pinned(cursors, await registry.sequence(as_of, refs))
     origins = await registry.find_all(refs, upto, "of")
     within = await matching(registry, wanted, upto, moment_of(as_of)) if wanted else None
     asked = [as_of] if wanted is None else [as_of, wanted]

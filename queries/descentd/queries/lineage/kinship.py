@@ -66,7 +66,7 @@ async def kin(registry: Registry, of: str, first: int | None, after: str | None,
 
     Tensors are equal if their data has the same digest. Raises NotFound, and InvalidInput for what is no version.
     """
-    asked = page(first, after, await registry.sequence(as_of), ["kin", of, as_of], keys=3)
+    asked = page(first, after, await registry.sequence(as_of, [of]), ["kin", of, as_of], keys=3)
     version = await registry.find(of, asked.upto, VERSION)
     tensors = await _tensors(registry, version.sequence, asked.upto)
     found = await _kin(registry, version.sequence, tensors, asked.upto)

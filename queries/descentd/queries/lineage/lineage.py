@@ -60,14 +60,24 @@ class Lineage:
 
 
 async def lineage(
-    registry: Registry, ref: str, direction: Direction, depth: int | None, limit: int | None, as_of: str | None
+    registry: Registry,
+    ref: str,
+    direction: Direction,
+    depth: int | None,
+    limit: int | None,
+    as_of: str | None,
+    *,
+    edges: bool = True,
 ) -> tuple[Lineage, int]:
-    """The lineage of a record and the sequence that it was computed at; raises NotFound and InvalidInput."""
+    """The lineage of a record, with its edges or without, and the sequence that it was computed at.
+
+    Raises NotFound and InvalidInput.
+    """
     if limit is not None and not 1 <= limit <= MOST:
         raise InvalidInput(f"limit is {limit}: ask for 1 to {MOST} nodes.", "limit")
     if depth is not None and depth < 0:
         raise InvalidInput(f"depth is {depth}: ask for 0 or more derivations.", "depth")
-    upto = await registry.sequence(as_of)
+    upto = await registry.sequence(as_of, [ref])
     of = await registry.find(ref, upto)
     ways = list(reach.Direction) if direction is Direction.BOTH else [reach.Direction(direction.value)]
     most = limit or USUAL
@@ -82,7 +92,7 @@ async def lineage(
     briefs = await registry.store.briefs([of.sequence, *(sequence for sequence, _ in nearest)])
     nodes = [Node(brief, found.get(brief.sequence, 0)) async for brief in each(briefs)]
     nodes[0] = Node(of, 0)
-    return Lineage(len(nodes) == total, total, nodes, await _edges(registry, briefs, upto)), upto
+    return Lineage(len(nodes) == total, total, nodes, await _edges(registry, briefs, upto) if edges else ()), upto
 
 
 async def _edges(registry: Registry, briefs: Sequence[Brief], upto: int) -> list[Joint]:

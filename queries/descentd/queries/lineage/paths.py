@@ -55,7 +55,7 @@ async def paths(registry: Registry, start: str, end: str, first: int | None, as_
     """The derivations from an ancestor to a descendant, shortest first; raises NotFound, InvalidInput and TooCostly."""
     if first is not None and not 1 <= first <= MOST:
         raise InvalidInput(f"first is {first}: ask for 1 to {MOST}.", "first")
-    upto = await registry.sequence(as_of)
+    upto = await registry.sequence(as_of, [start, end])
     ancestor = await registry.find(start, upto, field="from")
     descendant = await registry.find(end, upto, field="to")
     found = await registry.walk.paths(ancestor.sequence, descendant.sequence, upto, first or USUAL)

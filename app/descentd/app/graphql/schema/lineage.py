@@ -179,7 +179,8 @@ class LineageQuery:
         ] = None,
         as_of: AsOf = None,
     ) -> Lineage | None:
-        found, at = await lineage.lineage(context(info).registry, of, direction, depth, limit, as_of)
+        registry, edges = context(info).registry, selects(info, "edges")
+        found, at = await lineage.lineage(registry, of, direction, depth, limit, as_of, edges=edges)
         context(info).answered_at(at, as_of)
         return Lineage(
             complete=found.complete,

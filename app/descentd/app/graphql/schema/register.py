@@ -73,7 +73,7 @@ class RegisterMutation:
             raise await with_all_problems(registry.store, wrong) from None
         check_manifest(read, context(info).roles, await turned_round(read, registry.store))
         done = await register(registry.committer, read, context(info).person)
-        at = await registry.sequence()
+        at = await registry.store.sequence_after_write()
         context(info).answered_at(at)
         new = [record for record in done.records if record.id in done.created]
         for warning in [*done.warnings, *await kinship_warnings(registry, new, at)]:

@@ -46,6 +46,15 @@ _LANGUAGE: Final = "CYPHER 5 "
 """What our statements are written in: databases made by calendar versions take them for Cypher 25 otherwise."""
 
 
+with suppress(ImportError, AttributeError):
+    # Tables with which the driver packs numbers where its compiled part is missing: 12 MB that nothing reads beside it.
+    from neo4j._codec.packstream import v1
+
+    if getattr(v1, "_rust_pack", None) and getattr(v1, "_rust_unpack", None):
+        v1.PACKED_UINT_16.clear()
+        v1.UNPACKED_UINT_16.clear()
+
+
 class _UndoneError(Exception):
     """Ends a transaction of which nothing is to be kept."""
 
@@ -114,12 +123,22 @@ class Connection:
             return await self._execute(query, parameters, RoutingControl.READ)
 
     async def write_one(self, query: str, /, **parameters: Any) -> list[Row]:
-        """The rows of a single writing statement, once it is durable: as `write` of it, in two round trips.
+        """The rows of a single writing statement, once it is durable; it commits by itself, in one round trip.
 
-        Raises as `write` does.
+        It has to return no row, and do nothing, where it was applied already. Where the database undid it for a reason
+        that passes, or the connection was lost, it is run again as a managed transaction. Raises as `write` does.
         """
         with self._writing(), _translated():
-            return await self._execute(query, parameters, RoutingControl.WRITE)
+            try:
+                async with self._session(WRITE_ACCESS) as session:
+                    return await _rows(await session.run(_LANGUAGE + query, parameters))
+            except (DriverError, Neo4jError) as error:
+                if not error.is_retryable():
+                    raise
+                rows = await self._execute(query, parameters, RoutingControl.WRITE)
+                if not rows and isinstance(error, DriverError):
+                    raise  # the first may have been applied, and what it was for must not be done twice
+                return rows
 
     async def _execute(self, query: str, parameters: dict[str, Any], routing: RoutingControl) -> list[Row]:
         return await self._opened().execute_query(

@@ -232,9 +232,13 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
         return head
 
     @override
-    async def sequence(self) -> int:
-        sequence, _ = await self.last()
+    async def sequence(self, *ahead: str) -> int:
+        sequence, _ = await self.last(*ahead)
         return sequence
+
+    @override
+    async def sequence_after_write(self) -> int:
+        return self._writer.recorded or await self.sequence()
 
     @override
     async def look_up(self, name: str) -> tuple[int, Brief | None]:

@@ -208,7 +208,7 @@ class SQLiteStore(SQLiteReads, Store):
         return _head(self.connection)
 
     @override
-    async def sequence(self) -> int:
+    async def sequence(self, *ahead: str) -> int:
         self._check_files()
         with translated():
             sequence = int(self.connection.execute("SELECT seq FROM head").fetchone()[0])

@@ -62,7 +62,7 @@ class Gate:
 
 async def gate(registry: Registry, of: str, environment: str, as_of: str | None = None) -> Gate:
     """Ask the gate as of a moment, and record nothing; raises NotFound and InvalidInput."""
-    upto = await registry.sequence(as_of)
+    upto = await registry.sequence(as_of, [of])
     version = await registry.find(of, upto, VERSION, "of")
     with about("environment"):
         place = name(environment, "environment")
