@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from descentd.graph.index import breadth_first, edges, postings
 from descentd.graph.index import evidence as evidence_module
-from descentd.graph.index.arrays import sorted_unique
+from descentd.graph.index.arrays import is_in, sorted_unique
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import INFLUENCE, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
@@ -357,3 +357,9 @@ def test_edges_and_twins_are_those_of_the_log(
 @given(st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9)))
 def test_each_number_once_in_order(values: list[int]) -> None:
     assert sorted_unique(np.array(values, np.int64)).tolist() == sorted(set(values))
+
+
+@given(st.lists(st.integers(0, 9) | st.integers(0, 2**20)), st.lists(st.integers(0, 9) | st.integers(0, 2**20)))
+def test_which_are_among_others(values: list[int], members: list[int]) -> None:
+    found = is_in(np.array(values, np.int32), np.array(members, np.int64))
+    assert found.tolist() == [value in members for value in values]

@@ -1,6 +1,6 @@
 """The arrays of the index: one byte for each edge, one for each record, and spare room at the end."""
 
-from typing import Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,6 +85,19 @@ def sorted_unique(values: NDArray[Scalar]) -> NDArray[Scalar]:
     first = np.ones(len(ordered), np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
     return ordered[first]
+
+
+def is_in(values: NDArray[Any], members: NDArray[Any]) -> NDArray[np.bool_]:
+    """Of each of some sequences whether it is among others: by a table, which both are looked up in.
+
+    `numpy.isin` sorts and hashes them, and imports all of `numpy.ma`, where they are far apart.
+    """
+    if not len(members) or not len(values):
+        return np.zeros(len(values), np.bool_)
+    table = np.zeros(max(int(values.max()), int(members.max())) + 1, np.bool_)
+    table[members] = True
+    found: NDArray[np.bool_] = table[values]
+    return found
 
 
 class Growing(Generic[Scalar]):

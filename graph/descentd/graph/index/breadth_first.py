@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import TWIN, Integers, Tags
+from descentd.graph.index.arrays import TWIN, Integers, Tags, is_in
 from descentd.graph.index.edges import NARROW, Steps
 from descentd.graph.index.twins import Twins
 
@@ -70,7 +70,7 @@ class Walk:
         """Which of `records` were reached or are origins."""
         if self.stamps is not None:
             return self.stamps[records] > 0
-        return np.isin(records, self.records)
+        return is_in(records, self.records)
 
     def counts(self, kinds: Tags, number: int) -> NDArray[np.int64]:
         """How many of each kind were reached, origins left out."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from descentd.graph.index.arrays import ROLE, Growing, Integers, Tags
+from descentd.graph.index.arrays import ROLE, Growing, Integers, Tags, is_in
 from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.disclosures import NOTHING, Arrow, DisclosedEdges
 
@@ -118,7 +118,7 @@ class Edges:
         rows, wanted = self.by_source, np.zeros(ROLE + 1, np.bool_)
         wanted[list(roles)] = True
         positions = rows.positions(sources)
-        hits = wanted[rows.tags[positions] & ROLE] & np.isin(rows.others[positions], targets)
+        hits = wanted[rows.tags[positions] & ROLE] & is_in(rows.others[positions], targets)
         starts = np.repeat(sources, rows.starts[sources + 1] - rows.starts[sources])[hits].tolist()
         met = positions[hits]
         yield from zip(starts, repeat(0), (rows.tags[met] & ROLE).tolist(), rows.others[met].tolist(), strict=False)
@@ -151,8 +151,8 @@ class Edges:
         """Sources and tags of all edges to `targets`, which are ascending; also of those that were disclosed."""
         inside = targets[: np.searchsorted(targets, self.base_size, "right")]
         positions = self.by_target.positions(inside)
-        late = np.flatnonzero(np.isin(self.late_targets, targets))
-        more = np.flatnonzero(np.isin(self.disclosed.targets, targets))
+        late = np.flatnonzero(is_in(self.late_targets, targets))
+        more = np.flatnonzero(is_in(self.disclosed.targets, targets))
         return (
             np.concatenate((self.by_target.others[positions], self.late_sources[late], self.disclosed.sources[more])),
             np.concatenate((self.by_target.tags[positions], self.late_tags[late], self.disclosed.tags[more])),
@@ -163,7 +163,7 @@ def _beside(
     rows: Rows, records: Integers, inside: Integers, late: Mapping[int, list[int]], more: Mapping[int, Sequence[Arrow]]
 ) -> tuple[Integers, NDArray[np.intp]]:
     """(others, places) by rows, in which those `inside` are, and by what is packed or disclosed of single records."""
-    here = np.flatnonzero(np.isin(records, inside)) if len(inside) < len(records) else np.arange(len(records))
+    here = np.flatnonzero(is_in(records, inside)) if len(inside) < len(records) else np.arange(len(records))
     places = np.repeat(here, rows.starts[inside + 1] - rows.starts[inside])
     others = rows.others[rows.positions(inside)]
     if not late and not more:
@@ -342,4 +342,4 @@ class Around(Steps):
     @override
     def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
         found = self._steps.many(frontier, stamps, stamp)
-        return found[~np.isin(found, self._array)]
+        return found[~is_in(found, self._array)]

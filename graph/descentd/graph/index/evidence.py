@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import ROLE, Integers, Tags, sorted_unique
+from descentd.graph.index.arrays import ROLE, Integers, Tags, is_in, sorted_unique
 from descentd.graph.index.breadth_first import FEW, Walk
 from descentd.graph.index.edges import Edges
 from descentd.graph.model.kinds import ROLE_NUMBER, Role
@@ -67,7 +67,7 @@ def listed_with(reached: Walk, cited: Walk) -> Walk:
     records, far = (keys & 0xFFFFFFFF).astype(np.int32), keys >> 32
     _, firsts = np.unique(records, return_index=True)
     firsts.sort()
-    firsts = firsts[~np.isin(records[firsts], origins)]
+    firsts = firsts[~is_in(records[firsts], origins)]
     size = 0 if reached.stamps is None else len(reached.stamps)
     if cited.stamps is not None:
         size = len(cited.stamps)

@@ -27,6 +27,7 @@ from descentd.graph.index.arrays import (
     VERSION,
     Integers,
     Tags,
+    is_in,
     sorted_unique,
 )
 from descentd.graph.index.backtrace import Backtrace, step_back
@@ -64,7 +65,7 @@ class Lineage:
         open = [subject for subject in subjects if not self._is_documented(subject)]
         teaching = disclosed.targets[(disclosed.tags & ROLE == TRAINED_ON) & (disclosed.tags & LEARNS != 0)]
         bare = teaching[(self.kinds[teaching] == DATASET) & (self.flags[teaching] & PARTITIONED == 0)]
-        others = seeds[~np.isin(seeds, subjects)]
+        others = seeds[~is_in(seeds, np.array(subjects, np.int32))]
         return sorted_unique(np.concatenate((others, np.array(open, np.int32), bare)))
 
     def _is_documented(self, version: int) -> bool:

@@ -11,7 +11,7 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
-from descentd.graph.index.arrays import TWIN, Integers
+from descentd.graph.index.arrays import TWIN, Integers, is_in
 from descentd.graph.index.edges import Edges
 from descentd.graph.index.twins import Twins
 
@@ -43,7 +43,7 @@ def _begun(within: Integers, origins: Sequence[Collection[int]]) -> dict[int, in
     for number, own in enumerate(origins):
         for record in own:
             bits[record] |= 1 << number
-    inside = np.isin(np.fromiter(bits, np.int64, len(bits)), within)
+    inside = is_in(np.fromiter(bits, np.int64, len(bits)), within)
     return {record: mask for (record, mask), there in zip(bits.items(), inside.tolist(), strict=True) if there}
 
 
@@ -80,7 +80,7 @@ class _Below:
     def __init__(self, edges: Edges, within: Integers) -> None:
         rows, disclosed = edges.by_source, edges.disclosed
         positions = rows.positions(within)
-        more = np.flatnonzero(np.isin(disclosed.sources, within))
+        more = np.flatnonzero(is_in(disclosed.sources, within))
         sources = np.repeat(within, rows.starts[within + 1] - rows.starts[within])
         targets = np.concatenate((rows.others[positions], disclosed.targets[more])).astype(np.int32)
         order = np.argsort(targets, kind="stable")

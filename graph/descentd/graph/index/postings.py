@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from descentd.graph.index.arrays import Growing, Integers
+from descentd.graph.index.arrays import Growing, Integers, is_in
 from descentd.graph.index.columns import Columns, Stored
 
 SMALLEST_MERGE: Final = 8_192
@@ -73,7 +73,7 @@ class Postings:
         places = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
         late_keys, late_numbers = now.late_keys.view(), now.late_numbers.view()
         both = min(len(late_keys), len(late_numbers))
-        return np.concatenate((now.numbers[places], late_numbers[:both][np.isin(late_keys[:both], keys)]))
+        return np.concatenate((now.numbers[places], late_numbers[:both][is_in(late_keys[:both], keys)]))
 
     @property
     def posted(self) -> Posted:

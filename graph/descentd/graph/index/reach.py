@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import DATASET, INCLUDES, ROLE, Integers, Tags
+from descentd.graph.index.arrays import DATASET, INCLUDES, ROLE, Integers, Tags, is_in
 from descentd.graph.index.backtrace import Backtrace, Before, lowest, step_back
 from descentd.graph.index.breadth_first import Walk, walk
 from descentd.graph.index.edges import Around, Down, Edges, Steps, Up
@@ -174,7 +174,7 @@ _Select = Callable[[Integers, Tags], NDArray[np.bool_]]
 def _selection(kinds: frozenset[Kind] | None, within: Sequences | None) -> _Select | None:
     """What `kinds` and `within` select, None for everything."""
     if within is not None:
-        return lambda records, all: np.isin(records, within) & (True if kinds is None else wanted(kinds)[all[records]])
+        return lambda records, all: is_in(records, within) & (True if kinds is None else wanted(kinds)[all[records]])
     return None if kinds is None else lambda records, all: wanted(kinds)[all[records]]
 
 
