@@ -151,7 +151,8 @@ def test_only_safety_results_make_the_start_of_a_search_measured() -> None:
     """Whether `since` was measured is about safety, whatever else was measured on it."""
     accuracy = series({0: 0.5, 1: 0.5, 2: 0.5}, metric("accuracy", counts_as_safety=False))
     for values, measured in (({1: 0.1, 2: 0.1}, False), ({0: 0.1, 2: 0.1}, True)):
-        found = assess(2, chain(3), [accuracy, series(values)], since=0)
+        late = series({1: 0.1, 2: 0.1}, metric("late"))
+        found = assess(2, chain(3), [accuracy, late, series(values)], since=0)
         assert found.since_measured == measured
     empty = assess(1, chain(2), [Series(A, {1: Result(0.1)}, frozenset([0]))])
     assert [(one.series, one.contaminated, one.retracted) for one in empty.left_out] == [(A, (0,), ())]
