@@ -32,7 +32,7 @@ from tests.support.zoo import Zoo
 
 pytestmark = [pytest.mark.anyio, pytest.mark.forgets_plans]
 
-DIAMONDS, LONG = 60, some_of(5_000)
+DIAMONDS, LONG = 60, some_of(9_000)
 FEW = 5
 """A number of records with which conditions on where a walk ends made Neo4j seek ways to every node."""
 POPULATION = (Term("age", frozenset({"65+"})),)
@@ -287,7 +287,7 @@ async def test_a_lattice_of_60_diamonds(filled: Filled) -> None:
         assert [len(path) for path in found.paths] == [2 * DIAMONDS + 1] * 2
 
 
-async def test_a_chain_of_5_000(filled: Filled) -> None:
+async def test_a_long_chain(filled: Filled) -> None:
     first, last = filled.chain, filled.chain + LONG - 1
     for walker in filled.walkers():
         page = await walker.reach(ReachQuery([first], Direction.DESCENDANTS, filled.upto, first=10))
