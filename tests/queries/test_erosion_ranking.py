@@ -299,3 +299,7 @@ async def test_a_list_of_versions_says_what_lasts(registry: Registry) -> None:
     edges = (await ask(registry, text))["edges"]
     assert {edge["node"]["ref"] for edge in edges} == {"model:grave@1", "model:grave@2"}
     assert all(one["p"] is None and one["e"] >= 20 for edge in edges for one in edge["findings"])
+    text = 'query { erosion(of: "model:grave@2") { findings { kind lasting { start latest } } } }'
+    since = {one["kind"]: one["lasting"] for one in (await ask(registry, text))["findings"]}
+    assert since["LASTING_EROSION"] == {"start": "model:grave@1", "latest": "model:grave@2"}
+    assert [kind for kind, lasting in since.items() if lasting is not None] == ["LASTING_EROSION"]
