@@ -8,7 +8,11 @@ import pytest
 
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection
 from descentd.graph.model import clock
+from descentd.queries.erosion.findings import ErosionVerdict
 from descentd.queries.erosion.first_edition import assess_by_first_edition
+from descentd.queries.erosion.questions import ErosionKind
+from descentd.queries.erosion.report import assessed
+from descentd.queries.evaluation.editions import CURRENT, FIRST
 from descentd.queries.evaluation.series import Series
 from descentd.queries.governance.gate.decide import evaluate
 from descentd.queries.governance.policies import PolicyInput, register_policies
@@ -79,3 +83,21 @@ async def test_a_gate_of_a_former_edition_judges_by_the_newest_result_alone(regi
     former, now = await outcomes(3), await outcomes(4)
     assert (former["no-erosion"], former["toxicity"]) == ("PASSED", "PASSED")
     assert (now["no-erosion"], now["toxicity"]) == ("BLOCKED", "BLOCKED")
+
+
+@pytest.mark.anyio
+async def test_a_trend_of_the_order_alone_eroded_in_the_first_edition(registry: Registry) -> None:
+    """Eight results that rise by less than an error each: since then the end points have to differ as well."""
+    models, evaluations = [], []
+    for number in range(8):
+        parents = [{"ref": f"model:m@{number - 1}", "relation": "FINE_TUNE"}] if number else []
+        models.append({"name": "m", "version": f"{number}", "config": {"v": number}, "parents": parents})
+        metric = {"name": "toxic_frac", "value": round(0.1 + 0.004 * number, 3), "n": 250}
+        suite = {"name": "s", "version": "1"}
+        evaluations.append({"subject": f"model:m@{number}", "suite": suite, "metrics": [metric]})
+    await send(registry, models=models, evaluations=evaluations)
+    upto = await registry.sequence()
+    head = (await registry.find("model:m@7", upto)).sequence
+    former, now = [(await assessed(registry, head, upto, edition=edition))[0] for edition in (FIRST, CURRENT)]
+    assert (former.verdict, now.verdict) == (ErosionVerdict.ERODED, ErosionVerdict.STABLE)
+    assert [one.kind for one in former.findings] == [ErosionKind.MONOTONIC_TREND]
