@@ -2,8 +2,11 @@
 
 from dataclasses import replace
 
+import networkx as nx
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from descentd.graph.metrics import MetricCategory, MetricDefinition, MetricDirection
 from descentd.queries.erosion.assess import assess
@@ -11,6 +14,7 @@ from descentd.queries.erosion.findings import Span
 from descentd.queries.evaluation.composites import Slice, with_composites
 from descentd.queries.evaluation.series import Series
 from descentd.queries.lineage.ancestry import Ancestry
+from descentd.queries.statistics import partial_order
 from descentd.queries.statistics.change_points import change_points
 from descentd.queries.statistics.comparison import Result
 from descentd.queries.statistics.e_process import established
@@ -128,3 +132,34 @@ def test_which_derivations_are_blamed_does_not_depend_on_the_unit(unit: float, k
     assert found.places == ((3, 4, 5) if known else (4,))
     near = change_points(Order.chain(3), np.arange(3.0), np.array([0, 1 - 1 / 400, 2]) * unit, None)
     assert near.places == (2,)
+
+
+# ---- which of the versions descend from which, in bits: at the edges of bytes and of blocks
+
+
+@given(st.integers(1, 40), st.floats(0, 1), st.integers(0, 10**6), st.integers(0, 60))
+@example(9, 1.0, 0, 1)  # a chain
+@example(36, 0.9, 1, 80)
+def test_who_descends_from_whom_is_as_in_the_graph(size: int, share: float, seed: int, block: int) -> None:
+    dice = np.random.default_rng(seed)
+    graph: nx.DiGraph[int] = nx.DiGraph()
+    graph.add_nodes_from(range(size))
+    for low in range(1, size):
+        graph.add_edges_from((high, low) for high in range(low) if high == low - 1 or dice.random() < 0.3)
+        if dice.random() > share:
+            graph.remove_edge(low - 1, low)
+    masks = tuple(sum(1 << above for above in nx.ancestors(graph, place)) for place in range(size))
+    expected = np.array([[mask >> above & 1 for above in range(size)] for mask in masks], np.bool_)
+    order = Order.of(masks)
+    assert order.is_chain == (nx.dag_longest_path_length(graph) == size - 1)
+    assert order.masks() == masks
+    assert order.ancestors.tolist() == expected.sum(axis=1).tolist()
+    assert all((order.above(place) == expected[place]).all() for place in range(size))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partial_order, "BLOCK", block)
+        assert Order.of(masks).descendants.tolist() == expected.sum(axis=0).tolist()
+        if not order.is_chain:
+            rows, flags = zip(*order.blocks(), strict=True)
+            assert [place for some in rows for place in range(size)[some]] == list(range(size))
+            assert (np.concatenate(flags) == expected).all()
+            assert max(map(len, flags)) == min(size, max(1, block // size))
