@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from descentd.graph.index import breadth_first, edges, postings
 from descentd.graph.index import evidence as evidence_module
-from descentd.graph.index.arrays import is_in, sorted_unique
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import INFLUENCE, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
@@ -151,14 +150,10 @@ def test_a_cursor_past_the_end_gives_nothing() -> None:
     assert topology.reach(ReachQuery([1], Direction.DESCENDANTS, 2, first=0)).more
 
 
-def test_an_empty_topology_reaches_nothing() -> None:
+def test_an_empty_topology_reaches_nothing_and_is_asked_for_nothing_later() -> None:
     topology = Topology()
     assert topology.size == 0
     assert topology.reach(ReachQuery([1], Direction.DESCENDANTS, 0)).total == 0
-
-
-def test_what_is_not_held_yet_cannot_be_asked() -> None:
-    topology = Topology()
     with pytest.raises(ValueError, match="extend it first"):
         topology.reach(ReachQuery([1], Direction.DESCENDANTS, 1))
 
@@ -352,14 +347,3 @@ def test_edges_and_twins_are_those_of_the_log(
     assert topology.edges(set(sources), targets, roles, upto) == sorted(expected)
     twins = {record: sorted(twins_of(log, record, upto) - {record}) for record in targets if record <= upto}
     assert topology.twins(targets, upto) == {record: others for record, others in twins.items() if others}
-
-
-@given(st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9)))
-def test_each_number_once_in_order(values: list[int]) -> None:
-    assert sorted_unique(np.array(values, np.int64)).tolist() == sorted(set(values))
-
-
-@given(st.lists(st.integers(0, 9) | st.integers(0, 2**20)), st.lists(st.integers(0, 9) | st.integers(0, 2**20)))
-def test_which_are_among_others(values: list[int], members: list[int]) -> None:
-    found = is_in(np.array(values, np.int32), np.array(members, np.int64))
-    assert found.tolist() == [value in members for value in values]
