@@ -4,6 +4,7 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.ZoneId;
 import java.util.Map;
 import java.util.Set;
 import org.neo4j.common.DependencyResolver;
@@ -81,6 +82,8 @@ public final class Neo4jServer {
                 .setConfig(GraphDatabaseSettings.preallocate_logical_logs, false)
                 .setConfig(GraphDatabaseSettings.cypher_min_replan_interval, Duration.ofSeconds(keepsPlans ? 86_400 : 10))
                 .setConfig(GraphDatabaseInternalSettings.cypher_size_hint_parameters, !keepsPlans)
+                // Times are kept in UTC wherever a database is: nothing may go by its own zone.
+                .setConfig(GraphDatabaseSettings.db_temporal_timezone, ZoneId.of("Asia/Kolkata"))
                 .setConfig(Map.of(quiet, (Object) (lasts ? Duration.ZERO : 0)))
                 .setConfig(BoltConnector.enabled, true)
                 .setConfig(BoltConnector.server_bolt_telemetry_enabled, false)

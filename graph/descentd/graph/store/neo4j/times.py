@@ -28,8 +28,8 @@ def microseconds(expression: str) -> str:
 
 
 def time_of(expression: str) -> str:
-    """Cypher for the time that `counted` gives as numbers: it takes the driver a tenth of what a time takes."""
-    return f"datetime({{epochSeconds: {expression}[0], nanosecond: {expression}[1]}})"
+    """Cypher for the time in UTC that `counted` gives as numbers: it takes the driver a tenth of what a time takes."""
+    return f"datetime({{epochSeconds: {expression}[0], nanosecond: {expression}[1], timezone: 'Z'}})"
 
 
 def counted(moment: int) -> list[int]:
