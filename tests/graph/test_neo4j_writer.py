@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from neo4j import WRITE_ACCESS, AsyncManagedTransaction, AsyncSession
+from neo4j.exceptions import TransactionError, TransientError
 
 from descentd.graph.inputs.manifest import ManifestInput
 from descentd.graph.model.kinds import Kind, Role
@@ -165,3 +166,29 @@ async def test_two_who_write_at_once_lose_nothing(stores: tuple[Neo4jStore, Neo4
     await asyncio.gather(write(0), write(1))
     assert [await store.sequence() for store in stores] == [120, 120]
     assert (await verify(stores[0])).problem is None
+
+
+async def test_a_look_up_under_the_lock_that_fails_is_made_again_with_all_of_the_transaction(
+    neo4j_empty: Neo4jServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it was made ahead: what follows in that transaction fails too, for a reason that says nothing."""
+    run, failed = AsyncManagedTransaction.run, list[AsyncManagedTransaction]()
+
+    async def failing(self: AsyncManagedTransaction, query: Any, *args: Any, **kwargs: Any) -> Any:
+        if self in failed:
+            raise TransactionError(self, "Transaction failed")
+        if not failed and "$keys" in str(query):
+            failed.append(self)
+            raise TransientError("Out of memory.")
+        return await run(self, query, *args, **kwargs)
+
+    store = Neo4jStore(neo4j_empty.uri, neo4j_empty.auth)
+    await store.open()
+    try:
+        models = [{"name": "m", "version": str(number), "config": {"seed": number}} for number in range(2)]
+        monkeypatch.setattr(AsyncManagedTransaction, "run", failing)
+        done = await register(Committer(store), ManifestInput.read({"models": models}), "ana")
+        assert failed
+        assert len(done.created) == 4
+    finally:
+        await store.close()

@@ -252,11 +252,19 @@ class PrefetchedReads(GatheredReads):
 
 
 def _in_turn(run: Run) -> Run:
-    """A transaction takes one statement at a time."""
+    """A transaction takes one statement at a time, and after one that failed none: its error says whether to retry."""
     lock = asyncio.Lock()
+    failed: Exception | None = None
 
     async def run_alone(query: str, /, **parameters: Any) -> list[Row]:
+        nonlocal failed
         async with lock:
-            return await run(query, **parameters)
+            if failed is not None:
+                raise failed
+            try:
+                return await run(query, **parameters)
+            except Exception as error:
+                failed = error
+                raise
 
     return run_alone
