@@ -1,8 +1,11 @@
 """How a metric moved on derivations: as of each moment, in the series that count, and of one metric among several."""
 
+from typing import Any
+
 import pytest
 
 from descentd.graph.model.errors import UnknownMetric
+from descentd.queries.overview import shifts as shifts_module
 from descentd.queries.overview.shifts import Outcome, Shifts, shifts
 from descentd.queries.registry import Registry
 from tests.queries.disclosing import evaluated, ref, version
@@ -80,3 +83,22 @@ async def test_the_metric_is_the_one_asked_for_the_likely_one_or_the_usual(pair:
         assert all(key.metric.name == expected for key in found.series)
     with pytest.raises(UnknownMetric):
         await pair.ask("acuracy")
+
+
+async def test_answers_of_nothing_are_not_kept_for_ever(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slice is any text."""
+    monkeypatch.setattr(shifts_module, "ROOM", 3)
+    find, calls = shifts_module._find, list[object]()
+
+    async def counted(*grounds: Any) -> Shifts:
+        calls.append(grounds)
+        return await find(*grounds)
+
+    monkeypatch.setattr(shifts_module, "_find", counted)
+    upto = await pair.registry.sequence()
+    for number in (*range(4), 3, 0):
+        assert await shifts(pair.registry, (), (), None, (("of", str(number)),), upto) == Shifts()
+    assert len(calls) == 5
+    for _ in range(2):
+        await shifts(pair.registry, (), (), None, (("of", "x" * 1_000),), upto)
+    assert len(calls) == 7

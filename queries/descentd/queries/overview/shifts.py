@@ -104,7 +104,8 @@ async def shifts(
     kept = cache.get(grounds)
     if kept is None:
         kept = await _find(registry, versions, derivations, metric, slice, upto, likely)
-        cache.keep(grounds, kept, len(versions) + len(derivations))
+        texts = sum(len(attribute) + len(value) for attribute, value in slice)
+        cache.keep(grounds, kept, 1 + len(versions) + len(derivations) + texts // 100)
     return kept
 
 
