@@ -17,6 +17,7 @@ from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.reach import Sequences, Tail
 from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Proposal, Store, Stored, SupportsUpgrade, Totals
+from descentd.graph.store.gathering import MOST
 from descentd.graph.store.journal import Journal
 from descentd.graph.store.memory import MemoryStore
 from descentd.graph.store.neo4j import operational
@@ -233,7 +234,7 @@ class Neo4jStore(CachedReads, Neo4jReach, Neo4jPaths, Neo4jExposure, Store, Supp
 
     @override
     async def sequence(self, *ahead: str) -> int:
-        sequence, _ = await self.last(*ahead)
+        sequence, _ = await self.last(*ahead[:MOST])
         return sequence
 
     @override

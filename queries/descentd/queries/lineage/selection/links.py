@@ -1,14 +1,15 @@
 """The derivations among what is drawn, with what their records call them."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from descentd.graph.disclosures import disclosed_links
 from descentd.graph.model.kinds import INFLUENCE, Kind, Role
 from descentd.graph.model.reach import SupportsNeighbours
 from descentd.graph.model.records import Brief
-from descentd.graph.store.base import Link as StoredLink
 from descentd.graph.store.link_order import IN_ORDER
 from descentd.queries.lineage.stated_edges import twins_of
 from descentd.queries.registry import Registry
@@ -31,9 +32,8 @@ class Link(NamedTuple):
 async def links_among(registry: Registry, briefs: Mapping[int, Brief], upto: int) -> list[Link]:
     """The derivations among some records, also those that were disclosed, and which partitions are equal."""
     stating, subjects = await _stating(registry, briefs, upto)
-    own: list[StoredLink] = []
-    for roles, sources in stating:
-        own += await registry.store.links(sorted(sources), roles, inward=False)
+    asked = (registry.store.links(sorted(sources), roles, inward=False) for roles, sources in stating)
+    own = chain.from_iterable(await asyncio.gather(*asked))
     disclosed = await disclosed_links(registry.store, sorted(subjects), upto) if subjects else []
     found: dict[tuple[int, int, Role], Link] = {}
     for links, later in ((sorted(own, key=IN_ORDER), False), (disclosed, True)):
