@@ -53,7 +53,7 @@ class Scheduler:
         self.clock = clock
         self._steps = FairQueue()
         self._long = Lane(_LONG_THREADS)
-        self._short: dict[str, Lane] = {}
+        self._short = Lanes(_SHORT_THREADS)
         self._statements = Lanes(_LONG_STATEMENTS)
         self._ticking = False
         self._short_steps = 0
@@ -107,13 +107,12 @@ class Scheduler:
         """Compute in a thread, as soon as one of this kind of work may."""
         began = self.clock()
         person, long = work.person, work.long
-        lane = self._long if long else self._short.setdefault(person, Lane(_SHORT_THREADS))
+        lane = self._long if long else self._short.of(person)
 
         def computed(computing: "asyncio.Future[T]") -> None:
             computing.cancelled() or computing.exception()  # looked at, so that nobody is warned where it was given up
             lane.leave()
-            if not long and not lane.computing and self._short.get(person) is lane:
-                del self._short[person]
+            self._short.drop(person, lane)
 
         try:
             await lane.enter(work)
@@ -123,6 +122,7 @@ class Scheduler:
             computing.add_done_callback(computed)
             return await asyncio.shield(computing)
         finally:
+            self._short.drop(person, lane)
             work.computed(self.clock() - began)
 
     async def in_database(self, work: Work, run: Callable[[], Awaitable[T]]) -> T:

@@ -130,7 +130,7 @@ class Lane:
 
 
 class Lanes:
-    """A lane for each person."""
+    """A lane for each person who needs one."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -140,11 +140,21 @@ class Lanes:
     async def entered(self, work: Work) -> AsyncIterator[None]:
         """A place in the lane of a work's person while the body runs, as soon as there is one."""
         person = work.person
-        lane = self._lanes.setdefault(person, Lane(self._most))
-        await lane.enter(work)
+        lane = self.of(person)
         try:
-            yield
+            await lane.enter(work)
+            try:
+                yield
+            finally:
+                lane.leave()
         finally:
-            lane.leave()
-            if not lane.computing and self._lanes.get(person) is lane:
-                del self._lanes[person]
+            self.drop(person, lane)
+
+    def of(self, person: str) -> Lane:
+        """The lane of a person."""
+        return self._lanes.setdefault(person, Lane(self._most))
+
+    def drop(self, person: str, lane: Lane) -> None:
+        """Let go of a person's lane where nobody computes in it, and so nobody waits."""
+        if not lane.computing and self._lanes.get(person) is lane:
+            del self._lanes[person]

@@ -67,8 +67,9 @@ class Overview extends HTMLElement {
     this.ratio = ratio;
     this.canvas.width = this.image.width = width;
     this.canvas.height = this.image.height = height;
+    if (!width || !height) return; // hidden
     if (!this.view) this.fit();
-    if (width && height) this.draw();
+    this.draw();
   }
 
   extent() {
