@@ -88,7 +88,7 @@ def sorted_unique(values: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def is_in(values: NDArray[Any], members: NDArray[Any]) -> NDArray[np.bool_]:
-    """Of each of some sequences whether it is among others: by a table, which both are looked up in.
+    """For each of `values` whether it is in `members`; both are numbers ≥ 0, looked up in a table of the highest one.
 
     `numpy.isin` sorts and hashes them, and imports all of `numpy.ma`, where they are far apart.
     """

@@ -171,11 +171,11 @@ class Input(BaseModel):
         extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False, use_attribute_docstrings=True
     )
 
-    def content(self, but: Collection[str] = ()) -> Content:
-        """The input in wire names without what is absent, and without the fields `but`; JSON values are kept."""
+    def content(self, without: Collection[str] = ()) -> Content:
+        """The input in wire names without what is absent, and without the fields of `without`; JSON values are kept."""
         wire, found = _wire_names(type(self)), {}
         for field, value in self.__dict__.items():  # in the order of the fields
-            if value is None or field in but:
+            if value is None or field in without:
                 continue
             if type(value) in _KEPT:
                 found[wire[field]] = value

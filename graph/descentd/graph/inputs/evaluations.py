@@ -102,9 +102,9 @@ class MetricDefinitionInput(Input):
     """A description of what it measures."""
 
     @override
-    def content(self, but: Collection[str] = ()) -> Content:
+    def content(self, without: Collection[str] = ()) -> Content:
         """The definition without `isRate: false` and `tolerance: 0`, which are the defaults."""
-        return {k: v for k, v in super().content(but).items() if not (k in ("isRate", "tolerance") and not v)}
+        return {k: v for k, v in super().content(without).items() if not (k in ("isRate", "tolerance") and not v)}
 
 
 class SuiteInput(Input):

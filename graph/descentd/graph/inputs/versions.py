@@ -242,9 +242,9 @@ class DisclosureInput(Input):
     """The id of the disclosure of the same subject that this one replaces."""
 
     @override
-    def content(self, but: Collection[str] = ()) -> Content:
+    def content(self, without: Collection[str] = ()) -> Content:
         """The disclosure without `complete: false`, which is the default."""
-        return super().content(but if self.complete else {*but, "complete"})
+        return super().content(without if self.complete else {*without, "complete"})
 
 
 class ModelVersionInput(Input):

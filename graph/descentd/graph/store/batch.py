@@ -12,6 +12,7 @@ from descentd.graph.model.kinds import Role
 from descentd.graph.model.log import Entry, Head
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.store.base import Link, Proposal, Reads, Wanted
+from descentd.graph.store.link_order import IN_ORDER
 from descentd.graph.turns import each
 
 Located = TypeVar("Located", Brief, Entry)
@@ -138,7 +139,7 @@ class Batch(Reads):
                 for link in item.links
                 if link.role in roles and (link.target if inward else link.source) in wanted
             ]
-            links.sort(key=lambda link: (link.source, link.role, link.target))
+            links.sort(key=IN_ORDER)
         return links
 
     def _own(self, sequences: Sequence[int]) -> list[Appended]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from heapq import merge
+from itertools import chain
 from operator import attrgetter
 from typing import Final
 
@@ -16,7 +17,9 @@ _AT_ONCE: Final = 500
 
 async def merged(runs: Sequence[Sequence[Link]]) -> list[Link]:
     """The links of some runs, each of which is in order; others have their turns in between."""
-    return [link async for link in each(merge(*runs, key=IN_ORDER))] if len(runs) > 1 else [*runs[0]] if runs else []
+    if len(runs) < 2:
+        return [*chain(*runs)]
+    return [link async for link in each(merge(*runs, key=IN_ORDER))]
 
 
 async def in_order(links: Sequence[Link]) -> list[Link]:

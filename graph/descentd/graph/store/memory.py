@@ -17,6 +17,7 @@ from descentd.graph.model.records import Brief
 from descentd.graph.store.base import Link, Proposal, Store, Stored, Totals, check_empty
 from descentd.graph.store.batch import Appended, Batch, settle
 from descentd.graph.store.journal import Journal, MemoryJournal
+from descentd.graph.store.link_order import IN_ORDER
 from descentd.graph.store.memory_operational import MemoryAccounts, MemoryInbox, MemoryOutbox
 from descentd.graph.store.operational import Accounts, Inbox, Outbox
 from descentd.graph.store.tail import MADE_WITH, RETRACTABLE, TailBuilder, disclosure_fact, speaking, suspects
@@ -111,7 +112,7 @@ class MemoryStore(Store):
             for link in (self._inward[s] if inward else self._log[s - 1].links)
             if link.role in roles
         )
-        return sorted(found, key=lambda link: (link.source, link.role, link.target))
+        return sorted(found, key=IN_ORDER)
 
     @override
     async def hashes(self, after: int, limit: int) -> list[bytes]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from descentd.graph.index.arrays import sorted_unique
+from descentd.graph.index.arrays import is_in, sorted_unique
 from descentd.graph.inputs.acts import Decision, FlagAction
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Sequences
@@ -120,7 +120,7 @@ def _unmet(place: str, standing: Quorum) -> Reason:
 async def verdict_statuses(
     registry: Registry, versions: Sequence[int], retracted: Collection[int], upto: int, moment: int | None = None
 ) -> Mapping[int, VerdictStatus]:
-    """Where each of some versions stands, by a fixed number of look-ups; `retracted` are those that are."""
+    """Where each of some versions stands, by a fixed number of look-ups; `retracted`: which of them are retracted."""
     flagged = set((await versions_reached(registry, upto, _ALL)).tolist())
     states = {version: found for version, found in (await reviews(registry, versions, upto, moment)).items() if found}
     environments = {one.environment for found in states.values() for one in found}
@@ -166,7 +166,7 @@ async def _reviewed(registry: Registry, upto: int, moment: int | None) -> Mappin
 
 
 def _without(versions: Sequences, others: Sequences) -> Sequences:
-    return versions[~np.isin(versions, others)]
+    return versions[~is_in(versions, others)]
 
 
 def _array(sequences: Sequence[int]) -> Sequences:
