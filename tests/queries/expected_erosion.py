@@ -14,7 +14,8 @@ from descentd.queries.erosion.questions import EROSION, ErosionKind
 from descentd.queries.evaluation.series import Series
 from tests.queries.erosion_oracle import Oracle, Test, Unknown
 
-ALPHA = 0.05
+ALPHAS = (0.05, 0.9)
+"""The usual one, and one at which nearly all that got worse at all is listed with its figures."""
 FAMILY = (
     ErosionKind.STEP_REGRESSION,
     ErosionKind.CUMULATIVE_EROSION,
@@ -108,24 +109,25 @@ def false_discovery_rates(p: Sequence[float]) -> list[float]:
 def asked_of(
     parents: Mapping[int, Sequence[int]], head: int, series: Sequence[Series], since: int | None = None
 ) -> list[Oracle]:
-    """Each series with its tests; raises Unknown where one is not known, or so near to 5 % that rounding decides."""
+    """Each series with its tests; raises Unknown where one is unknown, or so near to an alpha that rounding decides."""
     graph: nx.DiGraph[int] = nx.DiGraph()
     for version in parents:
         graph.add_node(version)
     graph.add_edges_from((parent, version) for version, named in parents.items() for parent in named)
     oracles = [Oracle(graph, head, one, since).ask() for one in series]
     known = with_rates([test for oracle in oracles for test in oracle.tests])
-    if any(abs(figure - ALPHA) < 2e-4 for test in known for figure in (test.p, test.q) if figure is not None):
+    figures = [figure for test in known for figure in (test.p, test.q) if figure is not None]
+    if any(abs(figure - alpha) < 2e-4 for figure in figures for alpha in ALPHAS):
         raise Unknown
     return oracles
 
 
-def check(found: Assessment, parents: Mapping[int, Sequence[int]], oracles: Sequence[Oracle]) -> None:
+def check(found: Assessment, parents: Mapping[int, Sequence[int]], oracles: Sequence[Oracle], alpha: float) -> None:
     """Whether an assessment is what the oracles expect: its findings with their figures, its p and its verdict."""
     asked = [(oracle, test) for oracle in oracles for test in oracle.tests]
     known = [test for _, test in asked if test.p is not None]
     assert found.asked == len(known)
-    expected = [one for one in asked if _is_finding(*one)]
+    expected = [one for one in asked if _is_finding(*one, alpha)]
     sure = {oracle.series.key for oracle, test in expected
             if test.kind is ErosionKind.CUMULATIVE_EROSION and test.z is not None}  # fmt: skip
     # One sentence about one loss: what is known with an error is not said again without.
@@ -150,12 +152,12 @@ def check(found: Assessment, parents: Mapping[int, Sequence[int]], oracles: Sequ
     eroding = [q for q, test in zip(rates, known, strict=False) if test.kind in EROSION] + rates[len(known) :]
     assert found.p == (pytest.approx(min(eroding, default=1.0), rel=2e-3) if rates else None)
     eroded = bool(lasting) or any(test.kind in EROSION for _, test in expected)
-    assert found.verdict is _verdict(eroded, asked, oracles, not parents[found.head])
+    assert found.verdict is _verdict(eroded, asked, oracles, alpha, not parents[found.head])
 
 
-def _is_finding(oracle: Oracle, test: Test) -> bool:
+def _is_finding(oracle: Oracle, test: Test, alpha: float) -> bool:
     beyond = test.delta > oracle.series.key.metric.tolerance + 1e-12
-    return test.got_worse and beyond and (test.q is None or test.q <= ALPHA)
+    return test.got_worse and beyond and (test.q is None or test.q <= alpha)
 
 
 def _is_about(finding: Finding, oracle: Oracle, test: Test) -> bool:
@@ -168,12 +170,14 @@ def _is_about(finding: Finding, oracle: Oracle, test: Test) -> bool:
     )
 
 
-def _verdict(eroded: bool, asked: Sequence[Asked], oracles: Sequence[Oracle], begins: bool) -> ErosionVerdict:
+def _verdict(
+    eroded: bool, asked: Sequence[Asked], oracles: Sequence[Oracle], alpha: float, begins: bool
+) -> ErosionVerdict:
     if eroded:
         return ErosionVerdict.ERODED
     changes = [(test, oracle.series.key.metric.tolerance + 1e-12) for oracle, test in asked if test.p is not None]
-    better = any((t.z or 0) < 0 and (t.q or 0) <= ALPHA and -t.delta > least for t, least in changes)
-    lost = any(t.kind in EROSION and t.got_worse and (t.p or 0) <= ALPHA and t.delta > least for t, least in changes)
+    better = any((t.z or 0) < 0 and (t.q or 0) <= alpha and -t.delta > least for t, least in changes)
+    lost = any(t.kind in EROSION and t.got_worse and (t.p or 0) <= alpha and t.delta > least for t, least in changes)
     if better and not lost:
         return ErosionVerdict.IMPROVED
     return ErosionVerdict.STABLE if begins or any(one.comparable for one in oracles) else ErosionVerdict.UNKNOWN

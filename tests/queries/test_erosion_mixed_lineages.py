@@ -17,7 +17,7 @@ from descentd.queries.evaluation.series import Series
 from descentd.queries.statistics.comparison import Result
 from tests.queries.ancestries import series_key
 from tests.queries.erosion_oracle import HIGH, LOW, TARGET, Unknown
-from tests.queries.expected_erosion import asked_of, check
+from tests.queries.expected_erosion import ALPHAS, asked_of, check
 from tests.support.effort import some_of
 
 FORMS = (
@@ -125,5 +125,6 @@ def test_findings_and_verdict_are_those_of_the_rules(lineage: Lineage) -> None:
         oracles = asked_of(lineage.parents, lineage.head, lineage.series, lineage.since)
     except Unknown:
         assume(False)
-    found = assess(lineage.head, lineage.parents, lineage.series, since=lineage.since)
-    check(found, lineage.parents, oracles)
+    for alpha in ALPHAS:
+        found = assess(lineage.head, lineage.parents, lineage.series, since=lineage.since, alpha=alpha)
+        check(found, lineage.parents, oracles, alpha)

@@ -13,7 +13,7 @@ from descentd.queries.statistics.comparison import Result
 from descentd.queries.statistics.e_process import e_value, lasting
 from tests.queries.ancestries import series_key
 from tests.queries.erosion_oracle import HIGH, LOW, TARGET, Unknown
-from tests.queries.expected_erosion import asked_of, brute_evidence, brute_lasting, check
+from tests.queries.expected_erosion import ALPHAS, asked_of, brute_evidence, brute_lasting, check
 from tests.support.effort import some_of
 
 
@@ -61,7 +61,8 @@ def test_the_family_and_the_verdict_are_those_of_the_rules(drawn: tuple["nx.DiGr
         oracles = asked_of(parents, head, series)
     except Unknown:
         assume(False)
-    check(assess(head, parents, series), parents, oracles)
+    for alpha in ALPHAS:
+        check(assess(head, parents, series, alpha=alpha), parents, oracles, alpha)
 
 
 @pytest.mark.parametrize("seed", range(60))

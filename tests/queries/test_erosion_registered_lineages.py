@@ -21,7 +21,7 @@ from descentd.queries.retractions import retract
 from descentd.queries.statistics.comparison import Result
 from tests.queries.ancestries import series_key
 from tests.queries.erosion_oracle import Unknown
-from tests.queries.expected_erosion import asked_of, check
+from tests.queries.expected_erosion import ALPHAS, asked_of, check
 from tests.support.effort import some_of
 from tests.support.registries import send
 
@@ -137,11 +137,12 @@ async def test_what_is_assessed_is_what_counts_by_the_manifest(registry: Registr
     ]
     upto, judged = await registry.sequence(), 0
     for head in at.values():
-        found, _ = await assessed(registry, head, upto)
         try:
             oracles = asked_of(parents, head, series)
         except Unknown:
             continue
-        check(found, parents, oracles)
+        for alpha in ALPHAS:
+            found, _ = await assessed(registry, head, upto, alpha=alpha)
+            check(found, parents, oracles, alpha)
         judged += 1
     assert judged > 0
