@@ -27,6 +27,7 @@ FORMS = (
     ("error", "error", "error", "zero", "none"),
     ("count", "count", "error", "none"),
     ("count", "counted zero"),
+    ("count",),
     ("none",),
 )
 """What is known of the errors in a series: reported, none, 0, or of a rate the number of items."""
@@ -78,7 +79,7 @@ def measured(
 def results(draw: st.DrawFn, metric: MetricDefinition, size: int, dice: np.random.Generator) -> dict[int, Result]:
     """Of most versions; near 0, at the optimum or near 1, unchanged, drifting or in one step."""
     tied, form = draw(st.booleans()), draw(st.sampled_from(FORMS))
-    sizes = draw(st.sampled_from([(12, 20, 60), (20, 400, 5000), (100, 2000)]))
+    sizes = draw(st.sampled_from([(12, 20, 60), (16, 40, 400), (20, 400, 5000), (100, 2000)]))
     middle, drift = draw(st.sampled_from([0.01, 0.45, 0.5, 0.95])), draw(st.sampled_from([-0.03, 0.0, 0.01, 0.04]))
     step, start = draw(st.sampled_from([-0.15, 0.0, 0.0, 0.2])), int(dice.integers(0, size))
     found = {}
@@ -96,9 +97,13 @@ def lineages(draw: st.DrawFn) -> Lineage:
     size = draw(st.sampled_from([2, 3, 5, 6, 7, 8] if merges else [2, 4, 5, 6, 7, 9, 10, 11, 12]))
     parents: dict[int, list[int]] = {0: []}
     for version in range(1, size):
-        recent = st.integers(max(0, version - 3 if merges else version - 1), version - 1)
-        fewest = 2 if merges and version > 1 and version in (3, size - 1) else 1
-        parents[version] = draw(st.lists(recent, min_size=fewest, max_size=1 + merges, unique=True))
+        if not merges:
+            parents[version] = [version - 1]
+            continue
+        last = version == size - 1  # of more lines, which differ among themselves
+        recent = st.integers(max(0, version - (6 if last else 3)), version - 1)
+        fewest, most = min(version, 3 if last else 1), 4 if last else 2
+        parents[version] = draw(st.lists(recent, min_size=fewest, max_size=most, unique=True))
     dice = np.random.default_rng(draw(st.integers(0, 100_000)))
     definitions = [draw(metrics("m0")), draw(metrics("m1"))]
     kinds = st.tuples(
@@ -118,7 +123,7 @@ def lineages(draw: st.DrawFn) -> Lineage:
     return Lineage(parents, found, draw(st.sampled_from(above)) if dice.random() < 0.3 else None)
 
 
-@settings(max_examples=some_of(150))
+@settings(max_examples=some_of(240))
 @given(lineages())
 def test_findings_and_verdict_are_those_of_the_rules(lineage: Lineage) -> None:
     try:
