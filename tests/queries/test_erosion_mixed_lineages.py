@@ -123,7 +123,7 @@ def lineages(draw: st.DrawFn) -> Lineage:
     return Lineage(parents, found, draw(st.sampled_from(above)) if dice.random() < 0.3 else None)
 
 
-@settings(max_examples=some_of(240), derandomize=True)
+@settings(max_examples=some_of(240))
 @given(lineages())
 def test_findings_and_verdict_are_those_of_the_rules(lineage: Lineage) -> None:
     try:

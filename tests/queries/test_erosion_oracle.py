@@ -51,7 +51,7 @@ def lineages(draw: st.DrawFn) -> tuple["nx.DiGraph[int]", list[Series]]:
     return graph, found
 
 
-@settings(max_examples=some_of(200), derandomize=True)
+@settings(max_examples=some_of(200))
 @given(lineages())
 def test_the_family_and_the_verdict_are_those_of_the_rules(drawn: tuple["nx.DiGraph[int]", list[Series]]) -> None:
     graph, series = drawn

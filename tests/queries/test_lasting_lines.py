@@ -55,6 +55,26 @@ def test_evidence_is_found_where_the_formula_first_suffices(seed: int) -> None:
     assert figures(found) == first(badness, errors, tolerance, series)
 
 
+def test_a_result_that_is_much_surer_than_those_before_is_evidence() -> None:
+    """Its z is large and the prior narrow beside it: they may not be cut before they are multiplied."""
+    badness, errors = np.array([0.0, 0.1572]), np.array([0.00515, 0.0002])
+    found = next(one for one, _ in established(badness, errors, 0.0, 1))
+    assert figures(found) == first(badness, errors, 0.0, 1)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_evidence_is_found_where_results_become_much_surer(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    n = int(dice.integers(2, 9))
+    change = int(dice.integers(max(1, n - 2), n))
+    errors = 0.01 * dice.uniform(0.8, 1.25, n)
+    errors[change:] /= dice.uniform(10, 60)
+    badness = dice.normal(0, 0.5, n) * errors
+    badness[change:] += dice.uniform(0.05, 0.25)
+    found = next((one for one, _ in established(badness, errors, 0.0, 1)), None)
+    assert figures(found) == first(badness, errors, 0.0, 1)
+
+
 @pytest.mark.parametrize(("tolerance", "exceeded"), [(0.081, True), (0.087, False)])
 @pytest.mark.parametrize("narrow", [False, True])
 def test_evidence_of_long_stretches_is_found_once_the_tolerance_is_exceeded(

@@ -139,9 +139,11 @@ class _Line:
             apart, variance, start = self._contrasts(lasts)
             mixed = ((3 * self._errors[start]) ** 2 / variance).astype(np.float32)
             above = mixed + np.float32(1)
-            squares = np.minimum(apart * apart / variance, 170.0).astype(np.float32)
+            squares = np.minimum(apart * apart / variance, 1e30).astype(np.float32)
             shares = (2.0 / (start * (start + 1.0))).astype(np.float32)
-            bounds = np.exp(squares * mixed / above / np.float32(2)) / np.sqrt(above) * shares
+            # As far as single precision goes, which is far above any bar.
+            exponents = np.minimum(squares * (mixed / above), np.float32(170)) / np.float32(2)
+            bounds = np.exp(exponents) / np.sqrt(above) * shares
             bounds *= np.where(apart > 0, np.float32(1), np.float32(0.5))
             bounds[start[None, :] > lasts[:, None]] = 0
             yield from lasts[1.001 * bounds.sum(axis=1) + 1 / (lasts + 1) >= bar].tolist()
