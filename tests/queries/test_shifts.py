@@ -6,7 +6,7 @@ import pytest
 
 from descentd.graph.model.errors import UnknownMetric
 from descentd.queries.overview import shifts as shifts_module
-from descentd.queries.overview.shifts import Outcome, Shifts, shifts
+from descentd.queries.overview.shifts import Outcome, ShiftQuery, Shifts, shifts
 from descentd.queries.registry import Registry
 from tests.queries.disclosing import evaluated, ref, version
 from tests.support.registries import send
@@ -33,7 +33,8 @@ class Pair:
 
     async def ask(self, metric: str | None, upto: int | None = None, likely: tuple[str, ...] = ()) -> Shifts:
         upto = await self.registry.sequence() if upto is None else upto
-        return await shifts(self.registry, self.ends, {self.ends}, metric, (), upto, likely)
+        query = ShiftQuery(frozenset(self.ends), frozenset({self.ends}), metric, (), upto, likely)
+        return await shifts(self.registry, query)
 
 
 @pytest.fixture
@@ -96,9 +97,13 @@ async def test_answers_of_nothing_are_not_kept_for_ever(pair: Pair, monkeypatch:
 
     monkeypatch.setattr(shifts_module, "_find", counted)
     upto = await pair.registry.sequence()
+
+    async def ask(value: str) -> Shifts:
+        return await shifts(pair.registry, ShiftQuery(frozenset(), frozenset(), None, (("of", value),), upto))
+
     for number in (*range(4), 3, 0):
-        assert await shifts(pair.registry, (), (), None, (("of", str(number)),), upto) == Shifts()
+        assert await ask(str(number)) == Shifts()
     assert len(calls) == 5
     for _ in range(2):
-        await shifts(pair.registry, (), (), None, (("of", "x" * 1_000),), upto)
+        await ask("x" * 1_000)
     assert len(calls) == 7

@@ -76,6 +76,27 @@ class Shifts:
     too_many: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ShiftQuery:
+    """How a metric moved on derivations (parent, child) between some versions, in a slice, as of a sequence.
+
+    metric: None for the first of `likely` that was measured, else the safety metric that most were measured by.
+    """
+
+    versions: frozenset[int]
+    derivations: frozenset[tuple[int, int]]
+    metric: str | None
+    slice: Slice
+    upto: int
+    likely: tuple[str, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """How much it takes to keep its answer, in versions and derivations; a slice is any text."""
+        texts = sum(len(attribute) + len(value) for attribute, value in self.slice)
+        return 1 + len(self.versions) + len(self.derivations) + texts // 100
+
+
 class ShiftCache(Cache[Shifts]):
     """Shifts as they were asked for last: the same as of a sequence, however else a drawing is changed."""
 
@@ -83,58 +104,36 @@ class ShiftCache(Cache[Shifts]):
         super().__init__(ROOM)
 
 
-async def shifts(
-    registry: Registry,
-    versions: Collection[int],
-    derivations: Collection[tuple[int, int]],
-    metric: str | None,
-    slice: Slice,
-    upto: int,
-    likely: Sequence[str] = (),
-) -> Shifts:
-    """How a metric moved on derivations (parent, child) between some versions.
-
-    metric: None for the first of `likely` that was measured, else the safety metric that most were measured by. Raises
-    UnknownMetric for a name that is neither defined nor in the catalogue.
-    """
-    if len(versions) > MOST:
+async def shifts(registry: Registry, query: ShiftQuery) -> Shifts:
+    """The answer; raises UnknownMetric for a name that is neither defined nor in the catalogue."""
+    if len(query.versions) > MOST:
         return Shifts(too_many=True)
     cache = registry.cache(ShiftCache)
-    grounds = frozenset(versions), frozenset(derivations), metric, slice, upto, tuple(likely)
-    kept = cache.get(grounds)
+    kept = cache.get(query)
     if kept is None:
-        kept = await _find(registry, versions, derivations, metric, slice, upto, likely)
-        texts = sum(len(attribute) + len(value) for attribute, value in slice)
-        cache.keep(grounds, kept, 1 + len(versions) + len(derivations) + texts // 100)
+        kept = await _find(registry, query)
+        cache.keep(query, kept, query.weight)
     return kept
 
 
-async def _find(
-    registry: Registry,
-    versions: Collection[int],
-    derivations: Collection[tuple[int, int]],
-    metric: str | None,
-    slice: Slice,
-    upto: int,
-    likely: Sequence[str],
-) -> Shifts:
-    found = await measured(registry, sorted(versions), upto)
-    named = None if metric is None else found.metrics.find(metric, "metric")
-    gathered = Gathered(found, {}, versions)
+async def _find(registry: Registry, query: ShiftQuery) -> Shifts:
+    found = await measured(registry, sorted(query.versions), query.upto)
+    named = None if query.metric is None else found.metrics.find(query.metric, "metric")
+    gathered = Gathered(found, {}, query.versions)
     definitions = {key.metric.name: key.metric for key in gathered.results}
-    chosen = named or _usual(gathered.results, definitions, likely)
+    chosen = named or _usual(gathered.results, definitions, query.likely)
     if chosen is None:
         return Shifts()
     shown = gathered.series(key for key in gathered.results if key.metric.name == chosen.name)
-    of_metric = await _untaught(registry, shown, upto)
-    asked = sorted((one for one in of_metric if one.key.slice == slice), key=lambda one: -len(one.results))
+    of_metric = await _untaught(registry, shown, query.upto)
+    asked = sorted((one for one in of_metric if one.key.slice == query.slice), key=lambda one: -len(one.results))
     return Shifts(
         chosen,
-        slice,
+        query.slice,
         sorted(definitions.values(), key=lambda one: (not one.is_safety, one.name)),
         list(dict.fromkeys(one.key.slice for one in of_metric)),
         [one.key for one in asked],
-        _moved(asked, derivations),
+        _moved(asked, query.derivations),
         {version: result for one in reversed(asked) for version, result in one.results.items()},
     )
 

@@ -23,7 +23,7 @@ from descentd.queries.erosion.findings import Span
 from descentd.queries.erosion.version_assessment import FindingSummary
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
 from descentd.queries.lineage.selection.select import Choice, Selection, select
-from descentd.queries.overview.shifts import Shifts, shifts
+from descentd.queries.overview.shifts import ShiftQuery, Shifts, shifts
 from descentd.queries.overview.version_status import VersionStatus, is_assessed, version_statuses
 
 _DRAWINGS: Final = Drawings()
@@ -115,11 +115,13 @@ def _series_name(finding: FindingSummary) -> str:
 
 
 async def _shifts(asked: Asked, view: Drawn, left: Selection, status: Mapping[int, VersionStatus]) -> Shifts:
-    versions = {one for one, member in left.members.items() if member.brief.kind is Kind.MODEL_VERSION}
-    pairs = {(link.parent, link.child) for link in left.links if link.parent in versions and link.child in versions}
+    versions = frozenset(one for one, member in left.members.items() if member.brief.kind is Kind.MODEL_VERSION)
+    lines = ((link.parent, link.child) for link in left.links)
+    pairs = frozenset((parent, child) for parent, child in lines if parent in versions and child in versions)
     nearest = sorted((one for one in versions if status[one].worse), key=lambda one: left.members[one].steps)
     likely = [finding.metric for one in nearest[:1] if (worse := status[one].worse) for finding in worse.findings]
-    return await shifts(asked.registry, versions, pairs, view.metric, view.slice, left.upto, likely)
+    query = ShiftQuery(versions, pairs, view.metric, view.slice, left.upto, tuple(likely))
+    return await shifts(asked.registry, query)
 
 
 async def _elsewhere(seen: Seen) -> _Elsewhere | None:
