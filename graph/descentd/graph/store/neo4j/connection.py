@@ -115,8 +115,7 @@ class Connection:
     async def _run(self, query: str, parameters: dict[str, Any]) -> list[Row]:
         with _translated():
             try:
-                async with self._session(READ_ACCESS) as session:
-                    return await _rows(await session.run(_LANGUAGE + query, parameters))
+                return await self._alone(READ_ACCESS, query, parameters)
             except (DriverError, Neo4jError) as error:
                 if not error.is_retryable():
                     raise
@@ -130,8 +129,7 @@ class Connection:
         """
         with self._writing(), _translated():
             try:
-                async with self._session(WRITE_ACCESS) as session:
-                    return await _rows(await session.run(_LANGUAGE + query, parameters))
+                return await self._alone(WRITE_ACCESS, query, parameters)
             except (DriverError, Neo4jError) as error:
                 if not error.is_retryable():
                     raise
@@ -139,6 +137,11 @@ class Connection:
                 if not rows and isinstance(error, DriverError):
                     raise  # the first may have been applied, and what it was for must not be done twice
                 return rows
+
+    async def _alone(self, mode: str, query: str, parameters: dict[str, Any]) -> list[Row]:
+        """The rows of a statement that commits by itself, in one round trip."""
+        async with self._session(mode) as session:
+            return await _rows(await session.run(_LANGUAGE + query, parameters))
 
     async def _execute(self, query: str, parameters: dict[str, Any], routing: RoutingControl) -> list[Row]:
         return await self._opened().execute_query(

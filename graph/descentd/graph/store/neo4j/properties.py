@@ -103,8 +103,10 @@ def _scalar(value: Any) -> Property | None:
     """A value that a property can hold, None for any other; 1.0 and 1 are one, as they are in JSON."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST else None
-    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
-        return value if isinstance(value, bool) else None
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, _NUMBERS):
+        return None
     # What is larger is written in fewer digits than it has, so that only as a float it is the same read back.
     return int(value) if abs(value) <= _EXACT and value == int(value) else float(value)
 
