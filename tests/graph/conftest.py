@@ -1,11 +1,14 @@
-"""Empty stores for tests of registering."""
+"""Empty stores for tests of registering, and a loop whose works take turns."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
 
+from descentd.graph import turns
 from descentd.graph.model.chain import Chain
 from descentd.graph.pruning import prune
 from descentd.graph.store.base import Store
@@ -17,6 +20,13 @@ from tests.graph.beside import fill
 from tests.graph.samples import registry, send
 from tests.graph.tampering import Lab, note_of
 from tests.support.neo4j_server import Neo4jServer
+
+
+@pytest.fixture
+async def taking_turns() -> Any:
+    """An event loop whose works take turns, by a clock that stands still."""
+    with turns.take_turns(asyncio.get_running_loop(), lambda: 0.0):
+        yield
 
 
 @pytest.fixture

@@ -1,22 +1,14 @@
 """Statements of works that take turns: a database runs few for the long works of one person at a time."""
 
 import asyncio
-from typing import Any
 
 import pytest
 
-from descentd.graph import turns
 from descentd.graph.turns import in_database, in_turns
 from descentd.graph.work import Work
 from tests.graph.test_turns import long_work
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def taking_turns() -> Any:
-    with turns.take_turns(asyncio.get_running_loop(), lambda: 0.0):
-        yield
 
 
 class Database:
