@@ -144,3 +144,15 @@ def test_changes_that_are_expected_are_told(fixture: Fixture) -> None:
 
 def one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
+
+
+def test_a_number_that_another_processor_rounds_otherwise_is_the_same_answer() -> None:
+    assert not differences({"q": [0.028379226398349697]}, {"q": [0.028379226398349694]})
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(1, 1.0), (1, True), (0.0, 1e-300), (0.5, 0.500000001), (10**15, 10**15 + 1), ("0.5", 0.5), (None, 0.0)],
+)
+def test_all_else_is_another_answer(before: Any, after: Any) -> None:
+    assert differences([before], [after]) == [f"[0]: {before!r} -> {after!r}"]
