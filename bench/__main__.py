@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench import clicks, drawing, fairness, history, pages, peers, pushed, reach, safety, writing
+from bench import clicks, drawing, fairness, history, pages, peers, pushed, raw, reach, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
 from bench.questions import Alone, exposures, impacts, lookups, shapes
@@ -247,12 +247,12 @@ def _writing(kind: str, size: int, wanted: set[str]) -> Iterator[Row]:
 
 
 def _registering(uri: str, size: int, wanted: set[str], targets: Targets) -> Iterator[Row]:
-    raw = 0.0
+    alone = 0.0
     if "bulk" in wanted:
-        raw = writing.raw_neo4j(uri, path(size), 50_000) if uri else writing.raw_sqlite(path(size))
+        alone = raw.of_neo4j(uri, BULK_SIZE) if uri else raw.of_sqlite(path(size))
     with Server(uri or _fresh_file()) as server:
         if "bulk" in wanted:
-            yield writing.bulk(server, BULK_SIZE, targets.bulk * raw, raw)
+            yield writing.bulk(server, BULK_SIZE, targets.bulk * alone, alone)
         if "single" in wanted:
             yield from writing.singles(server, targets.single, targets.writers)
 
