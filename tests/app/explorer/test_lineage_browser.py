@@ -1,12 +1,13 @@
 """The drawing of a lineage in headless Chromium: by keyboard, in place, narrow, printed, as a picture, and large."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
@@ -18,6 +19,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 LEAVES = 1_600
 LONG = "up=3&down=3&kind=MODEL_VERSION"
 MANY = "/lineage/model:big@1?each=300"
+TITLES = "all => all.map((one) => one.querySelector('title').textContent)"
 DRAWN = """[...document.querySelectorAll('.part')].map(one => getComputedStyle(one).display !== 'none')"""
 SUBJECT_IS_SEEN = """([...document.querySelectorAll('a[aria-current="true"] .body')].map(one => {
     const node = one.getBoundingClientRect(), seen = one.closest('.scroll').getBoundingClientRect();
@@ -70,7 +72,20 @@ def opened_at(page: Page, path: str) -> None:
 
 
 def focused(page: Page) -> str:
-    return str(page.evaluate("document.activeElement.getAttribute('aria-label')"))
+    return str(page.evaluate("document.activeElement.querySelector('title').textContent"))
+
+
+def node(page: Page, ref: str) -> Locator:
+    return page.locator("a[data-place]", has=page.locator("title", has_text=re.compile(f"^{ref}")))
+
+
+def test_a_screen_reader_hears_each_node_and_marker_once(page: Page) -> None:
+    opened_at(page, "model:tuned@007")
+    links = page.locator("svg.lineage a")
+    heard = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    read = {(one["name"]["value"], "description" in one) for one in heard if one["role"]["value"] == "link"}
+    assert {(title, False) for title in links.evaluate_all(TITLES)} <= read
+    assert links.count() == 3
 
 
 def test_arrow_keys_walk_the_lines_and_enter_opens(page: Page) -> None:
@@ -98,7 +113,7 @@ def test_one_press_of_tab_reaches_the_drawing_and_the_next_leaves_its_nodes(page
 def test_plus_shows_more_in_place_and_keeps_the_focus_and_the_address(page: Page) -> None:
     opened_at(page, "model:tuned@007")
     before = page.locator("a[data-place]").count()
-    page.locator('a[data-place][aria-label^="model:hub@1"]').focus()
+    node(page, "model:hub@1").focus()
     page.evaluate("window.stayed = true")
     page.keyboard.press("+")
     page.wait_for_url("**open=**")
@@ -106,11 +121,11 @@ def test_plus_shows_more_in_place_and_keeps_the_focus_and_the_address(page: Page
     assert page.evaluate("window.stayed") is True
     assert focused(page).startswith("model:hub@1")
     address = page.url
-    labels = page.locator("a[data-place]").evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    labels = page.locator("a[data-place]").evaluate_all(TITLES)
     page.go_back()
     expect(page.locator("a[data-place]")).to_have_count(before)
     page.goto(address)
-    again = page.locator("a[data-place]").evaluate_all("all => all.map((one) => one.getAttribute('aria-label'))")
+    again = page.locator("a[data-place]").evaluate_all(TITLES)
     assert again == labels
 
 
@@ -121,7 +136,7 @@ def test_a_fold_is_searched_and_one_is_pulled_out_in_place(page: Page) -> None:
     page.locator("#inside").get_by_role("button").click()
     expect(page.locator("#inside li")).to_have_count(1)
     page.locator("#inside li a", has_text="show by itself").click()
-    expect(page.locator('a[data-place][aria-label^="model:tuned@042"]')).to_have_count(1)
+    expect(node(page, "model:tuned@042")).to_have_count(1)
     assert "out=" in page.url
 
 
@@ -173,6 +188,18 @@ def test_of_a_large_drawing_what_is_in_the_window_is_drawn_first_and_then_all_of
     assert not all(page.evaluate(DRAWN))
     page.evaluate("while (idle.length) idle.shift()()")
     assert all(page.evaluate(DRAWN))
+
+
+def test_the_table_is_laid_out_once_the_drawing_was_shown(page: Page) -> None:
+    page.add_init_script("window.waiting = []; window.requestAnimationFrame = (work) => waiting.push(work);")
+    opened_at(page, SECOND)
+    table = page.locator(".as-table table")
+    assert not table.is_visible()
+    page.emulate_media(media="print")
+    assert table.is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("for (const frame of [1, 2]) waiting.splice(0).forEach((work) => work())")
+    assert table.is_visible()
 
 
 def test_keys_walk_to_what_was_not_drawn_yet(page: Page) -> None:

@@ -52,8 +52,8 @@ def drawing(figure: Figure, title: str, description: str, style: str = "", *, al
         written = _in_parts(written, map(_written_box, figure.lines))
         nodes = _in_parts(nodes, (node.box for node in figure.nodes))
     between = '</g><g class="written" aria-hidden="true">'
-    frames = map(_frame, figure.frames)
-    parts = chain([head], frames, ['<g class="lines">'], lines, [between], written, ["</g>"], nodes, ["</svg>"])
+    frames, before = map(_frame, figure.frames), '<g class="lines" marker-end="url(#arrow)">'
+    parts = chain([head], frames, [before], lines, [between], written, ["</g>"], nodes, ["</svg>"])
     return Markup("".join(parts))  # noqa: S704 - all that is not ours is escaped
 
 
@@ -91,8 +91,8 @@ def _frame(box: Box) -> str:
 
 def _line(line: Line) -> str:
     return (
-        f'<path class="line {line.style}" d="{line.path}" marker-end="url(#arrow)" '
-        f'data-ends="{line.parent} {line.child}"><title>{escape(line.says)}</title></path>'
+        f'<path class="line {line.style}" d="{line.path}" data-ends="{line.parent} {line.child}">'
+        f"<title>{escape(line.says)}</title></path>"
     )
 
 
@@ -124,7 +124,7 @@ def _node(node: Node, *, alone: bool) -> str:
     markers = "" if alone else "".join(_marker(marker, node.place) for marker in node.markers)
     return (
         f'<g class="node {node.style}"><a href="{"#" if alone else escape(node.address)}" data-place="{node.place}"'
-        f'{more} aria-label="{says}"{selected}><title>{says}</title>{behind}<path class="body" d="{shape}"/>'
+        f'{more}{selected}><title>{says}</title>{behind}<path class="body" d="{shape}"/>'
         f"{rows}{mark if node.mark else ''}</a>{markers}</g>"
     )
 
@@ -132,8 +132,8 @@ def _node(node: Node, *, alone: bool) -> str:
 def _marker(marker: Marker, place: int) -> str:
     says = escape(marker.says)
     return (
-        f'<a class="marker" href="{escape(marker.address)}" data-of="{place}" data-way="{marker.way}" '
-        f'aria-label="{says}"><title>{says}</title>'
+        f'<a class="marker" href="{escape(marker.address)}" data-of="{place}" data-way="{marker.way}">'
+        f"<title>{says}</title>"
         f'<rect x="{marker.x}" y="{marker.y}" width="{marker.width}" height="20" rx="10"/>'
         f'<text x="{marker.x + marker.width / 2}" y="{marker.y + 14.5}">{marker.text}</text></a>'
     )

@@ -279,9 +279,16 @@ async function go(address, place, { push = true } = {}) {
   }
 }
 
+// What is below the drawing is laid out once the drawing was shown: it takes a third as long as that.
+function later(part) {
+  part.classList.add("later");
+  requestAnimationFrame(() => requestAnimationFrame(() => part.classList.remove("later")));
+}
+
 function wire() {
   const page = document.querySelector("lineage-page");
   const drawing = page.querySelector("lineage-drawing");
+  later(page.querySelector(".as-table"));
   if (page.querySelector("lineage-overview")) import("./lineage-overview.js");
   page.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
