@@ -6,9 +6,8 @@ limits; none asks this server over HTTP.
 
 import asyncio
 import contextlib
-import gzip
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -29,13 +28,14 @@ from descentd.app.explorer.page import Act, Asked, Page, Sent, View
 from descentd.app.explorer.pages import graphql
 from descentd.app.explorer.past import Moments, as_of_given, moment_of_entry
 from descentd.app.explorer.rendering import HEADERS, Rendering
+from descentd.app.explorer.sending import PageInPieces, respond
 from descentd.app.explorer.sessions import Sessions
 from descentd.app.explorer.static import PATH as STATIC
 from descentd.app.explorer.visitors import SignInRequired, Visitor, Visitors
 from descentd.app.graphql.http import EVENTS, JSON
 from descentd.app.graphql.limits import Shares
 from descentd.app.http.errors import STATUS, Refusal, fault, problems, shaped
-from descentd.app.http.negotiation import accepted, accepts_gzip
+from descentd.app.http.negotiation import accepted
 from descentd.app.server.lifespan import Lifespan
 from descentd.app.server.settings import Settings
 from descentd.graph.model import clock
@@ -53,7 +53,6 @@ from descentd.queries.registry import Registry, moment_of
 
 _SHARE: Final = 8
 """Pages of one person that are made at a time in a process; further ones wait."""
-_COMPRESSED: Final = 1400
 _HTML: Final = "text/html"
 _ENTRY: Final = "entry"
 """The parameter by which a slider asks for the moment of an entry of the log."""
@@ -136,7 +135,14 @@ class Explorer:
     def page(
         self, request: Request, visitor: Visitor | None, template: str, status: int, values: Mapping[str, Any]
     ) -> Response:
-        """A page as it is sent, with what all of them show."""
+        """A page as it is sent."""
+        body = "".join(self.texts(request, visitor, template, values)).encode()
+        return respond(request, body, "text/html; charset=utf-8", status)
+
+    def texts(
+        self, request: Request, visitor: Visitor | None, template: str, values: Mapping[str, Any]
+    ) -> Iterator[str]:
+        """A page part by part, with what all of them show."""
         roles = visitor.principal.roles if visitor else frozenset()
 
         def may(field: str) -> bool:
@@ -162,8 +168,7 @@ class Explorer:
             "answered": clock.now(),
             "origin": self._public_url or str(request.base_url).rstrip("/"),
         }
-        body = self.rendering.render(template, {**common, **values}).encode()
-        return respond(request, body, "text/html; charset=utf-8", status)
+        return self.rendering.texts(template, {**common, **values})
 
     async def problem(
         self, request: Request, visitor: Visitor | None, error: DescentError, status: int = 0
@@ -276,8 +281,13 @@ class _Endpoint:
             else None,
         }
         template = view.template or f"{self._page.name}.html"
+        values |= view.values
+        if view.in_pieces:
+            page = PageInPieces(request, self._explorer.texts(request, visitor, template, values), status)
+            await page.begin()
+            return page
         # In a thread: a page of thousands of cells takes as long to put together as a question to answer.
-        return await in_thread(self._explorer.page, request, visitor, template, status, {**values, **view.values})
+        return await in_thread(self._explorer.page, request, visitor, template, status, values)
 
     def _csv(self, request: Request, view: View, name: str | None) -> Response:
         tables = {table.name: table for table in view.tables}
@@ -333,12 +343,3 @@ async def _answered() -> AsyncIterator[None]:
 def _path(request: Request) -> str:
     """The path of a request as its address has it, which is not decoded."""
     return request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0] or request.url.path
-
-
-def respond(request: Request, body: bytes, kind: str, status: int) -> Response:
-    """A body with the headers of pages, compressed where that is worth it."""
-    headers = dict(HEADERS)
-    if len(body) >= _COMPRESSED and accepts_gzip(request.headers):
-        body = gzip.compress(body, 1)
-        headers["Content-Encoding"] = "gzip"
-    return Response(body, status, headers, media_type=kind)

@@ -178,6 +178,8 @@ class View:
     tables: Sequence[Table] = ()
     template: str | None = None
     """The template where it is not the one of the page's name."""
+    in_pieces: bool = False
+    """Whether it is sent while it is made, since it takes long; its values are functions, which raise nothing."""
 
 
 @dataclass(frozen=True, slots=True)

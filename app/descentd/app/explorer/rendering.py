@@ -1,7 +1,7 @@
 """Rendering: Jinja2 with escaping always and nothing undefined, and the headers that every page has."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -70,9 +70,9 @@ class Rendering:
         """The one that all servers of a process share: to compile the templates takes a third of a second."""
         return cls(Words.of(), StaticFiles())
 
-    def render(self, template: str, values: Mapping[str, Any]) -> str:
-        """A template with values."""
-        return self.environment.get_template(template).render(values)
+    def texts(self, template: str, values: Mapping[str, Any]) -> Iterator[str]:
+        """A template with values, part by part: what is called in it is called when its turn has come."""
+        return self.environment.get_template(template).generate(values)
 
     def compile(self) -> None:
         """Compile all templates, so that no first visitor waits for it."""

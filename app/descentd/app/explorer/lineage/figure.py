@@ -91,7 +91,7 @@ def picture(seen: Seen, laid: Laid, name: str) -> Response:
     drawn, words, brief = figure(seen, laid), seen.asked.words, seen.selection.members[seen.selection.middle].brief
     style = f"<style>{_TEMPLATES.get_template('lineage-picture.css').render()}</style>"
     title = words("lineage.title", name=brief.ref)
-    body = drawing(drawn, title, described(drawn, words), style, alone=True)
+    body = "".join(drawing(drawn, title, described(drawn, words), style, alone=True))
     return Response(
         body,
         media_type="image/svg+xml",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
@@ -60,23 +61,23 @@ async def _show(asked: Asked) -> View | Response:
         case "json":
             return JSONResponse(await in_thread(overview, seen, laid))
     title = asked.words("lineage.title", name=called(brief))
-    drawn = None if laid.large else await in_thread(figure, seen, laid)
     table = every_derivation(seen) if asked.query.get("format") == "csv" else drawn_lines(seen)
     values: Mapping[str, Any] = {
         "brief": brief,
         "seen": seen,
         "view": view,
-        "figure": drawn,
+        "large": laid.large,
         "nodes": len(laid.drafts),
-        "large": await in_thread(overview, seen, laid) if drawn is None else None,
-        "drawing": drawn and await in_thread(drawing, drawn, title, described(drawn, asked.words)),
+        "overview": partial(overview, seen, laid),
+        "figure": partial(figure, seen, laid),
+        "drawing": lambda drawn: drawing(drawn, title, described(drawn, asked.words)),
         "controls": controls(seen),
         "inside": _inside(seen),
         "elsewhere": await _elsewhere(seen),
         "assessing": asked.as_of is None and not is_assessed(asked.registry),
         "right": view.flow is Flow.RIGHT,
     }
-    return View(title, values, [table])
+    return View(title, values, [table], in_pieces=True)
 
 
 async def _seen(asked: Asked, view: Drawn) -> Seen:
