@@ -220,9 +220,12 @@ async def test_as_of_shows_what_was_there_then(registry: Registry) -> None:
     await send(registry, models=[version("m", "1")])
     [entry] = await registry.store.entries([await registry.store.sequence()])
     moment = rfc3339(entry.recorded_at)
+    then = await select(registry, "model:m@1", Choice())
     await send(registry, models=[version("m", "2", "m@1")])
     assert refs(await select(registry, "model:m@1", Choice())) == {"model:m@1", "model:m@2"}
-    assert refs(await select(registry, "model:m@1", Choice(), moment)) == {"model:m@1"}
+    assert refs(await select(registry, "model:m@1", Choice(below=0))) == {"model:m@1"}
+    assert refs(then) == {"model:m@1"}
+    assert await select(registry, "model:m@1", Choice(), moment) is then, "what was selected is not kept"
 
 
 @cache

@@ -10,6 +10,8 @@ _PLAIN: Final = "/:@!$'()*,;~"
 _AS_IT_IS: Final = re.compile(rf"[\w.{re.escape(_PLAIN)}-]*", re.ASCII)
 """Refs of which nothing has to be escaped: nearly all."""
 
+_STEPS: Final = frozenset({"", ".", ".."})
+
 _LOCAL: Final = re.compile(r"/(?![/\\])[!-~]*")
 
 
@@ -20,13 +22,15 @@ def address(view: str, ref: str = "", **query: str | None) -> str:
     '/record/dataset:loans@2024-12%23train-us'
     """
     path = f"/{view}/{_path(ref)}" if ref else f"/{view}"
+    if not query:
+        return path
     given = {name: value for name, value in query.items() if value is not None}
     return f"{path}?{urlencode(given)}" if given else path
 
 
 def _path(ref: str) -> str:
     # Browsers resolve `.` and `..` between slashes, so that the slashes of a name that has them are escaped.
-    steps = not {"", ".", ".."}.isdisjoint(ref.split("/"))
+    steps = not _STEPS.isdisjoint(ref.split("/"))
     if not steps and _AS_IT_IS.fullmatch(ref):
         return ref
     return quote(ref, safe=_PLAIN.replace("/", "") if steps else _PLAIN)

@@ -90,7 +90,8 @@ class Asked:
 
     def to(self, view: str, ref: str = "", **query: str | None) -> str:
         """The address of another page as of the same moment."""
-        return address(view, ref, **query, asOf=self.query.get("asOf") or None)
+        as_of = self.query.get("asOf")
+        return address(view, ref, **query, asOf=as_of) if query or as_of else address(view, ref)
 
     def sentence(self, text: str, refs: Collection[str] = (), of: str = "") -> Markup:
         """A sentence of ours in which refs lead to their records, under their names.

@@ -29,7 +29,7 @@ HEADERS: Final = {
 
 def environment() -> Environment:
     """The templates, which escape what they are given and refuse what is not defined."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("descentd.app.explorer"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -37,6 +37,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    return made
 
 
 class Rendering:

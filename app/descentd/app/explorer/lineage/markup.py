@@ -7,15 +7,15 @@ lineage costs to make, to read and to draw.
 from collections.abc import Iterable, Iterator
 from html import escape
 from itertools import chain
-from math import inf
+from operator import add
 from typing import Final
 
 from markupsafe import Markup
 from markupsafe import escape as of_words
 
 from descentd.app.explorer.layout.drawing import Box
-from descentd.app.explorer.lineage.parts import Figure, Line, Marker, Node
-from descentd.app.explorer.lineage.shapes import outline
+from descentd.app.explorer.lineage.parts import LINE, Figure, Line, Marker, Node
+from descentd.app.explorer.lineage.shapes import outline, short
 
 PARTED: Final = 60
 """Nodes or lines above which they are grouped by where they are: those out of sight are drawn by browsers later."""
@@ -77,11 +77,8 @@ def _in_parts(items: Iterable[str], boxes: Iterable[Box]) -> Iterator[str]:
 
 
 def _around(boxes: Iterable[Box]) -> str:
-    left = top = inf
-    right = bottom = -inf
-    for x, y, width, height in boxes:
-        left, top = min(left, x), min(top, y)
-        right, bottom = max(right, x + width), max(bottom, y + height)
+    xs, ys, widths, heights = zip(*boxes, strict=True)
+    left, top, right, bottom = min(xs), min(ys), max(map(add, xs, widths)), max(map(add, ys, heights))
     return f"{left:.0f} {top:.0f} {right - left:.0f} {bottom - top:.0f}"
 
 
@@ -92,7 +89,7 @@ def _frame(box: Box) -> str:
 def _line(line: Line) -> str:
     return (
         f'<path class="line {line.style}" d="{line.path}" data-ends="{line.parent} {line.child}">'
-        f"<title>{escape(line.says)}</title></path>"
+        f"<title>{_text(line.says)}</title></path>"
     )
 
 
@@ -104,10 +101,10 @@ def _line_box(line: Line) -> Box:
 def _written(line: Line, *, dense: bool) -> str:
     shift = ""
     if line.shift:
-        shift = f'<text class="shift {line.style}" x="{line.x}" y="{line.y - 6}">{escape(line.shift)}</text>'
+        shift = f'<text class="shift {line.style}" x="{line.x}" y="{line.y - 6}">{_text(line.shift)}</text>'
     if dense and "of-data" in line.style:
         return shift
-    return f'{shift}<text class="relation" x="{line.x}" y="{line.y + 15}">{escape(line.relation)}</text>'
+    return f'{shift}<text class="relation" x="{line.x}" y="{line.y + 15}">{_text(line.relation)}</text>'
 
 
 def _written_box(line: Line) -> Box:
@@ -115,22 +112,31 @@ def _written_box(line: Line) -> Box:
 
 
 def _node(node: Node, *, alone: bool) -> str:
-    says, shape = escape(node.says), outline(node.kind, node.box)
+    says, shape = _text(node.says), outline(node.kind, node.box)
     more = f' data-more="{escape(node.more)}"' if node.more else ""
     selected = ' aria-current="true"' if "selected" in node.style else ""
     behind = f'<path class="behind" d="{shape}" transform="translate(5 5)"/>' if node.fold else ""
-    rows = "".join(f'<text class="{row.style}" x="{node.x}" y="{row.y}">{escape(row.text)}</text>' for row in node.rows)
-    mark = f'<text class="mark" x="{node.box.x + node.box.width - 12}" y="{node.rows[0].y}">{node.mark}</text>'
+    x, y, rows = short(node.x), node.y, []
+    for text, style in node.rows:
+        rows.append(f'<text class="{style}" x="{x}" y="{y:.1f}">{_text(text)}</text>')
+        y += LINE
+    if node.mark:
+        rows.append(f'<text class="mark" x="{short(node.box.x + node.box.width - 12)}" y="{node.y}">{node.mark}</text>')
     markers = "" if alone else "".join(_marker(marker, node.place) for marker in node.markers)
     return (
         f'<g class="node {node.style}"><a href="{"#" if alone else escape(node.address)}" data-place="{node.place}"'
         f'{more}{selected}><title>{says}</title>{behind}<path class="body" d="{shape}"/>'
-        f"{rows}{mark if node.mark else ''}</a>{markers}</g>"
+        f"{''.join(rows)}</a>{markers}</g>"
     )
 
 
+def _text(text: str) -> str:
+    """A text between elements, where quotation marks may stay as they are."""
+    return escape(text, quote=False)
+
+
 def _marker(marker: Marker, place: int) -> str:
-    says = escape(marker.says)
+    says = _text(marker.says)
     return (
         f'<a class="marker" href="{escape(marker.address)}" data-of="{place}" data-way="{marker.way}">'
         f"<title>{says}</title>"

@@ -1,9 +1,10 @@
 """The nodes of a figure: what is written on them, how large they are, and where they lead."""
 
+from functools import cache
 from typing import Final, NamedTuple
 
 from descentd.app.explorer.layout.drawing import Box
-from descentd.app.explorer.lineage.parts import MARKER, Marker, Node, Row, Seen
+from descentd.app.explorer.lineage.parts import LINE, MARKER, Marker, Node, Seen
 from descentd.app.explorer.lineage.text import (
     MARKS,
     VERDICT_MARKS,
@@ -13,6 +14,7 @@ from descentd.app.explorer.lineage.text import (
     status_words,
     width_of,
 )
+from descentd.app.explorer.words import Words
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Direction
 from descentd.queries.lineage.selection.folding import Fold
@@ -25,7 +27,6 @@ PADDING: Final = 14.0
 INSET: Final = 10.0
 """What the points of other shapes than a version's take at each side."""
 NARROWEST: Final = 96.0
-LINE: Final = 17.0
 _STYLES: Final = {kind: kind.lower().replace("_", "-") for kind in Kind}
 
 
@@ -59,16 +60,15 @@ def draft(place: int, seen: Seen) -> Draft:
 def finished(one: Draft, box: Box, seen: Seen, *, marked: bool) -> Node:
     """A node at its place, with what shows more of its neighbours where it is `marked`."""
     fold = seen.folded.folds.get(one.place)
-    top = box.y + (box.height - LINE * len(one.rows)) / 2 + LINE - 4.5
-    rows = tuple(Row(text, row, round(top + i * LINE, 1)) for i, (text, row) in enumerate(one.rows))
     address, says = leading(one, seen)
     return Node(
         one.place,
         box,
         one.kind,
         style_of(one, seen),
-        rows,
+        one.rows,
         round(box.x + PADDING + _inset(one.kind), 1),
+        round(box.y + (box.height - LINE * len(one.rows)) / 2 + LINE - 4.5, 1),
         one.mark,
         says,
         address,
@@ -136,21 +136,28 @@ def _record_rows(member: Member, status: VersionStatus | None, seen: Seen) -> tu
     return (*rows, (" · ".join(last), "sub")) if last else rows
 
 
+@cache
+def _kind(words: Words, kind: Kind) -> str:
+    return words[f"kind.{kind}"].lower()
+
+
 def _fold_says(fold: Fold, seen: Seen) -> str:
-    kind = seen.asked.words[f"kind.{fold.kind}"].lower()
+    kind = _kind(seen.asked.words, fold.kind)
     return str(seen.asked.words["lineage.fold_says"]).format(n=f"{len(fold.members):,}", kind=kind, name=fold.name)
 
 
 def _says(member: Member, status: VersionStatus | None, seen: Seen) -> str:
     brief, words = member.brief, seen.asked.words
-    parts = [f"{brief.ref}, {words[f'kind.{brief.kind}'].lower()}"]
-    parts += status_words(words, status) if status else []
+    parts = [f"{brief.ref}, {_kind(words, brief.kind)}"]
+    if status is not None:
+        parts += status_words(words, status)
     metric = seen.shifts.metric
     if metric is not None and brief.kind is Kind.MODEL_VERSION:
         value = seen.shifts.values.get(brief.sequence)
         parts.append(f"{metric.name} {words['lineage.not_measured'] if value is None else number(value.value)}")
     for hidden, key in ((member.above, "above"), (member.below, "below")):
-        parts += [words[f"lineage.not_drawn_{key}"].format(n=f"{hidden:,}")] if hidden else []
+        if hidden:
+            parts.append(words[f"lineage.not_drawn_{key}"].format(n=f"{hidden:,}"))
     return "; ".join(parts)
 
 

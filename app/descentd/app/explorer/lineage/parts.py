@@ -13,6 +13,8 @@ from descentd.queries.lineage.selection.select import Selection
 from descentd.queries.overview.shifts import Shifts
 from descentd.queries.overview.version_status import VersionStatus
 
+LINE: Final = 17.0
+"""From one line of text in a node to the next."""
 MARKER: Final = 20.0
 """The height of a marker, half of which lies below its node."""
 
@@ -53,23 +55,19 @@ class Marker(NamedTuple):
     way: str
 
 
-class Row(NamedTuple):
-    """A line of text in a node."""
-
-    text: str
-    style: str
-    y: float
-
-
 class Node(NamedTuple):
-    """A record, or a fold of several. `says` is all of it in words; `x` is where its texts begin."""
+    """A record, or a fold of several. `says` is all of it in words; `x` and `y` are where its texts begin.
+
+    rows: the lines that are written on it, (text, style).
+    """
 
     place: int
     box: Box
     kind: Kind
     style: str
-    rows: tuple[Row, ...]
+    rows: Sequence[tuple[str, str]]
     x: float
+    y: float
     mark: str
     says: str
     address: str

@@ -52,9 +52,12 @@ def relation_words(words: Words, relations: Sequence[str]) -> str:
 def status_words(words: Words, status: VersionStatus) -> list[str]:
     """All that holds of a record, in words."""
     found = [words[f"lineage.status.{status.verdict}"]] if status.verdict is not None else []
-    found += [words["lineage.status.RETRACTED"]] if status.retracted else []
-    found += [words["lineage.serving_in"].format(environments=", ".join(status.serving))] if status.serving else []
-    found += [words["lineage.status.WORSE"]] if status.worse else []
+    if status.retracted:
+        found.append(words["lineage.status.RETRACTED"])
+    if status.serving:
+        found.append(words["lineage.serving_in"].format(environments=", ".join(status.serving)))
+    if status.worse:
+        found.append(words["lineage.status.WORSE"])
     return found
 
 
@@ -64,6 +67,7 @@ def signed(value: float) -> str:
     return f"{MINUS if value < 0 else '+'}{text}" if float(text) else "±0"
 
 
+@lru_cache(maxsize=16_384)
 def number(value: float) -> str:
     """A value with four significant digits and a proper minus."""
     return f"{value:.4g}".replace("-", MINUS)

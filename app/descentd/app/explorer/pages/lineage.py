@@ -85,7 +85,8 @@ async def _seen(asked: Asked, view: Drawn) -> Seen:
     selection = await select(registry, asked.ref, view.choice, asked.as_of)
     briefs = [member.brief for member in selection.members.values()]
     status = await version_statuses(registry, briefs, selection.upto, asked.as_of)
-    left = shown(selection, view.wanted, {one: found.statuses for one, found in status.items() if found.verdict})
+    standing = {one: found.statuses for one, found in status.items() if found.verdict} if view.wanted.statuses else {}
+    left = shown(selection, view.wanted, standing)
     folded = fold(left, view.pulled, dict(view.unfolded), off=not view.folds)
     return Seen(
         asked,

@@ -60,8 +60,11 @@ class Folded:
 def shown(selection: Selection, wanted: Filter, statuses: Mapping[int, Collection[str]]) -> Selection:
     """What passes a filter. No link stays that lost an end; what has no status stays only where it has a link.
 
-    statuses: by version, all that hold of it. The record in the middle and the end of its paths always stay.
+    statuses: by version, all that hold of it, where these are filtered by. The record in the middle and the end of its
+    paths always stay.
     """
+    if wanted == Filter():
+        return selection
     stay = {selection.middle, selection.end}
     text = wanted.name.casefold()
     kept = {

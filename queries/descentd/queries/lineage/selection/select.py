@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from descentd.graph.cache import Cache
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import VERSION, Kind, Role
 from descentd.graph.model.reach import Direction
@@ -27,6 +28,8 @@ PATHS: Final = 50
 """Derivations between two records that are drawn, the shortest."""
 OPENED: Final = 200
 """Records that may be opened."""
+ROOM: Final = 20_000
+"""Records and links that were selected last and are kept: some ten megabytes."""
 
 KINDS: Final = frozenset({Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION})
 """What is drawn unless other kinds are asked for."""
@@ -106,10 +109,26 @@ class Selection:
     end: int | None = None
 
 
+class SelectionCache(Cache[Selection]):
+    """What was selected last: the same as of a sequence, however else a drawing is changed."""
+
+    def __init__(self) -> None:
+        super().__init__(ROOM)
+
+
 async def select(registry: Registry, ref: str, choice: Choice, as_of: str | None = None) -> Selection:
     """Select what is drawn; raises NotFound and InvalidInput."""
     upto = await registry.sequence(as_of)
     of = await registry.find(ref, upto)
+    cache, grounds = registry.cache(SelectionCache), (of.sequence, choice, upto)
+    kept = cache.get(grounds)
+    if kept is None:
+        kept = await _select(registry, of, choice, upto)
+        cache.keep(grounds, kept, len(kept.members) + len(kept.links))
+    return kept
+
+
+async def _select(registry: Registry, of: Brief, choice: Choice, upto: int) -> Selection:
     drawn = _Drawn(registry, choice, upto, {of.sequence: of}, {of.sequence: (Side.MIDDLE, 0)})
     count, listed, end = None, 0, None
     if choice.to is None:
