@@ -75,10 +75,19 @@ def lay_out(seen: Seen, drawings: Drawings) -> Laid:
 
 def figure(seen: Seen, laid: Laid) -> Figure:
     """All that an SVG shows of what is seen."""
-    drawing, marked = laid.drawing, not laid.large
-    nodes = [finished(one, box, seen, marked=marked) for one, box in zip(laid.drafts, drawing.boxes, strict=True)]
-    frames = [frame.box for frame in drawing.frames]
-    return Figure(nodes, lines_of(seen, drawing), frames, laid.links, *_extent(drawing))
+    drawing, drafts = laid.drawing, laid.drafts
+    selected = [box for one, box in zip(drafts, drawing.boxes, strict=True) if one.place == seen.selected]
+    members = seen.folded.singles.values()
+    return Figure(
+        drawing.boxes,
+        lambda number: finished(drafts[number], drawing.boxes[number], seen, marked=not laid.large),
+        lines_of(seen, drawing),
+        [frame.box for frame in drawing.frames],
+        laid.links,
+        (selected[0].x + selected[0].width / 2, selected[0].y + selected[0].height / 2) if selected else None,
+        len(drafts) == 1 and not any(one.above or one.below for one in members),
+        *_extent(drawing),
+    )
 
 
 def _extent(drawing: Drawing) -> tuple[float, float]:
@@ -105,9 +114,9 @@ def picture(seen: Seen, laid: Laid, name: str) -> Response:
 
 def described(drawn: Figure, words: Words) -> Markup:
     """What a figure shows, for those who do not see it."""
-    if len(drawn.nodes) == 1 and not drawn.nodes[0].markers:
+    if drawn.alone:
         return words("lineage.alone")
-    return words("lineage.description", nodes=len(drawn.nodes), lines=len(drawn.lines))
+    return words("lineage.description", nodes=len(drawn.boxes), lines=len(drawn.lines))
 
 
 def overview(seen: Seen, laid: Laid) -> dict[str, Any]:

@@ -4,7 +4,7 @@ It is written without templates, and without spaces between elements: thousands 
 lineage costs to make, to read and to draw.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from itertools import chain
 from operator import add
@@ -44,13 +44,10 @@ def drawing(figure: Figure, title: str, description: str, style: str = "", *, al
         f'<title id="lineage-title">{of_words(title)}</title>'
         f'<desc id="lineage-description">{of_words(description)}</desc>{style}{_ARROW}'
     )
-    lines: Iterable[str] = map(_line, figure.lines)
-    written: Iterable[str] = (_written(line, dense=dense) for line in figure.lines)
-    nodes: Iterable[str] = (_node(node, alone=alone) for node in figure.nodes)
-    if is_parted(figure) and not alone:
-        lines = _in_parts(lines, map(_line_box, figure.lines))
-        written = _in_parts(written, map(_written_box, figure.lines))
-        nodes = _in_parts(nodes, (node.box for node in figure.nodes))
+    in_order = _in_parts if is_parted(figure) and not alone else _one_by_one
+    lines = in_order([_line_box(line) for line in figure.lines], lambda i: _line(figure.lines[i]))
+    written = in_order([_written_box(line) for line in figure.lines], lambda i: _written(figure.lines[i], dense=dense))
+    nodes = in_order(figure.boxes, lambda i: _node(figure.node(i), alone=alone))
     between = '</g><g class="written" aria-hidden="true">'
     frames, before = map(_frame, figure.frames), '<g class="lines" marker-end="url(#arrow)">'
     parts = chain([head], frames, [before], lines, [between], written, ["</g>"], nodes, ["</svg>"])
@@ -59,20 +56,24 @@ def drawing(figure: Figure, title: str, description: str, style: str = "", *, al
 
 def is_parted(figure: Figure) -> bool:
     """Whether it is so large that browsers draw what is in their window before the rest."""
-    return max(len(figure.nodes), len(figure.lines)) > PARTED
+    return max(len(figure.boxes), len(figure.lines)) > PARTED
 
 
-def _in_parts(items: Iterable[str], boxes: Iterable[Box]) -> Iterator[str]:
-    """Items in groups of what is near each other, each with the box around it.
+def _one_by_one(boxes: Sequence[Box], write: Callable[[int], str]) -> Iterator[str]:
+    return map(write, range(len(boxes)))
+
+
+def _in_parts(boxes: Sequence[Box], write: Callable[[int], str]) -> Iterator[str]:
+    """What `write` makes for each box in groups of what is near each other, each with the box around it.
 
     Groups are pictures within the picture: of a `g` that is not displayed Chromium lays out the texts all the same.
     """
-    tiles: dict[tuple[int, int], list[tuple[str, Box]]] = {}
-    for item, box in zip(items, boxes, strict=True):
+    tiles: dict[tuple[int, int], list[int]] = {}
+    for i, box in enumerate(boxes):
         place = int((box.x + box.width / 2) // PART_WIDTH), int((box.y + box.height / 2) // PART_HEIGHT)
-        tiles.setdefault(place, []).append((item, box))
+        tiles.setdefault(place, []).append(i)
     for _, inside in sorted(tiles.items()):
-        held, around = "".join(item for item, _ in inside), _around(box for _, box in inside)
+        held, around = "".join(map(write, inside)), _around(boxes[i] for i in inside)
         yield f'<svg class="part" data-box="{around}">{held}</svg>'
 
 

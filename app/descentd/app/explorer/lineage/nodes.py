@@ -87,7 +87,7 @@ def style_of(one: Draft, seen: Seen) -> str:
         style += " retracted" if status.retracted else ""
         style += " worse" if status.worse else ""
     style += " middle" if place == seen.selection.middle else ""
-    return f"{style} selected" if place == (seen.view.at or seen.selection.middle) else style
+    return f"{style} selected" if place == seen.selected else style
 
 
 def leading(one: Draft, seen: Seen) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What a figure consists of: nodes and lines with their places, and what they are made from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -36,6 +36,11 @@ class Seen:
     hidden: int
     blamed: Mapping[tuple[int, int], frozenset[str]]
     openings: Openings
+
+    @property
+    def selected(self) -> int:
+        """The place of what is selected: the record in the middle, unless another is asked for."""
+        return self.view.at or self.selection.middle
 
     def blame(self, pairs: Iterable[tuple[int, int]]) -> str:
         """In words, what got worse by some derivations; empty where nothing did."""
@@ -93,11 +98,18 @@ class Line(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure in pixels; frames are the outlines of grids, links all pairs of places that are joined."""
+    """A figure in pixels; frames are the outlines of grids, links all pairs of places that are joined.
 
-    nodes: Sequence[Node]
+    boxes: those of its nodes; node: makes the one in a box, so that the first are sent while others are made; opens:
+    the middle of what is selected; alone: whether it is all that there is.
+    """
+
+    boxes: Sequence[Box]
+    node: Callable[[int], Node]
     lines: Sequence[Line]
     frames: Sequence[Box]
     links: Sequence[tuple[int, int]]
+    opens: tuple[float, float] | None
+    alone: bool
     width: float
     height: float
