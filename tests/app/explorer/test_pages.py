@@ -237,6 +237,9 @@ async def test_population_impact_and_trend_answer(bank: Visit) -> None:
     assert "3 model versions." in impact
     trend = (await bank.get(f"/trend/{THIRD}?metric=selection_rate&slice=age_group=65%2B")).text
     assert trend.count("<circle") == 3
+    assert "selection_rate of bank/scorer 2.0" in text_of(trend)
+    assert "selection_rate" in text_of((await bank.get(f"/record/{THIRD}")).text)
+    assert "selection_rate" in text_of((await bank.get(f"/trend/{THIRD}")).text)
     unknown = await bank.get(f"/trend/{THIRD}?metric=nothing_like_it")
     assert unknown.status_code == 422
 

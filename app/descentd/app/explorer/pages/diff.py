@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from descentd.app.explorer.called import called, called_ref, short
 from descentd.app.explorer.page import Asked, Page, View
-from descentd.app.explorer.pages.measured import group_of, metric_words, settings_apart, value_cell, verdict_cell
+from descentd.app.explorer.pages.measured import group_of, settings_apart, value_cell, verdict_cell
 from descentd.app.explorer.table import Cell, Column, Table, repeated
 from descentd.graph.model.names import DIGEST
 from descentd.graph.model.records import Brief
@@ -66,7 +66,7 @@ def _metrics(asked: Asked, found: Diff) -> Table:
     rows = [
         (
             Cell(group, repeated=again),
-            Cell(metric_words(row.metric), note=_note(asked, row, order)),
+            Cell(row.metric.name, note=_note(asked, row, order)),
             value_cell(asked, row.base, row.metric),
             value_cell(asked, row.head, row.metric),
             verdict_cell(asked, row),

@@ -132,18 +132,12 @@ def _numbers(
     return Table("measured", columns, table)
 
 
-def metric_words(metric: MetricDefinition) -> str:
-    """A metric's name as words."""
-    words = metric.name.replace("_", " ")
-    return words[:1].upper() + words[1:]
-
-
 def _metric(asked: Asked, version: Brief, row: Row, data: Mapping[str, str], *, again: bool) -> Cell:
     t = asked.words
     direction = t(f"direction.{row.metric.direction}", optimum=f"{row.metric.optimum or 0:.4g}")
     note = "" if again else f"{direction}; {_protocol(row, data)}"
     to = asked.to("trend", version.ref, metric=row.metric.name)
-    return Cell(metric_words(row.metric), to, note=note, repeated=again)
+    return Cell(row.metric.name, to, note=note, repeated=again)
 
 
 def _protocol(row: Row, data: Mapping[str, str]) -> str:

@@ -7,7 +7,6 @@ from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.chart import Chart, Dot, chart
 from descentd.app.explorer.numbers import Z95, interval
 from descentd.app.explorer.page import Asked, Page, View
-from descentd.app.explorer.pages.measured import metric_words
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.errors import InvalidInput
@@ -33,8 +32,8 @@ async def _show(asked: Asked) -> View:
     brief = await registry.find(asked.ref, asked.upto, field="of")
     metric = query.get("metric", "").strip()
     if not metric:
-        measured = {key.metric.name: key.metric for key in await results_of(registry, brief.sequence, asked.upto)}
-        values = {"brief": brief, "metrics": [(name, metric_words(one)) for name, one in sorted(measured.items())]}
+        measured = {key.metric.name for key in await results_of(registry, brief.sequence, asked.upto)}
+        values = {"brief": brief, "metrics": sorted(measured)}
         return View(asked.words("trend.choose", of=called(brief)), values, template="trend-choose.html")
     slice = _slice(query.get("slice"))
     found = await trend(registry, asked.ref, metric, slice, query.get("since"), asked.as_of)
@@ -48,7 +47,7 @@ async def _show(asked: Asked) -> View:
     values = {
         "brief": brief,
         "metric": found.metric,
-        "name": metric_words(found.metric),
+        "name": found.metric.name,
         "series": series,
         "left": max(0, len(found.lines) - _CHARTS),
         "slices": [_spelt(one) for one in found.slices],
@@ -56,7 +55,7 @@ async def _show(asked: Asked) -> View:
         "series_name": eroded.called.labels(eroded.assessment.series).series,
         "refs": {*found.refs.values(), *eroded.called.refs.values()},
     }
-    title = asked.words("trend.title", metric=metric_words(found.metric), of=called(brief))
+    title = asked.words("trend.title", metric=found.metric.name, of=called(brief))
     return View(title, values, [_points(asked, found, labels, errors)])
 
 
