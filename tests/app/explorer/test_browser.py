@@ -196,6 +196,14 @@ def test_a_viewer_writes_notes_and_decides_nothing(
     assert faults == []
 
 
+def test_what_may_be_decided_is_in_sight_on_a_phone(rosa: Page) -> None:
+    rosa.set_viewport_size({"width": 320, "height": 640})
+    rosa.goto("/reviews")
+    place = rosa.get_by_role("row", name="bank/scorer 2.0").get_by_role("link", name="Decide").bounding_box()
+    assert place is not None
+    assert place["x"] + place["width"] <= 320
+
+
 def test_a_reviewer_decides_once_however_often_they_click(rosa: Page, server: ServerProcess, faults: list[str]) -> None:
     rosa.goto("/reviews")
     rosa.get_by_role("row", name="bank/scorer 2.0").get_by_role("link", name="Decide").click()

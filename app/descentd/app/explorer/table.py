@@ -6,7 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-_SHORT: Final = frozenset({"when", "day", "since", "answer", "outcome", "decide"})
+_STYLES: Final = {
+    **dict.fromkeys(("when", "day", "since", "answer", "outcome"), "short "),
+    **dict.fromkeys(("why", "saw", "policy", "shown_by", "worse"), "long "),
+    "decide": "short act ",
+}
+"""By the key of a column, the classes of its cells."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -22,8 +27,11 @@ class Column:
 
     @property
     def style(self) -> str:
-        """The classes of its cells: numbers line up at the right, and what is short is not broken into lines."""
-        return f"{'number ' if self.number else ''}{'short ' if self.key in _SHORT else ''}"
+        """The classes of its cells: numbers line up at the right, and what is short is not broken into lines.
+
+        What may be done stays in sight where a table is wider than its place, and sentences are given room there.
+        """
+        return f"{'number ' if self.number else ''}{_STYLES.get(self.key, '')}"
 
 
 @dataclass(frozen=True, slots=True)
