@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
@@ -200,6 +200,26 @@ def test_the_table_is_laid_out_once_the_drawing_was_shown(page: Page) -> None:
     page.emulate_media(media="screen")
     page.evaluate("for (const frame of [1, 2]) waiting.splice(0).forEach((work) => work())")
     assert table.is_visible()
+
+
+def test_what_got_worse_is_drawn_once_it_is_worked_out(page: Page) -> None:
+    def waits(route: Route) -> None:
+        answer = route.fetch()
+        body = answer.text().replace('<span id="assessing">', '<span id="assessing" data-again>').replace("blamed", "")
+        route.fulfill(response=answer, body=body)
+
+    page.route("**/lineage/**", waits, times=1)
+    page.clock.install()
+    opened_at(page, f"{THIRD}?metric=adversarial_accuracy")
+    expect(page.locator(".line.blamed")).to_have_count(0)
+    page.locator("input[name=name]").evaluate("field => { field.closest('details').open = true; field.focus(); }")
+    page.clock.run_for(6000)
+    expect(page.locator("#assessing:not([data-again])")).to_be_attached()
+    expect(page.locator(".line.blamed")).to_have_count(0)
+    page.locator('a[data-place][aria-current="true"]').focus()
+    page.clock.run_for(10)
+    expect(page.locator(".line.blamed")).not_to_have_count(0)
+    assert focused(page).startswith(THIRD)
 
 
 def test_keys_walk_to_what_was_not_drawn_yet(page: Page) -> None:

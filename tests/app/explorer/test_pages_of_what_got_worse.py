@@ -10,6 +10,7 @@ import pytest
 
 from descentd.app.server.policy_files import read_policy
 from descentd.queries.governance.policies import register_policies
+from tests.app.explorer.bank import SECOND
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -122,11 +123,14 @@ async def test_what_would_be_seen_of_a_ratio_is_a_factor() -> None:
 
 
 async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("home", "search"):
+    for module in ("home", "lineage", "search"):
         monkeypatch.setattr(f"descentd.app.explorer.pages.{module}.is_assessed", lambda registry: False)
     home = (await bank.get("/")).text
     assert '<section id="worse" data-again' in home
     assert "What got worse is being worked out" in text_of(home)
+    drawn = (await bank.get(f"/lineage/{SECOND}")).text
+    assert '<span id="assessing" data-again>Which derivations made safety worse is still being worked out' in drawn
+    assert "still being worked out" not in (await bank.get(f"/lineage/{SECOND}?asOf=2999-01-01")).text
     found = (await bank.get("/search?q=robustness")).text
     assert "On how many versions a metric got worse is still being worked out" in text_of(found)
     assert "still being worked out" not in (await bank.get("/search?q=robustness&asOf=2999-01-01")).text

@@ -56,6 +56,7 @@ async function replaced(part) {
   if (!fresh) return;
   if (fresh !== part) part.replaceWith(fresh);
   if (fresh.hasAttribute("data-again")) await replaced(fresh);
+  else document.dispatchEvent(new Event("workedout"));
 }
 for (const part of document.querySelectorAll("[data-again]")) replaced(part);
 

@@ -279,6 +279,20 @@ async function go(address, place, { push = true } = {}) {
   }
 }
 
+// Once it is worked out which derivations made safety worse, the drawing shows them, where one was looking; not while a
+// form is filled in.
+async function redraw() {
+  const { activeElement } = document;
+  const form = activeElement.closest("form[data-go]");
+  if (form) {
+    form.addEventListener("focusout", () => setTimeout(redraw), { once: true });
+    return;
+  }
+  const { place } = activeElement.dataset, { scrollLeft, scrollTop } = document.querySelector(".scroll") ?? {};
+  await go(location.href, place, { push: false });
+  if (place === undefined) document.querySelector(".scroll")?.scrollTo(scrollLeft, scrollTop);
+}
+
 // What is below the drawing is laid out once the drawing was shown: it takes a third as long as that.
 function later(part) {
   part.classList.add("later");
@@ -318,4 +332,5 @@ function wire() {
 
 customElements.define("lineage-drawing", LineageDrawing);
 wire();
+document.addEventListener("workedout", redraw);
 addEventListener("popstate", () => go(location.href, undefined, { push: false }));
