@@ -2,6 +2,7 @@
 
 import os
 import socket
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -92,6 +93,19 @@ def test_jars_that_were_fetched_in_part_do_not_count(maven: Path) -> None:
     for _ in range(2):
         with pytest.raises(NoNeo4jError, match=r"mvn cannot fetch .*: no route to host"):
             java.fetch_jars()
+
+
+def test_jars_are_kept_without_signatures(maven: Path) -> None:
+    jar = maven.with_name("signed.jar")
+    with zipfile.ZipFile(jar, "w") as file:
+        file.writestr("META-INF/MANIFEST.MF", "Manifest-Version: 1.0\r\nMain: A\r\n\r\nName: A.class\r\nDigest: x\r\n")
+        for name in ("META-INF/A.SF", "META-INF/A.RSA", "META-INF/services/A.SF", "A.class"):
+            file.writestr(name, name)
+    maven.write_text(f'#!/bin/sh\nfor last; do :; done\nmkdir "${{last#*=}}"\ncp "{jar}" "${{last#*=}}"\n')
+    with zipfile.ZipFile(java.fetch_jars() / jar.name) as kept:
+        assert kept.namelist() == ["META-INF/MANIFEST.MF", "META-INF/services/A.SF", "A.class"]
+        assert kept.read("META-INF/MANIFEST.MF") == b"Manifest-Version: 1.0\r\nMain: A\r\n"
+        assert kept.read("A.class") == b"A.class"
 
 
 def test_a_given_uri_where_nobody_answers_is_an_error_not_a_skip() -> None:

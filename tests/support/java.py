@@ -1,7 +1,8 @@
 """What Java needs to run a Neo4j here: a JDK, the jars of Neo4j, and `neo4j/Neo4jServer.java` made ready to start.
 
-All that is made is kept in `.cache/neo4j/`: the jars of a version, which Maven fetches, and beside them a folder for
-each JDK that has run them, with the compiled program and an archive of the classes that it loads.
+All that is made is kept in `.cache/neo4j/`: the jars of a version, which Maven fetches, without their signatures, and
+beside them a folder for each JDK that has run them, with the compiled program and an archive of the classes that it
+loads.
 """
 
 import fcntl
@@ -42,6 +43,8 @@ SHORT_LIVED: Final = (
     "-Ddescent.keepPlans=true",
 )
 """For a JVM that ends before optimising its code pays: a module of tests takes half of the processor time."""
+MANIFEST: Final = "META-INF/MANIFEST.MF"
+SIGNATURE: Final = re.compile(r"META-INF/[^/]+\.(SF|RSA|DSA|EC)")
 COMPILER: Final = "jdk.compiler/com.sun.tools.javac.Main"
 
 
@@ -75,7 +78,7 @@ def fetch_jars(version: str | None = None) -> Path:
     """
     pom = SOURCES / "pom.xml"
     version = version or ElementTree.parse(pom).findtext(".//{*}neo4j.version")
-    folder = CACHE / f"{version}-{digest(pom)}" / "lib"
+    folder = CACHE / f"{version}-{digest(pom)}-unsigned" / "lib"
     if folder.is_dir():
         return folder
     maven = shutil.which("mvn")
@@ -89,8 +92,30 @@ def fetch_jars(version: str | None = None) -> Path:
             ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if ran.returncode:
                 raise NoNeo4jError(f"mvn cannot fetch the jars of Neo4j {version}: {ran.stdout.strip()[-500:]}")
+            for jar in partial.glob("*.jar"):
+                unsign(jar)
             partial.rename(folder)  # only a folder that is whole has this name
     return folder
+
+
+def unsign(jar: Path) -> None:
+    """Take the signature out of a jar that has one.
+
+    Maven compares checksums when it fetches. A JVM verifies signatures whenever it starts, which took it longer than
+    all else until Neo4j was there, and it archives no class of a signed jar.
+    """
+    with zipfile.ZipFile(jar) as signed:
+        if not any(map(SIGNATURE.fullmatch, signed.namelist())):
+            return
+        unsigned = jar.with_suffix(".unsigned")
+        with zipfile.ZipFile(unsigned, "w", zipfile.ZIP_DEFLATED) as plain:
+            for name in signed.namelist():
+                content = signed.read(name)
+                if name == MANIFEST:
+                    content = re.split(rb"(?<=\n)\r?\n", content)[0]  # the rest are digests of every file
+                if not SIGNATURE.fullmatch(name):
+                    plain.writestr(name, content)
+    unsigned.replace(jar)
 
 
 @dataclass(frozen=True, slots=True)
