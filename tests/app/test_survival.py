@@ -1,7 +1,9 @@
 """Nothing that was acknowledged is lost, whoever is killed, and nothing is recorded twice, however many send it."""
 
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,36 +104,57 @@ class Persistent:
                         number += 1
                     self._news.notify_all()
 
-    def wait_for(self, *, acknowledged: int = 0, refusals: int = 0) -> None:
-        """Return when there are so many more of either."""
-        wanted = len(self.acknowledged) + acknowledged, self.refusals + refusals
+    def wait_for(self, done: Callable[[], bool]) -> None:
+        """Return when that is so, which is looked at after each answer."""
         with self._news:
-            assert self._news.wait_for(
-                lambda: self.ended or (len(self.acknowledged) >= wanted[0] and self.refusals >= wanted[1]), SECONDS
-            )
+            assert self._news.wait_for(lambda: self.ended or done(), SECONDS)
             assert not self.ended
+
+
+@contextmanager
+def writing(server: ServerProcess) -> Iterator[Persistent]:
+    """Four writers, which are told to stop in the end."""
+    writers = Persistent(server)
+    with ThreadPoolExecutor(4) as pool:
+        done = [pool.submit(writers.write, f"m{i}") for i in range(4)]
+        try:
+            yield writers
+        finally:
+            writers.stopped = True
+        for one in done:
+            one.result()
 
 
 @pytest.mark.kills_neo4j
 def test_a_neo4j_that_is_down_is_waited_for_and_one_that_is_killed_loses_nothing(neo4j_empty: Neo4jServer) -> None:
     """Whoever writes or reads meanwhile is told UNAVAILABLE, and the same server goes on afterwards.
 
-    One test, since a database that has just started is slow for half a minute.
+    A server that is started meanwhile is ready as soon as the database is there. One test, since a database that has
+    just started is slow for half a minute.
     """
     if not neo4j_empty.can_be_killed:
         pytest.skip("this Neo4j is not ours to kill")
     store = address(neo4j_empty)
-    neo4j_empty.kill()
-    try:
-        with ServerProcess(store, ready=False) as server:
-            server.wait_for("store_unavailable")
-            check_alive_but_unready(server)
-            neo4j_empty.start()
-            server.wait_until_ready()
-            check_kill_loses_nothing(server, neo4j_empty)
-    except BaseException:
-        neo4j_empty.restart()  # for the tests that come after
-        raise
+    with ServerProcess(store) as server, ExitStack() as later:
+        with writing(server) as writers:
+            writers.wait_for(lambda: len(writers.acknowledged) >= 8)
+            neo4j_empty.kill()
+            try:
+                late = later.enter_context(ServerProcess(store, ready=False))
+                late.wait_for("store_unavailable")
+                check_alive_but_unready(late)
+                refused = server.ask(ENTITY, ref="model:m0@0")
+                assert refused["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+                assert neo4j_empty.uri.partition("://")[2] not in str(refused)
+                writers.wait_for(lambda: writers.refusals >= 4)
+                before = len(writers.acknowledged)
+            finally:
+                neo4j_empty.start()
+            late.wait_until_ready()
+            writers.wait_for(lambda: len(writers.acknowledged) >= before + 8)
+        for one in (server, late):
+            for ref in writers.acknowledged:
+                assert one.ask(ENTITY, ref=ref)["data"]["entity"] == {"ref": ref}
     check_verified(store)
 
 
@@ -145,26 +168,3 @@ def check_alive_but_unready(server: ServerProcess) -> None:
         assert refused.status_code == 503
         assert refused.headers["retry-after"] == "1"
         assert refused.json()["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-
-
-def check_kill_loses_nothing(server: ServerProcess, neo4j: Neo4jServer) -> None:
-    writers = Persistent(server)
-    with ThreadPoolExecutor(4) as pool:
-        done = [pool.submit(writers.write, f"m{i}") for i in range(4)]
-        try:
-            writers.wait_for(acknowledged=8)
-            neo4j.kill()
-            try:
-                writers.wait_for(refusals=4)
-                refused = server.ask(ENTITY, ref="model:m0@0")
-                assert refused["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
-                assert neo4j.uri.partition("://")[2] not in str(refused)
-            finally:
-                neo4j.start()
-            writers.wait_for(acknowledged=8)
-        finally:
-            writers.stopped = True
-        for one in done:
-            one.result()
-    for ref in writers.acknowledged:
-        assert server.ask(ENTITY, ref=ref)["data"]["entity"] == {"ref": ref}
