@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -202,24 +203,50 @@ def test_the_table_is_laid_out_once_the_drawing_was_shown(page: Page) -> None:
     assert table.is_visible()
 
 
-def test_what_got_worse_is_drawn_once_it_is_worked_out(page: Page) -> None:
-    def waits(route: Route) -> None:
-        answer = route.fetch()
-        body = answer.text().replace('<span id="assessing">', '<span id="assessing" data-again>').replace("blamed", "")
-        route.fulfill(response=answer, body=body)
+def still_assessing(route: Route) -> None:
+    """Answer with the page as it is while it is worked out what got worse."""
+    answer = route.fetch()
+    body = answer.text().replace('<span id="assessing" hidden>', '<span id="assessing" data-again>')
+    route.fulfill(response=answer, body=body.replace("blamed", ""))
 
-    page.route("**/lineage/**", waits, times=1)
+
+def test_that_it_is_worked_out_what_got_worse_is_said_and_disturbs_nobody(page: Page) -> None:
+    page.route("**/lineage/**", still_assessing, times=1)
     page.clock.install()
     opened_at(page, f"{THIRD}?metric=adversarial_accuracy")
-    expect(page.locator(".line.blamed")).to_have_count(0)
-    page.locator("input[name=name]").evaluate("field => { field.closest('details').open = true; field.focus(); }")
+    name = page.locator("input[name=name]")
+    name.evaluate("field => { field.closest('details').open = true; field.focus(); }")
+    name.press_sequentially("abc")
     page.clock.run_for(6000)
-    expect(page.locator("#assessing:not([data-again])")).to_be_attached()
+    known = page.locator("[role=status] > #assessing:not([data-again]) a")
+    expect(known).to_be_visible()
     expect(page.locator(".line.blamed")).to_have_count(0)
-    page.locator('a[data-place][aria-current="true"]').focus()
-    page.clock.run_for(10)
+    expect(name).to_be_focused()
+    expect(name).to_have_value("abc")
+    known.click()
     expect(page.locator(".line.blamed")).not_to_have_count(0)
-    assert focused(page).startswith(THIRD)
+    expect(page.locator("#assessing")).to_be_hidden()
+
+
+def test_a_view_shown_in_place_is_asked_again_for_what_got_worse(page: Page) -> None:
+    page.clock.install()
+    opened_at(page, THIRD)
+    page.route("**/lineage/**", still_assessing, times=1)
+    page.locator("a.step[data-go]").first.evaluate("link => link.click()")
+    expect(page.locator("#assessing[data-again]")).to_be_visible()
+    page.clock.run_for(6000)
+    expect(page.locator("#assessing:not([data-again]) a")).to_be_visible()
+
+
+def test_who_speaks_an_older_http_gets_the_page_whole(server: ServerProcess) -> None:
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(f"GET {MANY} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        head, _, body = b"".join(iter(lambda: connection.recv(65_536), b"")).partition(b"\r\n\r\n")
+    assert b"chunked" not in head.lower()
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    assert body.startswith(b"<!doctype html>")
+    assert body.rstrip().endswith(b"</html>")
 
 
 def test_keys_walk_to_what_was_not_drawn_yet(page: Page) -> None:

@@ -52,7 +52,7 @@ from descentd.graph.turns import in_thread
 from descentd.queries.registry import Registry, moment_of
 
 _SHARE: Final = 8
-"""Pages of one person that are made at a time in a process; further ones wait."""
+"""Pages of one person of which the questions are asked at a time in a process; further ones wait."""
 _HTML: Final = "text/html"
 _ENTRY: Final = "entry"
 """The parameter by which a slider asks for the moment of an entry of the log."""
@@ -282,7 +282,7 @@ class _Endpoint:
         }
         template = view.template or f"{self._page.name}.html"
         values |= view.values
-        if view.in_pieces:
+        if view.in_pieces and request.scope["http_version"] != "1.0":  # which knows of no chunks
             page = PageInPieces(request, self._explorer.texts(request, visitor, template, values), status)
             await page.begin()
             return page

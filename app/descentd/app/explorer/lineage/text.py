@@ -70,7 +70,7 @@ def signed(value: float) -> str:
 @lru_cache(maxsize=16_384)
 def number(value: float) -> str:
     """A value with four significant digits and a proper minus."""
-    return f"{value:.4g}".replace("-", MINUS)
+    return f"{value + 0.0:.4g}".replace("-", MINUS)  # a zero has no sign
 
 
 def shift_text(shift: Shift) -> str:

@@ -46,19 +46,25 @@ document.addEventListener("change", ({ target }) => {
   if (target.type === "range") target.form.requestSubmit();
 });
 
-// What is still being worked out is asked for again, and takes its place by itself once it is there.
+// What is still being worked out is asked for again, and takes its place by itself once it is there; what is hidden on a
+// page that never waited says so.
 async function replaced(part) {
   await new Promise((later) => setTimeout(later, 5000));
+  if (!part.isConnected) return;
   if (document.hidden) return replaced(part);
   const answer = await fetch(location.href).catch(() => null);
   const page = new DOMParser().parseFromString(answer?.ok ? await answer.text() : "", "text/html");
   const fresh = answer?.ok ? page.getElementById(part.id) : part;
   if (!fresh) return;
+  fresh.hidden = false;
   if (fresh !== part) part.replaceWith(fresh);
   if (fresh.hasAttribute("data-again")) await replaced(fresh);
-  else document.dispatchEvent(new Event("workedout"));
 }
-for (const part of document.querySelectorAll("[data-again]")) replaced(part);
+function waits() {
+  for (const part of document.querySelectorAll("[data-again]")) replaced(part);
+}
+waits();
+document.addEventListener("shown", waits);
 
 // What is folded is printed too.
 window.addEventListener("beforeprint", () => {

@@ -263,6 +263,7 @@ async function go(address, place, { push = true } = {}) {
     if (push) history.pushState({ lineage: true }, "", address);
     document.title = made.title;
     wire();
+    document.dispatchEvent(new Event("shown"));
     const fresh = document.querySelector("lineage-drawing");
     if (fresh && scale !== 1) fresh.zoom(scale);
     const link = place === undefined ? null : fresh?.nodes.get(String(place));
@@ -279,20 +280,6 @@ async function go(address, place, { push = true } = {}) {
   }
 }
 
-// Once it is worked out which derivations made safety worse, the drawing shows them, where one was looking; not while a
-// form is filled in.
-async function redraw() {
-  const { activeElement } = document;
-  const form = activeElement.closest("form[data-go]");
-  if (form) {
-    form.addEventListener("focusout", () => setTimeout(redraw), { once: true });
-    return;
-  }
-  const { place } = activeElement.dataset, { scrollLeft, scrollTop } = document.querySelector(".scroll") ?? {};
-  await go(location.href, place, { push: false });
-  if (place === undefined) document.querySelector(".scroll")?.scrollTo(scrollLeft, scrollTop);
-}
-
 // What is below the drawing is laid out once the drawing was shown: it takes a third as long as that.
 function later(part) {
   part.classList.add("later");
@@ -302,7 +289,8 @@ function later(part) {
 function wire() {
   const page = document.querySelector("lineage-page");
   const drawing = page.querySelector("lineage-drawing");
-  later(page.querySelector(".as-table"));
+  const table = page.querySelector(".as-table");
+  if (table) later(table); // a page that was broken off has none
   if (page.querySelector("lineage-overview")) import("./lineage-overview.js");
   page.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -332,5 +320,4 @@ function wire() {
 
 customElements.define("lineage-drawing", LineageDrawing);
 wire();
-document.addEventListener("workedout", redraw);
 addEventListener("popstate", () => go(location.href, undefined, { push: false }));
