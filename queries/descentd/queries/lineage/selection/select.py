@@ -124,7 +124,7 @@ async def select(registry: Registry, ref: str, choice: Choice, as_of: str | None
     kept = cache.get(grounds)
     if kept is None:
         kept = await _select(registry, of, choice, upto)
-        cache.keep(grounds, kept, len(kept.members) + len(kept.links))
+        cache.keep(grounds, kept, len(kept.members) + len(kept.links) + len(choice.opened))
     return kept
 
 
