@@ -112,11 +112,11 @@ class Persistent:
 
 
 @contextmanager
-def writing(server: ServerProcess) -> Iterator[Persistent]:
+def writing(server: ServerProcess, name: str) -> Iterator[Persistent]:
     """Four writers, which are told to stop in the end."""
     writers = Persistent(server)
     with ThreadPoolExecutor(4) as pool:
-        done = [pool.submit(writers.write, f"m{i}") for i in range(4)]
+        done = [pool.submit(writers.write, f"{name}{i}") for i in range(4)]
         try:
             yield writers
         finally:
@@ -136,7 +136,7 @@ def test_a_neo4j_that_is_down_is_waited_for_and_one_that_is_killed_loses_nothing
         pytest.skip("this Neo4j is not ours to kill")
     store = address(neo4j_empty)
     with ServerProcess(store) as server, ExitStack() as later:
-        with writing(server) as writers:
+        with writing(server, "m") as writers:
             writers.wait_for(lambda: len(writers.acknowledged) >= 8)
             neo4j_empty.kill()
             try:
@@ -151,9 +151,11 @@ def test_a_neo4j_that_is_down_is_waited_for_and_one_that_is_killed_loses_nothing
             finally:
                 neo4j_empty.start()
             late.wait_until_ready()
+            with writing(late, "late") as more:
+                more.wait_for(lambda: len(more.acknowledged) >= 8)
             writers.wait_for(lambda: len(writers.acknowledged) >= before + 8)
         for one in (server, late):
-            for ref in writers.acknowledged:
+            for ref in (*writers.acknowledged, *more.acknowledged):
                 assert one.ask(ENTITY, ref=ref)["data"]["entity"] == {"ref": ref}
     check_verified(store)
 

@@ -92,7 +92,7 @@ def fetch_jars(version: str | None = None) -> Path:
         if not folder.is_dir():
             partial = folder.with_name("partial")
             goal = [f"-Dneo4j.version={version}", "dependency:copy-dependencies", f"-DoutputDirectory={partial}"]
-            command = [maven, "-q", "-B", "-f", str(pom), *goal]
+            command = [maven, "-q", "-B", "--strict-checksums", "-f", str(pom), *goal]
             ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if ran.returncode:
                 raise NoNeo4jError(f"mvn cannot fetch the jars of Neo4j {version}: {ran.stdout.strip()[-500:]}")
@@ -105,8 +105,8 @@ def fetch_jars(version: str | None = None) -> Path:
 def unsign(jar: Path) -> None:
     """Take the signature out of a jar that has one.
 
-    Maven compares checksums when it fetches. A JVM verifies signatures whenever it starts, which took it longer than
-    all else until Neo4j was there, and it archives no class of a signed jar.
+    Maven has compared checksums when it fetched. A JVM verifies signatures whenever it starts, which took it longer
+    than all else until Neo4j was there, and it archives no class of a signed jar.
     """
     with zipfile.ZipFile(jar) as signed:
         if not any(map(SIGNATURE.fullmatch, signed.namelist())):
