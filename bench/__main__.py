@@ -251,7 +251,7 @@ def _registering(uri: str, size: int, wanted: set[str], targets: Targets) -> Ite
         alone = raw.of_neo4j(uri, BULK_SIZE) if uri else raw.of_sqlite(path(size))
     if uri:  # as of the raw rows, the second time counts: Java compiles meanwhile
         for row in _registered(uri, wanted, targets, alone):
-            yield replace(row, what=f"Java just started: {row.what}")
+            yield replace(row, what=f"first load: {row.what}")
         raw.empty(uri)
     yield from _registered(uri or _fresh_file(), wanted, targets, alone)
 
