@@ -1,10 +1,10 @@
-"""The keeper goes on whatever happens, and ends when it is told to."""
+"""The refresher goes on whatever happens, and ends when it is told to."""
 
 import asyncio
 
 import pytest
 
-from descentd.app.server.erosion_refresher import ErosionRefresher, Load
+from descentd.app.server.erosion_refresher import ErosionRefresher, Load, rest_after
 from descentd.graph.model.errors import Unavailable
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry
@@ -70,3 +70,8 @@ def test_a_load_is_waited_for_but_not_for_ever() -> None:
     assert not load.goes_on(140_000 - 401)  # a second in which less than 100 came
     now += 1
     assert load.goes_on(141_000)
+
+
+@pytest.mark.parametrize(("step", "rest"), [(0.5, 0.5), (4.0, 4.0), (8 * 3600.0, 10.0)])
+def test_it_rests_for_as_long_as_a_step_took_unless_the_process_was_stopped_meanwhile(step: float, rest: float) -> None:
+    assert rest_after(step) == rest

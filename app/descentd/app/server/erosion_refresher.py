@@ -26,6 +26,7 @@ _EVERY: Final = 60.0
 _MANY: Final = 100
 """Records between two looks at the log from which on many are being registered."""
 _PATIENCE: Final = 60.0
+_LONGEST_REST: Final = 10.0
 
 
 class Load:
@@ -47,6 +48,15 @@ class Load:
         if before is None or sequence - before < _MANY:
             self._calm = now
         return 0 < now - self._calm < _PATIENCE
+
+
+def rest_after(seconds: float) -> float:
+    """How many seconds to rest after a step of so many: half of the time is for those who ask.
+
+    A step that took far longer than it should did not compute: the process was stopped meanwhile, as by a machine that
+    was put to sleep for the night, and would have rested for another night.
+    """
+    return min(seconds, _LONGEST_REST)
 
 
 class ErosionRefresher:
@@ -123,5 +133,4 @@ class ErosionRefresher:
                 log.debug("assessing_interrupted", reason=error.message)
             except Exception as error:
                 log.error("assessing_failed", exc_info=error)
-            # While there is more, half of the time is for those who ask.
-            await asyncio.sleep(self._look if level else time.monotonic() - start)
+            await asyncio.sleep(self._look if level else rest_after(time.monotonic() - start))
