@@ -54,6 +54,19 @@ async def test_a_drawing_leads_to_what_made_its_version_worse() -> None:
         assert "which is not drawn" not in text_of((await visit.get("/lineage/model:m@3")).text)
 
 
+async def test_what_got_worse_for_a_group_is_drawn_for_that_group() -> None:
+    given = chain([0.7, 0.7, *[0.6] * 6])
+    for evaluation in given["evaluations"]:
+        evaluation["metrics"][0]["slice"] = [{"attribute": "region", "value": "EU"}]
+    async with visiting() as visit:
+        await visit.register(**given)
+        assert (await visit.get("/erosions")).status_code == 200
+        leads = [str(a["href"]) for _, a in tags((await visit.get("/record/model:m@8")).text, "a")]
+        [there] = {one for one in leads if "to=model" in one}
+        assert "slice=region%3DEU" in there
+        assert "safety got worse here" in text_of((await visit.get(there)).text)
+
+
 async def test_a_search_for_a_metric_says_on_how_many_versions_it_got_worse() -> None:
     async with visiting() as visit:
         await visit.register(**chain([0.7, 0.7, *[0.6] * 6]))

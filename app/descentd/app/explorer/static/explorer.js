@@ -77,7 +77,9 @@ window.addEventListener("afterprint", () => {
   for (const unfolded of document.querySelectorAll("details[data-unfold]")) unfolded.open = false;
 });
 
-// A page that comes back from the browser's memory may send its forms again.
-window.addEventListener("pageshow", () => {
+// A page that comes back from the browser's memory may send its forms again; one of which a form was sent says what was
+// before that, and is loaded anew.
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted && document.querySelector("form[data-sent]")) location.reload();
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
