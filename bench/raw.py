@@ -20,6 +20,7 @@ from descentd.graph.store.neo4j.connection import Connection
 from descentd.graph.store.neo4j.property_names import PropertyNames
 from descentd.graph.store.neo4j.schema import insertion
 from descentd.graph.store.neo4j.times import time_of
+from tests.support.neo4j_server import WIPE_NODES
 
 BATCH: Final = 10_000
 
@@ -101,7 +102,7 @@ def of_neo4j(uri: str, size: int) -> float:
 def empty(uri: str) -> None:
     """Remove everything from a Neo4j but its constraints and indexes."""
     with GraphDatabase.driver(uri) as driver, driver.session() as session:
-        session.run("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 10000 ROWS").consume()
+        session.run(WIPE_NODES).consume()
 
 
 async def _batches(uri: str, size: int) -> tuple[list[_Rows], int]:
