@@ -69,7 +69,7 @@ async def test_lists_are_filtered_and_say_where_nothing_is_left(bank: Visit) -> 
         assert hidden not in main
     for path in (
         "/serving?name=nobody",
-        "/serving?environment=nowhere",
+        "/drift?kind=CLAIM_CONTRADICTED",
         "/incidents?severity=LOW",
         "/drift?name=nobody",
         "/erosions?name=nobody",
@@ -79,6 +79,7 @@ async def test_lists_are_filtered_and_say_where_nothing_is_left(bank: Visit) -> 
         refused = await bank.get(path)
         assert refused.status_code == 400
         assert "There is no kind &#39;OLD&#39;" in refused.text
+    assert "There is no severity &#39;BAD&#39;" in (await bank.get("/incidents?severity=BAD")).text
 
 
 async def test_incidents_go_on_and_are_filtered(registry: Visit) -> None:

@@ -194,6 +194,7 @@ class Explorer:
                 "wanted": wanted if unknown else "",
                 "past": request.query_params.get("asOf"),
                 "now": _path(request),
+                "without": _without(request, error.field) if error.field in request.query_params else None,
                 "again": _AGAIN if isinstance(error, Unavailable) else None,
             },
         )
@@ -256,9 +257,7 @@ class _Endpoint:
     async def _then(self, request: Request, entry: str) -> str:
         """The address of the page as of the moment at which an entry of the log was recorded."""
         moment = await moment_of_entry(self._explorer.registry, entry)
-        query = {name: value for name, value in request.query_params.items() if value and name not in (_ENTRY, "asOf")}
-        query |= {"asOf": moment} if moment else {}
-        return _path(request) + (f"?{urlencode(query)}" if query else "")
+        return _without(request, _ENTRY, "asOf", **({"asOf": moment} if moment else {}))
 
     async def _shown(self, request: Request, visitor: Visitor, asked: Asked, status: int) -> Response:
         view = await self._explorer.view(self._page, asked)
@@ -338,6 +337,12 @@ async def _answered() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise Unavailable("The store does not answer at the moment: open the page again in a few seconds.") from None
+
+
+def _without(request: Request, *names: str | None, **more: str) -> str:
+    """The address of a request without some parts of its query, and with others."""
+    left = {name: value for name, value in request.query_params.items() if value and name not in names} | more
+    return _path(request) + (f"?{urlencode(left)}" if left else "")
 
 
 def _path(request: Request) -> str:

@@ -4,6 +4,7 @@ from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View, chosen
+from descentd.app.explorer.pages.environments import environment_of, environments
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.drift import DriftKind
@@ -13,7 +14,7 @@ _SHOWN: Final = 50
 
 
 async def _show(asked: Asked) -> View:
-    wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=asked.query.get("environment"))
+    wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=await environment_of(asked))
     versions = await asked.registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
     kind = chosen(DriftKind, asked.query.get("kind"), "kind")
     found = await documentation_drift(
@@ -31,7 +32,7 @@ async def _show(asked: Asked) -> View:
     columns = [Column(key) for key in ("version", "missing", "why")]
     return View(
         asked.words("drift.title"),
-        {"kinds": list(DriftKind), "kind": kind, "any": bool(len(versions))},
+        {"kinds": list(DriftKind), "kind": kind, "any": bool(len(versions)), "environments": await environments(asked)},
         [Table("drift", columns, rows, found.total, more, asked.back())],
     )
 

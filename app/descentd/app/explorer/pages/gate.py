@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from descentd.app.explorer.called import called
 from descentd.app.explorer.forms import filled_in
 from descentd.app.explorer.page import Act, Asked, Page, View
+from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.pages.parts import outcome_cells
 from descentd.app.explorer.pages.people import people_table
 from descentd.app.explorer.table import Column, Table
@@ -26,7 +27,7 @@ async def _show(asked: Asked) -> View:
     registry, upto = asked.registry, asked.upto
     brief = await registry.find(asked.ref, upto, field="of")
     environments = sorted({one.policy.environment for one in await policy_history(registry, upto, all=False)})
-    environment = asked.query.get("environment")
+    environment = await environment_of(asked, environments)
     if environment is None and len(environments) == 1:
         [environment] = environments
     values = {"brief": brief, "environments": environments, "environment": environment}
@@ -82,7 +83,7 @@ async def _review(asked: Asked, fields: Mapping[str, str]) -> str:
         raise InvalidInput("Nothing says what you decide: choose go, no-go or abstain.", "decision")
     if reason is None:
         raise InvalidInput("A decision needs a reason: write a sentence.", "reason")
-    environment = asked.query.get("environment") or fields.get("environment", "")
+    environment = await environment_of(asked) or fields.get("environment", "")
     given = {
         "subject": asked.ref,
         "environment": environment,

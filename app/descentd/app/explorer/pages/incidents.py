@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, View, chosen
+from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.inputs.evaluations import Severity
 from descentd.graph.retractions import retracted_ids
@@ -19,16 +20,17 @@ _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "sof
 
 async def _show(asked: Asked) -> View:
     every = asked.query.get("status") == "all"
-    wanted = {name: value for name in ("environment", "severity") if (value := asked.query.get(name))}
+    severity = chosen(Severity, asked.query.get("severity"), "severity")
     found, states = await _found(asked, _LOOKED_THROUGH, every=every)
     entries = await asked.registry.store.entries(found) if found else []
     environments = sorted({one.record.content["environment"] for one in entries if "environment" in one.record.content})
-    chosen = [
+    wanted = {"environment": await environment_of(asked, environments), "severity": severity}
+    matching = [
         entry.sequence
         for entry in entries
-        if all(entry.record.content.get(name) == value for name, value in wanted.items())
+        if all(value in (None, entry.record.content.get(name)) for name, value in wanted.items())
     ]
-    part = asked.part(chosen, _SHOWN)
+    part = asked.part(matching, _SHOWN)
     rows = await _rows(asked, part.items, states)
     values = {"every": every, "environments": environments, "severities": list(Severity)}
     return View(asked.words("incidents.title"), values, [_table(rows, part.total, part.more, part.back)])

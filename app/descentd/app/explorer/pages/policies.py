@@ -3,6 +3,7 @@
 from typing import Final
 
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.queries.governance.policies import PolicyState, policy_history
 
@@ -11,10 +12,10 @@ _SHOWN: Final = 50
 
 async def _show(asked: Asked) -> View:
     states = await policy_history(asked.registry, asked.upto)
-    wanted = asked.query.get("environment")
+    environments = sorted({one.policy.environment for one in states})
+    wanted = await environment_of(asked, environments)
     chosen = [one for one in states if wanted in (None, one.policy.environment)]
     in_force = sorted((one for one in chosen if one.in_force), key=lambda one: one.policy.environment)
-    environments = sorted({one.policy.environment for one in states})
     tables = [_before(asked, [one for one in reversed(chosen) if not one.in_force])]
     values = {"in_force": in_force, "environments": environments, "environment": wanted}
     return View(asked.words("policies.title"), values, tables)

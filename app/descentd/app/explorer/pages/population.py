@@ -7,6 +7,7 @@ import numpy as np
 
 from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.pages.serving import now_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import InvalidInput
@@ -26,15 +27,17 @@ _TONES: Final = {ExposureVerdict.TRAINED: "bad", ExposureVerdict.NOT_TRAINED: "g
 async def _show(asked: Asked) -> View:
     registry, query, t = asked.registry, asked.query, asked.words
     vocabulary = await registry.cache(Vocabulary).read(registry.store, registry.walk, asked.upto)
-    there = await serving(registry, None, None, now_of(asked), asked.upto)
-    environments = sorted({one.place[0] for one in there})
+    serves = await serving(registry, None, None, now_of(asked), asked.upto)
+    environments = sorted({one.place[0] for one in serves})
+    environment = await environment_of(asked, environments)
+    there = [one for one in serves if environment in (None, one.place[0])]
     attribute, value = query.get("attribute", "").strip(), query.get("value", "").strip()
     if not attribute and "=" in value:
         attribute, _, value = (part.strip() for part in value.partition("="))
     values: dict[str, object] = {
         "vocabulary": vocabulary,
         "environments": environments,
-        "environment": query.get("environment"),
+        "environment": environment,
         "attribute": attribute,
         "value": value,
         "counts": None,
@@ -42,12 +45,12 @@ async def _show(asked: Asked) -> View:
     if not value:
         return View(t("population.title"), values, [_vocabulary_table(asked, vocabulary)])
     attribute = attribute or _attribute_of(vocabulary, value)
-    wanted = VersionFilter(serving_in=query["environment"]) if "environment" in query else None
+    wanted = VersionFilter(serving_in=environment) if environment else None
     question = await exposure(registry, population([(attribute, [value])]), wanted, asked.as_of)
     verdict = _verdict(query.get("verdict"))
     found = await question.versions(frozenset({verdict}), asked.most(_SHOWN), query.get("after"))
     places: dict[str, list[str]] = {}
-    for one in there:
+    for one in serves:
         places.setdefault(one.version, []).append(" ".join(one.place))
     rows = [_row(asked, answer, places) for answer in found.items]
     more = asked.again(after=found.items[-1].cursor) if found.more else None

@@ -5,6 +5,7 @@ from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model import clock
 from descentd.queries.governance.drift import Drift, drift
@@ -19,7 +20,7 @@ _SHOWN: Final = 50
 async def _show(asked: Asked) -> View:
     there = await serving(asked.registry, None, None, now_of(asked), asked.upto)
     environments = sorted({one.place[0] for one in there})
-    wanted = asked.query.get("environment")
+    wanted = await environment_of(asked, environments)
     chosen = [one for one in there if wanted in (None, one.place[0])]
     if name := asked.query.get("name"):
         versions = await asked.registry.store.resolve({one.version for one in chosen}) if chosen else {}

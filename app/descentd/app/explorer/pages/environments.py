@@ -1,0 +1,36 @@
+"""The environments that pages can be asked about: those with a policy, and those where something serves or served."""
+
+from collections.abc import Collection
+from typing import Final
+
+from descentd.app.explorer.page import Asked
+from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.names import nfc
+from descentd.queries.governance.policies import policy_history
+from descentd.queries.production.deployments import everywhere
+from descentd.queries.prose import conjunction
+
+_LONGEST: Final = 80
+"""Characters of a name that is not known that are repeated."""
+
+
+async def environments(asked: Asked) -> list[str]:
+    """All environments that are known now: one that came later is asked about in the past too."""
+    upto = await asked.registry.sequence()
+    demanding = {one.policy.environment for one in await policy_history(asked.registry, upto)}
+    return sorted(demanding | {one.place[0] for one in await everywhere(asked.registry, None, upto)})
+
+
+async def environment_of(asked: Asked, known: Collection[str] = ()) -> str | None:
+    """The environment that a page is asked about, None where it is asked about none.
+
+    known: those that the page itself knows. Raises InvalidInput for one that there is not, naming those that there are.
+    """
+    given = asked.query.get("environment")
+    if given is None or (wanted := nfc(given.strip())) in known:
+        return given and wanted
+    there = sorted({*known, *await environments(asked)})
+    if wanted in there:
+        return wanted
+    others = f"choose one of {conjunction(there)}" if there else "none has a policy or a deployment yet"
+    raise InvalidInput(f"There is no environment {wanted[:_LONGEST]!r}: {others}.", "environment")
