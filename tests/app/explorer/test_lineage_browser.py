@@ -305,10 +305,12 @@ def test_the_picture_is_saved_as_png_and_svg(page: Page, tmp_path: Path) -> None
     width = page.locator("svg.lineage").evaluate("svg => svg.width.baseVal.value")
     assert int.from_bytes(picture[16:20]) == pytest.approx(3 * width, abs=3)  # the first field of the header
     assert "<" not in saved.value.suggested_filename
+    named = saved.value.suggested_filename
     with page.expect_download() as saved:
         page.get_by_role("link", name="SVG").click()
     saved.value.save_as(tmp_path / "drawing.svg")
     assert (tmp_path / "drawing.svg").read_text(encoding="utf-8").startswith("<svg")
+    assert saved.value.suggested_filename.removesuffix(".svg") == named.removesuffix(".png")
 
 
 def test_a_large_lineage_is_drawn_on_a_canvas(page: Page) -> None:

@@ -1,9 +1,11 @@
 """A selection as a figure, nodes and lines with their places: laid out once and kept, as a picture, as an overview."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final
+from urllib.parse import quote
 
 import numpy as np
 from markupsafe import Markup
@@ -19,6 +21,7 @@ from descentd.app.explorer.lineage.parts import MARKER, Figure, Seen
 from descentd.app.explorer.rendering import environment
 from descentd.app.explorer.words import Words
 from descentd.graph.cache import Cache
+from descentd.graph.model.records import Brief
 
 LARGE: Final = 750
 """Nodes above which the page shows a canvas: see ADR 23 for what that rests on."""
@@ -27,6 +30,7 @@ ROOM: Final = 16 << 20
 _NODE: Final = 400
 """About how many bytes a node or a line of a drawing takes."""
 _TEMPLATES: Final = environment()
+_NOT_IN_NAMES: Final = re.compile(r"[^\w.@-]+")
 
 
 class Drawings:
@@ -95,7 +99,7 @@ def _extent(drawing: Drawing) -> tuple[float, float]:
     return round(drawing.width, 1), round(drawing.height + MARKER / 2, 1)
 
 
-def picture(seen: Seen, laid: Laid, name: str) -> Response:
+def picture(seen: Seen, laid: Laid) -> Response:
     """The drawing as a file to download."""
     drawn, words, brief = figure(seen, laid), seen.asked.words, seen.selection.members[seen.selection.middle].brief
     style = f"<style>{_TEMPLATES.get_template('lineage-picture.css').render()}</style>"
@@ -105,11 +109,17 @@ def picture(seen: Seen, laid: Laid, name: str) -> Response:
         body,
         media_type="image/svg+xml",
         headers={
-            "Content-Disposition": f'attachment; filename="{name}"',
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file_stem(brief))}.svg",
             # It is opened by itself too, and holds its own style.
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
         },
     )
+
+
+def file_stem(brief: Brief) -> str:
+    """What the file of a drawing is called, without its ending: SVG and PNG are told apart by that alone."""
+    name = brief.id.removeprefix("sha256:")[:10] if brief.label is None else brief.ref.partition(":")[2]
+    return f"lineage-{_NOT_IN_NAMES.sub('-', name)}"
 
 
 def described(drawn: Figure, words: Words) -> Markup:

@@ -11,7 +11,7 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.controls import controls
 from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
-from descentd.app.explorer.lineage.figure import Drawings, described, figure, lay_out, overview, picture
+from descentd.app.explorer.lineage.figure import Drawings, described, figure, file_stem, lay_out, overview, picture
 from descentd.app.explorer.lineage.markup import drawing
 from descentd.app.explorer.lineage.parts import Seen
 from descentd.app.explorer.lineage.view import Openings
@@ -57,7 +57,7 @@ async def _show(asked: Asked) -> View | Response:
     brief = seen.selection.members[seen.selection.middle].brief
     match asked.query.get("format"):
         case "svg":
-            return await in_thread(picture, seen, laid, f"lineage-{brief.id[7:15]}.svg")
+            return await in_thread(picture, seen, laid)
         case "json":
             return JSONResponse(await in_thread(overview, seen, laid))
     title = asked.words("lineage.title", name=called(brief))
@@ -66,6 +66,7 @@ async def _show(asked: Asked) -> View | Response:
         "brief": brief,
         "seen": seen,
         "view": view,
+        "stem": file_stem(brief),
         "large": laid.large,
         "nodes": len(laid.drafts),
         "overview": partial(overview, seen, laid),

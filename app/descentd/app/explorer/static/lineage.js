@@ -217,7 +217,7 @@ class LineageDrawing extends HTMLElement {
       const picture = await new Promise((done) => canvas.toBlob(done, "image/png"));
       const link = document.createElement("a");
       link.href = URL.createObjectURL(picture);
-      link.download = `${this.dataset.name.replace(/[^\p{L}\p{N}.@-]+/gu, "-")}.png`;
+      link.download = `${this.dataset.stem}.png`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     } finally {
