@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -65,6 +66,27 @@ async def test_what_got_worse_for_a_group_is_drawn_for_that_group() -> None:
         [there] = {one for one in leads if "to=model" in one}
         assert "slice=region%3DEU" in there
         assert "safety got worse here" in text_of((await visit.get(there)).text)
+
+
+async def test_a_group_has_one_spelling_in_the_addresses_of_all_pages() -> None:
+    given = chain([0.7, 0.7, *[0.6] * 6])
+    group = [{"attribute": "age_group", "value": "65+"}, {"attribute": "region", "value": "EU, UK"}]
+    for evaluation in given["evaluations"]:
+        metric = evaluation["metrics"][0]
+        evaluation["metrics"] = [metric, metric | {"slice": group}]
+    async with visiting() as visit:
+        await visit.register(**given)
+
+        async def slices(page: str) -> set[str]:
+            found = [parse_qs(urlsplit(str(a["href"])).query) for _, a in tags((await visit.get(page)).text, "a")]
+            return {one["slice"][0] for one in found if "slice" in one}
+
+        trend, spelt = "/trend/model:m@8?metric=adversarial_accuracy", "age_group=65+,region=EU%2C UK"
+        assert await slices("/record/model:m@8") == {spelt}
+        assert await slices(trend) == {"everybody", spelt}
+        for page in (trend, "/lineage/model:m@8?metric=adversarial_accuracy"):
+            for one in ("everybody", spelt, spelt.replace(",", ";")):
+                assert (await visit.get(f"{page}&{urlencode({'slice': one})}")).status_code == 200
 
 
 async def test_a_search_for_a_metric_says_on_how_many_versions_it_got_worse() -> None:

@@ -13,9 +13,11 @@ from descentd.app.explorer.numbers import change, interval
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.past import as_of_given
 from descentd.app.explorer.rendering import Rendering
+from descentd.app.explorer.slices import slice_from, slice_text
 from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.app.explorer.words import Words
+from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import instant
 
 FINITE = st.floats(-1e6, 1e6)
@@ -162,3 +164,24 @@ def test_flags_are_words_where_a_rule_names_them() -> None:
     asked = asked_by_nobody()
     assert asked.plain("It is flagged QUARANTINE: Asked for.") == "It is flagged quarantine: Asked for."
     assert asked.plain("It is flagged DECOMMISSION: Old.") == "It is flagged decommission: Old."
+
+
+WORD = st.text(st.sampled_from("aé ,;=%+&2C"), min_size=1, max_size=8).filter(lambda text: text.strip() == text)
+
+
+@given(st.dictionaries(WORD, WORD, max_size=3).map(lambda held: tuple(sorted(held.items()))))
+def test_a_slice_is_read_as_it_was_written(slice: tuple[tuple[str, str], ...]) -> None:
+    assert slice_from(slice_text(slice)) == slice
+
+
+def test_a_slice_is_written_as_on_the_command_line_and_read_as_addresses_had_it_once() -> None:
+    both = (("age_group", "65+"), ("region", "EU"))
+    assert slice_text(both) == "age_group=65+,region=EU"
+    assert slice_from("age_group=65+;region=EU") == slice_from(" region=EU , age_group=65+") == both
+    assert slice_from(slice_text(())) == ()
+
+
+@pytest.mark.parametrize("text", ["", "age_group", "age_group=", "=65+", "age_group=65+,", "everybody,age_group=65+"])
+def test_what_is_no_slice_says_how_one_is_written(text: str) -> None:
+    with pytest.raises(InvalidInput, match="Expected attribute=value, several joined by commas, or everybody"):
+        slice_from(text)

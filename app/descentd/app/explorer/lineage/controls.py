@@ -7,7 +7,8 @@ from typing import Final
 from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.parts import Seen
 from descentd.app.explorer.lineage.text import relation_words
-from descentd.app.explorer.lineage.view import DRAWN_KINDS, kinds_text, slice_text
+from descentd.app.explorer.lineage.view import DRAWN_KINDS, kinds_text
+from descentd.app.explorer.slices import slice_text
 from descentd.graph.model.kinds import DATA, ENTITIES, VERSION, Kind
 from descentd.queries.lineage.selection.select import FARTHEST, KINDS
 from descentd.queries.overview.version_status import Status

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from descentd.app.explorer.address import address
 from descentd.app.explorer.layout.drawing import Flow
+from descentd.app.explorer.slices import slice_from, slice_text
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import ENTITIES, Kind
 from descentd.graph.model.reach import Direction
 from descentd.queries.evaluation.composites import Slice
-from descentd.queries.evaluation.trend import slice_given
 from descentd.queries.lineage.selection.folding import Filter
 from descentd.queries.lineage.selection.select import EACH, KINDS, Choice, Opened
 from descentd.queries.overview.version_status import Status
@@ -78,7 +78,7 @@ class View:
             tuple(_unfolded(part) for part in _parts(given, "unfold")),
             given.get("fold") != "off",
             given.get("metric"),
-            _slice(given.get("slice", "")),
+            slice_from(given["slice"]) if given.get("slice") else (),
             _member(Flow, "flow", given.get("flow", Flow.RIGHT), tuple(Flow)),
             given.get("asOf"),
             _sequence(given["in"], "in") if "in" in given else None,
@@ -128,7 +128,7 @@ class View:
             "unfold": ",".join(f"{of}x{times}" if times > 1 else str(of) for of, times in self.unfolded),
             "fold": "" if self.folds else "off",
             "metric": self.metric or "",
-            "slice": slice_text(self.slice),
+            "slice": slice_text(self.slice) if self.slice else "",
             "flow": "" if self.flow is Flow.RIGHT else self.flow,
             "asOf": self.as_of or "",
             "in": "" if self.inside is None else str(self.inside),
@@ -174,18 +174,6 @@ def kinds_text(kinds: Collection[Kind]) -> str:
 
 def _times(pages: int) -> str:
     return str(pages) if pages > 1 else ""
-
-
-def slice_text(slice: Slice) -> str:
-    """A slice as an address has it: `age_group=65+;region=EU`."""
-    return ";".join(f"{attribute}={value}" for attribute, value in slice)
-
-
-def _slice(text: str) -> Slice:
-    terms = [part.partition("=") for part in text.split(";") if part]
-    if any(not value for _, _, value in terms):
-        raise InvalidInput("Expected attribute=value, several joined by semicolons.", "slice")
-    return slice_given([(attribute, value) for attribute, _, value in terms])
 
 
 def _parts(given: Mapping[str, str], name: str) -> list[str]:

@@ -7,15 +7,15 @@ from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.chart import Chart, Dot, chart
 from descentd.app.explorer.numbers import Z95, interval
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.slices import slice_from, slice_text
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.metrics import MetricDefinition
-from descentd.graph.model.errors import InvalidInput
 from descentd.queries.erosion.report import Erosion, FindingReport, erosion
 from descentd.queries.evaluation.evaluations import results_of
 from descentd.queries.evaluation.labels import Labels
 from descentd.queries.evaluation.lines import Line
 from descentd.queries.evaluation.series import SeriesKey
-from descentd.queries.evaluation.trend import Trend, slice_given, trend
+from descentd.queries.evaluation.trend import Trend, trend
 from descentd.queries.statistics.comparison import standard_errors
 
 _CHARTS: Final = 12
@@ -35,7 +35,7 @@ async def _show(asked: Asked) -> View:
         measured = {key.metric.name for key in await results_of(registry, brief.sequence, asked.upto)}
         values = {"brief": brief, "metrics": sorted(measured)}
         return View(asked.words("trend.choose", of=called(brief)), values, template="trend-choose.html")
-    slice = _slice(query.get("slice"))
+    slice = slice_from(query["slice"]) if query.get("slice") else None
     found = await trend(registry, asked.ref, metric, slice, query.get("since"), asked.as_of)
     eroded = await erosion(registry, asked.ref, query.get("since"), None, asked.as_of)
     labels = Labels(found.refs.__getitem__, lambda id: found.data[id].ref, [key for key, _ in found.lines])
@@ -50,29 +50,13 @@ async def _show(asked: Asked) -> View:
         "name": found.metric.name,
         "series": series,
         "left": max(0, len(found.lines) - _CHARTS),
-        "slices": [_spelt(one) for one in found.slices],
-        "slice": query.get("slice"),
+        "slices": [slice_text(one) for one in found.slices],
+        "slice": None if slice is None else slice_text(slice),
         "series_name": eroded.called.labels(eroded.assessment.series).series,
         "refs": {*found.refs.values(), *eroded.called.refs.values()},
     }
     title = asked.words("trend.title", metric=found.metric.name, of=called(brief))
     return View(title, values, [_points(asked, found, labels, errors)])
-
-
-def _slice(given: str | None) -> tuple[tuple[str, str], ...] | None:
-    """A slice as addresses have it, `age_group=65+`; empty for everybody, None for all slices."""
-    if given is None:
-        return None
-    if given == "everybody":
-        return ()
-    terms = [part.partition("=") for part in given.split(",")]
-    if not all(equals for _, equals, _ in terms):
-        raise InvalidInput("Expected a slice as attribute=value, or everybody.", "slice")
-    return slice_given([(attribute.strip(), value.strip()) for attribute, _, value in terms])
-
-
-def _spelt(slice: tuple[tuple[str, str], ...]) -> str:
-    return ",".join(f"{attribute}={value}" for attribute, value in slice) or "everybody"
 
 
 def _named(asked: Asked, key: SeriesKey, labels: Labels) -> str:
