@@ -10,7 +10,7 @@ from descentd.graph.store.neo4j.store import Neo4jStore
 from tests.graph.noted import fill
 from tests.graph.test_topology_exposure import ALL, Question, questions, versions
 from tests.support.effort import some_of
-from tests.support.learned import check_answers
+from tests.support.learned import check_answers, listed, vocabulary
 from tests.support.neo4j_server import Neo4jServer
 from tests.support.proofs import check_sources
 
@@ -37,6 +37,7 @@ async def test_the_answer_is_what_the_closure_of_each_version_says(store: Neo4jS
     assert found.keys() == versions(log, upto)
     check_answers(log, found, population, upto)
     check_sources(log, found, population, upto)
+    assert listed(await store.vocabulary(upto)) == listed(vocabulary(log, upto))
     if len(page.items) > 1:
         last = page.items[0]
         place = list(ExposureVerdict).index(last.verdict), 0 if last.direct else 1, last.sequence

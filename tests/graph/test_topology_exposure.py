@@ -25,7 +25,7 @@ from descentd.graph.model.reach import (
 )
 from tests.graph.topologies import topology_of
 from tests.support import snapshots
-from tests.support.learned import check_answers
+from tests.support.learned import check_answers, listed, vocabulary
 from tests.support.proofs import check_sources
 from tests.support.strategies import ATTRIBUTES, VALUES, Noted, logs, populations, tail
 
@@ -74,6 +74,7 @@ def test_the_answer_is_what_the_closure_of_each_version_says(question: Question)
     assert found.keys() == versions(log, upto)
     check_answers(log, found, population, upto)
     check_sources(log, found, population, upto)
+    assert listed(topology_of(log, cuts).vocabulary(upto)) == listed(vocabulary(log, upto))
     for answer in found.values():
         event(answer.verdict)
 

@@ -102,7 +102,7 @@ async def test_what_populations_spoke_of_then(registry: Registry) -> None:
     asked = "query ($asOf: DateTime) { populationVocabulary(asOf: $asOf) { attribute values { value partitions } } }"
     old, young = {"value": "65+", "partitions": 1}, {"value": "18-64", "partitions": 1}
     before = [{"attribute": "age_group", "values": [young, old]}]
-    # it is kept level with the log: neither answer may spoil the next
+    # neither answer may spoil the next
     for as_of, values in ((then, before), (None, [{"attribute": "age_group", "values": [old]}]), (then, before)):
         assert await ask(registry, asked, asOf=as_of) == values
     assert await ask(registry, asked, asOf=JANUARY) == []

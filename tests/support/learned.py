@@ -1,6 +1,7 @@
 """What a version learned from, worked out slowly: the backward closure of each version over the log itself."""
 
 import unicodedata
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from descentd.graph.model.kinds import Kind, Role
@@ -14,6 +15,21 @@ def in_force(log: Sequence[Noted], partition: int, upto: int) -> PopulationFact 
     """What is said about a partition at a sequence."""
     said = [noted.fact for noted in log[:upto] if noted.fact is not None and noted.fact.partition == partition]
     return said[-1] if said else None
+
+
+def vocabulary(log: Sequence[Noted], upto: int) -> dict[str, dict[str, int]]:
+    """How many partitions hold each value of each attribute, statement by statement; all in order."""
+    held: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for partition in {noted.fact.partition for noted in log[:upto] if noted.fact is not None}:
+        fact = in_force(log, partition, upto)
+        for share in fact.shares if fact else ():
+            held[share.attribute][share.value] += share.share != 0
+    return {attribute: dict(sorted(values.items())) for attribute, values in sorted(held.items())}
+
+
+def listed(vocabulary: Mapping[str, Mapping[str, int]]) -> list[tuple[str, list[tuple[str, int]]]]:
+    """A vocabulary to be compared with its order."""
+    return [(attribute, list(values.items())) for attribute, values in vocabulary.items()]
 
 
 @remembered

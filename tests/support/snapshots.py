@@ -49,6 +49,7 @@ def answers(topology: Topology) -> list[Any]:
         found += [topology.via([record], ends, upto) for record in range(1, upto + 1, 5)]
         found += [topology.paths(record, upto, upto, 5) for record in range(1, upto + 1, 7)]
         found += [topology.exposure(ExposureQuery(population, upto, first=1_000)) for population in POPULATIONS]
+        found.append(topology.vocabulary(upto))
         found.append(topology.everything(upto, Kind.MODEL_VERSION).tolist())
     return found
 

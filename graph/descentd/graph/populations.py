@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,6 +61,14 @@ class Answers:
             listed += [(sequence, answer) for sequence in sequences[start : start + first + 1 - len(listed)].tolist()]
         total = sum(counts[verdict] for verdict in query.verdicts)
         return ExposurePage(counts, total, (), len(listed) > first), listed[:first]
+
+
+def vocabulary(counts: Iterable[tuple[Pair, int]]) -> dict[str, dict[str, int]]:
+    """Counts of attributes and values by attribute and then by value, both in order."""
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for (attribute, value), count in sorted(counts):
+        found[attribute][value] = count
+    return dict(found)
 
 
 def fold(pair: Pair) -> Pair:

@@ -25,7 +25,7 @@ from descentd.graph.model.reach import (
     SupportsReach,
     Term,
 )
-from tests.support.learned import check_answers
+from tests.support.learned import check_answers, listed, vocabulary
 from tests.support.lineages import (
     check_derivation,
     count_derivations,
@@ -251,6 +251,11 @@ class ReachContract:
                 check_sources(log, {item.sequence: item for item in page.items[::4]}, population, upto)
                 seen.update((item.verdict, item.direct) for item in page.items)
         assert len(seen) == 4
+
+    async def test_the_vocabulary_is_what_statements_in_force_list(self, walks: SupportsReach, log: Log) -> None:
+        assert vocabulary(log, len(log))
+        for upto in moments(log):
+            assert listed(await walks.vocabulary(upto)) == listed(vocabulary(log, upto))
 
     async def test_exposure_comes_in_pages(self, walks: SupportsReach, log: Log) -> None:
         """Of some verdicts and some versions; the counts are over all verdicts."""

@@ -113,6 +113,11 @@ class LineageIndex(SupportsReach, SupportsNeighbours):
         return await in_thread(self._topology.exposure, query)
 
     @override
+    async def vocabulary(self, upto: int) -> Mapping[str, Mapping[str, int]]:
+        await self.catch_up(upto)
+        return await in_thread(self._topology.vocabulary, upto)
+
+    @override
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
         await self.catch_up(upto)
         return await in_thread(self._topology.paths, start, end, upto, first)

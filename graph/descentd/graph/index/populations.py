@@ -14,7 +14,7 @@ from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.names import Names
 from descentd.graph.index.postings import Postings
 from descentd.graph.model.reach import Documented, PopulationFact, Share, Term
-from descentd.graph.populations import Pair, fold, pairs_of, room
+from descentd.graph.populations import Pair, fold, pairs_of, room, vocabulary
 
 NEVER: Final = np.iinfo(np.int32).max
 
@@ -95,6 +95,15 @@ class Facts:
     def listed(self, pair: Pair, upto: int) -> int:
         """How many partitions' statements in force list a value, as present or as absent."""
         return len(self._listing(pair, upto))
+
+    def vocabulary(self, upto: int) -> dict[str, dict[str, int]]:
+        """By attribute and value, how many partitions' statements in force list it as present, 0 where only absent."""
+        in_force = (self.statements <= upto) & (self.until > upto)
+        listed = np.repeat(in_force, np.diff(self.ends, prepend=np.int32(0)))
+        codes = self.codes[listed]
+        present = np.bincount(codes[self.amounts[listed] != 0], minlength=codes.max(initial=-1) + 1)
+        known = np.flatnonzero(np.bincount(codes)).tolist()
+        return vocabulary((self.names[code], int(present[code])) for code in known)
 
     def shares(self, partition: int, upto: int) -> list[Share]:
         """What the statement in force about `partition` lists."""

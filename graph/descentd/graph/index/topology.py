@@ -269,6 +269,10 @@ class Topology:
 
         return self._exposures.find((terms, upto), find, _weigh).page(query)
 
+    def vocabulary(self, upto: int) -> Mapping[str, Mapping[str, int]]:
+        """The documented attributes and values; see `SupportsReach.vocabulary`."""
+        return self._snapshot(upto).facts.vocabulary(upto)
+
     def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
         """How many derivations lead from `start` to `end`, and the first of them; see `SupportsReach.paths`.
 

@@ -326,6 +326,13 @@ class SupportsReach(Protocol):
         """Which versions learned from the population of `query`, on the page that it asks for. See ExposureQuery."""
         ...
 
+    async def vocabulary(self, upto: int) -> Mapping[str, Mapping[str, int]]:
+        """By attribute and value, in order, how many partitions hold it, by the statements about them in force.
+
+        What these list as absent alone is there with 0.
+        """
+        ...
+
     async def paths(self, start: int, end: int, upto: int, first: int) -> Derivations:
         """How many derivations lead from `start` to `end` (its descendant), and the first of them.
 

@@ -28,7 +28,6 @@ from descentd.app.graphql.schema.root import schema
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.policies import policy_history
-from descentd.queries.lineage.population_vocabulary import Vocabulary
 
 _FIRST: Final = "Search"
 _DEPTH: Final = 4
@@ -69,7 +68,7 @@ async def _known(asked: Asked) -> Mapping[str, Any]:
     newest = (await registry.walk.everything(asked.upto, Kind.MODEL_VERSION))[-1:].tolist()
     refs = [brief.ref for brief in await registry.store.briefs(newest)] if newest else ["model:NAME@VERSION"]
     policies = await policy_history(registry, asked.upto, all=False)
-    vocabulary = await registry.cache(Vocabulary).read(registry.store, registry.walk, asked.upto)
+    vocabulary = await registry.walk.vocabulary(asked.upto)
     attribute, values = next(iter(vocabulary.items()), ("age_group", {"65+": 1}))
     return {
         "Ref": refs[0],

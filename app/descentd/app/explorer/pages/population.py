@@ -14,7 +14,6 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.reach import ExposureVerdict, Term
 from descentd.queries.lineage.exposure import Answer, Exposure, exposure, population
 from descentd.queries.lineage.paths import Derivation
-from descentd.queries.lineage.population_vocabulary import Vocabulary
 from descentd.queries.lineage.versions import VersionFilter
 from descentd.queries.production.deployments import Deployment, serving
 
@@ -26,7 +25,7 @@ _TONES: Final = {ExposureVerdict.TRAINED: "bad", ExposureVerdict.NOT_TRAINED: "g
 
 async def _show(asked: Asked) -> View:
     registry, query, t = asked.registry, asked.query, asked.words
-    vocabulary = await registry.cache(Vocabulary).read(registry.store, registry.walk, asked.upto)
+    vocabulary = await registry.walk.vocabulary(asked.upto)
     serves = await serving(registry, None, None, now_of(asked), asked.upto)
     environments = sorted({one.place[0] for one in serves})
     environment = await environment_of(asked, environments)

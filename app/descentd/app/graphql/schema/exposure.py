@@ -16,7 +16,6 @@ from descentd.app.graphql.schema.scalars import Count
 from descentd.app.graphql.schema.versions import ModelVersion
 from descentd.graph.model.reach import ExposureVerdict
 from descentd.queries.lineage import exposure
-from descentd.queries.lineage.population_vocabulary import Vocabulary
 
 
 @strawberry.input(description="An attribute with one of several values.")
@@ -178,7 +177,7 @@ class ExposureQuery:
     async def population_vocabulary(self, info: Info, as_of: AsOf = None) -> list[VocabularyAttribute]:
         registry = context(info).registry
         upto = await registry.sequence(as_of)
-        vocabulary = await registry.cache(Vocabulary).read(registry.store, registry.walk, upto)
+        vocabulary = await registry.walk.vocabulary(upto)
         context(info).answered_at(upto, as_of)
         return [
             VocabularyAttribute(

@@ -34,6 +34,7 @@ from descentd.graph.populations import (
     met,
     pairs_of,
     proven,
+    vocabulary,
 )
 from descentd.graph.store.neo4j.ancestry import THERE, Ancestry, read_ancestry
 from descentd.graph.store.neo4j.batching import SingleFlight
@@ -77,6 +78,10 @@ _ALIKE: Final = f"""
 UNWIND $folded AS folded
 MATCH (a:_Attribute {{folded: folded}})<-[:_LISTS]-(s:Population)<-[e:_STATED]-() WHERE {_STATEMENT}
 RETURN a.name, a.value, count(DISTINCT s)
+"""
+_VOCABULARY: Final = f"""
+MATCH (a:_Attribute)<-[l:_LISTS]-(:Population)<-[e:_STATED]-() WHERE {_STATEMENT}
+RETURN a.name, a.value, sum(CASE WHEN l.shut IS NULL THEN 1 ELSE 0 END)
 """
 _LEARNERS: Final = f"""
 UNWIND $firsts AS s
@@ -169,6 +174,11 @@ class Neo4jExposure(SupportsReach):
         page, listed = answers.page(query)
         items = await _items(self._connection.run, question, listed)
         return replace(page, items=items, near=question.near, unlisted=question.unlisted)
+
+    @override
+    async def vocabulary(self, upto: int) -> Mapping[str, Mapping[str, int]]:
+        rows = await self._connection.run(_VOCABULARY, upto=upto)
+        return vocabulary(((name, value), partitions) for name, value, partitions in rows)
 
     async def _answer(self, population: tuple[Term, ...], upto: int) -> tuple[Question, Answers]:
         run = self._connection.run
