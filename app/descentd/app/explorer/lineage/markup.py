@@ -121,8 +121,9 @@ def _node(node: Node, *, alone: bool) -> str:
     for text, style in node.rows:
         rows.append(f'<text class="{style}" x="{x}" y="{y:.1f}">{_text(text)}</text>')
         y += LINE
-    if node.mark:
-        rows.append(f'<text class="mark" x="{short(node.box.x + node.box.width - 12)}" y="{node.y}">{node.mark}</text>')
+    if node.marks:
+        signs = " ".join(f'<tspan class="{mark.tone}">{mark.sign}</tspan>' for mark in node.marks)
+        rows.append(f'<text class="mark" x="{short(node.box.x + node.box.width - 12)}" y="{node.y}">{signs}</text>')
     markers = "" if alone else "".join(_marker(marker, node.place) for marker in node.markers)
     return (
         f'<g class="node {node.style}"><a href="{"#" if alone else escape(node.address)}" data-place="{node.place}"'

@@ -6,8 +6,10 @@ from typing import Final, NamedTuple
 from descentd.app.explorer.layout.drawing import Box
 from descentd.app.explorer.lineage.parts import LINE, MARKER, Marker, Node, Seen
 from descentd.app.explorer.lineage.text import (
-    MARKS,
+    GOT_WORSE,
+    RETRACTED,
     VERDICT_MARKS,
+    Mark,
     cut,
     name_and_rest,
     number,
@@ -19,7 +21,6 @@ from descentd.graph.model.kinds import Kind
 from descentd.graph.model.reach import Direction
 from descentd.queries.lineage.selection.folding import Fold
 from descentd.queries.lineage.selection.select import Member
-from descentd.queries.overview.shifts import Outcome
 from descentd.queries.overview.version_status import VersionStatus
 
 SIZES: Final = {"name": 15.0, "data": 13.5, "sub": 12.5}
@@ -36,7 +37,7 @@ class Draft(NamedTuple):
     place: int
     kind: Kind
     rows: tuple[tuple[str, str], ...]
-    mark: str
+    marks: tuple[Mark, ...]
     size: tuple[float, float]
 
 
@@ -45,16 +46,16 @@ def draft(place: int, seen: Seen) -> Draft:
     fold = seen.folded.folds.get(place)
     member = seen.folded.singles.get(place)
     status = seen.version_statuses.get(place) if member else None
-    mark = _mark(status) if status else ""
+    marks = _marks(status) if status else ()
     if fold:
         kind, rows = fold.kind, _fold_rows(fold, seen)
     else:
         assert member is not None
         kind, rows = member.brief.kind, _record_rows(member, status, seen)
     widths = [width_of(text, SIZES[style], style != "sub") for text, style in rows]
-    widths[0] += 17 * len(mark.replace(" ", "")) + 8 if mark else 0
+    widths[0] += 17 * len(marks) + 8 if marks else 0
     width = max(NARROWEST, max(widths) + 2 * (PADDING + _inset(kind)))
-    return Draft(place, kind, rows, mark, (round(width, 1), LINE * len(rows) + 18))
+    return Draft(place, kind, rows, marks, (round(width, 1), LINE * len(rows) + 18))
 
 
 def finished(one: Draft, box: Box, seen: Seen, *, marked: bool) -> Node:
@@ -69,7 +70,7 @@ def finished(one: Draft, box: Box, seen: Seen, *, marked: bool) -> Node:
         one.rows,
         round(box.x + PADDING + _inset(one.kind), 1),
         round(box.y + (box.height - LINE * len(one.rows)) / 2 + LINE - 4.5, 1),
-        one.mark,
+        one.marks,
         says,
         address,
         bool(fold),
@@ -102,11 +103,14 @@ def _inset(kind: Kind) -> float:
     return 0.0 if kind is Kind.MODEL_VERSION else INSET
 
 
-def _mark(status: VersionStatus) -> str:
-    """How a record stands in signs: its verdict, and that it got worse."""
-    verdict = VERDICT_MARKS[status.verdict] if status.verdict is not None else ""
-    verdict = "✕" if status.retracted else verdict
-    return f"{MARKS[Outcome.WORSE]} {verdict}".strip() if status.worse else verdict
+def _marks(status: VersionStatus) -> tuple[Mark, ...]:
+    """How a record stands in signs: that it got worse, and its verdict."""
+    found = [GOT_WORSE] if status.worse else []
+    if status.retracted:
+        found.append(RETRACTED)
+    elif status.verdict is not None:
+        found.append(VERDICT_MARKS[status.verdict])
+    return tuple(found)
 
 
 def _fold_rows(fold: Fold, seen: Seen) -> tuple[tuple[str, str], ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from descentd.app.explorer.layout.drawing import Box
+from descentd.app.explorer.lineage.text import Mark
 from descentd.app.explorer.lineage.view import Openings, View
 from descentd.app.explorer.page import Asked
 from descentd.graph.model.kinds import Kind
@@ -73,7 +74,7 @@ class Node(NamedTuple):
     rows: Sequence[tuple[str, str]]
     x: float
     y: float
-    mark: str
+    marks: Sequence[Mark]
     says: str
     address: str
     fold: bool

@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from descentd.app.explorer.words import Words
 from descentd.graph.model.records import Brief
@@ -11,13 +11,23 @@ from descentd.queries.governance.verdicts import VerdictStatus
 from descentd.queries.overview.shifts import Outcome, Shift
 from descentd.queries.overview.version_status import VersionStatus
 
+
+class Mark(NamedTuple):
+    """A sign on a node, and what it means: `good`, `bad` or `open`, by which it has its colour."""
+
+    sign: str
+    tone: str
+
+
 VERDICT_MARKS: Final = {
-    VerdictStatus.APPROVED: "✓",
-    VerdictStatus.REJECTED: "✕",
-    VerdictStatus.FLAGGED: "⚑",
-    VerdictStatus.UNREVIEWED: "◷",
+    VerdictStatus.APPROVED: Mark("✓", "good"),
+    VerdictStatus.REJECTED: Mark("✕", "bad"),
+    VerdictStatus.FLAGGED: Mark("⚑", "bad"),
+    VerdictStatus.UNREVIEWED: Mark("◷", "open"),
 }
+RETRACTED: Final = Mark("✕", "bad")
 MARKS: Final = {Outcome.BETTER: "▲", Outcome.WORSE: "▼", Outcome.SAME: "■", Outcome.CHANGED: "◆"}
+GOT_WORSE: Final = Mark(MARKS[Outcome.WORSE], "bad")
 
 MINUS: Final = "−"
 _NARROW: Final = frozenset("il.,:;|'!ftjr ()[]-")
