@@ -1,12 +1,14 @@
 """What tests of the pages do in a real browser, and see of it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from threading import Thread
+from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.support.chromium import close
 from tests.support.server_process import ServerProcess
@@ -71,3 +73,24 @@ def grave_findings(page: Page, *rules: str) -> list[tuple[str, list[str]]]:
     )
     grave = [one for one in found["violations"] if one["impact"] in {"serious", "critical"}]
     return [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in grave]
+
+
+def child(name: str, version: str, *parents: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": version,
+        "parents": [{"ref": f"model:{parent}", "relation": "FINE_TUNE"} for parent in parents],
+    }
+
+
+def opened_at(page: Page, path: str) -> None:
+    page.goto(f"/lineage/{path}")
+    expect(page.locator("lineage-drawing[data-ready]")).to_be_attached()
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.querySelector('title').textContent"))
+
+
+def node(page: Page, ref: str) -> Locator:
+    return page.locator("a[data-place]", has=page.locator("title", has_text=re.compile(f"^{ref}")))

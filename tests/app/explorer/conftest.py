@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
 from tests.app.explorer.bank import manifest
 from tests.app.explorer.visiting import Visit, visiting
-from tests.support.chromium import Chromium
+from tests.support.chromium import Chromium, close
 from tests.support.server_process import ServerProcess
 
 
@@ -44,6 +44,21 @@ def answering(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture
 def browser(chromium: Chromium[Any]) -> Browser:
     return chromium.running()[0]
+
+
+@pytest.fixture
+def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
+    """A page that nothing may go wrong on, and that may load from this server alone."""
+    made = browser.new_page(base_url=server.url, reduced_motion="reduce")
+    faults: list[str] = []
+    made.on("console", lambda message: faults.append(message.text) if message.type in {"error", "warning"} else None)
+    made.on("pageerror", lambda error: faults.append(str(error)))
+    made.on("dialog", lambda dialog: faults.append(dialog.message))
+    own = (f"{server.url}/", "blob:", "data:")
+    made.on("request", lambda request: None if request.url.startswith(own) else faults.append(request.url))
+    yield made
+    close(made)
+    assert not faults
 
 
 @pytest.fixture

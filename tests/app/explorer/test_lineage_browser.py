@@ -1,18 +1,16 @@
 """The drawing of a lineage in headless Chromium: by keyboard, in place, narrow, printed, as a picture, and large."""
 
 import asyncio
-import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from descentd.graph.store.sqlite.store import SQLiteStore
 from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
-from tests.support.chromium import close
+from tests.app.explorer.browsing import child, focused, node, opened_at
 from tests.support.registries import opened, send
 from tests.support.server_process import ServerProcess
 
@@ -42,42 +40,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     asyncio.run(fill())
     with ServerProcess(f"sqlite:///{file}") as running:
         yield running
-
-
-def child(name: str, version: str, *parents: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "version": version,
-        "parents": [{"ref": f"model:{parent}", "relation": "FINE_TUNE"} for parent in parents],
-    }
-
-
-@pytest.fixture
-def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
-    """A page that nothing may go wrong on, and that may load from this server alone."""
-    made = browser.new_page(base_url=server.url, reduced_motion="reduce")
-    faults: list[str] = []
-    made.on("console", lambda message: faults.append(message.text) if message.type in {"error", "warning"} else None)
-    made.on("pageerror", lambda error: faults.append(str(error)))
-    made.on("dialog", lambda dialog: faults.append(dialog.message))
-    own = (f"{server.url}/", "blob:", "data:")
-    made.on("request", lambda request: None if request.url.startswith(own) else faults.append(request.url))
-    yield made
-    close(made)
-    assert not faults
-
-
-def opened_at(page: Page, path: str) -> None:
-    page.goto(f"/lineage/{path}")
-    expect(page.locator("lineage-drawing[data-ready]")).to_be_attached()
-
-
-def focused(page: Page) -> str:
-    return str(page.evaluate("document.activeElement.querySelector('title').textContent"))
-
-
-def node(page: Page, ref: str) -> Locator:
-    return page.locator("a[data-place]", has=page.locator("title", has_text=re.compile(f"^{ref}")))
 
 
 def test_a_screen_reader_hears_each_node_and_marker_once(page: Page) -> None:

@@ -132,8 +132,11 @@ def described(drawn: Figure, words: Words) -> Markup:
 def overview(seen: Seen, laid: Laid) -> dict[str, Any]:
     """What is seen in numbers, styles by number: what a canvas shows, made without what it does not.
 
-    Nodes are [x, y, width, height, style, text, address, in words], lines [style, x, y, x, y, …].
+    Nodes are [x, y, width, height, style, text, address, in words], lines [style, x, y, x, y, …]; places are the nodes'
+    own, links the pairs of nodes that are joined, by their numbers, and current that of the selected one.
     """
+    places = [one.place for one in laid.drafts]
+    numbers = {place: i for i, place in enumerate(places)}
     styles: dict[str, int] = {}
 
     def number(style: str) -> int:
@@ -149,7 +152,10 @@ def overview(seen: Seen, laid: Laid) -> dict[str, Any]:
         "width": width,
         "height": height,
         "right": seen.view.flow == "right",
+        "current": numbers[seen.selected],
         "nodes": nodes,
+        "places": places,
+        "links": [(numbers[parent], numbers[child]) for parent, child in laid.links],
         "lines": lines,
         "styles": list(styles),
     }

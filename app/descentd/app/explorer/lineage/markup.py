@@ -38,9 +38,10 @@ def drawing(figure: Figure, title: str, description: str, style: str = "", *, al
     """
     dense = len(figure.lines) > _DENSE
     width, height = figure.width, figure.height
+    keys = "" if alone or figure.alone else " lineage-keys"
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="lineage" viewBox="0 0 {width} {height}" width="{width}" '
-        f'height="{height}" role="group" aria-labelledby="lineage-title" aria-describedby="lineage-description">'
+        f'height="{height}" role="group" aria-labelledby="lineage-title" aria-describedby="lineage-description{keys}">'
         f'<title id="lineage-title">{of_words(title)}</title>'
         f'<desc id="lineage-description">{of_words(description)}</desc>{style}{_ARROW}'
     )

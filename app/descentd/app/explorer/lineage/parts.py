@@ -40,8 +40,9 @@ class Seen:
 
     @property
     def selected(self) -> int:
-        """The place of what is selected: the record in the middle, unless another is asked for."""
-        return self.view.at or self.selection.middle
+        """The place of what is selected: the record in the middle, unless another that is drawn is asked for."""
+        middle = self.selection.middle
+        return self.folded.place.get(middle if self.view.at is None else self.view.at, middle)
 
     def blame(self, pairs: Iterable[tuple[int, int]]) -> str:
         """In words, what got worse by some derivations; empty where nothing did."""

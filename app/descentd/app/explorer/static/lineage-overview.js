@@ -1,4 +1,7 @@
 // The overview of a large lineage on a canvas: the places come with the page, here they are drawn, moved and enlarged.
+// The node that one is at is a link above the canvas: Tab reaches it, arrow keys walk on from it, Enter opens it.
+
+import { Walk } from "./lineage-walk.js";
 
 const REST = 120; // milliseconds without a move after which what was moved as an image is drawn anew
 const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
@@ -10,7 +13,9 @@ class Overview extends HTMLElement {
     this.said = document.createElement("p");
     this.said.setAttribute("role", "status");
     this.said.textContent = this.dataset.working;
-    this.append(this.said);
+    this.named = document.createElement("p");
+    this.named.setAttribute("aria-hidden", "true"); // it says what the link says, to those who see it
+    this.append(this.named, this.said);
     try {
       this.begin(JSON.parse(this.querySelector("script").textContent));
       this.said.textContent = "";
@@ -24,14 +29,22 @@ class Overview extends HTMLElement {
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", `${data.nodes.length} nodes, ${data.lines.length} lines`);
-    this.canvas.tabIndex = 0;
-    this.prepend(this.canvas);
+    this.canvas.tabIndex = -1;
+    this.window = document.createElement("div");
+    this.window.className = "window";
+    this.window.setAttribute("role", "application"); // so that screen readers leave the arrow keys to it
+    this.window.setAttribute("aria-label", this.dataset.title);
+    this.window.setAttribute("aria-describedby", "lineage-keys");
+    this.window.append(this.canvas);
+    this.prepend(this.window);
     this.context = this.canvas.getContext("2d", { alpha: false });
     this.image = document.createElement("canvas");
     this.sort();
     this.follow();
     // It is there with the first frame of the page, and drawn anew once it has another size.
     this.resize();
+    this.stand(data.current);
+    this.dataset.ready = "yes";
     new ResizeObserver(() => {
       const { width, height } = this.extent();
       if (width !== this.canvas.width || height !== this.canvas.height) this.resize();
@@ -85,6 +98,56 @@ class Overview extends HTMLElement {
     this.view = { scale, x, y };
   }
 
+  // What one walks over, made at the first key.
+  get walk() {
+    if (!this.walked) {
+      const { nodes, links, right } = this.data;
+      const middles = new Map(nodes.map(([x, y, width, height], i) => [i, { x: x + width / 2, y: y + height / 2 }]));
+      this.walked = new Walk(middles, links, right ? "right" : "down");
+    }
+    return this.walked;
+  }
+
+  // Be at a node: its link takes the place and the focus of the one before. Each has one of its own, since screen readers
+  // say what gets the focus, and not what becomes of a link that has it.
+  stand(at) {
+    const [, , , , , , address, says] = this.data.nodes[at];
+    const before = this.link, link = document.createElement("a");
+    link.href = address;
+    link.setAttribute("aria-label", says);
+    link.addEventListener("focus", () => {
+      this.named.textContent = says;
+      this.reveal();
+    });
+    this.at = at;
+    this.link = link;
+    this.lay();
+    this.window.append(link);
+    if (before?.matches(":focus")) link.focus({ preventScroll: true });
+    before?.remove();
+  }
+
+  // Lay the link over its node.
+  lay() {
+    if (!this.link || !this.view) return;
+    const [x, y, width, height] = this.data.nodes[this.at];
+    const { scale } = this.view, { style } = this.link;
+    style.left = `${this.view.x + x * scale}px`;
+    style.top = `${this.view.y + y * scale}px`;
+    style.width = `${width * scale}px`;
+    style.height = `${height * scale}px`;
+  }
+
+  reveal() {
+    const [x, y, width, height] = this.data.nodes[this.at];
+    const { scale } = this.view, { clientWidth, clientHeight } = this.canvas;
+    const left = this.view.x + x * scale, top = this.view.y + y * scale;
+    const inside = left >= 0 && top >= 0 && left + width * scale <= clientWidth && top + height * scale <= clientHeight;
+    if (inside) return;
+    this.view = { scale, x: clientWidth / 2 - (x + width / 2) * scale, y: clientHeight / 2 - (y + height / 2) * scale };
+    this.moved();
+  }
+
   later() {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = null;
@@ -94,6 +157,7 @@ class Overview extends HTMLElement {
 
   // While it moves, what was drawn last is shown as an image: ten thousand curves take longer than a frame.
   moved() {
+    this.lay();
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.later(), REST);
     this.moving ??= requestAnimationFrame(() => {
@@ -109,6 +173,7 @@ class Overview extends HTMLElement {
   }
 
   draw() {
+    this.lay();
     const { context, color, ratio } = this;
     const { scale, x, y } = this.view;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -169,7 +234,7 @@ class Overview extends HTMLElement {
     return low;
   }
 
-  at(event) {
+  under(event) {
     const { scale, x, y } = this.view;
     const px = (event.offsetX - x) / scale, py = (event.offsetY - y) / scale;
     for (let at = this.first(px - this.widest); at < this.order.length; at++) {
@@ -202,30 +267,39 @@ class Overview extends HTMLElement {
         this.view = { ...this.view, x, y };
         this.moved();
       } else {
-        const node = this.at(event);
-        this.said.textContent = node ? node[7] : "";
+        const node = this.under(event);
+        this.named.textContent = node ? node[7] : "";
         canvas.style.cursor = node ? "pointer" : "";
       }
     });
     canvas.addEventListener("pointerup", (event) => {
       from = null;
-      const node = moved ? null : this.at(event);
+      const node = moved ? null : this.under(event);
       if (node) location.assign(node[6]);
     });
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
       this.zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15, event.offsetX, event.offsetY);
     }, { passive: false });
-    canvas.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] }[event.key];
-      if (step) this.view = { ...this.view, x: this.view.x + step[0], y: this.view.y + step[1] };
-      else if (event.key === "+") this.zoom(1.25, canvas.clientWidth / 2, canvas.clientHeight / 2);
-      else if (event.key === "-") this.zoom(0.8, canvas.clientWidth / 2, canvas.clientHeight / 2);
-      else if (event.key === "0") this.fit();
-      else return;
-      event.preventDefault();
-      this.moved();
-    });
+    this.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  // Arrow keys walk, with Shift they move the drawing.
+  key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const { canvas } = this, { x, y } = this.view;
+    const by = { ArrowLeft: [80, 0], ArrowRight: [-80, 0], ArrowUp: [0, 80], ArrowDown: [0, -80] }[event.key];
+    if (by && event.shiftKey) this.view = { ...this.view, x: x + by[0], y: y + by[1] };
+    else if (event.key === "+") this.zoom(1.25, canvas.clientWidth / 2, canvas.clientHeight / 2);
+    else if (event.key === "-") this.zoom(0.8, canvas.clientWidth / 2, canvas.clientHeight / 2);
+    else if (event.key === "0") this.fit();
+    else if (event.key === "Home" || this.walk.knows(event.key)) {
+      const next = event.key === "Home" ? this.data.current : this.walk.step(this.at, event.key);
+      if (next !== undefined) this.stand(next);
+      this.link.focus({ preventScroll: true });
+    } else return;
+    event.preventDefault();
+    this.moved();
   }
 }
 

@@ -1,8 +1,8 @@
 // The drawing of a lineage: walking along its lines by keyboard, showing more in place, moving and enlarging it, and
 // saving it as a picture. Without this module all of it works by links and forms.
 
-const ALONG = { right: { ArrowLeft: "up", ArrowRight: "down", ArrowUp: "before", ArrowDown: "after" } };
-ALONG.down = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "before", ArrowRight: "after" };
+import { Walk } from "./lineage-walk.js";
+
 const DRAG = 4;
 const AT_ONCE = 12; // parts out of sight that are drawn in one idle moment: more would be felt
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 16));
@@ -14,19 +14,12 @@ class LineageDrawing extends HTMLElement {
     if (!this.svg || this.dataset.ready) return;
     this.nodes = new Map();
     for (const link of this.svg.querySelectorAll("a[data-place]")) this.nodes.set(link.dataset.place, link);
-    this.up = new Map();
-    this.down = new Map();
-    for (const pair of this.dataset.links ? this.dataset.links.split(",") : []) {
-      const [parent, child] = pair.split(" ");
-      if (!this.nodes.has(parent) || !this.nodes.has(child)) continue;
-      put(this.up, child, parent);
-      put(this.down, parent, child);
-    }
     this.size = { width: this.svg.width.baseVal.value, height: this.svg.height.baseVal.value };
     this.scale = 1;
     this.unseen = new Set(this.svg.querySelectorAll(".part"));
     this.svg.classList.toggle("partly", this.unseen.size > 0);
     this.roam();
+    this.svg.setAttribute("role", "application"); // so that screen readers leave the arrow keys to it
     this.svg.addEventListener("keydown", (event) => this.key(event));
     this.svg.addEventListener("focusin", (event) => this.focused(event.target));
     this.move();
@@ -95,9 +88,9 @@ class LineageDrawing extends HTMLElement {
   key(event) {
     const link = event.target.closest("a[data-place]");
     if (!link || event.altKey || event.ctrlKey || event.metaKey) return;
-    const way = ALONG[this.dataset.flow]?.[event.key];
-    if (way) {
-      const next = this.next(link, way);
+    const { place } = link.dataset;
+    if (event.key === "Home" || this.walk.knows(event.key)) {
+      const next = event.key === "Home" ? this.current() : this.nodes.get(this.walk.step(place, event.key));
       event.preventDefault();
       if (next) {
         next.focus({ preventScroll: true });
@@ -105,32 +98,22 @@ class LineageDrawing extends HTMLElement {
       }
     } else if (event.key === "+") {
       event.preventDefault();
-      const below = this.svg.querySelector(`a.marker[data-of="${link.dataset.place}"][data-way="below"]`);
-      const marker = below ?? this.svg.querySelector(`a.marker[data-of="${link.dataset.place}"]`);
+      const below = this.svg.querySelector(`a.marker[data-of="${place}"][data-way="below"]`);
+      const marker = below ?? this.svg.querySelector(`a.marker[data-of="${place}"]`);
       const address = link.dataset.more ?? marker?.getAttribute("href");
-      if (address) go(address, link.dataset.place);
+      if (address) go(address, place);
     }
   }
 
-  // Up and down follow lines, to the nearest end; before and after go along the layer, in the order of the drawing.
-  next(link, way) {
-    this.drawAll();
-    const here = center(link);
-    const right = this.dataset.flow === "right";
-    const across = (point) => (right ? point.y : point.x);
-    if (way === "up" || way === "down") {
-      const ends = (this[way].get(link.dataset.place) ?? []).map((place) => this.nodes.get(place));
-      return nearest(ends, (end) => Math.abs(across(center(end)) - across(here)));
+  // What one walks over, made at the first key: to find out where all nodes are takes as long as to draw them.
+  get walk() {
+    if (!this.walked) {
+      this.drawAll();
+      const middles = new Map([...this.nodes].map(([place, link]) => [place, center(link)]));
+      const links = this.dataset.links ? this.dataset.links.split(",").map((pair) => pair.split(" ")) : [];
+      this.walked = new Walk(middles, links, this.dataset.flow);
     }
-    const along = (point) => (right ? point.x : point.y);
-    const beside = [...this.nodes.values()].filter((other) => {
-      const apart = across(center(other)) - across(here);
-      return other !== link && (way === "after" ? apart > 1 : apart < -1);
-    });
-    return nearest(
-      beside,
-      (other) => Math.abs(across(center(other)) - across(here)) + 4 * Math.abs(along(center(other)) - along(here)),
-    );
+    return this.walked;
   }
 
   reveal(link, behavior) {
@@ -224,17 +207,6 @@ class LineageDrawing extends HTMLElement {
       URL.revokeObjectURL(address);
     }
   }
-}
-
-function put(map, key, value) {
-  if (map.has(key)) map.get(key).push(value);
-  else map.set(key, [value]);
-}
-
-function nearest(links, distance) {
-  let best = null;
-  for (const link of links) if (!best || distance(link) < distance(best)) best = link;
-  return best;
 }
 
 function center(link) {
