@@ -139,7 +139,7 @@ async def test_a_part_of_a_dataset_names_the_versions_that_learned_from_all_of_i
 async def test_a_page_can_be_of_the_past(bank: Visit) -> None:
     page = await bank.get(f"/record/{THIRD}?asOf=2001-01-01")
     assert page.status_code == 404
-    assert "You asked for 2001-01-01: what was registered later is not shown then." in text_of(page.text)
+    assert "after the moment that you asked for, 1 January 2001, 23:59." in text_of(page.text)
     assert f"/record/{THIRD}" in [str(a["href"]) for _, a in tags(page.text, "a")]
     now = await bank.get(f"/record/{THIRD}?asOf=2999-01-01")
     assert "1 January 2999, 23:59 has not come yet: this is the registry as it is now." in text_of(now.text)

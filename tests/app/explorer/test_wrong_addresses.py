@@ -3,12 +3,14 @@
 import html
 import re
 from collections.abc import AsyncIterator
+from urllib.parse import urlencode
 
 import pytest
 
+from descentd.app.explorer.words import Words
 from descentd.graph.inputs.acts import DeploymentInput
 from descentd.queries.production.record_deployment import deploy
-from tests.app.explorer.bank import FIRST, THIRD, fill
+from tests.app.explorer.bank import FIRST, LOANS, THIRD, fill
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +51,7 @@ async def test_an_environment_that_there_is_not_is_answered_with_those_that_ther
 ) -> None:
     refused = await governed.get(f"{path}prodction")
     assert refused.status_code == 400
-    assert "There is no environment 'prodction': choose one of production and shadow." in text_of(refused.text)
+    assert "There is no environment 'prodction': choose production or shadow." in text_of(refused.text)
     assert "<form method" not in refused.text
     [onward] = re.findall('<a href="([^"]+)">Open the page without it', refused.text)
     assert (await governed.get(html.unescape(onward))).status_code == 200
@@ -93,3 +95,128 @@ async def test_the_answers_about_one_environment_are_named_after_it(governed: Vi
         one for one in links((await governed.get(f"{POPULATION}&environment=shadow")).text) if "verdict=TR" in one
     ]
     assert "environment=shadow" in onward
+
+
+ABOUT_RECORDS = ("record", "lineage", "impact", "trend", "diff", "gate")
+
+
+@pytest.mark.parametrize("view", ABOUT_RECORDS)
+async def test_before_a_record_was_registered_its_page_says_when_it_was(governed: Visit, view: str) -> None:
+    [brief] = (await governed.registry.store.resolve([THIRD])).values()
+    [entry] = await governed.registry.store.entries([brief.sequence])
+    query = {
+        "diff": f"{urlencode({'head': FIRST})}&",
+        "trend": "metric=accuracy&",
+        "gate": "environment=production&",
+    }.get(view, "")
+    page = await governed.get(f"/{view}/{THIRD}?{query}asOf=2001-01-01")
+    assert page.status_code == 404
+    words = Words.of()
+    said = f"bank/scorer 2.0 was registered on {words.moment(entry.recorded_at)} (UTC)"
+    assert f"{said}, after the moment that you asked for, 1 January 2001, 23:59." in text_of(page.text)
+    assert "spelling" not in page.text
+    assert "Did you mean" not in page.text
+    assert f"/{view}/{THIRD}{f'?{query}'.rstrip('&?')}" in map(html.unescape, links(page.text))  # as it is now
+    then = next(one for one in links(page.text) if "asOf=20" in one and "2001" not in one)
+    assert (await governed.get(html.unescape(then))).status_code == 200
+    assert [a["max"] for _, a in tags(page.text, "input") if a.get("type") == "range"] == [
+        str(await governed.registry.sequence())
+    ]
+
+
+async def test_the_other_version_of_a_difference_can_be_later_too(governed: Visit) -> None:
+    [first] = (await governed.registry.store.resolve([FIRST])).values()
+    then = (await governed.get(f"/diff/{FIRST}?entry={first.sequence}")).headers["location"]
+    await governed.register(models=[{"name": "later", "version": "1", "config": {"a": 1}}])
+    page = await governed.get(f"{then}&head=model:later@1")
+    assert "later 1 was registered on" in text_of(page.text)
+    csv = await governed.get(f"{then}&head=model:later@1&format=csv")
+    assert csv.status_code == 404
+
+
+async def test_what_is_not_registered_to_this_day_is_not_said_to_be_later(governed: Visit) -> None:
+    page = text_of((await governed.get(f"/record/{THIRD}9?asOf=2001-01-01")).text)
+    assert "is not registered: check its spelling" in page
+    assert "later" not in page
+
+
+@pytest.mark.parametrize("given", ["2023-13-45", "2023-02-29T10:00", "yesterday", "20230101", "2023-01-01 10:00"])
+async def test_a_moment_that_is_none_is_repeated_as_it_was_typed(governed: Visit, given: str) -> None:
+    page = await governed.get(f"/record/{THIRD}?asOf={given}")
+    assert page.status_code == 400
+    assert f"{given!r} is not a moment: write a day, 2025-07-20, or a time in UTC, 2025-07-20T14:03." in text_of(
+        page.text
+    )
+    assert "23:59" not in page.text
+    assert re.findall('<a href="([^"]+)">Open the page without it', page.text) == [f"/record/{THIRD}"]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("2999-01-01", "2999-01-01T23:59"),
+        ("2999-01-01T10:30", "2999-01-01T10:30"),
+        ("2999-01-01T10:30:05.5%2B02:00", "2999-01-01T08:30"),
+    ],
+)
+async def test_the_field_of_the_moment_holds_the_one_that_is_shown(governed: Visit, given: str, shown: str) -> None:
+    page = await governed.get(f"/record/{THIRD}?asOf={given}")
+    [field] = [a for _, a in tags(page.text, "input") if a.get("name") == "asOf"]
+    assert field["value"] == shown
+
+
+@pytest.mark.parametrize("view", ABOUT_RECORDS)
+async def test_a_page_about_a_record_offers_records_where_none_is_named(governed: Visit, view: str) -> None:
+    for path in (f"/{view}", f"/{view}/"):
+        page = await governed.get(path)
+        assert page.status_code == 200
+        assert f"/{view}/{THIRD}" in links(page.text)
+        [form] = [a for _, a in tags(page.text, "form") if a.get("action") == f"/{view}"]
+        assert form.get("method") is None
+    found = await governed.get(f"/{view}?q=scorer+1&environment=production&asOf=2999-01-01")
+    [first] = [one for one in links(found.text) if one.startswith(f"/{view}/{FIRST}")]
+    assert html.unescape(first) == f"/{view}/{FIRST}?environment=production&asOf=2999-01-01"
+    assert not [one for one in links(found.text) if one.startswith(f"/{view}/{THIRD}")]
+    exact = await governed.get(f"/{view}?q={THIRD}")
+    assert (exact.status_code, exact.headers["location"]) == (303, f"/{view}/{THIRD}")
+    nothing = text_of((await governed.get(f"/{view}?q=nobody")).text)
+    assert "Nothing was found for “nobody”" in nothing
+
+
+async def test_only_versions_are_offered_where_a_page_is_about_versions(governed: Visit) -> None:
+    for view in ABOUT_RECORDS:
+        leads = links((await governed.get(f"/{view}?q=loans")).text)
+        assert (f"/{view}/{LOANS}" in leads) == (view in {"record", "lineage", "impact"})
+
+
+async def test_many_records_to_choose_from_go_on(governed: Visit) -> None:
+    await governed.register(models=[{"name": "m", "version": str(n), "config": {"n": n}} for n in range(70)])
+    page = (await governed.get("/lineage?q=m&up=2")).text
+    [more] = re.findall('<a href="([^"]+)">More</a>', page)
+    onward = links((await governed.get(html.unescape(more))).text)
+    assert len([one for one in onward if re.fullmatch(r"/lineage/model:m@\d+\?up=2", one)]) == 20
+    assert len([one for one in links((await governed.get("/gate")).text) if "/gate/model:m@" in one]) == 20
+
+
+async def test_names_that_are_not_near_are_not_offered(governed: Visit) -> None:
+    await governed.register(models=[{"name": f"org/m{n}", "version": "step1", "config": {"n": n}} for n in range(9)])
+    for ref in ("model:nowhere@1", "model:other/thing@step1", "dataset:cats@2024", "model:bank/cashier@2.0"):
+        page = await governed.get(f"/record/{ref}")
+        assert "Did you mean" not in text_of(page.text), ref
+        assert "Nothing has a name like it" in text_of(page.text)
+    for ref, meant in (
+        ("model:bank/scorer@2.1", THIRD),
+        ("model:scorer@2.0", THIRD),
+        ("model:bank/scorre@1.0", FIRST),
+        ("model:Bank/Scorer@2.0", THIRD),
+        ("dataset:loan@2024", LOANS),
+    ):
+        assert f"/record/{meant}" in links((await governed.get(f"/record/{ref}")).text), ref
+
+
+async def test_it_is_the_other_version_that_is_looked_for_where_that_is_misspelt(governed: Visit) -> None:
+    page = await governed.get(f"/diff/{FIRST}?head={THIRD}1")
+    assert page.status_code == 404
+    offered = [one for one in links(page.text) if one.startswith("/record/")]
+    assert offered[0] == f"/record/{THIRD}"
+    assert f"/search?{urlencode({'q': f'{THIRD}1'})}" in links(page.text)

@@ -92,6 +92,7 @@ PAGES: Final[Table] = {
 ROUTES: Final[Table] = {
     # They find out who visits by themselves, because browsers come with sessions, and lead to the page for signing in.
     **dict.fromkeys(PAGES, PUBLIC),
+    **dict.fromkeys((path.removesuffix("/{ref:path}") for path in PAGES), PUBLIC),  # which offer records to choose from
     **dict.fromkeys(("/sign-in", "/sign-in/provider", "/sign-in/callback", "/sign-out"), PUBLIC),
     "/static/{digest}/{name:path}": PUBLIC,  # what pages look like: nothing of what is registered
     "/graphql": READERS,  # and then each field; its page is for the same people

@@ -7,7 +7,7 @@ limits; none asks this server over HTTP.
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -23,10 +23,11 @@ from descentd.app.auth.authorization import check_fields, check_page
 from descentd.app.explorer.address import address
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.app.explorer.forms import TOKEN, FormTokens, read_form
-from descentd.app.explorer.near import is_ref, near
+from descentd.app.explorer.near import near, unknown_name
 from descentd.app.explorer.page import Act, Asked, Page, Sent, View
 from descentd.app.explorer.pages import graphql
-from descentd.app.explorer.past import Moments, as_of_given, moment_of_entry
+from descentd.app.explorer.pages.choose import choose
+from descentd.app.explorer.past import Moments, as_of_given, moment_of_entry, registered_later
 from descentd.app.explorer.rendering import HEADERS, Rendering
 from descentd.app.explorer.sending import PageInPieces, respond
 from descentd.app.explorer.sessions import Sessions
@@ -98,8 +99,9 @@ class Explorer:
     @property
     def routes(self) -> list[Route]:
         """The routes of all pages, and of their files."""
-        pages = (Route(page.path, _Endpoint(self, page)) for page in PAGES if page is not graphql.PAGE)
-        return [Route(STATIC, self.static.answer), *pages]
+        pages = [page for page in PAGES if page is not graphql.PAGE]
+        routes = (Route(route, _Endpoint(self, page)) for page in pages for route in page.routes)
+        return [Route(STATIC, self.static.answer), *routes]
 
     def beside(self, api: ASGIApp, path: str) -> ASGIApp:
         """What answers at the address of the API: the page of that address for browsers that are led to it."""
@@ -121,7 +123,8 @@ class Explorer:
         async with self._shares.of(asked.principal.person):
             try:
                 async with asyncio.timeout(self._timeout):
-                    return await page.show(asked)
+                    chosen = asked.ref or not page.of_record
+                    return await (page.show(asked) if chosen else choose(asked, page.name))
             except TimeoutError:
                 raise TooCostly(
                     f"The page took longer than {self._timeout:g} seconds: narrow what it is about, or ask for less."
@@ -174,14 +177,7 @@ class Explorer:
         self, request: Request, visitor: Visitor | None, error: DescentError, status: int = 0
     ) -> Response:
         """The page that says what went wrong; raises nothing."""
-        suggested: Sequence[Any] = ()
-        wanted = request.path_params.get("ref", "") if visitor is not None else ""
-        unknown = isinstance(error, NotFound) or (isinstance(error, InvalidInput) and not is_ref(wanted))
-        if wanted and unknown:
-            try:
-                suggested = await near(self.registry, wanted)
-            except DescentError:
-                suggested = ()
+        wanted = unknown_name(error, request.path_params.get("ref", "")) if visitor is not None else ""
         return self.page(
             request,
             visitor,
@@ -190,10 +186,8 @@ class Explorer:
             {
                 "problems": problems(error),
                 "code": error.code.value.lower(),
-                "suggested": suggested,
-                "wanted": wanted if unknown else "",
-                "past": request.query_params.get("asOf"),
-                "now": _path(request),
+                "suggested": await near(self.registry, wanted) if wanted else (),
+                "wanted": wanted,
                 "without": _without(request, error.field) if error.field in request.query_params else None,
                 "again": _AGAIN if isinstance(error, Unavailable) else None,
             },
@@ -260,7 +254,13 @@ class _Endpoint:
         return _without(request, _ENTRY, "asOf", **({"asOf": moment} if moment else {}))
 
     async def _shown(self, request: Request, visitor: Visitor, asked: Asked, status: int) -> Response:
-        view = await self._explorer.view(self._page, asked)
+        try:
+            view = await self._explorer.view(self._page, asked)
+        except NotFound as missing:
+            later = await registered_later(asked, missing.ref)
+            if later is None or "format" in asked.query:
+                raise
+            view, status = later, STATUS[missing.code]
         if isinstance(view, Response):
             for name, value in HEADERS.items():
                 view.headers.setdefault(name, value)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
-from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import ref, words
 from descentd.graph.model.records import Brief
@@ -15,10 +15,18 @@ _NAMED: Final = (Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION)
 _LOOKED_AT: Final = 200
 _SHOWN: Final = 5
 _BEGINNING: Final = 3
+_NEARLY: Final = 0.8
+"""How much of two names has to be the same, from 0 to 1, for one to be a slip of the other."""
 
 
-def is_ref(text: str) -> bool:
-    """Whether a text has the form of a ref, whatever it names."""
+def unknown_name(error: DescentError, asked: str) -> str:
+    """What was named and is not there, of a page that was asked about a record by `asked`; empty where nothing was."""
+    if isinstance(error, NotFound):
+        return error.ref or asked
+    return asked if isinstance(error, InvalidInput) and not _is_ref(asked) else ""
+
+
+def _is_ref(text: str) -> bool:
     try:
         ref(text)
     except InvalidInput:
@@ -27,9 +35,10 @@ def is_ref(text: str) -> bool:
 
 
 async def near(registry: Registry, text: str) -> Sequence[Brief]:
-    """Up to five records whose refs are most like a text that names none, the likeliest first.
+    """Up to five records whose refs are most like a text that names none, the likeliest first; none where none is.
 
-    They share its words, or if none does all but one, all but its last ones, or the beginning of one.
+    They have all its words; or a name that is nearly its, and all its words but one, all but its last ones, or the
+    beginning of one.
     """
     wanted = [word for word in words(text) if word not in {"model", "dataset"}][:12]
     tries = [wanted]
@@ -39,9 +48,20 @@ async def near(registry: Registry, text: str) -> Sequence[Brief]:
     for some in tries:
         try:
             found = await search(registry, " ".join(some), _NAMED, _LOOKED_AT, None)
-        except InvalidInput:
+        except DescentError:  # also where the store is away by now: what went wrong first is what is said
             continue
-        if found.items:
-            briefs = [brief for brief, _ in found.items]
-            return sorted(briefs, key=lambda brief: -SequenceMatcher(None, brief.ref, text).ratio())[:_SHOWN]
+        alike = [brief for brief, _ in found.items if some == wanted or _is_slip(brief.ref, text)]
+        if alike:
+            return sorted(alike, key=lambda brief: -_likeness(brief.ref, text))[:_SHOWN]
     return ()
+
+
+def _is_slip(ref: str, text: str) -> bool:
+    """Whether a name is written nearly so, with another owner or version, too."""
+    one, other = (given.rpartition(":")[2].partition("@")[0].casefold() for given in (ref, text))
+    own = _likeness(one.rpartition("/")[2], other.rpartition("/")[2])
+    return max(_likeness(one, other), own) >= _NEARLY
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, one, other).ratio()

@@ -24,6 +24,7 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 _DIGITS: Final = 9
+_REF_AT_END: Final = "/{ref:path}"
 
 _REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().:]"
 """A ref within a sentence, without spaces in its names and without the full stop or colon that follows it."""
@@ -207,6 +208,17 @@ class Page:
     show: Callable[[Asked], Awaitable[View | Response]]
     acts: Sequence[Act] = ()
     as_of: bool = True
+
+    @property
+    def routes(self) -> Sequence[str]:
+        """Its route and, where that ends with a ref, the one without: there records are offered to choose from."""
+        bare = self.path.removesuffix(_REF_AT_END)
+        return [self.path] if bare == self.path else [self.path, bare]
+
+    @property
+    def of_record(self) -> bool:
+        """Whether it is about a record, which its address names."""
+        return self.path.endswith(_REF_AT_END)
 
     def act(self, name: str) -> Act | None:
         """The act with a name."""

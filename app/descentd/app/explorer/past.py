@@ -5,26 +5,46 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from descentd.app.explorer.called import called
+from descentd.app.explorer.page import Asked, View
 from descentd.graph.model.errors import InvalidInput
-from descentd.graph.model.names import rfc3339
+from descentd.graph.model.names import given_instant, rfc3339
 from descentd.queries.registry import Registry
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
+_LONGEST: Final = 80
+"""Characters of what is no moment that are repeated."""
+_EXPECTED: Final = "write a day, 2025-07-20, or a time in UTC, 2025-07-20T14:03"
 
 
 def as_of_given(given: str | None) -> str | None:
     """RFC 3339 for what a page was asked as of: a day means its end, and a time without an offset is in UTC.
 
-    What is none of these is returned as it is, for the question to refuse.
+    Raises InvalidInput, which repeats what was given, for anything else.
     """
     if given is None:
         return None
+    meant = given
     if _DAY.fullmatch(given):
-        return f"{given}T23:59:59.999999Z"
-    if _MINUTE.fullmatch(given):
-        return f"{given}Z" if given.count(":") == 2 else f"{given}:59.999999Z"
-    return given
+        meant = f"{given}T23:59:59.999999Z"
+    elif _MINUTE.fullmatch(given):
+        meant = f"{given}Z" if given.count(":") == 2 else f"{given}:59.999999Z"
+    try:
+        given_instant(meant)
+    except InvalidInput:
+        raise InvalidInput(f"{given[:_LONGEST]!r} is not a moment: {_EXPECTED}.", "asOf") from None
+    return meant
+
+
+async def registered_later(asked: Asked, ref: str | None) -> View | None:
+    """What is shown of the past in place of a page about a record that was registered later; None where it was not."""
+    briefs = await asked.registry.store.resolve([ref]) if asked.moment is not None and ref is not None else {}
+    for brief in briefs.values():
+        [entry] = await asked.registry.store.entries([brief.sequence])
+        values = {"brief": brief, "entry": entry, "registered": rfc3339(entry.recorded_at), "here": ""}
+        return View(asked.words("later.title", of=called(brief)), values, template="later.html")
+    return None
 
 
 _MARKS: Final = 32

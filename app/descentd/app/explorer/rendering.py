@@ -13,6 +13,7 @@ from descentd.app.explorer.called import called, called_ref, linked, short
 from descentd.app.explorer.slices import slice_text
 from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.words import Words
+from descentd.graph.model.names import rfc3339
 
 HEADERS: Final = {
     # Without inline script or style, eval, frames, plug-ins, and anything of another host.
@@ -64,6 +65,7 @@ class Rendering:
             "slice_text": slice_text,
             "day": words.day,
             "moment": words.moment,
+            "minute": minute,
             "paragraphs": paragraphs,
             "settings": settings,
         }
@@ -86,6 +88,11 @@ class Rendering:
     def templates(self) -> list[str]:
         """The names of all templates."""
         return self.environment.list_templates()
+
+
+def minute(moment: int) -> str:
+    """A moment (microseconds since 1970 UTC) as the value of a field that takes one to the minute, in UTC."""
+    return rfc3339(moment)[: len("2025-07-20T14:03")]
 
 
 def paragraphs(text: str) -> Markup:

@@ -65,11 +65,15 @@ class NotFound(DescentError):
     """A query or an act names something that the registry does not hold."""
 
     code = Code.NOT_FOUND
+    ref: str | None = None
+    """The ref or id that is not registered, where it is one that the registry does not hold."""
 
     @classmethod
     def of(cls, ref: str, field: str | None, advice: str = "check its spelling, or search for it") -> Self:
         """The error for a ref or id that is not registered."""
-        return cls(f"{ref!r} is not registered: {advice}.", field)
+        error = cls(f"{ref!r} is not registered: {advice}.", field)
+        error.ref = ref
+        return error
 
 
 class UnknownReference(DescentError):

@@ -8,7 +8,6 @@ from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import nfc
 from descentd.queries.governance.policies import policy_history
 from descentd.queries.production.deployments import everywhere
-from descentd.queries.prose import conjunction
 
 _LONGEST: Final = 80
 """Characters of a name that is not known that are repeated."""
@@ -32,5 +31,5 @@ async def environment_of(asked: Asked, known: Collection[str] = ()) -> str | Non
     there = sorted({*known, *await environments(asked)})
     if wanted in there:
         return wanted
-    others = f"choose one of {conjunction(there)}" if there else "none has a policy or a deployment yet"
+    others = f"choose {' or '.join(there)}" if there else "none has a policy or a deployment yet"
     raise InvalidInput(f"There is no environment {wanted[:_LONGEST]!r}: {others}.", "environment")

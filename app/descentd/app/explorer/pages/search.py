@@ -29,7 +29,7 @@ async def _show(asked: Asked) -> View | Response:
     if not text:
         return View(asked.words("search.title"), {"text": "", "total": 0, "newest": (), "worse": (), "kind": None})
     kind = chosen(Kind, asked.query.get("kind"), "kind")
-    if (found := await _exactly(asked, text)) is not None:
+    if (found := await exactly(asked, text)) is not None:
         return RedirectResponse(asked.to("record", found), 303)
     with about("q"):
         listed = await search(
@@ -86,7 +86,7 @@ async def _newest(asked: Asked, found: Sequence[Brief]) -> Sequence[Brief]:
     return await asked.registry.store.briefs(newest) if newest else ()
 
 
-async def _exactly(asked: Asked, text: str) -> str | None:
+async def exactly(asked: Asked, text: str) -> str | None:
     """The ref of the record where the text is one."""
     try:
         normal = ref(text)
