@@ -6,7 +6,7 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -25,9 +25,10 @@ from descentd.graph.index.snapshot.origin import Origin
 from descentd.graph.model.reach import Tail
 from descentd.graph.store.sqlite import store as sqlite
 from descentd.graph.store.sqlite.store import SQLiteStore
-from descentd.queries.erosion import assessment_snapshots
+from descentd.queries.erosion import assessment_snapshots, registry_refresh
 from descentd.queries.erosion.assessment_check import assessment_difference
 from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.version_assessment import VersionAssessment
 from descentd.queries.registry import Registry
 from tests.support import preloaded
 from tests.support.registries import opened, send
@@ -133,6 +134,72 @@ async def test_what_came_since_is_taken_in(settings: Settings, tmp_path: Path) -
         assert await answers(registry) == expected
 
 
+async def cut_off(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """The versions that a server assessed, step by step, which was ended before the last of them was."""
+    steps = list[list[int]]()
+    assess = registry_refresh._assessed
+
+    async def first_alone(registry: Registry, versions: Sequence[int], upto: int) -> list[VersionAssessment]:
+        if steps:
+            await asyncio.Event().wait()
+        steps.append(list(versions))
+        return await assess(registry, versions, upto)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registry_refresh, "_assessed", first_alone)
+        async with served(settings) as (registry, _), asyncio.timeout(60):
+            while registry.cache(Ranking).progress != "1 of 2":
+                await asyncio.sleep(0)
+    return steps
+
+
+async def test_an_assessment_of_all_goes_on_where_a_restart_cut_it_off(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(SQLiteStore(tmp_path / "registry.db")) as registry:
+        expected = await answers(registry)
+    steps = await cut_off(settings, monkeypatch)
+    ran = await verified("--store", settings.store)
+    assert ran.returncode == 0
+    assess = registry_refresh._assessed
+
+    async def noted(registry: Registry, versions: Sequence[int], upto: int) -> list[VersionAssessment]:
+        steps.append(list(versions))
+        return await assess(registry, versions, upto)
+
+    monkeypatch.setattr(registry_refresh, "_assessed", noted)
+    async with served(settings) as (registry, log):
+        assert not registry.cache(Ranking).restored, "there is no list yet that could be shown at once"
+        await assessed(registry)
+        assert await answers(registry) == expected
+    assert not events(log, "snapshot_ignored")
+    assert sorted(steps) == [[one] for one in sorted({one for step in steps for one in step})]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what"),
+    [
+        ("coming.verdicts", 2, "its assessment of model:m@1"),
+        ("coming.versions", 5, "its list of versions"),
+        ("coming.ends", 7, "the order of its details"),
+        ("pending", 5, "its list of versions"),
+        ("upto", 10**6, "the moment of its list"),
+    ],
+)
+async def test_verify_fails_where_half_an_assessment_of_all_is_forged(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, value: int, what: str
+) -> None:
+    await cut_off(settings, monkeypatch)
+    path = tmp_path / "registry.db-erosion"
+    origin, stored = read_copy(path, assessment_snapshots.CONTENTS)
+    assert stored[column][0] != value
+    stored[column][0] = value
+    file.write(path, assessment_snapshots.CONTENTS, origin, stored)
+    ran = await verified("--store", settings.store)
+    assert ran.returncode == 1
+    assert f"-erosion is wrong: {what}" in ran.stdout
+
+
 async def test_what_is_damaged_is_ignored_with_a_line_in_the_log_and_written_anew(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -167,7 +234,7 @@ async def test_what_was_assessed_by_an_earlier_edition_of_the_statistics_is_asse
     before = await written(settings)
     path = tmp_path / "registry.db-erosion"
     origin, stored = read_copy(path, assessment_snapshots.CONTENTS)
-    stored["p"][:] = 0.5
+    stored["held.p"][:] = 0.5
     file.write(path, assessment_snapshots.CONTENTS, origin, stored)
     monkeypatch.setattr(erosion_refresher, "_EVERY", 1e9)
     async with served(settings) as (registry, _):
@@ -210,8 +277,8 @@ async def test_assessments_that_were_changed_with_their_checksum_are_found(setti
             ("ends", 0, 10**6, "the order of its details"),
         ):
             stored = {name: column.copy() for name, column in right.items()}
-            assert stored[column][place] != value
-            stored[column][place] = value
+            assert stored[f"held.{column}"][place] != value
+            stored[f"held.{column}"][place] = value
             file.write(path, contents, origin, stored)
             checked = await check(path, contents, registry.store, compare)
             assert checked is not None
@@ -223,7 +290,7 @@ async def test_verify_fails_where_an_assessment_is_forged(settings: Settings, tm
     await written(settings)
     path = tmp_path / "registry.db-erosion"
     origin, stored = read_copy(path, assessment_snapshots.CONTENTS)
-    stored["verdicts"][:] = 0
+    stored["held.verdicts"][:] = 0
     file.write(path, assessment_snapshots.CONTENTS, origin, stored)
     ran = await verified("--store", settings.store)
     assert ran.returncode == 1

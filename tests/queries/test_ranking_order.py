@@ -7,10 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from descentd.graph.index.arrays import Growing
+from descentd.graph.index.columns import Columns
 from descentd.graph.metrics import MetricCategory
 from descentd.queries.erosion.findings import ErosionVerdict, Span
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_ranking import Ranking
+from descentd.queries.erosion.stored_assessments import StoredRanking
 from descentd.queries.erosion.version_assessment import FindingSummary, VersionAssessment
 
 WHERE = ((), (("age", "65+"), ("language", "Türkçe")))
@@ -50,32 +53,45 @@ def in_order(latest: dict[int, VersionAssessment]) -> list[tuple[VersionAssessme
     return [(latest[version], q[version]) for group in order for *_, version in sorted(group)]
 
 
-@given(
-    st.lists(
-        st.tuples(st.lists(assessments(), min_size=1, max_size=6), st.sampled_from(["", "settled", "late"])), max_size=4
-    )
-)
+def restarted(ranking: Ranking) -> Ranking:
+    """The ranking of a process that goes on from what this one kept."""
+    found = Ranking()
+    kept = {name: Growing(array.dtype.type, array) for name, array in ranking.settle().stored().items()}
+    found.restore(StoredRanking.restored(Columns(kept)), ranking.seen)
+    assert (found.upto, found.assessed, found.progress) == (ranking.upto, ranking.assessed, ranking.progress)
+    return found
+
+
+def kept_on(ranking: Ranking, how: str) -> Ranking:
+    if how == "settled":
+        ranking.settle()
+    return restarted(ranking) if how == "restarted" else ranking
+
+
+HOW = st.sampled_from(["", "settled", "restarted"])
+
+
+@given(st.lists(st.tuples(st.lists(assessments(), min_size=1, max_size=6), HOW, HOW), max_size=4))
 def test_eroded_versions_are_ranked_by_their_rate_with_those_of_one_derivation_together(
-    batches: list[tuple[list[VersionAssessment], str]],
+    batches: list[tuple[list[VersionAssessment], str, str]],
 ) -> None:
     ranking, latest = Ranking(), dict[int, VersionAssessment]()
-    for upto, (batch, how) in enumerate(batches, 1):
+    for upto, (batch, meanwhile, after) in enumerate(batches, 1):
         before, of = list(ranking.ranked), ranking.upto
-        stored, held, _ = ranking.holding()
-        ranking.look_at({one.version for one in batch}, upto)
+        versions = sorted({one.version for one in batch})
+        ranking.look_at(versions, upto)
         first = batch[0].version
-        assert ranking.progress == f"0 of {len({one.version for one in batch})}"
-        ranking.take(one for one in batch if one.version != first)
-        if ranking.pending:
-            assert (list(ranking.ranked), ranking.upto) == (before, of), "not before all are assessed"
-        ranking.take(one for one in batch if one.version == first)
+        assert ranking.progress == f"0 of {len(versions)}"
+        ranking.take([one for one in batch if one.version != first])
+        ranking = kept_on(ranking, meanwhile)
+        if len(versions) > 1:
+            assert ranking.progress == f"{len(versions) - 1} of {len(versions)}"
+        assert (list(ranking.ranked), ranking.upto) == (before, of), "not before all are assessed"
+        assert ranking.pending.tolist() == [first]
+        ranking.take([one for one in batch if one.version == first])
         latest |= {one.version: one for one in batch}
-        if how == "settled":
-            stored, held, _ = ranking.holding()
-        if how:  # also where some were assessed again while the others were being stored
-            ranking.settle(stored.joined(held.values()), held)
-            assert ranking.holding()[1].keys() == ({one.version for one in batch} if how == "late" else set())
-        assert (ranking.upto, ranking.pending) == (upto, set())
+        ranking = kept_on(ranking, after)
+        assert (ranking.upto, ranking.pending.tolist(), ranking.assessed) == (upto, [], len(latest))
         found = ranking.ranked
         expected = in_order(latest)
         assert [one.assessment for one in found] == [assessment for assessment, _ in expected]

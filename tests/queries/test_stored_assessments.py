@@ -3,7 +3,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from descentd.graph.index.columns import Columns
 from descentd.graph.metrics import MetricCategory
 from descentd.queries.erosion.findings import ErosionVerdict, Span
 from descentd.queries.erosion.questions import ErosionKind
@@ -30,11 +29,11 @@ def assessments(draw: st.DrawFn) -> VersionAssessment:
 
 @given(st.lists(st.tuples(st.lists(assessments(), max_size=6), st.sets(VERSIONS, max_size=4)), max_size=4))
 def test_each_version_has_its_last_assessment(steps: list[tuple[list[VersionAssessment], set[int]]]) -> None:
-    stored, expected = StoredAssessments.restored(Columns()), dict[int, VersionAssessment]()
+    stored, expected = StoredAssessments.of(()), dict[int, VersionAssessment]()
     for added, gone in steps:
-        stored = stored.joined(added)
+        stored = stored.joined(StoredAssessments.of(added))
         expected |= {one.version: one for one in added}
-        stored = stored.without(gone)
+        stored = stored.without(sorted(gone))
         expected = {version: one for version, one in expected.items() if version not in gone}
         assert stored.versions.tolist() == sorted(expected)
         assert [VERDICTS[place] for place in stored.verdicts] == [expected[v].verdict for v in sorted(expected)]

@@ -86,7 +86,7 @@ class ErosionRefresher:
 
     async def begin(self, registry: Registry) -> None:
         """Let a registry that is being opened begin with what was assessed before. Raises Unavailable."""
-        if self._snapshots is not None and not registry.cache(Ranking).upto:
+        if self._snapshots is not None and not registry.cache(Ranking).seen:
             await self._snapshots.restore(registry)
 
     def start(self) -> None:
@@ -94,7 +94,7 @@ class ErosionRefresher:
         self._task = begin(Work(), self._run())
 
     async def stop(self) -> None:
-        """End it, in the middle of a step too, which takes seconds in a large registry; half a step leaves nothing."""
+        """End it, in the middle of a step too, which takes seconds in a large registry; the steps before are kept."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -108,7 +108,7 @@ class ErosionRefresher:
             return
         try:
             if await self._snapshots.write(registry):
-                log.info("snapshot_written", file=str(self._path), sequence=registry.cache(Ranking).upto)
+                log.info("snapshot_written", file=str(self._path), sequence=registry.cache(Ranking).seen)
         except OSError as error:
             log.warning("snapshot_not_written", file=str(self._path), reason=error.strerror)
 
@@ -126,7 +126,7 @@ class ErosionRefresher:
                     assessed = registry.cache(Ranking).upto
                     self._note(assessed)
                     log.debug("erosions_assessed", sequence=assessed)
-                if level and time.monotonic() - self._written >= _EVERY:
+                if time.monotonic() - self._written >= _EVERY:
                     await self._write(registry)
                     self._written = time.monotonic()
             except DescentError as error:

@@ -12,7 +12,7 @@ from descentd.graph.index.snapshot.file import Snapshot
 from descentd.graph.store.base import Store
 from descentd.graph.store.committer import Committer
 from descentd.queries.erosion.registry_refresh import assess_all
-from descentd.queries.erosion.stored_assessments import StoredAssessments
+from descentd.queries.erosion.stored_assessments import StoredAssessments, StoredRanking
 from descentd.queries.registry import Registry
 
 _EQUAL: Final = 1e-9
@@ -22,23 +22,40 @@ _EQUAL: Final = 1e-9
 async def assessment_difference(store: Store, snapshot: Snapshot) -> str | None:
     """What of a snapshot of assessments is not what assessing every version gives, as a noun; None if all is.
 
-    Takes as long as assessing the registry from nothing. Raises Misfit where columns are missing, and Unavailable.
+    Takes as long as assessing the registry from nothing, and twice as long while some versions were to be assessed.
+    Raises Misfit where columns are missing, and Unavailable.
     """
-    stored = StoredAssessments.restored(Columns(snapshot.columns))
+    sequence, kept = snapshot.origin.sequence, StoredRanking.restored(Columns(snapshot.columns))
+    if kept.upto > sequence:
+        return "the moment of its list"
+    if damaged := _damage(kept.held) or _damage(kept.coming):
+        return damaged
     index = LineageIndex(store)
     registry = Registry(store, index, Committer(store))
     try:
-        await index.catch_up(snapshot.origin.sequence)
-        fresh = await assess_all(registry, snapshot.origin.sequence)
+        await index.catch_up(sequence)
+        difference = await _difference(store, kept.held, await assess_all(registry, kept.upto))
+        if difference is None and kept.upto < sequence:
+            done = kept.held.without(kept.pending).joined(kept.coming)
+            difference = await _difference(store, done, (await assess_all(registry, sequence)).without(kept.pending))
     finally:
         await registry.committer.close()
-    if not np.array_equal(stored.versions, fresh.versions):
-        return "its list of versions"
-    number = len(fresh.versions)
+    return difference
+
+
+def _damage(stored: StoredAssessments) -> str | None:
+    """What of these arrays does not fit together; None if they do."""
+    number = len(stored.versions)
     if any(len(column) != number for column in (stored.verdicts, stored.p, stored.ends)):
         return "the length of its columns"
     if stored.ends[-1:].tolist() != [len(stored.text)][:number] or np.any(np.diff(stored.ends, prepend=0) < 0):
         return "the order of its details"
+    return None
+
+
+async def _difference(store: Store, stored: StoredAssessments, fresh: StoredAssessments) -> str | None:
+    if not np.array_equal(stored.versions, fresh.versions):
+        return "its list of versions"
     for place, version in enumerate(fresh.versions.tolist()):
         if not _same(stored, fresh, place):
             [brief] = await store.briefs([version])

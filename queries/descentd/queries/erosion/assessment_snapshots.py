@@ -1,4 +1,4 @@
-"""Snapshots of assessments: what was assessed is there again after a start, and only what came since is assessed."""
+"""Snapshots of assessments: what was assessed is there again after a start, and only the rest is assessed."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from descentd.graph.index.snapshot import file
 from descentd.graph.index.snapshot.origin import Origin
 from descentd.graph.model.merkle import Frontier
 from descentd.queries.erosion.registry_ranking import Ranking
-from descentd.queries.erosion.stored_assessments import StoredAssessments
+from descentd.queries.erosion.stored_assessments import StoredRanking
 from descentd.queries.evaluation.editions import CURRENT
 from descentd.queries.registry import Registry
 
@@ -32,35 +32,43 @@ class AssessmentSnapshots:
         self._ignored = ignored
         self._frontier = Frontier()
         """That of the log where assessments were opened or written last."""
+        self._kept = 0, 0
+        """Of the ranking then: the sequence, and how many versions were to be assessed."""
 
     async def restore(self, registry: Registry) -> bool:
-        """Let the registry's ranking begin with what is in the file; False where there is nothing that can be used."""
+        """Let the registry's ranking go on from what is in the file; False where there is nothing that can be used."""
+        ranking = registry.cache(Ranking)
         try:
             found = await asyncio.to_thread(file.read, self._path, CONTENTS)
             if found is None:
                 return False
             await found.origin.check(registry.store)
-            stored = StoredAssessments.restored(Columns(found.columns))
+            ranking.restore(StoredRanking.restored(Columns(found.columns)), found.origin.sequence)
         except Misfit as misfit:
             self._ignored(str(misfit))
             return False
-        self._frontier = found.origin.load_frontier()
-        registry.cache(Ranking).restore(stored, found.origin.sequence)
+        self._frontier, self._kept = found.origin.load_frontier(), _moment(ranking)
         return True
 
     def due(self, registry: Registry) -> bool:
         """Whether the ranking has gone on since, and is of a registry that is worth a file."""
-        stored, held, upto = registry.cache(Ranking).holding()
-        return upto > self._frontier.size and len(stored.versions) + len(held) >= LEAST
+        ranking = registry.cache(Ranking)
+        return _moment(ranking) != self._kept and ranking.assessed >= LEAST
 
     async def write(self, registry: Registry) -> bool:
-        """Write the assessments as they are; False where another process is about to. Raises OSError."""
+        """Write the assessments as they are, of some versions too; False where another process is about to.
+
+        Raises OSError.
+        """
         ranking = registry.cache(Ranking)
-        stored, held, upto = ranking.holding()
-        joined = await asyncio.to_thread(stored.joined, held.values())
-        origin = await Origin.of(registry.store, self._frontier, upto)
-        if not await asyncio.to_thread(file.write, self._path, CONTENTS, origin, joined.stored()):
+        async with ranking.lock:
+            stored, moment = await asyncio.to_thread(ranking.settle), _moment(ranking)
+        origin = await Origin.of(registry.store, self._frontier, moment[0])
+        if not await asyncio.to_thread(file.write, self._path, CONTENTS, origin, stored.stored()):
             return False
-        self._frontier = origin.load_frontier()
-        ranking.settle(joined, held)
+        self._frontier, self._kept = origin.load_frontier(), moment
         return True
+
+
+def _moment(ranking: Ranking) -> tuple[int, int]:
+    return ranking.seen, len(ranking.pending)

@@ -2,15 +2,17 @@
 
 import asyncio
 import struct
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 from typing import Final
 
-from descentd.graph.index.columns import Columns
+import numpy as np
+from numpy.typing import NDArray
+
 from descentd.queries.erosion.assess import registry_rates
 from descentd.queries.erosion.findings import ErosionVerdict
-from descentd.queries.erosion.stored_assessments import StoredAssessments
+from descentd.queries.erosion.stored_assessments import StoredAssessments, StoredRanking
 from descentd.queries.erosion.version_assessment import VersionAssessment
 
 Rank = tuple[int, ...]
@@ -28,67 +30,93 @@ class RankedVersion:
     rank: Rank
 
 
+@dataclass(slots=True)
+class Assessments:
+    """The assessments of some versions: arrays, which are small, and those that came since, which take their place."""
+
+    stored: StoredAssessments = field(default_factory=lambda: StoredAssessments.of(()))
+    newer: dict[int, VersionAssessment] = field(default_factory=dict)
+
+    def settle(self) -> StoredAssessments:
+        """Hold all of them as arrays. Others may read meanwhile, and find each of them in at least one place."""
+        self.stored = self.stored.joined(StoredAssessments.of(self.newer.values()))
+        self.newer = {}
+        return self.stored
+
+    def add(self, others: "Assessments") -> None:
+        """Take in others, which are newer."""
+        if len(others.stored.versions):
+            self.stored = self.settle().joined(others.settle())
+        else:
+            self.newer |= others.newer
+
+    def __len__(self) -> int:
+        return len(self.stored.without(list(self.newer)).versions) + len(self.newer)
+
+
 @dataclass
 class Ranking:
-    """The ranking as of sequence `upto`. `pending` versions are still to be assessed as of sequence `seen`.
+    """The ranking as of sequence `upto`. `pending` versions, ascending, are still to be assessed as of sequence `seen`.
 
     `stride` is how many of them the next step takes.
     """
 
     seen: int = 0
     upto: int = 0
-    pending: set[int] = field(default_factory=set)
+    pending: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     stride: int = 1
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by whoever changes it."""
     restored: bool = False
     """Whether it shows what an earlier process found, and has not been level with the log since."""
-    _stored: StoredAssessments = field(default_factory=lambda: StoredAssessments.restored(Columns()))
-    """The assessments of most versions; those of others, or newer ones, are in `_held`."""
-    _held: dict[int, VersionAssessment] = field(default_factory=dict)
-    _coming: dict[int, VersionAssessment] = field(default_factory=dict)
+    _held: Assessments = field(default_factory=Assessments)
+    _coming: Assessments = field(default_factory=Assessments)
+    """Those as of `seen`, while others are pending."""
     _ranked: Sequence[RankedVersion] | None = None
 
-    def restore(self, stored: StoredAssessments, upto: int) -> None:
-        """Begin with the assessments of all versions as of a sequence, where nothing has been assessed yet."""
-        self._stored, self.seen, self.upto, self.restored = stored, upto, upto, True
+    def restore(self, stored: StoredRanking, seen: int) -> None:
+        """Go on from what `settle` gave, which is of sequence `seen`, where nothing has been assessed yet."""
+        self._held, self._coming = Assessments(stored.held), Assessments(stored.coming)
+        self.pending, self.seen, self.upto = stored.pending, seen, stored.upto
+        self.restored = stored.upto > 0
 
-    def holding(self) -> tuple[StoredAssessments, Mapping[int, VersionAssessment], int]:
-        """The assessments, those by version that are newer, and the sequence that they are of."""
-        return self._stored, dict(self._held), self.upto
+    def settle(self) -> StoredRanking:
+        """Hold all of it as arrays, and return them."""
+        return StoredRanking(self._held.settle(), self._coming.settle(), self.pending, self.upto)
 
-    def settle(self, stored: StoredAssessments, held: Mapping[int, VersionAssessment]) -> None:
-        """Hold `stored` in place of the assessments in them: those that `holding` gave."""
-        self._stored = stored
-        for version, assessment in held.items():
-            if self._held.get(version) is assessment:
-                del self._held[version]
-
-    def look_at(self, versions: Set[int], upto: int) -> None:
+    def look_at(self, versions: Iterable[int], upto: int) -> None:
         """Add versions that must be assessed at a sequence."""
-        self.pending |= versions
+        self.pending = np.union1d(self.pending, np.fromiter(versions, np.int32))
         self.seen = upto
 
-    def take(self, assessments: Iterable[VersionAssessment]) -> None:
+    def take(self, assessments: Sequence[VersionAssessment]) -> None:
         """Add assessments; when the last pending version is assessed, they replace the previous ranking."""
-        for assessment in assessments:
-            self._coming[assessment.version] = assessment
-            self.pending.discard(assessment.version)
-        if not self.pending:
-            self._held |= self._coming
-            self._coming.clear()
+        fresh = {assessment.version: assessment for assessment in assessments}
+        self._coming.newer |= fresh
+        self.pending = np.setdiff1d(self.pending, list(fresh), assume_unique=True)
+        if not len(self.pending):
+            self._held.add(self._coming)
+            self._coming = Assessments()
             self._ranked = None
             self.upto = self.seen
 
     @property
+    def assessed(self) -> int:
+        """How many assessments it holds, those that are not shown yet included."""
+        return len(self._held) + len(self._coming)
+
+    @property
     def progress(self) -> str:
         """How many of the versions to assess are assessed, as text: `10 of 200`."""
-        return f"{len(self._coming):,} of {len(self._coming) + len(self.pending):,}"
+        done = len(self._coming)
+        return f"{done:,} of {done + len(self.pending):,}"
 
     @property
     def ranked(self) -> Sequence[RankedVersion]:
         """All eroded versions, the worst first: by registry q, those together that one derivation made worse."""
         if self._ranked is None:
-            self._ranked = _rank(self._stored.without(self._held), self._held)
+            newer = self._held.newer  # read first: what is settled meanwhile is found in both
+            self._ranked = _rank(self._held.stored.without(list(newer)), newer)
         return self._ranked
 
 

@@ -11,7 +11,6 @@ from typing import Final
 import numpy as np
 
 from descentd.graph.index.arrays import sorted_unique
-from descentd.graph.index.columns import Columns
 from descentd.graph.metrics import MetricDefinition, catalogue
 from descentd.graph.model.kinds import KIND_NUMBER, ROLE_NUMBER, Kind, Role
 from descentd.graph.model.reach import Direction, Tail
@@ -50,10 +49,10 @@ async def catch_up(registry: Registry) -> None:
 async def assess_all(registry: Registry, upto: int) -> StoredAssessments:
     """The assessments of all evaluated versions as of a sequence, none of them taken from the ranking."""
     versions = sorted(await _evaluated_at_all(registry, upto))
-    found: list[VersionAssessment] = []
+    found = StoredAssessments.of(())
     for start in range(0, len(versions), MOST):
-        found += await _assessed(registry, versions[start : start + MOST], upto)
-    return StoredAssessments.restored(Columns()).joined(found)
+        found = found.joined(StoredAssessments.of(await _assessed(registry, versions[start : start + MOST], upto)))
+    return found
 
 
 async def advance(registry: Registry) -> bool:
@@ -64,14 +63,14 @@ async def advance(registry: Registry) -> bool:
     """
     ranking = registry.cache(Ranking)
     async with ranking.lock:
-        if not ranking.pending:
+        if not len(ranking.pending):
             upto = await registry.sequence()
             if ranking.upto == upto:
                 ranking.restored = False
                 return True
             ranking.look_at(await _touched_since(registry, ranking.upto, upto), upto)
         start = time.monotonic()
-        chunk = sorted(ranking.pending)[: ranking.stride]
+        chunk = ranking.pending[: ranking.stride].tolist()
         ranking.take(await _assessed(registry, chunk, ranking.seen) if chunk else ())
         fitting = STEP * len(chunk) / (time.monotonic() - start)
         ranking.stride = min(MOST, max(LEAST, int(fitting)))

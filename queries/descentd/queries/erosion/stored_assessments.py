@@ -10,9 +10,9 @@ from math import isnan
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from descentd.graph.index.columns import Columns, Stored
+from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.metrics import MetricCategory
 from descentd.queries.erosion.findings import ErosionVerdict, Span
 from descentd.queries.erosion.questions import ErosionKind
@@ -37,7 +37,7 @@ class StoredAssessments:
 
     @classmethod
     def restored(cls, columns: Columns) -> "StoredAssessments":
-        """Those that `stored` gave, none for no columns; raises Misfit where something is missing."""
+        """Those that `stored` gave; raises Misfit where something is missing."""
         return cls(
             columns.array("versions", np.int32),
             columns.array("verdicts", np.uint8),
@@ -50,37 +50,43 @@ class StoredAssessments:
         """The arrays by name."""
         return asdict(self)
 
-    def without(self, versions: Iterable[int]) -> "StoredAssessments":
-        """Those of all other versions."""
-        places = np.flatnonzero(~np.isin(self.versions, np.fromiter(versions, np.int32)))
-        lengths = np.diff(self.ends, prepend=0)
-        ends = np.cumsum(lengths[places])
-        start = (self.ends - lengths)[places]
-        chosen = np.repeat(start - ends + lengths[places], lengths[places]) + np.arange(ends[-1] if len(ends) else 0)
-        return StoredAssessments(self.versions[places], self.verdicts[places], self.p[places], ends, self.text[chosen])
-
-    def joined(self, assessments: Iterable[VersionAssessment]) -> "StoredAssessments":
-        """These and some more, whose assessments take the place of those that are here."""
-        fresh = {one.version: one for one in assessments}
-        kept = self.without(fresh)
-        details = [_details(one) for one in fresh.values()]
-        versions = np.concatenate((kept.versions, np.fromiter(fresh, np.int32)))
-        verdicts = [VERDICTS.index(one.verdict) for one in fresh.values()]
-        p = [float("nan") if one.p is None else one.p for one in fresh.values()]
-        lengths = np.concatenate((np.diff(kept.ends, prepend=0), np.array([len(one) for one in details], np.int64)))
-        text = np.concatenate((kept.text, np.frombuffer(b"".join(details), np.uint8)))
-        order = np.argsort(versions)
-        start = (np.cumsum(lengths) - lengths)[order]
-        lengths = lengths[order]
-        ends = np.cumsum(lengths)
-        chosen = np.repeat(start - ends + lengths, lengths) + np.arange(len(text))
-        return StoredAssessments(
-            versions[order],
-            np.concatenate((kept.verdicts, np.array(verdicts, np.uint8)))[order],
-            np.concatenate((kept.p, np.array(p, np.float64)))[order],
-            ends,
-            text[chosen],
+    @classmethod
+    def of(cls, assessments: Iterable[VersionAssessment]) -> "StoredAssessments":
+        """Some assessments; of several of a version, the last."""
+        latest = {one.version: one for one in assessments}
+        ordered = [latest[version] for version in sorted(latest)]
+        details = [_details(one) for one in ordered]
+        return cls(
+            np.array([one.version for one in ordered], np.int32),
+            np.array([VERDICTS.index(one.verdict) for one in ordered], np.uint8),
+            np.array([float("nan") if one.p is None else one.p for one in ordered], np.float64),
+            np.cumsum([len(one) for one in details], dtype=np.int64),
+            np.frombuffer(b"".join(details), np.uint8),
         )
+
+    def without(self, versions: ArrayLike) -> "StoredAssessments":
+        """Those of all other versions."""
+        return self._at(np.flatnonzero(~np.isin(self.versions, versions)))
+
+    def joined(self, newer: "StoredAssessments") -> "StoredAssessments":
+        """These and some more, which take the place of those of the same versions that are here."""
+        kept = self.without(newer.versions)
+        both = StoredAssessments(
+            np.concatenate((kept.versions, newer.versions)),
+            np.concatenate((kept.verdicts, newer.verdicts)),
+            np.concatenate((kept.p, newer.p)),
+            np.concatenate((kept.ends, newer.ends + len(kept.text))),
+            np.concatenate((kept.text, newer.text)),
+        )
+        return both._at(np.argsort(both.versions))
+
+    def _at(self, places: NDArray[np.intp]) -> "StoredAssessments":
+        """Those at some places, in the order of these."""
+        lengths = np.diff(self.ends, prepend=0)
+        starts, lengths = (self.ends - lengths)[places], lengths[places]
+        ends = np.cumsum(lengths)
+        chosen = np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)
+        return StoredAssessments(self.versions[places], self.verdicts[places], self.p[places], ends, self.text[chosen])
 
     def details(self, place: int) -> bytes:
         """The details of the assessment at a place of the arrays, as JSON; empty where the version did not erode."""
@@ -99,6 +105,36 @@ class StoredAssessments:
                 tuple(_finding(*finding) for finding in found["findings"]),
                 tuple(Span(*span) for span in found["spans"]),
             )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRanking:
+    """The ranking of a registry as of sequence `upto`, and how far it has come on its way to a later one.
+
+    held: the assessments of all versions as of `upto`; coming: those that were made again, or for the first time, as of
+    the later sequence; pending: the versions, ascending, that are still to be assessed as of that one.
+    """
+
+    held: StoredAssessments
+    coming: StoredAssessments
+    pending: NDArray[np.int32]
+    upto: int
+
+    @classmethod
+    def restored(cls, columns: Columns) -> "StoredRanking":
+        """What `stored` gave; raises Misfit where something is missing."""
+        held, coming = (StoredAssessments.restored(columns.part(name)) for name in ("held", "coming"))
+        return cls(held, coming, columns.array("pending", np.int32), int(columns.array("upto", np.int64).sum()))
+
+    def stored(self) -> Stored:
+        """The arrays by name."""
+        upto = np.array([self.upto], np.int64)
+        return {
+            **named("held", self.held.stored()),
+            **named("coming", self.coming.stored()),
+            "pending": self.pending,
+            "upto": upto,
+        }
 
 
 def _details(assessment: VersionAssessment) -> bytes:
