@@ -152,8 +152,8 @@ async def _matching(
     except TimeoutError:
         if not ranking.upto:
             raise Unavailable(
-                f"The evaluated versions are being assessed for the first time since this server started, and "
-                f"{ranking.progress} are done: ask again in a minute."
+                f"The evaluated versions are being assessed for the first time, and {ranking.progress} are done: ask "
+                "again in a minute."
             ) from None
     ranked, upto = ranking.ranked, ranking.upto
     within = await _named(registry, conditions)
