@@ -52,6 +52,40 @@ async def test_an_approval_is_shown_beside_the_gate_that_blocks(bank: Visit) -> 
     assert "The gate of production blocks it: accurate." in said
 
 
+async def test_a_version_says_of_every_gate_whether_it_lets_it_in_or_what_blocks_it(bank: Visit) -> None:
+    """Where nobody has to say go, that is no go: its rules decide."""
+    exact = POLICY.replace("0.8", "0.99")
+    policies = {
+        "open": POLICY.replace("quorum: 1", "quorum: 0"),
+        "production": exact.replace("quorum: 1", "quorum: 0"),
+        "staging": POLICY,
+        "strict": exact,
+        "blind": POLICY.replace('metrics["accuracy"]', 'metrics["toxicity_score"]').replace("quorum: 1", "quorum: 0"),
+    }
+    for name, policy in policies.items():
+        text = policy.replace("environment: production", f"environment: {name}")
+        await register_policies(bank.registry, [read_policy(text, f"{name}.yaml")])
+    page = (await bank.get(f"/record/{FIRST}")).text
+    said = text_of(page)
+    for name, sentence in {
+        "open": "The gate of open lets it in.",
+        "production": "The gate of production blocks it: accurate.",
+        "staging": "The gate of staging waits for people to say go, 0 of 1 did: all else that its policy asks for "
+        "holds.",
+        "strict": "The gate of strict blocks it: accurate. 0 of 1 person has said go.",
+        "blind": "The gate of blind misses evidence: accurate.",
+    }.items():
+        assert sentence in said, name
+        assert f"/gate/{FIRST}?environment={name}" in page
+    assert "nobody has to say go" not in said
+    assert "◷ Not decided" in said
+    go = {"subject": FIRST, "environment": "strict", "decision": "GO", "reason": "Rates are as they were."}
+    await review(bank.registry, ReviewInput.read(go), "rita")
+    said = text_of((await bank.get(f"/record/{FIRST}")).text)
+    assert "The gate of strict blocks it: accurate." in said
+    assert "person has said go" not in said
+
+
 async def test_what_serves_says_why_its_profile_is_not_current() -> None:
     async with visiting() as visit:
         await fill(visit.registry)
@@ -107,7 +141,7 @@ async def test_nobody_is_asked_to_decide_where_the_policy_wants_nobody(bank: Vis
     await register_policies(bank.registry, [read_policy(POLICY.replace("quorum: 1", "quorum: 0"), "production.yaml")])
     said = text_of((await bank.get(f"/record/{FIRST}")).text)
     assert "Decide for production" not in said
-    assert "For production nobody has to say go. What the policy of production says" in said
+    assert "The gate of production lets it in. What the policy of production says" in said
     gate = text_of((await bank.get(f"/gate/{FIRST}?environment=production")).text)
     assert "The policy of production wants nobody to say go" in gate
 

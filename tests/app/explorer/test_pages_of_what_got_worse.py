@@ -145,7 +145,7 @@ async def test_a_version_and_its_gate_say_what_they_count() -> None:
         card = text_of((await visit.get("/record/model:m@2")).text)
         assert "and 2 more metrics or groups (" in card
         gate = text_of((await visit.get("/gate/model:m@2?environment=production")).text)
-        assert "more findings)" in gate
+        assert "more findings, of which one metric or group can have several)" in gate
 
 
 async def test_what_would_be_seen_of_a_ratio_is_a_factor() -> None:

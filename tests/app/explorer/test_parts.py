@@ -156,8 +156,12 @@ def test_what_is_counted_is_named() -> None:
     assert "a, b, c and 3 more metrics or groups (33 questions" in asked.verdict(summary)
     assert "c and 1 more metric or group (" in asked.verdict(summary.replace("3 more", "1 more"))
     rule = "Erosion is ERODED (STEP_REGRESSION of a, STEP_REGRESSION of b, TRADE_OFF of a and 1,200 more)."
-    assert asked.plain(rule).endswith("loss for a gain elsewhere of a and 1,200 more findings).")
+    assert asked.plain(rule).endswith(
+        "loss for a gain elsewhere of a and 1,200 more findings, of which one metric or group can have several)."
+    )
     assert asked.plain("a is 1, b is 2 and 8 more") == "a is 1, b is 2 and 8 more"
+    assert asked.saw("a is 1 (how bad: 1), b is 2 and 8 more") == "a is 1 (how bad: 1), b is 2 and 8 more values"
+    assert asked.saw("a is 1 and 1 more") == "a is 1 and 1 more value"
 
 
 def test_flags_are_words_where_a_rule_names_them() -> None:

@@ -34,6 +34,7 @@ _CODE: Final = re.compile(r"\b[Ee]rosion is [A-Z]+\b|\b[A-Z]+(?:_[A-Z]+)*\b|\bba
 _DECISION: Final = re.compile(r"(^|\bsaid |\b[Nn]o |'s )(GO|NO_GO)\b")
 _ONE_OF: Final = re.compile(r"\bof 1 people said\b")
 _FINDINGS: Final = re.compile(r"(?<= and )([\d,]+) more(?=\))")
+_VALUES: Final = re.compile(r"(?<= and )([\d,]+) more$")
 _SERIES: Final = re.compile(r"(?<= and )([\d,]+) more(?= \()")
 
 
@@ -117,6 +118,10 @@ class Asked:
         counted = _FINDINGS.sub(lambda more: self._more("finding", more), text) if "rosion is " in text else text
         said = self.decided(_CODE.sub(in_words, counted))
         return said[:1].upper() + said[1:] if text[:1].isupper() else said
+
+    def saw(self, text: str) -> str:
+        """What a rule saw, as `plain`, which says that it is values of which there are more."""
+        return _VALUES.sub(lambda more: self._more("value", more), self.plain(text))
 
     def decided(self, text: str) -> str:
         """A sentence of ours about decisions, with words in place of GO and NO_GO, and `of 1 person` for one."""

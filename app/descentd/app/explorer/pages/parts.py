@@ -154,5 +154,5 @@ def outcome_cells(asked: Asked, rule: Mapping[str, Any]) -> Sequence[Cell]:
         Cell(rule["name"]),
         Cell(asked.words(f"outcome.{outcome}"), tone=_OUTCOME[outcome]),
         Cell(asked.plain(rule["message"])),
-        Cell(asked.plain(rule.get("saw", ""))),
+        Cell(asked.saw(rule.get("saw", ""))),
     )

@@ -59,7 +59,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "refs": {*eroded.called.refs.values()},
         "standing": standing,
         "boards": boards,
-        "blocked": any(one["unmet"] for one in boards),
+        "blocked": any(one["blocked"] for one in boards),
         "reviewed": [one for one in states if one.void is None or one.claimed],
         "serving": [one for one in served if one.serves_at(_now(asked))],
         "served": [one for one in served if one.counts],
@@ -95,18 +95,21 @@ async def _parts(asked: Asked, content: Content) -> Parts:
 
 
 async def _boards(asked: Asked, brief: Brief, states: Sequence[ReviewState], standing: Verdict) -> list[dict[str, Any]]:
-    """For each environment with a policy: how many people have to say go, and how many do.
+    """For each environment with a policy: what its gate says, which rules are unmet, and how many people said go.
 
-    Where it is approved also what the gate says, since people may have said go to what a rule blocks.
+    It is blocked where enough people said go, and a rule is unmet all the same.
     """
     found = []
     for one in await policy_history(asked.registry, asked.upto, all=False):
         place = one.policy.environment
         reached = quorum(states, place, one.policy)
         approved = standing.status is VerdictStatus.APPROVED and reached.reached and bool(reached.people)
-        decided = await evaluate(asked.registry, brief, place, asked.upto, asked.moment) if approved else None
-        unmet = [rule.name for rule in decided.rules if rule.outcome is not GateOutcome.PASSED] if decided else []
-        found.append({"environment": place, "quorum": reached, "gate": decided, "unmet": conjunction(unmet)})
+        gate = await evaluate(asked.registry, brief, place, asked.upto, asked.moment)
+        unmet = [rule.name for rule in gate.rules if rule.outcome is not GateOutcome.PASSED]
+        # The quorum is the last rule, where it is asked for.
+        others = conjunction(unmet if reached.reached else unmet[:-1])
+        blocked = approved and bool(unmet)
+        found.append({"environment": place, "quorum": reached, "gate": gate, "unmet": others, "blocked": blocked})
     return found
 
 
