@@ -1,21 +1,23 @@
 """The drawing of a lineage by keyboard and screen reader, as a picture and on a canvas."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from descentd.graph.store.sqlite.store import SQLiteStore
-from tests.app.explorer.browsing import child, focused, node, opened_at
+from tests.app.explorer.browsing import child, focused, grave_findings, node, opened_at
 from tests.support.registries import opened, send
 from tests.support.server_process import ServerProcess
 
 OPPOSITE = {"ArrowLeft": "ArrowRight", "ArrowUp": "ArrowDown", "ArrowRight": "ArrowLeft", "ArrowDown": "ArrowUp"}
 ALONG = {"right": ("ArrowRight", "ArrowLeft"), "down": ("ArrowDown", "ArrowUp")}
 ACROSS = {"right": ("ArrowDown", "ArrowUp"), "down": ("ArrowRight", "ArrowLeft")}
+FOLDED = "model:hub@1?each=100"
 LARGE = "model:big@1?each=10000"
 NET = "model:net/root@1?down=9"
 SIZE = 8
@@ -30,6 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
             await send(registry, models=net())
             await send(registry, models=[child("big", "1"), *(child(f"leaf{n}", "1", "big@1") for n in range(800))])
             await send(registry, models=[child("further", "1", "leaf7@1")])
+            await send(registry, models=[child("hub", "1"), *(child("tuned", f"{n:03}", "hub@1") for n in range(90))])
 
     asyncio.run(fill())
     with ServerProcess(f"sqlite:///{file}") as running:
@@ -55,10 +58,10 @@ def opened_on_canvas(page: Page, path: str) -> None:
 
 
 def at(page: Page) -> str:
-    """What a screen reader says of what has the focus."""
+    """What a screen reader says of the node that has the focus, `body` where nothing has it."""
     return str(
-        page.evaluate("""(({ activeElement }) => activeElement.getAttribute('aria-label')
-            ?? activeElement.querySelector('title').textContent)(document)""")
+        page.evaluate("""(({ activeElement: one }) => one === document.body ? 'body'
+            : one.getAttribute('aria-label') ?? one.querySelector('title').textContent)(document)""")
     )
 
 
@@ -141,3 +144,117 @@ def test_a_screen_reader_leaves_the_arrow_keys_to_the_drawing_and_says_which_the
     assert drawing["name"]["value"].startswith("Lineage of ")
     assert "the opposite key goes back the way one came" in drawing["description"]["value"]
     assert page.locator("figure .keys").is_visible()
+
+
+@pytest.mark.parametrize("path", [NET, LARGE])
+def test_who_goes_back_is_at_the_node_that_they_left(page: Page, path: str) -> None:
+    page.goto(f"/lineage/{path}")
+    expect(page.locator("figure [data-ready]")).to_be_attached()
+    assert at(page) == "body"
+    page.locator("#drawing").focus()
+    *_, there = pressed(page, "ArrowRight", "ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/record/**")
+    page.go_back()
+    expect(page.locator("#drawing")).to_be_focused()
+    assert at(page) == there
+    page.reload()
+    expect(page.locator("figure [data-ready]")).to_be_attached()
+    assert at(page) == "body"
+
+
+def test_a_node_of_an_address_is_where_tab_leads_and_takes_no_focus(page: Page) -> None:
+    opened_at(page, NET)
+    number = node(page, "model:net/b3@1").get_attribute("data-place")
+    opened_at(page, f"{NET}&at={number}")
+    assert at(page) == "body"
+    page.locator("[data-fit]").focus()
+    assert pressed(page, "Tab")[0].startswith("model:net/b3@1")
+    opened_at(page, f"{NET}&at=999999")
+    page.locator("[data-fit]").focus()
+    assert pressed(page, "Tab")[0].startswith("model:net/root@1")
+
+
+def test_who_goes_back_in_place_is_where_they_were(page: Page) -> None:
+    opened_at(page, "model:net/b3@1")
+    node(page, "model:net/a3@1").focus()
+    page.keyboard.press("+")
+    page.wait_for_url("**open=**")
+    assert at(page).startswith("model:net/a3@1")
+    page.keyboard.press("Home")
+    page.go_back()
+    page.wait_for_url(lambda address: "open=" not in address)
+    expect(page.locator("lineage-page[aria-busy]")).to_have_count(0)
+    assert at(page).startswith("model:net/a3@1")
+
+
+@pytest.mark.parametrize("control", ["#turned", "#folding", "#afresh", "#farther-below"])
+def test_what_is_shown_in_place_leaves_the_focus_at_its_control(page: Page, control: str) -> None:
+    opened_at(page, "model:net/root@1")
+    before = page.locator("svg.lineage").element_handle()
+    page.locator(control).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("before => !before.isConnected", arg=before)
+    expect(page.locator(control)).to_be_focused()
+
+
+def test_a_choice_leaves_the_focus_where_one_chose(page: Page) -> None:
+    opened_at(page, NET)
+    page.locator("summary").first.click()
+    for value, address in (("MODEL_VERSION", "kind=MODEL_VERSION$"), ("", "down=9$")):
+        kind = page.locator("select[name=kind]")
+        kind.focus()
+        kind.select_option(value)
+        page.wait_for_url(re.compile(address))
+        expect(page.locator("select[name=kind]")).to_be_focused()
+
+
+def test_what_has_gone_leaves_the_focus_to_the_drawing(page: Page) -> None:
+    opened_at(page, f"{NET}&name=net%2Fb")
+    link = page.get_by_role("link", name="Show them")
+    link.focus()
+    page.keyboard.press("Enter")
+    expect(link).to_have_count(0)
+    assert at(page).startswith("model:net/root@1")
+
+
+def test_who_looks_into_a_fold_is_led_in_and_back(page: Page) -> None:
+    opened_at(page, FOLDED)
+    page.locator(".folded > a").focus()
+    folded = at(page)
+    page.keyboard.press("Enter")
+    expect(page.locator("#inside")).to_be_focused()
+    page.get_by_role("link", name="Close").press("Enter")
+    expect(page.locator("#inside")).to_have_count(0)
+    assert at(page) == folded
+    page.keyboard.press("+")
+    page.wait_for_url("**unfold=**")
+    expect(page.locator(".folded")).to_have_count(1)
+    assert at(page).startswith("model:tuned@000")
+
+
+@pytest.mark.parametrize("path", [NET, LARGE])
+def test_the_drawing_and_its_table_are_reached_at_once(page: Page, path: str) -> None:
+    page.goto(f"/lineage/{path}")
+    expect(page.locator("figure [data-ready]")).to_be_attached()
+    drawing = page.locator("figure canvas, figure svg.lineage").element_handle()
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#drawing")).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('figure')") is None
+    assert drawing.evaluate("drawing => drawing.isConnected")
+    page.evaluate("document.activeElement.blur()")
+    page.locator(".skip").last.press("Enter")
+    expect(page.locator("#table")).to_be_focused()
+    assert grave_findings(page) == []
+
+
+def test_without_a_script_the_drawing_is_reached_at_once(browser: Browser, server: ServerProcess) -> None:
+    with browser.new_context(base_url=server.url, java_script_enabled=False) as plain:
+        page = plain.new_page()
+        page.goto(f"/lineage/{NET}")
+        page.locator(".skip").nth(1).press("Enter")
+        expect(node(page, "model:net/root@1")).to_be_focused()

@@ -116,7 +116,7 @@ def _written_box(line: Line) -> Box:
 def _node(node: Node, *, alone: bool) -> str:
     says, shape = _text(node.says), outline(node.kind, node.box)
     more = f' data-more="{escape(node.more)}"' if node.more else ""
-    selected = ' aria-current="true"' if "selected" in node.style else ""
+    selected = ' id="drawing" aria-current="true"' if "selected" in node.style else ""
     behind = f'<path class="behind" d="{shape}" transform="translate(5 5)"/>' if node.fold else ""
     x, y, rows = short(node.x), node.y, []
     for text, style in node.rows:

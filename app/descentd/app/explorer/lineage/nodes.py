@@ -74,7 +74,7 @@ def finished(one: Draft, box: Box, seen: Seen, *, marked: bool) -> Node:
         says,
         address,
         bool(fold),
-        seen.view.unfolding(fold.number).address if fold else None,
+        seen.view.unfolding(fold.number, fold.place).address if fold else None,
         _markers(seen.folded.singles[one.place], box, seen) if marked and not fold else (),
     )
 
@@ -94,7 +94,7 @@ def style_of(one: Draft, seen: Seen) -> str:
 def leading(one: Draft, seen: Seen) -> tuple[str, str]:
     """Where a node leads, and all of it in words."""
     if fold := seen.folded.folds.get(one.place):
-        return f"{seen.view.but(inside=fold.number, find='').address}#inside", _fold_says(fold, seen)
+        return f"{seen.view.but(inside=fold.number, find='', at=fold.place).address}#inside", _fold_says(fold, seen)
     member = seen.folded.singles[one.place]
     return seen.asked.to("record", member.brief.ref), _says(member, seen.version_statuses.get(one.place), seen)
 

@@ -100,10 +100,11 @@ class View:
         pages[record, direction] = pages.get((record, direction), 0) + 1
         return self.choosing(opened=tuple(Opened(*of, number) for of, number in pages.items())).but(at=record)
 
-    def unfolding(self, number: int) -> "View":
-        """With some members of a fold, or some more."""
+    def unfolding(self, number: int, first: int) -> "View":
+        """With some members of a fold, or some more, of which the first is selected."""
         times = dict(self.unfolded)
-        return self.but(unfolded=tuple({**times, number: times.get(number, 0) + 1}.items()), inside=None, find="")
+        unfolded = tuple({**times, number: times.get(number, 0) + 1}.items())
+        return self.but(unfolded=unfolded, inside=None, find="", at=first)
 
     def pulling(self, record: int) -> "View":
         """With one member of a fold drawn beside it."""

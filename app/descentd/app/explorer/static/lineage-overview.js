@@ -1,7 +1,7 @@
 // The overview of a large lineage on a canvas: the places come with the page, here they are drawn, moved and enlarged.
 // The node that one is at is a link above the canvas: Tab reaches it, arrow keys walk on from it, Enter opens it.
 
-import { Walk } from "./lineage-walk.js";
+import { Walk, leaveFrom } from "./lineage-walk.js";
 
 const REST = 120; // milliseconds without a move after which what was moved as an image is drawn anew
 const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
@@ -114,7 +114,9 @@ class Overview extends HTMLElement {
     const [, , , , , , address, says] = this.data.nodes[at];
     const before = this.link, link = document.createElement("a");
     link.href = address;
+    link.id = "drawing"; // where the link that skips to the drawing leads
     link.setAttribute("aria-label", says);
+    link.addEventListener("click", () => leaveFrom(String(this.data.places[at])));
     link.addEventListener("focus", () => {
       this.named.textContent = says;
       this.reveal();
@@ -125,6 +127,15 @@ class Overview extends HTMLElement {
     this.window.append(link);
     if (before?.matches(":focus")) link.focus({ preventScroll: true });
     before?.remove();
+  }
+
+  // Be at the node of a place, with the focus; whether it is drawn.
+  enter(place) {
+    const at = this.data.places.indexOf(Number(place));
+    if (at < 0) return false;
+    this.stand(at);
+    this.link.focus({ preventScroll: true });
+    return true;
   }
 
   // Lay the link over its node.
@@ -275,7 +286,9 @@ class Overview extends HTMLElement {
     canvas.addEventListener("pointerup", (event) => {
       from = null;
       const node = moved ? null : this.under(event);
-      if (node) location.assign(node[6]);
+      if (!node) return;
+      this.stand(this.data.nodes.indexOf(node));
+      this.link.click();
     });
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();

@@ -58,3 +58,14 @@ function put(map, key, value) {
   if (map.has(key)) map.get(key).push(value);
   else map.set(key, [value]);
 }
+
+// The node that one leaves a page from is kept with the page in the history, to be there again when one comes back.
+export function leaveFrom(place) {
+  history.replaceState({ ...history.state, place }, "");
+}
+
+// The node that the page was left from, where one came back to it.
+export function leftFrom() {
+  const [visit] = performance.getEntriesByType("navigation");
+  return visit?.type === "back_forward" ? history.state?.place : undefined;
+}

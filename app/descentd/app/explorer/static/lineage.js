@@ -1,7 +1,7 @@
 // The drawing of a lineage: walking along its lines by keyboard, showing more in place, moving and enlarging it, and
 // saving it as a picture. Without this module all of it works by links and forms.
 
-import { Walk } from "./lineage-walk.js";
+import { Walk, leaveFrom, leftFrom } from "./lineage-walk.js";
 
 const DRAG = 4;
 const AT_ONCE = 12; // parts out of sight that are drawn in one idle moment: more would be felt
@@ -21,7 +21,11 @@ class LineageDrawing extends HTMLElement {
     this.roam();
     this.svg.setAttribute("role", "application"); // so that screen readers leave the arrow keys to it
     this.svg.addEventListener("keydown", (event) => this.key(event));
-    this.svg.addEventListener("focusin", (event) => this.focused(event.target));
+    this.addEventListener("focusin", (event) => this.focused(event.target)); // the picture itself would be a stop of Tab by it
+    this.svg.addEventListener("click", (event) => {
+      const link = event.target.closest("a[data-place]");
+      if (link) leaveFrom(link.dataset.place);
+    });
     this.move();
     this.dataset.ready = "yes";
     this.reveal(this.current(), "instant");
@@ -66,9 +70,20 @@ class LineageDrawing extends HTMLElement {
     const all = "a[data-place], a.marker";
     const left = this.roamed === undefined ? all : `a[data-place="${this.roamed}"], a.marker[data-of="${this.roamed}"]`;
     for (const link of this.svg.querySelectorAll(left)) link.setAttribute("tabindex", "-1");
+    this.svg.querySelector("#drawing")?.removeAttribute("id");
+    this.nodes.get(current).id = "drawing"; // where the link that skips to the drawing leads
     this.roamed = current;
     const entered = `a[data-place="${current}"], a.marker[data-of="${current}"]`;
     for (const link of this.svg.querySelectorAll(entered)) link.setAttribute("tabindex", "0");
+  }
+
+  // Be at a node, with the focus; whether it is drawn.
+  enter(place) {
+    const link = this.nodes.get(place);
+    if (!link) return false;
+    this.reveal(link, "instant");
+    link.focus({ preventScroll: true });
+    return true;
   }
 
   current() {
@@ -215,7 +230,7 @@ function center(link) {
 }
 
 // Show another view in place: the page of its address takes the place of this one, and the focus stays where it was.
-let loading = null;
+let loading = null, shown = withoutHash(location.href);
 async function go(address, place, { push = true } = {}) {
   const page = document.querySelector("lineage-page");
   loading?.abort();
@@ -229,27 +244,42 @@ async function go(address, place, { push = true } = {}) {
       location.assign(address);
       return;
     }
-    const drawing = page.querySelector("lineage-drawing");
-    const scale = drawing?.scale ?? 1;
+    const scale = page.querySelector("lineage-drawing")?.scale ?? 1;
+    const held = page.contains(document.activeElement) ? document.activeElement : null;
     page.replaceWith(document.adoptNode(other));
-    if (push) history.pushState({ lineage: true }, "", address);
+    if (push) {
+      leaveFrom(place ?? held?.dataset.place);
+      history.pushState({ place }, "", address);
+    }
+    shown = withoutHash(location.href);
     document.title = made.title;
     wire();
     document.dispatchEvent(new Event("shown"));
-    const fresh = document.querySelector("lineage-drawing");
-    if (fresh && scale !== 1) fresh.zoom(scale);
-    const link = place === undefined ? null : fresh?.nodes.get(String(place));
-    if (link) {
-      fresh.reveal(link, "instant");
-      link.focus({ preventScroll: true });
-    } else if (location.hash) {
-      document.querySelector(location.hash)?.scrollIntoView();
-    }
+    const drawing = document.querySelector("lineage-drawing");
+    if (drawing && scale !== 1) drawing.zoom(scale);
+    resume(held, place, push && location.hash ? document.querySelector(location.hash) : null);
   } catch (error) {
     if (error.name !== "AbortError") location.assign(address);
   } finally {
     document.querySelector("lineage-page")?.removeAttribute("aria-busy");
   }
+}
+
+// Let the focus be where it was: at a node, in a part that was asked for, at the same control, and where there is no such
+// any more, at the drawing. Where nothing had it, nothing takes it.
+function resume(held, place, part) {
+  const drawing = document.querySelector("lineage-drawing, lineage-overview");
+  if (part) {
+    part.focus();
+  } else if (!(place !== undefined && drawing?.enter?.(place)) && held) {
+    const same = held.id ? document.getElementById(held.id) : null;
+    same?.closest("details")?.setAttribute("open", ""); // it was open while one chose in it
+    (same ?? document.getElementById("drawing") ?? document.querySelector("main")).focus({ preventScroll: true });
+  }
+}
+
+function withoutHash(address) {
+  return address.split("#")[0];
 }
 
 // What is below the drawing is laid out once the drawing was shown: it takes a third as long as that.
@@ -292,4 +322,8 @@ function wire() {
 
 customElements.define("lineage-drawing", LineageDrawing);
 wire();
-addEventListener("popstate", () => go(location.href, undefined, { push: false }));
+addEventListener("popstate", ({ state }) => {
+  if (withoutHash(location.href) !== shown) go(location.href, state?.place, { push: false });
+});
+const left = leftFrom();
+if (left !== undefined) document.querySelector("lineage-drawing, lineage-overview")?.enter?.(left);
