@@ -268,7 +268,7 @@ class Client(Transport):
         return list(found)
 
     def documentation_drift(self, filter: Mapping[str, Any] | None = None, *, limit: int | None = 100) -> Connection:
-        """List the versions whose documentation is missing or out of date; `filter` is a ModelVersionFilter."""
+        """List the versions whose safety profile is missing or not current; `filter` is a ModelVersionFilter."""
         return self._connection("DocumentationDrift", {"filter": filter}, "documentationDrift", None, limit)[1]
 
     # ------------------------------------------------------------ decisions

@@ -1,4 +1,4 @@
-"""`descent drift`: versions whose documentation is missing, copied, out of date or contradicted."""
+"""`descent drift`: versions whose safety profile is missing, copied, out of date or contradicted."""
 
 import typer
 

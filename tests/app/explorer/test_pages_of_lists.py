@@ -32,6 +32,18 @@ async def test_headings_of_the_first_page_lead_to_their_lists(bank: Visit) -> No
     assert leads == ["/reviews", "/serving", "/incidents", "/erosions", "/drift"]
 
 
+async def test_profiles_that_are_not_current_are_called_that_wherever_they_are_listed(bank: Visit) -> None:
+    page = (await bank.get("/drift")).text
+    assert '<a href="/drift" aria-current="page">Profiles not current</a>' in page
+    assert re.findall("<h1>(.*?)</h1>", page) == ["Safety profiles that are not current"]
+    async with visiting() as visit:
+        await fill(visit.registry)
+        for path in ("/", "/serving"):
+            served = (await visit.get(path)).text
+            assert '<th scope="col">Safety profile</th>' in served
+            assert "Documentation" not in served
+
+
 async def test_long_lists_go_on_and_lead_back(registry: Visit) -> None:
     web = {"name": "web", "version": "1", "partitions": [{"name": "train", "digest": digest(1)}]}
     data = [{"ref": "dataset:web@1", "role": "TRAIN"}]

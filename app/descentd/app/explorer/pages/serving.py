@@ -39,7 +39,7 @@ def now_of(asked: Asked) -> int:
 async def serving_table(
     asked: Asked, shown: Sequence[Deployment], total: int, more: str | None = None, back: str | None = None
 ) -> Table:
-    """Deployments, each with what the gate says of it now and whether its documentation is current."""
+    """Deployments, each with what the gate says of it now and whether its safety profile is current."""
     registry, t = asked.registry, asked.words
     then = Then(now_of(asked), asked.upto)
     versions = await registry.store.resolve({one.version for one in shown}) if shown else {}
