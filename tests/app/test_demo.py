@@ -108,7 +108,10 @@ def test_it_runs_again_adds_nothing_is_served_and_ends_with_ctrl_c(store: str, t
         try:
             assert said.replace(", 0 of them new", ", 4,157 of them new").startswith(told)
             assert f"descent --url {url} trained-on" in said
-            assert f"GraphQL is at {url}/graphql" in said
+            assert f"GraphQL is at {url}/graphql: a page to try it in a browser" in said
+            opened = urllib.request.Request(f"{url}/graphql", headers={"Accept": "text/html"})
+            with urllib.request.urlopen(opened) as answer:
+                assert "graphiql" in answer.read().decode()
             drawing = next(line.strip() for line in said.splitlines() if "/lineage/" in line)
             assert drawing.startswith(url)
             with urllib.request.urlopen(drawing) as answer:

@@ -65,7 +65,8 @@ Try next, in another terminal:
   .venv/bin/descent{url} show model:EleutherAI/pythia-12b@step143000
   .venv/bin/descent{url} trend model:EleutherAI/pythia-12b@step143000 pct_stereotype --everybody
 
-GraphQL is at {address}/graphql (POST). Ctrl-C ends it.
+GraphQL is at {address}/graphql: a page to try it in a browser (GraphiQL), and by POST for programs.
+Ctrl-C ends it.
 
 See where pythia-12b came from, and on which step its stereotype rate rose, in a browser:
 
