@@ -258,3 +258,73 @@ def test_without_a_script_the_drawing_is_reached_at_once(browser: Browser, serve
         page.goto(f"/lineage/{NET}")
         page.locator(".skip").nth(1).press("Enter")
         expect(node(page, "model:net/root@1")).to_be_focused()
+
+
+def folded_again(page: Page) -> None:
+    page.keyboard.press("-")
+    page.wait_for_url(lambda address: not re.search("open=|unfold=|out=", str(address)))
+    expect(page.locator("lineage-page[aria-busy]")).to_have_count(0)
+
+
+def test_each_thing_that_was_opened_is_hidden_again_by_itself(page: Page) -> None:
+    opened_at(page, "model:net/b3@1")
+    drawn = page.locator("a[data-place] > title")
+    before = drawn.all_text_contents()
+    for ref, address in (("model:net/a3@1", "**open=**"), ("model:net/c3@1", "**%2C**")):
+        node(page, ref).focus()
+        page.keyboard.press("+")
+        page.wait_for_url(address)
+        assert at(page).startswith(ref)
+    both = drawn.all_text_contents()
+    assert len(both) > len(before)
+    page.get_by_role("link", name="Hide again what came of model:net/a3@1").click()
+    page.wait_for_url(re.compile(r"open=\d+d&"))
+    expect(drawn).not_to_have_count(len(both))
+    assert at(page).startswith("model:net/a3@1")
+    assert grave_findings(page) == []
+    node(page, "model:net/c3@1").focus()
+    folded_again(page)
+    assert drawn.all_text_contents() == before
+    assert at(page).startswith("model:net/c3@1")
+
+
+def test_an_opened_fold_folds_again_at_its_first_and_at_what_is_left_of_it(page: Page) -> None:
+    for where in ("model:tuned@000", r"30 of tuned"):
+        opened_at(page, FOLDED)
+        folded = page.locator(".folded title").text_content()
+        page.locator(".folded > a").focus()
+        page.keyboard.press("+")
+        page.wait_for_url("**unfold=**")
+        expect(page.locator("a[data-place]")).to_have_count(62)
+        node(page, where).focus()
+        folded_again(page)
+        assert at(page) == folded
+
+
+def test_what_was_pulled_out_goes_back_into_its_fold(page: Page) -> None:
+    opened_at(page, FOLDED)
+    folded = page.locator(".folded title").text_content()
+    page.locator(".folded > a").click()
+    page.get_by_role("link", name="Show tuned 007 by itself").click()
+    page.wait_for_url("**out=**")
+    expect(page.locator("lineage-page[aria-busy]")).to_have_count(0)
+    assert at(page).startswith("model:tuned@007")
+    folded_again(page)
+    assert at(page) == folded
+
+
+def test_without_a_script_and_on_a_canvas_a_link_hides_again(browser: Browser, server: ServerProcess) -> None:
+    with browser.new_context(base_url=server.url, java_script_enabled=False) as plain:
+        page = plain.new_page()
+        page.goto("/lineage/model:net/a3@1")
+        page.locator("a.marker[data-way=above]").first.click()
+        page.wait_for_url("**open=**")
+        page.locator("a.marker[data-way=less_above]").click()
+        page.wait_for_url(lambda address: "open=" not in str(address))
+        page.goto("/lineage/model:big@1?each=700")
+        page.get_by_role("link", name="Show what came of model:big@1").click()
+        page.wait_for_url("**open=**")
+        assert page.locator("lineage-overview").count() == 1
+        page.get_by_role("link", name="Hide again what came of model:big@1").click()
+        page.wait_for_url(lambda address: "open=" not in str(address))
+        assert page.locator("svg.lineage").count() == 1

@@ -295,6 +295,15 @@ def test_each_record_is_opened_by_the_address_of_a_view_of_its_own(view: View, r
         assert found.address(one, way) == view.opening(one, way).address
 
 
+@given(views, number, st.sampled_from(Direction))
+def test_what_shows_more_is_taken_back_by_itself(view: View, one: int, way: Direction) -> None:
+    assert view.opening(one, way).closing(one, way).choice == view.closing(one, way).choice
+    assert view.unfolding(one, one).folding(one).unfolded == view.folding(one).unfolded
+    assert view.pulling(one).returning(one).pulled == view.pulled - {one}
+    for less in (view.closing(one, way), view.folding(one), view.returning(one)):
+        assert View.read(less.ref, less.query) == less
+
+
 def test_the_usual_view_has_a_short_address() -> None:
     assert View("dataset:loans@2024#train").address == "/lineage/dataset:loans@2024%23train"
     assert Kind.MODEL_VERSION in View("model:m@1").choice.kinds

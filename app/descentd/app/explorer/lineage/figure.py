@@ -15,9 +15,10 @@ from descentd.app.explorer.layout.drawing import Drawing, Flow, draw
 from descentd.app.explorer.layout.grids import Size
 from descentd.app.explorer.layout.layers import Way
 from descentd.app.explorer.lineage.lines import lines_of
+from descentd.app.explorer.lineage.markers import closings, markers
 from descentd.app.explorer.lineage.markup import drawing
 from descentd.app.explorer.lineage.nodes import Draft, draft, finished, leading, style_of
-from descentd.app.explorer.lineage.parts import MARKER, Figure, Seen
+from descentd.app.explorer.lineage.parts import MARKER, Figure, Node, Seen
 from descentd.app.explorer.rendering import environment
 from descentd.app.explorer.words import Words
 from descentd.graph.cache import Cache
@@ -82,9 +83,16 @@ def figure(seen: Seen, laid: Laid) -> Figure:
     drawing, drafts = laid.drawing, laid.drafts
     selected = [box for one, box in zip(drafts, drawing.boxes, strict=True) if one.place == seen.selected]
     members = seen.folded.singles.values()
+    offered = closings(seen)
+
+    def node(number: int) -> Node:
+        one, box = drafts[number], drawing.boxes[number]
+        marked = () if laid.large else markers(one.place, box, seen, offered.get(one.place, ()))
+        return finished(one, box, seen, marked)
+
     return Figure(
         drawing.boxes,
-        lambda number: finished(drafts[number], drawing.boxes[number], seen, marked=not laid.large),
+        node,
         lines_of(seen, drawing),
         [frame.box for frame in drawing.frames],
         laid.links,
@@ -95,7 +103,7 @@ def figure(seen: Seen, laid: Laid) -> Figure:
 
 
 def _extent(drawing: Drawing) -> tuple[float, float]:
-    """Width and height; markers stand out below."""
+    """Width and height; markers stand out below, and above within the margin."""
     return round(drawing.width, 1), round(drawing.height + MARKER / 2, 1)
 
 

@@ -4,7 +4,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from descentd.app.explorer.layout.drawing import Box
-from descentd.app.explorer.lineage.parts import LINE, MARKER, Marker, Node, Seen
+from descentd.app.explorer.lineage.parts import LINE, Marker, Node, Seen
 from descentd.app.explorer.lineage.text import (
     GOT_WORSE,
     RETRACTED,
@@ -18,7 +18,6 @@ from descentd.app.explorer.lineage.text import (
 )
 from descentd.app.explorer.words import Words
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.reach import Direction
 from descentd.queries.lineage.selection.folding import Fold
 from descentd.queries.lineage.selection.select import Member
 from descentd.queries.overview.version_status import VersionStatus
@@ -58,8 +57,8 @@ def draft(place: int, seen: Seen) -> Draft:
     return Draft(place, kind, rows, marks, (round(width, 1), LINE * len(rows) + 18))
 
 
-def finished(one: Draft, box: Box, seen: Seen, *, marked: bool) -> Node:
-    """A node at its place, with what shows more of its neighbours where it is `marked`."""
+def finished(one: Draft, box: Box, seen: Seen, markers: tuple[Marker, ...]) -> Node:
+    """A node at its place, with what shows more or less there."""
     fold = seen.folded.folds.get(one.place)
     address, says = leading(one, seen)
     return Node(
@@ -75,7 +74,7 @@ def finished(one: Draft, box: Box, seen: Seen, *, marked: bool) -> Node:
         address,
         bool(fold),
         seen.view.unfolding(fold.number, fold.place).address if fold else None,
-        _markers(seen.folded.singles[one.place], box, seen) if marked and not fold else (),
+        markers,
     )
 
 
@@ -163,21 +162,3 @@ def _says(member: Member, status: VersionStatus | None, seen: Seen) -> str:
         if hidden:
             parts.append(words[f"lineage.not_drawn_{key}"].format(n=f"{hidden:,}"))
     return "; ".join(parts)
-
-
-def _markers(member: Member, box: Box, seen: Seen) -> tuple[Marker, ...]:
-    """At the lower corners: at the left what is above it, at the right what is below."""
-    found = []
-    for hidden, direction in ((member.above, Direction.ANCESTORS), (member.below, Direction.DESCENDANTS)):
-        if not hidden:
-            continue
-        above = direction is Direction.ANCESTORS
-        text = f"+{hidden:,}"
-        width = round(width_of(text, SIZES["sub"]) + 16, 1)
-        x = box.x + 6 if above else box.x + box.width - width - 6
-        key = "lineage.show_above" if above else "lineage.show_below"
-        says = seen.asked.words[key].format(n=f"{hidden:,}", name=member.brief.ref)
-        address = seen.openings.address(member.brief.sequence, direction)
-        y = round(box.y + box.height - MARKER / 2, 1)
-        found.append(Marker(round(x, 1), y, width, text, says, address, "above" if above else "below"))
-    return tuple(found)

@@ -17,7 +17,7 @@ from descentd.queries.overview.version_status import VersionStatus
 LINE: Final = 17.0
 """From one line of text in a node to the next."""
 MARKER: Final = 20.0
-"""The height of a marker, half of which lies below its node."""
+"""The height of a marker, half of which stands out of its node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Seen:
 
 
 class Marker(NamedTuple):
-    """A way to see more: how many neighbours are not drawn, where that is written, and the address that shows them."""
+    """A way to see more or less: how many neighbours are not drawn, where that is written, and the address of that."""
 
     x: float
     y: float

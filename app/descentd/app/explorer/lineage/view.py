@@ -100,15 +100,28 @@ class View:
         pages[record, direction] = pages.get((record, direction), 0) + 1
         return self.choosing(opened=tuple(Opened(*of, number) for of, number in pages.items())).but(at=record)
 
+    def closing(self, record: int, direction: Direction) -> "View":
+        """Without the neighbours that were opened there."""
+        left = (one for one in self.choice.opened if (one.record, one.direction) != (record, direction))
+        return self.choosing(opened=tuple(left)).but(at=record)
+
     def unfolding(self, number: int, first: int) -> "View":
         """With some members of a fold, or some more, of which the first is selected."""
         times = dict(self.unfolded)
         unfolded = tuple({**times, number: times.get(number, 0) + 1}.items())
         return self.but(unfolded=unfolded, inside=None, find="", at=first)
 
+    def folding(self, number: int) -> "View":
+        """With all members in their fold again."""
+        return self.but(unfolded=tuple(one for one in self.unfolded if one[0] != number), at=number)
+
     def pulling(self, record: int) -> "View":
         """With one member of a fold drawn beside it."""
         return self.but(pulled=self.pulled | {record}, inside=None, find="", at=record)
+
+    def returning(self, record: int) -> "View":
+        """With one that was pulled out in its fold again."""
+        return self.but(pulled=self.pulled - {record}, at=record)
 
     @property
     def query(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from starlette.responses import JSONResponse, Response
@@ -12,6 +13,7 @@ from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.controls import controls
 from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
 from descentd.app.explorer.lineage.figure import Drawings, described, figure, file_stem, lay_out, overview, picture
+from descentd.app.explorer.lineage.markers import closings
 from descentd.app.explorer.lineage.markup import drawing
 from descentd.app.explorer.lineage.parts import Seen
 from descentd.app.explorer.lineage.view import Openings
@@ -73,6 +75,7 @@ async def _show(asked: Asked) -> View | Response:
         "figure": partial(figure, seen, laid),
         "drawing": lambda drawn: drawing(drawn, title, described(drawn, asked.words)),
         "controls": controls(seen),
+        "closings": dict.fromkeys(chain.from_iterable(closings(seen).values())) if laid.large else {},
         "inside": _inside(seen),
         "elsewhere": await _elsewhere(seen),
         "assessing": asked.as_of is None and not is_assessed(asked.registry),

@@ -3,6 +3,8 @@
 
 import { Walk, leaveFrom, leftFrom } from "./lineage-walk.js";
 
+// By key the markers that it stands for, the first that there is.
+const MARKERS = { "+": ["below", "above"], "-": ["less_below", "less_above", "less_unfolded", "less_pulled"] };
 const DRAG = 4;
 const AT_ONCE = 12; // parts out of sight that are drawn in one idle moment: more would be felt
 const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 16));
@@ -111,11 +113,11 @@ class LineageDrawing extends HTMLElement {
         next.focus({ preventScroll: true });
         this.reveal(next);
       }
-    } else if (event.key === "+") {
+    } else if (event.key in MARKERS) {
       event.preventDefault();
-      const below = this.svg.querySelector(`a.marker[data-of="${place}"][data-way="below"]`);
-      const marker = below ?? this.svg.querySelector(`a.marker[data-of="${place}"]`);
-      const address = link.dataset.more ?? marker?.getAttribute("href");
+      const marker = (way) => this.svg.querySelector(`a.marker[data-of="${place}"][data-way="${way}"]`);
+      const offered = MARKERS[event.key].map(marker).find(Boolean)?.getAttribute("href");
+      const address = event.key === "+" ? link.dataset.more ?? offered : offered;
       if (address) go(address, place);
     }
   }
