@@ -248,7 +248,11 @@ async def test_same_beyond_the_tolerance_says_what_could_have_been_seen(registry
     assert (same["verdict"], other["verdict"]) == ("SAME", "INCOMPARABLE")
     assert "less than 0.1933 would usually not have been seen" in same["reason"]
     assert "no value of this metric is good in itself" in other["reason"]
-    assert "1 the same within tolerance and error, but beyond the tolerance robust_accuracy" in answer["summary"]
+    assert (
+        "no clear change in 1, which moved by more than the tolerance, but chance may explain that" in answer["summary"]
+    )
+    assert "that: robust_accuracy (0.64 → 0.56" in answer["summary"]
+    assert ", where a change of less than 0.1933 would usually not be seen (1 row was tested)." in answer["summary"]
 
 
 async def test_a_share_that_is_not_known_names_what_does_not_say(registry: Registry) -> None:

@@ -84,6 +84,31 @@ async def test_the_summary_leaves_chances_to_where_they_are_asked_for(bank: Visi
     assert (await bank.get(f"/diff/{FIRST}?head={SECOND}")).status_code == 200
 
 
+async def test_what_moved_without_being_sure_is_counted_and_one_of_it_named() -> None:
+    def evaluated(number: str, change: float) -> dict[str, Any]:
+        metrics = [
+            {
+                "name": "robust_accuracy",
+                "value": 0.64 - change * part,
+                "n": 100,
+                "slice": [{"attribute": "part", "value": str(part)}],
+            }
+            for part in (0, 1, 2)
+        ]
+        return {"subject": f"model:m@{number}", "suite": {"name": "s", "version": "1"}, "metrics": metrics}
+
+    parents = [{"ref": "model:m@1", "relation": "FINE_TUNE"}]
+    models = [version("1", must_not=[]), version("2", must_not=[], parents=parents)]
+    async with visiting() as visit:
+        await visit.register(models=models, evaluations=[evaluated("1", 0), evaluated("2", 0.04)])
+        text = text_of((await visit.get("/diff/model:m@1?head=model:m@2")).text)
+    assert (
+        "Measured: no clear change in 3, of which 2 moved by more than the tolerance, but chance may explain that: "
+        "most of all robust_accuracy for part 2 (0.64 → 0.56), where a change of less than 0.1933 would usually not be "
+        "seen (3 rows were tested)."
+    ) in text
+
+
 async def test_other_versions_of_the_model_are_offered_to_compare_with(bank: Visit) -> None:
     page = (await bank.get(f"/diff/{SECOND}")).text
     offered = [str(a["href"]) for _, a in tags(page.partition("<main")[2], "a") if str(a["href"]).startswith("/diff/")]

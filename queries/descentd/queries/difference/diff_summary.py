@@ -56,7 +56,7 @@ def _measured(found: Diff, *, chances: bool) -> Iterator[str]:
             gravest = sorted(rows, key=lambda row: row.gravity)
             parts.append(f"{word} {_listed(gravest, lambda row: _moved(row, labels, chances=chances))}")
     if same := [row for row in found.metrics if row.verdict is Comparability.SAME]:
-        parts.append(f"{len(same)} the same within tolerance and error{_unsure(same, labels, chances=chances)}")
+        parts.append(f"no clear change in {len(same)}{_unsure(same, labels, chances=chances)}")
     if parts:
         tested = sum(row.p is not None for row in found.metrics)
         asked = f"{counted(tested, 'row')} {'was' if tested == 1 else 'were'} tested"
@@ -69,18 +69,20 @@ def _measured(found: Diff, *, chances: bool) -> Iterator[str]:
 
 
 def _unsure(same: Sequence[Row], labels: Labels, *, chances: bool) -> str:
-    """The worst change that exceeds the tolerance without being significant, and the change that would be detected."""
+    """How many moved by more than the tolerance without being significant, the worst, and what would be detected."""
     unsure = sorted((row for row in same if row.reason is not None), key=lambda row: row.gravity)
     if not unsure:
         return ""
     row = unsure[0]
-    more = f" and {len(unsure) - 1} more" if len(unsure) > 1 else ""
+    which = "which" if len(same) == 1 else f"of which {len(unsure)}"
+    most = "" if len(unsure) == 1 else "most of all "
     least = (
         ""
         if row.detectable is None
-        else f", where less than {amount(row.metric, row.detectable)} would usually not be seen"
+        else f", where a change of less than {amount(row.metric, row.detectable)} would usually not be seen"
     )
-    return f", but beyond the tolerance {_moved(row, labels, chances=chances)}{least}{more}"
+    moved = f"{most}{_moved(row, labels, chances=chances)}{least}"
+    return f", {which} moved by more than the tolerance, but chance may explain that: {moved}"
 
 
 def _moved(row: Row, labels: Labels, *, chances: bool) -> str:
