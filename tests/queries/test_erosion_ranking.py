@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from descentd.graph.inputs.acts import DeploymentInput, RetractionInput
-from descentd.graph.metrics import catalogue
+from descentd.graph.metrics import MetricCategory, catalogue
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.erosion import registry_refresh, registry_report
 from descentd.queries.erosion.findings import ErosionVerdict, Span
+from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_ranking import Ranking
-from descentd.queries.erosion.version_assessment import VersionAssessment
+from descentd.queries.erosion.version_assessment import FindingSummary, VersionAssessment
 from descentd.queries.evaluation.labels import meaning_of
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.registry import Registry
@@ -106,7 +107,9 @@ async def test_a_group_names_no_single_derivation_that_the_results_cannot_name(r
 def test_where_several_derivations_lead_from_and_to(
     spans: Sequence[tuple[int, int]], ends: tuple[int, int] | None
 ) -> None:
-    found = VersionAssessment(4, ErosionVerdict.ERODED, 0.01, spans=tuple(Span(*span) for span in spans)).span
+    kind, category = ErosionKind.STEP_REGRESSION, MetricCategory.BIAS
+    finding = FindingSummary(kind, "bias", category, (), 0.01, 0.01, None, "", tuple(Span(*span) for span in spans))
+    found = VersionAssessment(4, ErosionVerdict.ERODED, 0.01, (finding,)).span
     assert found == (None if ends is None else Span(*ends))
 
 

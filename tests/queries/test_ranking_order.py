@@ -17,6 +17,7 @@ from descentd.queries.erosion.stored_assessments import StoredRanking
 from descentd.queries.erosion.version_assessment import FindingSummary, VersionAssessment
 
 WHERE = ((), (("age", "65+"), ("language", "Türkçe")))
+spans = st.builds(Span, st.integers(1, 3), st.integers(4, 5))
 findings = st.builds(
     FindingSummary,
     st.sampled_from(ErosionKind),
@@ -25,8 +26,9 @@ findings = st.builds(
     st.sampled_from(WHERE),
     *[st.none() | st.sampled_from([0.0, 0.01, 30.0])] * 3,
     st.sampled_from(["It got worse.", "It got “worse”."]),
+    st.lists(spans, max_size=2, unique=True).map(tuple),
+    st.booleans(),
 )
-spans = st.builds(Span, st.integers(1, 3), st.integers(4, 5))
 
 
 @st.composite
@@ -34,8 +36,7 @@ def assessments(draw: st.DrawFn) -> VersionAssessment:
     version, p = draw(st.integers(1, 9)), draw(st.sampled_from([None, 0.0, 1e-6, 0.0011, 0.0013, 0.021, 0.037, 1.0]))
     if not draw(st.booleans()):
         return VersionAssessment(version, draw(st.sampled_from(ErosionVerdict)), p)
-    several = tuple(draw(st.lists(findings, max_size=2))), tuple(draw(st.lists(spans, max_size=2, unique=True)))
-    return VersionAssessment(version, ErosionVerdict.ERODED, p, *several)
+    return VersionAssessment(version, ErosionVerdict.ERODED, p, tuple(draw(st.lists(findings, max_size=2))))
 
 
 def in_order(latest: dict[int, VersionAssessment]) -> list[tuple[VersionAssessment, float | None]]:

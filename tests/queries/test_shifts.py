@@ -31,9 +31,10 @@ class Pair:
         found = await self.registry.store.resolve([ref(name) for name in "abc"])
         self.ends = found[ref("a")].sequence, found[ref("b")].sequence
 
-    async def ask(self, metric: str | None, upto: int | None = None, likely: tuple[str, ...] = ()) -> Shifts:
+    async def ask(self, metric: str | None, upto: int | None = None, *likely: str) -> Shifts:
         upto = await self.registry.sequence() if upto is None else upto
-        query = ShiftQuery(frozenset(self.ends), frozenset({self.ends}), metric, (), upto, likely)
+        series = tuple((name, ()) for name in likely)
+        query = ShiftQuery(frozenset(self.ends), frozenset({self.ends}), metric, (), upto, series)
         return await shifts(self.registry, query)
 
 
@@ -77,7 +78,7 @@ async def test_the_metric_is_the_one_asked_for_the_likely_one_or_the_usual(pair:
         (None, (), "attack_success_rate"),
         (None, ("truthfulness", "accuracy"), "accuracy"),
     ):
-        found = await pair.ask(metric, likely=likely)
+        found = await pair.ask(metric, None, *likely)
         assert found.metric is not None
         assert found.metric.name == expected
         assert {one.name for one in found.metrics} == values.keys()

@@ -20,11 +20,20 @@ def assessments(draw: st.DrawFn) -> VersionAssessment:
     if verdict is not ErosionVerdict.ERODED:
         return VersionAssessment(version, verdict, p)
     text = draw(st.text(max_size=9))
-    finding = FindingSummary(
-        ErosionKind.STEP_REGRESSION, text, MetricCategory.BIAS, (("age", text),), p, None, None, text
-    )
     spans = tuple(Span(start, start + 1) for start in draw(st.lists(VERSIONS, max_size=3)))
-    return VersionAssessment(version, verdict, p, (finding,) * draw(st.integers(1, 2)), spans)
+    finding = FindingSummary(
+        ErosionKind.STEP_REGRESSION,
+        text,
+        MetricCategory.BIAS,
+        (("age", text),),
+        p,
+        None,
+        None,
+        text,
+        spans,
+        draw(st.booleans()),
+    )
+    return VersionAssessment(version, verdict, p, (finding,) * draw(st.integers(1, 2)))
 
 
 @given(st.lists(st.tuples(st.lists(assessments(), max_size=6), st.sets(VERSIONS, max_size=4)), max_size=4))

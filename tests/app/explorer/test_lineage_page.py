@@ -85,7 +85,7 @@ async def test_the_table_says_the_same_and_csv_has_it(bank: Visit) -> None:
     answer = await bank.get(f"/lineage/{SECOND}?metric=adversarial_accuracy&format=csv")
     rows = list(csv.reader(io.StringIO(answer.text)))
     assert rows[0] == ["from", "to", "how", "adversarial_accuracy", "moved"]
-    assert [FIRST, SECOND, "fine-tuned", "0.64 → 0.627", "■ same"] in rows
+    assert [FIRST, SECOND, "fine-tuned", "0.64 → 0.627", "■ no clear change"] in rows
     assert [SECOND, THIRD, "fine-tuned", "0.627 → 0.56", "▼ worse"] in rows
     page = text_of((await bank.get(f"/lineage/{SECOND}?metric=adversarial_accuracy")).text)
     assert "bank/scorer 1.1 bank/scorer 2.0 fine-tuned 0.627 → 0.56 ▼ worse" in page

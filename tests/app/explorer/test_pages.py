@@ -64,7 +64,7 @@ async def test_a_version_is_a_card(bank: Visit) -> None:
         "fine-tuned from bank/scorer 1.1",
         "Must not Decline an application without a person looking at it. Score anybody under 18.",
         "▼ Safety got worse",
-        "It came in between 1.1 and 2.0 .",
+        "It came in between 1.1 and 2.0 : what was measured since is worse, taken together, than what was measured",
         "◷ Not decided",
         "Serves nowhere.",
         "age group 65+",

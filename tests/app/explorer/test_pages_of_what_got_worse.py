@@ -46,13 +46,55 @@ async def test_a_drawing_leads_to_what_made_its_version_worse() -> None:
         await visit.register(**chain([0.7, 0.7, *[0.6] * 6]))
         assert (await visit.get("/erosions")).status_code == 200
         page = await visit.get("/lineage/model:m@8")
-        assert "got worse between m 2 and m 3 , as far as can be told, which is not drawn." in text_of(page.text)
+        own = (
+            "Its safety got worse: adversarial_accuracy. It came in between 2 and 3 : what was measured since is worse,"
+        )
+        assert f"{own} taken together, than what was measured before. That is not drawn." in text_of(page.text)
         [there] = [str(a["href"]) for _, a in tags(page.text, "a") if "to=model" in str(a["href"])]
         drawn = (await visit.get(there)).text
-        assert "safety got worse here, as far as can be told: adversarial_accuracy" in text_of(drawn)
-        assert "which is not drawn" not in text_of(drawn)
+        assert "▼ safety got worse here, as far as can be told: adversarial_accuracy of 8" in text_of(drawn)
+        assert own in text_of(drawn)
+        assert "That is not drawn" not in text_of(drawn)
         assert there in {str(a["href"]) for _, a in tags((await visit.get("/record/model:m@8")).text, "a")}
-        assert "which is not drawn" not in text_of((await visit.get("/lineage/model:m@3")).text)
+        alone = text_of((await visit.get("/lineage/model:m@3")).text)
+        assert "It came in between 2 and 3 . " in alone
+        assert "That is not drawn" not in alone
+
+
+async def test_a_step_that_is_marked_for_all_that_came_since_says_what_was_compared() -> None:
+    """Where no step by itself shows a clear change, and all that was measured since is worse than before."""
+    async with visiting() as visit:
+        await visit.register(**chain([0.7, 0.7, 0.7, 0.686, 0.672, 0.672, 0.672]))
+        assert (await visit.get("/erosions")).status_code == 200
+        page = (await visit.get("/lineage/model:m@7?up=6")).text
+        marked = [str(a["class"]) for _, a in tags(page, "path") if "blamed" in str(a.get("class"))]
+        [of_the_line] = {one for one in marked if "worse" not in one}
+        assert "same" in of_the_line
+        text = text_of(page)
+        assert "■ no clear change ▼ safety got worse here" in text
+        assert "taken together, than what was measured before; this derivation alone shows no clear change" in text
+
+
+async def test_all_derivations_that_may_have_done_it_are_marked_alike() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.640, 0.627, 0.609]))
+        assert (await visit.get("/erosions")).status_code == 200
+        page = (await visit.get("/lineage/model:m@3?up=2")).text
+        lines = {str(a["class"]) for _, a in tags(page, "path") if str(a.get("class")).startswith("line")}
+        assert lines == {"line same blamed unsure"}
+        assert (
+            text_of(page).count("▼ safety got worse here or by another derivation, the results cannot tell which") == 4
+        )
+        assert "It came in by one of these derivations; the results cannot tell which: 1 → 2 ; 2 → 3 ." in text_of(page)
+
+
+async def test_what_came_gradually_is_marked_on_no_line() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.7 - 0.02 * step for step in range(10)]))
+        assert (await visit.get("/erosions")).status_code == 200
+        page = (await visit.get("/lineage/model:m@10?up=9")).text
+        assert "It came gradually from 1 to 10 , or in several steps" in text_of(page)
+        assert not [a for _, a in tags(page, "path") if "blamed" in str(a.get("class"))]
 
 
 async def test_what_got_worse_for_a_group_is_drawn_for_that_group() -> None:
@@ -65,7 +107,11 @@ async def test_what_got_worse_for_a_group_is_drawn_for_that_group() -> None:
         leads = [str(a["href"]) for _, a in tags((await visit.get("/record/model:m@8")).text, "a")]
         [there] = {one for one in leads if "to=model" in one}
         assert "slice=region%3DEU" in there
-        assert "safety got worse here" in text_of((await visit.get(there)).text)
+        drawn = text_of((await visit.get(there)).text)
+        assert "safety got worse here" in drawn
+        usual = text_of((await visit.get("/lineage/model:m@8?up=7")).text)
+        assert "how adversarial_accuracy for region EU changed" in usual
+        assert "safety got worse here" in usual
 
 
 async def test_a_group_has_one_spelling_in_the_addresses_of_all_pages() -> None:

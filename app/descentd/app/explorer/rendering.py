@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 
 from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked, short
+from descentd.app.explorer.lineage.losses import series_name
 from descentd.app.explorer.slices import slice_text
 from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.words import Words
@@ -62,6 +63,7 @@ class Rendering:
             "called": called,
             "called_ref": called_ref,
             "short": short,
+            "series_name": series_name,
             "slice_text": slice_text,
             "day": words.day,
             "moment": words.moment,

@@ -14,8 +14,8 @@ from descentd.queries.erosion.stored_assessments import StoredRanking
 from descentd.queries.evaluation.editions import CURRENT
 from descentd.queries.registry import Registry
 
-CONTENTS: Final = f"erosion by edition {CURRENT} of the statistics"
-"""What was assessed by another edition is assessed again."""
+CONTENTS: Final = f"erosion by edition {CURRENT} of the statistics, each finding with its derivations"
+"""What was assessed by another edition, or stored in another form, is assessed again."""
 
 LEAST: Final = 200
 """Fewer versions are assessed again in seconds."""

@@ -210,7 +210,9 @@ def _standing(found: Assessment, labels: Labels) -> VersionAssessment:
             one.q,
             one.e,
             message(one, labels),
+            one.introduced_by,
+            one.gradual,
         )
         for one in found.findings
     ]
-    return VersionAssessment(found.head, found.verdict, found.p, findings, found.findings[0].introduced_by)
+    return VersionAssessment(found.head, found.verdict, found.p, findings)

@@ -19,6 +19,7 @@ from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.version_assessment import FindingSummary, VersionAssessment
 
 VERDICTS: Final = tuple(ErosionVerdict)
+Spans = tuple[Span, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class StoredAssessments:
 
     def eroded(self) -> Iterator[VersionAssessment]:
         """The assessments of the versions that eroded."""
+        shared: dict[Spans, Spans] = {}  # descendants name the derivations of their ancestors, over and over
         for place in np.flatnonzero(self.verdicts == VERDICTS.index(ErosionVerdict.ERODED)).tolist():
             found = json.loads(self.details(place))
             p = float(self.p[place])
@@ -102,8 +104,7 @@ class StoredAssessments:
                 int(self.versions[place]),
                 ErosionVerdict.ERODED,
                 None if isnan(p) else p,
-                tuple(_finding(*finding) for finding in found["findings"]),
-                tuple(Span(*span) for span in found["spans"]),
+                tuple(_finding(shared, *finding) for finding in found["findings"]),
             )
 
 
@@ -140,14 +141,11 @@ class StoredRanking:
 def _details(assessment: VersionAssessment) -> bytes:
     if assessment.verdict is not ErosionVerdict.ERODED:
         return b""
-    found = {
-        "findings": [astuple(finding) for finding in assessment.findings],
-        "spans": [astuple(span) for span in assessment.spans],
-    }
-    return json.dumps(found).encode()
+    return json.dumps({"findings": [astuple(finding) for finding in assessment.findings]}).encode()
 
 
 def _finding(
+    shared: dict[Spans, Spans],
     kind: str,
     metric: str,
     category: str,
@@ -156,6 +154,9 @@ def _finding(
     q: float | None,
     e: float | None,
     message: str,
+    spans: list[list[int]],
+    gradual: bool,
 ) -> FindingSummary:
-    where = tuple((name, value) for name, value in slice)
-    return FindingSummary(ErosionKind(kind), metric, MetricCategory(category), where, p, q, e, message)
+    where, came_in = tuple((name, value) for name, value in slice), tuple(Span(*span) for span in spans)
+    own = shared.setdefault(came_in, came_in)
+    return FindingSummary(ErosionKind(kind), metric, MetricCategory(category), where, p, q, e, message, own, gradual)

@@ -11,7 +11,11 @@ from descentd.queries.evaluation.composites import Slice
 
 @dataclass(frozen=True, slots=True)
 class FindingSummary:
-    """A finding in short."""
+    """A finding in short.
+
+    spans: the derivations that may have brought it in, which the results cannot tell apart, or where `gradual` the
+    whole span, of which none is accused.
+    """
 
     kind: ErosionKind
     metric: str
@@ -21,21 +25,26 @@ class FindingSummary:
     q: float | None
     e: float | None
     message: str
+    spans: tuple[Span, ...] = ()
+    gradual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class VersionAssessment:
     """A version's verdict and the p of "nothing got worse", None where no error is known.
 
-    `findings`, the gravest first, and the derivations that may have brought that one in, only where the verdict is
-    ERODED.
+    `findings`, the gravest first, only where the verdict is ERODED.
     """
 
     version: int
     verdict: ErosionVerdict
     p: float | None
     findings: Sequence[FindingSummary] = ()
-    spans: tuple[Span, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The derivations that may have brought the gravest finding in."""
+        return self.findings[0].spans if self.findings else ()
 
     @property
     def span(self) -> Span | None:

@@ -80,7 +80,8 @@ class Shifts:
 class ShiftQuery:
     """How a metric moved on derivations (parent, child) between some versions, in a slice, as of a sequence.
 
-    metric: None for the first of `likely` that was measured, else the safety metric that most were measured by.
+    metric: None for the first of `likely`, metrics with a slice, that was measured, else the safety metric that most
+    were measured by.
     """
 
     versions: frozenset[int]
@@ -88,7 +89,7 @@ class ShiftQuery:
     metric: str | None
     slice: Slice
     upto: int
-    likely: tuple[str, ...] = ()
+    likely: tuple[tuple[str, Slice], ...] = ()
 
     @property
     def weight(self) -> int:
@@ -121,15 +122,18 @@ async def _find(registry: Registry, query: ShiftQuery) -> Shifts:
     named = None if query.metric is None else found.metrics.find(query.metric, "metric")
     gathered = Gathered(found, {}, query.versions)
     definitions = {key.metric.name: key.metric for key in gathered.results}
-    chosen = named or _usual(gathered.results, definitions, query.likely)
-    if chosen is None:
+    if named is not None:
+        chosen, slice = named, query.slice
+    elif likely := _likely(gathered.results, query):
+        chosen, slice = likely
+    else:
         return Shifts()
     shown = gathered.series(key for key in gathered.results if key.metric.name == chosen.name)
     of_metric = await _untaught(registry, shown, query.upto)
-    asked = sorted((one for one in of_metric if one.key.slice == query.slice), key=lambda one: -len(one.results))
+    asked = sorted((one for one in of_metric if one.key.slice == slice), key=lambda one: -len(one.results))
     return Shifts(
         chosen,
-        query.slice,
+        slice,
         sorted(definitions.values(), key=lambda one: (not one.is_safety, one.name)),
         list(dict.fromkeys(one.key.slice for one in of_metric)),
         [one.key for one in asked],
@@ -138,17 +142,19 @@ async def _find(registry: Registry, query: ShiftQuery) -> Shifts:
     )
 
 
-def _usual(
-    results: Mapping[SeriesKey, Mapping[int, Result]], metrics: Mapping[str, MetricDefinition], likely: Sequence[str]
-) -> MetricDefinition | None:
-    for name in likely:
-        if name in metrics:
-            return metrics[name]
+def _likely(
+    results: Mapping[SeriesKey, Mapping[int, Result]], query: ShiftQuery
+) -> tuple[MetricDefinition, Slice] | None:
+    """What is shown where no metric is named; None where nothing was measured."""
+    measured = {(key.metric.name, key.slice): key.metric for key in results}
+    for name, slice in query.likely:
+        if (name, slice) in measured and query.slice in ((), slice):
+            return measured[name, slice], slice
     counts: dict[str, int] = {}
     for key, of_versions in results.items():
         counts[key.metric.name] = max(counts.get(key.metric.name, 0), len(of_versions))
-    ranked = sorted(metrics.values(), key=lambda one: (not one.is_safety, -counts[one.name], one.name))
-    return ranked[0] if ranked else None
+    ranked = sorted(measured.values(), key=lambda one: (not one.is_safety, -counts[one.name], one.name))
+    return (ranked[0], query.slice) if ranked else None
 
 
 async def _untaught(registry: Registry, series: Sequence[Series], upto: int) -> list[Series]:

@@ -61,7 +61,7 @@ def _row(ends: list[Cell], links: Sequence[Link], seen: Seen) -> list[Cell]:
         return cells
     pairs = dict.fromkeys((link.parent, link.child) for link in links)
     shifts = [seen.shifts.by_derivation[pair] for pair in pairs if pair in seen.shifts.by_derivation]
-    blamed = seen.blame(pairs)
+    _, blamed = seen.blame(pairs)
     if shifts:
         return [*cells, *_shifted(shifts, blamed, seen)]
     versions = all(members[end].brief.kind is Kind.MODEL_VERSION for pair in pairs for end in pair)

@@ -27,7 +27,7 @@ def _line(ends: Sequence[tuple[int, int]], seen: Seen, points: Points, stems: se
     links = [link for pair in ends for link in seen.folded.between[pair]]
     pairs = dict.fromkeys((link.parent, link.child) for link in links)
     shifts = [seen.shifts.by_derivation[pair] for pair in pairs if pair in seen.shifts.by_derivation]
-    blamed = seen.blame(pairs)
+    marked, blamed = seen.blame(pairs)
     relation = relation_words(words, list(dict.fromkeys(one for link in links for one in link.relations)))
     shift = _summary(shifts, len(pairs), seen)
     parent, child = ends[0]
@@ -37,7 +37,7 @@ def _line(ends: Sequence[tuple[int, int]], seen: Seen, points: Points, stems: se
         says.append(f"{seen.shifts.metric.name} {shift}{meaning}")
     says += [blamed] if blamed else []
     says += [words["lineage.disclosed"]] if any(link.disclosed for link in links) else []
-    style = _style(links, shifts) + (["blamed"] if blamed else [])
+    style = _style(links, shifts) + marked
     x, y = middle(points, seen.view.flow, early="of-data" in style)
     titled = words["lineage.line_says"].format(parent=_called(parent, seen), child=_called(child, seen))
     start = _branch(points, stems) if "of-data" in style else 0

@@ -4,14 +4,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from descentd.app.explorer.called import called_beside
 from descentd.app.explorer.layout.drawing import Box
+from descentd.app.explorer.lineage.losses import Derivation, Losses, MeasuredBy, series_name
 from descentd.app.explorer.lineage.text import Mark
 from descentd.app.explorer.lineage.view import Openings, View
 from descentd.app.explorer.page import Asked
 from descentd.graph.model.kinds import Kind
 from descentd.queries.lineage.selection.folding import Folded
 from descentd.queries.lineage.selection.select import Selection
-from descentd.queries.overview.shifts import Shifts
+from descentd.queries.overview.shifts import Outcome, Shifts
 from descentd.queries.overview.version_status import VersionStatus
 
 LINE: Final = 17.0
@@ -24,8 +26,8 @@ MARKER: Final = 20.0
 class Seen:
     """Everything that a figure shows: what is selected, after filters, and what is known of it.
 
-    hidden: how many records the filters hide; blamed: by derivation (parent, child), the metrics by which safety got
-    worse there, as far as the results can tell; openings: the addresses of `view` that show more.
+    hidden: how many records the filters hide; losses: of the versions that are left; openings: the addresses of `view`
+    that show more.
     """
 
     asked: Asked
@@ -35,7 +37,7 @@ class Seen:
     version_statuses: Mapping[int, VersionStatus]
     shifts: Shifts
     hidden: int
-    blamed: Mapping[tuple[int, int], frozenset[str]]
+    losses: Losses
     openings: Openings
 
     @property
@@ -44,10 +46,34 @@ class Seen:
         middle = self.selection.middle
         return self.folded.place.get(middle if self.view.at is None else self.view.at, middle)
 
-    def blame(self, pairs: Iterable[tuple[int, int]]) -> str:
-        """In words, what got worse by some derivations; empty where nothing did."""
-        metrics = sorted({metric for pair in pairs for metric in self.blamed.get(pair, ())})
-        return self.asked.words["lineage.blamed"].format(metrics=", ".join(metrics)) if metrics else ""
+    @property
+    def series(self) -> MeasuredBy | None:
+        """The metric and slice whose shifts are shown."""
+        return None if self.shifts.metric is None else (self.shifts.metric.name, self.shifts.slice)
+
+    def blame(self, pairs: Iterable[Derivation]) -> tuple[list[str], str]:
+        """What some derivations are blamed for: the styles of a line that is marked for it, and all of it in words."""
+        words, styles, parts = self.asked.words, list[str](), list[str]()
+        derivations = list(pairs)
+        for blame in self.losses.blame(derivations, self.series):
+            losses = "; ".join(self._lost(series, versions) for series, versions in blame.versions.items())
+            kind = f"{'blamed' if blame.marked else 'others'}_{'sure' if blame.sure else 'unsure'}"
+            parts.append(words[f"lineage.{kind}"].format(losses=losses))
+            if blame.marked:
+                styles += ["blamed"] if blame.sure else ["blamed", "unsure"]
+                moved = [self.shifts.by_derivation[one] for one in derivations if one in self.shifts.by_derivation]
+                if moved and all(shift.outcome is not Outcome.WORSE for shift in moved):
+                    parts.append(words["lineage.taken_together"])
+        return styles, "; ".join(parts)
+
+    def _lost(self, series: MeasuredBy, versions: Sequence[int]) -> str:
+        """A loss in words, and whose it is: that of the record in the middle, or else of the first."""
+        first = self.selection.middle if self.selection.middle in versions else versions[0]
+        brief = self.selection.members[first].brief
+        named = called_beside(brief.ref, self.selection.members[self.selection.middle].brief.ref)
+        if len(versions) > 1:
+            named = self.asked.words["lineage.and_more"].format(name=named, n=f"{len(versions) - 1:,}")
+        return self.asked.words["lineage.loss"].format(metric=series_name(series), versions=named)
 
 
 class Marker(NamedTuple):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from descentd.app.explorer.lineage.losses import series_name, series_of
 from descentd.app.explorer.words import Words
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.verdicts import VerdictStatus
@@ -67,7 +68,8 @@ def status_words(words: Words, status: VersionStatus) -> list[str]:
     if status.serving:
         found.append(words["lineage.serving_in"].format(environments=", ".join(status.serving)))
     if status.worse:
-        found.append(words["lineage.status.WORSE"])
+        named = dict.fromkeys(series_name(series_of(one)) for one in status.worse.findings[:1])
+        found.append(": ".join([words["lineage.status.WORSE"], *named]))
     return found
 
 

@@ -1,6 +1,6 @@
 """`/lineage/REF`: the drawing of a lineage, the table of the same, and what narrows or widens both."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -13,6 +13,7 @@ from descentd.app.explorer.layout.drawing import Flow
 from descentd.app.explorer.lineage.controls import controls
 from descentd.app.explorer.lineage.derivations import drawn_lines, every_derivation
 from descentd.app.explorer.lineage.figure import Drawings, described, figure, file_stem, lay_out, overview, picture
+from descentd.app.explorer.lineage.losses import Losses, series_name, series_of
 from descentd.app.explorer.lineage.markers import closings
 from descentd.app.explorer.lineage.markup import drawing
 from descentd.app.explorer.lineage.parts import Seen
@@ -20,10 +21,9 @@ from descentd.app.explorer.lineage.view import Openings
 from descentd.app.explorer.lineage.view import View as Drawn
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.records import Brief
 from descentd.graph.turns import in_thread
 from descentd.queries.erosion.findings import Span
-from descentd.queries.erosion.version_assessment import FindingSummary
+from descentd.queries.erosion.questions import EROSION, ErosionKind
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
 from descentd.queries.lineage.selection.select import Choice, Selection, select
 from descentd.queries.overview.shifts import ShiftQuery, Shifts, shifts
@@ -44,12 +44,17 @@ class _Inside:
 
 
 @dataclass(frozen=True, slots=True)
-class _Elsewhere:
-    """Between which versions it got worse, and the address of the drawing of what leads from there."""
+class _Own:
+    """By which derivations the record in the middle got worse, each from one ref to another, and in what.
 
-    before: Brief
-    after: Brief
-    address: str
+    alone: by comparing the two and no others; address: of the drawing of what leads from there, where none is drawn.
+    """
+
+    series: str
+    spans: Sequence[tuple[str, str]]
+    gradual: bool
+    alone: bool
+    address: str | None
 
 
 async def _show(asked: Asked) -> View | Response:
@@ -77,7 +82,7 @@ async def _show(asked: Asked) -> View | Response:
         "controls": controls(seen),
         "closings": dict.fromkeys(chain.from_iterable(closings(seen).values())) if laid.large else {},
         "inside": _inside(seen),
-        "elsewhere": await _elsewhere(seen),
+        "own": await _own(seen),
         "assessing": asked.as_of is None and not is_assessed(asked.registry),
         "right": view.flow is Flow.RIGHT,
     }
@@ -100,24 +105,9 @@ async def _seen(asked: Asked, view: Drawn) -> Seen:
         status,
         await _shifts(asked, view, left, status),
         len(selection.members) - len(left.members),
-        _blamed(status),
+        Losses({one: status[one] for one in left.members}, left.middle),
         Openings(view),
     )
-
-
-def _blamed(status: Mapping[int, VersionStatus]) -> Mapping[tuple[int, int], frozenset[str]]:
-    """By derivation, the metrics that the gravest findings of what is drawn say got worse there."""
-    found: dict[tuple[int, int], frozenset[str]] = {}
-    for worse in (one.worse for one in status.values() if one.worse is not None):
-        for span in worse.spans:
-            place = span.ancestor, span.descendant
-            found[place] = found.get(place, frozenset()) | {_series_name(worse.findings[0])}
-    return found
-
-
-def _series_name(finding: FindingSummary) -> str:
-    groups = ", ".join(f"{attribute} {value}" for attribute, value in finding.slice)
-    return f"{finding.metric} for {groups}" if groups else finding.metric
 
 
 async def _shifts(asked: Asked, view: Drawn, left: Selection, status: Mapping[int, VersionStatus]) -> Shifts:
@@ -125,22 +115,36 @@ async def _shifts(asked: Asked, view: Drawn, left: Selection, status: Mapping[in
     lines = ((link.parent, link.child) for link in left.links)
     pairs = frozenset((parent, child) for parent, child in lines if parent in versions and child in versions)
     nearest = sorted((one for one in versions if status[one].worse), key=lambda one: left.members[one].steps)
-    likely = [finding.metric for one in nearest[:1] if (worse := status[one].worse) for finding in worse.findings]
+    likely = [series_of(finding) for one in nearest[:1] if (worse := status[one].worse) for finding in worse.findings]
     query = ShiftQuery(versions, pairs, view.metric, view.slice, left.upto, tuple(likely))
     return await shifts(asked.registry, query)
 
 
-async def _elsewhere(seen: Seen) -> _Elsewhere | None:
-    """By what the record in the middle got worse, where that is not drawn."""
+async def _own(seen: Seen) -> _Own | None:
+    """By what the record in the middle got worse: in what is shown, or else in what it got worse by most surely."""
     worse = seen.version_statuses[seen.selection.middle].worse
-    if worse is None or not worse.spans or any(_is_drawn(span, seen) for span in worse.spans):
+    found = [one for one in worse.findings if one.kind in EROSION and one.spans] if worse is not None else []
+    if not found:
         return None
-    ends = [min(span.ancestor for span in worse.spans), max(span.descendant for span in worse.spans)]
-    before, after = await seen.asked.registry.store.briefs(ends)
+    finding = next((one for one in found if series_of(one) == seen.series), found[0])
+    ends = sorted({end for span in finding.spans for end in (span.ancestor, span.descendant)})
+    briefs = {brief.sequence: brief for brief in await seen.asked.registry.store.briefs(ends)}
+    first = finding.spans[0]
     there = Drawn(
-        seen.view.ref, Choice(to=before.ref), metric=worse.findings[0].metric, flow=seen.view.flow, at=after.sequence
+        seen.view.ref,
+        Choice(to=briefs[first.ancestor].ref),
+        metric=finding.metric,
+        slice=finding.slice,
+        flow=seen.view.flow,
+        at=first.descendant,
     )
-    return _Elsewhere(before, after, there.address)
+    return _Own(
+        series_name(series_of(finding)),
+        [(briefs[span.ancestor].ref, briefs[span.descendant].ref) for span in finding.spans],
+        finding.gradual,
+        finding.kind is ErosionKind.STEP_REGRESSION,
+        None if any(_is_drawn(span, seen) for span in finding.spans) else there.address,
+    )
 
 
 def _is_drawn(span: Span, seen: Seen) -> bool:
