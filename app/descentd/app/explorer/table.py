@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+_ACT: Final = "decide"
+"""The key of a column in which something may be done."""
 _STYLES: Final = {
     **dict.fromkeys(("when", "day", "since", "answer", "outcome"), "short "),
     **dict.fromkeys(("why", "saw", "policy", "shown_by", "worse"), "long "),
-    "decide": "short act ",
+    _ACT: "short act ",
 }
 """By the key of a column, the classes of its cells."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -26,10 +28,15 @@ class Column:
     """The heading where it is no word of the catalogue, such as the name of a version."""
 
     @property
+    def acts(self) -> bool:
+        """Whether something may be done in its cells, which is in sight on the narrowest screen."""
+        return self.key == _ACT
+
+    @property
     def style(self) -> str:
         """The classes of its cells: numbers line up at the right, and what is short is not broken into lines.
 
-        What may be done stays in sight where a table is wider than its place, and sentences are given room there.
+        Sentences are given room where a table is wider than its place.
         """
         return f"{'number ' if self.number else ''}{_STYLES.get(self.key, '')}"
 
@@ -69,6 +76,11 @@ class Table:
     total: int | None = None
     more: str | None = None
     back: str | None = None
+
+    @property
+    def acts(self) -> bool:
+        """Whether something may be done in its rows."""
+        return any(column.acts for column in self.columns)
 
     def csv(self) -> str:
         """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet."""
