@@ -15,8 +15,8 @@ from descentd.graph.model.records import Record
 from descentd.graph.retractions import find_retractions
 from descentd.graph.store.committer import Committer
 from descentd.graph.store.memory import MemoryStore
-from descentd.queries.lineage.ancestry import parents_of
 from descentd.queries.lineage.lineage import Direction, lineage
+from descentd.queries.lineage.parents import parents_of
 from descentd.queries.lineage.stated_edges import stated_edges
 from descentd.queries.registry import Registry
 from tests.queries.disclosing import NAMES, Known, Statement, Step, act, disclose, disclosure, ref, take_back, version

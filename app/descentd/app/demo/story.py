@@ -160,7 +160,7 @@ async def _of_the_whole_rate(registry: Registry, chain: str) -> Assessment:
     upto = await registry.sequence()
     last = await registry.find(f"model:{chain}@{LAST}", upto)
     since = await registry.find(f"model:{chain}@{SINCE}", upto)
-    along = await comparable(registry, [last.sequence], upto)
+    along = await comparable(registry, [last.sequence], upto, kept=[since.sequence])
     whole = [one for one in along.series if not one.key.slice]
     return assess(last.sequence, along.parents, whole, since=since.sequence)
 

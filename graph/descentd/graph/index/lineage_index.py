@@ -7,6 +7,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
+from descentd.graph.index.contraction import Contraction, SupportsContraction
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.reach import (
@@ -35,7 +36,7 @@ class Source(Protocol):
         ...
 
 
-class LineageIndex(SupportsReach, SupportsNeighbours):
+class LineageIndex(SupportsReach, SupportsNeighbours, SupportsContraction):
     """Answers from a topology that first takes in whatever the store's log has gained, whoever wrote it.
 
     Walks run in worker threads, so that a long one does not hold up what else the process is asked.
@@ -94,6 +95,11 @@ class LineageIndex(SupportsReach, SupportsNeighbours):
     ) -> Sequences:
         await self.catch_up(upto)
         return await in_thread(self._topology.members, origins, direction, upto, kind, avoiding=avoiding)
+
+    @override
+    async def contraction(self, heads: Sequence[int], kept: Collection[int], upto: int) -> Contraction:
+        await self.catch_up(upto)
+        return await in_thread(self._topology.contraction, heads, kept, upto)
 
     @override
     async def members_of_each(

@@ -11,6 +11,7 @@ import numpy as np
 from descentd.graph.cache import Cache
 from descentd.graph.index.arrays import DATASET, ROLE, TWIN, Integers, Tags, sorted_unique, tag_edges
 from descentd.graph.index.columns import Columns, Stored, named
+from descentd.graph.index.contraction import Contraction, contract
 from descentd.graph.index.disclosures import DisclosedEdges, DisclosureLog, Disclosures
 from descentd.graph.index.edges import EdgeLog, Edges
 from descentd.graph.index.exposure import Documentation, Exposure, Lineage
@@ -204,6 +205,13 @@ class Topology:
     ) -> Sequences:
         """All of one kind that `origins` reach; see `SupportsReach.members`."""
         return self._reach(origins, direction, upto, evidence=False, avoiding=avoiding).members(kind)
+
+    def contraction(self, heads: Sequence[int], kept: Collection[int], upto: int) -> Contraction:
+        """The ancestry of some versions without what is merely passed; see `SupportsContraction`."""
+        now = self._snapshot(upto)
+        ancestors = self.members(heads, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)
+        versions = sorted_unique(np.concatenate((ancestors, heads)).astype(np.int32))
+        return contract(now.influence, now.evidence, versions, heads, kept, upto)
 
     def members_of_each(
         self, origins: Sequence[int], heads: Sequence[int], upto: int, kind: Kind

@@ -14,6 +14,7 @@ from descentd.queries.evaluation.labels import LabelLookup, look_up_labels
 from descentd.queries.governance.profiles import profiles, wording
 from descentd.queries.lineage.ancestry import with_ancestors
 from descentd.queries.lineage.builds import Change, ChangeArea, builds_of, changes, fields
+from descentd.queries.lineage.parents import parents_of
 from descentd.queries.lineage.training import Training, training_of
 from descentd.queries.registry import Registry
 
@@ -89,7 +90,8 @@ async def diff(
     about = [text(attribute, "attribute") for attribute in attributes or ()]
     both = sorted({old.sequence, new.sequence})
     along = await comparable(registry, both, upto)
-    lineages = {version: with_ancestors(version, along.parents) for version in both}
+    parents = await parents_of(registry, both, upto)
+    lineages = {version: with_ancestors(version, parents) for version in both}
     apart = sorted(lineages[old.sequence] ^ lineages[new.sequence])
     contents = {entry.sequence: entry.record.content for entry in await registry.store.entries(apart)}
     done = [one for version in apart for one in _interventions(version, contents[version])]

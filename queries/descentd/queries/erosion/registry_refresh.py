@@ -25,7 +25,8 @@ from descentd.queries.erosion.version_assessment import FindingSummary, VersionA
 from descentd.queries.evaluation.comparable import in_series, learned_from
 from descentd.queries.evaluation.evaluations import measured
 from descentd.queries.evaluation.labels import Labels, look_up_labels
-from descentd.queries.lineage.ancestry import parents_of, with_ancestors
+from descentd.queries.lineage.ancestry import with_ancestors
+from descentd.queries.lineage.parents import parents_of
 from descentd.queries.registry import Registry
 
 STEP: Final = 2.0

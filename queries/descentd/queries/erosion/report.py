@@ -83,7 +83,7 @@ async def assessed(
 
     Raises InvalidInput where `since` is none of its ancestors or alpha is not between 0 and 1.
     """
-    along = await comparable(registry, [version], upto, edition)
+    along = await comparable(registry, [version], upto, edition, kept=() if since is None else (since,))
     if edition == FIRST:
         return await in_thread(assess_by_first_edition, version, along.parents, along.series), along
     grounds = _Key((version, since, alpha, edition, along.metrics.number, *_grounds(along)))
@@ -124,9 +124,11 @@ async def erosion(
     of = await registry.find(ref, upto, VERSION, "of")
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
     found, along = await assessed(registry, of.sequence, upto, alpha=ALPHA if alpha is None else alpha, since=start)
-    ancestry = Ancestry(of.sequence, along.parents)
     named = dict.fromkeys(span for one in found.findings for span in one.introduced_by)
-    spans = {span: between(span, ancestry) for span in named}
+    ancestry = Ancestry(of.sequence, along.parents)
+    within = {version for span in named for version in (span.ancestor, *between(span, ancestry))}
+    whole = Ancestry(of.sequence, along.lineage.with_left_out(within))
+    spans = {span: between(span, whole) for span in named}
     inside = {version for span, versions in spans.items() for version in (span.ancestor, *versions)}
     called = await look_up_labels(registry, {*found.versions(), *inside}, found.series, upto)
     reports = await finding_reports(registry, found, spans, called, upto)

@@ -11,7 +11,8 @@ from descentd.queries.evaluation.editions import CURRENT, SECOND, THIRD
 from descentd.queries.evaluation.evaluations import Measured, measured
 from descentd.queries.evaluation.parsing import EvaluationCache
 from descentd.queries.evaluation.series import Series, SeriesKey
-from descentd.queries.lineage.ancestry import Parents, parents_of
+from descentd.queries.lineage.ancestry import Parents
+from descentd.queries.lineage.parents import ContractedParents, contracted_parents
 from descentd.queries.registry import Registry
 from descentd.queries.statistics.comparison import Result
 from descentd.queries.statistics.pairs import with_pairs_of_others
@@ -19,22 +20,30 @@ from descentd.queries.statistics.pairs import with_pairs_of_others
 
 @dataclass(frozen=True, slots=True)
 class Comparable:
-    """`parents` of the versions asked about and of all their ancestors; `series` in an order for readers."""
+    """`lineage` of the versions asked about and of their ancestors; `series` in an order for readers."""
 
-    parents: Parents
+    lineage: ContractedParents
     series: Sequence[Series]
     metrics: Metrics
 
+    @property
+    def parents(self) -> Parents:
+        """The parents of the versions and of those ancestors that were measured, or where the ancestry forks."""
+        return self.lineage.parents
 
-async def comparable(registry: Registry, heads: Sequence[int], upto: int, edition: int = CURRENT) -> Comparable:
+
+async def comparable(
+    registry: Registry, heads: Sequence[int], upto: int, edition: int = CURRENT, *, kept: Collection[int] = ()
+) -> Comparable:
     """The results of some versions and of all their ancestors, by a fixed number of look-ups.
 
-    Retracted results are out, and so are contaminated ones; the series hold the versions that they were of.
+    Retracted results are out, and so are contaminated ones; the series hold the versions that they were of. Those of
+    `kept` that are ancestors are in the lineage whether or not they were measured.
     """
-    parents = await parents_of(registry, heads, upto, disclosed=edition > SECOND)
-    found = await measured(registry, sorted(parents), upto, edition)
+    lineage = await contracted_parents(registry, heads, upto, kept=kept, disclosed=edition > SECOND)
+    found = await measured(registry, sorted(lineage.parents), upto, edition)
     learned = await learned_from(registry, heads, found.data, upto)
-    return Comparable(parents, in_series(found, learned, parents), found.metrics)
+    return Comparable(lineage, in_series(found, learned, lineage.parents), found.metrics)
 
 
 async def learned_from(

@@ -1,7 +1,9 @@
 """A series along a line of first parents: its points, slope and trend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from types import MappingProxyType
 
 import numpy as np
 
@@ -41,9 +43,21 @@ class Line:
     change: Comparison | None
 
 
-def lines(head: int, parents: Parents, series: Sequence[Series], *, since: int | None = None) -> list[Line]:
-    """One line for each series; raises InvalidInput where `since` is none of the ancestors."""
-    distances = {version: place for place, version in enumerate(first_parents(head, parents, since))}
+def lines(
+    head: int,
+    parents: Parents,
+    series: Sequence[Series],
+    *,
+    since: int | None = None,
+    passed: Mapping[int, int] = MappingProxyType({}),
+) -> list[Line]:
+    """One line for each series; raises InvalidInput where `since` is none of the ancestors.
+
+    passed: by version, how many more there are between it and its first parent.
+    """
+    line = first_parents(head, parents, since)
+    steps = [0, *(1 + passed.get(version, 0) for version in line[1:])]
+    distances = dict(zip(line, accumulate(steps), strict=False))
     return [_line(one, distances) for one in series]
 
 

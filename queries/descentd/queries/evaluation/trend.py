@@ -44,7 +44,7 @@ async def trend(
     of = await registry.find(ref, upto, VERSION, "of")
     start = None if since is None else (await registry.find(since, upto, VERSION, "since")).sequence
     definition = (await definitions(registry, upto)).find(metric, "metric")
-    along = await comparable(registry, [of.sequence], upto)
+    along = await comparable(registry, [of.sequence], upto, kept=() if start is None else (start,))
     line = set(first_parents(of.sequence, along.parents, start))
     measured = [
         one
@@ -58,7 +58,7 @@ async def trend(
         for one in asked
         if not line.isdisjoint(one.left_out | one.retracted)
     ]
-    drawn = await in_thread(lines, of.sequence, along.parents, asked, since=start)
+    drawn = await in_thread(lines, of.sequence, along.parents, asked, since=start, passed=along.lineage.passed)
     found = [(one.key, line) for one, line in zip(asked, drawn, strict=True) if line.points]
     points = {point.version for _, line in found for point in line.points}
     versions = sorted(points.union(*(one.contaminated + one.retracted for one in left_out)))

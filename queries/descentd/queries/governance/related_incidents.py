@@ -3,7 +3,7 @@
 They are a question to a version, not a finding about it: a person has to judge whether it would fail in the same way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,15 +36,18 @@ class KinIncident:
 async def kin_incidents(registry: Registry, version: Brief, upto: int) -> Sequence[KinIncident]:
     """The open incidents of a version's kin, in log order; those about the version itself are left out."""
     store = registry.store
+    incidents = (await registry.walk.everything(upto, Kind.INCIDENT)).tolist()
+    if not incidents:
+        return []
     above = set(await registry.origins(version.sequence, upto))
     # A whole dataset as a cause starts from all its partitions, though it is no ancestor of what learned from one.
-    wholes = await store.links(above, {Role.INCLUDES}, inward=True) if above else []
+    parts = await registry.walk.members([version.sequence], Direction.ANCESTORS, upto, Kind.PARTITION)
+    wholes = await store.links(parts.tolist(), {Role.INCLUDES}, inward=True) if len(parts) else []
     below = await registry.walk.members([version.sequence], Direction.DESCENDANTS, upto, Kind.MODEL_VERSION)
     causes = above | {version.sequence} | {link.source for link in wholes}
     relatives = causes | set(below.tolist())
-    links = await store.links(relatives, {Role.AFFECTS, Role.ABOUT}, inward=True)
-    entries = await store.entries(sorted({link.source for link in links if link.source <= upto}))
-    opened = [one for one in entries if one.record.kind is Kind.INCIDENT and "supersedes" not in one.record.content]
+    entries = await store.entries(await _about(registry, incidents, relatives))
+    opened = [one for one in entries if "supersedes" not in one.record.content]
     over = await resolutions(registry, [one.sequence for one in opened], upto)
     retracted = await retracted_ids(store, [one.record.id for one in opened], upto)
     found: list[KinIncident] = []
@@ -62,3 +65,11 @@ async def kin_incidents(registry: Registry, version: Brief, upto: int) -> Sequen
         elif cause is not None and cause.sequence in causes:
             found.append(KinIncident(one, subject or cause, KinRelation.SHARED_CAUSE))
     return found
+
+
+async def _about(registry: Registry, incidents: Sequence[int], records: Collection[int]) -> list[int]:
+    """Those of all incidents that are about some records, ascending: looked up by whichever are fewer."""
+    inward = len(records) < len(incidents)
+    links = await registry.store.links(records if inward else incidents, {Role.AFFECTS, Role.ABOUT}, inward=inward)
+    every = frozenset(incidents)
+    return sorted({link.source for link in links if link.source in every and link.target in records})

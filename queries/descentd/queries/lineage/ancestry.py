@@ -1,14 +1,9 @@
-"""The ancestry of a version: parents as the registry records them, their graph, and the measured versions in it."""
+"""The ancestry of a version: the graph of its parents, and the measured versions in it."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
-from descentd.graph.disclosures import disclosures_about, stated_by
 from descentd.graph.model.errors import InvalidInput
-from descentd.graph.model.kinds import Kind, Role
-from descentd.graph.model.reach import Direction
-from descentd.queries.registry import Registry
 from descentd.queries.statistics.partial_order import Order
 
 Parents = Mapping[int, Sequence[int]]
@@ -177,35 +172,6 @@ class Points:
         return [start for start in self.versions if longest[start] == most]
 
 
-async def parents_of(
-    registry: Registry, heads: Sequence[int], upto: int, *, disclosed: bool = True
-) -> dict[int, Sequence[int]]:
-    """The parents of some versions and of all their ancestors, by a fixed number of look-ups; the first named first.
-
-    Parents that were disclosed by then follow those that a version names itself, in the order of the disclosures; with
-    `disclosed=False` only the latter are. Every one of the versions is a key, those without parents too. Data passes
-    influence on as well, but a model that made some of it is no parent: only derivations count.
-    """
-    reached = await registry.walk.members(heads, Direction.ANCESTORS, upto, Kind.MODEL_VERSION)
-    everyone = sorted({*reached.tolist(), *heads})
-    targets: defaultdict[int, list[int]] = defaultdict(list)
-    for link in await registry.store.links(everyone, {Role.DERIVED_FROM}, inward=False):
-        targets[link.source].append(link.target)
-    about = await disclosures_about(registry.store, everyone, upto) if disclosed else {}
-    stated = await stated_by(registry.store, about, {Role.DERIVED_FROM})
-    for version, disclosures in about.items():
-        targets[version] += [link.target for disclosure in disclosures for link in stated[disclosure]]
-    parents: dict[int, Sequence[int]] = {}
-    waiting = list(heads)
-    while waiting:
-        version = waiting.pop()
-        if version not in parents:
-            parents[version] = targets.get(version, ())
-            waiting += parents[version]
-    several = [version for version, named in parents.items() if len(named) > 1]
-    return parents | await _in_order(registry, several, about)
-
-
 def with_ancestors(version: int, parents: Parents) -> set[int]:
     """A version and all versions that it was derived from."""
     found: set[int] = set()
@@ -216,20 +182,3 @@ def with_ancestors(version: int, parents: Parents) -> set[int]:
             found.add(each)
             waiting += parents.get(each, ())
     return found
-
-
-async def _in_order(
-    registry: Registry, versions: Sequence[int], about: Mapping[int, Sequence[int]]
-) -> dict[int, Sequence[int]]:
-    """The parents of versions in the order in which they were named, by themselves and by disclosures, each once."""
-    if not versions:
-        return {}
-    naming = {version: [version, *about.get(version, ())] for version in versions}
-    entries = await registry.store.entries(sorted({record for records in naming.values() for record in records}))
-    contents = {entry.sequence: entry.record.content for entry in entries}
-    named = {
-        version: [parent["node"] for record in records for parent in contents[record].get("parents", ())]
-        for version, records in naming.items()
-    }
-    briefs = await registry.store.resolve({id for ids in named.values() for id in ids})
-    return {version: list(dict.fromkeys(briefs[id].sequence for id in ids)) for version, ids in named.items()}
