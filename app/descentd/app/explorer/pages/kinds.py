@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.page import Asked
+from descentd.app.explorer.page import Asked, Part
 from descentd.app.explorer.table import Cell
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
+from descentd.queries.lineage.selection.folding import name_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,8 @@ class Fact:
     cells: Sequence[Cell]
     code: bool = False
     """It is shown as it is, line by line."""
+    part: Part[Cell] | None = None
+    """Of a list that is too long for a page, the part that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,13 @@ def _record(source: FactSource, value: Any) -> Sequence[Cell]:
 
 
 def _records(source: FactSource, value: Any) -> Sequence[Cell]:
-    return [source.link(one) for one in value]
+    """Those of one name together, in the order in which they were registered: records name them by their ids."""
+
+    def by_name(id: str) -> tuple[str, int]:
+        brief = source.named.get(id)
+        return (name_of(brief.kind, brief.ref), brief.sequence) if brief else (id, 0)
+
+    return [source.link(one) for one in sorted(value, key=by_name)]
 
 
 def _moment(source: FactSource, value: Any) -> Sequence[Cell]:
@@ -131,6 +140,8 @@ def _probe(source: FactSource, value: Any) -> Sequence[Cell]:
     return [*_suite(source, value["suite"]), Cell(str(metric)), *how]
 
 
+_SHOWN: Final = 50
+"""Cells of one fact that are shown at once."""
 _SEVERITY: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open"}
 _DECIDED: Final = {"GO": "good", "NO_GO": "bad"}
 _OUTCOME: Final = {"PASSED": "good", "BLOCKED": "bad", "INCOMPLETE": "open"}
@@ -265,10 +276,17 @@ def facts(asked: Asked, kind: Kind, content: Content, named: Mapping[str, Brief]
     """The facts of a record, those that it has."""
     source = FactSource(asked, content, named)
     return [
-        Fact(key, read(source, content[key]))
+        _fact(asked, key, read(source, content[key]))
         for key, read in _FACTS.get(kind, ())
         if content.get(key) not in (None, [])
     ]
+
+
+def _fact(asked: Asked, key: str, cells: Sequence[Cell]) -> Fact:
+    if len(cells) <= _SHOWN:
+        return Fact(key, cells)
+    part = asked.part(cells, _SHOWN, key)
+    return Fact(key, part.items, part=part)
 
 
 def ids_in(content: Content) -> set[str]:

@@ -23,7 +23,7 @@ from descentd.graph.model.records import Brief
 from descentd.graph.registration.register import register
 from descentd.queries.governance.policies import policies_by_digest, policies_in_force
 from descentd.queries.lineage.history import summary
-from descentd.queries.production.incidents import resolutions
+from descentd.queries.production.incidents import affected, resolutions
 from descentd.queries.production.record_incident import resolve
 from descentd.queries.retractions import retraction_of
 
@@ -44,7 +44,7 @@ async def _show(asked: Asked) -> View:
         "entry": entry,
         "content": content,
         "summary": event_in_words(asked, entry.record, summary(entry)),
-        "facts": [*facts(asked, brief.kind, content, named), *_text(entry)],
+        "facts": [*facts(asked, brief.kind, content, named), *_text(entry), *await _reached(asked, entry, named)],
         "status": await _status(asked, brief, entry),
         "gone": await retraction_of(asked.registry, brief, asked.upto),
         "notes": await notes_about(asked, brief),
@@ -61,6 +61,17 @@ def _text(entry: Entry) -> Sequence[Fact]:
     if entry.record.kind is not Kind.POLICY:
         return ()
     return [Fact("text", [Cell(policy_text(entry.record.content))], code=True)]
+
+
+async def _reached(asked: Asked, entry: Entry, named: Mapping[str, Brief]) -> Sequence[Fact]:
+    """What comes from the cause of an incident, or else from its version: how much, and where it is listed."""
+    content = entry.record.content
+    counts = await affected(asked.registry, content, asked.upto) if entry.record.kind is Kind.INCIDENT else {}
+    if not counts:
+        return ()
+    origin = named[content["cause"] if "cause" in content else content["subject"]]
+    text = ", ".join(str(asked.words(f"counted.{kind}", n=count)) for kind, count in counts.items())
+    return [Fact("reached", [Cell(text, asked.to("impact", origin.ref))])]
 
 
 async def _status(asked: Asked, brief: Brief, entry: Entry) -> tuple[str, str, str] | None:

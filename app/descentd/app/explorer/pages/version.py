@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, View
@@ -28,6 +28,9 @@ from descentd.queries.production.deployments import Deployment, deployments_by_r
 from descentd.queries.production.incidents import open_incidents
 from descentd.queries.prose import conjunction
 
+_INCIDENTS: Final = 20
+"""Incidents of a version, and of its kin, that are shown at once, the newest first."""
+
 
 async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
     """The page of a version."""
@@ -41,6 +44,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
     states = (await reviews(registry, [brief.sequence], upto, asked.moment))[brief.sequence]
     served = await _deployments(asked, brief)
     tried = await probes_of(registry, brief, upto)
+    own = await open_incidents(registry, brief.sequence, upto)
     kin = await kin_incidents(registry, brief, upto)
     measured = await measured_tables(asked, brief, above)
     standing = await verdict(registry, brief.sequence, upto, asked.moment)
@@ -65,8 +69,8 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "served": [one for one in served if one.counts],
         "probes": tried.items,
         "drifts": (await drift(registry, [brief.sequence], upto))[brief.sequence],
-        "incidents": await open_incidents(registry, brief.sequence, upto),
-        "kin": kin,
+        "incidents": asked.part(own[::-1], _INCIDENTS, "incidents"),
+        "kin": asked.part(kin[::-1], _INCIDENTS, "kin"),
         "measured": measured,
         "notes": await notes_about(asked, brief),
     }
