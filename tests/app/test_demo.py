@@ -63,8 +63,25 @@ def test_it_tells_what_accuracy_was_paid_with(told: str) -> None:
     assert ("pythia-12b", "gradually") in [(name, when) for name, *_, when in rows]
 
 
+@pytest.mark.anyio
+async def test_it_says_why_pages_name_the_checkpoints_between_which_a_rate_rose_that_it_calls_gradual(
+    store: str, told: str, tmp_path: Path
+) -> None:
+    rose = " ".join(told[told.index("Gradually: since step3000") :].split())
+    assert rose.startswith(
+        "Gradually: since step3000 a slope explains it as well as a step. From step0 on, as on its page"
+    )
+    [(before, after)] = re.findall(r"pythia-12b rose between (step\d+) and (step\d+)\.", rose)
+    copyfile(store.removeprefix("sqlite:///"), tmp_path / "pythia.db")
+    last = "model:EleutherAI/pythia-12b@step143000"
+    async with visiting(store=f"sqlite:///{tmp_path / 'pythia.db'}") as browser:
+        for page in (f"/record/{last}", f"/trend/{last}?metric=pct_stereotype&slice=everybody"):
+            text = text_of((await browser.get(page)).text)
+            assert f"It came in between {before} and {after} : what was measured since is worse" in text
+
+
 def test_it_ends_on_that_and_says_why_one_reads_of_eleven_chains_elsewhere(told: str) -> None:
-    end = " ".join(told[told.index("Each chain was tested") :].split())
+    end = " ".join(told[told.index("Each chain was tested") : told.index("Gradually:")].split())
     assert end.startswith("Each chain was tested 33 times")
     assert end.endswith("by the whole rate alone, with 3 tests, it is 11 of 16 chains.")
 
@@ -115,7 +132,9 @@ def test_it_runs_again_adds_nothing_is_served_and_ends_with_ctrl_c(store: str, t
             drawing = next(line.strip() for line in said.splitlines() if "/lineage/" in line)
             assert drawing.startswith(url)
             with urllib.request.urlopen(drawing) as answer:
-                assert "step13000" in answer.read().decode()
+                page = text_of(answer.read().decode())
+            assert "Lineage of EleutherAI/pythia-12b step143000" in page
+            assert "EleutherAI/pythia-12b step3000 EleutherAI/pythia-12b step13000 trained further" in page
             terms = {"all": [{"attribute": "source", "values": ["Books3"]}]}
             answer = Asking(url).ask(COUNTS, population=terms)["data"]["trainedOn"]
             assert answer["versions"] == {"totalCount": 562}

@@ -54,8 +54,7 @@ _WIDE: Final = 69
 SINCE: Final = "step3000"
 LAST: Final = "step143000"
 
-DRAWING: Final = "/lineage/model:EleutherAI/pythia-12b@step13000?up=2&down=2&metric=pct_stereotype"
-"""Where the stereotype rate of the largest model rose: from step 3000 to 13000, as far as the results can tell."""
+LARGEST: Final = f"model:{CHAINS[-2]}@{LAST}"
 
 NEXT: Final = """\
 Try next, in another terminal:
@@ -68,16 +67,17 @@ Try next, in another terminal:
 GraphQL is at {address}/graphql: a page to try it in a browser (GraphiQL), and by POST for programs.
 Ctrl-C ends it.
 
-See where pythia-12b came from, and on which step its stereotype rate rose, in a browser:
+See in a browser between which checkpoints the stereotype rate of pythia-12b rose:
 
   {drawing}
 """
 
 
-async def tell(address: str, say: Callable[[str], object]) -> None:
+async def tell(address: str, say: Callable[[str], object]) -> str:
     """Register the lineage in a store, where what is there already adds nothing, and answer the questions.
 
-    `say` is called with the text of each part as soon as it is known.
+    `say` is called with the text of each part as soon as it is known. Returns the path of the drawing of where the
+    stereotype rate of the largest model rose.
     """
     store = store_at(address)
     await store.open()
@@ -91,16 +91,22 @@ async def tell(address: str, say: Callable[[str], object]) -> None:
         records = await store.sequence()
         place = without_credentials(address)
         say(f"The Pythia models are in {place}: {records:,} records, {records - before:,} of them new.\n{REAL}\n\n")
-        for answer in (_answer, _gate, _erosion):
+        for answer in (_answer, _gate):
             say("\n".join([*await answer(registry), "", ""]))
+        rise = await _rise(registry)
+        say("\n".join([*await _erosion(registry, rise), "", ""]))
+        return _drawing(rise)
     finally:
         await store.close()
 
 
-def what_next(address: str, usual: str) -> str:
-    """What to try while the demo is served at an address; `usual` is the address that commands ask by themselves."""
+def what_next(address: str, usual: str, drawing: str) -> str:
+    """What to try while the demo is served at an address; `usual` is the address that commands ask by themselves.
+
+    drawing: the path that `tell` returned.
+    """
     url = "" if address == usual else f" --url {address}"
-    return NEXT.format(url=url, books3=BOOKS3, address=address, drawing=f"{address}{DRAWING}")
+    return NEXT.format(url=url, books3=BOOKS3, address=address, drawing=f"{address}{drawing}")
 
 
 async def _answer(registry: Registry) -> list[str]:
@@ -131,8 +137,8 @@ async def _answer(registry: Registry) -> list[str]:
     return lines
 
 
-async def _erosion(registry: Registry) -> list[str]:
-    """In which chains accuracy rose while stereotypes did, and from which step."""
+async def _erosion(registry: Registry, rise: report.FindingReport) -> list[str]:
+    """In which chains accuracy rose while stereotypes did, from which step, and when the largest model's `rise` was."""
     rows, alone, asked = [], [], 0
     for chain in CHAINS:
         found = await report.erosion(registry, f"model:{chain}@{LAST}", f"model:{chain}@{SINCE}", None)
@@ -146,12 +152,13 @@ async def _erosion(registry: Registry) -> list[str]:
     return [
         f"Did accuracy rise while safety fell?  From {SINCE} to {LAST}, in {len(rows)} of {total} chains:",
         "",
-        f"  {'chain':<21}{'stereotype rate':<18}{'accuracy, the most gained':<27}worse from step",
+        f"  {'chain':<21}{'stereotype rate':<18}{'accuracy, the most gained':<27}came in, by step",
         *rows,
         "",
-        f"Each chain was tested {asked} times: CrowS-Pairs as a whole and by bias type, against {SINCE},",
-        "against the checkpoint before, and for a trend. The more tests, the larger a change has to be",
-        f"before chance cannot explain it: by the whole rate alone, with {few} tests, it is {most} of {total} chains.",
+        f"Each chain was tested {asked} times: CrowS-Pairs as a whole and by bias type, against {SINCE}, against",
+        "the checkpoint before, and for a trend. The more tests, the larger a change has to be: by the whole",
+        f"rate alone, with {few} tests, it is {most} of {total} chains. Gradually: since {SINCE} a slope explains it",
+        f"as well as a step. From step0 on, as on its page, pythia-12b rose {_when(rise)}.",
     ]
 
 
@@ -165,9 +172,26 @@ async def _of_the_whole_rate(registry: Registry, chain: str) -> Assessment:
     return assess(last.sequence, along.parents, whole, since=since.sequence)
 
 
+async def _rise(registry: Registry) -> report.FindingReport:
+    """By what the whole stereotype rate of the largest model rose along its whole ancestry, as its page judges it."""
+    found = await report.erosion(registry, LARGEST, None, None)
+    return next(one for one in found.findings if one.finding.erodes and not one.finding.series.slice)
+
+
+def _when(rise: report.FindingReport) -> str:
+    return " or ".join(
+        f"between {one.start.rpartition('@')[2]} and {one.end.rpartition('@')[2]}" for one in rise.introduced_by
+    )
+
+
+def _drawing(rise: report.FindingReport) -> str:
+    start, at = rise.introduced_by[0].start, rise.finding.introduced_by[0].descendant
+    return f"/lineage/{LARGEST}?to={start}&metric={rise.finding.series.metric.name}&at={at}"
+
+
 async def _gate(registry: Registry) -> list[str]:
     """Whether the largest model may serve, and why not."""
-    found = await gate(registry, f"model:{CHAINS[-2]}@{LAST}", "production")
+    found = await gate(registry, LARGEST, "production")
     head = f"May {found.version.ref} serve?  {found.outcome.value}:"
     return [head, "", *(f"  {rule.name:<17}{rule.outcome.value:<12}{_short(rule.message)}" for rule in found.rules)]
 

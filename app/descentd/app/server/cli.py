@@ -92,10 +92,10 @@ def demo(
     from descentd.app.server.settings import Settings
 
     settings = Settings.read(store=store or story.STORE, port=port, log_level="WARNING")
-    asyncio.run(story.tell(settings.store, _say))
+    drawing = asyncio.run(story.tell(settings.store, _say))
     if served:
         usual = f"http://127.0.0.1:{Settings.model_fields['port'].default}"
-        process.serve(settings, lambda url: _say(story.what_next(url, usual) + "\n"))
+        process.serve(settings, lambda url: _say(story.what_next(url, usual, drawing) + "\n"))
 
 
 def _say(text: str) -> None:
