@@ -237,6 +237,9 @@ class ReachContract:
         for upto in moments(log):
             for kind in (Kind.MODEL_VERSION, Kind.PARTITION, Kind.REVIEW):
                 assert (await walks.everything(upto, kind)).tolist() == of_kind(log, kind, upto)
+                assert await walks.count(upto, kind) == len(of_kind(log, kind, upto))
+                for number in (1, 3, 40, len(log)):
+                    assert (await walks.latest(upto, kind, number)).tolist() == of_kind(log, kind, upto)[-number:]
 
     async def test_exposure_is_what_the_closure_of_a_version_says(self, walks: SupportsReach, log: Log) -> None:
         """Three answers, direct or inherited, each with a shortest way that proves it."""

@@ -114,6 +114,16 @@ class LineageIndex(SupportsReach, SupportsNeighbours, SupportsContraction):
         return self._topology.everything(upto, kind)
 
     @override
+    async def count(self, upto: int, kind: Kind) -> int:
+        await self.catch_up(upto)
+        return self._topology.count(upto, kind)
+
+    @override
+    async def latest(self, upto: int, kind: Kind, number: int) -> Sequences:
+        await self.catch_up(upto)
+        return self._topology.latest(upto, kind, number)
+
+    @override
     async def exposure(self, query: ExposureQuery) -> ExposurePage:
         await self.catch_up(query.upto)
         return await in_thread(self._topology.exposure, query)

@@ -228,8 +228,24 @@ class Topology:
 
     def everything(self, upto: int, kind: Kind) -> Sequences:
         """All records of one kind, ascending."""
-        kinds = self._snapshot(upto).kinds[1 : upto + 1]
-        return (np.flatnonzero(kinds == KIND_NUMBER[kind]) + 1).astype(np.int64)
+        now = self._snapshot(upto)
+        if kind is Kind.MODEL_VERSION:
+            versions = now.sources.versions
+            return versions[: np.searchsorted(versions, upto, "right")].astype(np.int64)
+        return _of_kind(now.kinds, kind, 1, upto)
+
+    def count(self, upto: int, kind: Kind) -> int:
+        """How many records of one kind there are."""
+        return int(np.count_nonzero(self._snapshot(upto).kinds[1 : upto + 1] == KIND_NUMBER[kind]))
+
+    def latest(self, upto: int, kind: Kind, number: int) -> Sequences:
+        """The last records of one kind, sought from the end."""
+        kinds, looked_at = self._snapshot(upto).kinds, 4 * number
+        found = _of_kind(kinds, kind, upto - looked_at + 1, upto)
+        while len(found) < number and looked_at < upto:
+            looked_at *= 8
+            found = _of_kind(kinds, kind, upto - looked_at + 1, upto)
+        return found[-number:]
 
     def neighbours(
         self, records: Sequence[int], direction: Direction, upto: int, kinds: frozenset[Kind], first: int
@@ -291,6 +307,12 @@ class Topology:
         if not leads or not 1 <= end <= upto:
             return Derivations(0, ())
         return derivations(now.influence, now.twins, leads, end, upto, first)
+
+
+def _of_kind(kinds: Tags, kind: Kind, first: int, last: int) -> Sequences:
+    """The records of one kind from one sequence to another, ascending."""
+    first = max(1, first)
+    return (np.flatnonzero(kinds[first : last + 1] == KIND_NUMBER[kind]) + first).astype(np.int64)
 
 
 def _origins(now: Snapshot, origin: int, upto: int) -> Collection[int]:

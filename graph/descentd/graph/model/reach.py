@@ -322,6 +322,14 @@ class SupportsReach(Protocol):
         """All records of one kind, ascending."""
         ...
 
+    async def count(self, upto: int, kind: Kind) -> int:
+        """How many records of one kind there are."""
+        ...
+
+    async def latest(self, upto: int, kind: Kind, number: int) -> Sequences:
+        """The last records of one kind, `number` where there are as many, ascending."""
+        ...
+
     async def exposure(self, query: ExposureQuery) -> ExposurePage:
         """Which versions learned from the population of `query`, on the page that it asks for. See ExposureQuery."""
         ...

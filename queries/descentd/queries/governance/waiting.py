@@ -97,8 +97,7 @@ def _lapsed(states: Sequence[ReviewState], environment: str) -> list[str]:
 
 async def _documented(registry: Registry, upto: int) -> set[int]:
     """Of each model the newest version among those that have one of the newest safety profiles."""
-    held = await registry.walk.everything(upto, Kind.SAFETY_PROFILE)
-    newest = held[-_PROFILES:].tolist()
+    newest = (await registry.walk.latest(upto, Kind.SAFETY_PROFILE, _PROFILES)).tolist()
     entries = await registry.store.entries(newest) if newest else []
     subjects = {entry.record.content["subject"] for entry in entries}
     briefs = (await registry.store.resolve(subjects)).values() if subjects else ()
@@ -111,8 +110,7 @@ async def _documented(registry: Registry, upto: int) -> set[int]:
 
 async def _decided(registry: Registry, upto: int) -> set[int]:
     """The versions that the newest reviews are about, those aside that are claimed of elsewhere."""
-    held = await registry.walk.everything(upto, Kind.REVIEW)
-    newest = held[-_PROFILES:].tolist()
+    newest = (await registry.walk.latest(upto, Kind.REVIEW, _PROFILES)).tolist()
     entries = await registry.store.entries(newest) if newest else []
     subjects = {entry.record.content["subject"] for entry in entries if "claimed" not in entry.record.content}
     return {brief.sequence for brief in (await registry.store.resolve(subjects)).values()} if subjects else set()

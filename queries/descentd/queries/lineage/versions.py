@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 
-from descentd.graph.index.arrays import sorted_unique
+from descentd.graph.index.arrays import is_in
 from descentd.graph.model.kinds import DATA, VERSION, Kind
 from descentd.graph.model.names import digest, name, nfc
 from descentd.graph.model.reach import Direction, Sequences
@@ -73,7 +73,7 @@ async def matching(registry: Registry, wanted: VersionFilter, upto: int, moment:
         earliest = await registry.store.sequence_at(after)
     if before is not None:
         latest = min(upto, await registry.store.sequence_at(before - 1))
-    return found[(found > earliest) & (found <= latest)]
+    return found[np.searchsorted(found, earliest, "right") : np.searchsorted(found, latest, "right")]
 
 
 async def _conditions(
@@ -148,13 +148,15 @@ async def documentation_drift(
     asked = page(first, after, await registry.sequence(as_of), bound)
     versions = await matching(registry, wanted or VersionFilter(), asked.upto, moment_of(as_of))
     written = await documented_versions(registry, asked.upto)
-    documented = np.intersect1d(versions, written, assume_unique=True).tolist()
+    described = is_in(versions, written)
+    documented = versions[described].tolist()
     found: dict[int, Sequence[Drift]] = {}
     for i in range(0, len(documented), _CHUNK):
         drifts = await drift(registry, documented[i : i + _CHUNK], asked.upto)
         found |= {version: findings for version, findings in drifts.items() if _drifted(findings, kind)}
-    missing = np.setdiff1d(versions, written, assume_unique=True) if _drifted((MISSING,), kind) else versions[:0]
-    drifted = sorted_unique(np.concatenate((missing, np.array(list(found), dtype=np.int64))))
+    shown = np.full(len(versions), _drifted((MISSING,), kind))
+    shown[described] = [version in found for version in documented]
+    drifted = versions[shown]
     rest = drifted[np.searchsorted(drifted, asked.after[0], "right") :] if asked.after else drifted
     briefs = await registry.store.briefs(rest[: asked.first].tolist())
     items = [Drifted(brief, found.get(brief.sequence, (MISSING,)), asked.cursor(brief.sequence)) for brief in briefs]

@@ -15,7 +15,7 @@ _SHOWN: Final = 50
 
 async def _show(asked: Asked) -> View:
     wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=await environment_of(asked))
-    versions = await asked.registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
+    versions = await asked.registry.walk.count(asked.upto, Kind.MODEL_VERSION)
     kind = chosen(DriftKind, asked.query.get("kind"), "kind")
     found = await documentation_drift(
         asked.registry, wanted, asked.most(_SHOWN), asked.query.get("after"), asked.as_of, kind
@@ -32,7 +32,7 @@ async def _show(asked: Asked) -> View:
     columns = [Column(key) for key in ("version", "missing", "why")]
     return View(
         asked.words("drift.title"),
-        {"kinds": list(DriftKind), "kind": kind, "any": bool(len(versions)), "environments": await environments(asked)},
+        {"kinds": list(DriftKind), "kind": kind, "any": bool(versions), "environments": await environments(asked)},
         [Table("drift", columns, rows, found.total, more, asked.back())],
     )
 

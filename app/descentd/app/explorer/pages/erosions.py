@@ -34,7 +34,7 @@ async def _show(asked: Asked) -> View:
     except (TimeoutError, Unavailable):
         working = {**values, "total": None, "again": _AGAIN}
         return View(asked.words("erosions.title"), working, [Table("erosions", ())])
-    evaluations = await asked.registry.walk.everything(asked.upto, Kind.EVALUATION)
+    evaluations = await asked.registry.walk.count(asked.upto, Kind.EVALUATION)
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
     if query.get("format") == "csv":
@@ -42,7 +42,7 @@ async def _show(asked: Asked) -> View:
     else:
         rows = [_row(asked, groups) for groups in phenomena(found.items)]
     table = Table("erosions", columns, rows, None, more, asked.back())
-    return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(len(evaluations))}, [table])
+    return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(evaluations)}, [table])
 
 
 def phenomena(found: Sequence[ErosionGroup]) -> list[list[ErosionGroup]]:

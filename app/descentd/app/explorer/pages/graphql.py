@@ -65,7 +65,7 @@ async def _show(asked: Asked) -> View:
 async def _known(asked: Asked) -> Mapping[str, Any]:
     """What variables may be about: by the name of a variable or a field, or else of its type."""
     registry = asked.registry
-    newest = (await registry.walk.everything(asked.upto, Kind.MODEL_VERSION))[-1:].tolist()
+    newest = (await registry.walk.latest(asked.upto, Kind.MODEL_VERSION, 1)).tolist()
     refs = [brief.ref for brief in await registry.store.briefs(newest)] if newest else ["model:NAME@VERSION"]
     policies = await policy_history(registry, asked.upto, all=False)
     vocabulary = await registry.walk.vocabulary(asked.upto)

@@ -4,8 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-import numpy as np
-
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.erosions import phenomena
@@ -50,7 +48,7 @@ async def _show(asked: Asked) -> View:
         await _undocumented(asked, there),
     ]
     counts = {
-        kind: len(await registry.walk.everything(asked.upto, kind))
+        kind: await registry.walk.count(asked.upto, kind)
         for kind in (Kind.MODEL_VERSION, Kind.DATASET, Kind.EVALUATION)
     }
     groups = await _groups(asked) if counts[Kind.EVALUATION] else []
@@ -73,9 +71,9 @@ async def _groups(asked: Asked) -> list[ErosionGroup] | None:
 async def _probes_due(asked: Asked) -> Table:
     """Weaknesses that the newest versions were not tried for."""
     registry, t = asked.registry, asked.words
-    if not len(await registry.walk.everything(asked.upto, Kind.VULNERABILITY)):
+    if not await registry.walk.count(asked.upto, Kind.VULNERABILITY):
         return Table("due", ())
-    newest = (await registry.walk.everything(asked.upto, Kind.MODEL_VERSION))[-_TRIED:].tolist()
+    newest = (await registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _TRIED)).tolist()
     rows = []
     for brief in reversed(await registry.store.briefs(newest)):
         for one in (await probes_of(registry, brief, asked.upto)).due:
@@ -96,8 +94,8 @@ async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
     registry = asked.registry
     ids = {one.version for one in there}
     served = {brief.sequence for brief in (await registry.store.resolve(ids)).values()} if ids else set()
-    versions = await registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
-    looked_at = sorted(served | set(np.sort(versions)[-_NEWEST:].tolist()))
+    newest = await registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _NEWEST)
+    looked_at = sorted(served.union(newest.tolist()))
     found = {one: findings for one, findings in (await drift(registry, looked_at, asked.upto)).items() if findings}
     shown = sorted(found, key=lambda one: (one not in served, -one))[: asked.most(_UNDOCUMENTED)]
     rows = [

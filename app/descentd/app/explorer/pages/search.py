@@ -62,7 +62,7 @@ async def _is_assessing(asked: Asked) -> bool:
     """Whether what got worse is still being worked out: then there are evaluations, which are looked for only then."""
     if asked.as_of is not None or is_assessed(asked.registry):
         return False
-    return len(await asked.registry.walk.everything(asked.upto, Kind.EVALUATION)) > 0
+    return await asked.registry.walk.count(asked.upto, Kind.EVALUATION) > 0
 
 
 def _worse(asked: Asked, text: str) -> Sequence[tuple[str, int]]:

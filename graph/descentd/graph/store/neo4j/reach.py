@@ -254,6 +254,21 @@ class Neo4jReach(SupportsReach):
         query = f"MATCH (x:{LABELS[kind]}) WHERE x.seq <= $upto RETURN collect(x.seq)"
         return np.sort(np.array((await self._connection.run(query, upto=upto))[0][0], dtype=np.int64))
 
+    @override
+    async def count(self, upto: int, kind: Kind) -> int:
+        query = f"MATCH (x:{LABELS[kind]}) WHERE x.seq <= $upto RETURN count(x)"
+        found: int = (await self._connection.run(query, upto=upto))[0][0]
+        return found
+
+    @override
+    async def latest(self, upto: int, kind: Kind, number: int) -> Sequences:
+        query = (
+            f"MATCH (x:{LABELS[kind]}) WHERE x.seq <= $upto "
+            "WITH x.seq AS seq ORDER BY seq DESC LIMIT $number RETURN collect(seq)"
+        )
+        found = (await self._connection.run(query, upto=upto, number=number))[0][0]
+        return np.array(found[::-1], dtype=np.int64)
+
 
 def _walked(origins: Origins, direction: Direction, *, evidence: bool) -> str:
     """Clauses that bind `x` and `k` for all that is listed, origins and twins included or not."""
