@@ -115,6 +115,19 @@ def test_one_pair_of_keys_follows_lines_and_the_other_goes_through_all_nodes(pag
     assert {focused(page), *pressed(page, *[following] * len(every))} == set(every)
 
 
+def test_the_way_back_is_known_after_more_was_shown_and_from_what_a_node_offers(page: Page) -> None:
+    opened_at(page, "model:net/b3@1")
+    node(page, "model:net/a3@1").focus()
+    way = [at(page), *pressed(page, "ArrowRight", "ArrowRight")]
+    page.keyboard.press("+")
+    page.wait_for_url("**open=**")
+    expect(page.locator("lineage-page[aria-busy]")).to_have_count(0)
+    page.keyboard.press("Tab")
+    assert at(page).startswith("Show ") or at(page).startswith("Hide ")
+    refs = [one.partition(",")[0] for one in way]
+    assert [one.partition(",")[0] for one in pressed(page, "ArrowLeft", "ArrowLeft")] == refs[1::-1]
+
+
 def test_what_one_is_at_on_a_canvas_is_a_link_in_sight(page: Page) -> None:
     opened_on_canvas(page, LARGE)
     link = page.locator("lineage-overview .window a")

@@ -9,8 +9,9 @@ const OPPOSITE = { up: "down", down: "up", before: "after", after: "before" };
 const APART = 4; // pixels along the flow by which two nodes are in different columns
 
 export class Walk {
-  // middles: by node, where its middle is; links: pairs of nodes that a line joins, the parent first.
-  constructor(middles, links, flow) {
+  // middles: by node, where its middle is; links: pairs of nodes that a line joins, the parent first; steps: those that
+  // one came by over another view of the same.
+  constructor(middles, links, flow, steps = []) {
     this.ways = WAYS[flow];
     this.along = (node) => (flow === "right" ? middles.get(node).x : middles.get(node).y);
     this.across = (node) => (flow === "right" ? middles.get(node).y : middles.get(node).x);
@@ -28,7 +29,7 @@ export class Walk {
     });
     this.order = nodes.sort((a, b) => columns.get(a) - columns.get(b) || this.across(a) - this.across(b));
     this.place = new Map(this.order.map((node, i) => [node, i]));
-    this.steps = [];
+    this.steps = steps.filter(({ from, to }) => middles.has(from) && middles.has(to));
   }
 
   // Whether a key walks.

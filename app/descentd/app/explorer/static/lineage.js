@@ -103,7 +103,7 @@ class LineageDrawing extends HTMLElement {
   }
 
   key(event) {
-    const link = event.target.closest("a[data-place]");
+    const link = event.target.closest("a[data-place]") ?? this.nodes.get(event.target.closest("a.marker")?.dataset.of);
     if (!link || event.altKey || event.ctrlKey || event.metaKey) return;
     const { place } = link.dataset;
     if (event.key === "Home" || this.walk.knows(event.key)) {
@@ -128,7 +128,7 @@ class LineageDrawing extends HTMLElement {
       this.drawAll();
       const middles = new Map([...this.nodes].map(([place, link]) => [place, center(link)]));
       const links = this.dataset.links ? this.dataset.links.split(",").map((pair) => pair.split(" ")) : [];
-      this.walked = new Walk(middles, links, this.dataset.flow);
+      this.walked = new Walk(middles, links, this.dataset.flow, this.steps);
     }
     return this.walked;
   }
@@ -246,7 +246,7 @@ async function go(address, place, { push = true } = {}) {
       location.assign(address);
       return;
     }
-    const scale = page.querySelector("lineage-drawing")?.scale ?? 1;
+    const before = page.querySelector("lineage-drawing"), scale = before?.scale ?? 1;
     const held = page.contains(document.activeElement) ? document.activeElement : null;
     page.replaceWith(document.adoptNode(other));
     if (push) {
@@ -259,6 +259,7 @@ async function go(address, place, { push = true } = {}) {
     document.dispatchEvent(new Event("shown"));
     const drawing = document.querySelector("lineage-drawing");
     if (drawing && scale !== 1) drawing.zoom(scale);
+    if (drawing) drawing.steps = before?.walked?.steps ?? before?.steps;
     resume(held, place, push && location.hash ? document.querySelector(location.hash) : null);
   } catch (error) {
     if (error.name !== "AbortError") location.assign(address);
@@ -325,6 +326,7 @@ function wire() {
 customElements.define("lineage-drawing", LineageDrawing);
 wire();
 addEventListener("popstate", ({ state }) => {
+  loading?.abort();
   if (withoutHash(location.href) !== shown) go(location.href, state?.place, { push: false });
 });
 const left = leftFrom();
