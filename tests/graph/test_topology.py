@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from descentd.graph.index import breadth_first, edges, postings
 from descentd.graph.index import evidence as evidence_module
+from descentd.graph.index import steps as steps_module
 from descentd.graph.index.topology import Topology
 from descentd.graph.model.kinds import INFLUENCE, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Step, Tail
@@ -33,7 +34,7 @@ def thresholds(request: pytest.FixtureRequest) -> Iterator[None]:
         if request.param == "arrays from the start":
             patch.setattr(breadth_first, "FEW", 2)
             patch.setattr(breadth_first, "NARROW", 2)
-            patch.setattr(edges, "NARROW_EDGES", 1)
+            patch.setattr(steps_module, "NARROW_EDGES", 1)
             patch.setattr(edges, "SMALLEST_MERGE", 3)
             patch.setattr(postings, "SMALLEST_MERGE", 3)
             patch.setattr(evidence_module, "FEW", 2)

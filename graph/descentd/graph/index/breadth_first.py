@@ -6,7 +6,6 @@ its position at its record, and the one that reads its own back stays.
 """
 
 from collections.abc import Sequence
-from functools import cached_property
 from itertools import chain
 from typing import Final
 
@@ -14,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from descentd.graph.index.arrays import TWIN, Integers, Tags, is_in
-from descentd.graph.index.edges import NARROW, Steps
+from descentd.graph.index.steps import NARROW, Steps
 from descentd.graph.index.twins import Twins
 
 FEW: Final = 2_000
@@ -22,24 +21,26 @@ FEW: Final = 2_000
 
 
 class Walk:
-    """A finished walk. `levels[d]` holds the records at distance d; the origins are level 0."""
+    """A finished walk. `records` holds all that was reached, origins first, nearer ones before farther ones.
+
+    ends: how many are at each distance or nearer, origins included; seen: the distance of each where they are few,
+    otherwise stamps: distance + 1 of each record that there is, 0 where it was not reached.
+    """
 
     def __init__(
-        self, levels: Sequence[Sequence[int] | Integers], seen: dict[int, int] | None, stamps: Integers | None
+        self, records: Integers, ends: NDArray[np.int64], seen: dict[int, int] | None, stamps: Integers | None
     ) -> None:
-        self._levels = list(levels)
-        self._seen = seen
+        self.records = records
+        self.ends = ends
         self.stamps = stamps
-        """Distance + 1 of each record, 0 where it was not reached; None when only a few were."""
+        self._seen = seen
         self._marks = None if stamps is None else stamps.data
-        lengths = np.fromiter(map(len, levels), np.int64, len(levels))
-        self.ends: NDArray[np.int64] = np.cumsum(lengths)
-        """How many records are at each distance or nearer, origins included."""
+        self._sorted: dict[int, Integers] = {}
 
     @property
     def held(self) -> int:
-        """About how many bytes this occupies."""
-        return int(self.ends[-1]) * 12 + 100 * len(self._levels) + (0 if self.stamps is None else self.stamps.nbytes)
+        """About how many bytes this occupies, with levels in order."""
+        return 2 * self.records.nbytes + self.ends.nbytes + (0 if self.stamps is None else self.stamps.nbytes)
 
     def distance(self, record: int) -> int | None:
         """How far `record` is from the nearest origin, or None."""
@@ -52,19 +53,19 @@ class Walk:
 
     def level(self, distance: int) -> Integers:
         """The records at `distance`, ascending."""
-        level = np.sort(np.asarray(self._levels[distance], np.int32))
-        self._levels[distance] = level
+        level = self._sorted.get(distance)
+        if level is None:
+            level = self.records[self.ends[distance - 1] if distance else 0 : self.ends[distance]]
+            if len(level) > 1:
+                level = np.sort(level)
+            if len(level) > FEW:
+                self._sorted[distance] = level
         return level
 
     @property
     def depth(self) -> int:
         """The largest distance."""
-        return len(self._levels) - 1
-
-    @cached_property
-    def records(self) -> Integers:
-        """All that was reached, origins first, nearer ones before farther ones."""
-        return flat(self._levels)
+        return len(self.ends) - 1
 
     def among(self, records: Integers) -> NDArray[np.bool_]:
         """Which of `records` were reached or are origins."""
@@ -77,17 +78,42 @@ class Walk:
         return np.bincount(kinds[self.records[self.ends[0] :]], minlength=number)
 
 
-def flat(levels: Sequence[Sequence[int] | Integers]) -> Integers:
-    """One array of all levels."""
+class Levels:
+    """What a walk has met so far, level by level."""
+
+    def __init__(self, origins: Sequence[int] | Integers) -> None:
+        self._parts: list[Sequence[int] | Integers] = [origins]
+        self._ends = [len(origins)]
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def add(self, level: Sequence[int] | Integers) -> None:
+        """The next level."""
+        self._parts.append(level)
+        self._ends.append(self._ends[-1] + len(level))
+
+    def add_line(self, records: list[int]) -> None:
+        """As many levels as there are records, of one each."""
+        self._parts.append(records)
+        self._ends += range(self._ends[-1] + 1, self._ends[-1] + len(records) + 1)
+
+    def walk(self, seen: dict[int, int] | None, stamps: Integers | None) -> Walk:
+        """The finished walk."""
+        return Walk(_flat(self._parts), np.array(self._ends, np.int64), seen, stamps)
+
+
+def _flat(parts: Sequence[Sequence[int] | Integers]) -> Integers:
+    """One array of all."""
     arrays: list[Integers] = []
     run: list[Sequence[int]] = []
-    for level in levels:
-        if isinstance(level, np.ndarray):
+    for part in parts:
+        if isinstance(part, np.ndarray):
             arrays.append(np.fromiter(chain.from_iterable(run), np.int32))
-            arrays.append(level)
+            arrays.append(part)
             run = []
         else:
-            run.append(level)
+            run.append(part)
     arrays.append(np.fromiter(chain.from_iterable(run), np.int32))
     return np.concatenate(arrays)
 
@@ -95,15 +121,15 @@ def flat(levels: Sequence[Sequence[int] | Integers]) -> Integers:
 def walk(steps: Steps, origins: Sequence[int] | Integers, upto: int, twins: Twins) -> Walk:
     """Walk from `origins`, which are closed under twins and not later than `upto`."""
     if len(origins) > FEW:
-        return _walk_arrays(steps, [origins], {}, upto, twins)
+        return _walk_arrays(steps, Levels(origins), origins, {}, upto, twins)
     seen = dict.fromkeys(map(int, origins), 0)
     frontier = list(seen)
-    levels: list[Sequence[int] | Integers] = [frontier]
+    levels = Levels(frontier)
     twin_flags = twins.flags.data
     while frontier:
         found = steps.few(frontier) if len(frontier) < NARROW and len(seen) < FEW else None
         if found is None:
-            return _walk_arrays(steps, levels, seen, upto, twins)
+            return _walk_arrays(steps, levels, frontier, seen, upto, twins)
         distance = len(levels)
         frontier = []
         for node in found:
@@ -115,25 +141,34 @@ def walk(steps: Steps, origins: Sequence[int] | Integers, upto: int, twins: Twin
                     seen.update(dict.fromkeys(others, distance))
                     frontier += others
         if len(frontier):
-            levels.append(frontier)
-    return Walk(levels, seen, None)
+            levels.add(frontier)
+    return levels.walk(seen, None)
 
 
-def _walk_arrays(  # noqa: C901 - the inner loops are unrolled for speed
-    steps: Steps, levels: list[Sequence[int] | Integers], seen: dict[int, int], upto: int, twins: Twins
+def _walk_arrays(  # noqa: C901, PLR0912 - the inner loops are unrolled for speed
+    steps: Steps,
+    levels: Levels,
+    frontier: Sequence[int] | Integers,
+    seen: dict[int, int],
+    upto: int,
+    twins: Twins,
 ) -> Walk:
     stamps = np.zeros(len(twins.flags), np.int32)
     if seen:
         stamps[np.fromiter(seen.keys(), np.int32, len(seen))] = np.fromiter(seen.values(), np.int32, len(seen)) + 1
     else:
-        stamps[levels[0]] = 1
+        stamps[frontier] = 1
     marks = stamps.data
     twin_flags = twins.flags.data
-    frontier = levels[-1]
+    plain = steps.plain
     while len(frontier):
-        stamp = len(levels)
         if len(frontier) < NARROW and isinstance(frontier, np.ndarray):
             frontier = frontier.tolist()
+        if plain and len(frontier) == 1:
+            line = plain.line(int(frontier[0]), upto, marks, len(levels) + 1, twin_flags)
+            levels.add_line(line)
+            frontier = line[-1:] or frontier
+        stamp = len(levels)
         found = None if isinstance(frontier, np.ndarray) else steps.few(frontier)
         if found is None:
             frontier = _wide(steps, np.asarray(frontier, np.int32), stamps, stamp, upto, twins)
@@ -150,8 +185,8 @@ def _walk_arrays(  # noqa: C901 - the inner loops are unrolled for speed
                                 marks[member] = stamp
                                 frontier.append(member)
         if len(frontier) > 0:  # a list, or an array that has no truth value
-            levels.append(frontier)
-    return Walk(levels, None, stamps)
+            levels.add(frontier)
+    return levels.walk(None, stamps)
 
 
 def _wide(steps: Steps, frontier: Integers, stamps: Integers, stamp: int, upto: int, twins: Twins) -> Integers:

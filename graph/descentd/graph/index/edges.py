@@ -1,4 +1,4 @@
-"""Edges as compressed sparse rows, by source and by target, and how walks read them.
+"""Edges as compressed sparse rows, by source and by target.
 
 Rows by source are only ever appended to, since the log brings sources in ascending order. Rows by target are a base,
 built at once, and what came since: few enough to be scanned by a wide step and looked up by a narrow one.
@@ -7,34 +7,18 @@ built at once, and what came since: few enough to be scanned by a wide step and 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import override
 
 from descentd.graph.index.arrays import ROLE, Growing, Integers, Tags, is_in
 from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.disclosures import NOTHING, Arrow, DisclosedEdges
 
-NARROW: Final = 64
-"""A step from fewer records than this, with at most `NARROW_EDGES` edges, is taken one by one; above it, by arrays."""
-NARROW_EDGES: Final = 512
 SMALLEST_MERGE: Final = 8_192
 """Late edges are merged into the base when there are this many and they are a `MERGE_SHARE`th of it."""
 MERGE_SHARE: Final = 32
-
-
-class Steps(Protocol):
-    """The edges of a walk in its direction. Both methods may repeat records and give some later than the question's."""
-
-    def few(self, frontier: Sequence[int]) -> list[int] | None:
-        """Where `frontier` leads in one step, or None when that is too much to take one by one."""
-        ...
-
-    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
-        """The same for a wide frontier, all of which and nothing else has `stamp` in `stamps`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,99 +231,3 @@ class EdgeLog:
             tags[first:],
             self._late,
         )
-
-
-class Up(Steps):
-    """From what was derived to what it came from."""
-
-    def __init__(self, edges: Edges) -> None:
-        self._rows = edges.by_source
-        self._disclosed = edges.disclosed
-        self._starts = edges.by_source.starts.data
-        self._others = edges.by_source.others.data
-
-    @override
-    def few(self, frontier: Sequence[int]) -> list[int] | None:
-        starts, others, disclosed = self._starts, self._others, self._disclosed.by_source
-        found: list[int] = []
-        for node in frontier:
-            start = starts[node]
-            end = starts[node + 1]
-            if end - start == 1:
-                found.append(others[start])
-            elif end - start > NARROW_EDGES or len(found) > NARROW_EDGES:
-                return None
-            elif end > start:
-                found += others[start:end].tolist()
-            if disclosed and node in disclosed:
-                found += [arrow[0] for arrow in disclosed[node]]
-        return found
-
-    @override
-    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
-        found = self._rows.others[self._rows.positions(frontier)]
-        disclosed = self._disclosed
-        if not disclosed.by_source:
-            return found
-        return np.concatenate((found, disclosed.targets[stamps[disclosed.sources] == stamp]))
-
-
-class Down(Steps):
-    """From what something came from to what was derived from it."""
-
-    def __init__(self, edges: Edges) -> None:
-        self._edges = edges
-        self._starts = edges.by_target.starts.data
-        self._others = edges.by_target.others.data
-
-    @override
-    def few(self, frontier: Sequence[int]) -> list[int] | None:
-        starts, others, last, late = self._starts, self._others, self._edges.base_size, self._edges.late
-        disclosed = self._edges.disclosed.by_target
-        found: list[int] = []
-        for node in frontier:
-            if node <= last:
-                start = starts[node]
-                end = starts[node + 1]
-                if end - start == 1:
-                    found.append(others[start])
-                elif end - start > NARROW_EDGES or len(found) > NARROW_EDGES:
-                    return None
-                elif end > start:
-                    found += others[start:end].tolist()
-            if late and node in late:
-                found += [packed >> 8 for packed in late[node]]
-            if disclosed and node in disclosed:
-                found += [arrow[0] for arrow in disclosed[node]]
-        return found
-
-    @override
-    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
-        edges = self._edges
-        known = frontier if edges.base_size == edges.size else frontier[frontier <= edges.base_size]
-        positions = edges.by_target.positions(known)
-        disclosed = edges.disclosed
-        if not len(edges.late_targets) and not disclosed.by_target:
-            return edges.by_target.others[positions]
-        late = edges.late_sources[stamps[edges.late_targets] == stamp]
-        more = disclosed.sources[stamps[disclosed.targets] == stamp]
-        return np.concatenate((edges.by_target.others[positions], late, more))
-
-
-class Around(Steps):
-    """Steps that never lead to some records."""
-
-    def __init__(self, steps: Steps, avoided: Collection[int]) -> None:
-        self._steps = steps
-        self._avoided = frozenset(avoided)
-        self._array = np.fromiter(self._avoided, np.int32, len(self._avoided))
-
-    @override
-    def few(self, frontier: Sequence[int]) -> list[int] | None:
-        found = self._steps.few(frontier)
-        return found and [record for record in found if record not in self._avoided]
-
-    @override
-    def many(self, frontier: Integers, stamps: Integers, stamp: int) -> Integers:
-        found = self._steps.many(frontier, stamps, stamp)
-        return found[~is_in(found, self._array)]

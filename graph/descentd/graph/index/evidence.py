@@ -75,15 +75,14 @@ def listed_with(reached: Walk, cited: Walk) -> Walk:
 
 
 def _by_distance(records: Integers, far: NDArray[np.signedinteger], origins: Integers, size: int) -> Walk:
-    if not len(records):
-        return Walk([origins], dict.fromkeys(origins.tolist(), 0), None)
     order = np.argsort(far, kind="stable")
-    records, far = records[order], far[order]
-    levels = [origins, *np.split(records, np.searchsorted(far, np.arange(2, int(far[-1]) + 1)))]
-    if len(records) + len(origins) <= FEW:
-        seen = dict.fromkeys(origins.tolist(), 0) | dict(zip(records.tolist(), far.tolist(), strict=True))
-        return Walk(levels, seen, None)
+    records, far = (
+        np.concatenate((origins, records[order])),
+        np.concatenate((np.zeros(len(origins), np.int32), far[order])),
+    )
+    ends = np.searchsorted(far, np.arange(int(far[-1]) + 1 if len(far) else 1), "right")
+    if len(records) <= FEW:
+        return Walk(records, ends, dict(zip(records.tolist(), far.tolist(), strict=True)), None)
     stamps = np.zeros(size, np.int32)
-    stamps[origins] = 1
     stamps[records] = far + 1
-    return Walk(levels, None, stamps)
+    return Walk(records, ends, None, stamps)

@@ -33,9 +33,10 @@ from descentd.graph.index.arrays import (
 from descentd.graph.index.backtrace import Backtrace, step_back
 from descentd.graph.index.breadth_first import Walk, walk
 from descentd.graph.index.disclosures import Arrow
-from descentd.graph.index.edges import NARROW_EDGES, Edges, Steps
+from descentd.graph.index.edges import Edges
 from descentd.graph.index.populations import Facts
 from descentd.graph.index.sources import Sources
+from descentd.graph.index.steps import NARROW_EDGES, Steps
 from descentd.graph.index.twins import Twins
 from descentd.graph.model.kinds import ROLES, Role
 from descentd.graph.model.reach import Exposed, ExposurePage, ExposureQuery, ExposureVerdict, NearValue, Step, Term

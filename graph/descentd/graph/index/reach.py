@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from descentd.graph.index.arrays import DATASET, INCLUDES, ROLE, Integers, Tags, is_in
 from descentd.graph.index.backtrace import Backtrace, Before, lowest, step_back
 from descentd.graph.index.breadth_first import Walk, walk
-from descentd.graph.index.edges import Around, Down, Edges, Steps, Up
+from descentd.graph.index.edges import Edges
 from descentd.graph.index.evidence import CITES, add_evidence, listed_with
+from descentd.graph.index.steps import Around, Down, Steps, Up
 from descentd.graph.index.twins import Twins
 from descentd.graph.model.kinds import KIND_NUMBER, KINDS, Kind, Role
 from descentd.graph.model.reach import Direction, Reached, ReachPage, ReachQuery, Sequences, Step
