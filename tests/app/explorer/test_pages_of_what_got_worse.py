@@ -100,7 +100,8 @@ async def test_what_came_gradually_is_marked_on_no_line() -> None:
 async def test_what_got_worse_for_a_group_is_drawn_for_that_group() -> None:
     given = chain([0.7, 0.7, *[0.6] * 6])
     for evaluation in given["evaluations"]:
-        evaluation["metrics"][0]["slice"] = [{"attribute": "region", "value": "EU"}]
+        metric = evaluation["metrics"][0]
+        evaluation["metrics"] = [metric | {"slice": [{"attribute": "region", "value": "EU"}]}, metric | {"value": 0.7}]
     async with visiting() as visit:
         await visit.register(**given)
         assert (await visit.get("/erosions")).status_code == 200
@@ -112,6 +113,8 @@ async def test_what_got_worse_for_a_group_is_drawn_for_that_group() -> None:
         usual = text_of((await visit.get("/lineage/model:m@8?up=7")).text)
         assert "how adversarial_accuracy for region EU changed" in usual
         assert "safety got worse here" in usual
+        above = text_of((await visit.get("/lineage/model:m@1?down=7")).text)  # which did not get worse itself
+        assert "how adversarial_accuracy changed" in above
 
 
 async def test_a_group_has_one_spelling_in_the_addresses_of_all_pages() -> None:

@@ -116,6 +116,8 @@ async def _shifts(asked: Asked, view: Drawn, left: Selection, status: Mapping[in
     pairs = frozenset((parent, child) for parent, child in lines if parent in versions and child in versions)
     nearest = sorted((one for one in versions if status[one].worse), key=lambda one: left.members[one].steps)
     likely = [series_of(finding) for one in nearest[:1] if (worse := status[one].worse) for finding in worse.findings]
+    if left.middle not in nearest:  # a group is of interest where it is the record's own
+        likely = [*((metric, ()) for metric, _ in likely), *likely]
     query = ShiftQuery(versions, pairs, view.metric, view.slice, left.upto, tuple(likely))
     return await shifts(asked.registry, query)
 
