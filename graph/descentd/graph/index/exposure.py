@@ -189,7 +189,8 @@ class Exposure:
         lineage, upto = documentation.lineage, documentation.upto
         matching = self._matching()
         self._trained = documentation.reach(matching)
-        nearly = np.setdiff1d(self._matching(nearly=True), matching, assume_unique=True)
+        near = any(lineage.facts.near(term) for term in population)
+        nearly = np.setdiff1d(self._matching(nearly=True), matching, assume_unique=True) if near else matching[:0]
         self._lacking = documentation.reach(sorted_unique(np.concatenate((self._unlisted(), nearly))))
         versions = lineage.sources.versions
         versions = versions[: np.searchsorted(versions, upto, "right")]
@@ -197,8 +198,7 @@ class Exposure:
         for unknown in (documentation.undocumented, self._lacking):
             answers[unknown.among(versions)] = UNKNOWN
         answers[self._trained.among(versions)] = INHERITED
-        direct = self._learners(matching)
-        answers[np.searchsorted(versions, direct[direct <= upto])] = DIRECT
+        answers[is_in(versions, self._learners(matching))] = DIRECT
         self._answers = Answers(versions, answers)
 
     @property

@@ -65,7 +65,8 @@ class Facts:
     def _found(self, index: Postings, names: Names, wanted: Iterable[Pair], upto: int) -> Integers:
         """The facts in force at a sequence under any of some names, ascending."""
         keys = [number for name in wanted if (number := names.find(name)) is not None]
-        return self._in_force(sorted_unique(index.of(np.array(keys, np.int32))), upto)
+        facts = index.of(np.array(keys, np.int32))
+        return self._in_force(facts if len(keys) == 1 else sorted_unique(facts), upto)
 
     def completed_for(self, term: Term, upto: int) -> Integers:
         """The partitions whose statement in force is complete and says whether each of the term's values is there.
@@ -83,8 +84,8 @@ class Facts:
         return np.concatenate([self._found(index, self.names, [pair], upto) for index in (self.present, self.absent)])
 
     def matching(self, pairs: Iterable[Pair], upto: int) -> Integers:
-        """The partitions, ascending, whose statement in force lists one of some values as present."""
-        return sorted_unique(self.partitions[self._found(self.present, self.names, pairs, upto)])
+        """The partitions whose statement in force lists one of some values as present."""
+        return self.partitions[self._found(self.present, self.names, pairs, upto)]
 
     def near(self, term: Term) -> list[Pair]:
         """What is listed anywhere and reads as one of the term's values once folded, but is none of them."""
