@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from descent.catalogue import catalogue
-from descent.names import fault_in_new_name, fault_in_person
+from descent.names import fault_in_new_name, fault_in_order, fault_in_person
 from descent.nodes import Path
 from descent.references import Finding
 from descent.refusals import HARMFUL_REFUSED, asks_harmless, fault_in_refusals
@@ -104,6 +104,7 @@ def _faults(content: dict[str, Any], definitions: Definitions) -> Iterator[tuple
         yield from _past(path, holder, now)
         yield from _evaluator(path, holder)
         yield from _shares(path, holder)
+        yield from _in_order(path, holder)
         if HARMFUL_REFUSED not in {definition.get("name") for definition in content.get("metrics", ())}:
             yield from _refusals(path, holder)
 
@@ -127,6 +128,15 @@ def _names(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         for name in ("name", "version"):
             if name in holder and (fault := fault_in_new_name(holder[name])):
                 yield (*path, name), f'"{holder[name]}" {fault}.'
+
+
+def _in_order(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    for name, value in holder.items():
+        if isinstance(value, str) and name != "config" and (fault := fault_in_order(value)):
+            yield (*path, name), f"The text {fault}."
+        for i, text in enumerate(value if isinstance(value, list) and name != "config" else ()):
+            if isinstance(text, str) and (fault := fault_in_order(text)):
+                yield (*path, name, i), f"The text {fault}."
 
 
 def _parents(path: Path, holder: dict[str, Any]) -> Iterator[tuple[Path, str]]:

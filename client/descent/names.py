@@ -14,6 +14,7 @@ _CONTENT_ID = re.compile(r"sha256:[0-9a-f]{64}")
 _PLAIN = re.compile(r"[\w-][\w.-]{0,199}", re.ASCII)
 _RAISED = re.compile("[⁰¹²³⁴-⁹₀-₉]")
 """Superscript and subscript digits: NFKC would change them, and names such as PR² and τ²-bench need them."""
+_OVERRIDES = re.compile("[\u202d\u202e]")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -61,6 +62,12 @@ def fault_in_line(text: str) -> str | None:
         if (misleads(character) or unicodedata.category(character) == "Cf") and not joiner_allowed(text, position):
             return f"contains the invisible character U+{ord(character):04X}; leave it out"
     return None
+
+
+def fault_in_order(text: str) -> str | None:
+    """Return which character of a text of several lines shows what follows in the other order; None if none does."""
+    found = _OVERRIDES.search(text)
+    return f"contains the invisible character U+{ord(found[0]):04X}; leave it out" if found else None
 
 
 def fault_in_person(name: str) -> str | None:

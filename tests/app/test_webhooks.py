@@ -57,6 +57,18 @@ def test_an_alert_that_names_no_known_version_is_kept(server: ServerProcess) -> 
     assert (found["version"], found["labels"]) == (None, {"subject": "model:m@77"})
 
 
+def test_an_alert_is_kept_without_the_characters_that_nobody_may_write(server: ServerProcess) -> None:
+    told = {
+        "title": "Scores \u202efall",
+        "description": "a\u202db",
+        "severity": "LOW",
+        "environment": "e",
+        "endpoint": "p",
+    }
+    assert post(server, "alerts", told).status_code == 200
+    assert [one["title"] for one in incidents(server) if "fall" in one["title"]] == ["Scores fall"]
+
+
 def test_a_delivery_that_one_address_accepted_is_refused_at_the_others(server: ServerProcess) -> None:
     body = {"title": "Sent once", "severity": "LOW", "environment": "e", "endpoint": "p"}
     event = {"specversion": "1.0", "type": "x", "source": "/s", "id": "7", "data": body}

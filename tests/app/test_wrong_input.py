@@ -61,6 +61,13 @@ WRONG = [
     ("name with a control character", named("a\u0007b"), "INVALID_INPUT", "models[0].name"),
     ("name with NUL", named("a\0b"), "INVALID_INPUT", "models[0].name"),
     ("name with a bidi character", named("a\u202eb"), "INVALID_INPUT", "models[0].name"),
+    (
+        "note that turns text around",
+        json.dumps({"notes": [NOTE | {"text": "a\u202eb"}]}),
+        "INVALID_INPUT",
+        "notes[0].text",
+    ),
+    ("description that turns text around", model(description="a\u202db"), "INVALID_INPUT", "models[0].description"),
     ("name with a zero-width space", named("a\u200bb"), "INVALID_INPUT", "models[0].name"),
     ("empty name", named(""), "INVALID_INPUT", "models[0].name"),
     ("blank name", named(" "), "INVALID_INPUT", "models[0].name"),

@@ -93,7 +93,7 @@ def _(target: Target) -> None:
 @attack("escapes of a terminal, and text from right to left, in what the command line prints", cheap=False)
 def _(target: Target) -> None:
     """Notes hold any text; a reader's terminal gets none of it as it is."""
-    text = "a\x1b[2Jb\x9bc\u202ed\u2066e\rf\x07"
+    text = "a\x1b[2Jb\x9bc\u2066e\rf\x07"
     note = {"subject": "model:m@1", "author": "x", "text": text}
     answer = target.ask(REGISTER, "vic", m={"notes": [note]})
     if "errors" in answer:  # refused is right, too
@@ -107,6 +107,14 @@ def _(target: Target) -> None:
         )
         for bad in ("\x1b", "\x9b", "\u202e", "\u2066", "\r", "\x07"):
             assert bad.encode() not in shown.stdout + shown.stderr, (command, bad)
+
+
+@attack("text from right to left in notes")
+def _(target: Target) -> None:
+    for bad in ("\u202e", "\u202d"):
+        answer = target.ask(REGISTER, "vic", m={"notes": [{"subject": "model:m@1", "author": "x", "text": f"a{bad}b"}]})
+        [error] = answer["errors"]
+        assert f"U+{ord(bad):04X}" in error["message"]
 
 
 @attack("escapes of a terminal in errors and in the server's log")

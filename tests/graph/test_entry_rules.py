@@ -134,6 +134,19 @@ BROKEN = {
         f"the name {name!r}": ({"models": [{"name": name, "version": "1"}]}, "models[0].name")
         for name in ("a\\b", "/a", "a/./b", ".", "a\ufe0fb", "a\u2800", "a\u034fb")
     },
+    "a note that turns around": (
+        {"notes": [{"subject": "model:m@1", "author": "ann", "text": "a\u202eb"}]}, "notes[0].text"
+    ),
+    "a description that turns around": (
+        {"models": [{"name": "c", "version": "1", "description": "a\u202db",
+                     "config": {"data": "\u202e"}}]},
+        "models[0].description",
+    ),
+    "a profile that turns around": (
+        {"models": [{"name": "c", "version": "1", "safetyProfile": {
+            "intendedUse": "u", "mustNotDo": ["b", "a\u202eb"]}}]},
+        "models[0].safetyProfile.mustNotDo[1]",
+    ),
     "the version '/1'": ({"models": [{"name": "a", "version": "/1"}]}, "models[0].version"),
     "the partition '.'": (
         {"datasets": [{"name": "d", "version": "1", "partitions": [{"name": ".", "digest": digest(1)}]}]},
@@ -162,6 +175,17 @@ async def test_what_is_registered_already_is_registered_again(each: Store, case:
     again = await send(each, manifest)
     assert not again.created
     assert [record.kind for record in again.records] == [Kind.EVALUATION]
+
+
+async def test_a_text_that_is_older_than_its_rule_is_registered_again_and_listed(each: Store) -> None:
+    done = await send(each, BASE)
+    [version] = [record for record in done.records if record.kind is Kind.MODEL_VERSION]
+    manifest, _ = BROKEN["a note that turns around"]
+    await put(each, Record.of(Kind.NOTE, manifest["notes"][0] | {"subject": version.id}))
+    assert not (await send(each, manifest)).created
+    [found] = [one async for one in broken_rules(each)]
+    assert (found.kind, found.field) == (Kind.NOTE, "text")
+    assert "U+202E" in found.message
 
 
 async def test_a_name_that_is_registered_stays_a_ref(each: Store) -> None:

@@ -1,12 +1,14 @@
 """Plain texts are told without our checks, which must leave each of them as it is."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from descentd.graph.inputs import acts, plain
 from descentd.graph.inputs.base import Digest, Id, Input, Name, Prose, Ref, Value
 from descentd.graph.inputs.evaluations import MetricName
 from descentd.graph.inputs.manifest import ManifestInput
@@ -60,9 +62,9 @@ def test_what_is_read_is_what_the_checks_make_of_it(field: str, text: str) -> No
 @pytest.mark.parametrize("field", FIELDS)
 @given(data=st.data())
 def test_plain_texts_pass_the_checks_unchanged(field: str, data: st.DataObject) -> None:
-    [plain] = [part for part in KINDS[field].__metadata__ if isinstance(part, Plain)]
-    text = data.draw(st.from_regex(re.compile(plain.pattern, re.ASCII)))[: plain.longest]
-    if re.search(plain.pattern, text) and not text.endswith("\n"):  # `$` is before it in Python's patterns alone
+    [own] = [part for part in KINDS[field].__metadata__ if isinstance(part, Plain)]
+    text = data.draw(st.from_regex(re.compile(own.pattern, re.ASCII)))[: own.longest]
+    if re.search(own.pattern, text) and not text.endswith("\n"):  # `$` is before it in Python's patterns alone
         assert getattr(Texts.model_validate({field: text}), field) == text
 
 
@@ -71,3 +73,53 @@ def test_what_is_no_text_is_refused(wrong: object) -> None:
     with pytest.raises(Invalid) as refused:
         ManifestInput.read({"models": [{"name": wrong, "version": "1"}]})
     assert [problem.field for problem in refused.value.problems] == ["models[0].name"]
+
+
+def kinds_of_inputs(kind: type[Input] = Input) -> Iterator[type[Input]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from kinds_of_inputs(one)
+
+
+STATEMENTS = sorted(
+    {
+        (kind, field.alias or name)
+        for kind in kinds_of_inputs()
+        if kind.__module__ == acts.__name__
+        for name, field in kind.model_fields.items()
+        if repr(plain.PROSE) in f"{field.annotation} {field.metadata}"
+    },
+    key=str,
+)
+
+
+def test_the_texts_of_all_acts_are_found() -> None:
+    found = {(kind.__name__, field) for kind, field in STATEMENTS}
+    assert {(f"{act}Input", "reason") for act in ("Flag", "Retraction", "Resolution", "EndDeployment")} <= found
+    assert {("ReviewInput", "reason"), ("ReviewInput", "conditions"), ("ClaimedInput", "source")} <= found
+    assert {("IncidentInput", "title"), ("IncidentInput", "description")} <= found
+
+
+@pytest.mark.parametrize(("kind", "field"), STATEMENTS)
+@pytest.mark.parametrize("character", ["\u202d", "\u202e"])
+def test_no_text_turns_around_how_what_follows_is_shown(kind: type[Input], field: str, character: str) -> None:
+    found: dict[str, str] = {}
+    for text in (f"a{character}b", [f"a{character}b"]):
+        with pytest.raises(Invalid) as refused:
+            kind.read({field: text})
+        found |= {problem.message: problem.field or "" for problem in refused.value.problems}
+    place = found[f"The text contains the invisible character U+{ord(character):04X}: leave it out."]
+    assert place.partition("[")[0] == field
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u05e9\u05dc\u05d5\u05dd (a) \u200f!",
+        "\u2067\u0639\u0631\u2069 b",
+        "\U0001f469\u200d\U0001f4bb \u2764\ufe0f",
+        "a\u00adb\n\tc",
+    ],
+)
+def test_texts_of_all_scripts_are_taken(text: str) -> None:
+    assert Texts.read({"prose": text}).prose == text

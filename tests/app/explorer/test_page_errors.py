@@ -40,6 +40,23 @@ async def test_an_unknown_ref_offers_the_nearest(bank: Visit) -> None:
     assert f"/record/{THIRD}" in misspelt.text
 
 
+async def test_no_text_turns_the_page_around(bank: Visit) -> None:
+    for act, at, fields in (
+        ("note", f"/record/{THIRD}", {"text": "Ask\u202e again."}),
+        ("flag", f"/impact/{THIRD}", {"reason": "Ask\u202e again.", "action": "REVIEW", "confirmed": "yes"}),
+    ):
+        before = await bank.registry.sequence()
+        refused = await bank.send(at, act, **fields)
+        assert refused.status_code == 400
+        assert "contains the invisible character U+202E: leave it out." in text_of(refused.text)
+        assert await bank.registry.sequence() == before
+        assert "\u202e" not in refused.text  # where what was written is there again
+    await bank.register(models=[{"name": "turned", "version": "1", "config": {"a": "x\u202ey", "b": "\u202d"}}])
+    page = (await bank.get("/record/model:turned@1")).text
+    assert "a x\\u202ey, b \\u202d" in text_of(page)
+    assert not {"\u202d", "\u202e"} & set(page)
+
+
 async def test_pages_are_strict_about_what_they_load(bank: Visit) -> None:
     page = await bank.get("/")
     policy = page.headers["content-security-policy"]

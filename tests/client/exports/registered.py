@@ -7,7 +7,7 @@ from tests.support.server_process import ServerProcess
 
 VERSION, PARENT = "model:credit-risk@4.1", "model:credit-risk@4.0"
 REGISTER = "mutation ($manifest: ManifestInput!) { register(manifest: $manifest) { created } }"
-ODD = 'He said: "<b>&amp; \\ | `x` *y*"\n=1+1 \u202e☃'
+ODD = 'He said: "<b>&amp; \\ | `x` *y*"\n=1+1 \u2067☃'
 POLICY = """\
 environment: production
 rules:

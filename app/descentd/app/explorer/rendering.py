@@ -14,6 +14,7 @@ from descentd.app.explorer.lineage.losses import series_name
 from descentd.app.explorer.slices import slice_text
 from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.words import Words
+from descentd.graph.model.characters import OVERRIDES
 from descentd.graph.model.names import rfc3339
 
 HEADERS: Final = {
@@ -39,6 +40,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=_without_overrides,
     )
     made.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     return made
@@ -90,6 +92,13 @@ class Rendering:
     def templates(self) -> list[str]:
         """The names of all templates."""
         return self.environment.list_templates()
+
+
+def _without_overrides(value: Any) -> Any:
+    """What is put into a page: a character that would show what follows in the other order is shown as its code."""
+    if not isinstance(value, str) or value.isascii() or OVERRIDES.search(value) is None:
+        return value
+    return type(value)(OVERRIDES.sub(lambda found: f"\\u{ord(found[0]):04x}", value))
 
 
 def minute(moment: int) -> str:

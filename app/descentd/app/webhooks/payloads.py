@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from descentd.graph.inputs.acts import IncidentInput
 from descentd.graph.inputs.base import Input, path
+from descentd.graph.model.characters import OVERRIDES
 from descentd.graph.model.clock import check_past
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.identity import canonical
@@ -33,6 +34,7 @@ _SEVERITIES: Final = {
 _ENVIRONMENT: Final = ("environment", "env", "deployment_environment")
 _ENDPOINT: Final = ("endpoint", "service", "job")
 _NEVER: Final = "0001-01-01T00:00:00Z"
+_TEXTS: Final = frozenset({"title", "description"})
 _CDEVENT: Final = re.compile(r"dev\.cdevents\.(\w+\.\w+)\.\d")
 _BEGUN: Final = ("service.deployed", "service.upgraded", "service.rolledback")
 _ENDED: Final = ("service.removed",)
@@ -174,6 +176,9 @@ def _cdevent(event: Mapping[str, Any], field: str) -> Iterator[Notice]:
 def _alert(field: str, names: Names, fields: Mapping[str, Any], *, resolved: Any, over: bool) -> Alert:
     """An alert; one that names neither version nor place is taken too, and stays unmatched."""
     given = {name: value for name, value in fields.items() if value is not None}
+    # No alert is lost by a character that people may not write.
+    for name in _TEXTS & given.keys():
+        given[name] = OVERRIDES.sub("", given[name]) if isinstance(given[name], str) else given[name]
     if "subject" not in given and not {"environment", "endpoint"} <= given.keys():
         given = {"environment": "unknown", "endpoint": "unknown", **given}
     incident = _read(IncidentInput, given, field, names)

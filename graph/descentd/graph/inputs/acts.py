@@ -18,10 +18,14 @@ from descentd.graph.inputs.base import (
     Ref,
     Value,
     checked,
+    in_order,
     unique,
 )
 from descentd.graph.inputs.evaluations import Severity
 from descentd.graph.model.accounts import person
+
+Statement = Annotated[Prose, checked(in_order)]
+"""What somebody says in an act; what manifests hold is checked by the rules of entry."""
 
 
 class Decision(StrEnum):
@@ -66,7 +70,7 @@ class RetractionInput(Act):
 
     subjects: Refs
     """The records that are retracted."""
-    reason: Prose
+    reason: Statement
     """Why."""
     part: RetractedPart | None = None
     """The part of them that is retracted: the evaluator that evaluations name (for admins). By default the whole."""
@@ -77,7 +81,7 @@ class ClaimedInput(Input):
 
     by: Annotated[Value, checked(person)]
     """The person or team who decided or deployed then."""
-    source: Prose
+    source: Statement
     """Where the evidence can be found: a document, another system."""
 
 
@@ -90,9 +94,9 @@ class ReviewInput(Act):
     """The environment that it may or may not serve in."""
     decision: Decision
     """The decision."""
-    reason: Prose
+    reason: Statement
     """Why."""
-    conditions: tuple[Prose, ...] | None = None
+    conditions: tuple[Statement, ...] | None = None
     """Conditions of the decision."""
     evidence: Ids | None = None
     """The ids of the records that the decision relies on; all evidence about the version by default."""
@@ -128,14 +132,14 @@ class EndDeploymentInput(Input):
     """The endpoint in the environment."""
     until: DateTime | None = None
     """Until when it served; now by default."""
-    reason: Prose
+    reason: Statement
     """Why."""
 
 
 class IncidentInput(Input):
     """Something went wrong in production: with `subject`, or with the version that served at an endpoint then."""
 
-    title: Prose
+    title: Statement
     """What happened, in one line."""
     severity: Severity
     """The severity."""
@@ -151,7 +155,7 @@ class IncidentInput(Input):
     """When it happened; now by default."""
     labels: Json = None
     """The labels of the reporting system."""
-    description: Description = None
+    description: Annotated[Description, checked(in_order)] = None
     """A longer description."""
     external_id: Value | None = None
     """The id in the reporting system; sent again, it is the same incident."""
@@ -168,7 +172,7 @@ class ResolutionInput(Input):
 
     incident: Id
     """The incident's id."""
-    reason: Prose
+    reason: Statement
     """How it was resolved."""
     resolved_at: DateTime | None = None
     """When it was over; now by default."""
@@ -181,7 +185,7 @@ class FlagInput(Act):
     """The records that are flagged."""
     action: FlagAction
     """What the flag demands."""
-    reason: Prose
+    reason: Statement
     """Why."""
     propagate: Flag | None = None
     """Whether it reaches all descendants of the subjects, also those that are registered later."""

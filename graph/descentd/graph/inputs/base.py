@@ -70,6 +70,13 @@ def _prose(given: str) -> str:
     return given
 
 
+def in_order(given: str | None) -> str | None:
+    """A text; raises InvalidInput where it shows a part of itself in the other order."""
+    if given is not None and (fault := names.fault_in_order(given)):
+        raise InvalidInput(f"The text {fault}.")
+    return given
+
+
 _KEPT: Final = frozenset({str, int, float, bool, dict, list})
 """What is in JSON as it is here; lists and objects are those of JSON values."""
 

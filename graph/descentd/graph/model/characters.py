@@ -40,6 +40,10 @@ _LOOK_ALIKES: Final = str.maketrans(
 _EAST_ASIAN: Final = frozenset({"HAN", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
 
 
+OVERRIDES: Final = re.compile("[\u202d\u202e]")
+"""Characters that show what follows in the other order. Texts from right to left need other ones, and none of these."""
+
+
 def is_unseen(character: str) -> bool:
     """Whether a character shows nothing: it is default-ignorable, or blank and no plain space."""
     return bool(_UNSEEN.match(character)) or (character != " " and unicodedata.category(character) == "Zs")

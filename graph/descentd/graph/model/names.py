@@ -8,7 +8,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from descentd.graph.model.characters import is_unseen, joiner_allowed
+from descentd.graph.model.characters import OVERRIDES, is_unseen, joiner_allowed
 from descentd.graph.model.errors import InvalidInput
 
 LONGEST: Final = 200
@@ -103,6 +103,12 @@ def fault_in_new_name(name: str) -> str | None:
         if is_unseen(character) and not joiner_allowed(name, i):
             return f"contains U+{ord(character):04X}, which cannot be seen: leave it out"
     return None
+
+
+def fault_in_order(text: str) -> str | None:
+    """Which character of a text shows what follows in the other order, in words; None where there is none."""
+    found = OVERRIDES.search(text)
+    return f"contains the invisible character U+{ord(found[0]):04X}: leave it out" if found else None
 
 
 def ref(given: str) -> str:

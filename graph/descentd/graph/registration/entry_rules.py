@@ -4,6 +4,7 @@ The rules hold for new records only. Registering identical content again and imp
 where it breaks a rule that was made later; `broken_rules` lists such records.
 """
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,11 +15,15 @@ from descentd.graph.model.clock import AHEAD
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
-from descentd.graph.model.names import fault_in_new_name, instant
+from descentd.graph.model.names import fault_in_new_name, fault_in_order, instant
 from descentd.graph.model.records import Record
 from descentd.graph.refusals import fault_in_refusals
 from descentd.graph.store.base import Store
 
+_OVERRIDES: Final = re.compile(rb"\xe2\x80[\xad\xae]")
+"""`characters.OVERRIDES` in UTF-8, as bodies of records have it."""
+_DATA: Final = frozenset({"parameters", "config", "labels"})
+"""Fields that hold any JSON."""
 _CHUNK: Final = 1000
 """Entries that are read at a time."""
 
@@ -55,6 +60,22 @@ def faults(record: Record, rules: Rules) -> Iterator[Fault]:
     check = _CHECKS.get(record.kind)
     if check is not None:
         yield from check(record.content, rules)
+    if _OVERRIDES.search(record.body):  # which is in nearly none
+        yield from _in_order(record.content)
+
+
+def _in_order(part: Any, field: str = "") -> Iterator[Fault]:
+    """No text shows a part of itself in the other order; what is data, such as settings, holds whatever it does."""
+    if isinstance(part, str):
+        if fault := fault_in_order(part):
+            yield Fault(field, f"The text {fault}.")
+    elif isinstance(part, Mapping):
+        for name, value in part.items():
+            if name not in _DATA:
+                yield from _in_order(value, f"{field}.{name}" if field else name)
+    elif isinstance(part, Sequence):
+        for i, value in enumerate(part):
+            yield from _in_order(value, f"{field}[{i}]")
 
 
 def fault_in_value(definition: MetricDefinition, value: float) -> str | None:
