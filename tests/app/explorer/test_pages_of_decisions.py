@@ -159,3 +159,51 @@ async def test_what_waits_says_what_is_claimed_and_what_is_blocked_whatever_is_d
         assert "serves there now" not in said
         assert said.count("blocked whatever is decided: it has no safety profile") == 1
         assert "bank/scorer 2.0" in said
+
+
+async def test_what_is_in_the_way_of_a_go_is_not_the_no_go_that_it_takes_the_place_of(bank: Visit) -> None:
+    """A new decision of a person replaces the one before, in any spelling of the name; those of others stand."""
+    await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
+    path = f"/gate/{FIRST}?environment=production"
+    no = {"subject": FIRST, "environment": "production", "decision": "NO_GO", "reason": "Nobody looked at appeals."}
+    await review(bank.registry, ReviewInput.read(no), "local")
+    said = text_of((await bank.get(path)).text)
+    assert "A go alone does not let it serve" not in said
+    assert "You said no-go on " in said
+    assert "What you decide now takes its place. After a go of yours nothing is in the way." in said
+    for person in ("rob", "rita"):
+        await review(bank.registry, ReviewInput.read(no), person)
+    said = text_of((await bank.get(path)).text)
+    way = "A go alone does not let it serve, this is in the way too: the no-go of rob and the no-go of rita."
+    assert way in said
+    assert "nothing is in the way" not in said
+    assert (await bank.send(path, "review", decision="GO", reason="They were looked at.")).status_code == 303
+    said = text_of((await bank.get(path)).text)
+    assert way in said
+    assert "You said go on " in said
+
+
+async def test_a_go_in_place_of_a_no_go_says_how_many_others_are_needed_yet(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY.replace("quorum: 1", "quorum: 2"), "production.yaml")])
+    no = {"subject": FIRST, "environment": "production", "decision": "NO_GO", "reason": "Nobody looked at appeals."}
+    await review(bank.registry, ReviewInput.read(no), "local")
+    said = text_of((await bank.get(f"/gate/{FIRST}?environment=production")).text)
+    assert "After a go of yours 1 more person has to say go." in said
+    assert "A go alone" not in said
+
+
+async def test_who_cannot_say_go_is_not_told_what_is_in_the_way_of_it(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY.replace("0.8", "0.99"), "production.yaml")])
+    await bank.register("local", models=[{"name": "own", "version": "1", "config": {"a": 1}, "safetyProfile": PROFILE}])
+    said = text_of((await bank.get("/gate/model:own@1")).text)
+    assert "A go alone" not in said
+    assert "cannot approve it" in said
+
+
+async def test_a_rule_that_several_break_is_named_once_on_the_page_of_a_version(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
+    no = {"subject": FIRST, "environment": "production", "decision": "NO_GO", "reason": "Nobody looked at appeals."}
+    for person in ("rob", "rita"):
+        await review(bank.registry, ReviewInput.read(no), person)
+    said = text_of((await bank.get(f"/record/{FIRST}")).text)
+    assert "The gate of production blocks it: no-go." in said

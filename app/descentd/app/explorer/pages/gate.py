@@ -1,6 +1,6 @@
 """`/gate/REF?environment=`: may a version serve there, what is in the way, and saying go or no-go."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.forms import filled_in
@@ -10,15 +10,16 @@ from descentd.app.explorer.pages.parts import outcome_cells
 from descentd.app.explorer.pages.people import people_table
 from descentd.app.explorer.table import Column, Table
 from descentd.graph.inputs.acts import ReviewInput
+from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.report import erosion
-from descentd.queries.governance.gate.decide import gate
+from descentd.queries.governance.gate.decide import RuleOutcome, gate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.policies import policy_history
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.record_review import check_approval, review
-from descentd.queries.governance.reviews import quorum, reviews
+from descentd.queries.governance.reviews import Quorum, ReviewState, quorum, reviews
 from descentd.queries.prose import conjunction
 from descentd.queries.registry import Registry
 
@@ -46,12 +47,16 @@ async def _show(asked: Asked) -> View:
     people = quorum(states, found.environment, found.policy) if found.policy else None
     # The quorum is the last rule, where it is asked for.
     others = blocking[:-1] if people and not people.reached else blocking
+    own = _own(states, found.environment, asked.principal.person)
     said = (await profiles(registry.store, [brief.sequence], upto))[brief.sequence]
     eroded = await erosion(registry, brief.ref, None, None, asked.as_of)
     values |= {
         "gate": found,
         "blocking": blocking,
-        "others": conjunction([rule.name for rule in others]),
+        "others": others,
+        "own": own,
+        "too": _in_the_way_too(asked, others, states, own),
+        "then": _still_needed(people, asked.principal.person),
         "people": people,
         "profile": said.current,
         "withdrawn": said.withdrawn,
@@ -65,6 +70,33 @@ async def _show(asked: Asked) -> View:
     ]
     title = asked.words("gate.title", version=called(brief), environment=found.environment)
     return View(title, values, tables)
+
+
+def _own(states: Sequence[ReviewState], environment: str, person: str) -> ReviewState | None:
+    """The decision of a person that stands, which a new one takes the place of."""
+    me = person_key(person)
+    return next(
+        (one for one in states if one.void is None and (one.who, one.environment) == (me, environment)),
+        None,
+    )
+
+
+def _in_the_way_too(
+    asked: Asked, others: Sequence[RuleOutcome], states: Sequence[ReviewState], own: ReviewState | None
+) -> str:
+    """What a go of whoever looks leaves in the way: their own no-go does not stand beside it."""
+    by_id = {one.entry.record.id: one for one in states}
+    vetoes = {rule: by_id[rule.evidence[0]] for rule in others if rule.name == "no-go"}
+    left = [rule for rule in others if rule not in vetoes or vetoes[rule] != own]
+    names = [asked.words("gate.no_go_of", person=vetoes[one].person) if one in vetoes else one.name for one in left]
+    return conjunction(list(dict.fromkeys(names)))
+
+
+def _still_needed(people: Quorum | None, person: str) -> int:
+    """How many others have to say go yet, once this person does."""
+    if people is None:
+        return 0
+    return max(people.needed - len({person_key(one) for one in (*people.people, person)}), 0)
 
 
 async def _why_no_go_only(registry: Registry, version: Brief, upto: int, person: str) -> str:

@@ -111,7 +111,7 @@ async def _boards(asked: Asked, brief: Brief, states: Sequence[ReviewState], sta
         gate = await evaluate(asked.registry, brief, place, asked.upto, asked.moment)
         unmet = [rule.name for rule in gate.rules if rule.outcome is not GateOutcome.PASSED]
         # The quorum is the last rule, where it is asked for.
-        others = conjunction(unmet if reached.reached else unmet[:-1])
+        others = conjunction(list(dict.fromkeys(unmet if reached.reached else unmet[:-1])))
         blocked = approved and bool(unmet)
         found.append({"environment": place, "quorum": reached, "gate": gate, "unmet": others, "blocked": blocked})
     return found
