@@ -33,8 +33,7 @@ async def choose(asked: Asked, view: str) -> View | Response:
     found: Sequence[Brief]
     total, more = None, None
     if not text:
-        held = await asked.registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
-        newest = held[-_NEWEST:][::-1].tolist()
+        newest = (await asked.registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _NEWEST))[::-1].tolist()
         found = await asked.registry.store.briefs(newest) if newest else ()
     elif (ref := await exactly(asked, text)) is not None:
         return RedirectResponse(asked.to(view, ref, **onward), 303)
