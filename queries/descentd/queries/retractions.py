@@ -168,10 +168,26 @@ async def _check(
     active: for an admin, who is still there to retract their own reviews.
     """
     for i, entry in enumerate(await reads.entries([subject.sequence for subject in subjects])):
-        left = active is not None and entry.record.kind is Kind.REVIEW and person_key(entry.recorded_by) not in active
-        refusal = None if left else await _review_refusal(reads, entry, person) or _refusal(entry, person, own)
+        refusal = await _refused(reads, entry, person, own, active)
         if refusal is not None:
             raise Forbidden(f"{subjects[i].ref} {refusal}.", f"subjects[{i}]")
+
+
+async def why_not_retracted(
+    registry: Registry, entry: Entry, person: str, *, own: bool = False, admin: bool = False
+) -> str | None:
+    """Why a record is not for a person to retract, said of it as `is …`; None where it may be.
+
+    What `retract` asks beside it, whether it concerns a version that the person registered, takes as long as what it
+    reaches is large, and is not asked here.
+    """
+    return await _refused(registry.store, entry, person, own, await _active_people(registry) if admin else None)
+
+
+async def _refused(reads: Reads, entry: Entry, person: str, own: bool, active: Collection[str] | None) -> str | None:
+    if active is not None and entry.record.kind is Kind.REVIEW and person_key(entry.recorded_by) not in active:
+        return None
+    return await _review_refusal(reads, entry, person) or _refusal(entry, person, own)
 
 
 def _refusal(entry: Entry, person: str, own: bool) -> str | None:

@@ -95,6 +95,11 @@ async def flags_reaching(registry: Registry, record: int, upto: int) -> list[Act
     return [flag for flag in flags if await _reaches(registry, flag, record, above, upto)]
 
 
+async def refusing_flags(registry: Registry, record: int, upto: int) -> list[ActiveFlag]:
+    """Those of them because of which it is not promoted, deployed or reviewed."""
+    return [flag for flag in await flags_reaching(registry, record, upto) if flag.action in REFUSING]
+
+
 async def _reaches(registry: Registry, flag: ActiveFlag, record: int, above: set[int], upto: int) -> bool:
     """Whether a flag reaches a record, given that and all that it came from."""
     if record in flag.origins:

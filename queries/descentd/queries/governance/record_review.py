@@ -20,7 +20,7 @@ from descentd.graph.registration.acts import name_one, perform, repeated, signed
 from descentd.graph.retractions import find_retractions
 from descentd.graph.store.base import Reads
 from descentd.queries.governance.evidence import evidence
-from descentd.queries.governance.flags import REFUSING, flags_reaching
+from descentd.queries.governance.flags import refusing_flags
 from descentd.queries.governance.policies import likely_environment, policy_in_force
 from descentd.queries.governance.reviews import Quorum, quorum, reviews
 from descentd.queries.registry import Registry
@@ -69,7 +69,7 @@ async def _check(registry: Registry, version: Brief, upto: int, given: ReviewInp
     await _check_environment(registry, given.environment, upto)
     if given.claimed is not None:
         return  # it counts for nothing, whatever the state of the version
-    refusing = [flag for flag in await flags_reaching(registry, version.sequence, upto) if flag.action in REFUSING]
+    refusing = await refusing_flags(registry, version.sequence, upto)
     if refusing:
         raise GateBlocked(
             f"{version.ref} is flagged {refusing[0].action} ({refusing[0].reason}): clear the flag before it is "

@@ -6,7 +6,7 @@ from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import name
 from descentd.graph.model.records import Brief
-from descentd.queries.governance.flags import REFUSING, flags_reaching
+from descentd.queries.governance.flags import refusing_flags
 from descentd.queries.governance.gate.decide import evaluate
 from descentd.queries.governance.gate.promotion import blocked
 from descentd.queries.governance.gate.rules import GateOutcome
@@ -47,9 +47,8 @@ async def check_promoted(registry: Registry, version: Brief, environment: str, u
     Raises GateBlocked for `subject` where a flag that refuses reaches it, where it is retracted, and where there is no
     promotion.
     """
-    for flag in await flags_reaching(registry, version.sequence, upto):
-        if flag.action in REFUSING:
-            raise GateBlocked(f"{version.ref} is flagged {flag.action}: {flag.reason}", "subject")
+    for flag in await refusing_flags(registry, version.sequence, upto):
+        raise GateBlocked(f"{version.ref} is flagged {flag.action}: {flag.reason}", "subject")
     gone = await retraction_of(registry, version, upto)
     if gone is not None:
         raise GateBlocked(f"{gone.sentence} It is not let into {environment}: deploy another version.", "subject")

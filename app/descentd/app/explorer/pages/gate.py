@@ -14,6 +14,7 @@ from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.report import erosion
+from descentd.queries.governance.flags import refusing_flags
 from descentd.queries.governance.gate.decide import RuleOutcome, gate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.policies import policy_history
@@ -62,6 +63,7 @@ async def _show(asked: Asked) -> View:
         "withdrawn": said.withdrawn,
         "erosion": eroded,
         "refs": {*eroded.called.refs.values()},
+        "refusing": await refusing_flags(registry, brief.sequence, upto),
         "no_go_only": await _why_no_go_only(registry, brief, upto, asked.principal.person),
     }
     tables = [

@@ -11,6 +11,7 @@ from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.events import event_in_words, history_table, notes_about
 from descentd.app.explorer.pages.kinds import Fact, facts, ids_in
 from descentd.app.explorer.pages.parts import tables_of
+from descentd.app.explorer.pages.taking_back import ACTS, taking_back
 from descentd.app.explorer.pages.version import version_card
 from descentd.app.explorer.table import Cell
 from descentd.app.server.policy_files import policy_text
@@ -48,6 +49,7 @@ async def _show(asked: Asked) -> View:
         "status": await _status(asked, brief, entry),
         "gone": await retraction_of(asked.registry, brief, asked.upto),
         "notes": await notes_about(asked, brief),
+        **await taking_back(asked, brief, entry),
         "drawn": brief.kind in _DRAWN,
         "whole": json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True),
     }
@@ -132,5 +134,5 @@ PAGE = Page(
     "record",
     "/record/{ref:path}",
     _show,
-    acts=(Act("note", "Mutation.register", _write_note), Act("resolve", "Mutation.resolveIncident", _resolve)),
+    acts=(Act("note", "Mutation.register", _write_note), Act("resolve", "Mutation.resolveIncident", _resolve), *ACTS),
 )

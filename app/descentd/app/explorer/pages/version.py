@@ -9,6 +9,7 @@ from descentd.app.explorer.page import Asked, View
 from descentd.app.explorer.pages.events import history_table, notes_about
 from descentd.app.explorer.pages.measured import measured_tables
 from descentd.app.explorer.pages.people import people_table
+from descentd.app.explorer.pages.taking_back import taking_back
 from descentd.graph.model import clock
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Role
@@ -16,6 +17,7 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.report import FindingReport, erosion
 from descentd.queries.governance.drift import drift
+from descentd.queries.governance.flags import REFUSING
 from descentd.queries.governance.gate.decide import evaluate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.policies import policy_history
@@ -48,6 +50,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
     kin = await kin_incidents(registry, brief, upto)
     measured = await measured_tables(asked, brief, above)
     standing = await verdict(registry, brief.sequence, upto, asked.moment)
+    taken = await taking_back(asked, brief, entry)
     boards = await _boards(asked, brief, states, standing)
     values: dict[str, Any] = {
         "brief": brief,
@@ -63,6 +66,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "refs": {*eroded.called.refs.values()},
         "standing": standing,
         "boards": boards,
+        "refused_by": any(one.action in REFUSING for one in taken["flags"]),
         "blocked": any(one["blocked"] for one in boards),
         "reviewed": [one for one in states if one.void is None or one.claimed],
         "serving": [one for one in served if one.serves_at(_now(asked))],
@@ -73,6 +77,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "kin": asked.part(kin[::-1], _INCIDENTS, "kin"),
         "measured": measured,
         "notes": await notes_about(asked, brief),
+        **taken,
     }
     tables = [*measured.tables, people_table(asked, states), await history_table(asked, brief)]
     return View(called(brief), values, tables, template="version.html")

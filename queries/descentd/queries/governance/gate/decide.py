@@ -14,7 +14,7 @@ from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.names import name
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.cel.sandbox import Allowance, in_turn
-from descentd.queries.governance.flags import REFUSING, flags_reaching
+from descentd.queries.governance.flags import refusing_flags
 from descentd.queries.governance.gate.context import EDITION, GateContext, References
 from descentd.queries.governance.gate.rules import GateOutcome, judge
 from descentd.queries.governance.gate.state_variables import reviews_of
@@ -133,9 +133,8 @@ async def _built_in_blocks(context: GateContext, policy: Policy | None) -> Async
         gone = (said.entries[-1].record.id,) if said.withdrawn else ()
         reason = "The safety profile was retracted" if gone else "There is no safety profile"
         yield RuleOutcome("no-profile", blocked, f"{reason}: say what it is for, and must not do.", gone)
-    for flag in await flags_reaching(context.registry, context.version.sequence, context.upto):
-        if flag.action in REFUSING:
-            yield RuleOutcome("flagged", blocked, f"It is flagged {flag.action.value}: {flag.reason}", (flag.id,))
+    for flag in await refusing_flags(context.registry, context.version.sequence, context.upto):
+        yield RuleOutcome("flagged", blocked, f"It is flagged {flag.action.value}: {flag.reason}", (flag.id,))
     states = await reviews_of(context)
     for veto in vetoes(states, context.environment):
         yield RuleOutcome("no-go", blocked, veto_sentence(veto, states, policy), (veto.entry.record.id,))
