@@ -8,7 +8,7 @@ from descentd.graph.inputs.acts import FlagAction, FlagInput, RetractionInput
 from descentd.graph.model.errors import Forbidden, Invalid, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.verify import verify
-from descentd.queries.governance.flags import flag, flags_reaching, versions_reached
+from descentd.queries.governance.flags import flag, flags_reaching, gravest, versions_reached
 from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
@@ -138,6 +138,30 @@ async def test_the_verdict_and_the_lists_by_status_agree(registry: Registry) -> 
             found = await verdict(registry, sequence, at)
             assert (found.status is status) == (sequence in listed)
             assert found.reasons
+
+
+async def test_of_several_flags_on_a_version_the_gravest_counts(registry: Registry) -> None:
+    await lineage(registry)
+    await flag(registry, given("REVIEW", "1", propagate=True), "rita")
+    await flag(registry, given("QUARANTINE", "2", propagate=True), "rita")
+    await flag(registry, given("DECOMMISSION", "4"), "rita")
+    await flag(registry, given("CLEAR", "3"), "rita")
+    at = await registry.sequence()
+    briefs = {number: await registry.find(f"model:m@{number}", at) for number in "12345"}
+    by_one: dict[str, FlagAction] = {}
+    for number, brief in briefs.items():
+        if reaching := await flags_reaching(registry, brief.sequence, at):
+            by_one[number] = max((one.action for one in reaching), key=list(FlagAction).index)
+    assert by_one == {
+        "1": FlagAction.REVIEW,
+        "2": FlagAction.QUARANTINE,
+        "4": FlagAction.DECOMMISSION,
+        "5": FlagAction.QUARANTINE,
+    }
+    found = await gravest(registry, [brief.sequence for brief in briefs.values()], at)
+    assert found == {briefs[number].sequence: action for number, action in by_one.items()}
+    assert await gravest(registry, [briefs["4"].sequence], at) == {briefs["4"].sequence: FlagAction.DECOMMISSION}
+    assert await gravest(registry, [], at) == {}
 
 
 def test_flags_that_cannot_be_meant() -> None:

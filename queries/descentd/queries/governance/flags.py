@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from descentd.graph.index.arrays import sorted_unique
+from descentd.graph.index.arrays import is_in, sorted_unique
 from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.errors import Forbidden, InvalidInput, NotFound
 from descentd.graph.model.identity import Content
@@ -112,7 +112,28 @@ async def _reaches(registry: Registry, flag: ActiveFlag, record: int, above: set
 
 async def versions_reached(registry: Registry, upto: int, actions: Collection[FlagAction]) -> Sequences:
     """All versions that a flag with one of these actions reaches or stands on, ascending."""
-    flags = [flag for flag in await active_flags(registry, upto) if flag.action in actions]
+    return await _reached(
+        registry, [flag for flag in await active_flags(registry, upto) if flag.action in actions], upto
+    )
+
+
+async def gravest(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, FlagAction]:
+    """Of some versions those that flags reach or stand on, each with the gravest of what these demand.
+
+    The versions are walked to together, by as many look-ups as there are demands and flags with exemptions.
+    """
+    flags = await active_flags(registry, upto) if versions else []
+    wanted = np.array(versions, dtype=np.int64)
+    found: dict[int, FlagAction] = {}
+    for action in FlagAction:  # the graver ones come later
+        if of_it := [flag for flag in flags if flag.action is action]:
+            reached = await _reached(registry, of_it, upto)
+            found |= dict.fromkeys(wanted[is_in(wanted, reached)].tolist(), action)
+    return found
+
+
+async def _reached(registry: Registry, flags: Sequence[ActiveFlag], upto: int) -> Sequences:
+    """All versions that one of these flags reaches or stands on, ascending."""
     plain = [flag for flag in flags if flag.propagates and not flag.exempt]
     groups = [plain, *([flag] for flag in flags if flag.propagates and flag.exempt)]
     reached = [await _versions(registry, group, upto) for group in groups if group]

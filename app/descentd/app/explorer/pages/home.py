@@ -43,7 +43,7 @@ async def _show(asked: Asked) -> View:
     tables = [
         await serving_table(asked, places, len(there), asked.to("serving") if len(there) > len(places) else None),
         await open_incidents_table(asked, asked.most(_INCIDENTS), _NEWEST, asked.to("incidents")),
-        waiting_table(asked, "mine", waits, len(mine), asked.to("reviews") if len(mine) > len(waits) else None),
+        await waiting_table(asked, "mine", waits, len(mine), asked.to("reviews") if len(mine) > len(waits) else None),
         await _probes_due(asked),
         await _undocumented(asked, there),
     ]

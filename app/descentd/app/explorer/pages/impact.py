@@ -7,12 +7,12 @@ from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.forms import filled_in
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.population import way
-from descentd.app.explorer.pages.serving import now_of
+from descentd.app.explorer.pages.serving import now_of, served_cells
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
-from descentd.queries.governance.flags import flag
+from descentd.queries.governance.flags import flag, flags_reaching
 from descentd.queries.lineage.impact import impact
 from descentd.queries.lineage.paths import Derivation
 from descentd.queries.pages import MOST
@@ -39,7 +39,12 @@ async def _show(asked: Asked) -> View:
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column("record"), Column("kind"), Column("steps", number=True), Column("how")]
     tables = [await _deployed(asked, counts), Table("affected", columns, rows, found.total, more, asked.back())]
-    values = {"brief": brief, "counts": counts, "actions": [one for one in FlagAction if one is not FlagAction.CLEAR]}
+    values = {
+        "brief": brief,
+        "counts": counts,
+        "flags": await flags_reaching(registry, brief.sequence, asked.upto),
+        "actions": [one for one in FlagAction if one is not FlagAction.CLEAR],
+    }
     return View(asked.words("impact.title", of=called(brief)), values, tables)
 
 
@@ -75,9 +80,10 @@ async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
         and deployments[one.record.sequence].serves_at(moment)
     ]
     versions = await registry.store.resolve({each.version for _, each in serving}) if serving else {}
+    cells = await served_cells(asked, versions.values())
     rows = [
         (
-            Cell(called(versions[each.version]), asked.to("record", versions[each.version].ref)),
+            cells[each.version],
             Cell(each.place[0]),
             Cell(each.place[1]),
             Cell(t.day(each.since), note=str(t("version.served_claimed")) if each.claimed else ""),

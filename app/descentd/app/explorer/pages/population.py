@@ -8,7 +8,7 @@ import numpy as np
 from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
-from descentd.app.explorer.pages.serving import now_of
+from descentd.app.explorer.pages.serving import now_of, served_cells
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.reach import ExposureVerdict, Term
@@ -51,7 +51,7 @@ async def _show(asked: Asked) -> View:
     places: dict[str, list[str]] = {}
     for one in serves:
         places.setdefault(one.version, []).append(" ".join(one.place))
-    rows = [_row(asked, answer, places) for answer in found.items]
+    rows = await _rows(asked, found.items, places)
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("version", "answer", "shown_by", "serves")]
     values |= {
@@ -79,10 +79,15 @@ async def _deployed(
     question = Exposure(asked.registry, terms, within, asked.upto, "serving")
     wanted = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
     found = await question.versions(wanted, asked.most(_SHOWN), None)
-    return Table("deployed_learned", columns, [_row(asked, answer, places) for answer in found.items], found.total)
+    return Table("deployed_learned", columns, await _rows(asked, found.items, places), found.total)
 
 
-def _row(asked: Asked, answer: Answer, places: Mapping[str, list[str]]) -> tuple[Cell, ...]:
+async def _rows(asked: Asked, answers: Sequence[Answer], places: Mapping[str, list[str]]) -> Sequence[tuple[Cell, ...]]:
+    served = await served_cells(asked, [one.record for one in answers if one.record.id in places])
+    return [_row(asked, answer, places, served) for answer in answers]
+
+
+def _row(asked: Asked, answer: Answer, places: Mapping[str, list[str]], served: Mapping[str, Cell]) -> tuple[Cell, ...]:
     t = asked.words
     direct = "" if answer.direct is None else str(t("population.direct" if answer.direct else "population.inherited"))
     ground = answer.ground
@@ -90,7 +95,7 @@ def _row(asked: Asked, answer: Answer, places: Mapping[str, list[str]]) -> tuple
     if ground is not None:
         shown = Cell(called(ground.source), asked.to("record", ground.source.ref), note=way(ground.via))
     return (
-        Cell(called(answer.record), asked.to("record", answer.record.ref)),
+        served.get(answer.record.id) or Cell(called(answer.record), asked.to("record", answer.record.ref)),
         Cell(t(f"population.{answer.verdict}"), tone=_TONES[answer.verdict], note=direct),
         shown,
         Cell(", ".join(places.get(answer.record.id, ()))),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.people import person_cell
+from descentd.app.explorer.pages.serving import served_cells
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.waiting import Waiting, waiting
@@ -20,21 +21,22 @@ async def _show(asked: Asked) -> View:
     others = [one for one in found if not one.mine]
     parts = {"mine": asked.part(mine, _SHOWN, "mine"), "others": asked.part(others, _SHOWN, "others")}
     tables = [
-        *(waiting_table(asked, name, one.items, one.total, one.more, one.back) for name, one in parts.items()),
+        *[await waiting_table(asked, name, one.items, one.total, one.more, one.back) for name, one in parts.items()],
         await _decisions(asked),
     ]
     return View(asked.words("reviews.title"), {"mine": mine}, tables)
 
 
-def waiting_table(
+async def waiting_table(
     asked: Asked, name: str, found: Sequence[Waiting], total: int, more: str | None, back: str | None = None
 ) -> Table:
     """Versions that wait, each with where, how many have said go, and where to decide."""
     t = asked.words
+    served = await served_cells(asked, [one.version for one in found if one.serves])
     lapsed = any(one.lapsed for one in found)
     rows = [
         (
-            Cell(called(one.version), asked.to("record", one.version.ref)),
+            served.get(one.version.id) or Cell(called(one.version), asked.to("record", one.version.ref)),
             Cell(one.environment, note=_serves(asked, one)),
             Cell(
                 t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people)),

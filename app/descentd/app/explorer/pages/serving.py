@@ -1,6 +1,6 @@
 """`/serving`: what serves where, and whether it meets its policy and is documented."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called
@@ -8,7 +8,9 @@ from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model import clock
+from descentd.graph.model.records import Brief
 from descentd.queries.governance.drift import Drift, drift
+from descentd.queries.governance.flags import gravest
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.production.deployments import Deployment, serving
 from descentd.queries.production.record_deployment import Then, gate_then, profile_promoted
@@ -36,6 +38,18 @@ def now_of(asked: Asked) -> int:
     return clock.now() if asked.moment is None else asked.moment
 
 
+async def served_cells(asked: Asked, versions: Collection[Brief]) -> Mapping[str, Cell]:
+    """Versions that serve, by their ids: the name of each, and in front of it whether it is flagged."""
+    flagged = await gravest(asked.registry, sorted({one.sequence for one in versions}), asked.upto)
+    chips = {one: str(asked.words(f"flagged.{action}")) for one, action in flagged.items()}
+    return {
+        one.id: Cell(called(one), asked.to("record", one.ref), tone="bad", chip=chips[one.sequence])
+        if one.sequence in chips
+        else Cell(called(one), asked.to("record", one.ref))
+        for one in versions
+    }
+
+
 async def serving_table(
     asked: Asked, shown: Sequence[Deployment], total: int, more: str | None = None, back: str | None = None
 ) -> Table:
@@ -43,6 +57,7 @@ async def serving_table(
     registry, t = asked.registry, asked.words
     then = Then(now_of(asked), asked.upto)
     versions = await registry.store.resolve({one.version for one in shown}) if shown else {}
+    cells = await served_cells(asked, versions.values())
     sequences = sorted({one.sequence for one in versions.values()})
     drifts = await drift(registry, sequences, asked.upto) if sequences else {}
     rows = []
@@ -53,7 +68,7 @@ async def serving_table(
             (
                 Cell(environment),
                 Cell(endpoint, asked.to("record", one.entry.record.id)),
-                Cell(called(version), asked.to("record", version.ref)),
+                cells[version.id],
                 Cell(t.day(one.since)),
                 await _meets(asked, one, then, version.ref),
                 await _profile(asked, one, then, drifts[version.sequence]),
