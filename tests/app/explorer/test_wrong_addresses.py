@@ -183,6 +183,16 @@ async def test_a_page_about_a_record_offers_records_where_none_is_named(governed
     assert "Nothing was found for “nobody”" in nothing
 
 
+@pytest.mark.parametrize("name", ["view", "ref", "self"])
+async def test_what_is_asked_beside_a_record_may_have_any_name(governed: Visit, name: str) -> None:
+    for path in (f"/lineage?{name}=x", f"/diff?q=scorer&{name}=x"):
+        page = await governed.get(path)
+        assert page.status_code == 200
+        assert f"{path.partition('?')[0]}/{FIRST}?{name}=x" in links(page.text)
+    exact = await governed.get(f"/trend?q={FIRST}&{name}=x")
+    assert (exact.status_code, exact.headers["location"]) == (303, f"/trend/{FIRST}?{name}=x")
+
+
 async def test_only_versions_are_offered_where_a_page_is_about_versions(governed: Visit) -> None:
     for view in ABOUT_RECORDS:
         leads = links((await governed.get(f"/{view}?q=loans")).text)

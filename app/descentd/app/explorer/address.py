@@ -15,7 +15,7 @@ _STEPS: Final = frozenset({"", ".", ".."})
 _LOCAL: Final = re.compile(r"/(?![/\\])[!-~]*")
 
 
-def address(view: str, ref: str = "", **query: str | None) -> str:
+def address(view: str, ref: str = "", /, **query: str | None) -> str:
     """The address of a view: of a record where `ref` names one, with the parts of the query that are not None.
 
     >>> address("record", "dataset:loans@2024-12#train-us")

@@ -90,7 +90,7 @@ class Asked:
         """How many rows of a list are asked for: those that a page shows, and for CSV as many as there may be."""
         return MOST if self.query.get("format") == "csv" else shown
 
-    def to(self, view: str, ref: str = "", **query: str | None) -> str:
+    def to(self, view: str, ref: str = "", /, **query: str | None) -> str:
         """The address of another page as of the same moment."""
         as_of = self.query.get("asOf")
         return address(view, ref, **query, asOf=as_of) if query or as_of else address(view, ref)
@@ -160,7 +160,7 @@ class Asked:
         more = self.again(**{name: str(end)}) if end < len(items) else None
         return Part(items[begin:end], len(items), more, self.back(name))
 
-    def again(self, **query: str | None) -> str:
+    def again(self, /, **query: str | None) -> str:
         """The address of this page with another query; what is None is left out of it."""
         given = {name: value for name, value in {**self.query, **query}.items() if value is not None}
         return f"{self.path}?{urlencode(given)}" if given else self.path
