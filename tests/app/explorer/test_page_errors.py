@@ -1,12 +1,14 @@
 """What goes wrong on pages: hostile texts, forms of strangers, unknown refs and addresses, a store that is away."""
 
 import asyncio
+from urllib.parse import urlencode
 
 import pytest
 
 from descentd.graph.model.errors import Unavailable
-from tests.app.explorer.bank import FIRST, SECOND, THIRD
-from tests.app.explorer.visiting import Visit, tags, text_of
+from descentd.graph.model.names import rfc3339
+from tests.app.explorer.bank import FIRST, SECOND, THIRD, fill
+from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7191}}[x](javascript:alert(1))"
@@ -136,3 +138,30 @@ async def test_an_address_of_nothing_is_a_page_to_browsers_and_a_problem_to_prog
     assert page.status_code == 404
     assert "Nothing is served at this address" in text_of(page.text)
     assert (await bank.get("/nowhere")).json()["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("view", "act", "fields"),
+    [
+        ("gate", "review", {"decision": "GO", "reason": "Enough."}),
+        ("impact", "flag", {"action": "REVIEW", "reason": "Look.", "confirmed": "yes"}),
+        ("record", "note", {"text": "Look."}),
+    ],
+)
+async def test_nothing_is_decided_or_written_on_a_page_of_the_past(view: str, act: str, fields: dict[str, str]) -> None:
+    """It would be recorded now, and the page would go on to show that it was not."""
+    async with visiting() as visit:
+        await fill(visit.registry)
+        last = await visit.registry.sequence()
+        [entry] = await visit.registry.store.entries([last])
+        past = f"/{view}/{FIRST}?{urlencode({'environment': 'production', 'asOf': rfc3339(entry.recorded_at)})}"
+        page = (await visit.get(past)).text
+        assert not [a for _, a in tags(page, "form") if a.get("method") == "post"]
+        assert "and this page shows the past" in text_of(page)
+        now = f"/{view}/{FIRST}?environment=production"
+        refused = await visit.send(now, act, past, **fields)
+        assert refused.status_code == 400
+        assert "Nothing was recorded" in text_of(refused.text)
+        assert await visit.registry.sequence() == last
+        assert (await visit.send(now, act, **fields)).status_code == 303
+        assert await visit.registry.sequence() == last + 1

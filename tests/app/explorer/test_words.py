@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from descentd.app import explorer
 from descentd.app.explorer.words import Words
@@ -56,10 +57,22 @@ def test_whatever_is_there_is_asked_for() -> None:
         assert plain in asked or key in own or key.startswith(beginnings), key
 
 
-def test_texts_escape_what_is_put_into_them() -> None:
+def test_no_text_with_markup_is_asked_for_by_what_is_no_template() -> None:
+    code = "\n".join(path.read_text("utf-8") for path in ROOT.rglob("*.py"))
+    words = Words.of()
+    marked = [key for key in words.known if re.search(r"<\w|&\w+;", words[key])]
+    assert marked
+    for key in marked:
+        assert f'"{key}"' not in code, key
+
+
+def test_texts_escape_what_is_put_into_them_for_templates_alone() -> None:
     words = Words({"format": {"months": "J"}, "a": "<b>{x}</b>", "n": {"one": "{n} dog", "other": "{n} dogs"}})
-    assert words("a", x="<i>") == "<b>&lt;i&gt;</b>"
-    assert [words("n", n=n) for n in (1, 2000)] == ["1 dog", "2,000 dogs"]
+    assert words.markup("a", x="<i>") == "<b>&lt;i&gt;</b>"
+    assert words("a", x="<i>") == "<b><i></b>", "whoever shows it escapes it"
+    assert not isinstance(words("a", x=""), Markup)
+    for written in (words, words.markup):
+        assert [written("n", n=n) for n in (1, 2000)] == ["1 dog", "2,000 dogs"]
     with pytest.raises(KeyError):
         words("a")
     with pytest.raises(KeyError):

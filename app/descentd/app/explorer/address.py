@@ -4,6 +4,8 @@ import re
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from starlette.requests import Request
+
 _PLAIN: Final = "/:@!$'()*,;~"
 """Characters of refs that stay as they are in a path; `+` and `&` do not, since some programs read them otherwise."""
 
@@ -42,3 +44,14 @@ def local(given: str | None) -> str:
     What leads to another host, `//evil.example` for one, is none: nobody is sent away from here by a link to here.
     """
     return given if given and _LOCAL.fullmatch(given) else "/"
+
+
+def without(request: Request, *names: str | None, **more: str) -> str:
+    """The address of a request without some parts of its query, and with others."""
+    left = {name: value for name, value in request.query_params.items() if value and name not in names} | more
+    return path_of(request) + (f"?{urlencode(left)}" if left else "")
+
+
+def path_of(request: Request) -> str:
+    """The path of a request as its address has it, which is not decoded."""
+    return request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0] or request.url.path

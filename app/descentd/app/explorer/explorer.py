@@ -10,7 +10,6 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -20,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authorization import check_fields, check_page
-from descentd.app.explorer.address import address
+from descentd.app.explorer.address import address, path_of, without
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.app.explorer.forms import TOKEN, FormTokens, read_form
 from descentd.app.explorer.near import near, unknown_name
@@ -188,7 +187,7 @@ class Explorer:
                 "code": error.code.value.lower(),
                 "suggested": await near(self.registry, wanted) if wanted else (),
                 "wanted": wanted,
-                "without": _without(request, error.field) if error.field in request.query_params else None,
+                "without": without(request, error.field) if error.field in request.query_params else None,
                 "again": _AGAIN if isinstance(error, Unavailable) else None,
             },
         )
@@ -251,7 +250,7 @@ class _Endpoint:
     async def _then(self, request: Request, entry: str) -> str:
         """The address of the page as of the moment at which an entry of the log was recorded."""
         moment = await moment_of_entry(self._explorer.registry, entry)
-        return _without(request, _ENTRY, "asOf", **({"asOf": moment} if moment else {}))
+        return without(request, _ENTRY, "asOf", **({"asOf": moment} if moment else {}))
 
     async def _shown(self, request: Request, visitor: Visitor, asked: Asked, status: int) -> Response:
         try:
@@ -311,6 +310,10 @@ class _Endpoint:
             principal, act.field.partition(".")[2], lambda: check_fields([act.field], principal.roles)
         )
         asked = await self._asked(request, visitor)
+        if asked.is_past:
+            raise InvalidInput(
+                "Nothing was recorded: whatever is written or decided is so now, and the page showed the past.", "asOf"
+            )
         try:
             where = await explorer.act(act, asked, {**fields, "key": key})
         except (Unauthenticated, Unavailable, Internal):
@@ -326,7 +329,7 @@ class _Endpoint:
         """To the page for signing in, which leads back to this one, to which a form is sent too."""
         query = f"?{request.url.query}" if request.url.query else ""
         why = ("sent" if request.method == "POST" else "ended") if required.ended else None
-        return RedirectResponse(address("sign-in", next=_path(request) + query, why=why), 303, dict(HEADERS))
+        return RedirectResponse(address("sign-in", next=path_of(request) + query, why=why), 303, dict(HEADERS))
 
 
 @contextlib.asynccontextmanager
@@ -337,14 +340,3 @@ async def _answered() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise Unavailable("The store does not answer at the moment: open the page again in a few seconds.") from None
-
-
-def _without(request: Request, *names: str | None, **more: str) -> str:
-    """The address of a request without some parts of its query, and with others."""
-    left = {name: value for name, value in request.query_params.items() if value and name not in names} | more
-    return _path(request) + (f"?{urlencode(left)}" if left else "")
-
-
-def _path(request: Request) -> str:
-    """The path of a request as its address has it, which is not decoded."""
-    return request.scope.get("raw_path", b"").decode("ascii", "replace").partition("?")[0] or request.url.path

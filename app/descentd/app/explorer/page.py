@@ -137,7 +137,7 @@ class Asked:
         return _SERIES.sub(lambda more: self._more("series", more), text, count=1)
 
     def _more(self, what: str, found: re.Match[str]) -> str:
-        return str(self.words(f"more.{what}", n=int(found[1].replace(",", ""))))
+        return self.words(f"more.{what}", n=int(found[1].replace(",", "")))
 
     def named(self, text: str) -> str:
         """A sentence of ours with what records are called in place of refs, where it cannot lead to them."""

@@ -47,14 +47,15 @@ def environment() -> Environment:
 
 
 class Rendering:
-    """The templates, with what all of them may use: `t` for words, `address`, `static`, and filters for names."""
+    """The templates, with what all of them may use: `t` for texts, `address`, `static`, and filters for names."""
 
     def __init__(self, words: Words, static: StaticFiles) -> None:
         self.words = words
         self.static = static
         self.environment = environment()
         self.environment.globals |= {
-            "t": words,
+            "t": words.markup,
+            "words": words,
             "address": address,
             "linked": linked,
             "static": static.address,

@@ -15,7 +15,7 @@ LANGUAGE: Final = "en"
 
 
 class Words:
-    """The texts of one language. A text may hold markup of ours; what is put into it is escaped."""
+    """The texts of one language. One for a template alone may hold markup of ours."""
 
     def __init__(self, texts: Mapping[str, Any]) -> None:
         self._texts = dict(_flat(texts))
@@ -40,15 +40,19 @@ class Words:
         """The keys of all texts."""
         return self._texts.keys()
 
-    def __call__(self, key: str, n: int | None = None, **values: object) -> Markup:
-        """A text with values in its braces, `{name}`; raises KeyError where either is missing.
+    def __call__(self, key: str, n: int | None = None, **values: object) -> str:
+        """A text with values in its braces, `{name}`, to be escaped where it is shown; raises KeyError.
 
         n: how many there are, which chooses between `KEY.one` and `KEY.other` and is written in place of `{n}`.
         """
-        if n is not None:
-            key = f"{key}.{'one' if n == 1 else 'other'}"
-            values = {"n": f"{n:,}", **values}
-        return Markup(self._texts[key]).format(**values)  # noqa: S704 - texts are ours, and values are escaped
+        return self._text(key, n).format(**_counted(n), **values)
+
+    def markup(self, key: str, n: int | None = None, **values: object) -> Markup:
+        """The same for a template: what is put into it is escaped, where it is no markup of ours."""
+        return Markup(self._text(key, n)).format(**_counted(n), **values)  # noqa: S704 - texts are ours
+
+    def _text(self, key: str, n: int | None) -> str:
+        return self._texts[key if n is None else f"{key}.{'one' if n == 1 else 'other'}"]
 
     def day(self, moment: int | str) -> str:
         """A moment (microseconds since 1970 UTC, or RFC 3339) as a day: `20 July 2025`."""
@@ -59,6 +63,10 @@ class Words:
         """A moment to the minute: `20 July 2025, 14:03 UTC`."""
         at = _datetime(moment)
         return self["format.moment"].format(day=self.day(moment), time=f"{at:%H:%M}")
+
+
+def _counted(n: int | None) -> Mapping[str, str]:
+    return {} if n is None else {"n": f"{n:,}"}
 
 
 def _datetime(moment: int | str) -> datetime:

@@ -8,7 +8,6 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import numpy as np
-from markupsafe import Markup
 from starlette.responses import Response
 
 from descentd.app.explorer.layout.drawing import Drawing, Flow, draw
@@ -130,7 +129,7 @@ def file_stem(brief: Brief) -> str:
     return f"lineage-{_NOT_IN_NAMES.sub('-', name)}"
 
 
-def described(drawn: Figure, words: Words) -> Markup:
+def described(drawn: Figure, words: Words) -> str:
     """What a figure shows, for those who do not see it."""
     if drawn.alone:
         return words("lineage.alone")

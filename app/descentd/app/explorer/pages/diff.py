@@ -37,7 +37,7 @@ async def _show(asked: Asked) -> View:
         "base": base,
         "head": found.head,
         "diff": found,
-        "summary": sentences(found, lambda one: str(asked.words(f"differ.{one.area}")), chances=False),
+        "summary": sentences(found, lambda one: asked.words(f"differ.{one.area}"), chances=False),
         "refs": {found.base, found.head},
         "uncounted": [one for one in found.populations if one.base is None and one.head is None],
     }
@@ -83,7 +83,7 @@ def _order(row: Row) -> tuple[Any, ...]:
 
 def _note(asked: Asked, row: Row, among: Sequence[Row]) -> str:
     """Which direction is better, and what tells the row from others of its metric and group."""
-    direction = str(asked.words(f"direction.{row.metric.direction}", optimum=f"{row.metric.optimum or 0:.4g}"))
+    direction = asked.words(f"direction.{row.metric.direction}", optimum=f"{row.metric.optimum or 0:.4g}")
     key = row.after or row.before
     apart = "" if key is None else settings_apart(key, [one.after or one.before for one in among])
     return f"{direction}; {apart}" if apart else direction
@@ -109,7 +109,7 @@ def _populations(asked: Asked, found: Diff) -> Table:
 
 
 def _changes(asked: Asked, found: Diff) -> Table:
-    areas = [str(asked.words(f"area.{one.area}")) for one in found.changes]
+    areas = [asked.words(f"area.{one.area}") for one in found.changes]
     columns = [
         Column("area"),
         Column("what"),
@@ -125,7 +125,7 @@ def _changes(asked: Asked, found: Diff) -> Table:
     rows = [
         (
             Cell(area, repeated=again),
-            Cell(_field(asked, one), note=str(asked.words("diff.disclosed")) if one.disclosed else ""),
+            Cell(_field(asked, one), note=asked.words("diff.disclosed") if one.disclosed else ""),
             _side(asked, one, one.before, one.after),
             _side(asked, one, one.after, one.before),
         )
@@ -141,14 +141,14 @@ def _field(asked: Asked, change: Change) -> str:
         return change.field.removeprefix("artifacts[").removesuffix("].digest")
     if change.area in _OF_RECORDS:
         field, _, ref = change.field.removesuffix("]").partition("[")
-        return f"{t(f'fact.{field}')}: {called_ref(ref)}" if ref else str(t(f"fact.{field}"))
+        return f"{t(f'fact.{field}')}: {called_ref(ref)}" if ref else t(f"fact.{field}")
     _, _, part = change.field.partition(".")
     if not part:
-        return str(t(f"area.{change.area}"))
+        return t(f"area.{change.area}")
     if change.area is ChangeArea.CONFIG:
         return part
     name, number, rest = _PART.fullmatch(part).groups()  # type: ignore[union-attr]
-    words = str(t(f"fact.{name}")) if f"fact.{name}" in t else name
+    words = t(f"fact.{name}") if f"fact.{name}" in t else name
     return words + (f" {int(number) + 1}" if number else "") + (f", {rest}" if rest else "")
 
 
@@ -163,7 +163,7 @@ def _side(asked: Asked, change: Change, value: Any, other: Any) -> Cell:
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         shown = [one for one in value if not isinstance(other, list) or one not in other]
         same = len(value) - len(shown)
-        note = str(asked.words("diff.same_items", n=same)) if same else ""
+        note = asked.words("diff.same_items", n=same) if same else ""
         return Cell("\n".join(f"• {one}" for one in shown), note=note)
     if isinstance(value, str) and DIGEST.fullmatch(value):
         return Cell(short(value))
@@ -173,7 +173,7 @@ def _side(asked: Asked, change: Change, value: Any, other: Any) -> Cell:
 
 def _role(asked: Asked, name: str) -> str:
     key = f"lineage.relation.{name}"
-    return str(asked.words(key)) if key in asked.words else name
+    return asked.words(key) if key in asked.words else name
 
 
 def _written(value: Any) -> str:

@@ -78,13 +78,13 @@ def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
     first, t = group.findings[0], asked.words
     sentence = first.message.partition(";")[0].rstrip(".") + "."
     others = len({(one.metric, one.slice) for one in group.findings}) - 1
-    note = str(t("erosions.others", n=others)) if others else ""
+    note = t("erosions.others", n=others) if others else ""
     if group.span is None:
         span = Cell(t("erosions.unknown"), tone="soft")
     else:
         before, after = group.span
         to = asked.to("diff", before.ref, head=after.ref)
-        more = str(t("erosions.also", n=len(groups) - 1)) if len(groups) > 1 else ""
+        more = t("erosions.also", n=len(groups) - 1) if len(groups) > 1 else ""
         span = Cell(t("erosions.span", before=called(before), after=called(after)), to, note=more)
     return (
         span,

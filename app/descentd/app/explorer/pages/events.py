@@ -51,7 +51,7 @@ def event_in_words(asked: Asked, record: Record, sentence: str) -> str:
         sentence = sentence.replace(f" said {outcome}", f" said {t(f'event.{outcome}')}", 1)
     elif record.kind is Kind.FLAG and content["action"] != "CLEAR":
         action = content["action"]
-        sentence = sentence.replace(action, str(t(f"flag.{action}")), 1)
+        sentence = sentence.replace(action, t(f"flag.{action}"), 1)
     for moment in (str(content[name]) for name in _MOMENTS if name in content):
         sentence = sentence.replace(moment, f"{t.moment(moment)} UTC", 1)
     return sentence

@@ -53,7 +53,7 @@ def _by_the_whole(asked: Asked, via: Derivation) -> str:
     for before, whole, after in zip(via, via[1:], via[2:], strict=False):
         is_whole = whole.ref.startswith("dataset:") and not _is_part(whole.ref)
         if is_whole and _is_part(before.ref) and _is_part(after.ref):
-            return str(asked.words("impact.whole", dataset=called_ref(whole.ref)))
+            return asked.words("impact.whole", dataset=called_ref(whole.ref))
     return ""
 
 
@@ -86,7 +86,7 @@ async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
             cells[each.version],
             Cell(each.place[0]),
             Cell(each.place[1]),
-            Cell(t.day(each.since), note=str(t("version.served_claimed")) if each.claimed else ""),
+            Cell(t.day(each.since), note=t("version.served_claimed") if each.claimed else ""),
             Cell(way(one.via[:-1])),
         )
         for one, each in serving[: asked.most(_SHOWN)]

@@ -27,7 +27,7 @@ def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
                 Cell(
                     content["reason"],
                     asked.to("record", one.entry.record.id),
-                    note=str(t("review.conditions", conditions=conditions)) if conditions else "",
+                    note=t("review.conditions", conditions=conditions) if conditions else "",
                 ),
                 Cell(t.day(one.entry.recorded_at)),
                 counts,

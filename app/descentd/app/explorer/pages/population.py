@@ -89,7 +89,7 @@ async def _rows(asked: Asked, answers: Sequence[Answer], places: Mapping[str, li
 
 def _row(asked: Asked, answer: Answer, places: Mapping[str, list[str]], served: Mapping[str, Cell]) -> tuple[Cell, ...]:
     t = asked.words
-    direct = "" if answer.direct is None else str(t("population.direct" if answer.direct else "population.inherited"))
+    direct = "" if answer.direct is None else t("population.direct" if answer.direct else "population.inherited")
     ground = answer.ground
     shown = Cell()
     if ground is not None:

@@ -72,7 +72,7 @@ async def _reached(asked: Asked, entry: Entry, named: Mapping[str, Brief]) -> Se
     if not counts:
         return ()
     origin = named[content["cause"] if "cause" in content else content["subject"]]
-    text = ", ".join(str(asked.words(f"counted.{kind}", n=count)) for kind, count in counts.items())
+    text = ", ".join(asked.words(f"counted.{kind}", n=count) for kind, count in counts.items())
     return [Fact("reached", [Cell(text, asked.to("impact", origin.ref))])]
 
 

@@ -40,7 +40,7 @@ async def waiting_table(
             Cell(one.environment, note=_serves(asked, one)),
             Cell(
                 t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people)),
-                note="" if one.documented else str(t("reviews.blocked")),
+                note="" if one.documented else t("reviews.blocked"),
             ),
             *([Cell(asked.decided("; ".join(one.lapsed)))] if lapsed else ()),
             Cell(t("reviews.decide"), asked.to("gate", one.version.ref, environment=one.environment)),
@@ -57,8 +57,8 @@ def _serves(asked: Asked, one: Waiting) -> str:
     if one.serves is None:
         return ""
     if not one.serves.claimed:
-        return str(asked.words("reviews.serves"))
-    return str(asked.words("reviews.serves_claimed", source=one.serves.entry.record.content["claimed"]["source"]))
+        return asked.words("reviews.serves")
+    return asked.words("reviews.serves_claimed", source=one.serves.entry.record.content["claimed"]["source"])
 
 
 async def _decisions(asked: Asked) -> Table:

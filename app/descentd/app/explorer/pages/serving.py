@@ -82,7 +82,7 @@ async def _profile(asked: Asked, one: Deployment, then: Then, drifts: Sequence[D
     """Whether the safety profile of what serves can be relied on, and if not why."""
     t = asked.words
     if drifts:
-        why = conjunction([str(t(f"drift.{finding.kind}")) for finding in drifts])
+        why = conjunction([t(f"drift.{finding.kind}") for finding in drifts])
         return Cell(t("serving.not_current", why=why), tone="open", note=asked.named(drifts[0].message))
     if not await profile_promoted(asked.registry, one, then):
         return Cell(t("serving.rewritten"), tone="open")
