@@ -68,7 +68,7 @@ def status_words(words: Words, status: VersionStatus) -> list[str]:
     if status.serving:
         found.append(words["lineage.serving_in"].format(environments=", ".join(status.serving)))
     if status.worse:
-        named = dict.fromkeys(series_name(series_of(one)) for one in status.worse.findings[:1])
+        named = [series_name(series_of(one)) for one in status.worse.findings[:1]]
         found.append(": ".join([words["lineage.status.WORSE"], *named]))
     return found
 
