@@ -46,8 +46,26 @@ def test_the_loss_of_the_record_in_the_middle_is_marked_where_it_has_one_and_tho
 
 def test_around_what_did_not_get_worse_the_losses_of_all_are_marked() -> None:
     drawn = losses(1, v3=[finding(FIRST, SECOND)], v4=[finding(SECOND), finding(THIRD, slice=OTHER[1])])
-    assert drawn.blame([SECOND], SHOWN) == [Blame({SHOWN: (3, 4)}, sure=True, marked=True)]
+    assert drawn.blame([SECOND], SHOWN) == [
+        Blame({SHOWN: (4,)}, sure=True, marked=True),
+        Blame({SHOWN: (3,)}, sure=False, marked=True),
+    ]
     assert drawn.blame([THIRD], OTHER) == [Blame({OTHER: (4,)}, sure=True, marked=True)]
+
+
+def test_a_line_that_holds_all_derivations_of_a_loss_is_blamed_for_sure() -> None:
+    drawn = losses(1, v3=[finding(FIRST, SECOND)], v4=[finding(SECOND, THIRD)])
+    assert drawn.blame([FIRST, SECOND], SHOWN) == [
+        Blame({SHOWN: (3,)}, sure=True, marked=True),
+        Blame({SHOWN: (4,)}, sure=False, marked=True),
+    ]
+    assert drawn.blame([FIRST, SECOND, THIRD], SHOWN) == [Blame({SHOWN: (3, 4)}, sure=True, marked=True)]
+
+
+def test_what_one_finding_is_sure_of_is_not_said_to_be_unsure_by_another() -> None:
+    drawn = losses(3, v3=[finding(FIRST, SECOND), finding(SECOND, kind=ErosionKind.LASTING_EROSION)])
+    assert drawn.blame([SECOND], SHOWN) == [Blame({SHOWN: (3,)}, sure=True, marked=True)]
+    assert drawn.blame([FIRST], SHOWN) == [Blame({SHOWN: (3,)}, sure=False, marked=True)]
 
 
 def test_where_no_metric_is_shown_those_in_all_are_marked() -> None:

@@ -1,7 +1,7 @@
 """The losses of what is drawn: by which derivations the safety of its versions got worse, as far as can be told."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ MeasuredBy = tuple[str, Slice]
 
 
 class Loss(NamedTuple):
-    """That a version got worse in a metric and slice by one of `among` derivations, which cannot be told apart."""
+    """That a version got worse in a metric and slice by one of `among`, derivations that cannot be told apart."""
 
     version: int
     series: MeasuredBy
-    among: int
+    among: frozenset[Derivation]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +56,30 @@ class Losses:
     def _add(self, version: int, finding: FindingSummary) -> None:
         if version == self._middle:
             self._own.add(series_of(finding))
-        for span in () if finding.gradual else finding.spans:
-            loss = Loss(version, series_of(finding), len(finding.spans))
-            self._by[span.ancestor, span.descendant].append(loss)
+        among = () if finding.gradual else [(span.ancestor, span.descendant) for span in finding.spans]
+        loss = Loss(version, series_of(finding), frozenset(among))
+        for derivation in among:
+            self._by[derivation].append(loss)
 
     def blame(self, derivations: Iterable[Derivation], shown: MeasuredBy | None) -> list[Blame]:
-        """What derivations are blamed for in the metric and slice that is shown, in any where that is None."""
-        found = [loss for one in derivations for loss in self._by.get(one, ()) if shown is None or loss.series == shown]
+        """What derivations are blamed for in the metric and slice that is shown, in any where that is None.
+
+        What is marked comes first, and of that what is sure: that all derivations that may have done it are among them.
+        """
+        drawn = set(derivations)
+        found = [loss for one in drawn for loss in self._by.get(one, ()) if shown is None or loss.series == shown]
+        sure = {(loss.version, loss.series) for loss in found if loss.among <= drawn}
         own = shown in self._own
-        marked = [loss for loss in found if not own or loss.version == self._middle]
-        others = [loss for loss in found if own and loss.version != self._middle]
-        return [_blame(losses, marked=losses is marked) for losses in (marked, others) if losses]
+        versions: defaultdict[tuple[bool, bool], defaultdict[MeasuredBy, set[int]]]
+        versions = defaultdict(lambda: defaultdict(set))
+        for version, series, _ in found:
+            marked = not own or version == self._middle
+            versions[marked, (version, series) in sure][series].add(version)
+        return [_blame(versions[of], *of) for of in sorted(versions, reverse=True)]
 
 
-def _blame(losses: Sequence[Loss], *, marked: bool) -> Blame:
-    versions: defaultdict[MeasuredBy, set[int]] = defaultdict(set)
-    for loss in losses:
-        versions[loss.series].add(loss.version)
-    named = {series: tuple(sorted(of)) for series, of in sorted(versions.items())}
-    return Blame(named, any(loss.among == 1 for loss in losses), marked)
+def _blame(versions: Mapping[MeasuredBy, set[int]], marked: bool, sure: bool) -> Blame:
+    return Blame({series: tuple(sorted(of)) for series, of in sorted(versions.items())}, sure, marked)
 
 
 def series_of(finding: FindingSummary) -> MeasuredBy:

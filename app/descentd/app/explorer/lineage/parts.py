@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from descentd.app.explorer.called import called_beside
 from descentd.app.explorer.layout.drawing import Box
-from descentd.app.explorer.lineage.losses import Derivation, Losses, MeasuredBy, series_name
+from descentd.app.explorer.lineage.losses import Blame, Derivation, Losses, MeasuredBy, series_name
 from descentd.app.explorer.lineage.text import Mark
 from descentd.app.explorer.lineage.view import Openings, View
 from descentd.app.explorer.page import Asked
@@ -53,18 +53,20 @@ class Seen:
 
     def blame(self, pairs: Iterable[Derivation]) -> tuple[list[str], str]:
         """What some derivations are blamed for: the styles of a line that is marked for it, and all of it in words."""
-        words, styles, parts = self.asked.words, list[str](), list[str]()
         derivations = list(pairs)
-        for blame in self.losses.blame(derivations, self.series):
-            losses = "; ".join(self._lost(series, versions) for series, versions in blame.versions.items())
-            kind = f"{'blamed' if blame.marked else 'others'}_{'sure' if blame.sure else 'unsure'}"
-            parts.append(words[f"lineage.{kind}"].format(losses=losses))
-            if blame.marked:
-                styles += ["blamed"] if blame.sure else ["blamed", "unsure"]
-                moved = [self.shifts.by_derivation[one] for one in derivations if one in self.shifts.by_derivation]
-                if moved and all(shift.outcome is not Outcome.WORSE for shift in moved):
-                    parts.append(words["lineage.taken_together"])
-        return styles, "; ".join(parts)
+        blamed = self.losses.blame(derivations, self.series)
+        marked = [blame for blame in blamed if blame.marked]
+        parts = [self._blamed(blame) for blame in blamed]
+        moved = [self.shifts.by_derivation[one] for one in derivations if one in self.shifts.by_derivation]
+        if marked and moved and all(shift.outcome is not Outcome.WORSE for shift in moved):
+            parts.insert(len(marked), self.asked.words["lineage.taken_together"])
+        unsure = ["unsure"] if not any(blame.sure for blame in marked) else []
+        return ["blamed", *unsure] if marked else [], "; ".join(parts)
+
+    def _blamed(self, blame: Blame) -> str:
+        losses = "; ".join(self._lost(series, versions) for series, versions in blame.versions.items())
+        kind = f"{'blamed' if blame.marked else 'others'}_{'sure' if blame.sure else 'unsure'}"
+        return self.asked.words[f"lineage.{kind}"].format(losses=losses)
 
     def _lost(self, series: MeasuredBy, versions: Sequence[int]) -> str:
         """A loss in words, and whose it is: that of the record in the middle, or else of the first."""
