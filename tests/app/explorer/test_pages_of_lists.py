@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from descentd.graph.inputs.acts import IncidentInput
+from descentd.app.explorer.pages import incidents
+from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
 from descentd.graph.model.kinds import Kind
-from descentd.queries.production.record_incident import report
+from descentd.queries.production.record_incident import report, resolve
 from tests.app.explorer.bank import LOANS, fill
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.queries.governed import digest
@@ -120,6 +121,29 @@ async def test_incidents_go_on_and_are_filtered(registry: Visit) -> None:
     assert [text for text in every if text in first] == every[:50]
     assert [text for text in every if text in second] == every[50:]
     assert "From the beginning" in second
+
+
+async def test_an_environment_whose_incidents_are_over_is_still_one(
+    registry: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("edge", "lab", "shop"):
+        alert = {"title": f"alert of {name}", "severity": "LOW", "environment": name, "endpoint": "e"}
+        found = await report(registry.registry, IncidentInput.read({**alert, "externalId": name}), "otto")
+        if name == "edge":
+            over = {"incident": found.record.id, "reason": "It is over."}
+            await resolve(registry.registry, ResolutionInput.read(over), "otto")
+    for few in (False, True):
+        if few:
+            monkeypatch.setattr(incidents, "_LOOKED_THROUGH", 2)
+        page = await registry.get("/incidents?environment=edge")
+        assert page.status_code == 200
+        assert "Nothing is like that" in text_of(page.text)
+        assert "<option selected>edge</option>" in page.text
+        every = text_of((await registry.get("/incidents?environment=edge&status=all")).text)
+        assert ("alert of edge" in every) == (not few)
+        assert (await registry.get("/incidents?environment=nowhere")).status_code == (200 if few else 400)
+    past = await registry.get("/incidents?environment=shop&asOf=2001-01-01")
+    assert past.status_code == 200
 
 
 async def test_evaluations_that_differ_by_settings_differ_in_the_history(registry: Visit) -> None:

@@ -20,14 +20,20 @@ async def environments(asked: Asked) -> list[str]:
     return sorted(demanding | {one.place[0] for one in await everywhere(asked.registry, None, upto)})
 
 
+def given_environment(asked: Asked) -> str | None:
+    """The environment that an address names, written as records have it; None where it names none."""
+    given = asked.query.get("environment")
+    return None if given is None else nfc(given.strip())
+
+
 async def environment_of(asked: Asked, known: Collection[str] = ()) -> str | None:
     """The environment that a page is asked about, None where it is asked about none.
 
     known: those that the page itself knows. Raises InvalidInput for one that there is not, naming those that there are.
     """
-    given = asked.query.get("environment")
-    if given is None or (wanted := nfc(given.strip())) in known:
-        return given and wanted
+    wanted = given_environment(asked)
+    if wanted is None or wanted in known:
+        return wanted
     there = sorted({*known, *await environments(asked)})
     if wanted in there:
         return wanted

@@ -5,7 +5,7 @@ from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View, chosen
-from descentd.app.explorer.pages.environments import environment_of
+from descentd.app.explorer.pages.environments import environment_of, given_environment
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.inputs.evaluations import Severity
 from descentd.graph.retractions import retracted_ids
@@ -21,40 +21,56 @@ _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "sof
 async def _show(asked: Asked) -> View:
     every = asked.query.get("status") == "all"
     severity = chosen(Severity, asked.query.get("severity"), "severity")
-    found, states = await _found(asked, _LOOKED_THROUGH, every=every)
-    entries = await asked.registry.store.entries(found) if found else []
-    environments = sorted({one.record.content["environment"] for one in entries if "environment" in one.record.content})
-    wanted = {"environment": await environment_of(asked, environments), "severity": severity}
+    newest, are_all = await _newest(asked, _LOOKED_THROUGH)
+    states = await _states(asked, newest)
+    entries = await asked.registry.store.entries(newest) if newest else []
+    named = {one.record.content["environment"] for one in entries if "environment" in one.record.content}
+    # Others, older or later, may have an environment that none of these has: that is no mistake.
+    environment = await environment_of(asked, named) if are_all else given_environment(asked)
+    wanted = {"environment": environment, "severity": severity}
     matching = [
         entry.sequence
         for entry in entries
-        if all(value in (None, entry.record.content.get(name)) for name, value in wanted.items())
+        if (every or entry.sequence not in states)
+        and all(value in (None, entry.record.content.get(name)) for name, value in wanted.items())
     ]
     part = asked.part(matching, _SHOWN)
     rows = await _rows(asked, part.items, states)
-    values = {"every": every, "environments": environments, "severities": list(Severity)}
+    environments = sorted(named if environment is None else named | {environment})
+    values = {
+        "every": every,
+        "environments": environments,
+        "environment": environment,
+        "severities": list(Severity),
+    }
     return View(asked.words("incidents.title"), values, [_table(rows, part.total, part.more, part.back)])
 
 
 async def open_incidents_table(asked: Asked, most: int, looked_through: int, more: str) -> Table:
     """Incidents that are open among the newest `looked_through`, the newest first; `more` is where all of them are."""
-    found, states = await _found(asked, looked_through, every=False)
+    newest, _ = await _newest(asked, looked_through)
+    states = await _states(asked, newest)
+    found = [sequence for sequence in newest if sequence not in states]
     rows = await _rows(asked, found[:most], states)
     return _table(rows, len(found), more if len(found) > len(rows) else None)
 
 
-async def _found(asked: Asked, looked_through: int, *, every: bool) -> tuple[list[int], Mapping[int, str]]:
-    """The newest incidents, the newest first, `every` one or those that are open, and how those stand that are not."""
+async def _newest(asked: Asked, looked_through: int) -> tuple[list[int], bool]:
+    """The newest incidents, the newest first, and whether there are no others, older or later than asked about."""
+    opened = await asked.registry.store.find_by_prefix("incident:opened")
+    newest = opened[opened <= asked.upto][-looked_through:]
+    return newest.tolist()[::-1], len(newest) == len(opened)
+
+
+async def _states(asked: Asked, incidents: Sequence[int]) -> Mapping[int, str]:
+    """How those incidents stand that are no longer open."""
+    if not incidents:
+        return {}
     store = asked.registry.store
-    opened = await store.find_by_prefix("incident:opened")
-    newest = opened[opened <= asked.upto][-looked_through:].tolist()[::-1]
-    if not newest:
-        return [], {}
-    briefs = await store.briefs(newest)
+    briefs = await store.briefs(incidents)
     gone = await retracted_ids(store, [brief.id for brief in briefs], asked.upto)
-    states = dict.fromkeys(await resolutions(asked.registry, newest, asked.upto), "over")
-    states |= {brief.sequence: "retracted" for brief in briefs if brief.id in gone}
-    return [sequence for sequence in newest if every or sequence not in states], states
+    states = dict.fromkeys(await resolutions(asked.registry, incidents, asked.upto), "over")
+    return states | {brief.sequence: "retracted" for brief in briefs if brief.id in gone}
 
 
 def _table(rows: Sequence[Sequence[Cell]], total: int, more: str | None, back: str | None = None) -> Table:
