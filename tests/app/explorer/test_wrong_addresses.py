@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from descentd.app.explorer.catalogue import PAGES
 from descentd.app.explorer.words import Words
 from descentd.graph.inputs.acts import DeploymentInput
 from descentd.queries.production.record_deployment import deploy
@@ -149,6 +150,30 @@ async def test_a_moment_that_is_none_is_repeated_as_it_was_typed(governed: Visit
     )
     assert "23:59" not in page.text
     assert re.findall('<a href="([^"]+)">Open the page without it', page.text) == [f"/record/{THIRD}"]
+
+
+ONLY_NOW = [page for page in PAGES if not page.as_of]
+
+
+@pytest.mark.parametrize("path", [page.path for page in ONLY_NOW])
+async def test_a_page_that_can_only_show_now_says_so_where_it_is_asked_for_the_past(governed: Visit, path: str) -> None:
+    page = await governed.get(f"{path}?asOf=2001-01-01", Accept="text/html")
+    assert page.status_code == 200
+    said = "This page cannot show the registry as of 1 January 2001, 23:59: it shows it as it is now."
+    [shown] = re.findall(r'<p class="past" role="status">(.*?)</p>', page.text)
+    assert text_of(shown) == f"{said} Show it as it is now"
+    assert links(shown) == [path]
+    assert 'class="past"' not in (await governed.get(path, Accept="text/html")).text
+    wrong = await governed.get(f"{path}?asOf=yesterday", Accept="text/html")
+    assert wrong.status_code == 400
+    assert "'yesterday' is not a moment" in text_of(wrong.text)
+
+
+async def test_what_a_page_that_can_only_show_now_leads_to_stays_of_the_past(governed: Visit) -> None:
+    assert {page.name for page in ONLY_NOW} == {"home", "erosions", "graphql"}
+    page = (await governed.get("/?asOf=2001-01-01")).text
+    assert "/serving?asOf=2001-01-01" in links(page)
+    assert "You are looking at the registry as of" in text_of((await governed.get("/serving?asOf=2001-01-01")).text)
 
 
 @pytest.mark.parametrize(

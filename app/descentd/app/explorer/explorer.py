@@ -26,7 +26,7 @@ from descentd.app.explorer.near import near, unknown_name
 from descentd.app.explorer.page import Act, Asked, Page, Sent, View
 from descentd.app.explorer.pages import graphql
 from descentd.app.explorer.pages.choose import choose
-from descentd.app.explorer.past import Moments, as_of_given, moment_of_entry, registered_later
+from descentd.app.explorer.past import Moments, moment_of_entry, registered_later, shown_as_of
 from descentd.app.explorer.rendering import HEADERS, Rendering
 from descentd.app.explorer.sending import PageInPieces, respond
 from descentd.app.explorer.sessions import Sessions
@@ -238,14 +238,14 @@ class _Endpoint:
         return response
 
     async def _asked(self, request: Request, visitor: Visitor) -> Asked:
-        registry = self._explorer.registry
+        registry, words = self._explorer.registry, self._explorer.words
         query = {name: value for name, value in request.query_params.items() if value}
-        as_of = as_of_given(query.get("asOf")) if self._page.as_of else None
+        as_of, given = shown_as_of(query.get("asOf"), self._page)
         ref = request.path_params.get("ref", "")
         path = address(self._page.path.split("/")[1], ref)
         async with _answered():
             upto = await registry.sequence(as_of)
-        return Asked(registry, visitor.principal, self._explorer.words, path, ref, query, as_of, upto, moment_of(as_of))
+        return Asked(registry, visitor.principal, words, path, ref, query, as_of, upto, moment_of(as_of), given)
 
     async def _then(self, request: Request, entry: str) -> str:
         """The address of the page as of the moment at which an entry of the log was recorded."""

@@ -61,8 +61,9 @@ class Part(Generic[T]):
 class Asked:
     """A request for a page.
 
-    ref: the rest of the path, "" where the page has none; upto: the sequence that it is asked at; moment: what `asOf`
-    means (microseconds since 1970 UTC), None for now; path: the page's own address without its query.
+    ref: the rest of the path, "" where the page has none; upto: the sequence that it is asked at; moment: what `as_of`
+    means (microseconds since 1970 UTC), None for now; given: the moment that its address asks for, None where it asks
+    for none, which a page that can only show now does not show; path: the page's own address without its query.
     """
 
     registry: Registry
@@ -74,6 +75,7 @@ class Asked:
     as_of: str | None
     upto: int
     moment: int | None
+    given: int | None = None
     sent: Sent | None = None
 
     @property

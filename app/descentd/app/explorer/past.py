@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.page import Asked, View
+from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import given_instant, rfc3339
-from descentd.queries.registry import Registry
+from descentd.queries.registry import Registry, moment_of
 
 _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 _MINUTE: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
@@ -35,6 +35,15 @@ def as_of_given(given: str | None) -> str | None:
     except InvalidInput:
         raise InvalidInput(f"{given[:_LONGEST]!r} is not a moment: {_EXPECTED}.", "asOf") from None
     return meant
+
+
+def shown_as_of(given: str | None, page: Page) -> tuple[str | None, int | None]:
+    """As of when a page is shown that was asked for `given`, in RFC 3339, None for now; and the moment that is meant.
+
+    Raises InvalidInput for what is no moment, also on a page that can only show now.
+    """
+    meant = as_of_given(given)
+    return meant if page.as_of else None, moment_of(meant)
 
 
 async def registered_later(asked: Asked, ref: str | None) -> View | None:
