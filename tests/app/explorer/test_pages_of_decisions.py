@@ -276,3 +276,38 @@ async def test_who_would_flag_something_sees_which_flags_reach_it(bank: Visit) -
     assert [one for one in ids if f'<a href="/record/{one}">' in page.partition('id="flag"')[2]] == ids
     assert "quarantined" not in told((await bank.get(f"/impact/{THIRD}")).text)
     assert "It is flagged already: to be looked at" in told((await bank.get(f"/impact/{THIRD}")).text)
+
+
+async def test_a_go_on_conditions_is_not_shown_as_one_without(bank: Visit) -> None:
+    """On the page of the gate, on that of the version and among the newest decisions; of what counts no more, not."""
+    await register_policies(bank.registry, [read_policy(POLICY.replace("quorum: 1", "quorum: 2"), "production.yaml")])
+    go = {"subject": FIRST, "environment": "production", "decision": "GO", "reason": "Rates are as they were."}
+    on = {"conditions": ["Look again in spring.", 'At most "10" a day & no more.']}
+    await review(bank.registry, ReviewInput.read(go | on), "rita")
+    sentence = 'rita said go for production on condition that: Look again in spring.; At most "10" a day & no more.'
+    gate, record = f"/gate/{FIRST}?environment=production", f"/record/{FIRST}"
+    assert sentence in text_of((await bank.get(gate)).text)
+    await review(bank.registry, ReviewInput.read(go), "rob")
+    for path, verdict in ((gate, "✓ Yes, on conditions "), (record, "✓ Approved by its reviewers, on conditions ")):
+        said = text_of((await bank.get(path)).text)
+        assert verdict in said
+        assert sentence in said
+        assert 'On condition that: Look again in spring.; At most "10" a day & no more.' in said
+    said = text_of((await bank.get("/reviews")).text)
+    assert 'On condition that: Look again in spring.; At most "10" a day & no more.' in said
+    await review(bank.registry, ReviewInput.read(go), "rita")
+    for path, verdict in ((gate, "✓ Yes "), (record, "✓ Approved by its reviewers ")):
+        said = text_of((await bank.get(path)).text)
+        assert verdict in said
+        assert "on conditions" not in said
+        assert sentence not in said
+
+
+async def test_the_newest_decisions_say_which_of_them_count_no_more(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
+    go = {"subject": FIRST, "environment": "production", "decision": "GO", "reason": "Rates are as they were."}
+    await review(bank.registry, ReviewInput.read(go), "rita")
+    await review(bank.registry, ReviewInput.read(go | {"decision": "ABSTAIN", "reason": "I know too little."}), "rita")
+    said = text_of((await bank.get("/reviews")).text).partition("Newest decisions")[2]
+    assert said.count("rita decided again") == 1
+    assert said.index("I know too little.") < said.index("Rates are as they were.") < said.index("rita decided again")

@@ -7,7 +7,7 @@ from descentd.app.explorer.forms import filled_in
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.pages.parts import outcome_cells
-from descentd.app.explorer.pages.people import people_table
+from descentd.app.explorer.pages.people import on_conditions, people_table
 from descentd.app.explorer.table import Column, Table
 from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.accounts import person_key
@@ -56,6 +56,7 @@ async def _show(asked: Asked) -> View:
         "blocking": blocking,
         "others": others,
         "own": own,
+        "conditional": on_conditions(states, found.environment),
         "too": _in_the_way_too(asked, others, states, own),
         "then": _still_needed(people, asked.principal.person),
         "people": people,

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
+from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.table import Cell, Column, Table
+from descentd.graph.inputs.acts import Decision
 from descentd.graph.model.identity import Content
+from descentd.graph.model.records import Brief
 from descentd.queries.governance.reviews import ReviewState
 
 _TONES: Final = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
@@ -13,28 +16,39 @@ _TONES: Final = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
 
 def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
     """Decisions, the newest first."""
-    t = asked.words
-    rows = []
-    for one in reversed(states):
-        content = one.entry.record.content
-        counts = Cell(t("review.counts")) if one.void is None else Cell(t("review.void"), tone="soft", note=one.void)
-        conditions = "; ".join(content.get("conditions", ()))
-        rows.append(
-            (
-                Cell(t(f"decision.{one.decision}"), tone=_TONES[one.decision] if one.void is None else "soft"),
-                person_cell(asked, content),
-                Cell(one.environment),
-                Cell(
-                    content["reason"],
-                    asked.to("record", one.entry.record.id),
-                    note=t("review.conditions", conditions=conditions) if conditions else "",
-                ),
-                Cell(t.day(one.entry.recorded_at)),
-                counts,
-            )
-        )
     columns = [Column(key) for key in ("decision", "person", "environment", "why", "day", "counts")]
-    return Table("people", columns, rows)
+    return Table("people", columns, [decision_row(asked, one) for one in reversed(states)])
+
+
+def decision_row(asked: Asked, one: ReviewState, version: Brief | None = None) -> Sequence[Cell]:
+    """A decision with its conditions, and why it does not count where it does not; `version`: what it is about."""
+    t, content = asked.words, one.entry.record.content
+    conditions = "; ".join(content.get("conditions", ()))
+    return (
+        Cell(t(f"decision.{one.decision}"), tone=_TONES[one.decision] if one.void is None else "soft"),
+        person_cell(asked, content),
+        *(() if version is None else (Cell(called(version), asked.to("record", version.ref)),)),
+        Cell(one.environment),
+        Cell(
+            content["reason"],
+            asked.to("record", one.entry.record.id),
+            note=t("review.conditions", conditions=conditions) if conditions else "",
+        ),
+        Cell(t.day(one.entry.recorded_at)),
+        Cell(t("review.counts")) if one.void is None else Cell(t("review.void"), tone="soft", note=one.void),
+    )
+
+
+def on_conditions(states: Sequence[ReviewState], environment: str | None = None) -> list[ReviewState]:
+    """The go that stand with conditions, for an environment or for all: what they let in is let in on these."""
+    return [
+        one
+        for one in states
+        if one.void is None
+        and one.decision is Decision.GO
+        and environment in (None, one.environment)
+        and one.entry.record.content.get("conditions")
+    ]
 
 
 def person_cell(asked: Asked, review: Content) -> Cell:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
-from descentd.app.explorer.pages.people import person_cell
+from descentd.app.explorer.pages.people import decision_row
 from descentd.app.explorer.pages.serving import served_cells
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
+from descentd.queries.governance.reviews import reviews
 from descentd.queries.governance.waiting import Waiting, waiting
 
 _SHOWN = 50
 _DECISIONS = 20
-_TONES = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
 
 
 async def _show(asked: Asked) -> View:
@@ -63,30 +63,17 @@ def _serves(asked: Asked, one: Waiting) -> str:
 
 async def _decisions(asked: Asked) -> Table:
     """The newest decisions of anybody."""
-    registry, t = asked.registry, asked.words
+    registry = asked.registry
     held = await registry.walk.everything(asked.upto, Kind.REVIEW)
     part = asked.part(held.tolist()[::-1], _DECISIONS)
     entries = await registry.store.entries(part.items) if part.items else []
     subjects = {entry.record.content["subject"] for entry in entries}
     versions = await registry.store.resolve(subjects) if subjects else {}
-    rows = []
-    for entry in entries:
-        content = entry.record.content
-        version = versions[content["subject"]]
-        rows.append(
-            (
-                Cell(
-                    t(f"decision.{content['decision']}"),
-                    tone="soft" if "claimed" in content else _TONES[content["decision"]],
-                ),
-                person_cell(asked, content),
-                Cell(called(version), asked.to("record", version.ref)),
-                Cell(content["environment"]),
-                Cell(content["reason"], asked.to("record", entry.record.id)),
-                Cell(t.day(entry.recorded_at)),
-            )
-        )
-    columns = [Column(key) for key in ("decision", "person", "version", "environment", "why", "day")]
+    sequences = sorted({version.sequence for version in versions.values()})
+    found = await reviews(registry, sequences, asked.upto, asked.moment) if sequences else {}
+    states = {one.entry.sequence: one for decided in found.values() for one in decided}
+    rows = [decision_row(asked, states[entry.sequence], versions[entry.record.content["subject"]]) for entry in entries]
+    columns = [Column(key) for key in ("decision", "person", "version", "environment", "why", "day", "counts")]
     return Table("decisions", columns, rows, part.total, part.more, part.back)
 
 

@@ -8,7 +8,7 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, View
 from descentd.app.explorer.pages.events import history_table, notes_about
 from descentd.app.explorer.pages.measured import measured_tables
-from descentd.app.explorer.pages.people import people_table
+from descentd.app.explorer.pages.people import on_conditions, people_table
 from descentd.app.explorer.pages.taking_back import taking_back
 from descentd.graph.model import clock
 from descentd.graph.model.identity import Content
@@ -68,6 +68,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "boards": boards,
         "refused_by": any(one.action in REFUSING for one in taken["flags"]),
         "blocked": any(one["blocked"] for one in boards),
+        "conditional": on_conditions(states),
         "reviewed": [one for one in states if one.void is None or one.claimed],
         "serving": [one for one in served if one.serves_at(_now(asked))],
         "served": [one for one in served if one.counts],
