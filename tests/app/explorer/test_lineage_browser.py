@@ -25,6 +25,24 @@ SUBJECT_IS_SEEN = """([...document.querySelectorAll('a[aria-current="true"] .bod
     return node.left >= seen.left && node.right <= seen.right;
 }))"""
 
+STROKES = """(styles) => styles.map((style) => {
+    const strokes = [], { stroke } = CanvasRenderingContext2D.prototype;
+    CanvasRenderingContext2D.prototype.stroke = function () {
+        strokes.push({ width: this.lineWidth, dashes: this.getLineDash(), color: this.strokeStyle });
+    };
+    const overview = document.createElement("lineage-overview");
+    const script = overview.appendChild(document.createElement("script"));
+    script.type = "application/json";
+    script.textContent = JSON.stringify({
+        nodes: [[0, 0, 10, 10, 0, "", "/", ""]], lines: [[0, 0, 50, 100, 50]], styles: [style], links: [], places: [0],
+        current: 0, right: true, width: 1000, height: 500,
+    });
+    document.querySelector("lineage-overview").replaceWith(overview);
+    CanvasRenderingContext2D.prototype.stroke = stroke;
+    return strokes[0];
+})"""
+"""With what a canvas draws a line of each style."""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
@@ -286,6 +304,19 @@ def test_a_large_lineage_is_drawn_on_a_canvas(page: Page) -> None:
     canvas.focus()
     page.keyboard.press("+")
     page.keyboard.press("ArrowLeft")
+
+
+def test_a_canvas_tells_apart_what_its_legend_does(page: Page) -> None:
+    page.goto("/lineage/model:big@1?each=10000")
+    strokes = page.evaluate(
+        STROKES, ["line", "line better", "line worse", "line same blamed", "line worse blamed unsure"]
+    )
+    assert len(strokes) == 5
+    plain, better, worse, blamed, unsure = ((one["width"], one["dashes"], one["color"]) for one in strokes)
+    assert plain[0] < better[0] == worse[0] < blamed[0] == unsure[0]
+    assert plain[1] == better[1] == worse[1] == blamed[1] == []
+    assert unsure[1][0] > unsure[0], "long dashes"
+    assert worse[2] == blamed[2] == unsure[2] != better[2] != plain[2]
 
 
 def test_without_a_script_links_and_forms_do_it(browser: Browser, server: ServerProcess) -> None:

@@ -5,6 +5,7 @@ import { Walk, leaveFrom } from "./lineage-walk.js";
 
 const REST = 120; // milliseconds without a move after which what was moved as an image is drawn anew
 const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
+const KINDS = ["better", "worse", "blamed", "unsure"]; // of lines that are not plain: the last that a style has
 const COLORS = ["--sheet", "--faint", "--ink", "--soft", "--line", "--bad", "--good", "--link"];
 
 class Overview extends HTMLElement {
@@ -57,7 +58,7 @@ class Overview extends HTMLElement {
     const { styles, nodes, lines } = this.data;
     this.lines = new Map();
     for (const [style, ...points] of lines) {
-      const kind = /blamed|worse/.test(styles[style]) ? "bad" : /better/.test(styles[style]) ? "good" : "soft";
+      const kind = KINDS.findLast((kind) => styles[style].includes(kind)) ?? "plain";
       if (!this.lines.has(kind)) this.lines.set(kind, new Path2D());
       trace(this.lines.get(kind), points, this.data.right);
     }
@@ -192,12 +193,16 @@ class Overview extends HTMLElement {
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
     const thin = 1 / scale;
-    for (const kind of ["soft", "good", "bad"]) {
+    for (const kind of ["plain", ...KINDS]) {
       if (!this.lines.has(kind)) continue;
-      context.lineWidth = kind === "soft" ? Math.min(1.2, thin) : Math.max(2.5, 1.5 * thin);
-      context.strokeStyle = color[kind === "soft" && scale < 0.3 ? "line" : kind];
+      const plain = kind === "plain", marked = kind === "blamed" || kind === "unsure";
+      const width = plain ? Math.min(1.2, thin) : marked ? Math.max(4.5, 3 * thin) : Math.max(2.5, 1.5 * thin);
+      context.lineWidth = width;
+      context.setLineDash(kind === "unsure" ? [3.6 * width, 1.1 * width] : []);
+      context.strokeStyle = color[plain ? (scale < 0.3 ? "line" : "soft") : kind === "better" ? "good" : "bad"];
       context.stroke(this.lines.get(kind));
     }
+    context.setLineDash([]);
     for (const [kind, path] of this.boxes) {
       context.fillStyle = kind === "data" ? color.faint : kind === "bad" && scale < 0.2 ? color.bad : color.sheet;
       if (scale < 0.2 && kind !== "bad") context.fillStyle = kind === "selected" ? color.link : color.soft;
