@@ -57,7 +57,7 @@ def in_order(latest: dict[int, VersionAssessment]) -> list[tuple[VersionAssessme
 def restarted(ranking: Ranking) -> Ranking:
     """The ranking of a process that goes on from what this one kept."""
     found = Ranking()
-    kept = {name: Growing(array.dtype.type, array) for name, array in ranking.settle().stored().items()}
+    kept = {name: Growing(array.dtype.type, array) for name, array in ranking.settled().stored().items()}
     found.restore(StoredRanking.restored(Columns(kept)), ranking.seen)
     assert (found.upto, found.assessed, found.progress) == (ranking.upto, ranking.assessed, ranking.progress)
     return found
@@ -65,7 +65,7 @@ def restarted(ranking: Ranking) -> Ranking:
 
 def kept_on(ranking: Ranking, how: str) -> Ranking:
     if how == "settled":
-        ranking.settle()
+        ranking.settle(ranking.settled())
     return restarted(ranking) if how == "restarted" else ranking
 
 

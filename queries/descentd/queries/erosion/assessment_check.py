@@ -15,6 +15,7 @@ from descentd.queries.erosion.registry_refresh import assess_all
 from descentd.queries.erosion.stored_assessments import StoredAssessments, StoredRanking
 from descentd.queries.registry import Registry
 
+_PENDING: Final = "its list of versions that are to be assessed"
 _EQUAL: Final = 1e-9
 """Relative difference up to which two numbers are equal: other processors round the last digits otherwise."""
 
@@ -28,6 +29,8 @@ async def assessment_difference(store: Store, snapshot: Snapshot) -> str | None:
     sequence, kept = snapshot.origin.sequence, StoredRanking.restored(Columns(snapshot.columns))
     if kept.upto > sequence:
         return "the moment of its list"
+    if kept.upto == sequence and (len(kept.pending) or len(kept.coming.versions)):
+        return _PENDING
     if damaged := _damage(kept.held) or _damage(kept.coming):
         return damaged
     index = LineageIndex(store)
@@ -36,8 +39,10 @@ async def assessment_difference(store: Store, snapshot: Snapshot) -> str | None:
         await index.catch_up(sequence)
         difference = await _difference(store, kept.held, await assess_all(registry, kept.upto))
         if difference is None and kept.upto < sequence:
-            done = kept.held.without(kept.pending).joined(kept.coming)
-            difference = await _difference(store, done, (await assess_all(registry, sequence)).without(kept.pending))
+            done, fresh = kept.held.without(kept.pending).joined(kept.coming), await assess_all(registry, sequence)
+            if np.any(np.diff(kept.pending) <= 0) or not np.isin(kept.pending, fresh.versions).all():
+                return _PENDING
+            difference = await _difference(store, done, fresh.without(kept.pending))
     finally:
         await registry.committer.close()
     return difference

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,10 +35,12 @@ class AssessmentSnapshots:
         """That of the log where assessments were opened or written last."""
         self._kept = 0, 0
         """Of the ranking then: the sequence, and how many versions were to be assessed."""
+        self._known: tuple[int, ...] | None = None
+        """The file that was looked at or written last."""
 
     async def restore(self, registry: Registry) -> bool:
         """Let the registry's ranking go on from what is in the file; False where there is nothing that can be used."""
-        ranking = registry.cache(Ranking)
+        ranking, self._known = registry.cache(Ranking), file.identity(self._path)
         try:
             found = await asyncio.to_thread(file.read, self._path, CONTENTS)
             if found is None:
@@ -56,18 +59,38 @@ class AssessmentSnapshots:
         return _moment(ranking) != self._kept and ranking.assessed >= LEAST
 
     async def write(self, registry: Registry) -> bool:
-        """Write the assessments as they are, of some versions too; False where another process is about to.
+        """Write the assessments as they are, of some versions too.
 
-        Raises OSError.
+        False where another process is about to, or has written some that are further. Raises OSError.
         """
         ranking = registry.cache(Ranking)
         async with ranking.lock:
-            stored, moment = await asyncio.to_thread(ranking.settle), _moment(ranking)
+            stored, moment = await asyncio.to_thread(ranking.settled), _moment(ranking)
+            ranking.settle(stored)
         origin = await Origin.of(registry.store, self._frontier, moment[0])
-        if not await asyncio.to_thread(file.write, self._path, CONTENTS, origin, stored.stored()):
+        further = partial(self._is_further, _progress(stored, moment[0]))
+        written = await asyncio.to_thread(file.write, self._path, CONTENTS, origin, stored.stored(), further)
+        if written is None:
             return False
-        self._frontier, self._kept = origin.load_frontier(), moment
+        self._frontier, self._kept, self._known = origin.load_frontier(), moment, written
         return True
+
+    def _is_further(self, progress: tuple[int, int, int]) -> bool:
+        """Whether what another process of this registry has put there since goes on from more than this."""
+        if file.identity(self._path) in {None, self._known}:
+            return False
+        try:
+            found = file.read(self._path, CONTENTS)
+            return found is not None and progress < _progress(
+                StoredRanking.restored(Columns(found.columns)), found.origin.sequence
+            )
+        except Misfit:
+            return False
+
+
+def _progress(stored: StoredRanking, seen: int) -> tuple[int, int, int]:
+    """Greater for what leaves less to be assessed: first comes up to where the list is complete."""
+    return stored.upto, seen, -len(stored.pending)
 
 
 def _moment(ranking: Ranking) -> tuple[int, int]:

@@ -37,21 +37,19 @@ class Assessments:
     stored: StoredAssessments = field(default_factory=lambda: StoredAssessments.of(()))
     newer: dict[int, VersionAssessment] = field(default_factory=dict)
 
-    def settle(self) -> StoredAssessments:
-        """Hold all of them as arrays. Others may read meanwhile, and find each of them in at least one place."""
-        self.stored = self.stored.joined(StoredAssessments.of(self.newer.values()))
-        self.newer = {}
-        return self.stored
+    def settled(self) -> StoredAssessments:
+        """All of them as arrays."""
+        return self.stored.joined(StoredAssessments.of(self.newer.values()))
 
     def add(self, others: "Assessments") -> None:
         """Take in others, which are newer."""
         if len(others.stored.versions):
-            self.stored = self.settle().joined(others.settle())
+            self.stored, self.newer = self.settled().joined(others.settled()), {}
         else:
             self.newer |= others.newer
 
     def __len__(self) -> int:
-        return len(self.stored.without(list(self.newer)).versions) + len(self.newer)
+        return len(self.stored.versions) + int(np.isin(list(self.newer), self.stored.versions, invert=True).sum())
 
 
 @dataclass
@@ -75,14 +73,18 @@ class Ranking:
     _ranked: Sequence[RankedVersion] | None = None
 
     def restore(self, stored: StoredRanking, seen: int) -> None:
-        """Go on from what `settle` gave, which is of sequence `seen`, where nothing has been assessed yet."""
-        self._held, self._coming = Assessments(stored.held), Assessments(stored.coming)
+        """Go on from what `settled` gave, which is of sequence `seen`, where nothing has been assessed yet."""
+        self.settle(stored)
         self.pending, self.seen, self.upto = stored.pending, seen, stored.upto
         self.restored = stored.upto > 0
 
-    def settle(self) -> StoredRanking:
-        """Hold all of it as arrays, and return them."""
-        return StoredRanking(self._held.settle(), self._coming.settle(), self.pending, self.upto)
+    def settled(self) -> StoredRanking:
+        """All of it as arrays; changes nothing, so that a thread may work it out."""
+        return StoredRanking(self._held.settled(), self._coming.settled(), self.pending, self.upto)
+
+    def settle(self, stored: StoredRanking) -> None:
+        """Hold the assessments as the arrays that `settled` gave, which take less memory."""
+        self._held, self._coming = Assessments(stored.held), Assessments(stored.coming)
 
     def look_at(self, versions: Iterable[int], upto: int) -> None:
         """Add versions that must be assessed at a sequence."""
@@ -115,8 +117,7 @@ class Ranking:
     def ranked(self) -> Sequence[RankedVersion]:
         """All eroded versions, the worst first: by registry q, those together that one derivation made worse."""
         if self._ranked is None:
-            newer = self._held.newer  # read first: what is settled meanwhile is found in both
-            self._ranked = _rank(self._held.stored.without(list(newer)), newer)
+            self._ranked = _rank(self._held.stored.without(list(self._held.newer)), self._held.newer)
         return self._ranked
 
 

@@ -50,10 +50,9 @@ async def catch_up(registry: Registry) -> None:
 async def assess_all(registry: Registry, upto: int) -> StoredAssessments:
     """The assessments of all evaluated versions as of a sequence, none of them taken from the ranking."""
     versions = sorted(await _evaluated_at_all(registry, upto))
-    found = StoredAssessments.of(())
-    for start in range(0, len(versions), MOST):
-        found = found.joined(StoredAssessments.of(await _assessed(registry, versions[start : start + MOST], upto)))
-    return found
+    chunks = (versions[start : start + MOST] for start in range(0, len(versions), MOST))
+    parts = [StoredAssessments.of(await _assessed(registry, chunk, upto)) for chunk in chunks]
+    return StoredAssessments.one_after_another([StoredAssessments.of(()), *parts])
 
 
 async def advance(registry: Registry) -> bool:

@@ -4,7 +4,7 @@ The details of those that eroded are JSON, which is read when they are asked for
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass
 from math import isnan
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from descentd.graph.index.columns import Columns, Stored, named
+from descentd.graph.index.columns import Columns, Misfit, Stored, named
 from descentd.graph.metrics import MetricCategory
 from descentd.queries.erosion.findings import ErosionVerdict, Span
 from descentd.queries.erosion.questions import ErosionKind
@@ -65,29 +65,41 @@ class StoredAssessments:
             np.frombuffer(b"".join(details), np.uint8),
         )
 
+    @classmethod
+    def one_after_another(cls, parts: Sequence["StoredAssessments"]) -> "StoredAssessments":
+        """Those of all parts, of which each has other and later versions than the one before."""
+        ends = np.cumsum([0, *(len(part.text) for part in parts)])
+        return cls(
+            np.concatenate([part.versions for part in parts]),
+            np.concatenate([part.verdicts for part in parts]),
+            np.concatenate([part.p for part in parts]),
+            np.concatenate([part.ends + before for part, before in zip(parts, ends, strict=False)]),
+            np.concatenate([part.text for part in parts]),
+        )
+
     def without(self, versions: ArrayLike) -> "StoredAssessments":
         """Those of all other versions."""
         return self._at(np.flatnonzero(~np.isin(self.versions, versions)))
 
     def joined(self, newer: "StoredAssessments") -> "StoredAssessments":
         """These and some more, which take the place of those of the same versions that are here."""
-        kept = self.without(newer.versions)
-        both = StoredAssessments(
-            np.concatenate((kept.versions, newer.versions)),
-            np.concatenate((kept.verdicts, newer.verdicts)),
-            np.concatenate((kept.p, newer.p)),
-            np.concatenate((kept.ends, newer.ends + len(kept.text))),
-            np.concatenate((kept.text, newer.text)),
-        )
+        both = StoredAssessments.one_after_another([self.without(newer.versions), newer])
         return both._at(np.argsort(both.versions))
 
     def _at(self, places: NDArray[np.intp]) -> "StoredAssessments":
         """Those at some places, in the order of these."""
-        lengths = np.diff(self.ends, prepend=0)
-        starts, lengths = (self.ends - lengths)[places], lengths[places]
-        ends = np.cumsum(lengths)
-        chosen = np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)
-        return StoredAssessments(self.versions[places], self.verdicts[places], self.p[places], ends, self.text[chosen])
+        lengths = np.diff(self.ends, prepend=0)[places]
+        there = np.flatnonzero(lengths)  # most have no details
+        text, ends = self.text.data, self.ends[places[there]]
+        starts = ends - lengths[there]
+        joined = b"".join([text[start:end] for start, end in zip(starts.tolist(), ends.tolist(), strict=True)])
+        return StoredAssessments(
+            self.versions[places],
+            self.verdicts[places],
+            self.p[places],
+            np.cumsum(lengths),
+            np.frombuffer(joined, np.uint8),
+        )
 
     def details(self, place: int) -> bytes:
         """The details of the assessment at a place of the arrays, as JSON; empty where the version did not erode."""
@@ -125,7 +137,10 @@ class StoredRanking:
     def restored(cls, columns: Columns) -> "StoredRanking":
         """What `stored` gave; raises Misfit where something is missing."""
         held, coming = (StoredAssessments.restored(columns.part(name)) for name in ("held", "coming"))
-        return cls(held, coming, columns.array("pending", np.int32), int(columns.array("upto", np.int64).sum()))
+        upto = columns.array("upto", np.int64).tolist()
+        if len(upto) != 1:
+            raise Misfit("its column upto does not hold one number")
+        return cls(held, coming, columns.array("pending", np.int32), upto[0])
 
     def stored(self) -> Stored:
         """The arrays by name."""

@@ -17,7 +17,7 @@ import mmap
 import os
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,17 +116,24 @@ def _bytes(array: NDArray[Any]) -> memoryview:
     return memoryview(array.view(np.uint8).data) if len(array) else memoryview(b"")
 
 
-def write(path: Path, contents: str, origin: Origin, stored: Stored) -> bool:
-    """Put a snapshot at a path, durably and all at once; False where another process is about to.
+def write(
+    path: Path, contents: str, origin: Origin, stored: Stored, keep: Callable[[], bool] = lambda: False
+) -> tuple[int, ...] | None:
+    """Put a snapshot at a path, durably and all at once, and return its identity.
 
-    Raises OSError, with nothing changed, where it cannot be written.
+    None where another process is about to, and where `keep`, asked while nobody else writes, says that what is there is
+    to stay. Raises OSError, with nothing changed, where it cannot be written.
     """
     part = path.with_name(f"{path.name}-part")
     file = _locked(part)
     if file is None:
-        return False
+        return None
     try:
+        if keep():
+            part.unlink()
+            return None
         _fill(file, contents, origin, stored)
+        written = _identity(os.fstat(file))
         part.rename(path)  # while it is locked, so that nobody else writes into it
     except BaseException:
         with suppress(OSError):
@@ -135,7 +142,7 @@ def write(path: Path, contents: str, origin: Origin, stored: Stored) -> bool:
     finally:
         os.close(file)
     _sync_folder(path.parent)
-    return True
+    return written
 
 
 def _fill(file: int, contents: str, origin: Origin, stored: Stored) -> None:
