@@ -180,6 +180,28 @@ async def test_it_names_no_single_derivation_that_the_results_cannot_name(
         assert sentence in text_of(trend.text)
 
 
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ([0.7, 0.7, *[0.6] * 6], "It has been worse from 3 on."),
+        (
+            [0.7, 0.7, 0.7, 0.65, 0.6, 0.6, 0.6],
+            "by one of these derivations; the results cannot tell which: 3 → 4 ; 4 → 5 .",
+        ),
+        ([0.7 - 0.02 * step for step in range(10)], "It came gradually from 1 to 10 , or in several steps"),
+    ],
+)
+async def test_a_lasting_loss_is_dated_alike_on_all_pages(values: Sequence[float], sentence: str) -> None:
+    """The newest version was measured in another metric, so that nothing else is found of it."""
+    newest, given = len(values) + 1, chain([*values, 0.5])
+    given["evaluations"][-1]["metrics"][0]["name"] = "toxicity_score"
+    async with visiting() as visit:
+        await visit.register(**given)
+        assert (await visit.get("/erosions")).status_code == 200
+        for page in ("record", "lineage"):
+            assert sentence in text_of((await visit.get(f"/{page}/model:m@{newest}")).text)
+
+
 async def test_a_version_and_its_gate_say_what_they_count() -> None:
     """The card counts metrics and groups, the gate findings, of which one metric may have several."""
     groups = ("north", "south", "east", "west", "centre")

@@ -23,7 +23,8 @@ from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind
 from descentd.graph.turns import in_thread
 from descentd.queries.erosion.findings import Span
-from descentd.queries.erosion.questions import EROSION, ErosionKind
+from descentd.queries.erosion.questions import EROSION
+from descentd.queries.erosion.version_assessment import FindingSummary
 from descentd.queries.lineage.selection.folding import Fold, fold, shown
 from descentd.queries.lineage.selection.select import Choice, Selection, select
 from descentd.queries.overview.shifts import ShiftQuery, Shifts, shifts
@@ -45,15 +46,14 @@ class _Inside:
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """By which derivations the record in the middle got worse, each from one ref to another, and in what.
+    """A finding of the record in the middle: in what it got worse, and by which derivations from one ref to another.
 
-    alone: by comparing the two and no others; address: of the drawing of what leads from there, where none is drawn.
+    address: of the drawing of what leads from there, where none is drawn.
     """
 
+    finding: FindingSummary
     series: str
     spans: Sequence[tuple[str, str]]
-    gradual: bool
-    alone: bool
     address: str | None
 
 
@@ -141,10 +141,9 @@ async def _own(seen: Seen) -> _Own | None:
         at=first.descendant,
     )
     return _Own(
+        finding,
         series_name(series_of(finding)),
         [(briefs[span.ancestor].ref, briefs[span.descendant].ref) for span in finding.spans],
-        finding.gradual,
-        finding.kind is ErosionKind.STEP_REGRESSION,
         None if any(_is_drawn(span, seen) for span in finding.spans) else there.address,
     )
 
