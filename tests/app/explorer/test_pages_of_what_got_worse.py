@@ -11,7 +11,7 @@ import pytest
 
 from descentd.app.server.policy_files import read_policy
 from descentd.queries.governance.policies import register_policies
-from tests.app.explorer.bank import SECOND
+from tests.app.explorer.bank import LOANS, SECOND, THIRD
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -241,3 +241,34 @@ async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pyt
     assert "On how many versions a metric got worse is still being worked out" in text_of(found)
     assert "still being worked out" not in (await bank.get("/search?q=robustness&asOf=2999-01-01")).text
     assert "still being worked out" not in (await bank.get("/search?q=scorer")).text
+
+
+async def test_rows_of_one_metric_and_group_are_told_apart_in_every_table_of_numbers(bank: Visit) -> None:
+    """By the settings of the suite, its name, its version or the data, whichever they differ by."""
+    suites = [
+        ({"name": "harness", "version": "1", "config": {"task": "piqa"}}, None),
+        ({"name": "harness", "version": "1", "config": {"task": "sciq"}}, None),
+        ({"name": "harness", "version": "2", "config": {"task": "sciq"}}, f"{LOANS}#holdout"),
+    ]
+    evaluations = [
+        {
+            "subject": subject,
+            "suite": suite,
+            "data": data,
+            "metrics": [{"name": "f1", "value": value, "n": 900}],
+        }
+        for subject, value in ((SECOND, 0.5), (THIRD, 0.6))
+        for suite, data in suites
+    ]
+    await bank.register(evaluations=evaluations)
+    parts = ["harness 1 task=piqa on unnamed data", "harness 1 task=sciq on unnamed data"]
+    parts.append("harness 2 task=sciq on loans@2024#holdout")
+    for path, table in (
+        (f"/record/{THIRD}?", "statistics"),
+        (f"/record/{THIRD}?", "measured"),
+        (f"/diff/{SECOND}?head={THIRD}&", "metrics"),
+        (f"/trend/{THIRD}?metric=f1&", "points"),
+    ):
+        rows = (await bank.get(f"{path}format=csv&table={table}")).text.splitlines()
+        for part in parts:
+            assert any(part in row for row in rows), (table, part)

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from descentd.app.explorer.called import called, called_ref, short
 from descentd.app.explorer.page import Asked, Page, View
-from descentd.app.explorer.pages.measured import group_of, settings_apart, value_cell, verdict_cell
+from descentd.app.explorer.pages.measured import group_of, told_apart, value_cell, verdict_cell
 from descentd.app.explorer.table import Cell, Column, Table, repeated
 from descentd.graph.model.names import DIGEST
 from descentd.graph.model.records import Brief
 from descentd.queries.difference.diff import Diff, diff
 from descentd.queries.difference.diff_summary import sentences
 from descentd.queries.difference.metric_rows import Row
+from descentd.queries.evaluation.labels import Labels
 from descentd.queries.lineage.builds import Change, ChangeArea
 
 _LONGEST: Final = 300
@@ -62,11 +63,12 @@ def _metrics(asked: Asked, found: Diff) -> Table:
         Column("now", number=True, heading=called_ref(found.head)),
         Column("change"),
     ]
+    labels = found.called.labels([one for row in order for one in (row.before, row.after) if one is not None])
     groups = [group_of(asked, row) for row in order]
     rows = [
         (
             Cell(group, repeated=again),
-            Cell(row.metric.name, note=_note(asked, row, order)),
+            Cell(row.metric.name, note=_note(asked, row, labels)),
             value_cell(asked, row.base, row.metric),
             value_cell(asked, row.head, row.metric),
             verdict_cell(asked, row),
@@ -81,11 +83,10 @@ def _order(row: Row) -> tuple[Any, ...]:
     return not row.slice, row.slice, *row.gravity[:1], row.metric.name
 
 
-def _note(asked: Asked, row: Row, among: Sequence[Row]) -> str:
+def _note(asked: Asked, row: Row, labels: Labels) -> str:
     """Which direction is better, and what tells the row from others of its metric and group."""
     direction = asked.words(f"direction.{row.metric.direction}", optimum=f"{row.metric.optimum or 0:.4g}")
-    key = row.after or row.before
-    apart = "" if key is None else settings_apart(key, [one.after or one.before for one in among])
+    apart = told_apart(row, labels)
     return f"{direction}; {apart}" if apart else direction
 
 

@@ -14,7 +14,7 @@ from descentd.graph.model import clock
 from descentd.graph.model.records import Brief
 from descentd.queries.difference.metric_rows import Comparability, Row, rows
 from descentd.queries.evaluation.comparable import Comparable, comparable
-from descentd.queries.evaluation.labels import look_up_labels
+from descentd.queries.evaluation.labels import Labels, look_up_labels
 from descentd.queries.evaluation.lines import first_parents
 from descentd.queries.evaluation.series import SeriesKey
 from descentd.queries.production.deployments import serving
@@ -60,8 +60,8 @@ async def measured_tables(asked: Asked, version: Brief, parents: Sequence[Brief]
     by_series = {_place(row): row for row in beside}
     data = {id: brief.ref for id, brief in called_.data.items()}
     tables = [
-        _numbers(asked, version, base, serves, found, by_series, data),
-        _statistics(asked, found),
+        _numbers(asked, version, base, serves, found, by_series, data, labels),
+        _statistics(asked, found, labels),
     ]
     metrics = list({row.metric.name: row.metric for row in found}.values())
     return Measured(tables, metrics, base, serves, _count(along, version))
@@ -100,6 +100,7 @@ def _numbers(
     found: Sequence[Row],
     beside: Mapping[SeriesKey | None, Row],
     data: Mapping[str, str],
+    labels: Labels,
 ) -> Table:
     columns = [Column("metric"), Column("group")]
     if base is not None:
@@ -115,9 +116,10 @@ def _numbers(
     names = [f"{row.metric.name} {_protocol(row, data)}" for row in found]
     table = []
     for row, again in zip(found, repeated(names), strict=True):
-        key = row.after or row.before
-        apart = "" if key is None else settings_apart(key, [one.after or one.before for one in found])
-        cells = [_metric(asked, version, row, data, again=again), Cell(group_of(asked, row), note=apart)]
+        cells = [
+            _metric(asked, version, row, data, again=again),
+            Cell(group_of(asked, row), note=told_apart(row, labels)),
+        ]
         if base is not None:
             cells.append(value_cell(asked, row.base, row.metric))
         cells.append(value_cell(asked, row.head, row.metric))
@@ -148,22 +150,10 @@ def _protocol(row: Row, data: Mapping[str, str]) -> str:
     return f"{key.protocol.suite} {key.protocol.version}{on}"
 
 
-def settings_apart(key: SeriesKey, among: Sequence[SeriesKey | None]) -> str:
-    """In which settings of its suite a series differs from others of its metric and group: `task winogrande`."""
-    own = key.protocol.settings
-    others = [
-        one.protocol.settings
-        for one in among
-        if one is not None and (one.metric.name, one.slice) == (key.metric.name, key.slice) and one != key
-    ]
-    if not (others and isinstance(own, dict)):
-        return ""
-    apart = [
-        name
-        for name, value in own.items()
-        if any(not isinstance(other, dict) or other.get(name) != value for other in others)
-    ]
-    return ", ".join(f"{name} {own[name]}" for name in apart)
+def told_apart(row: Row, labels: Labels) -> str:
+    """What tells a row from others of its metric and group: suite, version, settings or data; empty where nothing."""
+    key = row.after or row.before
+    return "" if key is None else labels.distinction(key)
 
 
 def group_of(asked: Asked, row: Row) -> str:
@@ -203,7 +193,7 @@ def _detectable(row: Row) -> str:
     return f"{row.detectable:.2g}"
 
 
-def _statistics(asked: Asked, found: Sequence[Row]) -> Table:
+def _statistics(asked: Asked, found: Sequence[Row], labels: Labels) -> Table:
     """How it is known: what was tested, and what would have been seen."""
     columns = [
         Column("metric"),
@@ -217,7 +207,7 @@ def _statistics(asked: Asked, found: Sequence[Row]) -> Table:
     rows = [
         (
             Cell(row.metric.name),
-            Cell(group_of(asked, row)),
+            Cell(group_of(asked, row), note=told_apart(row, labels)),
             Cell(change(row.delta, None)),
             Cell("" if row.p is None else f"{row.p:.2g}"),
             Cell("" if row.q is None else f"{row.q:.2g}"),
