@@ -3,13 +3,19 @@
 import html
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
+from descentd.app.explorer import near
 from descentd.app.explorer.catalogue import PAGES
 from descentd.app.explorer.words import Words
 from descentd.graph.inputs.acts import DeploymentInput
+from descentd.graph.model.errors import Unavailable
+from descentd.graph.model.records import Brief
+from descentd.queries.lineage.search import search
+from descentd.queries.pages import Listed
 from descentd.queries.production.record_deployment import deploy
 from tests.app.explorer.bank import FIRST, LOANS, THIRD, fill
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
@@ -255,3 +261,38 @@ async def test_it_is_the_other_version_that_is_looked_for_where_that_is_misspelt
     offered = [one for one in links(page.text) if one.startswith("/record/")]
     assert offered[0] == f"/record/{THIRD}"
     assert f"/search?{urlencode({'q': f'{THIRD}1'})}" in links(page.text)
+
+
+async def test_of_a_wrong_address_so_many_searches_find_something_and_no_more(
+    governed: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+
+    async def counted(*given: Any) -> Listed[Brief]:
+        listed = await search(*given)
+        found.append(bool(listed.items))
+        return listed
+
+    monkeypatch.setattr(near, "search", counted)
+    animals = ["ants", "bees", "cats", "dogs", "eels", "frogs", "goats"]
+    some = ["-".join(other for other in reversed(animals) if other != one) for one in animals]
+    await governed.register(models=[{"name": name, "version": "zoo", "config": {"a": name}} for name in some])
+    page = await governed.get(f"/record/model:{'-'.join(animals)}@zoo")
+    assert "Nothing has a name like it" in text_of(page.text)
+    assert sum(found) == 5
+
+
+async def test_a_store_that_is_away_by_now_is_not_asked_what_is_near_again(
+    governed: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def away(*given: Any) -> Listed[Brief]:
+        asked.append(given)
+        raise Unavailable("The store does not answer.")
+
+    monkeypatch.setattr(near, "search", away)
+    page = await governed.get("/record/model:one/two/three/four@1")
+    assert page.status_code == 404
+    assert "'model:one/two/three/four@1' is not registered" in text_of(page.text)
+    assert len(asked) == 1

@@ -177,20 +177,18 @@ class Explorer:
     ) -> Response:
         """The page that says what went wrong; raises nothing."""
         wanted = unknown_name(error, request.path_params.get("ref", "")) if visitor is not None else ""
-        return self.page(
-            request,
-            visitor,
-            "error.html",
-            status or STATUS[error.code],
-            {
-                "problems": problems(error),
-                "code": error.code.value.lower(),
-                "suggested": await near(self.registry, wanted) if wanted else (),
-                "wanted": wanted,
-                "without": without(request, error.field) if error.field in request.query_params else None,
-                "again": _AGAIN if isinstance(error, Unavailable) else None,
-            },
-        )
+        values: dict[str, Any] = {
+            "problems": problems(error),
+            "code": error.code.value.lower(),
+            "suggested": (),
+            "wanted": wanted,
+            "without": without(request, error.field) if error.field in request.query_params else None,
+            "again": _AGAIN if isinstance(error, Unavailable) else None,
+        }
+        if visitor is not None and wanted:
+            async with self._shares.of(visitor.principal.person):
+                values["suggested"] = await near(self.registry, wanted, self._timeout)
+        return self.page(request, visitor, "error.html", status or STATUS[error.code], values)
 
 
 class _Endpoint:
