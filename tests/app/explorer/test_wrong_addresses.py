@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import AsyncIterator
+from difflib import SequenceMatcher
 from typing import Any
 from urllib.parse import urlencode
 
@@ -296,3 +297,19 @@ async def test_a_store_that_is_away_by_now_is_not_asked_what_is_near_again(
     assert page.status_code == 404
     assert "'model:one/two/three/four@1' is not registered" in text_of(page.text)
     assert len(asked) == 1
+
+
+async def test_of_a_long_address_no_more_is_compared_than_a_ref_may_have(
+    governed: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = []
+
+    def noted(_: None, one: str, other: str) -> SequenceMatcher[str]:
+        compared.append(len(other))
+        return SequenceMatcher(None, one, other)
+
+    monkeypatch.setattr(near, "SequenceMatcher", noted)
+    page = await governed.get(f"/record/model:bank/scorer@{'1' * 30_000}")
+    assert f"/record/{THIRD}" in links(page.text)
+    await governed.get(f"/record/model:bank/scor{'e' * 30_000}r@2.0")
+    assert 300 < max(compared) < 1_000

@@ -7,12 +7,14 @@ from typing import Final
 
 from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
-from descentd.graph.model.names import ref, words
+from descentd.graph.model.names import LONGEST, ref, words
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.search import search
 from descentd.queries.registry import Registry
 
 _NAMED: Final = (Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION)
+_LONGEST: Final = len("dataset:@#") + 3 * LONGEST
+"""Characters of a ref at most, so that of a longer text no more are compared."""
 _LOOKED_AT: Final = 200
 _SHOWN: Final = 5
 _TRIES: Final = 5
@@ -46,7 +48,7 @@ async def near(registry: Registry, text: str, seconds: float) -> Sequence[Brief]
     """
     try:
         async with asyncio.timeout(seconds):
-            return await _near(registry, text)
+            return await _near(registry, text[:_LONGEST])
     except (DescentError, TimeoutError):
         return ()
 
