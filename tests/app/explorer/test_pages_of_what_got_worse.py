@@ -115,6 +115,41 @@ async def test_what_got_worse_for_a_group_is_drawn_for_that_group() -> None:
         assert "safety got worse here" in usual
         above = text_of((await visit.get("/lineage/model:m@1?down=7")).text)  # which did not get worse itself
         assert "how adversarial_accuracy changed" in above
+        for metric in ("", "&metric=adversarial_accuracy"):
+            asked = (await visit.get(f"/lineage/model:m@8?up=7&slice=everybody{metric}")).text
+            assert "how adversarial_accuracy changed" in text_of(asked)
+            assert "slice=everybody" in {str(a.get("id")): str(a["href"]) for _, a in tags(asked, "a")}["turned"]
+            assert chosen_group(asked) == "everybody"
+        assert chosen_group((await visit.get("/lineage/model:m@8?up=7")).text) == "region=EU"
+
+
+async def test_a_group_that_was_not_measured_is_named_with_those_that_were() -> None:
+    given = chain([0.7, 0.6])
+    for evaluation in given["evaluations"]:
+        metric = evaluation["metrics"][0]
+        evaluation["metrics"] = [metric, metric | {"slice": [{"attribute": "region", "value": "EU"}]}]
+    async with visiting() as visit:
+        await visit.register(**given)
+        asked = "model:m@2?metric=adversarial_accuracy&slice=age_group=65%2B"
+        page = (await visit.get(f"/lineage/{asked}")).text
+        said = "adversarial_accuracy was measured for everybody; region=EU, but not for age_group=65+."
+        assert f"In what is drawn {said}" in text_of(page)
+        assert chosen_group(page) == "age_group=65+"
+        trend = text_of((await visit.get(f"/trend/{asked}")).text)
+        assert f"Along the ancestry {said}" in trend
+        assert "This metric was not measured" not in trend
+        measured = "model:m@2?metric=adversarial_accuracy&slice=region=EU"
+        for answer in ("lineage", "trend"):
+            assert "but not for" not in text_of((await visit.get(f"/{answer}/{measured}")).text)
+        none = "model:m@2?metric=toxicity_score&slice=region=EU"
+        assert "This metric was not measured along the ancestry." in text_of((await visit.get(f"/trend/{none}")).text)
+
+
+def chosen_group(page: str) -> str:
+    """The value of the group that the selector of a drawing shows."""
+    _, _, select = page.partition('<select name="slice"')
+    [chosen] = [a for _, a in tags(select.partition("</select>")[0], "option") if "selected" in a]
+    return str(chosen["value"])
 
 
 async def test_a_group_has_one_spelling_in_the_addresses_of_all_pages() -> None:

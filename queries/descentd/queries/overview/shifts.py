@@ -80,21 +80,21 @@ class Shifts:
 class ShiftQuery:
     """How a metric moved on derivations (parent, child) between some versions, in a slice, as of a sequence.
 
-    metric: None for the first of `likely`, metrics with a slice, that was measured, else the safety metric that most
-    were measured by.
+    metric: None for the first of `likely`, metrics with a slice, that was measured in the slice asked for, else the
+    safety metric that most were measured by. slice: None for that of the likely metric, else for everybody.
     """
 
     versions: frozenset[int]
     derivations: frozenset[tuple[int, int]]
     metric: str | None
-    slice: Slice
+    slice: Slice | None
     upto: int
     likely: tuple[tuple[str, Slice], ...] = ()
 
     @property
     def weight(self) -> int:
         """How much it takes to keep its answer, in versions and derivations; a slice is any text."""
-        texts = sum(len(attribute) + len(value) for attribute, value in self.slice)
+        texts = sum(len(attribute) + len(value) for attribute, value in self.slice or ())
         return 1 + len(self.versions) + len(self.derivations) + texts // 100
 
 
@@ -123,7 +123,7 @@ async def _find(registry: Registry, query: ShiftQuery) -> Shifts:
     gathered = Gathered(found, {}, query.versions)
     definitions = {key.metric.name: key.metric for key in gathered.results}
     if named is not None:
-        chosen, slice = named, query.slice
+        chosen, slice = named, query.slice or ()
     elif likely := _likely(gathered.results, query):
         chosen, slice = likely
     else:
@@ -147,14 +147,15 @@ def _likely(
 ) -> tuple[MetricDefinition, Slice] | None:
     """What is shown where no metric is named; None where nothing was measured."""
     measured = {(key.metric.name, key.slice): key.metric for key in results}
-    for name, slice in query.likely:
-        if (name, slice) in measured and query.slice in ((), slice):
+    for name, own in query.likely:
+        slice = own if query.slice is None else query.slice
+        if (name, slice) in measured:
             return measured[name, slice], slice
     counts: dict[str, int] = {}
     for key, of_versions in results.items():
         counts[key.metric.name] = max(counts.get(key.metric.name, 0), len(of_versions))
     ranked = sorted(measured.values(), key=lambda one: (not one.is_safety, -counts[one.name], one.name))
-    return (ranked[0], query.slice) if ranked else None
+    return (ranked[0], query.slice or ()) if ranked else None
 
 
 async def _untaught(registry: Registry, series: Sequence[Series], upto: int) -> list[Series]:

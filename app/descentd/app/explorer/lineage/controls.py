@@ -60,10 +60,15 @@ def controls(seen: Seen) -> Controls:
     members = seen.selection.members.values()
     grows_above = choice.above < FARTHEST and any(one.above for one in members) and choice.to is None
     grows_below = choice.below < FARTHEST and any(one.below for one in members) and choice.to is None
+    slices = dict.fromkeys([(), *shifts.slices, shifts.slice])
+    groups = [
+        Option(slice_text(one), slice_text(one) if one else words["lineage.everybody"], one == shifts.slice)
+        for one in slices
+    ]
     filtered = view.wanted != type(view.wanted)()
     return Controls(
         [Option(one.name, one.name, one.name == chosen) for one in shifts.metrics],
-        [Option(slice_text(one), slice_text(one), one == shifts.slice) for one in shifts.slices if one],
+        groups if len(groups) > 1 else [],
         [
             Option("" if kinds == KINDS else kinds_text(kinds), words[f"lineage.kinds.{name}"], kinds == choice.kinds)
             for name, kinds in _KINDS.items()

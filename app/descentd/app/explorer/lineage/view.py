@@ -37,7 +37,8 @@ class View:
     """What is asked to be seen.
 
     pulled: records that stand beside their fold; unfolded: by the number of a fold, how many times some of its members
-    come out; inside, find: the fold that is searched and for what; at: the record that is selected.
+    come out; slice: None where none is asked for, which is not the same as everybody; inside, find: the fold that is
+    searched and for what; at: the record that is selected.
     """
 
     ref: str
@@ -47,7 +48,7 @@ class View:
     unfolded: tuple[tuple[int, int], ...] = ()
     folds: bool = True
     metric: str | None = None
-    slice: Slice = ()
+    slice: Slice | None = None
     flow: Flow = Flow.RIGHT
     as_of: str | None = None
     inside: int | None = None
@@ -78,7 +79,7 @@ class View:
             tuple(_unfolded(part) for part in _parts(given, "unfold")),
             given.get("fold") != "off",
             given.get("metric"),
-            slice_from(given["slice"]) if given.get("slice") else (),
+            slice_from(given["slice"]) if given.get("slice") else None,
             _member(Flow, "flow", given.get("flow", Flow.RIGHT), tuple(Flow)),
             given.get("asOf"),
             _sequence(given["in"], "in") if "in" in given else None,
@@ -142,7 +143,7 @@ class View:
             "unfold": ",".join(f"{of}x{times}" if times > 1 else str(of) for of, times in self.unfolded),
             "fold": "" if self.folds else "off",
             "metric": self.metric or "",
-            "slice": slice_text(self.slice) if self.slice else "",
+            "slice": "" if self.slice is None else slice_text(self.slice),
             "flow": "" if self.flow is Flow.RIGHT else self.flow,
             "asOf": self.as_of or "",
             "in": "" if self.inside is None else str(self.inside),

@@ -136,7 +136,7 @@ async def _own(seen: Seen) -> _Own | None:
         seen.view.ref,
         Choice(to=briefs[first.ancestor].ref),
         metric=finding.metric,
-        slice=finding.slice,
+        slice=finding.slice or None,
         flow=seen.view.flow,
         at=first.descendant,
     )
