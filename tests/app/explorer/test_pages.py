@@ -77,9 +77,16 @@ async def test_a_version_is_a_card(bank: Visit) -> None:
 async def test_numbers_have_intervals(bank: Visit) -> None:
     rows = csv.reader(io.StringIO((await bank.get(f"/record/{THIRD}?format=csv&table=measured")).text))
     table = list(rows)
-    assert table[0] == ["metric", "group", "1.1", "2.0", "change"]
+    sides = [f"{version}{end}" for version in ("1.1", "2.0") for end in ("", " low", " high")]
+    assert table[0] == ["metric", "group", *sides, "change", "change says"]
     # 0.560 ± 1.96 √(0.56 · 0.44 / 4000) = 0.0154
-    assert ["0.627 ± 0.015", "0.560 ± 0.015"] in [row[2:4] for row in table]
+    [row] = [row for row in table if row[0].startswith("adversarial_accuracy")]
+    assert [float(number) for number in row[2:9]] == pytest.approx(
+        [0.627, 0.612, 0.642, 0.56, 0.5446, 0.5754, -0.067], abs=1e-4
+    )
+    assert row[9] == "▼ worse"
+    said = text_of((await bank.get(f"/record/{THIRD}")).text)
+    assert "0.627 ± 0.015 0.560 ± 0.015" in said
 
 
 async def test_every_table_of_a_page_is_csv(bank: Visit) -> None:

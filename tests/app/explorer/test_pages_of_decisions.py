@@ -239,17 +239,17 @@ async def test_what_serves_although_it_is_flagged_says_so_wherever_it_is_listed(
         await fill(visit.registry)
         page, cells = await listed()
         assert "⚑" not in page
-        assert "bank/scorer 1.0" in cells
+        assert FIRST in cells
         await flag_it(visit, "REVIEW", FIRST)
         await flag_it(visit, "QUARANTINE", f"{LOANS}#train", propagate=True)
         page, cells = await listed()
         assert "⚑ quarantined bank/scorer 1.0" in page
         assert page.count("⚑") == page.count("⚑ quarantined bank/scorer 1.0")  # what does not serve has its own page
-        assert "⚑ quarantined bank/scorer 1.0" in cells
+        assert {FIRST, "⚑ quarantined"} < set(cells)
         await flag_it(visit, "CLEAR", f"{LOANS}#train")
         page, cells = await listed()
         assert "⚑ flagged to be looked at bank/scorer 1.0" in page
-        assert "⚑ flagged to be looked at bank/scorer 1.0" in cells
+        assert {FIRST, "⚑ flagged to be looked at"} < set(cells)
 
 
 async def test_what_waits_and_serves_says_that_it_is_flagged(bank: Visit) -> None:

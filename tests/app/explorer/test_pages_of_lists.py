@@ -13,7 +13,7 @@ from descentd.app.explorer.pages import incidents
 from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.production.record_incident import report, resolve
-from tests.app.explorer.bank import LOANS, fill
+from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.queries.governed import digest
 
@@ -180,9 +180,9 @@ async def test_what_comes_by_way_of_a_whole_dataset_says_so(registry: Visit) -> 
     rows = csv.reader(io.StringIO((await registry.get("/impact/dataset:web@1%23books?format=csv&table=affected")).text))
     how = {row[0]: row[3] for row in rows}
     note = "(by way of the whole of web 1: which of its parts it came from is not recorded)"
-    assert note in how["clean 1, code"]
-    assert note not in how["clean 1, books"]
-    assert note not in how["clean 1"]
+    assert note in how["dataset:clean@1#code"]
+    assert note not in how["dataset:clean@1#books"]
+    assert note not in how["dataset:clean@1"]
 
 
 async def test_who_is_in_a_part_leads_to_all_that_learned_from_them(bank: Visit) -> None:
@@ -212,3 +212,35 @@ async def test_what_happened_is_told_without_codes(bank: Visit) -> None:
         [sequence] = (await bank.registry.walk.everything(await bank.registry.sequence(), Kind(kind)))[:1].tolist()
         [brief] = await bank.registry.store.briefs([sequence])
         assert re.search(said, text_of((await bank.get(f"/record/{brief.id}")).text)), kind
+
+
+async def test_csv_is_for_machines_with_refs_moments_and_plain_numbers(bank: Visit) -> None:
+    """In every table of these pages; what is said beside them has a column of its own."""
+    await fill(bank.registry)
+
+    async def rows(path: str, table: str) -> list[dict[str, str]]:
+        mark = "&" if "?" in path else "?"
+        return list(csv.DictReader(io.StringIO((await bank.get(f"{path}{mark}format=csv&table={table}")).text)))
+
+    places = {
+        "/": "serving",
+        "/serving": "serving",
+        "/incidents": "incidents",
+        "/reviews": "decisions",
+        "/drift": "drift",
+        f"/impact/{LOANS}": "deployed",
+        f"/trend/{THIRD}?metric=accuracy": "points",
+    }
+    refs = {FIRST, SECOND, THIRD}
+    for path, table in places.items():
+        found = await rows(path, table)
+        assert found, path
+        for row in found:
+            assert row["version"] in refs, path
+            for moment in {"since", "day", "opened", "when"} & row.keys():
+                assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", row[moment]), (path, moment)
+    [one, *_] = await rows(f"/record/{LOANS}", "partitions")
+    assert (one["rows"], one["partition"]) in {("410000", f"{LOANS}#train"), ("40000", f"{LOANS}#holdout")}
+    for row in await rows(f"/trend/{THIRD}?metric=accuracy", "points"):
+        assert float(row["value low"]) < float(row["value"]) < float(row["value high"])
+        assert row["items"] == "40000"

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from descentd.app.server.policy_files import read_policy
+from descentd.queries.erosion.registry_report import ErosionFilter, erosion_groups
 from descentd.queries.governance.policies import register_policies
 from tests.app.explorer.bank import LOANS, SECOND, THIRD
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
@@ -188,13 +189,20 @@ async def test_a_search_for_a_metric_says_on_how_many_versions_it_got_worse() ->
 async def test_spans_of_one_phenomenon_share_a_row() -> None:
     async with visiting() as visit:
         await visit.register(**chain([0.7 - 0.012 * step for step in range(16)]))
-        rows = list(csv.reader(io.StringIO((await visit.get("/erosions?format=csv")).text)))[1:]
-        assert len(rows) > 1
+        found = (await erosion_groups(visit.registry, ErosionFilter(), 100, None)).items
+        assert len(found) > 1
         page = await visit.get("/erosions")
         [body] = [part.partition("</tbody>")[0] for part in page.text.split("<tbody>")[1:]]
         assert body.count("<tr>") == 1
-        assert f"found in {len(rows) - 1} other span" in text_of(page.text)
-        assert f"{len(rows)} derivations or spans were found" in text_of(page.text)
+        assert f"found in {len(found) - 1} other span" in text_of(page.text)
+        assert f"{len(found)} derivations or spans were found" in text_of(page.text)
+        [row] = list(csv.DictReader(io.StringIO((await visit.get("/erosions?format=csv")).text)))
+        versions = {version for one in found for version in one.versions}
+        assert row["carried"] == str(len(versions))
+        assert re.fullmatch(r"model:m@\d+ → model:m@\d+", row["span"])
+        assert row["newest"] == found[0].worst.ref
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", body, re.DOTALL)
+        assert cells[3] == row["carried"]
 
 
 @pytest.mark.parametrize(

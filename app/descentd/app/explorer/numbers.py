@@ -25,6 +25,18 @@ def interval(value: float, error: float | None, bounds: tuple[float, float] = (-
     return f"{value:.{places}f} ± {half:.{places}f}" if places <= _MOST else f"{value:.4g} ± {half:.2g}"
 
 
+def exact(number: float) -> str:
+    """A number with all of its digits, as machines read it."""
+    return repr(float(number))
+
+
+def ends(value: float, error: float | None, bounds: tuple[float, float]) -> tuple[float, float] | None:
+    """The ends of the 95 % interval of a value, within the bounds of what can be; None where no error is known."""
+    if error is None or error <= 0 or not math.isfinite(error):
+        return None
+    return max(value - Z95 * error, bounds[0]), min(value + Z95 * error, bounds[1])
+
+
 def change(delta: float, error: float | None) -> str:
     """A change with its sign, to the digits that an error allows: `+0.13`, `−0.018`."""
     places = _places(Z95 * error) if error is not None and error > 0 and math.isfinite(error) else None

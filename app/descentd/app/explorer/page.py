@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from descentd.app.auth.authentication import Principal
 from descentd.app.explorer.address import address
-from descentd.app.explorer.called import called_ref, linked
-from descentd.app.explorer.table import Table
+from descentd.app.explorer.called import called, called_ref, linked
+from descentd.app.explorer.table import Cell, Table
 from descentd.app.explorer.words import Words
 from descentd.graph.model import clock
 from descentd.graph.model.errors import DescentError, InvalidInput
+from descentd.graph.model.records import Brief
 from descentd.queries.pages import MOST
 from descentd.queries.registry import Registry
 
@@ -87,6 +88,18 @@ class Asked:
     def filtered(self) -> bool:
         """Whether a list is narrowed by something that is asked for."""
         return bool(self.query.keys() & {"name", "environment", "kind", "category", "severity"})
+
+    def record(self, record: Brief, tone: str = "", chip: str = "", note: str = "") -> Cell:
+        """A cell that leads to a record, under its name; in CSV it is its ref."""
+        return Cell(called(record), self.to("record", record.ref), tone, chip, note, value=record.ref)
+
+    def day(self, moment: int | str, note: str = "") -> Cell:
+        """A cell of the day of a moment; in CSV it is the moment in RFC 3339."""
+        return Cell(self.words.day(moment), note=note, value=self.words.exact(moment))
+
+    def moment_cell(self, moment: int | str) -> Cell:
+        """The same to the minute."""
+        return Cell(self.words.moment(moment), value=self.words.exact(moment))
 
     def most(self, shown: int) -> int:
         """How many rows of a list are asked for: those that a page shows, and for CSV as many as there may be."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from descentd.app.explorer.numbers import ends, exact, interval
+
 _ACT: Final = "decide"
 """The key of a column in which something may be done."""
 _STYLES: Final = {
@@ -55,11 +57,30 @@ class Cell:
     chip: str = ""
     note: str = ""
     repeated: bool = False
+    value: str | None = None
+    """What machines read in place of the text: a ref, a moment in RFC 3339, a plain number."""
+    interval: tuple[float, float] | None = None
+    """The ends of the interval of a number."""
+
+    @property
+    def said(self) -> str:
+        """What is said beside the text."""
+        return " ".join(part for part in (self.chip, self.note and f"({self.note})") if part)
 
     @property
     def plain(self) -> str:
         """All of it as a text, for CSV."""
         return " ".join(part for part in (self.chip, self.text, self.note and f"({self.note})") if part)
+
+
+def count_cell(number: int | None) -> Cell:
+    """How many there are; empty where that is not known."""
+    return Cell() if number is None else Cell(f"{number:,}", value=str(number))
+
+
+def estimate_cell(value: float, error: float | None, bounds: tuple[float, float]) -> Cell:
+    """A number with its 95 % interval."""
+    return Cell(interval(value, error, bounds), value=exact(value), interval=ends(value, error, bounds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +104,30 @@ class Table:
         return any(column.acts for column in self.columns)
 
     def csv(self) -> str:
-        """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet."""
+        """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet.
+
+        Where cells of a column have a value, it is there alone: the ends of its interval and what is said beside it are
+        columns of their own, where there are any.
+        """
         out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\r\n")
-        writer.writerow([_safe(column.heading or column.key) for column in self.columns])
-        writer.writerows([_safe(cell.plain) for cell in row] for row in self.rows)
+        columns = [list(_written(column, cells)) for column, cells in zip(self.columns, self._by_column(), strict=True)]
+        rows = zip(*(each for written in columns for each in written), strict=True)
+        csv.writer(out, lineterminator="\r\n").writerows([_safe(text) for text in row] for row in rows)
         return out.getvalue()
+
+    def _by_column(self) -> Iterator[list[Cell]]:
+        return ([row[place] for row in self.rows] for place, _ in enumerate(self.columns))
+
+
+def _written(column: Column, cells: Sequence[Cell]) -> Iterator[list[str]]:
+    """A column as CSV has it, with its heading: one column or several."""
+    heading = column.heading or column.key
+    yield [heading, *(cell.plain if cell.value is None else cell.value for cell in cells)]
+    if any(cell.interval for cell in cells):
+        for place, end in enumerate(("low", "high")):
+            yield [f"{heading} {end}", *(exact(cell.interval[place]) if cell.interval else "" for cell in cells)]
+    if any(cell.value is not None and cell.said for cell in cells):
+        yield [f"{heading} says", *(cell.said if cell.value is not None else "" for cell in cells)]
 
 
 def _safe(text: str) -> str:

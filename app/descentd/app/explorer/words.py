@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from descentd.graph.model.names import instant
+from descentd.graph.model.names import instant, rfc3339
 
 LANGUAGE: Final = "en"
 
@@ -53,6 +53,10 @@ class Words:
 
     def _text(self, key: str, n: int | None) -> str:
         return self._texts[key if n is None else f"{key}.{'one' if n == 1 else 'other'}"]
+
+    def exact(self, moment: int | str) -> str:
+        """A moment in UTC as machines read it, in RFC 3339: `2025-07-20T14:03:00Z`."""
+        return rfc3339(moment if isinstance(moment, int) else instant(moment))
 
     def day(self, moment: int | str) -> str:
         """A moment (microseconds since 1970 UTC, or RFC 3339) as a day: `20 July 2025`."""

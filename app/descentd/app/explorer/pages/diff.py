@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from descentd.app.explorer.called import called, called_ref, short
+from descentd.app.explorer.numbers import exact
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.measured import group_of, told_apart, value_cell, verdict_cell
 from descentd.app.explorer.table import Cell, Column, Table, repeated
@@ -92,7 +93,9 @@ def _note(asked: Asked, row: Row, labels: Labels) -> str:
 
 def _populations(asked: Asked, found: Diff) -> Table:
     def share(value: float | None) -> Cell:
-        return Cell(asked.words("diff.not_known"), tone="soft") if value is None else Cell(f"{value:.1%}")
+        if value is None:
+            return Cell(asked.words("diff.not_known"), tone="soft", value="")
+        return Cell(f"{value:.1%}", value=exact(value))
 
     columns = [
         Column("attribute"),

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View, chosen
 from descentd.app.explorer.pages.environments import environment_of, environments
 from descentd.app.explorer.table import Cell, Column, Table
@@ -22,7 +21,7 @@ async def _show(asked: Asked) -> View:
     )
     rows = [
         (
-            Cell(called(one.version), asked.to("record", one.version.ref)),
+            asked.record(one.version),
             Cell("; ".join(asked.words(f"drift.{finding.kind}") for finding in one.findings)),
             Cell(asked.named(" ".join(finding.message for finding in one.findings))),
         )

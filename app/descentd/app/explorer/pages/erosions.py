@@ -6,7 +6,7 @@ from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View, chosen
-from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.metrics import MetricCategory
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
@@ -37,10 +37,7 @@ async def _show(asked: Asked) -> View:
     evaluations = await asked.registry.walk.count(asked.upto, Kind.EVALUATION)
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
-    if query.get("format") == "csv":
-        rows = [_row(asked, [group]) for group in found.items]
-    else:
-        rows = [_row(asked, groups) for groups in phenomena(found.items)]
+    rows = [_row(asked, groups) for groups in phenomena(found.items)]
     table = Table("erosions", columns, rows, None, more, asked.back())
     return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(evaluations)}, [table])
 
@@ -85,7 +82,12 @@ def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
         before, after = group.span
         to = asked.to("diff", before.ref, head=after.ref)
         more = t("erosions.also", n=len(groups) - 1) if len(groups) > 1 else ""
-        span = Cell(t("erosions.span", before=called(before), after=called(after)), to, note=more)
+        span = Cell(
+            t("erosions.span", before=called(before), after=called(after)),
+            to,
+            note=more,
+            value=f"{before.ref} → {after.ref}",
+        )
     return (
         span,
         Cell(
@@ -94,8 +96,8 @@ def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
             tone="bad",
             note=note,
         ),
-        Cell(called(group.worst), asked.to("record", group.worst.ref)),
-        Cell(f"{len(frozenset[int]().union(*(one.versions for one in groups))):,}"),
+        asked.record(group.worst),
+        count_cell(len(frozenset[int]().union(*(one.versions for one in groups)))),
     )
 
 

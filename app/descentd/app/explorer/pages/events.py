@@ -23,7 +23,7 @@ async def history_table(asked: Asked, brief: Brief) -> Table:
     events = [event for event, _ in reversed(found.items)][: asked.most(_EVENTS)]
     rows = [
         (
-            Cell(asked.words.moment(event.entry.recorded_at)),
+            asked.moment_cell(event.entry.recorded_at),
             _what(asked, event),
             Cell(event.entry.recorded_by),
         )

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.erosions import phenomena
 from descentd.app.explorer.pages.incidents import open_incidents_table
@@ -80,7 +79,7 @@ async def _probes_due(asked: Asked) -> Table:
             weakness = one.vulnerability.record
             rows.append(
                 (
-                    Cell(called(brief), asked.to("record", brief.ref)),
+                    asked.record(brief),
                     Cell(weakness.content["title"], asked.to("record", weakness.id)),
                     Cell(t(f"severity.{weakness.content['severity']}")),
                 )
@@ -100,7 +99,7 @@ async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
     shown = sorted(found, key=lambda one: (one not in served, -one))[: asked.most(_UNDOCUMENTED)]
     rows = [
         (
-            Cell(called(brief), asked.to("record", brief.ref)),
+            asked.record(brief),
             Cell(asked.named(" ".join(one.message for one in found[brief.sequence]))),
         )
         for brief in (await registry.store.briefs(shown) if shown else ())

@@ -8,7 +8,7 @@ from descentd.app.explorer.forms import filled_in
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.population import way
 from descentd.app.explorer.pages.serving import now_of, served_cells
-from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
@@ -29,9 +29,9 @@ async def _show(asked: Asked) -> View:
     found = await question.affected(asked.most(_SHOWN), asked.query.get("after"), via=True)
     rows = [
         (
-            Cell(called(one.record), asked.to("record", one.record.ref)),
+            asked.record(one.record),
             Cell(asked.words(f"kind.{one.record.kind}")),
-            Cell(f"{one.distance:,}"),
+            count_cell(one.distance),
             Cell(way(one.via), note=_by_the_whole(asked, one.via)),
         )
         for one in found.items
@@ -86,7 +86,7 @@ async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
             cells[each.version],
             Cell(each.place[0]),
             Cell(each.place[1]),
-            Cell(t.day(each.since), note=t("version.served_claimed") if each.claimed else ""),
+            asked.day(each.since, note=t("version.served_claimed") if each.claimed else ""),
             Cell(way(one.via[:-1])),
         )
         for one, each in serving[: asked.most(_SHOWN)]

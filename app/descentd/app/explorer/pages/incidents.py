@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View, chosen
 from descentd.app.explorer.pages.environments import environment_of, given_environment
 from descentd.app.explorer.table import Cell, Column, Table
@@ -93,9 +92,9 @@ async def _rows(asked: Asked, sequences: Sequence[int], states: Mapping[int, str
             (
                 Cell(content["title"], asked.to("record", entry.record.id)),
                 Cell(t(f"severity.{content['severity']}"), tone=_TONES[content["severity"]]),
-                Cell(called(version), asked.to("record", version.ref)) if version else Cell(t("incidents.no_version")),
+                asked.record(version) if version else Cell(t("incidents.no_version")),
                 Cell(place),
-                Cell(t.day(content["openedAt"])),
+                asked.day(content["openedAt"]),
                 Cell(t(f"incidents.{state}"), tone=_STATES[state]),
             )
         )

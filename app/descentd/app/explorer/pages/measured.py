@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from descentd.app.explorer.called import called_beside
-from descentd.app.explorer.numbers import change, interval
+from descentd.app.explorer.numbers import change, exact
 from descentd.app.explorer.page import Asked
-from descentd.app.explorer.table import Cell, Column, Table, repeated
+from descentd.app.explorer.table import Cell, Column, Table, estimate_cell, repeated
 from descentd.graph.metrics import MetricDefinition, MetricDirection, MetricScale
 from descentd.graph.model import clock
 from descentd.graph.model.records import Brief
@@ -166,22 +166,26 @@ def group_of(asked: Asked, row: Row) -> str:
 def value_cell(asked: Asked, result: Result | None, metric: MetricDefinition) -> Cell:
     """A result with its interval, or that there is none."""
     if result is None:
-        return Cell(asked.words("measured.not"), tone="soft")
-    return Cell(interval(result.value, result.error(metric), metric.range))
+        return Cell(asked.words("measured.not"), tone="soft", value="")
+    return estimate_cell(result.value, result.error(metric), metric.range)
 
 
 def verdict_cell(asked: Asked, row: Row) -> Cell:
     """Whether it got better or worse, and by how much."""
     t = asked.words
     if row.metric.direction is MetricDirection.NONE and row.delta is not None:
-        return Cell(change(row.delta, None if row.head is None else row.head.error(row.metric)), tone="soft")
+        return Cell(
+            change(row.delta, None if row.head is None else row.head.error(row.metric)),
+            tone="soft",
+            value=exact(row.delta),
+        )
     chip = t(f"comparability.{row.verdict}")
     if row.delta is None:
-        return Cell(tone=_VERDICTS[row.verdict], chip=chip, note=row.reason or "")
+        return Cell(tone=_VERDICTS[row.verdict], chip=chip, note=row.reason or "", value="")
     if row.verdict is Comparability.SAME:
-        return Cell(tone=_VERDICTS[row.verdict], chip=chip)
+        return Cell(tone=_VERDICTS[row.verdict], chip=chip, value=exact(row.delta))
     error = None if row.head is None else row.head.error(row.metric)
-    return Cell(change(row.delta, error), tone=_VERDICTS[row.verdict], chip=chip)
+    return Cell(change(row.delta, error), tone=_VERDICTS[row.verdict], chip=chip, value=exact(row.delta))
 
 
 def _detectable(row: Row) -> str:
@@ -191,6 +195,10 @@ def _detectable(row: Row) -> str:
     if row.metric.scale is MetricScale.LOG:
         return f"× {math.exp(row.detectable):.3g}"
     return f"{row.detectable:.2g}"
+
+
+def _exactly(chance: float | None) -> Cell:
+    return Cell() if chance is None else Cell(f"{chance:.2g}", value=exact(chance))
 
 
 def _statistics(asked: Asked, found: Sequence[Row], labels: Labels) -> Table:
@@ -208,9 +216,9 @@ def _statistics(asked: Asked, found: Sequence[Row], labels: Labels) -> Table:
         (
             Cell(row.metric.name),
             Cell(group_of(asked, row), note=told_apart(row, labels)),
-            Cell(change(row.delta, None)),
-            Cell("" if row.p is None else f"{row.p:.2g}"),
-            Cell("" if row.q is None else f"{row.q:.2g}"),
+            Cell(change(row.delta, None), value=exact(row.delta)),
+            _exactly(row.p),
+            _exactly(row.q),
             Cell(_detectable(row)),
             Cell(row.reason or ""),
         )

@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from descentd.app.explorer.called import called
-from descentd.app.explorer.numbers import interval
 from descentd.app.explorer.page import Asked
-from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.table import Cell, Column, Table, count_cell, estimate_cell
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
@@ -65,8 +63,8 @@ async def _partitions(asked: Asked, content: Content, named: Mapping[str, Brief]
         level, shares = shares_of(said[brief.sequence]) if brief.sequence in said else (None, ())
         rows.append(
             (
-                Cell(entry.record.content["name"], asked.to("record", brief.ref)),
-                Cell(f"{entry.record.content['rows']:,}" if "rows" in entry.record.content else ""),
+                Cell(entry.record.content["name"], asked.to("record", brief.ref), value=brief.ref),
+                count_cell(entry.record.content.get("rows")),
                 Cell(t(f"documented.{level.value if level else 'NONE'}")),
                 Cell(", ".join(_share(one) for one in shares)),
             )
@@ -108,7 +106,7 @@ async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
     briefs = await asked.registry.store.briefs([link.source for link in part.items]) if part.items else []
     rows = [
         (
-            Cell(called(user), asked.to("record", user.ref)),
+            asked.record(user),
             Cell(asked.words(f"role.{link.role}"), note=link.detail.lower()),
         )
         for user, link in zip(briefs, part.items, strict=True)
@@ -129,8 +127,8 @@ def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
                     one["name"], note=t(f"direction.{definition.direction}", optimum=f"{definition.optimum or 0:.4g}")
                 ),
                 Cell(group or t("measured.everybody")),
-                Cell(interval(result.value, result.error(definition), definition.range)),
-                Cell(f"{one['n']:,}" if "n" in one else ""),
+                estimate_cell(result.value, result.error(definition), definition.range),
+                count_cell(one.get("n")),
             )
         )
     columns = [Column("metric"), Column("group"), Column("value", number=True), Column("items", number=True)]

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Final
 
-from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.inputs.acts import Decision
@@ -27,14 +26,14 @@ def decision_row(asked: Asked, one: ReviewState, version: Brief | None = None) -
     return (
         Cell(t(f"decision.{one.decision}"), tone=_TONES[one.decision] if one.void is None else "soft"),
         person_cell(asked, content),
-        *(() if version is None else (Cell(called(version), asked.to("record", version.ref)),)),
+        *(() if version is None else (asked.record(version),)),
         Cell(one.environment),
         Cell(
             content["reason"],
             asked.to("record", one.entry.record.id),
             note=t("review.conditions", conditions=conditions) if conditions else "",
         ),
-        Cell(t.day(one.entry.recorded_at)),
+        asked.day(one.entry.recorded_at),
         Cell(t("review.counts")) if one.void is None else Cell(t("review.void"), tone="soft", note=one.void),
     )
 

@@ -26,7 +26,7 @@ def _before(asked: Asked, states: list[PolicyState]) -> Table:
     rows = [
         (
             Cell(one.policy.environment, asked.to("record", one.policy.id)),
-            Cell(asked.words.day(one.entry.recorded_at)),
+            asked.day(one.entry.recorded_at),
             Cell(one.entry.recorded_by),
             Cell(", ".join(rule.name for rule in one.policy.rules)),
         )

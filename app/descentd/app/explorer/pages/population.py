@@ -5,11 +5,11 @@ from typing import Final
 
 import numpy as np
 
-from descentd.app.explorer.called import called, called_ref
+from descentd.app.explorer.called import called_ref
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.pages.serving import now_of, served_cells
-from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.reach import ExposureVerdict, Term
 from descentd.queries.lineage.exposure import Answer, Exposure, exposure, population
@@ -93,9 +93,9 @@ def _row(asked: Asked, answer: Answer, places: Mapping[str, list[str]], served: 
     ground = answer.ground
     shown = Cell()
     if ground is not None:
-        shown = Cell(called(ground.source), asked.to("record", ground.source.ref), note=way(ground.via))
+        shown = asked.record(ground.source, note=way(ground.via))
     return (
-        served.get(answer.record.id) or Cell(called(answer.record), asked.to("record", answer.record.ref)),
+        served.get(answer.record.id) or asked.record(answer.record),
         Cell(t(f"population.{answer.verdict}"), tone=_TONES[answer.verdict], note=direct),
         shown,
         Cell(", ".join(places.get(answer.record.id, ()))),
@@ -139,7 +139,7 @@ def _vocabulary_table(asked: Asked, vocabulary: Mapping[str, Mapping[str, int]])
         (
             Cell(attribute),
             Cell(value, asked.to("population", attribute=attribute, value=value)),
-            Cell(f"{count:,}"),
+            count_cell(count),
         )
         for attribute, values in vocabulary.items()
         for value, count in values.items()

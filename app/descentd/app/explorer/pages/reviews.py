@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.people import decision_row
 from descentd.app.explorer.pages.serving import served_cells
@@ -36,7 +35,7 @@ async def waiting_table(
     lapsed = any(one.lapsed for one in found)
     rows = [
         (
-            served.get(one.version.id) or Cell(called(one.version), asked.to("record", one.version.ref)),
+            served.get(one.version.id) or asked.record(one.version),
             Cell(one.environment, note=_serves(asked, one)),
             Cell(
                 t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people)),

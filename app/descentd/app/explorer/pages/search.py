@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from starlette.responses import RedirectResponse, Response
 
-from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View, chosen
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import InvalidInput
@@ -37,7 +36,7 @@ async def _show(asked: Asked) -> View | Response:
         )
     rows = [
         (
-            Cell(called(one), asked.to("record", one.ref)),
+            asked.record(one),
             Cell(asked.words(f"kind.{one.kind}")),
             Cell(one.ref, tone="soft"),
         )

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.table import Cell, Column, Table
@@ -43,9 +42,7 @@ async def served_cells(asked: Asked, versions: Collection[Brief]) -> Mapping[str
     flagged = await gravest(asked.registry, sorted({one.sequence for one in versions}), asked.upto)
     chips = {one: str(asked.words(f"flagged.{action}")) for one, action in flagged.items()}
     return {
-        one.id: Cell(called(one), asked.to("record", one.ref), tone="bad", chip=chips[one.sequence])
-        if one.sequence in chips
-        else Cell(called(one), asked.to("record", one.ref))
+        one.id: asked.record(one, tone="bad", chip=chips[one.sequence]) if one.sequence in chips else asked.record(one)
         for one in versions
     }
 
@@ -54,7 +51,7 @@ async def serving_table(
     asked: Asked, shown: Sequence[Deployment], total: int, more: str | None = None, back: str | None = None
 ) -> Table:
     """Deployments, each with what the gate says of it now and whether its safety profile is current."""
-    registry, t = asked.registry, asked.words
+    registry = asked.registry
     then = Then(now_of(asked), asked.upto)
     versions = await registry.store.resolve({one.version for one in shown}) if shown else {}
     cells = await served_cells(asked, versions.values())
@@ -69,7 +66,7 @@ async def serving_table(
                 Cell(environment),
                 Cell(endpoint, asked.to("record", one.entry.record.id)),
                 cells[version.id],
-                Cell(t.day(one.since)),
+                asked.day(one.since),
                 await _meets(asked, one, then, version.ref),
                 await _profile(asked, one, then, drifts[version.sequence]),
             )

@@ -5,10 +5,10 @@ from typing import Final
 
 from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.chart import Chart, Dot, chart
-from descentd.app.explorer.numbers import Z95, interval
+from descentd.app.explorer.numbers import Z95
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.slices import slice_from, slice_text
-from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.table import Cell, Column, Table, count_cell, estimate_cell
 from descentd.graph.metrics import MetricDefinition
 from descentd.queries.erosion.report import Erosion, FindingReport, erosion
 from descentd.queries.evaluation.evaluations import results_of
@@ -106,10 +106,14 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
     rows = [
         (
             Cell(names[key]),
-            Cell(called_ref(found.refs[point.version]), asked.to("record", found.refs[point.version])),
-            Cell(f"{point.distance:,}"),
-            Cell(interval(point.result.value, error, key.metric.range)),
-            Cell("" if point.result.n is None else f"{point.result.n:,}"),
+            Cell(
+                called_ref(found.refs[point.version]),
+                asked.to("record", found.refs[point.version]),
+                value=found.refs[point.version],
+            ),
+            count_cell(point.distance),
+            estimate_cell(point.result.value, error, key.metric.range),
+            count_cell(point.result.n),
         )
         for key, point, error in part.items
     ]
