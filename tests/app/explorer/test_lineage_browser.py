@@ -333,3 +333,13 @@ def test_without_a_script_links_and_forms_do_it(browser: Browser, server: Server
     page.wait_for_url("**name=hub**")
     assert page.locator("a[data-place]").count() == 2
     context.close()
+
+
+def test_a_picture_that_becomes_a_canvas_leaves_the_focus_at_its_node(page: Page) -> None:
+    opened_at(page, "model:big@1?each=700")
+    node(page, "model:big@1").focus()
+    page.keyboard.press("+")
+    link = page.locator("lineage-overview a#drawing")
+    expect(link).to_be_focused()
+    assert (link.get_attribute("aria-label") or "").startswith("model:big@1")
+    expect(page.locator("#drawing")).to_have_count(1)

@@ -246,6 +246,7 @@ async function go(address, place, { push = true } = {}) {
       location.assign(address);
       return;
     }
+    for (const part of other.querySelectorAll("noscript")) part.remove(); // whose text a parser without scripts made elements of
     const before = page.querySelector("lineage-drawing"), scale = before?.scale ?? 1;
     const held = page.contains(document.activeElement) ? document.activeElement : null;
     page.replaceWith(document.adoptNode(other));
@@ -255,8 +256,9 @@ async function go(address, place, { push = true } = {}) {
     }
     shown = withoutHash(location.href);
     document.title = made.title;
-    wire();
+    const drawn = wire();
     document.dispatchEvent(new Event("shown"));
+    await drawn; // before it is, nothing in it takes the focus
     const drawing = document.querySelector("lineage-drawing");
     if (drawing && scale !== 1) drawing.zoom(scale);
     if (drawing) drawing.steps = before?.walked?.steps ?? before?.steps;
@@ -291,12 +293,13 @@ function later(part) {
   requestAnimationFrame(() => requestAnimationFrame(() => part.classList.remove("later")));
 }
 
+// Let a page that is shown be worked with; returns what to wait for until it is drawn.
 function wire() {
   const page = document.querySelector("lineage-page");
   const drawing = page.querySelector("lineage-drawing");
   const table = page.querySelector(".as-table");
   if (table) later(table); // a page that was broken off has none
-  if (page.querySelector("lineage-overview")) import("./lineage-overview.js");
+  const overview = page.querySelector("lineage-overview") && import("./lineage-overview.js");
   page.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const link = event.target.closest("a[data-go], a.marker, .folded > a[data-place]");
@@ -313,7 +316,7 @@ function wire() {
   page.addEventListener("change", (event) => {
     if (event.target.matches("form[data-go] select")) event.target.form.requestSubmit();
   });
-  if (!drawing) return;
+  if (!drawing) return overview;
   const png = page.querySelector("[data-png]"), zoom = page.querySelector("[data-zoom]");
   png.hidden = zoom.hidden = false;
   png.addEventListener("click", () => drawing.png().catch(() => { png.textContent = drawing.dataset.failed; }));
