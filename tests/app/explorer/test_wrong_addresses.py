@@ -11,13 +11,15 @@ import pytest
 
 from descentd.app.explorer import near
 from descentd.app.explorer.catalogue import PAGES
+from descentd.app.explorer.pages import environments
 from descentd.app.explorer.words import Words
-from descentd.graph.inputs.acts import DeploymentInput
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.records import Brief
 from descentd.queries.lineage.search import search
 from descentd.queries.pages import Listed
-from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.deployments import everywhere
+from descentd.queries.production.record_deployment import deploy, end
 from tests.app.explorer.bank import FIRST, LOANS, THIRD, fill
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
@@ -70,6 +72,32 @@ async def test_an_environment_that_there_is_not_is_answered_with_those_that_ther
 async def test_where_there_is_no_environment_at_all_that_is_said(bank: Visit) -> None:
     refused = await bank.get(f"/gate/{THIRD}?environment=production")
     assert "There is no environment 'production': none has a policy or a deployment yet." in text_of(refused.text)
+
+
+async def test_profiles_in_an_environment_are_listed_by_asking_once_which_there_are(
+    governed: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = {"environment": "caf\u00e9", "endpoint": "scoring", "claimed": {"by": "otto", "source": "the old list"}}
+    since = {"subject": FIRST, "since": "2024-01-01T00:00:00Z"}
+    await deploy(governed.registry, DeploymentInput.read({**since, **place}), "ana")
+    asked = []
+
+    async def noted(*given: Any) -> Any:
+        asked.append(given)
+        return await everywhere(*given)
+
+    monkeypatch.setattr(environments, "everywhere", noted)
+    page = await governed.get("/drift?environment=cafe%CC%81")
+    assert "<option selected>caf\u00e9</option>" in page.text
+    assert len(asked) == 1
+
+
+async def test_where_nothing_serves_any_more_the_list_says_so_of_that_place(governed: Visit) -> None:
+    place = {"environment": "shadow", "endpoint": "scoring", "reason": "It was moved."}
+    await end(governed.registry, EndDeploymentInput.read(place), "ana")
+    page = await governed.get("/serving?environment=shadow")
+    assert "Nothing is like that" in text_of(page.text)
+    assert "<option selected>shadow</option>" in page.text
 
 
 async def test_an_environment_of_later_is_one_in_the_past_too(governed: Visit) -> None:

@@ -13,7 +13,9 @@ _SHOWN: Final = 50
 
 
 async def _show(asked: Asked) -> View:
-    wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=await environment_of(asked))
+    known = await environments(asked)
+    environment = await environment_of(asked, known)
+    wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=environment)
     versions = await asked.registry.walk.count(asked.upto, Kind.MODEL_VERSION)
     kind = chosen(DriftKind, asked.query.get("kind"), "kind")
     found = await documentation_drift(
@@ -29,9 +31,16 @@ async def _show(asked: Asked) -> View:
     ]
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column(key) for key in ("version", "missing", "why")]
+    values = {
+        "kinds": list(DriftKind),
+        "kind": kind,
+        "any": bool(versions),
+        "environments": known,
+        "environment": environment,
+    }
     return View(
         asked.words("drift.title"),
-        {"kinds": list(DriftKind), "kind": kind, "any": bool(versions), "environments": await environments(asked)},
+        values,
         [Table("drift", columns, rows, found.total, more, asked.back())],
     )
 

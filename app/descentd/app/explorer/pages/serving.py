@@ -20,7 +20,7 @@ _SHOWN: Final = 50
 
 async def _show(asked: Asked) -> View:
     there = await serving(asked.registry, None, None, now_of(asked), asked.upto)
-    environments = sorted({one.place[0] for one in there})
+    environments = {one.place[0] for one in there}
     wanted = await environment_of(asked, environments)
     chosen = [one for one in there if wanted in (None, one.place[0])]
     if name := asked.query.get("name"):
@@ -28,7 +28,8 @@ async def _show(asked: Asked) -> View:
         chosen = [one for one in chosen if (versions[one.version].label or "").startswith(f"model:{name}")]
     part = asked.part(chosen, _SHOWN)
     table = await serving_table(asked, part.items, part.total, part.more, part.back)
-    values = {"environments": environments, "environment": wanted}
+    offered = environments if wanted is None else environments | {wanted}  # where nothing serves now, too
+    values = {"environments": sorted(offered), "environment": wanted}
     return View(asked.words("serving.title"), values, [table])
 
 
