@@ -2,13 +2,14 @@
 
 import asyncio
 import base64
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page
 
 from descentd.graph.store.sqlite.store import SQLiteStore
-from tests.app.explorer.bank import fill
+from tests.app.explorer.bank import LOANS, fill
 from tests.support.registries import opened
 from tests.support.server_process import ServerProcess
 
@@ -41,6 +42,38 @@ def test_nothing_of_what_waits_is_covered_or_out_of_sight(page: Page, address: s
     assert waiting.get_by_role("cell").count() >= 4
     assert waiting.locator("td").evaluate_all(hidden) == []
     assert waiting.get_by_text("0 of 1 person").first.is_visible()
+
+
+@pytest.mark.parametrize("width", [320, 360, 600])
+@pytest.mark.parametrize(
+    ("address", "region", "headings"),
+    [
+        ("/", "What serves now", ["Endpoint", "Version", "Since", "Policy", "Safety profile"]),
+        ("/serving", "What serves now", ["Endpoint", "Version", "Since", "Policy", "Safety profile"]),
+        ("/", "Incidents", ["How bad", "Version", "Where", "Since", "Status"]),
+        ("/incidents", "Incidents", ["How bad", "Version", "Where", "Since", "Status"]),
+        ("/erosions", "What got worse, by the derivation that brought it in", None),
+        ("/reviews", "Newest decisions", ["Person", "Version", "Environment", "Why", "Day", "Does it count?"]),
+        (f"/impact/{LOANS}", "What comes from it and serves", None),
+        (f"/impact/{LOANS}", "What comes from it", None),
+        ("/population?attribute=age_group&value=65%2B", "Versions with this answer", None),
+    ],
+)
+def test_lists_of_records_are_read_on_a_narrow_screen_without_scrolling_aside(
+    page: Page, address: str, region: str, headings: list[str] | None, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 640})
+    page.goto(address)
+    listed = page.get_by_role("region", name=region, exact=True)
+    assert listed.locator("tbody tr").count() >= 1
+    assert listed.evaluate("one => one.scrollWidth <= one.clientWidth")
+    cells = listed.locator("tbody tr").first.locator("td").filter(has_text=re.compile("."))
+    assert cells.count() >= 3
+    outside = "cells => cells.filter(cell => cell.getBoundingClientRect().right > innerWidth).length"
+    assert cells.evaluate_all(outside) == 0
+    shown = "cells => cells.slice(1).map(cell => getComputedStyle(cell, '::before').content.replace(/[\"]|: /g, ''))"
+    said = cells.evaluate_all(shown)
+    assert said == headings or (headings is None and all(said))
 
 
 @pytest.mark.parametrize("scale", [1, 1.25, 1.5, 2])

@@ -16,6 +16,8 @@ _STYLES: Final = {
     _ACT: "short act ",
 }
 """By the key of a column, the classes of its cells."""
+_MANY: Final = 4
+"""Columns of a list of records that do not fit beside each other on a narrow screen."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -99,9 +101,13 @@ class Table:
     back: str | None = None
 
     @property
-    def acts(self) -> bool:
-        """Whether something may be done in its rows."""
-        return any(column.acts for column in self.columns)
+    def by_row(self) -> bool:
+        """Whether it is read row by row, as lists of records are and those where something may be done.
+
+        On a narrow screen the cells of a row then follow each other as words do. Numbers are read down a column.
+        """
+        numbers = sum(column.number for column in self.columns)
+        return any(column.acts for column in self.columns) or len(self.columns) >= max(_MANY, _MANY * numbers)
 
     def csv(self) -> str:
         """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet.
