@@ -166,8 +166,19 @@ def test_what_is_counted_is_named() -> None:
 
 def test_flags_are_words_where_a_rule_names_them() -> None:
     asked = asked_by_nobody()
-    assert asked.plain("It is flagged QUARANTINE: Asked for.") == "It is flagged quarantine: Asked for."
-    assert asked.plain("It is flagged DECOMMISSION: Old.") == "It is flagged decommission: Old."
+    assert asked.plain("It is flagged QUARANTINE: Asked for.") == "It is quarantined: Asked for."
+    assert asked.plain("flagged REVIEW: Why? and flagged DECOMMISSION: Old.") == (
+        "to be looked at: Why? and to be taken out of service: Old."
+    )
+    assert asked.flagged("Flagged quarantine: It leaks names.") == "Quarantined: It leaks names."
+    assert asked.decided("local said ABSTAIN for demo: No idea.") == "local abstained for demo: No idea."
+    assert asked.decided("rita's ABSTAIN no longer holds") == "rita's abstention no longer holds"
+    assert asked.decided("ABSTAIN for demo") == "Abstention for demo"
+    for age in ("0", "0.00003", "3e-05", "0.9"):
+        assert asked.saw(f"the safety profile is {age} days old") == "the safety profile is less than a day old"
+    for age in ("1", "10", "10.5"):
+        assert asked.saw(f"the safety profile is {age} days old") == f"the safety profile is {age} days old"
+    assert asked.plain("It is flagged DECOMMISSION: Old.") == "It is to be taken out of service: Old."
 
 
 WORD = st.text(st.sampled_from("aé ,;=%+&2C"), min_size=1, max_size=8).filter(lambda text: text.strip() == text)

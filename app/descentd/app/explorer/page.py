@@ -32,7 +32,10 @@ _REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().:]"
 
 
 _CODE: Final = re.compile(r"\b[Ee]rosion is [A-Z]+\b|\b[A-Z]+(?:_[A-Z]+)*\b|\bbadness\b")
-_DECISION: Final = re.compile(r"(^|\bsaid |\b[Nn]o |'s )(GO|NO_GO)\b")
+_DECISION: Final = re.compile(r"(^|\bsaid |\b[Nn]o |'s )(GO|NO_GO|ABSTAIN)\b")
+_ABSTAINED: Final = re.compile(r"\bsaid ABSTAIN\b")
+_FLAGGED: Final = re.compile(r"\b([Ff])lagged (REVIEW|QUARANTINE|DECOMMISSION|review|quarantine|decommission)(?=: )")
+_YOUNG: Final = re.compile(r"\b(?:0(?:\.\d+)?|\d(?:\.\d+)?e-\d+) days old\b")
 _ONE_OF: Final = re.compile(r"\bof 1 people said\b")
 _FINDINGS: Final = re.compile(r"(?<= and )([\d,]+) more(?=\))")
 _VALUES: Final = re.compile(r"(?<= and )([\d,]+) more$")
@@ -131,21 +134,32 @@ class Asked:
             return self.words[f"plain.{name}"] if f"plain.{name}" in self.words else code[0]
 
         counted = _FINDINGS.sub(lambda more: self._more("finding", more), text) if "rosion is " in text else text
-        said = self.decided(_CODE.sub(in_words, counted))
+        said = self.decided(_CODE.sub(in_words, self.flagged(counted)))
         return said[:1].upper() + said[1:] if text[:1].isupper() else said
 
     def saw(self, text: str) -> str:
         """What a rule saw, as `plain`, which says that it is values of which there are more."""
-        return _VALUES.sub(lambda more: self._more("value", more), self.plain(text))
+        young = _YOUNG.sub(self.words["said.young"], self.plain(text))
+        return _VALUES.sub(lambda more: self._more("value", more), young)
 
     def decided(self, text: str) -> str:
-        """A sentence of ours about decisions, with words in place of GO and NO_GO, and `of 1 person` for one."""
+        """A sentence of ours about decisions, with words in place of their codes, and `of 1 person` for one."""
 
         def by_word(found: re.Match[str]) -> str:
             word = self.words[f"said.{found[2]}"]
             return f"{found[1]}{word}" if found[1] else word.capitalize()
 
-        return _ONE_OF.sub(self.words["said.of_one"], _DECISION.sub(by_word, text))
+        abstained = _ABSTAINED.sub(self.words["said.abstained"], text)
+        return _ONE_OF.sub(self.words["said.of_one"], _DECISION.sub(by_word, abstained))
+
+    def flagged(self, text: str) -> str:
+        """A sentence of ours about flags, with what they ask for in words."""
+
+        def by_word(found: re.Match[str]) -> str:
+            word = self.words[f"said.{found[2].upper()}"]
+            return word.capitalize() if found[1] == "F" else word
+
+        return _FLAGGED.sub(by_word, text)
 
     def verdict(self, text: str) -> str:
         """The summary of an assessment, which says what it counts: a metric for a group once, however it got worse."""
