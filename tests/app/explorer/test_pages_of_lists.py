@@ -241,6 +241,9 @@ async def test_csv_is_for_machines_with_refs_moments_and_plain_numbers(bank: Vis
                 assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", row[moment]), (path, moment)
     [one, *_] = await rows(f"/record/{LOANS}", "partitions")
     assert (one["rows"], one["partition"]) in {("410000", f"{LOANS}#train"), ("40000", f"{LOANS}#holdout")}
+    measured = await rows(f"/record/{THIRD}", "measured")
+    assert [row["metric"].partition(" ")[0] for row in measured].count("selection_rate") == 2
+    assert all("; fairness 1.3 on loans@2024#holdout)" in row["metric"] for row in measured)
     for row in await rows(f"/trend/{THIRD}?metric=accuracy", "points"):
         assert float(row["value low"]) < float(row["value"]) < float(row["value high"])
         assert row["items"] == "40000"

@@ -137,7 +137,8 @@ def _numbers(
 def _metric(asked: Asked, version: Brief, row: Row, data: Mapping[str, str], *, again: bool) -> Cell:
     t = asked.words
     direction = t(f"direction.{row.metric.direction}", optimum=f"{row.metric.optimum or 0:.4g}")
-    note = "" if again else f"{direction}; {_protocol(row, data)}"
+    # On a page the row above says it; a row of CSV stands alone.
+    note = "" if again and asked.query.get("format") != "csv" else f"{direction}; {_protocol(row, data)}"
     to = asked.to("trend", version.ref, metric=row.metric.name)
     return Cell(row.metric.name, to, note=note, repeated=again)
 
