@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from descentd.app.explorer.pages import incidents
-from descentd.graph.inputs.acts import IncidentInput, ResolutionInput
+from descentd.graph.inputs.acts import EndDeploymentInput, FlagInput, IncidentInput, ResolutionInput
 from descentd.graph.model.kinds import Kind
+from descentd.queries.governance.flags import flag
+from descentd.queries.production.record_deployment import end
 from descentd.queries.production.record_incident import report, resolve
 from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
@@ -247,3 +249,30 @@ async def test_csv_is_for_machines_with_refs_moments_and_plain_numbers(bank: Vis
     for row in await rows(f"/trend/{THIRD}?metric=accuracy", "points"):
         assert float(row["value low"]) < float(row["value"]) < float(row["value high"])
         assert row["items"] == "40000"
+
+
+async def test_what_ends_a_statement_is_in_its_history(bank: Visit) -> None:
+    """Of an incident that was resolved, a deployment that ended, and a flag that was cleared."""
+    await fill(bank.registry)
+
+    async def first(kind: Kind) -> str:
+        [sequence] = (await bank.registry.walk.everything(await bank.registry.sequence(), kind))[:1].tolist()
+        [brief] = await bank.registry.store.briefs([sequence])
+        return brief.id
+
+    incident, deployment, flagged = await first(Kind.INCIDENT), await first(Kind.DEPLOYMENT), await first(Kind.FLAG)
+    given = {"incident": incident, "reason": "Reasons are written again."}
+    await resolve(bank.registry, ResolutionInput.read(given), "otto")
+    place = {"environment": "production", "endpoint": "scoring", "reason": "The season is over."}
+    await end(bank.registry, EndDeploymentInput.read(place), "ana")
+    cleared = {"subjects": [f"{LOANS}#holdout"], "action": "CLEAR", "reason": "It was asked."}
+    await flag(bank.registry, FlagInput.read(cleared), "rob")
+    for id, said, person in (
+        (incident, r"Incident resolved by otto as of .* UTC: Reasons are written again\.", "otto"),
+        (deployment, r"Ended at scoring in production by ana as of .* UTC: The season is over\.", "ana"),
+        (flagged, r"Flags cleared by rob: It was asked\.", "rob"),
+    ):
+        rows = list(csv.reader(io.StringIO((await bank.get(f"/record/{id}?format=csv&table=history")).text)))[1:]
+        newest, _ = rows
+        assert newest[2] == person
+        assert re.search(said, newest[1])

@@ -13,7 +13,16 @@ from descentd.queries.prose import counted
 from descentd.queries.registry import Registry
 
 STATEMENTS = frozenset(
-    {Role.EVALUATES, Role.EVALUATED_ON, Role.DESCRIBES, Role.ABOUT, Role.DEPLOYS, Role.DECIDES_ON, Role.AFFECTS}
+    {
+        Role.EVALUATES,
+        Role.EVALUATED_ON,
+        Role.DESCRIBES,
+        Role.ABOUT,
+        Role.DEPLOYS,
+        Role.DECIDES_ON,
+        Role.AFFECTS,
+        Role.SUPERSEDES,  # what resolves, ends, clears or revises it
+    }
 )
 
 
