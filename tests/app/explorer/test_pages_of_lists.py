@@ -276,3 +276,20 @@ async def test_what_ends_a_statement_is_in_its_history(bank: Visit) -> None:
         newest, _ = rows
         assert newest[2] == person
         assert re.search(said, newest[1])
+
+
+async def test_before_anything_was_documented_nobody_is_told_to_check_a_spelling(bank: Visit) -> None:
+    await fill(bank.registry)
+    path = "/population?attribute=age_group&value=65%2B"
+    then = text_of((await bank.get(f"{path}&asOf=2001-01-01")).text)
+    assert "check its spelling" not in then
+    assert "As of then no data documents age_group 65+: that came later, or is spelled otherwise." in then
+    assert "this is known" not in then
+    assert "Nothing is serving, as far as this registry knows." in then
+    wrong = text_of((await bank.get("/population?attribute=age_group&value=nobody")).text)
+    assert "No data documents age_group nobody: check its spelling." in wrong
+    async with visiting() as visit:
+        empty = text_of((await visit.get(path)).text)
+        assert "No data documents who is in it." in empty
+        assert "spelling" not in empty
+        assert "Nothing is serving, as far as this registry knows." in empty
