@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from descentd.app.server.policy_files import read_policy
+from descentd.graph.model import clock
+from descentd.graph.model.names import rfc3339
 from descentd.queries.erosion.registry_report import ErosionFilter, erosion_groups
 from descentd.queries.governance.policies import register_policies
 from tests.app.explorer.bank import LOANS, SECOND, THIRD
@@ -183,7 +185,9 @@ async def test_a_search_for_a_metric_says_on_how_many_versions_it_got_worse() ->
                 (await visit.get(f"/search?q={text}")).text
             )
         assert "got worse on" not in text_of((await visit.get("/search?q=toxicity")).text)
-        assert "got worse on" not in text_of((await visit.get("/search?q=accuracy&asOf=2999-01-01")).text)
+        then = rfc3339(clock.now())  # what got worse is known as of now only, and of what has not come now is shown
+        assert "got worse on" not in text_of((await visit.get(f"/search?q=accuracy&asOf={then}")).text)
+        assert "got worse on 6 versions" in text_of((await visit.get("/search?q=accuracy&asOf=2999-01-01")).text)
 
 
 async def test_spans_of_one_phenomenon_share_a_row() -> None:
@@ -279,10 +283,16 @@ async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pyt
     assert "What got worse is being worked out" in text_of(home)
     drawn = (await bank.get(f"/lineage/{SECOND}")).text
     assert '<span id="assessing" data-again>Which derivations made safety worse is still being worked out' in drawn
-    assert "still being worked out" not in (await bank.get(f"/lineage/{SECOND}?asOf=2999-01-01")).text
+    then = rfc3339(clock.now())
+    past = (await bank.get(f"/lineage/{SECOND}?asOf={then}")).text
+    assert "still being worked out" not in past
+    assert "shown as of now only" in past
+    to_come = (await bank.get(f"/lineage/{SECOND}?asOf=2999-01-01")).text
+    assert "still being worked out" in to_come
+    assert "shown as of now only" not in to_come
     found = (await bank.get("/search?q=robustness")).text
     assert "On how many versions a metric got worse is still being worked out" in text_of(found)
-    assert "still being worked out" not in (await bank.get("/search?q=robustness&asOf=2999-01-01")).text
+    assert "still being worked out" not in (await bank.get(f"/search?q=robustness&asOf={then}")).text
     assert "still being worked out" not in (await bank.get("/search?q=scorer")).text
 
 

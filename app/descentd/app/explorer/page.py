@@ -15,7 +15,6 @@ from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked
 from descentd.app.explorer.table import Cell, Table
 from descentd.app.explorer.words import Words
-from descentd.graph.model import clock
 from descentd.graph.model.errors import DescentError, InvalidInput
 from descentd.graph.model.records import Brief
 from descentd.queries.pages import MOST
@@ -67,7 +66,8 @@ class Asked:
 
     ref: the rest of the path, "" where the page has none; upto: the sequence that it is asked at; moment: what `as_of`
     means (microseconds since 1970 UTC), None for now; given: the moment that its address asks for, None where it asks
-    for none, which a page that can only show now does not show; path: the page's own address without its query.
+    for none, which is not shown by a page that can only show now, nor before it has come; path: the
+    page's own address without its query.
     """
 
     registry: Registry
@@ -85,7 +85,7 @@ class Asked:
     @property
     def is_past(self) -> bool:
         """Whether the moment that is asked for has been: of one to come, now is shown."""
-        return self.moment is not None and self.moment <= clock.now()
+        return self.moment is not None
 
     @property
     def filtered(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.graph.model import clock
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.names import given_instant, rfc3339
 from descentd.queries.registry import Registry, moment_of
@@ -43,7 +44,9 @@ def shown_as_of(given: str | None, page: Page) -> tuple[str | None, int | None]:
     Raises InvalidInput for what is no moment, also on a page that can only show now.
     """
     meant = as_of_given(given)
-    return meant if page.as_of else None, moment_of(meant)
+    moment = moment_of(meant)
+    has_come = moment is not None and moment <= clock.now()
+    return meant if page.as_of and has_come else None, moment
 
 
 async def registered_later(asked: Asked, ref: str | None) -> View | None:
