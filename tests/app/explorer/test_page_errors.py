@@ -165,3 +165,11 @@ async def test_nothing_is_decided_or_written_on_a_page_of_the_past(view: str, ac
         assert await visit.registry.sequence() == last
         assert (await visit.send(now, act, **fields)).status_code == 303
         assert await visit.registry.sequence() == last + 1
+
+
+@pytest.mark.parametrize("path", ["/", f"/record/{FIRST}", f"/lineage/{FIRST}", "/serving", "/gate"])
+async def test_a_format_that_a_page_does_not_have_is_refused(bank: Visit, path: str) -> None:
+    refused = await bank.get(f"{path}?format=foo")
+    assert refused.status_code == 400
+    assert "The page has no format 'foo': ask for its tables by csv." in text_of(refused.text)
+    assert f'<a href="{path}">Open the page without it</a>' in refused.text

@@ -264,6 +264,8 @@ class _Endpoint:
             return view
         if asked.query.get("format") == "csv":
             return self._csv(request, view, asked.query.get("table"))
+        if wanted := asked.query.get("format"):
+            raise InvalidInput(f"The page has no format {wanted[:40]!r}: ask for its tables by csv.", "format")
         tables = {table.name: table for table in view.tables}
         values = {
             "page": self._page,
