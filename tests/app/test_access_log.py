@@ -1,11 +1,17 @@
 """The log of who asked for what, and what each role may do, with running servers."""
 
+import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from descentd.app.auth.audit_log import AuditLog
 from descentd.app.auth.tokens import hash_of, new_secret
+from descentd.graph.model.accounts import Access
+from descentd.graph.store.operational import Accounts
 from tests.app.command_line import call
 from tests.app.tokens import LOG, REGISTER, ask, code, log_of, new_token
 from tests.support.server_process import ServerProcess
@@ -178,3 +184,38 @@ def test_some_of_it(store: str) -> None:
 def test_too_few_and_too_many(store: str, first: str) -> None:
     done = call("access-log", "--store", store, "--first", first)
     assert (done.returncode, "Expected --first between 1 and 10,000" in done.stderr) == (2, True)
+
+
+class SlowAccounts:
+    """Accounts that have recorded something once they are told so."""
+
+    def __init__(self) -> None:
+        self.begun, self.told = asyncio.Event(), asyncio.Event()
+        self.recorded: list[str] = []
+
+    async def record_accesses(self, accesses: Sequence[Access]) -> None:
+        self.begun.set()
+        await self.told.wait()
+        self.recorded += [access.operation for access in accesses]
+
+
+@pytest.mark.anyio
+async def test_whoever_reads_waits_for_what_is_being_written_too() -> None:
+    accounts = SlowAccounts()
+    audit_log = AuditLog(lambda: cast("Accounts", accounts))
+    for operation in ("gate", "register"):
+        audit_log.note(Access(1, "ana", "local", "", "/graphql", operation, "OK"))
+        accounts.begun.clear()
+        first = asyncio.create_task(audit_log.flush())
+        await accounts.begun.wait()
+        second = asyncio.create_task(audit_log.flush())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not first.done()
+        assert not second.done(), "it would read a log without what was answered before"
+        accounts.told.set()
+        await asyncio.gather(first, second)
+        assert accounts.recorded[-1] == operation
+        accounts.told.clear()
+    await audit_log.close()
+    assert accounts.recorded == ["gate", "register"]

@@ -55,6 +55,8 @@ class AuditLog:
     def __init__(self, accounts: Callable[[], Accounts]) -> None:
         self._accounts = accounts
         self._waiting = _Batch()
+        self._writing = _Batch()
+        """That which is being written, or was last."""
         self._task: asyncio.Task[None] | None = None
         self._hurry = asyncio.Event()
         self._closing = False
@@ -75,10 +77,12 @@ class AuditLog:
 
     async def flush(self) -> None:
         """Return once what was added before is durable, or was tried."""
-        batch = self._waiting
-        if batch.accesses:
+        writing, waiting = self._writing, self._waiting
+        if waiting.accesses:
             self._hurry.set()
-            await batch.written.wait()
+        for batch in (writing, waiting):
+            if batch.accesses:
+                await batch.written.wait()
 
     async def close(self) -> None:
         """Write what waits, or try to; nothing is added after this."""
@@ -95,8 +99,8 @@ class AuditLog:
             except TimeoutError:
                 pass
             self._hurry.clear()
-            batch, self._waiting = self._waiting, _Batch()
-            await self._write_batch(batch)
+            self._writing, self._waiting = self._waiting, _Batch()
+            await self._write_batch(self._writing)
             if self._closing:
                 return
             await asyncio.sleep(_PAUSE)
