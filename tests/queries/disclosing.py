@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import networkx as nx
+from hypothesis import strategies as st
 
 from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.model.errors import Cycle, DescentError, Invalid
@@ -34,6 +35,38 @@ def evaluated(name: str, data: str | None = None, **values: float) -> dict[str, 
     metrics = [{"name": metric, "value": value, "n": 2_000} for metric, value in values.items()]
     made = {"subject": ref(name), "suite": {"name": "s", "version": "1"}, "metrics": metrics}
     return made | ({"data": data} if data else {})
+
+
+RATES = st.tuples(st.integers(700, 950).map(lambda n: n / 1000), st.integers(500, 900).map(lambda n: n / 1000))
+"""What a version was measured to be: robust accuracy, and accuracy."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Parents by version; which of them are disclosed only, the order of registration, and what was measured."""
+
+    parents: dict[str, str]
+    disclosed: dict[str, str]
+    order: str
+    values: dict[str, tuple[float, float]]
+
+    def stated(self, name: str) -> str:
+        return "".join(parent for parent in self.parents[name] if parent not in self.disclosed[name])
+
+
+async def registered(registry: Registry, lineage: Lineage, *, disclosing: bool = True) -> None:
+    """The lineage with its disclosures, or as it would have been stated from the beginning."""
+    for name in lineage.order if disclosing else sorted(lineage.parents):
+        parents = lineage.stated(name) if disclosing else lineage.parents[name]
+        await send(registry, models=[version(name, parents)])
+    results = [
+        evaluated(name, robust_accuracy=robust, accuracy=accuracy)
+        for name, (robust, accuracy) in lineage.values.items()
+    ]
+    await send(registry, evaluations=results)
+    if disclosing:
+        given = [disclosure(name, parents) for name, parents in lineage.disclosed.items() if parents]
+        await send(registry, disclosures=given)
 
 
 async def disclose(registry: Registry, *given: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What is answered about a long lineage without reading each version of it is what it says when each is read."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from string import ascii_lowercase
 from typing import Any
 
@@ -14,9 +14,9 @@ from descentd.graph.store.memory import MemoryStore
 from descentd.queries.evaluation.comparable import comparable
 from descentd.queries.lineage.parents import parents_of
 from descentd.queries.registry import Registry
-from tests.queries.disclosing import disclosure, evaluated, ref, version
+from tests.queries.disclosing import RATES, Lineage, ref, registered
 from tests.support.effort import some_of
-from tests.support.registries import opened, send
+from tests.support.registries import opened
 from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
@@ -42,16 +42,6 @@ def read_whole(registry: Registry) -> Registry:
     return found
 
 
-@dataclass(frozen=True)
-class Lineage:
-    """Parents by version, in an order in which they go before; which are only disclosed, and what was measured."""
-
-    parents: dict[str, str]
-    disclosed: dict[str, str]
-    order: str
-    values: dict[str, tuple[float, float]]
-
-
 @st.composite
 def lineages(draw: st.DrawFn) -> Lineage:
     """Of two to twelve versions, most with one parent and few measured; disclosures may lead back in the log."""
@@ -64,22 +54,10 @@ def lineages(draw: st.DrawFn) -> Lineage:
         if place and draw(st.integers(0, 4)) == 0:
             some = draw(st.lists(st.sampled_from(names[:place]), max_size=3, unique=True))
         late = [one for one in some if order.index(one) > order.index(name) or draw(st.integers(0, 8)) == 0]
-        parents[name] = "".join([one for one in some if one not in late])
+        parents[name] = "".join(some)
         disclosed[name] = "".join(late)
-    rates = st.tuples(st.integers(700, 950).map(lambda n: n / 1000), st.integers(500, 900).map(lambda n: n / 1000))
-    values = {name: draw(rates) for name in names if draw(st.integers(0, 2)) == 0}
+    values = {name: draw(RATES) for name in names if draw(st.integers(0, 2)) == 0}
     return Lineage(parents, disclosed, order, values)
-
-
-async def registered(registry: Registry, lineage: Lineage) -> None:
-    for name in lineage.order:
-        await send(registry, models=[version(name, lineage.parents[name])])
-    results = [
-        evaluated(name, robust_accuracy=robust, accuracy=accuracy)
-        for name, (robust, accuracy) in lineage.values.items()
-    ]
-    given = [disclosure(name, parents) for name, parents in lineage.disclosed.items() if parents]
-    await send(registry, evaluations=results, disclosures=given)
 
 
 async def check(registry: Registry, lineage: Lineage, heads: str = "") -> int:
@@ -111,8 +89,9 @@ async def test_the_answers_are_the_same(lineage: Lineage) -> None:
 
 
 LONG = Lineage(
-    parents={name: ascii_lowercase[place - 1] if place else "" for place, name in enumerate(ascii_lowercase)},
-    disclosed={"q": "c"},
+    parents={name: ascii_lowercase[place - 1] if place else "" for place, name in enumerate(ascii_lowercase)}
+    | {"q": "pc"},
+    disclosed=dict.fromkeys(ascii_lowercase, "") | {"q": "c"},
     order=ascii_lowercase,
     values={"c": (0.9, 0.6), "k": (0.8, 0.7), "t": (0.75, 0.7), "z": (0.7, 0.8)},
 )

@@ -1,7 +1,6 @@
 """Erosion follows what was disclosed: as if it had been stated from the beginning, and from its moment on only."""
 
 import random
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -15,7 +14,20 @@ from descentd.queries.evaluation.editions import CURRENT, FIRST, SECOND
 from descentd.queries.governance.gate.context import EDITION, GateContext
 from descentd.queries.lineage.ancestry import Ancestry
 from descentd.queries.registry import Registry
-from tests.queries.disclosing import NAMES, Known, act, disclose, disclosure, evaluated, ref, take_back, version
+from tests.queries.disclosing import (
+    NAMES,
+    RATES,
+    Known,
+    Lineage,
+    act,
+    disclose,
+    disclosure,
+    evaluated,
+    ref,
+    registered,
+    take_back,
+    version,
+)
 from tests.support.effort import some_of
 from tests.support.registries import opened, send
 from tests.support.saved_operations import ask
@@ -24,19 +36,6 @@ pytestmark = pytest.mark.anyio
 
 
 # ---------------------------------------------------------------- as if it had been stated
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """Parents by version; which of them are disclosed only, the order of registration, and what was measured."""
-
-    parents: dict[str, str]
-    disclosed: dict[str, str]
-    order: str
-    values: dict[str, tuple[float, float]]
-
-    def stated(self, name: str) -> str:
-        return "".join(parent for parent in self.parents[name] if parent not in self.disclosed[name])
 
 
 @st.composite
@@ -50,24 +49,8 @@ def lineages(draw: st.DrawFn) -> Lineage:
         late = [p for p in some if order.index(p) > order.index(name) or draw(st.integers(0, 3)) == 0]
         parents[name] = "".join([p for p in some if p not in late] + late)
         disclosed[name] = "".join(late)
-    rates = st.tuples(st.integers(700, 950).map(lambda n: n / 1000), st.integers(500, 900).map(lambda n: n / 1000))
-    values = {name: draw(rates) for name in names if draw(st.integers(0, 5))}
+    values = {name: draw(RATES) for name in names if draw(st.integers(0, 5))}
     return Lineage(parents, disclosed, order, values)
-
-
-async def registered(registry: Registry, lineage: Lineage, *, disclosing: bool) -> None:
-    """The lineage with its disclosures, or as it would have been stated from the beginning."""
-    for name in lineage.order if disclosing else sorted(lineage.parents):
-        parents = lineage.stated(name) if disclosing else lineage.parents[name]
-        await send(registry, models=[version(name, parents)])
-    results = [
-        evaluated(name, robust_accuracy=robust, accuracy=accuracy)
-        for name, (robust, accuracy) in lineage.values.items()
-    ]
-    await send(registry, evaluations=results)
-    if disclosing:
-        given = [disclosure(name, parents) for name, parents in lineage.disclosed.items() if parents]
-        await send(registry, disclosures=given)
 
 
 def _plain(answer: dict[str, Any]) -> dict[str, Any]:
