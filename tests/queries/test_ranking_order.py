@@ -58,7 +58,7 @@ def restarted(ranking: Ranking) -> Ranking:
     """The ranking of a process that goes on from what this one kept."""
     found = Ranking()
     kept = {name: Growing(array.dtype.type, array) for name, array in ranking.settled().stored().items()}
-    found.restore(StoredRanking.restored(Columns(kept)), ranking.seen)
+    found.restore(StoredRanking.restored(Columns(kept), ranking.seen))
     assert (found.upto, found.assessed, found.progress) == (ranking.upto, ranking.assessed, ranking.progress)
     return found
 

@@ -26,7 +26,8 @@ async def assessment_difference(store: Store, snapshot: Snapshot) -> str | None:
     Takes as long as assessing the registry from nothing, and twice as long while some versions were to be assessed.
     Raises Misfit where columns are missing, and Unavailable.
     """
-    sequence, kept = snapshot.origin.sequence, StoredRanking.restored(Columns(snapshot.columns))
+    sequence = snapshot.origin.sequence
+    kept = StoredRanking.restored(Columns(snapshot.columns), sequence)
     if kept.upto > sequence:
         return "the moment of its list"
     if kept.upto == sequence and (len(kept.pending) or len(kept.coming.versions)):

@@ -8,6 +8,7 @@ from typing import Final
 
 from descentd.graph.index.columns import Columns, Misfit
 from descentd.graph.index.snapshot import file
+from descentd.graph.index.snapshot.file import Snapshot
 from descentd.graph.index.snapshot.origin import Origin
 from descentd.graph.model.merkle import Frontier
 from descentd.queries.erosion.registry_ranking import Ranking
@@ -33,8 +34,8 @@ class AssessmentSnapshots:
         self._ignored = ignored
         self._frontier = Frontier()
         """That of the log where assessments were opened or written last."""
-        self._kept = 0, 0
-        """Of the ranking then: the sequence, and how many versions were to be assessed."""
+        self._kept = 0, 0, 0
+        """How far the ranking was then."""
         self._known: tuple[int, ...] | None = None
         """The file that was looked at or written last."""
 
@@ -46,17 +47,17 @@ class AssessmentSnapshots:
             if found is None:
                 return False
             await found.origin.check(registry.store)
-            ranking.restore(StoredRanking.restored(Columns(found.columns)), found.origin.sequence)
+            ranking.restore(_stored(found))
         except Misfit as misfit:
             self._ignored(str(misfit))
             return False
-        self._frontier, self._kept = found.origin.load_frontier(), _moment(ranking)
+        self._frontier, self._kept = found.origin.load_frontier(), _progress(ranking)
         return True
 
     def due(self, registry: Registry) -> bool:
         """Whether the ranking has gone on since, and is of a registry that is worth a file."""
         ranking = registry.cache(Ranking)
-        return _moment(ranking) != self._kept and ranking.assessed >= LEAST
+        return _progress(ranking) != self._kept and ranking.assessed >= LEAST
 
     async def write(self, registry: Registry) -> bool:
         """Write the assessments as they are, of some versions too.
@@ -65,14 +66,15 @@ class AssessmentSnapshots:
         """
         ranking = registry.cache(Ranking)
         async with ranking.lock:
-            stored, moment = await asyncio.to_thread(ranking.settled), _moment(ranking)
+            stored = await asyncio.to_thread(ranking.settled)
             ranking.settle(stored)
-        origin = await Origin.of(registry.store, self._frontier, moment[0])
-        further = partial(self._is_further, _progress(stored, moment[0]))
+        progress = _progress(stored)
+        origin = await Origin.of(registry.store, self._frontier, stored.seen)
+        further = partial(self._is_further, progress)
         written = await asyncio.to_thread(file.write, self._path, CONTENTS, origin, stored.stored(), further)
         if written is None:
             return False
-        self._frontier, self._kept, self._known = origin.load_frontier(), moment, written
+        self._frontier, self._kept, self._known = origin.load_frontier(), progress, written
         return True
 
     def _is_further(self, progress: tuple[int, int, int]) -> bool:
@@ -81,17 +83,15 @@ class AssessmentSnapshots:
             return False
         try:
             found = file.read(self._path, CONTENTS)
-            return found is not None and progress < _progress(
-                StoredRanking.restored(Columns(found.columns)), found.origin.sequence
-            )
+            return found is not None and progress < _progress(_stored(found))
         except Misfit:
             return False
 
 
-def _progress(stored: StoredRanking, seen: int) -> tuple[int, int, int]:
+def _stored(found: Snapshot) -> StoredRanking:
+    return StoredRanking.restored(Columns(found.columns), found.origin.sequence)
+
+
+def _progress(of: Ranking | StoredRanking) -> tuple[int, int, int]:
     """Greater for what leaves less to be assessed: first comes up to where the list is complete."""
-    return stored.upto, seen, -len(stored.pending)
-
-
-def _moment(ranking: Ranking) -> tuple[int, int]:
-    return ranking.seen, len(ranking.pending)
+    return of.upto, of.seen, -len(of.pending)

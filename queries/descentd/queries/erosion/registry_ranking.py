@@ -72,15 +72,15 @@ class Ranking:
     """Those as of `seen`, while others are pending."""
     _ranked: Sequence[RankedVersion] | None = None
 
-    def restore(self, stored: StoredRanking, seen: int) -> None:
-        """Go on from what `settled` gave, which is of sequence `seen`, where nothing has been assessed yet."""
+    def restore(self, stored: StoredRanking) -> None:
+        """Go on from what `settled` gave, where nothing has been assessed yet."""
         self.settle(stored)
-        self.pending, self.seen, self.upto = stored.pending, seen, stored.upto
+        self.pending, self.seen, self.upto = stored.pending, stored.seen, stored.upto
         self.restored = stored.upto > 0
 
     def settled(self) -> StoredRanking:
         """All of it as arrays; changes nothing, so that a thread may work it out."""
-        return StoredRanking(self._held.settled(), self._coming.settled(), self.pending, self.upto)
+        return StoredRanking(self._held.settled(), self._coming.settled(), self.pending, self.upto, self.seen)
 
     def settle(self, stored: StoredRanking) -> None:
         """Hold the assessments as the arrays that `settled` gave, which take less memory."""

@@ -122,28 +122,29 @@ class StoredAssessments:
 
 @dataclass(frozen=True, slots=True)
 class StoredRanking:
-    """The ranking of a registry as of sequence `upto`, and how far it has come on its way to a later one.
+    """The ranking of a registry as of sequence `upto`, and how far it has come on its way to a later one, `seen`.
 
     held: the assessments of all versions as of `upto`; coming: those that were made again, or for the first time, as of
-    the later sequence; pending: the versions, ascending, that are still to be assessed as of that one.
+    `seen`; pending: the versions, ascending, that are still to be assessed as of that.
     """
 
     held: StoredAssessments
     coming: StoredAssessments
     pending: NDArray[np.int32]
     upto: int
+    seen: int
 
     @classmethod
-    def restored(cls, columns: Columns) -> "StoredRanking":
-        """What `stored` gave; raises Misfit where something is missing."""
+    def restored(cls, columns: Columns, seen: int) -> "StoredRanking":
+        """What `stored` gave of a ranking on its way to `seen`; raises Misfit where something is missing."""
         held, coming = (StoredAssessments.restored(columns.part(name)) for name in ("held", "coming"))
         upto = columns.array("upto", np.int64).tolist()
         if len(upto) != 1:
             raise Misfit("its column upto does not hold one number")
-        return cls(held, coming, columns.array("pending", np.int32), upto[0])
+        return cls(held, coming, columns.array("pending", np.int32), upto[0], seen)
 
     def stored(self) -> Stored:
-        """The arrays by name."""
+        """The arrays by name; the origin of a snapshot says `seen`."""
         upto = np.array([self.upto], np.int64)
         return {
             **named("held", self.held.stored()),
