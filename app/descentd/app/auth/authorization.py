@@ -184,6 +184,11 @@ def check_webhook(path: str, held: Collection[AccessRole]) -> None:
         raise refusal
 
 
+def retraction_limits(held: Collection[AccessRole]) -> dict[str, bool]:
+    """How far roles let a person retract, as `retractions.retract` takes it: `own` records alone, as an `admin`."""
+    return {"own": AccessRole.REVIEWER not in held, "admin": AccessRole.ADMIN in held}
+
+
 def sections_of(held: Collection[AccessRole]) -> list[str]:
     """The sections of a manifest that whoever holds these roles may register."""
     return [section for section, wanted in SECTIONS.items() if wanted & frozenset(held)]

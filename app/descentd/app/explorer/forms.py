@@ -69,3 +69,16 @@ async def read_form(request: Request) -> dict[str, str]:
 def filled_in(fields: Mapping[str, str], name: str) -> str | None:
     """What was filled in for a field, None where it was left empty."""
     return fields.get(name, "").strip() or None
+
+
+def confirmed_reason(fields: Mapping[str, str], missing: str, unconfirmed: str) -> str:
+    """The reason of an act that its form asks to confirm.
+
+    Raises InvalidInput with what is said where there is none, or where it is not confirmed.
+    """
+    reason = filled_in(fields, "reason")
+    if reason is None:
+        raise InvalidInput(missing, "reason")
+    if fields.get("confirmed") != "yes":
+        raise InvalidInput(f"{unconfirmed}: tick the box.", "confirmed")
+    return reason

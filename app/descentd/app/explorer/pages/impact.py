@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from descentd.app.explorer.called import called, called_ref
-from descentd.app.explorer.forms import filled_in
+from descentd.app.explorer.forms import confirmed_reason
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.population import way
 from descentd.app.explorer.pages.serving import now_of, served_cells
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.inputs.acts import FlagAction, FlagInput
-from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag, flags_reaching
 from descentd.queries.lineage.impact import impact
@@ -96,11 +95,9 @@ async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
 
 async def _flag(asked: Asked, fields: Mapping[str, str]) -> str:
     """Flag the record and, where that is asked for, whatever comes from it."""
-    reason = filled_in(fields, "reason")
-    if reason is None:
-        raise InvalidInput("A flag needs a reason: write a sentence.", "reason")
-    if fields.get("confirmed") != "yes":
-        raise InvalidInput("Say that you have looked at what it reaches: tick the box.", "confirmed")
+    reason = confirmed_reason(
+        fields, "A flag needs a reason: write a sentence.", "Say that you have looked at what it reaches"
+    )
     given = {
         "subjects": [asked.ref],
         "action": fields.get("action", ""),

@@ -26,7 +26,7 @@ from descentd.queries.governance.policies import policies_by_digest, policies_in
 from descentd.queries.lineage.history import summary
 from descentd.queries.production.incidents import affected, resolutions
 from descentd.queries.production.record_incident import resolve
-from descentd.queries.retractions import retraction_of
+from descentd.queries.retractions import RetractedEntity
 
 _TITLED: Final = {Kind.INCIDENT: "title", Kind.VULNERABILITY: "title"}
 _DRAWN: Final = ENTITIES - {Kind.CODE, Kind.CONFIG, Kind.ENVIRONMENT}
@@ -40,16 +40,16 @@ async def _show(asked: Asked) -> View:
     content = entry.record.content
     ids = ids_in(content)
     named = await asked.registry.store.resolve(ids) if ids else {}
+    taken = await taking_back(asked, brief, entry)
     values = {
         "brief": brief,
         "entry": entry,
         "content": content,
         "summary": event_in_words(asked, entry.record, summary(entry)),
         "facts": [*facts(asked, brief.kind, content, named), *_text(entry), *await _reached(asked, entry, named)],
-        "status": await _status(asked, brief, entry),
-        "gone": await retraction_of(asked.registry, brief, asked.upto),
+        "status": await _status(asked, brief, entry, taken["gone"]),
         "notes": await notes_about(asked, brief),
-        **await taking_back(asked, brief, entry),
+        **taken,
         "drawn": brief.kind in _DRAWN,
         "whole": json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True),
     }
@@ -76,14 +76,15 @@ async def _reached(asked: Asked, entry: Entry, named: Mapping[str, Brief]) -> Se
     return [Fact("reached", [Cell(text, asked.to("impact", origin.ref))])]
 
 
-async def _status(asked: Asked, brief: Brief, entry: Entry) -> tuple[str, str, str] | None:
+async def _status(
+    asked: Asked, brief: Brief, entry: Entry, gone: RetractedEntity | None
+) -> tuple[str, str, str] | None:
     """Whether what a record is about goes on: a tone, a key of the catalogue, and a sentence where there is one."""
     content = entry.record.content
     if brief.kind is Kind.INCIDENT and "supersedes" not in content:
         over = await resolutions(asked.registry, [brief.sequence], asked.upto)
         if not over:
             # Of one that was retracted the page says so, and that it was open before says nothing any more.
-            gone = await retraction_of(asked.registry, brief, asked.upto)
             return ("bad", "record.open", "") if gone is None else None
         end = over[brief.sequence]
         return "good", "record.resolved", event_in_words(asked, end.record, summary(end))

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from descentd.app.auth.authentication import Principal
-from descentd.app.explorer.forms import filled_in
+from descentd.app.auth.authorization import retraction_limits
+from descentd.app.explorer.forms import confirmed_reason, filled_in
 from descentd.app.explorer.page import Act, Asked
 from descentd.graph.inputs.acts import FlagAction, FlagInput, RetractionInput
-from descentd.graph.model.accounts import AccessRole
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.log import Entry
@@ -19,15 +18,15 @@ from descentd.queries.retractions import retract, retraction_of, why_not_retract
 async def taking_back(asked: Asked, brief: Brief, entry: Entry) -> dict[str, Any]:
     """What the page of a record shows of it: the flags that may be cleared, and whether it may be retracted.
 
-    flags: those that reach it, or the one that it is, while it stands on something; retractable: nobody has retracted
-    it yet; not_retracted: why whoever looks cannot.
+    flags: those that reach it, or the one that it is, while it stands on something; gone: its retraction, if there is
+    one; not_retracted: why whoever looks cannot retract it.
     """
-    registry = asked.registry
-    gone = await retraction_of(registry, brief, asked.upto)
+    registry, principal = asked.registry, asked.principal
+    limits = retraction_limits(principal.roles)
     return {
         "flags": await _flags(asked, brief),
-        "retractable": gone is None,
-        "not_retracted": await why_not_retracted(registry, entry, asked.principal.person, **_limits(asked.principal)),
+        "gone": await retraction_of(registry, brief, asked.upto),
+        "not_retracted": await why_not_retracted(registry, entry, principal.person, **limits),
     }
 
 
@@ -37,25 +36,20 @@ async def _flags(asked: Asked, brief: Brief) -> Sequence[ActiveFlag]:
     return await flags_reaching(asked.registry, brief.sequence, asked.upto)
 
 
-def _limits(principal: Principal) -> dict[str, bool]:
-    """How far the roles of a person let them retract, as GraphQL asks."""
-    return {"own": AccessRole.REVIEWER not in principal.roles, "admin": AccessRole.ADMIN in principal.roles}
-
-
 async def _retract(asked: Asked, fields: Mapping[str, str]) -> str:
     """Retract the record of this page."""
-    reason = _reason(
+    reason = confirmed_reason(
         fields, "A retraction needs a reason: write a sentence.", "Say that you have looked at what rests on it"
     )
     given = {"subjects": [asked.ref], "reason": reason, "idempotencyKey": fields["key"]}
-    principal = asked.principal
-    await retract(asked.registry, RetractionInput.read(given), principal.person, **_limits(principal))
+    limits = retraction_limits(asked.principal.roles)
+    await retract(asked.registry, RetractionInput.read(given), asked.principal.person, **limits)
     return asked.to("record", asked.ref, done="retract")
 
 
 async def _clear(asked: Asked, fields: Mapping[str, str]) -> str:
     """Clear flags of the record of this page or, on the page of a flag, of all that it was put on."""
-    reason = _reason(
+    reason = confirmed_reason(
         fields, "Clearing needs a reason: write a sentence.", "Say that you have looked at why it was flagged"
     )
     clears = (filled_in(fields, "clears") or "").split()
@@ -75,16 +69,6 @@ async def _clear(asked: Asked, fields: Mapping[str, str]) -> str:
     }
     await flag(asked.registry, FlagInput.read(given), asked.principal.person)
     return asked.to("record", asked.ref, done="clear")
-
-
-def _reason(fields: Mapping[str, str], missing: str, unconfirmed: str) -> str:
-    """The reason of an act that its form asks to confirm; raises InvalidInput where either is missing."""
-    reason = filled_in(fields, "reason")
-    if reason is None:
-        raise InvalidInput(missing, "reason")
-    if fields.get("confirmed") != "yes":
-        raise InvalidInput(f"{unconfirmed}: tick the box.", "confirmed")
-    return reason
 
 
 ACTS: Final = (Act("retract", "Mutation.retract", _retract), Act("clear", "Mutation.flag", _clear))

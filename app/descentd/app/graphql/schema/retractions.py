@@ -5,13 +5,13 @@ from typing import Annotated, Any, Final
 import strawberry
 from strawberry.types import Info
 
+from descentd.app.auth.authorization import retraction_limits
 from descentd.app.graphql.context import context
 from descentd.app.graphql.schema.inputs import made, wire
 from descentd.app.graphql.schema.lineage import KindCount, kind_counts
 from descentd.app.graphql.schema.records import Receipt
 from descentd.graph.inputs.acts import RetractionInput
 from descentd.graph.inputs.base import naming_as_given
-from descentd.graph.model.accounts import AccessRole
 from descentd.queries import retractions
 
 Retracting: Final[Any] = made(RetractionInput)
@@ -35,10 +35,10 @@ class RetractionMutation:
         self, info: Info, input: Annotated[Retracting, strawberry.argument(description="The records, and the reason.")]
     ) -> RetractionDone:
         asked = context(info)
-        own, admin = AccessRole.REVIEWER not in asked.roles, AccessRole.ADMIN in asked.roles
+        limits = retraction_limits(asked.roles)
         given = RetractionInput.read(wire(input))
         with naming_as_given(given):
-            done = await retractions.retract(asked.registry, given, asked.person, own=own, admin=admin)
+            done = await retractions.retract(asked.registry, given, asked.person, **limits)
         context(info).answered_at(done.upto)
         for warning in done.warnings:
             context(info).warn(warning)
