@@ -14,9 +14,9 @@ def interval(value: float, error: float | None, bounds: tuple[float, float] = (-
 
     An interval that would leave the bounds of what can be is written by its ends: `0.991 (0.978 to 1)`.
     """
-    if error is None or error <= 0 or not math.isfinite(error):
+    half = _half(error)
+    if half is None:
         return f"{value:.4g}"
-    half = Z95 * error
     places = _places(half)
     least, most = value - half, value + half
     if (least < bounds[0] or most > bounds[1]) and places <= _MOST:
@@ -32,18 +32,23 @@ def exact(number: float) -> str:
 
 def ends(value: float, error: float | None, bounds: tuple[float, float]) -> tuple[float, float] | None:
     """The ends of the 95 % interval of a value, within the bounds of what can be; None where no error is known."""
-    if error is None or error <= 0 or not math.isfinite(error):
-        return None
-    return max(value - Z95 * error, bounds[0]), min(value + Z95 * error, bounds[1])
+    half = _half(error)
+    return None if half is None else (max(value - half, bounds[0]), min(value + half, bounds[1]))
 
 
 def change(delta: float, error: float | None) -> str:
     """A change with its sign, to the digits that an error allows: `+0.13`, `−0.018`."""
-    places = _places(Z95 * error) if error is not None and error > 0 and math.isfinite(error) else None
+    half = _half(error)
+    places = None if half is None else _places(half)
     text = f"{abs(delta):.4g}" if places is None or places > _MOST else f"{abs(delta):.{places}f}"
     if not float(text):
         return "0"
     return ("+" if delta > 0 else "−") + text
+
+
+def _half(error: float | None) -> float | None:
+    """Half the width of a 95 % interval; None where no error is known."""
+    return Z95 * error if error is not None and error > 0 and math.isfinite(error) else None
 
 
 def _places(half: float) -> int:

@@ -66,8 +66,8 @@ class Asked:
 
     ref: the rest of the path, "" where the page has none; upto: the sequence that it is asked at; moment: what `as_of`
     means (microseconds since 1970 UTC), None for now; given: the moment that its address asks for, None where it asks
-    for none, which is not shown by a page that can only show now, nor before it has come; path: the
-    page's own address without its query.
+    for none, which is not shown by a page that can only show now, nor before it has come; path: the page's own address
+    without its query.
     """
 
     registry: Registry
@@ -84,7 +84,7 @@ class Asked:
 
     @property
     def is_past(self) -> bool:
-        """Whether the moment that is asked for has been: of one to come, now is shown."""
+        """Whether the past is shown: of a moment to come, now is."""
         return self.moment is not None
 
     @property

@@ -9,7 +9,7 @@ from descentd.graph.model.identity import canonical, parse
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.evaluation.series import SeriesKey
-from descentd.queries.prose import conjunction, shortened
+from descentd.queries.prose import conjunction, of_slice, shortened
 from descentd.queries.registry import Registry
 
 
@@ -23,8 +23,7 @@ class Labels:
 
     def series(self, series: SeriesKey) -> str:
         """Metric and slice, with whatever of suite, version, settings and data tells it from others of the answer."""
-        terms = ", ".join(f"{attribute} {value}" for attribute, value in series.slice)
-        name = f"{series.metric.name} for {terms}" if terms else series.metric.name
+        name = series.metric.name + of_slice(dict(series.slice))
         distinction = self.distinction(series)
         return f"{name} ({distinction})" if distinction else name
 

@@ -9,6 +9,7 @@ from descentd.queries.erosion.questions import EROSION
 from descentd.queries.erosion.version_assessment import FindingSummary
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.overview.version_status import VersionStatus
+from descentd.queries.prose import of_slice
 
 Derivation = tuple[int, int]
 MeasuredBy = tuple[str, Slice]
@@ -90,5 +91,4 @@ def series_of(finding: FindingSummary) -> MeasuredBy:
 def series_name(series: MeasuredBy) -> str:
     """A metric and slice in words, as findings have them: `pct_stereotype for bias_type gender`."""
     metric, slice = series
-    groups = ", ".join(f"{attribute} {value}" for attribute, value in slice)
-    return f"{metric} for {groups}" if groups else metric
+    return metric + of_slice(dict(slice))

@@ -12,8 +12,6 @@ from descentd.graph.model.reach import Direction
 
 _INSET: Final = 6.0
 """From the corner of a node to its marker."""
-_RAISED: Final = 4.0
-"""How much farther the upper markers stand out, to leave what is written below them in sight."""
 _WAYS: Final = {Direction.ANCESTORS: "above", Direction.DESCENDANTS: "below"}
 
 

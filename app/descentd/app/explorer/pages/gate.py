@@ -7,7 +7,7 @@ from descentd.app.explorer.forms import filled_in
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.pages.parts import outcome_cells
-from descentd.app.explorer.pages.people import on_conditions, people_table
+from descentd.app.explorer.pages.people import beside_people, on_conditions, people_table
 from descentd.app.explorer.table import Column, Table
 from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.accounts import person_key
@@ -46,8 +46,7 @@ async def _show(asked: Asked) -> View:
     columns = [Column(key) for key in ("rule", "outcome", "why", "saw")]
     blocking = [rule for rule in found.rules if rule.outcome is not GateOutcome.PASSED]
     people = quorum(states, found.environment, found.policy) if found.policy else None
-    # The quorum is the last rule, where it is asked for.
-    others = blocking[:-1] if people and not people.reached else blocking
+    others = beside_people(blocking, people)
     own = _own(states, found.environment, asked.principal.person)
     said = (await profiles(registry.store, [brief.sequence], upto))[brief.sequence]
     eroded = await erosion(registry, brief.ref, None, None, asked.as_of)

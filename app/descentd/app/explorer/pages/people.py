@@ -8,7 +8,8 @@ from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.inputs.acts import Decision
 from descentd.graph.model.identity import Content
 from descentd.graph.model.records import Brief
-from descentd.queries.governance.reviews import ReviewState
+from descentd.queries.governance.gate.decide import RuleOutcome
+from descentd.queries.governance.reviews import Quorum, ReviewState
 
 _TONES: Final = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
 
@@ -36,6 +37,12 @@ def decision_row(asked: Asked, one: ReviewState, version: Brief | None = None) -
         asked.day(one.entry.recorded_at),
         Cell(t("review.counts")) if one.void is None else Cell(t("review.void"), tone="soft", note=one.void),
     )
+
+
+def beside_people(unmet: Sequence[RuleOutcome], people: Quorum | None) -> Sequence[RuleOutcome]:
+    """Of the rules of a gate that are not met those but for which a go of enough people would let it in."""
+    # The quorum is the last rule, where it is asked for.
+    return unmet if people is None or people.reached else unmet[:-1]
 
 
 def on_conditions(states: Sequence[ReviewState], environment: str | None = None) -> list[ReviewState]:

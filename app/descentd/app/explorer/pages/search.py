@@ -1,7 +1,7 @@
 """`/search?q=…`: records by name, by a digest's beginning, or by words of notes and profiles; `/go?ref=…`: by ref."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.responses import RedirectResponse, Response
 
@@ -20,7 +20,7 @@ _MODELS = 5
 """Models whose newest version is shown first."""
 _WORD = 4
 """Letters from which on a word is looked for within names of metrics."""
-_COLUMNS = (Column("record"), Column("kind"), Column("ref"))
+COLUMNS = (Column("record"), Column("kind"), Column("ref"))
 
 
 async def _show(asked: Asked) -> View | Response:
@@ -28,33 +28,39 @@ async def _show(asked: Asked) -> View | Response:
     if not text:
         return View(asked.words("search.title"), {"text": "", "total": 0, "newest": (), "worse": (), "kind": None})
     kind = chosen(Kind, asked.query.get("kind"), "kind")
-    if (found := await exactly(asked, text)) is not None:
-        return RedirectResponse(asked.to("record", found), 303)
-    with about("q"):
-        listed = await search(
-            asked.registry, text, [kind] if kind else None, asked.most(_SHOWN), asked.query.get("after"), asked.as_of
-        )
-    rows = [
-        (
-            asked.record(one),
-            Cell(asked.words(f"kind.{one.kind}")),
-            Cell(one.ref, tone="soft"),
-        )
-        for one, _ in listed.items
-    ]
-    newest = await _newest(asked, [one for one, _ in listed.items])
-    more = asked.again(after=listed.items[-1][1]) if listed.more else None
-    table = Table("found", _COLUMNS, rows, listed.total, more, asked.back())
+    if (named := await exactly(asked, text)) is not None:
+        return RedirectResponse(asked.to("record", named), 303)
+    records, table = await found(asked, text, [kind] if kind else None, asked.record)
     values = {
         "text": text,
         "assessing": await _is_assessing(asked),
-        "total": listed.total,
-        "newest": newest,
+        "total": table.total,
+        "newest": await _newest(asked, records),
         "worse": _worse(asked, text),
         "kind": kind,
         "kinds": list(Kind),
     }
     return View(asked.words("search.titled", text=text), values, [table])
+
+
+async def found(
+    asked: Asked, text: str, kinds: Sequence[Kind] | None, leading: Callable[[Brief], Cell]
+) -> tuple[Sequence[Brief], Table]:
+    """A page of the records of some kinds that a text finds, and the table of them; `leading`: the cell of each.
+
+    Raises InvalidInput for a text that cannot be searched for.
+    """
+    with about("q"):
+        listed = await search(asked.registry, text, kinds, asked.most(_SHOWN), asked.query.get("after"), asked.as_of)
+    records = [one for one, _ in listed.items]
+    more = asked.again(after=listed.items[-1][1]) if listed.more else None
+    rows = record_rows(asked, records, leading)
+    return records, Table("found", COLUMNS, rows, listed.total, more, asked.back())
+
+
+def record_rows(asked: Asked, records: Sequence[Brief], leading: Callable[[Brief], Cell]) -> list[Sequence[Cell]]:
+    """A row for each record: the cell that leads on, its kind and its ref."""
+    return [(leading(one), Cell(asked.words(f"kind.{one.kind}")), Cell(one.ref, tone="soft")) for one in records]
 
 
 async def _is_assessing(asked: Asked) -> bool:

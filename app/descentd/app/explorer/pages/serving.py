@@ -41,7 +41,7 @@ def now_of(asked: Asked) -> int:
 async def served_cells(asked: Asked, versions: Collection[Brief]) -> Mapping[str, Cell]:
     """Versions that serve, by their ids: the name of each, and in front of it whether it is flagged."""
     flagged = await gravest(asked.registry, sorted({one.sequence for one in versions}), asked.upto)
-    chips = {one: str(asked.words(f"flagged.{action}")) for one, action in flagged.items()}
+    chips = {one: asked.words(f"flagged.{action}") for one, action in flagged.items()}
     return {
         one.id: asked.record(one, tone="bad", chip=chips[one.sequence]) if one.sequence in chips else asked.record(one)
         for one in versions

@@ -8,7 +8,7 @@ from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, View
 from descentd.app.explorer.pages.events import history_table, notes_about
 from descentd.app.explorer.pages.measured import measured_tables
-from descentd.app.explorer.pages.people import on_conditions, people_table
+from descentd.app.explorer.pages.people import beside_people, on_conditions, people_table
 from descentd.app.explorer.pages.taking_back import taking_back
 from descentd.graph.model import clock
 from descentd.graph.model.identity import Content
@@ -115,9 +115,8 @@ async def _boards(asked: Asked, brief: Brief, states: Sequence[ReviewState], sta
         reached = quorum(states, place, one.policy)
         approved = standing.status is VerdictStatus.APPROVED and reached.reached and bool(reached.people)
         gate = await evaluate(asked.registry, brief, place, asked.upto, asked.moment)
-        unmet = [rule.name for rule in gate.rules if rule.outcome is not GateOutcome.PASSED]
-        # The quorum is the last rule, where it is asked for.
-        others = conjunction(list(dict.fromkeys(unmet if reached.reached else unmet[:-1])))
+        unmet = [rule for rule in gate.rules if rule.outcome is not GateOutcome.PASSED]
+        others = conjunction(list(dict.fromkeys(rule.name for rule in beside_people(unmet, reached))))
         blocked = approved and bool(unmet)
         found.append({"environment": place, "quorum": reached, "gate": gate, "unmet": others, "blocked": blocked})
     return found
