@@ -167,7 +167,7 @@ async def test_nothing_is_decided_or_written_on_a_page_of_the_past(view: str, ac
         assert await visit.registry.sequence() == last + 1
 
 
-@pytest.mark.parametrize("path", ["/", f"/record/{FIRST}", f"/lineage/{FIRST}", "/serving", "/gate"])
+@pytest.mark.parametrize("path", ["/", f"/record/{FIRST}", "/serving", "/gate"])
 async def test_a_format_that_a_page_does_not_have_is_refused(bank: Visit, path: str) -> None:
     refused = await bank.get(f"{path}?format=foo")
     assert refused.status_code == 400

@@ -238,6 +238,7 @@ class _Endpoint:
     async def _asked(self, request: Request, visitor: Visitor) -> Asked:
         registry, words = self._explorer.registry, self._explorer.words
         query = {name: value for name, value in request.query_params.items() if value}
+        self._page.check(query)
         as_of, given = shown_as_of(query.get("asOf"), self._page)
         ref = request.path_params.get("ref", "")
         path = address(self._page.path.split("/")[1], ref)

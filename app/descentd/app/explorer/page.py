@@ -24,6 +24,8 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 _DIGITS: Final = 9
+_LONGEST: Final = 80
+"""Characters of what is not known that are repeated."""
 _REF_AT_END: Final = "/{ref:path}"
 
 _REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().:]"
@@ -172,6 +174,10 @@ class Asked:
         """A sentence of ours with what records are called in place of refs, where it cannot lead to them."""
         return re.sub(_REF, lambda found: called_ref(found[0]), text)
 
+    def one_of(self, kinds: type[E], name: str) -> E | None:
+        """The one of an enumeration that a parameter names, which the choices of the page hold; None for none."""
+        return kinds(self.query[name]) if name in self.query else None
+
     def back(self, name: str = "after") -> str | None:
         """The address of the first rows of a list of which later ones are shown."""
         return self.again(**{name: None}) if name in self.query else None
@@ -195,14 +201,20 @@ class Asked:
         return f"{self.path}?{urlencode(given)}" if given else self.path
 
 
-def chosen(kinds: type[E], given: str | None, field: str) -> E | None:
-    """The one of an enumeration that a filter names, None where it names none; raises InvalidInput for any other."""
-    if given is None:
-        return None
-    try:
-        return kinds(given)
-    except ValueError:
-        raise InvalidInput(f"There is no {field} {given[:80]!r}: choose one of the list.", field) from None
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The words that a parameter of an address may say; `several`: as many of them as one likes, joined by commas."""
+
+    values: Sequence[str]
+    several: bool = False
+
+    def check(self, name: str, given: str) -> None:
+        """Raise InvalidInput, which names all of the words, where a parameter says another."""
+        for word in given.split(",") if self.several else [given]:
+            if word not in self.values and not (self.several and not word):
+                *others, last = self.values
+                known = f"{', '.join(others)} or {last}" if others else last
+                raise InvalidInput(f"There is no {name} {word[:_LONGEST]!r}: choose {known}.", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +246,8 @@ class Act:
 class Page:
     """A page: `path` is its route, `show` answers it, `acts` are what may be done there.
 
-    as_of: whether it can be asked about the past; the others say that they show now.
+    as_of: whether it can be asked about the past; the others say that they show now; choices: what the parameters of
+    its address may say that have a vocabulary, whatever else is asked.
     """
 
     name: str
@@ -242,6 +255,7 @@ class Page:
     show: Callable[[Asked], Awaitable[View | Response]]
     acts: Sequence[Act] = ()
     as_of: bool = True
+    choices: Mapping[str, Vocabulary] = field(default_factory=dict)
 
     @property
     def routes(self) -> Sequence[str]:
@@ -253,6 +267,12 @@ class Page:
     def of_record(self) -> bool:
         """Whether it is about a record, which its address names."""
         return self.path.endswith(_REF_AT_END)
+
+    def check(self, query: Mapping[str, str]) -> None:
+        """Raise InvalidInput where a parameter says what it cannot."""
+        for name, choice in self.choices.items():
+            if name in query:
+                choice.check(name, query[name])
 
     def act(self, name: str) -> Act | None:
         """The act with a name."""

@@ -4,15 +4,18 @@ All of a view is in its address, so that it can be shared and every control is a
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from descentd.app.explorer.address import address
 from descentd.app.explorer.layout.drawing import Flow
+from descentd.app.explorer.page import Vocabulary
 from descentd.app.explorer.slices import slice_from, slice_text
+from descentd.graph.inputs.datasets import Relation
+from descentd.graph.inputs.versions import TrainingRole
 from descentd.graph.model.errors import InvalidInput
-from descentd.graph.model.kinds import ENTITIES, Kind
+from descentd.graph.model.kinds import ENTITIES, INFLUENCE, Kind, Role
 from descentd.graph.model.reach import Direction
 from descentd.queries.evaluation.composites import Slice
 from descentd.queries.lineage.selection.folding import Filter
@@ -21,6 +24,18 @@ from descentd.queries.overview.version_status import Status
 
 DRAWN_KINDS: Final = (*sorted(ENTITIES), Kind.DEPLOYMENT)
 """Kinds that pass influence on, so that a lineage can hold them."""
+
+CHOICES: Final = {
+    "kind": Vocabulary(DRAWN_KINDS, several=True),
+    "relation": Vocabulary(
+        tuple(dict.fromkeys([*Relation, *TrainingRole, *sorted(INFLUENCE), Role.SAME_DATA])), several=True
+    ),
+    "status": Vocabulary(tuple(Status), several=True),
+    "fold": Vocabulary(("on", "off")),
+    "flow": Vocabulary(tuple(Flow)),
+    "format": Vocabulary(("csv", "json", "svg")),
+}
+"""What the parameters may say that have a vocabulary; relations are those of records, and roles that have none."""
 
 _OPENED: Final = re.compile(r"(\d{1,12})([ud])(\d{1,4})?")
 _UNFOLDED: Final = re.compile(r"(\d{1,12})(?:x(\d{1,4}))?")
@@ -57,18 +72,21 @@ class View:
 
     @classmethod
     def read(cls, ref: str, given: Mapping[str, str]) -> "View":
-        """The view that the parameters of an address ask for; raises InvalidInput that names the parameter."""
+        """The view that the parameters of an address ask for, within `CHOICES`.
+
+        Raises InvalidInput that names the parameter.
+        """
         choice = Choice(
             _number(given, "up", 1),
             _number(given, "down", 1),
             _number(given, "each", EACH),
-            frozenset(_member(Kind, "kind", kind, DRAWN_KINDS) for kind in _parts(given, "kind")) or KINDS,
+            frozenset(Kind(kind) for kind in _parts(given, "kind")) or KINDS,
             tuple(_opened(part) for part in _parts(given, "open")),
             given.get("to", "").strip() or None,
         )
         wanted = Filter(
             frozenset(_parts(given, "relation")),
-            frozenset(_member(Status, "status", status, tuple(Status)) for status in _parts(given, "status")),
+            frozenset(Status(status) for status in _parts(given, "status")),
             given.get("name", "").strip()[:_LONGEST],
         )
         return cls(
@@ -80,7 +98,7 @@ class View:
             given.get("fold") != "off",
             given.get("metric"),
             slice_from(given["slice"]) if given.get("slice") else None,
-            _member(Flow, "flow", given.get("flow", Flow.RIGHT), tuple(Flow)),
+            Flow(given.get("flow", Flow.RIGHT)),
             given.get("asOf"),
             _sequence(given["in"], "in") if "in" in given else None,
             given.get("find", "")[:_LONGEST],
@@ -223,9 +241,3 @@ def _unfolded(part: str) -> tuple[int, int]:
     if not found:
         raise InvalidInput(f"Expected the number of a folded node, got {part[:40]}.", "unfold")
     return int(found[1]), max(1, int(found[2] or 1))
-
-
-def _member(of: Any, name: str, value: str, among: Sequence[str]) -> Any:
-    if value not in among:
-        raise InvalidInput(f"Expected one of {', '.join(among)}, got {value[:40]}.", name)
-    return of(value)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from descentd.app.explorer.page import Asked, Page, View, chosen
+from descentd.app.explorer.page import Asked, Page, View, Vocabulary
 from descentd.app.explorer.pages.environments import environment_of, environments
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
@@ -17,7 +17,7 @@ async def _show(asked: Asked) -> View:
     environment = await environment_of(asked, known)
     wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=environment)
     versions = await asked.registry.walk.count(asked.upto, Kind.MODEL_VERSION)
-    kind = chosen(DriftKind, asked.query.get("kind"), "kind")
+    kind = asked.one_of(DriftKind, "kind")
     found = await documentation_drift(
         asked.registry, wanted, asked.most(_SHOWN), asked.query.get("after"), asked.as_of, kind
     )
@@ -45,4 +45,4 @@ async def _show(asked: Asked) -> View:
     )
 
 
-PAGE = Page("drift", "/drift", _show)
+PAGE = Page("drift", "/drift", _show, choices={"kind": Vocabulary(tuple(DriftKind))})

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.page import Asked, Page, View, chosen
+from descentd.app.explorer.page import Asked, Page, View, Vocabulary
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.metrics import MetricCategory
 from descentd.graph.model.errors import Unavailable
@@ -22,8 +22,8 @@ _AGAIN: Final = 10
 
 async def _show(asked: Asked) -> View:
     query = asked.query
-    category = chosen(MetricCategory, query.get("category"), "category")
-    kind = chosen(ErosionKind, query.get("kind"), "kind")
+    category = asked.one_of(MetricCategory, "category")
+    kind = asked.one_of(ErosionKind, "kind")
     wanted = ErosionFilter(
         name_prefix=query.get("name"), category=(category,) if category else None, kinds=(kind,) if kind else None
     )
@@ -101,4 +101,10 @@ def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
     )
 
 
-PAGE = Page("erosions", "/erosions", _show, as_of=False)
+PAGE = Page(
+    "erosions",
+    "/erosions",
+    _show,
+    as_of=False,
+    choices={"category": Vocabulary(tuple(MetricCategory)), "kind": Vocabulary(tuple(ErosionKind))},
+)

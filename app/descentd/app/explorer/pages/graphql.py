@@ -5,6 +5,7 @@ browser, for its roles.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -23,30 +24,28 @@ from graphql import (
     type_from_ast,
 )
 
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, View, Vocabulary
 from descentd.app.graphql.schema.root import schema
-from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.policies import policy_history
 
+_OPERATION: Final = re.compile(r"^(?:query|mutation|subscription) (?P<name>\w+).*?^}$", re.DOTALL | re.MULTILINE)
 _FIRST: Final = "Search"
 _DEPTH: Final = 4
 """How deep what an input has to have is filled in."""
 
 
 @cache
-def _saved() -> Mapping[str, OperationDefinitionNode]:
-    """The saved operations by name, in the order of their names."""
+def _saved() -> Mapping[str, str]:
+    """The texts of the saved operations by name, in the order of their names."""
     text = files("descentd.app.explorer").joinpath("texts", "operations.graphql").read_text(encoding="utf-8")
-    found = [one for one in parse(text).definitions if isinstance(one, OperationDefinitionNode) and one.name]
-    return {one.name.value: one for one in found if one.name}
+    return {one["name"]: one[0] for one in _OPERATION.finditer(text)}
 
 
 async def _show(asked: Asked) -> View:
     name = asked.query.get("operation", _FIRST)
-    if name not in _saved():
-        raise InvalidInput(f"There is no saved operation {name[:80]}: choose one of the list.", "operation")
-    chosen = _saved()[name]
+    document = parse(_saved()[name])
+    [chosen] = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
     known = await _known(asked)
     variables = {
         one.variable.name.value: _filled(one.variable.name.value, type_, known, _DEPTH)
@@ -56,7 +55,7 @@ async def _show(asked: Asked) -> View:
     values = {
         "operations": list(_saved()),
         "chosen": name,
-        "document": print_ast(chosen),
+        "document": print_ast(document),
         "variables": json.dumps(variables, ensure_ascii=False, indent=2),
     }
     return View(asked.words("graphql.title"), values)
@@ -97,4 +96,4 @@ def _filled(name: str, type_: GraphQLInputType | None, known: Mapping[str, Any],
     return known.get(kind, {"Boolean": False, "Int": 10, "Float": 0.5, "JSON": {}}.get(kind, name.upper()))
 
 
-PAGE = Page("graphql", "/graphql", _show, as_of=False)
+PAGE = Page("graphql", "/graphql", _show, as_of=False, choices={"operation": Vocabulary(tuple(_saved()))})

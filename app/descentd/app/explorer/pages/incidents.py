@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from descentd.app.explorer.page import Asked, Page, View, chosen
+from descentd.app.explorer.page import Asked, Page, View, Vocabulary
 from descentd.app.explorer.pages.environments import environment_of, given_environment
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.inputs.evaluations import Severity
@@ -19,7 +19,7 @@ _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "sof
 
 async def _show(asked: Asked) -> View:
     every = asked.query.get("status") == "all"
-    severity = chosen(Severity, asked.query.get("severity"), "severity")
+    severity = asked.one_of(Severity, "severity")
     newest, are_all = await _newest(asked, _LOOKED_THROUGH)
     states = await _states(asked, newest)
     entries = await asked.registry.store.entries(newest) if newest else []
@@ -101,4 +101,9 @@ async def _rows(asked: Asked, sequences: Sequence[int], states: Mapping[int, str
     return rows
 
 
-PAGE = Page("incidents", "/incidents", _show)
+PAGE = Page(
+    "incidents",
+    "/incidents",
+    _show,
+    choices={"status": Vocabulary(("open", "all")), "severity": Vocabulary(tuple(Severity))},
+)

@@ -17,7 +17,7 @@ from descentd.app.explorer.lineage.losses import Losses, series_name, series_of
 from descentd.app.explorer.lineage.markers import closings
 from descentd.app.explorer.lineage.markup import drawing
 from descentd.app.explorer.lineage.parts import Seen
-from descentd.app.explorer.lineage.view import Openings
+from descentd.app.explorer.lineage.view import CHOICES, Openings
 from descentd.app.explorer.lineage.view import View as Drawn
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.graph.model.kinds import Kind
@@ -167,4 +167,4 @@ def _inside(seen: Seen) -> _Inside | None:
     return _Inside(found, listed, len(matching))
 
 
-PAGE = Page("lineage", "/lineage/{ref:path}", _show)
+PAGE = Page("lineage", "/lineage/{ref:path}", _show, choices=CHOICES)

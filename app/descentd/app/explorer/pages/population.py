@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from descentd.app.explorer.called import called_ref
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, View, Vocabulary
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.pages.serving import now_of, served_cells
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
@@ -46,7 +46,7 @@ async def _show(asked: Asked) -> View:
     attribute = attribute or _attribute_of(vocabulary, value)
     wanted = VersionFilter(serving_in=environment) if environment else None
     question = await exposure(registry, population([(attribute, [value])]), wanted, asked.as_of)
-    verdict = _verdict(query.get("verdict"))
+    verdict = asked.one_of(ExposureVerdict, "verdict") or ExposureVerdict.TRAINED
     found = await question.versions(frozenset({verdict}), asked.most(_SHOWN), query.get("after"))
     places: dict[str, list[str]] = {}
     for one in serves:
@@ -127,13 +127,6 @@ def _attribute_of(vocabulary: Mapping[str, Mapping[str, int]], value: str) -> st
     return having[0]
 
 
-def _verdict(given: str | None) -> ExposureVerdict:
-    try:
-        return ExposureVerdict(given or ExposureVerdict.TRAINED)
-    except ValueError:
-        raise InvalidInput("Expected TRAINED, NOT_TRAINED or UNKNOWN: use the links of the page.", "verdict") from None
-
-
 def _vocabulary_table(asked: Asked, vocabulary: Mapping[str, Mapping[str, int]]) -> Table:
     rows = [
         (
@@ -149,4 +142,4 @@ def _vocabulary_table(asked: Asked, vocabulary: Mapping[str, Mapping[str, int]])
     return Table("vocabulary", columns, rows[:shown], len(rows))
 
 
-PAGE = Page("population", "/population", _show)
+PAGE = Page("population", "/population", _show, choices={"verdict": Vocabulary(tuple(ExposureVerdict))})

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.responses import RedirectResponse, Response
 
-from descentd.app.explorer.page import Asked, Page, View, chosen
+from descentd.app.explorer.page import Asked, Page, View, Vocabulary
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
@@ -27,7 +27,7 @@ async def _show(asked: Asked) -> View | Response:
     text = asked.query.get("q", "").strip()
     if not text:
         return View(asked.words("search.title"), {"text": "", "total": 0, "newest": (), "worse": (), "kind": None})
-    kind = chosen(Kind, asked.query.get("kind"), "kind")
+    kind = asked.one_of(Kind, "kind")
     if (named := await exactly(asked, text)) is not None:
         return RedirectResponse(asked.to("record", named), 303)
     records, table = await found(asked, text, [kind] if kind else None, asked.record)
@@ -108,5 +108,5 @@ async def _go(asked: Asked) -> RedirectResponse:
     return RedirectResponse(asked.to("record", ref), 303)
 
 
-PAGE = Page("search", "/search", _show)
+PAGE = Page("search", "/search", _show, choices={"kind": Vocabulary(tuple(Kind))})
 GO = Page("go", "/go", _go)

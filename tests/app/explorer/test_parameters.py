@@ -1,0 +1,93 @@
+"""What the parameters of addresses may say that have a vocabulary: anything else is refused, naming all of it."""
+
+import html
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+from urllib.parse import parse_qsl, urlencode
+
+import pytest
+
+from descentd.app.explorer.catalogue import PAGES
+from descentd.app.explorer.page import Page
+from tests.app.explorer.bank import FIRST, THIRD, fill
+from tests.app.explorer.visiting import Visit, tags, text_of, visiting
+
+pytestmark = pytest.mark.anyio
+
+CHOICES: Final = [(page, name) for page in PAGES for name in page.choices]
+ASKED: Final = {
+    "diff": {"head": FIRST},
+    "gate": {"environment": "production"},
+    "go": {"ref": THIRD},
+    "population": {"attribute": "age_group", "value": "65+"},
+    "search": {"q": "scorer"},
+    "trend": {"metric": "accuracy"},
+}
+"""What a page is asked beside its path, so that it has all that it can have."""
+OPEN: Final = frozenset(
+    {"asOf", "at", "attribute", "environment", "head", "metric", "open", "out", "q", "slice", "table", "to"}
+    | {"unfold", "up", "down", "value", "in", "format"}
+)
+"""Parameters of forms and links of which what is registered is the vocabulary, or that have none.
+
+What has no other format than CSV says so by its tables.
+"""
+
+
+@pytest.fixture(scope="module")
+async def bank() -> AsyncIterator[Visit]:
+    async with visiting() as visit:
+        await fill(visit.registry)
+        yield visit
+
+
+def address(page: Page, **more: str) -> str:
+    path = page.path.replace("{ref:path}", THIRD)
+    return f"{path}?{urlencode({**ASKED.get(page.name, {}), **more})}"
+
+
+def named(choice: tuple[Page, str] | Page) -> str:
+    return choice.name if isinstance(choice, Page) else f"{choice[0].name} {choice[1]}"
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=named)
+async def test_what_a_parameter_cannot_say_is_refused_with_all_that_it_can(
+    bank: Visit, choice: tuple[Page, str]
+) -> None:
+    page, name = choice
+    *others, last = page.choices[name].values
+    accepted = f"{', '.join(others)} or {last}" if others else last
+    bare = page.path.removesuffix("/{ref:path}")
+    for path in (address(page, **{name: "foo"}), f"{bare}?{name}=foo"):
+        refused = await bank.get(path, Accept="text/html")
+        assert refused.status_code == 400
+        assert f"There is no {name} 'foo': choose {accepted}." in text_of(refused.text)
+        [onward] = re.findall('<a href="([^"]+)">Open the page without it', refused.text)
+        assert name not in dict(parse_qsl(html.unescape(onward).partition("?")[2]))
+
+
+@pytest.mark.parametrize("choice", [one for one in CHOICES if one[1] != "format"], ids=named)
+async def test_all_that_a_parameter_can_say_is_answered(bank: Visit, choice: tuple[Page, str]) -> None:
+    page, name = choice
+    values = page.choices[name].values
+    together = [",".join(values)] if page.choices[name].several else []
+    for value in (*values, *together):
+        answer = await bank.get(address(page, **{name: value}), Accept="text/html")
+        assert answer.status_code == 200, value
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+async def test_all_that_a_page_offers_to_choose_from_is_declared(bank: Visit, page: Page) -> None:
+    """So that no page has a vocabulary that nobody checks."""
+    shown = (await bank.get(address(page), Accept="text/html")).text
+    offered = {(str(a["name"]), "") for _, a in tags(shown, "select")}
+    own = address(page).partition("?")[0]
+    for _, a in tags(shown, "a"):
+        path, _, query = str(a["href"]).partition("#")[0].partition("?")
+        if path == own:
+            offered |= set(parse_qsl(query))
+    for name, value in offered:
+        assert name in OPEN or name in page.choices
+        if value and name in page.choices:
+            page.choices[name].check(name, value)
