@@ -183,6 +183,6 @@ async def test_whoever_registered_a_version_does_not_clear_flags_that_reach_it(r
             await flag(registry, FlagInput.read(clear | {"subjects": subjects}), "eve")
         assert caught.value.field == "subjects"
     gone = RetractionInput.read({"subjects": [below], "reason": "No."})
-    with pytest.raises(Forbidden, match="eve registered model:m@3"):
+    with pytest.raises(Forbidden, match="model:m@3, which eve registered"):
         await retract(registry, gone, "eve")
     await retract(registry, gone, "ben")

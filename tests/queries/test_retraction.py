@@ -1,5 +1,7 @@
 """Retractions, and what any act has in common."""
 
+from collections import Counter
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from descentd.graph.verify import verify
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.record_review import review
 from descentd.queries.registry import Registry
-from descentd.queries.retractions import retract, retracted_entities
+from descentd.queries.retractions import retract, retracted_entities, why_not_retracted
 from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
@@ -169,7 +171,7 @@ async def test_whoever_registered_a_version_does_not_retract_what_others_said_of
     gone = await retract(registry, retraction(bad), "otto", own=True)
     before = await registry.sequence()
     for id in (bad, weak, lost.id, gone.id):
-        with pytest.raises(Forbidden, match="eve registered model:m@2, which this") as caught:
+        with pytest.raises(Forbidden, match="concerns model:m@2, which eve registered: ask another reviewer") as caught:
             await retract(registry, retraction(id), "eve")
         assert caught.value.field == "subjects[0]"
     assert await registry.sequence() == before
@@ -178,6 +180,30 @@ async def test_whoever_registered_a_version_does_not_retract_what_others_said_of
     await retract(registry, retraction(own), "eve")
     await retract(registry, retraction(weak), "rita")
     await retract(registry, retraction("model:m@2"), "eve")
+
+
+async def test_what_is_said_before_is_what_is_refused(registry: Registry) -> None:
+    """Of every record to everybody, so that a form is offered to whom it is accepted from."""
+    await send(registry, "ana", datasets=LINEAGE["datasets"], models=LINEAGE["models"][:1])
+    await send(registry, "eve", models=LINEAGE["models"][1:])
+    await send(registry, "otto", evaluations=LINEAGE["evaluations"])
+    await send(registry, "otto", vulnerabilities=[{"subject": "model:m@1", "title": "Jailbreak", "severity": "HIGH"}])
+    await send(registry, "eve", notes=[{"subject": "model:m@2", "author": "eve", "text": "Mine."}])
+    asked = {"subject": "model:m@2", "environment": "production", "decision": "NO_GO", "reason": "No."}
+    await review(registry, ReviewInput.read(asked), "rita")
+    await retract(registry, retraction("dataset:d@1#p"), "rita")
+    entries = await registry.store.entries(range(1, await registry.sequence() + 1))
+    told: Counter[bool] = Counter()
+    for person, own, entry in product(("ana", "eve", "otto", "rita"), (False, True), entries):
+        why = await why_not_retracted(registry, entry, person, await registry.sequence(), own=own)
+        told[why is None] += 1
+        if why is None:
+            await retract(registry, retraction(entry.record.id), person, own=own)
+        else:
+            with pytest.raises(Forbidden) as refused:
+                await retract(registry, retraction(entry.record.id), person, own=own)
+            assert refused.value.message.endswith(f" {why}.")
+    assert min(told[True], told[False]) > len(entries)
 
 
 async def test_an_admin_retracts_the_review_of_somebody_who_has_left(registry: Registry) -> None:

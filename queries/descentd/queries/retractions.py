@@ -1,6 +1,6 @@
 """Retracting records, and what was retracted of all that a record came from."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -83,14 +83,11 @@ async def retract(
     for i, entry in enumerate(await registry.store.entries([subject.sequence for subject in named])):
         if given.part is not None:
             _check_part(entry, given.part, person, admin, f"subjects[{i}]")
-        else:
-            await _check_separation(registry, entry, person, upto, f"subjects[{i}]")
-    active = await _active_people(registry) if admin else None
+        elif (why := await why_not_retracted(registry, entry, person, upto, own=own, admin=admin)) is not None:
+            raise Forbidden(f"{named[i].ref} {why}.", f"subjects[{i}]")
 
     async def draft(reads: Reads) -> Sequence[Record]:
         subjects = await name_all(reads, given.subjects, "subjects")
-        if given.part is None:
-            await _check(reads, subjects, person, own, active)
         content = given.content() | {"subjects": sorted({subject.id for subject in subjects})}
         again = await repeated(reads, Kind.RETRACTION, person, content)
         if again is not None:
@@ -129,20 +126,6 @@ async def _warnings(registry: Registry, retraction: Record, subjects: Sequence[B
     ]
 
 
-async def _check_separation(registry: Registry, subject: Entry, person: str, upto: int, field: str) -> None:
-    """Raise Forbidden where somebody's statement concerns a version that this person registered."""
-    kind = subject.record.kind
-    if kind not in STATEMENTS or (recorded_by(subject, person) and kind is not Kind.FLAG):
-        return
-    version = await concerned(registry, person, subject, upto)
-    if version is not None:
-        raise Forbidden(
-            f"{person} registered {version.ref}, which this {kind_name(kind)} concerns, and cannot retract it: ask "
-            "another reviewer.",
-            field,
-        )
-
-
 def _check_part(subject: Entry, part: RetractedPart, person: str, admin: bool, field: str) -> None:
     """Raise where that an evaluation names a person as evaluator is not for this person to lift."""
     named = subject.record.content.get("evaluator")
@@ -154,40 +137,31 @@ def _check_part(subject: Entry, part: RetractedPart, person: str, admin: bool, f
         raise Forbidden(f"{person} is the person whom it names: another admin has to lift that.", field)
 
 
-async def _active_people(registry: Registry) -> frozenset[str]:
-    """Everybody who holds a valid token, as persons are compared."""
-    tokens = await registry.store.accounts.tokens()
-    return frozenset(person_key(token.person) for token in tokens if token.fault(clock.now()) is None)
-
-
-async def _check(
-    reads: Reads, subjects: Sequence[Brief], person: str, own: bool, active: Collection[str] | None
-) -> None:
-    """Raise Forbidden where one of the subjects is not for this person to retract.
-
-    active: for an admin, who is still there to retract their own reviews.
-    """
-    for i, entry in enumerate(await reads.entries([subject.sequence for subject in subjects])):
-        refusal = await _refused(reads, entry, person, own, active)
-        if refusal is not None:
-            raise Forbidden(f"{subjects[i].ref} {refusal}.", f"subjects[{i}]")
+async def _has_left(registry: Registry, person: str) -> bool:
+    """Whether a person holds no valid token any more."""
+    valid = (one.person for one in await registry.store.accounts.tokens() if one.fault(clock.now()) is None)
+    return person_key(person) not in map(person_key, valid)
 
 
 async def why_not_retracted(
-    registry: Registry, entry: Entry, person: str, *, own: bool = False, admin: bool = False
+    registry: Registry, entry: Entry, person: str, upto: int, *, own: bool = False, admin: bool = False
 ) -> str | None:
     """Why a record is not for a person to retract, said of it as `is …`; None where it may be.
 
-    What `retract` asks beside it, whether it concerns a version that the person registered, takes as long as what it
-    reaches is large, and is not asked here.
+    It takes as long as the versions are many that the record concerns.
     """
-    return await _refused(registry.store, entry, person, own, await _active_people(registry) if admin else None)
+    left = admin and entry.record.kind is Kind.REVIEW and await _has_left(registry, entry.recorded_by)
+    by_kind = None if left else await _review_refusal(registry.store, entry, person) or _refusal(entry, person, own)
+    return by_kind or await _separation_refusal(registry, entry, person, upto)
 
 
-async def _refused(reads: Reads, entry: Entry, person: str, own: bool, active: Collection[str] | None) -> str | None:
-    if active is not None and entry.record.kind is Kind.REVIEW and person_key(entry.recorded_by) not in active:
+async def _separation_refusal(registry: Registry, entry: Entry, person: str, upto: int) -> str | None:
+    """Why somebody's statement is not for whoever registered a version that it concerns to retract."""
+    kind = entry.record.kind
+    if kind not in STATEMENTS or (recorded_by(entry, person) and kind is not Kind.FLAG):
         return None
-    return await _review_refusal(reads, entry, person) or _refusal(entry, person, own)
+    version = await concerned(registry, person, entry, upto)
+    return version and f"concerns {version.ref}, which {person} registered: ask another reviewer to retract it"
 
 
 def _refusal(entry: Entry, person: str, own: bool) -> str | None:

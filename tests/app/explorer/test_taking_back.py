@@ -11,11 +11,12 @@ from descentd.queries.governance.flags import flag, flags_reaching
 from descentd.queries.governance.policies import register_policies
 from descentd.queries.governance.record_review import review
 from tests.app.explorer.bank import FIRST, LOANS, POLICY, manifest
-from tests.app.explorer.visiting import Visit, tags, text_of, visiting
+from tests.app.explorer.visiting import Visit, tags, text_of, token_of, visiting
 
 pytestmark = pytest.mark.anyio
 
 NO = {"subject": FIRST, "environment": "production", "decision": "NO_GO", "reason": "Nobody looked at appeals."}
+BASED = {"ref": FIRST, "relation": "FINE_TUNE"}
 GATE = f"/gate/{FIRST}?environment=production"
 
 
@@ -68,6 +69,32 @@ async def test_what_nobody_retracts_says_what_to_do_instead(bank: Visit) -> None
     page = (await bank.get(f"/record/{policy.record.id}")).text
     assert 'value="retract"' not in page
     assert "You cannot: it is a policy, which nobody retracts: an admin puts another in its place." in text_of(page)
+
+
+async def test_whoever_registered_a_version_is_told_who_takes_back_what_others_said_of_it(bank: Visit) -> None:
+    await bank.register("local", models=[{"name": "own", "version": "1", "parents": [BASED]}])
+    note = {"subject": "model:own@1", "author": "rita", "text": "It is slow."}
+    await bank.register("rita", notes=[note])
+    [said] = await bank.registry.all_of(Kind.NOTE, await bank.registry.sequence())
+    path = f"/record/{said.record.id}"
+    page = await bank.get(path)
+    assert 'value="retract"' not in page.text
+    why = "concerns own 1, which local registered: ask another reviewer to retract it."
+    assert f"You cannot: it {why}" in text_of(page.text).replace(" ,", ",")
+    token = token_of((await bank.get(f"/record/{FIRST}")).text, "retract")
+    sent = await bank.post(path, act="retract", token=token, reason="It is not.", confirmed="yes")
+    assert sent.status_code == 403
+    assert why.replace("own 1", "model:own@1") in text_of(sent.text)
+    flag = await flagged(bank, FIRST, propagate=True)
+    for ref in (FIRST, "model:own@1", flag):
+        page = await bank.get(f"/record/{ref}")
+        assert 'value="clear"' not in page.text
+        assert "You cannot clear it: it reaches own 1, which local registered. Ask another reviewer." in text_of(
+            page.text
+        ).replace(" ,", ",")
+    sent = await bank.post(path, act="clear", token=token, clears=flag, reason="It does not.", confirmed="yes")
+    assert sent.status_code == 400
+    assert await reaching(bank, "model:own@1") == [flag]
 
 
 async def test_every_kind_of_record_is_retracted_on_its_page_and_a_retraction_too(bank: Visit) -> None:

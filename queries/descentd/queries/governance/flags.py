@@ -163,7 +163,13 @@ async def flag(registry: Registry, given: FlagInput, person: str) -> Flagged:
     if record is None:
         clears: Content = {}
         if given.action is FlagAction.CLEAR:
-            await _check_separation(registry, given, person)
+            subjects = await registry.find_all(given.subjects, await registry.sequence(), "subjects")
+            own = await own_among_cleared(registry, [one.sequence for one in subjects], person)
+            if own is not None:
+                raise Forbidden(
+                    f"{person} registered {own.ref} and cannot clear flags that reach it: ask another reviewer.",
+                    "subjects",
+                )
             clears = {"clears": await _cleared(registry, given)}
 
         async def draft(reads: Reads) -> Sequence[Record]:
@@ -175,17 +181,15 @@ async def flag(registry: Registry, given: FlagInput, person: str) -> Flagged:
     return Flagged(record, await _affected(registry, record, upto), upto)
 
 
-async def _check_separation(registry: Registry, given: FlagInput, person: str) -> None:
-    """Raise Forbidden where a CLEAR would lift flags from a version that this person registered."""
+async def own_among_cleared(registry: Registry, subjects: Collection[int], person: str) -> Brief | None:
+    """A version that a person registered and that flags of these subjects reach, so that the person clears none there.
+
+    It takes as long as the versions are many that come from them, where a flag goes on to those.
+    """
     upto = await registry.sequence()
-    subjects = [brief.sequence for brief in await registry.find_all(given.subjects, upto, "subjects")]
     flags = [one for subject in subjects for one in await flags_reaching(registry, subject, upto)]
     below = any(one.propagates for one in flags)
-    version = await registered_among(registry, person, subjects, upto, descendants=below)
-    if version is not None:
-        raise Forbidden(
-            f"{person} registered {version.ref} and cannot clear flags that reach it: ask another reviewer.", "subjects"
-        )
+    return await registered_among(registry, person, subjects, upto, descendants=below)
 
 
 async def _content(reads: Reads, given: FlagInput) -> Content:
