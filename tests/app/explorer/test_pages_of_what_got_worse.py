@@ -1,6 +1,7 @@
 """Pages of what got worse: by which derivations, where that is drawn, and what is one phenomenon."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from descentd.app.explorer.pages import erosions
 from descentd.app.server.policy_files import read_policy
 from descentd.graph.model import clock
 from descentd.graph.model.names import rfc3339
@@ -20,21 +22,21 @@ from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 pytestmark = pytest.mark.anyio
 
 
-def chain(values: Sequence[float]) -> dict[str, Any]:
+def chain(values: Sequence[float], name: str = "m") -> dict[str, Any]:
     """Versions 1, 2, … of one model, each fine-tuned from the one before and evaluated once."""
     versions = [str(number) for number, _ in enumerate(values, 1)]
     return {
         "models": [
-            {"name": "m", "version": version, "config": {"step": version}, "parents": parents}
+            {"name": name, "version": version, "config": {"step": version}, "parents": parents}
             for version, parents in zip(
                 versions,
-                [[], *([{"ref": f"model:m@{before}", "relation": "FINE_TUNE"}] for before in versions)],
+                [[], *([{"ref": f"model:{name}@{before}", "relation": "FINE_TUNE"}] for before in versions)],
                 strict=False,
             )
         ],
         "evaluations": [
             {
-                "subject": f"model:m@{version}",
+                "subject": f"model:{name}@{version}",
                 "suite": {"name": "s", "version": "1"},
                 "evaluatedAt": "2025-01-01T00:00:00Z",
                 "metrics": [{"name": "adversarial_accuracy", "value": value, "n": 4000}],
@@ -207,6 +209,26 @@ async def test_spans_of_one_phenomenon_share_a_row() -> None:
         assert row["newest"] == found[0].worst.ref
         cells = re.findall(r"<td[^>]*>(.*?)</td>", body, re.DOTALL)
         assert cells[3] == row["carried"]
+
+
+async def test_what_shares_a_row_does_not_depend_on_how_many_rows_a_page_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with visiting() as visit:
+        for number in range(6):
+            fall = chain([0.7 - (0.012 + number / 1000) * step for step in range(16)], f"m{number}")
+            await visit.register(**fall)
+        assert len((await erosion_groups(visit.registry, None, None, None)).items) > 6
+        monkeypatch.setattr(erosions, "_SHOWN", 4)
+        shown: list[str] = []
+        tables: set[str] = set()
+        path: str | None = "/erosions"
+        while path:
+            page = (await visit.get(path)).text
+            shown += re.findall(r'<td[^>]*><a href="/record/([^"]+)">', page)
+            tables |= set(map(html.unescape, re.findall('<a class="csv" href="([^"]+)"', page)))
+            path = next(map(html.unescape, re.findall('<a href="([^"]+)">More</a>', page)), None)
+        assert len(shown) == len(set(shown)) == 6
+        [whole] = tables
+        assert [row["newest"] for row in csv.DictReader(io.StringIO((await visit.get(whole)).text))] == shown
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`/erosions`: what got worse in the whole registry, by the derivation that brought it in, the worst first."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_report import ErosionFilter, ErosionGroup, erosion_groups
+from descentd.queries.pages import MOST
 
 _SHOWN: Final = 25
 _PATIENCE: Final = 10.0
@@ -30,15 +32,19 @@ async def _show(asked: Asked) -> View:
     values = {"categories": list(MetricCategory), "kinds": list(ErosionKind)}
     try:
         async with asyncio.timeout(_PATIENCE):
-            found = await erosion_groups(asked.registry, wanted, asked.most(_SHOWN), query.get("after"))
+            found = await erosion_groups(asked.registry, wanted, MOST, query.get("after"))
     except (TimeoutError, Unavailable):
         working = {**values, "total": None, "again": _AGAIN}
         return View(asked.words("erosions.title"), working, [Table("erosions", ())])
     evaluations = await asked.registry.walk.count(asked.upto, Kind.EVALUATION)
-    more = asked.again(after=found.items[-1].cursor) if found.more else None
+    # Rows are merged before they are counted off, so that a page has those of the CSV.
+    part = asked.part(phenomena(found.items), _SHOWN, "erosions")
+    further = asked.again(after=found.items[-1].cursor, erosions=None) if found.more else None
+    total = None if found.more or "after" in query else part.total
+    back = asked.again(after=None, erosions=None) if query.keys() & {"after", "erosions"} else None
     columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
-    rows = [_row(asked, groups) for groups in phenomena(found.items)]
-    table = Table("erosions", columns, rows, None, more, asked.back())
+    rows = [_row(asked, groups) for groups in part.items]
+    table = Table("erosions", columns, rows, total, part.more or further, back)
     return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(evaluations)}, [table])
 
 
@@ -49,25 +55,32 @@ def phenomena(found: Sequence[ErosionGroup]) -> list[list[ErosionGroup]]:
     found in a span of its own by some of them. The clearest of them is first.
     """
     rows: list[list[ErosionGroup]] = []
+    by_line: defaultdict[object, list[list[ErosionGroup]]] = defaultdict(list)
     for group in found:
-        same = next((row for row in rows if any(_overlap(group, one) for one in row)), None)
-        if same is None:
-            rows.append([group])
-        else:
+        line = _line(group)
+        alike = by_line[line] if line is not None else []
+        same = next((row for row in alike if any(_overlap(group, one) for one in row)), None)
+        if same is not None:
             same.append(group)
+            continue
+        rows.append([group])
+        alike.append(rows[-1])
     return rows
+
+
+def _line(group: ErosionGroup) -> object:
+    """The metric, the group of people and the name of the versions that a group is about; None where there is no one."""
+    names = {brief.ref.rpartition("@")[0] for brief in group.span or ()}
+    if len(names) != 1:
+        return None
+    return *names, *((finding.metric, finding.slice) for finding in group.findings[:1])
 
 
 def _overlap(one: ErosionGroup, other: ErosionGroup) -> bool:
     if one.span is None or other.span is None:
         return False
     (start, end), (begin, stop) = one.span, other.span
-    series = {(finding.metric, finding.slice) for finding in one.findings[:1]}
-    return (
-        series == {(finding.metric, finding.slice) for finding in other.findings[:1]}
-        and len({brief.ref.rpartition("@")[0] for brief in (*one.span, *other.span)}) == 1
-        and max(start.sequence, begin.sequence) < min(end.sequence, stop.sequence)
-    )
+    return max(start.sequence, begin.sequence) < min(end.sequence, stop.sequence)
 
 
 def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:

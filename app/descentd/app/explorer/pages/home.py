@@ -17,6 +17,7 @@ from descentd.queries.governance.drift import drift
 from descentd.queries.governance.probes import probes_of
 from descentd.queries.governance.waiting import waiting
 from descentd.queries.overview.version_status import is_assessed
+from descentd.queries.pages import MOST
 from descentd.queries.production.deployments import Deployment, serving
 
 _PLACES: Final = 12
@@ -60,7 +61,7 @@ async def _groups(asked: Asked) -> list[ErosionGroup] | None:
         return None
     try:
         async with asyncio.timeout(_PATIENCE):
-            found = await erosion_groups(asked.registry, None, None, None)
+            found = await erosion_groups(asked.registry, None, MOST, None)
     except (TimeoutError, Unavailable):
         return None
     newest = sorted(found.items, key=lambda group: -group.worst.sequence)
