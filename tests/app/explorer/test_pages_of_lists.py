@@ -15,7 +15,7 @@ from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag
 from descentd.queries.production.record_deployment import end
 from descentd.queries.production.record_incident import report, resolve
-from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill
+from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.queries.governed import digest
 
@@ -33,6 +33,39 @@ async def test_headings_of_the_first_page_lead_to_their_lists(bank: Visit) -> No
     page = (await bank.get("/")).text
     leads = re.findall(r'<h2><a href="([^"]+)">', page)
     assert leads == ["/reviews", "/serving", "/incidents", "/erosions", "/drift"]
+
+
+async def test_the_columns_of_a_csv_are_the_same_whatever_rows_it_has(registry: Visit) -> None:
+    """So that whoever reads it by their names finds them."""
+    learned = "population?attribute=age_group&value=65%2B&"
+    tables = [
+        *[f"?table={name}" for name in ("serving", "incidents", "mine", "due", "undocumented")],
+        *[f"reviews?table={name}" for name in ("mine", "others", "decisions")],
+        *[f"{learned}table={name}" for name in ("learned", "deployed_learned")],
+        *[f"{page}?" for page in ("serving", "incidents", "erosions", "drift", "policies", "population")],
+        *[f"impact/{LOANS}?table={name}" for name in ("deployed", "affected")],
+        f"trend/{THIRD}?metric=accuracy",
+        f"diff/{FIRST}?table=metrics&head={THIRD}",
+    ]
+
+    async def headings(table: str) -> list[str]:
+        return next(csv.reader(io.StringIO((await registry.get(f"/{table}&format=csv")).text)))
+
+    found = {table: [await headings(table)] for table in tables if "/" not in table}
+    parts = manifest()
+    await registry.register(datasets=parts["datasets"], models=parts["models"])
+    for table in tables:
+        found.setdefault(table, []).append(await headings(table))
+    async with visiting() as visit:
+        registry = visit
+        await fill(visit.registry)
+        sent = {"subjects": [LOANS], "action": "QUARANTINE", "reason": "It leaks names.", "propagate": True}
+        await flag(visit.registry, FlagInput.read(sent), "rita")
+        for table in tables:
+            found[table].append(await headings(table))
+    assert {table: all_ for table, all_ in found.items() if any(one != all_[-1] for one in all_)} == {}
+    [diff] = [headings[-1] for table, headings in found.items() if table.startswith("diff")]
+    assert diff[-2:] == ["change", "change says"]
 
 
 async def test_profiles_that_are_not_current_are_called_that_wherever_they_are_listed(bank: Visit) -> None:

@@ -30,6 +30,10 @@ class Column:
     number: bool = False
     heading: str | None = None
     """The heading where it is no word of the catalogue, such as the name of a version."""
+    estimate: bool = False
+    """Whether its numbers have intervals, the ends of which are two columns of the CSV."""
+    says: bool = False
+    """Whether something may be said beside what machines read of it, which is a column of the CSV."""
 
     @property
     def acts(self) -> bool:
@@ -113,7 +117,7 @@ class Table:
         """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet.
 
         Where cells of a column have a value, it is there alone: the ends of its interval and what is said beside it are
-        columns of their own, where there are any.
+        columns of their own. Which there are depends on the table alone, whatever its rows are.
         """
         out = io.StringIO()
         columns = [list(_written(column, cells)) for column, cells in zip(self.columns, self._by_column(), strict=True)]
@@ -128,11 +132,13 @@ class Table:
 def _written(column: Column, cells: Sequence[Cell]) -> Iterator[list[str]]:
     """A column as CSV has it, with its heading: one column or several."""
     heading = column.heading or column.key
-    yield [heading, *(cell.plain if cell.value is None else cell.value for cell in cells)]
-    if any(cell.interval for cell in cells):
+    # What is said in a column that is not known to say anything is not left out.
+    alone = [cell.value is not None and (column.says or not cell.said) for cell in cells]
+    yield [heading, *(cell.value or "" if of_it else cell.plain for cell, of_it in zip(cells, alone, strict=True))]
+    if column.estimate:
         for place, end in enumerate(("low", "high")):
             yield [f"{heading} {end}", *(exact(cell.interval[place]) if cell.interval else "" for cell in cells)]
-    if any(cell.value is not None and cell.said for cell in cells):
+    if column.says:
         yield [f"{heading} says", *(cell.said if cell.value is not None else "" for cell in cells)]
 
 

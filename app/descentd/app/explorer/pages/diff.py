@@ -60,9 +60,9 @@ def _metrics(asked: Asked, found: Diff) -> Table:
     columns = [
         Column("group"),
         Column("metric"),
-        Column("before", number=True, heading=called_ref(found.base)),
-        Column("now", number=True, heading=called_ref(found.head)),
-        Column("change"),
+        Column("before", number=True, heading=called_ref(found.base), estimate=True),
+        Column("now", number=True, heading=called_ref(found.head), estimate=True),
+        Column("change", says=True),
     ]
     labels = found.called.labels([one for row in order for one in (row.before, row.after) if one is not None])
     groups = [group_of(asked, row) for row in order]

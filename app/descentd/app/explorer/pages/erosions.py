@@ -33,7 +33,9 @@ async def _show(asked: Asked) -> View:
     try:
         async with asyncio.timeout(_PATIENCE):
             found = await erosion_groups(asked.registry, wanted, MOST, query.get("after"))
-    except (TimeoutError, Unavailable):
+    except (TimeoutError, Unavailable) as away:
+        if query.get("format") == "csv":
+            raise Unavailable("What got worse is still being worked out: ask again in a few seconds.") from away
         working = {**values, "total": None, "again": _AGAIN}
         return View(asked.words("erosions.title"), working, [Table("erosions", ())])
     evaluations = await asked.registry.walk.count(asked.upto, Kind.EVALUATION)
@@ -42,7 +44,7 @@ async def _show(asked: Asked) -> View:
     further = asked.again(after=found.items[-1].cursor, erosions=None) if found.more else None
     total = None if found.more or "after" in query else part.total
     back = asked.again(after=None, erosions=None) if query.keys() & {"after", "erosions"} else None
-    columns = [Column(key) for key in ("span", "worse", "newest", "carried")]
+    columns = [Column("span", says=True), *[Column(key) for key in ("worse", "newest", "carried")]]
     rows = [_row(asked, groups) for groups in part.items]
     table = Table("erosions", columns, rows, total, part.more or further, back)
     return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(evaluations)}, [table])
@@ -69,7 +71,7 @@ def phenomena(found: Sequence[ErosionGroup]) -> list[list[ErosionGroup]]:
 
 
 def _line(group: ErosionGroup) -> object:
-    """The metric, the group of people and the name of the versions that a group is about; None where there is no one."""
+    """The metric, the group of people and the name of the versions that a group is about; None for several names."""
     names = {brief.ref.rpartition("@")[0] for brief in group.span or ()}
     if len(names) != 1:
         return None

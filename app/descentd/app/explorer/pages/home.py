@@ -71,11 +71,10 @@ async def _groups(asked: Asked) -> list[ErosionGroup] | None:
 async def _probes_due(asked: Asked) -> Table:
     """Weaknesses that the newest versions were not tried for."""
     registry, t = asked.registry, asked.words
-    if not await registry.walk.count(asked.upto, Kind.VULNERABILITY):
-        return Table("due", ())
-    newest = (await registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _TRIED)).tolist()
+    weak = await registry.walk.count(asked.upto, Kind.VULNERABILITY)
+    newest = (await registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _TRIED)).tolist() if weak else []
     rows = []
-    for brief in reversed(await registry.store.briefs(newest)):
+    for brief in reversed(await registry.store.briefs(newest) if newest else ()):
         for one in (await probes_of(registry, brief, asked.upto)).due:
             weakness = one.vulnerability.record
             rows.append(

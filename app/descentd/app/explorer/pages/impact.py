@@ -63,7 +63,13 @@ def _is_part(ref: str) -> bool:
 async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
     """What comes from it and serves, with how it does."""
     registry, t = asked.registry, asked.words
-    columns = [Column(key) for key in ("version", "environment", "endpoint", "since", "how")]
+    columns = [
+        Column("version", says=True),
+        Column("environment"),
+        Column("endpoint"),
+        Column("since", says=True),
+        Column("how"),
+    ]
     if not counts.get(Kind.DEPLOYMENT):
         return Table("deployed", columns)
     question = await impact(registry, [asked.ref], [Kind.DEPLOYMENT], asked.as_of, evidence=False)

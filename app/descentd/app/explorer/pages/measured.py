@@ -104,14 +104,14 @@ def _numbers(
 ) -> Table:
     columns = [Column("metric"), Column("group")]
     if base is not None:
-        columns.append(Column("before", number=True, heading=called_beside(base.ref, version.ref)))
-    columns.append(Column("now", number=True, heading=called_beside(version.ref, version.ref)))
+        columns.append(Column("before", number=True, heading=called_beside(base.ref, version.ref), estimate=True))
+    columns.append(Column("now", number=True, heading=called_beside(version.ref, version.ref), estimate=True))
     if base is not None:
-        columns.append(Column("change"))
+        columns.append(Column("change", says=True))
     if serves is not None:
         columns += [
-            Column("serving", number=True, heading=called_beside(serves.ref, version.ref)),
-            Column("change_serving"),
+            Column("serving", number=True, heading=called_beside(serves.ref, version.ref), estimate=True),
+            Column("change_serving", says=True),
         ]
     names = [f"{row.metric.name} {_protocol(row, data)}" for row in found]
     table = []

@@ -131,7 +131,12 @@ def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
                 count_cell(one.get("n")),
             )
         )
-    columns = [Column("metric"), Column("group"), Column("value", number=True), Column("items", number=True)]
+    columns = [
+        Column("metric"),
+        Column("group"),
+        Column("value", number=True, estimate=True),
+        Column("items", number=True),
+    ]
     return Table("results", columns, rows)
 
 

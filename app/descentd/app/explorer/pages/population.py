@@ -20,6 +20,12 @@ from descentd.queries.production.deployments import Deployment, serving
 _SHOWN: Final = 50
 _STEPS: Final = 6
 """Steps of a derivation that are shown."""
+_COLUMNS: Final = (
+    Column("version", says=True),
+    Column("answer"),
+    Column("shown_by", says=True),
+    Column("serves"),
+)
 _TONES: Final = {ExposureVerdict.TRAINED: "bad", ExposureVerdict.NOT_TRAINED: "good", ExposureVerdict.UNKNOWN: "open"}
 
 
@@ -53,7 +59,6 @@ async def _show(asked: Asked) -> View:
         places.setdefault(one.version, []).append(" ".join(one.place))
     rows = await _rows(asked, found.items, places)
     more = asked.again(after=found.items[-1].cursor) if found.more else None
-    columns = [Column(key) for key in ("version", "answer", "shown_by", "serves")]
     values |= {
         "attribute": attribute,
         "counts": await question.counts(),
@@ -62,7 +67,7 @@ async def _show(asked: Asked) -> View:
     }
     tables = [
         await _deployed(asked, population([(attribute, [value])]), there, places),
-        Table("learned", columns, rows, found.total, more, asked.back()),
+        Table("learned", _COLUMNS, rows, found.total, more, asked.back()),
     ]
     return View(t("population.titled", attribute=attribute, value=value), values, tables)
 
@@ -71,15 +76,14 @@ async def _deployed(
     asked: Asked, terms: Sequence[Term], there: Sequence[Deployment], places: Mapping[str, list[str]]
 ) -> Table:
     """Of what serves now that which learned from it, or of which nobody can tell."""
-    columns = [Column(key) for key in ("version", "answer", "shown_by", "serves")]
     if not there:
-        return Table("deployed_learned", columns)
+        return Table("deployed_learned", _COLUMNS)
     briefs = await asked.registry.store.resolve({one.version for one in there})
     within = np.array(sorted(brief.sequence for brief in briefs.values()), dtype=np.int64)
     question = Exposure(asked.registry, terms, within, asked.upto, "serving")
     wanted = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
     found = await question.versions(wanted, asked.most(_SHOWN), None)
-    return Table("deployed_learned", columns, await _rows(asked, found.items, places), found.total)
+    return Table("deployed_learned", _COLUMNS, await _rows(asked, found.items, places), found.total)
 
 
 async def _rows(asked: Asked, answers: Sequence[Answer], places: Mapping[str, list[str]]) -> Sequence[tuple[Cell, ...]]:

@@ -32,7 +32,7 @@ async def waiting_table(
     """Versions that wait, each with where, how many have said go, and where to decide."""
     t = asked.words
     served = await served_cells(asked, [one.version for one in found if one.serves])
-    lapsed = any(one.lapsed for one in found)
+    lapsed = any(one.lapsed for one in found) or asked.query.get("format") == "csv"
     rows = [
         (
             served.get(one.version.id) or asked.record(one.version),
@@ -46,8 +46,8 @@ async def waiting_table(
         )
         for one in found
     ]
-    keys = ("version", "environment", "said_go", *(("lapsed",) if lapsed else ()), "decide")
-    columns = [Column(key) for key in keys]
+    keys = ("environment", "said_go", *(("lapsed",) if lapsed else ()), "decide")
+    columns = [Column("version", says=True), *[Column(key) for key in keys]]
     return Table(name, columns, rows, total, more, back)
 
 

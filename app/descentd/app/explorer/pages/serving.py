@@ -72,7 +72,12 @@ async def serving_table(
                 await _profile(asked, one, then, drifts[version.sequence]),
             )
         )
-    columns = [Column(key) for key in ("environment", "endpoint", "version", "since", "policy", "profile")]
+    columns = [
+        Column("environment"),
+        Column("endpoint"),
+        Column("version", says=True),
+        *[Column(key) for key in ("since", "policy", "profile")],
+    ]
     return Table("serving", columns, rows, total, more, back)
 
 

@@ -121,7 +121,7 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
         Column("group"),
         Column("version"),
         Column("steps", number=True),
-        Column("value", number=True),
+        Column("value", number=True, estimate=True),
         Column("items", number=True),
     ]
     return Table("points", columns, rows, part.total, part.more, part.back)
