@@ -161,7 +161,11 @@ async def _separation_refusal(registry: Registry, entry: Entry, person: str, upt
     if kind not in STATEMENTS or (recorded_by(entry, person) and kind is not Kind.FLAG):
         return None
     version = await concerned(registry, person, entry, upto)
-    return version and f"concerns {version.ref}, which {person} registered: ask another reviewer to retract it"
+    return (
+        version
+        if version is None
+        else f"concerns {version.ref}, which {person} registered: ask another reviewer to retract it"
+    )
 
 
 def _refusal(entry: Entry, person: str, own: bool) -> str | None:

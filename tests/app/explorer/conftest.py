@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.app.explorer.bank import manifest
+from descentd.graph.inputs.acts import DeploymentInput
+from descentd.queries.production.record_deployment import deploy
+from tests.app.explorer.bank import FIRST, fill, manifest
 from tests.app.explorer.visiting import Visit, visiting
 from tests.support.chromium import Chromium, close
 from tests.support.server_process import ServerProcess
@@ -65,4 +67,16 @@ def page(browser: Browser, server: ServerProcess) -> Iterator[Page]:
 async def bank() -> AsyncIterator[Visit]:
     async with visiting() as visit:
         await visit.register(**manifest())
+        yield visit
+
+
+@pytest.fixture
+async def governed() -> AsyncIterator[Visit]:
+    """The bank with its policy of production, where 1.0 serves, and a claimed deployment of 1.1 in an environment."""
+    async with visiting() as visit:
+        await fill(visit.registry)
+        claimed = {"by": "otto", "source": "the old list"}
+        place = {"environment": "shadow", "endpoint": "scoring", "since": "2024-01-01T00:00:00Z"}
+        given = {"subject": FIRST.replace("1.0", "1.1"), **place, "claimed": claimed}
+        await deploy(visit.registry, DeploymentInput.read(given), "ana")
         yield visit

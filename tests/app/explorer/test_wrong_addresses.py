@@ -2,46 +2,22 @@
 
 import html
 import re
-from collections.abc import AsyncIterator
-from difflib import SequenceMatcher
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from descentd.app.explorer import near
 from descentd.app.explorer.catalogue import PAGES
 from descentd.app.explorer.pages import environments
 from descentd.app.explorer.words import Words
 from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
-from descentd.graph.model.errors import Unavailable
-from descentd.graph.model.records import Brief
-from descentd.queries.lineage.search import search
-from descentd.queries.pages import Listed
 from descentd.queries.production.deployments import everywhere
 from descentd.queries.production.record_deployment import deploy, end
-from tests.app.explorer.bank import FIRST, LOANS, THIRD, fill
-from tests.app.explorer.visiting import Visit, tags, text_of, visiting
+from tests.app.explorer.bank import FIRST, LOANS, THIRD
+from tests.app.explorer.visiting import ABOUT_RECORDS, Visit, links, tags, text_of
 
 pytestmark = pytest.mark.anyio
 POPULATION = "/population?attribute=age_group&value=65%2B"
-
-
-@pytest.fixture
-async def governed() -> AsyncIterator[Visit]:
-    """The bank with its policy of production, where 1.0 serves, and a claimed deployment of 1.1 in an environment."""
-    async with visiting() as visit:
-        await fill(visit.registry)
-        claimed = {"by": "otto", "source": "the old list"}
-        place = {"environment": "shadow", "endpoint": "scoring", "since": "2024-01-01T00:00:00Z"}
-        given = {"subject": FIRST.replace("1.0", "1.1"), **place, "claimed": claimed}
-        await deploy(visit.registry, DeploymentInput.read(given), "ana")
-        yield visit
-
-
-def links(page: str) -> list[str]:
-    """Where a page leads."""
-    return [str(a["href"]) for _, a in tags(page, "a")]
 
 
 @pytest.mark.parametrize(
@@ -131,9 +107,6 @@ async def test_the_answers_about_one_environment_are_named_after_it(governed: Vi
         one for one in links((await governed.get(f"{POPULATION}&environment=shadow")).text) if "verdict=TR" in one
     ]
     assert "environment=shadow" in onward
-
-
-ABOUT_RECORDS = ("record", "lineage", "impact", "trend", "diff", "gate")
 
 
 @pytest.mark.parametrize("view", ABOUT_RECORDS)
@@ -266,78 +239,3 @@ async def test_many_records_to_choose_from_go_on(governed: Visit) -> None:
     onward = links((await governed.get(html.unescape(more))).text)
     assert len([one for one in onward if re.fullmatch(r"/lineage/model:m@\d+\?up=2", one)]) == 20
     assert len([one for one in links((await governed.get("/gate")).text) if "/gate/model:m@" in one]) == 20
-
-
-async def test_names_that_are_not_near_are_not_offered(governed: Visit) -> None:
-    await governed.register(models=[{"name": f"org/m{n}", "version": "step1", "config": {"n": n}} for n in range(9)])
-    for ref in ("model:nowhere@1", "model:other/thing@step1", "dataset:cats@2024", "model:bank/cashier@2.0"):
-        page = await governed.get(f"/record/{ref}")
-        assert "Did you mean" not in text_of(page.text), ref
-        assert "Nothing has a name like it" in text_of(page.text)
-    for ref, meant in (
-        ("model:bank/scorer@2.1", THIRD),
-        ("model:scorer@2.0", THIRD),
-        ("model:bank/scorre@1.0", FIRST),
-        ("model:Bank/Scorer@2.0", THIRD),
-        ("dataset:loan@2024", LOANS),
-    ):
-        assert f"/record/{meant}" in links((await governed.get(f"/record/{ref}")).text), ref
-
-
-async def test_it_is_the_other_version_that_is_looked_for_where_that_is_misspelt(governed: Visit) -> None:
-    page = await governed.get(f"/diff/{FIRST}?head={THIRD}1")
-    assert page.status_code == 404
-    offered = [one for one in links(page.text) if one.startswith("/record/")]
-    assert offered[0] == f"/record/{THIRD}"
-    assert f"/search?{urlencode({'q': f'{THIRD}1'})}" in links(page.text)
-
-
-async def test_of_a_wrong_address_so_many_searches_find_something_and_no_more(
-    governed: Visit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = []
-
-    async def counted(*given: Any) -> Listed[Brief]:
-        listed = await search(*given)
-        found.append(bool(listed.items))
-        return listed
-
-    monkeypatch.setattr(near, "search", counted)
-    animals = ["ants", "bees", "cats", "dogs", "eels", "frogs", "goats"]
-    some = ["-".join(other for other in reversed(animals) if other != one) for one in animals]
-    await governed.register(models=[{"name": name, "version": "zoo", "config": {"a": name}} for name in some])
-    page = await governed.get(f"/record/model:{'-'.join(animals)}@zoo")
-    assert "Nothing has a name like it" in text_of(page.text)
-    assert sum(found) == 5
-
-
-async def test_a_store_that_is_away_by_now_is_not_asked_what_is_near_again(
-    governed: Visit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = []
-
-    async def away(*given: Any) -> Listed[Brief]:
-        asked.append(given)
-        raise Unavailable("The store does not answer.")
-
-    monkeypatch.setattr(near, "search", away)
-    page = await governed.get("/record/model:one/two/three/four@1")
-    assert page.status_code == 404
-    assert "'model:one/two/three/four@1' is not registered" in text_of(page.text)
-    assert len(asked) == 1
-
-
-async def test_of_a_long_address_no_more_is_compared_than_a_ref_may_have(
-    governed: Visit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compared = []
-
-    def noted(_: None, one: str, other: str) -> SequenceMatcher[str]:
-        compared.append(len(other))
-        return SequenceMatcher(None, one, other)
-
-    monkeypatch.setattr(near, "SequenceMatcher", noted)
-    page = await governed.get(f"/record/model:bank/scorer@{'1' * 30_000}")
-    assert f"/record/{THIRD}" in links(page.text)
-    await governed.get(f"/record/model:bank/scor{'e' * 30_000}r@2.0")
-    assert 300 < max(compared) < 1_000

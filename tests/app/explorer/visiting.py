@@ -15,6 +15,8 @@ from descentd.graph.registration.register import register
 from descentd.queries.registry import Registry
 
 HOST = "http://localhost"
+ABOUT_RECORDS = ("record", "lineage", "impact", "trend", "diff", "gate")
+"""The views that are about a record, which their address names."""
 
 
 class Visit:
@@ -74,6 +76,11 @@ def tags(page: str, *names: str) -> list[tuple[str, dict[str, str | None]]]:
     reader = _Reader()
     reader.feed(page)
     return [(tag, attributes) for tag, attributes in reader.tags if not names or tag in names]
+
+
+def links(page: str) -> list[str]:
+    """Where a page leads."""
+    return [str(a["href"]) for _, a in tags(page, "a")]
 
 
 def text_of(page: str) -> str:

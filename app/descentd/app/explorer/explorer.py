@@ -22,8 +22,8 @@ from descentd.app.auth.authorization import check_fields, check_page
 from descentd.app.explorer.address import address, path_of, without
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.app.explorer.forms import TOKEN, FormTokens, read_form
-from descentd.app.explorer.near import near, unknown_name
-from descentd.app.explorer.page import Act, Asked, Page, Sent, View
+from descentd.app.explorer.near import instead, near, search_address, unknown_name
+from descentd.app.explorer.page import NAMED, Act, Asked, Page, Sent, View
 from descentd.app.explorer.pages import graphql
 from descentd.app.explorer.pages.choose import choose
 from descentd.app.explorer.past import Moments, moment_of_entry, registered_later, shown_as_of
@@ -123,7 +123,7 @@ class Explorer:
             try:
                 async with asyncio.timeout(self._timeout):
                     chosen = asked.ref or not page.of_record
-                    return await (page.show(asked) if chosen else choose(asked, page.name))
+                    return await (page.show(asked) if chosen else choose(asked, page))
             except TimeoutError:
                 raise TooCostly(
                     f"The page took longer than {self._timeout:g} seconds: narrow what it is about, or ask for less."
@@ -173,21 +173,28 @@ class Explorer:
         return self.rendering.texts(template, {**common, **values})
 
     async def problem(
-        self, request: Request, visitor: Visitor | None, error: DescentError, status: int = 0
+        self,
+        request: Request,
+        visitor: Visitor | None,
+        error: DescentError,
+        status: int = 0,
+        page: Page | None = None,
     ) -> Response:
-        """The page that says what went wrong; raises nothing."""
+        """The page that says what went wrong, on which page where it was one; raises nothing."""
         wanted = unknown_name(error, request.path_params.get("ref", "")) if visitor is not None else ""
         values: dict[str, Any] = {
             "problems": problems(error),
             "code": error.code.value.lower(),
             "suggested": (),
+            "search_for": search_address(request, page, wanted),
             "wanted": wanted,
             "without": without(request, error.field) if error.field in request.query_params else None,
             "again": _AGAIN if isinstance(error, Unavailable) else None,
         }
         if visitor is not None and wanted:
             async with self._shares.of(visitor.principal.person):
-                values["suggested"] = await near(self.registry, wanted, self._timeout)
+                found = await near(self.registry, wanted, self._timeout, page.kinds if page else NAMED)
+            values["suggested"] = [(one, instead(request, page, wanted, one.ref)) for one in found]
         return self.page(request, visitor, "error.html", status or STATUS[error.code], values)
 
 
@@ -212,9 +219,9 @@ class _Endpoint:
         except SignInRequired as required:
             response = self._sign_in(request, required)
         except Refusal as refusal:
-            response = await self._explorer.problem(request, visitor, refusal.problem, refusal.status)
+            response = await self._explorer.problem(request, visitor, refusal.problem, refusal.status, self._page)
         except DescentError as error:
-            response = await self._explorer.problem(request, visitor, error)
+            response = await self._explorer.problem(request, visitor, error, page=self._page)
         except Exception as error:
             response = await self._explorer.problem(request, visitor, fault(error))
         await response(scope, receive, send)

@@ -1,10 +1,15 @@
 """Names near to one that is not registered: what its writer may have meant."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 from typing import Final
+from urllib.parse import urlencode
 
+from starlette.requests import Request
+
+from descentd.app.explorer.address import address, path_of
+from descentd.app.explorer.page import NAMED, Page
 from descentd.graph.model.errors import DescentError, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import LONGEST, ref, words
@@ -12,7 +17,8 @@ from descentd.graph.model.records import Brief
 from descentd.queries.lineage.search import search
 from descentd.queries.registry import Registry
 
-_NAMED: Final = (Kind.MODEL_VERSION, Kind.DATASET, Kind.PARTITION)
+_OF_ANOTHER: Final = frozenset({"after", "done", "format", "table"})
+"""Parameters that go with an answer that was shown, and not with another."""
 _LONGEST: Final = len("dataset:@#") + 3 * LONGEST
 """Characters of a ref at most, so that of a longer text no more are compared."""
 _LOOKED_AT: Final = 200
@@ -39,21 +45,46 @@ def _is_ref(text: str) -> bool:
     return True
 
 
-async def near(registry: Registry, text: str, seconds: float) -> Sequence[Brief]:
+def instead(request: Request, page: Page | None, wanted: str, ref: str) -> str:
+    """The address that was asked for with a ref in place of a name that is not there, of its record or in its query."""
+    query = _kept(request)
+    for name, value in query.items():
+        if value.strip() == wanted:
+            return f"{path_of(request)}?{urlencode({**query, name: ref})}"
+    return address(page.name, ref, **query) if page is not None and page.of_record else address("record", ref)
+
+
+def search_address(request: Request, page: Page | None, wanted: str) -> str:
+    """Where a name that is not there is searched for: as the record that a page is about, on that page.
+
+    On the page of records, and for what was asked beside it, it is searched for among all records.
+    """
+    query = _kept(request)
+    in_path = page is not None and page.of_record and wanted not in map(str.strip, query.values())
+    if page is None or not in_path or page.name == "record":
+        return address("search", q=wanted)
+    return address(page.name, **{**query, "q": wanted})
+
+
+def _kept(request: Request) -> dict[str, str]:
+    return {name: value for name, value in request.query_params.items() if value and name not in _OF_ANOTHER}
+
+
+async def near(registry: Registry, text: str, seconds: float, kinds: Collection[Kind] = NAMED) -> Sequence[Brief]:
     """Up to five records whose refs are most like a text that names none, the likeliest first; none where none is.
 
-    They have all its words; or a name that is nearly its, and all its words but one, all but its last ones, or the
-    beginning of one. None, too, where that takes longer than so many seconds or the store is away by now: what went
-    wrong first is what is said.
+    kinds: those that they are of. They have all its words; or a name that is nearly its, and all its words but one, all
+    but its last ones, or the beginning of one. None, too, where that takes longer than so many seconds or the store is
+    away by now: what went wrong first is what is said.
     """
     try:
         async with asyncio.timeout(seconds):
-            return await _near(registry, text[:_LONGEST])
+            return await _near(registry, text[:_LONGEST], sorted(kinds))
     except (DescentError, TimeoutError):
         return ()
 
 
-async def _near(registry: Registry, text: str) -> Sequence[Brief]:
+async def _near(registry: Registry, text: str, kinds: Sequence[Kind]) -> Sequence[Brief]:
     wanted = [word for word in words(text) if word not in {"model", "dataset"}][:12]
     tries = [wanted]
     tries += [wanted[:place] + wanted[place + 1 :] for place in range(len(wanted) - 1, -1, -1) if len(wanted) > 1]
@@ -62,7 +93,7 @@ async def _near(registry: Registry, text: str) -> Sequence[Brief]:
     found_something = 0
     for some in tries:
         try:
-            found = await search(registry, " ".join(some), _NAMED, _LOOKED_AT, None)
+            found = await search(registry, " ".join(some), kinds, _LOOKED_AT, None)
         except InvalidInput:  # of no word, or of one that is too long
             continue
         alike = [brief for brief, _ in found.items if some == wanted or _is_slip(brief.ref, text)]

@@ -16,12 +16,16 @@ from descentd.app.explorer.called import called, called_ref, linked
 from descentd.app.explorer.table import Cell, Table
 from descentd.app.explorer.words import Words
 from descentd.graph.model.errors import DescentError, InvalidInput
+from descentd.graph.model.kinds import DATA, VERSION, Kind
 from descentd.graph.model.records import Brief
 from descentd.queries.pages import MOST
 from descentd.queries.registry import Registry
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
+
+NAMED: Final = VERSION | DATA
+"""The kinds of record that people name."""
 
 _DIGITS: Final = 9
 _LONGEST: Final = 80
@@ -247,7 +251,7 @@ class Page:
     """A page: `path` is its route, `show` answers it, `acts` are what may be done there.
 
     as_of: whether it can be asked about the past; the others say that they show now; choices: what the parameters of
-    its address may say that have a vocabulary, whatever else is asked.
+    its address may say that have a vocabulary, whatever else is asked; kinds: of the records that it can be about.
     """
 
     name: str
@@ -256,6 +260,7 @@ class Page:
     acts: Sequence[Act] = ()
     as_of: bool = True
     choices: Mapping[str, Vocabulary] = field(default_factory=dict)
+    kinds: frozenset[Kind] = NAMED
 
     @property
     def routes(self) -> Sequence[str]:

@@ -10,6 +10,7 @@ from descentd.app.explorer.numbers import exact
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.measured import group_of, told_apart, value_cell, verdict_cell
 from descentd.app.explorer.table import Cell, Column, Table, repeated
+from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.names import DIGEST
 from descentd.graph.model.records import Brief
 from descentd.queries.difference.diff import Diff, diff
@@ -186,4 +187,4 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-PAGE = Page("diff", "/diff/{ref:path}", _show)
+PAGE = Page("diff", "/diff/{ref:path}", _show, kinds=VERSION)

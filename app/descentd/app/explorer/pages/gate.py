@@ -12,6 +12,7 @@ from descentd.app.explorer.table import Column, Table
 from descentd.graph.inputs.acts import ReviewInput
 from descentd.graph.model.accounts import person_key
 from descentd.graph.model.errors import Forbidden, GateBlocked, InvalidInput
+from descentd.graph.model.kinds import VERSION
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.report import erosion
 from descentd.queries.governance.flags import refusing_flags
@@ -130,4 +131,4 @@ async def _review(asked: Asked, fields: Mapping[str, str]) -> str:
     return asked.to("gate", asked.ref, environment=environment, done="review")
 
 
-PAGE = Page("gate", "/gate/{ref:path}", _show, acts=(Act("review", "Mutation.review", _review),))
+PAGE = Page("gate", "/gate/{ref:path}", _show, kinds=VERSION, acts=(Act("review", "Mutation.review", _review),))

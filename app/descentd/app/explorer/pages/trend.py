@@ -10,6 +10,7 @@ from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.slices import slice_from, slice_text
 from descentd.app.explorer.table import Cell, Column, Table, count_cell, estimate_cell
 from descentd.graph.metrics import MetricDefinition
+from descentd.graph.model.kinds import VERSION
 from descentd.queries.erosion.report import Erosion, FindingReport, erosion
 from descentd.queries.evaluation.evaluations import results_of
 from descentd.queries.evaluation.labels import Labels
@@ -127,4 +128,4 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
     return Table("points", columns, rows, part.total, part.more, part.back)
 
 
-PAGE = Page("trend", "/trend/{ref:path}", _show)
+PAGE = Page("trend", "/trend/{ref:path}", _show, kinds=VERSION)
