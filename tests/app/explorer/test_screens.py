@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from descentd.graph.store.sqlite.store import SQLiteStore
-from tests.app.explorer.bank import LOANS, fill
+from tests.app.explorer.bank import FIRST, LOANS, THIRD, fill
 from tests.support.registries import opened
 from tests.support.server_process import ServerProcess
 
@@ -74,6 +74,29 @@ def test_lists_of_records_are_read_on_a_narrow_screen_without_scrolling_aside(
     shown = "cells => cells.slice(1).map(cell => getComputedStyle(cell, '::before').content.replace(/[\"]|: /g, ''))"
     said = cells.evaluate_all(shown)
     assert said == headings or (headings is None and all(said))
+
+
+NUMBERS = {"Measured", "The tests behind it", "All values", "Results"}
+"""Tables of numbers, which are read down a column."""
+
+
+def test_no_list_is_wider_than_the_narrowest_screen(page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    seen: set[str] = set()
+    for address in (
+        *("/", "/serving", "/incidents?status=all", "/erosions", "/drift", "/policies", "/reviews", "/population"),
+        *("/search?q=scorer", "/trend", "/population?attribute=age_group&value=65%2B", f"/impact/{LOANS}"),
+        *(f"/record/{one}" for one in (FIRST, THIRD, LOANS, f"{LOANS}%23train")),
+        *(f"/lineage/{LOANS}", f"/lineage/{THIRD}", f"/gate/{FIRST}?environment=production"),
+        *(f"/diff/{FIRST}?head={THIRD}", f"/trend/{THIRD}?metric=accuracy"),
+    ):
+        page.goto(address)
+        page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+        tables = page.locator(".wide:has(table)")
+        wider = "all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.ariaLabel)"
+        assert set(tables.evaluate_all(wider)) <= NUMBERS, address
+        seen |= set(tables.evaluate_all("all => all.map(one => one.ariaLabel)"))
+    assert len(seen) > 20
 
 
 @pytest.mark.parametrize("scale", [1, 1.25, 1.5, 2])

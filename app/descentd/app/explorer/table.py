@@ -16,8 +16,6 @@ _STYLES: Final = {
     _ACT: "short act ",
 }
 """By the key of a column, the classes of its cells."""
-_MANY: Final = 4
-"""Columns of a list of records that do not fit beside each other on a narrow screen."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -108,10 +106,13 @@ class Table:
     def by_row(self) -> bool:
         """Whether it is read row by row, as lists of records are and those where something may be done.
 
-        On a narrow screen the cells of a row then follow each other as words do. Numbers are read down a column.
+        On a narrow screen the cells of a row then follow each other as words do. Measured numbers are read down a
+        column, and so is whatever has more numbers than words.
         """
+        if any(column.acts for column in self.columns):
+            return True
         numbers = sum(column.number for column in self.columns)
-        return any(column.acts for column in self.columns) or len(self.columns) >= max(_MANY, _MANY * numbers)
+        return 2 * numbers <= len(self.columns) and not any(column.estimate for column in self.columns)
 
     def csv(self) -> str:
         """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet.
