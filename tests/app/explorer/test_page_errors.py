@@ -157,7 +157,10 @@ async def test_nothing_is_decided_or_written_on_a_page_of_the_past(view: str, ac
         past = f"/{view}/{FIRST}?{urlencode({'environment': 'production', 'asOf': rfc3339(entry.recorded_at)})}"
         page = (await visit.get(past)).text
         assert not [a for _, a in tags(page, "form") if a.get("method") == "post"]
-        assert "and this page shows the past" in text_of(page)
+        said = text_of(page)
+        assert "and this page shows the past" in said
+        assert "A go alone" not in said
+        assert "Decide for" not in said
         now = f"/{view}/{FIRST}?environment=production"
         refused = await visit.send(now, act, past, **fields)
         assert refused.status_code == 400

@@ -13,7 +13,7 @@ from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import register_policies
 from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
-from tests.app.explorer.bank import FIRST, LOANS, POLICY, PROFILE, THIRD, fill, manifest
+from tests.app.explorer.bank import FIRST, LOANS, POLICY, PROFILE, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -139,6 +139,19 @@ async def test_a_gate_that_a_rule_blocks_says_that_a_go_is_not_enough(bank: Visi
     page = (await bank.get(f"/gate/{FIRST}?environment=production")).text
     assert verdicts(page)[0] == "verdict bad"
     assert "A go alone does not let it serve, this is in the way too: accurate." in text_of(page)
+
+
+async def test_a_page_of_the_past_speaks_of_no_decision_that_could_be_taken_there(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY.replace("0.8", "0.99"), "production.yaml")])
+    given = {"subjects": [SECOND], "action": "QUARANTINE", "reason": "It leaks names."}
+    entry = (await flag(bank.registry, FlagInput.read(given), "rita")).upto
+    await bank.register(notes=[{"subject": FIRST, "author": "rita", "text": "Later."}])
+    then = (await bank.get(f"/reviews?entry={entry}")).headers["location"].partition("?")[2]
+    for ref in (FIRST, SECOND):
+        for path in (f"/gate/{ref}?environment=production&{then}", f"/record/{ref}?{then}", f"/reviews?{then}"):
+            page = (await bank.get(path)).text
+            for of_now in ("A go alone", "Nobody decides on it", "Decide for", ">Decide</a>", "As local I say"):
+                assert of_now not in page, path
 
 
 async def test_nobody_is_asked_to_decide_where_the_policy_wants_nobody(bank: Visit) -> None:

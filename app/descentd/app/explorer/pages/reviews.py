@@ -42,7 +42,10 @@ async def waiting_table(
                 note="" if one.documented else t("reviews.blocked"),
             ),
             *([Cell(asked.decided("; ".join(one.lapsed)))] if lapsed else ()),
-            Cell(t("reviews.decide"), asked.to("gate", one.version.ref, environment=one.environment)),
+            Cell(
+                t("reviews.look") if asked.is_past else t("reviews.decide"),
+                asked.to("gate", one.version.ref, environment=one.environment),
+            ),
         )
         for one in found
     ]
