@@ -10,7 +10,8 @@ import pytest
 from descentd.app.explorer.catalogue import PAGES
 from descentd.app.explorer.pages import environments
 from descentd.app.explorer.words import Words
-from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput
+from descentd.graph.inputs.acts import DeploymentInput, EndDeploymentInput, ReviewInput
+from descentd.queries.governance.record_review import review
 from descentd.queries.production.deployments import everywhere
 from descentd.queries.production.record_deployment import deploy, end
 from tests.app.explorer.bank import FIRST, LOANS, THIRD
@@ -92,6 +93,24 @@ async def test_nobody_votes_for_an_environment_that_there_is_not(governed: Visit
     )
     assert refused.status_code == 400
     assert await governed.registry.sequence() == before
+
+
+async def test_an_environment_that_was_decided_about_is_one(governed: Visit) -> None:
+    """Decisions are accepted before there is a policy, and a no-go has to be seen and taken back where it stands."""
+    path = f"/gate/{THIRD}?environment=pilot"
+    assert "There is no environment 'pilot': choose production or shadow." in text_of((await governed.get(path)).text)
+    no = {"subject": THIRD, "environment": "pilot", "decision": "NO_GO", "reason": "Nobody looked at appeals."}
+    await review(governed.registry, ReviewInput.read(no), "rita")
+    page = (await governed.get(path)).text
+    assert "There is no policy for pilot" in text_of(page)
+    assert "Nobody looked at appeals." in text_of(page)
+    assert f"/gate/{THIRD}?environment=pilot" in links(
+        (await governed.get(f"/gate/{THIRD}?environment=production")).text
+    )
+    before = await governed.registry.sequence()
+    answer = await governed.send(path, "review", decision="NO_GO", reason="I agree.")
+    assert (answer.status_code, await governed.registry.sequence()) == (303, before + 1)
+    assert "choose pilot, production or shadow." in text_of((await governed.get(f"{path}s")).text)
 
 
 async def test_the_answers_about_one_environment_are_named_after_it(governed: Visit) -> None:

@@ -216,9 +216,13 @@ class Vocabulary:
         """Raise InvalidInput, which names all of the words, where a parameter says another."""
         for word in given.split(",") if self.several else [given]:
             if word not in self.values and not (self.several and not word):
-                *others, last = self.values
-                known = f"{', '.join(others)} or {last}" if others else last
+                known = alternatives(self.values)
                 raise InvalidInput(f"There is no {name} {word[:_LONGEST]!r}: choose {known}.", name)
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """What there is to choose from: `a`, `a or b`, `a, b or c`."""
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,15 +29,16 @@ from descentd.queries.registry import Registry
 async def _show(asked: Asked) -> View:
     registry, upto = asked.registry, asked.upto
     brief = await registry.find(asked.ref, upto, field="of")
-    environments = sorted({one.policy.environment for one in await policy_history(registry, upto, all=False)})
+    demanding = sorted({one.policy.environment for one in await policy_history(registry, upto, all=False)})
+    states = (await reviews(registry, [brief.sequence], upto, asked.moment))[brief.sequence]
+    environments = sorted({*demanding, *(one.environment for one in states)})
     environment = await environment_of(asked, environments)
-    if environment is None and len(environments) == 1:
-        [environment] = environments
+    if environment is None and len(demanding) == 1:
+        [environment] = demanding
     values = {"brief": brief, "environments": environments, "environment": environment}
     if environment is None:
         return View(asked.words("gate.choose", version=called(brief)), values, template="gate-choose.html")
     found = await gate(registry, asked.ref, environment, asked.as_of)
-    states = (await reviews(registry, [brief.sequence], upto, asked.moment))[brief.sequence]
     rules = [
         outcome_cells(
             asked, {"name": rule.name, "outcome": rule.outcome.value, "message": rule.message, "saw": rule.saw}
