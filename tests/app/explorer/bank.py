@@ -1,5 +1,6 @@
 """A bank's registry, small enough to know by heart: three versions of a scorer, one of which got worse for a group."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from descentd.app.server.policy_files import read_policy
@@ -147,3 +148,27 @@ async def fill(registry: Registry) -> None:
     await send(
         registry, "lars", notes=[{"subject": THIRD, "author": "risk team", "text": "Ask for a test of appeals."}]
     )
+
+
+def chain(values: Sequence[float], name: str = "m") -> Json:
+    """Versions 1, 2, … of one model, each fine-tuned from the one before and evaluated once."""
+    versions = [str(number) for number, _ in enumerate(values, 1)]
+    return {
+        "models": [
+            {"name": name, "version": version, "config": {"step": version}, "parents": parents}
+            for version, parents in zip(
+                versions,
+                [[], *([{"ref": f"model:{name}@{before}", "relation": "FINE_TUNE"}] for before in versions)],
+                strict=False,
+            )
+        ],
+        "evaluations": [
+            {
+                "subject": f"model:{name}@{version}",
+                "suite": {"name": "s", "version": "1"},
+                "evaluatedAt": "2025-01-01T00:00:00Z",
+                "metrics": [{"name": "adversarial_accuracy", "value": value, "n": 4000}],
+            }
+            for version, value in zip(versions, values, strict=True)
+        ],
+    }

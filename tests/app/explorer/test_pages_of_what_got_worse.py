@@ -1,49 +1,17 @@
 """Pages of what got worse: by which derivations, where that is drawn, and what is one phenomenon."""
 
-import csv
-import html
-import io
 import re
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from descentd.app.explorer.pages import erosions
-from descentd.app.server.policy_files import read_policy
 from descentd.graph.model import clock
 from descentd.graph.model.names import rfc3339
-from descentd.queries.erosion.registry_report import ErosionFilter, erosion_groups
-from descentd.queries.governance.policies import register_policies
-from tests.app.explorer.bank import LOANS, SECOND, THIRD
+from tests.app.explorer.bank import LOANS, SECOND, THIRD, chain
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
-
-
-def chain(values: Sequence[float], name: str = "m") -> dict[str, Any]:
-    """Versions 1, 2, … of one model, each fine-tuned from the one before and evaluated once."""
-    versions = [str(number) for number, _ in enumerate(values, 1)]
-    return {
-        "models": [
-            {"name": name, "version": version, "config": {"step": version}, "parents": parents}
-            for version, parents in zip(
-                versions,
-                [[], *([{"ref": f"model:{name}@{before}", "relation": "FINE_TUNE"}] for before in versions)],
-                strict=False,
-            )
-        ],
-        "evaluations": [
-            {
-                "subject": f"model:{name}@{version}",
-                "suite": {"name": "s", "version": "1"},
-                "evaluatedAt": "2025-01-01T00:00:00Z",
-                "metrics": [{"name": "adversarial_accuracy", "value": value, "n": 4000}],
-            }
-            for version, value in zip(versions, values, strict=True)
-        ],
-    }
 
 
 async def test_a_drawing_leads_to_what_made_its_version_worse() -> None:
@@ -192,45 +160,6 @@ async def test_a_search_for_a_metric_says_on_how_many_versions_it_got_worse() ->
         assert "got worse on 6 versions" in text_of((await visit.get("/search?q=accuracy&asOf=2999-01-01")).text)
 
 
-async def test_spans_of_one_phenomenon_share_a_row() -> None:
-    async with visiting() as visit:
-        await visit.register(**chain([0.7 - 0.012 * step for step in range(16)]))
-        found = (await erosion_groups(visit.registry, ErosionFilter(), 100, None)).items
-        assert len(found) > 1
-        page = await visit.get("/erosions")
-        [body] = [part.partition("</tbody>")[0] for part in page.text.split("<tbody>")[1:]]
-        assert body.count("<tr>") == 1
-        assert f"found in {len(found) - 1} other span" in text_of(page.text)
-        assert f"{len(found)} derivations or spans were found" in text_of(page.text)
-        [row] = list(csv.DictReader(io.StringIO((await visit.get("/erosions?format=csv")).text)))
-        versions = {version for one in found for version in one.versions}
-        assert row["carried"] == str(len(versions))
-        assert re.fullmatch(r"model:m@\d+ → model:m@\d+", row["span"])
-        assert row["newest"] == found[0].worst.ref
-        cells = re.findall(r"<td[^>]*>(.*?)</td>", body, re.DOTALL)
-        assert cells[3] == row["carried"]
-
-
-async def test_what_shares_a_row_does_not_depend_on_how_many_rows_a_page_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with visiting() as visit:
-        for number in range(6):
-            fall = chain([0.7 - (0.012 + number / 1000) * step for step in range(16)], f"m{number}")
-            await visit.register(**fall)
-        assert len((await erosion_groups(visit.registry, None, None, None)).items) > 6
-        monkeypatch.setattr(erosions, "_SHOWN", 4)
-        shown: list[str] = []
-        tables: set[str] = set()
-        path: str | None = "/erosions"
-        while path:
-            page = (await visit.get(path)).text
-            shown += re.findall(r'<td[^>]*><a href="/record/([^"]+)">', page)
-            tables |= set(map(html.unescape, re.findall('<a class="csv" href="([^"]+)"', page)))
-            path = next(map(html.unescape, re.findall('<a href="([^"]+)">More</a>', page)), None)
-        assert len(shown) == len(set(shown)) == 6
-        [whole] = tables
-        assert [row["newest"] for row in csv.DictReader(io.StringIO((await visit.get(whole)).text))] == shown
-
-
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
@@ -271,23 +200,6 @@ async def test_a_lasting_loss_is_dated_alike_on_all_pages(values: Sequence[float
             assert sentence in text_of((await visit.get(f"/{page}/model:m@{newest}")).text)
 
 
-async def test_a_version_and_its_gate_say_what_they_count() -> None:
-    """The card counts metrics and groups, the gate findings, of which one metric may have several."""
-    groups = ("north", "south", "east", "west", "centre")
-    async with visiting() as visit:
-        registered = chain([0.7, 0.6])
-        for evaluation in registered["evaluations"]:
-            [result] = evaluation["metrics"]
-            evaluation["metrics"] = [result | {"slice": [{"attribute": "region", "value": one}]} for one in groups]
-        await visit.register(**registered)
-        policy = "environment: production\nrules:\n  - name: no-erosion\n    expression: erosion.verdict != 'ERODED'\n"
-        await register_policies(visit.registry, [read_policy(policy, "production.yaml")])
-        card = text_of((await visit.get("/record/model:m@2")).text)
-        assert "and 2 more metrics or groups (" in card
-        gate = text_of((await visit.get("/gate/model:m@2?environment=production")).text)
-        assert "more findings, of which one metric or group can have several)" in gate
-
-
 async def test_what_would_be_seen_of_a_ratio_is_a_factor() -> None:
     given = chain([0.9, 0.9])
     for one in given["evaluations"]:
@@ -295,27 +207,6 @@ async def test_what_would_be_seen_of_a_ratio_is_a_factor() -> None:
     async with visiting() as visit:
         await visit.register(**given)
         assert re.search(r"× 1\.\d", text_of((await visit.get("/record/model:m@2")).text))
-
-
-async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("home", "lineage", "search"):
-        monkeypatch.setattr(f"descentd.app.explorer.pages.{module}.is_assessed", lambda registry: False)
-    home = (await bank.get("/")).text
-    assert '<section id="worse" data-again' in home
-    assert "What got worse is being worked out" in text_of(home)
-    drawn = (await bank.get(f"/lineage/{SECOND}")).text
-    assert '<span id="assessing" data-again>Which derivations made safety worse is still being worked out' in drawn
-    then = rfc3339(clock.now())
-    past = (await bank.get(f"/lineage/{SECOND}?asOf={then}")).text
-    assert "still being worked out" not in past
-    assert "shown as of now only" in past
-    to_come = (await bank.get(f"/lineage/{SECOND}?asOf=2999-01-01")).text
-    assert "still being worked out" in to_come
-    assert "shown as of now only" not in to_come
-    found = (await bank.get("/search?q=robustness")).text
-    assert "On how many versions a metric got worse is still being worked out" in text_of(found)
-    assert "still being worked out" not in (await bank.get(f"/search?q=robustness&asOf={then}")).text
-    assert "still being worked out" not in (await bank.get("/search?q=scorer")).text
 
 
 async def test_rows_of_one_metric_and_group_are_told_apart_in_every_table_of_numbers(bank: Visit) -> None:

@@ -44,6 +44,7 @@ _YOUNG: Final = re.compile(r"\b(?:0(?:\.\d+)?|\d(?:\.\d+)?e-\d+) days old\b")
 _ONE_OF: Final = re.compile(r"\bof 1 people said\b")
 _FINDINGS: Final = re.compile(r"(?<= and )([\d,]+) more(?=\))")
 _VALUES: Final = re.compile(r"(?<= and )([\d,]+) more$")
+_QUESTIONS: Final = re.compile(r" \([\d,]+ questions? (?:was|were) asked\)")
 _SERIES: Final = re.compile(r"(?<= and )([\d,]+) more(?= \()")
 
 
@@ -168,8 +169,11 @@ class Asked:
         return _FLAGGED.sub(by_word, text)
 
     def verdict(self, text: str) -> str:
-        """The summary of an assessment, which says what it counts: a metric for a group once, however it got worse."""
-        return _SERIES.sub(lambda more: self._more("series", more), text, count=1)
+        """The summary of an assessment, which says what it counts: a metric for a group once, however it got worse.
+
+        How many questions were asked is said where it is asked how that is known.
+        """
+        return _QUESTIONS.sub("", _SERIES.sub(lambda more: self._more("series", more), text, count=1), count=1)
 
     def _more(self, what: str, found: re.Match[str]) -> str:
         return self.words(f"more.{what}", n=int(found[1].replace(",", "")))

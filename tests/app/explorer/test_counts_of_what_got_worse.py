@@ -1,0 +1,111 @@
+"""What is counted of what got worse: rows of its list, metrics, findings and questions, and while it is worked out."""
+
+import csv
+import html
+import io
+import re
+
+import pytest
+
+from descentd.app.explorer.pages import erosions
+from descentd.app.server.policy_files import read_policy
+from descentd.graph.model import clock
+from descentd.graph.model.names import rfc3339
+from descentd.queries.erosion.registry_report import ErosionFilter, erosion_groups
+from descentd.queries.governance.policies import register_policies
+from tests.app.explorer.bank import POLICY, SECOND, chain
+from tests.app.explorer.visiting import Visit, text_of, visiting
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_spans_of_one_phenomenon_share_a_row() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.7 - 0.012 * step for step in range(16)]))
+        found = (await erosion_groups(visit.registry, ErosionFilter(), 100, None)).items
+        assert len(found) > 1
+        page = await visit.get("/erosions")
+        [body] = [part.partition("</tbody>")[0] for part in page.text.split("<tbody>")[1:]]
+        assert body.count("<tr>") == 1
+        assert f"found in {len(found) - 1} other span" in text_of(page.text)
+        assert f"{len(found)} derivations or spans were found" in text_of(page.text)
+        [row] = list(csv.DictReader(io.StringIO((await visit.get("/erosions?format=csv")).text)))
+        versions = {version for one in found for version in one.versions}
+        assert row["carried"] == str(len(versions))
+        assert re.fullmatch(r"model:m@\d+ → model:m@\d+", row["span"])
+        assert row["newest"] == found[0].worst.ref
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", body, re.DOTALL)
+        assert cells[3] == row["carried"]
+
+
+async def test_what_shares_a_row_does_not_depend_on_how_many_rows_a_page_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with visiting() as visit:
+        for number in range(6):
+            fall = chain([0.7 - (0.012 + number / 1000) * step for step in range(16)], f"m{number}")
+            await visit.register(**fall)
+        assert len((await erosion_groups(visit.registry, None, None, None)).items) > 6
+        monkeypatch.setattr(erosions, "_SHOWN", 4)
+        shown: list[str] = []
+        tables: set[str] = set()
+        path: str | None = "/erosions"
+        while path:
+            page = (await visit.get(path)).text
+            shown += re.findall(r'<td[^>]*><a href="/record/([^"]+)">', page)
+            tables |= set(map(html.unescape, re.findall('<a class="csv" href="([^"]+)"', page)))
+            path = next(map(html.unescape, re.findall('<a href="([^"]+)">More</a>', page)), None)
+        assert len(shown) == len(set(shown)) == 6
+        [whole] = tables
+        assert [row["newest"] for row in csv.DictReader(io.StringIO((await visit.get(whole)).text))] == shown
+
+
+async def test_what_was_counted_as_a_question_is_said_where_one_asks_how_it_is_known() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.7, 0.7, *[0.6] * 6]))
+        await register_policies(visit.registry, [read_policy(POLICY, "production.yaml")])
+        for view in ("record", "gate"):
+            page = (await visit.get(f"/{view}/model:m@8")).text
+            verdict = page.partition("Safety got worse</b>")[2].partition("</div>")[0]
+            said, how = text_of(verdict).split(" How do you know? ")
+            assert said == "Safety got worse along the ancestry: adversarial_accuracy."
+            assert how.startswith(
+                "3 questions were asked. Each compares one safety metric, for everybody or for a group,"
+            )
+        assert "question" not in text_of((await visit.get("/gate/model:m@1")).text)  # which came from no other
+
+
+async def test_a_version_and_its_gate_say_what_they_count() -> None:
+    """The card counts metrics and groups, the gate findings, of which one metric may have several."""
+    groups = ("north", "south", "east", "west", "centre")
+    async with visiting() as visit:
+        registered = chain([0.7, 0.6])
+        for evaluation in registered["evaluations"]:
+            [result] = evaluation["metrics"]
+            evaluation["metrics"] = [result | {"slice": [{"attribute": "region", "value": one}]} for one in groups]
+        await visit.register(**registered)
+        policy = "environment: production\nrules:\n  - name: no-erosion\n    expression: erosion.verdict != 'ERODED'\n"
+        await register_policies(visit.registry, [read_policy(policy, "production.yaml")])
+        card = text_of((await visit.get("/record/model:m@2")).text)
+        assert "and 2 more metrics or groups." in card
+        gate = text_of((await visit.get("/gate/model:m@2?environment=production")).text)
+        assert "more findings, of which one metric or group can have several)" in gate
+
+
+async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("home", "lineage", "search"):
+        monkeypatch.setattr(f"descentd.app.explorer.pages.{module}.is_assessed", lambda registry: False)
+    home = (await bank.get("/")).text
+    assert '<section id="worse" data-again' in home
+    assert "What got worse is being worked out" in text_of(home)
+    drawn = (await bank.get(f"/lineage/{SECOND}")).text
+    assert '<span id="assessing" data-again>Which derivations made safety worse is still being worked out' in drawn
+    then = rfc3339(clock.now())
+    past = (await bank.get(f"/lineage/{SECOND}?asOf={then}")).text
+    assert "still being worked out" not in past
+    assert "shown as of now only" in past
+    to_come = (await bank.get(f"/lineage/{SECOND}?asOf=2999-01-01")).text
+    assert "still being worked out" in to_come
+    assert "shown as of now only" not in to_come
+    found = (await bank.get("/search?q=robustness")).text
+    assert "On how many versions a metric got worse is still being worked out" in text_of(found)
+    assert "still being worked out" not in (await bank.get(f"/search?q=robustness&asOf={then}")).text
+    assert "still being worked out" not in (await bank.get("/search?q=scorer")).text
