@@ -1,6 +1,7 @@
 """The drawing of a lineage in headless Chromium: by keyboard, in place, narrow, printed, as a picture, and large."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,17 +32,15 @@ STROKES = """(styles) => styles.map((style) => {
         strokes.push({ width: this.lineWidth, dashes: this.getLineDash(), color: this.strokeStyle });
     };
     const overview = document.createElement("lineage-overview");
-    const script = overview.appendChild(document.createElement("script"));
-    script.type = "application/json";
+    const script = overview.appendChild(Object.assign(document.createElement("script"), { type: "application/json" }));
     script.textContent = JSON.stringify({
-        nodes: [[0, 0, 10, 10, 0, "", "/", ""]], lines: [[0, 0, 50, 100, 50]], styles: [style], links: [], places: [0],
-        current: 0, right: true, width: 1000, height: 500,
-    });
+        nodes: [[0, 0, 9, 9, 0, "", "/", ""]], lines: [[0, 0, 5, 100, 5]], styles: [style], links: [], places: [0],
+        current: 0, right: true, width: 1000, height: 500 });
     document.querySelector("lineage-overview").replaceWith(overview);
     CanvasRenderingContext2D.prototype.stroke = stroke;
-    return strokes[0];
+    return strokes;
 })"""
-"""With what a canvas draws a line of each style."""
+"""With what a canvas draws a line and a node of each style."""
 
 
 @pytest.fixture(scope="module")
@@ -308,15 +307,21 @@ def test_a_large_lineage_is_drawn_on_a_canvas(page: Page) -> None:
 
 def test_a_canvas_tells_apart_what_its_legend_does(page: Page) -> None:
     page.goto("/lineage/model:big@1?each=10000")
-    strokes = page.evaluate(
-        STROKES, ["line", "line better", "line worse", "line same blamed", "line worse blamed unsure"]
-    )
-    assert len(strokes) == 5
-    plain, better, worse, blamed, unsure = ((one["width"], one["dashes"], one["color"]) for one in strokes)
+    rules = page.evaluate("fetch(document.querySelector('link[href*=lineage]').href).then(found => found.text())")
+    dashed = re.findall(r"\.(generated|same-data|folded|retracted)(?=[^{\n]*\{ stroke-dasharray: (\d+) (\d+))", rules)
+    dashes = {"": [], **{style: [int(dash), int(gap)] for style, dash, gap in dashed}}
+    styles = ["", "better", "worse", "same blamed", "blamed unsure", "generated", "same-data", "worse generated"]
+    strokes = page.evaluate(STROKES, [f"line {one}" for one in [*styles, "unsure generated"]])
+    drawn = [(line["width"], line["dashes"], line["color"]) for line, _ in strokes]
+    plain, better, worse, blamed, unsure = drawn[:5]
     assert plain[0] < better[0] == worse[0] < blamed[0] == unsure[0]
     assert plain[1] == better[1] == worse[1] == blamed[1] == []
     assert unsure[1][0] > unsure[0], "long dashes"
     assert worse[2] == blamed[2] == unsure[2] != better[2] != plain[2]
+    assert [one[1] for one in drawn[5:8]] == [dashes["generated"], dashes["same-data"], dashes["generated"]]
+    assert drawn[8] == unsure
+    nodes = page.evaluate(STROKES, ["dataset", "dataset folded", "model-version retracted"])
+    assert [node["dashes"] for _, node in nodes] == [[], dashes["folded"], dashes["retracted"]]
 
 
 def test_without_a_script_links_and_forms_do_it(browser: Browser, server: ServerProcess) -> None:

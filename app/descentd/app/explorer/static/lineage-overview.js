@@ -6,6 +6,8 @@ import { Walk, leaveFrom } from "./lineage-walk.js";
 const REST = 120; // milliseconds without a move after which what was moved as an image is drawn anew
 const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
 const KINDS = ["better", "worse", "blamed", "unsure"]; // of lines that are not plain: the last that a style has
+const DASHES = { generated: [5, 4], "same-data": [5, 4], folded: [5, 3], retracted: [2, 3] }; // as lineage.css has them
+const FINEST = 0.3; // of the scale, below which a dash is less than two pixels and drawn as a line
 const COLORS = ["--sheet", "--faint", "--ink", "--soft", "--line", "--bad", "--good", "--link"];
 
 class Overview extends HTMLElement {
@@ -56,18 +58,16 @@ class Overview extends HTMLElement {
   // Lines and nodes by style, each as one path: a style is set once a frame. Nodes by stripes, to find what is seen.
   sort() {
     const { styles, nodes, lines } = this.data;
-    this.lines = new Map();
+    this.lines = new Paths();
     for (const [style, ...points] of lines) {
       const kind = KINDS.findLast((kind) => styles[style].includes(kind)) ?? "plain";
-      if (!this.lines.has(kind)) this.lines.set(kind, new Path2D());
-      trace(this.lines.get(kind), points, this.data.right);
+      trace(this.lines.of(kind, dashesOf(styles[style])), points, this.data.right);
     }
-    this.boxes = new Map();
+    this.boxes = new Paths();
     for (const [x, y, width, height, style] of nodes) {
       const kind = styles[style].includes("selected") ? "selected" : styles[style].includes("worse") ? "bad"
         : styles[style].includes("model-version") ? "version" : "data";
-      if (!this.boxes.has(kind)) this.boxes.set(kind, new Path2D());
-      this.boxes.get(kind).rect(x, y, width, height);
+      this.boxes.of(kind, dashesOf(styles[style])).rect(x, y, width, height);
     }
     this.order = nodes.map((node, i) => i).sort((a, b) => nodes[a][0] - nodes[b][0]);
     this.widest = nodes.reduce((most, node) => Math.max(most, node[2]), 0);
@@ -193,26 +193,27 @@ class Overview extends HTMLElement {
     context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     context.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
     const thin = 1 / scale;
-    for (const kind of ["plain", ...KINDS]) {
-      if (!this.lines.has(kind)) continue;
+    const dashed = (dashes) => (scale < FINEST ? [] : dashes);
+    for (const [kind, dashes, path] of this.lines.inOrder(["plain", ...KINDS])) {
       const plain = kind === "plain", marked = kind === "blamed" || kind === "unsure";
       const width = plain ? Math.min(1.2, thin) : marked ? Math.max(4.5, 3 * thin) : Math.max(2.5, 1.5 * thin);
       context.lineWidth = width;
-      context.setLineDash(kind === "unsure" ? [3.6 * width, 1.1 * width] : []);
+      context.setLineDash(kind === "unsure" ? [3.6 * width, 1.1 * width] : dashed(dashes));
       context.strokeStyle = color[plain ? (scale < 0.3 ? "line" : "soft") : kind === "better" ? "good" : "bad"];
-      context.stroke(this.lines.get(kind));
+      context.stroke(path);
     }
-    context.setLineDash([]);
-    for (const [kind, path] of this.boxes) {
+    for (const [kind, dashes, path] of this.boxes.inOrder(["data", "version", "bad", "selected"])) {
       context.fillStyle = kind === "data" ? color.faint : kind === "bad" && scale < 0.2 ? color.bad : color.sheet;
       if (scale < 0.2 && kind !== "bad") context.fillStyle = kind === "selected" ? color.link : color.soft;
       context.fill(path);
       if (scale >= 0.2) {
         context.lineWidth = kind === "selected" ? 4 : 1.4;
+        context.setLineDash(dashed(dashes));
         context.strokeStyle = { selected: color.link, bad: color.bad, data: color.soft, version: color.ink }[kind];
         context.stroke(path);
       }
     }
+    context.setLineDash([]);
     if (22 * scale >= SMALLEST) this.write();
     this.image.getContext("2d", { alpha: false }).drawImage(this.canvas, 0, 0);
     this.drawn = this.view;
@@ -319,6 +320,27 @@ class Overview extends HTMLElement {
     event.preventDefault();
     this.moved();
   }
+}
+
+// What is drawn in one go: a path for each kind and its dashes.
+class Paths {
+  constructor() {
+    this.found = new Map();
+  }
+
+  of(kind, dashes) {
+    const name = `${kind} ${dashes}`;
+    if (!this.found.has(name)) this.found.set(name, [kind, dashes, new Path2D()]);
+    return this.found.get(name)[2];
+  }
+
+  inOrder(kinds) {
+    return [...this.found.values()].sort(([one], [other]) => kinds.indexOf(one) - kinds.indexOf(other));
+  }
+}
+
+function dashesOf(style) {
+  return style.split(" ").map((word) => DASHES[word]).find(Boolean) ?? [];
 }
 
 function trace(path, points, right) {
