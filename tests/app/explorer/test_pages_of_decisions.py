@@ -152,6 +152,16 @@ async def test_a_page_of_the_past_speaks_of_no_decision_that_could_be_taken_ther
             page = (await bank.get(path)).text
             for of_now in ("A go alone", "Nobody decides on it", "Decide for", ">Decide</a>", "As local I say"):
                 assert of_now not in page, path
+    gate = text_of((await bank.get(f"/gate/{FIRST}?environment=production&{then}")).text)
+    assert "0 of 1 person said go on what was known then." in gate
+
+
+async def test_a_gate_decision_rests_on_what_was_known_then() -> None:
+    async with visiting() as visit:
+        await fill(visit.registry)
+        [decision] = await visit.registry.all_of(Kind.GATE_DECISION, await visit.registry.sequence())
+        said = text_of((await visit.get(f"/record/{decision.record.id}")).text)
+        assert "1 of 1 person said go on what was known then (rita)." in said
 
 
 async def test_nobody_is_asked_to_decide_where_the_policy_wants_nobody(bank: Visit) -> None:

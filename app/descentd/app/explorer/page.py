@@ -42,6 +42,7 @@ _ABSTAINED: Final = re.compile(r"\bsaid ABSTAIN\b")
 _FLAGGED: Final = re.compile(r"\b([Ff])lagged (REVIEW|QUARANTINE|DECOMMISSION|review|quarantine|decommission)(?=: )")
 _YOUNG: Final = re.compile(r"\b(?:0(?:\.\d+)?|\d(?:\.\d+)?e-\d+) days old\b")
 _ONE_OF: Final = re.compile(r"\bof 1 people said\b")
+_KNOWN_NOW: Final = "on what is known now"
 _FINDINGS: Final = re.compile(r"(?<= and )([\d,]+) more(?=\))")
 _VALUES: Final = re.compile(r"(?<= and )([\d,]+) more$")
 _QUESTIONS: Final = re.compile(r" \([\d,]+ questions? (?:was|were) asked\)")
@@ -133,8 +134,11 @@ class Asked:
             for place, part in enumerate(re.split(f"({known})", text))
         )
 
-    def plain(self, text: str) -> str:
-        """A sentence of a rule with the words of the pages in place of the codes that rules are written with."""
+    def plain(self, text: str, then: bool = False) -> str:
+        """A sentence of a rule with the words of the pages in place of the codes that rules are written with.
+
+        then: whether the rule was asked in the past; on a page of the past it was.
+        """
 
         def in_words(code: re.Match[str]) -> str:
             name = code[0].replace(" ", "_").lower()
@@ -142,6 +146,8 @@ class Asked:
 
         counted = _FINDINGS.sub(lambda more: self._more("finding", more), text) if "rosion is " in text else text
         said = self.decided(_CODE.sub(in_words, self.flagged(counted)))
+        if _KNOWN_NOW in said and (then or self.is_past):
+            said = said.replace(_KNOWN_NOW, self.words["said.known_then"])
         return said[:1].upper() + said[1:] if text[:1].isupper() else said
 
     def saw(self, text: str) -> str:

@@ -146,16 +146,16 @@ def _rules(content: Content) -> Table:
 
 
 def _outcomes(asked: Asked, content: Content) -> Table:
-    rows = [outcome_cells(asked, rule) for rule in content["rules"]]
+    rows = [outcome_cells(asked, rule, then=True) for rule in content["rules"]]
     return Table("outcomes", [Column("rule"), Column("outcome"), Column("why"), Column("saw")], rows)
 
 
-def outcome_cells(asked: Asked, rule: Mapping[str, Any]) -> Sequence[Cell]:
-    """A rule of a decision: its name, what it came to, why, and the values that it saw."""
+def outcome_cells(asked: Asked, rule: Mapping[str, Any], then: bool = False) -> Sequence[Cell]:
+    """A rule of a decision: its name, what it came to, why, and the values that it saw; `then`: of a recorded one."""
     outcome = str(rule["outcome"])
     return (
         Cell(rule["name"]),
         Cell(asked.words(f"outcome.{outcome}"), tone=_OUTCOME[outcome]),
-        Cell(asked.plain(rule["message"])),
+        Cell(asked.plain(rule["message"], then)),
         Cell(asked.saw(rule.get("saw", ""))),
     )
