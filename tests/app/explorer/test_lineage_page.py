@@ -21,7 +21,7 @@ from descentd.graph.model.reach import Direction
 from descentd.queries.lineage.selection.folding import Filter
 from descentd.queries.lineage.selection.select import Choice, Opened
 from descentd.queries.overview.version_status import Status
-from tests.app.explorer.bank import FIRST, SECOND, THIRD, manifest
+from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +79,14 @@ async def test_a_lineage_is_drawn_with_shifts_marks_and_relations(bank: Visit) -
     assert {"model-version", "partition", "middle", "selected"} <= classes
     assert [one for one in says(page) if one.startswith(f"{SECOND}, model version; not decided")]
     assert "▼ −0.067" in text_of(page)
+
+
+async def test_the_csv_of_derivations_has_its_columns_where_nothing_was_measured(bank: Visit) -> None:
+    await bank.register(models=[{"name": "bare", "version": "1", "config": {"a": 1}}])
+    for ref in (f"{LOANS}%23train", "model:bare@1"):
+        head, *rows = (await bank.get(f"/lineage/{ref}?format=csv&kind=DATASET")).text.splitlines()
+        assert head == "from,to,how,shift,moved"
+        assert all(row.endswith(",,") for row in rows)
 
 
 async def test_the_table_says_the_same_and_csv_has_it(bank: Visit) -> None:

@@ -34,6 +34,10 @@ def every_derivation(seen: Seen) -> Table:
         _row([Cell(members[end].brief.ref) for end in (link.parent, link.child)], [link], seen)
         for link in seen.selection.links
     ]
+    if seen.shifts.metric is None:
+        # The columns are the same whatever was measured, so that they are found by their places.
+        columns = [*_columns(seen), Column("shift", number=True), Column("moved")]
+        return Table("derivations", columns, [[*row, Cell(), Cell()] for row in rows], len(rows))
     return Table("derivations", _columns(seen), rows, len(rows))
 
 
