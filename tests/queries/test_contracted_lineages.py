@@ -80,7 +80,7 @@ async def check(registry: Registry, lineage: Lineage, heads: str = "") -> int:
     return left_out
 
 
-@settings(max_examples=some_of(80))
+@settings(max_examples=some_of(48))
 @given(lineages())
 async def test_the_answers_are_the_same(lineage: Lineage) -> None:
     async with opened(MemoryStore()) as registry:

@@ -79,7 +79,7 @@ async def answers(registry: Registry, lineage: Lineage) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=some_of(120))
+@settings(max_examples=some_of(60))
 @given(lineages())
 async def test_it_answers_as_if_it_had_been_stated(lineage: Lineage) -> None:
     async with opened(MemoryStore()) as learned, opened(MemoryStore()) as stated:
