@@ -66,6 +66,14 @@ def test_csv_is_read_as_it_was_written_and_never_a_formula(rows: list[list[str]]
                 float(cell)
 
 
+@given(st.lists(st.lists(st.text(max_size=8), min_size=2, max_size=2), max_size=5), st.integers(0, 5))
+def test_parts_of_a_table_are_together_its_csv(rows: list[list[str]], at: int) -> None:
+    columns = [Column("a", says=True), Column("b", number=True, estimate=True)]
+    cells = [[Cell(first, value=first or None, note="n"), Cell(second)] for first, second in rows]
+    whole, begin, rest = (Table("t", columns, part) for part in (cells, cells[:at], cells[at:]))
+    assert whole.csv() == begin.csv() + rest.csv(headings=False)
+
+
 DOTS = st.lists(st.tuples(FINITE, st.none() | st.floats(0, 1e3)), min_size=1, max_size=30)
 
 

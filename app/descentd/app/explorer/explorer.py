@@ -9,6 +9,7 @@ import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
 from starlette.datastructures import Headers
@@ -31,6 +32,7 @@ from descentd.app.explorer.rendering import HEADERS, Rendering
 from descentd.app.explorer.sending import PageInPieces, respond
 from descentd.app.explorer.sessions import Sessions
 from descentd.app.explorer.static import PATH as STATIC
+from descentd.app.explorer.table_as_csv import as_csv
 from descentd.app.explorer.visitors import SignInRequired, Visitor, Visitors
 from descentd.app.graphql.http import EVENTS, JSON
 from descentd.app.graphql.limits import Shares
@@ -270,8 +272,8 @@ class _Endpoint:
             for name, value in HEADERS.items():
                 view.headers.setdefault(name, value)
             return view
-        if asked.query.get("format") == "csv":
-            return self._csv(request, view, asked.query.get("table"))
+        if asked.for_csv:
+            return await as_csv(request, self._page, asked, view, partial(self._explorer.view, self._page))
         if wanted := asked.query.get("format"):
             raise InvalidInput(f"The page has no format {wanted[:40]!r}: ask for its tables by csv.", "format")
         tables = {table.name: table for table in view.tables}
@@ -294,17 +296,6 @@ class _Endpoint:
             return page
         # In a thread: a page of thousands of cells takes as long to put together as a question to answer.
         return await in_thread(self._explorer.page, request, visitor, template, status, values)
-
-    def _csv(self, request: Request, view: View, name: str | None) -> Response:
-        tables = {table.name: table for table in view.tables}
-        if name is None and len(tables) == 1:
-            [name] = tables
-        if name not in tables:
-            known = ", ".join(tables) or "none"
-            raise InvalidInput(f"The page has no such table: ask by table= for one of {known}.", "table")
-        response = respond(request, tables[name].csv().encode(), "text/csv; charset=utf-8", 200)
-        response.headers["Content-Disposition"] = f'attachment; filename="{self._page.name}-{name}.csv"'
-        return response
 
     async def _act(self, request: Request, visitor: Visitor) -> Response:
         explorer, principal = self._explorer, visitor.principal

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from markupsafe import Markup
 from starlette.responses import Response
@@ -112,9 +112,26 @@ class Asked:
         """The same to the minute."""
         return Cell(self.words.moment(moment), value=self.words.exact(moment))
 
+    @property
+    def for_csv(self) -> bool:
+        """Whether a table is asked for as CSV, which has all of its rows."""
+        return self.query.get("format") == "csv"
+
     def most(self, shown: int) -> int:
-        """How many rows of a list are asked for: those that a page shows, and for CSV as many as there may be."""
-        return MOST if self.query.get("format") == "csv" else shown
+        """How many rows of a list are asked for at once: those that a page shows, and for CSV as many as there may be.
+
+        CSV goes on where a table says that there is more, so that every list is to say it.
+        """
+        return MOST if self.for_csv else shown
+
+    def first(self, items: Sequence[T], shown: int) -> Sequence[T]:
+        """The first of a list of which another page has the rest, and for CSV all of it."""
+        return items if self.for_csv else items[:shown]
+
+    def following(self, more: str | None) -> "Asked | None":
+        """The request for the next rows of a table; None where there are none, or where they are on another page."""
+        path, _, query = (more or "").partition("?")
+        return replace(self, query=dict(parse_qsl(query))) if more and path == self.path else None
 
     def to(self, view: str, ref: str = "", /, **query: str | None) -> str:
         """The address of another page as of the same moment."""

@@ -15,18 +15,18 @@ from descentd.app.http.negotiation import accepts_gzip
 from descentd.graph.turns import in_thread
 
 _COMPRESSED: Final = 1400
-_LEVEL: Final = 1
+LEVEL: Final = 1
 _HEAD: Final = 2_000
 """Characters of the first piece: what the browser has to load is named in them."""
 _PIECE: Final = 60_000
-_GZIP_FORMAT: Final = 31
+GZIP_FORMAT: Final = 31
 
 
 def respond(request: Request, body: bytes, kind: str, status: int) -> Response:
     """A body with the headers of pages, compressed where that is worth it."""
     headers = dict(HEADERS)
     if len(body) >= _COMPRESSED and accepts_gzip(request.headers):
-        body = gzip.compress(body, _LEVEL)
+        body = gzip.compress(body, LEVEL)
         headers["Content-Encoding"] = "gzip"
     return Response(body, status, headers, media_type=kind)
 
@@ -80,7 +80,7 @@ def _pieces(texts: Iterable[str]) -> Iterator[bytes]:
 
 def _zipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Each of the pieces so that it can be read once it has come."""
-    packing = zlib.compressobj(_LEVEL, wbits=_GZIP_FORMAT)
+    packing = zlib.compressobj(LEVEL, wbits=GZIP_FORMAT)
     for piece in pieces:
         yield packing.compress(piece) + packing.flush(zlib.Z_SYNC_FLUSH)
     yield packing.flush()

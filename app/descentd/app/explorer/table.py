@@ -114,16 +114,17 @@ class Table:
         numbers = sum(column.number for column in self.columns)
         return 2 * numbers <= len(self.columns) and not any(column.estimate for column in self.columns)
 
-    def csv(self) -> str:
-        """The rows as RFC 4180 has them, with a line of headings, safe to open in a spreadsheet.
+    def csv(self, headings: bool = True) -> str:
+        """The rows as RFC 4180 has them, safe to open in a spreadsheet; `headings`: with a line of them.
 
         Where cells of a column have a value, it is there alone: the ends of its interval and what is said beside it are
         columns of their own. Which there are depends on the table alone, whatever its rows are.
         """
         out = io.StringIO()
         columns = [list(_written(column, cells)) for column, cells in zip(self.columns, self._by_column(), strict=True)]
-        rows = zip(*(each for written in columns for each in written), strict=True)
-        csv.writer(out, lineterminator="\r\n").writerows([_safe(text) for text in row] for row in rows)
+        rows = list(zip(*(each for written in columns for each in written), strict=True))
+        wanted = rows if headings else rows[1:]
+        csv.writer(out, lineterminator="\r\n").writerows([_safe(text) for text in row] for row in wanted)
         return out.getvalue()
 
     def _by_column(self) -> Iterator[list[Cell]]:

@@ -27,9 +27,10 @@ async def choose(asked: Asked, page: Page) -> View | Response:
         return Cell(called(record), asked.to(view, record.ref, **onward))
 
     if not text:
-        newest = (await asked.registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _NEWEST))[::-1].tolist()
-        records = await asked.registry.store.briefs(newest) if newest else ()
-        table = Table("newest", COLUMNS, record_rows(asked, records, leading))
+        held = await asked.registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
+        part = asked.part(held.tolist()[::-1], _NEWEST)
+        records = await asked.registry.store.briefs(part.items) if part.items else ()
+        table = Table("newest", COLUMNS, record_rows(asked, records, leading), part.total, part.more, part.back)
     elif (ref := await exactly(asked, text)) is not None:
         return RedirectResponse(asked.to(view, ref, **onward), 303)
     else:

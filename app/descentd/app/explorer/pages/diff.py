@@ -104,7 +104,7 @@ def _populations(asked: Asked, found: Diff) -> Table:
         Column("before", number=True, heading=called_ref(found.base)),
         Column("now", number=True, heading=called_ref(found.head)),
     ]
-    every = asked.query.get("format") == "csv"
+    every = asked.for_csv
     rows = [
         (Cell(one.attribute), Cell(one.value), share(one.base), share(one.head))
         for one in found.populations
@@ -121,7 +121,7 @@ def _changes(asked: Asked, found: Diff) -> Table:
         Column("before", heading=called_ref(found.base)),
         Column("now", heading=called_ref(found.head)),
     ]
-    if asked.query.get("format") == "csv":
+    if asked.for_csv:
         rows = [
             (Cell(area), Cell(one.field), Cell(_written(one.before)), Cell(_written(one.after)))
             for one, area in zip(found.changes, areas, strict=True)

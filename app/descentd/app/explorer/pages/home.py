@@ -36,13 +36,13 @@ _PATIENCE: Final = 0.5
 async def _show(asked: Asked) -> View:
     registry = asked.registry
     there = await serving(registry, None, None, now_of(asked), asked.upto)
-    places = there[: asked.most(_PLACES)]
+    places = asked.first(there, _PLACES)
     found = await waiting(registry, asked.principal.person, asked.upto)
     mine = [one for one in found if one.mine]
-    waits = mine[: asked.most(_WAITING)]
+    waits = asked.first(mine, _WAITING)
     tables = [
         await serving_table(asked, places, len(there), asked.to("serving") if len(there) > len(places) else None),
-        await open_incidents_table(asked, asked.most(_INCIDENTS), _NEWEST, asked.to("incidents")),
+        await open_incidents_table(asked, _INCIDENTS, _NEWEST, asked.to("incidents")),
         await waiting_table(asked, "mine", waits, len(mine), asked.to("reviews") if len(mine) > len(waits) else None),
         await _probes_due(asked),
         await _undocumented(asked, there),
@@ -85,7 +85,7 @@ async def _probes_due(asked: Asked) -> Table:
                 )
             )
     columns = [Column(key) for key in ("version", "weakness", "severity")]
-    return Table("due", columns, rows[: asked.most(_WAITING)], len(rows))
+    return Table("due", columns, asked.first(rows, _WAITING), len(rows))
 
 
 async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
@@ -96,7 +96,7 @@ async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
     newest = await registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _NEWEST)
     looked_at = sorted(served.union(newest.tolist()))
     found = {one: findings for one, findings in (await drift(registry, looked_at, asked.upto)).items() if findings}
-    shown = sorted(found, key=lambda one: (one not in served, -one))[: asked.most(_UNDOCUMENTED)]
+    shown = asked.first(sorted(found, key=lambda one: (one not in served, -one)), _UNDOCUMENTED)
     rows = [
         (
             asked.record(brief),

@@ -11,11 +11,12 @@ from descentd.app.explorer.pages.serving import now_of, served_cells
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.reach import Direction
+from descentd.graph.model.records import Brief
 from descentd.queries.governance.flags import flag, flags_reaching
 from descentd.queries.lineage.impact import impact
-from descentd.queries.lineage.paths import Derivation
-from descentd.queries.pages import MOST
-from descentd.queries.production.deployments import deployments_by_record
+from descentd.queries.lineage.paths import Derivation, name_steps
+from descentd.queries.production.deployments import serving
 
 _SHOWN: Final = 50
 
@@ -37,7 +38,7 @@ async def _show(asked: Asked) -> View:
     ]
     more = asked.again(after=found.items[-1].cursor) if found.more else None
     columns = [Column("record"), Column("kind"), Column("steps", number=True), Column("how")]
-    tables = [await _deployed(asked, counts), Table("affected", columns, rows, found.total, more, asked.back())]
+    tables = [await _deployed(asked, brief), Table("affected", columns, rows, found.total, more, asked.back())]
     values = {
         "brief": brief,
         "counts": counts,
@@ -60,9 +61,29 @@ def _is_part(ref: str) -> bool:
     return ref.startswith("dataset:") and "#" in ref
 
 
-async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
-    """What comes from it and serves, with how it does."""
+async def _deployed(asked: Asked, origin: Brief) -> Table:
+    """What comes from it and serves, with how it does: asked of what serves, since most deployments are over."""
     registry, t = asked.registry, asked.words
+    there = await serving(registry, None, None, now_of(asked), asked.upto)
+    below: frozenset[int] = frozenset()
+    if there:
+        found = await registry.walk.members([origin.sequence], Direction.DESCENDANTS, asked.upto, Kind.DEPLOYMENT)
+        below = frozenset(found.tolist())
+    part = asked.part([one for one in there if one.entry.sequence in below], _SHOWN, "deployed")
+    versions = await registry.store.resolve({one.version for one in part.items}) if part.items else {}
+    cells = await served_cells(asked, versions.values())
+    steps = await registry.walk.via([origin.sequence], [one.entry.sequence for one in part.items], asked.upto)
+    _, ways = await name_steps(registry, (), steps)
+    rows = [
+        (
+            cells[one.version],
+            Cell(one.place[0]),
+            Cell(one.place[1]),
+            asked.day(one.since, note=t("version.served_claimed") if one.claimed else ""),
+            Cell(way(via[:-1])),
+        )
+        for one, via in zip(part.items, ways, strict=True)
+    ]
     columns = [
         Column("version", says=True),
         Column("environment"),
@@ -70,33 +91,7 @@ async def _deployed(asked: Asked, counts: Mapping[Kind, int]) -> Table:
         Column("since", says=True),
         Column("how"),
     ]
-    if not counts.get(Kind.DEPLOYMENT):
-        return Table("deployed", columns)
-    question = await impact(registry, [asked.ref], [Kind.DEPLOYMENT], asked.as_of, evidence=False)
-    found = (await question.affected(MOST, None, via=True)).items
-    entries = await registry.store.entries([one.record.sequence for one in found])
-    deployments = await deployments_by_record(registry, entries, asked.upto)
-    moment = now_of(asked)
-    serving = [
-        (one, deployments[one.record.sequence])
-        for one, entry in zip(found, entries, strict=True)
-        if "since" in entry.record.content
-        and one.record.sequence in deployments
-        and deployments[one.record.sequence].serves_at(moment)
-    ]
-    versions = await registry.store.resolve({each.version for _, each in serving}) if serving else {}
-    cells = await served_cells(asked, versions.values())
-    rows = [
-        (
-            cells[each.version],
-            Cell(each.place[0]),
-            Cell(each.place[1]),
-            asked.day(each.since, note=t("version.served_claimed") if each.claimed else ""),
-            Cell(way(one.via[:-1])),
-        )
-        for one, each in serving[: asked.most(_SHOWN)]
-    ]
-    return Table("deployed", columns, rows, len(serving))
+    return Table("deployed", columns, rows, part.total, part.more, part.back)
 
 
 async def _flag(asked: Asked, fields: Mapping[str, str]) -> str:

@@ -50,7 +50,7 @@ async def open_incidents_table(asked: Asked, most: int, looked_through: int, mor
     newest, _ = await _newest(asked, looked_through)
     states = await _states(asked, newest)
     found = [sequence for sequence in newest if sequence not in states]
-    rows = await _rows(asked, found[:most], states)
+    rows = await _rows(asked, asked.first(found, most), states)
     return _table(rows, len(found), more if len(found) > len(rows) else None)
 
 

@@ -68,7 +68,7 @@ async def _show(asked: Asked) -> View | Response:
         case "json":
             return JSONResponse(await in_thread(overview, seen, laid))
     title = asked.words("lineage.title", name=called(brief))
-    table = every_derivation(seen) if asked.query.get("format") == "csv" else drawn_lines(seen)
+    table = every_derivation(seen) if asked.for_csv else drawn_lines(seen)
     values: Mapping[str, Any] = {
         "brief": brief,
         "seen": seen,

@@ -18,6 +18,7 @@ from descentd.queries.lineage.versions import VersionFilter
 from descentd.queries.production.deployments import Deployment, serving
 
 _SHOWN: Final = 50
+_VALUES: Final = 500
 _STEPS: Final = 6
 """Steps of a derivation that are shown."""
 _COLUMNS: Final = (
@@ -82,8 +83,10 @@ async def _deployed(
     within = np.array(sorted(brief.sequence for brief in briefs.values()), dtype=np.int64)
     question = Exposure(asked.registry, terms, within, asked.upto, "serving")
     wanted = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
-    found = await question.versions(wanted, asked.most(_SHOWN), None)
-    return Table("deployed_learned", _COLUMNS, await _rows(asked, found.items, places), found.total)
+    name = "deployed_learned"
+    found = await question.versions(wanted, asked.most(_SHOWN), asked.query.get(name))
+    more = asked.again(**{name: found.items[-1].cursor}) if found.more else None
+    return Table(name, _COLUMNS, await _rows(asked, found.items, places), found.total, more, asked.back(name))
 
 
 async def _rows(asked: Asked, answers: Sequence[Answer], places: Mapping[str, list[str]]) -> Sequence[tuple[Cell, ...]]:
@@ -132,18 +135,18 @@ def _attribute_of(vocabulary: Mapping[str, Mapping[str, int]], value: str) -> st
 
 
 def _vocabulary_table(asked: Asked, vocabulary: Mapping[str, Mapping[str, int]]) -> Table:
+    held = [(attribute, value, count) for attribute, values in vocabulary.items() for value, count in values.items()]
+    part = asked.part(held, _VALUES, "vocabulary")
     rows = [
         (
             Cell(attribute),
             Cell(value, asked.to("population", attribute=attribute, value=value)),
             count_cell(count),
         )
-        for attribute, values in vocabulary.items()
-        for value, count in values.items()
+        for attribute, value, count in part.items
     ]
     columns = [Column("attribute"), Column("value"), Column("partitions", number=True)]
-    shown = asked.most(500)
-    return Table("vocabulary", columns, rows[:shown], len(rows))
+    return Table("vocabulary", columns, rows, part.total, part.more, part.back)
 
 
 PAGE = Page("population", "/population", _show, choices={"verdict": Vocabulary(tuple(ExposureVerdict))})

@@ -32,7 +32,7 @@ async def waiting_table(
     """Versions that wait, each with where, how many have said go, and where to decide."""
     t = asked.words
     served = await served_cells(asked, [one.version for one in found if one.serves])
-    lapsed = any(one.lapsed for one in found) or asked.query.get("format") == "csv"
+    lapsed = any(one.lapsed for one in found) or asked.for_csv
     rows = [
         (
             served.get(one.version.id) or asked.record(one.version),
