@@ -1,16 +1,22 @@
 """Whatever there is more of than a page shows is counted, led to, and in the CSV: nothing is left out silently."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import AsyncIterator
 
 import pytest
 
-from descentd.graph.inputs.acts import DeploymentInput
+from descentd.graph.inputs.acts import DeploymentInput, RetractionInput, ReviewInput
+from descentd.graph.model import clock
+from descentd.graph.model.kinds import Role
+from descentd.graph.model.names import rfc3339
+from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
-from tests.app.explorer.bank import FIRST, LOANS, SECOND, manifest
-from tests.app.explorer.visiting import Visit, text_of, visiting
+from descentd.queries.retractions import retract
+from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, manifest
+from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.queries.governed import digest
 
 pytestmark = pytest.mark.anyio
@@ -92,3 +98,96 @@ async def test_a_csv_of_many_parts_has_its_headings_once_and_is_compressed_where
     assert plain.text == zipped.text
     assert plain.text.count("record,kind,steps,how") == 1
     assert plain.headers["content-disposition"] == 'attachment; filename="impact-affected.csv"'
+
+
+@pytest.fixture(scope="module")
+async def noted() -> AsyncIterator[Visit]:
+    """The bank, where a thousand notes are about 2.0, many decisions about 1.1, and 1.0 serves at many endpoints."""
+    async with visiting() as visit:
+        await visit.register(**manifest())
+        notes = [{"subject": THIRD, "author": "risk team", "text": f"Remark {number}!"} for number in range(MANY)]
+        await visit.register(notes=notes)
+        for number in range(60):
+            await claim(visit, FIRST, f"e{number:02}", f"2024-{number // 28 + 1:02}-{number % 28 + 1:02}")
+            said = {"subject": SECOND, "environment": "shadow", "decision": "NO_GO", "reason": f"Look {number}!"}
+            await review(visit.registry, ReviewInput.read(said), "rita")
+        yield visit
+
+
+def section(page: str, name: str) -> str:
+    return page.partition(f'id="{name}"')[2].partition("</section>")[0]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "of", "expected"),
+    [
+        (f"/record/{THIRD}", "notes", r"Remark \d+!", [f"Remark {number}!" for number in reversed(range(MANY))]),
+        (f"/record/{THIRD}", "history", r"Remark \d+!", [f"Remark {number}!" for number in reversed(range(MANY))]),
+        (f"/record/{FIRST}", "served", r"e\d\d(?= in shadow)", [f"e{number:02}" for number in reversed(range(60))]),
+        (f"/record/{SECOND}", "people", r"Look \d+!", [f"Look {number}!" for number in reversed(range(60))]),
+    ],
+)
+async def test_a_list_of_a_card_begins_with_the_newest_and_leads_to_the_rest(
+    noted: Visit, path: str, name: str, of: str, expected: list[str]
+) -> None:
+    first = section((await noted.get(path)).text, name)
+    shown = re.findall(of, first)
+    assert shown == expected[: len(shown)]
+    assert 0 < len(shown) <= 50
+    assert re.search(rf"\d+ of {len(expected):,}\b" if name != "history" else r"12 of 1,0\d\d\b", text_of(first))
+    for _ in range(2):
+        [more] = re.findall(r'<a href="([^"]+)">More</a>', first)
+        assert more.endswith(f"#{name}")
+        first = section((await noted.get(html.unescape(more))).text, name)
+        shown += re.findall(of, first)
+        assert shown == expected[: len(shown)]
+        assert "From the beginning" in text_of(first)
+        if len(shown) == len(expected):
+            break
+
+
+async def test_the_csv_of_a_history_has_all_of_it(noted: Visit) -> None:
+    rows = await rows_of(noted, f"/record/{THIRD}?table=history")
+    said = [row[1] for row in rows if row[1].startswith("Note")]
+    assert said == [f"Note by risk team: Remark {number}!" for number in reversed(range(MANY))]
+    assert rows[-1][1].startswith("bank/scorer@2.0 registered")
+
+
+async def test_a_version_that_serves_at_many_places_says_at_how_many(noted: Visit) -> None:
+    page = (await noted.get(f"/record/{FIRST}")).text
+    assert "It serves at 55 more endpoints." in text_of(page)
+    [to] = [str(a["href"]) for _, a in tags(page, "a") if str(a.get("href")).startswith("/serving?")]
+    assert "50 of 60" in text_of((await noted.get(to)).text)
+
+
+async def test_a_history_has_the_beginning_of_a_long_text_and_its_record_the_whole(bank: Visit) -> None:
+    long = " ".join(f"word{number}" for number in range(30_000))
+    await bank.register(notes=[{"subject": FIRST, "author": "risk team", "text": long}])
+    csv.field_size_limit(131_072)
+    [note, *_] = await rows_of(bank, f"/record/{FIRST}?table=history")
+    assert note[1].startswith("Note by risk team: word0 word1 ")
+    assert note[1].endswith(" …")
+    assert 150 < len(note[1]) < 210
+    card = (await bank.get(f"/record/{FIRST}")).text
+    assert len(card) < 100_000
+    [to] = [str(a["href"]) for _, a in tags(section(card, "notes"), "a")]
+    assert long in (await bank.get(to)).text
+
+
+async def test_a_history_says_what_was_retracted_since_and_not_what_such_a_note_said(bank: Visit) -> None:
+    await bank.register(notes=[{"subject": FIRST, "author": "risk team", "text": "It names Mrs Smith."}])
+    upto = await bank.registry.sequence()
+    [note] = await bank.registry.store.briefs([upto])
+    links = await bank.registry.store.links(
+        [(await bank.registry.find(FIRST, upto)).sequence], {Role.EVALUATES}, inward=True
+    )
+    [evaluation] = await bank.registry.store.briefs([links[0].source])
+    before = rfc3339(clock.now())
+    await retract(
+        bank.registry, RetractionInput.read({"subjects": [note.id, evaluation.id], "reason": "Wrong."}), "ana"
+    )
+    said = [row[1] for row in await rows_of(bank, f"/record/{FIRST}?table=history")]
+    assert said[0] == "Note by risk team. (retracted since)"
+    assert [one for one in said if one.startswith("Evaluated") and one.endswith("(retracted since)")]
+    assert "Smith" not in (await bank.get(f"/record/{FIRST}")).text
+    assert "It names Mrs Smith." in (await bank.get(f"/record/{FIRST}?asOf={before}")).text

@@ -12,7 +12,7 @@ from descentd.app.explorer.chart import HEIGHT, WIDTH, Dot, chart
 from descentd.app.explorer.numbers import change, interval
 from descentd.app.explorer.page import Asked
 from descentd.app.explorer.past import as_of_given
-from descentd.app.explorer.rendering import Rendering
+from descentd.app.explorer.rendering import Rendering, beginning
 from descentd.app.explorer.slices import slice_from, slice_text
 from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.table import Cell, Column, Table
@@ -72,6 +72,17 @@ def test_parts_of_a_table_are_together_its_csv(rows: list[list[str]], at: int) -
     cells = [[Cell(first, value=first or None, note="n"), Cell(second)] for first, second in rows]
     whole, begin, rest = (Table("t", columns, part) for part in (cells, cells[:at], cells[at:]))
     assert whole.csv() == begin.csv() + rest.csv(headings=False)
+
+
+@given(st.text("ab \n", max_size=40), st.integers(1, 30))
+def test_a_text_is_whole_or_says_that_it_goes_on(text: str, most: int) -> None:
+    shown = beginning(text, most)
+    if len(text) <= most:
+        assert shown == text
+    else:
+        assert shown.endswith(" …")
+        assert text.startswith(shown[:-2])
+        assert most // 2 <= len(shown) - 2 <= most
 
 
 DOTS = st.lists(st.tuples(FINITE, st.none() | st.floats(0, 1e3)), min_size=1, max_size=30)

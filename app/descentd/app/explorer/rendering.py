@@ -70,6 +70,7 @@ class Rendering:
             "slice_text": slice_text,
             "day": words.day,
             "moment": words.moment,
+            "beginning": beginning,
             "minute": minute,
             "paragraphs": paragraphs,
             "settings": settings,
@@ -110,6 +111,14 @@ def minute(moment: int) -> str:
 def paragraphs(text: str) -> Markup:
     """A text of somebody as it is, with its line breaks: never as markup, whatever is in it."""
     return Markup("<br>").join(text.split("\n")) if "\n" in text else escape(text)
+
+
+def beginning(text: str, most: int = 200) -> str:
+    """A text as it is, or the beginning of one that is longer than `most`, up to a space: the whole is elsewhere."""
+    if len(text) <= most:
+        return text
+    space = text.rfind(" ", most // 2, most)
+    return f"{text[: most if space < 0 else space]} …"
 
 
 def settings(given: Any, most: int = 8) -> str:

@@ -8,6 +8,7 @@ from descentd.graph.model.identity import Content
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.names import four_digit_year
+from descentd.graph.model.records import Brief
 from descentd.queries.pages import Listed, page
 from descentd.queries.prose import counted
 from descentd.queries.registry import Registry
@@ -40,12 +41,17 @@ async def history(
     """The history of a record; raises NotFound and InvalidInput."""
     asked = page(first, after, await registry.sequence(as_of, [ref]), ["history", ref, as_of])
     of = await registry.find(ref, asked.upto)
-    links = await registry.store.links([of.sequence], STATEMENTS, inward=True)
-    sequences = sorted({of.sequence, *(link.source for link in links if link.source <= asked.upto)})
+    sequences = await happened(registry, of, asked.upto)
     rest = [sequence for sequence in sequences if asked.after is None or sequence > asked.after[0]]
     entries = await registry.store.entries(rest[: asked.first])
     events = [(Event(entry, summary(entry)), asked.cursor(entry.sequence)) for entry in entries]
     return Listed(events, len(rest) > asked.first, asked.upto, len(sequences))
+
+
+async def happened(registry: Registry, of: Brief, upto: int) -> list[int]:
+    """The sequences of all events of the history of a record, in log order."""
+    links = await registry.store.links([of.sequence], STATEMENTS, inward=True)
+    return sorted({of.sequence, *(link.source for link in links if link.source <= upto)})
 
 
 def summary(entry: Entry) -> str:

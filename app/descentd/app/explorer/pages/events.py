@@ -2,42 +2,51 @@
 
 from typing import Final
 
-from descentd.app.explorer.page import Asked
-from descentd.app.explorer.rendering import settings
+from descentd.app.explorer.page import Asked, Part
+from descentd.app.explorer.rendering import beginning, settings
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind, Role
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief, Record
 from descentd.graph.retractions import retracted_ids
-from descentd.queries.lineage.history import Event, history
-from descentd.queries.pages import MOST
+from descentd.queries.lineage.history import happened, summary
 
 _MOMENTS: Final = ("since", "until", "openedAt", "resolvedAt")
 _EVENTS: Final = 12
-"""Events that are shown; the others are in the CSV."""
+_NOTES: Final = 10
 
 
 async def history_table(asked: Asked, brief: Brief) -> Table:
     """What happened to a record, the newest first."""
-    found = await history(asked.registry, brief.ref, MOST, None, asked.as_of)
-    events = [event for event, _ in reversed(found.items)][: asked.most(_EVENTS)]
+    store = asked.registry.store
+    part = asked.part((await happened(asked.registry, brief, asked.upto))[::-1], _EVENTS, "history")
+    entries = await store.entries(part.items) if part.items else []
+    gone = await retracted_ids(store, [entry.record.id for entry in entries], asked.upto) if entries else ()
     rows = [
         (
-            asked.moment_cell(event.entry.recorded_at),
-            _what(asked, event),
-            Cell(event.entry.recorded_by),
+            asked.moment_cell(entry.recorded_at),
+            _what(asked, entry, entry.record.id in gone),
+            Cell(entry.recorded_by),
         )
-        for event in events
+        for entry in entries
     ]
-    return Table("history", [Column(key) for key in ("when", "what", "person")], rows, found.total)
+    columns = [Column(key) for key in ("when", "what", "person")]
+    return Table("history", columns, rows, part.total, part.more, part.back)
 
 
-def _what(asked: Asked, event: Event) -> Cell:
-    """What happened in a sentence; of an evaluation also the settings of its suite, by which several differ."""
-    record, note = event.entry.record, ""
-    sentence = event_in_words(asked, record, event.summary)
+def _what(asked: Asked, entry: Entry, retracted: bool) -> Cell:
+    """What happened in a sentence, the whole of which is on its own page, and whether it was retracted since.
+
+    Of an evaluation also the settings of its suite, by which several differ; of a note that was retracted who wrote it.
+    """
+    record, note = entry.record, ""
+    sentence = beginning(event_in_words(asked, record, summary(entry)))
+    if retracted and record.kind is Kind.NOTE:
+        sentence = asked.words("event.note", author=record.content["author"])
     if record.kind is Kind.EVALUATION and (given := record.content["suite"].get("config")):
-        note = settings(given)
+        note = beginning(settings(given))
+    if retracted:
+        note = "; ".join(part for part in (asked.words("event.retracted"), note) if part)
     return Cell(sentence, asked.to("record", record.id), note=note)
 
 
@@ -57,11 +66,12 @@ def event_in_words(asked: Asked, record: Record, sentence: str) -> str:
     return sentence
 
 
-async def notes_about(asked: Asked, brief: Brief) -> list[Entry]:
-    """The notes about a record, oldest first; one that was retracted is in its history alone."""
+async def notes_about(asked: Asked, brief: Brief) -> Part[Entry]:
+    """The notes about a record, the newest first; that one was retracted is in its history alone."""
     store = asked.registry.store
     links = await store.links([brief.sequence], {Role.ABOUT}, inward=True)
-    entries = await store.entries(sorted(link.source for link in links if link.source <= asked.upto)) if links else []
-    notes = [entry for entry in entries if entry.record.kind is Kind.NOTE]
-    gone = await retracted_ids(store, [entry.record.id for entry in notes], asked.upto) if notes else ()
-    return [entry for entry in notes if entry.record.id not in gone]
+    held = sorted({link.source for link in links if link.source <= asked.upto}, reverse=True)
+    notes = [one for one in (await store.briefs(held) if held else ()) if one.kind is Kind.NOTE]
+    gone = await retracted_ids(store, [one.id for one in notes], asked.upto) if notes else ()
+    part = asked.part([one.sequence for one in notes if one.id not in gone], _NOTES, "notes")
+    return Part(await store.entries(part.items) if part.items else [], part.total, part.more, part.back)

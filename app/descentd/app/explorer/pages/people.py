@@ -11,13 +11,16 @@ from descentd.graph.model.records import Brief
 from descentd.queries.governance.gate.decide import RuleOutcome
 from descentd.queries.governance.reviews import Quorum, ReviewState
 
+_SHOWN: Final = 50
 _TONES: Final = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
 
 
 def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
     """Decisions, the newest first."""
     columns = [Column(key) for key in ("decision", "person", "environment", "why", "day", "counts")]
-    return Table("people", columns, [decision_row(asked, one) for one in reversed(states)])
+    part = asked.part(states[::-1], _SHOWN, "people")
+    rows = [decision_row(asked, one) for one in part.items]
+    return Table("people", columns, rows, part.total, part.more, part.back)
 
 
 def decision_row(asked: Asked, one: ReviewState, version: Brief | None = None) -> Sequence[Cell]:

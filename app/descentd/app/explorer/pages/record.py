@@ -13,6 +13,7 @@ from descentd.app.explorer.pages.kinds import Fact, facts, ids_in
 from descentd.app.explorer.pages.parts import tables_of
 from descentd.app.explorer.pages.taking_back import ACTS, taking_back
 from descentd.app.explorer.pages.version import version_card
+from descentd.app.explorer.rendering import beginning
 from descentd.app.explorer.table import Cell
 from descentd.app.server.policy_files import policy_text
 from descentd.graph.inputs.acts import ResolutionInput
@@ -45,7 +46,7 @@ async def _show(asked: Asked) -> View:
         "brief": brief,
         "entry": entry,
         "content": content,
-        "summary": event_in_words(asked, entry.record, summary(entry)),
+        "summary": beginning(event_in_words(asked, entry.record, summary(entry))),
         "facts": [*facts(asked, brief.kind, content, named), *_text(entry), *await _reached(asked, entry, named)],
         "status": await _status(asked, brief, entry, taken["gone"]),
         "notes": await notes_about(asked, brief),

@@ -32,6 +32,8 @@ from descentd.queries.prose import conjunction
 
 _INCIDENTS: Final = 20
 """Incidents of a version, and of its kin, that are shown at once, the newest first."""
+_DEPLOYMENTS: Final = 20
+"""Deployments that are shown at once, the newest first."""
 
 
 async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
@@ -71,7 +73,7 @@ async def version_card(asked: Asked, brief: Brief, entry: Entry) -> View:
         "conditional": on_conditions(states),
         "reviewed": [one for one in states if one.void is None or one.claimed],
         "serving": [one for one in served if one.serves_at(_now(asked))],
-        "served": [one for one in served if one.counts],
+        "served": asked.part([one for one in served if one.counts], _DEPLOYMENTS, "served"),
         "probes": tried.items,
         "drifts": (await drift(registry, [brief.sequence], upto))[brief.sequence],
         "incidents": asked.part(own[::-1], _INCIDENTS, "incidents"),
