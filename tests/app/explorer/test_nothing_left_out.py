@@ -191,3 +191,15 @@ async def test_a_history_says_what_was_retracted_since_and_not_what_such_a_note_
     assert [one for one in said if one.startswith("Evaluated") and one.endswith("(retracted since)")]
     assert "Smith" not in (await bank.get(f"/record/{FIRST}")).text
     assert "It names Mrs Smith." in (await bank.get(f"/record/{FIRST}?asOf={before}")).text
+
+
+async def test_a_text_that_is_too_long_is_refused_with_the_limit_and_is_still_there(bank: Visit) -> None:
+    """In letters that take one byte each, and in such as take nine in a form."""
+    for letter in ("x", "न"):
+        written = letter * 250_001
+        refused = await bank.send(f"/record/{FIRST}", "note", text=written)
+        assert refused.status_code == 400
+        said = "The text has 250,001 characters, and a form takes at most 250,000: shorten it, or record it in parts."
+        assert said in html.unescape(refused.text)
+        assert written in refused.text
+        assert (await bank.send(f"/record/{FIRST}", "note", text=written[1:])).status_code == 303

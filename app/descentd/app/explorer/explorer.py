@@ -22,7 +22,7 @@ from descentd.app.auth.access_control import AccessControl
 from descentd.app.auth.authorization import check_fields, check_page
 from descentd.app.explorer.address import address, path_of, without
 from descentd.app.explorer.catalogue import MENU, PAGES
-from descentd.app.explorer.forms import TOKEN, FormTokens, read_form
+from descentd.app.explorer.forms import LARGEST_ACT, TOKEN, FormTokens, check_lengths, read_form
 from descentd.app.explorer.near import instead, near, search_address, unknown_name
 from descentd.app.explorer.page import NAMED, Act, Asked, Page, Sent, View
 from descentd.app.explorer.pages import graphql
@@ -299,7 +299,7 @@ class _Endpoint:
 
     async def _act(self, request: Request, visitor: Visitor) -> Response:
         explorer, principal = self._explorer, visitor.principal
-        fields = await read_form(request)
+        fields = await read_form(request, LARGEST_ACT)
         key = explorer.tokens.check(visitor.session, fields.pop(TOKEN, ""))
         name = fields.pop("act", "")
         act = self._page.act(name)
@@ -314,6 +314,7 @@ class _Endpoint:
                 "Nothing was recorded: whatever is written or decided is so now, and the page showed the past.", "asOf"
             )
         try:
+            check_lengths(fields)
             where = await explorer.act(act, asked, {**fields, "key": key})
         except (Unauthenticated, Unavailable, Internal):
             raise

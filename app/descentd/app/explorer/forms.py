@@ -15,7 +15,12 @@ from starlette.requests import Request
 from descentd.app.http.negotiation import read_body, require_content_type
 from descentd.graph.model.errors import Forbidden, InvalidInput
 
-_LONGEST: Final = 256 * 1024
+_LARGEST: Final = 256 * 1024
+"""Bytes of a form."""
+LARGEST_ACT: Final = 4 * 1024 * 1024
+"""Bytes of the form of an act: much more than it may say, so that it is shown again with what was written."""
+_LONGEST: Final = 250_000
+"""Characters of a text; each takes up to 12 bytes."""
 _FIELDS: Final = 100
 _FORM: Final = "application/x-www-form-urlencoded"
 
@@ -45,7 +50,7 @@ class FormTokens:
         return hmac.digest(self._key, f"form\n{session}\n{random}".encode(), "sha256").hex()
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def read_form(request: Request, largest: int = _LARGEST) -> dict[str, str]:
     """What was filled in, by field; of a field that is there several times the values are joined by line breaks.
 
     Raises Refusal for a body that is no form or too large, InvalidInput for too many fields, and Forbidden where no
@@ -54,7 +59,7 @@ async def read_form(request: Request) -> dict[str, str]:
     if request.headers.get("origin") is None and request.headers.get("sec-fetch-site") not in {None, "same-origin"}:
         raise Forbidden("The form comes from another site: open the page here and send it from there.")
     require_content_type(request.headers, _FORM)
-    body = await read_body(request, _LONGEST)
+    body = await read_body(request, largest)
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_FIELDS, errors="strict")
     except ValueError:
@@ -64,6 +69,17 @@ async def read_form(request: Request) -> dict[str, str]:
         text = value.replace("\r\n", "\n")
         fields[name] = f"{fields[name]}\n{text}" if name in fields else text
     return fields
+
+
+def check_lengths(fields: Mapping[str, str]) -> None:
+    """Raise InvalidInput for a text that is longer than a form may say."""
+    for name, text in fields.items():
+        if len(text) > _LONGEST:
+            raise InvalidInput(
+                f"The text has {len(text):,} characters, and a form takes at most {_LONGEST:,}: shorten it, or record "
+                "it in parts.",
+                name,
+            )
 
 
 def filled_in(fields: Mapping[str, str], name: str) -> str | None:

@@ -36,7 +36,6 @@ async def _show(asked: Asked) -> View:
     serves = await serving(registry, None, None, now_of(asked), asked.upto)
     environments = sorted({one.place[0] for one in serves})
     environment = await environment_of(asked, environments)
-    there = [one for one in serves if environment in (None, one.place[0])]
     attribute, value = query.get("attribute", "").strip(), query.get("value", "").strip()
     if not attribute and "=" in value:
         attribute, _, value = (part.strip() for part in value.partition("="))
@@ -66,20 +65,19 @@ async def _show(asked: Asked) -> View:
         "verdict": verdict,
         "spelling": await question.spelling(),
     }
-    tables = [
-        await _deployed(asked, population([(attribute, [value])]), there, places),
-        Table("learned", _COLUMNS, rows, found.total, more, asked.back()),
-    ]
+    tables = [Table("learned", _COLUMNS, rows, found.total, more, asked.back())]
+    if environment is None:  # of one, what serves there is all that the question is about
+        tables.insert(0, await _deployed(asked, population([(attribute, [value])]), serves, places))
     return View(t("population.titled", attribute=attribute, value=value), values, tables)
 
 
 async def _deployed(
-    asked: Asked, terms: Sequence[Term], there: Sequence[Deployment], places: Mapping[str, list[str]]
+    asked: Asked, terms: Sequence[Term], serves: Sequence[Deployment], places: Mapping[str, list[str]]
 ) -> Table:
     """Of what serves now that which learned from it, or of which nobody can tell."""
-    if not there:
+    if not serves:
         return Table("deployed_learned", _COLUMNS)
-    briefs = await asked.registry.store.resolve({one.version for one in there})
+    briefs = await asked.registry.store.resolve({one.version for one in serves})
     within = np.array(sorted(brief.sequence for brief in briefs.values()), dtype=np.int64)
     question = Exposure(asked.registry, terms, within, asked.upto, "serving")
     wanted = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
