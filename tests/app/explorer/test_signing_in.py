@@ -100,6 +100,33 @@ async def test_roles_decide_what_is_offered_and_done(store_file: str) -> None:
             assert noted.status_code == 303
 
 
+async def test_what_waits_waits_for_those_who_may_decide(store_file: str) -> None:
+    """Whoever may not sees for whom it waits, and is led to the gate to look, not to decide."""
+    secrets = {role: await token_for(store_file, f"{role}-person", role) for role in ("viewer", "reviewer")}
+    for role, secret in secrets.items():
+        async with visiting(store=store_file) as visit:
+            if not await visit.registry.sequence():
+                await fill(visit.registry)
+            await sign_in(visit, secret)
+            decides = role == "reviewer"
+            for path, mine, others in (
+                ("/", "Waits for you", "Waits for reviewers"),
+                ("/reviews", "2 versions wait for you", "2 versions wait for reviewers"),
+            ):
+                page = (await visit.get(path)).text
+                said = text_of(page)
+                assert (mine in said, others in said) == (decides, not decides), (path, role)
+                assert (">Decide</a>" in page, ">Its gate</a>" in page) == (decides, not decides)
+                assert "bank/scorer 2.0" in said
+            card = text_of((await visit.get(f"/record/{THIRD}")).text)
+            assert ("Decide for production" in card) == decides
+            gate = text_of((await visit.get(f"/gate/{THIRD}?environment=production")).text)
+            assert ("Decide for production" in gate) == decides
+            table = "mine" if decides else "others"
+            rows = (await visit.get(f"/?format=csv&table={table}")).text.splitlines()
+            assert rows[0].endswith(",lapsed")  # what may be done is no value
+
+
 async def test_a_form_of_another_session_is_refused(store_file: str) -> None:
     lars, rita = [await token_for(store_file, name, "reviewer") for name in ("lars", "rita")]
     async with visiting(store=store_file) as visit:

@@ -160,6 +160,11 @@ def check_fields(fields: Iterable[str], held: Collection[AccessRole], table: Tab
             raise refusal
 
 
+def may(field: str, held: Collection[AccessRole]) -> bool:
+    """Whether a root field is for one of the roles held: what is not is not offered."""
+    return _refusal(field, FIELDS.get(field, NOBODY), held) is None
+
+
 def check_route(path: str, held: Collection[AccessRole]) -> None:
     """Raise Forbidden where a route is not for any of the roles held."""
     if (refusal := _refusal(path, ROUTES.get(path, NOBODY), held)) is not None:

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from descentd.app.auth.access_control import AccessControl
-from descentd.app.auth.authorization import check_fields, check_page
+from descentd.app.auth.authorization import check_fields, check_page, may
 from descentd.app.explorer.address import address, path_of, without
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.app.explorer.forms import LARGEST_ACT, TOKEN, FormTokens, check_lengths, read_form
@@ -148,18 +148,10 @@ class Explorer:
     ) -> Iterator[str]:
         """A page part by part, with what all of them show."""
         roles = visitor.principal.roles if visitor else frozenset()
-
-        def may(field: str) -> bool:
-            try:
-                check_fields([field], roles)
-            except DescentError:
-                return False
-            return True
-
         common = {
             "visitor": visitor,
             "me": visitor.principal if visitor else None,
-            "may": may,
+            "may": partial(may, held=roles),
             "token": lambda: self.tokens.new(visitor.session if visitor else ""),
             "menu": MENU,
             "here": "",

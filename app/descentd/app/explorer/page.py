@@ -11,6 +11,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from descentd.app.auth.authentication import Principal
+from descentd.app.auth.authorization import may
 from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked
 from descentd.app.explorer.table import Cell, Table
@@ -94,6 +95,10 @@ class Asked:
     def is_past(self) -> bool:
         """Whether the past is shown: of a moment to come, now is."""
         return self.moment is not None
+
+    def may(self, field: str) -> bool:
+        """Whether whoever asks may do what a root field of the schema does, by their roles."""
+        return may(field, self.principal.roles)
 
     @property
     def filtered(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 
 from descentd.app.explorer.numbers import ends, exact, interval
 
-_ACT: Final = "decide"
+_ACT: Final = "act"
 """The key of a column in which something may be done."""
 _STYLES: Final = {
     **dict.fromkeys(("when", "day", "since", "answer", "outcome"), "short "),
@@ -118,10 +118,15 @@ class Table:
         """The rows as RFC 4180 has them, safe to open in a spreadsheet; `headings`: with a line of them.
 
         Where cells of a column have a value, it is there alone: the ends of its interval and what is said beside it are
-        columns of their own. Which there are depends on the table alone, whatever its rows are.
+        columns of their own. Which there are depends on the table alone, whatever its rows are; what may be done in a
+        cell is none.
         """
         out = io.StringIO()
-        columns = [list(_written(column, cells)) for column, cells in zip(self.columns, self._by_column(), strict=True)]
+        columns = [
+            list(_written(column, cells))
+            for column, cells in zip(self.columns, self._by_column(), strict=True)
+            if not column.acts
+        ]
         rows = list(zip(*(each for written in columns for each in written), strict=True))
         wanted = rows if headings else rows[1:]
         csv.writer(out, lineterminator="\r\n").writerows([_safe(text) for text in row] for row in wanted)

@@ -7,6 +7,7 @@ from typing import Final
 from descentd.graph.model import clock
 from descentd.graph.model.accounts import person_key
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
 from descentd.queries.governance.flags import REFUSING, versions_reached
 from descentd.queries.governance.policies import policy_history
@@ -39,8 +40,10 @@ class Waiting:
     lapsed: Sequence[str]
 
 
-async def waiting(registry: Registry, person: str, upto: int, moment: int | None = None) -> list[Waiting]:
+async def waiting(registry: Registry, person: str | None, upto: int, moment: int | None = None) -> list[Waiting]:
     """What waits as known at a sequence and a moment (now unless given), the newest version first.
+
+    person: who asks, None where their roles let them decide on nothing: then all of it waits for others.
 
     Of each model the newest version that has a safety profile, and whatever serves or was decided on already. What is
     vetoed, retracted, quarantined or to be taken out of service waits for nobody.
@@ -69,7 +72,7 @@ async def waiting(registry: Registry, person: str, upto: int, moment: int | None
             decided_here = any(one.environment == place and not one.claimed for one in own)
             asked = brief.sequence in documented or there is not None or decided_here
             if asked and not stands.reached and not vetoes(own, place):
-                mine = not recorded_by(entries[brief.sequence], person) and not _has_decided(own, place, person)
+                mine = person is not None and _may_decide(entries[brief.sequence], own, place, person)
                 profile = described[brief.sequence].current
                 found.append(Waiting(brief, place, stands, mine, there, profile is not None, _lapsed(own, place)))
     return found
@@ -82,9 +85,14 @@ async def _serving(registry: Registry, environment: str, upto: int, moment: int 
     return {briefs[one.version].sequence: one for one in sorted(there, key=lambda one: not one.claimed)}
 
 
-def _has_decided(states: Sequence[ReviewState], environment: str, person: str) -> bool:
+def _may_decide(version: Entry, states: Sequence[ReviewState], environment: str, person: str) -> bool:
+    """Whether a person did not register a version, and has not decided on it yet."""
+    if recorded_by(version, person):
+        return False
     key = person_key(person)
-    return any(one.void is None and one.environment == environment and person_key(one.person) == key for one in states)
+    return not any(
+        one.void is None and one.environment == environment and person_key(one.person) == key for one in states
+    )
 
 
 def _lapsed(states: Sequence[ReviewState], environment: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Final
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.erosions import phenomena
 from descentd.app.explorer.pages.incidents import open_incidents_table
-from descentd.app.explorer.pages.reviews import waiting_table
+from descentd.app.explorer.pages.reviews import DECIDING, waiting_by_whom, waiting_table
 from descentd.app.explorer.pages.serving import now_of, serving_table
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import Unavailable
@@ -15,7 +15,6 @@ from descentd.graph.model.kinds import Kind
 from descentd.queries.erosion.registry_report import ErosionGroup, erosion_groups
 from descentd.queries.governance.drift import drift
 from descentd.queries.governance.probes import probes_of
-from descentd.queries.governance.waiting import waiting
 from descentd.queries.overview.version_status import is_assessed
 from descentd.queries.pages import MOST
 from descentd.queries.production.deployments import Deployment, serving
@@ -37,13 +36,13 @@ async def _show(asked: Asked) -> View:
     registry = asked.registry
     there = await serving(registry, None, None, now_of(asked), asked.upto)
     places = asked.first(there, _PLACES)
-    found = await waiting(registry, asked.principal.person, asked.upto)
-    mine = [one for one in found if one.mine]
-    waits = asked.first(mine, _WAITING)
+    mine, others = await waiting_by_whom(asked)
+    name, waits = ("mine", mine) if asked.may(DECIDING) else ("others", others)
+    first = asked.first(waits, _WAITING)
     tables = [
         await serving_table(asked, places, len(there), asked.to("serving") if len(there) > len(places) else None),
         await open_incidents_table(asked, _INCIDENTS, _NEWEST, asked.to("incidents")),
-        await waiting_table(asked, "mine", waits, len(mine), asked.to("reviews") if len(mine) > len(waits) else None),
+        await waiting_table(asked, name, first, len(waits), asked.to("reviews") if len(waits) > len(first) else None),
         await _probes_due(asked),
         await _undocumented(asked, there),
     ]
@@ -52,7 +51,7 @@ async def _show(asked: Asked) -> View:
         for kind in (Kind.MODEL_VERSION, Kind.DATASET, Kind.EVALUATION)
     }
     groups = await _groups(asked) if counts[Kind.EVALUATION] else []
-    return View(asked.words("home.title"), {"groups": groups, "counts": counts}, tables)
+    return View(asked.words("home.title"), {"groups": groups, "counts": counts, "waits": name}, tables)
 
 
 async def _groups(asked: Asked) -> list[ErosionGroup] | None:

@@ -1,6 +1,7 @@
 """`/reviews`: what waits for a decision, first what waits for whoever looks."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.people import decision_row
@@ -10,26 +11,33 @@ from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.reviews import reviews
 from descentd.queries.governance.waiting import Waiting, waiting
 
+DECIDING: Final = "Mutation.review"
+"""What whoever decides needs a role for."""
 _SHOWN = 50
 _DECISIONS = 20
 
 
 async def _show(asked: Asked) -> View:
-    found = await waiting(asked.registry, asked.principal.person, asked.upto, asked.moment)
-    mine = [one for one in found if one.mine]
-    others = [one for one in found if not one.mine]
+    mine, others = await waiting_by_whom(asked)
     parts = {"mine": asked.part(mine, _SHOWN, "mine"), "others": asked.part(others, _SHOWN, "others")}
     tables = [
         *[await waiting_table(asked, name, one.items, one.total, one.more, one.back) for name, one in parts.items()],
         await _decisions(asked),
     ]
-    return View(asked.words("reviews.title"), {"mine": mine}, tables)
+    return View(asked.words("reviews.title"), {"decides": asked.may(DECIDING)}, tables)
+
+
+async def waiting_by_whom(asked: Asked) -> tuple[Sequence[Waiting], Sequence[Waiting]]:
+    """What waits for whoever looks, and what waits for others: all of it, where their roles let them decide nothing."""
+    person = asked.principal.person if asked.may(DECIDING) else None
+    found = await waiting(asked.registry, person, asked.upto, asked.moment)
+    return [one for one in found if one.mine], [one for one in found if not one.mine]
 
 
 async def waiting_table(
     asked: Asked, name: str, found: Sequence[Waiting], total: int, more: str | None, back: str | None = None
 ) -> Table:
-    """Versions that wait, each with where, how many have said go, and where to decide."""
+    """Versions that wait, each with where, how many have said go, and where to decide, or to see why it waits."""
     t = asked.words
     served = await served_cells(asked, [one.version for one in found if one.serves])
     lapsed = any(one.lapsed for one in found) or asked.for_csv
@@ -43,13 +51,13 @@ async def waiting_table(
             ),
             *([Cell(asked.decided("; ".join(one.lapsed)))] if lapsed else ()),
             Cell(
-                t("reviews.look") if asked.is_past else t("reviews.decide"),
+                t("reviews.decide") if one.mine and not asked.is_past else t("reviews.look"),
                 asked.to("gate", one.version.ref, environment=one.environment),
             ),
         )
         for one in found
     ]
-    keys = ("environment", "said_go", *(("lapsed",) if lapsed else ()), "decide")
+    keys = ("environment", "said_go", *(("lapsed",) if lapsed else ()), "act")
     columns = [Column("version", says=True), *[Column(key) for key in keys]]
     return Table(name, columns, rows, total, more, back)
 
