@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from descentd.app.explorer.pages import home
 from descentd.graph.inputs.acts import DeploymentInput, RetractionInput, ReviewInput
 from descentd.graph.model import clock
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.names import rfc3339
+from descentd.queries.erosion.registry_report import erosion_groups
 from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.retractions import retract
-from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, manifest
+from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, chain, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 from tests.queries.governed import digest
 
@@ -203,3 +205,15 @@ async def test_a_text_that_is_too_long_is_refused_with_the_limit_and_is_still_th
         assert said in html.unescape(refused.text)
         assert written in refused.text
         assert (await bank.send(f"/record/{FIRST}", "note", text=written[1:])).status_code == 303
+
+
+async def test_what_got_worse_last_is_found_among_however_much_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first page looked for the newest among the gravest alone."""
+    async with visiting() as visit:
+        for number, after in enumerate((0.2, 0.3, 0.4, 0.6)):
+            await visit.register(**chain([0.7, 0.7, *[after] * 6], f"m{number}"))
+        worst = (await erosion_groups(visit.registry, None, None, None)).items
+        assert "m3" not in worst[0].worst.ref
+        monkeypatch.setattr(home, "MOST", 1)
+        page = section((await visit.get("/")).text, "worse")
+        assert "m3 2" in text_of(page)

@@ -5,7 +5,7 @@ false discovery rate over the whole registry, by which the top is not.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,8 +18,10 @@ from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_ranking import Rank, RankedVersion, Ranking
 from descentd.queries.erosion.registry_refresh import catch_up
 from descentd.queries.erosion.version_assessment import FindingSummary
-from descentd.queries.pages import page
+from descentd.queries.pages import Page, page
 from descentd.queries.registry import Registry, about
+
+_Group = list[tuple[RankedVersion, Sequence[FindingSummary]]]
 
 PATIENCE: Final = 25.0
 """Seconds that a question waits for what was recorded last to be assessed."""
@@ -116,28 +118,45 @@ async def erosion_groups(
     Raises as `erosions` does.
     """
     asked = page(first, after, await registry.sequence(), ["erosionGroups", wanted], 2)
+    groups, upto = await _groups(registry, wanted)
+    rest = [place for place in groups if asked.after is None or place > asked.after]
+    items = await _named_groups(registry, {place: groups[place] for place in rest[: asked.first]}, asked)
+    return ErosionGroups(items, len(groups), len(rest) > asked.first, upto)
+
+
+async def newest_groups(registry: Registry, most: int) -> Sequence[ErosionGroup]:
+    """Those of the groups whose worst version was recorded last, the newest first; raises as `erosions` does."""
+    asked = page(most, None, await registry.sequence(), ["erosionGroups", None], 2)
+    groups, _ = await _groups(registry, None)
+    newest = sorted(groups, key=lambda place: -groups[place][0][0].assessment.version)[:most]
+    return await _named_groups(registry, {place: groups[place] for place in newest}, asked)
+
+
+async def _groups(registry: Registry, wanted: ErosionFilter | None) -> tuple[dict[Rank, _Group], int]:
+    """The versions of each group, the worst first, by the place of the group; and the sequence of the answer."""
     found, upto = await _matching(registry, wanted)
-    groups: dict[Rank, list[tuple[RankedVersion, Sequence[FindingSummary]]]] = {}
+    groups: dict[Rank, _Group] = {}
     for one, findings in found:
         groups.setdefault(one.rank[:2], []).append((one, findings))
-    rest = [place for place in groups if asked.after is None or place > asked.after]
-    shown = rest[: asked.first]
-    spans = [groups[place][0][0].assessment.span for place in shown]
-    worst = [groups[place][0][0].assessment.version for place in shown]
+    return groups, upto
+
+
+async def _named_groups(registry: Registry, groups: Mapping[Rank, _Group], asked: Page) -> list[ErosionGroup]:
+    spans = [group[0][0].assessment.span for group in groups.values()]
+    worst = [group[0][0].assessment.version for group in groups.values()]
     named = {*worst, *(end for span in spans if span for end in (span.ancestor, span.descendant))}
     records = {brief.sequence: brief for brief in await registry.store.briefs(sorted(named))}
-    items = [
+    return [
         ErosionGroup(
             None if span is None else (records[span.ancestor], records[span.descendant]),
-            records[groups[place][0][0].assessment.version],
-            groups[place][0][0].q,
-            groups[place][0][1],
-            frozenset(one.assessment.version for one, _ in groups[place]),
+            records[group[0][0].assessment.version],
+            group[0][0].q,
+            group[0][1],
+            frozenset(one.assessment.version for one, _ in group),
             asked.cursor(*place),
         )
-        for place, span in zip(shown, spans, strict=True)
+        for (place, group), span in zip(groups.items(), spans, strict=True)
     ]
-    return ErosionGroups(items, len(groups), len(rest) > asked.first, upto)
 
 
 async def _matching(

@@ -12,7 +12,7 @@ from descentd.app.explorer.pages.serving import now_of, serving_table
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
-from descentd.queries.erosion.registry_report import ErosionGroup, erosion_groups
+from descentd.queries.erosion.registry_report import ErosionGroup, newest_groups
 from descentd.queries.governance.drift import drift
 from descentd.queries.governance.probes import probes_of
 from descentd.queries.overview.version_status import is_assessed
@@ -60,10 +60,9 @@ async def _groups(asked: Asked) -> list[ErosionGroup] | None:
         return None
     try:
         async with asyncio.timeout(_PATIENCE):
-            found = await erosion_groups(asked.registry, None, MOST, None)
+            newest = await newest_groups(asked.registry, MOST)
     except (TimeoutError, Unavailable):
         return None
-    newest = sorted(found.items, key=lambda group: -group.worst.sequence)
     return [groups[0] for groups in phenomena(newest)][:_GROUPS]
 
 
