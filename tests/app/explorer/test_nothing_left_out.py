@@ -8,14 +8,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from descentd.app.explorer.pages import home
-from descentd.graph.inputs.acts import DeploymentInput, RetractionInput, ReviewInput
+from descentd.app.explorer.pages import home, incidents
+from descentd.graph.inputs.acts import DeploymentInput, IncidentInput, ResolutionInput, RetractionInput, ReviewInput
 from descentd.graph.model import clock
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.names import rfc3339
 from descentd.queries.erosion.registry_report import erosion_groups
 from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.record_incident import report, resolve
 from descentd.queries.retractions import retract
 from tests.app.explorer.bank import FIRST, LOANS, SECOND, THIRD, chain, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
@@ -217,3 +218,35 @@ async def test_what_got_worse_last_is_found_among_however_much_did(monkeypatch: 
         monkeypatch.setattr(home, "MOST", 1)
         page = section((await visit.get("/")).text, "worse")
         assert "m3 2" in text_of(page)
+
+
+def incidents_of(page: str) -> str:
+    """What the first page says of incidents."""
+    return page.partition('<h2><a href="/incidents">')[2].partition("</section>")[0]
+
+
+async def test_an_open_incident_is_found_however_many_came_since(bank: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(incidents, "_LOOKED_THROUGH", 4)
+    monkeypatch.setattr(incidents, "_NEWEST", 3)
+    place = {"severity": "LOW", "environment": "lab", "endpoint": "e"}
+    for number in range(10):
+        given = {"title": f"alert {number}", "externalId": str(number), **place}
+        reported = await report(bank.registry, IncidentInput.read(given), "otto")
+        if number not in {0, 5}:
+            over = {"incident": reported.record.id, "reason": "It is over."}
+            await resolve(bank.registry, ResolutionInput.read(over), "otto")
+        if number == 2:
+            assert "alert 0" in incidents_of((await bank.get("/")).text)
+    assert [row[0] for row in await rows_of(bank, "/incidents")] == ["alert 5", "alert 0"]
+    assert [row[0] for row in await rows_of(bank, "/?table=incidents")] == ["alert 5", "alert 0"]
+    every = [f"alert {number}" for number in reversed(range(10))]
+    assert [row[0] for row in await rows_of(bank, "/incidents?status=all")] == every
+    assert "older ones were not looked through" in incidents_of((await bank.get("/")).text)
+    path, found = "/incidents", []
+    while path:
+        page = (await bank.get(path)).text
+        assert "Of 10 incidents" in text_of(page)
+        found += re.findall(r"alert \d", page)
+        path = next((html.unescape(to) for to in re.findall(r'<a href="([^"]+)">Older ones</a>', page)), "")
+    assert found == ["alert 5", "alert 0"]
+    assert (await bank.get("/incidents?after=17x")).status_code == 400

@@ -23,7 +23,7 @@ _PLACES: Final = 12
 _GROUPS: Final = 4
 _INCIDENTS: Final = 6
 _NEWEST: Final = 200
-"""Versions whose documentation is looked at, and incidents that are looked through, for those that are open."""
+"""Versions whose documentation is looked at."""
 _UNDOCUMENTED: Final = 6
 _WAITING: Final = 6
 _TRIED: Final = 20
@@ -41,7 +41,7 @@ async def _show(asked: Asked) -> View:
     first = asked.first(waits, _WAITING)
     tables = [
         await serving_table(asked, places, len(there), asked.to("serving") if len(there) > len(places) else None),
-        await open_incidents_table(asked, _INCIDENTS, _NEWEST, asked.to("incidents")),
+        await open_incidents_table(asked, _INCIDENTS, asked.to("incidents")),
         await waiting_table(asked, name, first, len(waits), asked.to("reviews") if len(waits) > len(first) else None),
         await _probes_due(asked),
         await _undocumented(asked, there),

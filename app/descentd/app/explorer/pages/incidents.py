@@ -7,12 +7,15 @@ from descentd.app.explorer.page import Asked, Page, View, Vocabulary
 from descentd.app.explorer.pages.environments import environment_of, given_environment
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.inputs.evaluations import Severity
+from descentd.graph.model.errors import InvalidInput
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.production.incidents import resolutions
 
 _SHOWN: Final = 50
 _LOOKED_THROUGH: Final = 2_000
-"""The newest incidents, among which those that are asked for are looked for."""
+"""Incidents among which those that are asked for are looked for at once, the newest first."""
+_NEWEST: Final = 200
+"""The same for the few newest that are open."""
 _STATES: Final = {"open": "bad", "over": "good", "retracted": "soft"}
 _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "soft"}
 
@@ -20,12 +23,14 @@ _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "sof
 async def _show(asked: Asked) -> View:
     every = asked.query.get("status") == "all"
     severity = asked.one_of(Severity, "severity")
-    newest, are_all = await _newest(asked, _LOOKED_THROUGH)
-    states = await _states(asked, newest)
-    entries = await asked.registry.store.entries(newest) if newest else []
+    opened, later = await _opened(asked)
+    block = opened[_begin(asked, opened) :][:_LOOKED_THROUGH]
+    are_all = len(block) == len(opened)
+    states = await _states(asked, block)
+    entries = await asked.registry.store.entries(block) if block else []
     named = {one.record.content["environment"] for one in entries if "environment" in one.record.content}
     # Others, older or later, may have an environment that none of these has: that is no mistake.
-    environment = await environment_of(asked, named) if are_all else given_environment(asked)
+    environment = await environment_of(asked, named) if are_all and not later else given_environment(asked)
     wanted = {"environment": environment, "severity": severity}
     matching = [
         entry.sequence
@@ -33,7 +38,10 @@ async def _show(asked: Asked) -> View:
         if (every or entry.sequence not in states)
         and all(value in (None, entry.record.content.get(name)) for name, value in wanted.items())
     ]
-    part = asked.part(matching, _SHOWN)
+    # Within a block by its own parameter, and from block to block by that of cursors: so every incident is reached.
+    part = asked.part(matching, _SHOWN, "incidents")
+    older = asked.again(after=str(block[-1]), incidents=None) if block and block[-1] != opened[-1] else None
+    back = asked.again(after=None, incidents=None) if asked.query.keys() & {"after", "incidents"} else None
     rows = await _rows(asked, part.items, states)
     environments = sorted(named if environment is None else named | {environment})
     values = {
@@ -41,24 +49,48 @@ async def _show(asked: Asked) -> View:
         "environments": environments,
         "environment": environment,
         "severities": list(Severity),
+        "looked_through": None if are_all else (len(block), len(opened)),
+        "older": older,
     }
-    return View(asked.words("incidents.title"), values, [_table(rows, part.total, part.more, part.back)])
+    table = _table(rows, part.total if are_all else None, part.more or older, back)
+    return View(asked.words("incidents.title"), values, [table])
 
 
-async def open_incidents_table(asked: Asked, most: int, looked_through: int, more: str) -> Table:
-    """Incidents that are open among the newest `looked_through`, the newest first; `more` is where all of them are."""
-    newest, _ = await _newest(asked, looked_through)
-    states = await _states(asked, newest)
-    found = [sequence for sequence in newest if sequence not in states]
-    rows = await _rows(asked, asked.first(found, most), states)
-    return _table(rows, len(found), more if len(found) > len(rows) else None)
+async def open_incidents_table(asked: Asked, most: int, more: str) -> Table:
+    """The newest incidents that are open; `more` is where all of them are.
+
+    For CSV all are looked through, else as many as it takes, and no more than the list itself looks through at once.
+    """
+    opened, _ = await _opened(asked)
+    limit = len(opened) if asked.for_csv else min(len(opened), _LOOKED_THROUGH)
+    found: list[int] = []
+    looked = 0
+    while looked < limit and (asked.for_csv or len(found) <= most):
+        block = opened[looked:limit][:_NEWEST]
+        states = await _states(asked, block)
+        found += [sequence for sequence in block if sequence not in states]
+        looked += len(block)
+    rows = await _rows(asked, asked.first(found, most), {})
+    are_all = looked == len(opened)
+    return _table(rows, len(found) if are_all else None, None if are_all and len(found) == len(rows) else more)
 
 
-async def _newest(asked: Asked, looked_through: int) -> tuple[list[int], bool]:
-    """The newest incidents, the newest first, and whether there are no others, older or later than asked about."""
-    opened = await asked.registry.store.find_by_prefix("incident:opened")
-    newest = opened[opened <= asked.upto][-looked_through:]
-    return newest.tolist()[::-1], len(newest) == len(opened)
+async def _opened(asked: Asked) -> tuple[list[int], bool]:
+    """All incidents, the newest first, and whether there are others, later than asked about."""
+    held = await asked.registry.store.find_by_prefix("incident:opened")
+    opened = held[held <= asked.upto]
+    return opened[::-1].tolist(), len(opened) < len(held)
+
+
+def _begin(asked: Asked, opened: Sequence[int]) -> int:
+    """How many incidents are newer than those that are asked for; raises InvalidInput where that is no incident."""
+    after = asked.query.get("after")
+    if after is None:
+        return 0
+    for place, sequence in enumerate(opened, 1):
+        if str(sequence) == after:
+            return place
+    raise InvalidInput("Expected in after the number of an incident: open the page again.", "after")
 
 
 async def _states(asked: Asked, incidents: Sequence[int]) -> Mapping[int, str]:
@@ -72,7 +104,7 @@ async def _states(asked: Asked, incidents: Sequence[int]) -> Mapping[int, str]:
     return states | {brief.sequence: "retracted" for brief in briefs if brief.id in gone}
 
 
-def _table(rows: Sequence[Sequence[Cell]], total: int, more: str | None, back: str | None = None) -> Table:
+def _table(rows: Sequence[Sequence[Cell]], total: int | None, more: str | None, back: str | None = None) -> Table:
     columns = [Column(key) for key in ("incident", "severity", "version", "place", "since", "status")]
     return Table("incidents", columns, rows, total, more, back)
 
