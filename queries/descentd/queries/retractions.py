@@ -61,6 +61,7 @@ class RetractedEntity:
     of: Brief
     person: str
     reason: str
+    recorded_at: int
 
     @property
     def sentence(self) -> str:
@@ -224,7 +225,7 @@ async def retraction_of(registry: Registry, record: Brief, upto: int) -> Retract
 
 def _entity(of: Brief, retraction: Entry) -> RetractedEntity:
     content = retraction.record.content
-    return RetractedEntity(retraction.record.id, of, content["by"], content["reason"])
+    return RetractedEntity(retraction.record.id, of, content["by"], content["reason"], retraction.recorded_at)
 
 
 async def retracted_origins(registry: Registry, record: int, upto: int) -> Sequence[RetractedEntity]:

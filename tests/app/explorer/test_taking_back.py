@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from descentd.app.explorer.words import Words
 from descentd.app.server.policy_files import read_policy
 from descentd.graph.inputs.acts import FlagInput, ReviewInput
 from descentd.graph.model.kinds import Kind
@@ -105,6 +106,17 @@ async def test_every_kind_of_record_is_retracted_on_its_page_and_a_retraction_to
     first = (await bank.registry.all_of(Kind.RETRACTION, await bank.registry.sequence()))[0]
     assert (await bank.send(f"/record/{first.record.id}", "retract", **sent)).status_code == 303
     assert 'value="retract"' in (await bank.get(f"/record/{FIRST}")).text
+
+
+async def test_what_was_retracted_says_by_whom_when_and_why(bank: Visit) -> None:
+    measured = (await bank.registry.all_of(Kind.EVALUATION, await bank.registry.sequence()))[0].record.id
+    fields = {"reason": "It was of another version.", "confirmed": "yes"}
+    assert (await bank.send(f"/record/{measured}", "retract", **fields)).status_code == 303
+    [retraction] = await bank.registry.all_of(Kind.RETRACTION, await bank.registry.sequence())
+    day = Words.of().day(retraction.recorded_at)
+    page = (await bank.get(f"/record/{measured}")).text
+    assert f"It was retracted by local on {day}: It was of another version. The retraction" in text_of(page)
+    assert f'<a href="/record/{retraction.record.id}">' in page
 
 
 async def test_the_past_offers_neither_retracting_nor_clearing(bank: Visit) -> None:

@@ -1,0 +1,140 @@
+"""Pages of every kind of record on the narrowest screen, where names, digests and addresses are long."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from descent.manifest import load_manifest
+from descentd.app.explorer.address import address
+from descentd.app.server.policy_files import read_policy
+from descentd.graph.inputs.acts import (
+    DeploymentInput,
+    FlagInput,
+    IncidentInput,
+    ResolutionInput,
+    RetractionInput,
+    ReviewInput,
+)
+from descentd.graph.inputs.manifest import ManifestInput
+from descentd.graph.model.kinds import Kind
+from descentd.graph.registration.register import register
+from descentd.graph.store.sqlite.store import SQLiteStore
+from descentd.queries.governance.flags import flag
+from descentd.queries.governance.policies import register_policies
+from descentd.queries.governance.record_review import review
+from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.record_incident import report, resolve
+from descentd.queries.registry import Registry
+from descentd.queries.retractions import retract
+from tests.app.explorer.bank import LOANS, POLICY, PROFILE, THIRD, fill, manifest
+from tests.app.explorer.test_every_record import GOLDEN
+from tests.support.registries import opened
+from tests.support.server_process import ServerProcess
+
+LONG = "x" * 100
+"""A word that nothing breaks: a digest has 71 characters."""
+FILE = f"sha256:{'7' * 64}"
+PLACE, PERSON, LONGEST = f"place-{LONG}", f"{LONG}@example.org", f"model:{LONG}@{LONG}"
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[str]]:
+    """The store, and the pages of the two newest records of each kind."""
+    file = tmp_path_factory.mktemp("narrow") / "registry.db"
+
+    async def fill_it() -> list[str]:
+        async with opened(SQLiteStore(file)) as registry:
+            await fill(registry)
+            await long_words(registry)
+            briefs = await registry.store.briefs(range(1, await registry.sequence() + 1))
+            by_kind: defaultdict[Kind, list[str]] = defaultdict(list)
+            for brief in reversed(briefs):
+                by_kind[brief.kind].append(address("record", brief.ref))
+            assert by_kind.keys() == set(Kind)
+            return [one for found in by_kind.values() for one in found[:2]]
+
+    return f"sqlite:///{file}", asyncio.run(fill_it())
+
+
+@pytest.fixture(scope="module")
+def server(filled: tuple[str, list[str]]) -> Iterator[ServerProcess]:
+    with ServerProcess(filled[0]) as running:
+        yield running
+
+
+async def long_words(registry: Registry) -> None:
+    """Records of every kind, with long words wherever a word may stand, most of them retracted."""
+
+    async def send(**sections: Any) -> None:
+        await register(registry.committer, ManifestInput.read(sections), f"owner-{PERSON}")
+
+    await send(**load_manifest(GOLDEN).content)
+    reason = f"{LONG} because of https://example.org/{LONG}"
+    bias = {"attribute": LONG, "value": LONG, "description": reason}
+    profile = PROFILE | {"knownBiases": [bias], "mustNotDo": [LONG], "intendedUse": LONG, "guardrails": [LONG]}
+    measured = next(one for one in manifest()["evaluations"] if one["subject"] == THIRD)
+    await send(
+        models=[
+            {
+                "name": LONG,
+                "version": LONG,
+                "parents": [{"ref": THIRD, "relation": "FINE_TUNE"}],
+                "config": {LONG: LONG},
+                "code": {"repository": f"https://example.org/{LONG}", "commit": "7" * 40},
+                "artifacts": [{"uri": f"s3://{LONG}", "digest": FILE}],
+                "description": LONG,
+                "safetyProfile": profile,
+                "interventions": [{"kind": LONG, "description": LONG, "targets": [{"attribute": LONG, "value": LONG}]}],
+            }
+        ],
+        evaluations=[measured | {"subject": LONGEST}],
+        notes=[{"subject": LONGEST, "author": LONG, "text": reason}],
+        disclosures=[
+            {"subject": LONGEST, "trainedOn": [{"ref": LOANS, "role": "TRAIN"}], "source": reason, "reason": reason}
+        ],
+        tensorDigests=[{"subject": LONGEST, "artifact": FILE, "tensors": [{"name": LONG, "digest": FILE, "size": 9}]}],
+        signatures=[{"subject": LONGEST, "files": [{"name": LONG, "digest": FILE}], "key": FILE, "bundle": FILE}],
+    )
+    policy = POLICY.replace("environment: production", f"environment: {PLACE}").replace("0.8", "0.99")
+    await register_policies(registry, [read_policy(policy, "place.yaml")], PERSON)
+    no = {"subject": LONGEST, "environment": PLACE, "decision": "NO_GO", "reason": reason, "conditions": [LONG]}
+    await review(registry, ReviewInput.read(no), PERSON)
+    for action in ("REVIEW", "QUARANTINE"):
+        given = {"subjects": [LONGEST], "action": action, "reason": reason}
+        await flag(registry, FlagInput.read(given), PERSON)
+    place = {"environment": PLACE, "endpoint": LONG, "claimed": {"by": LONG, "source": LONG}}
+    await deploy(registry, DeploymentInput.read({"subject": LONGEST, **place}), PERSON)
+    wrong = {"title": LONG, "severity": "HIGH", "subject": LONGEST, "labels": {LONG: LONG}}
+    for title in (LONG, reason):
+        found = await report(registry, IncidentInput.read(wrong | {"title": title}), PERSON)
+    resolved = ResolutionInput.read({"incident": found.record.id, "reason": reason})
+    await resolve(registry, resolved, PERSON)
+    for kind in (Kind.FLAG, Kind.REVIEW, Kind.NOTE, Kind.EVALUATION, Kind.INCIDENT, Kind.SAFETY_PROFILE):
+        newest = (await registry.all_of(kind, await registry.sequence()))[-1]
+        given = {"subjects": [newest.record.id], "reason": reason}
+        await retract(registry, RetractionInput.read(given), PERSON)
+
+
+def test_no_page_is_wider_than_the_narrowest_screen(
+    browser: Browser, server: ServerProcess, filled: tuple[str, list[str]]
+) -> None:
+    page = browser.new_page(base_url=server.url, viewport={"width": 320, "height": 640})
+    wide: dict[str, int] = {}
+    for path in (
+        *filled[1],
+        *(address(view, LONGEST) for view in ("lineage", "impact", "diff", "trend", "gate")),
+        address("gate", LONGEST, environment=PLACE),
+        address("diff", LONGEST, head=THIRD),
+        address("trend", LONGEST, metric="accuracy"),
+        *("/", "/serving", "/incidents?status=all", "/erosions", "/drift", "/policies", "/reviews", "/population"),
+        *(f"/population?attribute={LONG}&value={LONG}", f"/search?q={LONG}", f"/record/{LONG}", f"/impact/{LOANS}"),
+    ):
+        page.goto(path)
+        page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+        if (width := page.evaluate("document.documentElement.scrollWidth")) > 320:
+            wide[path] = width
+    assert wide == {}
