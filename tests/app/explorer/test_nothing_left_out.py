@@ -250,3 +250,26 @@ async def test_an_open_incident_is_found_however_many_came_since(bank: Visit, mo
         path = next((html.unescape(to) for to in re.findall(r'<a href="([^"]+)">Older ones</a>', page)), "")
     assert found == ["alert 5", "alert 0"]
     assert (await bank.get("/incidents?after=17x")).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [
+        ((None, "65+", "18-64"), "accuracy 0.5 and 2 values of groups."),
+        (("65+", None), "accuracy 0.6 and 1 value of groups."),
+        (("65+", "18-64"), "accuracy 0.5 for age_group 65+ and accuracy 0.6 for age_group 18-64."),
+        (("a", "b", "c", "d"), "accuracy 0.7 for age_group c and 1 more."),
+        ((None,), "with s 1: accuracy 0.5."),
+    ],
+)
+async def test_a_history_says_of_an_evaluation_that_it_has_values_of_groups(
+    bank: Visit, groups: tuple[str | None, ...], said: str
+) -> None:
+    metrics = [
+        {"name": "accuracy", "value": 0.5 + place / 10, "n": 100}
+        | ({"slice": [{"attribute": "age_group", "value": group}]} if group else {})
+        for place, group in enumerate(groups)
+    ]
+    await bank.register(evaluations=[{"subject": FIRST, "suite": {"name": "s", "version": "1"}, "metrics": metrics}])
+    [newest, *_] = await rows_of(bank, f"/record/{FIRST}?table=history")
+    assert newest[1].endswith(said)

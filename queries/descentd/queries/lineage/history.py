@@ -10,7 +10,7 @@ from descentd.graph.model.log import Entry
 from descentd.graph.model.names import four_digit_year
 from descentd.graph.model.records import Brief
 from descentd.queries.pages import Listed, page
-from descentd.queries.prose import counted
+from descentd.queries.prose import conjunction, counted
 from descentd.queries.registry import Registry
 
 STATEMENTS = frozenset(
@@ -62,10 +62,19 @@ def summary(entry: Entry) -> str:
 
 
 def _evaluation(content: Content) -> str:
-    metrics = content["metrics"]
-    named = ", ".join(f"{metric['name']} {metric['value']:.6g}" for metric in metrics[:3])
-    rest = f" and {len(metrics) - 3} more" if len(metrics) > 3 else ""
-    return f"Evaluated with {content['suite']['name']} {content['suite']['version']}: {named}{rest}."
+    """The first values for everybody, of groups where there are no others; and how many more there are of either."""
+    suite, metrics = content["suite"], content["metrics"]
+    whole = [metric for metric in metrics if not metric.get("slice")]
+    named = [_value(metric) for metric in whole or metrics]
+    rest = [f"{len(named) - 3} more"] if len(named) > 3 else []
+    if groups := len(metrics) - len(named):
+        rest.append(f"{counted(groups, 'value')} of groups")
+    return f"Evaluated with {suite['name']} {suite['version']}: {conjunction([*named[:3], *rest])}."
+
+
+def _value(metric: Content) -> str:
+    group = ", ".join(f"{part['attribute']} {part['value']}" for part in metric.get("slice", ()))
+    return f"{metric['name']} {metric['value']:.6g}" + (f" for {group}" if group else "")
 
 
 def _profile(content: Content) -> str:
