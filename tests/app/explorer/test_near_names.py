@@ -39,7 +39,7 @@ async def test_names_that_are_not_near_are_not_offered(governed: Visit) -> None:
     ("wrong", "meant"),
     [
         ("/trend/{}?metric=accuracy&slice=everybody", "/trend/{}?metric=accuracy&slice=everybody"),
-        ("/gate/{}?environment=production&done=review", "/gate/{}?environment=production"),
+        ("/gate/{}?environment=production&after=x", "/gate/{}?environment=production"),
         ("/impact/{}?after=x", "/impact/{}"),
         ("/lineage/{}?up=2", "/lineage/{}?up=2"),
         ("/diff/{}?head=" + FIRST, "/diff/{}?head=" + FIRST),

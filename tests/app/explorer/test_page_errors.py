@@ -111,7 +111,7 @@ async def test_a_store_that_hangs_is_one_that_is_away(bank: Visit, monkeypatch: 
         raise AssertionError
 
     with monkeypatch.context() as patched:
-        patched.setattr("descentd.app.explorer.explorer._PATIENCE", 0.05)
+        patched.setattr("descentd.app.explorer.endpoint._PATIENCE", 0.05)
         patched.setattr(bank.registry.store, "sequence", hangs)
         page = await bank.get(f"/record/{THIRD}")
     assert page.status_code == 503

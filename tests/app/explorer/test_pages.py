@@ -273,7 +273,7 @@ async def test_graphql_is_a_page_to_browsers_with_every_saved_operation(bank: Vi
 async def test_a_slider_leads_to_the_moment_of_an_entry(bank: Visit) -> None:
     await bank.register(notes=[{"subject": THIRD, "author": "ana", "text": "Later."}])
     last = await bank.registry.sequence()
-    then = await bank.get(f"/record/{THIRD}?entry={last - 1}&done=note")
+    then = await bank.get(f"/record/{THIRD}?entry={last - 1}")
     assert then.status_code == 303
     page = await bank.get(then.headers["location"])
     assert "You are looking at the registry as of" in text_of(page.text)

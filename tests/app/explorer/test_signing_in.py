@@ -74,7 +74,7 @@ async def test_a_session_ends_with_its_token(store_file: str, monkeypatch: pytes
         sent = await visit.post(PATH, act="note", token=token, text="Too late.")
         assert sent.status_code == 303
         where = urlsplit(sent.headers["location"])
-        assert parse_qs(where.query) == {"next": [PATH], "why": ["sent"]}
+        assert parse_qs(where.query) == {"next": [PATH]}
         assert "was not recorded" in text_of((await visit.get(sent.headers["location"])).text)
 
 
@@ -266,9 +266,12 @@ async def test_a_session_that_is_over_is_said_to_be(store_file: str, monkeypatch
         later = time.time() + 61
         monkeypatch.setattr("descentd.app.explorer.sessions.time.time", lambda: later)
         asked = urlsplit((await visit.get(PATH)).headers["location"])
-        assert parse_qs(asked.query) == {"next": [PATH], "why": ["ended"]}
+        assert parse_qs(asked.query) == {"next": [PATH]}
+        assert "because your session ended" in text_of((await visit.get("/sign-in")).text)
+        assert "because your session ended" not in text_of((await visit.get("/sign-in")).text)
         sent = urlsplit((await visit.post(PATH, act="note", token=token, text="Too late.")).headers["location"])
-        assert parse_qs(sent.query) == {"next": [PATH], "why": ["sent"]}
+        assert parse_qs(sent.query) == {"next": [PATH]}
+        assert "was not recorded" in text_of((await visit.get("/sign-in")).text)
 
 
 async def test_who_is_not_let_in_by_the_identity_provider_can_try_again(provider: IdentityProvider) -> None:

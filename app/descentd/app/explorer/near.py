@@ -17,7 +17,7 @@ from descentd.graph.model.records import Brief
 from descentd.queries.lineage.search import search
 from descentd.queries.registry import Registry
 
-_OF_ANOTHER: Final = frozenset({"after", "done", "format", "table"})
+_OF_ANOTHER: Final = frozenset({"after", "format", "table"})
 """Parameters that go with an answer that was shown, and not with another."""
 _LONGEST: Final = len("dataset:@#") + 3 * LONGEST
 """Characters of a ref at most, so that of a longer text no more are compared."""

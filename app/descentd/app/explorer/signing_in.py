@@ -12,6 +12,7 @@ from descentd.app.auth.access_control import AccessControl
 from descentd.app.explorer.address import address, local
 from descentd.app.explorer.explorer import Explorer
 from descentd.app.explorer.forms import TOKEN, filled_in, read_form
+from descentd.app.explorer.receipts import SIGN_IN
 from descentd.app.explorer.rendering import HEADERS
 from descentd.app.explorer.sessions import Session
 from descentd.app.http.errors import STATUS, Refusal, fault
@@ -20,7 +21,7 @@ from descentd.graph.model.errors import DescentError, Forbidden, InvalidInput, U
 if TYPE_CHECKING:
     from descentd.app.auth.oidc_login import OIDCLogin
 
-PATHS = ("/sign-in", "/sign-in/provider", "/sign-in/callback", "/sign-out")
+PATHS = (SIGN_IN, "/sign-in/provider", "/sign-in/callback", "/sign-out")
 _FORM = "sign-in"
 """What the form for signing in is bound to: there is no session yet."""
 _LOGIN = "descent_login"
@@ -46,34 +47,35 @@ class SigningIn:
 
     async def _sign_in(self, request: Request) -> Response:
         if request.method != "POST":
-            return self._form(request, request.query_params.get("next"), request.query_params.get("why", ""))
+            return self._form(request, request.query_params.get("next"))
         fields = await read_form(request)
         self._explorer.tokens.check(_FORM, fields.get(TOKEN, ""))
         secret = filled_in(fields, "secret") or ""
         try:
             principal = await self._access_control.know(request.scope, PATHS[0], [f"Bearer {secret}"])
         except Unauthenticated as error:
-            return self._form(request, fields.get("next"), "", error)
+            return self._form(request, fields.get("next"), error)
         response = RedirectResponse(local(fields.get("next")), 303, dict(HEADERS))
         expires = 0 if principal.expires_at is None else principal.expires_at // 1_000_000
         session = Session("", expires, principal.hash, principal.person, principal.roles)
         self._explorer.sessions.begin(response, request, session)
         return response
 
-    def _form(self, request: Request, then: str | None, why: str, error: DescentError | None = None) -> Response:
-        return self._explorer.page(
+    def _form(self, request: Request, then: str | None, error: DescentError | None = None) -> Response:
+        response = self._explorer.page(
             request,
             None,
             "sign-in.html",
             200 if error is None else STATUS[error.code],
             {
                 "then": local(then),
-                "why": why,
                 "problem": error,
                 "provider": self._provider and address("sign-in/provider", next=local(then)),
                 "token": lambda: self._explorer.tokens.new(_FORM),
             },
         )
+        self._explorer.receipts.take(response, request)
+        return response
 
     async def _to_provider(self, request: Request) -> Response:
         provider = self._provider_of()
@@ -97,7 +99,7 @@ class SigningIn:
             raise Forbidden("This sign-in was not begun in this browser, or long ago: begin again.")
         if "code" not in given:
             why = f"The identity provider did not sign you in ({given.get('error', 'no code')[:80]})."
-            return self._form(request, known["next"], "", Unauthenticated(why))
+            return self._form(request, known["next"], Unauthenticated(why))
         identity = await provider.end(given["code"], known["verifier"], known["nonce"], self._callback(request))
         response = RedirectResponse(local(known["next"]), 303, dict(HEADERS))
         # Its ID token says who came, and ends within minutes with some providers: the session lasts by itself.
@@ -111,9 +113,10 @@ class SigningIn:
             session = self._explorer.sessions.of(request)
             if session is not None:
                 self._explorer.tokens.check(session.id, fields.get(TOKEN, ""))
-        response = RedirectResponse("/sign-in?why=out" if request.method == "POST" else "/", 303, dict(HEADERS))
+        response = RedirectResponse(SIGN_IN if request.method == "POST" else "/", 303, dict(HEADERS))
         if request.method == "POST":
             self._explorer.sessions.end(response, request)
+            self._explorer.receipts.give(response, request, "", "out", SIGN_IN)
         return response
 
     def _provider_of(self) -> "OIDCLogin":

@@ -13,7 +13,7 @@ from descentd.graph.model.records import Brief
 
 _NEWEST: Final = 20
 """Versions that are offered before anything is searched for."""
-_OWN: Final = frozenset({"q", "after", "asOf", "format", "table", "done"})
+_OWN: Final = frozenset({"q", "after", "asOf", "format", "table"})
 
 
 async def choose(asked: Asked, page: Page) -> View | Response:

@@ -129,7 +129,7 @@ async def _review(asked: Asked, fields: Mapping[str, str]) -> str:
         "idempotencyKey": fields["key"],
     }
     await review(asked.registry, ReviewInput.read(given), asked.principal.person)
-    return asked.to("gate", asked.ref, environment=environment, done="review")
+    return asked.to("gate", asked.ref, environment=environment)
 
 
 PAGE = Page("gate", "/gate/{ref:path}", _show, kinds=VERSION, acts=(Act("review", "Mutation.review", _review),))

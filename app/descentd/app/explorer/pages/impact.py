@@ -107,7 +107,7 @@ async def _flag(asked: Asked, fields: Mapping[str, str]) -> str:
         "idempotencyKey": fields["key"],
     }
     await flag(asked.registry, FlagInput.read(given), asked.principal.person)
-    return asked.to("impact", asked.ref, done="flag")
+    return asked.to("impact", asked.ref)
 
 
 PAGE = Page("impact", "/impact/{ref:path}", _show, acts=(Act("flag", "Mutation.flag", _flag),))

@@ -118,7 +118,7 @@ async def _write_note(asked: Asked, fields: Mapping[str, str]) -> str:
     manifest = ManifestInput.read({"notes": [note]})
     check_manifest(manifest, asked.principal.roles)
     await register(asked.registry.committer, manifest, person)
-    return asked.to("record", asked.ref, done="note") + "#notes"
+    return asked.to("record", asked.ref)
 
 
 async def _resolve(asked: Asked, fields: Mapping[str, str]) -> str:
@@ -129,7 +129,7 @@ async def _resolve(asked: Asked, fields: Mapping[str, str]) -> str:
     brief = await _find(asked)
     given = ResolutionInput.read({"incident": brief.id, "reason": reason})
     await resolve(asked.registry, given, asked.principal.person)
-    return asked.to("record", asked.ref, done="resolve")
+    return asked.to("record", asked.ref)
 
 
 PAGE = Page(

@@ -73,7 +73,7 @@ async def _retract(asked: Asked, fields: Mapping[str, str]) -> str:
     given = {"subjects": [asked.ref], "reason": reason, "idempotencyKey": fields["key"]}
     limits = retraction_limits(asked.principal.roles)
     await retract(asked.registry, RetractionInput.read(given), asked.principal.person, **limits)
-    return asked.to("record", asked.ref, done="retract")
+    return asked.to("record", asked.ref)
 
 
 async def _clear(asked: Asked, fields: Mapping[str, str]) -> str:
@@ -97,7 +97,7 @@ async def _clear(asked: Asked, fields: Mapping[str, str]) -> str:
         "idempotencyKey": fields["key"],
     }
     await flag(asked.registry, FlagInput.read(given), asked.principal.person)
-    return asked.to("record", asked.ref, done="clear")
+    return asked.to("record", asked.ref)
 
 
 ACTS: Final = (Act("retract", "Mutation.retract", _retract), Act("clear", "Mutation.flag", _clear))

@@ -32,7 +32,7 @@ for (const form of document.querySelectorAll("form[method=post]")) {
     else if (!field.value) field.value = value;
   }
 }
-if (location.pathname === "/sign-in" && location.search.includes("why=out")) drafts.clear();
+if (document.querySelector("[data-out]")) drafts.clear();
 
 // The slider says from when an entry of the log is while it is moved, and shows the page of then when it is let go.
 document.addEventListener("input", ({ target }) => {
