@@ -49,15 +49,18 @@ class Page:
         return base64.urlsafe_b64encode(json.dumps([self.question, self.upto, *position]).encode()).decode().rstrip("=")
 
 
-def page(first: int | None, after: str | None, now: int, question: Sequence[object], keys: int = 1) -> Page:
+def page(
+    first: int | None, after: str | None, now: int, question: Sequence[object], keys: int = 1, most: int = MOST
+) -> Page:
     """The page that a client asks for; `now` is the sequence that the question is asked at.
 
-    question: all that the list depends on, `asOf` with it; keys: how many numbers make a position in this list.
+    question: all that the list depends on, `asOf` with it; keys: how many numbers make a position in this list; most:
+    items that may be asked for.
     Raises InvalidInput for a number out of range, and for a cursor that is none, belongs to another question, or to
     a log that is longer than this one.
     """
-    if first is not None and not 1 <= first <= MOST:
-        raise InvalidInput(f"Expected 1 to {MOST}, got {first}: ask for further items with `after`.", "first")
+    if first is not None and not 1 <= first <= most:
+        raise InvalidInput(f"Expected 1 to {most}, got {first}: ask for further items with `after`.", "first")
     asked = hashlib.sha256(repr(_plain(question)).encode()).hexdigest()[:12]
     if after is None:
         return Page(first or USUAL, now, None, asked)

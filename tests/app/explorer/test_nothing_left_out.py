@@ -252,6 +252,17 @@ async def test_an_open_incident_is_found_however_many_came_since(bank: Visit, mo
     assert (await bank.get("/incidents?after=17x")).status_code == 400
 
 
+async def test_more_groups_than_one_question_answers_are_merged_and_counted_as_one_list() -> None:
+    """What falls step by step is found anew by each later version, in a span of its own."""
+    async with visiting() as visit:
+        fall = [*[0.7] * 3, *[0.7 - 0.012 * step for step in range(9)]]
+        for number in range(170):
+            await visit.register(**chain(fall, f"m{number}"))
+        assert (await erosion_groups(visit.registry, None, None, None)).total > 1_000
+        assert len(await rows_of(visit, "/erosions")) == 170
+        assert "25 of 170" in text_of((await visit.get("/erosions")).text)
+
+
 @pytest.mark.parametrize(
     ("groups", "said"),
     [

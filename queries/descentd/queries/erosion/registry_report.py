@@ -18,7 +18,7 @@ from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_ranking import Rank, RankedVersion, Ranking
 from descentd.queries.erosion.registry_refresh import catch_up
 from descentd.queries.erosion.version_assessment import FindingSummary
-from descentd.queries.pages import Page, page
+from descentd.queries.pages import MOST, Page, page
 from descentd.queries.registry import Registry, about
 
 _Group = list[tuple[RankedVersion, Sequence[FindingSummary]]]
@@ -111,13 +111,13 @@ async def erosions(registry: Registry, wanted: ErosionFilter | None, first: int 
 
 
 async def erosion_groups(
-    registry: Registry, wanted: ErosionFilter | None, first: int | None, after: str | None
+    registry: Registry, wanted: ErosionFilter | None, first: int | None, after: str | None, most: int = MOST
 ) -> ErosionGroups:
-    """The derivations that made versions of the registry worse, each once, the worst first.
+    """The derivations that made versions of the registry worse, each once, the worst first; at most `most` at once.
 
     Raises as `erosions` does.
     """
-    asked = page(first, after, await registry.sequence(), ["erosionGroups", wanted], 2)
+    asked = page(first, after, await registry.sequence(), ["erosionGroups", wanted], 2, most)
     groups, upto = await _groups(registry, wanted)
     rest = [place for place in groups if asked.after is None or place > asked.after]
     items = await _named_groups(registry, {place: groups[place] for place in rest[: asked.first]}, asked)

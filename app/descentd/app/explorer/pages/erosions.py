@@ -13,9 +13,10 @@ from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_report import ErosionFilter, ErosionGroup, erosion_groups
-from descentd.queries.pages import MOST
 
 _SHOWN: Final = 25
+_AT_ONCE: Final = 10_000
+"""Groups among which those that overlap are looked for: of more, a row may stand once in each such part."""
 _PATIENCE: Final = 10.0
 """Seconds that the page waits for what was recorded last to be assessed, before it says that it comes again."""
 _AGAIN: Final = 10
@@ -32,9 +33,9 @@ async def _show(asked: Asked) -> View:
     values = {"categories": list(MetricCategory), "kinds": list(ErosionKind)}
     try:
         async with asyncio.timeout(_PATIENCE):
-            found = await erosion_groups(asked.registry, wanted, MOST, query.get("after"))
+            found = await erosion_groups(asked.registry, wanted, _AT_ONCE, query.get("after"), _AT_ONCE)
     except (TimeoutError, Unavailable) as away:
-        if query.get("format") == "csv":
+        if asked.for_csv:
             raise Unavailable("What got worse is still being worked out: ask again in a few seconds.") from away
         working = {**values, "total": None, "again": _AGAIN}
         return View(asked.words("erosions.title"), working, [Table("erosions", ())])
