@@ -13,6 +13,11 @@ _SIBILANTS: Final = ("s", "x", "z", "ch", "sh")
 _VOWELS: Final = frozenset("aeiou")
 
 
+def ended(text: str) -> str:
+    """What somebody wrote, ended as a sentence is, so that another may follow."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def conjunction(parts: Sequence[str]) -> str:
     """All parts: `a`, `a and b`, `a, b and c`; empty for none."""
     return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)

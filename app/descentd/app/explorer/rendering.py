@@ -16,6 +16,7 @@ from descentd.app.explorer.static import StaticFiles
 from descentd.app.explorer.words import Words
 from descentd.graph.model.characters import OVERRIDES
 from descentd.graph.model.names import rfc3339
+from descentd.queries.prose import ended
 
 HEADERS: Final = {
     # Without inline script or style, eval, frames, plug-ins, and anything of another host.
@@ -73,6 +74,7 @@ class Rendering:
             "beginning": beginning,
             "minute": minute,
             "paragraphs": paragraphs,
+            "ended": ended,
             "settings": settings,
         }
 

@@ -61,6 +61,8 @@ class Cell:
     chip: str = ""
     note: str = ""
     repeated: bool = False
+    chip_href: str | None = None
+    """Where the word in front leads, where that is elsewhere."""
     value: str | None = None
     """What machines read in place of the text: a ref, a moment in RFC 3339, a plain number."""
     interval: tuple[float, float] | None = None

@@ -40,6 +40,8 @@ class ActiveFlag:
     id: str
     action: FlagAction
     reason: str
+    person: str
+    recorded_at: int
     propagates: bool
     origins: frozenset[int]
     exempt: frozenset[int]
@@ -76,6 +78,8 @@ def _standing(entry: Entry, known: Mapping[str, int], exempt: frozenset[int]) ->
         entry.record.id,
         FlagAction(content["action"]),
         content["reason"],
+        content["by"],
+        entry.recorded_at,
         bool(content.get("propagate")),
         frozenset(known[id] for id in content["subjects"]) - exempt,
         exempt,

@@ -22,7 +22,7 @@ from descentd.queries.governance.reviews import (
     veto_sentence,
     vetoes,
 )
-from descentd.queries.prose import conjunction
+from descentd.queries.prose import conjunction, ended
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import RetractedEntity, retracted_entities, retracted_origins, retraction_of
 
@@ -72,7 +72,7 @@ def _verdict(
     status: VerdictStatus,
     reviewed: Sequence[Reason],
 ) -> Verdict:
-    reasons = [Reason(f"FLAG_{flag.action}", f"Flagged {flag.action.lower()}: {flag.reason}") for flag in flags]
+    reasons = [Reason(f"FLAG_{flag.action}", f"Flagged {flag.action.lower()}: {ended(flag.reason)}") for flag in flags]
     if gone is not None:
         status = VerdictStatus.REJECTED
         reasons.append(Reason("RETRACTED", gone.sentence))

@@ -1,6 +1,7 @@
 """`/serving`: what serves where, and whether it meets its policy and is documented."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from descentd.app.explorer.page import Asked, Page, View
@@ -39,11 +40,15 @@ def now_of(asked: Asked) -> int:
 
 
 async def served_cells(asked: Asked, versions: Collection[Brief]) -> Mapping[str, Cell]:
-    """Versions that serve, by their ids: the name of each, and in front of it whether it is flagged."""
+    """Versions that serve, by their ids: the name of each, and in front of it whether it is flagged, and by what."""
     flagged = await gravest(asked.registry, sorted({one.sequence for one in versions}), asked.upto)
     chips = {one: asked.words(f"flagged.{action}") for one, action in flagged.items()}
     return {
-        one.id: asked.record(one, tone="bad", chip=chips[one.sequence]) if one.sequence in chips else asked.record(one)
+        one.id: replace(
+            asked.record(one, tone="bad", chip=chips[one.sequence]), chip_href=asked.to("record", one.ref) + "#flags"
+        )
+        if one.sequence in chips
+        else asked.record(one)
         for one in versions
     }
 
