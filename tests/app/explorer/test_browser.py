@@ -216,7 +216,7 @@ def test_a_reviewer_flags_all_that_comes_from_something(rosa: Page, faults: list
     rosa.get_by_role("button", name="Record the flag as rosa").click()
     rosa.get_by_text("The flag is recorded.").wait_for()
     rosa.goto(f"/record/{THIRD}")
-    assert rosa.get_by_text("⚑ Flagged").is_visible()
+    assert rosa.get_by_text("⚑ Flagged", exact=True).is_visible()
     assert faults == []
 
 
