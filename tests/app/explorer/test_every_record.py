@@ -85,7 +85,7 @@ async def test_what_names_many_records_shows_a_part_of_them_those_of_one_name_to
         for shown in (50, 50, 20):
             page = (await visit.get(address)).text
             listed += re.findall(r"<li><a href=[^>]*>((?:odd|even) \d+)</a>", page)
-            assert f"{shown} of 120" in text_of(page)
+            assert f"{len(listed) - shown + 1} to {len(listed)} of 120" in text_of(page)
             address = re.findall(r'href="([^"]*subjects=[0-9]+)"', page)[-1] if len(listed) < 120 else ""
         assert listed == [f"{name} {number}" for name in ("even", "odd") for number in range(60)]
 

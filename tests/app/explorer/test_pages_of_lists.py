@@ -81,15 +81,22 @@ async def test_profiles_that_are_not_current_are_called_that_wherever_they_are_l
 
 
 async def test_long_lists_go_on_and_lead_back(registry: Visit) -> None:
+    """However they are counted off, they say which of how many rows they show."""
     web = {"name": "web", "version": "1", "partitions": [{"name": "train", "digest": digest(1)}]}
     data = [{"ref": "dataset:web@1", "role": "TRAIN"}]
     models = [{"name": "m", "version": str(number), "config": number, "trainedOn": data} for number in range(120)]
     await registry.register(datasets=[web], models=[{**one, "config": {"seed": one["config"]}} for one in models])
-    for path in ("/record/dataset:web@1%23train", "/search?q=m"):
+    for path in (
+        "/record/dataset:web@1%23train",
+        "/search?q=m",
+        "/drift",
+        "/population?attribute=a&value=b&verdict=UNKNOWN",
+    ):
         seen: list[str] = []
         address = path
         for shown in (50, 50, 20):
             page = (await registry.get(address)).text
+            assert f"{len(seen) + 1} to {len(seen) + shown} of 120" in text_of(page), address
             named = re.findall(r'<td class=""[^>]*><a href="/record/(model:m@\d+)">', page)
             assert len(named) == shown
             seen += named

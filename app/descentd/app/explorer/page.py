@@ -61,12 +61,13 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[T]):
-    """Some items of a list of `total`; `more` is the address of the next ones, `back` that of the first."""
+    """Some items of a list of `total`, after `start` others; `more` leads to the next ones, `back` to the first."""
 
     items: Sequence[T]
     total: int
     more: str | None
     back: str | None
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,17 @@ class Asked:
 
     def back(self, name: str = "after") -> str | None:
         """The address of the first rows of a list of which later ones are shown."""
-        return self.again(**{name: None}) if name in self.query else None
+        return self.again(**{name: None, f"{name}_at": None}) if name in self.query else None
+
+    def start(self, name: str = "after") -> int | None:
+        """How many rows are before those of a list that goes on at a cursor; None where its address does not say."""
+        given = self.query.get(f"{name}_at", "") if name in self.query else "0"
+        return int(given) if given.isascii() and given.isdigit() and len(given) <= _DIGITS else None
+
+    def onward(self, cursor: str, shown: int, name: str = "after") -> str:
+        """The address of the rows after a cursor, at the end of those that are shown."""
+        start = self.start(name)
+        return self.again(**{name: cursor, f"{name}_at": None if start is None else str(start + shown)})
 
     def part(self, items: Sequence[T], shown: int, name: str = "after") -> Part[T]:
         """The items of a list that are asked for: as many as a page shows, after as many as the query says by `name`.
@@ -229,7 +240,7 @@ class Asked:
         begin = int(given)
         end = begin + self.most(shown)
         more = self.again(**{name: str(end)}) if end < len(items) else None
-        return Part(items[begin:end], len(items), more, self.back(name))
+        return Part(items[begin:end], len(items), more, self.back(name), begin)
 
     def again(self, /, **query: str | None) -> str:
         """The address of this page with another query; what is None is left out of it."""

@@ -94,7 +94,7 @@ class Table:
     """A table with a name that its CSV is asked for by; the caption is `table.NAME` in the catalogue.
 
     total: how many rows there are, where not all of them are here; more: the address of the next rows; back: that of
-    the first, where others are here.
+    the first, where others are here; start: how many are before these, None where that is not known.
     """
 
     name: str
@@ -103,6 +103,7 @@ class Table:
     total: int | None = None
     more: str | None = None
     back: str | None = None
+    start: int | None = 0
 
     @property
     def by_row(self) -> bool:

@@ -30,7 +30,9 @@ async def choose(asked: Asked, page: Page) -> View | Response:
         held = await asked.registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
         part = asked.part(held.tolist()[::-1], _NEWEST)
         records = await asked.registry.store.briefs(part.items) if part.items else ()
-        table = Table("newest", COLUMNS, record_rows(asked, records, leading), part.total, part.more, part.back)
+        table = Table(
+            "newest", COLUMNS, record_rows(asked, records, leading), part.total, part.more, part.back, part.start
+        )
     elif (ref := await exactly(asked, text)) is not None:
         return RedirectResponse(asked.to(view, ref, **onward), 303)
     else:

@@ -29,7 +29,7 @@ async def _show(asked: Asked) -> View:
         )
         for one in found.items
     ]
-    more = asked.again(after=found.items[-1].cursor) if found.more else None
+    more = asked.onward(found.items[-1].cursor, len(found.items)) if found.more else None
     columns = [Column(key) for key in ("version", "missing", "why")]
     values = {
         "kinds": list(DriftKind),
@@ -41,7 +41,7 @@ async def _show(asked: Asked) -> View:
     return View(
         asked.words("drift.title"),
         values,
-        [Table("drift", columns, rows, found.total, more, asked.back())],
+        [Table("drift", columns, rows, found.total, more, asked.back(), asked.start())],
     )
 
 

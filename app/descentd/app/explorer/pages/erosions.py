@@ -47,7 +47,7 @@ async def _show(asked: Asked) -> View:
     back = asked.again(after=None, erosions=None) if query.keys() & {"after", "erosions"} else None
     columns = [Column("span", says=True), *[Column(key) for key in ("worse", "newest", "carried")]]
     rows = [_row(asked, groups) for groups in part.items]
-    table = Table("erosions", columns, rows, total, part.more or further, back)
+    table = Table("erosions", columns, rows, total, part.more or further, back, part.start)
     return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(evaluations)}, [table])
 
 

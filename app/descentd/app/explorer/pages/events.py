@@ -31,7 +31,7 @@ async def history_table(asked: Asked, brief: Brief) -> Table:
         for entry in entries
     ]
     columns = [Column(key) for key in ("when", "what", "person")]
-    return Table("history", columns, rows, part.total, part.more, part.back)
+    return Table("history", columns, rows, part.total, part.more, part.back, part.start)
 
 
 def _what(asked: Asked, entry: Entry, retracted: bool) -> Cell:
@@ -74,4 +74,4 @@ async def notes_about(asked: Asked, brief: Brief) -> Part[Entry]:
     notes = [one for one in (await store.briefs(held) if held else ()) if one.kind is Kind.NOTE]
     gone = await retracted_ids(store, [one.id for one in notes], asked.upto) if notes else ()
     part = asked.part([one.sequence for one in notes if one.id not in gone], _NOTES, "notes")
-    return Part(await store.entries(part.items) if part.items else [], part.total, part.more, part.back)
+    return Part(await store.entries(part.items) if part.items else [], part.total, part.more, part.back, part.start)

@@ -36,9 +36,12 @@ async def _show(asked: Asked) -> View:
         )
         for one in found.items
     ]
-    more = asked.again(after=found.items[-1].cursor) if found.more else None
+    more = asked.onward(found.items[-1].cursor, len(found.items)) if found.more else None
     columns = [Column("record"), Column("kind"), Column("steps", number=True), Column("how")]
-    tables = [await _deployed(asked, brief), Table("affected", columns, rows, found.total, more, asked.back())]
+    tables = [
+        await _deployed(asked, brief),
+        Table("affected", columns, rows, found.total, more, asked.back(), asked.start()),
+    ]
     values = {
         "brief": brief,
         "counts": counts,
@@ -91,7 +94,7 @@ async def _deployed(asked: Asked, origin: Brief) -> Table:
         Column("since", says=True),
         Column("how"),
     ]
-    return Table("deployed", columns, rows, part.total, part.more, part.back)
+    return Table("deployed", columns, rows, part.total, part.more, part.back, part.start)
 
 
 async def _flag(asked: Asked, fields: Mapping[str, str]) -> str:

@@ -52,7 +52,7 @@ async def _show(asked: Asked) -> View:
         "looked_through": None if are_all else (len(block), len(opened)),
         "older": older,
     }
-    table = _table(rows, part.total if are_all else None, part.more or older, back)
+    table = _table(rows, part.total if are_all else None, part.more or older, back, part.start)
     return View(asked.words("incidents.title"), values, [table])
 
 
@@ -104,9 +104,11 @@ async def _states(asked: Asked, incidents: Sequence[int]) -> Mapping[int, str]:
     return states | {brief.sequence: "retracted" for brief in briefs if brief.id in gone}
 
 
-def _table(rows: Sequence[Sequence[Cell]], total: int | None, more: str | None, back: str | None = None) -> Table:
+def _table(
+    rows: Sequence[Sequence[Cell]], total: int | None, more: str | None, back: str | None = None, start: int = 0
+) -> Table:
     columns = [Column(key) for key in ("incident", "severity", "version", "place", "since", "status")]
-    return Table("incidents", columns, rows, total, more, back)
+    return Table("incidents", columns, rows, total, more, back, start)
 
 
 async def _rows(asked: Asked, sequences: Sequence[int], states: Mapping[int, str]) -> list[Sequence[Cell]]:

@@ -111,7 +111,7 @@ async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
         )
         for user, link in zip(briefs, part.items, strict=True)
     ]
-    return Table("uses", [Column("version"), Column("how")], rows, part.total, part.more, part.back)
+    return Table("uses", [Column("version"), Column("how")], rows, part.total, part.more, part.back, part.start)
 
 
 def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:

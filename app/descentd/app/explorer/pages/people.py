@@ -20,7 +20,7 @@ def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
     columns = [Column(key) for key in ("decision", "person", "environment", "why", "day", "counts")]
     part = asked.part(states[::-1], _SHOWN, "people")
     rows = [decision_row(asked, one) for one in part.items]
-    return Table("people", columns, rows, part.total, part.more, part.back)
+    return Table("people", columns, rows, part.total, part.more, part.back, part.start)
 
 
 def decision_row(asked: Asked, one: ReviewState, version: Brief | None = None) -> Sequence[Cell]:

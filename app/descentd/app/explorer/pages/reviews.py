@@ -21,7 +21,10 @@ async def _show(asked: Asked) -> View:
     mine, others = await waiting_by_whom(asked)
     parts = {"mine": asked.part(mine, _SHOWN, "mine"), "others": asked.part(others, _SHOWN, "others")}
     tables = [
-        *[await waiting_table(asked, name, one.items, one.total, one.more, one.back) for name, one in parts.items()],
+        *[
+            await waiting_table(asked, name, one.items, one.total, one.more, one.back, one.start)
+            for name, one in parts.items()
+        ],
         await _decisions(asked),
     ]
     return View(asked.words("reviews.title"), {"decides": asked.may(DECIDING)}, tables)
@@ -35,7 +38,13 @@ async def waiting_by_whom(asked: Asked) -> tuple[Sequence[Waiting], Sequence[Wai
 
 
 async def waiting_table(
-    asked: Asked, name: str, found: Sequence[Waiting], total: int, more: str | None, back: str | None = None
+    asked: Asked,
+    name: str,
+    found: Sequence[Waiting],
+    total: int,
+    more: str | None,
+    back: str | None = None,
+    start: int = 0,
 ) -> Table:
     """Versions that wait, each with where, how many have said go, and where to decide, or to see why it waits."""
     t = asked.words
@@ -59,7 +68,7 @@ async def waiting_table(
     ]
     keys = ("environment", "said_go", *(("lapsed",) if lapsed else ()), "act")
     columns = [Column("version", says=True), *[Column(key) for key in keys]]
-    return Table(name, columns, rows, total, more, back)
+    return Table(name, columns, rows, total, more, back, start)
 
 
 def _serves(asked: Asked, one: Waiting) -> str:
@@ -84,7 +93,7 @@ async def _decisions(asked: Asked) -> Table:
     states = {one.entry.sequence: one for decided in found.values() for one in decided}
     rows = [decision_row(asked, states[entry.sequence], versions[entry.record.content["subject"]]) for entry in entries]
     columns = [Column(key) for key in ("decision", "person", "version", "environment", "why", "day", "counts")]
-    return Table("decisions", columns, rows, part.total, part.more, part.back)
+    return Table("decisions", columns, rows, part.total, part.more, part.back, part.start)
 
 
 PAGE = Page("reviews", "/reviews", _show)

@@ -53,9 +53,9 @@ async def found(
     with about("q"):
         listed = await search(asked.registry, text, kinds, asked.most(_SHOWN), asked.query.get("after"), asked.as_of)
     records = [one for one, _ in listed.items]
-    more = asked.again(after=listed.items[-1][1]) if listed.more else None
+    more = asked.onward(listed.items[-1][1], len(records)) if listed.more else None
     rows = record_rows(asked, records, leading)
-    return records, Table("found", COLUMNS, rows, listed.total, more, asked.back())
+    return records, Table("found", COLUMNS, rows, listed.total, more, asked.back(), asked.start())
 
 
 def record_rows(asked: Asked, records: Sequence[Brief], leading: Callable[[Brief], Cell]) -> list[Sequence[Cell]]:

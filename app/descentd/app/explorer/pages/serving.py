@@ -28,7 +28,7 @@ async def _show(asked: Asked) -> View:
         versions = await asked.registry.store.resolve({one.version for one in chosen}) if chosen else {}
         chosen = [one for one in chosen if (versions[one.version].label or "").startswith(f"model:{name}")]
     part = asked.part(chosen, _SHOWN)
-    table = await serving_table(asked, part.items, part.total, part.more, part.back)
+    table = await serving_table(asked, part.items, part.total, part.more, part.back, part.start)
     offered = environments if wanted is None else environments | {wanted}  # where nothing serves now, too
     values = {"environments": sorted(offered), "environment": wanted}
     return View(asked.words("serving.title"), values, [table])
@@ -54,7 +54,12 @@ async def served_cells(asked: Asked, versions: Collection[Brief]) -> Mapping[str
 
 
 async def serving_table(
-    asked: Asked, shown: Sequence[Deployment], total: int, more: str | None = None, back: str | None = None
+    asked: Asked,
+    shown: Sequence[Deployment],
+    total: int,
+    more: str | None = None,
+    back: str | None = None,
+    start: int = 0,
 ) -> Table:
     """Deployments, each with what the gate says of it now and whether its safety profile is current."""
     registry = asked.registry
@@ -83,7 +88,7 @@ async def serving_table(
         Column("version", says=True),
         *[Column(key) for key in ("since", "policy", "profile")],
     ]
-    return Table("serving", columns, rows, total, more, back)
+    return Table("serving", columns, rows, total, more, back, start)
 
 
 async def _profile(asked: Asked, one: Deployment, then: Then, drifts: Sequence[Drift]) -> Cell:

@@ -125,7 +125,7 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
         Column("value", number=True, estimate=True),
         Column("items", number=True),
     ]
-    return Table("points", columns, rows, part.total, part.more, part.back)
+    return Table("points", columns, rows, part.total, part.more, part.back, part.start)
 
 
 PAGE = Page("trend", "/trend/{ref:path}", _show, kinds=VERSION)
