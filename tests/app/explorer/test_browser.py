@@ -280,7 +280,10 @@ def test_what_was_written_while_a_session_ended_is_there_again(
         page.get_by_label("Why").fill("A reason of many words.")
         context.add_cookies([{"name": "descent_session", "value": "old.old", "url": server.url}])
         page.get_by_role("button", name="Record the decision").click()
-        page.get_by_text("what you sent was not recorded").wait_for()
+        page.get_by_text("Not recorded.").wait_for()
+        assert page.get_by_label("What you wrote").input_value() == "A reason of many words."
+        faults.clear()  # the browser notes each answer of 401
+        page.get_by_role("link", name="Sign in").click()
         page.get_by_label("Token").fill(secrets["rosa"])
         page.keyboard.press("Enter")
         page.wait_for_url("**/gate/**")

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from descentd.app.auth.authorization import check_fields, check_page
-from descentd.app.explorer.address import address, path_of, without
+from descentd.app.explorer.address import address, without
 from descentd.app.explorer.forms import LARGEST_ACT, TOKEN, check_lengths, read_form
 from descentd.app.explorer.page import Asked, Page, Sent
 from descentd.app.explorer.past import Moments, moment_of_entry, registered_later, shown_as_of
@@ -22,7 +22,16 @@ from descentd.app.explorer.sending import PageInPieces
 from descentd.app.explorer.table_as_csv import as_csv
 from descentd.app.explorer.visitors import SignInRequired, Visitor
 from descentd.app.http.errors import STATUS, Refusal, fault, shaped
-from descentd.graph.model.errors import DescentError, Internal, InvalidInput, NotFound, Unauthenticated, Unavailable
+from descentd.graph.model.errors import (
+    DescentError,
+    Internal,
+    InvalidInput,
+    NotFound,
+    ReadOnly,
+    Unauthenticated,
+    Unavailable,
+    VersionConflict,
+)
 from descentd.graph.turns import in_thread
 from descentd.queries.registry import moment_of
 
@@ -54,13 +63,13 @@ class Endpoint:
         except ClientDisconnect:
             return
         except SignInRequired as required:
-            response = self._sign_in(request, required)
+            response = await self._sign_in(request, required)
         except Refusal as refusal:
-            response = await self._explorer.problem(request, visitor, refusal.problem, refusal.status, self._page)
+            response = await self._problem(request, visitor, refusal.problem, refusal.status)
         except DescentError as error:
-            response = await self._explorer.problem(request, visitor, error, page=self._page)
+            response = await self._problem(request, visitor, error)
         except Exception as error:
-            response = await self._explorer.problem(request, visitor, fault(error))
+            response = await self._problem(request, visitor, fault(error))
         await response(scope, receive, send)
 
     async def _answer(self, request: Request, visitor: Visitor) -> Response:
@@ -151,11 +160,15 @@ class Endpoint:
             )
         try:
             check_lengths(fields)
+            request.state.acting = True
             where = await explorer.act(act, asked, {**fields, "key": key})
-        except (Unauthenticated, Unavailable, Internal):
+        except (Unauthenticated, Unavailable, Internal) as away:
+            request.state.acting = not isinstance(away, Unauthenticated | ReadOnly)
             raise
-        except DescentError as error:
-            await explorer.access_control.note(principal, act.field.partition(".")[2], shaped(error))
+        except DescentError as refusal:
+            request.state.acting = False
+            error = _in_words_of_pages(refusal)
+            await explorer.access_control.note(principal, act.field.partition(".")[2], shaped(refusal))
             sent = Sent(name, fields, error)
             return await self._shown(request, visitor, replace(asked, sent=sent), STATUS[error.code])
         await explorer.access_control.note(principal, act.field.partition(".")[2])
@@ -163,14 +176,27 @@ class Endpoint:
         explorer.receipts.give(response, request, visitor.session, name, request.scope["path"])
         return response
 
-    def _sign_in(self, request: Request, required: SignInRequired) -> Response:
-        """To the page for signing in, which leads back to this one, to which a form is sent too."""
-        query = f"?{request.url.query}" if request.url.query else ""
-        response = RedirectResponse(address("sign-in", next=path_of(request) + query), 303, dict(HEADERS))
-        why = "sent" if request.method == "POST" else "ended" if required.ended else None
-        if why is not None:
-            self._explorer.receipts.give(response, request, "", why, SIGN_IN)
+    async def _sign_in(self, request: Request, required: SignInRequired) -> Response:
+        """To the page for signing in, which leads back to this one; of a form, what became of it is said first."""
+        if request.method == "POST":
+            return await self._problem(request, None, required)
+        response = RedirectResponse(address("sign-in", next=without(request)), 303, dict(HEADERS))
+        if required.ended:
+            self._explorer.receipts.give(response, request, "", "ended", SIGN_IN)
         return response
+
+    async def _problem(
+        self, request: Request, visitor: Visitor | None, error: DescentError, status: int = 0
+    ) -> Response:
+        """The page that says what went wrong, with the form that was sent, so that nothing of it is lost."""
+        sent = None
+        if request.method == "POST" and self._page.acts:
+            try:
+                fields = await read_form(request, LARGEST_ACT)
+            except (Refusal, DescentError):
+                fields = {}
+            sent = Sent(fields.get("act", ""), fields, error, known=not getattr(request.state, "acting", False))
+        return await self._explorer.problem(request, visitor, error, status, self._page, sent)
 
 
 @contextlib.asynccontextmanager
@@ -181,3 +207,13 @@ async def _answered() -> AsyncIterator[None]:
             yield
     except TimeoutError:
         raise Unavailable("The store does not answer at the moment: open the page again in a few seconds.") from None
+
+
+def _in_words_of_pages(refusal: DescentError) -> DescentError:
+    """Why an act was refused, where the API speaks of the key that a form has as its token."""
+    if isinstance(refusal, VersionConflict) and refusal.field == "idempotencyKey":
+        return VersionConflict(
+            "This form was sent before and said something else, which was recorded, and this was not. Send it again "
+            "from here to record this, too; open the page again to see what was recorded."
+        )
+    return refusal

@@ -21,9 +21,9 @@ from descentd.app.auth.authorization import may
 from descentd.app.explorer.address import without
 from descentd.app.explorer.catalogue import MENU, PAGES
 from descentd.app.explorer.endpoint import Endpoint
-from descentd.app.explorer.forms import FormTokens
+from descentd.app.explorer.forms import FormRefused, FormTokens
 from descentd.app.explorer.near import instead, near, search_address, unknown_name
-from descentd.app.explorer.page import NAMED, Act, Asked, Page, View
+from descentd.app.explorer.page import NAMED, Act, Asked, Page, Sent, View
 from descentd.app.explorer.pages import graphql
 from descentd.app.explorer.pages.choose import choose
 from descentd.app.explorer.receipts import Receipts
@@ -163,17 +163,20 @@ class Explorer:
         error: DescentError,
         status: int = 0,
         page: Page | None = None,
+        sent: Sent | None = None,
     ) -> Response:
-        """The page that says what went wrong, on which page where it was one; raises nothing."""
+        """The page that says what went wrong, on which page where it was one, and with which form; raises nothing."""
         wanted = unknown_name(error, request.path_params.get("ref", "")) if visitor is not None else ""
         values: dict[str, Any] = {
             "problems": problems(error),
-            "code": error.code.value.lower(),
+            "code": error.titled if isinstance(error, FormRefused) else error.code.value.lower(),
+            "sent": sent,
+            "here_again": without(request),
             "suggested": (),
             "search_for": search_address(request, page, wanted),
             "wanted": wanted,
             "without": without(request, error.field) if error.field in request.query_params else None,
-            "again": _AGAIN if isinstance(error, Unavailable) else None,
+            "again": _AGAIN if isinstance(error, Unavailable) and sent is None else None,
         }
         if visitor is not None and wanted:
             async with self._shares.of(visitor.principal.person):

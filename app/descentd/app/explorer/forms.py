@@ -28,6 +28,14 @@ TOKEN: Final = "token"  # noqa: S105 - the name of a field
 """The field that holds the token."""
 
 
+class FormRefused(Forbidden):
+    """A form that is refused whoever sends it, by where it comes from; `titled` is its title in the texts of errors."""
+
+    def __init__(self, titled: str, message: str) -> None:
+        super().__init__(message)
+        self.titled = titled
+
+
 class FormTokens:
     """Makes and checks the tokens of forms, by the session key."""
 
@@ -40,10 +48,14 @@ class FormTokens:
         return f"{random}.{self._signed(session, random)}"
 
     def check(self, session: str, token: str) -> str:
-        """The random part of a token; raises Forbidden where it was not made for this session."""
+        """The random part of a token; raises FormRefused where it was not made for this session."""
         random, _, signature = token.partition(".")
         if not hmac.compare_digest(signature.encode(), self._signed(session, random).encode()):
-            raise Forbidden("The form is not of a page that this session was shown: open the page again and resend it.")
+            raise FormRefused(
+                "old_form",
+                "The form is of a page that was opened before you signed in or out, or before the server was started "
+                "anew: open the page again, and send it from there.",
+            )
         return random
 
     def _signed(self, session: str, random: str) -> str:
@@ -53,11 +65,17 @@ class FormTokens:
 async def read_form(request: Request, largest: int = _LARGEST) -> dict[str, str]:
     """What was filled in, by field; of a field that is there several times the values are joined by line breaks.
 
-    Raises Refusal for a body that is no form or too large, InvalidInput for too many fields, and Forbidden where no
-    page of this server sent it: browsers say where a form comes from.
+    Raises Refusal for a body that is no form or too large, InvalidInput for too many fields, and FormRefused where no
+    page of this server sent it: browsers say where a form comes from. A form can be read again; nothing is in it then
+    where it was refused.
     """
+    if hasattr(request.state, "form"):
+        return dict(request.state.form)
+    request.state.form = {}
     if request.headers.get("origin") is None and request.headers.get("sec-fetch-site") not in {None, "same-origin"}:
-        raise Forbidden("The form comes from another site: open the page here and send it from there.")
+        raise FormRefused(
+            "foreign_form", "The form comes from another site: open the page here, and send it from there."
+        )
     require_content_type(request.headers, _FORM)
     body = await read_body(request, largest)
     try:
@@ -68,7 +86,8 @@ async def read_form(request: Request, largest: int = _LARGEST) -> dict[str, str]
     for name, value in pairs:
         text = value.replace("\r\n", "\n")
         fields[name] = f"{fields[name]}\n{text}" if name in fields else text
-    return fields
+    request.state.form = fields
+    return dict(fields)
 
 
 def check_lengths(fields: Mapping[str, str]) -> None:

@@ -14,9 +14,10 @@ from descentd.app.auth.authentication import Principal
 from descentd.app.auth.authorization import may
 from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked
+from descentd.app.explorer.forms import TOKEN
 from descentd.app.explorer.table import Cell, Table
 from descentd.app.explorer.words import Words
-from descentd.graph.model.errors import DescentError, InvalidInput
+from descentd.graph.model.errors import DescentError, Internal, InvalidInput, ReadOnly, Unavailable
 from descentd.graph.model.kinds import DATA, VERSION, Kind
 from descentd.graph.model.records import Brief
 from descentd.queries.pages import MOST
@@ -28,6 +29,8 @@ E = TypeVar("E", bound=StrEnum)
 NAMED: Final = VERSION | DATA
 """The kinds of record that people name."""
 
+_WRITTEN: Final = ("text", "reason", "conditions", "author")
+"""The fields of forms that somebody writes in."""
 _DIGITS: Final = 9
 _LONGEST: Final = 80
 """Characters of what is not known that are repeated."""
@@ -52,11 +55,26 @@ _SERIES: Final = re.compile(r"(?<= and )([\d,]+) more(?= \()")
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A form that was sent and could not be done: which act, what was filled in, and why not."""
+    """A form that was sent and was not done: which act, what was filled in, and why not.
+
+    known: whether it is known that nothing was recorded, which it is not where the store went away meanwhile.
+    """
 
     act: str
     fields: Mapping[str, str]
     problem: DescentError
+    known: bool = True
+
+    @property
+    def written(self) -> Sequence[str]:
+        """The texts that somebody wrote, to be shown again where there is no form for them."""
+        return [self.fields[name] for name in _WRITTEN if self.fields.get(name)]
+
+    @property
+    def may_be_sent_again(self) -> bool:
+        """Whether the same form may be sent again, token and all: what it asks for is recorded once, however often."""
+        away = isinstance(self.problem, Unavailable | Internal) and not isinstance(self.problem, ReadOnly)
+        return away and TOKEN in self.fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ from starlette.types import Receive, Scope, Send
 from descentd.app.auth.access_control import AccessControl
 from descentd.app.explorer.address import address, local
 from descentd.app.explorer.explorer import Explorer
-from descentd.app.explorer.forms import TOKEN, filled_in, read_form
+from descentd.app.explorer.forms import TOKEN, FormRefused, filled_in, read_form
 from descentd.app.explorer.receipts import SIGN_IN
 from descentd.app.explorer.rendering import HEADERS
 from descentd.app.explorer.sessions import Session
 from descentd.app.http.errors import STATUS, Refusal, fault
-from descentd.graph.model.errors import DescentError, Forbidden, InvalidInput, Unauthenticated
+from descentd.graph.model.errors import DescentError, InvalidInput, Unauthenticated
 
 if TYPE_CHECKING:
     from descentd.app.auth.oidc_login import OIDCLogin
@@ -96,7 +96,7 @@ class SigningIn:
         sessions, given = self._explorer.sessions, request.query_params
         known = sessions.opened(_LOGIN, request)
         if known is None or given.get("state") != known["state"]:
-            raise Forbidden("This sign-in was not begun in this browser, or long ago: begin again.")
+            raise FormRefused("old_sign_in", "This sign-in was not begun in this browser, or long ago: begin again.")
         if "code" not in given:
             why = f"The identity provider did not sign you in ({given.get('error', 'no code')[:80]})."
             return self._form(request, known["next"], Unauthenticated(why))

@@ -18,7 +18,7 @@ from descentd.app.explorer.table import Cell
 from descentd.app.server.policy_files import policy_text
 from descentd.graph.inputs.acts import ResolutionInput
 from descentd.graph.inputs.manifest import ManifestInput
-from descentd.graph.model.errors import InvalidInput, NotFound
+from descentd.graph.model.errors import InvalidInput, NotFound, VersionConflict
 from descentd.graph.model.kinds import ENTITIES, Kind
 from descentd.graph.model.log import Entry
 from descentd.graph.model.records import Brief
@@ -128,7 +128,9 @@ async def _resolve(asked: Asked, fields: Mapping[str, str]) -> str:
         raise InvalidInput("Nothing says how it was resolved: write a sentence.", "reason")
     brief = await _find(asked)
     given = ResolutionInput.read({"incident": brief.id, "reason": reason})
-    await resolve(asked.registry, given, asked.principal.person)
+    resolution = await resolve(asked.registry, given, asked.principal.person)
+    if (by := resolution.content["by"], resolution.content["reason"]) != (asked.principal.person, given.reason):
+        raise VersionConflict(f"The incident was already resolved by {by}: write a note to add to it.")
     return asked.to("record", asked.ref)
 
 

@@ -17,7 +17,7 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 // filled in again where the same page is next opened in this tab.
 const drafts = sessionStorage, nameOf = (form) => `draft ${location.pathname} ${form.elements.act.value}`;
 for (const form of document.querySelectorAll("form[method=post]")) {
-  if (!form.elements.act) continue;
+  if (!form.elements.act || "again" in form.dataset) continue;
   const name = nameOf(form), draft = JSON.parse(drafts.getItem(name) ?? "{}");
   drafts.removeItem(name);
   form.addEventListener("submit", () => {
