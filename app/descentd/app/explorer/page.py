@@ -235,17 +235,21 @@ class Asked:
 
     def back(self, name: str = "after") -> str | None:
         """The address of the first rows of a list of which later ones are shown."""
-        return self.again(**{name: None, f"{name}_at": None}) if name in self.query else None
+        return self.again(**{name: None}) if name in self.query else None
+
+    def cursor(self, name: str = "after") -> str | None:
+        """Where a list goes on, None from its beginning: its address has the cursor after how many rows are before."""
+        return self.query[name].rpartition(":")[2] if name in self.query else None
 
     def start(self, name: str = "after") -> int | None:
         """How many rows are before those of a list that goes on at a cursor; None where its address does not say."""
-        given = self.query.get(f"{name}_at", "") if name in self.query else "0"
+        given = self.query[name].rpartition(":")[0] if name in self.query else "0"
         return int(given) if given.isascii() and given.isdigit() and len(given) <= _DIGITS else None
 
     def onward(self, cursor: str, shown: int, name: str = "after") -> str:
         """The address of the rows after a cursor, at the end of those that are shown."""
         start = self.start(name)
-        return self.again(**{name: cursor, f"{name}_at": None if start is None else str(start + shown)})
+        return self.again(**{name: cursor if start is None else f"{start + shown}:{cursor}"})
 
     def part(self, items: Sequence[T], shown: int, name: str = "after") -> Part[T]:
         """The items of a list that are asked for: as many as a page shows, after as many as the query says by `name`.

@@ -18,9 +18,7 @@ async def _show(asked: Asked) -> View:
     wanted = VersionFilter(name_prefix=asked.query.get("name"), serving_in=environment)
     versions = await asked.registry.walk.count(asked.upto, Kind.MODEL_VERSION)
     kind = asked.one_of(DriftKind, "kind")
-    found = await documentation_drift(
-        asked.registry, wanted, asked.most(_SHOWN), asked.query.get("after"), asked.as_of, kind
-    )
+    found = await documentation_drift(asked.registry, wanted, asked.most(_SHOWN), asked.cursor(), asked.as_of, kind)
     rows = [
         (
             asked.record(one.version),

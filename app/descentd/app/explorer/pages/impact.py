@@ -26,7 +26,7 @@ async def _show(asked: Asked) -> View:
     brief = await registry.find(asked.ref, asked.upto, field="of")
     question = await impact(registry, [asked.ref], None, asked.as_of, evidence=False)
     counts = await question.counts()
-    found = await question.affected(asked.most(_SHOWN), asked.query.get("after"), via=True)
+    found = await question.affected(asked.most(_SHOWN), asked.cursor(), via=True)
     rows = [
         (
             asked.record(one.record),

@@ -53,7 +53,7 @@ async def _show(asked: Asked) -> View:
     wanted = VersionFilter(serving_in=environment) if environment else None
     question = await exposure(registry, population([(attribute, [value])]), wanted, asked.as_of)
     verdict = asked.one_of(ExposureVerdict, "verdict") or ExposureVerdict.TRAINED
-    found = await question.versions(frozenset({verdict}), asked.most(_SHOWN), query.get("after"))
+    found = await question.versions(frozenset({verdict}), asked.most(_SHOWN), asked.cursor())
     places: dict[str, list[str]] = {}
     for one in serves:
         places.setdefault(one.version, []).append(" ".join(one.place))
@@ -82,7 +82,7 @@ async def _deployed(
     question = Exposure(asked.registry, terms, within, asked.upto, "serving")
     wanted = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
     name = "deployed_learned"
-    found = await question.versions(wanted, asked.most(_SHOWN), asked.query.get(name))
+    found = await question.versions(wanted, asked.most(_SHOWN), asked.cursor(name))
     more = asked.onward(found.items[-1].cursor, len(found.items), name) if found.more else None
     return Table(
         name, _COLUMNS, await _rows(asked, found.items, places), found.total, more, asked.back(name), asked.start(name)

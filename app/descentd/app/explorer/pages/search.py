@@ -51,7 +51,7 @@ async def found(
     Raises InvalidInput for a text that cannot be searched for.
     """
     with about("q"):
-        listed = await search(asked.registry, text, kinds, asked.most(_SHOWN), asked.query.get("after"), asked.as_of)
+        listed = await search(asked.registry, text, kinds, asked.most(_SHOWN), asked.cursor(), asked.as_of)
     records = [one for one, _ in listed.items]
     more = asked.onward(listed.items[-1][1], len(records)) if listed.more else None
     rows = record_rows(asked, records, leading)
