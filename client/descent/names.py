@@ -82,8 +82,9 @@ def fault_in_person(name: str) -> str | None:
         return f"has {len(name)} characters: shorten it to {MAX_LENGTH}"
     if ".." in name.split("/"):
         return "contains '../': write it without path steps"
-    if (unseen := next(filter(is_unseen, name), None)) is not None:
-        return f"contains U+{ord(unseen):04X}, which cannot be seen: leave it out"
+    for position, character in enumerate(name):
+        if is_unseen(character) and not joiner_allowed(name, position):
+            return f"contains U+{ord(character):04X}, which cannot be seen: leave it out"
     if not unicodedata.is_normalized("NFKC", name):
         return f"has characters that only look like others: write it as {unicodedata.normalize('NFKC', name)!r}"
     if any(mixes_scripts(part) for part in name.split("@")):

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from descent.names import Ref, fault_in_name
 from descent.names import fault_in_new_name as client_fault
+from descent.names import fault_in_person as client_fault_in_person
 from descentd.graph.inputs.acts import ClaimedInput
-from descentd.graph.model.accounts import person, person_key
+from descentd.graph.model.accounts import fault_in_person, person, person_key
 from descentd.graph.model.characters import is_unseen, joiner_allowed, mixes_scripts, skeleton
 from descentd.graph.model.errors import Invalid, InvalidInput
 from descentd.graph.model.kinds import Kind
@@ -35,9 +36,16 @@ IN_NO_REF = [
 ]
 NOT_NEW = ["a\\b", "/a", "a/./b", "a\ufe0f", "a\u034fb", "\u2800a", "a\u115f", "a\u1680b", "a\U000e0100"]
 LATIN = ["ada@example.org", "Zo\u00eb M\u00fcller"]
-PERSONS = [*LATIN, "\u0418\u0432\u0430\u043d", "\u5c71\u7530 Taro", "\u0438\u0432\u0430\u043d@example.org"]
+PERSONS = [
+    *LATIN,
+    "\u0418\u0432\u0430\u043d",
+    "\u5c71\u7530 Taro",
+    "\u0438\u0432\u0430\u043d@example.org",
+    PERSIAN,
+    DEVANAGARI,
+]
 MIXED = [CYRILLIC_A + "da", "ada@ex" + CYRILLIC_A + "mple.org", "\u03b1da"]
-NO_PERSONS = [*MIXED, "ada\ufe0f@x.org", "ada\u034f", "ada\u2800", PERSIAN, "PR\u00b2", "a/../b", " ada", "a" * 201]
+NO_PERSONS = [*MIXED, "ada\ufe0f@x.org", "ada\u034f", "ada\u2800", "a\u200dda", "PR\u00b2", "a/../b", " ada", "a" * 201]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +117,22 @@ def test_persons_that_are_taken(given: str) -> None:
 def test_persons_that_are_refused(given: str) -> None:
     with pytest.raises(InvalidInput):
         person(given)
+
+
+@given(
+    st.text("a\u0627\u06cc\u0645\u0647\u0915\u094d\u0937", min_size=1, max_size=6),
+    st.integers(0, 6),
+    st.sampled_from("\u200c\u200d"),
+)
+def test_a_joiner_is_in_a_person_where_scripts_join_and_makes_no_other_person(
+    plain: str, place: int, joiner: str
+) -> None:
+    """So nobody is a second person by what cannot be seen, and server and client say the same."""
+    given = plain[:place] + joiner + plain[place:]
+    assert person_key(given) == person_key(plain)
+    if fault_in_person(plain) is None:
+        taken = joiner_allowed(given, min(place, len(plain)))
+        assert (fault_in_person(given) is None) == (client_fault_in_person(given) is None) == taken
 
 
 def test_a_person_is_one_whatever_is_hidden_in_the_name() -> None:
