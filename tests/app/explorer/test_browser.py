@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from descentd.app.explorer.catalogue import PAGES
 from descentd.graph.store.sqlite.store import SQLiteStore
@@ -176,6 +176,17 @@ def test_without_script_everything_is_there(
         page.goto(f"/record/{THIRD}")
         assert page.get_by_role("button", name="Record the note").is_visible()
         assert not page.get_by_role("button", name="Print").is_visible()
+        page.goto(f"/record/{THIRD}#notes")
+        page.get_by_label("Write a note as rosa").fill(" \u202e ")
+        page.get_by_role("button", name="Record the note").click()
+        refusal = page.locator("#not-recorded:focus")  # at the top, though the form is far down
+        expect(refusal).to_be_in_viewport()
+        refusal.get_by_role("link").click()
+        expect(page.get_by_label("Write a note as rosa")).to_be_in_viewport()
+        page.get_by_label("Write a note as rosa").fill("Without a script.")
+        page.get_by_role("button", name="Record the note").click()
+        expect(page.get_by_text("The note is recorded.")).to_be_in_viewport()
+        assert page.url == f"{server.url}/record/{THIRD}"
 
 
 def test_a_viewer_writes_notes_and_decides_nothing(
