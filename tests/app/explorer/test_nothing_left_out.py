@@ -149,6 +149,39 @@ async def test_a_list_of_a_card_begins_with_the_newest_and_leads_to_the_rest(
             break
 
 
+async def test_records_of_many_parts_show_some_at_a_time_and_have_all_in_csv(bank: Visit) -> None:
+    many = 120
+    groups = [{"slice": [{"attribute": "district", "value": f"d{number:03}"}]} for number in range(many)]
+    metrics = [{"name": "accuracy", "value": 0.5, "n": 9, **group} for group in groups]
+    people = [{"attribute": "district", "value": f"d{number:03}"} for number in range(many)]
+    described = {"populationDocumented": "PARTIAL", "population": people}
+    parts = [
+        {"name": f"p{number:03}", "digest": digest(900 + number), **({} if number else described)}
+        for number in range(many)
+    ]
+    files = [{"uri": f"s3://shards/{number:03}", "digest": digest(2000 + number)} for number in range(many)]
+    trained = [{"ref": f"dataset:wide@1#p{number:03}", "role": "TRAIN"} for number in range(many)]
+    model = {"name": "wide", "version": "1", "trainedOn": trained, "artifacts": files}
+    await bank.register(datasets=[{"name": "wide", "version": "1", "partitions": parts}], models=[model])
+    await bank.register(
+        evaluations=[{"subject": "model:wide@1", "suite": {"name": "s", "version": "1"}, "metrics": metrics}]
+    )
+    [evaluation] = await bank.registry.store.briefs([await bank.registry.sequence()])
+    for ref, table in (
+        ("dataset:wide@1", "partitions"),
+        ("dataset:wide@1%23p000", "shares"),
+        (evaluation.id, "results"),
+    ):
+        page = text_of((await bank.get(f"/record/{ref}")).text)
+        assert f"50 of {many}" in page
+        assert len(await rows_of(bank, f"/record/{ref}?table={table}")) == many
+    assert "d119" not in text_of((await bank.get("/record/dataset:wide@1")).text)
+    assert "d119" in (await rows_of(bank, "/record/dataset:wide@1?table=partitions"))[0][3]
+    card = (await bank.get("/record/model:wide@1")).text
+    assert card.count("<summary>100 more</summary>") == 2
+    assert "s3://shards/119" in card
+
+
 async def test_the_csv_of_a_history_has_all_of_it(noted: Visit) -> None:
     rows = await rows_of(noted, f"/record/{THIRD}?table=history")
     said = [row[1] for row in rows if row[1].startswith("Note")]

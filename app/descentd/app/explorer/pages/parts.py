@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from descentd.app.explorer.page import Asked
+from descentd.app.explorer.rendering import beginning
 from descentd.app.explorer.table import Cell, Column, Table, count_cell, estimate_cell
 from descentd.graph.model.derived import shares_of
 from descentd.graph.model.identity import Content
@@ -55,7 +56,8 @@ async def _said(asked: Asked, partitions: Sequence[int]) -> Mapping[int, Content
 
 async def _partitions(asked: Asked, content: Content, named: Mapping[str, Brief]) -> Table:
     store, t = asked.registry.store, asked.words
-    briefs = [named[id] for id in content.get("partitions", ())]
+    part = asked.part([named[id] for id in content.get("partitions", ())], _SHOWN, "partitions")
+    briefs = part.items
     entries = await store.entries([brief.sequence for brief in briefs]) if briefs else []
     said = await _said(asked, [brief.sequence for brief in briefs])
     rows = []
@@ -66,11 +68,17 @@ async def _partitions(asked: Asked, content: Content, named: Mapping[str, Brief]
                 Cell(entry.record.content["name"], asked.to("record", brief.ref), value=brief.ref),
                 count_cell(entry.record.content.get("rows")),
                 Cell(t(f"documented.{level.value if level else 'NONE'}")),
-                Cell(", ".join(_share(one) for one in shares)),
+                _whom(asked, shares),
             )
         )
     columns = [Column("partition"), Column("rows", number=True), Column("documented"), Column("whom")]
-    return Table("partitions", columns, rows)
+    return Table("partitions", columns, rows, part.total, part.more, part.back, part.start)
+
+
+def _whom(asked: Asked, shares: Sequence[Share]) -> Cell:
+    """Who is in a partition: the first of them where they are many, all of whom are on its own page, and in CSV."""
+    text = ", ".join(_share(one) for one in shares)
+    return Cell(text if asked.for_csv else beginning(text))
 
 
 def _share(share: Share) -> str:
@@ -85,6 +93,7 @@ async def _population(asked: Asked, brief: Brief) -> Table:
 
 def _shares(asked: Asked, shares: Sequence[Share]) -> Table:
     t = asked.words
+    part = asked.part(shares, _SHOWN, "shares")
     rows = [
         (
             Cell(one.attribute),
@@ -93,9 +102,10 @@ def _shares(asked: Asked, shares: Sequence[Share]) -> Table:
                 t("share.unknown") if one.share is None else t("share.none") if one.share == 0 else f"{one.share:.1%}"
             ),
         )
-        for one in shares
+        for one in part.items
     ]
-    return Table("shares", [Column("attribute"), Column("value"), Column("share", number=True)], rows)
+    columns = [Column("attribute"), Column("value"), Column("share", number=True)]
+    return Table("shares", columns, rows, part.total, part.more, part.back, part.start)
 
 
 async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
@@ -116,8 +126,9 @@ async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
 
 def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
     t = asked.words
+    part = asked.part(content["metrics"], _SHOWN, "results")
     rows = []
-    for one in content["metrics"]:
+    for one in part.items:
         definition = metrics[one["name"]]
         result = Result(one["value"], one.get("stderr"), one.get("n"))
         group = ", ".join(f"{part['attribute']} {part['value']}" for part in one.get("slice", ()))
@@ -137,7 +148,7 @@ def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
         Column("value", number=True, estimate=True),
         Column("items", number=True),
     ]
-    return Table("results", columns, rows)
+    return Table("results", columns, rows, part.total, part.more, part.back, part.start)
 
 
 def _rules(content: Content) -> Table:
