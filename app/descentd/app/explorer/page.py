@@ -16,6 +16,7 @@ from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked
 from descentd.app.explorer.forms import TOKEN
 from descentd.app.explorer.table import Cell, Table
+from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.app.explorer.words import Words
 from descentd.graph.model.errors import DescentError, Internal, InvalidInput, ReadOnly, Unavailable
 from descentd.graph.model.kinds import DATA, VERSION, Kind
@@ -32,8 +33,6 @@ NAMED: Final = VERSION | DATA
 _WRITTEN: Final = ("text", "reason", "conditions", "author")
 """The fields of forms that somebody writes in."""
 _DIGITS: Final = 9
-_LONGEST: Final = 80
-"""Characters of what is not known that are repeated."""
 _REF_AT_END: Final = "/{ref:path}"
 
 _REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().:]"
@@ -268,26 +267,6 @@ class Asked:
         """The address of this page with another query; what is None is left out of it."""
         given = {name: value for name, value in {**self.query, **query}.items() if value is not None}
         return f"{self.path}?{urlencode(given)}" if given else self.path
-
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The words that a parameter of an address may say; `several`: as many of them as one likes, joined by commas."""
-
-    values: Sequence[str]
-    several: bool = False
-
-    def check(self, name: str, given: str) -> None:
-        """Raise InvalidInput, which names all of the words, where a parameter says another."""
-        for word in given.split(",") if self.several else [given]:
-            if word not in self.values and not (self.several and not word):
-                known = alternatives(self.values)
-                raise InvalidInput(f"There is no {name} {word[:_LONGEST]!r}: choose {known}.", name)
-
-
-def alternatives(words: Sequence[str]) -> str:
-    """What there is to choose from: `a`, `a or b`, `a, b or c`."""
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 @dataclass(frozen=True, slots=True)

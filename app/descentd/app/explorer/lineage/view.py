@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from descentd.app.explorer.address import address
 from descentd.app.explorer.layout.drawing import Flow
-from descentd.app.explorer.page import Vocabulary
 from descentd.app.explorer.slices import slice_from, slice_text
+from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.inputs.datasets import Relation
 from descentd.graph.inputs.versions import TrainingRole
 from descentd.graph.model.errors import InvalidInput

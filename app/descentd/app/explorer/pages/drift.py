@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from descentd.app.explorer.page import Asked, Page, View, Vocabulary
+from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of, environments
 from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.drift import DriftKind
 from descentd.queries.lineage.versions import VersionFilter, documentation_drift

@@ -3,7 +3,8 @@
 from collections.abc import Collection
 from typing import Final
 
-from descentd.app.explorer.page import Asked, alternatives
+from descentd.app.explorer.page import Asked
+from descentd.app.explorer.vocabulary import alternatives
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import nfc

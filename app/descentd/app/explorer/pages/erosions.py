@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called
-from descentd.app.explorer.page import Asked, Page, View, Vocabulary
+from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
+from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.metrics import MetricCategory
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind

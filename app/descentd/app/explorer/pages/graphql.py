@@ -24,7 +24,8 @@ from graphql import (
     type_from_ast,
 )
 
-from descentd.app.explorer.page import Asked, Page, View, Vocabulary
+from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.app.graphql.schema.root import schema
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.policies import policy_history

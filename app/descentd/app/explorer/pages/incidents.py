@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from descentd.app.explorer.page import Asked, Page, View, Vocabulary
+from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of, given_environment
 from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.inputs.evaluations import Severity
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.retractions import retracted_ids

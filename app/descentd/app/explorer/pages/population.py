@@ -6,10 +6,11 @@ from typing import Final
 import numpy as np
 
 from descentd.app.explorer.called import called_ref
-from descentd.app.explorer.page import Asked, Page, View, Vocabulary
+from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.pages.serving import now_of, served_cells
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
+from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.reach import ExposureVerdict, Term
 from descentd.queries.lineage.exposure import Answer, Exposure, exposure, population

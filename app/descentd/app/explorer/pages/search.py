@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 
 from starlette.responses import RedirectResponse, Response
 
-from descentd.app.explorer.page import Asked, Page, View, Vocabulary
+from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.model.errors import InvalidInput
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.names import ref, words
