@@ -21,7 +21,14 @@ pytestmark = pytest.mark.anyio
 
 async def test_names_that_are_not_near_are_not_offered(governed: Visit) -> None:
     await governed.register(models=[{"name": f"org/m{n}", "version": "step1", "config": {"n": n}} for n in range(9)])
-    for ref in ("model:nowhere@1", "model:other/thing@step1", "dataset:cats@2024", "model:bank/cashier@2.0"):
+    without_words = (
+        "model:\U0001f680@step1",
+        "model:\U0001f469\u200d\U0001f4bb@2.0",
+        "model:--@step1",
+        "\U0001f680@2.0",
+    )
+    others = ("model:nowhere@1", "model:other/thing@step1", "dataset:cats@2024", "model:bank/cashier@2.0")
+    for ref in (*others, *without_words):
         page = await governed.get(f"/record/{ref}")
         assert "Did you mean" not in text_of(page.text), ref
         assert "Nothing has a name like it" in text_of(page.text)

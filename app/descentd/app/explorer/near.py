@@ -86,6 +86,8 @@ async def near(registry: Registry, text: str, seconds: float, kinds: Collection[
 
 async def _near(registry: Registry, text: str, kinds: Sequence[Kind]) -> Sequence[Brief]:
     wanted = [word for word in words(text) if word not in {"model", "dataset"}][:12]
+    # Of a name without words, such as an emoji, only the version could be found: that of whatever has the same.
+    named = bool(words((text.rpartition("@")[0] or text).removeprefix("model:").removeprefix("dataset:")))
     tries = [wanted]
     tries += [wanted[:place] + wanted[place + 1 :] for place in range(len(wanted) - 1, -1, -1) if len(wanted) > 1]
     tries += [wanted[:length] for length in range(len(wanted) - 2, 0, -1)]
@@ -96,7 +98,7 @@ async def _near(registry: Registry, text: str, kinds: Sequence[Kind]) -> Sequenc
             found = await search(registry, " ".join(some), kinds, _LOOKED_AT, None)
         except InvalidInput:  # of no word, or of one that is too long
             continue
-        alike = [brief for brief, _ in found.items if some == wanted or _is_slip(brief.ref, text)]
+        alike = [brief for brief, _ in found.items if (some == wanted and named) or _is_slip(brief.ref, text)]
         if alike:
             return sorted(alike, key=lambda brief: -_likeness(brief.ref, text))[:_SHOWN]
         found_something += bool(found.items)
