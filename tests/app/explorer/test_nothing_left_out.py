@@ -222,9 +222,9 @@ async def test_a_history_says_what_was_retracted_since_and_not_what_such_a_note_
     await retract(
         bank.registry, RetractionInput.read({"subjects": [note.id, evaluation.id], "reason": "Wrong."}), "ana"
     )
-    said = [row[1] for row in await rows_of(bank, f"/record/{FIRST}?table=history")]
-    assert said[0] == "Note by risk team. (retracted since)"
-    assert [one for one in said if one.startswith("Evaluated") and one.endswith("(retracted since)")]
+    said = [row[1:3] for row in await rows_of(bank, f"/record/{FIRST}?table=history")]
+    assert said[0] == ["Note by risk team.", "retracted since"]
+    assert [one for one, beside in said if one.startswith("Evaluated") and beside.startswith("retracted since")]
     assert "Smith" not in (await bank.get(f"/record/{FIRST}")).text
     assert "It names Mrs Smith." in (await bank.get(f"/record/{FIRST}?asOf={before}")).text
 

@@ -78,13 +78,13 @@ async def test_numbers_have_intervals(bank: Visit) -> None:
     rows = csv.reader(io.StringIO((await bank.get(f"/record/{THIRD}?format=csv&table=measured")).text))
     table = list(rows)
     sides = [f"{version}{end}" for version in ("1.1", "2.0") for end in ("", " low", " high")]
-    assert table[0] == ["metric", "group", *sides, "change", "change says"]
+    assert table[0] == ["metric", "metric says", "group", "group says", *sides, "change", "change says"]
     # 0.560 ± 1.96 √(0.56 · 0.44 / 4000) = 0.0154
-    [row] = [row for row in table if row[0].startswith("adversarial_accuracy")]
-    assert [float(number) for number in row[2:9]] == pytest.approx(
+    [row] = [row for row in table if row[0] == "adversarial_accuracy"]
+    assert [float(number) for number in row[4:11]] == pytest.approx(
         [0.627, 0.612, 0.642, 0.56, 0.5446, 0.5754, -0.067], abs=1e-4
     )
-    assert row[9] == "▼ worse"
+    assert row[11] == "▼ worse"
     said = text_of((await bank.get(f"/record/{THIRD}")).text)
     assert "0.627 ± 0.015 0.560 ± 0.015" in said
 

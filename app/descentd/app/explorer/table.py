@@ -69,9 +69,14 @@ class Cell:
     """The ends of the interval of a number."""
 
     @property
+    def bare(self) -> str:
+        """What machines read."""
+        return self.text if self.value is None else self.value
+
+    @property
     def said(self) -> str:
         """What is said beside the text."""
-        return " ".join(part for part in (self.chip, self.note and f"({self.note})") if part)
+        return "; ".join(part for part in (self.chip, self.note) if part)
 
     @property
     def plain(self) -> str:
@@ -120,7 +125,7 @@ class Table:
     def csv(self, headings: bool = True) -> str:
         """The rows as RFC 4180 has them, safe to open in a spreadsheet; `headings`: with a line of them.
 
-        Where cells of a column have a value, it is there alone: the ends of its interval and what is said beside it are
+        Of a cell its value is there, or else its text, alone: the ends of its interval and what is said beside it are
         columns of their own. Which there are depends on the table alone, whatever its rows are; what may be done in a
         cell is none.
         """
@@ -143,13 +148,12 @@ def _written(column: Column, cells: Sequence[Cell]) -> Iterator[list[str]]:
     """A column as CSV has it, with its heading: one column or several."""
     heading = column.heading or column.key
     # What is said in a column that is not known to say anything is not left out.
-    alone = [cell.value is not None and (column.says or not cell.said) for cell in cells]
-    yield [heading, *(cell.value or "" if of_it else cell.plain for cell, of_it in zip(cells, alone, strict=True))]
+    yield [heading, *(cell.bare if column.says or not cell.said else cell.plain for cell in cells)]
     if column.estimate:
         for place, end in enumerate(("low", "high")):
             yield [f"{heading} {end}", *(exact(cell.interval[place]) if cell.interval else "" for cell in cells)]
     if column.says:
-        yield [f"{heading} says", *(cell.said if cell.value is not None else "" for cell in cells)]
+        yield [f"{heading} says", *(cell.said for cell in cells)]
 
 
 def _safe(text: str) -> str:

@@ -60,7 +60,7 @@ def _metrics(asked: Asked, found: Diff) -> Table:
     order = sorted(found.metrics, key=_order)
     columns = [
         Column("group"),
-        Column("metric"),
+        Column("metric", says=True),
         Column("before", number=True, heading=called_ref(found.base), estimate=True),
         Column("now", number=True, heading=called_ref(found.head), estimate=True),
         Column("change", says=True),

@@ -23,7 +23,10 @@ async def _show(asked: Asked) -> View:
     rows = [
         (
             asked.record(one.version),
-            Cell("; ".join(asked.words(f"drift.{finding.kind}") for finding in one.findings)),
+            Cell(
+                "; ".join(asked.words(f"drift.{finding.kind}") for finding in one.findings),
+                value=";".join(finding.kind for finding in one.findings),
+            ),
             Cell(asked.named(" ".join(finding.message for finding in one.findings))),
         )
         for one in found.items

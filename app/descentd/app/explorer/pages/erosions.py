@@ -46,7 +46,7 @@ async def _show(asked: Asked) -> View:
     further = asked.again(after=found.items[-1].cursor, erosions=None) if found.more else None
     total = None if found.more or "after" in query else part.total
     back = asked.again(after=None, erosions=None) if query.keys() & {"after", "erosions"} else None
-    columns = [Column("span", says=True), *[Column(key) for key in ("worse", "newest", "carried")]]
+    columns = [Column("span", says=True), Column("worse", says=True), Column("newest"), Column("carried")]
     rows = [_row(asked, groups) for groups in part.items]
     table = Table("erosions", columns, rows, total, part.more or further, back, part.start)
     return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(evaluations)}, [table])

@@ -30,7 +30,7 @@ async def history_table(asked: Asked, brief: Brief) -> Table:
         )
         for entry in entries
     ]
-    columns = [Column(key) for key in ("when", "what", "person")]
+    columns = [Column("when"), Column("what", says=True), Column("person")]
     return Table("history", columns, rows, part.total, part.more, part.back, part.start)
 
 

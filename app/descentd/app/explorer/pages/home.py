@@ -98,7 +98,10 @@ async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
     rows = [
         (
             asked.record(brief),
-            Cell(asked.named(" ".join(one.message for one in found[brief.sequence]))),
+            Cell(
+                asked.named(" ".join(one.message for one in found[brief.sequence])),
+                value=";".join(one.kind for one in found[brief.sequence]),
+            ),
         )
         for brief in (await registry.store.briefs(shown) if shown else ())
     ]

@@ -37,7 +37,7 @@ async def _show(asked: Asked) -> View:
         for one in found.items
     ]
     more = asked.onward(found.items[-1].cursor, len(found.items)) if found.more else None
-    columns = [Column("record"), Column("kind"), Column("steps", number=True), Column("how")]
+    columns = [Column("record"), Column("kind"), Column("steps", number=True), Column("how", says=True)]
     tables = [
         await _deployed(asked, brief),
         Table("affected", columns, rows, found.total, more, asked.back(), asked.start()),

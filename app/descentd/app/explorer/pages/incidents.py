@@ -130,7 +130,7 @@ async def _rows(asked: Asked, sequences: Sequence[int], states: Mapping[int, str
                 asked.record(version) if version else Cell(t("incidents.no_version")),
                 Cell(place),
                 asked.day(content["openedAt"]),
-                Cell(t(f"incidents.{state}"), tone=_STATES[state]),
+                Cell(t(f"incidents.{state}"), tone=_STATES[state], value=state.upper()),
             )
         )
     return rows

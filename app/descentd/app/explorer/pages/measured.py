@@ -102,7 +102,7 @@ def _numbers(
     data: Mapping[str, str],
     labels: Labels,
 ) -> Table:
-    columns = [Column("metric"), Column("group")]
+    columns = [Column("metric", says=True), Column("group", says=True)]
     if base is not None:
         columns.append(Column("before", number=True, heading=called_beside(base.ref, version.ref), estimate=True))
     columns.append(Column("now", number=True, heading=called_beside(version.ref, version.ref), estimate=True))
@@ -206,7 +206,7 @@ def _statistics(asked: Asked, found: Sequence[Row], labels: Labels) -> Table:
     """How it is known: what was tested, and what would have been seen."""
     columns = [
         Column("metric"),
-        Column("group"),
+        Column("group", says=True),
         Column("change", number=True),
         Column("p", number=True),
         Column("q", number=True),

@@ -67,7 +67,7 @@ async def _partitions(asked: Asked, content: Content, named: Mapping[str, Brief]
             (
                 Cell(entry.record.content["name"], asked.to("record", brief.ref), value=brief.ref),
                 count_cell(entry.record.content.get("rows")),
-                Cell(t(f"documented.{level.value if level else 'NONE'}")),
+                Cell(t(f"documented.{level.value if level else 'NONE'}"), value=level.value if level else "NONE"),
                 _whom(asked, shares),
             )
         )
@@ -121,7 +121,9 @@ async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
         )
         for user, link in zip(briefs, part.items, strict=True)
     ]
-    return Table("uses", [Column("version"), Column("how")], rows, part.total, part.more, part.back, part.start)
+    return Table(
+        "uses", [Column("version"), Column("how", says=True)], rows, part.total, part.more, part.back, part.start
+    )
 
 
 def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
@@ -143,7 +145,7 @@ def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
             )
         )
     columns = [
-        Column("metric"),
+        Column("metric", says=True),
         Column("group"),
         Column("value", number=True, estimate=True),
         Column("items", number=True),
@@ -166,7 +168,7 @@ def outcome_cells(asked: Asked, rule: Mapping[str, Any], then: bool = False) -> 
     outcome = str(rule["outcome"])
     return (
         Cell(rule["name"]),
-        Cell(asked.words(f"outcome.{outcome}"), tone=_OUTCOME[outcome]),
+        Cell(asked.words(f"outcome.{outcome}"), tone=_OUTCOME[outcome], value=outcome),
         Cell(asked.plain(rule["message"], then)),
         Cell(asked.saw(rule.get("saw", ""))),
     )

@@ -17,10 +17,16 @@ _TONES: Final = {"GO": "good", "NO_GO": "bad", "ABSTAIN": "soft"}
 
 def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
     """Decisions, the newest first."""
-    columns = [Column(key) for key in ("decision", "person", "environment", "why", "day", "counts")]
+    columns = decision_columns()
     part = asked.part(states[::-1], _SHOWN, "people")
     rows = [decision_row(asked, one) for one in part.items]
     return Table("people", columns, rows, part.total, part.more, part.back, part.start)
+
+
+def decision_columns(*about: str) -> list[Column]:
+    """The columns of decisions; `about`: the one of what they are about."""
+    keys = ("decision", "person", *about, "environment", "why", "day", "counts")
+    return [Column(key, says=key in ("person", "why", "counts")) for key in keys]
 
 
 def decision_row(asked: Asked, one: ReviewState, version: Brief | None = None) -> Sequence[Cell]:
@@ -28,7 +34,9 @@ def decision_row(asked: Asked, one: ReviewState, version: Brief | None = None) -
     t, content = asked.words, one.entry.record.content
     conditions = "; ".join(content.get("conditions", ()))
     return (
-        Cell(t(f"decision.{one.decision}"), tone=_TONES[one.decision] if one.void is None else "soft"),
+        Cell(
+            t(f"decision.{one.decision}"), tone=_TONES[one.decision] if one.void is None else "soft", value=one.decision
+        ),
         person_cell(asked, content),
         *(() if version is None else (asked.record(version),)),
         Cell(one.environment),

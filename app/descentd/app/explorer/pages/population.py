@@ -24,7 +24,7 @@ _STEPS: Final = 6
 """Steps of a derivation that are shown."""
 _COLUMNS: Final = (
     Column("version", says=True),
-    Column("answer"),
+    Column("answer", says=True),
     Column("shown_by", says=True),
     Column("serves"),
 )
@@ -104,7 +104,7 @@ def _row(asked: Asked, answer: Answer, places: Mapping[str, list[str]], served: 
         shown = asked.record(ground.source, note=way(ground.via))
     return (
         served.get(answer.record.id) or asked.record(answer.record),
-        Cell(t(f"population.{answer.verdict}"), tone=_TONES[answer.verdict], note=direct),
+        Cell(t(f"population.{answer.verdict}"), tone=_TONES[answer.verdict], note=direct, value=answer.verdict),
         shown,
         Cell(", ".join(places.get(answer.record.id, ()))),
     )

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from descentd.app.explorer.page import Asked, Page, View
-from descentd.app.explorer.pages.people import decision_row
+from descentd.app.explorer.pages.people import decision_columns, decision_row
 from descentd.app.explorer.pages.serving import served_cells
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.reviews import reviews
 from descentd.queries.governance.waiting import Waiting, waiting
 
+_SAYING: Final = ("environment", "said_go")
+"""Columns in which something is said beside the value."""
 DECIDING: Final = "Mutation.review"
 """What whoever decides needs a role for."""
 _SHOWN = 50
@@ -56,6 +58,7 @@ async def waiting_table(
             Cell(one.environment, note=_serves(asked, one)),
             Cell(
                 t("reviews.reached", n=one.quorum.needed, reached=len(one.quorum.people)),
+                value=f"{len(one.quorum.people)}/{one.quorum.needed}",
                 note="" if one.documented else t("reviews.blocked"),
             ),
             *([Cell(asked.decided("; ".join(one.lapsed)))] if lapsed else ()),
@@ -67,7 +70,7 @@ async def waiting_table(
         for one in found
     ]
     keys = ("environment", "said_go", *(("lapsed",) if lapsed else ()), "act")
-    columns = [Column("version", says=True), *[Column(key) for key in keys]]
+    columns = [Column("version", says=True), *[Column(key, says=key in _SAYING) for key in keys]]
     return Table(name, columns, rows, total, more, back, start)
 
 
@@ -92,7 +95,7 @@ async def _decisions(asked: Asked) -> Table:
     found = await reviews(registry, sequences, asked.upto, asked.moment) if sequences else {}
     states = {one.entry.sequence: one for decided in found.values() for one in decided}
     rows = [decision_row(asked, states[entry.sequence], versions[entry.record.content["subject"]]) for entry in entries]
-    columns = [Column(key) for key in ("decision", "person", "version", "environment", "why", "day", "counts")]
+    columns = decision_columns("version")
     return Table("decisions", columns, rows, part.total, part.more, part.back, part.start)
 
 

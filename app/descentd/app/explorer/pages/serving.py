@@ -86,7 +86,9 @@ async def serving_table(
         Column("environment"),
         Column("endpoint"),
         Column("version", says=True),
-        *[Column(key) for key in ("since", "policy", "profile")],
+        Column("since"),
+        Column("policy", says=True),
+        Column("profile", says=True),
     ]
     return Table("serving", columns, rows, total, more, back, start)
 
@@ -96,10 +98,15 @@ async def _profile(asked: Asked, one: Deployment, then: Then, drifts: Sequence[D
     t = asked.words
     if drifts:
         why = conjunction([t(f"drift.{finding.kind}") for finding in drifts])
-        return Cell(t("serving.not_current", why=why), tone="open", note=asked.named(drifts[0].message))
+        return Cell(
+            t("serving.not_current", why=why),
+            tone="open",
+            note=asked.named(drifts[0].message),
+            value=";".join(one.kind for one in drifts),
+        )
     if not await profile_promoted(asked.registry, one, then):
-        return Cell(t("serving.rewritten"), tone="open")
-    return Cell(t("serving.current"))
+        return Cell(t("serving.rewritten"), tone="open", value="REWRITTEN")
+    return Cell(t("serving.current"), value="CURRENT")
 
 
 async def _meets(asked: Asked, one: Deployment, then: Then, ref: str) -> Cell:
@@ -107,12 +114,12 @@ async def _meets(asked: Asked, one: Deployment, then: Then, ref: str) -> Cell:
     gate = await gate_then(asked.registry, one, then)
     if gate is None:
         claimed = one.entry.record.content["claimed"]
-        return Cell(t("serving.claimed"), tone="soft", note=claimed["source"])
+        return Cell(t("serving.claimed"), tone="soft", note=claimed["source"], value="CLAIMED")
     to = asked.to("gate", ref, environment=one.place[0])
     if gate.outcome is GateOutcome.PASSED:
-        return Cell(t("serving.meets"), to, tone="good")
+        return Cell(t("serving.meets"), to, tone="good", value=gate.outcome)
     unmet = conjunction([rule.name for rule in gate.rules if rule.outcome is not GateOutcome.PASSED])
-    return Cell(t("serving.unmet"), to, tone="bad", note=unmet)
+    return Cell(t("serving.unmet"), to, tone="bad", note=unmet, value=gate.outcome)
 
 
 PAGE = Page("serving", "/serving", _show)
