@@ -5,16 +5,19 @@ import html
 import io
 import re
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
-from descentd.app.explorer.pages import home, incidents
+from descentd.app.explorer.pages import home, impact, incidents
 from descentd.graph.inputs.acts import DeploymentInput, IncidentInput, ResolutionInput, RetractionInput, ReviewInput
 from descentd.graph.model import clock
+from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Role
 from descentd.graph.model.names import rfc3339
 from descentd.queries.erosion.registry_report import erosion_groups
 from descentd.queries.governance.record_review import review
+from descentd.queries.lineage.paths import name_steps
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.production.record_incident import report, resolve
 from descentd.queries.retractions import retract
@@ -115,6 +118,22 @@ async def noted() -> AsyncIterator[Visit]:
             said = {"subject": SECOND, "environment": "shadow", "decision": "NO_GO", "reason": f"Look {number}!"}
             await review(visit.registry, ReviewInput.read(said), "rita")
         yield visit
+
+
+async def test_a_csv_that_cannot_go_on_is_broken_off(crowded: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that nobody takes it for whole."""
+    asked: list[None] = []
+
+    async def once(*given: Any) -> Any:
+        asked.append(None)
+        if len(asked) > 1:
+            raise Unavailable("The store does not answer at the moment.")
+        return await name_steps(*given)
+
+    monkeypatch.setattr(impact, "name_steps", once)
+    with pytest.raises(Unavailable):
+        await crowded.get(f"/impact/{LOANS}?table=deployed&format=csv")
+    assert len(asked) == 2
 
 
 def section(page: str, name: str) -> str:
