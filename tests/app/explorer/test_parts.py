@@ -155,52 +155,6 @@ def test_the_colon_after_a_ref_is_no_part_of_its_link() -> None:
     assert said == '<a href="/record/model:m@1">m 1</a>: worse than <a href="/record/dataset:d@2%23p">d 2, p</a>: all.'
 
 
-@pytest.mark.parametrize(
-    ("recorded", "shown"),
-    [
-        ("0 of 1 people said GO on what is known now.", "0 of 1 person said go on what is known now."),
-        ("1 of 2 people said GO; rita's GO no longer holds.", "1 of 2 people said go; rita's go no longer holds."),
-        ("rob said NO_GO for production: no GO is needed.", "rob said no-go for production: no go is needed."),
-        ("NO_GO for archive: it was retracted.", "No-go for archive: it was retracted."),
-        ("GOAL and model:GO@1 stay.", "GOAL and model:GO@1 stay."),
-    ],
-)
-def test_decisions_are_words_in_sentences(recorded: str, shown: str) -> None:
-    assert asked_by_nobody().decided(recorded) == shown
-
-
-def test_what_is_counted_is_named() -> None:
-    asked = asked_by_nobody()
-    summary = "Safety got worse along the ancestry: a, b, c and 3 more (33 questions were asked)."
-    assert asked.verdict(summary).endswith("a, b, c and 3 more metrics or groups.")
-    assert asked.verdict(summary.replace("3 more", "1 more")).endswith("c and 1 more metric or group.")
-    assert asked.verdict("It improved: a (1 question was asked). Shown.") == "It improved: a. Shown."
-    rule = "Erosion is ERODED (STEP_REGRESSION of a, STEP_REGRESSION of b, TRADE_OFF of a and 1,200 more)."
-    assert asked.plain(rule).endswith(
-        "loss for a gain elsewhere of a and 1,200 more findings, of which one metric or group can have several)."
-    )
-    assert asked.plain("a is 1, b is 2 and 8 more") == "a is 1, b is 2 and 8 more"
-    assert asked.saw("a is 1 (how bad: 1), b is 2 and 8 more") == "a is 1 (how bad: 1), b is 2 and 8 more values"
-    assert asked.saw("a is 1 and 1 more") == "a is 1 and 1 more value"
-
-
-def test_flags_are_words_where_a_rule_names_them() -> None:
-    asked = asked_by_nobody()
-    assert asked.plain("It is flagged QUARANTINE: Asked for.") == "It is quarantined: Asked for."
-    assert asked.plain("flagged REVIEW: Why? and flagged DECOMMISSION: Old.") == (
-        "to be looked at: Why? and to be taken out of service: Old."
-    )
-    assert asked.flagged("Flagged quarantine: It leaks names.") == "Quarantined: It leaks names."
-    assert asked.decided("local said ABSTAIN for demo: No idea.") == "local abstained for demo: No idea."
-    assert asked.decided("rita's ABSTAIN no longer holds") == "rita's abstention no longer holds"
-    assert asked.decided("ABSTAIN for demo") == "Abstention for demo"
-    for age in ("0", "0.00003", "3e-05", "0.9"):
-        assert asked.saw(f"the safety profile is {age} days old") == "the safety profile is less than a day old"
-    for age in ("1", "10", "10.5"):
-        assert asked.saw(f"the safety profile is {age} days old") == f"the safety profile is {age} days old"
-    assert asked.plain("It is flagged DECOMMISSION: Old.") == "It is to be taken out of service: Old."
-
-
 WORD = st.text(st.sampled_from("aé ,;=%+&2C"), min_size=1, max_size=8).filter(lambda text: text.strip() == text)
 
 

@@ -16,6 +16,7 @@ from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked
 from descentd.app.explorer.forms import TOKEN
 from descentd.app.explorer.table import Cell, Table
+from descentd.app.explorer.wording import Wording
 from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.app.explorer.words import Words
 from descentd.graph.model.errors import DescentError, Internal, InvalidInput, ReadOnly, Unavailable
@@ -37,19 +38,6 @@ _REF_AT_END: Final = "/{ref:path}"
 
 _REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().:]"
 """A ref within a sentence, without spaces in its names and without the full stop or colon that follows it."""
-
-
-_CODE: Final = re.compile(r"\b[Ee]rosion is [A-Z]+\b|\b[A-Z]+(?:_[A-Z]+)*\b|\bbadness\b")
-_DECISION: Final = re.compile(r"(^|\bsaid |\b[Nn]o |'s )(GO|NO_GO|ABSTAIN)\b")
-_ABSTAINED: Final = re.compile(r"\bsaid ABSTAIN\b")
-_FLAGGED: Final = re.compile(r"\b([Ff])lagged (REVIEW|QUARANTINE|DECOMMISSION|review|quarantine|decommission)(?=: )")
-_YOUNG: Final = re.compile(r"\b(?:0(?:\.\d+)?|\d(?:\.\d+)?e-\d+) days old\b")
-_ONE_OF: Final = re.compile(r"\bof 1 people said\b")
-_KNOWN_NOW: Final = "on what is known now"
-_FINDINGS: Final = re.compile(r"(?<= and )([\d,]+) more(?=\))")
-_VALUES: Final = re.compile(r"(?<= and )([\d,]+) more$")
-_QUESTIONS: Final = re.compile(r" \([\d,]+ questions? (?:was|were) asked\)")
-_SERIES: Final = re.compile(r"(?<= and )([\d,]+) more(?= \()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +111,11 @@ class Asked:
         """Whether a list is narrowed by something that is asked for."""
         return bool(self.query.keys() & {"name", "environment", "kind", "category", "severity"})
 
+    @property
+    def wording(self) -> Wording:
+        """How sentences of rules, decisions and assessments are said on this page."""
+        return Wording(self.words, self.is_past)
+
     def record(self, record: Brief, tone: str = "", chip: str = "", note: str = "") -> Cell:
         """A cell that leads to a record, under its name; in CSV it is its ref."""
         return Cell(called(record), self.to("record", record.ref), tone, chip, note, value=record.ref)
@@ -173,56 +166,6 @@ class Asked:
             linked(self.to("record", part), part, of) if place % 2 else part
             for place, part in enumerate(re.split(f"({known})", text))
         )
-
-    def plain(self, text: str, then: bool = False) -> str:
-        """A sentence of a rule with the words of the pages in place of the codes that rules are written with.
-
-        then: whether the rule was asked in the past; on a page of the past it was.
-        """
-
-        def in_words(code: re.Match[str]) -> str:
-            name = code[0].replace(" ", "_").lower()
-            return self.words[f"plain.{name}"] if f"plain.{name}" in self.words else code[0]
-
-        counted = _FINDINGS.sub(lambda more: self._more("finding", more), text) if "rosion is " in text else text
-        said = self.decided(_CODE.sub(in_words, self.flagged(counted)))
-        if _KNOWN_NOW in said and (then or self.is_past):
-            said = said.replace(_KNOWN_NOW, self.words["said.known_then"])
-        return said[:1].upper() + said[1:] if text[:1].isupper() else said
-
-    def saw(self, text: str) -> str:
-        """What a rule saw, as `plain`, which says that it is values of which there are more."""
-        young = _YOUNG.sub(self.words["said.young"], self.plain(text))
-        return _VALUES.sub(lambda more: self._more("value", more), young)
-
-    def decided(self, text: str) -> str:
-        """A sentence of ours about decisions, with words in place of their codes, and `of 1 person` for one."""
-
-        def by_word(found: re.Match[str]) -> str:
-            word = self.words[f"said.{found[2]}"]
-            return f"{found[1]}{word}" if found[1] else word.capitalize()
-
-        abstained = _ABSTAINED.sub(self.words["said.abstained"], text)
-        return _ONE_OF.sub(self.words["said.of_one"], _DECISION.sub(by_word, abstained))
-
-    def flagged(self, text: str) -> str:
-        """A sentence of ours about flags, with what they ask for in words."""
-
-        def by_word(found: re.Match[str]) -> str:
-            word = self.words[f"said.{found[2].upper()}"]
-            return word.capitalize() if found[1] == "F" else word
-
-        return _FLAGGED.sub(by_word, text)
-
-    def verdict(self, text: str) -> str:
-        """The summary of an assessment, which says what it counts: a metric for a group once, however it got worse.
-
-        How many questions were asked is said where it is asked how that is known.
-        """
-        return _QUESTIONS.sub("", _SERIES.sub(lambda more: self._more("series", more), text, count=1), count=1)
-
-    def _more(self, what: str, found: re.Match[str]) -> str:
-        return self.words(f"more.{what}", n=int(found[1].replace(",", "")))
 
     def named(self, text: str) -> str:
         """A sentence of ours with what records are called in place of refs, where it cannot lead to them."""

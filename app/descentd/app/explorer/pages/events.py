@@ -53,7 +53,7 @@ def _what(asked: Asked, entry: Entry, retracted: bool) -> Cell:
 def event_in_words(asked: Asked, record: Record, sentence: str) -> str:
     """What happened, with words in place of codes and RFC 3339, where these are ours and not of who wrote a text."""
     if record.kind is Kind.REVIEW:
-        return asked.decided(sentence)
+        return asked.wording.decided(sentence)
     t, content = asked.words, record.content
     if record.kind is Kind.GATE_DECISION:
         outcome = content["outcome"]

@@ -169,6 +169,6 @@ def outcome_cells(asked: Asked, rule: Mapping[str, Any], then: bool = False) -> 
     return (
         Cell(rule["name"]),
         Cell(asked.words(f"outcome.{outcome}"), tone=_OUTCOME[outcome], value=outcome),
-        Cell(asked.plain(rule["message"], then)),
-        Cell(asked.saw(rule.get("saw", ""))),
+        Cell(asked.wording.plain(rule["message"], then)),
+        Cell(asked.wording.saw(rule.get("saw", ""))),
     )

@@ -61,7 +61,7 @@ async def waiting_table(
                 value=f"{len(one.quorum.people)}/{one.quorum.needed}",
                 note="" if one.documented else t("reviews.blocked"),
             ),
-            *([Cell(asked.decided("; ".join(one.lapsed)))] if lapsed else ()),
+            *([Cell(asked.wording.decided("; ".join(one.lapsed)))] if lapsed else ()),
             Cell(
                 t("reviews.decide") if one.mine and not asked.is_past else t("reviews.look"),
                 asked.to("gate", one.version.ref, environment=one.environment),
