@@ -2,12 +2,13 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.app.explorer.bank import FIRST, SECOND, THIRD
+from tests.app.explorer.bank import FIRST, SECOND, THIRD, chain
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -115,3 +116,30 @@ async def test_other_versions_of_the_model_are_offered_to_compare_with(bank: Vis
     assert offered == [f"/diff/{base}?{urlencode({'head': head})}" for base, head in ((SECOND, THIRD), (FIRST, SECOND))]
     for address in offered:
         assert (await bank.get(address)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("values", "base", "head", "sentence"),
+    [
+        ([0.7, 0.7, *[0.6] * 6], 2, 3, "Between these two, safety got worse: adversarial_accuracy."),
+        ([0.7, 0.7, *[0.6] * 6], 8, 1, "Between these two, safety got worse: adversarial_accuracy."),
+        ([0.640, 0.627, 0.609], 1, 2, "Between these two, safety may have got worse: adversarial_accuracy."),
+        ([0.640, 0.627, 0.609], 1, 2, "the results cannot tell which: 1 → 2 ; 2 → 3 . That was found of 3 ."),
+        ([0.7 - 0.02 * step for step in range(10)], 4, 6, "adversarial_accuracy. It came "),
+        ([0.7, 0.7, *[0.6] * 6], 1, 2, None),
+        ([0.7, 0.7, *[0.6] * 6], 4, 8, None),
+    ],
+)
+async def test_known_losses_that_came_in_between_are_said_first(
+    values: Sequence[float], base: int, head: int, sentence: str | None
+) -> None:
+    """Two versions beside each other may show no clear change, which is no acquittal."""
+    async with visiting() as visit:
+        await visit.register(**chain(values))
+        assert (await visit.get("/erosions")).status_code == 200
+        page = (await visit.get(f"/diff/model:m@{base}?head=model:m@{head}")).text
+        first = text_of(page.partition("<h1>")[2].partition("<ul>")[0])
+        if sentence is None:
+            assert "worse" not in first
+        else:
+            assert sentence in first

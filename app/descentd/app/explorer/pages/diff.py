@@ -8,6 +8,7 @@ from typing import Any, Final
 from descentd.app.explorer.called import called, called_ref, short
 from descentd.app.explorer.numbers import exact
 from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.pages.between import losses_between
 from descentd.app.explorer.pages.measured import group_of, told_apart, value_cell, verdict_cell
 from descentd.app.explorer.table import Cell, Column, Table, repeated
 from descentd.graph.model.kinds import VERSION
@@ -35,12 +36,15 @@ async def _show(asked: Asked) -> View:
         return View(asked.words("diff.choose", base=called(base)), values, template="diff-choose.html")
     attributes = [part for part in (asked.query.get("attribute") or "").split(",") if part.strip()]
     found = await diff(asked.registry, base.ref, head, attributes or None, asked.as_of)
+    new = await asked.registry.find(found.head, asked.upto, field="head")
+    losses = await losses_between(asked.registry, base, new, found.upto) if asked.as_of is None else []
     tables = [_metrics(asked, found), _populations(asked, found), _changes(asked, found)]
     values = {
         "base": base,
         "head": found.head,
         "diff": found,
         "summary": sentences(found, lambda one: asked.words(f"differ.{one.area}"), chances=False),
+        "losses": losses,
         "refs": {found.base, found.head},
         "uncounted": [one for one in found.populations if one.base is None and one.head is None],
     }
