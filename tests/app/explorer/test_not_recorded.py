@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from descentd.app.explorer.address import address
 from descentd.app.explorer.forms import FormTokens
 from descentd.graph.inputs.acts import ResolutionInput
 from descentd.graph.model.errors import Unavailable
 from descentd.queries.production.record_incident import resolve
-from tests.app.explorer.bank import FIRST, THIRD, fill
+from tests.app.explorer.bank import FIRST, LOANS, THIRD, fill
 from tests.app.explorer.visiting import Visit, links, tags, text_of, token_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -20,6 +21,7 @@ FORMS: list[tuple[str, str, dict[str, str]]] = [
     (GATE, "review", {"decision": "ABSTAIN", "reason": WRITTEN}),
     (f"/impact/{FIRST}", "flag", {"action": "REVIEW", "reason": WRITTEN, "confirmed": "yes"}),
     (NOTE, "note", {"text": WRITTEN}),
+    (NOTE, "retract", {"reason": WRITTEN, "confirmed": "yes"}),
 ]
 
 
@@ -92,27 +94,42 @@ async def test_while_the_store_is_away_nothing_is_lost_and_it_can_be_sent_again(
 
 @pytest.mark.parametrize(("path", "act", "fields"), FORMS)
 async def test_what_is_not_known_is_said_to_be_and_sent_again_is_recorded_once(
-    path: str, act: str, fields: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    path: str, act: str, fields: dict[str, str]
 ) -> None:
-    """The store records it, and goes away before it says so."""
     async with visiting() as visit:
         await fill(visit.registry)
-        before = await visit.registry.sequence()
-        token = token_of((await visit.get(path)).text, act)
-        write = visit.registry.store.write
+        await recorded_once(visit, path, act, fields)
 
-        async def recorded(proposals: Any) -> Any:
-            await write(proposals)
-            raise Unavailable("The store cannot be reached: try again in a moment.")
 
-        with monkeypatch.context() as patched:
-            patched.setattr(visit.registry.store, "write", recorded)
-            sent = await visit.post(path, act=act, token=token, **fields)
-        assert sent.status_code == 503
-        assert title(sent).startswith("Not known whether it was recorded. ")
-        assert "Not recorded." not in text_of(sent.text)
-        assert (await visit.post(path, **again(sent))).status_code == 303
-        assert await visit.registry.sequence() == before + 1
+async def test_what_ends_something_is_recorded_once_too() -> None:
+    """Though what it ends has ended by when it is sent again."""
+    async with visiting() as visit:
+        await fill(visit.registry)
+        flagged = address("record", f"{LOANS}#holdout")
+        [clears] = re.findall(r'name="clears" value="([^"]+)"', (await visit.get(flagged)).text)
+        await recorded_once(visit, flagged, "clear", {"clears": clears, "reason": WRITTEN, "confirmed": "yes"})
+        incident = next(one for one in links((await visit.get("/incidents")).text) if one.startswith("/record/sha256"))
+        await recorded_once(visit, incident, "resolve", {"reason": WRITTEN})
+
+
+async def recorded_once(visit: Visit, path: str, act: str, fields: dict[str, str]) -> None:
+    """A form is sent, the store records it, and goes away before it says so; then the form is sent again."""
+    before = await visit.registry.sequence()
+    token = token_of((await visit.get(path)).text, act)
+    write = visit.registry.store.write
+
+    async def recorded(proposals: Any) -> Any:
+        await write(proposals)
+        raise Unavailable("The store cannot be reached: try again in a moment.")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(visit.registry.store, "write", recorded)
+        sent = await visit.post(path, act=act, token=token, **fields)
+    assert sent.status_code == 503
+    assert title(sent).startswith("Not known whether it was recorded. ")
+    assert "Not recorded." not in text_of(sent.text)
+    assert (await visit.post(path, **again(sent))).status_code == 303
+    assert await visit.registry.sequence() == before + 1
 
 
 async def test_a_form_that_was_sent_with_another_text_is_told_so_in_words_of_the_page() -> None:
