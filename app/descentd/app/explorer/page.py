@@ -16,8 +16,8 @@ from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked
 from descentd.app.explorer.forms import TOKEN
 from descentd.app.explorer.table import Cell, Table
-from descentd.app.explorer.wording import Wording
 from descentd.app.explorer.vocabulary import Vocabulary
+from descentd.app.explorer.wording import Wording
 from descentd.app.explorer.words import Words
 from descentd.graph.model.errors import DescentError, Internal, InvalidInput, ReadOnly, Unavailable
 from descentd.graph.model.kinds import DATA, VERSION, Kind
