@@ -38,6 +38,16 @@ async def test_spans_of_one_phenomenon_share_a_row() -> None:
         assert cells[3] == row["carried"]
 
 
+async def test_the_first_page_shows_a_loss_of_a_model_once_and_says_that_the_newest_is_first() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.8, 0.8, 0.6, 0.6, 0.6, 0.8, 0.8, 0.8, 0.4, 0.4, 0.4]))
+        found = (await erosion_groups(visit.registry, None, None, None)).items
+        assert len(erosions.phenomena(found)) > 1
+        page = (await visit.get("/")).text.partition('<section id="worse"')[2].partition("</section>")[0]
+        assert page.count("<li>") == 1
+        assert "The newest first" in text_of(page)
+
+
 async def test_what_shares_a_row_does_not_depend_on_how_many_rows_a_page_has(monkeypatch: pytest.MonkeyPatch) -> None:
     async with visiting() as visit:
         for number in range(6):

@@ -63,7 +63,12 @@ async def _groups(asked: Asked) -> list[ErosionGroup] | None:
             newest = await newest_groups(asked.registry, MOST)
     except (TimeoutError, Unavailable):
         return None
-    return [groups[0] for groups in phenomena(newest)][:_GROUPS]
+    found: dict[object, ErosionGroup] = {}
+    for group, *_ in phenomena(newest):
+        # The same loss is found anew in a span of its own for one version after another: the newest stands for all.
+        alike = (group.worst.ref.rpartition("@")[0], *((one.metric, one.slice) for one in group.findings[:1]))
+        found.setdefault(alike, group)
+    return list(found.values())[:_GROUPS]
 
 
 async def _probes_due(asked: Asked) -> Table:
