@@ -12,7 +12,7 @@ from descentd.app import explorer
 from descentd.app.explorer.words import Words
 
 ROOT = Path(str(files(explorer)))
-ASKED = re.compile(r"""\b(?:t|words)[(\[]\s*f?["']([\w.-]+)(\{|["']( ?~)?)(?=([^)]*\bn=)?)""")
+ASKED = re.compile(r"""\b(?:t|_?words)[(\[]\s*f?["']([\w.-]+)(\{|["']( ?~)?)(?=([^)]*\bn=)?)""")
 
 
 OTHERS = re.compile(r"""_word\(["'](\w+)|["']((?:record|sign_in|lineage)\.(?!html|css|js)[\w.]+)(\{|["'])""")
