@@ -30,6 +30,7 @@ class LineageDrawing extends HTMLElement {
     });
     this.move();
     this.dataset.ready = "yes";
+    this.querySelector(".opens")?.remove(); // for windows without a script: it would stay as large whatever the scale is
     this.reveal(this.current(), "instant");
     this.look();
     this.scroller.addEventListener("scroll", () => this.look(), { passive: true });
