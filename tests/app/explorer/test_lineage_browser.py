@@ -141,14 +141,6 @@ def test_it_opens_at_its_subject(page: Page, subject: str) -> None:
     assert page.evaluate(SUBJECT_IS_SEEN) == [True]
 
 
-def test_what_is_made_to_fit_leaves_nothing_to_scroll_to(page: Page) -> None:
-    page.set_viewport_size({"width": 480, "height": 800})
-    opened_at(page, f"{THIRD}?{LONG}")
-    page.locator("[data-fit]").click()
-    scrolled = "one => [one.scrollWidth - one.clientWidth, one.scrollHeight - one.clientHeight]"
-    assert max(page.locator(".scroll").evaluate(scrolled)) <= 1
-
-
 @pytest.mark.parametrize("subject", [FIRST, SECOND, THIRD])
 def test_it_opens_at_its_subject_without_a_script(browser: Browser, server: ServerProcess, subject: str) -> None:
     with browser.new_context(base_url=server.url, java_script_enabled=False) as plain:

@@ -61,6 +61,14 @@ async def test_all_derivations_that_may_have_done_it_are_marked_alike() -> None:
         assert "It came in by one of these derivations; the results cannot tell which: 1 → 2 ; 2 → 3 ." in text_of(page)
 
 
+async def test_derivations_that_are_no_one_span_are_said_in_the_list() -> None:
+    async with visiting() as visit:
+        await visit.register(**chain([0.64, 0.64, 0.627, 0.627, 0.609, 0.609]))
+        assert "one of 2 derivations, m 2 → m 3 … m 4 → m 5" in text_of((await visit.get("/erosions")).text)
+        table = (await visit.get("/erosions?format=csv")).text
+        assert "model:m@2 → model:m@3; model:m@4 → model:m@5" in table
+
+
 async def test_what_came_gradually_is_marked_on_no_line() -> None:
     async with visiting() as visit:
         await visit.register(**chain([0.7 - 0.02 * step for step in range(10)]))

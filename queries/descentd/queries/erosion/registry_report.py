@@ -72,6 +72,7 @@ class ErosionGroup:
 
     span: its two ends, None where it is not known; worst: the version for which it is surest, with its findings; q: the
     false discovery rate of that one over the registry; versions: the evaluated versions that carry it, by sequence.
+    candidates: where there is no one span, the derivations of which one brought it in, the oldest first.
     """
 
     span: tuple[Brief, Brief] | None
@@ -80,6 +81,7 @@ class ErosionGroup:
     findings: Sequence[FindingSummary]
     versions: frozenset[int]
     cursor: str
+    candidates: Sequence[tuple[Brief, Brief]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,20 +144,26 @@ async def _groups(registry: Registry, wanted: ErosionFilter | None) -> tuple[dic
 
 
 async def _named_groups(registry: Registry, groups: Mapping[Rank, _Group], asked: Page) -> list[ErosionGroup]:
-    spans = [group[0][0].assessment.span for group in groups.values()]
-    worst = [group[0][0].assessment.version for group in groups.values()]
-    named = {*worst, *(end for span in spans if span for end in (span.ancestor, span.descendant))}
-    records = {brief.sequence: brief for brief in await registry.store.briefs(sorted(named))}
+    assessed = [group[0][0].assessment for group in groups.values()]
+    spans = [
+        [one.span] if one.span else sorted(one.spans, key=lambda span: (span.descendant, span.ancestor))
+        for one in assessed
+    ]
+    ends = {end for several in spans for span in several for end in (span.ancestor, span.descendant)}
+    named = sorted(ends | {one.version for one in assessed})
+    records = {brief.sequence: brief for brief in await registry.store.briefs(named)}
+    derivations = [[(records[span.ancestor], records[span.descendant]) for span in several] for several in spans]
     return [
         ErosionGroup(
-            None if span is None else (records[span.ancestor], records[span.descendant]),
-            records[group[0][0].assessment.version],
+            among[0] if one.span else None,
+            records[one.version],
             group[0][0].q,
             group[0][1],
-            frozenset(one.assessment.version for one, _ in group),
+            frozenset(each.assessment.version for each, _ in group),
             asked.cursor(*place),
+            () if one.span else among,
         )
-        for (place, group), span in zip(groups.items(), spans, strict=True)
+        for (place, group), one, among in zip(groups.items(), assessed, derivations, strict=True)
     ]
 
 

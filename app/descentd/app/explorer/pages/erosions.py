@@ -94,7 +94,7 @@ def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
     others = len({(one.metric, one.slice) for one in group.findings}) - 1
     note = t("erosions.others", n=others) if others else ""
     if group.span is None:
-        span = Cell(t("erosions.unknown"), tone="soft")
+        span = _candidates(asked, group)
     else:
         before, after = group.span
         to = asked.to("diff", before.ref, head=after.ref)
@@ -115,6 +115,19 @@ def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
         ),
         asked.record(group.worst),
         count_cell(len(frozenset[int]().union(*(one.versions for one in groups)))),
+    )
+
+
+def _candidates(asked: Asked, group: ErosionGroup) -> Cell:
+    """The derivations of which one did it, where they are not one span: the first and the last, and all in CSV."""
+    if not group.candidates:
+        return Cell(asked.words("erosions.unknown"), tone="soft", value="")
+    first, last = group.candidates[0], group.candidates[-1]
+    ends = [asked.words("version.derivation", before=called(one), after=called(other)) for one, other in (first, last)]
+    return Cell(
+        asked.words("erosions.candidates", n=len(group.candidates), first=ends[0], last=ends[1]),
+        asked.to("record", group.worst.ref),
+        value="; ".join(f"{before.ref} → {after.ref}" for before, after in group.candidates),
     )
 
 
