@@ -55,6 +55,7 @@ async def _show(asked: Asked) -> View:
     values |= {
         "gate": found,
         "blocking": blocking,
+        "blocked": sum(rule.outcome is GateOutcome.BLOCKED for rule in blocking),
         "others": others,
         "own": own,
         "conditional": on_conditions(states, found.environment),
