@@ -46,12 +46,26 @@ def test_what_was_traded_for_a_lasting_loss(head_measured: bool) -> None:
     found = trade_off(2_000, head_measured=head_measured)
     assert (found.head_result is None) != head_measured
     text = message(found, named)
-    assert text.startswith("toxicity has been worse since v2: when this was established, by 0.15 on average than")
+    assert text.startswith("toxicity became worse and stayed so: when the evidence first sufficed, the results from v2")
+    assert "on were worse by 0.15 on average than those of the 2 versions before it, while" in text
     assert "while accuracy improved by 0.2" in text
     assert f"the evidence (e {number(found.e or 0)}) holds" in text
     assert "chance alone would show the gain in less than 0.01 % of cases" in text
     assert "no error is known" not in text
     assert "nothing" not in text
+
+
+def test_a_lasting_loss_that_is_dated_anew_says_what_each_of_the_dates_is() -> None:
+    values = [*[0.05] * 4, *[0.12] * 3, *[0.4] * 3]
+    results = {version: Result(value, None, 2_000) for version, value in enumerate(values)}
+    found = assess(9, chain(10), [Series(series_key(TOXICITY), results)])
+    [lasting] = [one for one in found.findings if one.kind is ErosionKind.LASTING_EROSION]
+    first = message(lasting, named).partition(";")[0]
+    assert first == (
+        "toxicity became worse and stayed so: when the evidence first sufficed, the results from v4 on were worse by "
+        "0.07 on average than those of the 4 versions before it, and over all results until now the change is clearest "
+        "between v6 and v7"
+    )
 
 
 def test_several_gains_are_given_from_the_least_to_the_largest() -> None:
@@ -181,7 +195,21 @@ def check_movement(one: Finding, text: str) -> None:
         assert one.delta is not None
         assert one.delta > 0
         amount = f"a factor of {number(math.exp(one.delta))}" if metric.scale is MetricScale.LOG else number(one.delta)
-        assert f"since v{one.lasting.start}: when this was established, by {amount} on average" in text
+        assert f"first sufficed, the results from v{one.lasting.start} on were worse by {amount} on average" in text
+        check_dates(one, text)
+
+
+def check_dates(one: Finding, text: str) -> None:
+    """Where all results date the loss elsewhere than the first evidence compared at, both are said."""
+    assert one.lasting is not None
+    first = text.partition(";")[0]
+    dated = re.findall(r"over all results until now the change is clearest between v(\d+) and v(\d+)", first)
+    named = re.findall(r"the derivation that brought it in is v(\d+) → v(\d+)", text)
+    blamed = [(str(span.ancestor), str(span.descendant)) for span in one.introduced_by]
+    sure = len(blamed) == 1 and not one.gradual
+    elsewhere = sure and one.introduced_by[0].descendant != one.lasting.start
+    assert dated == (blamed if elsewhere else [])
+    assert not (dated and named)
 
 
 def check_evidence(one: Finding, text: str) -> None:
@@ -234,7 +262,7 @@ def test_an_answer_lists_every_version_that_its_sentences_name() -> None:
         sentences.append(summary(found, named))
     said = " ".join(sentences)
     for part in (
-        "has been worse since", "the derivation that brought it in", "left out", "because it was retracted",
+        "became worse and stayed so", "the derivation that brought it in", "left out", "because it was retracted",
         "on the other side of", "a ratio and judged", "no safety result that counts", "this improved", "got worse",
     ):  # fmt: skip
         assert part in said, part

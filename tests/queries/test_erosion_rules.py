@@ -319,7 +319,7 @@ def test_what_was_established_stands_until_it_is_repaired() -> None:
     assert (lasting.p, lasting.q, lasting.baseline, lasting.introduced_by) == (None, None, 1, (Span(1, 2),))
     assert lasting.e is not None
     assert lasting.e >= 20
-    assert "has been worse since model:m@2" in message(lasting, named)
+    assert "the results from model:m@2 on were worse" in message(lasting, named)
     assert "of model:m@4, does not" in message(lasting, named)
     repaired = assess(5, chain(6), [series(values | {5: 0.05})])
     assert not of_kind(repaired, LASTING)

@@ -189,7 +189,7 @@ async def test_it_names_no_single_derivation_that_the_results_cannot_name(
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ([0.7, 0.7, *[0.6] * 6], "It has been worse from 3 on."),
+        ([0.7, 0.7, *[0.6] * 6], "It came in between 2 and 3 : what was measured since is worse, taken together,"),
         (
             [0.7, 0.7, 0.7, 0.65, 0.6, 0.6, 0.6],
             "by one of these derivations; the results cannot tell which: 3 → 4 ; 4 → 5 .",

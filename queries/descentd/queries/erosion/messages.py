@@ -165,11 +165,29 @@ def _lasted(finding: Finding, labels: Labels) -> str:
     assert finding.lasting is not None
     assert finding.delta is not None
     evidence = finding.lasting
-    earlier = "the version" if evidence.count == 1 else f"the mean of the {evidence.count} versions"
+    earlier = "that of the version" if evidence.count == 1 else f"those of the {evidence.count} versions"
     return (
-        f"{labels.series(finding.series)} has been worse since {labels.version(evidence.start)}: when this was "
-        f"established, by {amount(finding.series.metric, finding.delta)} on average than {earlier} before it"
+        f"{labels.series(finding.series)} became worse and stayed so: when the evidence first sufficed, the results "
+        f"from {labels.version(evidence.start)} on were worse by {amount(finding.series.metric, finding.delta)} on "
+        f"average than {earlier} before it{_dated(finding, labels)}"
     )
+
+
+def _dated(finding: Finding, labels: Labels) -> str:
+    """Where a lasting loss is dated to, where that is elsewhere than the first evidence compared at."""
+    if not _is_redated(finding):
+        return ""
+    [span] = finding.introduced_by
+    return (
+        f", and over all results until now the change is clearest between {labels.version(span.ancestor)} and "
+        f"{labels.version(span.descendant)}"
+    )
+
+
+def _is_redated(finding: Finding) -> bool:
+    if finding.lasting is None or finding.gradual or len(finding.introduced_by) != 1:
+        return False
+    return finding.introduced_by[0].descendant != finding.lasting.start
 
 
 def _evidence(finding: Finding, labels: Labels) -> str:
@@ -191,6 +209,8 @@ def _cause(finding: Finding, labels: Labels) -> str:
     if len(spans) > 1:
         return f"the results cannot tell which of {len(spans)} derivations brought it in"
     if not spans or (spans[0].ancestor, spans[0].descendant) == (finding.baseline, finding.head):
+        return ""
+    if _is_redated(finding):
         return ""
     return (
         f"the derivation that brought it in is {labels.version(spans[0].ancestor)} → "
