@@ -46,12 +46,14 @@ async def test_codes_of_rules_are_words_on_the_page_of_a_gate(bank: Visit) -> No
 
 async def test_what_cannot_be_told_is_not_said_to_be_in_the_way(bank: Visit) -> None:
     """A rule that blocks and one that lacks evidence ask for different things."""
-    policy = POLICY.replace("0.8", "0.99") + "  - name: robust\n    expression: metrics['robustness'].all(m, m.value > 0)\n"
+    policy = (
+        POLICY.replace("0.8", "0.99") + "  - name: robust\n    expression: metrics['robustness'].all(m, m.value > 0)\n"
+    )
     await register_policies(bank.registry, [read_policy(policy, "production.yaml")])
     said = text_of((await bank.get(f"/gate/{FIRST}?environment=production")).text)
     assert "2 things are in the way. 1 thing cannot be told, since evidence is missing." in said  # nobody has said go
     assert "robust (evidence is missing) :" in said
-    assert "accurate:" in said
+    assert "accurate : " in said
 
 
 async def test_an_approval_is_shown_beside_the_gate_that_blocks(bank: Visit) -> None:
