@@ -13,7 +13,7 @@ from descentd.graph.model import clock
 from descentd.graph.model.names import rfc3339
 from descentd.queries.erosion.registry_report import ErosionFilter, erosion_groups
 from descentd.queries.governance.policies import register_policies
-from tests.app.explorer.bank import POLICY, SECOND, chain
+from tests.app.explorer.bank import POLICY, SECOND, THIRD, chain
 from tests.app.explorer.visiting import Visit, text_of, visiting
 
 pytestmark = pytest.mark.anyio
@@ -101,7 +101,7 @@ async def test_a_version_and_its_gate_say_what_they_count() -> None:
 
 
 async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("home", "lineage", "search"):
+    for module in ("diff", "home", "lineage", "search"):
         monkeypatch.setattr(f"descentd.app.explorer.pages.{module}.is_assessed", lambda registry: False)
     home = (await bank.get("/")).text
     assert '<section id="worse" data-again' in home
@@ -115,6 +115,12 @@ async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pyt
     to_come = (await bank.get(f"/lineage/{SECOND}?asOf=2999-01-01")).text
     assert "still being worked out" in to_come
     assert "shown as of now only" not in to_come
+    compared = (await bank.get(f"/diff/{SECOND}?head={THIRD}")).text
+    assert '<div id="losses" data-again' in compared
+    assert "came in between these two is still being worked out" in text_of(compared)
+    past = (await bank.get(f"/diff/{SECOND}?head={THIRD}&asOf={then}")).text
+    assert "data-again" not in past
+    assert "came in between these two is shown as of now only" in text_of(past)
     found = (await bank.get("/search?q=robustness")).text
     assert "On how many versions a metric got worse is still being worked out" in text_of(found)
     assert "still being worked out" not in (await bank.get(f"/search?q=robustness&asOf={then}")).text

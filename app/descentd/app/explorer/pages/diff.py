@@ -19,6 +19,7 @@ from descentd.queries.difference.diff_summary import sentences
 from descentd.queries.difference.metric_rows import Row
 from descentd.queries.evaluation.labels import Labels
 from descentd.queries.lineage.builds import Change, ChangeArea
+from descentd.queries.overview.version_status import is_assessed
 
 _LONGEST: Final = 300
 _OTHERS: Final = 20
@@ -45,6 +46,7 @@ async def _show(asked: Asked) -> View:
         "diff": found,
         "summary": sentences(found, lambda one: asked.words(f"differ.{one.area}"), chances=False),
         "losses": losses,
+        "assessing": asked.as_of is None and not is_assessed(asked.registry),
         "refs": {found.base, found.head},
         "uncounted": [one for one in found.populations if one.base is None and one.head is None],
     }
