@@ -35,7 +35,13 @@ async def test_spans_of_one_phenomenon_share_a_row() -> None:
         assert re.fullmatch(r"model:m@\d+ → model:m@\d+", row["span"])
         assert row["newest"] == found[0].worst.ref
         cells = re.findall(r"<td[^>]*>(.*?)</td>", body, re.DOTALL)
-        assert cells[3] == row["carried"]
+        count, _, names = cells[3].partition("<small>")
+        assert count == row["carried"]
+        refs = [one.ref for one in await visit.registry.store.briefs(sorted(versions))]
+        assert len(refs) > 3
+        assert row["carried says"] == ", ".join(refs)
+        first = ", ".join(f"m {ref.partition('@')[2]}" for ref in refs[:3])
+        assert names == f"{first} and {len(refs) - 3} others</small>"
 
 
 async def test_the_first_page_shows_a_loss_of_a_model_once_and_says_that_the_newest_is_first() -> None:

@@ -2,22 +2,25 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
-from descentd.app.explorer.table import Cell, Column, Table, count_cell
+from descentd.app.explorer.table import Cell, Column, Table
 from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.metrics import MetricCategory
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
+from descentd.graph.model.records import Brief
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_report import ErosionFilter, ErosionGroup, erosion_groups
 
 _SHOWN: Final = 25
 _AT_ONCE: Final = 10_000
 """Groups among which those that overlap are looked for: of more, a row may stand once in each such part."""
+_NAMED: Final = 3
+"""Versions with a loss that its row names."""
 _PATIENCE: Final = 10.0
 """Seconds that the page waits for what was recorded last to be assessed, before it says that it comes again."""
 _AGAIN: Final = 10
@@ -46,8 +49,14 @@ async def _show(asked: Asked) -> View:
     further = asked.again(after=found.items[-1].cursor, erosions=None) if found.more else None
     total = None if found.more or "after" in query else part.total
     back = asked.again(after=None, erosions=None) if query.keys() & {"after", "erosions"} else None
-    columns = [Column("span", says=True), Column("worse", says=True), Column("newest"), Column("carried")]
-    rows = [_row(asked, groups) for groups in part.items]
+    columns = [Column("span", says=True), Column("worse", says=True), Column("newest")]
+    columns.append(Column("carried", says=True))
+    carried = [sorted(frozenset[int]().union(*(one.versions for one in groups))) for groups in part.items]
+    named = await _named(asked, carried)
+    rows = [
+        (*_row(asked, groups), _carried(asked, versions, named))
+        for groups, versions in zip(part.items, carried, strict=True)
+    ]
     table = Table("erosions", columns, rows, total, part.more or further, back, part.start)
     return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(evaluations)}, [table])
 
@@ -114,7 +123,6 @@ def _row(asked: Asked, groups: Sequence[ErosionGroup]) -> tuple[Cell, ...]:
             note=note,
         ),
         asked.record(group.worst),
-        count_cell(len(frozenset[int]().union(*(one.versions for one in groups)))),
     )
 
 
@@ -129,6 +137,21 @@ def _candidates(asked: Asked, group: ErosionGroup) -> Cell:
         asked.to("record", group.worst.ref),
         value="; ".join(f"{before.ref} → {after.ref}" for before, after in group.candidates),
     )
+
+
+async def _named(asked: Asked, carried: Sequence[Sequence[int]]) -> Mapping[int, Brief]:
+    """The versions that rows name: the first of each on the page, all of them in CSV."""
+    wanted = {one for versions in carried for one in (versions if asked.for_csv else versions[:_NAMED])}
+    return {brief.sequence: brief for brief in await asked.registry.store.briefs(sorted(wanted))} if wanted else {}
+
+
+def _carried(asked: Asked, versions: Sequence[int], named: Mapping[int, Brief]) -> Cell:
+    """How many versions have a loss, and which."""
+    briefs = [named[one] for one in versions if one in named]
+    names = ", ".join(one.ref if asked.for_csv else called(one) for one in briefs)
+    others = len(versions) - len(briefs)
+    note = f"{names} {asked.words('erosions.other_versions', n=others)}" if others else names
+    return Cell(f"{len(versions):,}", note=note, value=str(len(versions)))
 
 
 PAGE = Page(
