@@ -207,14 +207,17 @@ def test_changes_of_a_ratio_are_factors(registry: Registry) -> None:
 def test_each_derivation_is_listed_once_with_what_carries_it(registry: Registry) -> None:
     serving = {"environment": "production", "endpoint": "scoring", "version": {"ref": VERSIONS[1]}}
     group = {"from": {"ref": VERSIONS[0]}, "to": {"ref": VERSIONS[1]}, "worst": {"ref": "model:m@7"}, "registryQ": 0.01,
-             "versionCount": 6, "findings": [FINDING], "deployments": [serving]}  # fmt: skip
+             "candidates": [], "versionCount": 6, "findings": [FINDING], "deployments": [serving]}  # fmt: skip
     unknown = group | {"from": None, "to": None, "deployments": []}
-    registry.on("ErosionGroups", {"erosionGroups": page({"node": group}, {"node": unknown})})
+    spans = [{"from": {"ref": f"model:m@{at}"}, "to": {"ref": f"model:m@{at + 1}"}} for at in (1, 3, 5)]
+    several = unknown | {"candidates": spans}
+    registry.on("ErosionGroups", {"erosionGroups": page({"node": group}, {"node": unknown}, {"node": several})})
     result = run(registry, "erosions", "--name", "m")
     lines = result.stdout.splitlines()
     assert lines[1].split()[:5] == ["model:m@1", "→", "model:m@2", "6", "production/scoring"]
     assert lines[1].split()[5:] == ["STEP_REGRESSION", "robust_accuracy", "0.001", "model:m@7"]
     assert lines[2].startswith("up to model:m@7")
+    assert lines[3].startswith("one of 3: model:m@1 → model:m@2 … model:m@5 → model:m@6")
     assert MESSAGE not in result.stdout
     assert "`descent erosion model:m@7` shows all findings" in result.stderr
     assert [one["filter"] for one in registry.variables("ErosionGroups")] == [{"name": "m"}]

@@ -283,6 +283,7 @@ async def test_each_derivation_is_a_group_with_what_carries_it_and_where_it_serv
     found = await ask(registry, "ErosionGroups")
     assert found["totalCount"] == 2
     grave, slight = (edge["node"] for edge in found["edges"])
+    assert grave["candidates"] == []
     assert (grave["from"]["ref"], grave["to"]["ref"]) == ("model:grave@0", "model:grave@1")
     assert (grave["versionCount"], grave["findings"][0]["metric"]) == (3, "robust_accuracy")
     assert [(one["environment"], one["version"]["ref"]) for one in grave["deployments"]] == [
@@ -294,6 +295,20 @@ async def test_each_derivation_is_a_group_with_what_carries_it_and_where_it_serv
     rest = await ask(registry, "ErosionGroups", first=1, after=first["pageInfo"]["endCursor"])
     assert [edge["node"]["worst"]["ref"] for edge in rest["edges"]] == ["model:slight@1"]
     assert (await ask(registry, "ErosionGroups", filter={"name": "steady"}))["totalCount"] == 0
+
+
+async def test_a_group_has_the_derivations_of_which_one_did_it_where_they_are_no_one_span(registry: Registry) -> None:
+    values = (0.64, 0.64, 0.627, 0.627, 0.609, 0.609)
+    refs = [f"model:torn@{i}" for i, _ in enumerate(values)]
+    results = [evaluated(ref, None, robust_accuracy=value) for ref, value in zip(refs, values, strict=True)]
+    for one in results:
+        one["metrics"][0]["n"] = 4_000
+    models = [version("torn", i, *refs[i - 1 : i] if i else ()) for i, _ in enumerate(values)]
+    await send(registry, models=models, evaluations=results)
+    torn = (await ask(registry, "ErosionGroups"))["edges"][0]["node"]
+    assert (torn["from"], torn["to"]) == (None, None)
+    spans = [(one["from"]["ref"], one["to"]["ref"]) for one in torn["candidates"]]
+    assert spans == [("model:torn@1", "model:torn@2"), ("model:torn@3", "model:torn@4")]
 
 
 async def test_a_list_of_versions_says_what_lasts(registry: Registry) -> None:

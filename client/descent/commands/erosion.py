@@ -169,9 +169,22 @@ def erosions(
 
 
 def _group(group: dict[str, Any]) -> tuple[object, ...]:
-    derivation = f"{group['from']['ref']} → {group['to']['ref']}" if group["from"] else f"up to {group['worst']['ref']}"
     serving = ", ".join(f"{one['environment']}/{one['endpoint']}" for one in group["deployments"])
-    return derivation, group["versionCount"], serving, *_brief(group["findings"][0]), group["worst"]["ref"]
+    return _derivation(group), group["versionCount"], serving, *_brief(group["findings"][0]), group["worst"]["ref"]
+
+
+def _derivation(group: dict[str, Any]) -> str:
+    """Return what brought it in: one derivation or span, the first and the last of some, or up to where it came."""
+    if group["from"]:
+        return _span(group)
+    if group["candidates"]:
+        first, last = (_span(group["candidates"][place]) for place in (0, -1))
+        return f"one of {len(group['candidates'])}: {first} … {last}"
+    return f"up to {group['worst']['ref']}"
+
+
+def _span(ends: dict[str, Any]) -> str:
+    return f"{ends['from']['ref']} → {ends['to']['ref']}"
 
 
 def _brief(finding: dict[str, Any]) -> tuple[object, ...]:

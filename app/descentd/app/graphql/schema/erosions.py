@@ -83,15 +83,26 @@ class ErosionsConnection(EdgeList[ErosionsEdge]):
     """A page of ErosionsEdge."""
 
 
+@strawberry.type(description="A derivation of which the results cannot tell whether it or another made versions worse.")
+class CandidateDerivation:
+    """Candidate."""
+
+    from_: ModelVersion = strawberry.field(name="from", description="The ancestor.")
+    to: ModelVersion = strawberry.field(description="The version that was derived from it.")
+
+
 @strawberry.type(description="A derivation that made versions worse.")
 class ErosionGroup:
     """Group."""
 
     from_: ModelVersion | None = strawberry.field(
-        name="from", description="The ancestor of the derivation; null where no derivation is known."
+        name="from", description="The ancestor of the derivation; null where no one derivation or span is known."
     )
     to: ModelVersion | None = strawberry.field(
-        description="The version that was derived from it; null where no derivation is known."
+        description="The version that was derived from it; null where no one derivation or span is known."
+    )
+    candidates: list[CandidateDerivation] = strawberry.field(
+        description="Where they are no one span, the derivations of which one did it, the oldest first."
     )
     worst: ModelVersion = strawberry.field(description="The version for which the erosion is most certain.")
     registry_q: float | None = strawberry.field(
@@ -139,6 +150,9 @@ def _group(found: registry_report.ErosionGroup, serving: Sequence[tuple[int, Bri
     return ErosionGroup(
         from_=ends[0],
         to=ends[1],
+        candidates=[
+            CandidateDerivation(from_=node(start, upto), to=node(end, upto)) for start, end in found.candidates
+        ],
         worst=node(found.worst, upto),
         registry_q=found.q,
         findings=[_brief(one) for one in found.findings],
