@@ -1,7 +1,10 @@
 """The known losses that came in between two versions, or may have, which these two alone may not show."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 from descentd.app.explorer.lineage.losses import MeasuredBy, series_of
@@ -9,7 +12,7 @@ from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import Span
 from descentd.queries.erosion.questions import EROSION
 from descentd.queries.erosion.version_assessment import FindingSummary
-from descentd.queries.lineage.ancestry import with_ancestors
+from descentd.queries.lineage.ancestry import Parents, with_ancestors
 from descentd.queries.lineage.parents import parents_of
 from descentd.queries.overview.version_status import worsened
 from descentd.queries.registry import Registry
@@ -52,10 +55,10 @@ async def losses_between(registry: Registry, one: Brief, other: Brief, upto: int
         {end, *(each for _, found in near for span in found.spans for each in (span.ancestor, span.descendant))}
     )
     parents = await parents_of(registry, ends, upto)
-    lineages = {each: with_ancestors(each, parents) for each in {start, *ends}}
+    place = _Place.of(Span(start, end), parents)
     found: dict[MeasuredBy, list[tuple[Certainty, int, FindingSummary]]] = {}
     for version, finding in near:
-        certainty = _certainty(finding, Span(start, end), lineages)
+        certainty = _certainty(finding, place)
         if certainty is not None:
             found.setdefault(series_of(finding), []).append((certainty, version, finding))
     surest = {series: min(losses, key=lambda loss: list(Certainty).index(loss[0])) for series, losses in found.items()}
@@ -74,27 +77,44 @@ async def losses_between(registry: Registry, one: Brief, other: Brief, upto: int
     ]
 
 
-def _certainty(finding: FindingSummary, of: Span, lineages: Mapping[int, set[int]]) -> Certainty | None:
-    shared = [_shared(span, of, lineages) for span in finding.spans]
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Two versions of one line, with what is before and since each of them, themselves included."""
+
+    start: int
+    end: int
+    before_start: set[int]
+    before_end: set[int]
+    since_start: set[int]
+    since_end: set[int]
+
+    @classmethod
+    def of(cls, span: Span, parents: Parents) -> "_Place":
+        start, end = span.ancestor, span.descendant
+        children = defaultdict[int, list[int]](list)
+        for version, above in parents.items():
+            for one in above:
+                children[one].append(version)
+        before, since = (partial(with_ancestors, parents=along) for along in (parents, children))
+        return cls(start, end, before(start), before(end), since(start), since(end))
+
+    def shared(self, span: Span) -> Span | None:
+        """What a span has in common with that between the two; None where nothing, or they are not on one line."""
+        first = span.ancestor if span.ancestor in self.since_start else self.start
+        last = span.descendant if span.descendant in self.before_end else self.end
+        on_one_line = (
+            (first == span.ancestor or span.ancestor in self.before_start)
+            and (last == span.descendant or span.descendant in self.since_end)
+            and first in self.before_end
+            and last in self.since_start
+        )
+        return Span(first, last) if on_one_line and first != last else None
+
+
+def _certainty(finding: FindingSummary, place: _Place) -> Certainty | None:
+    shared = [place.shared(span) for span in finding.spans]
     if not any(shared):
         return None
     if shared == list(finding.spans):
         return Certainty.WITHIN
     return Certainty.GRADUAL if finding.gradual else Certainty.MAYBE
-
-
-def _shared(one: Span, other: Span, lineages: Mapping[int, set[int]]) -> Span | None:
-    """What two spans have in common; None where that is nothing, or they are not on one line."""
-    start = _later(one.ancestor, other.ancestor, lineages)
-    last = _later(one.descendant, other.descendant, lineages)
-    if start is None or last is None:
-        return None
-    end = one.descendant if last == other.descendant else other.descendant
-    return Span(start, end) if start != end and start in lineages[end] else None
-
-
-def _later(one: int, other: int, lineages: Mapping[int, set[int]]) -> int | None:
-    """The one that descends from the other; None where neither does."""
-    if other in lineages[one]:
-        return one
-    return other if one in lineages[other] else None
