@@ -90,7 +90,10 @@ class SeriesSafety:
 class LastingEvidence:
     """Evidence."""
 
-    start: Ref = strawberry.field(description="The first version that was worse.")
+    start: Ref = strawberry.field(
+        description="The version from which on results were worse when the evidence first sufficed; `introducedBy` "
+        "says where all results date it."
+    )
     latest: Ref = strawberry.field(description="The last measured version, which did not repair it.")
 
 
