@@ -169,6 +169,43 @@ async def test_a_search_for_a_metric_says_on_how_many_versions_it_got_worse() ->
 
 
 @pytest.mark.parametrize(
+    ("values", "legend", "noted"),
+    [
+        (
+            (0.7, 0.7, 0.6, 0.6),
+            "Between the two dotted lines it got worse.",
+            ["m 3 it got worse between m 2 and this version"],
+        ),
+        (
+            (0.640, 0.627, 0.609),
+            "In one of 2 places it got worse, each between two dotted lines.",
+            [f"m {number} it may have got worse between m {number - 1} and this version" for number in (2, 3)],
+        ),
+        (
+            [0.7 - 0.02 * step for step in range(10)],
+            "Between the two dotted lines it got worse gradually.",
+            ["m 10 it got worse gradually between m 1 and this version"],
+        ),
+        ((0.7, 0.7, 0.7), None, []),
+    ],
+)
+async def test_a_chart_and_its_table_mark_where_it_got_worse(
+    values: Sequence[float], legend: str | None, noted: Sequence[str]
+) -> None:
+    """By lines, a legend and words, so that nobody needs to see a colour."""
+    async with visiting() as visit:
+        await visit.register(**chain(values))
+        page = (await visit.get(f"/trend/model:m@{len(values)}?metric=adversarial_accuracy")).text
+        said = text_of(page)
+        assert said.count("dotted") == (legend is not None)
+        assert (legend or "") in said
+        assert said.count("this version") == len(noted)
+        for each in noted:
+            assert each in said
+        assert page.count('class="span"') == page.count('class="ends"') == len(noted)
+
+
+@pytest.mark.parametrize(
     ("values", "sentence"),
     [
         ((0.640, 0.627, 0.609), "by one of these derivations; the results cannot tell which: 1 → 2 ; 2 → 3 ."),

@@ -27,7 +27,8 @@ class Dot:
 class Chart:
     """A chart as it is drawn; `points` are x, y, value and name, `band` and `line` are points of SVG.
 
-    ticks: y and what is written there; names: x and the version; limits: y of each line that tolerance ends at.
+    ticks: y and what is written there; names: x and the version; limits: y of each line that tolerance ends at; spans:
+    from which x to which x something is marked.
     """
 
     points: Sequence[tuple[float, float, str, str]]
@@ -36,18 +37,25 @@ class Chart:
     ticks: Sequence[tuple[float, str]]
     names: Sequence[tuple[float, str]]
     limits: Sequence[float]
+    spans: Sequence[tuple[float, float]]
     width: int = WIDTH
     height: int = HEIGHT
     left: int = _LEFT
+    top: int = _TOP
     right: int = WIDTH - _RIGHT
     bottom: int = HEIGHT - _BOTTOM
 
 
-def chart(dots: Sequence[Dot], limits: Sequence[float], bounds: tuple[float, float] = (-math.inf, math.inf)) -> Chart:
+def chart(
+    dots: Sequence[Dot],
+    limits: Sequence[float],
+    bounds: tuple[float, float] = (-math.inf, math.inf),
+    spans: Sequence[tuple[int, int]] = (),
+) -> Chart:
     """The chart of some dots in order.
 
     limits: the values at which tolerance ends; bounds: the least and the largest value that there can be, at which
-    intervals and the axis end too.
+    intervals and the axis end too; spans: from which place to which something is marked.
     """
     least = min([bounds[0], *(dot.value for dot in dots)])
     most = max([bounds[1], *(dot.value for dot in dots)])
@@ -76,6 +84,7 @@ def chart(dots: Sequence[Dot], limits: Sequence[float], bounds: tuple[float, flo
         [(y(value), f"{value:.6g}") for value in steps],
         [(x(dot.place), dot.name.rpartition(" ")[2]) for dot in dots[::every]],
         [y(limit) for limit in within],
+        [(x(start), x(end)) for start, end in spans],
     )
 
 

@@ -1,6 +1,6 @@
 """`/trend/REF?metric=`: one metric along the ancestry, as charts and as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from descentd.app.explorer.called import called, called_ref
@@ -41,8 +41,9 @@ async def _show(asked: Asked) -> View:
     eroded = await erosion(registry, asked.ref, query.get("since"), None, asked.as_of)
     labels = Labels(found.refs.__getitem__, lambda id: found.data[id].ref, [key for key, _ in found.lines])
     errors = [standard_errors(key.metric, [point.result for point in line.points]) for key, line in found.lines]
+    worse = {key: _worse(eroded, key) for key, _ in found.lines}
     series = [
-        (_named(asked, key, labels), _chart(found, key, line, of_line), line, _worse(eroded, key))
+        (_named(asked, key, labels), _chart(found, key, line, of_line, worse[key]), line, worse[key])
         for (key, line), of_line in zip(found.lines[:_CHARTS], errors, strict=False)
     ]
     values = {
@@ -57,7 +58,7 @@ async def _show(asked: Asked) -> View:
         "refs": {*found.refs.values(), *eroded.called.refs.values()},
     }
     title = asked.words("trend.title", metric=found.metric.name, of=called(brief))
-    return View(title, values, [_points(asked, found, labels, errors)])
+    return View(title, values, [_points(asked, found, labels, errors, worse)])
 
 
 def _named(asked: Asked, key: SeriesKey, labels: Labels) -> str:
@@ -66,12 +67,19 @@ def _named(asked: Asked, key: SeriesKey, labels: Labels) -> str:
     return " · ".join(part for part in (whom or asked.words("measured.everybody"), apart) if part)
 
 
-def _chart(found: Trend, key: SeriesKey, line: Line, errors: Errors) -> Chart:
+def _chart(found: Trend, key: SeriesKey, line: Line, errors: Errors, worse: Sequence[FindingReport]) -> Chart:
     dots = []
     for point, error in zip(line.points, errors, strict=True):
         half = None if error is None else Z95 * error
         dots.append(Dot(point.distance, point.result.value, half, called_ref(found.refs[point.version])))
-    return chart(dots, _limits(key.metric, dots), key.metric.range)
+    places = {point.version: point.distance for point in line.points}
+    spans = [
+        (places[span.ancestor], places[span.descendant])
+        for report in worse
+        for span in report.finding.introduced_by
+        if span.ancestor in places and span.descendant in places
+    ]
+    return chart(dots, _limits(key.metric, dots), key.metric.range, spans)
 
 
 def _limits(metric: MetricDefinition, dots: list[Dot]) -> list[float]:
@@ -95,7 +103,28 @@ def _worse(eroded: Erosion, key: SeriesKey) -> list[FindingReport]:
     return [report for report in eroded.findings if report.finding.series == key and report.finding.erodes][:1]
 
 
-def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]) -> Table:
+def _came_in(asked: Asked, report: FindingReport) -> Mapping[int, str]:
+    """What is said beside the versions at which a loss came in, or may have."""
+    t = asked.words
+    said = {}
+    for span, names in zip(report.finding.introduced_by, report.introduced_by, strict=True):
+        before = called_ref(names.start)
+        if report.finding.gradual:
+            said[span.descendant] = t("trend.gradually", before=before)
+        elif len(report.introduced_by) > 1:
+            said[span.descendant] = t("trend.may_have", before=before)
+        else:
+            said[span.descendant] = t("trend.came_in", before=before)
+    return said
+
+
+def _points(
+    asked: Asked,
+    found: Trend,
+    labels: Labels,
+    errors: Sequence[Errors],
+    worse: Mapping[SeriesKey, Sequence[FindingReport]],
+) -> Table:
     """The values of all series, along the ancestry."""
     every = [
         (key, point, error)
@@ -103,6 +132,7 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
         for point, error in zip(line.points, of_line, strict=True)
     ]
     names = {key: _named(asked, key, labels) for key, _ in found.lines}
+    came_in = {key: _came_in(asked, report) for key, reports in worse.items() for report in reports}
     part = asked.part(every, _ROWS)
     rows = [
         (
@@ -110,6 +140,7 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
             Cell(
                 called_ref(found.refs[point.version]),
                 asked.to("record", found.refs[point.version]),
+                note=came_in.get(key, {}).get(point.version, ""),
                 value=found.refs[point.version],
             ),
             count_cell(point.distance),
@@ -120,7 +151,7 @@ def _points(asked: Asked, found: Trend, labels: Labels, errors: Sequence[Errors]
     ]
     columns = [
         Column("group"),
-        Column("version"),
+        Column("version", says=True),
         Column("steps", number=True),
         Column("value", number=True, estimate=True),
         Column("items", number=True),
