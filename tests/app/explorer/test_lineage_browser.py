@@ -16,7 +16,6 @@ from tests.support.registries import opened, send
 from tests.support.server_process import ServerProcess
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-LEAVES = 1_600
 LONG = "up=3&down=3&kind=MODEL_VERSION"
 MANY = "/lineage/model:big@1?each=300"
 TITLES = "all => all.map((one) => one.querySelector('title').textContent)"
@@ -25,7 +24,6 @@ SUBJECT_IS_SEEN = """([...document.querySelectorAll('a[aria-current="true"] .bod
     const node = one.getBoundingClientRect(), seen = one.closest('.scroll').getBoundingClientRect();
     return node.left >= seen.left && node.right <= seen.right;
 }))"""
-
 STROKES = """(styles) => styles.map((style) => {
     const strokes = [], { stroke } = CanvasRenderingContext2D.prototype;
     CanvasRenderingContext2D.prototype.stroke = function () {
@@ -51,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         async with opened(SQLiteStore(file)) as registry:
             await send(registry, **manifest())
             await send(registry, models=[child("hub", "1"), *(child("tuned", f"{n:03}", "hub@1") for n in range(90))])
-            await send(registry, models=[child("big", "1"), *(child(f"leaf{n}", "1", "big@1") for n in range(LEAVES))])
+            await send(registry, models=[child("big", "1"), *(child(f"leaf{n}", "1", "big@1") for n in range(1_600))])
             await send(registry, models=[child(HOSTILE, "1"), child(HOSTILE, "2", f"{HOSTILE}@1")])
 
     asyncio.run(fill())
@@ -134,11 +132,13 @@ def test_it_fits_a_narrow_window(page: Page) -> None:
 
 
 @pytest.mark.parametrize("subject", [FIRST, SECOND, THIRD])
-def test_it_opens_at_its_subject(page: Page, subject: str) -> None:
+def test_it_opens_at_its_subject_and_fits_once_that_is_asked_for(page: Page, subject: str) -> None:
     page.set_viewport_size({"width": 480, "height": 800})
     opened_at(page, f"{subject}?{LONG}")
     assert page.locator(".scroll").evaluate("one => one.scrollWidth > one.clientWidth")
     assert page.evaluate(SUBJECT_IS_SEEN) == [True]
+    page.locator("[data-fit]").click()
+    assert page.locator(".scroll").evaluate("one => one.scrollWidth - one.clientWidth") <= 1
 
 
 @pytest.mark.parametrize("subject", [FIRST, SECOND, THIRD])
@@ -296,7 +296,7 @@ def test_a_large_lineage_is_drawn_on_a_canvas(page: Page) -> None:
     page.goto("/lineage/model:big@1?each=10000")
     canvas = page.locator("lineage-overview canvas")
     expect(canvas).to_be_visible()
-    expect(canvas).to_have_attribute("aria-label", f"{LEAVES + 1} nodes, 1 lines")
+    expect(canvas).to_have_attribute("aria-label", "1601 nodes, 1 lines")
     colors = """canvas => new Set(new Uint32Array(
         canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"""
     page.wait_for_function(f"({colors})(document.querySelector('lineage-overview canvas')) > 2")
