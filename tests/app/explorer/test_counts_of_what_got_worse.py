@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -12,7 +13,9 @@ from descentd.app.server.policy_files import read_policy
 from descentd.graph.model import clock
 from descentd.graph.model.names import rfc3339
 from descentd.queries.erosion.registry_report import ErosionFilter, erosion_groups
+from descentd.queries.erosion.version_assessment import VersionAssessment
 from descentd.queries.governance.policies import register_policies
+from descentd.queries.registry import Registry
 from tests.app.explorer.bank import POLICY, SECOND, THIRD, chain
 from tests.app.explorer.visiting import Visit, text_of, visiting
 
@@ -104,6 +107,30 @@ async def test_a_version_and_its_gate_say_what_they_count() -> None:
         assert "and 2 more metrics or groups." in card
         gate = text_of((await visit.get("/gate/model:m@2?environment=production")).text)
         assert "more findings, of which one metric or group can have several)" in gate
+
+
+@pytest.mark.parametrize(
+    ("path", "module", "looked_up_in"),
+    [
+        (f"/diff/{SECOND}?head={THIRD}", "diff", "app.explorer.pages.between"),
+        (f"/lineage/{SECOND}", "lineage", "queries.overview.version_status"),
+        ("/search?q=robustness", "search", "app.explorer.pages.search"),
+    ],
+)
+async def test_what_is_worked_out_while_a_page_is_made_is_not_said_to_be_nothing(
+    path: str, module: str, looked_up_in: str, bank: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The assessment ends just when a page has looked up what got worse, and found nothing yet."""
+    done: list[bool] = []
+
+    def worsened(registry: Registry) -> Mapping[int, VersionAssessment]:
+        done.append(True)
+        return {}
+
+    monkeypatch.setattr(f"descentd.app.explorer.pages.{module}.is_assessed", lambda registry: bool(done))
+    monkeypatch.setattr(f"descentd.{looked_up_in}.worsened", worsened)
+    assert "still being worked out" in text_of((await bank.get(path)).text)
+    assert done
 
 
 async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,10 +134,10 @@ async def test_a_filter_hides_and_says_so(run: Visit) -> None:
 
 async def test_only_paths_are_drawn_and_counted(bank: Visit) -> None:
     page = text_of((await bank.get(f"/lineage/{FIRST}?to={THIRD}")).text)
-    assert "One derivation joins it with model:bank/scorer@2.0." in page
+    assert "One path of derivations joins it with bank/scorer 2.0." in page
     await bank.register(models=[{"name": "alone", "version": "1"}])
     none = text_of((await bank.get(f"/lineage/{FIRST}?to=model:alone@1")).text)
-    assert "0 derivations join it" in none
+    assert "No path of derivations joins it with " in none
 
 
 async def test_the_picture_is_a_file_by_itself(bank: Visit) -> None:

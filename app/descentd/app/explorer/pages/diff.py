@@ -38,6 +38,7 @@ async def _show(asked: Asked) -> View:
     attributes = [part for part in (asked.query.get("attribute") or "").split(",") if part.strip()]
     found = await diff(asked.registry, base.ref, head, attributes or None, asked.as_of)
     new = await asked.registry.find(found.head, asked.upto, field="head")
+    assessing = asked.as_of is None and not is_assessed(asked.registry)  # before what got worse is looked up
     losses = await losses_between(asked.registry, base, new, found.upto) if asked.as_of is None else []
     tables = [_metrics(asked, found), _populations(asked, found), _changes(asked, found)]
     values = {
@@ -46,7 +47,7 @@ async def _show(asked: Asked) -> View:
         "diff": found,
         "summary": sentences(found, lambda one: asked.words(f"differ.{one.area}"), chances=False),
         "losses": losses,
-        "assessing": asked.as_of is None and not is_assessed(asked.registry),
+        "assessing": assessing,
         "refs": {found.base, found.head},
         "uncounted": [one for one in found.populations if one.base is None and one.head is None],
     }

@@ -59,6 +59,7 @@ class _Own:
 
 async def _show(asked: Asked) -> View | Response:
     view = Drawn.read(asked.ref, asked.query)
+    assessing = asked.as_of is None and not is_assessed(asked.registry)  # before what got worse is looked up
     seen = await _seen(asked, view)
     laid = await in_thread(lay_out, seen, _DRAWINGS)
     brief = seen.selection.members[seen.selection.middle].brief
@@ -83,7 +84,7 @@ async def _show(asked: Asked) -> View | Response:
         "closings": dict.fromkeys(chain.from_iterable(closings(seen).values())) if laid.large else {},
         "inside": _inside(seen),
         "own": await _own(seen),
-        "assessing": asked.as_of is None and not is_assessed(asked.registry),
+        "assessing": assessing,
         "right": view.flow is Flow.RIGHT,
     }
     return View(title, values, [table], in_pieces=True)
