@@ -126,6 +126,9 @@ async def test_other_versions_of_the_model_are_offered_to_compare_with(bank: Vis
         ([0.640, 0.627, 0.609], 1, 2, "Between these two, safety may have got worse: adversarial_accuracy."),
         ([0.640, 0.627, 0.609], 1, 2, "the results cannot tell which: 1 → 2 ; 2 → 3 . That was found of 3 ."),
         ([0.7 - 0.02 * step for step in range(10)], 4, 6, "adversarial_accuracy. It came "),
+        # 4 dates it to 2 → 3 alone; 6, the newest that dates it here, knows more, and does not.
+        ([0.7, 0.69, 0.66, 0.64, 0.64, 0.59, 0.59], 2, 3, "may have got worse: adversarial_accuracy."),
+        ([0.7, 0.69, 0.66, 0.64, 0.64, 0.59, 0.59], 2, 3, "2 → 3 ; 3 → 4 . That was found of 6 ."),
         ([0.7, 0.7, *[0.6] * 6], 1, 2, None),
         ([0.7, 0.7, *[0.6] * 6], 4, 8, None),
     ],

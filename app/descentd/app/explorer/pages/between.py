@@ -28,7 +28,7 @@ class Certainty(StrEnum):
 
 
 class Between(NamedTuple):
-    """A loss in a series: the finding that is surest of it, of which version, and its derivations by their refs."""
+    """A loss in a series: the finding of the newest version with it, which one that is, and its derivations by refs."""
 
     certainty: Certainty
     series: MeasuredBy
@@ -61,8 +61,12 @@ async def losses_between(registry: Registry, one: Brief, other: Brief, upto: int
         certainty = _certainty(finding, place)
         if certainty is not None:
             found.setdefault(series_of(finding), []).append((certainty, version, finding))
-    surest = {series: min(losses, key=lambda loss: list(Certainty).index(loss[0])) for series, losses in found.items()}
-    named = {version for _, version, _ in surest.values()} | set(ends)
+    # Each version dates a loss by what was measured until then: of those that date it here, the newest knows most.
+    newest = {
+        series: max(losses, key=lambda loss: (loss[1], -list(Certainty).index(loss[0])))
+        for series, losses in found.items()
+    }
+    named = {version for _, version, _ in newest.values()} | set(ends)
     refs = {brief.sequence: brief.ref for brief in await registry.store.briefs(sorted(named))}
     return [
         Between(
@@ -73,7 +77,7 @@ async def losses_between(registry: Registry, one: Brief, other: Brief, upto: int
             [(refs[span.ancestor], refs[span.descendant]) for span in finding.spans],
             len({each for _, each, _ in found[series]} - {version}),
         )
-        for series, (certainty, version, finding) in surest.items()
+        for series, (certainty, version, finding) in newest.items()
     ]
 
 
