@@ -210,6 +210,38 @@ async def test_a_chart_and_its_table_mark_where_it_got_worse(
 
 
 @pytest.mark.parametrize(
+    ("values", "parents", "legend", "noted"),
+    [
+        (
+            (0.66, 0.647, 0.634, 0.612),
+            [2, 3],
+            "In one of 3 places it got worse: 1 on the line that is drawn",
+            "m 4 it may have got worse between m 2 or m 3 and this version",
+        ),
+        (
+            (0.7, 0.7, 0.6, 0.6),
+            [3, 2],
+            "Where it got worse is not on the line that is drawn, but of other parents.",
+            "m 4 it got worse between m 2 and this version",
+        ),
+    ],
+)
+async def test_a_chart_says_where_it_got_worse_on_another_line_than_it_draws(
+    values: Sequence[float], parents: Sequence[int], legend: str, noted: str
+) -> None:
+    """A version that was merged has several parents, and a chart draws one line."""
+    content = chain(values)
+    content["models"][2]["parents"] = [{"ref": "model:m@1", "relation": "FINE_TUNE"}]
+    content["models"][3]["parents"] = [{"ref": f"model:m@{parent}", "relation": "MERGE"} for parent in parents]
+    async with visiting() as visit:
+        await visit.register(**content)
+        said = text_of((await visit.get("/trend/model:m@4?metric=adversarial_accuracy")).text)
+        assert legend in said
+        assert noted in said
+        assert "Between the two dotted lines it got worse." not in said
+
+
+@pytest.mark.parametrize(
     ("values", "sentence"),
     [
         ((0.640, 0.627, 0.609), "by one of these derivations; the results cannot tell which: 1 → 2 ; 2 → 3 ."),

@@ -9,6 +9,7 @@ from descentd.app.explorer.numbers import Z95
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.slices import slice_from, slice_text
 from descentd.app.explorer.table import Cell, Column, Table, count_cell, estimate_cell
+from descentd.app.explorer.vocabulary import alternatives
 from descentd.graph.metrics import MetricDefinition
 from descentd.graph.model.kinds import VERSION
 from descentd.queries.erosion.report import Erosion, FindingReport, erosion
@@ -106,15 +107,18 @@ def _worse(eroded: Erosion, key: SeriesKey) -> list[FindingReport]:
 def _came_in(asked: Asked, report: FindingReport) -> Mapping[int, str]:
     """What is said beside the versions at which a loss came in, or may have."""
     t = asked.words
-    said = {}
+    befores: dict[int, list[str]] = {}
     for span, names in zip(report.finding.introduced_by, report.introduced_by, strict=True):
-        before = called_ref(names.start)
+        befores.setdefault(span.descendant, []).append(called_ref(names.start))
+    said = {}
+    for version, starts in befores.items():
+        before = alternatives(starts)
         if report.finding.gradual:
-            said[span.descendant] = t("trend.gradually", before=before)
+            said[version] = t("trend.gradually", before=before)
         elif len(report.introduced_by) > 1:
-            said[span.descendant] = t("trend.may_have", before=before)
+            said[version] = t("trend.may_have", before=before)
         else:
-            said[span.descendant] = t("trend.came_in", before=before)
+            said[version] = t("trend.came_in", before=before)
     return said
 
 
