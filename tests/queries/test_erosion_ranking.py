@@ -10,10 +10,10 @@ from descentd.graph.inputs.acts import DeploymentInput, RetractionInput
 from descentd.graph.metrics import MetricCategory, catalogue
 from descentd.graph.model.errors import InvalidInput, Unavailable
 from descentd.queries.erosion import registry_refresh, registry_report
-from descentd.queries.erosion.findings import ErosionVerdict, Span
+from descentd.queries.erosion.findings import Span
 from descentd.queries.erosion.questions import ErosionKind
 from descentd.queries.erosion.registry_ranking import Ranking
-from descentd.queries.erosion.version_assessment import FindingSummary, VersionAssessment
+from descentd.queries.erosion.version_assessment import FindingSummary
 from descentd.queries.evaluation.labels import meaning_of
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.registry import Registry
@@ -22,6 +22,8 @@ from tests.support.registries import send
 from tests.support.saved_operations import ask
 
 pytestmark = pytest.mark.anyio
+
+LOST = ("robust_accuracy", "adversarial_accuracy")
 
 
 def version(name: str, number: int, *parents: str, data: str | None = None) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def test_where_several_derivations_lead_from_and_to(
 ) -> None:
     kind, category = ErosionKind.STEP_REGRESSION, MetricCategory.BIAS
     finding = FindingSummary(kind, "bias", category, (), 0.01, 0.01, None, "", tuple(Span(*span) for span in spans))
-    found = VersionAssessment(4, ErosionVerdict.ERODED, 0.01, (finding,)).span
+    found = finding.span
     assert found == (None if ends is None else Span(*ends))
 
 
@@ -309,6 +311,27 @@ async def test_a_group_has_the_derivations_of_which_one_did_it_where_they_are_no
     assert (torn["from"], torn["to"]) == (None, None)
     spans = [(one["from"]["ref"], one["to"]["ref"]) for one in torn["candidates"]]
     assert spans == [("model:torn@1", "model:torn@2"), ("model:torn@3", "model:torn@4")]
+
+
+async def test_each_loss_is_in_the_group_of_what_brought_it_in(registry: Registry) -> None:
+    """Each finding of each version once, whichever of its losses is the gravest."""
+    dice = random.Random(7)
+    for name in ("a", "b", "c", "d"):
+        falls = [{metric: dice.choice((0, 0, 0, 0.03, 0.08)) for metric in LOST} for _ in range(6)]
+        values = [{metric: 0.8 - sum(fall[metric] for fall in falls[:i]) for metric in LOST} for i in range(6)]
+        refs = [f"model:{name}@{i}" for i in range(6)]
+        models = [version(name, i, *refs[i - 1 : i] if i else ()) for i in range(6)]
+        results = [evaluated(ref, None, **value) for ref, value in zip(refs, values, strict=True)]
+        await send(registry, models=models, evaluations=results)
+    listed = (await registry_report.erosions(registry, None, None, None)).items
+    groups = (await registry_report.erosion_groups(registry, None, None, None)).items
+    expected = {(one.record.sequence, found.spans[:1]) for one in listed for found in one.findings if found.spans}
+    assert len({spans for _, spans in expected}) > len({version for version, _ in expected}) / 2 > 4
+    assert {(one, group.findings[0].spans[:1]) for group in groups for one in group.versions} == expected
+    assert all(found.spans[:1] == group.findings[0].spans[:1] for group in groups for found in group.findings)
+    assert len({group.findings[0].spans[:1] for group in groups}) == len(groups)
+    second = await registry_report.erosion_groups(registry, None, None, groups[0].cursor)
+    assert [one.cursor for one in second.items] == [one.cursor for one in groups[1:]]
 
 
 async def test_a_list_of_versions_says_what_lasts(registry: Registry) -> None:

@@ -109,6 +109,31 @@ async def test_a_version_and_its_gate_say_what_they_count() -> None:
         assert "more findings, of which one metric or group can have several)" in gate
 
 
+async def test_what_came_in_elsewhere_is_not_said_to_have_come_in_here() -> None:
+    """A version that got worse in two places is in the row of each."""
+    content = chain([0.7, 0.7, 0.6, 0.6, 0.6, 0.6])
+    for evaluation, robust, early in zip(
+        content["evaluations"], (0.7,) * 4 + (0.62,) * 2, (0.7,) * 2 + (0.61,) * 4, strict=True
+    ):
+        evaluation["metrics"] += [
+            {"name": "robust_accuracy", "value": robust, "n": 4000},
+            {
+                "name": "adversarial_accuracy",
+                "value": early,
+                "n": 4000,
+                "slice": [{"attribute": "age_group", "value": "65+"}],
+            },
+        ]
+    async with visiting() as visit:
+        await visit.register(**content)
+        said = text_of((await visit.get("/erosions")).text)
+        first, _, second = said.partition("Measured versions with this loss")[2].partition("m 4 and m 5")
+        assert first.strip().startswith("m 2 and m 3")
+        assert "and 1 other metric or group" in first
+        assert second.strip().startswith("▼ worse robust_accuracy")
+        assert "other metric" not in second
+
+
 @pytest.mark.parametrize(
     ("path", "module", "looked_up_in"),
     [

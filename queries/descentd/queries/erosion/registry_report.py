@@ -5,6 +5,7 @@ false discovery rate over the whole registry, by which the top is not.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +15,7 @@ from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.names import name, nfc
 from descentd.graph.model.records import Brief
 from descentd.queries.erosion.findings import ErosionVerdict
-from descentd.queries.erosion.questions import ErosionKind
+from descentd.queries.erosion.questions import EROSION, ErosionKind
 from descentd.queries.erosion.registry_ranking import Rank, RankedVersion, Ranking
 from descentd.queries.erosion.registry_refresh import catch_up
 from descentd.queries.erosion.version_assessment import FindingSummary
@@ -70,9 +71,10 @@ class Erosions:
 class ErosionGroup:
     """What one derivation, or span of them, made worse.
 
-    span: its two ends, None where it is not known; worst: the version for which it is surest, with its findings; q: the
-    false discovery rate of that one over the registry; versions: the evaluated versions that carry it, by sequence.
-    candidates: where there is no one span, the derivations of which one brought it in, the oldest first.
+    span: its two ends, None where it is not known; worst: the version for which it is surest, with the findings that
+    came in here; q: the false discovery rate of that version over the registry; versions: the evaluated versions that
+    carry it, by sequence; candidates: where there is no one span, the derivations of which one brought it in, the
+    oldest first.
     """
 
     span: tuple[Brief, Brief] | None
@@ -119,7 +121,7 @@ async def erosion_groups(
 
     Raises as `erosions` does.
     """
-    asked = page(first, after, await registry.sequence(), ["erosionGroups", wanted], 2, most)
+    asked = page(first, after, await registry.sequence(), ["erosionGroups", wanted], 3, most)
     groups, upto = await _groups(registry, wanted)
     rest = [place for place in groups if asked.after is None or place > asked.after]
     items = await _named_groups(registry, {place: groups[place] for place in rest[: asked.first]}, asked)
@@ -128,42 +130,64 @@ async def erosion_groups(
 
 async def newest_groups(registry: Registry, most: int) -> Sequence[ErosionGroup]:
     """Those of the groups whose worst version was recorded last, the newest first; raises as `erosions` does."""
-    asked = page(most, None, await registry.sequence(), ["erosionGroups", None], 2)
+    asked = page(most, None, await registry.sequence(), ["erosionGroups", None], 3)
     groups, _ = await _groups(registry, None)
     newest = sorted(groups, key=lambda place: -groups[place][0][0].assessment.version)[:most]
     return await _named_groups(registry, {place: groups[place] for place in newest}, asked)
 
 
 async def _groups(registry: Registry, wanted: ErosionFilter | None) -> tuple[dict[Rank, _Group], int]:
-    """The versions of each group, the worst first, by the place of the group; and the sequence of the answer."""
+    """The versions of each group, the worst first, by the place of the group; and the sequence of the answer.
+
+    A version is in the group of each derivation that made it worse, with what that one did.
+    """
     found, upto = await _matching(registry, wanted)
-    groups: dict[Rank, _Group] = {}
+    causes: defaultdict[object, list[tuple[Rank, RankedVersion, Sequence[FindingSummary]]]] = defaultdict(list)
     for one, findings in found:
-        groups.setdefault(one.rank[:2], []).append((one, findings))
-    return groups, upto
+        for number, (cause, those) in enumerate(_by_cause(one, findings).items()):
+            # The gravest finding of a version says most of it: by another one it is behind those.
+            causes[cause].append(((min(number, 1), *one.rank[2:], number), one, those))
+    groups: dict[Rank, _Group] = {}
+    for held in causes.values():
+        held.sort(key=lambda member: member[0])
+        (_, rate, _, version, number), *_ = held[0]
+        groups[rate, version, number] = [(one, those) for _, one, those in held]
+    return dict(sorted(groups.items())), upto
+
+
+def _by_cause(one: RankedVersion, findings: Sequence[FindingSummary]) -> Mapping[object, Sequence[FindingSummary]]:
+    """Findings by the derivation that brought them in, the first of several that cannot be told apart.
+
+    The gravest are first; what names no derivation is with them.
+    """
+    gravest = findings[0].spans[:1] or one.assessment.version
+    causes: defaultdict[object, list[FindingSummary]] = defaultdict(list)
+    for each in findings:
+        causes[(each.kind in EROSION and each.spans[:1]) or gravest].append(each)
+    return causes
 
 
 async def _named_groups(registry: Registry, groups: Mapping[Rank, _Group], asked: Page) -> list[ErosionGroup]:
-    assessed = [group[0][0].assessment for group in groups.values()]
+    worst = [group[0] for group in groups.values()]
     spans = [
-        [one.span] if one.span else sorted(one.spans, key=lambda span: (span.descendant, span.ancestor))
-        for one in assessed
+        [first.span] if first.span else sorted(first.spans, key=lambda span: (span.descendant, span.ancestor))
+        for _, (first, *_) in worst
     ]
     ends = {end for several in spans for span in several for end in (span.ancestor, span.descendant)}
-    named = sorted(ends | {one.version for one in assessed})
+    named = sorted(ends | {one.assessment.version for one, _ in worst})
     records = {brief.sequence: brief for brief in await registry.store.briefs(named)}
     derivations = [[(records[span.ancestor], records[span.descendant]) for span in several] for several in spans]
     return [
         ErosionGroup(
-            among[0] if one.span else None,
-            records[one.version],
-            group[0][0].q,
-            group[0][1],
+            among[0] if findings[0].span else None,
+            records[one.assessment.version],
+            one.q,
+            findings,
             frozenset(each.assessment.version for each, _ in group),
             asked.cursor(*place),
-            () if one.span else among,
+            () if findings[0].span else among,
         )
-        for (place, group), one, among in zip(groups.items(), assessed, derivations, strict=True)
+        for (place, group), (one, findings), among in zip(groups.items(), worst, derivations, strict=True)
     ]
 
 

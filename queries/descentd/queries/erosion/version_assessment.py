@@ -28,6 +28,13 @@ class FindingSummary:
     spans: tuple[Span, ...] = ()
     gradual: bool = False
 
+    @property
+    def span(self) -> Span | None:
+        """From where to where it came in; None where that is not known, or not on one line of derivations."""
+        starts = {span.ancestor for span in self.spans} - {span.descendant for span in self.spans}
+        ends = {span.descendant for span in self.spans} - {span.ancestor for span in self.spans}
+        return Span(*starts, *ends) if len(starts) == len(ends) == 1 else None
+
 
 @dataclass(frozen=True, slots=True)
 class VersionAssessment:
@@ -45,10 +52,3 @@ class VersionAssessment:
     def spans(self) -> tuple[Span, ...]:
         """The derivations that may have brought the gravest finding in."""
         return self.findings[0].spans if self.findings else ()
-
-    @property
-    def span(self) -> Span | None:
-        """From where to where it came in; None where that is not known, or not on one line of derivations."""
-        starts = {span.ancestor for span in self.spans} - {span.descendant for span in self.spans}
-        ends = {span.descendant for span in self.spans} - {span.ancestor for span in self.spans}
-        return Span(*starts, *ends) if len(starts) == len(ends) == 1 else None
