@@ -270,6 +270,9 @@ async def test_a_session_that_is_over_is_said_to_be(store_file: str, monkeypatch
         assert "because your session ended" not in text_of((await visit.get("/sign-in")).text)
         sent = await visit.post(PATH, act="note", token=token, text="Too late.")
         assert (sent.status_code, "Too late." in text_of(sent.text)) == (401, True)
+        [link] = [a for _, a in tags(sent.text, "a") if str(a.get("href")).startswith("/sign-in?")]
+        assert (link["target"], link["rel"]) == ("_blank", "noopener")  # this page alone has what was written
+        assert "It opens a new tab, so that what you wrote stays here" in text_of(sent.text)
 
 
 async def test_who_is_not_let_in_by_the_identity_provider_can_try_again(provider: IdentityProvider) -> None:

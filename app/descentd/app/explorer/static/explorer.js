@@ -33,6 +33,8 @@ for (const form of document.querySelectorAll("form[method=post]")) {
   }
 }
 if (document.querySelector("[data-out]")) drafts.clear();
+// Drafts are of this tab: signing in, which opens another one without a script, stays in it.
+document.querySelector("[data-filled-in-again]")?.removeAttribute("target");
 
 // The slider says from when an entry of the log is while it is moved, and shows the page of then when it is let go.
 document.addEventListener("input", ({ target }) => {
