@@ -138,3 +138,13 @@ def test_no_page_is_wider_than_the_narrowest_screen(
         if (width := page.evaluate("document.documentElement.scrollWidth")) > 320:
             wide[path] = width
     assert wide == {}
+
+
+def test_a_caption_has_the_width_of_its_table(browser: Browser, server: ServerProcess) -> None:
+    """Of tables whose rows follow each other as words do, too: a browser puts it into a column as wide as one word."""
+    page = browser.new_page(base_url=server.url, viewport={"width": 360, "height": 640})
+    page.goto(address("lineage", THIRD))
+    caption = page.locator("table.by-row caption:not(.unseen)")
+    widths = caption.evaluate_all("all => all.map(one => [one.offsetWidth, one.parentElement.offsetWidth])")
+    assert len(widths) == 1
+    assert all(own == whole for own, whole in widths), widths
