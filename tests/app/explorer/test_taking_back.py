@@ -140,7 +140,9 @@ async def test_a_flag_is_cleared_on_the_page_of_what_it_reaches(bank: Visit) -> 
     sent = {"clears": str(field["value"]), "reason": "Its copy has none.", "confirmed": "yes"}
     answer = await bank.send(f"/record/{FIRST}", "clear", **sent)
     assert answer.status_code == 303
-    assert "The flag is cleared." in text_of((await bank.get(answer.headers["location"])).text)
+    said = text_of((await bank.get(answer.headers["location"])).text)
+    assert "Cleared for this record, and for what comes from this record alone." in said
+    assert "A flag that was put on something else still stands there." in said
     assert await reaching(bank, FIRST) == []
     assert len(await reaching(bank, LOANS)) == 1
 
@@ -150,7 +152,10 @@ async def test_a_flag_is_cleared_for_all_that_it_was_put_on_on_its_own_page(bank
     answer = await bank.send(f"/record/{id}", "clear", clears=id, reason="It was another.", confirmed="yes")
     assert answer.status_code == 303
     assert await reaching(bank, FIRST) == await reaching(bank, LOANS) == []
-    assert 'value="clear"' not in (await bank.get(f"/record/{id}")).text
+    page = (await bank.get(answer.headers["location"])).text
+    assert "The flag is cleared for everything that it was put on." in text_of(page)
+    assert "still stands" not in text_of(page)
+    assert 'value="clear"' not in page
 
 
 async def test_of_several_flags_those_are_cleared_that_are_chosen(bank: Visit) -> None:
