@@ -14,8 +14,12 @@ for (const form of document.querySelectorAll("form[method=post]")) {
 }
 
 // What was written in a form that could not be recorded, since the session had ended or the registry was away, is
-// filled in again where the same page is next opened in this tab.
-const drafts = sessionStorage, nameOf = (form) => `draft ${location.pathname} ${form.elements.act.value}`;
+// filled in again where the same page is next opened in this tab, for the same person: nobody signs what others wrote.
+const drafts = sessionStorage, drafted = `draft ${JSON.stringify(document.body.dataset.person ?? "")} `;
+const nameOf = (form) => `${drafted}${location.pathname} ${form.elements.act.value}`;
+if ("person" in document.body.dataset) {
+  for (const name of Object.keys(drafts)) if (!name.startsWith(drafted)) drafts.removeItem(name);
+}
 for (const form of document.querySelectorAll("form[method=post]")) {
   if (!form.elements.act || "again" in form.dataset) continue;
   const name = nameOf(form), draft = JSON.parse(drafts.getItem(name) ?? "{}");
