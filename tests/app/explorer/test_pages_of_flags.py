@@ -7,11 +7,12 @@ import pytest
 
 from descentd.app.explorer.words import Words
 from descentd.app.server.policy_files import read_policy
-from descentd.graph.inputs.acts import DeploymentInput, FlagInput
+from descentd.graph.inputs.acts import DeploymentInput, FlagInput, RetractionInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import register_policies
 from descentd.queries.production.record_deployment import deploy
+from descentd.queries.retractions import retract
 from tests.app.explorer.bank import FIRST, LOANS, POLICY, PROFILE, THIRD, fill
 from tests.app.explorer.visiting import Visit, links, text_of, visiting
 
@@ -49,12 +50,41 @@ async def test_what_serves_although_it_is_flagged_says_so_wherever_it_is_listed(
         await flag_it(visit, "QUARANTINE", f"{LOANS}#train", propagate=True)
         page, cells = await listed()
         assert "⚑ quarantined bank/scorer 1.0" in page
-        assert page.count("⚑") == page.count("⚑ quarantined bank/scorer 1.0")  # what does not serve has its own page
+        if not path.startswith("/impact"):  # which marks whatever comes from the record
+            # What does not serve has its own page.
+            assert page.count("⚑") == page.count("⚑ quarantined bank/scorer 1.0")
         assert {FIRST, "⚑ quarantined"} < set(cells)
         await flag_it(visit, "CLEAR", f"{LOANS}#train")
         page, cells = await listed()
         assert "⚑ flagged to be looked at bank/scorer 1.0" in page
         assert {FIRST, "⚑ flagged to be looked at"} < set(cells)
+
+
+@pytest.mark.parametrize(
+    ("path", "table"), [("/", "serving"), ("/serving", "serving"), (f"/impact/{LOANS}", "deployed")]
+)
+async def test_what_serves_although_it_is_retracted_says_so_before_its_name(bank: Visit, path: str, table: str) -> None:
+    claimed = {"claimed": {"by": "The board", "source": "an example"}, "since": "2019-05-02T00:00:00Z"}
+    for subject, endpoint in ((FIRST, "a"), (THIRD, "z")):
+        place = {"subject": subject, "environment": "production", "endpoint": endpoint}
+        await deploy(bank.registry, DeploymentInput.read(place | claimed), "ana")
+    await retract(bank.registry, RetractionInput.read({"subjects": [THIRD], "reason": "Wrong."}), "rita")
+    page = text_of((await bank.get(path)).text)
+    assert "✗ retracted bank/scorer 2.0" in page
+    assert "✗ retracted bank/scorer 1.0" not in page
+    rows = list(csv.reader(io.StringIO((await bank.get(f"{path}?format=csv&table={table}")).text)))
+    [said] = [row for row in rows if THIRD in row]
+    assert "✗ retracted" in said
+    assert path != "/" or rows[1] == said
+
+
+async def test_everything_that_comes_from_a_record_says_what_is_retracted_or_flagged(bank: Visit) -> None:
+    await retract(bank.registry, RetractionInput.read({"subjects": [THIRD], "reason": "Wrong."}), "rita")
+    await flag_it(bank, "QUARANTINE", FIRST)
+    rows = list(csv.reader(io.StringIO((await bank.get(f"/impact/{LOANS}?format=csv&table=affected")).text)))
+    said = {row[0]: row[1] for row in rows}
+    assert "✗ retracted" in said[THIRD]
+    assert "⚑ quarantined" in said[FIRST]
 
 
 async def test_what_waits_and_serves_says_that_it_is_flagged(bank: Visit) -> None:

@@ -239,7 +239,7 @@ async def test_what_comes_from_something_is_counted_once_for_all(bank: Visit) ->
     page = text_of((await bank.get(f"/impact/{LOANS}")).text)
     rows = list(csv.reader(io.StringIO((await bank.get(f"/impact/{LOANS}?format=csv&table=affected")).text)))[1:]
     assert "3 model versions, 1 deployment." in page
-    assert sorted(row[1] for row in rows) == ["Deployment", *["Model version"] * 3]
+    assert sorted(row[2] for row in rows) == ["Deployment", *["Model version"] * 3]
     assert "I have looked at what it reaches (4 records)" in page
 
 

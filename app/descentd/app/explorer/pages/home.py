@@ -8,7 +8,7 @@ from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.erosions import phenomena
 from descentd.app.explorer.pages.incidents import open_incidents_table
 from descentd.app.explorer.pages.reviews import DECIDING, waiting_by_whom, waiting_table
-from descentd.app.explorer.pages.serving import now_of, serving_table
+from descentd.app.explorer.pages.serving import marked_cells, now_of, serving_table
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
@@ -35,6 +35,10 @@ _PATIENCE: Final = 0.5
 async def _show(asked: Asked) -> View:
     registry = asked.registry
     there = await serving(registry, None, None, now_of(asked), asked.upto)
+    versions = await registry.store.resolve({one.version for one in there}) if there else {}
+    marked = await marked_cells(asked, versions.values())
+    # What serves although it is retracted or flagged comes first: the page shows only some of the places.
+    there = sorted(there, key=lambda one: not marked[one.version].chip)
     places = asked.first(there, _PLACES)
     mine, others = await waiting_by_whom(asked)
     name, waits = ("mine", mine) if asked.may(DECIDING) else ("others", others)

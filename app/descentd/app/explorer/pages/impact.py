@@ -7,7 +7,7 @@ from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.forms import confirmed_reason
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.population import way
-from descentd.app.explorer.pages.serving import now_of, served_cells
+from descentd.app.explorer.pages.serving import marked_cells, now_of
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.kinds import Kind
@@ -27,9 +27,10 @@ async def _show(asked: Asked) -> View:
     question = await impact(registry, [asked.ref], None, asked.as_of, evidence=False)
     counts = await question.counts()
     found = await question.affected(asked.most(_SHOWN), asked.cursor(), via=True)
+    marked = await marked_cells(asked, [one.record for one in found.items])
     rows = [
         (
-            asked.record(one.record),
+            marked[one.record.id],
             Cell(asked.words(f"kind.{one.record.kind}")),
             count_cell(one.distance),
             Cell(way(one.via), note=_by_the_whole(asked, one.via)),
@@ -37,7 +38,7 @@ async def _show(asked: Asked) -> View:
         for one in found.items
     ]
     more = asked.onward(found.items[-1].cursor, len(found.items)) if found.more else None
-    columns = [Column("record"), Column("kind"), Column("steps", number=True), Column("how", says=True)]
+    columns = [Column("record", says=True), Column("kind"), Column("steps", number=True), Column("how", says=True)]
     tables = [
         await _deployed(asked, brief),
         Table("affected", columns, rows, found.total, more, asked.back(), asked.start()),
@@ -74,7 +75,7 @@ async def _deployed(asked: Asked, origin: Brief) -> Table:
         below = frozenset(found.tolist())
     part = asked.part([one for one in there if one.entry.sequence in below], _SHOWN, "deployed")
     versions = await registry.store.resolve({one.version for one in part.items}) if part.items else {}
-    cells = await served_cells(asked, versions.values())
+    cells = await marked_cells(asked, versions.values())
     steps = await registry.walk.via([origin.sequence], [one.entry.sequence for one in part.items], asked.upto)
     _, ways = await name_steps(registry, (), steps)
     rows = [

@@ -8,7 +8,7 @@ import numpy as np
 from descentd.app.explorer.called import called_ref
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
-from descentd.app.explorer.pages.serving import now_of, served_cells
+from descentd.app.explorer.pages.serving import marked_cells, now_of
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.model.errors import InvalidInput
@@ -91,7 +91,7 @@ async def _deployed(
 
 
 async def _rows(asked: Asked, answers: Sequence[Answer], places: Mapping[str, list[str]]) -> Sequence[tuple[Cell, ...]]:
-    served = await served_cells(asked, [one.record for one in answers if one.record.id in places])
+    served = await marked_cells(asked, [one.record for one in answers if one.record.id in places])
     return [_row(asked, answer, places, served) for answer in answers]
 
 

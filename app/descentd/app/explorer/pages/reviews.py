@@ -5,7 +5,7 @@ from typing import Final
 
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.people import decision_columns, decision_row
-from descentd.app.explorer.pages.serving import served_cells
+from descentd.app.explorer.pages.serving import marked_cells
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.reviews import reviews
@@ -50,7 +50,7 @@ async def waiting_table(
 ) -> Table:
     """Versions that wait, each with where, how many have said go, and where to decide, or to see why it waits."""
     t = asked.words
-    served = await served_cells(asked, [one.version for one in found if one.serves])
+    served = await marked_cells(asked, [one.version for one in found if one.serves])
     lapsed = any(one.lapsed for one in found) or asked.for_csv
     rows = [
         (

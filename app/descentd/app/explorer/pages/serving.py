@@ -9,6 +9,7 @@ from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model import clock
 from descentd.graph.model.records import Brief
+from descentd.graph.retractions import retracted_ids
 from descentd.queries.governance.drift import Drift, drift
 from descentd.queries.governance.flags import gravest
 from descentd.queries.governance.gate.rules import GateOutcome
@@ -39,18 +40,19 @@ def now_of(asked: Asked) -> int:
     return clock.now() if asked.moment is None else asked.moment
 
 
-async def served_cells(asked: Asked, versions: Collection[Brief]) -> Mapping[str, Cell]:
-    """Versions that serve, by their ids: the name of each, and in front of it whether it is flagged, and by what."""
-    flagged = await gravest(asked.registry, sorted({one.sequence for one in versions}), asked.upto)
-    chips = {one: asked.words(f"flagged.{action}") for one, action in flagged.items()}
-    return {
-        one.id: replace(
-            asked.record(one, tone="bad", chip=chips[one.sequence]), chip_href=asked.to("record", one.ref) + "#flags"
-        )
-        if one.sequence in chips
-        else asked.record(one)
-        for one in versions
-    }
+async def marked_cells(asked: Asked, records: Collection[Brief]) -> Mapping[str, Cell]:
+    """Records by their ids: the name of each, and in front of it whether it is retracted, or flagged, and by what."""
+    records = {one.id: one for one in records}.values()
+    flagged = await gravest(asked.registry, sorted(one.sequence for one in records), asked.upto)
+    gone = await retracted_ids(asked.registry.store, [one.id for one in records], asked.upto)
+    cells = {}
+    for one in records:
+        marks = [asked.words("marked.retracted")] if one.id in gone else []
+        marks += [asked.words(f"flagged.{flagged[one.sequence]}")] if one.sequence in flagged else []
+        cell = asked.record(one, tone="bad" if marks else "", chip=", ".join(marks))
+        part = "" if one.id in gone else "#flags"
+        cells[one.id] = replace(cell, chip_href=asked.to("record", one.ref) + part) if marks else cell
+    return cells
 
 
 async def serving_table(
@@ -65,7 +67,7 @@ async def serving_table(
     registry = asked.registry
     then = Then(now_of(asked), asked.upto)
     versions = await registry.store.resolve({one.version for one in shown}) if shown else {}
-    cells = await served_cells(asked, versions.values())
+    cells = await marked_cells(asked, versions.values())
     sequences = sorted({one.sequence for one in versions.values()})
     drifts = await drift(registry, sequences, asked.upto) if sequences else {}
     rows = []
