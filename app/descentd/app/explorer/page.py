@@ -15,7 +15,7 @@ from descentd.app.auth.authorization import may
 from descentd.app.explorer.address import address
 from descentd.app.explorer.called import called, called_ref, linked
 from descentd.app.explorer.forms import TOKEN
-from descentd.app.explorer.table import Cell, Table
+from descentd.app.explorer.table import Cell, Column, Table
 from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.app.explorer.wording import Wording
 from descentd.app.explorer.words import Words
@@ -66,13 +66,20 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[T]):
-    """Some items of a list of `total`, after `start` others; `more` leads to the next ones, `back` to the first."""
+    """Some items of a list of `total`, after `start` others; `more` leads to the next ones, `back` to the first.
+
+    total: None where not all of the list was looked through.
+    """
 
     items: Sequence[T]
-    total: int
-    more: str | None
-    back: str | None
-    start: int
+    total: int | None
+    more: str | None = None
+    back: str | None = None
+    start: int = 0
+
+    def table(self, name: str, columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> Table:
+        """The table of a list, of which `rows` say the items."""
+        return Table(name, columns, rows, self.total, self.more, self.back, self.start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +147,11 @@ class Asked:
         """
         return MOST if self.for_csv else shown
 
-    def first(self, items: Sequence[T], shown: int) -> Sequence[T]:
-        """The first of a list of which another page has the rest, and for CSV all of it."""
-        return items if self.for_csv else items[:shown]
+    def first(self, items: Sequence[T], shown: int, more: str | None = None) -> Part[T]:
+        """The first of a list of which the page at `more` has the rest, and for CSV all of it."""
+        if self.for_csv or len(items) <= shown:
+            return Part(items, len(items))
+        return Part(items[:shown], len(items), more)
 
     def following(self, more: str | None) -> "Asked | None":
         """The request for the next rows of a table; None where there are none, or where they are on another page."""
@@ -183,15 +192,24 @@ class Asked:
         """Where a list goes on, None from its beginning: its address has the cursor after how many rows are before."""
         return self.query[name].rpartition(":")[2] if name in self.query else None
 
-    def start(self, name: str = "after") -> int | None:
-        """How many rows are before those of a list that goes on at a cursor; None where its address does not say."""
-        given = self.query[name].rpartition(":")[0] if name in self.query else "0"
-        return int(given) if given.isascii() and given.isdigit() and len(given) <= _DIGITS else None
+    def listed(
+        self,
+        name: str,
+        columns: Sequence[Column],
+        rows: Sequence[Sequence[Cell]],
+        total: int,
+        cursor: str | None,
+        after: str = "after",
+    ) -> Table:
+        """The table of a list that goes on at a cursor, None where it ends, to which `after` leads in its address.
 
-    def onward(self, cursor: str, shown: int, name: str = "after") -> str:
-        """The address of the rows after a cursor, at the end of those that are shown."""
-        start = self.start(name)
-        return self.again(**{name: cursor if start is None else f"{start + shown}:{cursor}"})
+        The address has how many rows are before, too; one that does not say it is taken as well.
+        """
+        given = self.query[after].rpartition(":")[0] if after in self.query else "0"
+        start = int(given) if given.isascii() and given.isdigit() and len(given) <= _DIGITS else None
+        onward = cursor if start is None else f"{start + len(rows)}:{cursor}"
+        more = None if cursor is None else self.again(**{after: onward})
+        return Table(name, columns, rows, total, more, self.back(after), start)
 
     def part(self, items: Sequence[T], shown: int, name: str = "after") -> Part[T]:
         """The items of a list that are asked for: as many as a page shows, after as many as the query says by `name`.
@@ -205,6 +223,17 @@ class Asked:
         end = begin + self.most(shown)
         more = self.again(**{name: str(end)}) if end < len(items) else None
         return Part(items[begin:end], len(items), more, self.back(name), begin)
+
+    def part_of_block(self, items: Sequence[T], shown: int, name: str, cursor: str | None) -> Part[T]:
+        """The same of a block of a longer list; cursor: where the next block begins, None where there is none.
+
+        Within a block its own parameter leads on, and from block to block that of cursors.
+        """
+        part = self.part(items, shown, name)
+        further = None if cursor is None else self.again(after=cursor, **{name: None})
+        back = self.again(after=None, **{name: None}) if self.query.keys() & {"after", name} else None
+        is_whole = cursor is None and "after" not in self.query
+        return replace(part, total=part.total if is_whole else None, more=part.more or further, back=back)
 
     def again(self, /, **query: str | None) -> str:
         """The address of this page with another query; what is None is left out of it."""

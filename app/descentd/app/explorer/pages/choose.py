@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.search import COLUMNS, exactly, found, record_rows
-from descentd.app.explorer.table import Cell, Table
+from descentd.app.explorer.table import Cell
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
 
@@ -30,9 +30,7 @@ async def choose(asked: Asked, page: Page) -> View | Response:
         held = await asked.registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
         part = asked.part(held.tolist()[::-1], _NEWEST)
         records = await asked.registry.store.briefs(part.items) if part.items else ()
-        table = Table(
-            "newest", COLUMNS, record_rows(asked, records, leading), part.total, part.more, part.back, part.start
-        )
+        table = part.table("newest", COLUMNS, record_rows(asked, records, leading))
     elif (ref := await exactly(asked, text)) is not None:
         return RedirectResponse(asked.to(view, ref, **onward), 303)
     else:

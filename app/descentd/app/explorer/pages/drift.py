@@ -4,7 +4,7 @@ from typing import Final
 
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of, environments
-from descentd.app.explorer.table import Cell, Column, Table
+from descentd.app.explorer.table import Cell, Column
 from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.drift import DriftKind
@@ -31,7 +31,6 @@ async def _show(asked: Asked) -> View:
         )
         for one in found.items
     ]
-    more = asked.onward(found.items[-1].cursor, len(found.items)) if found.more else None
     columns = [Column(key) for key in ("version", "missing", "why")]
     values = {
         "kinds": list(DriftKind),
@@ -43,7 +42,7 @@ async def _show(asked: Asked) -> View:
     return View(
         asked.words("drift.title"),
         values,
-        [Table("drift", columns, rows, found.total, more, asked.back(), asked.start())],
+        [asked.listed("drift", columns, rows, found.total, found.items[-1].cursor if found.more else None)],
     )
 
 

@@ -45,19 +45,16 @@ async def _show(asked: Asked) -> View:
         return View(asked.words("erosions.title"), working, [Table("erosions", ())])
     evaluations = await asked.registry.walk.count(asked.upto, Kind.EVALUATION)
     # Rows are merged before they are counted off, so that a page has those of the CSV.
-    part = asked.part(phenomena(found.items), _SHOWN, "erosions")
-    further = asked.again(after=found.items[-1].cursor, erosions=None) if found.more else None
-    total = None if found.more or "after" in query else part.total
-    back = asked.again(after=None, erosions=None) if query.keys() & {"after", "erosions"} else None
-    columns = [Column("span", says=True), Column("worse", says=True), Column("newest")]
-    columns.append(Column("carried", says=True))
+    cursor = found.items[-1].cursor if found.more else None
+    part = asked.part_of_block(phenomena(found.items), _SHOWN, "erosions", cursor)
+    columns = [Column(key, says=key != "newest") for key in ("span", "worse", "newest", "carried")]
     carried = [sorted(frozenset[int]().union(*(one.versions for one in groups))) for groups in part.items]
     named = await _named(asked, carried)
     rows = [
         (*_row(asked, groups), _carried(asked, versions, named))
         for groups, versions in zip(part.items, carried, strict=True)
     ]
-    table = Table("erosions", columns, rows, total, part.more or further, back, part.start)
+    table = part.table("erosions", columns, rows)
     return View(asked.words("erosions.title"), {**values, "total": found.total, "any": bool(evaluations)}, [table])
 
 

@@ -31,7 +31,7 @@ async def history_table(asked: Asked, brief: Brief) -> Table:
         for entry in entries
     ]
     columns = [Column("when"), Column("what", says=True), Column("person")]
-    return Table("history", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("history", columns, rows)
 
 
 def _what(asked: Asked, entry: Entry, retracted: bool) -> Cell:

@@ -8,7 +8,7 @@ from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.erosions import phenomena
 from descentd.app.explorer.pages.incidents import open_incidents_table
 from descentd.app.explorer.pages.reviews import DECIDING, waiting_by_whom, waiting_table
-from descentd.app.explorer.pages.serving import marked_cells, now_of, serving_table
+from descentd.app.explorer.pages.serving import deployed_cells, now_of, serving_table
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
@@ -35,18 +35,15 @@ _PATIENCE: Final = 0.5
 async def _show(asked: Asked) -> View:
     registry = asked.registry
     there = await serving(registry, None, None, now_of(asked), asked.upto)
-    versions = await registry.store.resolve({one.version for one in there}) if there else {}
-    marked = await marked_cells(asked, versions.values())
+    cells = await deployed_cells(asked, there)
     # What serves although it is retracted or flagged comes first: the page shows only some of the places.
-    there = sorted(there, key=lambda one: not marked[one.version].chip)
-    places = asked.first(there, _PLACES)
+    there = sorted(there, key=lambda one: not cells[one.version].chip)
     mine, others = await waiting_by_whom(asked)
     name, waits = ("mine", mine) if asked.may(DECIDING) else ("others", others)
-    first = asked.first(waits, _WAITING)
     tables = [
-        await serving_table(asked, places, len(there), asked.to("serving") if len(there) > len(places) else None),
+        await serving_table(asked, asked.first(there, _PLACES, asked.to("serving")), cells),
         await open_incidents_table(asked, _INCIDENTS, asked.to("incidents")),
-        await waiting_table(asked, name, first, len(waits), asked.to("reviews") if len(waits) > len(first) else None),
+        await waiting_table(asked, name, asked.first(waits, _WAITING, asked.to("reviews"))),
         await _probes_due(asked),
         await _undocumented(asked, there),
     ]
@@ -92,7 +89,8 @@ async def _probes_due(asked: Asked) -> Table:
                 )
             )
     columns = [Column(key) for key in ("version", "weakness", "severity")]
-    return Table("due", columns, asked.first(rows, _WAITING), len(rows))
+    part = asked.first(rows, _WAITING)
+    return part.table("due", columns, part.items)
 
 
 async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
@@ -103,7 +101,7 @@ async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
     newest = await registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _NEWEST)
     looked_at = sorted(served.union(newest.tolist()))
     found = {one: findings for one, findings in (await drift(registry, looked_at, asked.upto)).items() if findings}
-    shown = asked.first(sorted(found, key=lambda one: (one not in served, -one)), _UNDOCUMENTED)
+    part = asked.first(sorted(found, key=lambda one: (one not in served, -one)), _UNDOCUMENTED, asked.to("drift"))
     rows = [
         (
             asked.record(brief),
@@ -112,10 +110,9 @@ async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
                 value=";".join(one.kind for one in found[brief.sequence]),
             ),
         )
-        for brief in (await registry.store.briefs(shown) if shown else ())
+        for brief in (await registry.store.briefs(part.items) if part.items else ())
     ]
-    more = asked.to("drift") if len(found) > len(rows) else None
-    return Table("undocumented", [Column("version"), Column("missing")], rows, len(found), more)
+    return part.table("undocumented", [Column("version"), Column("missing")], rows)
 
 
 PAGE = Page("home", "/", _show, as_of=False)

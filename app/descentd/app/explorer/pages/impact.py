@@ -7,7 +7,7 @@ from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.forms import confirmed_reason
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.population import way
-from descentd.app.explorer.pages.serving import marked_cells, now_of
+from descentd.app.explorer.pages.serving import deployed_cells, marked_cells, now_of
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.kinds import Kind
@@ -37,11 +37,10 @@ async def _show(asked: Asked) -> View:
         )
         for one in found.items
     ]
-    more = asked.onward(found.items[-1].cursor, len(found.items)) if found.more else None
     columns = [Column("record", says=True), Column("kind"), Column("steps", number=True), Column("how", says=True)]
     tables = [
         await _deployed(asked, brief),
-        Table("affected", columns, rows, found.total, more, asked.back(), asked.start()),
+        asked.listed("affected", columns, rows, found.total, found.items[-1].cursor if found.more else None),
     ]
     values = {
         "brief": brief,
@@ -74,8 +73,7 @@ async def _deployed(asked: Asked, origin: Brief) -> Table:
         found = await registry.walk.members([origin.sequence], Direction.DESCENDANTS, asked.upto, Kind.DEPLOYMENT)
         below = frozenset(found.tolist())
     part = asked.part([one for one in there if one.entry.sequence in below], _SHOWN, "deployed")
-    versions = await registry.store.resolve({one.version for one in part.items}) if part.items else {}
-    cells = await marked_cells(asked, versions.values())
+    cells = await deployed_cells(asked, part.items)
     steps = await registry.walk.via([origin.sequence], [one.entry.sequence for one in part.items], asked.upto)
     _, ways = await name_steps(registry, (), steps)
     rows = [
@@ -95,7 +93,7 @@ async def _deployed(asked: Asked, origin: Brief) -> Table:
         Column("since", says=True),
         Column("how"),
     ]
-    return Table("deployed", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("deployed", columns, rows)
 
 
 async def _flag(asked: Asked, fields: Mapping[str, str]) -> str:

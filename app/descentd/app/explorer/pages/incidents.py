@@ -1,9 +1,10 @@
 """`/incidents`: what went wrong in production, open or all, the newest first."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, Part, View
 from descentd.app.explorer.pages.environments import environment_of, given_environment
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.app.explorer.vocabulary import Vocabulary
@@ -39,10 +40,8 @@ async def _show(asked: Asked) -> View:
         if (every or entry.sequence not in states)
         and all(value in (None, entry.record.content.get(name)) for name, value in wanted.items())
     ]
-    # Within a block by its own parameter, and from block to block by that of cursors: so every incident is reached.
-    part = asked.part(matching, _SHOWN, "incidents")
-    older = asked.again(after=str(block[-1]), incidents=None) if block and block[-1] != opened[-1] else None
-    back = asked.again(after=None, incidents=None) if asked.query.keys() & {"after", "incidents"} else None
+    cursor = str(block[-1]) if block and block[-1] != opened[-1] else None
+    part = asked.part_of_block(matching, _SHOWN, "incidents", cursor)
     rows = await _rows(asked, part.items, states)
     environments = sorted(named if environment is None else named | {environment})
     values = {
@@ -51,10 +50,9 @@ async def _show(asked: Asked) -> View:
         "environment": environment,
         "severities": list(Severity),
         "looked_through": None if are_all else (len(block), len(opened)),
-        "older": older,
+        "older": asked.again(after=cursor, incidents=None) if cursor is not None else None,
     }
-    table = _table(rows, part.total if are_all else None, part.more or older, back, part.start)
-    return View(asked.words("incidents.title"), values, [table])
+    return View(asked.words("incidents.title"), values, [_table(part, rows)])
 
 
 async def open_incidents_table(asked: Asked, most: int, more: str) -> Table:
@@ -71,9 +69,10 @@ async def open_incidents_table(asked: Asked, most: int, more: str) -> Table:
         states = await _states(asked, block)
         found += [sequence for sequence in block if sequence not in states]
         looked += len(block)
-    rows = await _rows(asked, asked.first(found, most), {})
-    are_all = looked == len(opened)
-    return _table(rows, len(found) if are_all else None, None if are_all and len(found) == len(rows) else more)
+    part = asked.first(found, most, more)
+    if looked < len(opened):
+        part = replace(part, total=None, more=more)
+    return _table(part, await _rows(asked, part.items, {}))
 
 
 async def _opened(asked: Asked) -> tuple[list[int], bool]:
@@ -105,11 +104,9 @@ async def _states(asked: Asked, incidents: Sequence[int]) -> Mapping[int, str]:
     return states | {brief.sequence: "retracted" for brief in briefs if brief.id in gone}
 
 
-def _table(
-    rows: Sequence[Sequence[Cell]], total: int | None, more: str | None, back: str | None = None, start: int = 0
-) -> Table:
+def _table(part: Part[int], rows: Sequence[Sequence[Cell]]) -> Table:
     columns = [Column(key) for key in ("incident", "severity", "version", "place", "since", "status")]
-    return Table("incidents", columns, rows, total, more, back, start)
+    return part.table("incidents", columns, rows)
 
 
 async def _rows(asked: Asked, sequences: Sequence[int], states: Mapping[int, str]) -> list[Sequence[Cell]]:

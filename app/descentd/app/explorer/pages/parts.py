@@ -72,7 +72,7 @@ async def _partitions(asked: Asked, content: Content, named: Mapping[str, Brief]
             )
         )
     columns = [Column("partition"), Column("rows", number=True), Column("documented"), Column("whom")]
-    return Table("partitions", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("partitions", columns, rows)
 
 
 def _whom(asked: Asked, shares: Sequence[Share]) -> Cell:
@@ -105,7 +105,7 @@ def _shares(asked: Asked, shares: Sequence[Share]) -> Table:
         for one in part.items
     ]
     columns = [Column("attribute"), Column("value"), Column("share", number=True)]
-    return Table("shares", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("shares", columns, rows)
 
 
 async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
@@ -121,9 +121,7 @@ async def _uses(asked: Asked, brief: Brief, *others: int) -> Table:
         )
         for user, link in zip(briefs, part.items, strict=True)
     ]
-    return Table(
-        "uses", [Column("version"), Column("how", says=True)], rows, part.total, part.more, part.back, part.start
-    )
+    return part.table("uses", [Column("version"), Column("how", says=True)], rows)
 
 
 def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
@@ -150,7 +148,7 @@ def _results(asked: Asked, content: Content, metrics: Metrics) -> Table:
         Column("value", number=True, estimate=True),
         Column("items", number=True),
     ]
-    return Table("results", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("results", columns, rows)
 
 
 def _rules(content: Content) -> Table:

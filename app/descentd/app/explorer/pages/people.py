@@ -20,7 +20,7 @@ def people_table(asked: Asked, states: Sequence[ReviewState]) -> Table:
     columns = decision_columns()
     part = asked.part(states[::-1], _SHOWN, "people")
     rows = [decision_row(asked, one) for one in part.items]
-    return Table("people", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("people", columns, rows)
 
 
 def decision_columns(*about: str) -> list[Column]:

@@ -33,7 +33,7 @@ def _before(asked: Asked, states: list[PolicyState]) -> Table:
         for one in part.items
     ]
     columns = [Column(key) for key in ("environment", "day", "person", "rules")]
-    return Table("before", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("before", columns, rows)
 
 
 PAGE = Page("policies", "/policies", _show)

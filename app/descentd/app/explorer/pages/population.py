@@ -59,14 +59,13 @@ async def _show(asked: Asked) -> View:
     for one in serves:
         places.setdefault(one.version, []).append(" ".join(one.place))
     rows = await _rows(asked, found.items, places)
-    more = asked.onward(found.items[-1].cursor, len(found.items)) if found.more else None
     values |= {
         "attribute": attribute,
         "counts": await question.counts(),
         "verdict": verdict,
         "spelling": await question.spelling(),
     }
-    tables = [Table("learned", _COLUMNS, rows, found.total, more, asked.back(), asked.start())]
+    tables = [asked.listed("learned", _COLUMNS, rows, found.total, found.items[-1].cursor if found.more else None)]
     if environment is None:  # of one, what serves there is all that the question is about
         tables.insert(0, await _deployed(asked, population([(attribute, [value])]), serves, places))
     return View(t("population.titled", attribute=attribute, value=value), values, tables)
@@ -84,10 +83,8 @@ async def _deployed(
     wanted = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})
     name = "deployed_learned"
     found = await question.versions(wanted, asked.most(_SHOWN), asked.cursor(name))
-    more = asked.onward(found.items[-1].cursor, len(found.items), name) if found.more else None
-    return Table(
-        name, _COLUMNS, await _rows(asked, found.items, places), found.total, more, asked.back(name), asked.start(name)
-    )
+    rows = await _rows(asked, found.items, places)
+    return asked.listed(name, _COLUMNS, rows, found.total, found.items[-1].cursor if found.more else None, name)
 
 
 async def _rows(asked: Asked, answers: Sequence[Answer], places: Mapping[str, list[str]]) -> Sequence[tuple[Cell, ...]]:
@@ -147,7 +144,7 @@ def _vocabulary_table(asked: Asked, vocabulary: Mapping[str, Mapping[str, int]])
         for attribute, value, count in part.items
     ]
     columns = [Column("attribute"), Column("value"), Column("partitions", number=True)]
-    return Table("vocabulary", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("vocabulary", columns, rows)
 
 
 PAGE = Page("population", "/population", _show, choices={"verdict": Vocabulary(tuple(ExposureVerdict))})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, Part, View
 from descentd.app.explorer.pages.people import decision_columns, decision_row
 from descentd.app.explorer.pages.serving import marked_cells
 from descentd.app.explorer.table import Cell, Column, Table
@@ -23,10 +23,7 @@ async def _show(asked: Asked) -> View:
     mine, others = await waiting_by_whom(asked)
     parts = {"mine": asked.part(mine, _SHOWN, "mine"), "others": asked.part(others, _SHOWN, "others")}
     tables = [
-        *[
-            await waiting_table(asked, name, one.items, one.total, one.more, one.back, one.start)
-            for name, one in parts.items()
-        ],
+        *[await waiting_table(asked, name, part) for name, part in parts.items()],
         await _decisions(asked),
     ]
     return View(asked.words("reviews.title"), {"decides": asked.may(DECIDING)}, tables)
@@ -39,19 +36,11 @@ async def waiting_by_whom(asked: Asked) -> tuple[Sequence[Waiting], Sequence[Wai
     return [one for one in found if one.mine], [one for one in found if not one.mine]
 
 
-async def waiting_table(
-    asked: Asked,
-    name: str,
-    found: Sequence[Waiting],
-    total: int,
-    more: str | None,
-    back: str | None = None,
-    start: int = 0,
-) -> Table:
+async def waiting_table(asked: Asked, name: str, part: Part[Waiting]) -> Table:
     """Versions that wait, each with where, how many have said go, and where to decide, or to see why it waits."""
     t = asked.words
-    served = await marked_cells(asked, [one.version for one in found if one.serves])
-    lapsed = any(one.lapsed for one in found) or asked.for_csv
+    served = await marked_cells(asked, [one.version for one in part.items if one.serves])
+    lapsed = any(one.lapsed for one in part.items) or asked.for_csv
     rows = [
         (
             served.get(one.version.id) or asked.record(one.version),
@@ -67,11 +56,11 @@ async def waiting_table(
                 asked.to("gate", one.version.ref, environment=one.environment),
             ),
         )
-        for one in found
+        for one in part.items
     ]
     keys = ("environment", "said_go", *(("lapsed",) if lapsed else ()), "act")
     columns = [Column("version", says=True), *[Column(key, says=key in _SAYING) for key in keys]]
-    return Table(name, columns, rows, total, more, back, start)
+    return part.table(name, columns, rows)
 
 
 def _serves(asked: Asked, one: Waiting) -> str:
@@ -96,7 +85,7 @@ async def _decisions(asked: Asked) -> Table:
     states = {one.entry.sequence: one for decided in found.values() for one in decided}
     rows = [decision_row(asked, states[entry.sequence], versions[entry.record.content["subject"]]) for entry in entries]
     columns = decision_columns("version")
-    return Table("decisions", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("decisions", columns, rows)
 
 
 PAGE = Page("reviews", "/reviews", _show)

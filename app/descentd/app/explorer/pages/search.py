@@ -54,9 +54,8 @@ async def found(
     with about("q"):
         listed = await search(asked.registry, text, kinds, asked.most(_SHOWN), asked.cursor(), asked.as_of)
     records = [one for one, _ in listed.items]
-    more = asked.onward(listed.items[-1][1], len(records)) if listed.more else None
     rows = record_rows(asked, records, leading)
-    return records, Table("found", COLUMNS, rows, listed.total, more, asked.back(), asked.start())
+    return records, asked.listed("found", COLUMNS, rows, listed.total, listed.items[-1][1] if listed.more else None)
 
 
 def record_rows(asked: Asked, records: Sequence[Brief], leading: Callable[[Brief], Cell]) -> list[Sequence[Cell]]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from descentd.app.explorer.page import Asked, Page, View
+from descentd.app.explorer.page import Asked, Page, Part, View
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model import clock
@@ -29,7 +29,7 @@ async def _show(asked: Asked) -> View:
         versions = await asked.registry.store.resolve({one.version for one in chosen}) if chosen else {}
         chosen = [one for one in chosen if (versions[one.version].label or "").startswith(f"model:{name}")]
     part = asked.part(chosen, _SHOWN)
-    table = await serving_table(asked, part.items, part.total, part.more, part.back, part.start)
+    table = await serving_table(asked, part, await deployed_cells(asked, part.items))
     offered = environments if wanted is None else environments | {wanted}  # where nothing serves now, too
     values = {"environments": sorted(offered), "environment": wanted}
     return View(asked.words("serving.title"), values, [table])
@@ -55,23 +55,24 @@ async def marked_cells(asked: Asked, records: Collection[Brief]) -> Mapping[str,
     return cells
 
 
-async def serving_table(
-    asked: Asked,
-    shown: Sequence[Deployment],
-    total: int,
-    more: str | None = None,
-    back: str | None = None,
-    start: int = 0,
-) -> Table:
-    """Deployments, each with what the gate says of it now and whether its safety profile is current."""
+async def deployed_cells(asked: Asked, deployments: Sequence[Deployment]) -> Mapping[str, Cell]:
+    """The same of the versions that are deployed."""
+    versions = await asked.registry.store.resolve({one.version for one in deployments}) if deployments else {}
+    return await marked_cells(asked, versions.values())
+
+
+async def serving_table(asked: Asked, part: Part[Deployment], cells: Mapping[str, Cell]) -> Table:
+    """Deployments, each with what the gate says of it now and whether its safety profile is current.
+
+    cells: of their versions, by ids.
+    """
     registry = asked.registry
     then = Then(now_of(asked), asked.upto)
-    versions = await registry.store.resolve({one.version for one in shown}) if shown else {}
-    cells = await marked_cells(asked, versions.values())
+    versions = await registry.store.resolve({one.version for one in part.items}) if part.items else {}
     sequences = sorted({one.sequence for one in versions.values()})
     drifts = await drift(registry, sequences, asked.upto) if sequences else {}
     rows = []
-    for one in shown:
+    for one in part.items:
         version = versions[one.version]
         environment, endpoint = one.place
         rows.append(
@@ -92,7 +93,7 @@ async def serving_table(
         Column("policy", says=True),
         Column("profile", says=True),
     ]
-    return Table("serving", columns, rows, total, more, back, start)
+    return part.table("serving", columns, rows)
 
 
 async def _profile(asked: Asked, one: Deployment, then: Then, drifts: Sequence[Drift]) -> Cell:

@@ -160,7 +160,7 @@ def _points(
         Column("value", number=True, estimate=True),
         Column("items", number=True),
     ]
-    return Table("points", columns, rows, part.total, part.more, part.back, part.start)
+    return part.table("points", columns, rows)
 
 
 PAGE = Page("trend", "/trend/{ref:path}", _show, kinds=VERSION)
