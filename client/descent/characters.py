@@ -52,6 +52,11 @@ def joiner_allowed(text: str, i: int) -> bool:
     return text[i] == _ZWNJ and bool(joins)
 
 
+def first_unseen(text: str) -> str | None:
+    """Return the first character of a text that is invisible where no joiner is allowed; None if there is none."""
+    return next((each for i, each in enumerate(text) if is_unseen(each) and not joiner_allowed(text, i)), None)
+
+
 def mixes_scripts(text: str) -> bool:
     """Return whether letters of a text are of scripts that are not written together (TS 39, highly restrictive)."""
     if text.isascii():

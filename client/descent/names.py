@@ -5,7 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal, Self
 
-from descent.characters import is_unseen, joiner_allowed, mixes_scripts
+from descent.characters import first_unseen, joiner_allowed, mixes_scripts
 
 MAX_LENGTH = 200
 
@@ -82,9 +82,8 @@ def fault_in_person(name: str) -> str | None:
         return f"has {len(name)} characters: shorten it to {MAX_LENGTH}"
     if ".." in name.split("/"):
         return "contains '../': write it without path steps"
-    for position, character in enumerate(name):
-        if is_unseen(character) and not joiner_allowed(name, position):
-            return f"contains U+{ord(character):04X}, which cannot be seen: leave it out"
+    if (unseen := first_unseen(name)) is not None:
+        return f"contains U+{ord(unseen):04X}, which cannot be seen: leave it out"
     if not unicodedata.is_normalized("NFKC", name):
         return f"has characters that only look like others: write it as {unicodedata.normalize('NFKC', name)!r}"
     if any(mixes_scripts(part) for part in name.split("@")):
@@ -106,10 +105,8 @@ def fault_in_new_name(name: str) -> str | None:
         return 'begins with "/"; leave it out'
     if "." in name.split("/"):
         return 'contains the path step "."; write the name without it'
-    for position, character in enumerate(name):
-        if is_unseen(character) and not joiner_allowed(name, position):
-            return f"contains U+{ord(character):04X}, which cannot be seen; leave it out"
-    return None
+    unseen = first_unseen(name)
+    return None if unseen is None else f"contains U+{ord(unseen):04X}, which cannot be seen; leave it out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from descentd.graph.model.characters import is_unseen, joiner_allowed, mixes_scripts, without_unseen
+from descentd.graph.model.characters import first_unseen, mixes_scripts, without_unseen
 from descentd.graph.model.errors import Code, InvalidInput
 from descentd.graph.model.names import LONGEST, text
 
@@ -105,9 +105,8 @@ def fault_in_person(normal: str) -> str | None:
         return f"has {len(normal)} characters: shorten it to {LONGEST}"
     if ".." in normal.split("/"):
         return "contains '../': write it without path steps"
-    for i, character in enumerate(normal):
-        if is_unseen(character) and not joiner_allowed(normal, i):
-            return f"contains U+{ord(character):04X}, which cannot be seen: leave it out"
+    if (unseen := first_unseen(normal)) is not None:
+        return f"contains U+{ord(unseen):04X}, which cannot be seen: leave it out"
     if not unicodedata.is_normalized("NFKC", normal):
         return f"has characters that only look like others: write it as {unicodedata.normalize('NFKC', normal)!r}"
     if any(mixes_scripts(part) for part in normal.split("@")):

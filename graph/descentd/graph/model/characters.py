@@ -69,6 +69,11 @@ def joiner_allowed(text: str, i: int) -> bool:
     return text[i] == _ZWNJ and bool(joins)
 
 
+def first_unseen(text: str) -> str | None:
+    """The first character of a text that shows nothing where no joiner is allowed; None where there is none."""
+    return next((each for i, each in enumerate(text) if is_unseen(each) and not joiner_allowed(text, i)), None)
+
+
 def skeleton(text: str) -> str:
     """What texts that differ only by letters of look-alike scripts have in common: these letters as Latin ones."""
     return text if text.isascii() else text.translate(_LOOK_ALIKES)

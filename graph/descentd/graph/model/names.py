@@ -8,7 +8,7 @@ import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from descentd.graph.model.characters import OVERRIDES, is_unseen, joiner_allowed
+from descentd.graph.model.characters import OVERRIDES, first_unseen, joiner_allowed
 from descentd.graph.model.errors import InvalidInput
 
 LONGEST: Final = 200
@@ -99,10 +99,8 @@ def fault_in_new_name(name: str) -> str | None:
         return "begins with '/': leave it out"
     if {".", ".."} & set(name.split("/")):
         return "has '.' or '..' as a part: write the name without path steps"
-    for i, character in enumerate(name):
-        if is_unseen(character) and not joiner_allowed(name, i):
-            return f"contains U+{ord(character):04X}, which cannot be seen: leave it out"
-    return None
+    unseen = first_unseen(name)
+    return None if unseen is None else f"contains U+{ord(unseen):04X}, which cannot be seen: leave it out"
 
 
 def fault_in_order(text: str) -> str | None:
