@@ -168,26 +168,26 @@ def _by_cause(one: RankedVersion, findings: Sequence[FindingSummary]) -> Mapping
 
 
 async def _named_groups(registry: Registry, groups: Mapping[Rank, _Group], asked: Page) -> list[ErosionGroup]:
-    worst = [group[0] for group in groups.values()]
+    worst = [(one, findings, findings[0].span) for group in groups.values() for one, findings in group[:1]]
     spans = [
-        [first.span] if first.span else sorted(first.spans, key=lambda span: (span.descendant, span.ancestor))
-        for _, (first, *_) in worst
+        [whole] if whole else sorted(findings[0].spans, key=lambda span: (span.descendant, span.ancestor))
+        for _, findings, whole in worst
     ]
     ends = {end for several in spans for span in several for end in (span.ancestor, span.descendant)}
-    named = sorted(ends | {one.assessment.version for one, _ in worst})
+    named = sorted(ends | {one.assessment.version for one, _, _ in worst})
     records = {brief.sequence: brief for brief in await registry.store.briefs(named)}
     derivations = [[(records[span.ancestor], records[span.descendant]) for span in several] for several in spans]
     return [
         ErosionGroup(
-            among[0] if findings[0].span else None,
+            among[0] if whole else None,
             records[one.assessment.version],
             one.q,
             findings,
             frozenset(each.assessment.version for each, _ in group),
             asked.cursor(*place),
-            () if findings[0].span else among,
+            () if whole else among,
         )
-        for (place, group), (one, findings), among in zip(groups.items(), worst, derivations, strict=True)
+        for (place, group), (one, findings, whole), among in zip(groups.items(), worst, derivations, strict=True)
     ]
 
 
