@@ -162,8 +162,7 @@ class Endpoint:
             check_lengths(fields)
             request.state.acting = True
             where = await explorer.act(act, asked, {**fields, "key": key})
-        except (Unauthenticated, Unavailable, Internal) as away:
-            request.state.acting = not isinstance(away, Unauthenticated | ReadOnly)
+        except (Unauthenticated, Unavailable, Internal):
             raise
         except DescentError as refusal:
             request.state.acting = False
@@ -195,7 +194,9 @@ class Endpoint:
                 fields = await read_form(request, LARGEST_ACT)
             except (Refusal, DescentError):
                 fields = {}
-            sent = Sent(fields.get("act", ""), fields, error, known=not getattr(request.state, "acting", False))
+            # Where the store went away during the act, nobody knows what became of it.
+            away = getattr(request.state, "acting", False) and not isinstance(error, Unauthenticated | ReadOnly)
+            sent = Sent(fields.get("act", ""), fields, error, known=not away)
         return await self._explorer.problem(request, visitor, error, status, self._page, sent)
 
 
