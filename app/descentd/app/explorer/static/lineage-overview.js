@@ -1,12 +1,12 @@
 // The overview of a large lineage on a canvas: the places come with the page, here they are drawn, moved and enlarged.
 // The node that one is at is a link above the canvas: Tab reaches it, arrow keys walk on from it, Enter opens it.
 
+import { Paths, dashesOf, trace } from "./lineage-paths.js";
 import { Walk, leaveFrom } from "./lineage-walk.js";
 
 const REST = 120; // milliseconds without a move after which what was moved as an image is drawn anew
 const SMALLEST = 9; // pixels of a node's height below which no text is drawn in it
 const KINDS = ["better", "worse", "blamed", "unsure"]; // of lines that are not plain: the last that a style has
-const DASHES = { generated: [5, 4], "same-data": [5, 4], folded: [5, 3], retracted: [2, 3] }; // as lineage.css has them
 const FINEST = 0.3; // of the scale, below which a dash is less than two pixels and drawn as a line
 const COLORS = ["--sheet", "--faint", "--ink", "--soft", "--line", "--bad", "--good", "--link"];
 
@@ -319,40 +319,6 @@ class Overview extends HTMLElement {
     } else return;
     event.preventDefault();
     this.moved();
-  }
-}
-
-// What is drawn in one go: a path for each kind and its dashes.
-class Paths {
-  constructor() {
-    this.found = new Map();
-  }
-
-  of(kind, dashes) {
-    const name = `${kind} ${dashes}`;
-    if (!this.found.has(name)) this.found.set(name, [kind, dashes, new Path2D()]);
-    return this.found.get(name)[2];
-  }
-
-  inOrder(kinds) {
-    return [...this.found.values()].sort(([one], [other]) => kinds.indexOf(one) - kinds.indexOf(other));
-  }
-}
-
-function dashesOf(style) {
-  return style.split(" ").map((word) => DASHES[word]).find(Boolean) ?? [];
-}
-
-function trace(path, points, right) {
-  let [x, y] = points;
-  path.moveTo(x, y);
-  for (let i = 2; i < points.length; i += 2) {
-    const toX = points[i], toY = points[i + 1];
-    if ((i / 2 - 1) % 2) path.lineTo(toX, toY);
-    else if (right) path.bezierCurveTo((x + toX) / 2, y, (x + toX) / 2, toY, toX, toY);
-    else path.bezierCurveTo(x, (y + toY) / 2, toX, (y + toY) / 2, toX, toY);
-    x = toX;
-    y = toY;
   }
 }
 
