@@ -1,5 +1,6 @@
 """Pages of gates and of what serves: who may decide, what is in the way, and what is said beside it."""
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -191,11 +192,15 @@ async def test_what_waits_says_what_is_claimed_and_what_is_blocked_whatever_is_d
     claimed = given | {"claimed": {"by": "The board", "source": "an example: nobody serves this version"}}
     await deploy(bank.registry, DeploymentInput.read(claimed), "ana")
     for path in ("/", "/reviews"):
-        said = text_of((await bank.get(path)).text)
+        page = (await bank.get(path)).text
+        said = text_of(page)
         assert "claimed to serve there: an example: nobody serves this version" in said
         assert "serves there now" not in said
         assert said.count("blocked whatever is decided: it has no safety profile") == 1
-        assert "bank/scorer 2.0" in said
+        gates = re.findall(r'<a href="/gate/([^?"]*)[^"]*">(Decide|Its gate)</a>', page)
+        assert gates[-1] == (bare, "Its gate")  # the newest, after all that a decision moves
+        assert ("model:bank/scorer@2.0", "Decide") in gates
+        assert [what for _, what in gates].count("Its gate") == 1
 
 
 async def test_what_is_in_the_way_of_a_go_is_not_the_no_go_that_it_takes_the_place_of(bank: Visit) -> None:

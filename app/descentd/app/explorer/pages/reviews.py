@@ -30,9 +30,13 @@ async def _show(asked: Asked) -> View:
 
 
 async def waiting_by_whom(asked: Asked) -> tuple[Sequence[Waiting], Sequence[Waiting]]:
-    """What waits for whoever looks, and what waits for others: all of it, where their roles let them decide nothing."""
+    """What waits for whoever looks, and what waits for others: all of it, where their roles let them decide nothing.
+
+    What is blocked whatever is decided comes last.
+    """
     person = asked.principal.person if asked.may(DECIDING) else None
-    found = await waiting(asked.registry, person, asked.upto, asked.moment)
+    newest = await waiting(asked.registry, person, asked.upto, asked.moment)
+    found = sorted(newest, key=lambda one: not one.documented)
     return [one for one in found if one.mine], [one for one in found if not one.mine]
 
 
@@ -52,7 +56,7 @@ async def waiting_table(asked: Asked, name: str, part: Part[Waiting]) -> Table:
             ),
             *([Cell(asked.wording.decided("; ".join(one.lapsed)))] if lapsed else ()),
             Cell(
-                t("reviews.decide") if one.mine and not asked.is_past else t("reviews.look"),
+                t("reviews.decide") if one.mine and one.documented and not asked.is_past else t("reviews.look"),
                 asked.to("gate", one.version.ref, environment=one.environment),
             ),
         )
