@@ -10,7 +10,8 @@ from descentd.app.explorer.lineage.text import relation_words
 from descentd.app.explorer.lineage.view import DRAWN_KINDS, kinds_text
 from descentd.app.explorer.slices import slice_text
 from descentd.graph.model.kinds import DATA, ENTITIES, VERSION, Kind
-from descentd.queries.lineage.selection.select import FARTHEST, KINDS
+from descentd.graph.model.reach import Direction
+from descentd.queries.lineage.selection.select import KINDS
 from descentd.queries.overview.version_status import Status
 
 _KINDS: Final[Mapping[str, frozenset[Kind]]] = {
@@ -57,9 +58,7 @@ def controls(seen: Seen) -> Controls:
     choice, chosen = view.choice, shifts.metric.name if shifts.metric is not None else ""
     statuses = [Option(one, words[f"lineage.status.{one}"], one in view.wanted.statuses) for one in Status]
     relations = sorted({one for link in seen.selection.links for one in link.relations} | view.wanted.relations)
-    members = seen.selection.members.values()
-    grows_above = choice.above < FARTHEST and any(one.above for one in members) and choice.to is None
-    grows_below = choice.below < FARTHEST and any(one.below for one in members) and choice.to is None
+    grows_above, grows_below = (way in seen.selection.farther for way in (Direction.ANCESTORS, Direction.DESCENDANTS))
     slices = dict.fromkeys([(), *shifts.slices, shifts.slice])
     groups = [
         Option(slice_text(one), slice_text(one) if one else words["lineage.everybody"], one == shifts.slice)

@@ -4,8 +4,8 @@ What this costs follows from how many are drawn, not from how many there are.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -90,13 +90,17 @@ class Member(NamedTuple):
     above: int = 0
     below: int = 0
 
+    def hidden(self, direction: Direction) -> int:
+        """How many of its neighbours in a direction are not drawn."""
+        return self.above if direction is Direction.ANCESTORS else self.below
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What is drawn around the record `middle`, by sequence.
 
-    complete: False where there were more than `MOST`; derivations: of a drawing of the ways to another record, how many
-    of them there are, and `end` that record.
+    complete: False where there were more than `MOST`; farther: the directions in which one step more would draw more;
+    derivations: of a drawing of the ways to another record, how many of them there are, and `end` that record.
     """
 
     middle: int
@@ -104,6 +108,7 @@ class Selection:
     links: Sequence[Link]
     upto: int
     complete: bool = True
+    farther: frozenset[Direction] = frozenset()
     derivations: int | None = None
     drawn_derivations: int = 0
     end: int | None = None
@@ -138,7 +143,8 @@ async def _select(registry: Registry, of: Brief, choice: Choice, upto: int) -> S
     await drawn.open()
     links = await links_among(registry, drawn.briefs, upto)
     members = await _members(drawn, links)
-    return Selection(of.sequence, members, links, upto, drawn.complete, count, listed, end)
+    farther = frozenset([way for way in Direction if await drawn.goes_on(way, members)])
+    return Selection(of.sequence, members, links, upto, drawn.complete, farther, count, listed, end)
 
 
 @dataclass
@@ -151,6 +157,10 @@ class _Drawn:
     briefs: dict[int, Brief]
     places: dict[int, tuple[Side, int]]
     complete: bool = True
+    last: dict[Direction, Sequence[int]] = field(default_factory=dict)
+    """By direction, what the last of so many steps reached: one step more begins there."""
+    added: dict[Opened, Set[int]] = field(default_factory=dict)
+    """What was taken in because something was opened, or what has to be for that."""
 
     async def around(self, middle: int) -> None:
         """So many steps each way."""
@@ -163,6 +173,7 @@ class _Drawn:
                 frontier = await self.step(frontier, direction, side, distance, self.choice.each)
                 if not frontier:
                     break
+            self.last[direction] = frontier if steps < FARTHEST else []
 
     async def between(self, of: Brief, to: str) -> tuple[int, int, int]:
         """The shortest derivations between two records: how many there are, how many were taken, and the other end."""
@@ -191,10 +202,10 @@ class _Drawn:
         self, frontier: Sequence[int], direction: Direction, side: Side, distance: int, first: int
     ) -> list[int]:
         """Take the neighbours of `frontier` in; those that are new."""
-        found = await beside(self.registry, frontier, direction, self.upto, self.choice.kinds, first)
-        new = list(dict.fromkeys(one for of in frontier for one in found[of].first if one not in self.places))
-        if direction is Direction.DESCENDANTS:
-            new += [one for one in await self._by_partitions(frontier, distance, first) if one not in new]
+        neighbours, parts = await self._next(frontier, direction, first)
+        for part in parts:
+            self.places.setdefault(part, (Side.BESIDE, distance))
+        new = [one for one in neighbours if one not in self.places]
         room = MOST - len(self.places)
         self.complete &= len(new) <= room
         for one in new[:room]:
@@ -202,32 +213,56 @@ class _Drawn:
         await self._read()
         return new[:room]
 
-    async def _by_partitions(self, frontier: Sequence[int], distance: int, first: int) -> list[int]:
-        """What learned from a partition of a dataset in the frontier; these partitions are drawn too."""
+    async def _next(
+        self, frontier: Sequence[int], direction: Direction, first: int
+    ) -> tuple[Collection[int], Collection[int]]:
+        """The first neighbours of what is in `frontier`, and the partitions by which some of them learned from it."""
+        found = await beside(self.registry, frontier, direction, self.upto, self.choice.kinds, first)
+        near = dict.fromkeys(one for of in frontier for one in found[of].first)
+        if direction is Direction.ANCESTORS:
+            return near, ()
+        learned, parts = await self._by_partitions(frontier, first)
+        return near | dict.fromkeys(learned), parts
+
+    async def _by_partitions(self, frontier: Sequence[int], first: int) -> tuple[Collection[int], Collection[int]]:
+        """What learned from a partition of a dataset in the frontier, and these partitions."""
         datasets = [one for one in frontier if self.briefs[one].kind is Kind.DATASET]
         if not datasets or Kind.PARTITION not in self.choice.kinds or Kind.MODEL_VERSION not in self.choice.kinds:
-            return []
+            return (), ()
         parts = await beside(
             self.registry, datasets, Direction.ANCESTORS, self.upto, frozenset({Kind.PARTITION}), first
         )
         held = sorted({part for found in parts.values() for part in found.first})
         learned = await beside(self.registry, held, Direction.DESCENDANTS, self.upto, VERSION, first)
-        for part in held:
-            if learned[part].first:
-                self.places.setdefault(part, (Side.BESIDE, distance))
-        return list(dict.fromkeys(one for part in held for one in learned[part].first if one not in self.places))
+        by = [part for part in held if learned[part].first]
+        return [one for part in by for one in learned[part].first], by
+
+    async def goes_on(self, direction: Direction, members: Mapping[int, Member]) -> bool:
+        """Whether one step more in a direction would draw more than there is."""
+        more = {way: {one for one, member in members.items() if member.hidden(way)} for way in Direction}
+        last = self.last.get(direction, ())
+        if not self.added:
+            last = [one for one in last if one in more[direction] or self.briefs[one].kind is Kind.DATASET]
+        if not self.complete or not last:
+            return False
+        near, parts = await self._next(last, direction, self.choice.each)
+        reached = {*near, *parts}
+        # Where all that an opened record shows would be drawn without that, it would show others.
+        others = any(added <= reached and one.record in more[one.direction] for one, added in self.added.items())
+        return others or not reached <= self.places.keys()
 
     async def open(self) -> None:
         """Take in the neighbours of what was opened, in the order in which it was opened; what is not drawn stays."""
         for opened in self.choice.opened:
             if opened.record not in self.places:
+                self.added[opened] = frozenset({opened.record})
                 continue
             side, steps = self.places[opened.record]
             onwards = Side.ABOVE if opened.direction is Direction.ANCESTORS else Side.BELOW
             reached = onwards if side in (onwards, Side.MIDDLE) else Side.BESIDE
-            drawn = len(self.places)
+            drawn = frozenset(self.places)
             first = self.choice.each * opened.pages
-            while len(self.places) == drawn:
+            while len(self.places) == len(drawn):
                 # The first of them may be drawn already: to open what is known has to show something new.
                 found = await beside(
                     self.registry, [opened.record], opened.direction, self.upto, self.choice.kinds, first
@@ -236,6 +271,7 @@ class _Drawn:
                 if len(found[opened.record].first) < first or first >= MOST:
                     break
                 first *= 2
+            self.added[opened] = self.places.keys() - drawn
 
     async def _read(self) -> None:
         missing = [one for one in self.places if one not in self.briefs]
