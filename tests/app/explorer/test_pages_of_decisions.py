@@ -1,17 +1,21 @@
 """Pages of gates and of what serves: who may decide, what is in the way, and what is said beside it."""
 
+import csv
+import io
 import re
 from collections.abc import AsyncIterator
 
 import pytest
 
 from descentd.app.server.policy_files import read_policy
-from descentd.graph.inputs.acts import DeploymentInput, FlagInput, ReviewInput
+from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput, ReviewInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag
+from descentd.queries.governance.gate.promotion import promote
 from descentd.queries.governance.policies import register_policies
 from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
+from descentd.queries.production.record_incident import report
 from tests.app.explorer.bank import FIRST, POLICY, PROFILE, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
@@ -108,6 +112,37 @@ async def test_what_serves_says_why_its_profile_is_not_current() -> None:
         said = text_of((await visit.get("/serving")).text)
         assert "? older than what is known" in said
         assert "bank/scorer 1.0" in text_of((await visit.get("/")).text).partition("without a current")[2]
+
+
+@pytest.mark.parametrize("path", ["/", "/serving"])
+@pytest.mark.parametrize(
+    ("happens", "why"),
+    [("an incident", "1 incident came after it."), ("a policy", "the policy of production is another now.")],
+)
+async def test_what_serves_says_why_a_go_for_it_no_longer_holds(path: str, happens: str, why: str) -> None:
+    """As its gate does: only “quorum” was said."""
+    async with visiting() as visit:
+        await visit.register(**manifest())
+        await register_policies(visit.registry, [read_policy(POLICY, "production.yaml")])
+        go = {"subject": FIRST, "environment": "production", "decision": "GO", "reason": "Rates are as they were."}
+        await review(visit.registry, ReviewInput.read(go), "rita")
+        await promote(visit.registry, FIRST, "production", "ana")
+        place = {"environment": "production", "endpoint": "scoring"}
+        await deploy(visit.registry, DeploymentInput.read({"subject": FIRST, **place}), "ana")
+        assert "✓ meets it" in text_of((await visit.get(path)).text)
+        if happens == "an incident":
+            given = {"title": "Declined without reasons", "severity": "HIGH", **place}
+            await report(visit.registry, IncidentInput.read(given), "otto")
+        else:
+            policy = POLICY.replace("0.8", "0.99")
+            await register_policies(visit.registry, [read_policy(policy, "production.yaml")])
+        sentence = f"quorum: 0 of 1 person said go on what is known now; rita's no longer holds: {why}"
+        assert f"✗ does not meet it {'accurate; ' if happens == 'a policy' else ''}{sentence}" in text_of(
+            (await visit.get(path)).text
+        )
+        table = (await visit.get(f"{path}?format=csv&table=serving")).text
+        [row] = csv.DictReader(io.StringIO(table))
+        assert (row["policy"], row["policy says"].endswith(sentence)) == ("BLOCKED", True)
 
 
 def verdicts(page: str) -> list[str]:

@@ -23,7 +23,10 @@ from descentd.queries.governance.cel.expressions import Expression, compiled
 from descentd.queries.governance.cel.sandbox import in_turn
 from descentd.queries.registry import Registry
 
-BUILT_IN: Final = frozenset({"no-policy", "retracted", "no-profile", "flagged", "no-go", "quorum"})
+QUORUM: Final = "quorum"
+"""The name of the rule that enough people say GO."""
+
+BUILT_IN: Final = frozenset({"no-policy", "retracted", "no-profile", "flagged", "no-go", QUORUM})
 """Rules that no policy can leave out, by the names that decisions give them."""
 
 MOST_RULES: Final = 200

@@ -12,7 +12,9 @@ from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.governance.drift import Drift, drift
 from descentd.queries.governance.flags import gravest
+from descentd.queries.governance.gate.decide import Gate
 from descentd.queries.governance.gate.rules import GateOutcome
+from descentd.queries.governance.policies import QUORUM
 from descentd.queries.production.deployments import Deployment, serving
 from descentd.queries.production.record_deployment import Then, gate_then, profile_promoted
 from descentd.queries.prose import conjunction
@@ -121,8 +123,15 @@ async def _meets(asked: Asked, one: Deployment, then: Then, ref: str) -> Cell:
     to = asked.to("gate", ref, environment=one.place[0])
     if gate.outcome is GateOutcome.PASSED:
         return Cell(t("serving.meets"), to, tone="good", value=gate.outcome)
-    unmet = conjunction([rule.name for rule in gate.rules if rule.outcome is not GateOutcome.PASSED])
-    return Cell(t("serving.unmet"), to, tone="bad", note=unmet, value=gate.outcome)
+    return Cell(t("serving.unmet"), to, tone="bad", note=_unmet(asked, gate), value=gate.outcome)
+
+
+def _unmet(asked: Asked, gate: Gate) -> str:
+    """Which rules are not met; where too few people say go, why those who did no longer count, as the gate says it."""
+    unmet = {rule.name: rule for rule in gate.rules if rule.outcome is not GateOutcome.PASSED}
+    people = unmet.pop(QUORUM, None)
+    said = f"{QUORUM}: {asked.named(asked.wording.plain(people.message))}" if people else ""
+    return "; ".join(part for part in (conjunction(list(unmet)), said) if part)
 
 
 PAGE = Page("serving", "/serving", _show)

@@ -19,7 +19,7 @@ from descentd.queries.governance.gate.context import EDITION, GateContext, Refer
 from descentd.queries.governance.gate.rules import GateOutcome, judge
 from descentd.queries.governance.gate.state_variables import reviews_of
 from descentd.queries.governance.gate.variables import Observed, observe
-from descentd.queries.governance.policies import Policy, Rule, likely_environment, policy_in_force
+from descentd.queries.governance.policies import QUORUM, Policy, Rule, likely_environment, policy_in_force
 from descentd.queries.governance.profiles import profiles
 from descentd.queries.governance.reviews import latest_decisions, quorum, veto_sentence, vetoes
 from descentd.queries.prose import conjunction
@@ -157,4 +157,4 @@ async def _quorum(context: GateContext, policy: Policy | None) -> Sequence[RuleO
         ]
         message = "; ".join([message, *lapsed])
     ids = [one.entry.record.id for one in states if one.void is None and one.environment == context.environment]
-    return (RuleOutcome("quorum", outcome, f"{message}.", tuple(ids)),)
+    return (RuleOutcome(QUORUM, outcome, f"{message}.", tuple(ids)),)
