@@ -102,19 +102,6 @@ async def test_only_its_author_retracts_a_review(registry: Registry) -> None:
     assert (await status(registry))[0] is VerdictStatus.UNREVIEWED
 
 
-async def test_only_what_somebody_said_last_is_told_of(registry: Registry) -> None:
-    await begin(registry, quorum=0)
-    for _ in range(3):
-        await review(registry, given(), "rita")
-    await send(registry, "eve", evaluations=[evaluation(0.8)])
-    at = await registry.sequence()
-    found = await verdict(registry, (await registry.find("model:m@1", at)).sequence, at)
-    assert [(reason.code, reason.message) for reason in found.reasons] == [
-        ("NO_QUORUM", "No GO is needed for production, and nobody's holds."),
-        ("REOPENED", "rita's GO for production no longer holds: 1 evaluation came after it."),
-    ]
-
-
 async def test_what_a_veto_refuses_is_not_called_approved_beside_it(registry: Registry) -> None:
     await begin(registry, quorum=1)
     await review(registry, given(), "ben")
@@ -137,35 +124,6 @@ async def test_a_veto_stands_until_its_author_decides_again(registry: Registry) 
     await review(registry, given("ABSTAIN"), "rita")
     await review(registry, given(), "ben")
     assert (await status(registry))[0] is VerdictStatus.APPROVED
-
-
-async def test_evidence_retraction_policy_and_time_void_a_go(registry: Registry) -> None:
-    await begin(registry, quorum=1)
-    await review(registry, given(), "rita")
-    assert (await status(registry))[0] is VerdictStatus.APPROVED
-    assert (await status(registry, YEAR_9999))[0] is VerdictStatus.UNREVIEWED
-    done = await send(registry, "eve", evaluations=[evaluation(0.8)])
-    assert await voids(registry) == ["1 evaluation came after it"]
-    await review(registry, given(), "rita")
-    await retract(registry, RetractionInput.read({"subjects": [done.records[0].id], "reason": "Wrong."}), "eve")
-    assert await voids(registry) == ["rita decided again", "1 evaluation no longer counts"]
-    assert await status(registry) == (VerdictStatus.UNREVIEWED, {"QUORUM_UNMET", "REOPENED"})
-    await review(registry, given(), "rita")
-    rules = [{"name": "other", "expression": "true"}]
-    await register_policies(registry, [PolicyInput.read({"environment": "production", "quorum": 1, "rules": rules})])
-    assert (await voids(registry))[-1] == "the policy of production is another now"
-
-
-async def test_a_weakness_of_an_ancestor_is_evidence_too(registry: Registry) -> None:
-    await begin(registry, quorum=1)
-    child = {"name": "m", "version": "2", "parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]}
-    await send(registry, "ana", models=[child])
-    await review(registry, given(subject="model:m@2"), "rita")
-    await send(registry, "eve", vulnerabilities=[{"subject": "model:m@1", "title": "Leaks.", "severity": "HIGH"}])
-    at = await registry.sequence()
-    sequence = (await registry.find("model:m@2", at)).sequence
-    [held] = (await reviews(registry, [sequence], at))[sequence]
-    assert held.void == "1 vulnerability came after it"
 
 
 async def test_what_was_retracted_is_rejected_and_what_rests_on_it_shows_that(registry: Registry) -> None:
@@ -238,32 +196,6 @@ async def test_a_key_stands_for_one_decision(registry: Registry) -> None:
     assert one.record.id == again.record.id
     with pytest.raises(VersionConflict, match="decision"):
         await review(registry, given("NO_GO", idempotencyKey="k"), "rita")
-
-
-async def test_retracted_ground_voids_a_go_until_the_retraction_is_retracted(registry: Registry) -> None:
-    """Data, ancestor, code: whatever the version rests on."""
-    data = {"name": "d", "version": "1", "partitions": [{"name": "p", "digest": "sha256:" + "1" * 64}]}
-    code = {"repository": "r", "commit": "c"}
-    base = {"name": "b", "version": "1", "trainedOn": [{"ref": "dataset:d@1#p", "role": "TRAIN"}], "code": code}
-    await send(registry, "ana", datasets=[data], models=[base])
-    child = {"name": "m", "version": "1", "parents": [{"ref": "model:b@1", "relation": "FINE_TUNE"}]}
-    await send(registry, "ana", models=[child | {"safetyProfile": PROFILE}])
-    await review(registry, given(), "rita")
-    code_id = (await registry.store.entries([(await registry.find("model:b@1", 99)).sequence]))[0].record.content[
-        "code"
-    ]
-    for ground in ("dataset:d@1", "dataset:d@1#p", "model:b@1", code_id):
-        assert await voids(registry) == [None]
-        gone = await retract(registry, RetractionInput.read({"subjects": [ground], "reason": "Leaked."}), "ben")
-        assert await voids(registry) == [f"{ground}, which it came from, was retracted"]
-        await retract(registry, RetractionInput.read({"subjects": [gone.id], "reason": "Mistaken."}), "ben")
-    two = RetractionInput.read({"subjects": ["model:b@1", "dataset:d@1#p"], "reason": "Leaked."})
-    both = await retract(registry, two, "ben")
-    assert await voids(registry) == ["dataset:d@1#p and model:b@1, which it came from, were retracted"]
-    await retract(registry, RetractionInput.read({"subjects": [both.id], "reason": "Mistaken."}), "ben")
-    await retract(registry, RetractionInput.read({"subjects": ["model:b@1"], "reason": "Leaked."}), "ben")
-    await review(registry, given(), "rita")
-    assert (await voids(registry))[1:] == [None]  # who says GO knowing of it stands by it
 
 
 async def test_what_is_claimed_of_elsewhere_is_shown_and_counts_for_nothing(registry: Registry) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from descentd.app.server.policy_files import read_policy
-from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput, ReviewInput
+from descentd.graph.inputs.acts import DeploymentInput, FlagInput, IncidentInput, RetractionInput, ReviewInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.gate.promotion import promote
@@ -16,6 +16,7 @@ from descentd.queries.governance.policies import register_policies
 from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.production.record_incident import report
+from descentd.queries.retractions import retract
 from tests.app.explorer.bank import FIRST, POLICY, PROFILE, SECOND, THIRD, fill, manifest
 from tests.app.explorer.visiting import Visit, tags, text_of, visiting
 
@@ -284,6 +285,22 @@ async def test_a_rule_that_several_break_is_named_once_on_the_page_of_a_version(
         await review(bank.registry, ReviewInput.read(no), person)
     said = text_of((await bank.get(f"/record/{FIRST}")).text)
     assert "The gate of production blocks it: no-go." in said
+
+
+async def test_a_go_that_was_replaced_says_at_its_gate_and_on_its_page_why_it_does_not_come_back(bank: Visit) -> None:
+    await register_policies(bank.registry, [read_policy(POLICY, "production.yaml")])
+    given = {"subject": FIRST, "environment": "production", "reason": "Nobody looked at appeals."}
+    await review(bank.registry, ReviewInput.read(given | {"decision": "GO"}), "rita")
+    no = (await review(bank.registry, ReviewInput.read(given | {"decision": "NO_GO"}), "rita")).record.id
+    await retract(bank.registry, RetractionInput.read({"subjects": [no], "reason": "Somebody did."}), "rita")
+    why = "rita decided again, and though that later decision was retracted, it took the place of this one for good"
+    for path, whose in (
+        (f"/gate/{FIRST}?environment=production", "rita's"),
+        (f"/record/{FIRST}", "rita's go for production"),
+        ("/reviews", "rita's go"),
+    ):
+        said = text_of((await bank.get(path)).text)
+        assert f"{whose} no longer holds: {why}: a new one is needed" in said, path
 
 
 async def test_a_go_on_conditions_is_not_shown_as_one_without(bank: Visit) -> None:

@@ -29,12 +29,13 @@ from descentd.queries.retractions import RetractedOrigins, grounds
 class ReviewState:
     """A review as it stands at a moment; `void` says why it does not count any more, None while it does.
 
-    `who` is its person as persons are compared.
+    `who` is its person as persons are compared. `over`: whether it was retracted, or its time is over.
     """
 
     entry: Entry
     void: str | None
     who: str
+    over: bool = False
 
     @property
     def decision(self) -> Decision:
@@ -98,18 +99,18 @@ def veto_sentence(veto: ReviewState, states: Iterable[ReviewState], policy: Poli
     )
 
 
-def latest_decisions(states: Iterable[ReviewState]) -> list[ReviewState]:
-    """Each person's last decision for each environment, in the order of the log, whether it counts or not.
+def lapsed(states: Iterable[ReviewState], environment: str | None = None) -> list[ReviewState]:
+    """Each person's last decision, for an environment or each, where it does not count any more.
 
-    What is claimed of elsewhere is none.
+    Of one that is over the one before it, too, which does not count again. What is claimed of elsewhere is none.
     """
-    found: dict[tuple[str, str], ReviewState] = {}
+    last: dict[tuple[str, str], list[ReviewState]] = {}
     for one in states:
-        if one.claimed:
-            continue
-        found.pop((one.who, one.environment), None)
-        found[one.who, one.environment] = one
-    return list(found.values())
+        if not one.claimed and environment in (None, one.environment):
+            place = one.who, one.environment
+            before = [each for each in last.pop(place, ()) if not each.over] if one.over else []
+            last[place] = [*before, one]
+    return [one for told in last.values() for one in told if one.void]
 
 
 def _standing(states: Iterable[ReviewState], environment: str | None) -> list[ReviewState]:
@@ -156,9 +157,14 @@ class _Known:
         """The reviews of one version as they stand; `entries` are all of them, oldest first."""
         # What is claimed of elsewhere is no decision of whoever recorded it, and takes the place of none.
         own = (entry for entry in entries if "claimed" not in entry.record.content)
-        last = {self._place(entry): entry.sequence for entry in own}
+        last = {self._place(entry): entry for entry in own}
         return [
-            ReviewState(entry, self._void(entry, version, last.get(self._place(entry), 0)), self._person(entry))
+            ReviewState(
+                entry,
+                self._void(entry, version, last.get(self._place(entry), entry)),
+                self._person(entry),
+                self._over(entry) is not None,
+            )
             for entry in entries
         ]
 
@@ -169,19 +175,36 @@ class _Known:
     def _place(self, entry: Entry) -> tuple[str, str]:
         return self._person(entry), entry.record.content["environment"]
 
-    def _void(self, entry: Entry, version: int, last: int) -> str | None:
+    def _void(self, entry: Entry, version: int, last: Entry) -> str | None:
         """Why a review does not count any more; `last` is the newest of its person for its environment."""
-        content = entry.record.content
+        content, over = entry.record.content, self._over(entry)
         if entry.record.id in self.retracted:
-            return "it was retracted"
+            return f"it {over}"
         if "claimed" in content:
             claimed = content["claimed"]
             return f"it is claimed to have been decided elsewhere, by {claimed['by']} ({claimed['source']})"
-        if last > entry.sequence:
-            return f"{content['by']} decided again"
-        if "expiresAt" in content and instant(content["expiresAt"]) <= self.moment:
-            return f"it expired at {content['expiresAt']}"
+        if last.sequence > entry.sequence:
+            return self._replaced(content["by"], last)
+        if over is not None:
+            return f"it {over}"
         return self._void_go(content, version) if content["decision"] == Decision.GO else None
+
+    def _over(self, entry: Entry) -> str | None:
+        """That a review was retracted, or that its time is over; None where neither is so."""
+        if entry.record.id in self.retracted:
+            return "was retracted"
+        until = entry.record.content.get("expiresAt")
+        return f"expired at {until}" if until is not None and instant(until) <= self.moment else None
+
+    def _replaced(self, person: str, last: Entry) -> str:
+        """Why what a person decided before does not count, nor counts again where the later decision is over."""
+        over = self._over(last)
+        if over is None:
+            return f"{person} decided again"
+        return (
+            f"{person} decided again, and though that later decision {over}, it took the place of this one for good: "
+            "a new one is needed"
+        )
 
     def _void_go(self, content: Content, version: int) -> str | None:
         """Why a GO does not count any more though its person stands by it: it was about something else."""

@@ -16,7 +16,7 @@ from descentd.queries.governance.policies import Policy, policies_in_force
 from descentd.queries.governance.reviews import (
     Quorum,
     ReviewState,
-    latest_decisions,
+    lapsed,
     quorum,
     reviews,
     veto_sentence,
@@ -96,8 +96,8 @@ def _decided(states: Sequence[ReviewState], in_force: Mapping[str, Policy]) -> t
     reasons += [_unmet(place, standing[place]) for place in environments if place not in reached]
     reasons += [
         Reason("REOPENED", f"{one.person}'s GO for {one.environment} no longer holds: {one.void}.")
-        for one in latest_decisions(states)
-        if one.void and one.decision is Decision.GO
+        for one in lapsed(states)
+        if one.decision is Decision.GO
     ]
     reasons += [
         Reason("CLAIMED", f"{one.decision} for {one.environment}: {one.void}; {one.person} recorded that.")

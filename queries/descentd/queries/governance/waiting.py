@@ -12,7 +12,7 @@ from descentd.graph.model.records import Brief
 from descentd.queries.governance.flags import REFUSING, versions_reached
 from descentd.queries.governance.policies import policy_history
 from descentd.queries.governance.profiles import profiles
-from descentd.queries.governance.reviews import Quorum, ReviewState, latest_decisions, quorum, reviews, vetoes
+from descentd.queries.governance.reviews import Quorum, ReviewState, lapsed, quorum, reviews, vetoes
 from descentd.queries.production.deployments import Deployment, serving
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retracted_entities
@@ -96,11 +96,7 @@ def _may_decide(version: Entry, states: Sequence[ReviewState], environment: str,
 
 
 def _lapsed(states: Sequence[ReviewState], environment: str) -> list[str]:
-    return [
-        f"{one.person}'s {one.decision} no longer holds: {one.void}"
-        for one in latest_decisions(states)
-        if one.void and one.environment == environment
-    ]
+    return [f"{one.person}'s {one.decision} no longer holds: {one.void}" for one in lapsed(states, environment)]
 
 
 async def _documented(registry: Registry, upto: int) -> set[int]:

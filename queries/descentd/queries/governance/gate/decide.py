@@ -21,7 +21,7 @@ from descentd.queries.governance.gate.state_variables import reviews_of
 from descentd.queries.governance.gate.variables import Observed, observe
 from descentd.queries.governance.policies import QUORUM, Policy, Rule, likely_environment, policy_in_force
 from descentd.queries.governance.profiles import profiles
-from descentd.queries.governance.reviews import latest_decisions, quorum, veto_sentence, vetoes
+from descentd.queries.governance.reviews import lapsed, quorum, veto_sentence, vetoes
 from descentd.queries.prose import conjunction
 from descentd.queries.registry import Registry, about, moment_of
 from descentd.queries.retractions import retraction_of
@@ -150,11 +150,11 @@ async def _quorum(context: GateContext, policy: Policy | None) -> Sequence[RuleO
     people = f" ({conjunction(reached.people)})" if reached.people else ""
     message = f"{reached.sentence} on what is known now{people}"
     if not reached.reached:
-        lapsed = [
+        gone = [
             f"{one.person}'s no longer holds: {one.void}"
-            for one in latest_decisions(states)
-            if one.void and one.environment == context.environment and one.decision is Decision.GO
+            for one in lapsed(states, context.environment)
+            if one.decision is Decision.GO
         ]
-        message = "; ".join([message, *lapsed])
+        message = "; ".join([message, *gone])
     ids = [one.entry.record.id for one in states if one.void is None and one.environment == context.environment]
     return (RuleOutcome(QUORUM, outcome, f"{message}.", tuple(ids)),)
