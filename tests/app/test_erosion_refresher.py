@@ -1,11 +1,13 @@
 """The refresher goes on whatever happens, and ends when it is told to."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
-from descentd.app.server.erosion_refresher import ErosionRefresher, Load, rest_after
+from descentd.app.server.erosion_refresher import ErosionRefresher, Load
 from descentd.graph.model.errors import Unavailable
+from descentd.queries.erosion import registry_refresh
 from descentd.queries.erosion.registry_ranking import Ranking
 from descentd.queries.registry import Registry
 from tests.support.registries import send
@@ -72,6 +74,26 @@ def test_a_load_is_waited_for_but_not_for_ever() -> None:
     assert load.goes_on(141_000)
 
 
-@pytest.mark.parametrize(("step", "rest"), [(0.5, 0.5), (4.0, 4.0), (8 * 3600.0, 10.0)])
-def test_it_rests_for_as_long_as_a_step_took_unless_the_process_was_stopped_meanwhile(step: float, rest: float) -> None:
-    assert rest_after(step) == rest
+@pytest.mark.parametrize("store_kind", ["memory"])
+async def test_others_wait_for_no_more_than_one_version_to_be_assessed(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread ends as soon as it has computed for a piece of time: other long works need the same one."""
+    threads: list[int] = []
+
+    async def counted(look: Callable[[], None]) -> None:
+        look()
+        threads.append(1)
+
+    refs = [f"model:m@{number}" for number in range(4)]
+    parents = [[], *([{"ref": ref, "relation": "FINE_TUNE"}] for ref in refs)]
+    result = {"suite": {"name": "s", "version": "1"}, "metrics": [{"name": "acc", "value": 0.5}]}
+    await send(
+        registry,
+        models=[{"name": "m", "version": str(number), "parents": parents[number]} for number in range(4)],
+        evaluations=[result | {"subject": ref} for ref in refs],
+    )
+    monkeypatch.setattr(registry_refresh, "PIECE", -1.0)
+    monkeypatch.setattr(registry_refresh, "in_thread", counted)
+    await registry_refresh.catch_up(registry)
+    assert (len(threads), registry.cache(Ranking).upto) == (4, await registry.sequence())

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from descentd.graph import turns
 from descentd.graph.turns import in_thread, in_turns
 from descentd.graph.work import Work
-from tests.graph.test_turns import long_work
+from tests.graph.test_turns import Clock, long_work
 
 pytestmark = pytest.mark.anyio
 
@@ -108,3 +109,34 @@ async def test_a_thread_is_not_kept_for_a_coroutine_that_is_closed(its_turn: boo
     threads.go.release()
     await first
     assert await in_turns(long_work("c"), in_thread(threads.compute)) == 2
+
+
+@pytest.mark.parametrize(("computed", "rested"), [(0.05, 0.05), (8 * 3600.0, 0.1)], ids=["long", "stopped for a night"])
+async def test_after_a_thread_of_background_work_those_of_people_go_on_while_it_rests_for_as_long(
+    computed: float, rested: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "LONGEST_REST", 0.1)
+    clock, ended = Clock(), list[str]()
+    loop, threads = asyncio.get_running_loop(), Threads()
+
+    async def assess() -> float:
+        await in_thread(threads.compute)
+        ended.append("background")
+        return loop.time()
+
+    async def answer() -> None:
+        for _ in range(3):
+            await in_thread(lambda: None)
+        ended.append("person")
+
+    with turns.take_turns(loop, clock):
+        assessing = asyncio.create_task(in_turns(Work(background=True), assess()))
+        await until(lambda: threads.running == 1)
+        answering = asyncio.create_task(in_turns(long_work("ana"), answer()))
+        await asyncio.sleep(0)
+        clock.compute(computed)
+        began = loop.time()
+        threads.go.release()
+        await answering
+        assert await assessing - began >= rested
+    assert ended == ["person", "background"]

@@ -8,8 +8,8 @@ first, so that few things are begun at a time. While short work goes on, long wo
 
 A step is what runs between two places where a coroutine waits. `pause` makes such a place where there is none, and
 `in_thread` computes beside the loop, for one long work at a time and two short ones of a person, because Python
-computes in one thread at a time: beside eight threads the loop has a ninth of the time for all others. What a database
-computes for long works is limited likewise by `in_database`.
+computes in one thread at a time: beside eight threads the loop has a ninth of the time for all others. Background work
+rests between its threads. What a database computes for long works is limited likewise by `in_database`.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ from typing import Any, Final, ParamSpec, Self, TypeVar
 
 from typing_extensions import override
 
-from descentd.graph.work import WORK, FairQueue, Lane, Lanes, Work
+from descentd.graph.work import LONGEST_REST, WORK, FairQueue, Lane, Lanes, Work
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -91,8 +91,7 @@ class Scheduler:
     def ran(self, work: Work) -> None:
         """Note a step that was run."""
         work.ended = self.clock()
-        seconds = work.ended - work.began
-        work.computed(seconds, 1)
+        work.computed(seconds := work.ended - work.began, 1)
         if work.long:
             self._spent += seconds
         else:
@@ -105,9 +104,8 @@ class Scheduler:
 
     async def in_thread(self, work: Work, function: Callable[[], T]) -> T:
         """Compute in a thread, as soon as one of this kind of work may."""
-        began = self.clock()
-        person, long = work.person, work.long
-        lane = self._long if long else self._short.of(person)
+        began, person = self.clock(), work.person
+        lane = self._long if work.long else self._short.of(person)
 
         def computed(computing: "asyncio.Future[T]") -> None:
             computing.cancelled() or computing.exception()  # looked at, so that nobody is warned where it was given up
@@ -120,10 +118,13 @@ class Scheduler:
             computing = self._loop.run_in_executor(None, copy_context().run, function)
             # Whoever waits may give up, but a thread cannot be stopped: the next one begins once it has ended.
             computing.add_done_callback(computed)
-            return await asyncio.shield(computing)
+            found = await asyncio.shield(computing)
         finally:
             self._short.drop(person, lane)
             work.computed(self.clock() - began)
+        if work.background:
+            await asyncio.sleep(min(self.clock() - began, LONGEST_REST))
+        return found
 
     async def in_database(self, work: Work, run: Callable[[], Awaitable[T]]) -> T:
         """What a database computes for a work, as soon as it may."""

@@ -14,15 +14,34 @@ _LEAST: Final = 0.003
 """Seconds that each of them may compute, however many there are."""
 _FEWEST: Final = 40
 """Steps that each of them may take, however many there are: a look-up takes eight to fifteen."""
+LONGEST_REST: Final = 1.0
+"""Seconds that background work rests at most: a process that was stopped, as for a night, would rest for another."""
 
 
 class Work:
-    """What one request does. Shared work, which others wait for, is never long."""
+    """What one request does. Shared work, which others wait for, is never long; background work always is.
 
-    __slots__ = ("at_once", "began", "beside", "ended", "generation", "long", "person", "shared", "steps", "used")
+    For background work nobody waits: after each thread it rests for as long as that computed, so that the long works
+    of people have half of the time of threads beside it.
+    """
 
-    def __init__(self, person: str = "", *, shared: bool = False) -> None:
+    __slots__ = (
+        "at_once",
+        "background",
+        "began",
+        "beside",
+        "ended",
+        "generation",
+        "long",
+        "person",
+        "shared",
+        "steps",
+        "used",
+    )
+
+    def __init__(self, person: str = "", *, shared: bool = False, background: bool = False) -> None:
         self.shared = shared
+        self.background = background
         self.person = person
         """Whom it is done for, once that is known."""
         self.beside = 1
@@ -39,7 +58,7 @@ class Work:
         self.generation = 0
         """How often its tasks were ended; tasks of an earlier generation are cancelled at their next step."""
 
-        self.long = False
+        self.long = background
         """Whether it has computed for so long that all others go first."""
 
     def computed(self, seconds: float, steps: int = 0) -> None:
@@ -52,7 +71,7 @@ class Work:
 
     def begin_anew(self) -> None:
         """Be as good as a new one."""
-        self.used, self.steps, self.long = 0.0, 0, False
+        self.used, self.steps, self.long = 0.0, 0, self.background
 
 
 WORK: ContextVar[Work | None] = ContextVar("work", default=None)

@@ -26,7 +26,6 @@ _EVERY: Final = 60.0
 _MANY: Final = 100
 """Records between two looks at the log from which on many are being registered."""
 _PATIENCE: Final = 60.0
-_LONGEST_REST: Final = 10.0
 
 
 class Load:
@@ -48,15 +47,6 @@ class Load:
         if before is None or sequence - before < _MANY:
             self._calm = now
         return 0 < now - self._calm < _PATIENCE
-
-
-def rest_after(seconds: float) -> float:
-    """How many seconds to rest after a step of so many: half of the time is for those who ask.
-
-    A step that took far longer than it should did not compute: the process was stopped meanwhile, as by a machine that
-    was put to sleep for the night, and would have rested for another night.
-    """
-    return min(seconds, _LONGEST_REST)
 
 
 class ErosionRefresher:
@@ -91,7 +81,7 @@ class ErosionRefresher:
 
     def start(self) -> None:
         """Start refreshing."""
-        self._task = begin(Work(), self._run())
+        self._task = begin(Work(background=True), self._run())
 
     async def stop(self) -> None:
         """End it, in the middle of a step too, which takes seconds in a large registry; the steps before are kept."""
@@ -115,7 +105,7 @@ class ErosionRefresher:
     async def _run(self) -> None:
         assessed, load = 0, Load()
         while True:
-            start, level = time.monotonic(), True
+            level = True
             try:
                 registry = self._registry()
                 if load.goes_on(await registry.sequence()):
@@ -133,4 +123,4 @@ class ErosionRefresher:
                 log.debug("assessing_interrupted", reason=error.message)
             except Exception as error:
                 log.error("assessing_failed", exc_info=error)
-            await asyncio.sleep(self._look if level else rest_after(time.monotonic() - start))
+            await asyncio.sleep(self._look if level else 0)

@@ -36,6 +36,9 @@ LEAST: Final = 20
 MOST: Final = 2_000
 """Versions that are assessed in a step: what is read of many at once is read once."""
 
+PIECE: Final = 0.02
+"""Seconds after which a thread that assesses gives way to the other long works, and to the end of the process."""
+
 _SPAN: Final = 10_000
 """Evaluations whose subjects are read at a time, so that nobody else waits long."""
 
@@ -181,15 +184,20 @@ async def _assessed(registry: Registry, versions: Sequence[int], upto: int) -> l
     found = await measured(registry, sorted(parents), upto)
     learned = await learned_from(registry, versions, found.data, upto)
 
-    def look(some: Sequence[int]) -> list[Assessment]:
-        return [
-            assess(version, parents, in_series(found, learned, with_ancestors(version, parents))) for version in some
-        ]
-
     assessments: list[Assessment] = []
-    # A few at a time: a thread cannot be cancelled, and a server that ends waits for it.
-    for start in range(0, len(versions), LEAST):
-        assessments += await in_thread(look, versions[start : start + LEAST])
+    waiting = iter(versions)
+
+    def look() -> None:
+        """Assess the next few."""
+        end = time.perf_counter() + PIECE
+        for version in waiting:
+            series = in_series(found, learned, with_ancestors(version, parents))
+            assessments.append(assess(version, parents, series))
+            if time.perf_counter() > end:
+                break
+
+    while len(assessments) < len(versions):
+        await in_thread(look)
     eroded = [one for one in assessments if one.verdict is ErosionVerdict.ERODED]
     spoken_of = {version for one in eroded for version in one.versions()}
     series = {key for one in eroded for key in one.series}
