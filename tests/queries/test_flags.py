@@ -1,18 +1,23 @@
 """Flags by lineage: what they reach, how they are cleared, and what a verdict makes of them."""
 
+import contextlib
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 
-from descentd.graph.inputs.acts import FlagAction, FlagInput, RetractionInput
+from descentd.graph.inputs.acts import DeploymentInput, FlagAction, FlagInput, RetractionInput
 from descentd.graph.model.errors import Forbidden, Invalid, InvalidInput, NotFound
 from descentd.graph.model.kinds import Kind
+from descentd.graph.store.memory import MemoryStore
 from descentd.graph.verify import verify
 from descentd.queries.governance.flags import flag, flags_reaching, gravest, versions_reached
 from descentd.queries.governance.verdicts import VerdictStatus, in_status, verdict
+from descentd.queries.production.record_deployment import deploy
 from descentd.queries.registry import Registry
 from descentd.queries.retractions import retract
-from tests.support.registries import send
+from tests.support.registries import opened, send
 
 pytestmark = pytest.mark.anyio
 
@@ -158,10 +163,66 @@ async def test_of_several_flags_on_a_version_the_gravest_counts(registry: Regist
         "4": FlagAction.DECOMMISSION,
         "5": FlagAction.QUARANTINE,
     }
-    found = await gravest(registry, [brief.sequence for brief in briefs.values()], at)
+    found = await gravest(registry, briefs.values(), at)
     assert found == {briefs[number].sequence: action for number, action in by_one.items()}
-    assert await gravest(registry, [briefs["4"].sequence], at) == {briefs["4"].sequence: FlagAction.DECOMMISSION}
+    assert await gravest(registry, [briefs["4"]], at) == {briefs["4"].sequence: FlagAction.DECOMMISSION}
     assert await gravest(registry, [], at) == {}
+
+
+def partition(name: str, digest: int, **more: Any) -> dict[str, Any]:
+    return {"name": name, "digest": "sha256:" + f"{digest:064x}", **more}
+
+
+SUBJECTS = ("dataset:d@1", "dataset:d@1#p", "dataset:e@1", "dataset:e@1#same", *(f"model:m@{one}" for one in "1234"))
+FLAGS = st.lists(
+    st.tuples(
+        st.sampled_from([*FlagAction]),
+        st.sets(st.sampled_from(SUBJECTS), min_size=1, max_size=3),
+        st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+@hypothesis.given(flags=FLAGS)
+async def test_the_gravest_flag_on_each_record_is_that_of_the_flags_that_reach_it(
+    flags: list[tuple[FlagAction, set[str], bool]],
+) -> None:
+    """Of records of any kind: data and its parts, with a twin, versions, settings, and what serves."""
+    async with opened(MemoryStore()) as registry:
+        await send(
+            registry,
+            datasets=[
+                {"name": "d", "version": "1", "partitions": [partition("p", 1), partition("q", 2)]},
+                {
+                    "name": "e",
+                    "version": "1",
+                    "partitions": [partition("same", 1), partition("own", 3)],
+                    "derivedFrom": [{"ref": "dataset:d@1", "relation": "FILTER"}],
+                },
+            ],
+            models=[
+                version("1", trainedOn=[{"ref": "dataset:d@1#p", "role": "TRAIN"}], config={"a": 1}),
+                version("2", "1", trainedOn=[{"ref": "dataset:e@1", "role": "TRAIN"}]),
+                version("3", "1", config={"a": 1}),
+                version("4", "2", "3"),
+            ],
+        )
+        claimed = {"by": "otto", "source": "the old list"}
+        place = {"environment": "shadow", "endpoint": "scoring", "since": "2024-01-01T00:00:00Z"}
+        await deploy(registry, DeploymentInput.read({"subject": "model:m@4", **place, "claimed": claimed}), "ana")
+        for action, subjects, propagates in flags:
+            with contextlib.suppress(InvalidInput):  # there may be nothing to clear
+                more = {"propagate": True} if propagates and action is not FlagAction.CLEAR else {}
+                await flag(registry, given(action, *sorted(subjects), **more), "rita")
+        at = await registry.sequence()
+        briefs = await registry.store.briefs(range(1, at + 1))
+        assert {Kind.PARTITION, Kind.DATASET, Kind.CONFIG, Kind.DEPLOYMENT} < {brief.kind for brief in briefs}
+        reaching = {brief.sequence: await flags_reaching(registry, brief.sequence, at) for brief in briefs}
+        order = list(FlagAction).index
+        assert await gravest(registry, briefs, at) == {
+            record: max((one.action for one in found), key=order) for record, found in reaching.items() if found
+        }
 
 
 def test_flags_that_cannot_be_meant() -> None:

@@ -7,14 +7,16 @@ import pytest
 
 from descentd.app.explorer.words import Words
 from descentd.app.server.policy_files import read_policy
-from descentd.graph.inputs.acts import DeploymentInput, FlagInput, RetractionInput
+from descentd.graph.inputs.acts import DeploymentInput, FlagInput, RetractionInput, ReviewInput
 from descentd.graph.model.kinds import Kind
 from descentd.queries.governance.flags import flag
 from descentd.queries.governance.policies import register_policies
+from descentd.queries.governance.record_review import review
 from descentd.queries.production.record_deployment import deploy
 from descentd.queries.retractions import retract
 from tests.app.explorer.bank import FIRST, LOANS, POLICY, PROFILE, THIRD, fill
 from tests.app.explorer.visiting import Visit, links, text_of, visiting
+from tests.support.registries import send
 
 pytestmark = pytest.mark.anyio
 
@@ -85,6 +87,36 @@ async def test_everything_that_comes_from_a_record_says_what_is_retracted_or_fla
     said = {row[0]: row[1] for row in rows}
     assert "✗ retracted" in said[THIRD]
     assert "⚑ quarantined" in said[FIRST]
+
+
+async def test_data_that_comes_from_flagged_data_says_that_it_is_flagged(bank: Visit) -> None:
+    filtered = {"name": "few", "version": "1", "derivedFrom": [{"ref": LOANS, "relation": "FILTER"}]}
+    await send(bank.registry, datasets=[filtered])
+
+    async def said() -> str:
+        rows = csv.DictReader(io.StringIO((await bank.get(f"/impact/{LOANS}?format=csv&table=affected")).text))
+        return next(row["record says"] for row in rows if row["record"] == "dataset:few@1")
+
+    assert await said() == ""
+    await flag_it(bank, "REVIEW", LOANS, propagate=True)
+    assert await said() == "⚑ flagged to be looked at"
+    await flag_it(bank, "CLEAR", LOANS)
+    await flag_it(bank, "QUARANTINE", "dataset:few@1")
+    assert await said() == "⚑ quarantined"
+
+
+async def test_a_version_that_somebody_said_no_go_to_says_so_wherever_it_is_listed(bank: Visit) -> None:
+    place = {"subject": FIRST, "environment": "shadow", "endpoint": "a", "since": "2019-05-02T00:00:00Z"}
+    claimed = {"claimed": {"by": "The board", "source": "an example"}}
+    await deploy(bank.registry, DeploymentInput.read(place | claimed), "ana")
+    pages = ("/", "/serving", f"/impact/{LOANS}")
+    no_go = {"subject": FIRST, "environment": "production", "decision": "NO_GO", "reason": "It is not fair."}
+    said = await review(bank.registry, ReviewInput.read(no_go), "rita")
+    for page in pages:
+        assert "✗ no-go for production bank/scorer 1.0" in text_of((await bank.get(page)).text)
+    await retract(bank.registry, RetractionInput.read({"subjects": [said.record.id], "reason": "It is fair."}), "rita")
+    for page in pages:
+        assert "✗ no-go" not in text_of((await bank.get(page)).text)
 
 
 async def test_what_waits_and_serves_says_that_it_is_flagged(bank: Visit) -> None:

@@ -111,48 +111,57 @@ async def _reaches(registry: Registry, flag: ActiveFlag, record: int, above: set
     if not flag.propagates or record in flag.exempt or flag.origins.isdisjoint(above):
         return False
     # Only where a cleared record lies on the way is there a question whether all ways pass it.
-    return flag.exempt.isdisjoint(above) or record in await _versions(registry, [flag], upto)
+    if flag.exempt.isdisjoint(above):
+        return True
+    [brief] = await registry.store.briefs([record])
+    return record in await _below(registry, [flag], upto, brief.kind)
 
 
 async def versions_reached(registry: Registry, upto: int, actions: Collection[FlagAction]) -> Sequences:
     """All versions that a flag with one of these actions reaches or stands on, ascending."""
-    return await _reached(
-        registry, [flag for flag in await active_flags(registry, upto) if flag.action in actions], upto
-    )
+    flags = [flag for flag in await active_flags(registry, upto) if flag.action in actions]
+    return await _reached(registry, flags, upto, Kind.MODEL_VERSION)
 
 
-async def gravest(registry: Registry, versions: Sequence[int], upto: int) -> Mapping[int, FlagAction]:
-    """Of some versions those that flags reach or stand on, each with the gravest of what these demand.
+async def gravest(registry: Registry, records: Collection[Brief], upto: int) -> Mapping[int, FlagAction]:
+    """Of some records those that flags reach or stand on, by sequence, each with the gravest of what these demand.
 
-    The versions are walked to together, by as many look-ups as there are demands and flags with exemptions.
+    All records of a kind are walked to together, by as many look-ups as there are demands and flags with exemptions.
     """
-    flags = await active_flags(registry, upto) if versions else []
-    wanted = np.array(versions, dtype=np.int64)
+    flags = await active_flags(registry, upto) if records else []
+    by_kind: defaultdict[Kind, list[int]] = defaultdict(list)
+    for record in records:
+        by_kind[record.kind].append(record.sequence)
     found: dict[int, FlagAction] = {}
     for action in FlagAction:  # the graver ones come later
         if of_it := [flag for flag in flags if flag.action is action]:
-            reached = await _reached(registry, of_it, upto)
-            found |= dict.fromkeys(wanted[is_in(wanted, reached)].tolist(), action)
+            for kind, sequences in by_kind.items():
+                wanted = np.array(sequences, dtype=np.int64)
+                reached = await _reached(registry, of_it, upto, kind)
+                found |= dict.fromkeys(wanted[is_in(wanted, reached)].tolist(), action)
     return found
 
 
-async def _reached(registry: Registry, flags: Sequence[ActiveFlag], upto: int) -> Sequences:
-    """All versions that one of these flags reaches or stands on, ascending."""
+async def _reached(registry: Registry, flags: Sequence[ActiveFlag], upto: int, kind: Kind) -> Sequences:
+    """All records of a kind that one of these flags reaches or stands on, ascending."""
     plain = [flag for flag in flags if flag.propagates and not flag.exempt]
     groups = [plain, *([flag] for flag in flags if flag.propagates and flag.exempt)]
-    reached = [await _versions(registry, group, upto) for group in groups if group]
+    reached = [await _below(registry, group, upto, kind) for group in groups if group]
     causes = sorted({origin for flag in flags for origin in flag.origins})
     briefs = await registry.store.briefs(causes) if causes else []
-    own = np.array([brief.sequence for brief in briefs if brief.kind is Kind.MODEL_VERSION], dtype=np.int64)
+    own = np.array([brief.sequence for brief in briefs if brief.kind is kind], dtype=np.int64)
     return sorted_unique(np.concatenate([own, *reached]))
 
 
-async def _versions(registry: Registry, flags: Sequence[ActiveFlag], upto: int) -> Sequences:
-    """The versions that propagating flags with the same exemptions reach below their origins."""
-    causes = sorted({origin for flag in flags for origin in flag.origins})
-    return await registry.walk.members(
-        causes, Direction.DESCENDANTS, upto, Kind.MODEL_VERSION, avoiding=flags[0].exempt
-    )
+async def _below(registry: Registry, flags: Sequence[ActiveFlag], upto: int, kind: Kind) -> Sequences:
+    """The records of a kind that propagating flags with the same exemptions reach below their origins."""
+    causes, exempt = sorted({origin for flag in flags for origin in flag.origins}), flags[0].exempt
+    below = await registry.walk.members(causes, Direction.DESCENDANTS, upto, kind, avoiding=exempt)
+    if kind is not Kind.PARTITION:
+        return below
+    # Those of a dataset are where a walk from it begins, which does not come to them.
+    included = await registry.store.links(causes, {Role.INCLUDES}, inward=False)
+    return np.concatenate([below, np.array([one.target for one in included if one.target not in exempt], np.int64)])
 
 
 async def flag(registry: Registry, given: FlagInput, person: str) -> Flagged:

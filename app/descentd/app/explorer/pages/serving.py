@@ -8,6 +8,7 @@ from descentd.app.explorer.page import Asked, Page, Part, View
 from descentd.app.explorer.pages.environments import environment_of
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model import clock
+from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.governance.drift import Drift, drift
@@ -15,6 +16,7 @@ from descentd.queries.governance.flags import gravest
 from descentd.queries.governance.gate.decide import Gate
 from descentd.queries.governance.gate.rules import GateOutcome
 from descentd.queries.governance.policies import QUORUM
+from descentd.queries.governance.reviews import reviews, vetoes
 from descentd.queries.production.deployments import Deployment, serving
 from descentd.queries.production.record_deployment import Then, gate_then, profile_promoted
 from descentd.queries.prose import conjunction
@@ -43,18 +45,28 @@ def now_of(asked: Asked) -> int:
 
 
 async def marked_cells(asked: Asked, records: Collection[Brief]) -> Mapping[str, Cell]:
-    """Records by their ids: the name of each, and in front of it whether it is retracted, or flagged, and by what."""
-    records = {one.id: one for one in records}.values()
-    flagged = await gravest(asked.registry, sorted(one.sequence for one in records), asked.upto)
+    """Records by their ids: the name of each, and before it whether it is retracted, flagged, or has a no-go."""
+    records = list({one.id: one for one in records}.values())
+    flagged = await gravest(asked.registry, records, asked.upto)
     gone = await retracted_ids(asked.registry.store, [one.id for one in records], asked.upto)
+    refused = await _refused(asked, records)
     cells = {}
     for one in records:
         marks = [asked.words("marked.retracted")] if one.id in gone else []
         marks += [asked.words(f"flagged.{flagged[one.sequence]}")] if one.sequence in flagged else []
+        if environments := refused.get(one.sequence):
+            marks.append(asked.words("marked.no_go", environments=conjunction(environments)))
         cell = asked.record(one, tone="bad" if marks else "", chip=", ".join(marks))
-        part = "" if one.id in gone else "#flags"
+        part = "#flags" if one.sequence in flagged and one.id not in gone else ""
         cells[one.id] = replace(cell, chip_href=asked.to("record", one.ref) + part) if marks else cell
     return cells
+
+
+async def _refused(asked: Asked, records: Collection[Brief]) -> Mapping[int, list[str]]:
+    """Of those that are versions the ones that somebody's no-go stands on, with the environments."""
+    versions = [one.sequence for one in records if one.kind is Kind.MODEL_VERSION]
+    decided = await reviews(asked.registry, versions, asked.upto, asked.moment) if versions else {}
+    return {version: sorted({one.environment for one in vetoes(states, None)}) for version, states in decided.items()}
 
 
 async def deployed_cells(asked: Asked, deployments: Sequence[Deployment]) -> Mapping[str, Cell]:
