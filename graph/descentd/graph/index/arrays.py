@@ -74,6 +74,15 @@ def tag(roles: Tags, learns: NDArray[np.bool_], kinds: Tags, flags: Tags) -> Tag
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
+def gather(values: NDArray[Scalar], places: NDArray[Any]) -> NDArray[Scalar]:
+    """`values[places]` in half of the time, for places that are known to be there.
+
+    Indexing looks at all of the places first, whether each is one; this takes those beyond the end as counted from the
+    start again.
+    """
+    return values.take(places, mode="wrap")
+
+
 def sorted_unique(values: NDArray[Scalar]) -> NDArray[Scalar]:
     """Each of some integers once, ascending.
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import TWIN, Integers, Tags, is_in
+from descentd.graph.index.arrays import TWIN, Integers, Tags, gather, is_in
 from descentd.graph.index.steps import NARROW, Steps
 from descentd.graph.index.twins import Twins
 
@@ -75,7 +75,7 @@ class Walk:
 
     def counts(self, kinds: Tags, number: int) -> NDArray[np.int64]:
         """How many of each kind were reached, origins left out."""
-        return np.bincount(kinds[self.records[self.ends[0] :]], minlength=number)
+        return np.bincount(gather(kinds, self.records[self.ends[0] :]), minlength=number)
 
 
 class Levels:
@@ -193,14 +193,14 @@ def _wide(steps: Steps, frontier: Integers, stamps: Integers, stamp: int, upto: 
     found = steps.many(frontier, stamps, stamp)
     if upto < len(stamps) - 1:
         found = found[found <= upto]
-    found = found[stamps[found] == 0]
+    found = found[gather(stamps, found) == 0]
     # Negative positions can stand for nothing else until the stamp proper is written over them.
     positions = np.arange(-len(found), 0, dtype=np.int32)
     stamps[found] = positions
-    found = found[stamps[found] == positions]
+    found = found[gather(stamps, found) == positions]
     stamps[found] = stamp + 1
     if len(twins.later) and len(others := twins.spread(found, upto)):
-        others = others[stamps[others] == 0]
+        others = others[gather(stamps, others) == 0]
         stamps[others] = stamp + 1
         found = np.concatenate((found, others))
     return found

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from descentd.graph.index.arrays import ROLE, Growing, Integers, Tags, is_in
+from descentd.graph.index.arrays import ROLE, Growing, Integers, Tags, gather, is_in
 from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.disclosures import NOTHING, Arrow, DisclosedEdges
 
@@ -31,8 +31,8 @@ class Rows:
 
     def positions(self, records: Integers) -> NDArray[np.intp]:
         """Where the edges of `records` are, row after row."""
-        first = self.starts[records].astype(np.intp)
-        ends = self.starts[records + 1] - first
+        first = gather(self.starts, records).astype(np.intp)
+        ends = gather(self.starts, records + 1) - first
         np.cumsum(ends, out=ends)
         if not len(ends):
             return ends

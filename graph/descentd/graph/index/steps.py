@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import numpy as np
 from typing_extensions import override
 
-from descentd.graph.index.arrays import TWIN, Integers, is_in
+from descentd.graph.index.arrays import TWIN, Integers, gather, is_in
 from descentd.graph.index.edges import Edges
 
 NARROW: Final = 64
@@ -142,10 +142,10 @@ class Down(Steps):
         positions = edges.by_target.positions(known)
         disclosed = edges.disclosed
         if not len(edges.late_targets) and not disclosed.by_target:
-            return edges.by_target.others[positions]
+            return gather(edges.by_target.others, positions)
         late = edges.late_sources[stamps[edges.late_targets] == stamp]
         more = disclosed.sources[stamps[disclosed.targets] == stamp]
-        return np.concatenate((edges.by_target.others[positions], late, more))
+        return np.concatenate((gather(edges.by_target.others, positions), late, more))
 
 
 class Around(Steps):

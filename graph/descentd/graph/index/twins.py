@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from descentd.graph.index.arrays import TWIN, Growing, Integers, Tags, sorted_unique
+from descentd.graph.index.arrays import TWIN, Growing, Integers, Tags, gather, sorted_unique
 from descentd.graph.index.columns import Columns, Stored, named
 from descentd.graph.index.postings import Postings
 
@@ -42,7 +42,7 @@ class Twins:
 
     def spread(self, records: Integers, upto: int) -> Integers:
         """All members of the classes that `records` belong to, up to `upto`."""
-        twins: Integers = records[self.flags[records] & TWIN != 0]
+        twins: Integers = records[gather(self.flags, records) & TWIN != 0]
         if not len(twins) or not len(self.later):
             return twins
         places = np.searchsorted(self.later, twins).clip(max=len(self.later) - 1)
