@@ -34,11 +34,15 @@ class Flow(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
-    """Room in pixels: between neighbours of a layer, between layers (for what is written on lines), at the edge."""
+    """Room in pixels: between neighbours of a layer, between layers (for what is written on lines), at the edge.
+
+    beside: at both sides of lines that run down, for what is written beside them.
+    """
 
     across: float = 22.0
     along: float = 124.0
     margin: float = 16.0
+    beside: float = 48.0
 
 
 class Box(NamedTuple):
@@ -120,11 +124,12 @@ def _draw(sizes: Sequence[Size], ways: Sequence[Way], flow: Flow, alone: Collect
     rows = order_rows(graph)
     side = 1 if flow is Flow.RIGHT else 0
     across = coordinates(graph, rows, [size[side] for size in unit_sizes], room.across)
-    stops, length = _stops(graph, rows, across, unit_sizes, side, room)
+    edge = room.margin if flow is Flow.RIGHT else room.beside
+    stops, length = _stops(graph, rows, across, unit_sizes, side, room, edge)
     lines = _lines(graph, stops, layering.turned, flow)
     unit_boxes = _boxes(stops, unit_sizes, flow)
     boxes, frames = _unpacked(len(sizes), units, unit_boxes)
-    breadth = max((stop.across + stop.extent / 2 for stop in stops), default=0.0) + room.margin
+    breadth = max((stop.across + stop.extent / 2 for stop in stops), default=0.0) + edge
     return Drawing(
         boxes,
         lines,
@@ -155,9 +160,15 @@ def _units(count: int, grids: Sequence[Grid]) -> tuple[list[int], list[int | Gri
 
 
 def _stops(
-    graph: ProperGraph, rows: list[list[int]], across: Sequence[float], sizes: Sequence[Size], side: int, room: Spacing
+    graph: ProperGraph,
+    rows: list[list[int]],
+    across: Sequence[float],
+    sizes: Sequence[Size],
+    side: int,
+    room: Spacing,
+    edge: float,
 ) -> tuple[list[Stop], float]:
-    """Where nodes and bends are, and how long the drawing is."""
+    """Where nodes and bends are, from `edge` on across, and how long the drawing is."""
     if not rows:
         return [], 2 * room.margin
     size = len(graph.up)
@@ -173,7 +184,7 @@ def _stops(
     taken = np.where(np.arange(size) < graph.count, lengths, longest[layer])
     begin = starts[layer] + (longest[layer] - taken) / 2
     places = np.array(across)
-    at = np.round(places - (places - extents / 2).min() + room.margin, 2)
+    at = np.round(places - (places - extents / 2).min() + edge, 2)
     stops = list(map(Stop, at.tolist(), begin.tolist(), (begin + taken).tolist(), extents.tolist()))
     return stops, float(starts[-1]) - room.along + room.margin
 

@@ -10,9 +10,10 @@ from urllib.parse import quote
 import numpy as np
 from starlette.responses import Response
 
-from descentd.app.explorer.layout.drawing import Drawing, Flow, draw
+from descentd.app.explorer.layout.drawing import Box, Drawing, Flow, draw
 from descentd.app.explorer.layout.grids import Size
 from descentd.app.explorer.layout.layers import Way
+from descentd.app.explorer.lineage.labels import labels_of
 from descentd.app.explorer.lineage.lines import lines_of
 from descentd.app.explorer.lineage.markers import closings, markers
 from descentd.app.explorer.lineage.markup import drawing
@@ -25,6 +26,10 @@ from descentd.graph.model.records import Brief
 
 LARGE: Final = 750
 """Nodes above which the page shows a canvas: see ADR 23 for what that rests on."""
+DENSE: Final = 80
+"""Lines above which nothing is written on those of data."""
+EDGE: Final = 4.0
+"""Between what is written and the edge of a drawing."""
 ROOM: Final = 16 << 20
 """Bytes that kept drawings may occupy."""
 _NODE: Final = 400
@@ -89,21 +94,26 @@ def figure(seen: Seen, laid: Laid) -> Figure:
         marked = () if laid.large else markers(one.place, box, seen, offered.get(one.place, ()))
         return finished(one, box, seen, marked)
 
+    lines = lines_of(seen, drawing)
+    labels = labels_of(lines, drawing.boxes, seen.view.flow, dense=len(lines) > DENSE)
     return Figure(
         drawing.boxes,
         node,
-        lines_of(seen, drawing),
+        lines,
+        labels,
         [frame.box for frame in drawing.frames],
         laid.links,
         (selected[0].x + selected[0].width / 2, selected[0].y + selected[0].height / 2) if selected else None,
         len(drafts) == 1 and not any(one.above or one.below for one in members),
-        *_extent(drawing),
+        *_extent(drawing, [label.box for of_line in labels for label in of_line]),
     )
 
 
-def _extent(drawing: Drawing) -> tuple[float, float]:
-    """Width and height; markers stand out below, and above within the margin."""
-    return round(drawing.width, 1), round(drawing.height + MARKER / 2, 1)
+def _extent(drawing: Drawing, written: Sequence[Box] = ()) -> tuple[float, float]:
+    """Width and height; markers stand out below, above within the margin, and what is written on lines at any side."""
+    width = max([drawing.width, *(box.x + box.width + EDGE for box in written)])
+    height = max([drawing.height + MARKER / 2, *(box.y + box.height + EDGE for box in written)])
+    return round(width, 1), round(height, 1)
 
 
 def picture(seen: Seen, laid: Laid) -> Response:

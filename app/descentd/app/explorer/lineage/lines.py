@@ -38,7 +38,6 @@ def _line(ends: Sequence[tuple[int, int]], seen: Seen, points: Points, stems: se
     says += [blamed] if blamed else []
     says += [words["lineage.disclosed"]] if any(link.disclosed for link in links) else []
     style = _style(links, shifts) + marked
-    x, y = middle(points, seen.view.flow, early="of-data" in style)
     titled = words["lineage.line_says"].format(parent=_called(parent, seen), child=_called(child, seen))
     start = _branch(points, stems) if "of-data" in style else 0
     return Line(
@@ -46,8 +45,6 @@ def _line(ends: Sequence[tuple[int, int]], seen: Seen, points: Points, stems: se
         child,
         curve(points, seen.view.flow, start),
         " ".join(style),
-        x,
-        y,
         shift,
         relation,
         f"{titled}: {'; '.join(says)}",
@@ -105,12 +102,3 @@ def curve(points: Points, flow: Flow, start: int = 0) -> str:
             parts.append(f"C{short(x)} {half} {short(to_x)} {half} {short(to_x)} {short(to_y)}")
         x, y = to_x, to_y
     return "".join(parts)
-
-
-def middle(points: Points, flow: Flow, *, early: bool) -> tuple[float, float]:
-    """Where a line is written on: in its last curve, where lines to one child are still apart, `early` or later."""
-    (x, y), (to_x, to_y) = points[-2:]
-    part = 0.36 if early else 0.54
-    bent = part * part * (3 - 2 * part)
-    across, along = (bent, part) if flow is Flow.RIGHT else (part, bent)
-    return round(x + (to_x - x) * along, 1), round(y + (to_y - y) * across, 1)

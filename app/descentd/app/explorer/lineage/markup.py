@@ -7,6 +7,7 @@ lineage costs to make, to read and to draw.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from html import escape
 from itertools import chain
+from math import ceil, floor
 from operator import add
 from typing import Final
 
@@ -14,17 +15,13 @@ from markupsafe import Markup
 from markupsafe import escape as of_words
 
 from descentd.app.explorer.layout.drawing import Box
-from descentd.app.explorer.lineage.parts import LINE, Figure, Line, Marker, Node
+from descentd.app.explorer.lineage.parts import LINE, Figure, Label, Line, Marker, Node
 from descentd.app.explorer.lineage.shapes import outline, short
 
 PARTED: Final = 60
 """Nodes or lines above which they are grouped by where they are: those out of sight are drawn by browsers later."""
 PART_WIDTH: Final = 400.0
 PART_HEIGHT: Final = 240.0
-_DENSE: Final = 80
-"""Lines above which nothing is written on those of data."""
-_REACH: Final = 160.0
-"""How far what is written on a line may stand out at each side of its middle."""
 _ARROW: Final = (
     '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7.2" refY="4" markerUnits="userSpaceOnUse" markerWidth="10" '
     'markerHeight="10" orient="auto"><path d="M0 .6 8 4 0 7.4z" class="head" fill="context-stroke"/></marker></defs>'
@@ -36,7 +33,6 @@ def drawing(figure: Figure, title: str, description: str, style: str = "", *, al
 
     style: rules of its own, where it is a file; alone: it is one, so that nothing in it leads anywhere.
     """
-    dense = len(figure.lines) > _DENSE
     width, height = figure.width, figure.height
     keys = "" if alone or figure.alone else " lineage-keys"
     head = (
@@ -47,7 +43,8 @@ def drawing(figure: Figure, title: str, description: str, style: str = "", *, al
     )
     in_order = _in_parts if is_parted(figure) and not alone else _one_by_one
     lines = in_order([_line_box(line) for line in figure.lines], lambda i: _line(figure.lines[i]))
-    written = in_order([_written_box(line) for line in figure.lines], lambda i: _written(figure.lines[i], dense=dense))
+    labels = list(chain.from_iterable(figure.labels))
+    written = in_order([label.box for label in labels], lambda i: _written(labels[i]))
     nodes = in_order(figure.boxes, lambda i: _node(figure.node(i), alone=alone))
     between = '</g><g class="written" aria-hidden="true">'
     frames, before = map(_frame, figure.frames), '<g class="lines" marker-end="url(#arrow)">'
@@ -80,8 +77,8 @@ def _in_parts(boxes: Sequence[Box], write: Callable[[int], str]) -> Iterator[str
 
 def _around(boxes: Iterable[Box]) -> str:
     xs, ys, widths, heights = zip(*boxes, strict=True)
-    left, top, right, bottom = min(xs), min(ys), max(map(add, xs, widths)), max(map(add, ys, heights))
-    return f"{left:.0f} {top:.0f} {right - left:.0f} {bottom - top:.0f}"
+    left, top = floor(min(xs)), floor(min(ys))
+    return f"{left} {top} {ceil(max(map(add, xs, widths))) - left} {ceil(max(map(add, ys, heights))) - top}"
 
 
 def _frame(box: Box) -> str:
@@ -100,17 +97,8 @@ def _line_box(line: Line) -> Box:
     return Box(min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys))
 
 
-def _written(line: Line, *, dense: bool) -> str:
-    shift = ""
-    if line.shift:
-        shift = f'<text class="shift {line.style}" x="{line.x}" y="{line.y - 6}">{_text(line.shift)}</text>'
-    if dense and "of-data" in line.style:
-        return shift
-    return f'{shift}<text class="relation" x="{line.x}" y="{line.y + 15}">{_text(line.relation)}</text>'
-
-
-def _written_box(line: Line) -> Box:
-    return Box(line.x - _REACH, line.y - 24, 2 * _REACH, 48)
+def _written(label: Label) -> str:
+    return f'<text class="{label.style}" x="{short(label.x)}" y="{short(label.y)}">{_text(label.text)}</text>'
 
 
 def _node(node: Node, *, alone: bool) -> str:

@@ -111,15 +111,23 @@ class Node(NamedTuple):
     markers: tuple[Marker, ...]
 
 
+class Label(NamedTuple):
+    """A text beside a line: `x` is its middle and `y` its foot; `box` is what it takes."""
+
+    text: str
+    style: str
+    x: float
+    y: float
+    box: Box
+
+
 class Line(NamedTuple):
-    """A line by the places of its ends: its path, what is written above and below its middle, what it says in words."""
+    """A line by the places of its ends: its path, what is to be written beside it, what it says in words."""
 
     parent: int
     child: int
     path: str
     style: str
-    x: float
-    y: float
     shift: str
     relation: str
     says: str
@@ -130,13 +138,14 @@ class Line(NamedTuple):
 class Figure:
     """A figure in pixels; frames are the outlines of grids, links all pairs of places that are joined.
 
-    boxes: those of its nodes; node: makes the one in a box, so that the first are sent while others are made; opens:
-    the middle of what is selected; alone: whether it is all that there is.
+    boxes: those of its nodes; node: makes the one in a box, so that the first are sent while others are made; labels:
+    what is written beside each line; opens: the middle of what is selected; alone: whether it is all that there is.
     """
 
     boxes: Sequence[Box]
     node: Callable[[int], Node]
     lines: Sequence[Line]
+    labels: Sequence[Sequence[Label]]
     frames: Sequence[Box]
     links: Sequence[tuple[int, int]]
     opens: tuple[float, float] | None
