@@ -30,7 +30,7 @@ async def test_spans_of_one_phenomenon_share_a_row() -> None:
         page = await visit.get("/erosions")
         [body] = [part.partition("</tbody>")[0] for part in page.text.split("<tbody>")[1:]]
         assert body.count("<tr>") == 1
-        assert f"found in {len(found) - 1} other span" in text_of(page.text)
+        assert f"found between {len(found) - 1} other pairs of versions" in text_of(page.text)
         assert f"{len(found)} derivations or spans were found" in text_of(page.text)
         [row] = list(csv.DictReader(io.StringIO((await visit.get("/erosions?format=csv")).text)))
         versions = {version for one in found for version in one.versions}

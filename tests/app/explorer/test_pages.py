@@ -66,7 +66,7 @@ async def test_a_version_is_a_card(bank: Visit) -> None:
         "▼ Safety got worse",
         "It came in between 1.1 and 2.0 : what was measured since is worse, taken together, than what was measured",
         "◷ Not decided",
-        "Serves nowhere.",
+        "Not deployed anywhere.",
         "age group 65+",
         "Not tested: Stated incomes above 400,000 raise the score",
         "reweighing",

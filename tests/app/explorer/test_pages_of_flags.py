@@ -158,7 +158,7 @@ async def test_whatever_is_flagged_says_by_whom_and_when_and_leads_to_the_flag(b
     day = Words.of().day(recorded.content["at"])
     said = f"Quarantined by rita on {day}, not to be promoted or deployed: It leaks names. The flag"
     card = (await bank.get(f"/record/{FIRST}")).text
-    verdict, _, rest = text_of(card).partition("Serves nowhere.")
+    verdict, _, rest = text_of(card).partition("Not deployed anywhere.")
     assert f"⚑ Flagged {said}" in verdict
     assert f"Open ⚑ {said}" in rest
     assert "no flag reaches it" not in text_of((await bank.get("/record/model:plain@1")).text)
