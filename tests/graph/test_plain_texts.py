@@ -75,6 +75,18 @@ def test_what_is_no_text_is_refused(wrong: object) -> None:
     assert [problem.field for problem in refused.value.problems] == ["models[0].name"]
 
 
+BLANK = "\u200b\u200d\u2060\ufeff\u2800\u3164\u115f\u00ad\u2028\u202e\u3000\u00a0\U000e0020\x00\x1b \t\r\n"
+
+
+@given(st.text(st.sampled_from(BLANK), min_size=1))
+def test_a_text_in_which_nothing_can_be_seen_is_refused(text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        Texts.read({"prose": text})
+    [problem] = refused.value.problems
+    assert problem.message.endswith(": write a sentence or leave the field out.")
+    assert Texts.read({"prose": f"{text}\u0939{text}"}).prose == f"{text}\u0939{text}"
+
+
 def kinds_of_inputs(kind: type[Input] = Input) -> Iterator[type[Input]]:
     for one in kind.__subclasses__():
         yield one

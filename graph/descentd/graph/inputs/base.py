@@ -28,6 +28,7 @@ from pydantic_core import ErrorDetails
 from descentd.graph.inputs import plain
 from descentd.graph.inputs.plain import plain_validator
 from descentd.graph.model import names
+from descentd.graph.model.characters import shows_something
 from descentd.graph.model.errors import DescentError, Invalid, InvalidInput
 from descentd.graph.model.identity import Content, canonical, check_depth
 
@@ -65,8 +66,9 @@ def _json(given: Any) -> Any:
 
 
 def _prose(given: str) -> str:
-    if not given.strip():
-        raise InvalidInput("The text is empty: write a sentence or leave the field out.")
+    if not shows_something(given):
+        what = "has nothing that can be seen" if given.strip() else "is empty"
+        raise InvalidInput(f"The text {what}: write a sentence or leave the field out.")
     return given
 
 

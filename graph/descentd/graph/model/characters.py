@@ -49,6 +49,11 @@ def is_unseen(character: str) -> bool:
     return bool(_UNSEEN.match(character)) or (character != " " and unicodedata.category(character) == "Zs")
 
 
+def shows_something(text: str) -> bool:
+    """Whether there is anything to see in a text: a character that is neither blank nor invisible."""
+    return any(one.isprintable() and one != " " and not is_unseen(one) for one in text)
+
+
 def without_unseen(text: str) -> str:
     """The text without default-ignorable characters."""
     return _UNSEEN.sub("", text)
