@@ -22,6 +22,7 @@ FORMS: list[tuple[str, str, dict[str, str]]] = [
     (f"/impact/{FIRST}", "flag", {"action": "REVIEW", "reason": WRITTEN, "confirmed": "yes"}),
     (NOTE, "note", {"text": WRITTEN}),
     (NOTE, "retract", {"reason": WRITTEN, "confirmed": "yes"}),
+    ("/incidents", "report", {"title": "Again", "severity": "HIGH", "subject": FIRST, "description": WRITTEN}),
 ]
 
 

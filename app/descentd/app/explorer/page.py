@@ -31,7 +31,7 @@ E = TypeVar("E", bound=StrEnum)
 NAMED: Final = VERSION | DATA
 """The kinds of record that people name."""
 
-_WRITTEN: Final = ("text", "reason", "conditions", "author")
+_WRITTEN: Final = ("text", "reason", "conditions", "author", "title", "description")
 """The fields of forms that somebody writes in."""
 _DIGITS: Final = 9
 _REF_AT_END: Final = "/{ref:path}"
@@ -116,7 +116,7 @@ class Asked:
     @property
     def filtered(self) -> bool:
         """Whether a list is narrowed by something that is asked for."""
-        return bool(self.query.keys() & {"name", "environment", "kind", "category", "severity"})
+        return bool(self.query.keys() & {"name", "environment", "kind", "category", "severity", "version"})
 
     @property
     def wording(self) -> Wording:

@@ -49,6 +49,13 @@ def shown_as_of(given: str | None, page: Page) -> tuple[str | None, int | None]:
     return meant if page.as_of and has_come else None, moment
 
 
+def in_utc(given: str) -> str:
+    """RFC 3339 for a time without an offset, which is in UTC and begins its minute; anything else as it is."""
+    if not _MINUTE.fullmatch(given):
+        return given
+    return f"{given}Z" if given.count(":") == 2 else f"{given}:00Z"
+
+
 async def registered_later(asked: Asked, ref: str | None) -> View | None:
     """What is shown of the past in place of a page about a record that was registered later; None where it was not."""
     briefs = await asked.registry.store.resolve([ref]) if asked.moment is not None and ref is not None else {}

@@ -1,23 +1,31 @@
-"""`/incidents`: what went wrong in production, open or all, the newest first."""
+"""`/incidents`: what went wrong in production, open or all, the newest first, and reporting it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from descentd.app.explorer.page import Asked, Page, Part, View
+from descentd.app.explorer.forms import filled_in
+from descentd.app.explorer.page import Act, Asked, Page, Part, View
 from descentd.app.explorer.pages.environments import environment_of, given_environment
+from descentd.app.explorer.past import in_utc
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.app.explorer.vocabulary import Vocabulary
+from descentd.graph.inputs.acts import IncidentInput
 from descentd.graph.inputs.evaluations import Severity
+from descentd.graph.model import clock
 from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.kinds import VERSION
 from descentd.graph.retractions import retracted_ids
+from descentd.queries.production.deployments import serving
 from descentd.queries.production.incidents import resolutions
+from descentd.queries.production.record_incident import report
 
 _SHOWN: Final = 50
 _LOOKED_THROUGH: Final = 2_000
 """Incidents among which those that are asked for are looked for at once, the newest first."""
 _NEWEST: Final = 200
 """The same for the few newest that are open."""
+_REPORTING: Final = "Mutation.reportIncident"
 _STATES: Final = {"open": "bad", "over": "good", "retracted": "soft"}
 _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "soft"}
 
@@ -33,7 +41,9 @@ async def _show(asked: Asked) -> View:
     named = {one.record.content["environment"] for one in entries if "environment" in one.record.content}
     # Others, older or later, may have an environment that none of these has: that is no mistake.
     environment = await environment_of(asked, named) if are_all and not later else given_environment(asked)
-    wanted = {"environment": environment, "severity": severity}
+    version = asked.query.get("version")
+    subject = None if version is None else await asked.registry.find(version, asked.upto, VERSION, "version")
+    wanted = {"environment": environment, "severity": severity, "subject": subject and subject.id}
     matching = [
         entry.sequence
         for entry in entries
@@ -49,10 +59,31 @@ async def _show(asked: Asked) -> View:
         "environments": environments,
         "environment": environment,
         "severities": list(Severity),
+        "subject": subject,
+        "places": await _places(asked),
         "looked_through": None if are_all else (len(block), len(opened)),
         "older": asked.again(after=cursor, incidents=None) if cursor is not None else None,
     }
     return View(asked.words("incidents.title"), values, [_table(part, rows)])
+
+
+async def _places(asked: Asked) -> list[tuple[str, str]]:
+    """Where something serves now: environments and endpoints, which are offered to who reports an incident."""
+    if asked.is_past or not asked.may(_REPORTING):
+        return []
+    return sorted({one.place for one in await serving(asked.registry, None, None, clock.now(), asked.upto)})
+
+
+async def _report(asked: Asked, fields: Mapping[str, str]) -> str:
+    """Record an incident; a form that is sent twice is one."""
+    names = ("title", "severity", "subject", "environment", "endpoint", "at", "description")
+    given = {name: value for name in names if (value := filled_in(fields, name)) is not None}
+    if "title" not in given:
+        raise InvalidInput("Nothing says what happened: write a sentence.", "title")
+    if "at" in given:
+        given["at"] = in_utc(given["at"])
+    read = IncidentInput.read(given | {"externalId": fields["key"]})
+    return asked.to("record", (await report(asked.registry, read, asked.principal.person)).record.id)
 
 
 async def open_incidents_table(asked: Asked, most: int, more: str) -> Table:
@@ -137,5 +168,6 @@ PAGE = Page(
     "incidents",
     "/incidents",
     _show,
+    acts=(Act("report", _REPORTING, _report),),
     choices={"status": Vocabulary(("open", "all")), "severity": Vocabulary(tuple(Severity))},
 )
