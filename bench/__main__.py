@@ -17,7 +17,7 @@ from typing import Final
 from bench import clicks, drawing, fairness, history, pages, peers, pushed, raw, reach, safety, writing
 from bench.contents import Members, records
 from bench.processes import Database, Server
-from bench.questions import Alone, exposures, impacts, lookups, shapes
+from bench.questions import Alone, exposures, impacts, lookups, shapes, two_workers
 from bench.registry import CACHE, MOST, SAME, Landmarks, fill, made, path, prepare
 from bench.rows import HEADER, Row
 from descentd.app.server.store_url import store_at
@@ -26,6 +26,7 @@ from tests.support.java import NoNeo4jError
 ROWS = (
     "ready",
     "lookup",
+    "workers",
     "impact",
     "pushed",
     "exposure",
@@ -150,26 +151,33 @@ def _options() -> argparse.Namespace:
 def _measure(kind: str, size: int, wanted: set[str], beside: Sequence[str]) -> Iterator[Row]:
     landmarks = prepare(size)
     with ExitStack() as stack:
-        if wanted & set(ROWS[:8]):
+        if wanted & set(ROWS[: ROWS.index("memory")]):
             if kind == "sqlite":
                 store = f"sqlite:///{path(size)}"
             else:
                 store = stack.enter_context(Database(CACHE / f"neo4j-{path(size).stem}")).uri
                 asyncio.run(_fill_once(store, landmarks))
+            yield from _starts(kind, store, landmarks, wanted)
             yield from _questions(kind, store, landmarks, wanted)
     if "fairness" in wanted:
         if kind == "neo4j":
             with Database(CACHE / f"neo4j-{path(size).stem}") as database:
                 asyncio.run(_fill_once(database.uri, landmarks))
         yield from fairness.rows(kind, landmarks, beside)
-    if wanted & set(ROWS[9:]):
+    if wanted & set(ROWS[ROWS.index("bulk") :]):
         yield from _writing(kind, size, wanted)
+
+
+def _starts(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) -> Iterator[Row]:
+    """What starts servers of its own."""
+    if "ready" in wanted:
+        yield _ready(store, landmarks, HUB_READY if landmarks.size >= HUB else TARGETS[kind].ready)
+    if "workers" in wanted:
+        yield two_workers(store, landmarks)
 
 
 def _questions(kind: str, store: str, landmarks: Landmarks, wanted: set[str]) -> Iterator[Row]:
     targets = TARGETS[kind]
-    if "ready" in wanted:
-        yield _ready(store, landmarks, HUB_READY if landmarks.size >= HUB else targets.ready)
     with Server(store) as server:
         server.settle()
         if "lookup" in wanted:

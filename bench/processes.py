@@ -59,9 +59,13 @@ class Server:
 
     @property
     def seconds_used(self) -> float:
-        """Processor time of the process so far."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """Processor time of the process and of its workers so far."""
+        return sum(map(_seconds_used, [self._process.pid, *self._workers()]))
+
+    def _workers(self) -> list[int]:
+        """The numbers of the processes that it has started."""
+        number = self._process.pid
+        return [int(one) for one in Path(f"/proc/{number}/task/{number}/children").read_text().split()]
 
     def settle(self) -> None:
         """Return once it has worked out what it works out after its start, or after ten minutes of it."""
@@ -77,6 +81,11 @@ class Server:
         lines = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
         sizes = {name: value.split() for name, _, value in (line.partition(":") for line in lines)}
         return {name: int(sizes[name][0]) * 1024 / 1e6 for name in ("VmRSS", "RssAnon", "VmHWM")}
+
+
+def _seconds_used(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 class Database:

@@ -51,21 +51,41 @@ query TrainedOn($population: PopulationInput!, $first: Int) {
 """
 ROUNDS = 40
 CLIENTS = 16
+SAME_TIME = 1.1
+"""How many times longer is the same, where two workers are compared with one: their clients meet other caches."""
 
 
 def lookups(server: Server, landmarks: Landmarks, rate: float, late: float | None, alone: float) -> Iterator[Row]:
     """Versions by ref with parents and data; `rate`, `late` (ms) and `alone` (ms) are promised."""
     variables = [{"ref": ref} for ref in landmarks.versions]
     ask(server.url, LOOKUP, variables[:200], CLIENTS)
-    used = server.seconds_used
-    answers = ask(server.url, LOOKUP, variables * 4, CLIENTS)
-    cost = (server.seconds_used - used) * 1000 / len(answers.latencies)
+    answers, cost = _many(server, variables)
     note = f"{cost:.2f} ms of processor a request"
     yield Row(f"look-up, {CLIENTS} clients, one worker", answers.rate, "/s", rate, "more", note)
     if late is not None:
         yield Row("look-up, p95", answers.percentile(0.95) * 1000, "ms", late)
     one = ask(server.url, LOOKUP, variables[:300])
     yield Row("look-up, one client, p50", one.median, "ms", alone)
+
+
+def two_workers(store: str, landmarks: Landmarks) -> Row:
+    """The processor time that a look-up takes of two workers, beside that of one: the least of three, in turn."""
+    variables = [{"ref": ref} for ref in landmarks.versions]
+    costs: dict[str, list[float]] = {"1": [], "2": []}
+    for number, found in [*costs.items()] * 3:
+        with Server(store, "--workers", number) as server:
+            server.settle()
+            _many(server, variables)
+            found.append(_many(server, variables)[1])
+    one, two = (min(found) for found in costs.values())
+    return Row("look-up by two workers, processor time", two, "ms", one * SAME_TIME, note=f"of one worker {one:.2f} ms")
+
+
+def _many(server: Server, variables: list[dict[str, Any]]) -> tuple[Answers, float]:
+    """Look-ups by 16 clients, and the milliseconds of processor that each took."""
+    used = server.seconds_used
+    answers = ask(server.url, LOOKUP, variables * 4, CLIENTS)
+    return answers, (server.seconds_used - used) * 1000 / len(answers.latencies)
 
 
 def impacts(server: Server, landmarks: Landmarks, name: str, target: float, alone: float) -> Row:
