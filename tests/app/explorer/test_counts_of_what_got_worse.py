@@ -5,6 +5,7 @@ import html
 import io
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -183,3 +184,39 @@ async def test_while_it_is_worked_out_pages_say_so(bank: Visit, monkeypatch: pyt
     assert "On how many versions a metric got worse is still being worked out" in text_of(found)
     assert "still being worked out" not in (await bank.get(f"/search?q=robustness&asOf={then}")).text
     assert "still being worked out" not in (await bank.get("/search?q=scorer")).text
+
+
+async def test_a_trend_draws_first_the_groups_for_which_it_got_worse_and_leads_to_each() -> None:
+    """However many groups there are: the others are drawn as far as there is room."""
+    groups = [f"group {number:02}" for number in range(15)]
+    lost = {"group 07", "group 13", "group 14"}
+
+    def results(version: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": "adversarial_accuracy",
+                "value": 0.5 if version == 2 and group in lost else 0.7,
+                "n": 5_000,
+                "slice": [{"attribute": "language", "value": group}],
+            }
+            for group in groups
+        ]
+
+    async with visiting() as visit:
+        await visit.register(
+            models=[
+                {"name": "m", "version": "1"},
+                {"name": "m", "version": "2", "parents": [{"ref": "model:m@1", "relation": "FINE_TUNE"}]},
+            ],
+            evaluations=[
+                {"subject": f"model:m@{one}", "suite": {"name": "s", "version": "1"}, "metrics": results(one)}
+                for one in (1, 2)
+            ],
+        )
+        page = (await visit.get("/trend/model:m@2?metric=adversarial_accuracy")).text
+        drawn = re.findall(r'<section id="series-\d+"><h2>(.*?)</h2>', page)
+        assert len(drawn) == 12
+        assert drawn[:3] == [f"language {group}" for group in sorted(lost)]
+        assert "▼ It got worse for: language group 07 ; language group 13 ; language group 14 ." in text_of(page)
+        assert re.findall(r'href="(#series-\d+)"', page) == ["#series-1", "#series-2", "#series-3"]
+        assert "It got worse for" not in text_of((await visit.get("/trend/model:m@1?metric=adversarial_accuracy")).text)

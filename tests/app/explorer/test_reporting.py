@@ -1,5 +1,7 @@
 """Reporting an incident on a page: about what, once, and by who may."""
 
+import csv
+import io
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -107,3 +109,13 @@ async def test_incidents_of_what_is_no_version_are_refused(bank: Visit) -> None:
 
 async def test_the_past_has_no_form(bank: Visit) -> None:
     assert 'value="report"' not in (await bank.get("/incidents?asOf=2026-01-01T00:00:00Z")).text
+
+
+async def test_the_first_page_has_the_worst_that_is_open_first(bank: Visit) -> None:
+    for severity in ("LOW", "CRITICAL", "LOW", "MEDIUM", "CRITICAL"):
+        await bank.send("/incidents", "report", title=TITLE, severity=severity, subject=FIRST)
+    home = csv.DictReader(io.StringIO((await bank.get("/?format=csv&table=incidents")).text))
+    severities = [row["severity"] for row in home]
+    assert severities == ["critical", "critical", "high", "medium", "low", "low"]
+    shown = text_of((await bank.get("/")).text)
+    assert shown.index("critical") < shown.index("medium")

@@ -26,6 +26,8 @@ _LOOKED_THROUGH: Final = 2_000
 _NEWEST: Final = 200
 """The same for the few newest that are open."""
 _REPORTING: Final = "Mutation.reportIncident"
+_SEVERITIES: Final = list(Severity)
+"""The worse ones come later."""
 _STATES: Final = {"open": "bad", "over": "good", "retracted": "soft"}
 _TONES: Final = {"HIGH": "bad", "CRITICAL": "bad", "MEDIUM": "open", "LOW": "soft"}
 
@@ -58,7 +60,7 @@ async def _show(asked: Asked) -> View:
         "every": every,
         "environments": environments,
         "environment": environment,
-        "severities": list(Severity),
+        "severities": _SEVERITIES,
         "subject": subject,
         "places": await _places(asked),
         "looked_through": None if are_all else (len(block), len(opened)),
@@ -87,7 +89,7 @@ async def _report(asked: Asked, fields: Mapping[str, str]) -> str:
 
 
 async def open_incidents_table(asked: Asked, most: int, more: str) -> Table:
-    """The newest incidents that are open; `more` is where all of them are.
+    """The newest incidents that are open, the worst first; `more` is where all of them are.
 
     For CSV all are looked through, else as many as it takes, and no more than the list itself looks through at once.
     """
@@ -100,10 +102,16 @@ async def open_incidents_table(asked: Asked, most: int, more: str) -> Table:
         states = await _states(asked, block)
         found += [sequence for sequence in block if sequence not in states]
         looked += len(block)
-    part = asked.first(found, most, more)
+    part = asked.first(await _worst_first(asked, found), most, more)
     if looked < len(opened):
         part = replace(part, total=None, more=more)
     return _table(part, await _rows(asked, part.items, {}))
+
+
+async def _worst_first(asked: Asked, incidents: Sequence[int]) -> list[int]:
+    entries = await asked.registry.store.entries(incidents) if incidents else []
+    severities = {entry.sequence: _SEVERITIES.index(entry.record.content["severity"]) for entry in entries}
+    return sorted(incidents, key=lambda one: (-severities[one], -one))
 
 
 async def _opened(asked: Asked) -> tuple[list[int], bool]:

@@ -43,9 +43,11 @@ async def _show(asked: Asked) -> View:
     labels = Labels(found.refs.__getitem__, lambda id: found.data[id].ref, [key for key, _ in found.lines])
     errors = [standard_errors(key.metric, [point.result for point in line.points]) for key, line in found.lines]
     worse = {key: _worse(eroded, key) for key, _ in found.lines}
+    lines = zip(found.lines, errors, strict=True)
+    drawn = sorted(lines, key=lambda one: not worse[one[0][0]])[:_CHARTS]  # what got worse is not left out
     series = [
         (_named(asked, key, labels), _chart(found, key, line, of_line, worse[key]), line, worse[key])
-        for (key, line), of_line in zip(found.lines[:_CHARTS], errors, strict=False)
+        for (key, line), of_line in drawn
     ]
     values = {
         "brief": brief,
