@@ -25,13 +25,13 @@ MOVES: Final = 120
 SIZES: Final = (10, 60, 300, LARGE, 1_500)
 _WATCH: Final = """
 addEventListener("click", (event) => {
-  sessionStorage.clicked = performance.timeOrigin + event.timeStamp;
+  localStorage.clicked = performance.timeOrigin + event.timeStamp;
 }, true);
 const seen = () => document.querySelector("lineage-drawing[data-ready], lineage-overview canvas");
 window.drawn = new Promise((done) => {
   const look = () => requestAnimationFrame(() => {
     if (!seen()) return look();
-    requestAnimationFrame(() => done(performance.timeOrigin + performance.now() - Number(sessionStorage.clicked)));
+    requestAnimationFrame(() => done(performance.timeOrigin + performance.now() - Number(localStorage.clicked)));
   });
   look();
 });
@@ -87,7 +87,7 @@ def _first_byte(page: Page) -> float:
     return float(
         page.evaluate(
             "performance.timeOrigin + performance.getEntriesByType('navigation')[0].responseStart"
-            " - Number(sessionStorage.clicked)"
+            " - Number(localStorage.clicked)"
         )
     )
 

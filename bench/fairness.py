@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from itertools import count
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -98,12 +99,12 @@ def _asking(url: str, token: str, bodies: list[Asked]) -> Iterator[Any]:
     if not bodies:
         yield lambda: "nothing else is asked"
         return
-    command = [sys.executable, "-m", "bench.fairness"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
+    given = CACHE / "asked.json"
+    given.write_text(json.dumps({"url": url, "token": token, "bodies": [asdict(one) for one in bodies]}))
+    with subprocess.Popen(
+        [sys.executable, "-m", "bench.fairness", given], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
-        process.stdin.write(json.dumps({"url": url, "token": token, "bodies": [asdict(one) for one in bodies]}) + "\n")
-        process.stdin.flush()
         process.stdout.readline()  # it has begun
         try:
 
@@ -123,27 +124,32 @@ async def _ask_without_end(given: dict[str, Any]) -> None:
     bodies = [Asked(**one) for one in given["bodies"]]
     waiting = (bodies[i % len(bodies)] for i in count())
 
+    async def ask_one(asked: Asked) -> str:
+        reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        sent = asked.body.encode()
+        head = (
+            f"{asked.method} {asked.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {asked.kind}\r\n"
+            f"Accept: {asked.accept}\r\n"
+            f"Authorization: Bearer {given['token']}\r\nConnection: close\r\nContent-Length: {len(sent)}\r\n\r\n"
+        )
+        writer.write(head.encode() + sent)
+        await reader.readuntil(b"\r\n\r\n")
+        shown = (await reader.read(80)).decode(errors="replace").replace("\r\n", " ").replace("\n", " ")
+        while await reader.read(1 << 20):
+            pass
+        writer.close()
+        return shown
+
     async def client() -> None:
         for asked in waiting:
-            reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-            sent = asked.body.encode()
-            writer.write(
-                f"{asked.method} {asked.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: {asked.kind}\r\n"
-                f"Accept: {asked.accept}\r\n"
-                f"Authorization: Bearer {given['token']}\r\nConnection: close\r\nContent-Length: {len(sent)}\r\n\r\n"
-                "".encode()
-                + sent
-            )
-            await reader.readuntil(b"\r\n\r\n")
-            shown = (await reader.read(80)).decode(errors="replace").replace("\r\n", " ").replace("\n", " ")
-            while await reader.read(1 << 20):
-                pass
-            writer.close()
-            print(shown, flush=True)
+            try:
+                print(await ask_one(asked), flush=True)
+            except (ConnectionError, asyncio.IncompleteReadError):
+                print("refused before all of it was sent", flush=True)
 
     print("begun", flush=True)
     await asyncio.gather(*(client() for _ in range(_AT_ONCE)))
 
 
 if __name__ == "__main__":
-    asyncio.run(_ask_without_end(json.loads(sys.stdin.readline())))
+    asyncio.run(_ask_without_end(json.loads(Path(sys.argv[1]).read_text())))
