@@ -11,15 +11,15 @@ from descentd.app.explorer.layout.routes import Point
 from descentd.app.explorer.lineage.parts import MARKER, Label, Line
 from descentd.app.explorer.lineage.text import width_of
 
-SIZE: Final = 12.5
-ASCENT: Final = 10.5
-HEIGHT: Final = 14.0
+_SIZE: Final = 12.5
+_ASCENT: Final = 10.5
+_HEIGHT: Final = 14.0
 """Of a text of this size, from the tips of its letters to their feet."""
-GAP: Final = 7.0
+_GAP: Final = 7.0
 """Between a text and the middle of its line: what is half as wide as a line and an arrow head may be, and some air."""
-FARTHEST: Final = 30.0
+_FARTHEST: Final = 30.0
 """How much farther from where it belongs a text may stand than where its line is straight."""
-HEAD: Final = 11.0
+_HEAD: Final = 11.0
 _SAMPLES: Final = 6
 """Straight pieces that a curve is taken for."""
 _ALONG: Final = (0.54, 0.38, 0.7, 0.26, 0.82)
@@ -30,6 +30,7 @@ _FEW: Final = 3
 _AIR: Final = 3.0
 """Between a text and the lines of others."""
 _CELL: Final = 192.0
+"""The side of the squares by which what is near is looked up."""
 
 
 class _Wanted(NamedTuple):
@@ -53,12 +54,12 @@ def labels_of(lines: Sequence[Line], nodes: Sequence[Box], flow: Flow, *, dense:
     How the metric changed is placed first, and stands on other lines rather than nowhere. What is said of data comes
     last. Where it is `dense` that is left out, and for the other relations few places are tried.
     """
-    traces = [trace(line.points, flow) for line in lines]
+    traces = [_trace(line.points, flow) for line in lines]
     taken, passed = _Crowd(), _Crowd()
     for box in nodes:
         taken.add(_widened(box))
     for number, points in enumerate(traces):
-        taken.add(head(points, flow))
+        taken.add(_head(points, flow))
         for start, end in pairwise(points):
             passed.add(_around(start, end), number)
     found: list[list[Label]] = [[] for _ in lines]
@@ -67,7 +68,7 @@ def labels_of(lines: Sequence[Line], nodes: Sequence[Box], flow: Flow, *, dense:
         if place is not None:
             taken.add(place)
             side, x = _anchor(place, traces[wanted.line])
-            found[wanted.line].append(Label(text, wanted.style + side, round(x, 1), round(place.y + ASCENT, 1), place))
+            found[wanted.line].append(Label(text, wanted.style + side, round(x, 1), round(place.y + _ASCENT, 1), place))
     return list(map(tuple, found))
 
 
@@ -87,11 +88,11 @@ def _place(
     wanted: _Wanted, line: Line, points: Sequence[Point], taken: "_Crowd", passed: "_Crowd", flow: Flow
 ) -> tuple[str, Box | None]:
     """The first place where a text stands free, else for a shift the first that only lines pass."""
-    at = list(places(line.points, flow, _EARLY if wanted.last else _ALONG))[: _FEW if wanted.few else None]
+    at = list(_places(line.points, flow, _EARLY if wanted.last else _ALONG))[: _FEW if wanted.few else None]
     for text in wanted.texts:
-        behind, width = None, width_of(text, SIZE, wanted.bold)
+        behind, width = None, width_of(text, _SIZE, wanted.bold)
         for row, place in product(range(1 if wanted.few else 2), at):
-            for box in beside(place, points, width, row, above=wanted.above):
+            for box in _beside(place, points, width, row, above=wanted.above):
                 if box.x < 0 or box.y < 0 or taken.holds(box):
                     continue
                 if not passed.holds(_aired(box), wanted.line):
@@ -102,39 +103,39 @@ def _place(
     return "", None
 
 
-def places(points: Sequence[float], flow: Flow, along: Sequence[float]) -> Iterator[Point]:
+def _places(points: Sequence[float], flow: Flow, along: Sequence[float]) -> Iterator[Point]:
     """Where on a line a text may stand: on its last curve, else on the others and on what is straight between them."""
     stops = list(zip(points[::2], points[1::2], strict=True))
-    yield from (on_curve(stops[-2], stops[-1], part, flow) for part in along)
+    yield from (_on_curve(stops[-2], stops[-1], part, flow) for part in along)
     for start, end in reversed(list(pairwise(stops))[:-1]):
-        yield on_curve(start, end, 0.5, flow)  # the middle of what is straight, too
+        yield _on_curve(start, end, 0.5, flow)  # the middle of what is straight, too
 
 
-def beside(at: Point, points: Sequence[Point], width: float, row: int, *, above: bool) -> Iterator[Box]:
+def _beside(at: Point, points: Sequence[Point], width: float, row: int, *, above: bool) -> Iterator[Box]:
     """Boxes of a text at each side of a line, which they do not touch: `above` or below it, and then at its sides.
 
     row: how many other texts there is room for in between.
     """
     x, y = at
-    left, top, gap = x - width / 2, y - HEIGHT / 2, GAP + row * HEIGHT
+    left, top, gap = x - width / 2, y - _HEIGHT / 2, _GAP + row * _HEIGHT
     high, low = _reach(points, left, left + width, 0)
-    upper, lower = Box(left, high - gap - HEIGHT, width, HEIGHT), Box(left, low + gap, width, HEIGHT)
+    upper, lower = Box(left, high - gap - _HEIGHT, width, _HEIGHT), Box(left, low + gap, width, _HEIGHT)
     over, under = (upper, y - high), (lower, low - y)
     sides = [over, under] if above else [under, over]
-    yield from (box for box, away in sides[:1] if away <= GAP)
+    yield from (box for box, away in sides[:1] if away <= _GAP)
     if not row:
-        near, far = _reach(points, top, top + HEIGHT, 1)
+        near, far = _reach(points, top, top + _HEIGHT, 1)
         beyond = [
-            (Box(far + GAP, top, width, HEIGHT), far - x),
-            (Box(near - GAP - width, top, width, HEIGHT), x - near),
+            (Box(far + _GAP, top, width, _HEIGHT), far - x),
+            (Box(near - _GAP - width, top, width, _HEIGHT), x - near),
         ]
-        yield from (box for box, away in beyond if away <= FARTHEST)
-    yield from (box for box, away in sides if away <= FARTHEST)
+        yield from (box for box, away in beyond if away <= _FARTHEST)
+    yield from (box for box, away in sides if away <= _FARTHEST)
 
 
 def _anchor(box: Box, points: Sequence[Point]) -> tuple[str, float]:
     """From where a text is written: from the side of the line that it is beside, from its middle above and below."""
-    near, far = _reach(points, box.y, box.y + HEIGHT, 1)
+    near, far = _reach(points, box.y, box.y + _HEIGHT, 1)
     if box.x >= far:
         return " after", box.x
     return (" before", box.x + box.width) if box.x + box.width <= near else ("", box.x + box.width / 2)
@@ -161,30 +162,32 @@ def _reach(points: Sequence[Point], low: float, high: float, axis: int) -> tuple
     return least, most
 
 
-def trace(points: Sequence[float], flow: Flow) -> list[Point]:
+def _trace(points: Sequence[float], flow: Flow) -> list[Point]:
     """A line as straight pieces."""
     stops = list(zip(points[::2], points[1::2], strict=True))
     found = [stops[0]]
     for number, (start, end) in enumerate(pairwise(stops)):
         bent = number % 2 == 0 and start[0] != end[0] and start[1] != end[1]
         parts = range(1, _SAMPLES) if bent else ()
-        found += [on_curve(start, end, part / _SAMPLES, flow) for part in parts]
+        found += [_on_curve(start, end, part / _SAMPLES, flow) for part in parts]
         found.append(end)
     return found
 
 
-def on_curve(start: Point, end: Point, part: float, flow: Flow) -> Point:
+def _on_curve(start: Point, end: Point, part: float, flow: Flow) -> Point:
     """A point of a curve between layers, which leaves and arrives along the flow."""
     along, across = 1.5 * part * (1 - part) + part**3, part * part * (3 - 2 * part)
     right, down = (along, across) if flow is Flow.RIGHT else (across, along)
     return start[0] + (end[0] - start[0]) * right, start[1] + (end[1] - start[1]) * down
 
 
-def head(points: Sequence[Point], flow: Flow) -> Box:
+def _head(points: Sequence[Point], flow: Flow) -> Box:
     """Where the arrow head of a line is, whichever way it points."""
     x, y = points[-1]
-    half = HEAD / 2
-    return Box(x - HEAD, y - half, 2 * HEAD, HEAD) if flow is Flow.RIGHT else Box(x - half, y - HEAD, HEAD, 2 * HEAD)
+    half = _HEAD / 2
+    return (
+        Box(x - _HEAD, y - half, 2 * _HEAD, _HEAD) if flow is Flow.RIGHT else Box(x - half, y - _HEAD, _HEAD, 2 * _HEAD)
+    )
 
 
 def _widened(node: Box) -> Box:

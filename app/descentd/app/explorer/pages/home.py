@@ -1,14 +1,13 @@
 """`/`: what serves, what got worse, what is open, and what waits."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Final
 
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.erosions import phenomena
 from descentd.app.explorer.pages.incidents import open_incidents_table
 from descentd.app.explorer.pages.reviews import DECIDING, waiting_by_whom, waiting_table
-from descentd.app.explorer.pages.serving import deployed_cells, now_of, serving_table
+from descentd.app.explorer.pages.serving import deployed_versions, marked_cells, now_of, serving_table
 from descentd.app.explorer.table import Cell, Column, Table
 from descentd.graph.model.errors import Unavailable
 from descentd.graph.model.kinds import Kind
@@ -17,7 +16,7 @@ from descentd.queries.governance.drift import drift
 from descentd.queries.governance.probes import probes_of
 from descentd.queries.overview.version_status import is_assessed
 from descentd.queries.pages import MOST
-from descentd.queries.production.deployments import Deployment, serving
+from descentd.queries.production.deployments import serving
 
 _PLACES: Final = 12
 _GROUPS: Final = 4
@@ -35,17 +34,18 @@ _PATIENCE: Final = 0.5
 async def _show(asked: Asked) -> View:
     registry = asked.registry
     there = await serving(registry, None, None, now_of(asked), asked.upto)
-    cells = await deployed_cells(asked, there)
+    versions = await deployed_versions(asked, there)
+    cells = await marked_cells(asked, versions.values())
     # What serves although it is retracted or flagged comes first: the page shows only some of the places.
     there = sorted(there, key=lambda one: not cells[one.version].chip)
     mine, others = await waiting_by_whom(asked)
     name, waits = ("mine", mine) if asked.may(DECIDING) else ("others", others)
     tables = [
-        await serving_table(asked, asked.first(there, _PLACES, asked.to("serving")), cells),
+        await serving_table(asked, asked.first(there, _PLACES, asked.to("serving")), versions, cells),
         await open_incidents_table(asked, _INCIDENTS, asked.to("incidents")),
         await waiting_table(asked, name, asked.first(waits, _WAITING, asked.to("reviews"))),
         await _probes_due(asked),
-        await _undocumented(asked, there),
+        await _undocumented(asked, {one.sequence for one in versions.values()}),
     ]
     counts = {
         kind: await registry.walk.count(asked.upto, kind)
@@ -93,11 +93,9 @@ async def _probes_due(asked: Asked) -> Table:
     return part.table("due", columns, part.items)
 
 
-async def _undocumented(asked: Asked, there: Sequence[Deployment]) -> Table:
+async def _undocumented(asked: Asked, served: set[int]) -> Table:
     """Of what serves, however old it is, and of the newest versions those without a profile that is current."""
     registry = asked.registry
-    ids = {one.version for one in there}
-    served = {brief.sequence for brief in (await registry.store.resolve(ids)).values()} if ids else set()
     newest = await registry.walk.latest(asked.upto, Kind.MODEL_VERSION, _NEWEST)
     looked_at = sorted(served.union(newest.tolist()))
     found = {one: findings for one, findings in (await drift(registry, looked_at, asked.upto)).items() if findings}

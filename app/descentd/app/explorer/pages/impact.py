@@ -7,7 +7,7 @@ from descentd.app.explorer.called import called, called_ref
 from descentd.app.explorer.forms import confirmed_reason
 from descentd.app.explorer.page import Act, Asked, Page, View
 from descentd.app.explorer.pages.population import way
-from descentd.app.explorer.pages.serving import deployed_cells, marked_cells, now_of
+from descentd.app.explorer.pages.serving import deployed_versions, marked_cells, now_of
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.graph.inputs.acts import FlagAction, FlagInput
 from descentd.graph.model.kinds import Kind
@@ -73,7 +73,7 @@ async def _deployed(asked: Asked, origin: Brief) -> Table:
         found = await registry.walk.members([origin.sequence], Direction.DESCENDANTS, asked.upto, Kind.DEPLOYMENT)
         below = frozenset(found.tolist())
     part = asked.part([one for one in there if one.entry.sequence in below], _SHOWN, "deployed")
-    cells = await deployed_cells(asked, part.items)
+    cells = await marked_cells(asked, (await deployed_versions(asked, part.items)).values())
     steps = await registry.walk.via([origin.sequence], [one.entry.sequence for one in part.items], asked.upto)
     _, ways = await name_steps(registry, (), steps)
     rows = [

@@ -8,7 +8,7 @@ import numpy as np
 from descentd.app.explorer.called import called_ref
 from descentd.app.explorer.page import Asked, Page, View
 from descentd.app.explorer.pages.environments import environment_of
-from descentd.app.explorer.pages.serving import marked_cells, now_of
+from descentd.app.explorer.pages.serving import deployed_versions, marked_cells, now_of
 from descentd.app.explorer.table import Cell, Column, Table, count_cell
 from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.model.errors import InvalidInput
@@ -77,7 +77,7 @@ async def _deployed(
     """Of what serves now that which learned from it, or of which nobody can tell."""
     if not serves:
         return Table("deployed_learned", _COLUMNS)
-    briefs = await asked.registry.store.resolve({one.version for one in serves})
+    briefs = await deployed_versions(asked, serves)
     within = np.array(sorted(brief.sequence for brief in briefs.values()), dtype=np.int64)
     question = Exposure(asked.registry, terms, within, asked.upto, "serving")
     wanted = frozenset({ExposureVerdict.TRAINED, ExposureVerdict.UNKNOWN})

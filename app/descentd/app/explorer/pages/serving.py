@@ -30,10 +30,11 @@ async def _show(asked: Asked) -> View:
     wanted = await environment_of(asked, environments)
     chosen = [one for one in there if wanted in (None, one.place[0])]
     if name := asked.query.get("name"):
-        versions = await asked.registry.store.resolve({one.version for one in chosen}) if chosen else {}
-        chosen = [one for one in chosen if (versions[one.version].label or "").startswith(f"model:{name}")]
+        named = await deployed_versions(asked, chosen)
+        chosen = [one for one in chosen if (named[one.version].label or "").startswith(f"model:{name}")]
     part = asked.part(chosen, _SHOWN)
-    table = await serving_table(asked, part, await deployed_cells(asked, part.items))
+    versions = await deployed_versions(asked, part.items)
+    table = await serving_table(asked, part, versions, await marked_cells(asked, versions.values()))
     offered = environments if wanted is None else environments | {wanted}  # where nothing serves now, too
     values = {"environments": sorted(offered), "environment": wanted}
     return View(asked.words("serving.title"), values, [table])
@@ -69,21 +70,21 @@ async def _refused(asked: Asked, records: Collection[Brief]) -> Mapping[int, lis
     return {version: sorted({one.environment for one in vetoes(states, None)}) for version, states in decided.items()}
 
 
-async def deployed_cells(asked: Asked, deployments: Sequence[Deployment]) -> Mapping[str, Cell]:
-    """The same of the versions that are deployed."""
-    versions = await asked.registry.store.resolve({one.version for one in deployments}) if deployments else {}
-    return await marked_cells(asked, versions.values())
+async def deployed_versions(asked: Asked, deployments: Sequence[Deployment]) -> Mapping[str, Brief]:
+    """The versions that are deployed, by their ids."""
+    return await asked.registry.store.resolve({one.version for one in deployments}) if deployments else {}
 
 
-async def serving_table(asked: Asked, part: Part[Deployment], cells: Mapping[str, Cell]) -> Table:
+async def serving_table(
+    asked: Asked, part: Part[Deployment], versions: Mapping[str, Brief], cells: Mapping[str, Cell]
+) -> Table:
     """Deployments, each with what the gate says of it now and whether its safety profile is current.
 
-    cells: of their versions, by ids.
+    versions, cells: the versions that are deployed and their cells, by ids.
     """
     registry = asked.registry
     then = Then(now_of(asked), asked.upto)
-    versions = await registry.store.resolve({one.version for one in part.items}) if part.items else {}
-    sequences = sorted({one.sequence for one in versions.values()})
+    sequences = sorted({versions[one.version].sequence for one in part.items})
     drifts = await drift(registry, sequences, asked.upto) if sequences else {}
     rows = []
     for one in part.items:
