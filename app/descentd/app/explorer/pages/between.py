@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from descentd.app.explorer.lineage.losses import MeasuredBy, series_of
 from descentd.graph.model.records import Brief
+from descentd.graph.turns import each
 from descentd.queries.erosion.findings import Span
 from descentd.queries.erosion.questions import EROSION
 from descentd.queries.erosion.version_assessment import FindingSummary
@@ -47,17 +48,15 @@ async def losses_between(registry: Registry, one: Brief, other: Brief, upto: int
         return []
     near = [
         (version, finding)
-        for version, assessment in worsened(registry).items()
+        async for version, assessment in each(worsened(registry).items())
         for finding in assessment.findings
         if finding.kind in EROSION and any(span.ancestor in above and span.descendant > start for span in finding.spans)
     ]
-    ends = sorted(
-        {end, *(each for _, found in near for span in found.spans for each in (span.ancestor, span.descendant))}
-    )
+    ends = sorted({end, *(at for _, found in near for span in found.spans for at in (span.ancestor, span.descendant))})
     parents = await parents_of(registry, ends, upto)
     place = _Place.of(Span(start, end), parents)
     found: dict[MeasuredBy, list[tuple[Certainty, int, FindingSummary]]] = {}
-    for version, finding in near:
+    async for version, finding in each(near):
         certainty = _certainty(finding, place)
         if certainty is not None:
             found.setdefault(series_of(finding), []).append((certainty, version, finding))
@@ -75,7 +74,7 @@ async def losses_between(registry: Registry, one: Brief, other: Brief, upto: int
             finding,
             refs[version],
             [(refs[span.ancestor], refs[span.descendant]) for span in finding.spans],
-            len({each for _, each, _ in found[series]} - {version}),
+            len({every for _, every, _ in found[series]} - {version}),
         )
         for series, (certainty, version, finding) in newest.items()
     ]
