@@ -73,6 +73,10 @@ async def test_a_form_that_is_sent_twice_is_one_incident(bank: Visit) -> None:
     sent = [await bank.post("/incidents", **fields) for _ in range(2)]
     assert {one.headers["location"] for one in sent} == {sent[0].headers["location"]}
     assert len(await incidents(bank)) == 1
+    other = await bank.post("/incidents", **fields | {"description": "In Dutch."})
+    assert other.status_code == 409
+    assert "This form has reported another incident" in text_of(other.text)
+    assert "In Dutch." in text_of(other.text)
 
 
 @pytest.mark.parametrize(

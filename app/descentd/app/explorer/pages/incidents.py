@@ -13,7 +13,7 @@ from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.graph.inputs.acts import IncidentInput
 from descentd.graph.inputs.evaluations import Severity
 from descentd.graph.model import clock
-from descentd.graph.model.errors import InvalidInput
+from descentd.graph.model.errors import InvalidInput, VersionConflict
 from descentd.graph.model.kinds import VERSION
 from descentd.graph.retractions import retracted_ids
 from descentd.queries.production.deployments import serving
@@ -26,6 +26,8 @@ _LOOKED_THROUGH: Final = 2_000
 _NEWEST: Final = 200
 """The same for the few newest that are open."""
 _REPORTING: Final = "Mutation.reportIncident"
+_SAID: Final = ("title", "severity", "environment", "endpoint", "description")
+"""The fields of a report that are recorded as they are."""
 _SEVERITIES: Final = list(Severity)
 """The worse ones come later."""
 _STATES: Final = {"open": "bad", "over": "good", "retracted": "soft"}
@@ -85,7 +87,10 @@ async def _report(asked: Asked, fields: Mapping[str, str]) -> str:
     if "at" in given:
         given["at"] = in_utc(given["at"])
     read = IncidentInput.read(given | {"externalId": fields["key"]})
-    return asked.to("record", (await report(asked.registry, read, asked.principal.person)).record.id)
+    record = (await report(asked.registry, read, asked.principal.person)).record
+    if any(record.content.get(name) != value for name, value in read.content().items() if name in _SAID):
+        raise VersionConflict("This form has reported another incident: open the page again to report one more.")
+    return asked.to("record", record.id)
 
 
 async def open_incidents_table(asked: Asked, most: int, more: str) -> Table:
