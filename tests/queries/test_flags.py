@@ -225,6 +225,33 @@ async def test_the_gravest_flag_on_each_record_is_that_of_the_flags_that_reach_i
         }
 
 
+async def test_a_flag_on_data_that_reaches_what_comes_from_it_reaches_the_same_data_elsewhere(
+    registry: Registry,
+) -> None:
+    await send(
+        registry,
+        datasets=[
+            {"name": "d", "version": "1", "partitions": [partition("p", 1)]},
+            {"name": "e", "version": "1", "partitions": [partition("same", 1), partition("own", 2)]},
+        ],
+    )
+
+    async def reached() -> set[str]:
+        at = await registry.sequence()
+        briefs = await registry.find_all(["dataset:e@1#same", "dataset:e@1#own"], at, "of")
+        assert (await gravest(registry, briefs, at)).keys() == {
+            brief.sequence for brief in briefs if await flags_reaching(registry, brief.sequence, at)
+        }
+        return {brief.ref for brief in briefs if await flags_reaching(registry, brief.sequence, at)}
+
+    await flag(registry, given(FlagAction.QUARANTINE, "dataset:d@1#p"), "rita")
+    assert await reached() == set()
+    await flag(registry, given(FlagAction.QUARANTINE, "dataset:d@1#p", propagate=True), "rita")
+    assert await reached() == {"dataset:e@1#same"}
+    await flag(registry, given(FlagAction.CLEAR, "dataset:e@1#same"), "rita")
+    assert await reached() == set()
+
+
 def test_flags_that_cannot_be_meant() -> None:
     for wrong in ({"propagate": True}, {"clears": ["sha256:" + "0" * 64], "action": "REVIEW"}, {"action": "DELETE"}):
         with pytest.raises(Invalid):

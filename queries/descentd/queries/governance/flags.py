@@ -21,6 +21,7 @@ from descentd.graph.model.records import Brief, Record
 from descentd.graph.registration.acts import name_all, perform, repeated, signed
 from descentd.graph.retractions import retracted_ids
 from descentd.graph.store.base import Reads
+from descentd.queries.lineage.stated_edges import twins_of
 from descentd.queries.registry import Registry
 from descentd.queries.separation_of_duties import registered_among
 
@@ -91,7 +92,8 @@ async def flags_reaching(registry: Registry, record: int, upto: int) -> list[Act
     flags = await active_flags(registry, upto)
     if not flags:
         return []
-    above = {record, *await registry.origins(record, upto)}
+    same = (await twins_of(registry, [record], upto)).get(record, ())  # from which a walk from it begins, too
+    above = {record, *same, *await registry.origins(record, upto)}
     # A whole dataset as a cause starts from all its partitions, though it is no ancestor of what trained on one.
     causes = {origin for flag in flags for origin in flag.origins}
     included = await registry.store.links(causes, {Role.INCLUDES}, inward=False)
@@ -159,9 +161,13 @@ async def _below(registry: Registry, flags: Sequence[ActiveFlag], upto: int, kin
     below = await registry.walk.members(causes, Direction.DESCENDANTS, upto, kind, avoiding=exempt)
     if kind is not Kind.PARTITION:
         return below
-    # Those of a dataset are where a walk from it begins, which does not come to them.
+    # A walk does not come to where it begins: at the partitions of a dataset, and whatever holds the same data.
     included = await registry.store.links(causes, {Role.INCLUDES}, inward=False)
-    return np.concatenate([below, np.array([one.target for one in included if one.target not in exempt], np.int64)])
+    begun = {*causes, *(one.target for one in included)}
+    twins = await twins_of(registry, begun, upto)
+    same = [{one, *twins.get(one, ())} for one in begun]
+    reached = {partition for held in same if exempt.isdisjoint(held) for partition in held}
+    return np.concatenate([below, np.array(sorted(reached.difference(causes)), np.int64)])
 
 
 async def flag(registry: Registry, given: FlagInput, person: str) -> Flagged:
