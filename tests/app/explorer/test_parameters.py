@@ -89,5 +89,35 @@ async def test_all_that_a_page_offers_to_choose_from_is_declared(bank: Visit, pa
             offered |= set(parse_qsl(query))
     for name, value in offered:
         assert name in OPEN or name in page.choices
+        assert name in {"format", "table", "after", "asOf", *page.choices, *page.takes}
         if value and name in page.choices:
             page.choices[name].check(name, value)
+
+
+MISSPELT = [
+    (page, name, wrong)
+    for page in PAGES
+    if page.name not in {"go", "graphql"}
+    for name in (*page.choices, *page.takes, "asOf", "format")
+    if len(name) > 3
+    for wrong in sorted({name.upper(), name[:-2] + name[:-3:-1], f"{name}s"} - {name})
+]
+
+
+@pytest.mark.parametrize(("page", "name", "wrong"), MISSPELT)
+async def test_a_parameter_that_is_spelled_wrong_is_refused_and_not_ignored(
+    bank: Visit, page: Page, name: str, wrong: str
+) -> None:
+    """Otherwise a page says of what a filter should have hidden that there is nothing else."""
+    refused = await bank.get(address(page, **{wrong: "2020-01-01"}), Accept="text/html")
+    assert refused.status_code == 400
+    assert f"There is no parameter '{wrong}': did you mean {name}?" in text_of(refused.text)
+    [onward] = re.findall('<a href="([^"]+)">Open the page without it', refused.text)
+    assert (await bank.get(html.unescape(onward), Accept="text/html")).status_code == 200
+
+
+@pytest.mark.parametrize("page", [one for one in PAGES if one.name != "go"], ids=named)
+async def test_what_is_like_no_parameter_is_left_alone(bank: Visit, page: Page) -> None:
+    """Those who pass addresses on add some of their own."""
+    for name in ("utm_source", "fbclid", "x"):
+        assert (await bank.get(address(page, **{name: "y"}), Accept="text/html")).status_code == 200

@@ -19,6 +19,7 @@ from descentd.app.explorer.table import Cell, Column, Table
 from descentd.app.explorer.vocabulary import Vocabulary
 from descentd.app.explorer.wording import Wording
 from descentd.app.explorer.words import Words
+from descentd.graph.metrics import nearest
 from descentd.graph.model.errors import DescentError, Internal, InvalidInput, ReadOnly, Unavailable
 from descentd.graph.model.kinds import DATA, VERSION, Kind
 from descentd.graph.model.records import Brief
@@ -34,6 +35,12 @@ NAMED: Final = VERSION | DATA
 _WRITTEN: Final = ("text", "reason", "conditions", "author", "title", "description")
 """The fields of forms that somebody writes in."""
 _DIGITS: Final = 9
+_OF_ALL: Final = ("after", "asOf", "format", "table")
+"""The parameters that every page has."""
+_LIKENESS: Final = 0.75
+"""From which on a name is another one that is spelled wrong, up to 1."""
+_LONGEST: Final = 80
+"""Characters of what is not known that are repeated."""
 _REF_AT_END: Final = "/{ref:path}"
 
 _REF: Final = r"(?:model|dataset):[^\s;,()]+@[^\s;,()]*[^\s;,().:]"
@@ -271,7 +278,8 @@ class Page:
     """A page: `path` is its route, `show` answers it, `acts` are what may be done there.
 
     as_of: whether it can be asked about the past; the others say that they show now; choices: what the parameters of
-    its address may say that have a vocabulary, whatever else is asked; kinds: of the records that it can be about.
+    its address may say that have a vocabulary, whatever else is asked; takes: the names of its other parameters, but
+    those of all pages and of its lists; kinds: of the records that it can be about.
     """
 
     name: str
@@ -280,6 +288,7 @@ class Page:
     acts: Sequence[Act] = ()
     as_of: bool = True
     choices: Mapping[str, Vocabulary] = field(default_factory=dict)
+    takes: Sequence[str] = ()
     kinds: frozenset[Kind] = NAMED
 
     @property
@@ -294,7 +303,15 @@ class Page:
         return self.path.endswith(_REF_AT_END)
 
     def check(self, query: Mapping[str, str]) -> None:
-        """Raise InvalidInput where a parameter says what it cannot."""
+        """Raise InvalidInput where a parameter says what it cannot, or is spelled otherwise than one that there is.
+
+        A filter that is not applied would say of what it hides that there is none. What is like no parameter is left
+        alone: those who pass addresses on add some of their own.
+        """
+        known = {*self.choices, *self.takes, *_OF_ALL}
+        for name in query.keys() - known:
+            if meant := nearest(name, known, 1, _LIKENESS):
+                raise InvalidInput(f"There is no parameter {name[:_LONGEST]!r}: did you mean {meant[0]}?", name)
         for name, choice in self.choices.items():
             if name in query:
                 choice.check(name, query[name])

@@ -194,4 +194,4 @@ def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-PAGE = Page("diff", "/diff/{ref:path}", _show, kinds=VERSION)
+PAGE = Page("diff", "/diff/{ref:path}", _show, takes=("head", "attribute"), kinds=VERSION)

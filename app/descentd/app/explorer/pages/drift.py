@@ -46,4 +46,4 @@ async def _show(asked: Asked) -> View:
     )
 
 
-PAGE = Page("drift", "/drift", _show, choices={"kind": Vocabulary(tuple(DriftKind))})
+PAGE = Page("drift", "/drift", _show, takes=("environment", "name"), choices={"kind": Vocabulary(tuple(DriftKind))})

@@ -155,6 +155,7 @@ PAGE = Page(
     "erosions",
     "/erosions",
     _show,
+    takes=("name",),
     as_of=False,
     choices={"category": Vocabulary(tuple(MetricCategory)), "kind": Vocabulary(tuple(ErosionKind))},
 )

@@ -133,4 +133,11 @@ async def _review(asked: Asked, fields: Mapping[str, str]) -> str:
     return asked.to("gate", asked.ref, environment=environment)
 
 
-PAGE = Page("gate", "/gate/{ref:path}", _show, kinds=VERSION, acts=(Act("review", "Mutation.review", _review),))
+PAGE = Page(
+    "gate",
+    "/gate/{ref:path}",
+    _show,
+    takes=("environment",),
+    kinds=VERSION,
+    acts=(Act("review", "Mutation.review", _review),),
+)

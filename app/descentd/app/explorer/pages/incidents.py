@@ -181,6 +181,7 @@ PAGE = Page(
     "incidents",
     "/incidents",
     _show,
+    takes=("environment", "version"),
     acts=(Act("report", _REPORTING, _report),),
     choices={"status": Vocabulary(("open", "all")), "severity": Vocabulary(tuple(Severity))},
 )

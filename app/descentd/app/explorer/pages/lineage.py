@@ -168,4 +168,10 @@ def _inside(seen: Seen) -> _Inside | None:
     return _Inside(found, listed, len(matching))
 
 
-PAGE = Page("lineage", "/lineage/{ref:path}", _show, choices=CHOICES)
+PAGE = Page(
+    "lineage",
+    "/lineage/{ref:path}",
+    _show,
+    takes=("at", "each", "find", "in", "metric", "name", "open", "out", "slice", "to", "unfold", "up", "down"),
+    choices=CHOICES,
+)

@@ -147,4 +147,10 @@ def _vocabulary_table(asked: Asked, vocabulary: Mapping[str, Mapping[str, int]])
     return part.table("vocabulary", columns, rows)
 
 
-PAGE = Page("population", "/population", _show, choices={"verdict": Vocabulary(tuple(ExposureVerdict))})
+PAGE = Page(
+    "population",
+    "/population",
+    _show,
+    takes=("attribute", "value", "environment"),
+    choices={"verdict": Vocabulary(tuple(ExposureVerdict))},
+)

@@ -108,5 +108,5 @@ async def _go(asked: Asked) -> RedirectResponse:
     return RedirectResponse(asked.to("record", ref), 303)
 
 
-PAGE = Page("search", "/search", _show, choices={"kind": Vocabulary(tuple(Kind))})
+PAGE = Page("search", "/search", _show, takes=("q",), choices={"kind": Vocabulary(tuple(Kind))})
 GO = Page("go", "/go", _go)

@@ -147,4 +147,4 @@ def _unmet(asked: Asked, gate: Gate) -> str:
     return "; ".join(part for part in (conjunction(list(unmet)), said) if part)
 
 
-PAGE = Page("serving", "/serving", _show)
+PAGE = Page("serving", "/serving", _show, takes=("environment", "name"))

@@ -165,4 +165,4 @@ def _points(
     return part.table("points", columns, rows)
 
 
-PAGE = Page("trend", "/trend/{ref:path}", _show, kinds=VERSION)
+PAGE = Page("trend", "/trend/{ref:path}", _show, takes=("metric", "slice", "since"), kinds=VERSION)
