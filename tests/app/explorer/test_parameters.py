@@ -1,6 +1,8 @@
 """What the parameters of addresses may say that have a vocabulary: anything else is refused, naming all of it."""
 
+import csv
 import html
+import io
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -10,8 +12,9 @@ import pytest
 
 from descentd.app.explorer.catalogue import PAGES
 from descentd.app.explorer.page import Page
+from descentd.graph.model.kinds import Kind
 from tests.app.explorer.bank import FIRST, THIRD, fill
-from tests.app.explorer.visiting import Visit, tags, text_of, visiting
+from tests.app.explorer.visiting import Visit, links, tags, text_of, visiting
 
 pytestmark = pytest.mark.anyio
 
@@ -114,3 +117,17 @@ async def test_what_is_like_no_parameter_is_left_alone(bank: Visit, page: Page) 
     """Those who pass addresses on add some of their own."""
     for name in ("utm_source", "fbclid", "x"):
         assert (await bank.get(address(page, **{name: "y"}), Accept="text/html")).status_code == 200
+
+
+async def test_all_records_of_a_kind_are_listed_without_a_word_to_search_for(bank: Visit) -> None:
+    offered = [path for path in links((await bank.get("/search")).text) if "kind=" in path]
+    assert len(offered) == len(Kind)
+    at = await bank.registry.sequence()
+    for path in offered:
+        kind = Kind(path.rpartition("=")[2])
+        rows = csv.DictReader(io.StringIO((await bank.get(f"{path}&format=csv")).text))
+        held = (await bank.registry.walk.everything(at, kind)).tolist()
+        briefs = await bank.registry.store.briefs(held[::-1]) if held else []
+        assert [row["record"] for row in rows] == [one.ref for one in briefs]
+        shown = text_of((await bank.get(path)).text)
+        assert ("Nothing of this kind is recorded." in shown) == (not held)

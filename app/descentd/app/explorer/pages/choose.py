@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from descentd.app.explorer.called import called
 from descentd.app.explorer.page import Asked, Page, View
-from descentd.app.explorer.pages.search import COLUMNS, exactly, found, record_rows
+from descentd.app.explorer.pages.search import all_of, exactly, found
 from descentd.app.explorer.table import Cell
 from descentd.graph.model.kinds import Kind
 from descentd.graph.model.records import Brief
@@ -27,10 +27,7 @@ async def choose(asked: Asked, page: Page) -> View | Response:
         return Cell(called(record), asked.to(view, record.ref, **onward))
 
     if not text:
-        held = await asked.registry.walk.everything(asked.upto, Kind.MODEL_VERSION)
-        part = asked.part(held.tolist()[::-1], _NEWEST)
-        records = await asked.registry.store.briefs(part.items) if part.items else ()
-        table = part.table("newest", COLUMNS, record_rows(asked, records, leading))
+        table = await all_of(asked, Kind.MODEL_VERSION, "newest", _NEWEST, leading)
     elif (ref := await exactly(asked, text)) is not None:
         return RedirectResponse(asked.to(view, ref, **onward), 303)
     else:

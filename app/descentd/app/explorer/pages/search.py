@@ -1,4 +1,4 @@
-"""`/search?q=…`: records by name, by a digest's beginning, or by words of notes and profiles; `/go?ref=…`: by ref."""
+"""`/search?q=…`: records by name, a digest's beginning, or words; `?kind=`: all of a kind; `/go?ref=…`: by ref."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,14 +21,15 @@ _MODELS = 5
 """Models whose newest version is shown first."""
 _WORD = 4
 """Letters from which on a word is looked for within names of metrics."""
-COLUMNS = (Column("record"), Column("kind"), Column("ref"))
+_COLUMNS = (Column("record"), Column("kind"), Column("ref"))
 
 
 async def _show(asked: Asked) -> View | Response:
     text = asked.query.get("q", "").strip()
-    if not text:
-        return View(asked.words("search.title"), {"text": "", "total": 0, "newest": (), "worse": (), "kind": None})
     kind = asked.one_of(Kind, "kind")
+    if not text:
+        tables = [await all_of(asked, kind, "found", _SHOWN, asked.record)] if kind else []
+        return View(asked.words("search.title"), {"text": "", "kind": kind, "kinds": list(Kind)}, tables)
     if (named := await exactly(asked, text)) is not None:
         return RedirectResponse(asked.to("record", named), 303)
     records, table = await found(asked, text, [kind] if kind else None, asked.record)
@@ -44,6 +45,14 @@ async def _show(asked: Asked) -> View | Response:
     return View(asked.words("search.titled", text=text), values, [table])
 
 
+async def all_of(asked: Asked, kind: Kind, name: str, shown: int, leading: Callable[[Brief], Cell]) -> Table:
+    """The table of a name of all records of a kind, the newest first; `leading`: the cell of each."""
+    held = await asked.registry.walk.everything(asked.upto, kind)
+    part = asked.part(held.tolist()[::-1], shown)
+    records = await asked.registry.store.briefs(part.items) if part.items else ()
+    return part.table(name, _COLUMNS, _record_rows(asked, records, leading))
+
+
 async def found(
     asked: Asked, text: str, kinds: Sequence[Kind] | None, leading: Callable[[Brief], Cell]
 ) -> tuple[Sequence[Brief], Table]:
@@ -54,11 +63,11 @@ async def found(
     with about("q"):
         listed = await search(asked.registry, text, kinds, asked.most(_SHOWN), asked.cursor(), asked.as_of)
     records = [one for one, _ in listed.items]
-    rows = record_rows(asked, records, leading)
-    return records, asked.listed("found", COLUMNS, rows, listed.total, listed.items[-1][1] if listed.more else None)
+    rows = _record_rows(asked, records, leading)
+    return records, asked.listed("found", _COLUMNS, rows, listed.total, listed.items[-1][1] if listed.more else None)
 
 
-def record_rows(asked: Asked, records: Sequence[Brief], leading: Callable[[Brief], Cell]) -> list[Sequence[Cell]]:
+def _record_rows(asked: Asked, records: Sequence[Brief], leading: Callable[[Brief], Cell]) -> list[Sequence[Cell]]:
     """A row for each record: the cell that leads on, its kind and its ref."""
     return [(leading(one), Cell(asked.words(f"kind.{one.kind}")), Cell(one.ref, tone="soft")) for one in records]
 
