@@ -43,6 +43,11 @@ CROWDING = """all => all.some(cell => {
   return place.scrollWidth > place.clientWidth && cell.offsetWidth > 400;
 })"""
 """Whether a cell is wide while others are out of sight."""
+EMPTY = """all => all.filter(section => {
+  const shown = [...section.children].filter(one => one.checkVisibility() && one.innerText.trim());
+  return section.checkVisibility() && !shown.some(one => !/^H\\d$/.test(one.tagName));
+}).map(section => section.innerText || section.id)"""
+"""Sections of which nothing is shown but a heading."""
 PLACE, PERSON, LONGEST = f"place-{LONG}", f"{LONG}@example.org", f"model:{LONG}@{LONG}"
 
 
@@ -130,6 +135,7 @@ def test_no_page_is_wider_than_its_screen(
     page = browser.new_page(base_url=server.url, viewport={"width": 320, "height": 640})
     wide: dict[tuple[str, int], int] = {}
     crowding: list[str] = []
+    printed_empty: dict[str, list[str]] = {}
     for path in (
         *filled[1],
         *(address(view, LONGEST) for view in ("lineage", "impact", "diff", "trend", "gate")),
@@ -140,6 +146,10 @@ def test_no_page_is_wider_than_its_screen(
         *(f"/population?attribute={LONG}&value={LONG}", f"/search?q={LONG}", f"/record/{LONG}", f"/impact/{LOANS}"),
     ):
         page.goto(path)
+        page.emulate_media(media="print")
+        if empty := page.locator("section").evaluate_all(EMPTY):
+            printed_empty[path] = empty
+        page.emulate_media(media="screen")
         page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
         for screen in (1280, 320):
             page.set_viewport_size({"width": screen, "height": 640})
@@ -149,6 +159,7 @@ def test_no_page_is_wider_than_its_screen(
                 crowding.append(path)
     assert wide == {}
     assert crowding == []
+    assert printed_empty == {}
 
 
 def test_a_caption_has_the_width_of_its_table(browser: Browser, server: ServerProcess) -> None:
