@@ -81,9 +81,12 @@ chromium: setup  ## Install Debian's Chromium, in which the pages are tested, wh
 nginx: setup  ## Install Debian's nginx, which the configuration of docs/operations.md is tested in, where it is missing
 	@$(BIN)/python -m tests.support.debian nginx
 
+# One more than there are processors, since tests wait for servers; a Neo4j that others use too takes one test at a time.
+TESTS_AT_ONCE = $(if $(DESCENT_TEST_NEO4J_URI),0,$(shell $(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)'))
+
 .PHONY: test
 test: setup chromium  ## Test everything, on the embedded store and on a real Neo4j
-	$(BIN)/pytest --numprocesses $(if $(DESCENT_TEST_NEO4J_URI),0,auto) --dist loadscope --durations 20 \
+	$(BIN)/pytest --numprocesses $(TESTS_AT_ONCE) --dist loadscope --durations 20 \
 		--ignore tests/peers
 
 .PHONY: test-thorough
